@@ -1,0 +1,48 @@
+"""minilotto: train thousands of one-hidden-layer networks at once, and measure what scaling laws are made of.
+
+>>> import minilotto as ml
+>>> nets = ml.train(ml.Config(width=2, steps=200), seeds=4)
+>>> nets.loss.shape
+(4,)
+"""
+
+from minilotto.activations import ACTIVATIONS, Activation
+from minilotto.config import Config
+from minilotto.dataset import Dataset
+from minilotto.ensemble import Ensemble, History, load
+from minilotto.errors import (
+    ConfigError,
+    DataError,
+    FileError,
+    MinilottoError,
+    MissingExtraError,
+    ResourceError,
+    TrainingInterrupted,
+)
+from minilotto.schemes import SCHEMES
+from minilotto.tasks import TASKS, Task, register_task
+from minilotto.train import train
+from minilotto.version import VERSION as __version__
+
+__all__ = [
+    "ACTIVATIONS",
+    "SCHEMES",
+    "TASKS",
+    "Activation",
+    "Config",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Ensemble",
+    "FileError",
+    "History",
+    "MinilottoError",
+    "MissingExtraError",
+    "ResourceError",
+    "Task",
+    "TrainingInterrupted",
+    "__version__",
+    "load",
+    "register_task",
+    "train",
+]

@@ -1,0 +1,160 @@
+"""Config: everything that decides the outcome of a training, apart from the seed."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from minilotto.activations import activation_of
+from minilotto.errors import ConfigError
+from minilotto.schemes import SCHEMES
+from minilotto.tasks import CUSTOM, task_of
+
+SAMPLINGS = ("grid", "uniform")
+DTYPES = ("float32", "float64")
+SUBNORMALS = ("flush", "keep")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training protocol; the defaults are the paper's.
+
+    width            number of hidden neurons N, at least 1
+    activation       a name in ACTIVATIONS
+    task             a name in TASKS
+    sampling         "grid": `points` equally spaced points, ends included, one lattice axis per input;
+                     "uniform": `points` independent uniform points, drawn from root_seed
+    points           number of training points P; each step uses all of them
+    steps            number of Adam steps
+    lr, lr_decay, lr_decay_every
+                     the rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every)
+    beta1, beta2, epsilon
+                     Adam's constants
+    init             a name in SCHEMES; init_scale and output_scale are explained there
+    negative_slope   slope of leaky_relu for z < 0; no other activation takes it
+    dtype            "float32" or "float64": precision of the training; losses are always reported in float64
+    subnormals       "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in float32) as zero while training, as
+                     JAX does; "keep": they keep them, as torch does, at up to ten times the cost where neurons die
+    root_seed        changes every random number at once; seed s of another root is another network
+
+    Raises ConfigError with the value, the rule and the remedy. Paper: section 2.2.
+
+    >>> Config(width=20, steps=1e3).steps
+    1000
+    """
+
+    width: int = 20
+    activation: str = "silu"
+    task: str = "square"
+    sampling: str = "grid"
+    points: int = 100
+    steps: int = 50_000
+    lr: float = 1e-2
+    lr_decay: float = 0.2
+    lr_decay_every: int = 10_000
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    init: str = "torch"
+    init_scale: float = 1.0
+    output_scale: float = 1.0
+    negative_slope: float = 0.01
+    dtype: str = "float32"
+    subnormals: str = "flush"
+    root_seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "points", "steps", "lr_decay_every"):
+            self._set(name, whole_number(name, getattr(self, name), at_least=1))
+        self._set("root_seed", whole_number("root_seed", self.root_seed, at_least=0, below=2**64))
+        for name in ("lr", "lr_decay", "epsilon", "init_scale", "output_scale"):
+            self._set(name, _real_number(name, getattr(self, name), "above 0", lambda value: value > 0))
+        for name in ("beta1", "beta2"):
+            self._set(name, _real_number(name, getattr(self, name), "in [0, 1)", lambda value: 0 <= value < 1))
+        self._set("negative_slope", _real_number("negative_slope", self.negative_slope, "below 1", lambda value: value < 1))
+        _one_of("sampling", self.sampling, (*SAMPLINGS, CUSTOM))
+        _one_of("dtype", self.dtype, DTYPES)
+        _one_of("subnormals", self.subnormals, SUBNORMALS)
+        _one_of("init", self.init, tuple(SCHEMES))
+        activation_of(self.activation)
+        if self.task != CUSTOM:
+            task_of(self.task)
+        if self.negative_slope != 0.01 and self.activation != "leaky_relu":
+            raise ConfigError(
+                f"negative_slope={self.negative_slope} means nothing to {self.activation}; use leaky_relu or leave it out"
+            )
+        if self.init_scale != 1.0 and not SCHEMES[self.init].scalable:
+            scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
+            raise ConfigError(f"init_scale={self.init_scale} means nothing to init={self.init!r}; it belongs to {scalable}")
+
+    def _set(self, name: str, value: int | float) -> None:
+        object.__setattr__(self, name, value)
+
+    def replace(self, **changes: Any) -> "Config":
+        """A copy with some fields changed. Raises ConfigError as Config does."""
+        return from_fields({**dataclasses.asdict(self), **changes})
+
+    def to_json(self) -> str:
+        """All fields as one line of JSON, in the order of their declaration."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> "Config":
+        """The inverse of to_json. Raises ConfigError for anything else."""
+        try:
+            fields = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"config is not JSON ({error}); write it with Config.to_json") from None
+        if not isinstance(fields, dict):
+            raise ConfigError("config is not a JSON object; write it with Config.to_json")
+        return from_fields(fields)
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that name this config; equal for equal configs, on every machine."""
+        return hashlib.blake2b(self.to_json().encode(), digest_size=8).hexdigest()
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Config))
+
+
+def from_fields(fields: dict[str, Any]) -> Config:
+    """Config(**fields). Raises ConfigError, not TypeError, for a name that is no field."""
+    for name in fields:
+        if name not in FIELDS:
+            raise ConfigError(f"{name!r} is no field of Config; choose from {', '.join(FIELDS)}")
+    return Config(**fields)
+
+
+def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
+    """`value` as an int; 1e6 counts as whole. Raises ConfigError."""
+    whole = None
+    if not isinstance(value, (bool, str)):
+        try:
+            if value == math.floor(value):
+                whole = int(value)
+        except (TypeError, ValueError, OverflowError):
+            whole = None
+    if whole is None or whole < at_least or (below is not None and whole >= below):
+        limit = f"of at least {at_least}" + (f" and below {below}" if below else "")
+        raise ConfigError(f"{name}={value!r} is out of range; give a whole number {limit}")
+    return whole
+
+
+def _real_number(name: str, value: Any, rule: str, holds: Any) -> float:
+    real = None
+    if not isinstance(value, (bool, str)):
+        try:
+            real = float(value)
+        except (TypeError, ValueError, OverflowError):
+            real = None
+    if real is None or not math.isfinite(real) or not holds(real):
+        raise ConfigError(f"{name}={value!r} is out of range; give a finite number {rule}")
+    return real
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name}={value!r} is unknown; choose from {', '.join(c for c in choices if c != CUSTOM)}")

@@ -1,0 +1,131 @@
+"""Dataset: the weighted points that a training fits."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.config import Config
+from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.initial import stream
+from minilotto.tasks import CUSTOM, Task, task_of
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Points x (P, D), targets y (P,), weights (P,) that sum to one; float64, read-only.
+
+    The loss is sum_p weight_p (f(x_p) - y_p)^2.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @property
+    def points(self) -> int:
+        return self.x.shape[0]
+
+    @property
+    def inputs(self) -> int:
+        return self.x.shape[1]
+
+
+def given(x: Any, y: Any, weight: Any = None) -> Dataset:
+    """A Dataset from the caller's arrays: x (P,) or (P, D), y (P,), weight (P,) of any positive sum, or None for equal weights.
+
+    Raises DataError for wrong shapes, integer or complex dtypes, NaN or infinity, negative or all-zero weights.
+
+    >>> given(np.linspace(0, 1, 3), np.zeros(3), weight=np.array([1.0, 2.0, 1.0])).weight.tolist()
+    [0.25, 0.5, 0.25]
+    """
+    x, y = _floating("x", x), _floating("y", y)
+    if x.ndim not in (1, 2) or 0 in x.shape:
+        raise DataError(f"x has shape {x.shape}; it must be (P,) or (P, D) with at least one point and one input")
+    if y.shape != x.shape[:1]:
+        raise DataError(f"y has shape {y.shape} where x has {x.shape}; it must be ({x.shape[0]},)")
+    weight = np.ones(len(y)) if weight is None else _floating("weight", weight)
+    if weight.shape != y.shape:
+        raise DataError(f"weight has shape {weight.shape} where y has {y.shape}; give one weight a point")
+    total = weight.sum()
+    if (weight < 0).any() or not 0 < total < np.inf:
+        raise DataError(f"weight has minimum {weight.min()} and sum {total}; weights are at least 0 with a finite positive sum")
+    return _frozen(x.reshape(len(y), -1), y, weight / total)
+
+
+def sampled(config: Config, task: Task | None = None) -> Dataset:
+    """The points of config.sampling on the task's domain, with their targets; `task` defaults to config.task.
+
+    Raises ConfigError when a grid of D inputs is asked for a number of points that is no D-th power.
+    """
+    task = task_of(config.task) if task is None else task
+    low, high = np.array(task.domain, dtype=np.float64).T
+    inputs, points = task.inputs, config.points
+    if config.sampling == CUSTOM:
+        raise ConfigError("sampling='custom' stands for data of your own; pass data= to train")
+    if config.sampling == "grid":
+        per_axis = round(points ** (1 / inputs))
+        if per_axis**inputs != points:
+            below, above = int(points ** (1 / inputs)) ** inputs, (int(points ** (1 / inputs)) + 1) ** inputs
+            raise ConfigError(
+                f"points={points} makes no grid of {inputs} inputs; use points={below}, points={above} or sampling='uniform'"
+            )
+        axes = [np.linspace(a, b, per_axis) if per_axis > 1 else np.array([(a + b) / 2]) for a, b in task.domain]
+        x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(points, inputs)
+    else:
+        unit = stream(config.root_seed, f"points {inputs}", 0, points * inputs).reshape(points, inputs)
+        x = low + (high - low) * unit
+    return _frozen(x, task(x), np.full(points, 1.0 / points))
+
+
+def read_dataset(path: str | Path) -> Dataset:
+    """A Dataset from a file: .npz with arrays x, y and perhaps weight, or .csv with a header such as `x1,x2,y,weight`.
+
+    Raises FileError when it cannot be read, DataError for what is in it.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                columns = {name: arrays[name] for name in arrays.files}
+            columns = {"x": columns.get("x"), "y": columns.get("y"), "weight": columns.get("weight")}
+        elif path.suffix == ".csv":
+            with open(path, encoding="utf-8") as file:
+                names = [name.strip() for name in file.readline().split(",")]
+                table = np.loadtxt(file, delimiter=",", ndmin=2)
+            if table.size == 0 or table.shape[1] != len(names):
+                raise DataError(f"{path} has {len(names)} names in its header and {table.shape} numbers; give one column a name")
+            inputs = [i for i, name in enumerate(names) if name not in ("y", "weight")]
+            columns = {
+                "x": table[:, inputs] if inputs else None,
+                "y": table[:, names.index("y")] if "y" in names else None,
+                "weight": table[:, names.index("weight")] if "weight" in names else None,
+            }
+        else:
+            raise FileError(f"{path} is neither .npz nor .csv; data files are one of these")
+    except FileError:
+        raise
+    except DataError:
+        raise
+    except (OSError, ValueError, KeyError, UnicodeDecodeError) as error:
+        raise FileError(f"{path} cannot be read as data ({error}); give an .npz with x and y, or a .csv with a header") from None
+    if columns["x"] is None or columns["y"] is None:
+        raise DataError(f"{path} has no x or no y; name the columns as in x1,x2,y,weight")
+    return given(columns["x"], columns["y"], columns["weight"])
+
+
+def _floating(name: str, values: Any) -> NDArray[np.float64]:
+    array = np.asarray(values)
+    if array.dtype not in (np.float32, np.float64):
+        raise DataError(f"{name} has dtype {array.dtype}; pass float32 or float64, as in {name}.astype(float)")
+    if not np.isfinite(array).all():
+        raise DataError(f"{name} holds NaN or infinity at index {np.argwhere(~np.isfinite(array))[0].tolist()}; remove it first")
+    return array.astype(np.float64)
+
+
+def _frozen(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]) -> Dataset:
+    for array in (x, y, weight):
+        array.setflags(write=False)
+    return Dataset(x, y, weight)

@@ -1,0 +1,229 @@
+"""Ensemble: what a training leaves behind."""
+
+import hashlib
+import json
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minilotto.activations import Activation, activation_of
+from minilotto.config import Config
+from minilotto.dataset import Dataset
+from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.files import check_output, write_atomically
+from minilotto.initial import Parameters
+
+SCHEMA = 1
+STATUSES = ("ok", "diverged")
+_ARRAYS = ("seeds", "w", "b", "v", "c", "loss", "history_steps", "history_loss", "x", "y", "weight")
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Losses along the way: steps (C,) int64 and loss (C, R) float64, NaN where a seed had diverged."""
+
+    steps: NDArray[np.int64]
+    loss: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """R trained nets f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only.
+
+    seeds (R,) int64; w (R, N, D), b (R, N), v (R, N), c (R,) in config.dtype; loss (R,) float64 on `data`. The row of a seed that
+    diverged is NaN. `requested` counts the seeds that were asked for: more than R where the training was interrupted.
+    `provenance` says who computed this: version, engine, lanes, threads, CPU, seconds.
+    """
+
+    config: Config
+    data: Dataset
+    seeds: NDArray[np.int64]
+    w: NDArray
+    b: NDArray
+    v: NDArray
+    c: NDArray
+    loss: NDArray[np.float64]
+    history: History
+    requested: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for array in (self.seeds, *self.parameters, self.loss, self.history.steps, self.history.loss):
+            array.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def __repr__(self) -> str:
+        partial = f" of {self.requested} requested" if self.partial else ""
+        return f"Ensemble({len(self)} nets{partial}, {self.config})"
+
+    @property
+    def parameters(self) -> Parameters:
+        return Parameters(self.w, self.b, self.v, self.c)
+
+    @property
+    def activation(self) -> Activation:
+        return activation_of(self.config.activation, self.config.negative_slope)
+
+    @property
+    def status(self) -> NDArray[np.str_]:
+        """(R,) "ok", or "diverged" where a parameter or the loss is no finite number."""
+        return np.array(STATUSES)[(~np.isfinite(self.loss)).astype(np.intp)]
+
+    @property
+    def partial(self) -> bool:
+        """Whether the training was interrupted before all requested seeds were done."""
+        return len(self) < self.requested
+
+    @property
+    def engine(self) -> str:
+        """Which way of training was taken, and with what."""
+        return str(self.provenance.get("engine", "unknown"))
+
+    def predict(self, x: ArrayLike) -> NDArray[np.float64]:
+        """f(x) of every net, in float64: (R, P).
+
+        x: (P,) for one input, or (P, D). Raises DataError for other shapes, or when x is no array of finite numbers.
+        """
+        from minilotto.kernels.evaluate import predictions
+
+        points = np.asarray(x)
+        if points.dtype.kind not in "fiu":
+            raise DataError(f"x has dtype {points.dtype}; pass real numbers")
+        inputs = self.data.inputs
+        if points.ndim == 1 and inputs == 1:
+            points = points[:, None]
+        if points.ndim != 2 or points.shape[1] != inputs:
+            raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs})" + (" or (P,)" if inputs == 1 else ""))
+        return predictions(self.activation, self.parameters, np.ascontiguousarray(points, dtype=np.float64))
+
+    def select(self, which: ArrayLike) -> "Ensemble":
+        """The nets of a boolean mask (R,) or of integer positions, in that order. Raises ConfigError for anything else."""
+        positions = np.asarray(which)
+        if positions.dtype == bool:
+            if positions.shape != (len(self),):
+                raise ConfigError(f"mask has shape {positions.shape}; it must be ({len(self)},), one truth value a net")
+            positions = np.flatnonzero(positions)
+        elif positions.size == 0:
+            positions = np.empty(0, np.intp)
+        if positions.ndim != 1 or positions.dtype.kind not in "iu":
+            raise ConfigError(
+                f"selection has dtype {positions.dtype} and shape {positions.shape}; give a mask or a list of positions"
+            )
+        if positions.size and not (-len(self) <= positions.min() and positions.max() < len(self)):
+            raise ConfigError(f"selection reaches from {positions.min()} to {positions.max()}; there are {len(self)} nets")
+        return Ensemble(
+            config=self.config,
+            data=self.data,
+            seeds=self.seeds[positions],
+            w=self.w[positions],
+            b=self.b[positions],
+            v=self.v[positions],
+            c=self.c[positions],
+            loss=self.loss[positions],
+            history=History(self.history.steps, self.history.loss[:, positions]),
+            requested=len(positions),
+            provenance=self.provenance,
+        )
+
+    def save(self, path: str | Path, force: bool = False) -> Path:
+        """Write everything to one .npz; it appears whole or not at all. Returns the path.
+
+        Raises ConfigError when the name does not end in .npz or the file exists (unless `force`), FileError when it
+        cannot be written.
+        """
+        path = check_output(path, (".npz",), force)
+        write_atomically(path, self._write)
+        return path
+
+    def _write(self, file: BinaryIO) -> None:
+        arrays = self._arrays()
+        header = {
+            "schema": SCHEMA,
+            "config": self.config.to_json(),
+            "requested": self.requested,
+            "provenance": self.provenance,
+        }
+        header["digest"] = _digest(header, arrays)
+        np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+
+    def _arrays(self) -> dict[str, NDArray]:
+        return dict(
+            zip(
+                _ARRAYS,
+                (
+                    self.seeds,
+                    *self.parameters,
+                    self.loss,
+                    self.history.steps,
+                    self.history.loss,
+                    self.data.x,
+                    self.data.y,
+                    self.data.weight,
+                ),
+                strict=True,
+            )
+        )
+
+
+def load(path: str | Path) -> Ensemble:
+    """The Ensemble that `save` wrote.
+
+    Raises FileError when the file is missing, damaged, from a newer minilotto, or not an Ensemble; ConfigError when its task is
+    registered nowhere.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            header = json.loads(str(content["header"]))
+            arrays = {name: content[name] for name in _ARRAYS}
+        schema = header["schema"]
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise FileError(f"{str(path)!r} has schema {schema}, newer than the {SCHEMA} known here; upgrade minilotto")
+        digest = header.pop("digest")
+        config_text, requested, provenance = (header[name] for name in ("config", "requested", "provenance"))
+    except FileNotFoundError:
+        raise FileError(f"{str(path)!r} does not exist; check the name") from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+    ) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{str(path)!r} is no whole ensemble ({error}); train it again") from None
+    if _digest(header, arrays) != digest:
+        raise FileError(f"{str(path)!r} is damaged: its contents do not match their digest; train it again")
+    config = Config.from_json(config_text)
+    x, y, weight = (arrays[name] for name in ("x", "y", "weight"))
+    for array in (x, y, weight):
+        array.setflags(write=False)
+    return Ensemble(
+        config=config,
+        data=Dataset(x, y, weight),
+        **{name: arrays[name] for name in ("seeds", "w", "b", "v", "c", "loss")},
+        history=History(arrays["history_steps"], arrays["history_loss"]),
+        requested=requested,
+        provenance=provenance,
+    )
+
+
+def _digest(header: dict[str, Any], arrays: dict[str, NDArray]) -> str:
+    digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
+    for name in _ARRAYS:
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()

@@ -1,0 +1,36 @@
+"""What minilotto raises. Each message is one line: the value, the rule, the remedy."""
+
+from typing import Any
+
+
+class MinilottoError(Exception):
+    """Base of everything that minilotto raises on purpose."""
+
+
+class ConfigError(MinilottoError, ValueError):
+    """A setting, a seed range or a name that cannot be used."""
+
+
+class DataError(MinilottoError, ValueError):
+    """Training data or parameters of the wrong shape, type or content."""
+
+
+class FileError(MinilottoError, OSError):
+    """A file that cannot be read, written or trusted."""
+
+
+class ResourceError(MinilottoError):
+    """Work that would not fit this machine."""
+
+
+class MissingExtraError(MinilottoError, ImportError):
+    """An optional package that is not installed; the message names the extra that brings it."""
+
+
+class TrainingInterrupted(MinilottoError, KeyboardInterrupt):
+    """Ctrl-C during a training. `nets` is an Ensemble of the seeds that were done by then, or None where none was."""
+
+    def __init__(self, nets: Any, requested: int) -> None:
+        self.nets = nets
+        done = 0 if nets is None else len(nets)
+        super().__init__(f"interrupted: {done} of {requested} seeds were done")

@@ -1,0 +1,68 @@
+"""Files that are either whole or not there."""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from minilotto.errors import ConfigError, FileError
+
+
+def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = False) -> Path:
+    """`path`, once it is clear that a file can be made there. Leaves nothing behind.
+
+    Raises ConfigError for a wrong suffix or an existing file without `force`, FileError for a folder that is missing or
+    cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix not in suffixes:
+        raise ConfigError(f"output {str(path)!r} ends in {path.suffix!r}; use a name that ends in {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise ConfigError(f"output {str(path)!r} is a folder; name a file in it")
+    if path.exists() and not force:
+        raise ConfigError(f"output {str(path)!r} exists; choose another name, or overwrite it with --force (force=True)")
+    if not path.parent.is_dir():
+        raise FileError(f"folder {str(path.parent)!r} does not exist; create it first")
+    probe = _beside(path)
+    try:
+        with probe.open("xb"):
+            pass
+        probe.unlink()
+    except OSError as error:
+        raise FileError(f"folder {str(path.parent)!r} cannot be written to ({error.strerror}); choose another") from None
+    return path
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file by `write`, so that `path` afterwards holds all of it or what it held before.
+
+    Raises FileError when it cannot be written; the old file is then intact and no fragment is left.
+    """
+    temporary = _beside(path)
+    try:
+        with temporary.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise FileError(f"{str(path)!r} cannot be written ({error.strerror or error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name in the same folder that nobody else uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,65 @@
+"""Initial parameters: seed s's draw depends on (root seed, s, inputs, width, scheme) alone, bit for bit.
+
+Seed s owns a fixed stretch of the Philox 4x64 counter, so that any subset of seeds, in any order and on any backend, gets the
+same numbers, and a run of consecutive seeds is drawn in one call.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.config import Config
+from minilotto.schemes import SCHEMES
+
+
+class Parameters(NamedTuple):
+    """Parameters of R nets: w (R, N, D), b (R, N), v (R, N), c (R,)."""
+
+    w: NDArray
+    b: NDArray
+    v: NDArray
+    c: NDArray
+
+
+def stream(root_seed: int, purpose: str, first: int, count: int) -> NDArray[np.float64]:
+    """`count` numbers in (0, 1), symmetric about 1/2, from Philox blocks `first`, first + 1, ... of four numbers each.
+
+    `purpose` and root_seed select the key, so that different purposes share no numbers.
+    """
+    tag = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    philox = np.random.Philox(key=np.array([root_seed, tag], dtype=np.uint64), counter=first)
+    return ((philox.random_raw(count) >> 11).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def _unit_draws(scheme: str, inputs: int, width: int, seeds: NDArray[np.int64], root_seed: int) -> NDArray[np.float64]:
+    blocks = (width * (inputs + 2) + 1 + 3) // 4
+    draws = np.empty((len(seeds), 4 * blocks))
+    breaks = np.flatnonzero(np.diff(seeds) != 1) + 1
+    for run in np.split(np.arange(len(seeds)), breaks):
+        numbers = stream(root_seed, f"initial {scheme} {inputs} {width}", int(seeds[run[0]]) * blocks, 4 * blocks * len(run))
+        draws[run] = numbers.reshape(len(run), -1)
+    if SCHEMES[scheme].unit == "normal":
+        from scipy.special import ndtri
+
+        return ndtri(draws)
+    return 2.0 * draws - 1.0
+
+
+def initial_parameters(config: Config, inputs: int, seeds: NDArray[np.int64]) -> Parameters:
+    """The parameters from which `seeds` (R,) start, in config.dtype.
+
+    Drawn and scaled in float64, then rounded once. Paper: says nothing; see Config.init.
+    """
+    width, scheme = config.width, SCHEMES[config.init]
+    draws = _unit_draws(config.init, inputs, width, seeds, config.root_seed)
+    w_end, b_end, v_end = width * inputs, width * (inputs + 1), width * (inputs + 2)
+    w, b, v, c = (spread * config.init_scale for spread in scheme.spreads(inputs, width))
+    v, c = v * config.output_scale, c * config.output_scale
+    return Parameters(
+        (w * draws[:, :w_end]).reshape(len(seeds), width, inputs).astype(config.dtype),
+        (b * draws[:, w_end:b_end]).astype(config.dtype),
+        (v * draws[:, b_end:v_end]).astype(config.dtype),
+        (c * draws[:, v_end]).astype(config.dtype),
+    )

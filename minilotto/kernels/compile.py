@@ -1,0 +1,61 @@
+"""How kernels are compiled: without the GIL, without fast-math, kept on disk, and never stale."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core import event
+
+NO_CACHE = (
+    "minilotto: no folder for compiled kernels is writable, so each process compiles them anew; "
+    "set NUMBA_CACHE_DIR to a writable folder"
+)
+
+
+def kernel(**options: Any) -> Callable:
+    """njit as every kernel here is compiled. Where no cache folder is writable: compiled without a cache, and one warning."""
+
+    def decorate(function: Callable) -> Callable:
+        try:
+            return njit(nogil=True, error_model="numpy", cache=True, **options)(function)
+        except RuntimeError:
+            warnings.warn(NO_CACHE, RuntimeWarning, stacklevel=3)
+            return njit(nogil=True, error_model="numpy", **options)(function)
+
+    return decorate
+
+
+@lru_cache(maxsize=1)
+def sources_digest() -> str:
+    """Eight hexadecimal digits of all the sources that a kernel can be built from.
+
+    Numba's cache notices an edit of the file that a kernel stands in, but not of the files whose functions it calls. The digest is
+    part of the type of each kernel's first argument, hence of the cache's key: an edited formula is a new kernel.
+    """
+    digest = hashlib.blake2b(digest_size=4)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Listener(event.Listener):
+    def __init__(self, notify: Callable[[], None]) -> None:
+        self._tell = notify
+
+    def on_start(self, event: event.Event) -> None:
+        self._tell()
+
+    def on_end(self, event: event.Event) -> None:
+        return None
+
+
+@contextmanager
+def on_compilation(notify: Callable[[], None]) -> Iterator[None]:
+    """Call `notify` whenever, inside the block, a function is compiled rather than loaded from the cache."""
+    with event.install_listener("numba:compile", _Listener(notify)):
+        yield

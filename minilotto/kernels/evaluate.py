@@ -1,0 +1,59 @@
+"""Losses, predictions and gradients of given parameters, through the lane kernels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.activations import Activation
+from minilotto.dataset import Dataset
+from minilotto.initial import Parameters
+from minilotto.kernels import narrow
+from minilotto.kernels.lanes import Kind, lane_count
+from minilotto.kernels.layout import aligned, pack, training_arrays, unpack, workspace_size
+
+
+def kind_of(activation: Activation, dtype: str, inputs: int, lanes: int | None = None) -> Kind:
+    """The Kind that this CPU runs best; `lanes` overrides its lane count (the results do not depend on it)."""
+    return Kind(activation.name, dtype, lanes or lane_count(dtype), inputs)
+
+
+def losses(activation: Activation, parameters: Parameters, data: Dataset) -> NDArray[np.float64]:
+    """sum_p weight_p (f(x_p) - y_p)^2 of R nets, in float64 whatever the parameters' precision: (R,)."""
+    nets, width, inputs = parameters.w.shape
+    kind = kind_of(activation, "float64", inputs)
+    theta = pack(kind, parameters)
+    results = np.empty((len(theta), kind.lanes))
+    workspace = aligned((1, theta.shape[1]), "float64")[0]
+    narrow.loss_blocks(kind, activation.parameter, width, theta, data.x.ravel(), data.y, data.weight, results, workspace)
+    return results.ravel()[:nets].copy()
+
+
+def predictions(activation: Activation, parameters: Parameters, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """f(x_p) of R nets at x (P, D), in float64: (R, P)."""
+    nets, width, inputs = parameters.w.shape
+    kind = kind_of(activation, "float64", inputs)
+    results = np.empty((nets, len(x)))
+    workspace = aligned((1, (width * (inputs + 2) + 1) * kind.lanes), "float64")[0]
+    some = kind.lanes * max(1, 2**20 // (kind.lanes * max(1, len(x))))  # nets at a time, to keep the transposed copy small
+    for first in range(0, nets, some):
+        part = Parameters(*(array[first : first + some] for array in parameters))
+        theta = pack(kind, part)
+        outputs = np.empty((len(theta), len(x), kind.lanes))
+        narrow.predict_blocks(kind, activation.parameter, width, theta, x.ravel(), outputs, workspace)
+        results[first : first + some] = outputs.transpose(0, 2, 1).reshape(-1, len(x))[: len(part.c)]
+    return results
+
+
+def gradients(
+    activation: Activation, parameters: Parameters, data: Dataset, dtype: str = "float64", lanes: int | None = None
+) -> Parameters:
+    """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains in `dtype`."""
+    nets, width, inputs = parameters.w.shape
+    kind = kind_of(activation, dtype, inputs, lanes)
+    theta = pack(kind, parameters)
+    results = np.empty_like(theta)
+    workspace = aligned((1, workspace_size(kind, width)), dtype)[0]
+    for block in range(len(theta)):
+        narrow.gradient_block(
+            kind, activation.parameter, width, theta[block], *training_arrays(data, dtype), results[block], workspace
+        )
+    return unpack(kind, results, nets, width)

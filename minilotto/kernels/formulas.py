@@ -1,0 +1,245 @@
+"""Every formula of the engine, once: activations with their slopes, and Adam's update.
+
+A formula is a plain function of numbers of one kind, Lanes or floats, so that vector kernels, scalar loops and CUDA threads
+run the same text. Activations are written in their natural unit: with t = z / input_unit, a formula returns
+(sigma(z) / output_unit, sigma'(z)). A kernel divides w and b by the input unit and multiplies v by the output unit once a step,
+which takes log2(e) out of every exponential.
+
+The polynomials come from `bench/coefficients.py`, which states their errors.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from numba.extending import overload, register_jitable
+
+from minilotto.kernels.lanes import absolute, fma, fraction, like, polynomial, scale, square_root, where, with_sign_of
+
+LN2 = 0.6931471805599453
+
+_exp2_of_fraction = polynomial(
+    single=(
+        1.0,
+        0.693151311875379983,
+        0.24016444957351056,
+        0.0557999146725179008,
+        0.00901702859762101824,
+        0.00186713073845431258,
+    ),
+    double=(
+        1.0,
+        0.693147180559945928,
+        0.240226506959063302,
+        0.0555041086656022575,
+        0.00961812909955074985,
+        0.00133335586295693633,
+        0.000154035123095414898,
+        0.0000152531750573639695,
+        1.3208367265634951e-6,
+        1.02532126199156024e-7,
+        6.55952851070143074e-9,
+        6.26346767397140156e-10,
+    ),
+)
+_tanh_over_t = polynomial(
+    single=(0.346573579126433947, -0.0138756690373650605, 0.00066487052693621064, -0.0000294580101084184827),
+    double=(
+        0.346573590279972652,
+        -0.0138760271662049665,
+        0.00066667790730996896,
+        -0.000032412059215628132,
+        1.57760272140595221e-6,
+        -7.67948975201863765e-8,
+        3.7354098730119586e-9,
+        -1.78906948875654513e-10,
+        7.14449953467256194e-12,
+    ),
+)
+_log2_over_q = polynomial(
+    single=(2.88539009320555168, 0.961791615863535726, 0.577437395633056815, 0.403386231337680019, 0.406527430764209103),
+    double=(
+        2.88539008177792682,
+        0.961796693925967923,
+        0.577078016358331304,
+        0.412198582728756334,
+        0.320598925236400274,
+        0.262307058246685945,
+        0.221982226988185813,
+        0.191879915585502514,
+        0.174742841893206531,
+        0.11996986053227953,
+        0.246124852080349594,
+    ),
+)
+# The normal tail over a in [0, reach] is a polynomial in q = offset / (offset + a), mapped to [-1, 1].
+_normal_tail_over_q = polynomial(
+    single=(
+        0.274461852809248634,
+        0.163538549566508872,
+        0.0577010905783289568,
+        0.00723726062078017378,
+        -0.00248158037403446951,
+        -0.000694448756033077438,
+        0.000208776647813700303,
+        0.0000479987880804858729,
+        -0.0000194740710421921001,
+    ),
+    double=(
+        0.203984254851703764,
+        0.15533662323347366,
+        0.0909143250437189658,
+        0.0390208632369374313,
+        0.0106892199489797358,
+        0.000807196359219767073,
+        -0.000622994612177474513,
+        -0.000182833650166123291,
+        0.0000367095254853159406,
+        0.0000218939306558096608,
+        -3.40034724049016046e-6,
+        -2.5821276876903549e-6,
+        5.43521796982586386e-7,
+        2.98241447124558288e-7,
+        -1.07887888323422181e-7,
+        -2.80594803120942775e-8,
+        2.07732499441017008e-8,
+        7.28750562260057483e-10,
+        -3.45785122230836144e-9,
+        4.02935634493283763e-10,
+        4.45259772144917103e-10,
+        -6.72899631093820737e-11,
+        -3.38328808385753262e-11,
+    ),
+)
+_tail_offset = polynomial(single=(3.0,), double=(4.0,))
+_tail_slope = polynomial(single=(2.0 * 17.5 / 14.5,), double=(2.0 * 42.6 / 38.6,))
+_tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
+
+
+@register_jitable
+def exp2(t):
+    """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
+    return scale(_exp2_of_fraction(fraction(t)), t)
+
+
+@register_jitable
+def silu(t, parameter):
+    one, ln2 = like(t, 1.0), like(t, LN2)
+    s = one / (one + exp2(t))
+    g = t * s
+    return g, fma(g, fma(s, ln2, -ln2), s)
+
+
+@register_jitable
+def relu(t, parameter):
+    nil = like(t, 0.0)
+    return where(t < nil, nil, t), where(t > nil, like(t, 1.0), nil)
+
+
+@register_jitable
+def leaky_relu(t, parameter):
+    nil, slope = like(t, 0.0), like(t, parameter)
+    return where(t < nil, slope * t, t), where(t > nil, like(t, 1.0), slope)
+
+
+@register_jitable
+def tanh(t, parameter):
+    one = like(t, 1.0)
+    e = exp2(-absolute(t))
+    s = one / (one + e)
+    near = t * _tanh_over_t(t * t)
+    far = with_sign_of((one - e) * s, t)
+    return where(absolute(t) < one, near, far), like(t, 4.0) * e * s * s
+
+
+@register_jitable
+def gelu(t, parameter):
+    one, nil = like(t, 1.0), like(t, 0.0)
+    offset = _tail_offset(t)
+    q = offset / (offset + absolute(t))
+    density = exp2(like(t, -0.5 / LN2) * (t * t))
+    tail = density * q * _normal_tail_over_q(fma(q, _tail_slope(t), _tail_shift(t)))
+    distribution = where(t < nil, tail, one - tail)
+    return t * distribution, fma(t * density, like(t, 0.3989422804014327), distribution)
+
+
+@register_jitable
+def softplus(t, parameter):
+    one, nil = like(t, 1.0), like(t, 0.0)
+    e = exp2(-absolute(t))
+    s = one / (one + e)
+    q = e / (like(t, 2.0) + e)
+    return where(t < nil, nil, t) + q * _log2_over_q(q * q), where(t < nil, e * s, s)
+
+
+@register_jitable
+def sigmoid(t, parameter):
+    one = like(t, 1.0)
+    e = exp2(-absolute(t))
+    s = one / (one + e)
+    return where(t < like(t, 0.0), e * s, s), e * s * s
+
+
+class Formula(NamedTuple):
+    """evaluate(t, parameter) -> (sigma(z) / output_unit, sigma'(z)) with t = z / input_unit."""
+
+    evaluate: Callable
+    input_unit: float
+    output_unit: float
+
+
+FORMULAS = {
+    "silu": Formula(silu, -LN2, -LN2),
+    "relu": Formula(relu, 1.0, 1.0),
+    "leaky_relu": Formula(leaky_relu, 1.0, 1.0),
+    "tanh": Formula(tanh, LN2 / 2, 1.0),
+    "gelu": Formula(gelu, 1.0, 1.0),
+    "softplus": Formula(softplus, LN2, LN2),
+    "sigmoid": Formula(sigmoid, LN2, 1.0),
+}
+
+
+# The kernel's first argument carries the activation in its type, so these resolve while compiling.
+def value_and_slope(kind, t, parameter):
+    """(sigma(z) / output_unit, sigma'(z)) of the activation of `kind` at t = z / input_unit."""
+    raise TypeError("value_and_slope runs inside compiled functions only")
+
+
+def input_unit(kind):
+    """The unit in which `kind`'s activation takes its argument."""
+    return FORMULAS[kind.activation].input_unit
+
+
+def output_unit(kind):
+    """The unit in which `kind`'s activation returns its value."""
+    return FORMULAS[kind.activation].output_unit
+
+
+@overload(value_and_slope)
+def _compile_value_and_slope(kind, t, parameter):
+    evaluate = FORMULAS[kind.activation].evaluate
+    return lambda kind, t, parameter: evaluate(t, parameter)
+
+
+@overload(input_unit)
+def _compile_input_unit(kind):
+    unit = FORMULAS[kind.activation].input_unit
+    return lambda kind: unit
+
+
+@overload(output_unit)
+def _compile_output_unit(kind):
+    unit = FORMULAS[kind.activation].output_unit
+    return lambda kind: unit
+
+
+@register_jitable
+def adam_update(parameter, first, second, gradient, rate, correction, beta1, beta2, epsilon):
+    """One Adam step: (parameter, first moment, second moment) after it.
+
+    m = beta1 m + (1 - beta1) g,  s = beta2 s + (1 - beta2) g^2,  parameter -= rate m / (correction sqrt(s) + epsilon), where
+    rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in torch's order of operations.
+    """
+    first = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * first)
+    second = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * second)
+    denominator = fma(square_root(second), like(gradient, correction), like(gradient, epsilon))
+    return parameter - like(gradient, rate) * first / denominator, first, second

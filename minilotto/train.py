@@ -1,0 +1,272 @@
+"""train: Config and seeds in, Ensemble out. The only place that chooses an engine."""
+
+import dataclasses
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minilotto.activations import activation_of
+from minilotto.config import Config, whole_number
+from minilotto.dataset import Dataset, given, sampled
+from minilotto.ensemble import Ensemble, History
+from minilotto.errors import ConfigError, ResourceError, TrainingInterrupted
+from minilotto.initial import Parameters, initial_parameters
+from minilotto.machine import available_memory, cpu_name, usable_cores
+from minilotto.progress import Reporter, reporter
+from minilotto.tasks import CUSTOM, Task
+from minilotto.version import VERSION
+
+BACKENDS = ("auto", "cpu", "reference")
+STRETCH_SECONDS = 0.2  # between two looks at Ctrl-C
+WAVE_SECONDS = 2.0  # of work a thread, after which a wave's seeds are done for good
+UNIT_SECONDS = 0.5e-9  # one neuron, one point, one step of one seed; only sizes waves, never changes a result
+
+
+def train(
+    config: Config,
+    seeds: int | Iterable[int] = 1000,
+    *,
+    data: Dataset | tuple[ArrayLike, ...] | None = None,
+    target: Task | Callable[[NDArray], NDArray] | None = None,
+    backend: str = "auto",
+    checkpoints: Sequence[int] | None = None,
+    threads: int | None = None,
+    progress: bool = False,
+) -> Ensemble:
+    """Train one network a seed, each from its own initial parameters, on the same data.
+
+    seeds        a number R for 0, 1, ..., R - 1, or distinct whole numbers such as range(1000, 2000)
+    data         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,), weight (P,)
+    target       a Task, or a function from x (P, 1) to y (P,) on [-2, 2], to sample instead of config.task
+    backend      "auto" and "cpu": the vector kernels; "reference": plain NumPy, slow, independent
+    checkpoints  steps at which history records the losses; by default 0, 1, 2, 5, 10, ... and the last
+    threads      how many threads to use; by default all cores that this process may use
+    progress     show a bar on stderr
+
+    A seed's result depends on (config, data, seed) alone, bit for bit on one machine: not on the other seeds, on threads or on
+    checkpoints.
+
+    Raises ConfigError or DataError for what cannot be trained, ResourceError for what would not fit in memory,
+    TrainingInterrupted (a KeyboardInterrupt) on Ctrl-C, with the seeds that were done.
+
+    >>> nets = train(Config(width=2, steps=100), seeds=3)
+    >>> nets.loss.shape, nets.w.shape
+    ((3,), (3, 2, 1))
+    """
+    config, dataset = _what_to_fit(config, data, target)
+    seed_array = seeds_of(seeds)
+    steps = checkpoint_steps(config.steps, checkpoints)
+    if backend not in BACKENDS:
+        raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
+    cores = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
+    _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
+    title = f"{len(seed_array)} x width {config.width}"
+    with reporter(progress, len(seed_array) * config.steps, title) as report:
+        return _train(config, dataset, seed_array, steps, backend, cores, report)
+
+
+def _train(
+    config: Config,
+    data: Dataset,
+    seeds: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    backend: str,
+    threads: int,
+    report: Reporter,
+) -> Ensemble:
+    # Imported here so that a refused setting is refused at once, and `import minilotto` stays light.
+    from minilotto.engines import Engine, LaneEngine, ReferenceEngine
+    from minilotto.kernels.compile import on_compilation
+    from minilotto.kernels.evaluate import losses
+
+    began = time.perf_counter()
+    engine: Engine = ReferenceEngine(config, data) if backend == "reference" else LaneEngine(config, data, threads)
+    activation = activation_of(config.activation, config.negative_slope)
+    count, width, inputs = len(seeds), config.width, data.inputs
+    kept = Parameters(
+        np.empty((count, width, inputs), config.dtype),
+        np.empty((count, width), config.dtype),
+        np.empty((count, width), config.dtype),
+        np.empty(count, config.dtype),
+    )
+    history = np.empty((len(steps), count))
+    wave = _wave_size(config, data.points, engine, threads)
+    pace = _Pace()
+    done = 0
+    interrupted = False
+    try:
+        with on_compilation(report.compiling):
+            for first in range(0, count, wave):
+                part = slice(first, min(first + wave, count))
+                engine.start(initial_parameters(config, inputs, seeds[part]))
+                reached = 0
+                for i, step in enumerate(steps):
+                    while reached < step:
+                        length = pace.next(int(step) - reached)
+                        with pace.measured(length):
+                            engine.advance(reached, length)
+                        reached += length
+                        report.advance(length * (part.stop - part.start))
+                    history[i, part] = losses(activation, engine.parameters(), data)
+                for array, result in zip(kept, engine.parameters(), strict=True):
+                    array[part] = result
+                done = part.stop
+    except KeyboardInterrupt:
+        interrupted = True
+    if interrupted and done == 0:
+        raise TrainingInterrupted(None, count)
+    kept = Parameters(*(array[:done] for array in kept))
+    provenance = {
+        "minilotto": VERSION,
+        "engine": engine.name,
+        "lanes": engine.lanes,
+        "threads": threads,
+        "cpu": cpu_name(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    nets = _ensemble(config, data, seeds[:done], kept, History(steps, history[:, :done]), count, provenance)
+    if interrupted:
+        raise TrainingInterrupted(nets, count)
+    return nets
+
+
+def _ensemble(
+    config: Config,
+    data: Dataset,
+    seeds: NDArray[np.int64],
+    parameters: Parameters,
+    history: History,
+    requested: int,
+    provenance: dict[str, Any],
+) -> Ensemble:
+    """The Ensemble, with NaN in the rows of seeds that diverged."""
+    loss = history.loss[-1].copy()
+    finite = np.isfinite(loss)
+    for array in parameters:
+        finite &= np.isfinite(array.reshape(len(loss), -1)).all(axis=1)
+    loss[~finite] = np.nan
+    for array in parameters:
+        array[~finite] = np.nan
+    np.copyto(history.loss, np.nan, where=~np.isfinite(history.loss))
+    history.loss[-1, ~finite] = np.nan
+    return Ensemble(
+        config, data, seeds, **parameters._asdict(), loss=loss, history=history, requested=requested, provenance=provenance
+    )
+
+
+class _Pace:
+    """Chooses how many steps a stretch has, so that it takes about STRETCH_SECONDS. Changes no result."""
+
+    def __init__(self) -> None:
+        self._length = 16
+
+    def next(self, remaining: int) -> int:
+        return min(self._length, remaining)
+
+    def measured(self, length: int) -> "_Stopwatch":
+        return _Stopwatch(self, length)
+
+    def took(self, length: int, seconds: float) -> None:
+        wanted = int(length * STRETCH_SECONDS / max(seconds, 1e-9))
+        if length == self._length or wanted < self._length:
+            self._length = max(1, min(wanted, 8 * self._length))
+
+
+class _Stopwatch:
+    def __init__(self, pace: _Pace, length: int) -> None:
+        self.pace, self.length = pace, length
+
+    def __enter__(self) -> None:
+        self.began = time.perf_counter()
+
+    def __exit__(self, *exception: object) -> None:
+        self.pace.took(self.length, time.perf_counter() - self.began)
+
+
+def _wave_size(config: Config, points: int, engine: Any, threads: int) -> int:
+    """Seeds that are trained from start to end before the next ones: enough to fill the threads for WAVE_SECONDS."""
+    seconds = config.width * points * config.steps * UNIT_SECONDS * engine.lanes
+    blocks = min(64, max(4, round(WAVE_SECONDS / seconds)))
+    return threads * blocks * engine.lanes
+
+
+def _what_to_fit(config: Config, data: Any, target: Any) -> tuple[Config, Dataset]:
+    if data is not None and target is not None:
+        raise ConfigError("both data and target are given; pass one of them")
+    if data is not None:
+        dataset = data if isinstance(data, Dataset) else _given(data)
+        return dataclasses.replace(config, task=CUSTOM, sampling=CUSTOM, points=dataset.points), dataset
+    if target is not None:
+        if not callable(target):
+            raise ConfigError(f"target={target!r} is no function; pass a Task or a function of x (P, 1)")
+        task = target if isinstance(target, Task) else Task("target", "f(x)", "f(x)", target)
+        return dataclasses.replace(config, task=CUSTOM), sampled(config, task)
+    return config, sampled(config)
+
+
+def _given(data: Any) -> Dataset:
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise ConfigError(f"data is a {type(data).__name__}; pass (x, y) or (x, y, weight)")
+    return given(*data)
+
+
+def seeds_of(seeds: Any) -> NDArray[np.int64]:
+    """Seeds as an array (R,): R for 0, ..., R - 1, or the distinct whole numbers given. Raises ConfigError."""
+    if np.ndim(seeds) == 0 and not isinstance(seeds, (range, Iterable)):
+        count = whole_number("seeds", seeds, at_least=1, below=2**48)
+        _refuse_beyond_memory(8 * count, f"{count} seeds")
+        return np.arange(count)
+    if isinstance(seeds, range):
+        seeds = np.arange(seeds.start, seeds.stop, seeds.step) if len(seeds) < 2**32 else seeds
+    array = np.asarray(seeds if isinstance(seeds, (np.ndarray, list, tuple)) else list(seeds))
+    if array.ndim != 1 or array.size == 0:
+        raise ConfigError(f"seeds={seeds!r} has no seed or more than one dimension; give a number, a range or a list")
+    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= 2**48:
+        raise ConfigError("seeds must be whole numbers of at least 0 and below 2^48; give a number, a range or a list")
+    if len(np.unique(array)) < array.size:
+        raise ConfigError("some seeds are given twice; give each once")
+    return array.astype(np.int64)
+
+
+def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> NDArray[np.int64]:
+    """Steps at which history records losses, ascending, always with the last: by default 0, 1, 2, 5, 10, 20, 50, ...
+
+    Raises ConfigError when one is no whole number or lies beyond `steps`.
+
+    >>> checkpoint_steps(70).tolist()
+    [0, 1, 2, 5, 10, 20, 50, 70]
+    """
+    if checkpoints is None:
+        chosen = {0} | {m * 10**k for k in range(len(str(steps))) for m in (1, 2, 5) if m * 10**k < steps}
+    else:
+        chosen = {whole_number("checkpoint", step, at_least=0, below=steps + 1) for step in checkpoints}
+    return np.array(sorted(chosen | {steps}), dtype=np.int64)
+
+
+def _refuse_what_cannot_fit(config: Config, inputs: int, count: int, checkpoints: int) -> None:
+    size = np.dtype(config.dtype).itemsize
+    rows = config.width * (inputs + 2) + 1
+    # What is kept, once more while it is gathered and checked; and a wave of at least one block of lanes.
+    per_net = 2 * rows * size + 8 * (checkpoints + 4)
+    working = 64 * (8 * rows + 6 * config.width) * size
+    _refuse_beyond_memory(count * per_net + working, f"{count} seeds of width {config.width}")
+
+
+def _refuse_beyond_memory(needed: int, what: str) -> None:
+    free = available_memory()
+    if needed > free:
+        raise ResourceError(f"{what} need about {_bytes(needed)} of memory and {_bytes(free)} is free; train fewer at a time")
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")
