@@ -9,7 +9,7 @@ from minilotto.activations import activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
 from minilotto.initial import Parameters
-from minilotto.kernels import narrow, reference
+from minilotto.kernels import narrow
 from minilotto.kernels.evaluate import kind_of
 from minilotto.kernels.layout import aligned, pack, rows_of, training_arrays, unpack, workspace_size
 from minilotto.kernels.parallel import run_blocks
@@ -90,6 +90,9 @@ class ReferenceEngine:
     lanes = 1
 
     def __init__(self, config: Config, data: Dataset) -> None:
+        from minilotto.kernels import reference  # here, because it takes scipy along
+
+        self.reference = reference
         self.config = config
         self.data = data
 
@@ -102,11 +105,11 @@ class ReferenceEngine:
         config = self.config
         x, y, weight = (array.astype(config.dtype) for array in (self.data.x, self.data.y, self.data.weight))
         for step in range(first, first + count):
-            _, gradients = reference.loss_and_gradient(
+            _, gradients = self.reference.loss_and_gradient(
                 config.activation, *self.state, x, y, weight, negative_slope=config.negative_slope
             )
             lr = config.lr * config.lr_decay ** (step // config.lr_decay_every)
-            reference.adam(self.state, self.first, self.second, gradients, step + 1, lr, config.beta1, config.beta2, config.epsilon)
+            self.reference.adam(self.state, self.first, self.second, gradients, step + 1, lr, config.beta1, config.beta2, config.epsilon)
 
     def parameters(self) -> Parameters:
         return Parameters(*(array.copy() for array in self.state))

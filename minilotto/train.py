@@ -4,6 +4,7 @@ import dataclasses
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,39 @@ def train(
     >>> nets.loss.shape, nets.w.shape
     ((3,), (3, 2, 1))
     """
+    job = prepare(config, seeds, data=data, target=target, backend=backend, checkpoints=checkpoints, threads=threads)
+    return job.run(progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A training whose every setting has been checked; `run` does it."""
+
+    config: Config
+    data: Dataset
+    seeds: NDArray[np.int64]
+    checkpoints: NDArray[np.int64]
+    backend: str
+    threads: int
+
+    def run(self, progress: bool = False) -> Ensemble:
+        """Train; see `train`."""
+        count = len(self.seeds)
+        with reporter(progress, count * self.config.steps, f"{count} x width {self.config.width}") as report:
+            return _run(self, report)
+
+
+def prepare(
+    config: Config,
+    seeds: int | Iterable[int] = 1000,
+    *,
+    data: Dataset | tuple[ArrayLike, ...] | None = None,
+    target: Task | Callable[[NDArray], NDArray] | None = None,
+    backend: str = "auto",
+    checkpoints: Sequence[int] | None = None,
+    threads: int | None = None,
+) -> Job:
+    """Check everything that `train` takes, and sample the data. Raises what `train` raises, before anything is trained."""
     config, dataset = _what_to_fit(config, data, target)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
@@ -64,27 +98,18 @@ def train(
         raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
     cores = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
     _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
-    title = f"{len(seed_array)} x width {config.width}"
-    with reporter(progress, len(seed_array) * config.steps, title) as report:
-        return _train(config, dataset, seed_array, steps, backend, cores, report)
+    return Job(config, dataset, seed_array, steps, backend, cores)
 
 
-def _train(
-    config: Config,
-    data: Dataset,
-    seeds: NDArray[np.int64],
-    steps: NDArray[np.int64],
-    backend: str,
-    threads: int,
-    report: Reporter,
-) -> Ensemble:
+def _run(job: Job, report: Reporter) -> Ensemble:
     # Imported here so that a refused setting is refused at once, and `import minilotto` stays light.
     from minilotto.engines import Engine, LaneEngine, ReferenceEngine
     from minilotto.kernels.compile import on_compilation
     from minilotto.kernels.evaluate import losses
 
+    config, data, seeds, steps, threads = job.config, job.data, job.seeds, job.checkpoints, job.threads
     began = time.perf_counter()
-    engine: Engine = ReferenceEngine(config, data) if backend == "reference" else LaneEngine(config, data, threads)
+    engine: Engine = ReferenceEngine(config, data) if job.backend == "reference" else LaneEngine(config, data, threads)
     activation = activation_of(config.activation, config.negative_slope)
     count, width, inputs = len(seeds), config.width, data.inputs
     kept = Parameters(
@@ -218,15 +243,17 @@ def _given(data: Any) -> Dataset:
 
 def seeds_of(seeds: Any) -> NDArray[np.int64]:
     """Seeds as an array (R,): R for 0, ..., R - 1, or the distinct whole numbers given. Raises ConfigError."""
-    if np.ndim(seeds) == 0 and not isinstance(seeds, (range, Iterable)):
-        count = whole_number("seeds", seeds, at_least=1, below=2**48)
-        _refuse_beyond_memory(8 * count, f"{count} seeds")
-        return np.arange(count)
     if isinstance(seeds, range):
-        seeds = np.arange(seeds.start, seeds.stop, seeds.step) if len(seeds) < 2**32 else seeds
-    array = np.asarray(seeds if isinstance(seeds, (np.ndarray, list, tuple)) else list(seeds))
+        _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
+        array = np.arange(seeds.start, seeds.stop, seeds.step)
+    elif isinstance(seeds, Iterable) and not isinstance(seeds, (str, bytes)):
+        array = np.asarray(seeds if isinstance(seeds, np.ndarray) else list(seeds))
+    else:
+        count = whole_number("seeds", seeds, at_least=1, below=2**48)
+        _refuse_beyond_memory(16 * count, f"{count} seeds")
+        return np.arange(count)
     if array.ndim != 1 or array.size == 0:
-        raise ConfigError(f"seeds={seeds!r} has no seed or more than one dimension; give a number, a range or a list")
+        raise ConfigError(f"seeds of shape {array.shape} are no seeds; give a number, a range or a list with at least one seed")
     if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= 2**48:
         raise ConfigError("seeds must be whole numbers of at least 0 and below 2^48; give a number, a range or a list")
     if len(np.unique(array)) < array.size:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from numba.extending import overload, register_jitable
 
-from minilotto.kernels.lanes import absolute, fma, fraction, like, polynomial, scale, square_root, where, with_sign_of
+from minilotto.kernels.lanes import absolute, floor, fma, like, polynomial, scale, square_root, where, with_sign_of
 
 LN2 = 0.6931471805599453
 
@@ -118,7 +118,8 @@ _tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
 @register_jitable
 def exp2(t):
     """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
-    return scale(_exp2_of_fraction(fraction(t)), t)
+    n = floor(t)
+    return scale(_exp2_of_fraction(t - n), n)
 
 
 @register_jitable

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
+from numba.core.registry import cpu_target
 from numba.extending import NativeValue, intrinsic, lower_builtin, register_model, type_callable, typeof_impl, unbox
 
 from minilotto.kernels.compile import sources_digest
@@ -54,14 +54,15 @@ class _LaneMaskModel(models.PrimitiveModel):
         super().__init__(manager, mask, ir.VectorType(ir.IntType(1), mask.count))
 
 
-def host_features() -> frozenset[str]:
-    """Names of the SIMD features that this CPU has and the system allows, as LLVM spells them."""
-    return frozenset(name for name, present in get_host_cpu_features().items() if present)
+def target_features() -> frozenset[str]:
+    """Names, as LLVM spells them, of the CPU features that Numba compiles for: this CPU's, unless NUMBA_CPU_FEATURES says less."""
+    listed = cpu_target.target_context.codegen().magic_tuple()[-1]
+    return frozenset(feature[1:] for feature in listed.split(",") if feature.startswith("+"))
 
 
 def lane_count(dtype) -> int:
     """How many numbers of `dtype` one native vector register of this CPU holds (at least four float32)."""
-    features = host_features()
+    features = target_features()
     size = 64 if "avx512f" in features else 32 if "avx" in features else 16
     return size // np.dtype(dtype).itemsize
 
@@ -257,74 +258,53 @@ def polynomial(single, double):
     return horner
 
 
-# 2^t splits into a power of two and a fraction. AVX-512 has one instruction for either part, with no clamping to do.
-def _is_avx512(context, kind) -> bool:
-    if not isinstance(kind, Lanes) or kind.count * _precision(kind) != 512:
-        return False
-    features = context.codegen().magic_tuple()[-1]
-    return "+avx512f" in features and "+avx512dq" in features
-
-
 @intrinsic
-def fraction(typingctx, t):
-    """t - floor(t), in [0, 1]; zero or NaN where t is infinite."""
-    if not _is_real(t):
+def floor(typingctx, a):
+    """The greatest whole number that is not above a."""
+    if not _is_real(a):
         return None
 
     def codegen(context, builder, signature, arguments):
-        (value,) = arguments
-        kind = _llvm_type(t)
-        if _is_avx512(context, t):
-            letter = "ps" if _precision(t) == 32 else "pd"
-            mask = ir.Constant(ir.IntType(t.count), -1)
-            floor_quietly, current_rounding = ir.Constant(ir.IntType(32), 9), ir.Constant(ir.IntType(32), 4)
-            return _call(
-                builder,
-                f"llvm.x86.avx512.mask.reduce.{letter}.512",
-                kind,
-                [value, floor_quietly, _spread(t, 0.0), mask, current_rounding],
-            )
-        return builder.fsub(value, _call(builder, f"llvm.floor.{_suffix(t)}", kind, [value]))
+        return _call(builder, f"llvm.floor.{_suffix(a)}", _llvm_type(a), arguments)
 
-    return t(t), codegen
+    return a(a), codegen
+
+
+def _has_scalef(context, kind) -> bool:
+    """Whether one AVX-512 instruction multiplies this kind of Lanes by powers of two."""
+    full = isinstance(kind, Lanes) and kind.count * _precision(kind) == 512
+    return full and "+avx512f" in context.codegen().magic_tuple()[-1]
 
 
 @intrinsic
-def scale(typingctx, a, t):
-    """a * 2^floor(t). Without AVX-512, floor(t) is first confined to the exponents of normal numbers."""
-    if not (_is_real(a) and a == t):
+def scale(typingctx, a, n):
+    """a * 2^n for a whole number n; zero where 2^n is no normal number, infinite where it is too large for one."""
+    if not (_is_real(a) and a == n):
         return None
 
     def codegen(context, builder, signature, arguments):
         value, exponent = arguments
-        kind = _llvm_type(t)
-        if _is_avx512(context, t):
-            letter = "ps" if _precision(t) == 32 else "pd"
-            mask = ir.Constant(ir.IntType(t.count), -1)
-            current_rounding = ir.Constant(ir.IntType(32), 4)
-            return _call(
-                builder,
-                f"llvm.x86.avx512.mask.scalef.{letter}.512",
-                kind,
-                [value, exponent, _spread(t, 0.0), mask, current_rounding],
-            )
-        bits, mantissa, bias = (32, 23, 127) if _precision(t) == 32 else (64, 52, 1023)
-        lowest, highest = _spread(t, 1 - bias), _spread(t, bias - 1)
-        exponent = _call(builder, f"llvm.floor.{_suffix(t)}", kind, [exponent])
+        kind = _llvm_type(n)
+        if _has_scalef(context, n):
+            letter = "ps" if _precision(n) == 32 else "pd"
+            every_lane, current_rounding = ir.Constant(ir.IntType(n.count), -1), ir.Constant(ir.IntType(32), 4)
+            name = f"llvm.x86.avx512.mask.scalef.{letter}.512"
+            return _call(builder, name, kind, [value, exponent, _spread(n, 0.0), every_lane, current_rounding])
+        # 2^n has the biased exponent n + bias above its mantissa: 0 for zero, 2 bias + 1 for infinity. Adding 2^mantissa leaves the
+        # whole number n + bias in the lowest bits of the sum, and the shift pushes all other bits out. A NaN stays one in `value`.
+        bits, mantissa, bias = (32, 23, 127) if _precision(n) == 32 else (64, 52, 1023)
+        lowest, highest = _spread(n, -bias), _spread(n, bias + 1)
         exponent = builder.select(builder.fcmp_ordered("<", exponent, lowest), lowest, exponent)
         exponent = builder.select(builder.fcmp_ordered(">", exponent, highest), highest, exponent)
-        integer = ir.IntType(bits)
-        if isinstance(t, Lanes):
-            integer = ir.VectorType(integer, t.count)
-        # A NaN has no integer: the saturating conversion gives 0, and the NaN in `value` does the rest.
-        name = f"llvm.fptosi.sat.{f'v{t.count}' if isinstance(t, Lanes) else ''}i{bits}.{_suffix(t)}"
-        count = _call(builder, name, integer, [exponent])
-        shift = ir.Constant(integer, [mantissa] * t.count) if isinstance(t, Lanes) else ir.Constant(integer, mantissa)
-        offset = ir.Constant(integer, [bias] * t.count) if isinstance(t, Lanes) else ir.Constant(integer, bias)
-        power = builder.bitcast(builder.shl(builder.add(count, offset), shift), kind)
-        return builder.fmul(value, power)
+        integer: ir.Type = ir.IntType(bits)
+        shift = ir.Constant(integer, mantissa)
+        if isinstance(n, Lanes):
+            integer = ir.VectorType(integer, n.count)
+            shift = ir.Constant(integer, [mantissa] * n.count)
+        sum_bits = builder.bitcast(builder.fadd(exponent, _spread(n, 2.0**mantissa + bias)), integer)
+        return builder.fmul(value, builder.bitcast(builder.shl(sum_bits, shift), kind))
 
-    return a(a, t), codegen
+    return a(a, n), codegen
 
 
 # Subnormal numbers cost x86 CPUs a hundred cycles each, and dying neurons make them by the thousand.

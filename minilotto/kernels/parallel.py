@@ -5,12 +5,15 @@ does. So one parallel region of ours runs at a time; whoever comes second, and e
 runs its blocks one after the other in its own thread. Results are the same bit for bit.
 """
 
+import importlib
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numba
+
+LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
 
 _region = threading.Lock()
 _forked = False
@@ -28,6 +31,19 @@ def layer_in_use() -> str | None:
         return numba.threading_layer()
     except ValueError:
         return None
+
+
+def available_layers() -> list[str]:
+    """Names of the threading layers that can be loaded here; loading starts none."""
+    return [name for name, module in LAYERS.items() if _loads(f"numba.np.ufunc.{module}")]
+
+
+def _loads(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
 
 
 if hasattr(os, "register_at_fork"):

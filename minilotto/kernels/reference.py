@@ -48,7 +48,7 @@ def activation(name: str, z: NDArray, negative_slope: float = 0.01) -> tuple[NDA
 
 
 def predict(name: str, w: NDArray, b: NDArray, v: NDArray, c: NDArray, x: NDArray, negative_slope: float = 0.01) -> NDArray:
-    """f(x) = sum_i v_i sigma(w_i x + b_i) + c of R nets, (R, P), for x (P, D), w (R, N, D), b and v (R, N), c (R,). Paper: Eq. 1."""
+    """f(x) = sum_i v_i sigma(w_i x + b_i) + c, (R, P), for x (P, D), w (R, N, D), b and v (R, N), c (R,). Paper: Eq. 1."""
     z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
     return np.einsum("rn,rnp->rp", v, activation(name, z, negative_slope)[0]) + c[:, None]
 

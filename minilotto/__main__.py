@@ -1,0 +1,8 @@
+"""python -m minilotto"""
+
+import sys
+
+from minilotto.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

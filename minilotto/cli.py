@@ -1,0 +1,314 @@
+"""The command line: Fire turns words into a plan, and the plan runs after Fire has returned.
+
+A plan is inert, so that Fire, which rejects unknown words only after it has called the command, can do no harm by then. Whatever is
+wrong with the words is one line on stderr and exit status 2, before anything is trained or written.
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import inspect
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from minilotto.activations import ACTIVATIONS, activation_of
+from minilotto.config import DTYPES, FIELDS, Config, from_fields
+from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
+from minilotto.schemes import SCHEMES
+from minilotto.tasks import TASKS, task_of
+from minilotto.version import VERSION
+
+PROGRAM = "python -m minilotto"
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
+
+
+class Plan:
+    """What a command is going to do. `run()` does it and returns the exit status; Fire finds nothing here to walk into."""
+
+    def __init__(self, run: Callable[[], int]) -> None:
+        self.run = run
+
+    def __dir__(self) -> list[str]:
+        return []
+
+
+def train(
+    *,
+    seeds: Any = 1000,
+    out: Any = None,
+    plot: Any = None,
+    data: Any = None,
+    checkpoints: Any = None,
+    threads: Any = None,
+    backend: Any = "auto",
+    force: Any = False,
+    quiet: Any = False,
+    **settings: Any,
+) -> Plan:
+    """Train one network a seed, then print what came of them.
+
+    Example: train --width 20 --seeds 1000 --out nets.npz --plot nets.png
+
+    --seeds 1000           how many seeds (0 to 999), or a range as in 1000:2000, or a list as in 3,5,8
+    --out nets.npz         write the nets here; minilotto.load("nets.npz") reads them
+    --plot nets.png        draw losses against steps and their histogram, as .png, .pdf or .svg
+    --data points.csv      fit these points instead of a task: .csv with a header such as x1,x2,y,weight, or .npz with x, y, weight
+    --checkpoints 0,100    steps at which the history records losses (default 0, 1, 2, 5, 10, ... and the last)
+    --threads 2            threads to use (default: every core that this process may use)
+    --backend auto         auto or cpu: the vector kernels; reference: plain NumPy, slow, for doubts
+    --force                overwrite files that exist
+    --quiet                no progress bar
+    """
+    from minilotto.dataset import read_dataset
+    from minilotto.figures import SUFFIXES
+    from minilotto.files import check_output
+    from minilotto.train import prepare
+
+    _refuse_unknown(settings, train)
+    _refuse_empty({"seeds": seeds, "out": out, "plot": plot, "data": data, "threads": threads, "backend": backend, **settings})
+    config = from_fields(settings)
+    overwrite = _truth("force", force)
+    shown = not _truth("quiet", quiet)
+    out_path = None if out is None else check_output(_text("out", out), (".npz",), overwrite)
+    plot_path = None if plot is None else check_output(_text("plot", plot), SUFFIXES, overwrite)
+    job = prepare(
+        config,
+        _seeds(seeds),
+        data=None if data is None else read_dataset(_text("data", data)),
+        backend=backend,
+        checkpoints=None if checkpoints is None else _list(checkpoints),
+        threads=threads,
+    )
+
+    def run() -> int:
+        status = 0
+        try:
+            nets = job.run(progress=shown)
+        except TrainingInterrupted as interruption:
+            nets, status = interruption.nets, INTERRUPTED
+            if nets is None:
+                print("interrupted before any seed was done; nothing is written", file=sys.stderr)
+                return status
+        return _deliver(nets, out_path, plot_path) or status
+
+    return Plan(run)
+
+
+def check(*, activations: Any = None, tasks: Any = None, dtypes: Any = "float64,float32", quiet: Any = False) -> Plan:
+    """Compare the kernels' gradients, every coordinate, with a plain reference and, where installed, with torch.
+
+    Prints the worst error of each activation and task, in units of rounding; exit status 1 when one is too large. The first run
+    compiles a kernel for each activation, number of inputs and precision, which takes a minute or two.
+
+    --activations silu,relu   which (default all)
+    --tasks square,product2   which (default all)
+    --dtypes float64,float32  which (default both)
+    --quiet                   no progress bar
+    """
+    names = [str(name) for name in (ACTIVATIONS if activations is None else _list(activations))]
+    targets = [str(name) for name in (TASKS if tasks is None else _list(tasks))]
+    precisions = [str(name) for name in _list(dtypes)]
+    for name in names:
+        activation_of(name)
+    for name in targets:
+        task_of(name)
+    for name in precisions:
+        Config(dtype=name)
+    shown = not _truth("quiet", quiet)
+
+    def run() -> int:
+        from tqdm import tqdm
+
+        from minilotto.check import compare, table
+
+        total = len(names) * len(targets) * len(precisions)
+        comparisons = list(tqdm(compare(names, targets, precisions), total=total, disable=not shown, unit=" checks"))
+        print(table(comparisons))
+        return 0 if all(comparison.passed for comparison in comparisons) else FAILURE
+
+    return Plan(run)
+
+
+def info() -> Plan:
+    """Print versions, CPU, vector width, threads, threading layer, memory and where compiled kernels are kept."""
+
+    def run() -> int:
+        from minilotto.report import environment
+
+        print(environment())
+        return 0
+
+    return Plan(run)
+
+
+COMMANDS: dict[str, Callable[..., Plan]] = {"train": train, "check": check, "info": info}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the words of a command line; returns the exit status."""
+    words = [_affirmed(word) for word in arguments]
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if words[0] in ("--version", "version"):
+        print(f"minilotto {VERSION}")
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise ConfigError(f"{words[0]!r} is no command{_suggestion(words[0], COMMANDS)}; choose from {', '.join(COMMANDS)}")
+        if "-h" in words or "--help" in words:
+            print(_help(words[0]))
+            return 0
+        return _plan(words).run()
+    except MinilottoError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output is gone; there is nobody to tell
+        return FAILURE
+
+
+def _plan(words: Sequence[str]) -> Plan:
+    """The plan that Fire makes of the words. Raises ConfigError where it makes none."""
+    import fire
+    from fire.core import FireExit
+
+    if "--" in words or "-" in words:
+        raise ConfigError(f"a lone dash means nothing to {words[0]}; see {PROGRAM} {words[0]} --help")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            plan = fire.Fire(COMMANDS, command=list(words), name="minilotto", serialize=lambda result: None)
+    except FireExit:
+        complaint = next((line for line in said.getvalue().splitlines() if line.startswith("ERROR:")), "ERROR: not understood")
+        reason = complaint.removeprefix("ERROR:").strip().splitlines()[0]
+        raise ConfigError(f"{' '.join(words)!r} is not understood ({reason}); see {PROGRAM} {words[0]} --help") from None
+    if not isinstance(plan, Plan):
+        raise ConfigError(f"{' '.join(words)!r} is not understood; see {PROGRAM} {words[0]} --help")
+    return plan
+
+
+def _deliver(nets: Any, out: Path | None, plot: Path | None) -> int:
+    """Print the summary, write the files; 1 where a file could not be written (the nets are then rescued if at all possible)."""
+    from minilotto.figures import training_figure
+    from minilotto.report import summary
+
+    print(summary(nets))
+    status = 0
+    if out is not None:
+        try:
+            nets.save(out, force=True)
+            print(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
+        except FileError as error:
+            status = FAILURE
+            print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
+    if plot is not None:
+        try:
+            training_figure(nets, plot)
+            print(f"picture in {plot}")
+        except MinilottoError as error:
+            status = FAILURE
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return status
+
+
+def _rescue(nets: Any) -> str:
+    """Try to keep nets that could not be written where they belong; says how that went."""
+    folder = Path(tempfile.gettempdir())
+    name = f"minilotto-{nets.config.key}-{nets.seeds[0]}-{len(nets)}.npz"
+    try:
+        return f"the nets are in {nets.save(folder / name, force=True)} instead"
+    except FileError as error:
+        return f"nor could they be kept elsewhere ({error}); they are lost"
+
+
+def _affirmed(word: str) -> str:
+    """--no-quiet as Fire spells it, --noquiet."""
+    return "--no" + word[5:] if word.startswith("--no-") else word
+
+
+def _refuse_unknown(settings: dict[str, Any], command: Callable[..., Plan]) -> None:
+    flags = [p.name for p in inspect.signature(command).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for name in settings:
+        if name not in FIELDS:
+            known = (*flags, *FIELDS)
+            raise ConfigError(
+                f"--{name} is no flag{_suggestion(name, known, '--')}; see {PROGRAM} {command.__name__} --help for all of them"
+            )
+
+
+def _refuse_empty(values: dict[str, Any]) -> None:
+    """Fire reads a flag without a value as True."""
+    for name, value in values.items():
+        if isinstance(value, bool):
+            raise ConfigError(f"--{name} is {str(value).lower()} where it needs a value; give one after it")
+
+
+def _suggestion(word: str, known: Any, prefix: str = "") -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {prefix}{close[0]}?)" if close else ""
+
+
+# Fire reads types off the words: 1e6 is a float, 1,2 a tuple, --flag=false a string. Each value is made what it should be here.
+def _truth(name: str, value: Any) -> bool:
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if str(value).lower() not in known:
+        raise ConfigError(f"--{name}={value!r} is no truth value; give --{name} alone, or --{name}=true or --{name}=false")
+    return known[str(value).lower()]
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, (bool, list, tuple, dict, set)):
+        raise ConfigError(f"--{name}={value!r} is no file name; give one, as in --{name} nets.npz")
+    return str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _seeds(value: Any) -> Any:
+    """1000, or range(1000, 2000) for "1000:2000", or a list."""
+    if not isinstance(value, str):
+        return value
+    first, colon, last = value.partition(":")
+    if not (colon and first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise ConfigError(f"--seeds={value!r} is no seeds; give a number, a range such as 1000:2000, or a list such as 3,5,8")
+    return range(int(first), int(last))
+
+
+def _overview() -> str:
+    lines = [
+        f"minilotto {VERSION}: trains thousands of one-hidden-layer networks at once",
+        "",
+        f"usage: {PROGRAM} COMMAND [--flag value ...]",
+        "",
+    ]
+    for name, command in COMMANDS.items():
+        lines.append(f"  {name:8}{inspect.getdoc(command).splitlines()[0]}")  # type: ignore[union-attr]
+    lines += ["", f"{PROGRAM} COMMAND --help says more; {PROGRAM} --version tells the version"]
+    return "\n".join(lines)
+
+
+def _help(name: str) -> str:
+    """All that a command takes: its own docstring, and for `train` that of Config, whose fields are flags too."""
+    text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{inspect.getdoc(COMMANDS[name])}"
+    if name != "train":
+        return text
+    fields = inspect.getdoc(Config).split("\n\n")[1]  # type: ignore[union-attr]
+    defaults = ", ".join(f"{field.name} {field.default}" for field in dataclasses.fields(Config))
+    return (
+        f"{text}\n\nEach setting of the training is a flag as well, as in --width 20 --lr_decay 0.5:\n\n{fields}\n\n"
+        f"Defaults, the paper's: {defaults}\n\n"
+        f"Activations: {', '.join(ACTIVATIONS)}\nTasks: {', '.join(TASKS)}\nPrecisions: {', '.join(DTYPES)}\nInitialisations:\n"
+        + "\n".join(f"  {name:16}{scheme.note}" for name, scheme in SCHEMES.items())
+    )

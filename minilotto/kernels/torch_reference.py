@@ -1,0 +1,51 @@
+"""A second oracle: torch's own autograd, in float64, where torch is installed. Imports nothing of ours."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def installed() -> bool:
+    """Whether torch can be imported."""
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch is not None
+
+
+def _activation(name: str, negative_slope: float):
+    import torch
+    from torch.nn import functional
+
+    return {
+        "silu": functional.silu,
+        "relu": torch.relu,
+        "leaky_relu": lambda z: functional.leaky_relu(z, negative_slope),
+        "tanh": torch.tanh,
+        "gelu": functional.gelu,
+        "softplus": lambda z: functional.softplus(z, threshold=700),
+        "sigmoid": torch.sigmoid,
+    }[name]
+
+
+def loss_and_gradient(
+    name: str,
+    w: NDArray,
+    b: NDArray,
+    v: NDArray,
+    c: NDArray,
+    x: NDArray,
+    y: NDArray,
+    weight: NDArray,
+    negative_slope: float = 0.01,
+) -> tuple[NDArray, tuple[NDArray, NDArray, NDArray, NDArray]]:
+    """Losses (R,) and gradients (dw, db, dv, dc) of sum_p weight_p (f(x_p) - y_p)^2; shapes as in reference.py, float64."""
+    import torch
+
+    parameters = [torch.tensor(np.asarray(array, dtype=np.float64), requires_grad=True) for array in (w, b, v, c)]
+    points, targets, weights = (torch.tensor(np.asarray(array, dtype=np.float64)) for array in (x, y, weight))
+    hidden = _activation(name, negative_slope)(parameters[0] @ points.T + parameters[1][:, :, None])
+    outputs = (parameters[2][:, None, :] @ hidden)[:, 0, :] + parameters[3][:, None]
+    loss = ((outputs - targets) ** 2) @ weights
+    dw, db, dv, dc = torch.autograd.grad(loss.sum(), parameters)
+    return loss.detach().numpy(), (dw.numpy(), db.numpy(), dv.numpy(), dc.numpy())
