@@ -109,7 +109,9 @@ class ReferenceEngine:
                 config.activation, *self.state, x, y, weight, negative_slope=config.negative_slope
             )
             lr = config.lr * config.lr_decay ** (step // config.lr_decay_every)
-            self.reference.adam(self.state, self.first, self.second, gradients, step + 1, lr, config.beta1, config.beta2, config.epsilon)
+            self.reference.adam(
+                self.state, self.first, self.second, gradients, step + 1, lr, config.beta1, config.beta2, config.epsilon
+            )
 
     def parameters(self) -> Parameters:
         return Parameters(*(array.copy() for array in self.state))

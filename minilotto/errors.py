@@ -27,7 +27,7 @@ class MissingExtraError(MinilottoError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
 
 
-class TrainingInterrupted(MinilottoError, KeyboardInterrupt):
+class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C during a training. `nets` is an Ensemble of the seeds that were done by then, or None where none was."""
 
     def __init__(self, nets: Any, requested: int) -> None:

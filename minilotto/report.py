@@ -70,30 +70,30 @@ def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
 
 def _speed_line(nets: Ensemble) -> str:
     config, how = nets.config, nets.provenance
-    seconds = max(float(how["seconds"]), 1e-9)
-    units = len(nets) * config.width * config.points * config.steps / seconds
+    seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
+    units = len(nets) * config.width * config.points * config.steps / max(seconds - compiling, 1e-3)
     threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")
-    return f"{seconds:.1f} s, {units:.3g} units/s (a unit: one neuron at one point in one step); {nets.engine} engine, {threads}"
+    compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
+    return (
+        f"{seconds:.1f} s{compiled}; {units:.3g} units/s (a unit: one neuron at one point in one step of one net); "
+        f"{nets.engine} engine, {threads}"
+    )
 
 
 def environment() -> str:
     """What a training would run on: versions, CPU, vector width, threads, memory, cache folder."""
-    import matplotlib
     import numba
-    import scipy
 
     from minilotto.kernels import narrow
-    from minilotto.kernels.lanes import target_features, lane_count
+    from minilotto.kernels.lanes import lane_count, target_features
     from minilotto.kernels.parallel import available_layers
 
     vectors = [name for name in ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve") if name in target_features()]
     cache = narrow.train_block.stats.cache_path
-    packages = {"numpy": np, "numba": numba, "scipy": scipy, "matplotlib": matplotlib}
     rows = {
         "minilotto": VERSION,
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        "packages": ", ".join(f"{name} {package.__version__}" for name, package in packages.items()),
-        "torch": _version_of("torch"),
+        **{package: _version_of(package) for package in ("numpy", "numba", "scipy", "matplotlib", "torch")},
         "CPU": cpu_name(),
         "vector features": ", ".join(vectors) or "none known",
         "lanes": f"{lane_count('float32')} x float32, {lane_count('float64')} x float64",

@@ -104,7 +104,7 @@ def prepare(
 def _run(job: Job, report: Reporter) -> Ensemble:
     # Imported here so that a refused setting is refused at once, and `import minilotto` stays light.
     from minilotto.engines import Engine, LaneEngine, ReferenceEngine
-    from minilotto.kernels.compile import on_compilation
+    from minilotto.kernels.compile import watched_compilation
     from minilotto.kernels.evaluate import losses
 
     config, data, seeds, steps, threads = job.config, job.data, job.seeds, job.checkpoints, job.threads
@@ -124,7 +124,7 @@ def _run(job: Job, report: Reporter) -> Ensemble:
     done = 0
     interrupted = False
     try:
-        with on_compilation(report.compiling):
+        with watched_compilation(report.compiling) as compilation:
             for first in range(0, count, wave):
                 part = slice(first, min(first + wave, count))
                 engine.start(initial_parameters(config, inputs, seeds[part]))
@@ -154,6 +154,7 @@ def _run(job: Job, report: Reporter) -> Ensemble:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "seconds": round(time.perf_counter() - began, 3),
+        "seconds_compiling": round(compilation.seconds, 3),
     }
     nets = _ensemble(config, data, seeds[:done], kept, History(steps, history[:, :done]), count, provenance)
     if interrupted:

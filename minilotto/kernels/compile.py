@@ -1,6 +1,7 @@
 """How kernels are compiled: without the GIL, without fast-math, kept on disk, and never stale."""
 
 import hashlib
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,19 +44,30 @@ def sources_digest() -> str:
     return digest.hexdigest()
 
 
-class _Listener(event.Listener):
+class Compilation(event.Listener):
+    """Told by Numba when a function is compiled rather than loaded from the cache; `seconds` counts the time that this took."""
+
     def __init__(self, notify: Callable[[], None]) -> None:
+        self.seconds = 0.0
         self._tell = notify
+        self._depth = 0  # compiling one function compiles those that it calls
+        self._began = 0.0
 
     def on_start(self, event: event.Event) -> None:
-        self._tell()
+        if self._depth == 0:
+            self._began = time.perf_counter()
+            self._tell()
+        self._depth += 1
 
     def on_end(self, event: event.Event) -> None:
-        return None
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._began
 
 
 @contextmanager
-def on_compilation(notify: Callable[[], None]) -> Iterator[None]:
-    """Call `notify` whenever, inside the block, a function is compiled rather than loaded from the cache."""
-    with event.install_listener("numba:compile", _Listener(notify)):
-        yield
+def watched_compilation(notify: Callable[[], None]) -> Iterator[Compilation]:
+    """Call `notify` whenever, inside the block, a function is compiled."""
+    compilation = Compilation(notify)
+    with event.install_listener("numba:compile", compilation):
+        yield compilation

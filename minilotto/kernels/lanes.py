@@ -9,6 +9,7 @@ therefore do not depend on the lane count, on the lane's neighbours, or on how L
 
 import operator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from llvmlite import ir
@@ -54,6 +55,7 @@ class _LaneMaskModel(models.PrimitiveModel):
         super().__init__(manager, mask, ir.VectorType(ir.IntType(1), mask.count))
 
 
+@lru_cache(maxsize=1)
 def target_features() -> frozenset[str]:
     """Names, as LLVM spells them, of the CPU features that Numba compiles for: this CPU's, unless NUMBA_CPU_FEATURES says less."""
     listed = cpu_target.target_context.codegen().magic_tuple()[-1]

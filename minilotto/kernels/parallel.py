@@ -65,12 +65,15 @@ def run_blocks(
 ) -> None:
     """together(*arguments) over `threads` threads where that is safe; else alone(*split(block)) for each block in turn."""
     threads = min(threads, blocks, numba.config.NUMBA_NUM_THREADS)
-    if threads > 1 and not _forked and _region.acquire(blocking=False):
-        try:
+    ours = False
+    try:
+        ours = threads > 1 and not _forked and _region.acquire(blocking=False)
+        if ours:
             with _threads_set_to(threads):
                 together(*arguments)
-        finally:
+        else:
+            for block in range(blocks):
+                alone(*split(block))
+    finally:
+        if ours:
             _region.release()
-    else:
-        for block in range(blocks):
-            alone(*split(block))
