@@ -103,13 +103,20 @@ def prepare(
 
 def _run(job: Job, report: Reporter) -> Ensemble:
     # Imported here so that a refused setting is refused at once, and `import minilotto` stays light.
-    from minilotto.engines import Engine, LaneEngine, ReferenceEngine
+    from minilotto.engines.interface import Engine
+    from minilotto.engines.lanes import LaneEngine
     from minilotto.kernels.compile import watched_compilation
     from minilotto.kernels.evaluate import losses
 
     config, data, seeds, steps, threads = job.config, job.data, job.seeds, job.checkpoints, job.threads
     began = time.perf_counter()
-    engine: Engine = ReferenceEngine(config, data) if job.backend == "reference" else LaneEngine(config, data, threads)
+    engine: Engine
+    if job.backend == "reference":
+        from minilotto.engines.reference import ReferenceEngine
+
+        engine = ReferenceEngine(config, data)
+    else:
+        engine = LaneEngine(config, data, threads)
     activation = activation_of(config.activation, config.negative_slope)
     count, width, inputs = len(seeds), config.width, data.inputs
     kept = Parameters(

@@ -1,0 +1,55 @@
+"""The engine for many seeds: explicit vectors, one lane a seed, blocks over threads."""
+
+import numpy as np
+
+from minilotto.activations import activation_of
+from minilotto.config import Config
+from minilotto.dataset import Dataset
+from minilotto.engines.interface import adam_schedule
+from minilotto.initial import Parameters
+from minilotto.kernels import narrow
+from minilotto.kernels.evaluate import kind_of
+from minilotto.kernels.layout import aligned, pack, rows_of, training_arrays, unpack, workspace_size
+from minilotto.kernels.parallel import run_blocks
+
+
+class LaneEngine:
+    """Trains blocks of `lanes` seeds with kernels/narrow.py."""
+
+    name = "lanes"
+
+    def __init__(self, config: Config, data: Dataset, threads: int, lanes: int | None = None) -> None:
+        self.config = config
+        self.threads = threads
+        self.activation = activation_of(config.activation, config.negative_slope)
+        self.kind = kind_of(self.activation, config.dtype, data.inputs, lanes)
+        self.lanes = self.kind.lanes
+        self.arrays = training_arrays(data, config.dtype)
+        self.constants = (config.beta1, config.beta2, config.epsilon)
+
+    def start(self, parameters: Parameters) -> None:
+        self.nets = len(parameters.c)
+        self.theta = pack(self.kind, parameters)
+        shape = self.theta.shape
+        self.first, self.second, self.gradient = (aligned(shape, self.config.dtype) for _ in range(3))
+        self.workspace = aligned((shape[0], workspace_size(self.kind, self.config.width)), self.config.dtype)
+
+    def advance(self, first: int, count: int) -> None:
+        lead = (self.kind, self.activation.parameter, self.config.width)
+        tail = (*self.arrays, *adam_schedule(self.config, first, count), self.constants, self.config.subnormals == "flush")
+        state, scratch = (self.theta, self.first, self.second), (self.gradient, self.workspace)
+        run_blocks(
+            narrow.train_blocks,
+            narrow.train_block,
+            blocks=len(self.theta),
+            threads=self.threads,
+            arguments=(*lead, *state, *tail, *scratch),
+            split=lambda block: (*lead, *(a[block] for a in state), *tail, *(a[block] for a in scratch)),
+        )
+
+    def parameters(self) -> Parameters:
+        return unpack(self.kind, self.theta, self.nets, self.config.width)
+
+    def bytes_per_net(self) -> int:
+        rows = rows_of(self.config.width, self.kind.inputs)
+        return (4 * rows + workspace_size(self.kind, self.config.width) // self.lanes) * np.dtype(self.config.dtype).itemsize

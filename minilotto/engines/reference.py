@@ -1,0 +1,42 @@
+"""The engine for doubts: NumPy, step by step, slow, and independent of the kernels."""
+
+import numpy as np
+
+from minilotto.config import Config
+from minilotto.dataset import Dataset
+from minilotto.initial import Parameters
+from minilotto.kernels import reference
+from minilotto.kernels.layout import rows_of
+
+
+class ReferenceEngine:
+    """Trains with kernels/reference.py."""
+
+    name = "reference"
+    lanes = 1
+
+    def __init__(self, config: Config, data: Dataset) -> None:
+        self.config = config
+        self.data = data
+
+    def start(self, parameters: Parameters) -> None:
+        self.state = Parameters(*(array.copy() for array in parameters))
+        self.first = [np.zeros_like(array) for array in self.state]
+        self.second = [np.zeros_like(array) for array in self.state]
+
+    def advance(self, first: int, count: int) -> None:
+        config = self.config
+        x, y, weight = (array.astype(config.dtype) for array in (self.data.x, self.data.y, self.data.weight))
+        for step in range(first, first + count):
+            _, gradients = reference.loss_and_gradient(
+                config.activation, *self.state, x, y, weight, negative_slope=config.negative_slope
+            )
+            lr = config.lr * config.lr_decay ** (step // config.lr_decay_every)
+            reference.adam(self.state, self.first, self.second, gradients, step + 1, lr, config.beta1, config.beta2, config.epsilon)
+
+    def parameters(self) -> Parameters:
+        return Parameters(*(array.copy() for array in self.state))
+
+    def bytes_per_net(self) -> int:
+        size = np.dtype(self.config.dtype).itemsize
+        return size * (4 * rows_of(self.config.width, self.data.inputs) + 6 * self.config.width * self.data.points)
