@@ -17,12 +17,14 @@ from minilotto.tasks import CUSTOM, Task, task_of
 class Dataset:
     """Points x (P, D), targets y (P,), weights (P,) that sum to one; float64, read-only.
 
-    The loss is sum_p weight_p (f(x_p) - y_p)^2.
+    The loss is sum_p weight_p (f(x_p) - y_p)^2 + offset. The offset is zero for data as given; compression puts there what no
+    smooth function could fit, and may leave weights below zero.
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
+    offset: float = 0.0
 
     @property
     def points(self) -> int:
@@ -52,7 +54,7 @@ def given(x: Any, y: Any, weight: Any = None) -> Dataset:
     total = weight.sum()
     if (weight < 0).any() or not 0 < total < np.inf:
         raise DataError(f"weight has minimum {weight.min()} and sum {total}; weights are at least 0 with a finite positive sum")
-    return _frozen(x.reshape(len(y), -1), y, weight / total)
+    return frozen(x.reshape(len(y), -1), y, weight / total)
 
 
 def sampled(config: Config, task: Task | None = None) -> Dataset:
@@ -77,7 +79,7 @@ def sampled(config: Config, task: Task | None = None) -> Dataset:
     else:
         unit = stream(config.root_seed, f"points {inputs}", 0, points * inputs).reshape(points, inputs)
         x = low + (high - low) * unit
-    return _frozen(x, task(x), np.full(points, 1.0 / points))
+    return frozen(x, task(x), np.full(points, 1.0 / points))
 
 
 def read_dataset(path: str | Path) -> Dataset:
@@ -125,7 +127,8 @@ def _floating(name: str, values: Any) -> NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def _frozen(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]) -> Dataset:
+def frozen(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64], offset: float = 0.0) -> Dataset:
+    """The Dataset of these arrays, which become read-only."""
     for array in (x, y, weight):
         array.setflags(write=False)
-    return Dataset(x, y, weight)
+    return Dataset(x, y, weight, offset)

@@ -1,12 +1,20 @@
 """What every engine offers, and the schedule that all follow."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.config import Config
 from minilotto.initial import Parameters
+
+
+class State(NamedTuple):
+    """Everything that a training needs to go on: parameters, and Adam's first and second moments in the same shapes."""
+
+    parameters: Parameters
+    first: Parameters
+    second: Parameters
 
 
 class Engine(Protocol):

@@ -5,7 +5,7 @@ import numpy as np
 from minilotto.activations import activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.engines.interface import adam_schedule
+from minilotto.engines.interface import State, adam_schedule
 from minilotto.initial import Parameters
 from minilotto.kernels import narrow
 from minilotto.kernels.evaluate import kind_of
@@ -28,11 +28,19 @@ class LaneEngine:
         self.constants = (config.beta1, config.beta2, config.epsilon)
 
     def start(self, parameters: Parameters) -> None:
-        self.nets = len(parameters.c)
-        self.theta = pack(self.kind, parameters)
-        shape = self.theta.shape
-        self.first, self.second, self.gradient = (aligned(shape, self.config.dtype) for _ in range(3))
-        self.workspace = aligned((shape[0], workspace_size(self.kind, self.config.width)), self.config.dtype)
+        zeros = Parameters(*(np.zeros_like(array) for array in parameters))
+        self.resume(State(parameters, zeros, zeros))
+
+    def resume(self, state: State) -> None:
+        """Go on from a state that `state` gave, of any seeds in any order."""
+        self.nets = len(state.parameters.c)
+        self.theta, self.first, self.second = (pack(self.kind, part) for part in state)
+        self.gradient = aligned(self.theta.shape, self.config.dtype)
+        self.workspace = aligned((len(self.theta), workspace_size(self.kind, self.config.width)), self.config.dtype)
+
+    def state(self) -> State:
+        """Copies of the parameters and of Adam's moments."""
+        return State(*(unpack(self.kind, part, self.nets, self.config.width) for part in (self.theta, self.first, self.second)))
 
     def advance(self, first: int, count: int) -> None:
         lead = (self.kind, self.activation.parameter, self.config.width)

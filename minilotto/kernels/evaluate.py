@@ -17,14 +17,14 @@ def kind_of(activation: Activation, dtype: str, inputs: int, lanes: int | None =
 
 
 def losses(activation: Activation, parameters: Parameters, data: Dataset) -> NDArray[np.float64]:
-    """sum_p weight_p (f(x_p) - y_p)^2 of R nets, in float64 whatever the parameters' precision: (R,)."""
+    """sum_p weight_p (f(x_p) - y_p)^2 + offset of R nets, in float64 whatever the parameters' precision: (R,)."""
     nets, width, inputs = parameters.w.shape
     kind = kind_of(activation, "float64", inputs)
     theta = pack(kind, parameters)
     results = np.empty((len(theta), kind.lanes))
     workspace = aligned((1, theta.shape[1]), "float64")[0]
     narrow.loss_blocks(kind, activation.parameter, width, theta, data.x.ravel(), data.y, data.weight, results, workspace)
-    return results.ravel()[:nets].copy()
+    return results.ravel()[:nets] + data.offset
 
 
 def predictions(activation: Activation, parameters: Parameters, x: NDArray[np.float64]) -> NDArray[np.float64]:
