@@ -45,6 +45,8 @@ def train(
     checkpoints: Any = None,
     threads: Any = None,
     backend: Any = "auto",
+    engine: Any = "auto",
+    compress: Any = True,
     force: Any = False,
     quiet: Any = False,
     **settings: Any,
@@ -60,6 +62,8 @@ def train(
     --checkpoints 0,100    steps at which the history records losses (default 0, 1, 2, 5, 10, ... and the last)
     --threads 2            threads to use (default: every core that this process may use)
     --backend auto         auto or cpu: the vector kernels; reference: plain NumPy, slow, for doubts
+    --engine auto          the cheapest way for these settings, or one by name: lanes, compressed; the summary says which
+    --compress true        train on as few nodes as give the same loss and gradient; false: on all points; 32: on 32 nodes
     --force                overwrite files that exist
     --quiet                no progress bar
     """
@@ -69,7 +73,18 @@ def train(
     from minilotto.train import prepare
 
     _refuse_unknown(settings, train)
-    _refuse_empty({"seeds": seeds, "out": out, "plot": plot, "data": data, "threads": threads, "backend": backend, **settings})
+    _refuse_empty(
+        {
+            "seeds": seeds,
+            "out": out,
+            "plot": plot,
+            "data": data,
+            "threads": threads,
+            "backend": backend,
+            "engine": engine,
+            **settings,
+        }
+    )
     config = from_fields(settings)
     overwrite = _truth("force", force)
     shown = not _truth("quiet", quiet)
@@ -80,6 +95,8 @@ def train(
         _seeds(seeds),
         data=None if data is None else read_dataset(_text("data", data)),
         backend=backend,
+        engine=engine,
+        compress=compress if isinstance(compress, (int, float)) else _truth("compress", compress),
         checkpoints=None if checkpoints is None else _list(checkpoints),
         threads=threads,
     )

@@ -21,7 +21,7 @@ from minilotto.initial import Parameters
 
 SCHEMA = 1
 STATUSES = ("ok", "diverged")
-_ARRAYS = ("seeds", "w", "b", "v", "c", "loss", "history_steps", "history_loss", "x", "y", "weight")
+_ARRAYS = ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit", "history_steps", "history_loss", "x", "y", "weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,10 @@ class Ensemble:
     """R trained nets f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only.
 
     seeds (R,) int64; w (R, N, D), b (R, N), v (R, N), c (R,) in config.dtype; loss (R,) float64 on `data`. The row of a seed that
-    diverged is NaN. `requested` counts the seeds that were asked for: more than R where the training was interrupted.
-    `provenance` says who computed this: version, engine, lanes, threads, CPU, seconds.
+    diverged is NaN. nodes (R,) int64: points or nodes that each step used; audit (R,) float64: the largest difference between nodes
+    and data that audits saw, in units of the sum of absolute terms, NaN where there were none. `requested` counts the seeds that
+    were asked for: more than R where the training was interrupted. `provenance` says who computed this: version, engine and why,
+    lanes, threads, CPU, seconds.
     """
 
     config: Config
@@ -50,11 +52,13 @@ class Ensemble:
     c: NDArray
     loss: NDArray[np.float64]
     history: History
+    nodes: NDArray[np.int64]
+    audit: NDArray[np.float64]
     requested: int
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for array in (self.seeds, *self.parameters, self.loss, self.history.steps, self.history.loss):
+        for array in (self.seeds, *self.parameters, self.loss, self.nodes, self.audit, self.history.steps, self.history.loss):
             array.setflags(write=False)
 
     def __len__(self) -> int:
@@ -86,6 +90,11 @@ class Ensemble:
     def engine(self) -> str:
         """Which way of training was taken, and with what."""
         return str(self.provenance.get("engine", "unknown"))
+
+    @property
+    def reason(self) -> str:
+        """Why that way was taken."""
+        return str(self.provenance.get("reason", "unknown"))
 
     def predict(self, x: ArrayLike) -> NDArray[np.float64]:
         """f(x) of every net, in float64: (R, P).
@@ -128,6 +137,8 @@ class Ensemble:
             v=self.v[positions],
             c=self.c[positions],
             loss=self.loss[positions],
+            nodes=self.nodes[positions],
+            audit=self.audit[positions],
             history=History(self.history.steps, self.history.loss[:, positions]),
             requested=len(positions),
             provenance=self.provenance,
@@ -162,6 +173,8 @@ class Ensemble:
                     self.seeds,
                     *self.parameters,
                     self.loss,
+                    self.nodes,
+                    self.audit,
                     self.history.steps,
                     self.history.loss,
                     self.data.x,
@@ -213,7 +226,7 @@ def load(path: str | Path) -> Ensemble:
     return Ensemble(
         config=config,
         data=Dataset(x, y, weight),
-        **{name: arrays[name] for name in ("seeds", "w", "b", "v", "c", "loss")},
+        **{name: arrays[name] for name in ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit")},
         history=History(arrays["history_steps"], arrays["history_loss"]),
         requested=requested,
         provenance=provenance,

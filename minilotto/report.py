@@ -29,7 +29,7 @@ def summary(nets: Ensemble) -> str:
     good = nets.loss[nets.status == "ok"]
     if good.size:
         lines += ["", *_quantile_lines(nets), "", *_histogram_lines(good)]
-    lines += ["", _speed_line(nets)]
+    lines += ["", *_engine_lines(nets), _speed_line(nets)]
     return "\n".join(lines)
 
 
@@ -68,16 +68,24 @@ def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
     return lines
 
 
+def _engine_lines(nets: Ensemble) -> list[str]:
+    """Which engine and why; nodes a seed and the worst audit where there were audits."""
+    lines = [f"engine: {nets.engine} ({nets.reason})"]
+    audited = nets.audit[np.isfinite(nets.audit)]
+    if audited.size:
+        nodes, counts = np.unique(nets.nodes, return_counts=True)
+        spent = ", ".join(f"{node} ({count / len(nets):.0%})" for node, count in zip(nodes, counts, strict=True))
+        lines.append(f"nodes a seed: {spent}; worst audit {audited.max():.1e} of the sum of absolute terms")
+    return lines
+
+
 def _speed_line(nets: Ensemble) -> str:
     config, how = nets.config, nets.provenance
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
     units = len(nets) * config.width * config.points * config.steps / max(seconds - compiling, 1e-3)
     threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
-    return (
-        f"{seconds:.1f} s{compiled}; {units:.3g} units/s (a unit: one neuron at one point in one step of one net); "
-        f"{nets.engine} engine, {threads}"
-    )
+    return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s (a unit: one neuron at one of {config.points} points in one step)"
 
 
 def environment() -> str:

@@ -1,30 +1,26 @@
 """train: Config and seeds in, Ensemble out. The only place that chooses an engine."""
 
 import dataclasses
-import platform
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.activations import activation_of
 from minilotto.config import Config, whole_number
 from minilotto.dataset import Dataset, given, sampled
-from minilotto.ensemble import Ensemble, History
-from minilotto.errors import ConfigError, ResourceError, TrainingInterrupted
-from minilotto.initial import Parameters, initial_parameters
-from minilotto.machine import available_memory, cpu_name, usable_cores
-from minilotto.progress import Reporter, reporter
+from minilotto.ensemble import Ensemble
+from minilotto.errors import ConfigError, ResourceError
+from minilotto.machine import available_memory, usable_cores
+from minilotto.progress import reporter
 from minilotto.tasks import CUSTOM, Task
-from minilotto.version import VERSION
+
+if TYPE_CHECKING:
+    from minilotto.engines.choice import Candidate
 
 BACKENDS = ("auto", "cpu", "reference")
-STRETCH_SECONDS = 0.2  # between two looks at Ctrl-C
-WAVE_SECONDS = 2.0  # of work a thread, after which a wave's seeds are done for good
-UNIT_SECONDS = 0.5e-9  # one neuron, one point, one step of one seed; only sizes waves, never changes a result
+ENGINES = ("auto", "lanes", "compressed")
 
 
 def train(
@@ -34,6 +30,8 @@ def train(
     data: Dataset | tuple[ArrayLike, ...] | None = None,
     target: Task | Callable[[NDArray], NDArray] | None = None,
     backend: str = "auto",
+    engine: str = "auto",
+    compress: bool | int = True,
     checkpoints: Sequence[int] | None = None,
     threads: int | None = None,
     progress: bool = False,
@@ -44,6 +42,9 @@ def train(
     data         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,), weight (P,)
     target       a Task, or a function from x (P, 1) to y (P,) on [-2, 2], to sample instead of config.task
     backend      "auto" and "cpu": the vector kernels; "reference": plain NumPy, slow, independent
+    engine       "auto" takes the cheapest way; "lanes", "compressed" ask for one (see nets.engine and nets.reason)
+    compress     True: train on as few nodes as give the same loss and gradient, where that is cheaper; False: on all points;
+                 a number: on so many nodes
     checkpoints  steps at which history records the losses; by default 0, 1, 2, 5, 10, ... and the last
     threads      how many threads to use; by default all cores that this process may use
     progress     show a bar on stderr
@@ -58,7 +59,17 @@ def train(
     >>> nets.loss.shape, nets.w.shape
     ((3,), (3, 2, 1))
     """
-    job = prepare(config, seeds, data=data, target=target, backend=backend, checkpoints=checkpoints, threads=threads)
+    job = prepare(
+        config,
+        seeds,
+        data=data,
+        target=target,
+        backend=backend,
+        engine=engine,
+        compress=compress,
+        checkpoints=checkpoints,
+        threads=threads,
+    )
     return job.run(progress)
 
 
@@ -70,14 +81,17 @@ class Job:
     data: Dataset
     seeds: NDArray[np.int64]
     checkpoints: NDArray[np.int64]
-    backend: str
     threads: int
+    choice: "Candidate"
+    reason: str
 
     def run(self, progress: bool = False) -> Ensemble:
         """Train; see `train`."""
+        from minilotto.loop import run
+
         count = len(self.seeds)
         with reporter(progress, count * self.config.steps, f"{count} x width {self.config.width}") as report:
-            return _run(self, report)
+            return run(self.choice.make(self.threads), self.seeds, self.checkpoints, self.reason, report)
 
 
 def prepare(
@@ -87,6 +101,8 @@ def prepare(
     data: Dataset | tuple[ArrayLike, ...] | None = None,
     target: Task | Callable[[NDArray], NDArray] | None = None,
     backend: str = "auto",
+    engine: str = "auto",
+    compress: bool | int = True,
     checkpoints: Sequence[int] | None = None,
     threads: int | None = None,
 ) -> Job:
@@ -98,135 +114,15 @@ def prepare(
         raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
     cores = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
     _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
-    return Job(config, dataset, seed_array, steps, backend, cores)
+    if engine not in ENGINES:
+        raise ConfigError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
+    if not isinstance(compress, bool):
+        compress = whole_number("compress", compress, at_least=1)
+    # The engines are imported last, so that `import minilotto` stays light and whatever is refused above is refused at once.
+    from minilotto.engines.choice import choose
 
-
-def _run(job: Job, report: Reporter) -> Ensemble:
-    # Imported here so that a refused setting is refused at once, and `import minilotto` stays light.
-    from minilotto.engines.interface import Engine
-    from minilotto.engines.lanes import LaneEngine
-    from minilotto.kernels.compile import watched_compilation
-    from minilotto.kernels.evaluate import losses
-
-    config, data, seeds, steps, threads = job.config, job.data, job.seeds, job.checkpoints, job.threads
-    began = time.perf_counter()
-    engine: Engine
-    if job.backend == "reference":
-        from minilotto.engines.reference import ReferenceEngine
-
-        engine = ReferenceEngine(config, data)
-    else:
-        engine = LaneEngine(config, data, threads)
-    activation = activation_of(config.activation, config.negative_slope)
-    count, width, inputs = len(seeds), config.width, data.inputs
-    kept = Parameters(
-        np.empty((count, width, inputs), config.dtype),
-        np.empty((count, width), config.dtype),
-        np.empty((count, width), config.dtype),
-        np.empty(count, config.dtype),
-    )
-    history = np.empty((len(steps), count))
-    wave = _wave_size(config, data.points, engine, threads)
-    pace = _Pace()
-    done = 0
-    interrupted = False
-    try:
-        with watched_compilation(report.compiling) as compilation:
-            for first in range(0, count, wave):
-                part = slice(first, min(first + wave, count))
-                engine.start(initial_parameters(config, inputs, seeds[part]))
-                reached = 0
-                for i, step in enumerate(steps):
-                    while reached < step:
-                        length = pace.next(int(step) - reached)
-                        with pace.measured(length):
-                            engine.advance(reached, length)
-                        reached += length
-                        report.advance(length * (part.stop - part.start))
-                    history[i, part] = losses(activation, engine.parameters(), data)
-                for array, result in zip(kept, engine.parameters(), strict=True):
-                    array[part] = result
-                done = part.stop
-    except KeyboardInterrupt:
-        interrupted = True
-    if interrupted and done == 0:
-        raise TrainingInterrupted(None, count)
-    kept = Parameters(*(array[:done] for array in kept))
-    provenance = {
-        "minilotto": VERSION,
-        "engine": engine.name,
-        "lanes": engine.lanes,
-        "threads": threads,
-        "cpu": cpu_name(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "seconds": round(time.perf_counter() - began, 3),
-        "seconds_compiling": round(compilation.seconds, 3),
-    }
-    nets = _ensemble(config, data, seeds[:done], kept, History(steps, history[:, :done]), count, provenance)
-    if interrupted:
-        raise TrainingInterrupted(nets, count)
-    return nets
-
-
-def _ensemble(
-    config: Config,
-    data: Dataset,
-    seeds: NDArray[np.int64],
-    parameters: Parameters,
-    history: History,
-    requested: int,
-    provenance: dict[str, Any],
-) -> Ensemble:
-    """The Ensemble, with NaN in the rows of seeds that diverged."""
-    loss = history.loss[-1].copy()
-    finite = np.isfinite(loss)
-    for array in parameters:
-        finite &= np.isfinite(array.reshape(len(loss), -1)).all(axis=1)
-    loss[~finite] = np.nan
-    for array in parameters:
-        array[~finite] = np.nan
-    np.copyto(history.loss, np.nan, where=~np.isfinite(history.loss))
-    history.loss[-1, ~finite] = np.nan
-    return Ensemble(
-        config, data, seeds, **parameters._asdict(), loss=loss, history=history, requested=requested, provenance=provenance
-    )
-
-
-class _Pace:
-    """Chooses how many steps a stretch has, so that it takes about STRETCH_SECONDS. Changes no result."""
-
-    def __init__(self) -> None:
-        self._length = 16
-
-    def next(self, remaining: int) -> int:
-        return min(self._length, remaining)
-
-    def measured(self, length: int) -> "_Stopwatch":
-        return _Stopwatch(self, length)
-
-    def took(self, length: int, seconds: float) -> None:
-        wanted = int(length * STRETCH_SECONDS / max(seconds, 1e-9))
-        if length == self._length or wanted < self._length:
-            self._length = max(1, min(wanted, 8 * self._length))
-
-
-class _Stopwatch:
-    def __init__(self, pace: _Pace, length: int) -> None:
-        self.pace, self.length = pace, length
-
-    def __enter__(self) -> None:
-        self.began = time.perf_counter()
-
-    def __exit__(self, *exception: object) -> None:
-        self.pace.took(self.length, time.perf_counter() - self.began)
-
-
-def _wave_size(config: Config, points: int, engine: Any, threads: int) -> int:
-    """Seeds that are trained from start to end before the next ones: enough to fill the threads for WAVE_SECONDS."""
-    seconds = config.width * points * config.steps * UNIT_SECONDS * engine.lanes
-    blocks = min(64, max(4, round(WAVE_SECONDS / seconds)))
-    return threads * blocks * engine.lanes
+    choice, reason = choose(config, dataset, "reference" if backend == "reference" else engine, compress)
+    return Job(config, dataset, seed_array, steps, cores, choice, reason)
 
 
 def _what_to_fit(config: Config, data: Any, target: Any) -> tuple[Config, Dataset]:

@@ -11,21 +11,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.activations import activation_of
 from minilotto.compression import compress, merged, thinned
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.engines.interface import State
+from minilotto.engines.interface import Engine, State
 from minilotto.engines.lanes import LaneEngine
 from minilotto.initial import Parameters
 from minilotto.kernels.evaluate import gradients, losses
 
 LADDER = {"float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256), "float64": (48, 64, 96, 128, 192, 256, 384, 512)}
-# Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding in float32 alone makes differences
-# of some 1e-7 of that, and the compression itself, done in float64, some 1e-15.
+# Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding in float32 alone makes some 1e-7
+# of that, and the compression itself, done in float64, some 1e-15.
 TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
-AUDIT_POINTS = 4096  # data of more points are audited through as many local nodes as this, or half
-AUDIT_PIECES, AUDIT_DEGREE = 256, 7
+FEW_POINTS = 4096
+PIECE_DEGREE = 7
+REPEATED_STRETCH = 500  # steps between two chances for Ctrl-C
 
 
 class _Group(NamedTuple):
@@ -45,28 +45,32 @@ def audit_steps(steps: int) -> NDArray[np.int64]:
     return np.array([*early, *range(10_000, steps, max(10_000, steps // 50)), steps], dtype=np.int64)
 
 
-class CompressedEngine:
+class CompressedEngine(Engine):
     """Trains each seed on as few nodes as its audits allow; `nodes` fixes their number, audits then only report."""
 
     name = "lanes, compressed"
 
     def __init__(self, config: Config, data: Dataset, threads: int, nodes: int | None = None) -> None:
-        self.config, self.threads = config, threads
-        self.activation = activation_of(config.activation, config.negative_slope)
+        super().__init__(config, data, threads)
+        self.distinct = merged(data)
+        self.audits = tuple(int(step) for step in audit_steps(config.steps))
         self.fixed = nodes is not None
-        self.data = merged(data)
-        self.audited = self.data if self.data.points <= AUDIT_POINTS else thinned(self.data, AUDIT_PIECES, AUDIT_DEGREE)
+        # Of many points, moments within small pieces do as well: for history, for audits, and finer ones for the losses reported.
+        many = self.distinct.points > FEW_POINTS
+        self.audited, self.watched, self.reported = (
+            thinned(self.distinct, pieces, PIECE_DEGREE) if many else self.distinct for pieces in (256, 512, 4096)
+        )
         ladder = (nodes,) if nodes is not None else LADDER[config.dtype]
         # The last rung is the data itself, which passes every audit; data of many points have none, and the audit then only tells.
-        self.rungs = [count for count in ladder if count < self.data.points]
-        if self.data.points <= AUDIT_POINTS and not (self.fixed and self.rungs):
-            self.rungs.append(self.data.points)
+        self.rungs = [count for count in ladder if count < self.distinct.points]
+        if self.distinct.points <= FEW_POINTS and not (self.fixed and self.rungs):
+            self.rungs.append(self.distinct.points)
         self._engines: dict[int, Dataset] = {}
         self.lanes = self._engine(self.rungs[0]).lanes
 
     def _engine(self, nodes: int) -> LaneEngine:
         if nodes not in self._engines:
-            self._engines[nodes] = compress(self.data, nodes)
+            self._engines[nodes] = compress(self.distinct, nodes)
         return LaneEngine(self.config, self._engines[nodes], self.threads)
 
     def start(self, parameters: Parameters) -> None:
@@ -89,17 +93,14 @@ class CompressedEngine:
         parts = zip(*(group.engine.state() for group in self.groups), strict=True)
         return State(*(self._scattered(list(part)) for part in parts))
 
-    def audit(self, step: int, between: Callable[[], None]) -> None:
-        """Compare every seed with the data; repeat the steps since the last audit with more nodes where that is needed.
-
-        `between` is called between stretches of repeated steps, for the sake of Ctrl-C and of a progress bar.
-        """
+    def audit(self, step: int) -> None:
+        """Compare every seed with the data; repeat the steps since the last audit with more nodes where that is needed."""
         state = self.state()
-        self._audit(state, np.arange(len(self.nodes)), step, between)
+        self._audit(state, np.arange(len(self.nodes)), step)
         self.good, self.good_step = state, step
         self._regroup(state)
 
-    def _audit(self, state: State, places: NDArray[np.intp], step: int, between: Callable[[], None]) -> None:
+    def _audit(self, state: State, places: NDArray[np.intp], step: int) -> None:
         """Audit the seeds at `places`, and put into `state` what repeating gives for those that fail."""
         while places.size:
             differences = np.empty(len(places))
@@ -116,18 +117,14 @@ class CompressedEngine:
             for nodes in np.unique(self.nodes[places]):
                 here = places[self.nodes[places] == nodes]
                 more = self.rungs[self.rungs.index(int(nodes)) + 1]
-                self._repeat(state, here, more, step, between)
+                self._repeat(state, here, more, step)
 
-    def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int, between: Callable[[], None]) -> None:
+    def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int) -> None:
         self.nodes[places] = nodes
         engine = self._engine(nodes)
         engine.resume(State(*(_taken(part, places) for part in self.good)))
-        at = self.good_step
-        while at < step:
-            length = min(1000, step - at)
-            engine.advance(at, length)
-            between()
-            at += length
+        for at in range(self.good_step, step, REPEATED_STRETCH):
+            engine.advance(at, min(REPEATED_STRETCH, step - at))
         for part, repeated in zip(state, engine.state(), strict=True):
             for array, values in zip(part, repeated, strict=True):
                 array[places] = values
@@ -154,6 +151,15 @@ class CompressedEngine:
             for array, values in zip(whole, part, strict=True):
                 array[group.places] = values
         return whole
+
+    def losses(self, final: bool) -> NDArray[np.float64]:
+        return losses(self.activation, self.parameters(), self.reported if final else self.watched)
+
+    def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        return self.nodes.astype(np.int64), self.worst.copy()
+
+    def points_per_step(self) -> int:
+        return self.rungs[0]
 
     def bytes_per_net(self) -> int:
         return 3 * self._engine(self.rungs[0]).bytes_per_net()

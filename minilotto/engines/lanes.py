@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from minilotto.activations import activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.engines.interface import State, adam_schedule
+from minilotto.engines.interface import Engine, State, adam_schedule
 from minilotto.initial import Parameters
 from minilotto.kernels import narrow
 from minilotto.kernels.evaluate import kind_of
@@ -13,15 +12,13 @@ from minilotto.kernels.layout import aligned, pack, rows_of, training_arrays, un
 from minilotto.kernels.parallel import run_blocks
 
 
-class LaneEngine:
+class LaneEngine(Engine):
     """Trains blocks of `lanes` seeds with kernels/narrow.py."""
 
     name = "lanes"
 
     def __init__(self, config: Config, data: Dataset, threads: int, lanes: int | None = None) -> None:
-        self.config = config
-        self.threads = threads
-        self.activation = activation_of(config.activation, config.negative_slope)
+        super().__init__(config, data, threads)
         self.kind = kind_of(self.activation, config.dtype, data.inputs, lanes)
         self.lanes = self.kind.lanes
         self.arrays = training_arrays(data, config.dtype)

@@ -4,20 +4,19 @@ import numpy as np
 
 from minilotto.config import Config
 from minilotto.dataset import Dataset
+from minilotto.engines.interface import Engine
 from minilotto.initial import Parameters
 from minilotto.kernels import reference
 from minilotto.kernels.layout import rows_of
 
 
-class ReferenceEngine:
+class ReferenceEngine(Engine):
     """Trains with kernels/reference.py."""
 
     name = "reference"
-    lanes = 1
 
-    def __init__(self, config: Config, data: Dataset) -> None:
-        self.config = config
-        self.data = data
+    def __init__(self, config: Config, data: Dataset, threads: int = 1) -> None:
+        super().__init__(config, data, threads)
 
     def start(self, parameters: Parameters) -> None:
         self.state = Parameters(*(array.copy() for array in parameters))

@@ -1,0 +1,191 @@
+"""The engine for piecewise-linear nets of one input: exact gradients at a cost that no number of points raises."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+from numpy.polynomial.polynomial import polyval
+from numpy.typing import NDArray
+
+from minilotto.activations import Activation, activation_of
+from minilotto.config import Config
+from minilotto.dataset import Dataset
+from minilotto.engines.interface import adam_schedule
+from minilotto.errors import ConfigError
+from minilotto.initial import Parameters
+from minilotto.kernels import exact
+from minilotto.kernels.exact import PIECE_TERMS, Moments
+from minilotto.kernels.lanes import Kind
+from minilotto.kernels.layout import aligned, pack, rows_of, unpack
+from minilotto.kernels.parallel import run_blocks
+
+PIECEWISE_LINEAR = ("relu", "leaky_relu")
+MOST_BUCKETS = 2**20
+CELLS = 128  # at least so many pieces represent a density's y
+MOST_CELLS = 2**16
+PIECE_ERROR = 2e-14  # of the largest |y|
+
+
+def moments_of(data: Dataset) -> Moments:
+    """The cumulative moments of weighted points. Raises ConfigError for more than one input."""
+    if data.inputs != 1:
+        raise ConfigError(f"the exact engine takes one input, not {data.inputs}; use another backend")
+    order = np.argsort(data.x[:, 0], kind="stable")
+    x, y, twice = data.x[order, 0], data.y[order], 2.0 * data.weight[order]
+    sums = np.empty((len(x) + 1, 10))
+    exact.accumulate(np.stack([twice, twice * x, twice * x * x, twice * y, twice * x * y], axis=1), sums)
+    new = np.append(True, x[1:] != x[:-1])  # one row for each distinct x
+    return _table(x[new], sums[np.append(new, True)], np.empty((0, 2 + 2 * PIECE_TERMS)), 0.0, x[0], x[-1])
+
+
+def uniform_moments(
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]], low: float, high: float, kinks: Sequence[float] = ()
+) -> Moments:
+    """The cumulative moments of the population: x uniform on [low, high], y = function(x), x (P, 1) to y (P,), both float64.
+
+    y becomes piecewise polynomial, of degree 7 through the Gauss-Legendre nodes of each cell; cells end at the kinks and are halved until
+    the pieces meet y within 2e-14 of its largest value, which leaves the moments an error of about 1e-15 of their range.
+
+    Raises ConfigError for an empty interval, or for a y that is too rough for 65536 cells.
+    """
+    low, high = float(low), float(high)
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ConfigError(f"the interval ({low}, {high}) is no population; give finite low < high")
+    inner = [float(kink) for kink in kinks if low < kink < high]
+    edges = np.unique(np.concatenate([np.linspace(low, high, CELLS + 1), inner]))
+    edges, in_q = _pieces(function, edges)
+    start, length = edges[:-1], np.diff(edges)
+    density = 2.0 / (high - low)
+    powers = np.arange(PIECE_TERMS)
+    integral_y = density * length[:, None] * in_q / (powers + 1)
+    integral_dy = density * length[:, None] ** 2 * in_q / (powers + 2)
+    pieces = np.concatenate([start[:, None], 1.0 / length[:, None], integral_y, integral_dy], axis=1)
+    mass = density * length
+    whole_y = integral_y.sum(axis=1)
+    terms = [mass, mass * (start + length / 2), mass * (start**2 + length * (start + length / 3)), whole_y]
+    sums = np.empty((len(edges), 10))
+    exact.accumulate(np.stack([*terms, start * whole_y + integral_dy.sum(axis=1)], axis=1), sums)
+    return _table(edges[1:-1], sums[:-1], pieces, density, low, high)
+
+
+def _pieces(function: Callable, edges: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cells (K + 1,) that refine `edges`, and on each the coefficients (K, 8) of y in powers of q in [0, 1]."""
+
+    def y_at(q: NDArray[np.float64]) -> NDArray[np.float64]:
+        x = start[:, None] + length[:, None] * q
+        return function(x.reshape(-1, 1)).reshape(x.shape)
+
+    nodes = (leggauss(PIECE_TERMS)[0] + 1) / 2
+    between = np.concatenate([[0.0], (nodes[1:] + nodes[:-1]) / 2, [1.0]])
+    done: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    start, length, total = edges[:-1], np.diff(edges), edges[-1] - edges[0]
+    size, count = 0.0, 0
+    while len(start):
+        y, truth = y_at(nodes), y_at(between)
+        size = max(size, np.abs(y).max())
+        coefficients = _interpolated(nodes, y)
+        # An error matters as far as its cell reaches: at a jump, halving goes on until the cell is negligible.
+        error = np.abs(polyval(between, coefficients.T) - truth).max(axis=1) * np.minimum(1.0, CELLS * length / total)
+        fine = error <= PIECE_ERROR * size
+        done.append((start[fine], coefficients[fine]))
+        count += len(start)
+        if count > MOST_CELLS:
+            raise ConfigError(f"y is too rough for {MOST_CELLS} pieces of degree {PIECE_TERMS - 1}; sample it at points instead")
+        half = length[~fine] / 2
+        start, length = np.concatenate([start[~fine], start[~fine] + half]), np.concatenate([half, half])
+    starts, found = (np.concatenate(parts) for parts in zip(*done, strict=True))
+    order = np.argsort(starts)
+    return np.append(starts[order], edges[-1]), found[order]
+
+
+def _interpolated(nodes: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients (K, n) of the polynomials through y (K, n) at the nodes (n,), ascending.
+
+    By divided differences (Bjorck and Pereyra 1970), whose errors are those of y slightly changed, where those of an inverted
+    Vandermonde matrix would be its condition number larger.
+    """
+    coefficients, last = y.copy(), len(nodes) - 1
+    for k in range(last):
+        coefficients[:, k + 1 :] = np.diff(coefficients[:, k:]) / (nodes[k + 1 :] - nodes[: last - k])
+    for k in range(last - 1, -1, -1):
+        coefficients[:, k:last] -= nodes[k] * coefficients[:, k + 1 :]
+    return coefficients
+
+
+def _table(
+    x: NDArray[np.float64], sums: NDArray[np.float64], pieces: NDArray[np.float64], density: float, low: float, high: float
+) -> Moments:
+    """Moments with the buckets in which x (U,), ascending and distinct, is searched."""
+    buckets = min(4 * len(x), MOST_BUCKETS)
+    reach = x[-1] - x[0]
+    pace = buckets / reach if reach > 1e-290 else 1.0  # one bucket does where their number over the reach would overflow
+    bucket = np.minimum((x - x[0]) * pace, buckets).astype(np.int64)
+    starts = np.searchsorted(bucket, np.arange(buckets + 3)).astype(np.uint32)
+    return Moments(np.append(x, np.nan), starts, float(x[0]), float(pace), sums, pieces, density, float(low), float(high))
+
+
+class ExactEngine:
+    """Trains nets one by one with kernels/exact.py, in float64. data: points, or moments such as those of `uniform_moments`."""
+
+    name = "exact"
+    lanes = 1
+
+    def __init__(self, config: Config, data: Dataset | Moments, threads: int) -> None:
+        if config.activation not in PIECEWISE_LINEAR:
+            raise ConfigError(f"activation={config.activation!r} has no exact engine; choose from {', '.join(PIECEWISE_LINEAR)}")
+        if config.dtype != "float64":
+            raise ConfigError(f"dtype={config.dtype!r} is not what the exact engine trains in; use dtype='float64'")
+        self.config = config
+        self.threads = threads
+        self.activation = activation_of(config.activation, config.negative_slope)
+        self.kind = _kind_of(self.activation)
+        self.moments = data if isinstance(data, Moments) else moments_of(data)
+        self.constants = (config.beta1, config.beta2, config.epsilon)
+
+    def start(self, parameters: Parameters) -> None:
+        self.theta = pack(self.kind, parameters)
+        self.first, self.second, self.gradient = (aligned(self.theta.shape, "float64") for _ in range(3))
+        self.order, self.workspace = _working_arrays(len(self.theta), self.config.width)
+
+    def advance(self, first: int, count: int) -> None:
+        lead = (self.kind, self.activation.parameter, self.config.width)
+        state, scratch = (self.theta, self.first, self.second, self.order), (self.gradient, *self.workspace)
+        tail = (self.moments, *adam_schedule(self.config, first, count), self.constants, self.config.subnormals == "flush")
+        run_blocks(
+            exact.train_nets,
+            exact.train_net,
+            blocks=len(self.theta),
+            threads=self.threads,
+            arguments=(*lead, *state, *tail, *scratch),
+            split=lambda net: (*lead, *(a[net] for a in state), *tail, *(a[net] for a in scratch)),
+        )
+
+    def parameters(self) -> Parameters:
+        return unpack(self.kind, self.theta, len(self.theta), self.config.width)
+
+    def bytes_per_net(self) -> int:
+        return 4 * 8 * rows_of(self.config.width, 1) + (8 * exact.FLOATS + 4 * (exact.INTEGERS + 1)) * self.config.width
+
+
+def gradients(activation: Activation, parameters: Parameters, data: Dataset | Moments) -> Parameters:
+    """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that ExactEngine trains with."""
+    kind, moments = _kind_of(activation), data if isinstance(data, Moments) else moments_of(data)
+    nets, width, _ = parameters.w.shape
+    theta = pack(kind, parameters)
+    results = np.empty_like(theta)
+    order, (floats, integers) = _working_arrays(nets, width)
+    for net in range(nets):
+        exact.gradient_net(
+            kind, activation.parameter, width, theta[net], moments, order[net], results[net], floats[net], integers[net]
+        )
+    return unpack(kind, results, nets, width)
+
+
+def _kind_of(activation: Activation) -> Kind:
+    return Kind(activation.name, "float64", 1, 1)
+
+
+def _working_arrays(nets: int, width: int) -> tuple[NDArray[np.uint32], tuple[NDArray[np.float64], NDArray[np.uint32]]]:
+    """The neurons' order (R, N), and the workspace: floats (R, 3, N), integers (R, 2, N)."""
+    order = np.tile(np.arange(width, dtype=np.uint32), (nets, 1))
+    return order, (np.empty((nets, exact.FLOATS, width)), np.empty((nets, exact.INTEGERS, width), np.uint32))
