@@ -96,7 +96,7 @@ def train(
         data=None if data is None else read_dataset(_text("data", data)),
         backend=backend,
         engine=engine,
-        compress=compress if isinstance(compress, (int, float)) else _truth("compress", compress),
+        compress=_truth("compress", compress) if isinstance(compress, str) else compress,
         checkpoints=None if checkpoints is None else _list(checkpoints),
         threads=threads,
     )

@@ -12,7 +12,7 @@ from minilotto.errors import ConfigError
 from minilotto.schemes import SCHEMES
 from minilotto.tasks import CUSTOM, task_of
 
-SAMPLINGS = ("grid", "uniform")
+SAMPLINGS = ("grid", "uniform", "population")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
 
@@ -25,7 +25,8 @@ class Config:
     activation       a name in ACTIVATIONS
     task             a name in TASKS
     sampling         "grid": `points` equally spaced points, ends included, one lattice axis per input;
-                     "uniform": `points` independent uniform points, drawn from root_seed
+                     "uniform": `points` independent uniform points, drawn from root_seed;
+                     "population": infinitely many uniform points, by quadrature (up to three inputs; `points` is not used)
     points           number of training points P; each step uses all of them
     steps            number of Adam steps
     lr, lr_decay, lr_decay_every
@@ -84,6 +85,10 @@ class Config:
         if self.negative_slope != 0.01 and self.activation != "leaky_relu":
             raise ConfigError(
                 f"negative_slope={self.negative_slope} means nothing to {self.activation}; use leaky_relu or leave it out"
+            )
+        if self.sampling == "population" and self.points != 100:
+            raise ConfigError(
+                f"points={self.points} means nothing to sampling='population', which has infinitely many; leave it out"
             )
         if self.init_scale != 1.0 and not SCHEMES[self.init].scalable:
             scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)

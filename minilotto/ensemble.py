@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from minilotto.dataset import Dataset
 from minilotto.errors import ConfigError, DataError, FileError
 from minilotto.files import check_output, write_atomically
 from minilotto.initial import Parameters
+from minilotto.tasks import task_of
 
 SCHEMA = 1
 STATUSES = ("ok", "diverged")
@@ -112,6 +114,17 @@ class Ensemble:
         if points.ndim != 2 or points.shape[1] != inputs:
             raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs})" + (" or (P,)" if inputs == 1 else ""))
         return predictions(self.activation, self.parameters, np.ascontiguousarray(points, dtype=np.float64))
+
+    @cached_property
+    def population_loss(self) -> NDArray[np.float64]:
+        """(R,) float64: the loss on infinitely many uniform points of the task's domain, whatever the nets were trained on.
+
+        NaN where a net diverged or the quadrature does not settle. Raises ConfigError for data of the caller's own, for more than
+        three inputs, and for more than one with a piecewise linear activation.
+        """
+        from minilotto.population import population_losses
+
+        return population_losses(self.activation, self.parameters, task_of(self.config.task))
 
     def select(self, which: ArrayLike) -> "Ensemble":
         """The nets of a boolean mask (R,) or of integer positions, in that order. Raises ConfigError for anything else."""

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import prange
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from minilotto.kernels.compile import kernel
@@ -76,51 +77,50 @@ def accumulate(terms, sums):
         sums[terms.shape[0], m], sums[terms.shape[0], m + 5] = lead, rest
 
 
-@kernel(inline="always")
-def _below(moments, t):
-    """How many of moments.x are less than t; all of them where t is NaN."""
-    bucket = (t - moments.origin) * moments.pace
-    last = moments.starts.size - 2
+@register_jitable
+def _below(x, starts, origin, pace, t):
+    """How many of x are less than t; all of them where t is NaN."""
+    bucket = (t - origin) * pace
+    last = starts.size - 2
     bucket = bucket if bucket < last else last  # first, so that NaN ends here
     bucket = bucket if bucket > 0.0 else 0.0
     k = np.uint32(bucket)
-    j, end = np.intp(moments.starts[k]), np.intp(moments.starts[k + np.uint32(1)])
+    j, end = np.intp(starts[k]), np.intp(starts[k + np.uint32(1)])
     while end - j > FEW:
         middle = (j + end) >> 1
-        if moments.x[middle] < t:
+        if x[middle] < t:
             j = middle + 1
         else:
             end = middle
-    while moments.x[np.uint32(j)] < t:
+    while x[np.uint32(j)] < t:
         j += 1
     return j
 
 
-@kernel(inline="always")
-def _locate(width, theta, moments, key, index):
+@register_jitable
+def _locate(width, theta, x, starts, origin, pace, smooth, bottom, top, key, index):
     """Find each neuron's breakpoint: key (N,) to sort by, and index (N,) into moments.sums.
 
     Where w = 0 the breakpoint is infinite, on the side where sigma'(b) holds for all x.
     """
-    smooth = moments.pieces.size > 0
     for i in range(width):
         w, b = theta[3 * i], theta[3 * i + 1]
         t = where(w < 0.0, b, -b) / absolute(w)
         if smooth:
-            t = t if t < moments.high else moments.high  # first, so that NaN ends here
-            t = t if t > moments.low else moments.low
-        j = _below(moments, t)
+            t = t if t < top else top  # first, so that NaN ends here
+            t = t if t > bottom else bottom
+        j = _below(x, starts, origin, pace, t)
         if not smooth:
             # Rounding is monotone, so only a point that equals the rounded t may lie on either side of the true one. The sign of
             # z, exact in one fma, decides; z = 0 counts as negative.
-            if moments.x[np.uint32(j)] == t and (fma(w, t, b) > 0.0) == (w < 0.0):
+            if x[np.uint32(j)] == t and (fma(w, t, b) > 0.0) == (w < 0.0):
                 j += 1
             t = np.float64(j)
         index[i] = j
         key[i] = t
 
 
-@kernel(inline="always")
+@register_jitable
 def _comes_before(key, i, k):
     """Whether neuron i's breakpoint is left of neuron k's; of equal ones the lower number is, so that there is one order only."""
     return key[i] < key[k] or (key[i] == key[k] and i < k)
@@ -145,7 +145,7 @@ def _merge_sort(key, order, spare):
         run *= 2
 
 
-@kernel(inline="always")
+@register_jitable
 def _sort(key, order, spare):
     """Sort order (N,), which is nearly sorted as the last step left it, by insertion; by merging if it turns out otherwise."""
     patience = PATIENCE * order.size
@@ -161,7 +161,7 @@ def _sort(key, order, spare):
             break
 
 
-@kernel(inline="always")
+@register_jitable
 def _polynomial(pieces, j, first, q):
     """sum_n pieces[j, first + n] q^n."""
     value = pieces[j, first + PIECE_TERMS - 1]
@@ -170,26 +170,25 @@ def _polynomial(pieces, j, first, q):
     return value
 
 
-@kernel(inline="always")
-def _moments_at(moments, j, t):
+@register_jitable
+def _moments_at(sums, pieces, density, j, t):
     """The five cumulative moments at breakpoint t with index j: leading parts, then remainders."""
-    s = moments.sums
-    one, x, xx, y, xy = s[j, 5], s[j, 6], s[j, 7], s[j, 8], s[j, 9]
-    if moments.pieces.size > 0:
-        edge = moments.pieces[j, 0]
+    one, x, xx, y, xy = sums[j, 5], sums[j, 6], sums[j, 7], sums[j, 8], sums[j, 9]
+    if pieces.size > 0:
+        edge = pieces[j, 0]
         inside = t - edge
-        q = inside * moments.pieces[j, 1]
-        length = moments.density * inside
-        inside_y = q * _polynomial(moments.pieces, j, 2, q)
+        q = inside * pieces[j, 1]
+        length = density * inside
+        inside_y = q * _polynomial(pieces, j, 2, q)
         one += length
         x += length * fma(0.5, inside, edge)
         xx += length * fma(inside, fma(1.0 / 3.0, inside, edge), edge * edge)
         y += inside_y
-        xy += fma(edge, inside_y, q * q * _polynomial(moments.pieces, j, 2 + PIECE_TERMS, q))
-    return s[j, 0], s[j, 1], s[j, 2], s[j, 3], s[j, 4], one, x, xx, y, xy
+        xy += fma(edge, inside_y, q * q * _polynomial(pieces, j, 2 + PIECE_TERMS, q))
+    return sums[j, 0], sums[j, 1], sums[j, 2], sums[j, 3], sums[j, 4], one, x, xx, y, xy
 
 
-@kernel(inline="always")
+@register_jitable
 def _residual_sums(alpha, beta, low, high):
     """2 weight r and 2 weight r x, summed between two breakpoints with cumulative moments `low` and `high`."""
     one = (high[0] - low[0]) + (high[5] - low[5])
@@ -200,15 +199,16 @@ def _residual_sums(alpha, beta, low, high):
     return fma(alpha, x, fma(beta, one, -y)), fma(alpha, xx, fma(beta, x, -xy))
 
 
-@kernel(inline="always")
+@register_jitable
 def _gradient(kind, parameter, width, theta, moments, order, gradient, floats, integers):
     """Write the gradient of one net's loss. floats (3, N) and integers (2, N) are workspace."""
     _, flat = value_and_slope(kind, -1.0, parameter)
     _, steep = value_and_slope(kind, 1.0, parameter)
+    x, starts, origin, pace, sums, pieces, density, bottom, top = moments
     key, index = floats[0], integers[0]
     # Of the interval left of breakpoint k: slope and offset of the neurons whose breakpoint is at its right; later its sums.
     first, second = floats[1], floats[2]
-    _locate(width, theta, moments, key, index)
+    _locate(width, theta, x, starts, origin, pace, pieces.size > 0, bottom, top, key, index)
     _sort(key, order, integers[1])
 
     alpha, beta = 0.0, theta[3 * width]
@@ -225,7 +225,7 @@ def _gradient(kind, parameter, width, theta, moments, order, gradient, floats, i
         neuron = order[k]
         i = 3 * np.intp(neuron)
         w, b, v = theta[i], theta[i + 1], theta[i + 2]
-        high = _moments_at(moments, index[neuron], key[neuron])
+        high = _moments_at(sums, pieces, density, index[neuron], key[neuron])
         part, part_x = _residual_sums(alpha + first[k], beta + second[k], low, high)
         low = high
         first[k], second[k] = part, part_x
@@ -235,7 +235,7 @@ def _gradient(kind, parameter, width, theta, moments, order, gradient, floats, i
         slope = v * where(w < 0.0, flat, steep)
         alpha, beta = fma(slope, w, alpha), fma(slope, b, beta)
 
-    high = _moments_at(moments, moments.sums.shape[0] - 1, moments.high)
+    high = _moments_at(sums, pieces, density, sums.shape[0] - 1, top)
     right, right_x = _residual_sums(alpha, beta + theta[3 * width], low, high)
     gradient[3 * width] = total + right
 
