@@ -85,8 +85,8 @@ def _speed_line(nets: Ensemble) -> str:
     units = len(nets) * config.width * config.points * config.steps / max(seconds - compiling, 1e-3)
     threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
-    return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s "
-        f"(a unit: one neuron at one of {config.points} points in one step)"
+    unit = f"a unit: one neuron at one of {config.points} points in one step"
+    return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s ({unit})"
 
 
 def environment() -> str:
