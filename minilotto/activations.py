@@ -98,6 +98,6 @@ def activation_of(name: str, negative_slope: float = 0.01) -> Activation:
     >>> float(activation_of("leaky_relu", 0.2).value(np.array(-1.0)))
     -0.2
     """
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ConfigError(f"activation={name!r} is unknown; choose from {', '.join(ACTIVATIONS)}")
     return leaky_relu(negative_slope) if name == "leaky_relu" else ACTIVATIONS[name]

@@ -9,6 +9,8 @@ import dataclasses
 import difflib
 import inspect
 import io
+import os
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -115,7 +117,9 @@ def train(
     return Plan(run)
 
 
-def check(*, activations: Any = None, tasks: Any = None, dtypes: Any = "float64,float32", quiet: Any = False) -> Plan:
+def check(
+    *, activations: Any = None, tasks: Any = None, dtypes: Any = "float64,float32", quiet: Any = False, **unknown: Any
+) -> Plan:
     """Compare the kernels' gradients, every coordinate, with a plain reference and, where installed, with torch.
 
     Prints the worst error of each activation and task, in units of rounding; exit status 1 when one is too large. The first run
@@ -126,9 +130,18 @@ def check(*, activations: Any = None, tasks: Any = None, dtypes: Any = "float64,
     --dtypes float64,float32  which (default both)
     --quiet                   no progress bar
     """
+    _refuse_unknown(unknown, check)
+    _refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes})
     names = [str(name) for name in (ACTIVATIONS if activations is None else _list(activations))]
     targets = [str(name) for name in (TASKS if tasks is None else _list(tasks))]
     precisions = [str(name) for name in _list(dtypes)]
+    for flag, chosen, known in (
+        ("activations", names, ACTIVATIONS),
+        ("tasks", targets, TASKS),
+        ("dtypes", precisions, DTYPES),
+    ):
+        if not chosen:
+            raise ConfigError(f"--{flag} names nothing to check; choose from {', '.join(known)}")
     for name in names:
         activation_of(name)
     for name in targets:
@@ -180,15 +193,19 @@ def main(arguments: Sequence[str]) -> int:
         if "-h" in words or "--help" in words:
             print(_help(words[0]))
             return 0
-        return _plan(words).run()
+        status = _plan(words).run()
+        sys.stdout.flush()
+        return status
     except MinilottoError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output is gone; there is nobody to tell
+    except OSError as error:  # of our output: whoever read it is gone, or its disk is full
+        if not isinstance(error, BrokenPipeError):
+            print(f"output cannot be written ({error.strerror or error})", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends
         return FAILURE
 
 
@@ -207,6 +224,7 @@ def _plan(words: Sequence[str]) -> Plan:
         complaint = next((line for line in said.getvalue().splitlines() if line.startswith("ERROR:")), "ERROR: not understood")
         reason = complaint.removeprefix("ERROR:").strip().splitlines()[0]
         raise ConfigError(f"{' '.join(words)!r} is not understood ({reason}); see {PROGRAM} {words[0]} --help") from None
+    sys.stderr.write(said.getvalue())  # warnings
     if not isinstance(plan, Plan):
         raise ConfigError(f"{' '.join(words)!r} is not understood; see {PROGRAM} {words[0]} --help")
     return plan
@@ -217,31 +235,32 @@ def _deliver(nets: Any, out: Path | None, plot: Path | None) -> int:
     from minilotto.figures import training_figure
     from minilotto.report import summary
 
-    print(summary(nets))
+    told = [summary(nets)]  # printed last, so that whatever becomes of the output, the nets are safe by then
     status = 0
     if out is not None:
         try:
             nets.save(out, force=True)
-            print(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
+            told.append(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
         except FileError as error:
             status = FAILURE
             print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
     if plot is not None:
         try:
             training_figure(nets, plot)
-            print(f"picture in {plot}")
+            told.append(f"picture in {plot}")
         except MinilottoError as error:
             status = FAILURE
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    print("\n".join(told))
     return status
 
 
 def _rescue(nets: Any) -> str:
     """Try to keep nets that could not be written where they belong; says how that went."""
     folder = Path(tempfile.gettempdir())
-    name = f"minilotto-{nets.config.key}-{nets.seeds[0]}-{len(nets)}.npz"
+    name = f"minilotto-{nets.config.key}-{secrets.token_hex(4)}.npz"
     try:
-        return f"the nets are in {nets.save(folder / name, force=True)} instead"
+        return f"the nets are in {nets.save(folder / name)} instead"
     except FileError as error:
         return f"nor could they be kept elsewhere ({error}); they are lost"
 
@@ -253,9 +272,10 @@ def _affirmed(word: str) -> str:
 
 def _refuse_unknown(settings: dict[str, Any], command: Callable[..., Plan]) -> None:
     flags = [p.name for p in inspect.signature(command).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    fields = FIELDS if command is train else ()
     for name in settings:
-        if name not in FIELDS:
-            known = (*flags, *FIELDS)
+        if name not in fields:
+            known = (*flags, *fields)
             raise ConfigError(
                 f"--{name} is no flag{_suggestion(name, known, '--')}; see {PROGRAM} {command.__name__} --help for all of them"
             )
@@ -298,7 +318,7 @@ def _seeds(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     first, colon, last = value.partition(":")
-    if not (colon and first.isdigit() and last.isdigit() and int(first) < int(last)):
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
         raise ConfigError(f"--seeds={value!r} is no seeds; give a number, a range such as 1000:2000, or a list such as 3,5,8")
     return range(int(first), int(last))
 

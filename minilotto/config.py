@@ -68,7 +68,7 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("width", "points", "steps", "lr_decay_every"):
-            self._set(name, whole_number(name, getattr(self, name), at_least=1))
+            self._set(name, whole_number(name, getattr(self, name), at_least=1, below=2**53))
         self._set("root_seed", whole_number("root_seed", self.root_seed, at_least=0, below=2**64))
         for name in ("lr", "lr_decay", "epsilon", "init_scale", "output_scale"):
             self._set(name, _real_number(name, getattr(self, name), "above 0", lambda value: value > 0))
@@ -110,7 +110,7 @@ class Config:
         """The inverse of to_json. Raises ConfigError for anything else."""
         try:
             fields = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (TypeError, json.JSONDecodeError) as error:
             raise ConfigError(f"config is not JSON ({error}); write it with Config.to_json") from None
         if not isinstance(fields, dict):
             raise ConfigError("config is not a JSON object; write it with Config.to_json")

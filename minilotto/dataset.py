@@ -132,13 +132,17 @@ def read_dataset(path: str | Path) -> Dataset:
     path = Path(path)
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                columns = {name: arrays[name] for name in arrays.files}
+            # np.load(path) would leave the file open where the archive is damaged.
+            with open(path, "rb") as binary, np.load(binary, allow_pickle=False) as arrays:
+                columns = {name: arrays[name] for name in arrays.files if name in ("x", "y", "weight")}
             columns = {"x": columns.get("x"), "y": columns.get("y"), "weight": columns.get("weight")}
         elif path.suffix == ".csv":
             with open(path, encoding="utf-8") as file:
                 names = [name.strip() for name in file.readline().split(",")]
-                table = np.loadtxt(file, delimiter=",", ndmin=2)
+                rows = [line for line in file if line.strip()]
+            if not rows:
+                raise DataError(f"{path} has no row of numbers; give a header such as x1,x2,y,weight and a row a point")
+            table = np.loadtxt(rows, delimiter=",", ndmin=2)
             if table.size == 0 or table.shape[1] != len(names):
                 raise DataError(f"{path} has {len(names)} names in its header and {table.shape} numbers; give one column a name")
             inputs = [i for i, name in enumerate(names) if name not in ("y", "weight")]
@@ -149,11 +153,9 @@ def read_dataset(path: str | Path) -> Dataset:
             }
         else:
             raise FileError(f"{path} is neither .npz nor .csv; data files are one of these")
-    except FileError:
+    except (FileError, DataError):
         raise
-    except DataError:
-        raise
-    except (OSError, ValueError, KeyError, UnicodeDecodeError) as error:
+    except Exception as error:  # a damaged archive raises whatever zipfile, zlib and NumPy make of it
         raise FileError(f"{path} cannot be read as data ({error}); give an .npz with x and y, or a .csv with a header") from None
     if columns["x"] is None or columns["y"] is None:
         raise DataError(f"{path} has no x or no y; name the columns as in x1,x2,y,weight")

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -182,17 +179,20 @@ class Ensemble:
         return dict(
             zip(
                 _ARRAYS,
-                (
-                    self.seeds,
-                    *self.parameters,
-                    self.loss,
-                    self.nodes,
-                    self.audit,
-                    self.history.steps,
-                    self.history.loss,
-                    self.data.x,
-                    self.data.y,
-                    self.data.weight,
+                map(
+                    np.ascontiguousarray,
+                    (
+                        self.seeds,
+                        *self.parameters,
+                        self.loss,
+                        self.nodes,
+                        self.audit,
+                        self.history.steps,
+                        self.history.loss,
+                        self.data.x,
+                        self.data.y,
+                        self.data.weight,
+                    ),
                 ),
                 strict=True,
             )
@@ -202,37 +202,31 @@ class Ensemble:
 def load(path: str | Path) -> Ensemble:
     """The Ensemble that `save` wrote.
 
-    Raises FileError when the file is missing, damaged, from a newer minilotto, or not an Ensemble; ConfigError when its task is
-    registered nowhere.
+    Raises FileError when the file is missing, damaged, from a newer minilotto, no Ensemble, or of a task that is not registered.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
+        # np.load(path) would leave the file open where the archive is damaged.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
             header = json.loads(str(content["header"]))
             arrays = {name: content[name] for name in _ARRAYS}
-        schema = header["schema"]
-        if not isinstance(schema, int) or schema > SCHEMA:
-            raise FileError(f"{str(path)!r} has schema {schema}, newer than the {SCHEMA} known here; upgrade minilotto")
-        digest = header.pop("digest")
+        schema, digest = header["schema"], header.pop("digest")
         config_text, requested, provenance = (header[name] for name in ("config", "requested", "provenance"))
     except FileNotFoundError:
         raise FileError(f"{str(path)!r} does not exist; check the name") from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-    ) as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(f"{str(path)!r} is no whole ensemble ({error}); train it again") from None
+    except Exception as error:  # a damaged archive raises whatever zipfile, zlib, NumPy and json make of it
+        reason = " ".join(str(error).split())
+        raise FileError(f"{str(path)!r} is no whole ensemble ({reason}); train it again") from None
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
+        raise FileError(f"{str(path)!r} has schema {schema!r}, and {SCHEMA} is the newest known here; upgrade minilotto")
     if _digest(header, arrays) != digest:
         raise FileError(f"{str(path)!r} is damaged: its contents do not match their digest; train it again")
-    config = Config.from_json(config_text)
+    try:
+        config = Config.from_json(config_text)
+    except ConfigError as error:
+        raise FileError(f"{str(path)!r} holds a config that is not known here ({error})") from None
+    wrong = _contradiction(config, requested, provenance, arrays)
+    if wrong:
+        raise FileError(f"{str(path)!r} contradicts itself: {wrong}; train it again")
     x, y, weight = (arrays[name] for name in ("x", "y", "weight"))
     for array in (x, y, weight):
         array.setflags(write=False)
@@ -244,6 +238,38 @@ def load(path: str | Path) -> Ensemble:
         requested=requested,
         provenance=provenance,
     )
+
+
+def _contradiction(config: Config, requested: Any, provenance: Any, arrays: dict[str, NDArray]) -> str | None:
+    """What in a file's contents does not go together, or None."""
+    count, steps = arrays["seeds"].size, arrays["history_steps"].size
+    points = arrays["y"].size if config.sampling == "population" else config.points
+    inputs = arrays["x"].shape[-1] if arrays["x"].ndim else 0
+    kept, whole, real = np.dtype(config.dtype), np.dtype(np.int64), np.dtype(np.float64)
+    expected = {
+        "seeds": ((count,), whole),
+        "w": ((count, config.width, inputs), kept),
+        "b": ((count, config.width), kept),
+        "v": ((count, config.width), kept),
+        "c": ((count,), kept),
+        "loss": ((count,), real),
+        "nodes": ((count,), whole),
+        "audit": ((count,), real),
+        "history_steps": ((steps,), whole),
+        "history_loss": ((steps, count), real),
+        "x": ((points, inputs), real),
+        "y": ((points,), real),
+        "weight": ((points,), real),
+    }
+    for name, (shape, dtype) in expected.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != dtype:
+            return f"{name} is {array.dtype} of shape {array.shape} where {dtype} of shape {shape} belongs"
+    if type(requested) is not int or requested < count:
+        return f"requested={requested!r} where {count} nets are"
+    if not isinstance(provenance, dict):
+        return f"provenance is a {type(provenance).__name__}"
+    return None
 
 
 def _digest(header: dict[str, Any], arrays: dict[str, NDArray]) -> str:

@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -18,11 +19,11 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
     path = Path(path)
     if path.suffix not in suffixes:
         raise ConfigError(f"output {str(path)!r} ends in {path.suffix!r}; use a name that ends in {' or '.join(suffixes)}")
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, False for what may not be looked at
         raise ConfigError(f"output {str(path)!r} is a folder; name a file in it")
-    if path.exists() and not force:
+    if os.path.exists(path) and not force:
         raise ConfigError(f"output {str(path)!r} exists; choose another name, or overwrite it with --force (force=True)")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise FileError(f"folder {str(path.parent)!r} does not exist; create it first")
     probe = _beside(path)
     try:
@@ -30,7 +31,7 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
             pass
         probe.unlink()
     except OSError as error:
-        raise FileError(f"folder {str(path.parent)!r} cannot be written to ({error.strerror}); choose another") from None
+        raise FileError(f"output {str(path)!r} cannot be made ({error.strerror}); choose another name or folder") from None
     return path
 
 
@@ -46,11 +47,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
     except OSError as error:
         raise FileError(f"{str(path)!r} cannot be written ({error.strerror or error})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the file is whole and in place; some file systems cannot sync a folder
+        _sync_folder(path.parent)
 
 
 def _beside(path: Path) -> Path:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from minilotto.config import Config
 from minilotto.engines.interface import Engine
 from minilotto.ensemble import Ensemble, History
-from minilotto.errors import TrainingInterrupted
+from minilotto.errors import ResourceError, TrainingInterrupted
 from minilotto.initial import Parameters, initial_parameters
 from minilotto.kernels.compile import watched_compilation
-from minilotto.machine import cpu_name
+from minilotto.machine import available_memory, cpu_name, readable_bytes
 from minilotto.progress import Reporter
 from minilotto.version import VERSION
 
@@ -136,7 +136,7 @@ class _Pace:
     """Chooses how many steps a stretch has, so that it takes about STRETCH_SECONDS. Changes no result."""
 
     def __init__(self) -> None:
-        self.length = 16
+        self.length = 1
 
     @contextmanager
     def measured(self, length: int) -> Iterator[None]:
@@ -148,8 +148,17 @@ class _Pace:
 
 
 def _wave_size(engine: Engine) -> int:
-    """Seeds that are trained from start to end before the next ones: enough to fill the threads for WAVE_SECONDS."""
+    """Seeds that are trained from start to end before the next ones: enough to fill the threads for WAVE_SECONDS, if they fit.
+
+    Raises ResourceError where not even one vector of nets does.
+    """
     config = engine.config
     seconds = config.width * engine.points_per_step() * config.steps * UNIT_SECONDS * engine.lanes
-    blocks = min(64, max(4, round(WAVE_SECONDS / seconds)))
-    return engine.threads * blocks * engine.lanes
+    blocks = engine.threads * min(64, max(4, round(WAVE_SECONDS / seconds)))
+    free, block = available_memory(), engine.lanes * engine.bytes_per_net()
+    if block > free:
+        raise ResourceError(
+            f"{engine.lanes} nets of width {config.width} need {readable_bytes(block)} of memory while they train and "
+            f"{readable_bytes(free)} is free; train narrower nets"
+        )
+    return engine.lanes * max(1, min(blocks, free // 2 // block))

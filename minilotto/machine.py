@@ -1,12 +1,31 @@
 """What this machine offers: cores, memory, CPU name, within the limits that a container sets."""
 
+import contextlib
 import os
 import platform
+import sys
 from pathlib import Path
 
 import psutil
 
 _CGROUP = Path("/sys/fs/cgroup")
+_lost_threads = False
+
+
+def _after_fork() -> None:
+    global _lost_threads
+    numba = sys.modules.get("numba")
+    with contextlib.suppress(AttributeError, ValueError):  # imported by half, or no layer started
+        _lost_threads = _lost_threads or (numba is not None and bool(numba.threading_layer()))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def threads_lost_by_fork() -> bool:
+    """Whether this is a forked child of a process in which Numba had threads: they did not come along, and starting them aborts."""
+    return _lost_threads
 
 
 def _cgroup_numbers(*names: str) -> list[str]:
@@ -36,7 +55,11 @@ def available_memory() -> int:
     limit = _cgroup_numbers("memory.max", "memory/memory.limit_in_bytes")
     used = _cgroup_numbers("memory.current", "memory/memory.usage_in_bytes")
     if limit and used and limit[0].isdigit():
-        available = min(available, max(0, int(limit[0]) - int(used[0])))
+        stat = _cgroup_numbers("memory.stat", "memory/memory.stat")
+        counts = dict(zip(stat[::2], stat[1::2], strict=False))
+        # Usage counts file pages, which the kernel gives back when asked; version 1 sums over subgroups under another name.
+        pages = int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
+        available = min(available, max(0, int(limit[0]) - int(used[0]) + pages))
     return available
 
 
@@ -49,3 +72,16 @@ def cpu_name() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return platform.processor() or platform.machine()
+
+
+def readable_bytes(count: float) -> str:
+    """1234567 as "1.23 MB".
+
+    >>> readable_bytes(1234567)
+    '1.23 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

@@ -81,6 +81,8 @@ def _engine_lines(nets: Ensemble) -> list[str]:
 
 def _speed_line(nets: Ensemble) -> str:
     config, how = nets.config, nets.provenance
+    if not {"seconds", "seconds_compiling", "threads"} <= how.keys():
+        return "trained elsewhere; how fast is not recorded"
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
     units = len(nets) * config.width * config.points * config.steps / max(seconds - compiling, 1e-3)
     threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")

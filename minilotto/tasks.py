@@ -110,6 +110,6 @@ def task_of(name: str) -> Task:
     """The row of that name. Raises ConfigError for an unknown one."""
     if name == CUSTOM:
         raise ConfigError("task='custom' stands for a target or data of your own; pass target= or data= to train")
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         raise ConfigError(f"task={name!r} is unknown; choose from {', '.join(TASKS)}, or register_task your own")
     return TASKS[name]

@@ -12,9 +12,9 @@ from minilotto.config import Config, whole_number
 from minilotto.dataset import Dataset, given, sampled
 from minilotto.ensemble import Ensemble
 from minilotto.errors import ConfigError, ResourceError
-from minilotto.machine import available_memory, usable_cores
+from minilotto.machine import available_memory, readable_bytes, usable_cores
 from minilotto.progress import reporter
-from minilotto.tasks import CUSTOM, Task
+from minilotto.tasks import CUSTOM, Task, task_of
 
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
@@ -107,6 +107,9 @@ def prepare(
     threads: int | None = None,
 ) -> Job:
     """Check everything that `train` takes, and sample the data. Raises what `train` raises, before anything is trained."""
+    if data is None and config.sampling != "population":
+        inputs = len(target.domain) if isinstance(target, Task) else 1 if target else task_of(config.task).inputs
+        _refuse_beyond_memory(8 * config.points * (4 * inputs + 4), f"{config.points} points")
     config, dataset = _what_to_fit(config, data, target)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
@@ -151,7 +154,11 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
         _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
         array = np.arange(seeds.start, seeds.stop, seeds.step)
     elif isinstance(seeds, Iterable) and not isinstance(seeds, (str, bytes)):
-        array = np.asarray(seeds if isinstance(seeds, np.ndarray) else list(seeds))
+        seeds = seeds if isinstance(seeds, np.ndarray) else list(seeds)
+        try:
+            array = np.asarray(seeds)
+        except ValueError:  # lists of unequal lengths
+            raise ConfigError(f"seeds={seeds!r} are no seeds; give a number, a range or a list of numbers") from None
     else:
         count = whole_number("seeds", seeds, at_least=1, below=2**48)
         _refuse_beyond_memory(16 * count, f"{count} seeds")
@@ -159,9 +166,11 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
     if array.ndim != 1 or array.size == 0:
         raise ConfigError(f"seeds of shape {array.shape} are no seeds; give a number, a range or a list with at least one seed")
     if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= 2**48:
-        raise ConfigError("seeds must be whole numbers of at least 0 and below 2^48; give a number, a range or a list")
-    if len(np.unique(array)) < array.size:
-        raise ConfigError("some seeds are given twice; give each once")
+        wrong = next((seed for seed in seeds if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**48), array[0])
+        raise ConfigError(f"seed {wrong!r} is none; seeds are whole numbers of at least 0 and below 2^48, in a range or a list")
+    distinct, counts = np.unique(array, return_counts=True)
+    if distinct.size < array.size:
+        raise ConfigError(f"seed {distinct[counts > 1][0]} is given twice; give each once")
     return array.astype(np.int64)
 
 
@@ -183,21 +192,13 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
 def _refuse_what_cannot_fit(config: Config, inputs: int, count: int, checkpoints: int) -> None:
     size = np.dtype(config.dtype).itemsize
     rows = config.width * (inputs + 2) + 1
-    # What is kept, once more while it is gathered and checked; and a wave of at least one block of lanes.
-    per_net = 2 * rows * size + 8 * (checkpoints + 4)
-    working = 64 * (8 * rows + 6 * config.width) * size
-    _refuse_beyond_memory(count * per_net + working, f"{count} seeds of width {config.width}")
+    per_net = 2 * rows * size + 8 * (checkpoints + 6)  # what is kept, once more while it is checked; a wave sees to itself
+    _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}")
 
 
 def _refuse_beyond_memory(needed: int, what: str) -> None:
     free = available_memory()
     if needed > free:
-        raise ResourceError(f"{what} need about {_bytes(needed)} of memory and {_bytes(free)} is free; train fewer at a time")
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    raise AssertionError("unreachable")
+        raise ResourceError(
+            f"{what} need about {readable_bytes(needed)} of memory and {readable_bytes(free)} is free; train fewer at a time"
+        )

@@ -80,8 +80,8 @@ def choose(config: Config, data: Dataset, engine: str, compress: Compress) -> tu
         return found["compressed"], f"asked for {compress} nodes"
     if config.sampling == "population" and activation_of(config.activation).kinks and "exact" not in found:
         raise ConfigError(
-            f"sampling='population' cannot train {config.activation} in {config.dtype} on {data.inputs} inputs, whose kinks no quadrature "
-            "resolves; use one input and dtype='float64', or sampling='uniform'"
+            f"sampling='population' cannot train {config.activation} in {config.dtype} on {data.inputs} inputs: no quadrature "
+            "resolves its kinks; use one input and dtype='float64', or sampling='uniform'"
         )
     best, *others = sorted(found.values(), key=lambda candidate: candidate.cost)
     costs = ", ".join(f"{other.name} {other.cost:.3g}" for other in others)

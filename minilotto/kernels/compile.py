@@ -13,7 +13,7 @@ from numba import njit
 from numba.core import event
 
 NO_CACHE = (
-    "minilotto: no folder for compiled kernels is writable, so each process compiles them anew; "
+    "minilotto: no folder for compiled kernels can be written to, so each process compiles them anew; "
     "set NUMBA_CACHE_DIR to a writable folder"
 )
 
@@ -23,12 +23,27 @@ def kernel(**options: Any) -> Callable:
 
     def decorate(function: Callable) -> Callable:
         try:
-            return njit(nogil=True, error_model="numpy", cache=True, **options)(function)
+            compiled = njit(nogil=True, error_model="numpy", cache=True, **options)(function)
         except RuntimeError:
-            warnings.warn(NO_CACHE, RuntimeWarning, stacklevel=3)
+            _warn_once()
             return njit(nogil=True, error_model="numpy", **options)(function)
+        save = compiled._cache.save_overload
+
+        def save_if_there_is_room(*overload: Any) -> None:
+            try:
+                save(*overload)
+            except OSError:
+                _warn_once()
+
+        compiled._cache.save_overload = save_if_there_is_room
+        return compiled
 
     return decorate
+
+
+@lru_cache(maxsize=1)
+def _warn_once() -> None:
+    warnings.warn(NO_CACHE, RuntimeWarning, stacklevel=2)
 
 
 @lru_cache(maxsize=1)

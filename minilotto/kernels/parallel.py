@@ -12,17 +12,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numba
+import psutil
+
+from minilotto.machine import threads_lost_by_fork
 
 LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
 
 _region = threading.Lock()
-_forked = False
 
 
 def _after_fork() -> None:
-    global _forked, _region
+    global _region
     _region = threading.Lock()  # the parent may have held it
-    _forked = _forked or layer_in_use() is not None
 
 
 def layer_in_use() -> str | None:
@@ -50,30 +51,40 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+# Imported for the first time in a child that was forked before minilotto could notice: a layer without threads.
+_imported_too_late = layer_in_use() is not None and psutil.Process().num_threads() == 1
+
+
+def _threads_lost() -> bool:
+    return _imported_too_late or threads_lost_by_fork()
+
+
 @contextmanager
-def _threads_set_to(threads: int) -> Iterator[None]:
+def parallel_region(threads: int) -> Iterator[bool]:
+    """Whether the block may use that many of Numba's threads; if so, the region is ours until the block ends.
+
+    It may not where one thread is asked for, in a forked child, and while another thread of this process is in a region.
+    """
+    ours = False
     before = numba.get_num_threads()
-    numba.set_num_threads(threads)
     try:
-        yield
+        ours = threads > 1 and not _threads_lost() and _region.acquire(blocking=False)
+        if ours:
+            numba.set_num_threads(threads)
+        yield ours
     finally:
-        numba.set_num_threads(before)
+        if ours:
+            numba.set_num_threads(before)
+            _region.release()
 
 
 def run_blocks(
     together: Callable, alone: Callable, blocks: int, threads: int, split: Callable[[int], tuple], arguments: tuple
 ) -> None:
     """together(*arguments) over `threads` threads where that is safe; else alone(*split(block)) for each block in turn."""
-    threads = min(threads, blocks, numba.config.NUMBA_NUM_THREADS)
-    ours = False
-    try:
-        ours = threads > 1 and not _forked and _region.acquire(blocking=False)
+    with parallel_region(min(threads, blocks, numba.config.NUMBA_NUM_THREADS)) as ours:
         if ours:
-            with _threads_set_to(threads):
-                together(*arguments)
+            together(*arguments)
         else:
             for block in range(blocks):
                 alone(*split(block))
-    finally:
-        if ours:
-            _region.release()

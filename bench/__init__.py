@@ -1,0 +1,12 @@
+"""Timing suite: `python -m bench` checks that everyone computes the same, then times.
+
+work.py        the protocol's work at one width, and minilotto as a contestant
+jax_peer.py    JAX's ways of doing it
+torch_peer.py  torch's ways of doing it
+agreement.py   gradients against the float64 reference, short trainings against minilotto
+speed.py       interleaved timing
+cost.py        the training kernel in vector FMAs
+startup.py     import, first compilation, first step, memory
+report.py      tables
+coefficients.py derives the kernels' polynomials (its own command)
+"""

@@ -1,0 +1,93 @@
+"""The paper's work at one width, what a contestant must be able to do with it, and minilotto as a contestant."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.config import Config
+from minilotto.dataset import Dataset, sampled
+from minilotto.engines.interface import adam_schedule
+from minilotto.engines.lanes import LaneEngine
+from minilotto.initial import Parameters, initial_parameters
+from minilotto.kernels.evaluate import losses
+
+
+@dataclass(frozen=True)
+class Work:
+    """R nets of one Config, to be trained by full-batch Adam on `threads` threads."""
+
+    config: Config
+    seeds: int
+    threads: int
+
+    @cached_property
+    def data(self) -> Dataset:
+        return sampled(self.config)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """Initial w (R, N, 1), b (R, N), v (R, N), c (R,), float32."""
+        return initial_parameters(self.config, 1, np.arange(self.seeds))
+
+    @cached_property
+    def schedule(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """rates and corrections (steps,) of `engines.interface.adam_schedule`."""
+        return adam_schedule(self.config, 0, self.config.steps)
+
+    @property
+    def units(self) -> int:
+        """One unit is one neuron at one point in one step of one seed, forward and backward; this many make a step."""
+        return self.seeds * self.config.width * self.data.points
+
+
+class Contestant(Protocol):
+    """Trains the nets of one Work. Contestants of one family are ways of one library; its fastest is the opponent."""
+
+    family: str
+    way: str
+
+    def start(self) -> None:
+        """Back to the initial parameters, moments at zero."""
+
+    def advance(self, steps: int) -> None:
+        """Do so many more steps, and return when they are done."""
+
+    def parameters(self) -> Parameters:
+        """The nets as they are now, as NumPy arrays."""
+
+    def first_moment(self) -> Parameters:
+        """Adam's first moment, shaped as the parameters. After one step it is (1 - beta1) times the first gradient."""
+
+    def losses(self) -> NDArray:
+        """Mean squared errors (R,) of the nets as they are now, by this library's own forward pass."""
+
+
+class Minilotto:
+    """The lanes engine on every point of the data, as its peers; `minilotto.train` may compress the points first and be faster."""
+
+    family = "minilotto"
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.engine = LaneEngine(work.config, work.data, work.threads)
+        self.way = f"{self.engine.lanes} lanes"
+
+    def start(self) -> None:
+        self.engine.start(self.work.parameters)
+        self._done = 0
+
+    def advance(self, steps: int) -> None:
+        self.engine.advance(self._done, steps)
+        self._done += steps
+
+    def parameters(self) -> Parameters:
+        return self.engine.parameters()
+
+    def first_moment(self) -> Parameters:
+        return self.engine.state().first
+
+    def losses(self) -> NDArray:
+        return losses(self.engine.activation, self.engine.parameters(), self.work.data)

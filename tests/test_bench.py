@@ -1,0 +1,243 @@
+"""The timing suite: everyone computes the same, a wrong formula is caught, and every timing function runs."""
+
+import functools
+import importlib
+import json
+
+import numba
+import numpy as np
+import pytest
+
+from bench import agreement, cost, report, speed, startup
+from bench.__main__ import checked, main, plan
+from bench.work import Minilotto, Work
+from minilotto.config import Config
+from minilotto.errors import ConfigError
+
+SEEDS = 129  # odd, and no multiple of any lane or device count
+
+
+@pytest.fixture(scope="module")
+def work() -> Work:
+    return Work(Config(width=3), SEEDS, threads=2)
+
+
+@functools.cache
+def peer_module(name: str):
+    pytest.importorskip(name, reason=f"{name} is not installed")
+    module = importlib.import_module(f"bench.{name}_peer")
+    module.prepare(2)
+    return module
+
+
+def peers(work: Work, name: str, compiled: bool = False) -> list:
+    """This library's ways; torch.compile's own seconds are spent in one test only."""
+    return [one for one in peer_module(name).contestants(work) if ("compiled" in one.way) == compiled]
+
+
+def check(contestant, work: Work) -> None:
+    """Within its bounds, and not by luck: far from zero error and from the bound."""
+    assert 0 < agreement.check_gradient(contestant, work) < 0.5
+    assert agreement.check_training(contestant, work) < 0.5
+
+
+def test_minilotto_agrees_with_the_reference(work):
+    check(Minilotto(work), work)
+
+
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_peers_agree(work, name):
+    for one in peers(work, name):
+        check(one, work)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of itself
+def test_compiled_torch_agrees(work):
+    ways = checked(work, peers(work, "torch", compiled=True)[:1])
+    if not ways:
+        pytest.skip("torch.compile does not run here (it needs a C++ compiler)")
+    check(ways[0], work)
+
+
+def broken(contestant, array: int, factor: float):
+    """The contestant, with one array of its first gradient off by a factor."""
+    moment = contestant.first_moment
+
+    def wrong_moment():
+        arrays = list(moment())
+        arrays[array] = arrays[array] * np.float32(factor)
+        return type(moment())(*arrays)
+
+    contestant.first_moment = wrong_moment
+    return contestant
+
+
+@pytest.mark.parametrize("array", range(4), ids=["dw", "db", "dv", "dc"])
+def test_a_gradient_that_is_off_by_a_thousandth_is_caught(work, array):
+    with pytest.raises(agreement.Disagreement, match=f"{('dw', 'db', 'dv', 'dc')[array]} is"):
+        agreement.check_gradient(broken(Minilotto(work), array, 1.001), work)
+
+
+def test_a_gradient_that_is_not_a_number_is_caught(work):
+    with pytest.raises(agreement.Disagreement, match="nan"):
+        agreement.check_gradient(broken(Minilotto(work), 3, np.nan), work)
+
+
+def test_a_peer_with_a_wrong_formula_is_caught(work):
+    torch_peer = peer_module("torch")
+
+    def without_its_slope(nets, x, y):
+        dw, db, dv, dc = torch_peer.gradient_by_products(nets, x, y)
+        return dw, db * 0.9, dv, dc
+
+    with pytest.raises(agreement.Disagreement, match="db is"):
+        agreement.check_gradient(torch_peer.Eager(work, without_its_slope), work)
+
+
+def test_another_learning_rate_is_caught(work):
+    other = Minilotto(Work(Config(width=3, lr=1.001e-2), SEEDS, threads=1))
+    with pytest.raises(agreement.Disagreement, match="after 10 steps"):
+        agreement.check_training(other, work)
+
+
+def test_wrong_bias_correction_is_caught(work):
+    late = Minilotto(work)
+    original = late.start
+
+    def start_late():
+        original()
+        late._done = 1
+
+    late.start = start_late
+    with pytest.raises(agreement.Disagreement, match="after 10 steps"):
+        agreement.check_training(late, work)
+
+
+def silent(line: str) -> None:
+    return None
+
+
+def test_timing_and_report(work, capsys):
+    contestants = [Minilotto(work), Minilotto(work)]
+    contestants[1].family, contestants[1].way = "JAX", "a stand-in"
+    timings = speed.time_all([(work, contestants)], rounds=3, wanted=0.005, tell=silent)
+    assert [len(t.nanoseconds) for t in timings] == [3, 3]
+    speeds, costs = cost.measure([("silu", 2)], 2, silent)
+    figures = [startup.Figure("import", 0.1, 0.15, "s")]
+    machine = {"cpu": "a CPU", "threads": 2, "load": 0.0, "versions": {"python": "3"}}
+    result = report.Report(machine, timings, speeds, costs, figures)
+    text, markdown = report.as_text(result), report.as_markdown(result)
+    assert "a stand-in" in text
+    assert "| width |" in markdown
+    assert len(json.loads(report.as_json(result))["timings"]) == 2
+    ratio = speed.ratio(timings[1], timings[0])
+    assert ratio.low <= ratio.median <= ratio.high
+
+
+def test_ratio_is_taken_round_by_round():
+    ours = speed.Timing(2, "minilotto", "", 4, (1.0, 2.0, 4.0), False)
+    peer = speed.Timing(2, "JAX", "", 4, (3.0, 6.0, 12.0), False)
+    assert speed.ratio(peer, ours) == speed.Spread(3.0, 3.0, 3.0)
+
+
+def test_a_disturbed_run_says_so():
+    had = speed.Timing(2, "minilotto", "", 4, (1.0,), False, cores=1.2)
+    assert report.disturbance({"threads": 1}, [had]) == []
+    assert report.disturbance({"threads": 1}, []) == []
+    assert "1.20 of 2 cores" in report.disturbance({"threads": 2}, [had])[0]
+
+
+def test_fastest_leaves_out_trials_and_other_families():
+    slow = speed.Timing(2, "JAX", "slow", 4, (3.0, 3.0), False)
+    quick = speed.Timing(2, "JAX", "quick", 4, (2.0, 2.5), False)
+    trial = speed.Timing(2, "JAX", "trial", 4, (1.0,), True)
+    assert speed.fastest([slow, quick, trial], 2, "JAX") is quick
+    assert speed.fastest([slow], 2, "torch") is None
+    assert speed.fastest([slow], 3, "JAX") is None
+
+
+def test_steps_grow_until_a_timing_is_long_enough(work, monkeypatch):
+    monkeypatch.setattr(speed, "seconds", lambda contestant, steps: 1e-3 * steps)
+    assert speed.steps_for(Minilotto(work), wanted=0.3, most=1000) == 300
+    assert speed.steps_for(Minilotto(work), wanted=0.3, most=10) == 8
+    assert speed.steps_for(Minilotto(work), wanted=0.0001, most=1000) == speed.STEPS_UNIT
+
+
+@pytest.mark.parametrize("dtype", cost.DTYPES)
+def test_fma_kernels_do_the_fmas_they_count(dtype):
+    fma = cost.Fma(dtype)
+    for function, rows in ((cost.independent_fmas, cost.ACCUMULATORS), (cost.chained_fmas, 1)):
+        start = np.linspace(0.5, 1.5, cost.ACCUMULATORS * fma.kind.lanes).astype(dtype)
+        want = start.copy()
+        for _ in range(5):
+            want[: rows * fma.kind.lanes] = want[: rows * fma.kind.lanes] * 0.75 + 0.25
+        function(fma.kind, start, fma.factors, 5)
+        np.testing.assert_allclose(start, want, rtol=8 * np.finfo(dtype).eps)  # five roundings each, in either
+
+
+def test_vector_fmas_stay_in_the_code():
+    """Folded ones, or scalars, would time something else."""
+    kind = cost.Fma("float32").kind
+    fresh = numba.njit(cost.independent_fmas.py_func)  # what comes from the cache cannot be looked into
+    fresh(kind, np.ones(cost.ACCUMULATORS * kind.lanes, np.float32), np.ones(2 * kind.lanes, np.float32), 1)
+    (code,) = fresh.inspect_llvm().values()
+    assert sum(f"call <{kind.lanes} x float> @llvm.fma" in line for line in code.splitlines()) >= cost.ACCUMULATORS
+
+
+def test_cold_start_processes_run():
+    seconds, printed = startup.run(startup.IMPORT)
+    assert 0 < float(printed) < seconds
+    _, printed = startup.run(startup.PEAK_MEMORY.format(seeds=64))
+    assert int(printed) > 0
+
+
+def test_flags():
+    assert plan().widths == (1, 2, 3, 4, 10, 20, 50)
+    chosen = plan(quick=True, widths=2, peers="jax", sections=("speed", "cost"), out="a.json,b.md")
+    assert (chosen.widths, chosen.peers, chosen.sections) == ((2,), ("jax",), ("speed", "cost"))
+    assert [str(path) for path in chosen.out] == ["a.json", "b.md"]
+    assert plan(peers="none").peers == ()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"widths": 0}, {"widths": "a"}, {"peers": "jux"}, {"quick": 1}, {"out": "a.pdf"}, {"seeds": True}]
+)
+def test_wrong_flags_are_refused(wrong):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        plan(**wrong)
+
+
+def test_wrong_flags_exit_with_2(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bench", "--peers=jux"])
+    assert main() == 2
+    assert "jux" in capsys.readouterr().err
+
+
+def test_unknown_flags_exit_with_2_before_anything_runs(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bench", "--wdiths=2"])
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == 2
+
+
+def test_an_interrupt_ends_cleanly(monkeypatch, capsys):
+    def interrupted(chosen):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["bench"])
+    monkeypatch.setattr("bench.__main__.run", interrupted)
+    assert main() == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_disagreement_exits_with_1(monkeypatch, capsys):
+    from bench import __main__ as command
+
+    def disagree(*_):
+        raise agreement.Disagreement("somebody is wrong")
+
+    monkeypatch.setattr("sys.argv", ["bench", "--sections=speed"])
+    monkeypatch.setattr(command, "prepare_process", silent)
+    monkeypatch.setattr(command, "run_speed", disagree)
+    assert command.main() == 1
+    assert "somebody is wrong" in capsys.readouterr().err
