@@ -64,7 +64,7 @@ def train(
     --checkpoints 0,100    steps at which the history records losses (default 0, 1, 2, 5, 10, ... and the last)
     --threads 2            threads to use (default: every core that this process may use)
     --backend auto         auto or cpu: the vector kernels; reference: plain NumPy, slow, for doubts
-    --engine auto          the cheapest way for these settings, or one by name: lanes, compressed; the summary says which
+    --engine auto          the cheapest way for these settings, or lanes, wide, compressed, exact; the summary says which
     --compress true        train on as few nodes as give the same loss and gradient; false: on all points; 32: on 32 nodes
     --force                overwrite files that exist
     --quiet                no progress bar

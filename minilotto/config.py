@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from minilotto.activations import activation_of
 from minilotto.errors import ConfigError
 from minilotto.schemes import SCHEMES
@@ -15,6 +17,7 @@ from minilotto.tasks import CUSTOM, task_of
 SAMPLINGS = ("grid", "uniform", "population")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
+NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() would take them
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def from_fields(fields: dict[str, Any]) -> Config:
 def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
     """`value` as an int; 1e6 counts as whole. Raises ConfigError."""
     whole = None
-    if not isinstance(value, (bool, str)):
+    if not isinstance(value, NO_NUMBERS):
         try:
             if value == math.floor(value):
                 whole = int(value)
@@ -150,9 +153,9 @@ def whole_number(name: str, value: Any, at_least: int, below: int | None = None)
 
 def _real_number(name: str, value: Any, rule: str, holds: Any) -> float:
     real = None
-    if not isinstance(value, (bool, str)):
+    if not isinstance(value, NO_NUMBERS):
         try:
-            real = float(value)
+            real = float(value) + 0.0  # makes a negative zero positive, as equal configs have equal keys
         except (TypeError, ValueError, OverflowError):
             real = None
     if real is None or not math.isfinite(real) or not holds(real):
@@ -161,5 +164,5 @@ def _real_number(name: str, value: Any, rule: str, holds: Any) -> float:
 
 
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ConfigError(f"{name}={value!r} is unknown; choose from {', '.join(c for c in choices if c != CUSTOM)}")

@@ -1,5 +1,6 @@
 """Dataset: the weighted points that a training fits."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class Dataset:
     y: NDArray[np.float64]
     weight: NDArray[np.float64]
     offset: float = 0.0
+    population: Task | None = None  # the task whose infinitely many points these are the quadrature of
 
     @property
     def points(self) -> int:
@@ -51,7 +53,8 @@ def given(x: Any, y: Any, weight: Any = None) -> Dataset:
     weight = np.ones(len(y)) if weight is None else _floating("weight", weight)
     if weight.shape != y.shape:
         raise DataError(f"weight has shape {weight.shape} where y has {y.shape}; give one weight a point")
-    total = weight.sum()
+    with np.errstate(over="ignore"):
+        total = weight.sum()
     if (weight < 0).any() or not 0 < total < np.inf:
         raise DataError(f"weight has minimum {weight.min()} and sum {total}; weights are at least 0 with a finite positive sum")
     return frozen(x.reshape(len(y), -1), y, weight / total)
@@ -114,7 +117,8 @@ def population_rule(task: Task, nodes: int | None = None) -> Dataset:
     weight = np.ones(1)
     for _, rule in axes:
         weight = np.outer(weight, rule).ravel()
-    return frozen(x, task(x), weight / weight.sum())
+    nodes_of_rule = frozen(x, task(x), weight / weight.sum())
+    return dataclasses.replace(nodes_of_rule, population=task)
 
 
 def gauss_legendre(edges: NDArray[np.float64], nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -163,7 +167,10 @@ def read_dataset(path: str | Path) -> Dataset:
 
 
 def _floating(name: str, values: Any) -> NDArray[np.float64]:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{name} is no array ({error}); pass rows of equal length") from None
     if array.dtype not in (np.float32, np.float64):
         raise DataError(f"{name} has dtype {array.dtype}; pass float32 or float64, as in {name}.astype(float)")
     if not np.isfinite(array).all():

@@ -102,7 +102,10 @@ class Ensemble:
         """
         from minilotto.kernels.evaluate import predictions
 
-        points = np.asarray(x)
+        try:
+            points = np.asarray(x)
+        except ValueError as error:
+            raise DataError(f"x is no array ({error}); pass rows of equal length") from None
         if points.dtype.kind not in "fiu":
             raise DataError(f"x has dtype {points.dtype}; pass real numbers")
         inputs = self.data.inputs
@@ -110,6 +113,8 @@ class Ensemble:
             points = points[:, None]
         if points.ndim != 2 or points.shape[1] != inputs:
             raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs})" + (" or (P,)" if inputs == 1 else ""))
+        if not np.isfinite(points).all():
+            raise DataError(f"x holds NaN or infinity at index {np.argwhere(~np.isfinite(points))[0].tolist()}; remove it first")
         return predictions(self.activation, self.parameters, np.ascontiguousarray(points, dtype=np.float64))
 
     @cached_property

@@ -29,10 +29,12 @@ class Task:
     kinks: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
+        if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigError(f"task name {self.name!r} is no identifier; use letters, digits and underscores")
         if not self.domain:
             raise ConfigError(f"task {self.name!r} has an empty domain; give one (low, high) per input")
+        if not all(np.shape(pair) == (2,) for pair in self.domain):
+            raise ConfigError(f"task {self.name!r} has domain {self.domain}; it takes one (low, high) per input")
         for low, high in self.domain:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise ConfigError(f"task {self.name!r} has domain ({low}, {high}); it takes finite low < high")
@@ -52,6 +54,8 @@ class Task:
                 f"task {self.name!r} returned shape {y.shape} for x of shape {x.shape}; it must return ({len(x)},), "
                 "so index the inputs, as in x[:, 0]"
             )
+        if y.dtype.kind not in "fiu":
+            raise ConfigError(f"task {self.name!r} returned dtype {y.dtype}; return real numbers")
         y = y.astype(np.float64)
         if not np.isfinite(y).all():
             where = x[np.flatnonzero(~np.isfinite(y))[0]]

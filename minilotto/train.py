@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
 
 BACKENDS = ("auto", "cpu", "reference")
-ENGINES = ("auto", "lanes", "compressed")
+ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
 
 
 def train(
@@ -42,7 +42,7 @@ def train(
     data         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,), weight (P,)
     target       a Task, or a function from x (P, 1) to y (P,) on [-2, 2], to sample instead of config.task
     backend      "auto" and "cpu": the vector kernels; "reference": plain NumPy, slow, independent
-    engine       "auto" takes the cheapest way; "lanes", "compressed" ask for one (see nets.engine and nets.reason)
+    engine       "auto" takes the cheapest way; "lanes", "wide", "compressed", "exact" ask for one (see nets.engine and nets.reason)
     compress     True: train on as few nodes as give the same loss and gradient, where that is cheaper; False: on all points;
                  a number: on so many nodes
     checkpoints  steps at which history records the losses; by default 0, 1, 2, 5, 10, ... and the last
@@ -185,6 +185,8 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
     if checkpoints is None:
         chosen = {0} | {m * 10**k for k in range(len(str(steps))) for m in (1, 2, 5) if m * 10**k < steps}
     else:
+        if not isinstance(checkpoints, Iterable) or isinstance(checkpoints, (str, bytes)):
+            raise ConfigError(f"checkpoints={checkpoints!r} is no list; give a list of steps")
         chosen = {whole_number("checkpoint", step, at_least=0, below=steps + 1) for step in checkpoints}
     return np.array(sorted(chosen | {steps}), dtype=np.int64)
 

@@ -156,7 +156,10 @@ def errors(computed, truth, scale):
     """|computed - truth| / scale, zero where all three are."""
     with mp.workdps(DIGITS):
         return np.array(
-            [float(abs(mp.mpf(float(a)) - b) / abs(s)) if s else abs(float(a)) for a, b, s in zip(computed, truth, scale, strict=True)]
+            [
+                float(abs(mp.mpf(float(a)) - b) / abs(s)) if s else abs(float(a))
+                for a, b, s in zip(computed, truth, scale, strict=True)
+            ]
         )
 
 

@@ -12,7 +12,7 @@ argument of an activation and S = |w| |x| + |b| the size of its terms,
 and the gradients inherit these. K = 4 is worst-case; the agreement is usually ten times closer.
 """
 
-import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -139,7 +139,7 @@ def test_leaky_relu_takes_any_slope(slope):
     check("leaky_relu", some_nets(data, 20, 5), data, "float32", slope)
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("silu", "float32"), ("silu", "float64"), ("leaky_relu", "float32")])
+@pytest.mark.parametrize(("name", "dtype"), [("silu", "float32"), ("silu", "float64")])
 def test_gradients_have_the_same_bits_whatever_the_lane_count(name, dtype):
     data = some_data("square", 21, True)
     nets = some_nets(data, 37, 3)
@@ -148,7 +148,9 @@ def test_gradients_have_the_same_bits_whatever_the_lane_count(name, dtype):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize(("name", "task"), [(name, "square") for name in ACTIVATIONS] + [("silu", "product2"), ("silu", "product5")])
+@pytest.mark.parametrize(
+    ("name", "task"), [(name, "square") for name in ACTIVATIONS] + [("silu", "product2"), ("silu", "product5")]
+)
 def test_losses_and_predictions_are_right(name, task):
     for width, points, weighted in SHAPES:
         data = some_data(task, points, weighted)
@@ -222,7 +224,7 @@ def test_a_small_net_has_the_loss_and_gradient_of_forty_digits(name, slope, dtyp
 
 # The reference against three ways that share nothing with it.
 def one_coordinate_moved(nets, step):
-    """Nets (coordinates,) equal to net 0 of `nets`, each with one coordinate moved by `step`; and how to shape a result as a net."""
+    """Copies of net 0 of `nets`, each with another coordinate moved by `step`; and how to shape a result as a net."""
     shapes = [array[0].shape for array in nets]
     sizes = [int(np.prod(shape)) for shape in shapes]
     flat = np.concatenate([array[0].ravel() for array in nets])
@@ -305,10 +307,6 @@ def _silu_value_off_by_one_in_ten_thousand(t, parameter):
     return value * formulas.like(t, 1.0001), slope
 
 
-def _silu_shifted(t, parameter):
-    return formulas.silu(t + formulas.like(t, 1e-4), parameter)
-
-
 def _silu_right(t, parameter):
     return formulas.silu(t, parameter)
 
@@ -317,18 +315,19 @@ BROKEN = {
     "curvature forgotten": Formula(_silu_without_curvature, *FORMULAS["silu"][1:]),
     "slope off by 1e-4": Formula(_silu_slope_off_by_one_in_ten_thousand, *FORMULAS["silu"][1:]),
     "value off by 1e-4": Formula(_silu_value_off_by_one_in_ten_thousand, *FORMULAS["silu"][1:]),
-    "argument off by 1e-4": Formula(_silu_shifted, *FORMULAS["silu"][1:]),
     "natural units forgotten": Formula(_silu_right, 1.0, 1.0),
-    "sign of the output unit lost": Formula(_silu_right, FORMULAS["silu"].input_unit, -FORMULAS["silu"].output_unit),
 }
 
 
+_trials = itertools.count()
+
+
 def gradients_by(formula, nets, data, dtype, monkeypatch):
-    """What the kernel gives with that formula. It is compiled under a name of its own and never cached."""
-    compiled_formula = formula._replace(evaluate=formulas.register_jitable(formula.evaluate))
-    monkeypatch.setitem(FORMULAS, f"trial_{len(FORMULAS)}_{id(formula)}", compiled_formula)
-    kind = Kind(list(FORMULAS)[-1], dtype, lane_count(dtype), data.inputs)
-    compiled = njit(error_model="numpy")(inspect.unwrap(narrow.gradient_block.py_func))
+    """What the kernel gives with that formula. It is compiled under a name never used before, and not kept on disk."""
+    name = f"trial_{next(_trials)}"
+    monkeypatch.setitem(FORMULAS, name, formula._replace(evaluate=formulas.register_jitable(formula.evaluate)))
+    kind = Kind(name, dtype, lane_count(dtype), data.inputs)
+    compiled = njit(error_model="numpy")(narrow.gradient_block.py_func)
     count, width, _ = nets.w.shape
     theta = pack(kind, nets)
     results, workspace = np.empty_like(theta), aligned((1, workspace_size(kind, width)), dtype)[0]
@@ -357,8 +356,8 @@ def _single_precision_polynomial():
     rough = formulas.polynomial(single=coefficients, double=coefficients)
 
     def evaluate(t, parameter):
-        one, ln2 = formulas.like(t, 1.0), formulas.like(t, formulas.LN2)
-        s = one / (one + formulas.scale(rough(formulas.fraction(t)), t))
+        one, ln2, n = formulas.like(t, 1.0), formulas.like(t, formulas.LN2), formulas.floor(t)
+        s = one / (one + formulas.scale(rough(t - n), n))
         g = t * s
         return g, formulas.fma(g, formulas.fma(s, ln2, -ln2), s)
 

@@ -5,13 +5,16 @@ The choice follows from config and data alone, never from the seeds or threads, 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from minilotto.activations import activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
 from minilotto.engines.compressed import LADDER, CompressedEngine, audit_steps
+from minilotto.engines.exact import PIECEWISE_LINEAR, ExactEngine
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
+from minilotto.engines.wide import WideEngine
 from minilotto.errors import ConfigError
 
 Compress = bool | int
@@ -19,7 +22,7 @@ Compress = bool | int
 
 @dataclass(frozen=True)
 class Candidate:
-    """An engine that could do it: microseconds a step of one net, about, and how to make it."""
+    """An engine that could do it: nanoseconds a step of one net, about, and how to make it."""
 
     name: str
     cost: float
@@ -30,30 +33,41 @@ class Candidate:
 # one step of one net, forward and backward; an update is Adam's for one parameter.
 UNIT = {"float32": 0.43, "float64": 0.85}
 UPDATE = {"float32": 0.9, "float64": 2.6}
+EXACT_NEURON = 27.0
+WIDE_UNIT, WIDE_STEP = 1.1, 4000.0  # over a unit of the lanes engine; a step's fixed cost
+TYPICAL_NEURONS = 20_000  # in all nets of one call: the wider the nets, the fewer there are to fill the lanes
 
 
 def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candidate]:
     """Engines that can train `config` on `data`."""
     parameters = config.width * (data.inputs + 2) + 1
-    unit, update = UNIT[config.dtype] * 1e-3, parameters * UPDATE[config.dtype] * 1e-3
+    seeds = max(1.0, TYPICAL_NEURONS / config.width)
+    lanes = 64 // (4 if config.dtype == "float32" else 8)
+    idle = ceil(seeds / lanes) * lanes / seeds
+
+    def on_points(points: float) -> tuple[float, float]:
+        """Nanoseconds a step and net, on so many points: with one lane a seed, and with one lane a neuron."""
+        units, update = config.width * points * UNIT[config.dtype], parameters * UPDATE[config.dtype]
+        return (units + update) * idle, units * WIDE_UNIT + update + WIDE_STEP
+
+    side_by_side, shared = on_points(data.points)
     found = [
-        Candidate(
-            "lanes",
-            config.width * data.points * unit + update,
-            lambda threads: LaneEngine(config, data, threads),
-        )
+        Candidate("lanes", side_by_side, lambda threads: LaneEngine(config, data, threads)),
+        Candidate("wide", shared, lambda threads: WideEngine(config, data, threads)),
     ]
     if compress is not False and compressible(config, data):
         fixed = None if compress is True else compress
         nodes = min(fixed or LADDER[config.dtype][0], data.points)
         audits = 4 * len(audit_steps(config.steps)) * min(data.points, 4096) / config.steps
+        side_by_side, shared = on_points(nodes + audits)
+        inner = LaneEngine if side_by_side <= shared else WideEngine
         found.append(
             Candidate(
-                "compressed",
-                config.width * (nodes + audits) * unit + update,
-                lambda threads: CompressedEngine(config, data, threads, fixed),
+                "compressed", min(side_by_side, shared), lambda threads: CompressedEngine(config, data, threads, inner, fixed)
             )
         )
+    if data.inputs == 1 and config.activation in PIECEWISE_LINEAR and config.dtype == "float64":
+        found.append(Candidate("exact", config.width * EXACT_NEURON, lambda threads: ExactEngine(config, data, threads)))
     return found
 
 
@@ -85,7 +99,7 @@ def choose(config: Config, data: Dataset, engine: str, compress: Compress) -> tu
         )
     best, *others = sorted(found.values(), key=lambda candidate: candidate.cost)
     costs = ", ".join(f"{other.name} {other.cost:.3g}" for other in others)
-    return best, f"{best.cost:.3g} us a step and net" + (f" against {costs}" if costs else "")
+    return best, f"{best.cost:.3g} ns a step and net against {costs}, by estimate"
 
 
 def _reference(config: Config, data: Dataset, threads: int) -> Engine:

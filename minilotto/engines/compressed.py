@@ -1,4 +1,4 @@
-"""The engine for smooth activations and one input: the lanes engine on a few nodes, audited against the data.
+"""The engine for smooth activations and one input: another engine on a few nodes, audited against the data.
 
 At fixed steps each seed's loss and gradient on its nodes are compared with those on the data. A seed whose difference exceeds what
 rounding would explain goes back to its last audit and repeats the steps since then with more nodes. How many nodes a seed has
@@ -16,6 +16,7 @@ from minilotto.config import Config
 from minilotto.dataset import Dataset
 from minilotto.engines.interface import Engine, State
 from minilotto.engines.lanes import LaneEngine
+from minilotto.engines.wide import WideEngine
 from minilotto.initial import Parameters
 from minilotto.kernels.evaluate import gradients, losses
 
@@ -32,7 +33,7 @@ class _Group(NamedTuple):
     """Seeds of a wave that have equally many nodes: their places in the wave and their engine."""
 
     places: NDArray[np.intp]
-    engine: LaneEngine
+    engine: LaneEngine | WideEngine
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
@@ -48,10 +49,17 @@ def audit_steps(steps: int) -> NDArray[np.int64]:
 class CompressedEngine(Engine):
     """Trains each seed on as few nodes as its audits allow; `nodes` fixes their number, audits then only report."""
 
-    name = "lanes, compressed"
-
-    def __init__(self, config: Config, data: Dataset, threads: int, nodes: int | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: Dataset,
+        threads: int,
+        inner: type[LaneEngine] | type[WideEngine] = LaneEngine,
+        nodes: int | None = None,
+    ) -> None:
         super().__init__(config, data, threads)
+        self.inner = inner
+        self.name = f"{inner.name}, compressed"
         self.distinct = merged(data)
         self.audits = tuple(int(step) for step in audit_steps(config.steps))
         self.fixed = nodes is not None
@@ -65,13 +73,16 @@ class CompressedEngine(Engine):
         self.rungs = [count for count in ladder if count < self.distinct.points]
         if self.distinct.points <= FEW_POINTS and not (self.fixed and self.rungs):
             self.rungs.append(self.distinct.points)
-        self._engines: dict[int, Dataset] = {}
+        self._rules: dict[int, Dataset] = {}
         self.lanes = self._engine(self.rungs[0]).lanes
 
-    def _engine(self, nodes: int) -> LaneEngine:
-        if nodes not in self._engines:
-            self._engines[nodes] = compress(self.distinct, nodes)
-        return LaneEngine(self.config, self._engines[nodes], self.threads)
+    def _engine(self, nodes: int) -> LaneEngine | WideEngine:
+        return self.inner(self.config, self._rule(nodes), self.threads)
+
+    def _rule(self, nodes: int) -> Dataset:
+        if nodes not in self._rules:
+            self._rules[nodes] = compress(self.distinct, nodes)
+        return self._rules[nodes]
 
     def start(self, parameters: Parameters) -> None:
         count = len(parameters.c)
@@ -129,10 +140,6 @@ class CompressedEngine(Engine):
             for array, values in zip(part, repeated, strict=True):
                 array[places] = values
 
-    def _rule(self, nodes: int) -> Dataset:
-        self._engine(nodes)
-        return self._engines[nodes]
-
     def _regroup(self, state: State) -> None:
         self.groups = []
         for nodes in np.unique(self.nodes):
@@ -141,7 +148,7 @@ class CompressedEngine(Engine):
             engine.resume(State(*(_taken(part, places) for part in state)))
             self.groups.append(_Group(places, engine))
 
-    def _gathered(self, of: Callable[[LaneEngine], Parameters]) -> Parameters:
+    def _gathered(self, of: Callable[[LaneEngine | WideEngine], Parameters]) -> Parameters:
         return self._scattered([of(group.engine) for group in self.groups])
 
     def _scattered(self, parts: list[Parameters]) -> Parameters:

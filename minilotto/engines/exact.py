@@ -7,23 +7,27 @@ from numpy.polynomial.legendre import leggauss
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
-from minilotto.activations import Activation, activation_of
+from minilotto.activations import Activation
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.engines.interface import adam_schedule
+from minilotto.engines.interface import Engine, adam_schedule
 from minilotto.errors import ConfigError
 from minilotto.initial import Parameters
 from minilotto.kernels import exact
-from minilotto.kernels.exact import PIECE_TERMS, Moments
 from minilotto.kernels.lanes import Kind
 from minilotto.kernels.layout import aligned, pack, rows_of, unpack
+from minilotto.kernels.moments import PIECE, PIECE_TERMS, REST, ROW, WINDOW, Moments, accumulate
 from minilotto.kernels.parallel import run_blocks
+from minilotto.piecewise import PiecewiseLosses
+from minilotto.population import population_losses
 
 PIECEWISE_LINEAR = ("relu", "leaky_relu")
-MOST_BUCKETS = 2**20
+FEW_POINTS = 4096  # of more, losses come from moments too
+MOST_BUCKETS = 2**16
 CELLS = 128  # at least so many pieces represent a density's y
 MOST_CELLS = 2**16
 PIECE_ERROR = 2e-14  # of the largest |y|
+POINTS = 30  # that another engine would do in the time of a step
 
 
 def moments_of(data: Dataset) -> Moments:
@@ -32,10 +36,9 @@ def moments_of(data: Dataset) -> Moments:
         raise ConfigError(f"the exact engine takes one input, not {data.inputs}; use another backend")
     order = np.argsort(data.x[:, 0], kind="stable")
     x, y, twice = data.x[order, 0], data.y[order], 2.0 * data.weight[order]
-    sums = np.empty((len(x) + 1, 10))
-    exact.accumulate(np.stack([twice, twice * x, twice * x * x, twice * y, twice * x * y], axis=1), sums)
+    sums = _accumulated(twice, twice * x, twice * x * x, twice * y, twice * x * y)
     new = np.append(True, x[1:] != x[:-1])  # one row for each distinct x
-    return _table(x[new], sums[np.append(new, True)], np.empty((0, 2 + 2 * PIECE_TERMS)), 0.0, x[0], x[-1])
+    return _table(x[new], sums[np.append(new, True)], np.empty((0, PIECE)), 0.0, -np.inf, np.inf)
 
 
 def uniform_moments(
@@ -43,8 +46,8 @@ def uniform_moments(
 ) -> Moments:
     """The cumulative moments of the population: x uniform on [low, high], y = function(x), x (P, 1) to y (P,), both float64.
 
-    y becomes piecewise polynomial, of degree 7 through the Gauss-Legendre nodes of each cell; cells end at the kinks and are halved until
-    the pieces meet y within 2e-14 of its largest value, which leaves the moments an error of about 1e-15 of their range.
+    y becomes piecewise polynomial, of degree 7 through the Gauss-Legendre nodes of each cell. Cells end at the kinks and are halved
+    until the pieces meet y within 2e-14 of its largest value, which leaves the moments an error of about 1e-15 of their range.
 
     Raises ConfigError for an empty interval, or for a y that is too rough for 65536 cells.
     """
@@ -63,8 +66,7 @@ def uniform_moments(
     mass = density * length
     whole_y = integral_y.sum(axis=1)
     terms = [mass, mass * (start + length / 2), mass * (start**2 + length * (start + length / 3)), whole_y]
-    sums = np.empty((len(edges), 10))
-    exact.accumulate(np.stack([*terms, start * whole_y + integral_dy.sum(axis=1)], axis=1), sums)
+    sums = _accumulated(*terms, start * whole_y + integral_dy.sum(axis=1))
     return _table(edges[1:-1], sums[:-1], pieces, density, low, high)
 
 
@@ -76,9 +78,10 @@ def _pieces(function: Callable, edges: NDArray[np.float64]) -> tuple[NDArray[np.
         return function(x.reshape(-1, 1)).reshape(x.shape)
 
     nodes = (leggauss(PIECE_TERMS)[0] + 1) / 2
-    between = np.concatenate([[0.0], (nodes[1:] + nodes[:-1]) / 2, [1.0]])
+    between = np.convolve([0.0, *nodes, 1.0], [0.5, 0.5], "valid")  # not at the ends, where y may jump
     done: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     start, length, total = edges[:-1], np.diff(edges), edges[-1] - edges[0]
+    finest = 4 * np.spacing(np.abs(edges).max())
     size, count = 0.0, 0
     while len(start):
         y, truth = y_at(nodes), y_at(between)
@@ -86,7 +89,7 @@ def _pieces(function: Callable, edges: NDArray[np.float64]) -> tuple[NDArray[np.
         coefficients = _interpolated(nodes, y)
         # An error matters as far as its cell reaches: at a jump, halving goes on until the cell is negligible.
         error = np.abs(polyval(between, coefficients.T) - truth).max(axis=1) * np.minimum(1.0, CELLS * length / total)
-        fine = error <= PIECE_ERROR * size
+        fine = (error <= PIECE_ERROR * size) | (length < finest)
         done.append((start[fine], coefficients[fine]))
         count += len(start)
         if count > MOST_CELLS:
@@ -112,44 +115,71 @@ def _interpolated(nodes: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray
     return coefficients
 
 
+def _accumulated(*terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows (P + 1, 8) of Moments.sums: leading parts, and the upper halves of the remainders behind them."""
+    lead, rest = np.empty((2, len(terms[0]) + 1, len(terms)))
+    accumulate(np.stack(terms, axis=1), lead, rest)
+    rows = aligned((len(lead), ROW), "float64")
+    rows[:, : len(terms)] = lead
+    rows.view(np.uint32)[:, REST : REST + len(terms)] = rest.view(np.uint64) + 2**31 >> 32  # rounded, not cut off
+    return rows
+
+
 def _table(
     x: NDArray[np.float64], sums: NDArray[np.float64], pieces: NDArray[np.float64], density: float, low: float, high: float
 ) -> Moments:
     """Moments with the buckets in which x (U,), ascending and distinct, is searched."""
-    buckets = min(4 * len(x), MOST_BUCKETS)
+    last = min(4 * len(x), MOST_BUCKETS)  # the bucket of the greatest x, or the one before it, as rounding has it
     reach = x[-1] - x[0]
-    pace = buckets / reach if reach > 1e-290 else 1.0  # one bucket does where their number over the reach would overflow
-    bucket = np.minimum((x - x[0]) * pace, buckets).astype(np.int64)
-    starts = np.searchsorted(bucket, np.arange(buckets + 3)).astype(np.uint32)
-    return Moments(np.append(x, np.nan), starts, float(x[0]), float(pace), sums, pieces, density, float(low), float(high))
+    pace = last / reach if reach > 1e-290 else 1.0  # the quotient must not overflow; then few buckets are used
+    bucket = np.minimum((x - x[0]) * pace, last).astype(np.int64)
+    starts = np.searchsorted(bucket, np.arange(last + 3)).astype(np.uint32)
+    rows = aligned(sums.shape, "float64")
+    rows[:] = sums
+    return Moments(
+        x=np.append(x, np.full(WINDOW, np.nan)),
+        starts=starts,
+        sums=rows,
+        pieces=pieces,
+        size=len(x),
+        buckets=last + 1,
+        origin=float(x[0]),
+        pace=float(pace),
+        density=float(density),
+        low=float(low),
+        high=float(high),
+    )
 
 
-class ExactEngine:
-    """Trains nets one by one with kernels/exact.py, in float64. data: points, or moments such as those of `uniform_moments`."""
+class ExactEngine(Engine):
+    """Trains nets one by one with kernels/exact.py, in float64, on the data's moments or on those of a population.
+
+    moments   such as those of `uniform_moments`, to train on in place of `data`; `data` still serve for losses
+
+    Raises ConfigError for an activation that is not piecewise linear, for float32 and for more than one input.
+    """
 
     name = "exact"
-    lanes = 1
 
-    def __init__(self, config: Config, data: Dataset | Moments, threads: int) -> None:
+    def __init__(self, config: Config, data: Dataset, threads: int, moments: Moments | None = None) -> None:
+        super().__init__(config, data, threads)
         if config.activation not in PIECEWISE_LINEAR:
             raise ConfigError(f"activation={config.activation!r} has no exact engine; choose from {', '.join(PIECEWISE_LINEAR)}")
         if config.dtype != "float64":
             raise ConfigError(f"dtype={config.dtype!r} is not what the exact engine trains in; use dtype='float64'")
-        self.config = config
-        self.threads = threads
-        self.activation = activation_of(config.activation, config.negative_slope)
         self.kind = _kind_of(self.activation)
-        self.moments = data if isinstance(data, Moments) else moments_of(data)
+        self.moments = moments or _moments_to_fit(data)
+        self.many = PiecewiseLosses(data) if data.points > FEW_POINTS and data.population is None else None
         self.constants = (config.beta1, config.beta2, config.epsilon)
 
     def start(self, parameters: Parameters) -> None:
         self.theta = pack(self.kind, parameters)
         self.first, self.second, self.gradient = (aligned(self.theta.shape, "float64") for _ in range(3))
-        self.order, self.workspace = _working_arrays(len(self.theta), self.config.width)
+        self.workspace = _workspace(len(self.theta), self.config.width)
 
     def advance(self, first: int, count: int) -> None:
         lead = (self.kind, self.activation.parameter, self.config.width)
-        state, scratch = (self.theta, self.first, self.second, self.order), (self.gradient, *self.workspace)
+        state, scratch = (self.theta, self.first, self.second), (self.gradient, *self.workspace)
         tail = (self.moments, *adam_schedule(self.config, first, count), self.constants, self.config.subnormals == "flush")
         run_blocks(
             exact.train_nets,
@@ -163,21 +193,33 @@ class ExactEngine:
     def parameters(self) -> Parameters:
         return unpack(self.kind, self.theta, len(self.theta), self.config.width)
 
+    def losses(self, final: bool) -> NDArray[np.float64]:
+        if self.data.population is not None:
+            return population_losses(self.activation, self.parameters(), self.data.population)
+        return super().losses(final) if self.many is None else self.many(self.activation, self.parameters())
+
     def bytes_per_net(self) -> int:
-        return 4 * 8 * rows_of(self.config.width, 1) + (8 * exact.FLOATS + 4 * (exact.INTEGERS + 1)) * self.config.width
+        return 4 * 8 * rows_of(self.config.width, 1) + (8 * exact.FLOATS + 4 * exact.INTEGERS) * self.config.width
+
+    def points_per_step(self) -> int:
+        return POINTS
 
 
-def gradients(activation: Activation, parameters: Parameters, data: Dataset | Moments) -> Parameters:
+def _moments_to_fit(data: Dataset) -> Moments:
+    if data.population is None:
+        return moments_of(data)
+    (low, high), *_ = data.population.domain
+    return uniform_moments(data.population, low, high, data.population.kinks)
+
+
+def gradients(activation: Activation, parameters: Parameters, moments: Moments) -> Parameters:
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that ExactEngine trains with."""
-    kind, moments = _kind_of(activation), data if isinstance(data, Moments) else moments_of(data)
+    kind = _kind_of(activation)
     nets, width, _ = parameters.w.shape
     theta = pack(kind, parameters)
     results = np.empty_like(theta)
-    order, (floats, integers) = _working_arrays(nets, width)
-    for net in range(nets):
-        exact.gradient_net(
-            kind, activation.parameter, width, theta[net], moments, order[net], results[net], floats[net], integers[net]
-        )
+    for row, result, floats, integers in zip(theta, results, *_workspace(nets, width), strict=True):
+        exact.gradient_net(kind, activation.parameter, width, row, moments, result, floats, integers)
     return unpack(kind, results, nets, width)
 
 
@@ -185,7 +227,8 @@ def _kind_of(activation: Activation) -> Kind:
     return Kind(activation.name, "float64", 1, 1)
 
 
-def _working_arrays(nets: int, width: int) -> tuple[NDArray[np.uint32], tuple[NDArray[np.float64], NDArray[np.uint32]]]:
-    """The neurons' order (R, N), and the workspace: floats (R, 3, N), integers (R, 2, N)."""
-    order = np.tile(np.arange(width, dtype=np.uint32), (nets, 1))
-    return order, (np.empty((nets, exact.FLOATS, width)), np.empty((nets, exact.INTEGERS, width), np.uint32))
+def _workspace(nets: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
+    """floats (R, 3 N), and integers (R, 3 N) as train_net wants them at first."""
+    integers = np.zeros((nets, exact.INTEGERS * width), np.uint32)
+    integers[:, :width] = np.arange(width)
+    return np.empty((nets, exact.FLOATS * width)), integers

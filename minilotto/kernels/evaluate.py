@@ -39,7 +39,7 @@ def predictions(activation: Activation, parameters: Parameters, x: NDArray[np.fl
         theta = pack(kind, part)
         outputs = np.empty((len(theta), len(x), kind.lanes))
         narrow.predict_blocks(kind, activation.parameter, width, theta, x.ravel(), outputs, workspace)
-        results[first : first + some] = outputs.transpose(0, 2, 1).reshape(-1, len(x))[: len(part.c)]
+        results[first : first + some] = outputs.transpose(0, 2, 1).reshape(len(theta) * kind.lanes, len(x))[: len(part.c)]
     return results
 
 

@@ -157,7 +157,8 @@ def gelu(t, parameter):
     one, nil = like(t, 1.0), like(t, 0.0)
     offset = _tail_offset(t)
     q = offset / (offset + absolute(t))
-    density = exp2(like(t, -0.5 / LN2) * (t * t))
+    square, beyond = t * t, like(t, 1e4)  # from where the density is zero in either precision
+    density = exp2(like(t, -0.5 / LN2) * where(square < beyond, square, beyond))
     tail = density * q * _normal_tail_over_q(fma(q, _tail_slope(t), _tail_shift(t)))
     distribution = where(t < nil, tail, one - tail)
     return t * distribution, fma(t * density, like(t, 0.3989422804014327), distribution)

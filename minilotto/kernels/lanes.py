@@ -475,3 +475,104 @@ def store(typingctx, array, offset, value):
         builder.store(arguments[2], address, align=_precision(value) // 8)
 
     return types.void(array, types.intp, value), codegen
+
+
+# Where a lane is a neuron: one vector for each of the D inputs, held in registers as a tuple, and sums over a vector's lanes.
+def _each_input(kind) -> types.UniTuple:
+    return types.UniTuple(kind.lanes, kind.inputs)
+
+
+def _tuple_of(builder, kind, vectors) -> ir.Value:
+    result = ir.Constant(ir.ArrayType(_llvm_type(kind.lanes), kind.inputs), ir.Undefined)
+    for d, vector in enumerate(vectors):
+        result = builder.insert_value(result, vector, d)
+    return result
+
+
+def _spread_element(context, builder, kind, array_type, array, offset, d) -> ir.Value:
+    address = _address(context, builder, array_type, array, builder.add(offset, ir.Constant(offset.type, d)))
+    return _splat(builder, _llvm_type(kind.lanes), builder.load(address))
+
+
+@intrinsic
+def zero_each(typingctx, kind):
+    """A tuple of D Lanes of zeros."""
+    if not isinstance(kind, KindType):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        return _tuple_of(builder, kind, [_spread(kind.lanes, 0.0)] * kind.inputs)
+
+    return _each_input(kind)(kind), codegen
+
+
+@intrinsic
+def load_each(typingctx, kind, array, offset, stride):
+    """A tuple of D Lanes, that of input d from `array[offset + d * stride]` on."""
+    if not _fits(kind, array):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        _, data, offset, stride = arguments
+        vectors = []
+        for _ in range(kind.inputs):
+            address = builder.bitcast(_address(context, builder, array, data, offset), _llvm_type(kind.lanes).as_pointer())
+            vectors.append(builder.load(address, align=_precision(kind.lanes) // 8))
+            offset = builder.add(offset, stride)
+        return _tuple_of(builder, kind, vectors)
+
+    return _each_input(kind)(kind, array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def add_products(typingctx, kind, start, factors, array, offset):
+    """start + sum_d factors[d] * array[offset + d], one fma after the other."""
+    if not (_fits(kind, array) and start == kind.lanes and factors == _each_input(kind)):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        _, result, vectors, data, offset = arguments
+        for d in range(kind.inputs):
+            x = _spread_element(context, builder, kind, array, data, offset, d)
+            terms = [builder.extract_value(vectors, d), x, result]
+            result = _call(builder, f"llvm.fma.{_suffix(kind.lanes)}", _llvm_type(kind.lanes), terms)
+        return result
+
+    return kind.lanes(kind, start, factors, array, types.intp), codegen
+
+
+@intrinsic
+def add_each_product(typingctx, kind, sums, factor, array, offset):
+    """The tuple of sums[d] + factor * array[offset + d]."""
+    if not (_fits(kind, array) and factor == kind.lanes and sums == _each_input(kind)):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        _, before, vector, data, offset = arguments
+        after = []
+        for d in range(kind.inputs):
+            terms = [vector, _spread_element(context, builder, kind, array, data, offset, d), builder.extract_value(before, d)]
+            after.append(_call(builder, f"llvm.fma.{_suffix(kind.lanes)}", _llvm_type(kind.lanes), terms))
+        return _tuple_of(builder, kind, after)
+
+    return _each_input(kind)(kind, sums, factor, array, types.intp), codegen
+
+
+@intrinsic
+def sum_of_lanes(typingctx, a):
+    """The sum over the lanes of a, halves added to halves: of four, (a0 + a2) + (a1 + a3)."""
+    if not isinstance(a, Lanes):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        vector, count, index = arguments[0], a.count, ir.IntType(32)
+        while count > 1:
+            count //= 2
+            halves = [
+                builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(index, count), list(range(first, first + count))))
+                for first in (0, count)
+            ]
+            vector = builder.fadd(*halves)
+        return builder.extract_element(vector, ir.Constant(index, 0))
+
+    return a.dtype(a), codegen
