@@ -16,7 +16,8 @@ from bench.work import Minilotto, Work
 from minilotto.activations import ACTIVATIONS
 from minilotto.config import Config
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.lanes import Kind, fma, lane_count, lanes_of, load, store
+from minilotto.kernels.kinds import Kind, lanes_of, load, store
+from minilotto.kernels.lanes import fma, lane_count
 
 ACCUMULATORS = 12  # two FMAs a cycle of four cycles' latency need eight; with two constants they fit sixteen registers
 BLOCKS = 4  # of lanes, for a kernel measurement: its state stays in cache

@@ -16,7 +16,8 @@ from numba import njit
 from minilotto.activations import ACTIVATIONS, activation_of
 from minilotto.kernels import formulas
 from minilotto.kernels.formulas import FORMULAS, exp2, value_and_slope
-from minilotto.kernels.lanes import Kind, lane_count, lanes_of, load, store
+from minilotto.kernels.kinds import Kind, lanes_of, load, store
+from minilotto.kernels.lanes import lane_count
 
 mp = pytest.importorskip("mpmath", reason="the oracle of these tests is mpmath (extra bench)")
 

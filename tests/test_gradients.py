@@ -24,7 +24,8 @@ from minilotto.initial import Parameters
 from minilotto.kernels import formulas, narrow, reference
 from minilotto.kernels.evaluate import gradients, losses, predictions
 from minilotto.kernels.formulas import FORMULAS, Formula
-from minilotto.kernels.lanes import Kind, lane_count
+from minilotto.kernels.kinds import Kind
+from minilotto.kernels.lanes import lane_count
 from minilotto.kernels.layout import aligned, pack, training_arrays, unpack, workspace_size
 from minilotto.tasks import TASKS
 

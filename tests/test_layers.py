@@ -31,6 +31,7 @@ LINES = [
     ["kernels.evaluate"],
     ["kernels.narrow", "kernels.exact", "kernels.wide", "kernels.cuda"],
     ["kernels.formulas", "kernels.layout"],
+    ["kernels.kinds"],
     ["kernels.lanes"],
     ["kernels"],
     ["dataset", "initial", "compression"],

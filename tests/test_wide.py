@@ -20,7 +20,7 @@ from minilotto.engines.reference import ReferenceEngine
 from minilotto.engines.wide import WideEngine, pack, unpack
 from minilotto.initial import Parameters, initial_parameters
 from minilotto.kernels import parallel
-from minilotto.kernels.lanes import Kind
+from minilotto.kernels.kinds import Kind
 from minilotto.kernels.wide import chunk_count
 
 WIDTHS = (1, 15, 16, 17, 100, 1000)

@@ -14,7 +14,7 @@ from minilotto.engines.interface import Engine, adam_schedule
 from minilotto.errors import ConfigError
 from minilotto.initial import Parameters
 from minilotto.kernels import exact
-from minilotto.kernels.lanes import Kind
+from minilotto.kernels.kinds import Kind
 from minilotto.kernels.layout import aligned, pack, rows_of, unpack
 from minilotto.kernels.moments import PIECE, PIECE_TERMS, REST, ROW, WINDOW, Moments, accumulate
 from minilotto.kernels.parallel import run_blocks

@@ -12,7 +12,7 @@ from minilotto.dataset import Dataset
 from minilotto.engines.interface import Engine, State, adam_schedule
 from minilotto.initial import Parameters
 from minilotto.kernels import parallel, wide
-from minilotto.kernels.lanes import Kind
+from minilotto.kernels.kinds import Kind
 from minilotto.kernels.layout import aligned, training_arrays
 
 SHARED_UNITS = 60_000  # neurons times points from which on a net is worth a meeting of threads each step

@@ -7,7 +7,8 @@ from minilotto.activations import Activation
 from minilotto.dataset import Dataset
 from minilotto.initial import Parameters
 from minilotto.kernels import narrow
-from minilotto.kernels.lanes import Kind, lane_count
+from minilotto.kernels.kinds import Kind
+from minilotto.kernels.lanes import lane_count
 from minilotto.kernels.layout import aligned, pack, training_arrays, unpack, workspace_size
 
 

@@ -8,7 +8,6 @@ therefore do not depend on the lane count, on the lane's neighbours, or on how L
 """
 
 import operator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,9 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.core.registry import cpu_target
-from numba.extending import NativeValue, intrinsic, lower_builtin, register_model, type_callable, typeof_impl, unbox
-
-from minilotto.kernels.compile import sources_digest
+from numba.extending import intrinsic, lower_builtin, register_model, type_callable
 
 
 class Lanes(types.Type):
@@ -127,35 +124,35 @@ def _is_real(kind) -> bool:
     return isinstance(kind, (Lanes, types.Float))
 
 
-def _llvm_type(kind) -> ir.Type:
+def llvm_type(kind) -> ir.Type:
     return ir.VectorType(_real(kind.dtype), kind.count) if isinstance(kind, Lanes) else _real(kind)
 
 
-def _precision(kind) -> int:
+def precision_of(kind) -> int:
     dtype = kind.dtype if isinstance(kind, Lanes) else kind
     return 32 if dtype == types.float32 else 64
 
 
-def _suffix(kind) -> str:
-    return (f"v{kind.count}" if isinstance(kind, Lanes) else "") + f"f{_precision(kind)}"
+def suffix_of(kind) -> str:
+    return (f"v{kind.count}" if isinstance(kind, Lanes) else "") + f"f{precision_of(kind)}"
 
 
-def _spread(kind, value) -> ir.Constant:
+def constant_of(kind, value) -> ir.Constant:
     """The constant `value` in the precision of `kind`, in every lane."""
     real = _real(kind.dtype) if isinstance(kind, Lanes) else _real(kind)
-    value = float(np.float32(value)) if _precision(kind) == 32 else float(value)
+    value = float(np.float32(value)) if precision_of(kind) == 32 else float(value)
     if isinstance(kind, Lanes):
-        return ir.Constant(_llvm_type(kind), [ir.Constant(real, value)] * kind.count)
+        return ir.Constant(llvm_type(kind), [ir.Constant(real, value)] * kind.count)
     return ir.Constant(real, value)
 
 
-def _splat(builder, vector: ir.VectorType, scalar) -> ir.Value:
+def splat(builder, vector: ir.VectorType, scalar) -> ir.Value:
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
     return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), zeros)
 
 
-def _call(builder, name, result, arguments):
+def call(builder, name, result, arguments):
     signature = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
 
@@ -169,7 +166,7 @@ def like(typingctx, model, value):
     def codegen(context, builder, signature, arguments):
         scalar_type = model.dtype if isinstance(model, Lanes) else model
         scalar = context.cast(builder, arguments[1], signature.args[1], scalar_type)
-        return _splat(builder, _llvm_type(model), scalar) if isinstance(model, Lanes) else scalar
+        return splat(builder, llvm_type(model), scalar) if isinstance(model, Lanes) else scalar
 
     return model(model, value), codegen
 
@@ -181,7 +178,7 @@ def fma(typingctx, a, b, c):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return _call(builder, f"llvm.fma.{_suffix(a)}", _llvm_type(a), arguments)
+        return call(builder, f"llvm.fma.{suffix_of(a)}", llvm_type(a), arguments)
 
     return a(a, b, c), codegen
 
@@ -193,7 +190,7 @@ def square_root(typingctx, a):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return _call(builder, f"llvm.sqrt.{_suffix(a)}", _llvm_type(a), arguments)
+        return call(builder, f"llvm.sqrt.{suffix_of(a)}", llvm_type(a), arguments)
 
     return a(a), codegen
 
@@ -205,7 +202,7 @@ def absolute(typingctx, a):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return _call(builder, f"llvm.fabs.{_suffix(a)}", _llvm_type(a), arguments)
+        return call(builder, f"llvm.fabs.{suffix_of(a)}", llvm_type(a), arguments)
 
     return a(a), codegen
 
@@ -217,7 +214,7 @@ def with_sign_of(typingctx, a, b):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return _call(builder, f"llvm.copysign.{_suffix(a)}", _llvm_type(a), arguments)
+        return call(builder, f"llvm.copysign.{suffix_of(a)}", llvm_type(a), arguments)
 
     return a(a, b), codegen
 
@@ -249,10 +246,10 @@ def polynomial(single, double):
             return None
 
         def codegen(context, builder, signature, arguments):
-            coefficients = table[_precision(x)]
-            value = _spread(x, coefficients[-1])
+            coefficients = table[precision_of(x)]
+            value = constant_of(x, coefficients[-1])
             for coefficient in coefficients[-2::-1]:
-                value = _call(builder, f"llvm.fma.{_suffix(x)}", _llvm_type(x), [value, arguments[0], _spread(x, coefficient)])
+                value = call(builder, f"llvm.fma.{suffix_of(x)}", llvm_type(x), [value, arguments[0], constant_of(x, coefficient)])
             return value
 
         return x(x), codegen
@@ -267,14 +264,14 @@ def floor(typingctx, a):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return _call(builder, f"llvm.floor.{_suffix(a)}", _llvm_type(a), arguments)
+        return call(builder, f"llvm.floor.{suffix_of(a)}", llvm_type(a), arguments)
 
     return a(a), codegen
 
 
 def _has_scalef(context, kind) -> bool:
     """Whether one AVX-512 instruction multiplies this kind of Lanes by powers of two."""
-    full = isinstance(kind, Lanes) and kind.count * _precision(kind) == 512
+    full = isinstance(kind, Lanes) and kind.count * precision_of(kind) == 512
     return full and "+avx512f" in context.codegen().magic_tuple()[-1]
 
 
@@ -286,16 +283,16 @@ def scale(typingctx, a, n):
 
     def codegen(context, builder, signature, arguments):
         value, exponent = arguments
-        kind = _llvm_type(n)
+        kind = llvm_type(n)
         if _has_scalef(context, n):
-            letter = "ps" if _precision(n) == 32 else "pd"
+            letter = "ps" if precision_of(n) == 32 else "pd"
             every_lane, current_rounding = ir.Constant(ir.IntType(n.count), -1), ir.Constant(ir.IntType(32), 4)
             name = f"llvm.x86.avx512.mask.scalef.{letter}.512"
-            return _call(builder, name, kind, [value, exponent, _spread(n, 0.0), every_lane, current_rounding])
+            return call(builder, name, kind, [value, exponent, constant_of(n, 0.0), every_lane, current_rounding])
         # 2^n has the biased exponent n + bias above its mantissa: 0 for zero, 2 bias + 1 for infinity. Adding 2^mantissa leaves the
         # whole number n + bias in the lowest bits of the sum, and the shift pushes all other bits out. A NaN stays one in `value`.
-        bits, mantissa, bias = (32, 23, 127) if _precision(n) == 32 else (64, 52, 1023)
-        lowest, highest = _spread(n, -bias), _spread(n, bias + 1)
+        bits, mantissa, bias = (32, 23, 127) if precision_of(n) == 32 else (64, 52, 1023)
+        lowest, highest = constant_of(n, -bias), constant_of(n, bias + 1)
         exponent = builder.select(builder.fcmp_ordered("<", exponent, lowest), lowest, exponent)
         exponent = builder.select(builder.fcmp_ordered(">", exponent, highest), highest, exponent)
         integer: ir.Type = ir.IntType(bits)
@@ -303,7 +300,7 @@ def scale(typingctx, a, n):
         if isinstance(n, Lanes):
             integer = ir.VectorType(integer, n.count)
             shift = ir.Constant(integer, [mantissa] * n.count)
-        sum_bits = builder.bitcast(builder.fadd(exponent, _spread(n, 2.0**mantissa + bias)), integer)
+        sum_bits = builder.bitcast(builder.fadd(exponent, constant_of(n, 2.0**mantissa + bias)), integer)
         return builder.fmul(value, builder.bitcast(builder.shl(sum_bits, shift), kind))
 
     return a(a, n), codegen
@@ -332,14 +329,14 @@ def flush_subnormals(typingctx, flush):
             return ir.Constant(integer, 0)
         slot = cgutils.alloca_once(builder, integer)
         address = builder.bitcast(slot, ir.IntType(8).as_pointer())
-        _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), [address])
+        call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), [address])
         before = builder.load(slot)
         flushing = builder.or_(before, ir.Constant(integer, _FLUSH_RESULTS | _FLUSH_OPERANDS))
         condition = context.cast(builder, arguments[0], signature.args[0], types.boolean)
         if condition.type != ir.IntType(1):
             condition = builder.trunc(condition, ir.IntType(1))
         builder.store(builder.select(condition, flushing, before), slot)
-        _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [address])
+        call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [address])
         return before
 
     return types.int32(flush), codegen
@@ -356,206 +353,10 @@ def restore_mode(typingctx, mode):
             slot = cgutils.alloca_once(builder, ir.IntType(32))
             builder.store(arguments[0], slot)
             address = builder.bitcast(slot, ir.IntType(8).as_pointer())
-            _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [address])
+            call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [address])
         return context.get_dummy_value()
 
     return types.void(types.int32), codegen
-
-
-# What a kernel is compiled for: an activation, a precision, a lane count and an input dimension.
-@dataclass(frozen=True)
-class Kind:
-    """Compile-time constants of a kernel. Pass one as first argument; it costs nothing at run time."""
-
-    activation: str
-    dtype: str
-    lanes: int
-    inputs: int
-
-
-class KindType(types.Type):
-    """Numba type of one particular Kind."""
-
-    def __init__(self, activation: str, dtype: str, lanes: int, inputs: int) -> None:
-        self.activation = activation
-        self.inputs = inputs
-        self.lanes = Lanes(types.float32 if dtype == "float32" else types.float64, lanes)
-        super().__init__(name=f"Kind({activation}, {dtype}, {lanes}, {inputs}, {sources_digest()})")
-
-
-@typeof_impl.register(Kind)
-def _type_of_kind(kind, context):
-    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs)
-
-
-register_model(KindType)(models.OpaqueModel)
-
-
-@unbox(KindType)
-def _unbox_kind(kind, obj, context):
-    return NativeValue(context.context.get_dummy_value())
-
-
-def _constant_of(kind_attribute):
-    @intrinsic
-    def constant(typingctx, kind):
-        if not isinstance(kind, KindType):
-            return None
-
-        def codegen(context, builder, signature, arguments):
-            return context.get_constant(types.intp, kind_attribute(kind))
-
-        return types.intp(kind), codegen
-
-    return constant
-
-
-inputs_of = _constant_of(lambda kind: kind.inputs)
-lanes_of = _constant_of(lambda kind: kind.lanes.count)
-
-
-@intrinsic
-def zero(typingctx, kind):
-    """Lanes of zeros."""
-    if not isinstance(kind, KindType):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        return _spread(kind.lanes, 0.0)
-
-    return kind.lanes(kind), codegen
-
-
-# Memory. Offsets count array elements from the start of a contiguous array and are never negative: no wraparound, no gathers.
-def _address(context, builder, array_type, array, offset):
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [offset], inbounds=True)
-
-
-def _fits(kind, array) -> bool:
-    return isinstance(kind, KindType) and isinstance(array, types.Array) and array.dtype == kind.lanes.dtype
-
-
-@intrinsic
-def load(typingctx, kind, array, offset):
-    """The Lanes at `array[offset : offset + lanes]`."""
-    if not _fits(kind, array):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[1], arguments[2])
-        address = builder.bitcast(address, _llvm_type(kind.lanes).as_pointer())
-        return builder.load(address, align=_precision(kind.lanes) // 8)
-
-    return kind.lanes(kind, array, types.intp), codegen
-
-
-@intrinsic
-def spread(typingctx, kind, array, offset):
-    """`array[offset]` in every lane."""
-    if not _fits(kind, array):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[1], arguments[2])
-        return _splat(builder, _llvm_type(kind.lanes), builder.load(address))
-
-    return kind.lanes(kind, array, types.intp), codegen
-
-
-@intrinsic
-def store(typingctx, array, offset, value):
-    """Write Lanes to `array[offset : offset + lanes]`."""
-    if not (isinstance(value, Lanes) and isinstance(array, types.Array) and array.dtype == value.dtype):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[0], arguments[1])
-        address = builder.bitcast(address, _llvm_type(value).as_pointer())
-        builder.store(arguments[2], address, align=_precision(value) // 8)
-
-    return types.void(array, types.intp, value), codegen
-
-
-# Where a lane is a neuron: one vector for each of the D inputs, held in registers as a tuple, and sums over a vector's lanes.
-def _each_input(kind) -> types.UniTuple:
-    return types.UniTuple(kind.lanes, kind.inputs)
-
-
-def _tuple_of(builder, kind, vectors) -> ir.Value:
-    result = ir.Constant(ir.ArrayType(_llvm_type(kind.lanes), kind.inputs), ir.Undefined)
-    for d, vector in enumerate(vectors):
-        result = builder.insert_value(result, vector, d)
-    return result
-
-
-def _spread_element(context, builder, kind, array_type, array, offset, d) -> ir.Value:
-    address = _address(context, builder, array_type, array, builder.add(offset, ir.Constant(offset.type, d)))
-    return _splat(builder, _llvm_type(kind.lanes), builder.load(address))
-
-
-@intrinsic
-def zero_each(typingctx, kind):
-    """A tuple of D Lanes of zeros."""
-    if not isinstance(kind, KindType):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        return _tuple_of(builder, kind, [_spread(kind.lanes, 0.0)] * kind.inputs)
-
-    return _each_input(kind)(kind), codegen
-
-
-@intrinsic
-def load_each(typingctx, kind, array, offset, stride):
-    """A tuple of D Lanes, that of input d from `array[offset + d * stride]` on."""
-    if not _fits(kind, array):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        _, data, offset, stride = arguments
-        vectors = []
-        for _ in range(kind.inputs):
-            address = builder.bitcast(_address(context, builder, array, data, offset), _llvm_type(kind.lanes).as_pointer())
-            vectors.append(builder.load(address, align=_precision(kind.lanes) // 8))
-            offset = builder.add(offset, stride)
-        return _tuple_of(builder, kind, vectors)
-
-    return _each_input(kind)(kind, array, types.intp, types.intp), codegen
-
-
-@intrinsic
-def add_products(typingctx, kind, start, factors, array, offset):
-    """start + sum_d factors[d] * array[offset + d], one fma after the other."""
-    if not (_fits(kind, array) and start == kind.lanes and factors == _each_input(kind)):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        _, result, vectors, data, offset = arguments
-        for d in range(kind.inputs):
-            x = _spread_element(context, builder, kind, array, data, offset, d)
-            terms = [builder.extract_value(vectors, d), x, result]
-            result = _call(builder, f"llvm.fma.{_suffix(kind.lanes)}", _llvm_type(kind.lanes), terms)
-        return result
-
-    return kind.lanes(kind, start, factors, array, types.intp), codegen
-
-
-@intrinsic
-def add_each_product(typingctx, kind, sums, factor, array, offset):
-    """The tuple of sums[d] + factor * array[offset + d]."""
-    if not (_fits(kind, array) and factor == kind.lanes and sums == _each_input(kind)):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        _, before, vector, data, offset = arguments
-        after = []
-        for d in range(kind.inputs):
-            terms = [vector, _spread_element(context, builder, kind, array, data, offset, d), builder.extract_value(before, d)]
-            after.append(_call(builder, f"llvm.fma.{_suffix(kind.lanes)}", _llvm_type(kind.lanes), terms))
-        return _tuple_of(builder, kind, after)
-
-    return _each_input(kind)(kind, sums, factor, array, types.intp), codegen
 
 
 @intrinsic

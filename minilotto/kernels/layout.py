@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from minilotto.dataset import Dataset
 from minilotto.initial import Parameters
-from minilotto.kernels.lanes import Kind
+from minilotto.kernels.kinds import Kind
 
 CACHE_LINE = 64  # bytes
 

@@ -12,18 +12,8 @@ from numba import prange
 
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import adam_update, input_unit, output_unit, value_and_slope
-from minilotto.kernels.lanes import (
-    flush_subnormals,
-    fma,
-    inputs_of,
-    lanes_of,
-    like,
-    load,
-    restore_mode,
-    spread,
-    store,
-    zero,
-)
+from minilotto.kernels.kinds import inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.lanes import flush_subnormals, fma, like, restore_mode
 
 
 @kernel(inline="always")

@@ -35,23 +35,19 @@ from numba import prange
 
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import adam_update, input_unit, output_unit, value_and_slope
-from minilotto.kernels.lanes import (
+from minilotto.kernels.kinds import (
     add_each_product,
     add_products,
-    flush_subnormals,
-    fma,
     inputs_of,
     lanes_of,
-    like,
     load,
     load_each,
-    restore_mode,
     spread,
     store,
-    sum_of_lanes,
     zero,
     zero_each,
 )
+from minilotto.kernels.lanes import flush_subnormals, fma, like, restore_mode, sum_of_lanes
 
 VECTOR_BYTES = 64
 VECTORS_IN_CHUNK = 16  # and fewer than twice as many, unless the net has fewer
