@@ -647,3 +647,18 @@ def test_a_million_seeds_take_less_than_a_gigabyte(python):
 def test_the_memory_check_can_fail(python):
     code = "import resource, numpy; numpy.ones(130_000_000); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     assert int(python("-c", code).out) * (1 if sys.platform == "darwin" else 1024) > 10**9
+
+
+def test_a_cache_that_an_older_version_wrote_is_replaced(python, tmp_path):
+    """Its index may name classes that are gone, which Numba alone would not survive."""
+    program = "import minilotto as ml; print(ml.train(ml.Config(width=2, steps=5), seeds=3, threads=1).loss.tobytes().hex())"
+    folder = tmp_path / "kernels"
+    first = python("-c", program, NUMBA_CACHE_DIR=str(folder))
+    indices = list(folder.rglob("*train_block-*.nbi"))
+    assert indices
+    for index in indices:
+        content = index.read_bytes()
+        assert b"KindType" in content
+        index.write_bytes(content.replace(b"KindType", b"GoneType"))
+    assert python("-c", program, NUMBA_CACHE_DIR=str(folder)) == first
+    assert any(b"KindType" in index.read_bytes() for index in indices)

@@ -1,5 +1,6 @@
 """How kernels are compiled: without the GIL, without fast-math, kept on disk, and never stale."""
 
+import contextlib
 import hashlib
 import time
 import warnings
@@ -27,18 +28,35 @@ def kernel(**options: Any) -> Callable:
         except RuntimeError:
             _warn_once()
             return njit(nogil=True, error_model="numpy", **options)(function)
-        save = compiled._cache.save_overload
-
-        def save_if_there_is_room(*overload: Any) -> None:
-            try:
-                save(*overload)
-            except OSError:
-                _warn_once()
-
-        compiled._cache.save_overload = save_if_there_is_room
+        _harden(compiled._cache)
         return compiled
 
     return decorate
+
+
+def _harden(cache: Any) -> None:
+    """Let neither a full disk nor an index that an older version wrote, whose classes are gone, end a training.
+
+    Numba offers no hook for this, hence the reach into its cache: a compiled kernel that cannot be stored is used all the same, and
+    an index that cannot be read is emptied.
+    """
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_what_can_be_read(*wanted: Any) -> Any:
+        try:
+            return load(*wanted)
+        except Exception:
+            with contextlib.suppress(OSError):
+                cache.flush()
+            return None
+
+    def save_if_there_is_room(*overload: Any) -> None:
+        try:
+            save(*overload)
+        except OSError:
+            _warn_once()
+
+    cache.load_overload, cache.save_overload = load_what_can_be_read, save_if_there_is_room
 
 
 @lru_cache(maxsize=1)

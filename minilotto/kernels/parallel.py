@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import numba
 import psutil
+from numba.core.compiler_lock import global_compiler_lock
 
 from minilotto.machine import threads_lost_by_fork
 
@@ -23,6 +24,7 @@ _region = threading.Lock()
 
 def _after_fork() -> None:
     global _region
+    global_compiler_lock.release()
     _region = threading.Lock()  # the parent may have held it
 
 
@@ -48,7 +50,10 @@ def _loads(module: str) -> bool:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    # A fork waits until no other thread compiles, else the child would find Numba's lock taken for good.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire, after_in_parent=global_compiler_lock.release, after_in_child=_after_fork
+    )
 
 
 # Imported for the first time in a child that was forked before minilotto could notice: a layer without threads.
