@@ -154,7 +154,8 @@ def _wave_size(engine: Engine) -> int:
     """
     config = engine.config
     seconds = config.width * engine.points_per_step() * config.steps * UNIT_SECONDS * engine.lanes
-    blocks = engine.threads * min(64, max(4, round(WAVE_SECONDS / seconds)))
+    least = 4 if engine.lanes > 1 else 1  # blocks a thread, which end at different times
+    blocks = engine.threads * min(64, max(least, round(WAVE_SECONDS / seconds)))
     free, block = available_memory(), engine.lanes * engine.bytes_per_net()
     if block > free:
         raise ResourceError(

@@ -34,7 +34,7 @@ class Candidate:
 UNIT = {"float32": 0.43, "float64": 0.85}
 UPDATE = {"float32": 0.9, "float64": 2.6}
 EXACT_NEURON = 27.0
-WIDE_UNIT, WIDE_STEP = 1.1, 4000.0  # over a unit of the lanes engine; a step's fixed cost
+NARROW, WIDE_UNIT, WIDE_STEP = 256, (1.2, 0.95), 500.0  # a unit over one of the lanes engine, below and above; a step's fixed cost
 TYPICAL_NEURONS = 20_000  # in all nets of one call: the wider the nets, the fewer there are to fill the lanes
 
 
@@ -48,7 +48,7 @@ def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candid
     def on_points(points: float) -> tuple[float, float]:
         """Nanoseconds a step and net, on so many points: with one lane a seed, and with one lane a neuron."""
         units, update = config.width * points * UNIT[config.dtype], parameters * UPDATE[config.dtype]
-        return (units + update) * idle, units * WIDE_UNIT + update + WIDE_STEP
+        return (units + update) * idle, units * WIDE_UNIT[config.width >= NARROW] + update + WIDE_STEP
 
     side_by_side, shared = on_points(data.points)
     found = [

@@ -71,15 +71,19 @@ def parallel_region(threads: int) -> Iterator[bool]:
     It may not where one thread is asked for, in a forked child, and while another thread of this process is in a region.
     """
     ours = False
-    before = numba.get_num_threads()
     try:
         ours = threads > 1 and not _threads_lost() and _region.acquire(blocking=False)
-        if ours:
-            numba.set_num_threads(threads)
-        yield ours
+        if not ours:
+            yield False
+            return
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            yield True
+        finally:
+            numba.set_num_threads(before)
     finally:
         if ours:
-            numba.set_num_threads(before)
             _region.release()
 
 
