@@ -129,14 +129,14 @@ def checked(work: Any, contestants: list[Any]) -> list[Any]:
 def run_speed(chosen: Plan, threads: int) -> list[Any]:
     """Agreement of everyone at every width, then the rounds."""
     from bench.speed import time_all
-    from bench.work import Minilotto, Work
+    from bench.work import AsTrained, Minilotto, Work
     from minilotto.config import Config
 
     peers = peers_of(chosen.peers, threads)
     matches = []
     for width in chosen.widths:
         work = Work(Config(width=width), chosen.seeds, threads)
-        contestants = [Minilotto(work), *(one for peer in peers for one in peer.contestants(work))]
+        contestants = [Minilotto(work), AsTrained(work), *(one for peer in peers for one in peer.contestants(work))]
         matches.append((work, checked(work, contestants)))
     rounds, wanted = (5, 0.2) if chosen.quick else (7, 0.3)
     return time_all(matches, rounds, wanted, tell)

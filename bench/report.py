@@ -9,7 +9,6 @@ from bench.cost import Cost, FmaSpeed
 from bench.speed import Spread, Timing, cores_had, fastest, ratio
 from bench.startup import Figure
 
-FAMILIES = ("JAX", "torch")
 UNDISTURBED = 0.95  # of its threads' cores, that minilotto must have had
 DOUBLE_TARGET = 2.6  # seconds per unit of float64 over float32
 
@@ -69,19 +68,33 @@ def _spread(spread: Spread, digits: int = 2) -> str:
 
 
 def speed_rows(timings: list[Timing]) -> list[list[str]]:
-    """width, minilotto's ns per unit, and for each family its fastest way with how many times longer it takes."""
-    families = [family for family in FAMILIES if any(t.family == family for t in timings)]
-    rows = [["width", "minilotto, ns per unit", *(f"{family} takes times longer" for family in families)]]
+    """A row a width: minilotto's ns per unit, and how many times longer each opponent takes.
+
+    Both are given twice: for the engine on every point, and for what `train` does by itself. Opponents are JAX as one writes it
+    first, a vmap, and the fastest ways of JAX and of torch.
+    """
+    opponents = {
+        "JAX, vmap": lambda width: _named(timings, width, "JAX", "vmap"),
+        "JAX, fastest": lambda width: fastest(timings, width, "JAX"),
+        "torch, fastest": lambda width: fastest(timings, width, "torch"),
+    }
+    opponents = {name: at for name, at in opponents.items() if any(t.family == name.split(",")[0] for t in timings)}
+    rows = [["width", "ns per unit: every point", "ns per unit: as trained", *(f"{name} takes times longer" for name in opponents)]]
     for width in sorted({t.width for t in timings}):
-        ours = fastest(timings, width, "minilotto")
-        if ours is None:
-            continue
-        cells = [str(width), _spread(Spread.of(ours.nanoseconds), 3)]
-        for family in families:
-            peer = fastest(timings, width, family)
-            cells.append("" if peer is None else f"{_spread(ratio(peer, ours), 1)}, {peer.way}")
+        ours = [fastest(timings, width, family) for family in ("minilotto", "train")]
+        cells = [str(width), *("" if t is None else _spread(Spread.of(t.nanoseconds), 3) for t in ours)]
+        for at in opponents.values():
+            peer = at(width)
+            ratios = [f"{ratio(peer, t).median:.3g}" for t in ours if peer is not None and t is not None]
+            cells.append(" / ".join(ratios) + ("" if peer is None else f" ({peer.way})"))
         rows.append(cells)
     return rows
+
+
+def _named(timings: list[Timing], width: int, family: str, way: str) -> Timing | None:
+    """The fastest of the ways whose names begin so, be it from its trial alone."""
+    ways = [t for t in timings if (t.width, t.family) == (width, family) and t.way.startswith(way)]
+    return min(ways, key=lambda t: t.median, default=None)
 
 
 def way_rows(timings: list[Timing]) -> list[list[str]]:

@@ -131,5 +131,7 @@ def cores_had(timings: Iterable[Timing]) -> float:
 
 
 def ratio(peer: Timing, ours: Timing) -> Spread:
-    """How many times longer the peer took, round by round."""
+    """How many times longer the peer took, round by round; a peer that was timed in its trial alone, against our median."""
+    if peer.trial_only:
+        return Spread.of([peer.median / ours.median])
     return Spread.of(p / o for p, o in zip(peer.nanoseconds, ours.nanoseconds, strict=True))

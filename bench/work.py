@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from minilotto.config import Config
 from minilotto.dataset import Dataset, sampled
+from minilotto.engines.compressed import CompressedEngine
 from minilotto.engines.interface import adam_schedule
 from minilotto.engines.lanes import LaneEngine
 from minilotto.initial import Parameters, initial_parameters
@@ -66,13 +67,13 @@ class Contestant(Protocol):
 
 
 class Minilotto:
-    """The lanes engine on every point of the data, as its peers; `minilotto.train` may compress the points first and be faster."""
+    """The lanes engine on every point of the data, as its peers."""
 
     family = "minilotto"
 
     def __init__(self, work: Work) -> None:
         self.work = work
-        self.engine = LaneEngine(work.config, work.data, work.threads)
+        self.engine: LaneEngine | CompressedEngine = LaneEngine(work.config, work.data, work.threads)
         self.way = f"{self.engine.lanes} lanes"
 
     def start(self) -> None:
@@ -91,3 +92,17 @@ class Minilotto:
 
     def losses(self) -> NDArray:
         return losses(self.engine.activation, self.engine.parameters(), self.work.data)
+
+
+class AsTrained(Minilotto):
+    """What `minilotto.train` does by itself: the same nets on as few nodes as give the same gradient.
+
+    Its units are those of all points, which it stands for. Audits, some percent of a whole training, are not in its steps.
+    """
+
+    family = "train"
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self.engine = CompressedEngine(work.config, work.data, work.threads)
+        self.way = self.engine.name

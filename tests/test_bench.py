@@ -1,7 +1,7 @@
 """The timing suite: everyone computes the same, a wrong formula is caught, and every timing function runs."""
 
 import functools
-import importlib
+import importlib.util
 import json
 
 import numba
@@ -15,6 +15,14 @@ from minilotto.config import Config
 from minilotto.errors import ConfigError
 
 SEEDS = 129  # odd, and no multiple of any lane or device count
+
+
+@pytest.fixture(scope="module", autouse=True)
+def arithmetic_as_before():
+    """Peers have torch flush subnormal numbers, as minilotto does while it trains; other tests want them kept."""
+    yield
+    if importlib.util.find_spec("torch"):
+        importlib.import_module("torch").set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")
