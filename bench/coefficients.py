@@ -20,21 +20,23 @@ def minimax(function, low, high, degree, constant=None):
     middle, half = (mp.mpf(high) + low) / 2, (mp.mpf(high) - low) / 2
     points = [middle - half * mp.cos(mp.pi * (i + mp.mpf("0.5")) / count) for i in range(count)]
     scan = [low + 2 * half * mp.mpf(i) / 1500 for i in range(1501)]
+    scan = [x for x in scan if constant is None or low == 0 or x != 0]
     for _ in range(30):
         matrix, right = mp.matrix(count, count), mp.matrix(count, 1)
         for i, x in enumerate(points):
-            value = function(x)
+            # A fixed value at zero makes the error change sign there, which is no alternation.
+            value = function(x) * (-1 if constant is not None and x < 0 else 1)
             for j, power in enumerate(powers):
                 matrix[i, j] = x**power / value
             matrix[i, count - 1] = (-1) ** i
-            right[i] = 1 - fixed / value
+            right[i] = (function(x) - fixed) / value
         solution = mp.lu_solve(matrix, right)
         coefficients = ([] if constant is None else [fixed]) + list(solution)[:-1]
 
         def error(x, coefficients=coefficients):
             return mp.polyval(coefficients[::-1], x) / function(x) - 1
 
-        errors = [error(x) for x in scan]
+        errors = [error(x) * (-1 if constant is not None and x < 0 else 1) for x in scan]
         extrema, start = [], 0
         for i in range(1, len(scan) + 1):  # the largest error of each run of equal signs
             if i == len(scan) or mp.sign(errors[i]) != mp.sign(errors[start]):
@@ -78,8 +80,8 @@ def normal_tail(offset, reach):
 
 
 POLYNOMIALS = {
-    "2^r on [0, 1], single": (power_of_two, 0, 1, 5, 1),
-    "2^r on [0, 1], double": (power_of_two, 0, 1, 11, 1),
+    "2^r on [-1/2, 1/2], single": (power_of_two, mp.mpf(-1) / 2, mp.mpf(1) / 2, 5, 1),
+    "2^r on [-1/2, 1/2], double": (power_of_two, mp.mpf(-1) / 2, mp.mpf(1) / 2, 11, 1),
     "tanh(t ln2/2)/t in t^2 on [0, 1], single": (tanh_over_t, 0, 1, 3),
     "tanh(t ln2/2)/t in t^2 on [0, 1], double": (tanh_over_t, 0, 1, 8),
     "log2((1+q)/(1-q))/q in q^2 on [0, 1/9], single": (log2_over_q, 0, mp.mpf(1) / 9, 4),

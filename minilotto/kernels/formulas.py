@@ -13,32 +13,25 @@ from typing import NamedTuple
 
 from numba.extending import overload, register_jitable
 
-from minilotto.kernels.lanes import absolute, floor, fma, like, polynomial, scale, square_root, where, with_sign_of
+from minilotto.kernels.lanes import absolute, fma, fraction, like, polynomial, scale, square_root, where, with_sign_of
 
 LN2 = 0.6931471805599453
 
 _exp2_of_fraction = polynomial(
-    single=(
-        1.0,
-        0.693151311875379983,
-        0.24016444957351056,
-        0.0557999146725179008,
-        0.00901702859762101824,
-        0.00186713073845431258,
-    ),
+    single=(1.0, 0.693146977600525753, 0.240222420864758354, 0.0555073374318849147, 0.00967151260596862778, 0.00132647270738298188),
     double=(
         1.0,
-        0.693147180559945928,
-        0.240226506959063302,
-        0.0555041086656022575,
-        0.00961812909955074985,
-        0.00133335586295693633,
-        0.000154035123095414898,
-        0.0000152531750573639695,
-        1.3208367265634951e-6,
-        1.02532126199156024e-7,
-        6.55952851070143074e-9,
-        6.26346767397140156e-10,
+        0.693147180559945326,
+        0.240226506959101313,
+        0.0555041086648200832,
+        0.00961812910759412134,
+        0.00133335581467746259,
+        0.000154035304571104917,
+        0.0000152527334931161927,
+        1.32154352831002927e-6,
+        1.01781995784035934e-7,
+        7.07378311555888531e-9,
+        4.43477010883327712e-10,
     ),
 )
 _tanh_over_t = polynomial(
@@ -118,8 +111,8 @@ _tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
 @register_jitable
 def exp2(t):
     """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
-    n = floor(t)
-    return scale(_exp2_of_fraction(t - n), n)
+    r = fraction(t)
+    return scale(_exp2_of_fraction(r), t - r)
 
 
 @register_jitable

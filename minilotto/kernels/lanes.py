@@ -257,22 +257,34 @@ def polynomial(single, double):
     return horner
 
 
+# AVX-512 has one instruction for either part of a power of two: the fraction, and scaling by the whole number.
+def _has_avx512(context, kind) -> bool:
+    full = isinstance(kind, Lanes) and kind.count * precision_of(kind) == 512
+    features = context.codegen().magic_tuple()[-1].split(",")
+    return full and "+avx512f" in features and "+avx512dq" in features
+
+
+def _call_avx512(builder, name, kind, arguments) -> ir.Value:
+    """An AVX-512 instruction on all lanes of `kind`, in the current rounding mode: the name's letter and width are added."""
+    letter = "ps" if precision_of(kind) == 32 else "pd"
+    every_lane, current_rounding = ir.Constant(ir.IntType(kind.count), -1), ir.Constant(ir.IntType(32), 4)
+    arguments = [*arguments, constant_of(kind, 0.0), every_lane, current_rounding]
+    return call(builder, f"llvm.x86.avx512.mask.{name}.{letter}.512", llvm_type(kind), arguments)
+
+
 @intrinsic
-def floor(typingctx, a):
-    """The greatest whole number that is not above a."""
-    if not _is_real(a):
+def fraction(typingctx, t):
+    """t less the nearest whole number: in [-1/2, 1/2], exact, so that t - fraction(t) is that whole number exactly."""
+    if not _is_real(t):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return call(builder, f"llvm.floor.{suffix_of(a)}", llvm_type(a), arguments)
+        if _has_avx512(context, t):
+            to_nearest_even_quietly = ir.Constant(ir.IntType(32), 8)
+            return _call_avx512(builder, "reduce", t, [arguments[0], to_nearest_even_quietly])
+        return builder.fsub(arguments[0], call(builder, f"llvm.rint.{suffix_of(t)}", llvm_type(t), arguments))
 
-    return a(a), codegen
-
-
-def _has_scalef(context, kind) -> bool:
-    """Whether one AVX-512 instruction multiplies this kind of Lanes by powers of two."""
-    full = isinstance(kind, Lanes) and kind.count * precision_of(kind) == 512
-    return full and "+avx512f" in context.codegen().magic_tuple()[-1]
+    return t(t), codegen
 
 
 @intrinsic
@@ -284,11 +296,8 @@ def scale(typingctx, a, n):
     def codegen(context, builder, signature, arguments):
         value, exponent = arguments
         kind = llvm_type(n)
-        if _has_scalef(context, n):
-            letter = "ps" if precision_of(n) == 32 else "pd"
-            every_lane, current_rounding = ir.Constant(ir.IntType(n.count), -1), ir.Constant(ir.IntType(32), 4)
-            name = f"llvm.x86.avx512.mask.scalef.{letter}.512"
-            return call(builder, name, kind, [value, exponent, constant_of(n, 0.0), every_lane, current_rounding])
+        if _has_avx512(context, n):
+            return _call_avx512(builder, "scalef", n, [value, exponent])
         # 2^n has the biased exponent n + bias above its mantissa: 0 for zero, 2 bias + 1 for infinity. Adding 2^mantissa leaves the
         # whole number n + bias in the lowest bits of the sum, and the shift pushes all other bits out. A NaN stays one in `value`.
         bits, mantissa, bias = (32, 23, 127) if precision_of(n) == 32 else (64, 52, 1023)
