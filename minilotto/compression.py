@@ -140,9 +140,7 @@ def _gauss_rule(basis: _Basis) -> tuple[Array, Array, Array]:
 
     The eigenvector of node k holds sqrt(weight_k) p_j(node_k), which stays accurate where the recurrence does not.
     """
-    from scipy.linalg import eigh_tridiagonal
-
-    at, vectors = eigh_tridiagonal(basis.a, basis.b)
+    at, vectors = np.linalg.eigh(np.diag(basis.a) + np.diag(basis.b, 1) + np.diag(basis.b, -1))
     kept = vectors[0] != 0
     root = vectors[0, kept] / basis.constant
     return at[kept], root**2, basis.coefficients @ vectors[:, kept] / root
