@@ -1,0 +1,37 @@
+"""Losses of piecewise linear nets from moments are sums over the points."""
+
+import numpy as np
+import pytest
+
+import minilotto as ml
+from minilotto.dataset import given
+from minilotto.initial import Parameters
+from minilotto.kernels.evaluate import losses
+from minilotto.piecewise import PiecewiseLosses
+
+
+def noisy_data(points):
+    random = np.random.default_rng(points)
+    x = np.concatenate([random.uniform(-2, 2, points - 3), [0.5, 0.5, 0.5]])
+    return given(x, x * x + 0.1 * random.normal(size=points), random.uniform(0.1, 1, points))
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
+def test_moments_give_the_sums_over_points(name):
+    random = np.random.default_rng(3)
+    nets = Parameters(random.normal(size=(8, 7, 1)), random.normal(size=(8, 7)), random.normal(size=(8, 7)), random.normal(size=8))
+    nets.w[0, :3] = 0.0  # neurons without a breakpoint
+    nets.b[1] = 30.0  # breakpoints outside the data
+    nets.c[7] = np.nan
+    data = noisy_data(500)
+    found = PiecewiseLosses(data)(ml.ACTIVATIONS[name], nets)
+    np.testing.assert_allclose(found[:7], losses(ml.ACTIVATIONS[name], nets, data)[:7], rtol=1e-11)
+    assert np.isnan(found[7])
+
+
+def test_an_ensemble_on_many_points_reports_their_loss():
+    data = noisy_data(6000)
+    nets = ml.train(ml.Config(width=4, steps=200, activation="leaky_relu", dtype="float64"), seeds=5, data=data)
+    assert nets.engine == "exact"
+    direct = ((nets.predict(data.x) - data.y) ** 2) @ data.weight
+    np.testing.assert_allclose(nets.loss, direct, rtol=1e-11)
