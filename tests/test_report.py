@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import minilotto as ml
-from minilotto import plots
 from minilotto.analysis.losses import peaks, positive
 from minilotto.figures import SUFFIXES, training_figure
+from minilotto.plots import losses as plots
+from minilotto.plots import style
 from minilotto.report import summary
 
 HEADERS = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-", ".svg": b"<?xml"}
@@ -195,14 +196,14 @@ def test_peaks_refuse_losses_of_which_none_is_left(losses):
 @pytest.fixture
 def drawn(monkeypatch):
     """The axes of every figure that is made."""
-    axes, real = [], plots.new_figure
+    axes, real = [], style.new_figure
 
     def recorded(*arguments):
         figure, panels = real(*arguments)
         axes.extend(panels)
         return figure, panels
 
-    monkeypatch.setattr(plots, "new_figure", recorded)
+    monkeypatch.setattr(style, "new_figure", recorded)
     return axes
 
 

@@ -1,40 +1,10 @@
-"""Drawing: (numbers, ax) -> ax. No computing beyond binning, no files. The only importer of matplotlib.
-
-Figures are made without pyplot, so that drawing needs no display, keeps no global state and may happen in any thread.
-"""
-
-from collections.abc import Sequence
-from typing import Any
+"""Losses: how they fall with the steps, and how they are distributed."""
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # Okabe and Ito: told apart by colour-blind readers
-STYLE: Any = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "legend.frameon": False,
-    "svg.hashsalt": "minilotto",
-    "pdf.fonttype": 42,
-}
-
-
-def style() -> Any:
-    """A context in which everything here should be drawn and saved."""
-    return rc_context(rc=STYLE)
-
-
-def new_figure(width: float, height: float, ratios: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure of some inches with panels side by side that share their vertical axis."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(1, len(ratios), sharey=True, width_ratios=ratios, squeeze=False)[0]
-    return figure, list(axes)
+from minilotto.plots.style import BLUE, ORANGE
 
 
 def loss_history(steps: NDArray[np.int64], loss: NDArray[np.float64], ax: Axes) -> Axes:

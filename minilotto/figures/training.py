@@ -1,4 +1,4 @@
-"""Figures: which numbers go on which axes, and into which file."""
+"""The picture that goes with one training."""
 
 from pathlib import Path
 
@@ -9,26 +9,24 @@ from minilotto.errors import DataError
 from minilotto.files import write_atomically
 from minilotto.tasks import TASKS
 
-SUFFIXES = (".png", ".pdf", ".svg")
-
 
 def training_figure(nets: Ensemble, path: Path) -> None:
     """Draw how the losses fell and where they ended, to a .png, .pdf or .svg.
 
     Raises DataError when no seed has a finite loss above zero, FileError when the file cannot be written.
     """
-    from minilotto import plots
+    from minilotto.plots.losses import loss_histogram, loss_history
+    from minilotto.plots.style import new_figure, save, style
 
     if not (np.isfinite(nets.loss) & (nets.loss > 0)).any():
         raise DataError("no seed has a finite loss above 0; there is nothing to draw")
     config = nets.config
     good = nets.status == "ok"
     target = f"$y = {TASKS[config.task].latex}$" if config.task in TASKS else "given data"
-    metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}[path.suffix]
-    with plots.style():
-        figure, (left, right) = plots.new_figure(8.0, 4.0, (2.0, 1.0))
-        plots.loss_history(nets.history.steps, nets.history.loss[:, good], left)
-        plots.loss_histogram(nets.loss[good], right)
+    with style():
+        figure, (left, right) = new_figure(8.0, 4.0, (2.0, 1.0))
+        loss_history(nets.history.steps, nets.history.loss[:, good], left)
+        loss_histogram(nets.loss[good], right)
         left.set_title(f"{int(good.sum())} nets of width {config.width} ({config.activation}) learn {target}")
         right.set_title(f"after {config.steps:,} steps")
-        write_atomically(path, lambda file: figure.savefig(file, format=path.suffix[1:], dpi=160, metadata=metadata))
+        write_atomically(path, lambda file: save(figure, file, path.suffix))
