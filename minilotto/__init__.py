@@ -16,10 +16,16 @@ from minilotto.errors import (
     FileError,
     MinilottoError,
     MissingExtraError,
+    NewerFileError,
     ResourceError,
+    SweepError,
+    SweepInterrupted,
     TrainingInterrupted,
 )
 from minilotto.schemes import SCHEMES
+from minilotto.store import Store, open_store
+from minilotto.study import Sweep
+from minilotto.sweep import sweep
 from minilotto.tasks import TASKS, Task, register_task
 from minilotto.train import train
 from minilotto.version import VERSION as __version__
@@ -38,11 +44,18 @@ __all__ = [
     "History",
     "MinilottoError",
     "MissingExtraError",
+    "NewerFileError",
     "ResourceError",
+    "Store",
+    "Sweep",
+    "SweepError",
+    "SweepInterrupted",
     "Task",
     "TrainingInterrupted",
     "__version__",
     "load",
+    "open_store",
     "register_task",
+    "sweep",
     "train",
 ]

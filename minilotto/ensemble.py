@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.activations import Activation, activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.errors import ConfigError, DataError, FileError, NewerFileError
 from minilotto.files import check_output, write_atomically
 from minilotto.initial import Parameters
 from minilotto.tasks import task_of
@@ -166,10 +167,11 @@ class Ensemble:
         cannot be written.
         """
         path = check_output(path, (".npz",), force)
-        write_atomically(path, self._write)
+        write_atomically(path, self.write)
         return path
 
-    def _write(self, file: BinaryIO) -> None:
+    def write(self, file: BinaryIO) -> None:
+        """Write the .npz of `save` into an open file. Equal ensembles make equal bytes."""
         arrays = self._arrays()
         header = {
             "schema": SCHEMA,
@@ -210,28 +212,41 @@ def load(path: str | Path) -> Ensemble:
     Raises FileError when the file is missing, damaged, from a newer minilotto, no Ensemble, or of a task that is not registered.
     """
     try:
-        # np.load(path) would leave the file open where the archive is damaged.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
+        with open(path, "rb") as file:
+            return read(file, str(path))
+    except FileNotFoundError:
+        raise FileError(f"{str(path)!r} does not exist; check the name") from None
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"{str(path)!r} cannot be read ({error.strerror or error}); check the name and who may read it") from None
+
+
+def read(file: BinaryIO, path: str) -> Ensemble:
+    """The Ensemble that `Ensemble.write` wrote; `path` is what errors call it. Raises FileError as `load` does."""
+    try:
+        _refuse_compressed(file)
+        with np.load(file, allow_pickle=False) as content:
             header = json.loads(str(content["header"]))
             arrays = {name: content[name] for name in _ARRAYS}
         schema, digest = header["schema"], header.pop("digest")
         config_text, requested, provenance = (header[name] for name in ("config", "requested", "provenance"))
-    except FileNotFoundError:
-        raise FileError(f"{str(path)!r} does not exist; check the name") from None
     except Exception as error:  # a damaged archive raises whatever zipfile, zlib, NumPy and json make of it
         reason = " ".join(str(error).split())
-        raise FileError(f"{str(path)!r} is no whole ensemble ({reason}); train it again") from None
-    if type(schema) is not int or not 1 <= schema <= SCHEMA:
-        raise FileError(f"{str(path)!r} has schema {schema!r}, and {SCHEMA} is the newest known here; upgrade minilotto")
+        raise FileError(f"{path!r} is no whole ensemble ({reason}); train it again") from None
+    if type(schema) is not int or schema < 1:
+        raise FileError(f"{path!r} has schema {schema!r}, which never was; train it again")
+    if schema > SCHEMA:
+        raise NewerFileError(f"{path!r} has schema {schema}, and {SCHEMA} is the newest known here; upgrade minilotto")
     if _digest(header, arrays) != digest:
-        raise FileError(f"{str(path)!r} is damaged: its contents do not match their digest; train it again")
+        raise FileError(f"{path!r} is damaged: its contents do not match their digest; train it again")
     try:
         config = Config.from_json(config_text)
     except ConfigError as error:
-        raise FileError(f"{str(path)!r} holds a config that is not known here ({error})") from None
+        raise FileError(f"{path!r} holds a config that is not known here ({error})") from None
     wrong = _contradiction(config, requested, provenance, arrays)
     if wrong:
-        raise FileError(f"{str(path)!r} contradicts itself: {wrong}; train it again")
+        raise FileError(f"{path!r} contradicts itself: {wrong}; train it again")
     x, y, weight = (arrays[name] for name in ("x", "y", "weight"))
     for array in (x, y, weight):
         array.setflags(write=False)
@@ -243,6 +258,15 @@ def load(path: str | Path) -> Ensemble:
         requested=requested,
         provenance=provenance,
     )
+
+
+def _refuse_compressed(file: BinaryIO) -> None:
+    """Nothing here is written compressed, so a member that is would only be a bomb. Raises ValueError."""
+    if file.read(2) == b"PK":
+        with zipfile.ZipFile(file) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("its arrays are compressed, as none are written here")
+    file.seek(0)
 
 
 def _contradiction(config: Config, requested: Any, provenance: Any, arrays: dict[str, NDArray]) -> str | None:

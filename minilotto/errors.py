@@ -19,6 +19,10 @@ class FileError(MinilottoError, OSError):
     """A file that cannot be read, written or trusted."""
 
 
+class NewerFileError(FileError):
+    """A file from a newer minilotto: good, but not for this one."""
+
+
 class ResourceError(MinilottoError):
     """Work that would not fit this machine."""
 
@@ -34,3 +38,23 @@ class TrainingInterrupted(KeyboardInterrupt):
         self.nets = nets
         done = 0 if nets is None else len(nets)
         super().__init__(f"interrupted: {done} of {requested} seeds were done")
+
+
+class SweepError(MinilottoError):
+    """Blocks of a sweep that failed while all others are done. `failures` names each and why; `store` holds the others."""
+
+    def __init__(self, store: Any, failures: tuple[tuple[str, str], ...], blocks: int) -> None:
+        self.store, self.failures = store, failures
+        what, why = failures[0]
+        super().__init__(
+            f"{len(failures)} of {blocks} blocks failed, the first of them {what} ({why}); the others are kept, and the same "
+            "sweep tries again"
+        )
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a sweep. `store` holds every block that was done by then; the same sweep goes on from there."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        super().__init__("interrupted: every finished block is kept, and the same sweep goes on from there")

@@ -1,11 +1,18 @@
 """Files that are either whole or not there."""
 
 import contextlib
+import hashlib
 import os
+import platform
+import re
 import secrets
+import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
+
+import psutil
 
 from minilotto.errors import ConfigError, FileError
 
@@ -35,7 +42,7 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
     return path
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file by `write`, so that `path` afterwards holds all of it or what it held before.
 
     Raises FileError when it cannot be written; the old file is then intact and no fragment is left.
@@ -56,9 +63,32 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         _sync_folder(path.parent)
 
 
+def remove_fragments(folder: Path) -> None:
+    """Remove what writers left in `folder` that were killed: of this machine's dead processes, and whatever is a day old."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            found = _FRAGMENT.fullmatch(entry.name)
+            if not found:
+                continue
+            here = found["host"] == _host()
+            with contextlib.suppress(OSError):
+                if (here and not psutil.pid_exists(int(found["process"]))) or time.time() - entry.stat().st_mtime > DAY:
+                    os.unlink(entry.path)
+
+
+DAY = 86_400.0
+_FRAGMENT = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    """Eight hexadecimal digits for this machine's name."""
+    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+
+
 def _beside(path: Path) -> Path:
-    """A hidden name in the same folder that nobody else uses."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    """A hidden name in the same folder that nobody else uses, and that tells whose it is."""
+    return path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(6)}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -94,6 +94,8 @@ TASKS: dict[str, Task] = {
     )
 }
 
+BUILT_IN = frozenset(TASKS)
+
 
 def register_task(task: Task) -> Task:
     """Make `task` known under its name, so that a Config and the command line can use it. Returns it.

@@ -13,7 +13,7 @@ from minilotto.dataset import Dataset, given, sampled
 from minilotto.ensemble import Ensemble
 from minilotto.errors import ConfigError, ResourceError
 from minilotto.machine import available_memory, readable_bytes, usable_cores
-from minilotto.progress import reporter
+from minilotto.progress import Reporter, reporter
 from minilotto.tasks import CUSTOM, Task, task_of
 
 if TYPE_CHECKING:
@@ -87,11 +87,15 @@ class Job:
 
     def run(self, progress: bool = False) -> Ensemble:
         """Train; see `train`."""
-        from minilotto.loop import run
-
         count = len(self.seeds)
         with reporter(progress, count * self.config.steps, f"{count} x width {self.config.width}") as report:
-            return run(self.choice.make(self.threads), self.seeds, self.checkpoints, self.reason, report)
+            return self.run_reporting(report)
+
+    def run_reporting(self, report: Reporter) -> Ensemble:
+        """Train, and tell `report` how far it is."""
+        from minilotto.loop import run
+
+        return run(self.choice.make(self.threads), self.seeds, self.checkpoints, self.reason, report)
 
 
 def prepare(

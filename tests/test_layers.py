@@ -22,7 +22,8 @@ LINES = [
     ["report", "figures", "page", "check"],
     ["plots"],
     ["sweep", "cluster"],
-    ["store"],
+    ["worker", "store", "study", "tables"],
+    ["blocks"],
     ["analysis"],
     ["train"],
     ["loop"],
@@ -185,7 +186,8 @@ def imported(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "package", ["matplotlib", "torch", "jax", "dask", "distributed", "numba.cuda", "scipy", "fire", "tqdm", "pytest"]
+    "package",
+    ["matplotlib", "torch", "jax", "dask", "distributed", "pandas", "xarray", "numba.cuda", "scipy", "fire", "tqdm", "pytest"],
 )
 def test_importing_minilotto_is_light(imported, package):
     assert not [name for name in imported["modules"] if name == package or name.startswith(f"{package}.")]
