@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666"
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER)
 _STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
