@@ -1,0 +1,183 @@
+"""Three laws of log loss against log width, and weighted least squares for each, many data sets at a time.
+
+x (W,) is log width in ascending order, y (B, W) log loss, weight (W,); a solver gives parameters (B, k) in the law's own units.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
+ITERATIONS = 60
+
+
+@dataclass(frozen=True)
+class Law:
+    """L as a function of N: `log_loss` of (parameters (B, k), x (V,)) is (B, V), `solve` of (x, y, weight) is (B, k).
+
+    `least_widths` is one more than its parameters: as many widths as parameters are met by any law.
+    """
+
+    name: str
+    formula: str
+    parameters: tuple[str, ...]
+    log_loss: Callable[[Array, Array], Array]
+    solve: Callable[[Array, Array, Array], Array]
+
+    @property
+    def least_widths(self) -> int:
+        return len(self.parameters) + 1
+
+
+def _line(x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """Intercept, slope and weighted squared residual (B,) of the lines through y (B, W)."""
+    share = weight / weight.sum()
+    middle, mean = share @ x, y @ share
+    slope = (y - mean[:, None]) @ (share * (x - middle)) / (share @ (x - middle) ** 2)
+    residual = y - mean[:, None] - slope[:, None] * (x - middle)
+    return mean - slope * middle, slope, residual**2 @ weight
+
+
+def _solve_power(x: Array, y: Array, weight: Array) -> Array:
+    intercept, slope, _ = _line(x, y, weight)
+    return np.stack([np.exp(intercept), -slope], axis=1)
+
+
+def _power(parameters: Array, x: Array) -> Array:
+    amplitude, exponent = parameters.T[:, :, None]
+    return np.log(amplitude) - exponent * x
+
+
+def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
+    """The global optimum over breaks with at least two widths on either side (Hudson 1966).
+
+    Either the break lies between two widths, and the two sides are lines of their own that happen to meet there; or it lies at a
+    width, and the rest is linear.
+    """
+    least = np.full(len(y), np.inf)
+    best = np.full((len(y), 4), np.nan)
+
+    def offer(square: Array, at: Array, height: Array, before: Array, after: Array, allowed: Array) -> None:
+        better = allowed & (square < least)
+        least[better] = square[better]
+        best[better] = np.stack([height + before * at, before, after, at], axis=1)[better]
+
+    for j in range(1, len(x) - 1):
+        hinge = np.stack([np.ones_like(x), np.minimum(x - x[j], 0), np.maximum(x - x[j], 0)], axis=1)
+        solution = y * np.sqrt(weight) @ np.linalg.pinv(hinge * np.sqrt(weight)[:, None]).T
+        square = (y - solution @ hinge.T) ** 2 @ weight
+        everywhere = np.ones(len(y), dtype=bool)
+        offer(square, np.full(len(y), x[j]), solution[:, 0], -solution[:, 1], -solution[:, 2], everywhere)
+    for j in range(2, len(x) - 1):
+        start, slope, square = _line(x[:j], y[:, :j], weight[:j])
+        end, steep, other = _line(x[j:], y[:, j:], weight[j:])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = (start - end) / (steep - slope)
+        inside = (at > x[j - 1]) & (at < x[j])
+        at = np.where(inside, at, x[j])
+        offer(square + other, at, start + slope * at, -slope, -steep, inside)
+    best[:, 0], best[:, 3] = np.exp(best[:, 0]), np.exp(best[:, 3])
+    return best
+
+
+def _broken(parameters: Array, x: Array) -> Array:
+    amplitude, before, after, place = parameters.T[:, :, None]
+    at = np.log(place)
+    return np.log(amplitude) - before * x - (after - before) * np.maximum(x - at, 0)
+
+
+def _solve_plateau(x: Array, y: Array, weight: Array) -> Array:
+    """L = E (1 + exp(kappa - alpha (x - x_W))), E, alpha > 0: log E is a mean, (alpha, kappa) are scanned, then polished.
+
+    Where no plateau does better than none, E = 0. kappa is the logarithm of A N^-alpha over E at the largest width.
+    """
+    share = weight / weight.sum()
+    reach = x - x[-1]
+    alpha, kappa = _starts(reach)
+    shape = np.logaddexp(0, kappa[:, None] - alpha[:, None] * reach)
+    shape -= (shape @ share)[:, None]
+    flat = y - (y @ share)[:, None]
+    distance = shape**2 @ share - 2 * (flat * share) @ shape.T
+    chosen = np.argmin(distance, axis=1)
+    found = _polished(flat, share, reach, np.stack([alpha[chosen], kappa[chosen]], axis=1))
+    alpha, kappa = found.T
+    height = (y - np.logaddexp(0, kappa[:, None] - alpha[:, None] * reach)) @ share
+    with_plateau = np.stack([np.exp(height + kappa + alpha * x[-1]), alpha, np.exp(height)], axis=1)
+    without = np.concatenate([_solve_power(x, y, weight), np.zeros((len(y), 1))], axis=1)
+    # A loss that rises with width has no plateau to fall to; the best of this law is then a level line.
+    rising = without[:, 1] < 0
+    without[rising] = np.stack([np.zeros(len(y)), np.zeros(len(y)), np.exp(y @ share)], axis=1)[rising]
+    gain = _square(without, x, y, share) - _square(with_plateau, x, y, share)
+    return np.where((gain > 1e-12 * (flat**2 @ share))[:, None], with_plateau, without)
+
+
+def _starts(reach: Array) -> tuple[Array, Array]:
+    """Exponents and kappas (G,) to scan: the power law meets the plateau at places from below the widths to far beyond them."""
+    alpha = np.geomspace(*EXPONENTS, 40)
+    meeting = np.linspace(reach[0] + 0.1, 0, 24)
+    beyond = np.log([2, 4, 8, 16, 50, 200, 1e4])
+    kappa = np.concatenate([alpha[:, None] * meeting, np.broadcast_to(beyond, (len(alpha), len(beyond)))], axis=1)
+    return np.repeat(alpha, kappa.shape[1]), kappa.ravel()
+
+
+def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
+    """Levenberg and Marquardt's steps in (alpha, kappa) for all rows at once, each with a damping of its own; never uphill."""
+
+    def residual(at: Array) -> tuple[Array, Array]:
+        alpha, kappa = at.T[:, :, None]
+        inner = kappa - alpha * reach
+        shape, slope = np.logaddexp(0, inner), np.exp(-np.logaddexp(0, -inner))
+        jacobian = np.stack([-slope * reach, slope], axis=1)
+        return flat - shape + (shape @ share)[:, None], jacobian - (jacobian @ share)[:, :, None]
+
+    at, damping = start, np.full(len(start), 1e-3)
+    rest, jacobian = residual(at)
+    square = rest**2 @ share
+    for _ in range(ITERATIONS):
+        weighted = jacobian * share
+        normal = weighted @ jacobian.transpose(0, 2, 1)
+        right = (weighted @ rest[:, :, None])[:, :, 0]
+        a, d = ((1 + damping) * normal[:, i, i] + 1e-300 for i in (0, 1))
+        b = normal[:, 0, 1]
+        determinant = a * d - b * b
+        step = np.stack([d * right[:, 0] - b * right[:, 1], a * right[:, 1] - b * right[:, 0]], axis=1)
+        step /= np.maximum(determinant, 1e-300)[:, None]
+        trial = at + np.clip(step, -3, 3)
+        trial[:, 0] = np.clip(trial[:, 0], *EXPONENTS)
+        trial[:, 1] = np.clip(trial[:, 1], EXPONENTS[1] * reach[0], 40)
+        new_rest, new_jacobian = residual(trial)
+        new_square = new_rest**2 @ share
+        better = new_square < square
+        moved = better & (new_square < square * (1 - 1e-10))
+        at = np.where(better[:, None], trial, at)
+        rest, jacobian = np.where(better[:, None], new_rest, rest), np.where(better[:, None, None], new_jacobian, jacobian)
+        square = np.where(better, new_square, square)
+        damping = np.where(better, damping / 5, damping * 5)
+        if not (moved | (damping < 1e6) & ~better).any():
+            break
+    return at
+
+
+def _square(parameters: Array, x: Array, y: Array, share: Array) -> Array:
+    return (y - _plateau(parameters, x)) ** 2 @ share
+
+
+def _plateau(parameters: Array, x: Array) -> Array:
+    amplitude, exponent, plateau = parameters.T[:, :, None]
+    with np.errstate(divide="ignore"):
+        return np.logaddexp(np.log(plateau), np.log(amplitude) - exponent * x)
+
+
+POWER_LAW = Law("power law", "L = A N^-alpha", ("amplitude", "exponent"), _power, _solve_power)
+PLATEAU = Law("plateau", "L = E + A N^-alpha", ("amplitude", "exponent", "plateau"), _plateau, _solve_plateau)
+BROKEN = Law(
+    "broken power law",
+    "L = A N^-alpha up to N_b, then A N_b^(beta - alpha) N^-beta",
+    ("amplitude", "exponent", "exponent after", "break"),
+    _broken,
+    _solve_broken,
+)
+LAWS = {law.name: law for law in (POWER_LAW, PLATEAU, BROKEN)}
