@@ -1,6 +1,6 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,15 +77,13 @@ def points(
     >>> found.value.round(12).tolist(), bool(np.all((found.low < found.value) & (found.value < found.high)))
     ([2.0, 0.2], True)
     """
-    check_level(level)
-    quantile = _quantile(statistic)
-    if isinstance(resamples, bool) or not isinstance(resamples, (int, np.integer)) or resamples < 100:
-        raise ConfigError(f"resamples={resamples!r} is out of range; give a whole number of at least 100")
+    check_bootstrap(level, resamples)
+    quantile = _as_quantile(statistic)
     names, kept, diverged = finite_losses(widths, losses)
     random = np.random.default_rng(seed)
     values, columns = [], []
     for width, loss in zip(names, kept, strict=True):
-        _check_losses(width, loss, LEAST_SEEDS)
+        check_losses(width, loss, LEAST_SEEDS)
         if quantile is not None:
             values.append(np.quantile(loss, quantile))
             columns.append(np.log(_resampled_quantiles(np.sort(loss), quantile, resamples, random)))
@@ -95,15 +93,27 @@ def points(
         else:
             values.append(np.exp(np.log(loss).mean()))
             columns.append(resampled_means(np.log(loss), resamples, random))
-    replicates = np.stack(columns, axis=1)
+    return assembled(names, kept, diverged, np.array(values), np.stack(columns, axis=1), statistic, level)
+
+
+def assembled(
+    widths: Array,
+    kept: list[Array],
+    diverged: NDArray[np.int64],
+    value: Array,
+    replicates: Array,
+    statistic: str | float,
+    level: float,
+) -> Points:
+    """Points of a statistic `value` (W,) and the logarithms (B, W) of its replicates, with intervals and errors from these."""
     low, high = np.exp(np.quantile(replicates, ends(level), axis=0))
     return Points(
-        widths=names,
+        widths=widths,
         seeds=np.array([len(loss) for loss in kept]),
         diverged=diverged,
         statistic=statistic,
         level=level,
-        value=np.array(values),
+        value=value,
         low=low,
         high=high,
         error=replicates.std(axis=0, ddof=1),
@@ -127,7 +137,7 @@ def finite_losses(widths: ArrayLike, losses: Sequence[ArrayLike]) -> tuple[Array
     return names[order], kept, np.array([len(flat[i]) - len(loss) for i, loss in zip(order, kept, strict=True)], dtype=np.int64)
 
 
-def _check_losses(width: float, loss: Array, least: int) -> None:
+def check_losses(width: float, loss: Array, least: int) -> None:
     """Raises DataError for losses whose logarithms cannot be resampled."""
     if len(loss) < least:
         raise DataError(f"width {width:g} has {len(loss)} finite losses; at least {least} are needed: train more seeds or leave it out")
@@ -139,7 +149,7 @@ def _check_losses(width: float, loss: Array, least: int) -> None:
         raise DataError(f"the {len(loss)} losses of width {width:g} are all {loss[0]:g}; seeds must differ to be resampled")
 
 
-def _quantile(statistic: str | float) -> float | None:
+def _as_quantile(statistic: str | float) -> float | None:
     """The quantile that a statistic is, None for means. Raises ConfigError."""
     if statistic == "median":
         return 0.5
@@ -150,10 +160,12 @@ def _quantile(statistic: str | float) -> float | None:
     raise ConfigError(f"statistic={statistic!r} is unknown; choose from {', '.join(STATISTICS)} or a quantile between 0 and 1")
 
 
-def check_level(level: float) -> None:
-    """Raises ConfigError for a level that is no probability."""
+def check_bootstrap(level: float, resamples: int) -> None:
+    """Raises ConfigError for a level that is no probability, or too few resamples for its quantiles."""
     if not (isinstance(level, (float, np.floating)) and 0 < level < 1):
         raise ConfigError(f"level={level!r} is out of range; give a probability between 0 and 1, such as 0.9")
+    if isinstance(resamples, bool) or not isinstance(resamples, (int, np.integer)) or resamples < 100:
+        raise ConfigError(f"resamples={resamples!r} is out of range; give a whole number of at least 100")
 
 
 def ends(level: float) -> tuple[float, float]:
@@ -184,8 +196,13 @@ def _cells(uniform: Array, n: int) -> NDArray[np.intp]:
 
 
 def resampled_means(values: Array, resamples: int, random: np.random.Generator) -> Array:
-    """The mean of each of many resamples of n values (n,) or rows (n, k): (resamples,) or (resamples, k)."""
+    """The mean of each of many resamples of n values (n,): (resamples,)."""
+    return np.concatenate([rows.mean(axis=1) for rows in resampled(values, resamples, random)])
+
+
+def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
+    """Resamples of n values (n,), some rows (., n) at a time."""
     n = len(values)
-    step = max(1, GATHERED // values.size)
-    parts = [values[random.integers(0, n, (min(step, resamples - i), n))].mean(axis=1) for i in range(0, resamples, step)]
-    return np.concatenate(parts)
+    step = max(1, GATHERED // n)
+    for start in range(0, resamples, step):
+        yield values[random.integers(0, n, (min(step, resamples - start), n))]

@@ -49,18 +49,36 @@ def peaks(loss: NDArray[np.float64]) -> Peaks:
     >>> found.share.tolist(), [f"{place:.0e}" for place in found.location]
     ([0.75, 0.25], ['1e-06', '1e-03'])
     """
-    from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks
 
     kept = np.sort(positive(loss))
-    exponent = np.log10(kept)
+    density, edges = smoothed(np.log10(kept))
+    summits, _ = find_peaks(density, prominence=LEAST_PROMINENCE * density.max())
+    return cut(kept, density, edges, [a + int(np.argmin(density[a:b])) for a, b in pairwise(summits)], summits)
+
+
+def smoothed(exponent: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smoothed counts (C,) of sorted log10 losses in equal cells, and the cells' edges (C + 1,)."""
+    from scipy.ndimage import gaussian_filter1d
+
     margin = 5 * SMOOTHING
     count = int(np.ceil((exponent[-1] - exponent[0] + 2 * margin) * BINS_PER_DECADE))
     counts, edges = np.histogram(exponent, bins=count, range=(exponent[0] - margin, exponent[0] - margin + count / BINS_PER_DECADE))
-    density = gaussian_filter1d(counts.astype(np.float64), SMOOTHING * BINS_PER_DECADE, mode="constant")
-    summits, _ = find_peaks(density, prominence=LEAST_PROMINENCE * density.max())
-    valleys = [a + int(np.argmin(density[a:b])) for a, b in pairwise(summits)]
-    inner = np.searchsorted(exponent, edges[np.array(valleys, dtype=np.intp)])
+    return gaussian_filter1d(counts.astype(np.float64), SMOOTHING * BINS_PER_DECADE, mode="constant"), edges
+
+
+def cut(
+    kept: NDArray[np.float64],
+    density: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    valleys: list[int],
+    summits: NDArray[np.intp] | None = None,
+) -> Peaks:
+    """Sorted losses parted at the lower edges of the cells `valleys`; summits: the highest cells between them unless given."""
+    if summits is None:
+        spans = pairwise([0, *valleys, len(density)])
+        summits = np.array([a + int(np.argmax(density[a : max(b, a + 1)])) for a, b in spans], dtype=np.intp)
+    inner = np.searchsorted(np.log10(kept), edges[np.array(valleys, dtype=np.intp)])
     bounds = np.concatenate([[0], inner, [len(kept)]]).astype(np.intp)
     return Peaks(
         location=10.0 ** ((edges[summits] + edges[summits + 1]) / 2),
