@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from minilotto.plots.style import BLUE, GREY, ORANGE
 
 Array = NDArray[np.float64]
+LABEL_WIDTH = 10.0  # ratio of losses within which two labels would touch
 
 
 def log_edges(low: float, high: float, bins_per_decade: int) -> Array:
@@ -30,15 +31,18 @@ def shares(loss: Array, ax: Axes, edges: Array, color: str = BLUE, label: str | 
 
 
 def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> Axes:
-    """A tick under each peak with its share in percent above the bars."""
+    """A dotted line at each peak, from the lowest up, with its share in percent above the frame; near neighbours take turns in height."""
+    height, before = 0, 0.0
     for place, part in zip(location, share, strict=True):
+        height = 1 - height if place < LABEL_WIDTH * before else 0
+        before = place
         ax.axvline(place, color=ORANGE, linewidth=0.8, linestyle=":")
         ax.annotate(
             f"{100 * part:.0f}%" if part >= 0.01 else "<1%",
             (place, 1.0),
             xycoords=ax.get_xaxis_transform(),
             textcoords="offset points",
-            xytext=(0, 2),
+            xytext=(0, 2 + 9 * height),
             ha="center",
             va="bottom",
             fontsize=8,
