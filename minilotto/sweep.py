@@ -121,7 +121,7 @@ def _sweep(sweeps: Sequence[Sweep], out: Path, progress: bool, threads: int | No
 
 
 def quarantine(store: Store, sweeps: Sequence[Sweep], quick: bool, log: "Log") -> list[str]:
-    """Put damaged blocks of these sweeps aside; returns their names. Raises NewerFileError for what is not damaged but newer."""
+    """Put damaged blocks of these sweeps aside; returns their names. Raises UnusableFileError for what is not damaged but newer."""
     names = [one.name for config in wanted(sweeps) for one in store.stored(config.key)]
     damaged = store.damaged(names, quick)
     for name in damaged:
@@ -140,7 +140,8 @@ def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:
                 kept = blocks.read_block(store.blocks, one.name).data
                 if not all(np.array_equal(getattr(data, name), getattr(kept, name)) for name in ("x", "y", "weight")):
                     raise ConfigError(
-                        f"{str(store.folder)!r} has nets of another function under the name {config.task!r}; register it under another"
+                        f"{str(store.folder)!r} has nets of another function under the name {config.task!r}; "
+                        "register it under another"
                     )
 
 
@@ -169,7 +170,8 @@ class Here:
 
     def run(self, todo: Sequence[Block]) -> None:
         """Train and store every block. Raises KeyboardInterrupt with finished blocks stored."""
-        large, small = [], []
+        large: list[list[Block]] = []
+        small: list[list[Block]] = []
         for batch in self._batches(todo):
             (large if self._fills_threads(batch) else small).append(batch)
         for batch in large:
