@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from minilotto.config import FIELDS, whole_number
-from minilotto.errors import ConfigError, SweepError, SweepInterrupted
+from minilotto.errors import ConfigError, FileError, ResourceError, SweepError, SweepInterrupted
 from minilotto.study import AXES, Sweep, read_study
 from minilotto.words import FAILURE, INTERRUPTED, Plan, file_name, items, refuse_empty, refuse_unknown, seed_words, truth
 
@@ -47,10 +47,8 @@ def sweep(
     if study is not None:
         sweeps = read_study(file_name("from", study))
     else:
-        axes = {
-            name: items(value) if name not in FIELDS or isinstance(value, (list, tuple)) else value
-            for name, value in settings.items()
-        }
+        listed = {name: name not in FIELDS or isinstance(value, (list, tuple)) for name, value in settings.items()}
+        axes = {name: items(value) if listed[name] else value for name, value in settings.items()}
         sweeps = (Sweep(seeds=seed_words(seeds), **axes),)
     folder = file_name("out", out)
     if threads is not None:
@@ -61,20 +59,23 @@ def sweep(
         from minilotto.inspection import losses_of, losses_text
         from minilotto.sweep import sweep as train_sweep
 
-        store, status = None, 0
+        status = 0
         try:
-            store = train_sweep(
-                sweeps, folder, progress=shown, threads=threads, cluster=None if cluster is None else str(cluster), check=check
-            )
-        except (SweepError, SweepInterrupted) as error:
-            store, status = error.store, INTERRUPTED if isinstance(error, SweepInterrupted) else FAILURE
-            print(f"{type(error).__name__}: {error}" if status == FAILURE else error, file=sys.stderr)
-            if isinstance(error, SweepError):
-                for what, why in error.failures[1:]:
-                    print(f"also failed: {what} ({why})", file=sys.stderr)
-        if status != INTERRUPTED:
-            print(losses_text(losses_of(store, sweeps)))
-            print(f"nets in {folder}")
+            address = None if cluster is None else str(cluster)
+            store = train_sweep(sweeps, folder, progress=shown, threads=threads, cluster=address, check=check)
+        except SweepInterrupted as interruption:
+            print(interruption, file=sys.stderr)
+            return INTERRUPTED
+        except SweepError as error:
+            store, status = error.store, FAILURE
+            print(f"SweepError: {error}", file=sys.stderr)
+            for what, why in error.failures[1:]:
+                print(f"also failed: {what} ({why})", file=sys.stderr)
+        except (FileError, ResourceError) as error:  # in the midst of it: what is done is kept
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            return FAILURE
+        print(losses_text(losses_of(store, sweeps)))
+        print(f"nets in {folder}")
         return status
 
     return Plan(run)

@@ -204,6 +204,10 @@ class Store:
     def _is_sound_at(place: Path, name: str) -> bool:
         return blocks.is_sealed(place.read_bytes(), name)
 
+    def has(self, block: Block) -> bool:
+        """Whether exactly this block is there, and sound."""
+        return os.path.exists(self.blocks / block.name) and self._is_sound(block.name, quick=False)
+
     def _is_sound(self, name: str, quick: bool) -> bool:
         try:
             if quick:
