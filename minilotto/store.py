@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto import blocks
-from minilotto.blocks import Run
+from minilotto.blocks import Block, Run
 from minilotto.config import Config
 from minilotto.ensemble import Ensemble
 from minilotto.errors import ConfigError, FileError, ResourceError, UnusableFileError
