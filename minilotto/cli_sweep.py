@@ -94,12 +94,12 @@ def status(folder: Any = None, *, check: Any = "quick") -> Plan:
     refuse_empty({"check": check})
     if check not in CHECKS:
         raise ConfigError(f"--check={check!r} is unknown; choose from {', '.join(CHECKS)}")
-    store = open_store(_folder("status", folder))
+    place = _folder("status", folder)
 
     def run() -> int:
         from minilotto.inspection import status_text
 
-        rows = store.status(quick=check == "quick")
+        rows = open_store(place).status(quick=check == "quick")
         print(status_text(rows))
         return FAILURE if any(row.damaged for row in rows) else 0
 
@@ -120,10 +120,10 @@ def verify(folder: Any = None, *, recompute: Any = 0, threads: Any = None) -> Pl
     count = whole_number("recompute", recompute, at_least=0)
     if threads is not None:
         threads = whole_number("threads", threads, at_least=1)
-    store = open_store(_folder("verify", folder))
+    place = _folder("verify", folder)
 
     def run() -> int:
-        found = store.verify(count, threads=threads)
+        found = open_store(place).verify(count, threads=threads)
         print(found)
         return 0 if found.passed else FAILURE
 
