@@ -26,7 +26,7 @@ from minilotto.blocks import Block, Run
 from minilotto.config import Config
 from minilotto.ensemble import Ensemble
 from minilotto.errors import ConfigError, FileError, ResourceError, UnusableFileError
-from minilotto.files import remove_fragments, write_atomically
+from minilotto.files import probe, remove_fragments, write_atomically
 from minilotto.machine import available_memory, readable_bytes, usable_cores
 from minilotto.study import Sweep, as_sweeps, as_text, name_of, read_study
 from minilotto.train import seeds_of
@@ -288,7 +288,7 @@ class Store:
 
     def tidy(self) -> None:
         """Remove the fragments of writers that were killed."""
-        for folder in (self.folder, self.folder / STUDIES, *(self.blocks / key for key in self.folders())):
+        for folder in (self.folder, self.folder / STUDIES, self.blocks, *(self.blocks / key for key in self.folders())):
             remove_fragments(folder)
 
 
@@ -344,7 +344,7 @@ def make_store(folder: str | Path) -> Store:
     store = open_store(folder)
     _make(store.blocks)
     store.tidy()
-    _probe(store.blocks)
+    _refuse_read_only(store.blocks)
     return store
 
 
@@ -374,13 +374,9 @@ def _make(folder: Path) -> None:
         raise FileError(f"folder {str(folder)!r} cannot be made ({error.strerror})") from None
 
 
-def _probe(folder: Path) -> None:
-    """Raises FileError where no file can be made."""
-    probe = folder / f".probe.{os.getpid()}"
+def _refuse_read_only(folder: Path) -> None:
     try:
-        with probe.open("wb"):
-            pass
-        probe.unlink()
+        probe(folder / "probe")
     except OSError as error:
         raise FileError(f"folder {str(folder)!r} cannot be written to ({error.strerror}); choose another") from None
 

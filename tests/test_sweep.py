@@ -303,7 +303,8 @@ def test_ctrl_c_keeps_finished_blocks_and_the_same_call_goes_on(at, threads, tmp
     assert isinstance(interruption.value, KeyboardInterrupt)
     kept = files_in(interruption.value.store.folder)
     assert all(expected[name] == content for name, content in kept.items())
-    assert len([name for name in kept if name.endswith(".npz")]) == at
+    count = len([name for name in kept if name.endswith(".npz")])
+    assert count == at if threads == 1 else count <= at  # threads that train when another is interrupted drop their blocks
     assert files_in(ml.sweep(TINY, out=tmp_path / "runs").folder) == expected
 
 
