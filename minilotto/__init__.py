@@ -16,11 +16,11 @@ from minilotto.errors import (
     FileError,
     MinilottoError,
     MissingExtraError,
-    NewerFileError,
     ResourceError,
     SweepError,
     SweepInterrupted,
     TrainingInterrupted,
+    UnusableFileError,
 )
 from minilotto.schemes import SCHEMES
 from minilotto.store import Store, open_store
@@ -44,7 +44,6 @@ __all__ = [
     "History",
     "MinilottoError",
     "MissingExtraError",
-    "NewerFileError",
     "ResourceError",
     "Store",
     "Sweep",
@@ -52,6 +51,7 @@ __all__ = [
     "SweepInterrupted",
     "Task",
     "TrainingInterrupted",
+    "UnusableFileError",
     "__version__",
     "load",
     "open_store",

@@ -1,8 +1,8 @@
 """Blocks: consecutive seeds of one config, the unit that a sweep trains and a store keeps.
 
-A block's file is an .npz as `Ensemble.save` writes it, with nothing in it that depends on when, in how many threads or beside which
-other seeds it was trained, so that the same block is the same bytes however often it is trained on one machine. The archive's comment
-seals it: a digest of everything before it and of the block's name. A file that is cut, changed anywhere or put in another's place
+A block's file is an .npz as `Ensemble.save` writes it, with nothing in it that depends on when, in how many threads or beside
+which other seeds it was trained, so that one machine makes the same bytes of it every time. The archive's comment seals it: a
+digest of everything before it and of the block's name. A file that is cut, changed anywhere or put in another's place
 breaks its seal, which is found at the speed of reading; any reader of .npz reads it all the same.
 """
 
@@ -17,13 +17,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.config import Config
+from minilotto.config import FIELDS, Config
 from minilotto.dataset import sampled
 from minilotto.ensemble import Ensemble, read
-from minilotto.errors import FileError, NewerFileError
+from minilotto.errors import FileError, UnusableFileError
 from minilotto.files import write_atomically
+from minilotto.machine import available_memory
 from minilotto.train import checkpoint_steps
 
+DEFAULT = Config()
 Run = tuple[int, int]  # seeds first, first + 1, ..., stop - 1
 
 # Where one block ends and the next begins follows from the config alone, so that a later sweep of more seeds finds the blocks of an
@@ -32,6 +34,7 @@ Run = tuple[int, int]  # seeds first, first + 1, ..., stop - 1
 BLOCK_SECONDS, MOST_SECONDS = 30.0, 300.0
 BLOCK_BYTES = 2**25
 BLOCK_SEEDS = 2**20
+LARGE_BYTES = 2**30  # beyond it, a look at the memory that is free
 LANES = 16
 TIMELESS = (
     "minilotto",
@@ -66,7 +69,17 @@ class Block(NamedTuple):
         return (self.stop - self.first) * seconds_per_seed(self.config)
 
     def __str__(self) -> str:
-        return f"seeds {self.first} to {self.stop - 1} of {self.config}"
+        return f"seeds {self.first} to {self.stop - 1} of {described(self.config)}"
+
+
+def described(config: Config) -> str:
+    """A config in few words: its width, and whatever is not the default.
+
+    >>> described(Config(width=3, steps=500))
+    'Config(width=3, steps=500)'
+    """
+    told = [name for name in FIELDS if name == "width" or getattr(config, name) != getattr(DEFAULT, name)]
+    return f"Config({', '.join(f'{name}={getattr(config, name)!r}' for name in told)})"
 
 
 def run_of(file_name: str) -> Run | None:
@@ -247,7 +260,11 @@ def sealed_content(folder: Path, name: str) -> bytes:
     """The bytes of a block's file, their seal checked. Raises FileError."""
     path = folder / name
     try:
+        if path.stat().st_size > LARGE_BYTES and path.stat().st_size > available_memory() // 2:
+            raise FileError(f"{str(path)!r} is larger than any block that was written here; the same sweep trains it again")
         content = path.read_bytes()
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"{str(path)!r} cannot be read ({error.strerror or error})") from None
     if not is_sealed(content, name):
@@ -257,10 +274,10 @@ def sealed_content(folder: Path, name: str) -> bytes:
 
 
 def _refuse_newer(content: bytes, path: str) -> None:
-    """Without our seal a file may still be a good one, from a newer minilotto. Raises NewerFileError."""
+    """Without a seal of ours a file may still be a good one, from a newer minilotto. Raises UnusableFileError."""
     try:
         read(io.BytesIO(content), path)
-    except NewerFileError:
+    except UnusableFileError:
         raise
     except FileError:
         return
@@ -278,7 +295,7 @@ def together(blocks: Sequence[Ensemble]) -> Ensemble:
     for other in blocks[1:]:
         same = all(np.array_equal(getattr(one.data, name), getattr(other.data, name)) for name in ("x", "y", "weight"))
         if not same or not np.array_equal(one.history.steps, other.history.steps):
-            raise FileError(f"blocks of {one.config} disagree about their data or their checkpoints; keep them in separate stores")
+            raise FileError(f"blocks of {described(one.config)} disagree about their data or their checkpoints; keep them apart")
     fields = vars_of(one)
     for name in ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit"):
         fields[name] = np.concatenate([getattr(nets, name) for nets in blocks])

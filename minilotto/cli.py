@@ -6,7 +6,6 @@ wrong with the words is one line on stderr and exit status 2, before anything is
 
 import contextlib
 import dataclasses
-import difflib
 import inspect
 import io
 import os
@@ -18,24 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from minilotto.activations import ACTIVATIONS, activation_of
+from minilotto.cli_sweep import status, sweep, verify
 from minilotto.config import DTYPES, FIELDS, Config, from_fields
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
 from minilotto.schemes import SCHEMES
 from minilotto.tasks import TASKS, task_of
 from minilotto.version import VERSION
-
-PROGRAM = "python -m minilotto"
-FAILURE, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
-
-
-class Plan:
-    """What a command is going to do. `run()` does it and returns the exit status; Fire finds nothing here to walk into."""
-
-    def __init__(self, run: Callable[[], int]) -> None:
-        self.run = run
-
-    def __dir__(self) -> list[str]:
-        return []
+from minilotto.words import (
+    FAILURE,
+    INTERRUPTED,
+    PROGRAM,
+    USAGE,
+    Plan,
+    file_name,
+    items,
+    refuse_empty,
+    refuse_unknown,
+    seed_words,
+    suggestion,
+    truth,
+)
 
 
 def train(
@@ -74,8 +75,8 @@ def train(
     from minilotto.files import check_output
     from minilotto.train import prepare
 
-    _refuse_unknown(settings, train)
-    _refuse_empty(
+    refuse_unknown(settings, train, FIELDS)
+    refuse_empty(
         {
             "seeds": seeds,
             "out": out,
@@ -88,18 +89,18 @@ def train(
         }
     )
     config = from_fields(settings)
-    overwrite = _truth("force", force)
-    shown = not _truth("quiet", quiet)
-    out_path = None if out is None else check_output(_text("out", out), (".npz",), overwrite)
-    plot_path = None if plot is None else check_output(_text("plot", plot), SUFFIXES, overwrite)
+    overwrite = truth("force", force)
+    shown = not truth("quiet", quiet)
+    out_path = None if out is None else check_output(file_name("out", out), (".npz",), overwrite)
+    plot_path = None if plot is None else check_output(file_name("plot", plot), SUFFIXES, overwrite)
     job = prepare(
         config,
-        _seeds(seeds),
-        data=None if data is None else read_dataset(_text("data", data)),
+        seed_words(seeds),
+        data=None if data is None else read_dataset(file_name("data", data)),
         backend=backend,
         engine=engine,
-        compress=_truth("compress", compress) if isinstance(compress, str) else compress,
-        checkpoints=None if checkpoints is None else _list(checkpoints),
+        compress=truth("compress", compress) if isinstance(compress, str) else compress,
+        checkpoints=None if checkpoints is None else items(checkpoints),
         threads=threads,
     )
 
@@ -130,11 +131,11 @@ def check(
     --dtypes float64,float32  which (default both)
     --quiet                   no progress bar
     """
-    _refuse_unknown(unknown, check)
-    _refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes})
-    names = [str(name) for name in (ACTIVATIONS if activations is None else _list(activations))]
-    targets = [str(name) for name in (TASKS if tasks is None else _list(tasks))]
-    precisions = [str(name) for name in _list(dtypes)]
+    refuse_unknown(unknown, check)
+    refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes})
+    names = [str(name) for name in (ACTIVATIONS if activations is None else items(activations))]
+    targets = [str(name) for name in (TASKS if tasks is None else items(tasks))]
+    precisions = [str(name) for name in items(dtypes)]
     for flag, chosen, known in (
         ("activations", names, ACTIVATIONS),
         ("tasks", targets, TASKS),
@@ -148,7 +149,7 @@ def check(
         task_of(name)
     for name in precisions:
         Config(dtype=name)
-    shown = not _truth("quiet", quiet)
+    shown = not truth("quiet", quiet)
 
     def run() -> int:
         from tqdm import tqdm
@@ -175,7 +176,14 @@ def info() -> Plan:
     return Plan(run)
 
 
-COMMANDS: dict[str, Callable[..., Plan]] = {"train": train, "check": check, "info": info}
+COMMANDS: dict[str, Callable[..., Plan]] = {
+    "train": train,
+    "sweep": sweep,
+    "status": status,
+    "verify": verify,
+    "check": check,
+    "info": info,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -189,7 +197,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     try:
         if words[0] not in COMMANDS:
-            raise ConfigError(f"{words[0]!r} is no command{_suggestion(words[0], COMMANDS)}; choose from {', '.join(COMMANDS)}")
+            raise ConfigError(f"{words[0]!r} is no command{suggestion(words[0], COMMANDS)}; choose from {', '.join(COMMANDS)}")
         if "-h" in words or "--help" in words:
             print(_help(words[0]))
             return 0
@@ -270,59 +278,6 @@ def _affirmed(word: str) -> str:
     return "--no" + word[5:] if word.startswith("--no-") else word
 
 
-def _refuse_unknown(settings: dict[str, Any], command: Callable[..., Plan]) -> None:
-    flags = [p.name for p in inspect.signature(command).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    fields = FIELDS if command is train else ()
-    for name in settings:
-        if name not in fields:
-            known = (*flags, *fields)
-            raise ConfigError(
-                f"--{name} is no flag{_suggestion(name, known, '--')}; see {PROGRAM} {command.__name__} --help for all of them"
-            )
-
-
-def _refuse_empty(values: dict[str, Any]) -> None:
-    """Fire reads a flag without a value as True."""
-    for name, value in values.items():
-        if isinstance(value, bool):
-            raise ConfigError(f"--{name} is {str(value).lower()} where it needs a value; give one after it")
-
-
-def _suggestion(word: str, known: Any, prefix: str = "") -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {prefix}{close[0]}?)" if close else ""
-
-
-# Fire reads types off the words: 1e6 is a float, 1,2 a tuple, --flag=false a string. Each value is made what it should be here.
-def _truth(name: str, value: Any) -> bool:
-    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if str(value).lower() not in known:
-        raise ConfigError(f"--{name}={value!r} is no truth value; give --{name} alone, or --{name}=true or --{name}=false")
-    return known[str(value).lower()]
-
-
-def _text(name: str, value: Any) -> str:
-    if isinstance(value, (bool, list, tuple, dict, set)):
-        raise ConfigError(f"--{name}={value!r} is no file name; give one, as in --{name} nets.npz")
-    return str(value)
-
-
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _seeds(value: Any) -> Any:
-    """1000, or range(1000, 2000) for "1000:2000", or a list."""
-    if not isinstance(value, str):
-        return value
-    first, colon, last = value.partition(":")
-    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
-        raise ConfigError(f"--seeds={value!r} is no seeds; give a number, a range such as 1000:2000, or a list such as 3,5,8")
-    return range(int(first), int(last))
-
-
 def _overview() -> str:
     lines = [
         f"minilotto {VERSION}: trains thousands of one-hidden-layer networks at once",
@@ -337,14 +292,15 @@ def _overview() -> str:
 
 
 def _help(name: str) -> str:
-    """All that a command takes: its own docstring, and for `train` that of Config, whose fields are flags too."""
+    """All that a command takes: its own docstring, and for those that train that of Config, whose fields are flags too."""
     text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{inspect.getdoc(COMMANDS[name])}"
-    if name != "train":
+    if name not in ("train", "sweep"):
         return text
     fields = inspect.getdoc(Config).split("\n\n")[1]  # type: ignore[union-attr]
     defaults = ", ".join(f"{field.name} {field.default}" for field in dataclasses.fields(Config))
+    plural = "\nThe plural takes several, as in --widths 1,2,3 --tasks square,sin --lrs 0.01,0.001." if name == "sweep" else ""
     return (
-        f"{text}\n\nEach setting of the training is a flag as well, as in --width 20 --lr_decay 0.5:\n\n{fields}\n\n"
+        f"{text}\n\nEach setting of the training is a flag as well, as in --width 20 --lr_decay 0.5:{plural}\n\n{fields}\n\n"
         f"Defaults, the paper's: {defaults}\n\n"
         f"Activations: {', '.join(ACTIVATIONS)}\nTasks: {', '.join(TASKS)}\nPrecisions: {', '.join(DTYPES)}\nInitialisations:\n"
         + "\n".join(f"  {name:16}{scheme.note}" for name, scheme in SCHEMES.items())

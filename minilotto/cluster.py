@@ -15,8 +15,8 @@ CONNECT_SECONDS = 30
 def connected(address: str) -> Iterator[Executor]:
     """An executor over `address`: "local:4" starts four worker processes here, "tcp://host:8786" uses that scheduler's workers.
 
-    Each worker trains one block at a time in one thread of its own; start workers with `--nthreads 1`, one a core. The scheduler runs
-    whatever code it is sent: keep it within a network that you trust.
+    Each worker trains one block at a time in one thread of its own; start workers with `--nthreads 1`, one a core. The scheduler
+    runs whatever code it is sent: keep it within a network that you trust.
 
     Raises ConfigError for another address, MissingExtraError without Dask, ResourceError where nobody answers.
     """

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.activations import Activation, activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.errors import ConfigError, DataError, FileError, NewerFileError
+from minilotto.errors import ConfigError, DataError, FileError, UnusableFileError
 from minilotto.files import check_output, write_atomically
 from minilotto.initial import Parameters
 from minilotto.tasks import task_of
@@ -237,13 +237,13 @@ def read(file: BinaryIO, path: str) -> Ensemble:
     if type(schema) is not int or schema < 1:
         raise FileError(f"{path!r} has schema {schema!r}, which never was; train it again")
     if schema > SCHEMA:
-        raise NewerFileError(f"{path!r} has schema {schema}, and {SCHEMA} is the newest known here; upgrade minilotto")
+        raise UnusableFileError(f"{path!r} has schema {schema}, and {SCHEMA} is the newest known here; upgrade minilotto")
     if _digest(header, arrays) != digest:
         raise FileError(f"{path!r} is damaged: its contents do not match their digest; train it again")
     try:
         config = Config.from_json(config_text)
     except ConfigError as error:
-        raise FileError(f"{path!r} holds a config that is not known here ({error})") from None
+        raise UnusableFileError(f"{path!r} holds a config that is not known here ({error})") from None
     wrong = _contradiction(config, requested, provenance, arrays)
     if wrong:
         raise FileError(f"{path!r} contradicts itself: {wrong}; train it again")

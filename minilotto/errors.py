@@ -19,8 +19,8 @@ class FileError(MinilottoError, OSError):
     """A file that cannot be read, written or trusted."""
 
 
-class NewerFileError(FileError):
-    """A file from a newer minilotto: good, but not for this one."""
+class UnusableFileError(FileError):
+    """A file that is whole, but of no use here: from a newer minilotto, or of a task that is not registered."""
 
 
 class ResourceError(MinilottoError):

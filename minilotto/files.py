@@ -32,14 +32,19 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
         raise ConfigError(f"output {str(path)!r} exists; choose another name, or overwrite it with --force (force=True)")
     if not os.path.isdir(path.parent):
         raise FileError(f"folder {str(path.parent)!r} does not exist; create it first")
-    probe = _beside(path)
     try:
-        with probe.open("xb"):
-            pass
-        probe.unlink()
+        probe(path)
     except OSError as error:
         raise FileError(f"output {str(path)!r} cannot be made ({error.strerror}); choose another name or folder") from None
     return path
+
+
+def probe(path: Path) -> None:
+    """Raises OSError where no file can be made beside `path`. Leaves nothing behind."""
+    beside = _beside(path)
+    with beside.open("xb"):
+        pass
+    beside.unlink()
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -104,7 +104,7 @@ class SweepBar:
             return
         with self._lock:
             self._seed_steps += seed_steps
-            self._bar.update(work)
+            self._bar.update(min(work, self._bar.total - self._bar.n))  # sums of fractions may round up
             self._tell()
 
     def finish(self, nets: int) -> None:

@@ -16,20 +16,23 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minilotto import blocks
-from minilotto.blocks import Run
+from minilotto.blocks import Block, Run
 from minilotto.config import Config
 from minilotto.ensemble import Ensemble
-from minilotto.errors import ConfigError, FileError, NewerFileError, ResourceError
-from minilotto.files import remove_fragments, write_atomically
+from minilotto.errors import ConfigError, FileError, ResourceError, UnusableFileError
+from minilotto.files import probe, remove_fragments, write_atomically
 from minilotto.machine import available_memory, readable_bytes, usable_cores
 from minilotto.study import Sweep, as_sweeps, as_text, name_of, read_study
 from minilotto.train import seeds_of
+
+if TYPE_CHECKING:
+    from minilotto.inspection import Status, Verification
 
 SCHEMA = 1
 MARKER, BLOCKS, STUDIES, QUARANTINE, LOGS = "minilotto-store.json", "blocks", "studies", "quarantine", "logs"
@@ -59,7 +62,7 @@ class Store:
         return self.folder / BLOCKS
 
     # What is there
-    def keys(self) -> list[str]:
+    def folders(self) -> list[str]:
         """The keys of the configs that have a folder, in alphabetical order."""
         return sorted(entry.name for entry in _entries(self.blocks) if entry.is_dir())
 
@@ -71,7 +74,7 @@ class Store:
     @property
     def configs(self) -> tuple[Config, ...]:
         """The configs of which there are nets, ordered by their fields."""
-        found = [config for config in map(self._config, self.keys()) if config is not None]
+        found = [config for config in map(self._config, self.folders()) if config is not None]
         return tuple(sorted(found, key=_by_fields))
 
     def _config(self, key: str) -> Config | None:
@@ -110,14 +113,14 @@ class Store:
         """
         stored = self.stored(config.key)
         if not stored:
-            raise ConfigError(f"{str(self.folder)!r} has no nets of {config}; {self._others(config)}")
+            raise ConfigError(f"{str(self.folder)!r} has no nets of {blocks.described(config)}; {self._others(config)}")
         chosen = None if seeds is None else seeds_of(seeds)
         runs = blocks.joined(one.run for one in stored) if chosen is None else blocks.runs_of(chosen)
         gaps = blocks.without(runs, (one.run for one in stored))
         if gaps:
             raise ConfigError(
                 f"{str(self.folder)!r} has {blocks.count_of(runs) - blocks.count_of(gaps)} of these {blocks.count_of(runs)} seeds "
-                f"of {config}; seed {gaps[0][0]} is the first that is missing, sweep it first"
+                f"of {blocks.described(config)}; seed {gaps[0][0]} is the first that is missing, sweep it first"
             )
         self._refuse_beyond_memory(stored)
         parts = [self._part(one, have) for one, have in self._cover(stored, runs)]
@@ -140,11 +143,18 @@ class Store:
         nets = blocks.read_block(self.blocks, one.name)
         return nets if runs == (one.run,) else nets.select(blocks.seeds_in(runs) - one.run[0])
 
+    def size_of(self, name: str) -> int:
+        """Bytes of a block's file; 0 where it is gone."""
+        with contextlib.suppress(OSError):
+            return os.path.getsize(self.blocks / name)
+        return 0
+
     def _refuse_beyond_memory(self, stored: Sequence[Stored]) -> None:
-        needed, free = 3 * sum(_size(self.blocks / one.name) for one in stored), available_memory()
+        needed, free = 3 * sum(self.size_of(one.name) for one in stored), available_memory()
         if needed > free:
             raise ResourceError(
-                f"these blocks need about {readable_bytes(needed)} of memory and {readable_bytes(free)} is free; ask for fewer seeds"
+                f"these blocks need about {readable_bytes(needed)} of memory and {readable_bytes(free)} is free; "
+                "ask for fewer seeds"
             )
 
     def _others(self, config: Config) -> str:
@@ -159,7 +169,7 @@ class Store:
         return f"of the {len(others)} configs there the nearest has {differences}"
 
     def losses(self, config: Config, runs: Iterable[Run]) -> NDArray[np.float64]:
-        """(R,) final losses of the seeds of `config` in `runs` that are there, in the order of seeds. Raises FileError as `ensemble`."""
+        """(R,) final losses of the seeds of `config` in `runs` that are there, in the order of seeds. Raises FileError."""
         parts = [np.empty(0)]
         for one, have in self._cover(self.stored(config.key), runs):
             losses = blocks.losses_in(blocks.sealed_content(self.blocks, one.name))
@@ -167,11 +177,14 @@ class Store:
         return np.concatenate(parts)
 
     # Studies
-    @property
-    def studies(self) -> tuple[tuple[Sweep, ...], ...]:
-        """The sweeps that were asked for, as groups that were asked for together. Raises ConfigError or FileError."""
+    def studies(self) -> list[tuple[Sweep, ...]]:
+        """The sweeps that were asked for, as they were asked for together; without those of tasks that are not registered here."""
         names = sorted(entry.name for entry in _entries(self.folder / STUDIES) if entry.name.endswith(".json"))
-        return tuple(read_study(self.folder / STUDIES / name) for name in names if not name.startswith("."))
+        found = []
+        for name in (name for name in names if not name.startswith(".")):
+            with contextlib.suppress(ConfigError, FileError):
+                found.append(read_study(self.folder / STUDIES / name))
+        return found
 
     def keep_study(self, sweeps: Sequence[Sweep]) -> None:
         """Remember that these sweeps were asked for. Raises FileError."""
@@ -182,17 +195,25 @@ class Store:
 
     # Damage
     def damaged(self, names: Sequence[str], quick: bool = False) -> list[str]:
-        """Those of these blocks whose seal is broken; `quick` looks at their ends only. Raises NewerFileError."""
+        """Those of these blocks whose seal is broken; `quick` looks at their ends only. Raises UnusableFileError."""
         with ThreadPoolExecutor(min(8, usable_cores() + 2)) as pool:
             sound = pool.map(lambda name: self._is_sound(name, quick), names)
             return [name for name, good in zip(names, sound, strict=True) if not good]
+
+    @staticmethod
+    def _is_sound_at(place: Path, name: str) -> bool:
+        return blocks.is_sealed(place.read_bytes(), name)
+
+    def has(self, block: Block) -> bool:
+        """Whether exactly this block is there, and sound."""
+        return os.path.exists(self.blocks / block.name) and self._is_sound(block.name, quick=False)
 
     def _is_sound(self, name: str, quick: bool) -> bool:
         try:
             if quick:
                 return blocks.has_ending(self.blocks / name)
             blocks.sealed_content(self.blocks, name)
-        except NewerFileError:
+        except UnusableFileError:
             raise
         except OSError:
             return False
@@ -215,13 +236,59 @@ class Store:
                     os.replace(self.blocks / name, place)
                 return place
             with contextlib.suppress(FileNotFoundError):
+                if self._is_sound_at(place, name):  # another process has replaced it meanwhile
+                    os.unlink(place)
+                    return None
                 os.unlink(self.blocks / name)
             return place
         raise FileError(f"{str(target.parent)!r} is full of damaged blocks; remove them")
 
+    def status(self, quick: bool = True) -> "tuple[Status, ...]":
+        """What was asked for, what is there and what is damaged, a row a config; see `inspection.Status`."""
+        from minilotto.inspection import status
+
+        return status(self, quick)
+
+    def verify(self, recompute: int = 0, *, threads: int | None = None, choice: int | None = None) -> "Verification":
+        """Read every block and check all that can be checked; train `recompute` random nets again and compare every bit.
+
+        threads  how many threads to use; by default all cores that this process may use
+        choice   a number that fixes which nets are drawn; by default others each time
+
+        Nothing is changed. See `inspection.Verification`.
+        """
+        from minilotto.inspection import verify
+
+        return verify(self, recompute, threads, choice)
+
+    # As tables
+    def to_csv(self, path: str | Path, force: bool = False) -> Path:
+        """Write a tidy table: a row a net, with all fields of its config, seed, loss, status, nodes, audit. Returns the path."""
+        from minilotto.tables import to_csv
+
+        return to_csv(self, path, force)
+
+    def to_dataframe(self) -> Any:
+        """The table of `to_csv` as a pandas DataFrame, text as categories (extra `pandas`)."""
+        from minilotto.tables import to_dataframe
+
+        return to_dataframe(self)
+
+    def to_parquet(self, path: str | Path, force: bool = False) -> Path:
+        """Write the table of `to_csv` as Parquet (extra `pandas`). Returns the path."""
+        from minilotto.tables import to_parquet
+
+        return to_parquet(self, path, force)
+
+    def to_netcdf(self, path: str | Path, force: bool = False) -> Path:
+        """Write the table of `to_csv` as NetCDF, along one dimension `net` (extra `netcdf`). Returns the path."""
+        from minilotto.tables import to_netcdf
+
+        return to_netcdf(self, path, force)
+
     def tidy(self) -> None:
         """Remove the fragments of writers that were killed."""
-        for folder in (self.folder, self.folder / STUDIES, *(self.blocks / key for key in self.keys())):
+        for folder in (self.folder, self.folder / STUDIES, self.blocks, *(self.blocks / key for key in self.folders())):
             remove_fragments(folder)
 
 
@@ -253,7 +320,7 @@ def open_store(folder: str | Path) -> Store:
     if schema is None:
         raise FileError(f"{str(folder / MARKER)!r} is damaged; remove it, and the next sweep writes it anew")
     if schema > SCHEMA:
-        raise NewerFileError(
+        raise UnusableFileError(
             f"{str(folder)!r} has schema {schema}, and {SCHEMA} is the newest known here; upgrade minilotto or use another folder"
         )
     return Store(folder)
@@ -277,7 +344,7 @@ def make_store(folder: str | Path) -> Store:
     store = open_store(folder)
     _make(store.blocks)
     store.tidy()
-    _probe(store.blocks)
+    _refuse_read_only(store.blocks)
     return store
 
 
@@ -307,21 +374,11 @@ def _make(folder: Path) -> None:
         raise FileError(f"folder {str(folder)!r} cannot be made ({error.strerror})") from None
 
 
-def _probe(folder: Path) -> None:
-    """Raises FileError where no file can be made."""
-    probe = folder / f".probe.{os.getpid()}"
+def _refuse_read_only(folder: Path) -> None:
     try:
-        with probe.open("wb"):
-            pass
-        probe.unlink()
+        probe(folder / "probe")
     except OSError as error:
         raise FileError(f"folder {str(folder)!r} cannot be written to ({error.strerror}); choose another") from None
-
-
-def _size(path: Path) -> int:
-    with contextlib.suppress(OSError):
-        return os.path.getsize(path)
-    return 0
 
 
 def _by_fields(config: Config) -> tuple[Any, ...]:

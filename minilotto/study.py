@@ -25,9 +25,9 @@ AXES = {**{f"{field}s": field for field in FIELDS}, **{field: field for field in
 class Sweep:
     """Every combination of the values given for each Config field, each with the same seeds.
 
-    Config's fields bear their own names, with one value, or the plural (widths, activations, tasks, inits, ...), with a list: an axis
-    of the grid. A list under the singular is an axis too, as in steps=(1000, 10_000). What is not named has Config's default. The
-    first axis varies slowest. `seeds` is a number R for 0, ..., R - 1, or a range or a list of distinct seeds.
+    Config's fields bear their own names, with one value, or the plural (widths, activations, tasks, inits, ...), with a list: an
+    axis of the grid. A list under the singular is an axis too, as in steps=(1000, 10_000). What is not named has Config's default.
+    The first axis varies slowest. `seeds` is a number R for 0, ..., R - 1, or a range or a list of distinct seeds.
 
     configs  tuple of Config, one a combination
     seeds    (R,) int64, ascending

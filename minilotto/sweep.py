@@ -121,7 +121,7 @@ def _sweep(sweeps: Sequence[Sweep], out: Path, progress: bool, threads: int | No
 
 
 def quarantine(store: Store, sweeps: Sequence[Sweep], quick: bool, log: "Log") -> list[str]:
-    """Put damaged blocks of these sweeps aside; returns their names. Raises NewerFileError for what is not damaged but newer."""
+    """Put damaged blocks of these sweeps aside; returns their names. Raises UnusableFileError for what is not damaged but newer."""
     names = [one.name for config in wanted(sweeps) for one in store.stored(config.key)]
     damaged = store.damaged(names, quick)
     for name in damaged:
@@ -140,7 +140,8 @@ def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:
                 kept = blocks.read_block(store.blocks, one.name).data
                 if not all(np.array_equal(getattr(data, name), getattr(kept, name)) for name in ("x", "y", "weight")):
                     raise ConfigError(
-                        f"{str(store.folder)!r} has nets of another function under the name {config.task!r}; register it under another"
+                        f"{str(store.folder)!r} has nets of another function under the name {config.task!r}; "
+                        "register it under another"
                     )
 
 
@@ -166,10 +167,12 @@ class Here:
     def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int) -> None:
         self.store, self.bar, self.log, self.threads = store, bar, log, threads
         self.stop = threading.Event()
+        self.failures: list[tuple[Block, BaseException]] = []
 
     def run(self, todo: Sequence[Block]) -> None:
-        """Train and store every block. Raises KeyboardInterrupt with finished blocks stored."""
-        large, small = [], []
+        """Train and store every block. Raises KeyboardInterrupt with finished blocks stored; SweepError, FileError as `sweep`."""
+        large: list[list[Block]] = []
+        small: list[list[Block]] = []
         for batch in self._batches(todo):
             (large if self._fills_threads(batch) else small).append(batch)
         for batch in large:
@@ -183,6 +186,7 @@ class Here:
                 self.stop.set()
                 pool.shutdown(cancel_futures=True)
                 raise
+        _refuse_failures(self.store, self.failures, len(todo))
 
     def _batches(self, todo: Sequence[Block]) -> Iterator[list[Block]]:
         """Blocks of one config to train at once, so that many threads have enough to do."""
@@ -203,6 +207,20 @@ class Here:
         return self.threads == 1 or engine.lanes == 1 or seeds > engine.lanes * (self.threads - 1)
 
     def _train(self, batch: Sequence[Block], threads: int) -> None:
+        """Train and store what of these blocks another process has not stored by now; a failure is kept for the end."""
+        try:
+            self._train_and_store([block for block in batch if not self.store.has(block)], threads)
+        except FileError:
+            raise
+        except Exception as error:
+            for block in batch:
+                self.failures.append((block, error))
+                self.log.write("failure", block=block.name, error=_in_one_line(error))
+            self.bar.say(f"{batch[0]} failed: {_in_one_line(error)}")
+
+    def _train_and_store(self, batch: Sequence[Block], threads: int) -> None:
+        if not batch:
+            return
         began = time.perf_counter()
         config = batch[0].config
         seeds = blocks.seeds_in((block.first, block.stop) for block in batch)
@@ -250,9 +268,7 @@ class Elsewhere:
             for future in self.running:
                 future.cancel()
             raise
-        if self.failures:
-            told = tuple((str(block), _in_one_line(error)) for block, error in self.failures)
-            raise SweepError(self.store, told, len(todo))
+        _refuse_failures(self.store, self.failures, len(todo))
 
     def _run(self, todo: Iterable[Block], window: int) -> None:
         waiting = iter(todo)
@@ -292,6 +308,11 @@ class Elsewhere:
         self.log.write("block", block=block.name, seconds=receipt.seconds, host=receipt.host, process=receipt.process)
         self.bar.advance(block.seconds, seeds * block.config.steps)
         self.bar.finish(seeds)
+
+
+def _refuse_failures(store: Store, failures: Sequence[tuple[Block, BaseException]], blocks_in_all: int) -> None:
+    if failures:
+        raise SweepError(store, tuple((str(block), _in_one_line(error)) for block, error in failures), blocks_in_all)
 
 
 def _died_with_its_worker(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -91,3 +91,16 @@ TWO_THREADS = {"threads": 2, "seconds": 5.0, "seconds_compiling": 1.0}
 @lru_cache
 def trained(config: Config) -> Ensemble:
     return minilotto.train(config, seeds=1, checkpoints=[0, 10], backend="reference")
+
+
+@pytest.fixture
+def small_blocks(monkeypatch) -> Iterator[Callable[[int], None]]:
+    """Makes blocks of so few seeds in this process."""
+    from minilotto import blocks
+
+    def make(seeds: int) -> None:
+        monkeypatch.setattr(blocks, "BLOCK_SEEDS", seeds)
+        blocks.block_size.cache_clear()
+
+    yield make
+    blocks.block_size.cache_clear()

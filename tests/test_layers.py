@@ -16,13 +16,13 @@ PACKAGE = Path(minilotto.__file__).parent
 # From top to bottom. A module imports from its own line or from lines below it. A folder's name stands for all its modules.
 # Names of rooms that are not built yet do no harm.
 LINES = [
-    ["__main__", "cli"],
+    ["__main__", "cli", "cli_sweep", "words"],
     ["__init__"],
     ["reproduce"],
     ["report", "figures", "page", "check"],
     ["plots"],
     ["sweep", "cluster"],
-    ["worker", "store", "study", "tables"],
+    ["worker", "store", "study", "tables", "inspection"],
     ["blocks"],
     ["analysis"],
     ["train"],
