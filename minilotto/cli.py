@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from minilotto.activations import ACTIVATIONS, activation_of
+from minilotto.cli_report import figure, reproduce
 from minilotto.cli_sweep import status, sweep, verify
 from minilotto.config import DTYPES, FIELDS, Config, from_fields
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
@@ -181,6 +182,8 @@ COMMANDS: dict[str, Callable[..., Plan]] = {
     "sweep": sweep,
     "status": status,
     "verify": verify,
+    "reproduce": reproduce,
+    "figure": figure,
     "check": check,
     "info": info,
 }
@@ -286,7 +289,7 @@ def _overview() -> str:
         "",
     ]
     for name, command in COMMANDS.items():
-        lines.append(f"  {name:8}{inspect.getdoc(command).splitlines()[0]}")  # type: ignore[union-attr]
+        lines.append(f"  {name:11}{inspect.getdoc(command).splitlines()[0]}")  # type: ignore[union-attr]
     lines += ["", f"{PROGRAM} COMMAND --help says more; {PROGRAM} --version tells the version"]
     return "\n".join(lines)
 

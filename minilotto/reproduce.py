@@ -73,6 +73,10 @@ def reproduce(
     names = figure_names(figures)
     scale = scale or (QUICK if quick else Scale())
     out = report_folder(out, force)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"folder {str(out)!r} cannot be made ({error.strerror}); choose another") from None
     runs = Path(runs) if runs is not None else out / "runs"
     began = time.perf_counter()
     wanted = needed(names, scale)
@@ -129,17 +133,16 @@ def needed(names: Sequence[str], scale: Scale) -> list[Sweep]:
 
 
 def report_folder(out: str | Path, force: bool) -> Path:
-    """The folder of a report, made where it is missing. Raises ConfigError where it holds something else, FileError otherwise."""
+    """The folder of a report, which need not exist yet. Raises ConfigError for a file, or a folder that holds something else."""
     out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"out={str(out)!r} is a file; name a folder")
     try:
-        if out.exists() and not out.is_dir():
-            raise ConfigError(f"out={str(out)!r} is a file; name a folder")
         contents = {path.name for path in out.iterdir()} if out.exists() else set()
-        if contents and not contents & {*REPORT_FILES, "runs"} and not force:
-            raise ConfigError(f"folder {str(out)!r} holds other things; name a new one, or write into it with --force (force=True)")
-        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"folder {str(out)!r} cannot be made ({error.strerror}); choose another") from None
+        raise FileError(f"folder {str(out)!r} cannot be read ({error.strerror}); choose another") from None
+    if contents and not contents & {*REPORT_FILES, "runs"} and not force:
+        raise ConfigError(f"folder {str(out)!r} holds other things; name a new one, or write into it with --force (force=True)")
     return out
 
 
@@ -187,9 +190,7 @@ def _write(path: Path, content: bytes) -> None:
     write_atomically(path, lambda file: file.write(content) and None)
 
 
-def scale_of(quick: bool, seeds: int | None, steps: int | None) -> Scale:
+def scale_of(quick: bool, seeds: int | None) -> Scale:
     """The Scale that a command's flags ask for."""
     scale = QUICK if quick else Scale()
-    if seeds is not None:
-        scale = dataclasses.replace(scale, seeds=seeds, wide_seeds=min(scale.wide_seeds, seeds))
-    return scale if steps is None else dataclasses.replace(scale, steps=steps)
+    return scale if seeds is None else dataclasses.replace(scale, seeds=seeds, wide_seeds=min(scale.wide_seeds, seeds))
