@@ -1,7 +1,7 @@
 """How often intervals hold the truth, and tests of shape err: `python -m bench.coverage [--trials 1000] [--parts laws,shapes]`.
 
-laws: losses are drawn from laws whose parameters are known, at the paper's widths, with one or with two peaks a width and with 30 to
-1000 seeds; each set is fitted as a user would, and the share of intervals that hold the planted parameter is printed with its
+laws: losses are drawn from laws whose parameters are known, at the paper's widths, with one or with two peaks a width and with 30
+to 1000 seeds; each set is fitted as a user would, and the share of intervals that hold the planted parameter is printed with its
 standard error. shapes: how often the dip test and the number of proven peaks call losses of one, two or four peaks multimodal.
 """
 
@@ -95,7 +95,10 @@ SHAPES: dict[str, tuple[int, Callable[[np.random.Generator, int], np.ndarray]]] 
     "exponential": (1, lambda random, n: random.exponential(size=n)),
     "Student's t, 3 degrees": (1, lambda random, n: random.standard_t(3, n)),
     "one value in half of all": (1, lambda random, n: np.where(random.random(n) < 0.5, 0.0, random.normal(size=n))),
-    "uniform, half of it in a twentieth": (1, lambda random, n: random.uniform(size=n) * np.where(random.random(n) < 0.475, 0.1, 2)),
+    "uniform, half of it in a twentieth": (
+        1,
+        lambda random, n: random.uniform(size=n) * np.where(random.random(n) < 0.475, 0.1, 2),
+    ),
     "normals 4 deviations apart, 1 : 1": (2, lambda random, n: random.normal(size=n) + 4 * (random.random(n) < 0.5)),
     "normals 6 deviations apart, 19 : 1": (2, lambda random, n: random.normal(size=n) + 6 * (random.random(n) < 0.05)),
     "four, 0.2 decades wide, a decade apart": (4, lambda random, n: random.normal(scale=0.2, size=n) + random.integers(0, 4, n)),
@@ -125,7 +128,8 @@ def main(*, trials: int = 1000, level: float = 0.9, resamples: int = 1000, parts
 def print_shapes(trials: int) -> None:
     """A row a shape and number of seeds."""
     print(f"Of {trials} sets of losses, at a chance of error of 5 percent:\n")
-    print("| log10 loss | peaks | seeds | dip test rejects one | mean proven peaks | more than there are |\n|---|---:|---:|---:|---:|---:|")
+    print("| log10 loss | peaks | seeds | dip test rejects one | mean proven peaks | more than there are |")
+    print("|---|---:|---:|---:|---:|---:|")
     for name, (count, _) in SHAPES.items():
         for seeds in (50, 200, 1000):
             rejected, mean, wrong = shape_rates(trials, seeds, name)

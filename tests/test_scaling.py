@@ -80,9 +80,7 @@ def test_no_general_minimiser_finds_less(law):
 
 
 @settings(max_examples=40)
-@given(
-    law=st.sampled_from(sorted(LAWS)), scale=st.floats(1e-12, 1e6), stretch=st.floats(0.1, 100), seed=st.integers(0, 99)
-)
+@given(law=st.sampled_from(sorted(LAWS)), scale=st.floats(1e-12, 1e6), stretch=st.floats(0.1, 100), seed=st.integers(0, 99))
 def test_units_of_loss_and_width_change_no_exponent(law, scale, stretch, seed):
     y = np.log(PLANTED[law][1](WIDTHS)) + np.random.default_rng(seed).normal(scale=0.1, size=(1, len(WIDTHS)))
     weight = np.ones((1, len(WIDTHS)))
@@ -90,21 +88,23 @@ def test_units_of_loss_and_width_change_no_exponent(law, scale, stretch, seed):
     two = LAWS[law].solve(np.log(WIDTHS * stretch), y + np.log(scale), weight)[0]
     names = LAWS[law].parameters
     for name, before, after in zip(names, one, two, strict=True):
-        factor = {"exponent": 1, "exponent after": 1, "break": stretch, "plateau": scale, "amplitude": scale * stretch ** one[1]}[name]
+        factor = {"exponent": 1, "exponent after": 1, "break": stretch, "plateau": scale, "amplitude": scale * stretch ** one[1]}[
+            name
+        ]
         np.testing.assert_allclose(after, before * factor, rtol=1e-3 if law == "plateau" else 1e-8, atol=1e-9 * scale)
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_intervals_of_90_percent_hold_the_truth_in_85_to_95(law):
-    """The quick form of `python -m bench.coverage`: 200 trials, so two standard errors of 2.1 percent beyond 85 to 95."""
+    """The quick form of `python -m bench.coverage`: 120 trials, so two standard errors of 2.7 percent beyond 85 to 95."""
     parameters, loss = PLANTED[law]
-    trials, held = 200, dict.fromkeys(parameters, 0)
+    trials, held = 120, dict.fromkeys(parameters, 0)
     for trial in range(trials):
-        fit = fit_law(points(WIDTHS, drawn(loss, 100, trial), resamples=300, seed=trial), law)
+        fit = fit_law(points(WIDTHS, drawn(loss, 100, trial), resamples=200, seed=trial), law)
         for name, value in parameters.items():
             held[name] += fit.estimates[name].low <= value <= fit.estimates[name].high
     for name, count in held.items():
-        assert 0.85 - 0.042 <= count / trials <= 0.95 + 0.042, (name, count / trials)
+        assert 0.85 - 0.055 <= count / trials <= 0.95 + 0.055, (name, count / trials)
 
 
 def test_intervals_narrow_as_seeds_grow():

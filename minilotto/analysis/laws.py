@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
+MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none to rounding
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
     least = np.full(len(y), np.inf)
     best = np.full((len(y), 4), np.nan)
 
-    def offer(square: Array, at: Array, height: Array, before: Array, after: Array, allowed: Array) -> None:
+    def offer(square: Array, at: Array, height: Array, before: Array, after: Array, allowed: NDArray[np.bool_]) -> None:
         better = allowed & (square < least)
         least[better] = square[better]
         best[better] = np.stack([height + before * at, before, after, at], axis=1)[better]
@@ -126,42 +127,41 @@ def _starts(reach: Array) -> tuple[Array, Array]:
 
 
 def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
-    """Levenberg and Marquardt's steps in (alpha, kappa) for all rows at once, each with a damping of its own; never uphill."""
-
-    def residual(at: Array) -> tuple[Array, Array]:
-        alpha, kappa = at.T[:, :, None]
-        inner = kappa - alpha * reach
-        shape, slope = np.logaddexp(0, inner), np.exp(-np.logaddexp(0, -inner))
-        jacobian = np.stack([-slope * reach, slope], axis=1)
-        mean, slopes = np.sum(shape * share, axis=1), np.sum(jacobian * share[:, None, :], axis=2)
-        return flat - shape + mean[:, None], jacobian - slopes[:, :, None]
-
-    at, damping = start, np.full(len(start), 1e-3)
-    rest, jacobian = residual(at)
-    square = np.sum(rest**2 * share, axis=1)
+    """Levenberg and Marquardt's steps in (alpha, kappa), for all rows that still move at once; never uphill."""
+    at, damping, moving = start.copy(), np.full(len(start), 1e-3), np.arange(len(start))
     for _ in range(ITERATIONS):
-        weighted = jacobian * share[:, None, :]
+        y, weight = flat[moving], share if len(share) == 1 else share[moving]
+        here = at[moving]
+        rest, jacobian = _misses(here, y, weight, reach)
+        weighted = jacobian * weight[:, None, :]
         normal = weighted @ jacobian.transpose(0, 2, 1)
         right = (weighted @ rest[:, :, None])[:, :, 0]
-        a, d = ((1 + damping) * normal[:, i, i] + 1e-300 for i in (0, 1))
+        a, d = ((1 + damping[moving]) * normal[:, i, i] + 1e-300 for i in (0, 1))
         b = normal[:, 0, 1]
-        determinant = a * d - b * b
         step = np.stack([d * right[:, 0] - b * right[:, 1], a * right[:, 1] - b * right[:, 0]], axis=1)
-        step /= np.maximum(determinant, 1e-300)[:, None]
-        trial = at + np.clip(step, -3, 3)
+        step /= np.maximum(a * d - b * b, 1e-300)[:, None]
+        trial = here + np.clip(step, -3, 3)
         trial[:, 0] = np.clip(trial[:, 0], *EXPONENTS)
-        trial[:, 1] = np.clip(trial[:, 1], EXPONENTS[1] * reach[0], 40)
-        new_rest, new_jacobian = residual(trial)
-        new_square = np.sum(new_rest**2 * share, axis=1)
-        better = new_square < square
-        moved = better & (new_square < square * (1 - 1e-10))
-        at = np.where(better[:, None], trial, at)
-        rest, jacobian = np.where(better[:, None], new_rest, rest), np.where(better[:, None, None], new_jacobian, jacobian)
-        square = np.where(better, new_square, square)
-        damping = np.where(better, damping / 5, damping * 5)
-        if not (moved | (damping < 1e6) & ~better).any():
+        trial[:, 1] = np.clip(trial[:, 1], EXPONENTS[1] * reach[0], MOST_KAPPA)
+        square = np.sum(rest**2 * weight, axis=1)
+        reached = np.sum(_misses(trial, y, weight, reach)[0] ** 2 * weight, axis=1)
+        better = reached < square
+        at[moving[better]] = trial[better]
+        damping[moving] *= np.where(better, 0.2, 5)
+        moving = moving[np.where(better, reached < square * (1 - 1e-10), damping[moving] < 1e6)]
+        if not len(moving):
             break
     return at
+
+
+def _misses(at: Array, flat: Array, share: Array, reach: Array) -> tuple[Array, Array]:
+    """Residual (B, W) of the shapes at (alpha, kappa) (B, 2), and the shapes' slopes (B, 2, W), all without their means."""
+    alpha, kappa = at.T[:, :, None]
+    inner = kappa - alpha * reach
+    shape, slope = np.logaddexp(0, inner), np.exp(-np.logaddexp(0, -inner))
+    jacobian = np.stack([-slope * reach, slope], axis=1)
+    mean, slopes = np.sum(shape * share, axis=1), np.sum(jacobian * share[:, None, :], axis=2)
+    return flat - shape + mean[:, None], jacobian - slopes[:, :, None]
 
 
 def _square(parameters: Array, x: Array, y: Array, share: Array) -> Array:

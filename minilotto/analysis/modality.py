@@ -53,7 +53,8 @@ class Normality:
     """How far log10 loss of R seeds is from normal; mean and deviation in decades.
 
     kurtosis is the excess over a normal's; errors are bootstrap standard errors; p_value is D'Agostino and Pearson's, of both
-    together, no less than LEAST_NORMAL_P. normal, values (R,): quantiles of the standard normal and sorted log10 losses, for a plot of one against the other.
+    together, no less than LEAST_NORMAL_P. normal, values (R,): quantiles of the standard normal and sorted log10 losses, for a
+    plot of one against the other.
     """
 
     seeds: int

@@ -27,9 +27,9 @@ RESOLUTION = SMOOTHING  # decades over which a rise or a fall must be seen, so t
 # uniform values within each are as likely mirrored, so that all signs may be taken as equal.
 CRITICAL: dict[str | float, tuple[float, ...]] = {
     "losses": (30, 50, 100, 200, 500, 1000, 2000, 5000),
-    0.1: (1.092, 1.169, 1.234, 1.281, 1.334, 1.375, 1.372, 1.391),
-    0.05: (1.306, 1.383, 1.436, 1.487, 1.535, 1.574, 1.565, 1.605),
-    0.01: (1.719, 1.824, 1.868, 1.934, 1.961, 1.984, 2.019, 1.986),
+    0.1: (0.889, 0.978, 1.038, 1.093, 1.155, 1.170, 1.201, 1.211),
+    0.05: (1.126, 1.201, 1.259, 1.309, 1.368, 1.364, 1.412, 1.413),
+    0.01: (1.557, 1.658, 1.690, 1.741, 1.808, 1.807, 1.832, 1.880),
 }
 
 
@@ -167,7 +167,8 @@ def _valleys(falls: Ints, rises: Ints) -> list[tuple[int, int]]:
 
     Taking the stretch that ends first each time gives the most, as in any choice of intervals.
     """
-    found, after = [], 0
+    found: list[tuple[int, int]] = []
+    after = 0
     while True:
         fall = falls[falls[:, 0] >= after]
         if not len(fall):
