@@ -140,11 +140,12 @@ def finite_losses(widths: ArrayLike, losses: Sequence[ArrayLike]) -> tuple[Array
 def check_losses(width: float, loss: Array, least: int) -> None:
     """Raises DataError for losses whose logarithms cannot be resampled."""
     if len(loss) < least:
-        raise DataError(f"width {width:g} has {len(loss)} finite losses; at least {least} are needed: train more seeds or leave it out")
-    if not (loss > 0).all():
         raise DataError(
-            f"{np.count_nonzero(loss <= 0)} losses of width {width:g} are zero or below and have no logarithm; leave them out or the width"
+            f"width {width:g} has {len(loss)} finite losses; at least {least} are needed: train more seeds or leave it out"
         )
+    if not (loss > 0).all():
+        count = np.count_nonzero(loss <= 0)
+        raise DataError(f"{count} losses of width {width:g} are zero or below and have no logarithm; leave these or the width out")
     if (loss == loss[0]).all():
         raise DataError(f"the {len(loss)} losses of width {width:g} are all {loss[0]:g}; seeds must differ to be resampled")
 

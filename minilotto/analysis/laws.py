@@ -1,6 +1,7 @@
 """Three laws of log loss against log width, and weighted least squares for each, many data sets at a time.
 
-x (W,) is log width in ascending order, y (B, W) log loss, weight (W,); a solver gives parameters (B, k) in the law's own units.
+x (W,) is log width in ascending order, y (B, W) log loss, weight (B, W) or one row (1, W) for all; a solver gives parameters (B, k)
+in the law's own units.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
+MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none to rounding
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,12 @@ class Law:
 
 def _line(x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:
     """Intercept, slope and weighted squared residual (B,) of the lines through y (B, W)."""
-    share = weight / weight.sum()
-    middle, mean = share @ x, y @ share
-    slope = (y - mean[:, None]) @ (share * (x - middle)) / (share @ (x - middle) ** 2)
-    residual = y - mean[:, None] - slope[:, None] * (x - middle)
-    return mean - slope * middle, slope, residual**2 @ weight
+    share = weight / weight.sum(axis=1, keepdims=True)
+    middle, mean = share @ x, np.sum(y * share, axis=1)
+    reach = x - middle[:, None]
+    slope = np.sum(y * share * reach, axis=1) / np.sum(share * reach**2, axis=1)
+    residual = y - mean[:, None] - slope[:, None] * reach
+    return mean - slope * middle, slope, np.sum(residual**2 * weight, axis=1)
 
 
 def _solve_power(x: Array, y: Array, weight: Array) -> Array:
@@ -60,20 +63,21 @@ def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
     least = np.full(len(y), np.inf)
     best = np.full((len(y), 4), np.nan)
 
-    def offer(square: Array, at: Array, height: Array, before: Array, after: Array, allowed: Array) -> None:
+    def offer(square: Array, at: Array, height: Array, before: Array, after: Array, allowed: NDArray[np.bool_]) -> None:
         better = allowed & (square < least)
         least[better] = square[better]
         best[better] = np.stack([height + before * at, before, after, at], axis=1)[better]
 
     for j in range(1, len(x) - 1):
         hinge = np.stack([np.ones_like(x), np.minimum(x - x[j], 0), np.maximum(x - x[j], 0)], axis=1)
-        solution = y * np.sqrt(weight) @ np.linalg.pinv(hinge * np.sqrt(weight)[:, None]).T
-        square = (y - solution @ hinge.T) ** 2 @ weight
+        root = np.sqrt(weight)
+        solution = (np.linalg.pinv(hinge * root[:, :, None]) @ (y * root)[:, :, None])[:, :, 0]
+        square = np.sum((y - solution @ hinge.T) ** 2 * weight, axis=1)
         everywhere = np.ones(len(y), dtype=bool)
         offer(square, np.full(len(y), x[j]), solution[:, 0], -solution[:, 1], -solution[:, 2], everywhere)
     for j in range(2, len(x) - 1):
-        start, slope, square = _line(x[:j], y[:, :j], weight[:j])
-        end, steep, other = _line(x[j:], y[:, j:], weight[j:])
+        start, slope, square = _line(x[:j], y[:, :j], weight[:, :j])
+        end, steep, other = _line(x[j:], y[:, j:], weight[:, j:])
         with np.errstate(divide="ignore", invalid="ignore"):
             at = (start - end) / (steep - slope)
         inside = (at > x[j - 1]) & (at < x[j])
@@ -94,24 +98,23 @@ def _solve_plateau(x: Array, y: Array, weight: Array) -> Array:
 
     Where no plateau does better than none, E = 0. kappa is the logarithm of A N^-alpha over E at the largest width.
     """
-    share = weight / weight.sum()
+    share = weight / weight.sum(axis=1, keepdims=True)
     reach = x - x[-1]
+    flat = y - np.sum(y * share, axis=1)[:, None]
     alpha, kappa = _starts(reach)
     shape = np.logaddexp(0, kappa[:, None] - alpha[:, None] * reach)
-    shape -= (shape @ share)[:, None]
-    flat = y - (y @ share)[:, None]
-    distance = shape**2 @ share - 2 * (flat * share) @ shape.T
+    distance = share @ (shape**2).T - (share @ shape.T) ** 2 - 2 * (flat * share) @ shape.T
     chosen = np.argmin(distance, axis=1)
     found = _polished(flat, share, reach, np.stack([alpha[chosen], kappa[chosen]], axis=1))
     alpha, kappa = found.T
-    height = (y - np.logaddexp(0, kappa[:, None] - alpha[:, None] * reach)) @ share
+    height = np.sum((y - np.logaddexp(0, kappa[:, None] - alpha[:, None] * reach)) * share, axis=1)
     with_plateau = np.stack([np.exp(height + kappa + alpha * x[-1]), alpha, np.exp(height)], axis=1)
     without = np.concatenate([_solve_power(x, y, weight), np.zeros((len(y), 1))], axis=1)
     # A loss that rises with width has no plateau to fall to; the best of this law is then a level line.
     rising = without[:, 1] < 0
-    without[rising] = np.stack([np.zeros(len(y)), np.zeros(len(y)), np.exp(y @ share)], axis=1)[rising]
+    without[rising] = np.stack([np.zeros(len(y)), np.zeros(len(y)), np.exp(np.sum(y * share, axis=1))], axis=1)[rising]
     gain = _square(without, x, y, share) - _square(with_plateau, x, y, share)
-    return np.where((gain > 1e-12 * (flat**2 @ share))[:, None], with_plateau, without)
+    return np.where((gain > 1e-12 * np.sum(flat**2 * share, axis=1))[:, None], with_plateau, without)
 
 
 def _starts(reach: Array) -> tuple[Array, Array]:
@@ -124,45 +127,45 @@ def _starts(reach: Array) -> tuple[Array, Array]:
 
 
 def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
-    """Levenberg and Marquardt's steps in (alpha, kappa) for all rows at once, each with a damping of its own; never uphill."""
-
-    def residual(at: Array) -> tuple[Array, Array]:
-        alpha, kappa = at.T[:, :, None]
-        inner = kappa - alpha * reach
-        shape, slope = np.logaddexp(0, inner), np.exp(-np.logaddexp(0, -inner))
-        jacobian = np.stack([-slope * reach, slope], axis=1)
-        return flat - shape + (shape @ share)[:, None], jacobian - (jacobian @ share)[:, :, None]
-
-    at, damping = start, np.full(len(start), 1e-3)
-    rest, jacobian = residual(at)
-    square = rest**2 @ share
+    """Levenberg and Marquardt's steps in (alpha, kappa), for all rows that still move at once; never uphill."""
+    at, damping, moving = start.copy(), np.full(len(start), 1e-3), np.arange(len(start))
     for _ in range(ITERATIONS):
-        weighted = jacobian * share
+        y, weight = flat[moving], share if len(share) == 1 else share[moving]
+        here = at[moving]
+        rest, jacobian = _misses(here, y, weight, reach)
+        weighted = jacobian * weight[:, None, :]
         normal = weighted @ jacobian.transpose(0, 2, 1)
         right = (weighted @ rest[:, :, None])[:, :, 0]
-        a, d = ((1 + damping) * normal[:, i, i] + 1e-300 for i in (0, 1))
+        a, d = ((1 + damping[moving]) * normal[:, i, i] + 1e-300 for i in (0, 1))
         b = normal[:, 0, 1]
-        determinant = a * d - b * b
         step = np.stack([d * right[:, 0] - b * right[:, 1], a * right[:, 1] - b * right[:, 0]], axis=1)
-        step /= np.maximum(determinant, 1e-300)[:, None]
-        trial = at + np.clip(step, -3, 3)
+        step /= np.maximum(a * d - b * b, 1e-300)[:, None]
+        trial = here + np.clip(step, -3, 3)
         trial[:, 0] = np.clip(trial[:, 0], *EXPONENTS)
-        trial[:, 1] = np.clip(trial[:, 1], EXPONENTS[1] * reach[0], 40)
-        new_rest, new_jacobian = residual(trial)
-        new_square = new_rest**2 @ share
-        better = new_square < square
-        moved = better & (new_square < square * (1 - 1e-10))
-        at = np.where(better[:, None], trial, at)
-        rest, jacobian = np.where(better[:, None], new_rest, rest), np.where(better[:, None, None], new_jacobian, jacobian)
-        square = np.where(better, new_square, square)
-        damping = np.where(better, damping / 5, damping * 5)
-        if not (moved | (damping < 1e6) & ~better).any():
+        trial[:, 1] = np.clip(trial[:, 1], EXPONENTS[1] * reach[0], MOST_KAPPA)
+        square = np.sum(rest**2 * weight, axis=1)
+        reached = np.sum(_misses(trial, y, weight, reach)[0] ** 2 * weight, axis=1)
+        better = reached < square
+        at[moving[better]] = trial[better]
+        damping[moving] *= np.where(better, 0.2, 5)
+        moving = moving[np.where(better, reached < square * (1 - 1e-10), damping[moving] < 1e6)]
+        if not len(moving):
             break
     return at
 
 
+def _misses(at: Array, flat: Array, share: Array, reach: Array) -> tuple[Array, Array]:
+    """Residual (B, W) of the shapes at (alpha, kappa) (B, 2), and the shapes' slopes (B, 2, W), all without their means."""
+    alpha, kappa = at.T[:, :, None]
+    inner = kappa - alpha * reach
+    shape, slope = np.logaddexp(0, inner), np.exp(-np.logaddexp(0, -inner))
+    jacobian = np.stack([-slope * reach, slope], axis=1)
+    mean, slopes = np.sum(shape * share, axis=1), np.sum(jacobian * share[:, None, :], axis=2)
+    return flat - shape + mean[:, None], jacobian - slopes[:, :, None]
+
+
 def _square(parameters: Array, x: Array, y: Array, share: Array) -> Array:
-    return (y - _plateau(parameters, x)) ** 2 @ share
+    return np.sum((y - _plateau(parameters, x)) ** 2 * share, axis=1)
 
 
 def _plateau(parameters: Array, x: Array) -> Array:
