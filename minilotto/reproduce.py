@@ -28,15 +28,19 @@ REPORT_FILES = ("index.html", "report.md", "report.json")
 LARGEST_VECTOR_PICTURE = 400_000  # bytes; a larger one is embedded as pixels
 
 INTRODUCTION = (
-    "Liu and Tegmark, “A Neural Scaling Law from Lottery Ticket Ensembling” (arXiv:2310.02258), trained thousands of networks with one "
+    "Liu and Tegmark, “A Neural Scaling Law from Lottery Ticket Ensembling” (arXiv:2310.02258), trained thousands of networks "
+    "with one "
     "hidden layer to compute y = x² and found that the loss falls as 1/N with the number of neurons N. They explain it by “lottery "
-    "tickets”, small groups of neurons that solve the task by themselves, whose average a wide network takes. The authors' own note "
+    "tickets”, small groups of neurons that solve the task by themselves, whose average a wide network takes. The authors' own "
+    "note "
     "says that the theory is questionable and the observations stand.",
-    "This page repeats each experiment from scratch and tests each claim with a number and an interval. Every network was trained by "
+    "This page repeats each experiment from scratch and tests each claim with a number and an interval. Every network was trained "
+    "by "
     "minilotto; f(x) = Σ vᵢ σ(wᵢ x + bᵢ) + c, mean squared error, full-batch Adam. Intervals are 95 percent, over seeds.",
 )
 REMARKS = (
-    "The paper does not say at which points the networks were trained. Its printed ticket (Eq. 2) has a vanishing gradient only on 100 "
+    "The paper does not say at which points the networks were trained. Its printed ticket (Eq. 2) has a vanishing gradient only "
+    "on 100 "
     "equally spaced points from -2 to 2, which is what is used here; its footnote 2 says [-1, 1], which does not fit.",
     "All its printed parameters are float32 roundings; the initialisation that fits is torch's default, U(±1/√fan-in).",
     "LeakyReLU's slope is not stated; 0.01, torch's default, is used. The text mixes ReLU and LeakyReLU.",
@@ -106,7 +110,7 @@ def reproduce(
 
 
 def draw(name: str, path: str | Path, scale: Scale, runs: str | Path, threads: int | None = None, progress: bool = False) -> Figure:
-    """Train what one figure needs into the store at `runs`, and draw it to `path`. Raises what `reproduce` raises, and DataError."""
+    """Train what one figure needs into the store at `runs`, draw it to `path`. Raises what `reproduce` raises, and DataError."""
     kind = FIGURES[figure_names([name])[0]]
     store = sweep(list(kind.sweeps(scale)), out=runs, threads=threads, progress=progress)
     figure = kind(Source(store), scale)
@@ -152,7 +156,8 @@ def _warning(scale: Scale) -> str:
         return ""
     return (
         f"Reduced run: {scale.seeds:,} seeds a width (the paper: {full.seeds:,}), {scale.wide_seeds:,} at wider ones, "
-        f"widths up to {scale.widest:,}, {scale.steps:,} steps (the paper: {full.steps:,}). Intervals are wider for it, and verdicts weaker."
+        f"widths up to {scale.widest:,}, {scale.steps:,} steps (the paper: {full.steps:,}). Intervals are wider for it, and "
+        f"verdicts weaker."
     )
 
 

@@ -70,7 +70,8 @@ class LossHistograms(Figure):
 
     def caption(self) -> str:
         return (
-            "Final losses of SiLU networks that learn y = x², by width N, all on one axis. Dotted lines and percentages: peaks that a "
+            "Final losses of SiLU networks that learn y = x², by width N, all on one axis. Dotted lines and percentages: peaks "
+            "that a "
             f"multiscale test proves (5% error for each width), with their share of the nets; no mark where only one is proven. "
             f"{training_words(self.nets.values())}."
         )
@@ -135,7 +136,8 @@ class LossHistograms(Figure):
             "Narrow nets: many peaks",
             "For N = 1, 2, 3, 4 the histogram of losses has several peaks.",
             self._told(wide=False),
-            "Number of peaks of log10 loss that a multiscale test proves (at most 5% chance of one too many, each width); Hartigan's dip.",
+            "Number of peaks of log10 loss that a multiscale test proves (at most 5% chance of one too many, each width); "
+            "Hartigan's dip.",
             UNTESTED if not counts else HOLDS if several == len(counts) else IN_PART if several else FAILS,
             f"{several} of {len(counts)} widths have more than one.",
             {f"peaks at width {width}": count for width, count in counts.items()},
@@ -165,7 +167,8 @@ class LossHistograms(Figure):
             width: shape.normality for width, shape in self.shapes.items() if width >= FEW_WIDTHS and shape.normality is not None
         }
         told = "; ".join(
-            f"N = {width}: skewness {n.skewness:+.2f} ± {n.skewness_error:.2f}, excess kurtosis {n.kurtosis:+.2f} ± {n.kurtosis_error:.2f}"
+            f"N = {width}: skewness {n.skewness:+.2f} ± {n.skewness_error:.2f}, excess kurtosis {n.kurtosis:+.2f} ± "
+            f"{n.kurtosis_error:.2f}"
             for width, n in found.items()
         )
         normal = sum(n.p_value > 0.05 / len(found) for n in found.values())
@@ -173,7 +176,8 @@ class LossHistograms(Figure):
             "Central limit: the histograms become normal",
             "Single peaks remind the authors of the central limit theorem, by which an average of many parts is Gaussian.",
             told,
-            "Skewness and excess kurtosis of log10 loss with bootstrap standard errors; D'Agostino and Pearson's test at 5% over all widths.",
+            "Skewness and excess kurtosis of log10 loss with bootstrap standard errors; D'Agostino and Pearson's test at 5% over "
+            "all widths.",
             UNTESTED if not found else HOLDS if normal == len(found) else IN_PART if normal else FAILS,
             f"{normal} of {len(found)} widths are compatible with a normal distribution of log10 loss.",
             {f"skewness at width {width}": n.skewness for width, n in found.items()},
@@ -182,7 +186,8 @@ class LossHistograms(Figure):
     def _narrowing(self) -> Verdict:
         fit = self.study.narrowing
         how = (
-            "Standard deviation of log10 loss against width, power law fitted from N = 10 on; an average of N independent parts narrows "
+            "Standard deviation of log10 loss against width, power law fitted from N = 10 on; an average of N independent parts "
+            "narrows "
             "as N^-1/2. Holds where the interval includes 1/2, in part where the spread falls at all."
         )
         claim, says = "Central limit: the spread falls as more is averaged", "A wide network averages many tickets, n ∝ N of them."

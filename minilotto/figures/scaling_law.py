@@ -86,7 +86,11 @@ class ScalingLaw(Figure):
                 loss_against_width(self.population[activation], left, color, marker, f"{label}, all of [-2, 2]", open_marks=True)
                 loss_against_width(self.grid[activation], left, color, marker, f"{label}, training points")
                 exponents(self.local[activation], right, color, marker, label)
-        for activation, exponent, widths in (("silu", 1.0, (10, 200)), ("leaky_relu", 4.0, (2, 20)), ("leaky_relu", 1.0, (20, 400))):
+        for activation, exponent, widths in (
+            ("silu", 1.0, (10, 200)),
+            ("leaky_relu", 4.0, (2, 20)),
+            ("leaky_relu", 1.0, (20, 400)),
+        ):
             if activation in self.grid and widths[0] in self.grid[activation].widths:
                 found = self.grid[activation]
                 span = np.array(widths, dtype=np.float64)
@@ -105,14 +109,18 @@ class ScalingLaw(Figure):
 
     def caption(self) -> str:
         return (
-            "Median loss of one-hidden-layer networks that learn y = x², against their width. Filled marks: on the training points; open "
-            "marks: on infinitely many points of [-2, 2], by quadrature. The paper shows widths 10 to 50 (grey). Right: the exponent "
+            "Median loss of one-hidden-layer networks that learn y = x², against their width. Filled marks: on the training "
+            "points; open "
+            "marks: on infinitely many points of [-2, 2], by quadrature. The paper shows widths 10 to 50 (grey). Right: the "
+            "exponent "
             f"between each width and the next. Bars are {LEVEL:.0%} bootstrap intervals over seeds; "
             f"most are smaller than the marks. {self.words}. Exponents beyond the frame belong to SiLU below width 5."
         )
 
     def tables(self) -> list[Table]:
-        rows: dict[str, list] = {name: [] for name in ("activation", "width", "seeds", "diverged", "median", "low", "high", "population")}
+        rows: dict[str, list] = {
+            name: [] for name in ("activation", "width", "seeds", "diverged", "median", "low", "high", "population")
+        }
         for activation, found in self.grid.items():
             rows["activation"] += [activation] * len(found.widths)
             rows["width"] += found.widths.astype(int).tolist()
@@ -126,7 +134,9 @@ class ScalingLaw(Figure):
         for activation, local in self.local.items():
             slopes["activation"] += [activation] * len(local.exponent)
             for name, values in zip(
-                ("from", "to", "exponent", "low", "high"), (local.lower, local.upper, local.exponent, local.low, local.high), strict=True
+                ("from", "to", "exponent", "low", "high"),
+                (local.lower, local.upper, local.exponent, local.low, local.high),
+                strict=True,
             ):
                 slopes[name] += values.tolist()
         return [Table("losses", rows), Table("exponents", slopes)]
@@ -212,13 +222,16 @@ class ScalingLaw(Figure):
         best = comparison.best_aicc
         rows = [row for row in comparison.rows if row.weight is not None]
         told = ", ".join(
-            f"{row.law} {row.weight:.2f}" + (f" (held out: {row.fit.held_out_error:.3f} decades)" if row.fit and row.fit.held_out_error else "")
+            f"{row.law} {row.weight:.2f}"
+            + (f" (held out: {row.fit.held_out_error:.3f} decades)" if row.fit and row.fit.held_out_error else "")
             for row in rows
         )
         power = shares.get("power law", 0.0)
         verdict = HOLDS if power >= 0.5 else IN_PART if power >= 0.05 else FAILS
         reason = f"The evidence favours {best}; these widths span {np.log10(PAPER_RANGE[1] / PAPER_RANGE[0]):.1f} decades."
-        return Verdict(claim, says, f"weight of evidence: {told}", how, verdict, reason, {f"weight {k}": v for k, v in shares.items()})
+        return Verdict(
+            claim, says, f"weight of evidence: {told}", how, verdict, reason, {f"weight {k}": v for k, v in shares.items()}
+        )
 
     def _resolution(self) -> Verdict:
         claim = "100 points are enough"
@@ -230,8 +243,14 @@ class ScalingLaw(Figure):
                 continue
             ratio = self.population[activation].value / self.grid[activation].value
             at = int(np.argmax(np.abs(np.log(ratio))))
-            told.append(f"{label}: {ratio.min():.2g} to {ratio.max():.2g}, furthest from 1 at width {self.grid[activation].widths[at]:g}")
+            told.append(
+                f"{label}: {ratio.min():.2g} to {ratio.max():.2g}, furthest from 1 at width {self.grid[activation].widths[at]:g}"
+            )
             worst = max(worst, float(np.exp(np.abs(np.log(ratio)).max())))
         verdict = HOLDS if worst <= 2 else IN_PART
-        reason = "The two agree within a factor of 2." if worst <= 2 else "Wide piecewise linear nets fit the points, not the function between."
+        reason = (
+            "The two agree within a factor of 2."
+            if worst <= 2
+            else "Wide piecewise linear nets fit the points, not the function between."
+        )
         return Verdict(claim, says, "; ".join(told), how, verdict, reason, {"worst ratio": worst})

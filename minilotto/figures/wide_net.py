@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minilotto.analysis.tickets import attractor_curve, mirror_pairs, mirror_symmetry
+from minilotto.analysis.attractor import attractor
+from minilotto.analysis.mirror import mirror_symmetry
+from minilotto.analysis.tickets import alive, pair_neurons
 from minilotto.errors import DataError
 from minilotto.figures.figure import FAILS, HOLDS, IN_PART, Figure, Scale, Source, Table, Verdict, training_words
 from minilotto.study import Sweep
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 WIDTH = 10_000
 READING_ERROR = 0.02  # of points read off the paper's figure
 DIGITISED = "figure-2a-digitised.csv"
-PLACES = np.arange(0.05, 1.5, 0.05)  # of |w|, where our own curve is taken
-LEAST_NEURONS = 20  # at one of them
 
 
 def digitised() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -45,24 +45,32 @@ class NeuronCloud(Figure):
         if not np.isfinite(self.nets.loss[0]):
             raise DataError(f"the net of width {WIDTH:,} has diverged; lower the learning rate")
         self.w, self.b = self.nets.w[0, :, 0].astype(np.float64), self.nets.b[0].astype(np.float64)
-        self.symmetry = mirror_symmetry(self.w, self.b)
+        self.alive = alive(self.nets.activation, self.nets.parameters, self.nets.data)[0]
+        w, b = self.w[self.alive], self.b[self.alive]
+        self.symmetry = mirror_symmetry(w[None], b[None])
+        self.curve = attractor(w, b)
         self.abs_w, self.paper_right, self.paper_left = digitised()
-        right = self.w > 0
-        self.right = attractor_curve(self.w[right], self.b[right], self.abs_w)
-        self.left = attractor_curve(self.w[~right], self.b[~right], self.abs_w)
-        self.curve = attractor_curve(self.w, self.b, PLACES)
-        self.pairs = mirror_pairs(self.nets.w, self.nets.b, self.nets.v)
+        self.right = attractor(w[w > 0], b[w > 0]).at(self.abs_w)
+        self.left = attractor(w[w < 0], b[w < 0]).at(self.abs_w)
+        self.pairing = pair_neurons(w[None], b[None])
 
     def draw(self) -> "Drawing":
         from minilotto.plots.style import BLUE, GREY, ORANGE, grid
 
         figure, ((ax,),) = grid(1, 1, 7.0, 4.4)
-        ax.plot(self.w, self.b, ".", color=BLUE, markersize=2, alpha=0.25, rasterized=True, label=f"{WIDTH:,} neurons")
-        told = self.curve.count >= LEAST_NEURONS
+        living = int(np.count_nonzero(self.alive))
+        ax.plot(
+            self.w[self.alive],
+            self.b[self.alive],
+            ".",
+            color=BLUE,
+            markersize=2,
+            alpha=0.3,
+            rasterized=True,
+            label=f"{living:,} neurons that do something",
+        )
         for sign in (1, -1):
-            ax.plot(
-                sign * self.curve.abs_w[told], self.curve.b[told], color=GREY, linewidth=1.4, label="their median" if sign > 0 else None
-            )
+            ax.plot(sign * self.curve.abs_w, self.curve.b, color=GREY, linewidth=1.4, label="their median" if sign > 0 else None)
         ax.plot(self.abs_w, self.paper_right, "o", color=ORANGE, markerfacecolor="none", label="the paper's figure, read off")
         ax.plot(-self.abs_w, self.paper_left, "o", color=ORANGE, markerfacecolor="none")
         ax.set_xlabel("weight $w_i$")
@@ -77,19 +85,29 @@ class NeuronCloud(Figure):
         beyond = f" {outside} neurons lie outside the frame." if outside else ""
         return (
             f"First-layer weights and biases of one network of {WIDTH:,} SiLU neurons after training (final loss "
-            f"{self.nets.loss[0]:.2g}), with the median of b against w, and eleven places of the curve on each side as read off the "
+            f"{self.nets.loss[0]:.2g}); "
+            f"{int(np.count_nonzero(~self.alive)):,} neurons whose output does not vary are left out. Shown with the running "
+            f"median of b, and eleven places of the curve on each side as read off the "
             f"paper's figure 2a.{beyond} {training_words([self.nets])}."
         )
 
     def tables(self) -> list[Table]:
         return [
-            Table("neurons", {"w": self.w.tolist(), "b": self.b.tolist(), "v": self.nets.v[0].astype(float).tolist()}),
+            Table(
+                "neurons",
+                {
+                    "w": self.w.tolist(),
+                    "b": self.b.tolist(),
+                    "v": self.nets.v[0].astype(float).tolist(),
+                    "alive": self.alive.tolist(),
+                },
+            ),
             Table(
                 "curve",
                 {
                     "abs w": self.abs_w.tolist(),
-                    "b right": self.right.b.tolist(),
-                    "b left": self.left.b.tolist(),
+                    "b right": self.right.tolist(),
+                    "b left": self.left.tolist(),
                     "paper right": self.paper_right.tolist(),
                     "paper left": self.paper_left.tolist(),
                 },
@@ -97,30 +115,30 @@ class NeuronCloud(Figure):
         ]
 
     def verdicts(self) -> list[Verdict]:
-        gaps = np.concatenate([self.right.b - self.paper_right, self.left.b - self.paper_left])
-        shape = float(np.sqrt(np.nanmean(gaps**2)))
-        worst = float(np.nanmax(np.abs(gaps)))
-        told = self.curve.count >= LEAST_NEURONS
-        width_of_band = float(np.median((self.curve.high - self.curve.low)[told]))
-        reach = float(np.ptp(self.curve.b[told]))
-        on_curve = width_of_band < 0.1 * reach
-        distance, singles = self.pairs.distance[0], int(self.pairs.singles[0])
-        half = float(np.nanmedian(distance))
+        gaps = np.concatenate([self.right - self.paper_right, self.left - self.paper_left])
+        shape, worst = float(np.sqrt(np.nanmean(gaps**2))), float(np.nanmax(np.abs(gaps)))
+        band, reach = 2 * self.curve.spread, float(np.ptp(self.curve.b))
+        on_curve = band < 0.1 * reach
+        p_lopsided, p_paired = float(self.symmetry.p_asymmetric[0]), float(self.symmetry.p_paired[0])
+        half = float(np.nanmedian(self.pairing.distance[0]))
+        singles = int(self.pairing.unpaired[0].sum())
         return [
             Verdict(
                 "The neurons lie on a curve",
                 "Most neurons are concentrated around a bell-shaped curve: an attractor manifold.",
-                f"half of the neurons at a given |w| have b within {width_of_band:.2g}, where b itself spans {reach:.2g}",
-                "Interquartile range of b about its local trend in |w|, median over places; holds below a tenth of the curve's height.",
+                f"{self.curve.level:.0%} of the neurons at a given |w| have b within {band:.2g}, where their median itself spans "
+                f"{reach:.2g}",
+                "Width of the band in b, median over windows of |w|; holds below a tenth of the height of the running median.",
                 HOLDS if on_curve else FAILS,
                 "A narrow band." if on_curve else "A broad cloud.",
-                {"interquartile range": width_of_band, "height": reach},
+                {"band": band, "height": reach},
             ),
             Verdict(
                 "It is the paper's curve",
                 "Figure 2a shows the curve; 11 places on either side were read off it.",
                 f"root mean square distance {shape:.3f}, largest {worst:.3f}",
-                f"Median b at these |w| against the readings, whose error is about ±{READING_ERROR:g}; holds to twice that, in part to 0.1.",
+                f"Median b at these |w| against the readings, whose error is about ±{READING_ERROR:g}; holds to twice that, in "
+                f"part to 0.1.",
                 HOLDS if shape <= 2 * READING_ERROR else IN_PART if shape <= 0.1 else FAILS,
                 "The same curve, as well as it can be read."
                 if shape <= 2 * READING_ERROR
@@ -130,13 +148,24 @@ class NeuronCloud(Figure):
             Verdict(
                 "The cloud is mirror-symmetric",
                 "If there is a neuron at (w, b), there is one around (-w, b).",
-                f"energy distance from its mirror image {self.symmetry.asymmetry:.1e}, null's median {np.median(self.symmetry.null):.1e}, "
-                f"p = {self.symmetry.p_value:.2g}; best pairing: half of the pairs within {half:.3f}, {singles} neurons left single",
-                "Energy distance of (w, b) and (-w, b) against 999 draws with every sign of w a fair coin; a small p would refute symmetry.",
-                HOLDS if self.symmetry.p_value > 0.05 else FAILS,
-                "As symmetric as fair coins make it: the distribution is symmetric; it takes no mechanism that pairs neurons."
-                if self.symmetry.p_value > 0.05
-                else "Less symmetric than independent signs would be.",
-                {"asymmetry": self.symmetry.asymmetry, "p": self.symmetry.p_value, "median distance": half},
+                f"energy distance from its mirror image {self.symmetry.coefficient[0]:.1e} of the distance of two clusters; p = "
+                f"{p_lopsided:.2g} for fair coins being as lopsided, {p_paired:.2g} for their being as symmetric; best pairing: "
+                f"half of "
+                f"the pairs within {half:.2g}, {singles} neurons left single",
+                f"Energy distance of (w, b) and (-w, b) against {self.symmetry.flips} draws with every sign of w a fair coin, |w| "
+                f"and b "
+                "kept. Below 5% in the first, and the cloud leans to one side; in the second, and neurons are paired.",
+                FAILS if p_lopsided <= 0.05 else HOLDS,
+                "The cloud leans to one side more than independent signs would let it."
+                if p_lopsided <= 0.05
+                else "More symmetric than fair coins: neurons come in pairs."
+                if p_paired <= 0.05
+                else "As symmetric as fair coins make it; nothing needs to pair neurons.",
+                {
+                    "coefficient": float(self.symmetry.coefficient[0]),
+                    "p lopsided": p_lopsided,
+                    "p paired": p_paired,
+                    "distance": half,
+                },
             ),
         ]

@@ -31,7 +31,7 @@ def shares(loss: Array, ax: Axes, edges: Array, color: str = BLUE, label: str | 
 
 
 def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> Axes:
-    """A dotted line at each peak, from the lowest up, with its share in percent above the frame; near neighbours take turns in height."""
+    """A dotted line at each peak, from the lowest up, with its share above the frame; near neighbours take turns in height."""
     height, before = 0, 0.0
     for place, part in zip(location, share, strict=True):
         height = 1 - height if place < LABEL_WIDTH * before else 0
