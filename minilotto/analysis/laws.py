@@ -46,7 +46,8 @@ def _line(x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:
 
 def _solve_power(x: Array, y: Array, weight: Array) -> Array:
     intercept, slope, _ = _line(x, y, weight)
-    return np.stack([np.exp(intercept), -slope], axis=1)
+    with np.errstate(over="ignore"):  # the loss at width 1 that a steep line among wide nets points to
+        return np.stack([np.exp(intercept), -slope], axis=1)
 
 
 def _power(parameters: Array, x: Array) -> Array:

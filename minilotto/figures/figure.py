@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minilotto.config import Config
 from minilotto.ensemble import Ensemble
@@ -18,16 +19,18 @@ from minilotto.study import Sweep
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
+Array = NDArray[np.float64]
 HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "fails", "could not be tested"
 LEVEL = 0.95  # of every interval in the report
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is trained: seeds at the paper's widths, seeds at wider ones, the largest width of scaling fits, Adam steps."""
+    """How much is trained: seeds at the paper's widths, at wider ones and at 10,000, the largest width of scaling fits, steps."""
 
     seeds: int = 1000
     wide_seeds: int = 100
+    giants: int = 6
     widest: int = 1000
     steps: int = 50_000
     quick: bool = False
@@ -43,7 +46,7 @@ class Scale:
         return tuple(width for width in (70, 100, 200, 500, 1000) if width <= self.widest)
 
 
-QUICK = Scale(seeds=200, wide_seeds=32, widest=200, quick=True)
+QUICK = Scale(seeds=200, wide_seeds=32, giants=2, widest=200, quick=True)
 
 
 @dataclass(frozen=True)
