@@ -79,10 +79,10 @@ def curve_distance(w: ArrayLike, b: ArrayLike, curve_w: ArrayLike, curve_b: Arra
     [1.0, 1.0]
     """
     slope, bias = _flat(w, b, keep=True)
-    curve = np.stack(np.broadcast_arrays(np.asarray(curve_w, np.float64), np.asarray(curve_b, np.float64)), axis=-1)
-    if curve.ndim != 2 or len(curve) < 2 or np.shape(curve_w) != np.shape(curve_b) or not np.isfinite(curve).all():
-        shapes = f"{np.shape(curve_w)} and {np.shape(curve_b)}"
-        raise DataError(f"the curve has shapes {shapes}; give at least two finite points, (M,) and (M,)")
+    ends = np.asarray(curve_w, np.float64), np.asarray(curve_b, np.float64)
+    if ends[0].ndim != 1 or ends[0].shape != ends[1].shape or len(ends[0]) < 2 or not np.isfinite(ends).all():
+        raise DataError(f"the curve has shapes {ends[0].shape} and {ends[1].shape}; give at least two finite points, (M,) and (M,)")
+    curve = np.stack(ends, axis=-1)
     start, along = curve[:-1], np.diff(curve, axis=0)
     square = np.sum(along**2, axis=1)
     result = np.empty(len(bias))

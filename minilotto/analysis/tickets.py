@@ -13,9 +13,10 @@ from minilotto.initial import Parameters
 
 Array = NDArray[np.float64]
 DEAD = 1e-6  # a neuron or pair whose output varies by less than this part of the target's variation
-LOPSIDED = 0.5  # a pair of whose variation more than this part is odd in x
+USELESS = 0.9  # squared correlation with the target; a pair below it is no ticket
+ROUNDING = 1e-14  # of the greatest value
 STATES = ("paired", "unpaired", "flat", "left out", "not finite")
-KINDS = ("none", "dead", "lopsided", "even")
+KINDS = ("none", "dead", "useless", "ticket")
 BLOCK = 2**22  # numbers that are held at a time
 
 
@@ -53,8 +54,9 @@ class PairQuality:
 
     dw, db, dv: |w|, b and v of the second neuron less those of the first. imbalance: |dv| / (|v_1| + |v_2|), in [0, 1]. spread:
     standard deviation over the points of g(x) = v_1 sigma(w_1 x + b_1) + v_2 sigma(w_2 x + b_2), over that of the target. odd: part
-    of the variance of g, on the points and their mirror images, that is odd in x: 0 for the pair of equation 3, 1 where v_2 = -v_1.
-    kind: "even"; "lopsided" (odd > LOPSIDED); "dead" (spread < DEAD, so that odd says little); "none".
+    of the variance of g, on the points and their mirror images, that is odd in x: 0 for the pair of equation 3, 1 where only v_2 =
+    -v_1 differs from it. r2: squared correlation of the even part (g(x) + g(-x)) / 2 with the target, 0 where it is constant. kind:
+    "dead" (spread < DEAD), "useless" (r2 < USELESS), "ticket", or "none".
     """
 
     dw: Array
@@ -63,12 +65,8 @@ class PairQuality:
     imbalance: Array
     spread: Array
     odd: Array
+    r2: Array
     kind: NDArray[np.str_]
-
-    @property
-    def useless(self) -> NDArray[np.bool_]:
-        """(R, K) pairs that are dead or mostly odd."""
-        return (self.kind == "dead") | (self.kind == "lopsided")
 
 
 def pair_neurons(w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None, reach: float = np.inf) -> Pairing:
@@ -139,10 +137,12 @@ def alive(activation: Activation, parameters: Parameters, data: Dataset, least: 
 
 
 def pair_quality(activation: Activation, parameters: Parameters, pairing: Pairing, data: Dataset) -> PairQuality:
-    """How equal the neurons of each pair are, how much the pair does, and how even it is; see PairQuality.
+    """How equal the neurons of each pair are, how much the pair does, how even it is and how well it fits; see PairQuality.
 
     parameters: w (R, N, 1), b, v (R, N), c (R,), of the nets that were paired; data: points x (P, 1), targets and weights.
     Raises DataError for parameters that do not fit the pairing or the data, and for a constant target.
+
+    Paper: equation 3; figure 12, second column (R^2). Differs: R^2 is that of the even part, for what is odd cancels between pairs.
 
     >>> import minilotto as ml
     >>> nets = ml.train(ml.Config(width=4, steps=200), seeds=3)
@@ -158,8 +158,8 @@ def pair_quality(activation: Activation, parameters: Parameters, pairing: Pairin
     w, b, v = (np.where(there[..., None], part[row, pairing.pairs], np.nan) for part in (raw.w[..., 0], raw.b, raw.v))
     size = np.abs(v).sum(axis=2)
     dv = v[..., 1] - v[..., 0]
-    spread, odd = np.full(there.shape, np.nan), np.full(there.shape, np.nan)
-    x = data.x[:, 0]
+    spread, odd, r2 = (np.full(there.shape, np.nan) for _ in range(3))
+    x, y = data.x[:, 0], data.y - data.y @ weight
     for part in _blocks(raw, 4 * there.shape[1] * data.points):
         # Weight that sits on x and -x alike makes even and odd parts orthogonal, whatever the points are.
         both = _outputs(activation, w[part], b[part], v[part], np.concatenate([x, -x]))
@@ -167,16 +167,21 @@ def pair_quality(activation: Activation, parameters: Parameters, pairing: Pairin
         spread[part] = _deviation(forth, weight) / scale
         odd_part = ((forth - back) / 2) ** 2 @ weight
         whole = _deviation(both, np.concatenate([weight, weight]) / 2) ** 2
-        odd[part] = np.divide(odd_part, whole, out=np.zeros_like(whole), where=whole != 0)
-    odd = np.clip(np.where(there, odd, np.nan), 0.0, 1.0)
-    kind = np.where(spread < DEAD, "dead", np.where(odd > LOPSIDED, "lopsided", "even"))
+        odd[part] = _ratio(odd_part, whole)
+        even = (forth + back) / 2
+        deviation = _deviation(even, weight)
+        # What rounding leaves of a constant correlates with anything.
+        shown = deviation > ROUNDING * np.abs(even).max(axis=-1, initial=0.0)
+        r2[part] = _ratio(even @ (weight * y), np.where(shown, deviation * scale, 0.0)) ** 2
+    kind = np.where(spread < DEAD, "dead", np.where(r2 < USELESS, "useless", "ticket"))
     return PairQuality(
         dw=np.abs(w[..., 1]) - np.abs(w[..., 0]),
         db=b[..., 1] - b[..., 0],
         dv=dv,
-        imbalance=np.where(there, np.divide(np.abs(dv), size, out=np.zeros_like(dv), where=size != 0), np.nan),
+        imbalance=_ratio(np.abs(dv), size),
         spread=spread,
-        odd=odd,
+        odd=np.minimum(odd, 1.0),
+        r2=np.where(there, np.minimum(r2, 1.0), np.nan),
         kind=np.where(there & np.isfinite(spread), kind, "none"),
     )
 
@@ -211,7 +216,7 @@ def _checked(parameters: Parameters, data: Dataset) -> tuple[Parameters, Array, 
         raise DataError(f"data with {data.inputs} inputs do not fit nets of one input")
     weight = data.weight / data.weight.sum()
     scale = float(_deviation(data.y, weight))
-    if not scale > 0:
+    if not scale > ROUNDING * np.abs(data.y).max():
         raise DataError("the target is constant on these points; there is no variation to compare with")
     return raw, weight, scale
 
@@ -220,6 +225,11 @@ def _blocks(parameters: Parameters, numbers: int) -> list[slice]:
     """Slices of the nets such that `numbers` a net stay within BLOCK."""
     step = max(1, BLOCK // max(1, numbers))
     return [slice(first, first + step) for first in range(0, len(parameters.b), step)]
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    """above / below, 0 where below is 0 and NaN where it is NaN."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
 
 
 def _outputs(activation: Activation, w: Array, b: Array, v: Array, x: Array) -> Array:
