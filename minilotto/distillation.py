@@ -1,0 +1,282 @@
+"""Distillation: few neurons of a trained net, with their output weights fitted anew.
+
+Tiny weights make neurons almost equal, and output weights of 1e12 and more tell them apart, so the least squares here are done
+with care: each neuron's response is centred and scaled before it meets another, remainders are orthogonalised twice, and what
+rounding would decide is cut off and reported.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.activations import Activation
+from minilotto.dataset import Dataset
+from minilotto.errors import ConfigError, DataError
+from minilotto.initial import Parameters
+
+Array = NDArray[np.float64]
+EPSILON = float(np.finfo(np.float64).eps)
+RANK_CUT = 100 * EPSILON  # of a response's size: what is left of it after taking out others, and is no more than rounding
+ALL_PAIRS = 256  # widths up to which every pair of neurons is tried
+GAIN = 0.01  # an exchange of neurons must lower the loss by this part
+SWEEPS = 20
+TINY = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """Nets of K neurons each, first layers kept and last layers refitted, in float64.
+
+    parameters: w (R, K, D), b, v (R, K), c (R,). chosen (R, K): positions of the neurons in the nets that they come from, -1 for nets
+    that are not finite. loss (R,): on the data, as float64 arithmetic evaluates the net. rank (R,): how many of the K responses
+    are independent to rounding; the others got v = 0. cancellation (R,): root mean square of sum_i |v_i sigma_i| + |c|, over that of
+    f. rounding (R,): (eps times that sum)^2, the loss that rounding alone may make: a loss near it says no more.
+    """
+
+    parameters: Parameters
+    chosen: NDArray[np.intp]
+    loss: Array
+    rank: NDArray[np.intp]
+    cancellation: Array
+    rounding: Array
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+
+def distill(activation: Activation, parameters: Parameters, width: int, data: Dataset) -> Distilled:
+    """The best `width` neurons of each net that the search finds, refitted; see `distill_path`.
+
+    >>> import minilotto as ml
+    >>> nets = ml.train(ml.Config(width=10, steps=500), seeds=8)
+    >>> small = distill(nets.activation, nets.parameters, 2, nets.data)
+    >>> small.parameters.w.shape
+    (8, 2, 1)
+    """
+    return distill_path(activation, parameters, [width], data)[0]
+
+
+def distill_path(activation: Activation, parameters: Parameters, widths: list[int], data: Dataset) -> list[Distilled]:
+    """Each net cut down to each of `widths`: neurons whose span holds the target best, then v and c by least squares.
+
+    min over v, c of sum_p weight_p (sum_{i in chosen} v_i sigma(w_i x_p + b_i) + c - y_p)^2. One neuron and, up to ALL_PAIRS wide,
+    two are the best there are: all are tried. From there on the neuron that lowers the loss most is added (orthogonal least squares),
+    and at each of `widths` neurons are exchanged, one for the best other, until no exchange gains GAIN: a local optimum that may
+    differ from the best set.
+
+    Returns one Distilled a width, in the order of `widths`. Raises ConfigError for widths below 1 or above the nets'. Paper: appendix
+    D. Differs: there the two neurons are mirror images, the pair of the highest R^2; that is `distill_pairs`.
+    """
+    raw = _checked(parameters, data)
+    nets, most = raw.b.shape
+    for width in widths:
+        if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or not 1 <= width <= most:
+            raise ConfigError(f"width={width!r} is out of reach; these nets have 1 to {most} neurons to keep")
+    chosen = {int(width): np.full((nets, int(width)), -1) for width in widths}
+    root = np.sqrt(data.weight / data.weight.sum())
+    target = _centred(data.y, root)
+    for i in np.flatnonzero(_finite(raw)):
+        sets = _search(_directions(activation.value(raw.w[i] @ data.x.T + raw.b[i][:, None]), root), target, sorted(chosen))
+        for width, places in sets.items():
+            chosen[width][i] = places
+    return [_refitted(activation, raw, chosen[int(width)], data) for width in widths]
+
+
+def distill_pairs(activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset, by: str = "r2") -> Distilled:
+    """The best of the given pairs of each net, refitted.
+
+    pairs (R, K, 2): positions of neurons; a pair with a position of -1 is passed over. by="r2" takes the pair whose own output
+    v_i sigma_i + v_j sigma_j has the highest squared correlation with the target, "loss" that of the lowest loss after the fit.
+    Raises ConfigError for another `by`, DataError for pairs that do not fit the nets. Paper: figure 13.
+    """
+    raw, pairs = _checked(parameters, data), np.asarray(pairs)
+    nets, width = raw.b.shape
+    if by not in ("r2", "loss"):
+        raise ConfigError(f"by={by!r} is unknown; choose from r2, loss")
+    if pairs.ndim != 3 or pairs.shape[::2] != (nets, 2) or pairs.shape[1] == 0 or pairs.dtype.kind not in "iu":
+        raise DataError(f"pairs have shape {pairs.shape} and dtype {pairs.dtype}; pass ({nets}, K, 2) positions of neurons")
+    if pairs.size and not -1 <= pairs.min() <= pairs.max() < width:
+        raise DataError(f"pairs reach from {pairs.min()} to {pairs.max()}; these nets have neurons 0 to {width - 1}")
+    whole = (pairs >= 0).all(axis=2)
+    rows = np.arange(nets)
+    if by == "r2":
+        scores = pair_r2(activation, raw, pairs, data)
+    else:
+        flat = Parameters(*(np.repeat(part, pairs.shape[1], axis=0) for part in raw))
+        fits = _refitted(activation, flat, np.where(whole[:, :, None], pairs, -1).reshape(-1, 2), data)
+        scores = -np.nan_to_num(fits.loss, nan=np.inf).reshape(whole.shape)
+    best = np.argmax(np.where(whole, np.nan_to_num(scores, nan=-np.inf), -np.inf), axis=1)
+    kept = np.where((whole.any(axis=1) & _finite(raw))[:, None], pairs[rows, best], -1)
+    return _refitted(activation, raw, kept, data)
+
+
+def pair_r2(activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset) -> Array:
+    """Squared correlation of each pair's output with the target: (R, K), 0 for a constant output."""
+    root = np.sqrt(data.weight / data.weight.sum())
+    target = _centred(data.y, root)
+    w, b, v = (np.take_along_axis(part, pairs.reshape(len(pairs), -1, *[1] * (part.ndim - 2)), axis=1) for part in parameters[:3])
+    outputs = (v[:, :, None] * activation.value(w @ data.x.T + b[:, :, None])).reshape(*pairs.shape, data.points).sum(axis=2)
+    size = np.sqrt((outputs**2) @ root**2)
+    outputs = _centred(outputs, root)
+    norm = np.linalg.norm(outputs, axis=-1)
+    alive = norm > RANK_CUT * size
+    return np.divide(outputs @ target, norm * np.linalg.norm(target), out=np.zeros_like(norm), where=alive) ** 2
+
+
+def refit(activation: Activation, w: Array, b: Array, data: Dataset) -> Distilled:
+    """First layers w (R, K, D), b (R, K) with the v and c of least squares, which are cut off at relative RANK_CUT.
+
+    >>> from minilotto.activations import ACTIVATIONS
+    >>> from minilotto.dataset import given
+    >>> x = np.linspace(-2, 2, 100)
+    >>> w, b = np.array([[[-5.9e-8], [1.2e-5]]]), np.array([[-2.8e-7, 7.6e-5]])  # the paper's equation 11
+    >>> bool(refit(ACTIVATIONS["silu"], w, b, given(x, x**2)).loss[0] < 5e-19)
+    True
+    """
+    w, b = np.asarray(w, np.float64), np.asarray(b, np.float64)
+    nets, width = b.shape
+    raw = _checked(Parameters(w, b, np.zeros_like(b), np.zeros(nets)), data)
+    return _refitted(activation, raw, np.where(_finite(raw)[:, None], np.arange(width), -1), data)
+
+
+def _checked(parameters: Parameters, data: Dataset) -> Parameters:
+    raw = Parameters(*(np.asarray(part, np.float64) for part in parameters))
+    if raw.w.shape[2] != data.inputs:
+        raise DataError(f"nets take {raw.w.shape[2]} inputs and data have {data.inputs}; pass data of the same task")
+    if (data.weight < 0).any():
+        raise DataError("data have negative weights; pass the points themselves, not compressed ones")
+    return raw
+
+
+def _finite(raw: Parameters) -> NDArray[np.bool_]:
+    return np.isfinite(np.concatenate([part.reshape(len(raw.c), -1) for part in raw], axis=1)).all(axis=1)
+
+
+def _centred(values: Array, root: Array) -> Array:
+    """(..., P) less the weighted mean, twice for rounding's sake, times the root of the weights."""
+    for _ in range(2):
+        values = values - (values @ root**2)[..., None]
+    return values * root
+
+
+def _directions(response: Array, root: Array) -> Array:
+    """Unit vectors (N, P) of centred responses; zero where a response is constant to rounding."""
+    size = np.sqrt(response**2 @ root**2)
+    scale = np.where(size > TINY, size, 1.0)[:, None]
+    centred = _centred(response / scale, root)
+    norm = np.linalg.norm(centred, axis=1)
+    alive = (norm > RANK_CUT) & (size > TINY)
+    return np.divide(centred, norm[:, None], out=np.zeros_like(centred), where=alive[:, None])
+
+
+def _search(u: Array, target: Array, widths: list[int]) -> dict[int, list[int]]:
+    """The neurons to keep for each of the rising `widths`, from directions u (N, P)."""
+    places: list[int] = []
+    found = {}
+    for width in range(1, widths[-1] + 1):
+        if width == 2 and len(u) <= ALL_PAIRS:
+            ways = [(i, *_best_addition(u, [i], target)) for i in range(len(u))]
+            first, second, _ = min(ways, key=lambda way: way[2])
+            places = [first, second]
+        else:
+            places = [*places, _best_addition(u, places, target)[0]]
+        if width in widths:
+            if width > 2 or (width == 2 and len(u) > ALL_PAIRS):
+                places = _exchanged(u, places, target)
+            found[width] = places
+    return found
+
+
+def _exchanged(u: Array, places: list[int], target: Array) -> list[int]:
+    """`places` after exchanging neurons, one for the best other, as long as that gains."""
+    loss = _rest_of(u, places, target)
+    for _ in range(SWEEPS):
+        before = loss
+        for k in range(len(places)):
+            others = [*places[:k], *places[k + 1 :]]
+            place, after = _best_addition(u, others, target)
+            if after < loss * (1 - GAIN):
+                places, loss = [*others[:k], place, *others[k:]], after
+        if loss >= before * (1 - GAIN):
+            break
+    return places
+
+
+def _basis(u: Array, places: list[int], target: Array) -> tuple[Array, Array]:
+    """Orthonormal rows that span u[places], and the target less its part in them."""
+    basis = np.empty((0, u.shape[1]))
+    for place in places:
+        rest = _orthogonal(u[place][None], basis)[0]
+        norm = np.linalg.norm(rest)
+        if norm > RANK_CUT:
+            basis = np.concatenate([basis, rest[None] / norm])
+    return basis, _orthogonal(target[None], basis)[0]
+
+
+def _orthogonal(rows: Array, basis: Array) -> Array:
+    """Rows less their parts in the basis; taken out twice, without which little would be right in what is left of near-parallels."""
+    for _ in range(2 if len(basis) else 0):
+        rows = rows - (rows @ basis.T) @ basis
+    return rows
+
+
+def _rest_of(u: Array, places: list[int], target: Array) -> float:
+    rest = _basis(u, places, target)[1]
+    return float(rest @ rest)
+
+
+def _best_addition(u: Array, places: list[int], target: Array) -> tuple[int, float]:
+    """The neuron outside `places` that lowers the loss most beside them, and the loss then."""
+    basis, rest = _basis(u, places, target)
+    left = _orthogonal(u, basis)
+    square = np.einsum("np,np->n", left, left)
+    alive = square > RANK_CUT**2
+    alive[places] = False
+    if not alive.any():
+        free = np.setdiff1d(np.arange(len(u)), places)
+        return int(free[0]), float(rest @ rest)
+    gain = np.divide((left @ rest) ** 2, square, out=np.full(len(u), -1.0), where=alive)
+    # A gain is known to eps of the loss before; where several come as close as that to taking all, residuals decide.
+    close = np.flatnonzero(alive & (gain >= gain.max() - 1e-12 * float(rest @ rest)))
+    after = rest - ((left[close] @ rest) / square[close])[:, None] * left[close]
+    losses = np.einsum("np,np->n", after, after)
+    best = int(np.argmin(losses))
+    return int(close[best]), float(losses[best])
+
+
+def _refitted(activation: Activation, raw: Parameters, chosen: NDArray[np.intp], data: Dataset) -> Distilled:
+    """Least squares for the neurons `chosen` (R, K) of each net: centred, scaled columns, by their singular values."""
+    places = np.maximum(chosen, 0)
+    w = np.take_along_axis(raw.w, places[:, :, None], axis=1)
+    b = np.take_along_axis(raw.b, places, axis=1)
+    absent = (chosen < 0).any(axis=1)
+    w[absent], b[absent] = 0.0, 0.0
+    weight = data.weight / data.weight.sum()
+    root = np.sqrt(weight)
+    response = activation.value(w @ data.x.T + b[:, :, None])
+    size = np.sqrt(response**2 @ weight)
+    scaled = response / np.where(size > TINY, size, 1.0)[:, :, None]
+    columns = _centred(scaled, root)
+    norm = np.linalg.norm(columns, axis=2)
+    alive = (norm > RANK_CUT) & (size > TINY)
+    units = np.divide(columns, norm[:, :, None], out=np.zeros_like(columns), where=alive[:, :, None])
+    left, values, right = np.linalg.svd(units, full_matrices=False)
+    independent = values > RANK_CUT * np.maximum(values[:, :1], TINY)
+    v = np.zeros_like(b)
+    rest = np.broadcast_to(_centred(data.y, root), (len(b), data.points))
+    for _ in range(2):  # the second time for what rounding left of the first
+        part = np.einsum("rkp,rp->rk", right, rest)
+        coefficients = np.einsum("rak,rk->ra", left, np.divide(part, values, out=np.zeros_like(part), where=independent))
+        v += np.divide(coefficients, norm, out=np.zeros_like(v), where=alive)
+        rest = _centred(data.y - np.einsum("rkp,rk->rp", scaled, v), root)
+    v = np.divide(v, size, out=np.zeros_like(v), where=alive)
+    c = (data.y - np.einsum("rkp,rk->rp", response, v)) @ weight
+    output = np.einsum("rkp,rk->rp", response, v) + c[:, None]
+    terms = np.einsum("rkp,rk->rp", np.abs(response), np.abs(v)) + np.abs(c)[:, None]
+    whole, loss = terms**2 @ weight, (output - data.y) ** 2 @ weight + data.offset
+    cancellation = np.sqrt(whole / np.maximum(output**2 @ weight, TINY))
+    for part in (w, b, v, c, loss, cancellation, whole):
+        part[absent] = np.nan
+    rank = np.where(absent, 0, independent.sum(axis=1))
+    return Distilled(Parameters(w, b, v, c), np.where(absent[:, None], -1, chosen), loss, rank, cancellation, EPSILON**2 * whole)
