@@ -21,6 +21,7 @@ RANK_CUT = 100 * EPSILON  # of a response's size: what is left of it after takin
 ALL_PAIRS = 256  # widths up to which every pair of neurons is tried
 GAIN = 0.01  # an exchange of neurons must lower the loss by this part
 SWEEPS = 20
+BLOCK = 2**22  # numbers that are held at a time
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -28,10 +29,10 @@ TINY = float(np.finfo(np.float64).tiny)
 class Distilled:
     """Nets of K neurons each, first layers kept and last layers refitted, in float64.
 
-    parameters: w (R, K, D), b, v (R, K), c (R,). chosen (R, K): positions of the neurons in the nets that they come from, -1 for nets
-    that are not finite. loss (R,): on the data, as float64 arithmetic evaluates the net. rank (R,): how many of the K responses
-    are independent to rounding; the others got v = 0. cancellation (R,): root mean square of sum_i |v_i sigma_i| + |c|, over that of
-    f. rounding (R,): (eps times that sum)^2, the loss that rounding alone may make: a loss near it says no more.
+    parameters: w (R, K, D), b, v (R, K), c (R,). chosen (R, K): positions of the neurons in the nets that they come from, -1 for
+    nets that are not finite. loss (R,): on the data, as float64 arithmetic evaluates the net. rank (R,): how many of the K
+    responses are independent to rounding; the others got v = 0. cancellation (R,): root mean square of sum_i |v_i sigma_i| + |c|,
+    over that of f. rounding (R,): (eps times that sum)^2, the loss that rounding alone may make: a loss near it says no more.
     """
 
     parameters: Parameters
@@ -60,13 +61,13 @@ def distill(activation: Activation, parameters: Parameters, width: int, data: Da
 def distill_path(activation: Activation, parameters: Parameters, widths: list[int], data: Dataset) -> list[Distilled]:
     """Each net cut down to each of `widths`: neurons whose span holds the target best, then v and c by least squares.
 
-    min over v, c of sum_p weight_p (sum_{i in chosen} v_i sigma(w_i x_p + b_i) + c - y_p)^2. One neuron and, up to ALL_PAIRS wide,
-    two are the best there are: all are tried. From there on the neuron that lowers the loss most is added (orthogonal least squares),
-    and at each of `widths` neurons are exchanged, one for the best other, until no exchange gains GAIN: a local optimum that may
-    differ from the best set.
+    min over v, c of sum_p weight_p (sum_{i in chosen} v_i sigma(w_i x_p + b_i) + c - y_p)^2. One neuron and, up to ALL_PAIRS
+    wide, two are the best there are: all are tried. From there on the neuron that lowers the loss most is added (orthogonal least
+    squares), and at each of `widths` neurons are exchanged, one for the best other, until no exchange gains GAIN: a local optimum
+    that may differ from the best set.
 
-    Returns one Distilled a width, in the order of `widths`. Raises ConfigError for widths below 1 or above the nets'. Paper: appendix
-    D. Differs: there the two neurons are mirror images, the pair of the highest R^2; that is `distill_pairs`.
+    Returns one Distilled a width, in the order of `widths`. Raises ConfigError for widths below 1 or above the nets'. Paper:
+    appendix D. Differs: there the two neurons are mirror images, the pair of the highest R^2; that is `distill_pairs`.
     """
     raw = _checked(parameters, data)
     nets, most = raw.b.shape
@@ -75,15 +76,17 @@ def distill_path(activation: Activation, parameters: Parameters, widths: list[in
             raise ConfigError(f"width={width!r} is out of reach; these nets have 1 to {most} neurons to keep")
     chosen = {int(width): np.full((nets, int(width)), -1) for width in widths}
     root = np.sqrt(data.weight / data.weight.sum())
-    target = _centred(data.y, root)
+    target = centred(data.y, root)
     for i in np.flatnonzero(_finite(raw)):
-        sets = _search(_directions(activation.value(raw.w[i] @ data.x.T + raw.b[i][:, None]), root), target, sorted(chosen))
+        sets = _search(directions(activation.value(raw.w[i] @ data.x.T + raw.b[i][:, None]), root)[0], target, sorted(chosen))
         for width, places in sets.items():
             chosen[width][i] = places
     return [_refitted(activation, raw, chosen[int(width)], data) for width in widths]
 
 
-def distill_pairs(activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset, by: str = "r2") -> Distilled:
+def distill_pairs(
+    activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset, by: str = "r2"
+) -> Distilled:
     """The best of the given pairs of each net, refitted.
 
     pairs (R, K, 2): positions of neurons; a pair with a position of -1 is passed over. by="r2" takes the pair whose own output
@@ -98,7 +101,7 @@ def distill_pairs(activation: Activation, parameters: Parameters, pairs: NDArray
         raise DataError(f"pairs have shape {pairs.shape} and dtype {pairs.dtype}; pass ({nets}, K, 2) positions of neurons")
     if pairs.size and not -1 <= pairs.min() <= pairs.max() < width:
         raise DataError(f"pairs reach from {pairs.min()} to {pairs.max()}; these nets have neurons 0 to {width - 1}")
-    whole = (pairs >= 0).all(axis=2)
+    whole = pairs.min(axis=2) >= 0
     rows = np.arange(nets)
     if by == "r2":
         scores = pair_r2(activation, raw, pairs, data)
@@ -111,17 +114,26 @@ def distill_pairs(activation: Activation, parameters: Parameters, pairs: NDArray
     return _refitted(activation, raw, kept, data)
 
 
+def pair_outputs(activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset) -> Array:
+    """v_i sigma(w_i x + b_i) + v_j sigma(w_j x + b_j) of the given pairs (R, K, 2): (R, K, P). A position of -1 adds nothing."""
+    w, b, v = (np.asarray(part, np.float64) for part in parameters[:3])
+    outputs = np.empty((*pairs.shape[:2], data.points))
+    step = max(1, BLOCK // max(1, pairs.shape[1] * data.points))
+    for first in range(0, len(pairs), step):
+        rows = np.arange(len(pairs))[first : first + step, None]
+        outputs[first : first + step] = 0.0
+        for places in np.moveaxis(pairs[first : first + step], 2, 0):
+            factor = np.where(places >= 0, v[rows, places], 0.0)[:, :, None]
+            outputs[first : first + step] += factor * activation.value(w[rows, places] @ data.x.T + b[rows, places][:, :, None])
+    return outputs
+
+
 def pair_r2(activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset) -> Array:
     """Squared correlation of each pair's output with the target: (R, K), 0 for a constant output."""
     root = np.sqrt(data.weight / data.weight.sum())
-    target = _centred(data.y, root)
-    w, b, v = (np.take_along_axis(part, pairs.reshape(len(pairs), -1, *[1] * (part.ndim - 2)), axis=1) for part in parameters[:3])
-    outputs = (v[:, :, None] * activation.value(w @ data.x.T + b[:, :, None])).reshape(*pairs.shape, data.points).sum(axis=2)
-    size = np.sqrt((outputs**2) @ root**2)
-    outputs = _centred(outputs, root)
-    norm = np.linalg.norm(outputs, axis=-1)
-    alive = norm > RANK_CUT * size
-    return np.divide(outputs @ target, norm * np.linalg.norm(target), out=np.zeros_like(norm), where=alive) ** 2
+    target = centred(data.y, root)
+    units, _ = directions(pair_outputs(activation, parameters, pairs, data), root)
+    return (units @ target) ** 2 / max(float(target @ target), TINY)
 
 
 def refit(activation: Activation, w: Array, b: Array, data: Dataset) -> Distilled:
@@ -153,21 +165,25 @@ def _finite(raw: Parameters) -> NDArray[np.bool_]:
     return np.isfinite(np.concatenate([part.reshape(len(raw.c), -1) for part in raw], axis=1)).all(axis=1)
 
 
-def _centred(values: Array, root: Array) -> Array:
+def centred(values: Array, root: Array) -> Array:
     """(..., P) less the weighted mean, twice for rounding's sake, times the root of the weights."""
     for _ in range(2):
         values = values - (values @ root**2)[..., None]
     return values * root
 
 
-def _directions(response: Array, root: Array) -> Array:
-    """Unit vectors (N, P) of centred responses; zero where a response is constant to rounding."""
+def directions(response: Array, root: Array) -> tuple[Array, Array]:
+    """Unit vectors (..., N, P) of centred responses times the root of the weights (P,), and the lengths (..., N) divided out.
+
+    A response that is constant to rounding has a zero vector and length 1.
+    """
     size = np.sqrt(response**2 @ root**2)
-    scale = np.where(size > TINY, size, 1.0)[:, None]
-    centred = _centred(response / scale, root)
-    norm = np.linalg.norm(centred, axis=1)
+    scale = np.where(size > TINY, size, 1.0)
+    parts = centred(response / scale[..., None], root)
+    norm = np.linalg.norm(parts, axis=-1)
     alive = (norm > RANK_CUT) & (size > TINY)
-    return np.divide(centred, norm[:, None], out=np.zeros_like(centred), where=alive[:, None])
+    units = np.divide(parts, norm[..., None], out=np.zeros_like(parts), where=alive[..., None])
+    return units, np.where(alive, norm * scale, 1.0)
 
 
 def _search(u: Array, target: Array, widths: list[int]) -> dict[int, list[int]]:
@@ -215,7 +231,7 @@ def _basis(u: Array, places: list[int], target: Array) -> tuple[Array, Array]:
 
 
 def _orthogonal(rows: Array, basis: Array) -> Array:
-    """Rows less their parts in the basis; taken out twice, without which little would be right in what is left of near-parallels."""
+    """Rows less their parts in the basis; twice, or little would be right in what is left of near-parallels."""
     for _ in range(2 if len(basis) else 0):
         rows = rows - (rows @ basis.T) @ basis
     return rows
@@ -250,27 +266,23 @@ def _refitted(activation: Activation, raw: Parameters, chosen: NDArray[np.intp],
     places = np.maximum(chosen, 0)
     w = np.take_along_axis(raw.w, places[:, :, None], axis=1)
     b = np.take_along_axis(raw.b, places, axis=1)
-    absent = (chosen < 0).any(axis=1)
+    absent = chosen.min(axis=1) < 0
     w[absent], b[absent] = 0.0, 0.0
-    weight = data.weight / data.weight.sum()
-    root = np.sqrt(weight)
+    weight: Array = data.weight / data.weight.sum()
+    root: Array = np.sqrt(weight)
     response = activation.value(w @ data.x.T + b[:, :, None])
-    size = np.sqrt(response**2 @ weight)
-    scaled = response / np.where(size > TINY, size, 1.0)[:, :, None]
-    columns = _centred(scaled, root)
-    norm = np.linalg.norm(columns, axis=2)
-    alive = (norm > RANK_CUT) & (size > TINY)
-    units = np.divide(columns, norm[:, :, None], out=np.zeros_like(columns), where=alive[:, :, None])
+    units, length = directions(response, root)
+    scaled = response / length[:, :, None]
     left, values, right = np.linalg.svd(units, full_matrices=False)
     independent = values > RANK_CUT * np.maximum(values[:, :1], TINY)
     v = np.zeros_like(b)
-    rest = np.broadcast_to(_centred(data.y, root), (len(b), data.points))
+    rest = np.broadcast_to(centred(data.y, root), (len(b), data.points))
     for _ in range(2):  # the second time for what rounding left of the first
         part = np.einsum("rkp,rp->rk", right, rest)
         coefficients = np.einsum("rak,rk->ra", left, np.divide(part, values, out=np.zeros_like(part), where=independent))
-        v += np.divide(coefficients, norm, out=np.zeros_like(v), where=alive)
-        rest = _centred(data.y - np.einsum("rkp,rk->rp", scaled, v), root)
-    v = np.divide(v, size, out=np.zeros_like(v), where=alive)
+        v += np.where(units.any(axis=2), coefficients, 0.0)
+        rest = centred(data.y - np.einsum("rkp,rk->rp", scaled, v), root)
+    v = v / length
     c = (data.y - np.einsum("rkp,rk->rp", response, v)) @ weight
     output = np.einsum("rkp,rk->rp", response, v) + c[:, None]
     terms = np.einsum("rkp,rk->rp", np.abs(response), np.abs(v)) + np.abs(c)[:, None]

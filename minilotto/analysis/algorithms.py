@@ -125,8 +125,8 @@ class Components:
 def principal_components(parameters: Parameters, count: int = 2) -> Components:
     """The first `count` principal components of the nets' raw parameters (w, b, v, c) in this order, F = N (D + 2) + 1.
 
-    Nets that are not finite get NaN scores. A direction's largest entry is positive. Raises DataError for fewer than two finite nets.
-    Paper: figure 9.
+    Nets that are not finite get NaN scores. A direction's largest entry is positive. Raises DataError for fewer than two finite
+    nets. Paper: figure 9.
     """
     rows = np.concatenate([np.asarray(part, np.float64).reshape(len(parameters.c), -1) for part in parameters], axis=1)
     finite = np.isfinite(rows).all(axis=1)
