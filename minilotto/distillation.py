@@ -172,11 +172,12 @@ def centred(values: Array, root: Array) -> Array:
     return values * root
 
 
-def directions(response: Array, root: Array) -> tuple[Array, Array]:
+def directions(response: NDArray[np.floating], root: Array) -> tuple[Array, Array]:
     """Unit vectors (..., N, P) of centred responses times the root of the weights (P,), and the lengths (..., N) divided out.
 
     A response that is constant to rounding has a zero vector and length 1.
     """
+    response = np.asarray(response, np.float64)
     size = np.sqrt(response**2 @ root**2)
     scale = np.where(size > TINY, size, 1.0)
     parts = centred(response / scale[..., None], root)
