@@ -22,6 +22,7 @@ ALL_PAIRS = 256  # widths up to which every pair of neurons is tried
 GAIN = 0.01  # an exchange of neurons must lower the loss by this part
 SWEEPS = 20
 BLOCK = 2**22  # numbers that are held at a time
+PREDICTORS = ("span", "output")
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -85,55 +86,76 @@ def distill_path(activation: Activation, parameters: Parameters, widths: list[in
 
 
 def distill_pairs(
-    activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset, by: str = "r2"
+    activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset, predictor: str = "span"
 ) -> Distilled:
-    """The best of the given pairs of each net, refitted.
+    """The pair of the highest R^2 among the given pairs of each net, refitted.
 
-    pairs (R, K, 2): positions of neurons; a pair with a position of -1 is passed over. by="r2" takes the pair whose own output
-    v_i sigma_i + v_j sigma_j has the highest squared correlation with the target, "loss" that of the lowest loss after the fit.
-    Raises ConfigError for another `by`, DataError for pairs that do not fit the nets. Paper: figure 13.
+    pairs (R, K, 2): positions of neurons; a pair with a position of -1 is passed over. predictor: as in `pair_errors`; "span"
+    takes the pair of the lowest loss after the fit. Raises as `pair_errors` does. Paper: figure 13.
     """
+    errors, _ = pair_errors(activation, parameters, pairs, data, predictor)
+    raw, pairs = _checked(parameters, data), np.asarray(pairs)
+    # By the errors, for R^2 itself ends at 1 - 1e-16.
+    loss = np.where(pairs.min(axis=2) >= 0, np.nan_to_num(errors**2 @ data.weight, nan=np.inf), np.inf)
+    best = pairs[np.arange(len(pairs)), np.argmin(loss, axis=1)]
+    return _refitted(activation, raw, np.where(np.isfinite(loss.min(axis=1))[:, None], best, -1), data)
+
+
+def pair_errors(
+    activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset, predictor: str = "span"
+) -> tuple[Array, Array]:
+    """Errors e (R, K, P) of each pair's best linear predictor of the target, and its R^2 = 1 - <e^2> / <(y - <y>)^2> (R, K).
+
+    pairs (R, K, 2): positions of neurons, -1 for none. predictor="span": a_i sigma_i + a_j sigma_j + c, the best that the two
+    neurons can do; "output": a (v_i sigma_i + v_j sigma_j) + c, with the output weights of the net. The errors have weighted mean
+    zero. Nets that are not finite get NaN. Raises ConfigError for another `predictor`, DataError for pairs that do not fit the
+    nets or a constant target.
+    """
+    if predictor not in PREDICTORS:
+        raise ConfigError(f"predictor={predictor!r} is unknown; choose from {', '.join(PREDICTORS)}")
     raw, pairs = _checked(parameters, data), np.asarray(pairs)
     nets, width = raw.b.shape
-    if by not in ("r2", "loss"):
-        raise ConfigError(f"by={by!r} is unknown; choose from r2, loss")
     if pairs.ndim != 3 or pairs.shape[::2] != (nets, 2) or pairs.shape[1] == 0 or pairs.dtype.kind not in "iu":
         raise DataError(f"pairs have shape {pairs.shape} and dtype {pairs.dtype}; pass ({nets}, K, 2) positions of neurons")
-    if pairs.size and not -1 <= pairs.min() <= pairs.max() < width:
+    if not -1 <= pairs.min() <= pairs.max() < width:
         raise DataError(f"pairs reach from {pairs.min()} to {pairs.max()}; these nets have neurons 0 to {width - 1}")
-    whole = pairs.min(axis=2) >= 0
-    rows = np.arange(nets)
-    if by == "r2":
-        scores = pair_r2(activation, raw, pairs, data)
-    else:
-        flat = Parameters(*(np.repeat(part, pairs.shape[1], axis=0) for part in raw))
-        fits = _refitted(activation, flat, np.where(whole[:, :, None], pairs, -1).reshape(-1, 2), data)
-        scores = -np.nan_to_num(fits.loss, nan=np.inf).reshape(whole.shape)
-    best = np.argmax(np.where(whole, np.nan_to_num(scores, nan=-np.inf), -np.inf), axis=1)
-    kept = np.where((whole.any(axis=1) & _finite(raw))[:, None], pairs[rows, best], -1)
-    return _refitted(activation, raw, kept, data)
-
-
-def pair_outputs(activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset) -> Array:
-    """v_i sigma(w_i x + b_i) + v_j sigma(w_j x + b_j) of the given pairs (R, K, 2): (R, K, P). A position of -1 adds nothing."""
-    w, b, v = (np.asarray(part, np.float64) for part in parameters[:3])
-    outputs = np.empty((*pairs.shape[:2], data.points))
-    step = max(1, BLOCK // max(1, pairs.shape[1] * data.points))
-    for first in range(0, len(pairs), step):
-        rows = np.arange(len(pairs))[first : first + step, None]
-        outputs[first : first + step] = 0.0
-        for places in np.moveaxis(pairs[first : first + step], 2, 0):
-            factor = np.where(places >= 0, v[rows, places], 0.0)[:, :, None]
-            outputs[first : first + step] += factor * activation.value(w[rows, places] @ data.x.T + b[rows, places][:, :, None])
-    return outputs
-
-
-def pair_r2(activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset) -> Array:
-    """Squared correlation of each pair's output with the target: (R, K), 0 for a constant output."""
     root = np.sqrt(data.weight / data.weight.sum())
     target = centred(data.y, root)
-    units, _ = directions(pair_outputs(activation, parameters, pairs, data), root)
-    return (units @ target) ** 2 / max(float(target @ target), TINY)
+    whole = float(target @ target)
+    if not whole > 0:
+        raise DataError("the target is constant on these points; there is nothing to predict")
+    finite = _finite(raw)
+    errors = np.full((*pairs.shape[:2], data.points), np.nan)
+    step = max(1, BLOCK // (pairs.shape[1] * data.points))
+    for first in range(0, nets, step):
+        rows = np.arange(first, min(nets, first + step))
+        rows = rows[finite[rows]]
+        w, b, v = (part[rows[:, None, None], pairs[rows]] for part in raw[:3])
+        response = activation.value(w @ data.x.T + b[..., None])
+        response = np.where(pairs[rows][..., None] >= 0, response, 0.0)
+        if predictor == "output":
+            response = np.einsum("rkip,rki->rkp", response, v)[:, :, None]
+        rest = np.broadcast_to(target, (*response.shape[:2], data.points))
+        units, _ = directions(response, root)
+        if predictor == "span":
+            units = _orthonormal_pair(units)
+        for _ in range(2):
+            rest = rest - np.einsum("rkip,rki->rkp", units, np.einsum("rkip,rkp->rki", units, rest))
+        errors[rows] = -rest
+    r2 = 1.0 - np.einsum("rkp,rkp->rk", errors, errors) / whole
+    return errors / np.where(root > 0, root, np.inf), np.where(r2 < 0, 0.0, r2)
+
+
+def _orthonormal_pair(units: Array) -> Array:
+    """Unit vectors (..., 2, P) made orthonormal; the second is zero where rounding alone tells the two apart."""
+    first, second = units[..., 0, :], units[..., 1, :]
+    alone = ~first.any(axis=-1, keepdims=True)
+    first, second = np.where(alone, second, first), np.where(alone, 0.0, second)
+    for _ in range(2):
+        second = second - np.sum(first * second, axis=-1, keepdims=True) * first
+    norm = np.linalg.norm(second, axis=-1, keepdims=True)
+    second = np.divide(second, norm, out=np.zeros_like(second), where=norm > RANK_CUT)
+    return np.stack([first, second], axis=-2)
 
 
 def refit(activation: Activation, w: Array, b: Array, data: Dataset) -> Distilled:
