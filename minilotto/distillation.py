@@ -6,6 +6,7 @@ rounding would decide is cut off and reported.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 RANK_CUT = 100 * EPSILON  # of a response's size: what is left of it after taking out others, and is no more than rounding
 ALL_PAIRS = 256  # widths up to which every pair of neurons is tried
 GAIN = 0.01  # an exchange of neurons must lower the loss by this part
-SWEEPS = 20
+EXCHANGES = 50
+WARY = 10.0  # times its rounding is added to a loss when neurons are chosen, so that none wins by the arithmetic's luck
 BLOCK = 2**22  # numbers that are held at a time
 PREDICTORS = ("span", "output")
 TINY = float(np.finfo(np.float64).tiny)
@@ -64,7 +66,7 @@ def distill_path(activation: Activation, parameters: Parameters, widths: list[in
 
     min over v, c of sum_p weight_p (sum_{i in chosen} v_i sigma(w_i x_p + b_i) + c - y_p)^2. One neuron and, up to ALL_PAIRS
     wide, two are the best there are: all are tried. From there on the neuron that lowers the loss most is added (orthogonal least
-    squares), and at each of `widths` neurons are exchanged, one for the best other, until no exchange gains GAIN: a local optimum
+    squares), and at each of `widths` neurons are exchanged, one for the best other, until none gains GAIN: a local optimum
     that may differ from the best set.
 
     Returns one Distilled a width, in the order of `widths`. Raises ConfigError for widths below 1 or above the nets'. Paper:
@@ -79,7 +81,10 @@ def distill_path(activation: Activation, parameters: Parameters, widths: list[in
     root = np.sqrt(data.weight / data.weight.sum())
     target = centred(data.y, root)
     for i in np.flatnonzero(_finite(raw)):
-        sets = _search(directions(activation.value(raw.w[i] @ data.x.T + raw.b[i][:, None]), root)[0], target, sorted(chosen))
+        response = np.asarray(activation.value(raw.w[i] @ data.x.T + raw.b[i][:, None]), np.float64)
+        units, length = directions(response, root)
+        size = np.sqrt(response**2 @ root**2) / length
+        sets = _search(_Span(units, size, target), sorted(chosen))
         for width, places in sets.items():
             chosen[width][i] = places
     return [_refitted(activation, raw, chosen[int(width)], data) for width in widths]
@@ -209,48 +214,55 @@ def directions(response: NDArray[np.floating], root: Array) -> tuple[Array, Arra
     return units, np.where(alive, norm * scale, 1.0)
 
 
-def _search(u: Array, target: Array, widths: list[int]) -> dict[int, list[int]]:
-    """The neurons to keep for each of the rising `widths`, from directions u (N, P)."""
+class _Span(NamedTuple):
+    """One net's responses: unit vectors u (N, P), the size of each response in units of its centred one (N,), the target (P,)."""
+
+    u: Array
+    size: Array
+    target: Array
+
+
+def _search(span: _Span, widths: list[int]) -> dict[int, list[int]]:
+    """The neurons to keep for each of the rising `widths`."""
+    count = len(span.u)
     places: list[int] = []
     found = {}
     for width in range(1, widths[-1] + 1):
-        if width == 2 and len(u) <= ALL_PAIRS:
-            ways = [(i, *_best_addition(u, [i], target)) for i in range(len(u))]
+        if width == 2 and count <= ALL_PAIRS:
+            ways = [(i, *_best_addition(span, [i])) for i in range(count)]
             first, second, _ = min(ways, key=lambda way: way[2])
             places = [first, second]
         else:
-            places = [*places, _best_addition(u, places, target)[0]]
+            places = [*places, _best_addition(span, places)[0]]
         if width in widths:
-            if width > 2 or (width == 2 and len(u) > ALL_PAIRS):
-                places = _exchanged(u, places, target)
+            if width > 2 or (width == 2 and count > ALL_PAIRS):
+                places = _exchanged(span, places)
             found[width] = places
     return found
 
 
-def _exchanged(u: Array, places: list[int], target: Array) -> list[int]:
-    """`places` after exchanging neurons, one for the best other, as long as that gains."""
-    loss = _rest_of(u, places, target)
-    for _ in range(SWEEPS):
-        before = loss
-        for k in range(len(places)):
-            others = [*places[:k], *places[k + 1 :]]
-            place, after = _best_addition(u, others, target)
-            if after < loss * (1 - GAIN):
-                places, loss = [*others[:k], place, *others[k:]], after
-        if loss >= before * (1 - GAIN):
+def _exchanged(span: _Span, places: list[int]) -> list[int]:
+    """`places` after exchanging neurons, the exchange that gains most first, as long as one gains."""
+    loss = np.inf
+    for _ in range(EXCHANGES):
+        others = [[*places[:k], *places[k + 1 :]] for k in range(len(places))]
+        ways = [_best_addition(span, rest) for rest in others]
+        k = min(range(len(ways)), key=lambda k: ways[k][1])
+        if not ways[k][1] < loss * (1 - GAIN):
             break
+        places, loss = [*others[k], ways[k][0]], ways[k][1]
     return places
 
 
-def _basis(u: Array, places: list[int], target: Array) -> tuple[Array, Array]:
+def _basis(span: _Span, places: list[int]) -> tuple[Array, Array]:
     """Orthonormal rows that span u[places], and the target less its part in them."""
-    basis = np.empty((0, u.shape[1]))
+    basis = np.empty((0, span.u.shape[1]))
     for place in places:
-        rest = _orthogonal(u[place][None], basis)[0]
+        rest = _orthogonal(span.u[place][None], basis)[0]
         norm = np.linalg.norm(rest)
         if norm > RANK_CUT:
             basis = np.concatenate([basis, rest[None] / norm])
-    return basis, _orthogonal(target[None], basis)[0]
+    return basis, _orthogonal(span.target[None], basis)[0]
 
 
 def _orthogonal(rows: Array, basis: Array) -> Array:
@@ -260,26 +272,26 @@ def _orthogonal(rows: Array, basis: Array) -> Array:
     return rows
 
 
-def _rest_of(u: Array, places: list[int], target: Array) -> float:
-    rest = _basis(u, places, target)[1]
-    return float(rest @ rest)
-
-
-def _best_addition(u: Array, places: list[int], target: Array) -> tuple[int, float]:
-    """The neuron outside `places` that lowers the loss most beside them, and the loss then."""
-    basis, rest = _basis(u, places, target)
-    left = _orthogonal(u, basis)
+def _best_addition(span: _Span, places: list[int]) -> tuple[int, float]:
+    """The neuron outside `places` that is best beside them, and the loss then plus WARY times its rounding."""
+    basis, rest = _basis(span, places)
+    left = _orthogonal(span.u, basis)
     square = np.einsum("np,np->n", left, left)
     alive = square > RANK_CUT**2
     alive[places] = False
+    whole = float(rest @ rest)
     if not alive.any():
-        free = np.setdiff1d(np.arange(len(u)), places)
-        return int(free[0]), float(rest @ rest)
-    gain = np.divide((left @ rest) ** 2, square, out=np.full(len(u), -1.0), where=alive)
-    # A gain is known to eps of the loss before; where several come as close as that to taking all, residuals decide.
-    close = np.flatnonzero(alive & (gain >= gain.max() - 1e-12 * float(rest @ rest)))
-    after = rest - ((left[close] @ rest) / square[close])[:, None] * left[close]
-    losses = np.einsum("np,np->n", after, after)
+        free = np.setdiff1d(np.arange(len(span.u)), places)
+        return int(free[0]), whole
+    part = np.divide(left @ rest, square, out=np.zeros_like(square), where=alive)  # the weight of its unit vector
+    # What it adds cancels against those before it, so these have as large weights; rounding is relative to the responses' own sizes.
+    sizes = span.size + (span.size[places].max() if places else 0.0)
+    rounding = WARY * (EPSILON * part * sizes) ** 2
+    rough = np.where(alive, whole - part**2 * square + rounding, np.inf)
+    # That difference is known to eps of the loss before; where several come as close to nothing, residuals decide.
+    close = np.flatnonzero(alive & (rough <= rough.min() + 1e-12 * whole))
+    after = rest - part[close, None] * left[close]
+    losses = np.einsum("np,np->n", after, after) + rounding[close]
     best = int(np.argmin(losses))
     return int(close[best]), float(losses[best])
 
