@@ -284,7 +284,7 @@ def _best_addition(span: _Span, places: list[int]) -> tuple[int, float]:
         free = np.setdiff1d(np.arange(len(span.u)), places)
         return int(free[0]), whole
     part = np.divide(left @ rest, square, out=np.zeros_like(square), where=alive)  # the weight of its unit vector
-    # What it adds cancels against those before it, so these have as large weights; rounding is relative to the responses' own sizes.
+    # What it adds cancels against those before it, so these have as large weights; rounding is relative to whole responses.
     sizes = span.size + (span.size[places].max() if places else 0.0)
     rounding = WARY * (EPSILON * part * sizes) ** 2
     rough = np.where(alive, whole - part**2 * square + rounding, np.inf)
