@@ -1,5 +1,6 @@
 """Ensemble: what a training leaves behind."""
 
+import dataclasses
 import hashlib
 import json
 import zipfile
@@ -158,6 +159,31 @@ class Ensemble:
             history=History(self.history.steps, self.history.loss[:, positions]),
             requested=len(positions),
             provenance=self.provenance,
+        )
+
+    def distill(self, width: int) -> "Ensemble":
+        """Each net cut down to the `width` neurons that hold the target best together, output weights fitted anew: float64 nets.
+
+        They are no trained nets, and `provenance` says so; `minilotto.distillation` has more ways, and tells of rank and
+        rounding. The output weights may be huge: keep float64. Raises ConfigError for a width below 1 or above config.width.
+        """
+        from minilotto.distillation import distill
+
+        small = distill(self.activation, self.parameters, width, self.data)
+        return Ensemble(
+            config=dataclasses.replace(self.config, width=width, dtype="float64"),
+            data=self.data,
+            seeds=self.seeds,
+            w=small.parameters.w,
+            b=small.parameters.b,
+            v=small.parameters.v,
+            c=small.parameters.c,
+            loss=small.loss,
+            history=History(np.empty(0, np.int64), np.empty((0, len(self)))),
+            nodes=np.full(len(self), self.data.points),
+            audit=np.full(len(self), np.nan),
+            requested=len(self),
+            provenance={**self.provenance, "engine": "distilled", "reason": f"from trained nets of width {self.config.width}"},
         )
 
     def save(self, path: str | Path, force: bool = False) -> Path:

@@ -29,7 +29,7 @@ LINES = [
     ["loop"],
     ["engines"],
     ["ensemble"],
-    ["population", "piecewise"],
+    ["population", "piecewise", "distillation"],
     ["kernels.evaluate"],
     ["kernels.narrow", "kernels.exact", "kernels.wide", "kernels.cuda"],
     ["kernels.formulas", "kernels.layout"],
