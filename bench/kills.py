@@ -21,6 +21,7 @@ from minilotto import blocks
 from minilotto.store import LOGS
 
 STUDY = ml.Sweep(widths=(1, 2, 3), seeds=20, steps=40)
+SMALL_STUDY = ml.Sweep(width=1, seeds=10, steps=5)
 BLOCK_SEEDS = 8
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.link")
 
@@ -35,9 +36,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(name): path.read_bytes() for name, path in sorted(found.items()) if name.parts[0] not in (LOGS,)}
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, study: ml.Sweep = STUDY) -> None:
     """The sweep, one block a batch, without a thread."""
-    ml.sweep(STUDY, out=folder, threads=1)
+    ml.sweep(study, out=folder, threads=1)
 
 
 def forked(work: Callable[[], None]) -> int:
@@ -105,7 +106,7 @@ def at_each_step(folder: Path, expected: dict[str, bytes]) -> int:
         child = forked(lambda step=step: stopped_before(step, folder))  # type: ignore[misc]
         finished = ended(child)
         check_between(folder, expected)
-        if not ended(forked(lambda: sweep(folder))) or contents(folder) != expected:
+        if not ended(forked(lambda: sweep(folder, SMALL_STUDY))) or contents(folder) != expected:
             raise Lost(f"killed before step {step}, the sweep did not go on to the same folder")
         shutil.rmtree(folder)
         if finished:
@@ -128,7 +129,16 @@ def stopped_before(step: int, folder: Path) -> None:
     real = os.fsync
     os.fsync = lambda handle: count() or real(handle)  # type: ignore[func-returns-value]
     sys.addaudithook(hear)
-    sweep(folder)
+    sweep(folder, SMALL_STUDY)
+
+
+def together(folder: Path, expected: dict[str, bytes], drivers: int) -> None:
+    """Several sweeps into one folder at once. Raises Lost."""
+    children = [forked(lambda: sweep(folder)) for _ in range(drivers)]
+    finished = [ended(child) for child in children]
+    if not all(finished) or contents(folder) != expected:
+        raise Lost(f"{drivers} sweeps at once made another folder than one")
+    shutil.rmtree(folder)
 
 
 def main(*, kills: int = 1000, seed: int = 1) -> int:
@@ -137,14 +147,18 @@ def main(*, kills: int = 1000, seed: int = 1) -> int:
 
     blocks.BLOCK_SEEDS = BLOCK_SEEDS
     import_module("minilotto.sweep").BATCH_SECONDS = 0.0
-    with tempfile.TemporaryDirectory() as place:
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # where fsync costs nothing
+    with tempfile.TemporaryDirectory(dir=memory) as place:
         sweep(Path(place) / "warm")
+        sweep(Path(place) / "small", SMALL_STUDY)
         began = time.perf_counter()
         sweep(Path(place) / "expected")
         seconds = time.perf_counter() - began
-        expected = contents(Path(place) / "expected")
+        expected, small = contents(Path(place) / "expected"), contents(Path(place) / "small")
         try:
-            steps = at_each_step(Path(place) / "runs", expected)
+            steps = at_each_step(Path(place) / "runs", small)
+            for drivers in (2, 3, 4):
+                together(Path(place) / "runs", expected, drivers)
             complete, survived = at_random(Path(place) / "runs", expected, 1.2 * seconds, kills, random.Random(seed))
         except Lost as error:
             print(f"LOST: {error}", file=sys.stderr)

@@ -9,6 +9,7 @@ breaks its seal, which is found at the speed of reading; any reader of .npz read
 import hashlib
 import io
 import re
+import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,7 @@ TIMELESS = (
 )  # provenance that is the same whenever it is trained
 SEAL = b"minilotto block "
 _END_OF_ARCHIVE, _DIGEST_BYTES = b"PK\x05\x06", 16
+_MEMBER, _LOCAL = b"PK\x03\x04", struct.Struct("<IHH")  # of a member's header: its size, and those of its name and extra fields
 _SEAL_BYTES = len(SEAL) + 2 * _DIGEST_BYTES
 _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
@@ -284,7 +286,20 @@ def _refuse_newer(content: bytes, path: str) -> None:
 
 
 def losses_in(content: bytes) -> NDArray[np.float64]:
-    """(R,) the losses in sealed bytes."""
+    """(R,) float64: the losses in sealed bytes. Found by hand: NumPy's look at the archive's directory takes ten times longer."""
+    at = 0
+    while content[at : at + 4] == _MEMBER:
+        size, name_size, extra_size = _LOCAL.unpack_from(content, at + 22)
+        name_at = at + 30
+        begin = name_at + name_size + extra_size
+        if size == 2**32 - 1:  # the true size stands first in the first extra field
+            size = int.from_bytes(content[name_at + name_size + 4 : name_at + name_size + 12], "little")
+        if content[name_at : name_at + name_size] == b"loss.npy":
+            begin_of_data = begin + 10 + int.from_bytes(content[begin + 8 : begin + 10], "little")
+            if b"'descr': '<f8'" not in content[begin:begin_of_data]:
+                break
+            return np.frombuffer(content, "<f8", (begin + size - begin_of_data) // 8, begin_of_data)
+        at = begin + size
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return arrays["loss"]
 

@@ -203,8 +203,10 @@ class Here:
     def _fills_threads(self, batch: Sequence[Block]) -> bool:
         """Whether these seeds keep all threads busy."""
         seeds = sum(block.stop - block.first for block in batch)
+        if seeds > blocks.LANES * (self.threads - 1):
+            return True
         engine = prepare(batch[0].config, 1).choice.make(1)
-        return self.threads == 1 or engine.lanes == 1 or seeds > engine.lanes * (self.threads - 1)
+        return engine.lanes == 1 or seeds > engine.lanes * (self.threads - 1)
 
     def _train(self, batch: Sequence[Block], threads: int) -> None:
         """Train and store what of these blocks another process has not stored by now; a failure is kept for the end."""

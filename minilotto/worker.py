@@ -10,7 +10,7 @@ from minilotto import blocks
 from minilotto.blocks import Block
 from minilotto.errors import FileError
 from minilotto.progress import Silent
-from minilotto.tasks import Task, register_task
+from minilotto.tasks import TASKS, Task
 from minilotto.train import prepare
 
 
@@ -31,7 +31,7 @@ def train_block(block: Block, folder: str, token: str, threads: int, task: Task 
     """
     began = time.perf_counter()
     if task is not None:
-        register_task(task)
+        TASKS[task.name] = task  # each block brings a copy of its own, which register_task would take for another function
     content: bytes | None = None
     reachable = Path(token).exists()
     if not (reachable and _is_there(Path(folder), block.name)):
