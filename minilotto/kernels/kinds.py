@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
+from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, intrinsic, register_model, typeof_impl, unbox
 
 from minilotto.kernels.compile import sources_digest
@@ -46,6 +47,11 @@ register_model(KindType)(models.OpaqueModel)
 @unbox(KindType)
 def _unbox_kind(kind, obj, context):
     return NativeValue(context.context.get_dummy_value())
+
+
+@lower_constant(KindType)
+def _kind_among_globals(context, builder, kind, value):
+    return context.get_dummy_value()
 
 
 def _constant_of(kind_attribute):
