@@ -5,6 +5,7 @@ argument's type, and costs nothing at run time.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llvmlite import ir
 from numba import types
@@ -36,9 +37,15 @@ class KindType(types.Type):
         super().__init__(name=f"Kind({activation}, {dtype}, {lanes}, {inputs}, {sources_digest()})")
 
 
+@lru_cache(maxsize=256)
+def type_of_kind(kind: Kind) -> KindType:
+    """The KindType of a Kind, kept: making one takes longer than a small kernel."""
+    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs)
+
+
 @typeof_impl.register(Kind)
 def _type_of_kind(kind, context):
-    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs)
+    return type_of_kind(kind)
 
 
 register_model(KindType)(models.OpaqueModel)

@@ -22,17 +22,18 @@ Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter
 order everywhere; f has the bits that `Ensemble.predict` gives.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+from numba.extending import overload, typeof_impl
 
 from minilotto.activations import activation_of
 from minilotto.errors import ConfigError
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import adam_update, input_unit, output_unit, value_and_slope
-from minilotto.kernels.kinds import Kind, inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.kinds import Kind, inputs_of, lanes_of, load, spread, store, type_of_kind, zero
 from minilotto.kernels.lanes import fma, like, sum_of_lanes
 from minilotto.kernels.points import check_contiguous, check_precision, first_lanes, lane_of, load_last_points, load_points
 
@@ -46,6 +47,16 @@ class Form(NamedTuple):
 
     kind: Kind
     parameter: float
+
+
+@lru_cache(maxsize=256)
+def _type_of(kind: Kind) -> types.NamedTuple:
+    return types.NamedTuple((type_of_kind(kind), types.float64), Form)
+
+
+@typeof_impl.register(Form)
+def _type_of_form(form, context):
+    return _type_of(form.kind)
 
 
 def form(activation: str = "silu", inputs: int = 1, dtype: str = "float64", negative_slope: float = 0.01) -> Form:
