@@ -21,8 +21,8 @@ class Activation:
     """One activation sigma.
 
     value, slope and curvature map an array z to sigma(z), sigma'(z) and sigma''(z), same shape. `kinks` lists the z where the slope
-    jumps (there it takes its left limit, as in torch, and the curvature is given as zero). `parameter` is the one number that a kernel gets beside z: the slope for z < 0 of
-    leaky_relu, unused elsewhere.
+    jumps: there it takes its left limit, as in torch, and the curvature is given as zero. `parameter` is the one number that a
+    kernel gets beside z: the slope for z < 0 of leaky_relu, unused elsewhere.
     """
 
     name: str

@@ -1,14 +1,14 @@
 """Nets as plain NumPy arrays, for optimisers and other codes: outputs, losses, gradients, Jacobians and Hessians.
 
-Parameters of a net are one vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights w, its b, its v; and c at the end. This
-is what scipy.optimize moves about, and what the compiled functions of kernels/single.py take. Everywhere below `parameters` is
+Parameters of a net are one vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights w, its b, its v; and c at the
+end. This is what scipy.optimize moves about, and what the compiled functions of kernels/single.py take. Below, `parameters` is
 
     theta (K,)        one net; results have no axis of nets
     thetas (R, K)     R nets; results have a first axis R
     Parameters        (w, b, v, c) as an Ensemble holds them; gradients come back as the same
 
-in float32 or float64, which is the precision of the computation. Points are x (P, D), or (P,) for D = 1; y (P,); weight (P,), taken as it
-is, by default 1 / P each. (`train` divides weights by their sum.) Arrays may have any memory layout and may be read-only.
+in float32 or float64, which is the precision of the computation. Points are x (P, D), or (P,) for D = 1; y (P,); weight (P,), taken
+as it is, by default 1 / P each. (`train` divides weights by their sum.) Arrays may have any memory layout and may be read-only.
 """
 
 from functools import lru_cache
@@ -146,7 +146,7 @@ def residuals(
 ) -> NDArray:
     """sqrt(weight_p) (f(x_p) - y_p), whose sum of squares is the loss: (P,), or (R, P) for R nets.
 
-    `scipy.optimize.least_squares(residuals, theta, residual_jacobian, args=(x, y))` trains a net by Levenberg-Marquardt and its kin.
+    `scipy.optimize.least_squares(residuals, theta, residual_jacobian, args=(x, y))` trains a net by trust regions.
 
     Raises DataError and ConfigError as `predict`, and DataError for a negative weight.
     """
@@ -164,7 +164,10 @@ def residual_jacobian(
     activation: str = "silu",
     negative_slope: float = 0.01,
 ) -> NDArray:
-    """Derivatives of `residuals` with respect to the parameters: (P, K), or (R, P, K) for R nets. Raises what `residuals` raises."""
+    """Derivatives of `residuals` with respect to the parameters: (P, K), or (R, P, K) for R nets.
+
+    Raises what `residuals` raises.
+    """
     points, _, weights = _data(x, y, weight)
     slopes = jacobian(parameters, points, activation=activation, negative_slope=negative_slope)
     slopes *= np.sqrt(_not_negative(weights)).astype(slopes.dtype)[:, None]

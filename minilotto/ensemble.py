@@ -1,7 +1,10 @@
 """Ensemble: what a training leaves behind."""
 
+import dataclasses
 import hashlib
+import importlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.activations import Activation, activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.errors import ConfigError, DataError, FileError, MissingExtraError
 from minilotto.files import check_output, write_atomically
 from minilotto.initial import Parameters
 from minilotto.tasks import task_of
@@ -62,6 +65,17 @@ class Ensemble:
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    def __getitem__(self, which: Any) -> "Ensemble":
+        """The net at one position, as an Ensemble of one, or those of a slice, a mask or a list. Raises ConfigError as `select`."""
+        if isinstance(which, slice):
+            return self.select(np.arange(len(self))[which])
+        if np.ndim(which) == 0 and not isinstance(which, (bool, np.bool_, str)):
+            return self.select([which])
+        return self.select(which)
+
+    def __iter__(self) -> Iterator["Ensemble"]:
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         partial = f" of {self.requested} requested" if self.partial else ""
@@ -159,6 +173,80 @@ class Ensemble:
             provenance=self.provenance,
         )
 
+    def with_parameters(self, parameters: Parameters) -> "Ensemble":
+        """These nets with other parameters of the same shapes, such as those that another optimiser found; losses are evaluated anew.
+
+        Raises DataError for other shapes or what is no array of numbers.
+        """
+        from minilotto.kernels.evaluate import losses
+
+        try:
+            arrays = [np.array(array, dtype=self.config.dtype) for array in parameters]
+        except (TypeError, ValueError) as error:
+            raise DataError(f"parameters are no arrays ({error}); pass (w, b, v, c)") from None
+        shapes, wanted = [array.shape for array in arrays], [array.shape for array in self.parameters]
+        if shapes != wanted:
+            raise DataError(f"parameters have shapes {shapes}; these nets have {wanted}")
+        fresh = Parameters(*arrays)
+        with np.errstate(invalid="ignore", over="ignore"):
+            loss = losses(self.activation, fresh, self.data)
+        none = History(np.empty(0, np.int64), np.empty((0, len(self))))
+        return dataclasses.replace(
+            self,
+            **fresh._asdict(),
+            loss=np.where(np.isfinite(loss), loss, np.nan),
+            audit=np.full(len(self), np.nan),
+            nodes=np.full(len(self), self.data.points),
+            history=none,
+            provenance={**self.provenance, "engine": "none", "reason": "parameters were given"},
+        )
+
+    def to_c(self, path: str | Path | None = None, *, name: str = "net", dtype: str = "float64", force: bool = False) -> str:
+        """C99 source of functions that evaluate these nets and their derivative df/dx; see `export.c_source` for declarations.
+
+        It needs nothing beyond <math.h>. Written to `path` (.c, .h or .cpp) where one is given. `dtype` is that of the C functions.
+
+        Raises ConfigError for a name that is no C identifier, for nets that are not finite and for an Ensemble without nets.
+        """
+        from minilotto.export import c_source
+
+        note = f"{self.config.task}, seed{'s' * (len(self) > 1)} {', '.join(map(str, self.seeds[:8]))}{', ...' * (len(self) > 8)}"
+        source = c_source(self.activation, self.parameters, name, dtype, note)
+        if path is not None:
+            path = check_output(path, (".c", ".h", ".cpp"), force)
+            write_atomically(path, lambda file: file.write(source.encode()))
+        return source
+
+    def to_scipy(self, use: str = "integrate") -> Any:
+        """This one net as a scipy.LowLevelCallable: for scipy.integrate, or (use="filter") for ndimage.generic_filter.
+
+        Raises ConfigError for an unknown use and unless there is exactly one net.
+        """
+        from minilotto.callables import low_level_callable
+
+        return low_level_callable(self.activation, self.parameters, use)
+
+    def to_torch(self) -> Any:
+        """These nets as one torch.nn.Module: x (P,) or (P, D) to f(x) (R, P). `with_parameters(from_torch(module))` is the way back.
+
+        Raises MissingExtraError where torch is not installed.
+        """
+        return _extra("minilotto.torch", "torch").Nets(self.activation, self.parameters)
+
+    def to_dataframe(self, neurons: bool = False) -> Any:
+        """A pandas.DataFrame, one row a net: seed, loss, status, nodes, audit, c; with `neurons` one row a neuron: seed, neuron, w, b, v.
+
+        w of several inputs are w0, w1, ... Raises MissingExtraError where pandas is not installed.
+        """
+        pandas = _extra("pandas", "pandas")
+        if not neurons:
+            columns = {name: getattr(self, name) for name in ("loss", "status", "nodes", "audit", "c")}
+            return pandas.DataFrame({"seed": self.seeds, **columns})
+        nets, width, inputs = self.w.shape
+        w = {"w" if inputs == 1 else f"w{d}": self.w[:, :, d].ravel() for d in range(inputs)}
+        where = {"seed": np.repeat(self.seeds, width), "neuron": np.tile(np.arange(width), nets)}
+        return pandas.DataFrame({**where, **w, "b": self.b.ravel(), "v": self.v.ravel()})
+
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write everything to one .npz; it appears whole or not at all. Returns the path.
 
@@ -202,6 +290,14 @@ class Ensemble:
                 strict=True,
             )
         )
+
+
+def _extra(module: str, extra: str) -> Any:
+    """A module that needs an optional package. Raises MissingExtraError."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(f'{extra} is not installed ({error}); pip install "minilotto[{extra}]" brings it') from None
 
 
 def load(path: str | Path) -> Ensemble:

@@ -13,10 +13,10 @@
 Every function here can be called from @njit code, serial or inside a prange, and from Python. None of them allocates, keeps state,
 takes the GIL or starts a thread; whatever they write goes to the caller's buffers, one set of buffers a thread.
 
-A net is a vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights w, its b, its v; and c at the end. Points are x (P, D),
-or (P,) for D = 1; y (P,) and weight (P,). All arrays have the precision of the Form. They may have any memory layout, but for
-`scratch`, which is contiguous and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, types while
-compiling.
+A net is a vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights w, its b, its v; and c at the end. Points are x
+(P, D), or (P,) for D = 1; y (P,) and weight (P,). All arrays have the precision of the Form. They may have any memory layout, but
+for `scratch`, which is contiguous and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, types
+while compiling.
 
 Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter), so that sums over points are added in the same
 order everywhere; f has the bits that `Ensemble.predict` gives.
@@ -369,9 +369,9 @@ def adam_step(form, theta, moments, gradient, step, lr, constants):
 
 @kernel()
 def train_net(form, theta, moments, x, y, weight, first_step, steps, lr, constants, gradient, scratch):
-    """Adam's steps first_step, ..., first_step + steps - 1 (from 0) in place. Returns the loss before the last of them, NaN for none.
+    """Adam's steps first_step, ..., first_step + steps - 1 (from 0) in place. Returns the loss before the last of them.
 
-    Cutting a stretch in two changes no bit. Buffers as in `loss_and_gradient` and `adam_step`.
+    Cutting a stretch in two changes no bit. Buffers as in `loss_and_gradient` and `adam_step`. NaN for no steps.
     """
     before = np.nan
     for step in range(first_step, first_step + steps):
