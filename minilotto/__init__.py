@@ -9,6 +9,7 @@
 from minilotto.activations import ACTIVATIONS, Activation
 from minilotto.config import Config
 from minilotto.dataset import Dataset
+from minilotto.embedding import hessian, jacobian, loss_and_gradient, pack, predict, residual_jacobian, residuals, unpack
 from minilotto.ensemble import Ensemble, History, load
 from minilotto.errors import (
     ConfigError,
@@ -19,6 +20,7 @@ from minilotto.errors import (
     ResourceError,
     TrainingInterrupted,
 )
+from minilotto.initial import Parameters
 from minilotto.schemes import SCHEMES
 from minilotto.tasks import TASKS, Task, register_task
 from minilotto.train import train
@@ -38,11 +40,20 @@ __all__ = [
     "History",
     "MinilottoError",
     "MissingExtraError",
+    "Parameters",
     "ResourceError",
     "Task",
     "TrainingInterrupted",
     "__version__",
+    "hessian",
+    "jacobian",
     "load",
+    "loss_and_gradient",
+    "pack",
+    "predict",
     "register_task",
+    "residual_jacobian",
+    "residuals",
     "train",
+    "unpack",
 ]

@@ -60,7 +60,7 @@ def _compiled(kind: Kind, use: str) -> Any:
 def low_level_callable(activation: Activation, parameters: Parameters, use: str = "integrate") -> LowLevelCallable:
     """One net, parameters with R = 1, as a LowLevelCallable in float64.
 
-    use="integrate": for scipy.integrate, `double (double, void *)` for quad, or `double (int, double *, void *)` for nquad of D inputs.
+    use="integrate": for scipy.integrate: `double (double, void *)`, or `double (int, double *, void *)` for nquad of D inputs.
     use="filter": for scipy.ndimage.generic_filter with a footprint of D places, whose values are the inputs.
 
     Raises ConfigError for an unknown use and unless there is exactly one net.

@@ -114,10 +114,11 @@ def loss_and_gradient(
     scratch = np.empty(_scratch_size(form, thetas.shape[1] // (inputs + 2)), thetas.dtype)
     data = (_read_only(array, thetas.dtype) for array in (points, targets, weights))
     single.losses_and_gradients(form, thetas, *data, losses, gradients, scratch)
-    shaped = gradients.reshape(flat.shape)
-    if isinstance(parameters, Parameters):
-        shaped = unpack(shaped, inputs)
-    return (float(losses[0]) if flat.ndim == 1 else losses), shaped
+    gradient = gradients.reshape(flat.shape)
+    return (
+        float(losses[0]) if flat.ndim == 1 else losses,
+        unpack(gradient, inputs) if isinstance(parameters, Parameters) else gradient,
+    )
 
 
 def jacobian(parameters: Any, x: ArrayLike, *, activation: str = "silu", negative_slope: float = 0.01) -> NDArray:
@@ -195,7 +196,7 @@ def hessian(
     inputs = points.shape[1]
     flat, thetas = _thetas(parameters, inputs)
     thetas = thetas.astype(np.float64)
-    settings = {"activation": activation, "negative_slope": negative_slope}
+    settings: dict[str, Any] = {"activation": activation, "negative_slope": negative_slope}
     result = np.zeros((*thetas.shape, thetas.shape[1]))
     for first in range(0, len(points), POINTS_AT_ONCE):
         part = slice(first, first + POINTS_AT_ONCE)

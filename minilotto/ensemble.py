@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import importlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.activations import Activation, activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.errors import ConfigError, DataError, FileError, MissingExtraError
-from minilotto.files import check_output, write_atomically
+from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.files import check_output, write_atomically, write_bytes
 from minilotto.initial import Parameters
 from minilotto.tasks import task_of
 
@@ -174,7 +173,7 @@ class Ensemble:
         )
 
     def with_parameters(self, parameters: Parameters) -> "Ensemble":
-        """These nets with other parameters of the same shapes, such as those that another optimiser found; losses are evaluated anew.
+        """These nets with other parameters of the same shapes, perhaps of another optimiser's finding; losses are evaluated anew.
 
         Raises DataError for other shapes or what is no array of numbers.
         """
@@ -214,7 +213,7 @@ class Ensemble:
         source = c_source(self.activation, self.parameters, name, dtype, note)
         if path is not None:
             path = check_output(path, (".c", ".h", ".cpp"), force)
-            write_atomically(path, lambda file: file.write(source.encode()))
+            write_bytes(path, source.encode())
         return source
 
     def to_scipy(self, use: str = "integrate") -> Any:
@@ -227,25 +226,37 @@ class Ensemble:
         return low_level_callable(self.activation, self.parameters, use)
 
     def to_torch(self) -> Any:
-        """These nets as one torch.nn.Module: x (P,) or (P, D) to f(x) (R, P). `with_parameters(from_torch(module))` is the way back.
+        """These nets as one torch.nn.Module: x (P,) or (P, D) to f(x) (R, P).
 
+        The way back is `with_parameters(minilotto.torch.from_torch(module))`.
         Raises MissingExtraError where torch is not installed.
         """
-        return _extra("minilotto.torch", "torch").Nets(self.activation, self.parameters)
+        from minilotto.torch import Nets
+
+        return Nets(self.activation, self.parameters)
+
+    def to_onnx(self, path: str | Path | None = None, force: bool = False) -> Any:
+        """These nets as an onnx.ModelProto, x (P, D) to f (P, R), in the training dtype; also written to `path` (.onnx) if given.
+
+        Raises MissingExtraError where onnx is not installed, ConfigError and FileError as `save`.
+        """
+        from minilotto.onnx import onnx_model
+
+        model = onnx_model(self.activation, self.parameters)
+        if path is not None:
+            path = check_output(path, (".onnx",), force)
+            write_bytes(path, model.SerializeToString())
+        return model
 
     def to_dataframe(self, neurons: bool = False) -> Any:
-        """A pandas.DataFrame, one row a net: seed, loss, status, nodes, audit, c; with `neurons` one row a neuron: seed, neuron, w, b, v.
+        """A pandas.DataFrame, one row a net: seed, loss, status, nodes, audit, c.
 
-        w of several inputs are w0, w1, ... Raises MissingExtraError where pandas is not installed.
+        With `neurons` one row a neuron: seed, neuron, w (or w0, w1, ... of several inputs), b, v. Raises MissingExtraError where pandas
+        is not installed.
         """
-        pandas = _extra("pandas", "pandas")
-        if not neurons:
-            columns = {name: getattr(self, name) for name in ("loss", "status", "nodes", "audit", "c")}
-            return pandas.DataFrame({"seed": self.seeds, **columns})
-        nets, width, inputs = self.w.shape
-        w = {"w" if inputs == 1 else f"w{d}": self.w[:, :, d].ravel() for d in range(inputs)}
-        where = {"seed": np.repeat(self.seeds, width), "neuron": np.tile(np.arange(width), nets)}
-        return pandas.DataFrame({**where, **w, "b": self.b.ravel(), "v": self.v.ravel()})
+        from minilotto.pandas import table_of_nets, table_of_neurons
+
+        return table_of_neurons(self) if neurons else table_of_nets(self)
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write everything to one .npz; it appears whole or not at all. Returns the path.
@@ -290,14 +301,6 @@ class Ensemble:
                 strict=True,
             )
         )
-
-
-def _extra(module: str, extra: str) -> Any:
-    """A module that needs an optional package. Raises MissingExtraError."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(f'{extra} is not installed ({error}); pip install "minilotto[{extra}]" brings it') from None
 
 
 def load(path: str | Path) -> Ensemble:

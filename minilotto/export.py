@@ -1,7 +1,7 @@
 """Nets as C: a C99 source without dependencies beyond <math.h>, for C, C++, Fortran (iso_c_binding) and whatever else calls C.
 
-The arithmetic of an activation is not written again here. The formulas of kernels/formulas.py are plain functions of numbers, so they are
-called with numbers that write down what is done to them.
+The arithmetic of an activation is not written again here. The formulas of kernels/formulas.py are plain functions of numbers, so
+they are called with numbers that write down what is done to them.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.activations import Activation
 from minilotto.errors import ConfigError
@@ -21,15 +20,18 @@ REAL = {"float64": ("double", "", 64), "float32": ("float", "f", 32)}
 MOST_NUMBERS = 10**6  # in one source; compilers need minutes for more
 # Of C99, C11, C++20 and their standard headers' own names, what a function must not be called.
 RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict "
-    "return short signed sizeof static struct switch typedef union unsigned void volatile while asm fortran alignas alignof and and_eq "
-    "bitand bitor bool catch char8_t char16_t char32_t class compl concept consteval constexpr constinit const_cast co_await co_return "
-    "co_yield decltype delete dynamic_cast explicit export false friend mutable namespace new noexcept not not_eq nullptr operator or "
-    "or_eq private protected public reinterpret_cast requires static_assert static_cast template this thread_local throw true try "
-    "typeid typename using virtual wchar_t xor xor_eq main NULL NAN INFINITY acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh "
-    "tanh exp exp2 expm1 log log10 log1p log2 logb modf frexp ldexp ilogb scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma "
-    "ceil floor nearbyint rint lrint llrint round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax "
-    "fmin fma isnan isinf isfinite isnormal signbit fpclassify y0 y1 yn j0 j1 jn gamma memcpy".split()
+    """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm fortran alignas
+    alignof and and_eq bitand bitor bool catch char8_t char16_t char32_t class compl concept consteval constexpr constinit
+    const_cast co_await co_return co_yield decltype delete dynamic_cast explicit export false friend mutable namespace new
+    noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast requires static_assert
+    static_cast template this thread_local throw true try typeid typename using virtual wchar_t xor xor_eq main NULL NAN
+    INFINITY acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 log log10 log1p log2 logb modf
+    frexp ldexp ilogb scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint
+    round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin fma isnan isinf
+    isfinite isnormal signbit fpclassify y0 y1 yn j0 j1 jn gamma memcpy
+    """.split()
 )
 
 
@@ -41,8 +43,8 @@ def c_source(activation: Activation, parameters: Parameters, name: str, dtype: s
         double name(double x);
         double name_with_slope(double x, double *slope);
 
-    for several inputs `const double *x` (D numbers) and name_with_gradient(const double *x, double *gradient) (D numbers); for R > 1
-    nets all of them take `int net` first, from 0, and return NaN for a net that there is not. `note` becomes part of the first comment.
+    for several inputs x is `const double *x` (D numbers), and name_with_gradient(x, double *gradient) writes D numbers; for R > 1
+    nets all of them take `int net` first, from 0, and return NaN for a net that there is not. `note` goes into the first comment.
 
     Raises ConfigError for a name that is no C identifier, no net, a net that is not finite, or one too large to be source code.
     """
@@ -58,7 +60,9 @@ def c_source(activation: Activation, parameters: Parameters, name: str, dtype: s
         raise ConfigError(f"net {bad[0]} is not finite; export nets whose status is ok, as in nets[nets.status == 'ok']")
     size = nets * (width * (2 * inputs + 2) + 1)
     if size > MOST_NUMBERS:
-        raise ConfigError(f"{nets} nets of width {width} are {size:,} numbers; a source takes up to {MOST_NUMBERS:,}, select fewer nets")
+        raise ConfigError(
+            f"{nets} nets of width {width} are {size:,} numbers; a source takes up to {MOST_NUMBERS:,}, select fewer nets"
+        )
     return _Source(activation, Parameters(w, b, v, c), name, dtype).text(note)
 
 
@@ -68,7 +72,7 @@ def _check_name(name: Any) -> None:
     if name in RESERVED or name.startswith("_") or "__" in name:
         raise ConfigError(f"name={name!r} is reserved in C or C++; choose another")
     if len(name) > 31:
-        raise ConfigError(f"name={name!r} is longer than the 31 characters that C99 tells apart; choose a shorter one")
+        raise ConfigError(f"name={name!r} is longer than the 31 characters that every C compiler tells apart; choose a shorter one")
 
 
 class Written:
@@ -229,7 +233,7 @@ class _Source:
         results = writer.run(self.formula.evaluate, Written(writer, "t"), Written(writer, writer.number(self.activation.parameter)))
         body = "".join(f"    {line}\n" for line in writer.lines)
         return (
-            f"\n/* {self.activation.name} of t * {self.formula.input_unit!r}, over {self.formula.output_unit!r}, and its slope. */\n"
+            f"\n/* {self.activation.name}(t * {self.formula.input_unit!r}) over {self.formula.output_unit!r}, and its slope. */\n"
             f"static {self.real} {self.prefix}_activation({self.real} t, {self.real} *slope)\n{{\n"
             f"{body}    *slope = {results[1].text};\n    return {results[0].text};\n}}\n"
         )

@@ -56,6 +56,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         _sync_folder(path.parent)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """write_atomically of these bytes."""
+
+    def write(file: BinaryIO) -> None:
+        file.write(content)
+
+    write_atomically(path, write)
+
+
 def _beside(path: Path) -> Path:
     """A hidden name in the same folder that nobody else uses."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}")

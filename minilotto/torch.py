@@ -3,12 +3,16 @@
 from typing import Any
 
 import numpy as np
-import torch
 
 from minilotto.activations import Activation
-from minilotto.errors import DataError
+from minilotto.errors import DataError, MissingExtraError
 from minilotto.initial import Parameters
 from minilotto.kernels.torch_reference import function_of
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtraError(f'torch is not installed ({error}); pip install "minilotto[torch]" brings it') from None
 
 
 class Nets(torch.nn.Module):
@@ -41,7 +45,9 @@ def from_torch(module: Any) -> Parameters:
     """
     if isinstance(module, Nets):
         return Parameters(*(_array(getattr(module, name)) for name in "wbvc"))
-    layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)] if isinstance(module, torch.nn.Module) else []
+    layers = (
+        [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)] if isinstance(module, torch.nn.Module) else []
+    )
     if len(layers) != 2 or layers[1].out_features != 1 or layers[0].out_features != layers[1].in_features:
         found = [(layer.in_features, layer.out_features) for layer in layers]
         raise DataError(f"a {type(module).__name__} with linear layers {found} is no net; it takes Linear(D, N) and Linear(N, 1)")
