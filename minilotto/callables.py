@@ -13,8 +13,9 @@ from minilotto.embedding import pack
 from minilotto.errors import ConfigError
 from minilotto.initial import Parameters
 from minilotto.kernels.compile import kernel
+from minilotto.kernels.forms import Form, form
 from minilotto.kernels.kinds import Kind
-from minilotto.kernels.single import Form, form, forward
+from minilotto.kernels.single import forward
 
 USES = ("integrate", "filter")
 HEADER = 2  # numbers before theta: the activation's parameter, and how many numbers theta has

@@ -251,8 +251,9 @@ class Ensemble:
     def to_dataframe(self, neurons: bool = False) -> Any:
         """A pandas.DataFrame, one row a net: seed, loss, status, nodes, audit, c.
 
-        With `neurons` one row a neuron: seed, neuron, w (or w0, w1, ... of several inputs), b, v. Raises MissingExtraError where pandas
-        is not installed.
+        With `neurons` one row a neuron: seed, neuron, w (or w0, w1, ... of several inputs), b, v.
+
+        Raises MissingExtraError where pandas is not installed.
         """
         from minilotto.pandas import table_of_nets, table_of_neurons
 

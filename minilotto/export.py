@@ -19,8 +19,7 @@ from minilotto.version import VERSION
 REAL = {"float64": ("double", "", 64), "float32": ("float", "f", 32)}
 MOST_NUMBERS = 10**6  # in one source; compilers need minutes for more
 # Of C99, C11, C++20 and their standard headers' own names, what a function must not be called.
-RESERVED = frozenset(
-    """
+_NAMES = """
     auto break case char const continue default do double else enum extern float for goto if inline int long register
     restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm fortran alignas
     alignof and and_eq bitand bitor bool catch char8_t char16_t char32_t class compl concept consteval constexpr constinit
@@ -31,8 +30,8 @@ RESERVED = frozenset(
     frexp ldexp ilogb scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint
     round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin fma isnan isinf
     isfinite isnormal signbit fpclassify y0 y1 yn j0 j1 jn gamma memcpy
-    """.split()
-)
+"""
+RESERVED = frozenset(_NAMES.split())
 
 
 def c_source(activation: Activation, parameters: Parameters, name: str, dtype: str, note: str = "") -> str:

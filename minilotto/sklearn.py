@@ -43,7 +43,7 @@ class NetsRegressor(RegressorMixin, BaseEstimator):
         width: int = 20,
         activation: str = "silu",
         seeds: int = 16,
-        steps: int = 2000,
+        steps: int = 5000,
         lr: float = 1e-2,
         combine: str = "best",
         share: float = 0.5,

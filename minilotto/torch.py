@@ -38,8 +38,8 @@ class Nets(torch.nn.Module):
 def from_torch(module: Any) -> Parameters:
     """Parameters, as NumPy copies in the module's precision, of what `Ensemble.to_torch` made or of two Linear layers.
 
-    The latter are taken from any module that holds exactly two torch.nn.Linear, such as Sequential(Linear(D, N), SiLU(), Linear(N, 1)),
-    with biases or without; they make one net (R = 1).
+    The latter are taken from any module that holds exactly two torch.nn.Linear, with biases or without, such as
+    Sequential(Linear(D, N), SiLU(), Linear(N, 1)); they make one net (R = 1).
 
     Raises DataError for any other module.
     """

@@ -22,120 +22,32 @@ Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter
 order everywhere; f has the bits that `Ensemble.predict` gives.
 """
 
-from functools import lru_cache
-from typing import NamedTuple
-
 import numpy as np
-from numba import types
-from numba.extending import overload, typeof_impl
 
-from minilotto.activations import activation_of
-from minilotto.errors import ConfigError
 from minilotto.kernels.compile import kernel
+from minilotto.kernels.forms import Form, check_points, columns_of, coordinate, coordinates_of, form, scratch_size, width_of
 from minilotto.kernels.formulas import adam_update, input_unit, output_unit, value_and_slope
-from minilotto.kernels.kinds import Kind, inputs_of, lanes_of, load, spread, store, type_of_kind, zero
+from minilotto.kernels.kinds import inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.lanes import fma, like, sum_of_lanes
 from minilotto.kernels.points import check_contiguous, check_precision, first_lanes, lane_of, load_last_points, load_points
 
-VECTOR_BYTES = 64
-PRECISIONS = ("float32", "float64")
+__all__ = [
+    "ADAM",
+    "Form",
+    "adam_step",
+    "form",
+    "forward",
+    "forward_and_gradient",
+    "forward_and_slope",
+    "jacobian",
+    "loss",
+    "loss_and_gradient",
+    "outputs",
+    "scratch_size",
+    "train_net",
+    "width_of",
+]
 ADAM = (0.9, 0.999, 1e-8)  # beta1, beta2, epsilon as Config has them
-
-
-class Form(NamedTuple):
-    """What a net is made of, its parameters apart. `kind` is known while compiling; `parameter` is leaky_relu's slope for z < 0."""
-
-    kind: Kind
-    parameter: float
-
-
-@lru_cache(maxsize=256)
-def _type_of(kind: Kind) -> types.NamedTuple:
-    return types.NamedTuple((type_of_kind(kind), types.float64), Form)
-
-
-@typeof_impl.register(Form)
-def _type_of_form(form, context):
-    return _type_of(form.kind)
-
-
-def form(activation: str = "silu", inputs: int = 1, dtype: str = "float64", negative_slope: float = 0.01) -> Form:
-    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`.
-
-    Hand it to your compiled function as an argument, and your own disk cache will notice a new minilotto; as a global it works too.
-
-    Raises ConfigError for an unknown activation or precision, or no positive number of inputs.
-
-    >>> form("tanh", inputs=2).kind.inputs
-    2
-    """
-    if dtype not in PRECISIONS:
-        raise ConfigError(f"dtype={dtype!r} is unknown; choose from {', '.join(PRECISIONS)}")
-    if isinstance(inputs, bool) or not isinstance(inputs, (int, np.integer)) or inputs < 1:
-        raise ConfigError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
-    row = activation_of(activation, negative_slope)
-    return Form(Kind(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs)), float(row.parameter))
-
-
-# Shapes. Errors are raised where a wrong length would read or write beyond an array.
-def _columns(x):
-    """D of points x (P, D), 1 of points (P,)."""
-    raise TypeError("_columns runs inside compiled functions only")
-
-
-def _coordinates(x):
-    """D of one point x (D,), 1 of a number."""
-    raise TypeError("_coordinates runs inside compiled functions only")
-
-
-def _coordinate(kind, x, d):
-    """Coordinate d of one point, in the precision of `kind`."""
-    raise TypeError("_coordinate runs inside compiled functions only")
-
-
-@overload(_columns)
-def _compile_columns(x):
-    return (lambda x: x.shape[1]) if x.ndim == 2 else (lambda x: 1)
-
-
-@overload(_coordinates)
-def _compile_coordinates(x):
-    return (lambda x: x.size) if isinstance(x, types.Array) else (lambda x: 1)
-
-
-@overload(_coordinate)
-def _compile_coordinate(kind, x, d):
-    real = kind.lanes.dtype
-    return (lambda kind, x, d: real(x[d])) if isinstance(x, types.Array) else (lambda kind, x, d: real(x))
-
-
-@kernel()
-def width_of(form, theta):
-    """Neurons N of a net theta (K,). Raises ValueError where no N has so many parameters."""
-    check_precision(form.kind, theta)
-    rows = inputs_of(form.kind) + 2
-    width = (theta.size - 1) // rows
-    if width < 1 or width * rows + 1 != theta.size:
-        raise ValueError("theta has a length that no net has: it must be N (D + 2) + 1")
-    return width
-
-
-@kernel()
-def scratch_size(form, width):
-    """Numbers of scratch that `loss_and_gradient` of a net of that width takes, whatever the number of points."""
-    lanes, inputs = lanes_of(form.kind), inputs_of(form.kind)
-    return (width * (inputs + 2) + lanes) + (inputs + width * (inputs + 4)) * lanes
-
-
-@kernel()
-def _check_points(form, x, y, weight):
-    check_precision(form.kind, x)
-    check_precision(form.kind, y)
-    check_precision(form.kind, weight)
-    if y.size == 0 or x.shape[0] != y.size or weight.size != y.size:
-        raise ValueError("x, y and weight have different numbers of points, or none")
-    if _columns(x) != inputs_of(form.kind):
-        raise ValueError("x has another number of inputs than the Form")
 
 
 @kernel(inline="always")
@@ -153,7 +65,7 @@ def _argument(kind, theta, row, x):
     inward = like(nil, 1.0 / input_unit(kind))
     t = theta[row + inputs] * inward
     for d in range(inputs):
-        t = fma(theta[row + d] * inward, _coordinate(kind, x, d), t)
+        t = fma(theta[row + d] * inward, coordinate(kind, x, d), t)
     return t
 
 
@@ -162,7 +74,7 @@ def forward(form, theta, x):
     """f(x) = sum_i v_i sigma(w_i x + b_i) + c at one point x, a number or (D,). Paper: Eq. 1."""
     kind, width = form.kind, width_of(form, theta)
     rows = inputs_of(kind) + 2
-    if _coordinates(x) != rows - 2:
+    if coordinates_of(x) != rows - 2:
         raise ValueError("x has another number of inputs than the Form")
     f = theta[width * rows]
     outward = like(f, output_unit(kind))
@@ -193,7 +105,7 @@ def forward_and_gradient(form, theta, x, dx):
     kind, width = form.kind, width_of(form, theta)
     inputs = inputs_of(kind)
     check_precision(kind, dx)
-    if _coordinates(x) != inputs or dx.size != inputs:
+    if coordinates_of(x) != inputs or dx.size != inputs:
         raise ValueError("x or dx has another number of inputs than the Form")
     rows = inputs + 2
     f = theta[width * rows]
@@ -232,7 +144,7 @@ def outputs(form, theta, x, out):
     kind, width, points = form.kind, width_of(form, theta), out.size
     check_precision(kind, x)
     check_precision(kind, out)
-    if x.shape[0] != points or _columns(x) != inputs_of(kind):
+    if x.shape[0] != points or columns_of(x) != inputs_of(kind):
         raise ValueError("x has another number of points than out, or of inputs than the Form")
     for p in range(0, points, lanes_of(kind)):
         f = _outputs_at(kind, form.parameter, width, theta, x, p, points)
@@ -244,7 +156,7 @@ def outputs(form, theta, x, out):
 def loss(form, theta, x, y, weight):
     """sum_p weight_p (f(x_p) - y_p)^2."""
     kind, width, points = form.kind, width_of(form, theta), y.size
-    _check_points(form, x, y, weight)
+    check_points(form, x, y, weight)
     total = zero(kind)
     for p in range(0, points, lanes_of(kind)):
         r = _outputs_at(kind, form.parameter, width, theta, x, p, points) - _at(kind, y, p, 0, points)
@@ -260,7 +172,7 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
     scratch: scaled parameters, then a vector of points, then values and slopes of the neurons there, then sums over points.
     """
     kind, width, points = form.kind, width_of(form, theta), y.size
-    _check_points(form, x, y, weight)
+    check_points(form, x, y, weight)
     check_precision(kind, gradient)
     check_contiguous(kind, scratch)
     if gradient.size != theta.size:
@@ -324,7 +236,7 @@ def jacobian(form, theta, x, out):
     check_precision(kind, x)
     check_precision(kind, out)
     inputs = inputs_of(kind)
-    if x.shape[0] != points or _columns(x) != inputs or out.shape[1] != theta.size:
+    if x.shape[0] != points or columns_of(x) != inputs or out.shape[1] != theta.size:
         raise ValueError("out is not (P, K), or x has another number of inputs than the Form")
     rows = inputs + 2
     nil = zero(kind)
