@@ -206,6 +206,7 @@ def hessian(
             r = predict(theta, here, **settings) - targets[part]
             total += slopes.T @ (doubled[:, None] * slopes)
             _add_curvature(sigma, theta, here, doubled * r, total)
+    result = (result + result.transpose(0, 2, 1)) / 2  # sums in another order: symmetric but for rounding
     return result[0] if flat.ndim == 1 else result
 
 

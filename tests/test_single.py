@@ -1,4 +1,4 @@
-"""One net at a time: right in every coordinate, callable from other people's compiled functions, and nothing but the caller's buffers."""
+"""One net at a time: right in every coordinate, callable from other people's compiled functions, in nothing but their buffers."""
 
 import threading
 
