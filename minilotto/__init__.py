@@ -7,9 +7,11 @@
 """
 
 from minilotto.activations import ACTIVATIONS, Activation
+from minilotto.archive import load
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.ensemble import Ensemble, History, load
+from minilotto.embedding import hessian, jacobian, loss_and_gradient, pack, predict, residual_jacobian, residuals, unpack
+from minilotto.ensemble import Ensemble, History
 from minilotto.errors import (
     ConfigError,
     DataError,
@@ -22,6 +24,7 @@ from minilotto.errors import (
     TrainingInterrupted,
     UnusableFileError,
 )
+from minilotto.initial import Parameters
 from minilotto.schemes import SCHEMES
 from minilotto.store import Store, open_store
 from minilotto.study import Sweep
@@ -44,6 +47,7 @@ __all__ = [
     "History",
     "MinilottoError",
     "MissingExtraError",
+    "Parameters",
     "ResourceError",
     "Store",
     "Sweep",
@@ -53,9 +57,17 @@ __all__ = [
     "TrainingInterrupted",
     "UnusableFileError",
     "__version__",
+    "hessian",
+    "jacobian",
     "load",
+    "loss_and_gradient",
     "open_store",
+    "pack",
+    "predict",
     "register_task",
+    "residual_jacobian",
+    "residuals",
     "sweep",
     "train",
+    "unpack",
 ]

@@ -20,15 +20,16 @@ Array = NDArray[np.floating]
 class Activation:
     """One activation sigma.
 
-    value and slope map an array z to sigma(z) and sigma'(z), same shape. `kinks` lists the z where the slope jumps (there it
-    takes its left limit, as in torch). `parameter` is the one number that a kernel gets beside z: the slope for z < 0 of
-    leaky_relu, unused elsewhere.
+    value, slope and curvature map an array z to sigma(z), sigma'(z) and sigma''(z), same shape. `kinks` lists the z where the slope
+    jumps: there it takes its left limit, as in torch, and the curvature is given as zero. `parameter` is the one number that a
+    kernel gets beside z: the slope for z < 0 of leaky_relu, unused elsewhere.
     """
 
     name: str
     latex: str
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]
+    curvature: Callable[[Array], Array]
     kinks: tuple[float, ...] = ()
     parameter: float = 0.0
 
@@ -47,6 +48,14 @@ def _silu_slope(z: Array) -> Array:
     return _sigmoid(z) * (1.0 + z * _sigmoid(-z))
 
 
+def _silu_curvature(z: Array) -> Array:
+    return _sigmoid_slope(z) * (2.0 - z * np.tanh(z / 2.0))
+
+
+def _tanh_slope(z: Array) -> Array:
+    return 1.0 / np.cosh(np.minimum(np.abs(z), 350.0)) ** 2
+
+
 def _gelu(z: Array) -> Array:
     from scipy.special import ndtr
 
@@ -59,6 +68,11 @@ def _gelu_slope(z: Array) -> Array:
     return ndtr(z) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
 
 
+def _gelu_curvature(z: Array) -> Array:
+    square = np.minimum(np.abs(z), 100.0) ** 2
+    return np.exp(-0.5 * square) / np.sqrt(2.0 * np.pi) * (2.0 - square)
+
+
 def leaky_relu(negative_slope: float = 0.01) -> Activation:
     """LeakyReLU, max(z, 0) + negative_slope * min(z, 0). Paper: section 2.2; the slope is torch's default there, by our guess."""
     return Activation(
@@ -66,25 +80,27 @@ def leaky_relu(negative_slope: float = 0.01) -> Activation:
         latex=r"\max(z, 0) + a \min(z, 0)",
         value=lambda z: np.where(z > 0, z, negative_slope * z),
         slope=lambda z: np.where(z > 0, 1.0, negative_slope),
+        curvature=np.zeros_like,
         kinks=(0.0,),
         parameter=float(negative_slope),
     )
 
 
 _ROWS = (
-    Activation("silu", r"z / (1 + e^{-z})", lambda z: z * _sigmoid(z), _silu_slope),
+    Activation("silu", r"z / (1 + e^{-z})", lambda z: z * _sigmoid(z), _silu_slope, _silu_curvature),
     Activation(
         "relu",
         r"\max(z, 0)",
         lambda z: np.maximum(z, 0.0),
         lambda z: np.where(z > 0, 1.0, 0.0),
+        np.zeros_like,
         kinks=(0.0,),
     ),
     leaky_relu(),
-    Activation("tanh", r"\tanh z", np.tanh, lambda z: 1.0 / np.cosh(np.minimum(np.abs(z), 350.0)) ** 2),
-    Activation("gelu", r"z\,\Phi(z)", _gelu, _gelu_slope),
-    Activation("softplus", r"\log(1 + e^z)", lambda z: np.logaddexp(0.0, z), _sigmoid),
-    Activation("sigmoid", r"1 / (1 + e^{-z})", _sigmoid, _sigmoid_slope),
+    Activation("tanh", r"\tanh z", np.tanh, _tanh_slope, lambda z: -2.0 * np.tanh(z) * _tanh_slope(z)),
+    Activation("gelu", r"z\,\Phi(z)", _gelu, _gelu_slope, _gelu_curvature),
+    Activation("softplus", r"\log(1 + e^z)", lambda z: np.logaddexp(0.0, z), _sigmoid, _sigmoid_slope),
+    Activation("sigmoid", r"1 / (1 + e^{-z})", _sigmoid, _sigmoid_slope, lambda z: -_sigmoid_slope(z) * np.tanh(z / 2.0)),
 )
 
 ACTIVATIONS = MappingProxyType({row.name: row for row in _ROWS})

@@ -18,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from minilotto.archive import read
 from minilotto.config import FIELDS, Config
 from minilotto.dataset import sampled
-from minilotto.ensemble import Ensemble, read
+from minilotto.ensemble import Ensemble
 from minilotto.errors import FileError, UnusableFileError
 from minilotto.files import write_atomically
 from minilotto.machine import available_memory

@@ -1,9 +1,7 @@
 """Ensemble: what a training leaves behind."""
 
 import dataclasses
-import hashlib
-import json
-import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.activations import Activation, activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
-from minilotto.errors import ConfigError, DataError, FileError, UnusableFileError
-from minilotto.files import check_output, write_atomically
+from minilotto.errors import ConfigError, DataError
+from minilotto.files import check_output, write_atomically, write_bytes
 from minilotto.initial import Parameters
 from minilotto.tasks import task_of
 
-SCHEMA = 1
 STATUSES = ("ok", "diverged")
-_ARRAYS = ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit", "history_steps", "history_loss", "x", "y", "weight")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +60,17 @@ class Ensemble:
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    def __getitem__(self, which: Any) -> "Ensemble":
+        """The net at one position, as an Ensemble of one, or those of a slice, a mask or a list. Raises ConfigError as `select`."""
+        if isinstance(which, slice):
+            return self.select(np.arange(len(self))[which])
+        if np.ndim(which) == 0 and not isinstance(which, (bool, np.bool_, str)):
+            return self.select([which])
+        return self.select(which)
+
+    def __iter__(self) -> Iterator["Ensemble"]:
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         partial = f" of {self.requested} requested" if self.partial else ""
@@ -186,6 +193,93 @@ class Ensemble:
             provenance={**self.provenance, "engine": "distilled", "reason": f"from trained nets of width {self.config.width}"},
         )
 
+    def with_parameters(self, parameters: Parameters) -> "Ensemble":
+        """These nets with other parameters of the same shapes, perhaps of another optimiser's finding; losses are evaluated anew.
+
+        Raises DataError for other shapes or what is no array of numbers.
+        """
+        from minilotto.kernels.evaluate import losses
+
+        try:
+            arrays = [np.array(array, dtype=self.config.dtype) for array in parameters]
+        except (TypeError, ValueError) as error:
+            raise DataError(f"parameters are no arrays ({error}); pass (w, b, v, c)") from None
+        shapes, wanted = [array.shape for array in arrays], [array.shape for array in self.parameters]
+        if shapes != wanted:
+            raise DataError(f"parameters have shapes {shapes}; these nets have {wanted}")
+        fresh = Parameters(*arrays)
+        with np.errstate(invalid="ignore", over="ignore"):
+            loss = losses(self.activation, fresh, self.data)
+        none = History(np.empty(0, np.int64), np.empty((0, len(self))))
+        return dataclasses.replace(
+            self,
+            **fresh._asdict(),
+            loss=np.where(np.isfinite(loss), loss, np.nan),
+            audit=np.full(len(self), np.nan),
+            nodes=np.full(len(self), self.data.points),
+            history=none,
+            provenance={**self.provenance, "engine": "none", "reason": "parameters were given"},
+        )
+
+    def to_c(self, path: str | Path | None = None, *, name: str = "net", dtype: str = "float64", force: bool = False) -> str:
+        """C99 source of functions that evaluate these nets and their derivative df/dx; see `export.c_source` for declarations.
+
+        It needs nothing beyond <math.h>. Written to `path` (.c, .h or .cpp) where one is given. `dtype` is that of the C functions.
+
+        Raises ConfigError for a name that is no C identifier, for nets that are not finite and for an Ensemble without nets.
+        """
+        from minilotto.export import c_source
+
+        note = f"{self.config.task}, seed{'s' * (len(self) > 1)} {', '.join(map(str, self.seeds[:8]))}{', ...' * (len(self) > 8)}"
+        source = c_source(self.activation, self.parameters, name, dtype, note)
+        if path is not None:
+            path = check_output(path, (".c", ".h", ".cpp"), force)
+            write_bytes(path, source.encode())
+        return source
+
+    def to_scipy(self, use: str = "integrate") -> Any:
+        """This one net as a scipy.LowLevelCallable: for scipy.integrate, or (use="filter") for ndimage.generic_filter.
+
+        Raises ConfigError for an unknown use and unless there is exactly one net.
+        """
+        from minilotto.callables import low_level_callable
+
+        return low_level_callable(self.activation, self.parameters, use)
+
+    def to_torch(self) -> Any:
+        """These nets as one torch.nn.Module: x (P,) or (P, D) to f(x) (R, P).
+
+        The way back is `with_parameters(minilotto.torch.from_torch(module))`.
+        Raises MissingExtraError where torch is not installed.
+        """
+        from minilotto.torch import Nets
+
+        return Nets(self.activation, self.parameters)
+
+    def to_onnx(self, path: str | Path | None = None, force: bool = False) -> Any:
+        """These nets as an onnx.ModelProto, x (P, D) to f (P, R), in the training dtype; also written to `path` (.onnx) if given.
+
+        Raises MissingExtraError where onnx is not installed, ConfigError and FileError as `save`.
+        """
+        from minilotto.onnx import onnx_model
+
+        model = onnx_model(self.activation, self.parameters)
+        if path is not None:
+            path = check_output(path, (".onnx",), force)
+            write_bytes(path, model.SerializeToString())
+        return model
+
+    def to_dataframe(self, neurons: bool = False) -> Any:
+        """A pandas.DataFrame, one row a net: seed, loss, status, nodes, audit, c.
+
+        With `neurons` one row a neuron: seed, neuron, w (or w0, w1, ... of several inputs), b, v.
+
+        Raises MissingExtraError where pandas is not installed.
+        """
+        from minilotto.pandas import table_of_nets, table_of_neurons
+
+        return table_of_neurons(self) if neurons else table_of_nets(self)
+
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write everything to one .npz; it appears whole or not at all. Returns the path.
 
@@ -198,139 +292,6 @@ class Ensemble:
 
     def write(self, file: BinaryIO) -> None:
         """Write the .npz of `save` into an open file. Equal ensembles make equal bytes."""
-        arrays = self._arrays()
-        header = {
-            "schema": SCHEMA,
-            "config": self.config.to_json(),
-            "requested": self.requested,
-            "provenance": self.provenance,
-        }
-        header["digest"] = _digest(header, arrays)
-        np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+        from minilotto.archive import write
 
-    def _arrays(self) -> dict[str, NDArray]:
-        return dict(
-            zip(
-                _ARRAYS,
-                map(
-                    np.ascontiguousarray,
-                    (
-                        self.seeds,
-                        *self.parameters,
-                        self.loss,
-                        self.nodes,
-                        self.audit,
-                        self.history.steps,
-                        self.history.loss,
-                        self.data.x,
-                        self.data.y,
-                        self.data.weight,
-                    ),
-                ),
-                strict=True,
-            )
-        )
-
-
-def load(path: str | Path) -> Ensemble:
-    """The Ensemble that `save` wrote.
-
-    Raises FileError when the file is missing, damaged, from a newer minilotto, no Ensemble, or of a task that is not registered.
-    """
-    try:
-        with open(path, "rb") as file:
-            return read(file, str(path))
-    except FileNotFoundError:
-        raise FileError(f"{str(path)!r} does not exist; check the name") from None
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(f"{str(path)!r} cannot be read ({error.strerror or error}); check the name and who may read it") from None
-
-
-def read(file: BinaryIO, path: str) -> Ensemble:
-    """The Ensemble that `Ensemble.write` wrote; `path` is what errors call it. Raises FileError as `load` does."""
-    try:
-        _refuse_compressed(file)
-        with np.load(file, allow_pickle=False) as content:
-            header = json.loads(str(content["header"]))
-            arrays = {name: content[name] for name in _ARRAYS}
-        schema, digest = header["schema"], header.pop("digest")
-        config_text, requested, provenance = (header[name] for name in ("config", "requested", "provenance"))
-    except Exception as error:  # a damaged archive raises whatever zipfile, zlib, NumPy and json make of it
-        reason = " ".join(str(error).split())
-        raise FileError(f"{path!r} is no whole ensemble ({reason}); train it again") from None
-    if type(schema) is not int or schema < 1:
-        raise FileError(f"{path!r} has schema {schema!r}, which never was; train it again")
-    if schema > SCHEMA:
-        raise UnusableFileError(f"{path!r} has schema {schema}, and {SCHEMA} is the newest known here; upgrade minilotto")
-    if _digest(header, arrays) != digest:
-        raise FileError(f"{path!r} is damaged: its contents do not match their digest; train it again")
-    try:
-        config = Config.from_json(config_text)
-    except ConfigError as error:
-        raise UnusableFileError(f"{path!r} holds a config that is not known here ({error})") from None
-    wrong = _contradiction(config, requested, provenance, arrays)
-    if wrong:
-        raise FileError(f"{path!r} contradicts itself: {wrong}; train it again")
-    x, y, weight = (arrays[name] for name in ("x", "y", "weight"))
-    for array in (x, y, weight):
-        array.setflags(write=False)
-    return Ensemble(
-        config=config,
-        data=Dataset(x, y, weight),
-        **{name: arrays[name] for name in ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit")},
-        history=History(arrays["history_steps"], arrays["history_loss"]),
-        requested=requested,
-        provenance=provenance,
-    )
-
-
-def _refuse_compressed(file: BinaryIO) -> None:
-    """Nothing here is written compressed, so a member that is would only be a bomb. Raises ValueError."""
-    if file.read(2) == b"PK":
-        with zipfile.ZipFile(file) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise ValueError("its arrays are compressed, as none are written here")
-    file.seek(0)
-
-
-def _contradiction(config: Config, requested: Any, provenance: Any, arrays: dict[str, NDArray]) -> str | None:
-    """What in a file's contents does not go together, or None."""
-    count, steps = arrays["seeds"].size, arrays["history_steps"].size
-    points = arrays["y"].size if config.sampling == "population" else config.points
-    inputs = arrays["x"].shape[-1] if arrays["x"].ndim else 0
-    kept, whole, real = np.dtype(config.dtype), np.dtype(np.int64), np.dtype(np.float64)
-    expected = {
-        "seeds": ((count,), whole),
-        "w": ((count, config.width, inputs), kept),
-        "b": ((count, config.width), kept),
-        "v": ((count, config.width), kept),
-        "c": ((count,), kept),
-        "loss": ((count,), real),
-        "nodes": ((count,), whole),
-        "audit": ((count,), real),
-        "history_steps": ((steps,), whole),
-        "history_loss": ((steps, count), real),
-        "x": ((points, inputs), real),
-        "y": ((points,), real),
-        "weight": ((points,), real),
-    }
-    for name, (shape, dtype) in expected.items():
-        array = arrays[name]
-        if array.shape != shape or array.dtype != dtype:
-            return f"{name} is {array.dtype} of shape {array.shape} where {dtype} of shape {shape} belongs"
-    if type(requested) is not int or requested < count:
-        return f"requested={requested!r} where {count} nets are"
-    if not isinstance(provenance, dict):
-        return f"provenance is a {type(provenance).__name__}"
-    return None
-
-
-def _digest(header: dict[str, Any], arrays: dict[str, NDArray]) -> str:
-    digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
-    for name in _ARRAYS:
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.data)
-    return digest.hexdigest()
+        write(self, file)

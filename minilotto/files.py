@@ -91,6 +91,15 @@ def _host() -> str:
     return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """write_atomically of these bytes."""
+
+    def write(file: BinaryIO) -> None:
+        file.write(content)
+
+    write_atomically(path, write)
+
+
 def _beside(path: Path) -> Path:
     """A hidden name in the same folder that nobody else uses, and that tells whose it is."""
     return path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(6)}")

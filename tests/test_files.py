@@ -15,7 +15,7 @@ import pytest
 
 import minilotto as ml
 from minilotto import cli
-from minilotto.ensemble import _ARRAYS, SCHEMA, _digest
+from minilotto.archive import ARRAYS, SCHEMA, digest_of
 from minilotto.files import check_output, write_atomically
 
 TINY = ml.Config(width=1, steps=5)
@@ -337,7 +337,7 @@ def test_load_runs_no_pickle(with_pickle, nets, saved, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("name", ["header", *_ARRAYS])
+@pytest.mark.parametrize("name", ["header", *ARRAYS])
 def test_load_refuses_a_file_that_lacks_an_array(name, nets, saved):
     with np.load(saved) as content:
         npz(saved, **{key: array for key, array in content.items() if key != name})
@@ -346,7 +346,7 @@ def test_load_refuses_a_file_that_lacks_an_array(name, nets, saved):
 
 def test_load_refuses_a_zip_of_other_members_and_an_array_alone(nets, saved):
     with zipfile.ZipFile(saved, "w") as archive:
-        for name in ("header.npy", *(f"{name}.npy" for name in _ARRAYS)):
+        for name in ("header.npy", *(f"{name}.npy" for name in ARRAYS)):
             archive.writestr(name, b"no array")
     assert refused_or_identical(saved, nets)
     with saved.open("wb") as file:
@@ -359,7 +359,7 @@ def forge(path, nets, header=None, **arrays):
     content = {**arrays_of(nets), **arrays}
     head = {"schema": SCHEMA, "config": nets.config.to_json(), "requested": nets.requested, "provenance": nets.provenance}
     head.update(header or {})
-    head["digest"] = _digest(head, content)
+    head["digest"] = digest_of(head, content)
     npz(path, header=np.array(json.dumps(head)), **content)
 
 

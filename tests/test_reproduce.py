@@ -116,7 +116,7 @@ class Checked(HTMLParser):
 
 
 def test_the_page_is_whole_and_needs_nothing_else(small):
-    report, folder = small
+    _, folder = small
     text = (folder / "index.html").read_text(encoding="utf-8")
     parser = Checked()
     parser.feed(text)

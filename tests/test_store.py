@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 import minilotto as ml
 from minilotto import blocks, files
 from minilotto import store as stores
+from minilotto.archive import ARRAYS, digest_of
 from minilotto.blocks import Block
-from minilotto.ensemble import _ARRAYS, _digest
 
 WIDTHS = (1, 2)
 TINY = ml.Sweep(widths=WIDTHS, seeds=20, steps=40)
@@ -122,7 +122,7 @@ def test_any_reader_of_npz_reads_a_block(folder):
     path = block_files(folder)[0]
     assert same(ml.load(path), blocks.read_block(folder / "blocks", f"{path.parent.name}/{path.name}"))
     with np.load(path) as arrays:
-        assert set(arrays.files) == {"header", *_ARRAYS}
+        assert set(arrays.files) == {"header", *ARRAYS}
 
 
 def test_every_changed_byte_and_every_cut_breaks_the_seal(folder):
@@ -258,7 +258,7 @@ def forged(path: Path, header: dict | None = None, sealed: bool = True, **arrays
     nets = ml.load(path)
     content = {**nets._arrays(), **arrays}
     head = {"schema": 1, "config": nets.config.to_json(), "requested": len(nets), "provenance": nets.provenance, **(header or {})}
-    head["digest"] = _digest(head, content)
+    head["digest"] = digest_of(head, content)
     memory = io.BytesIO()
     np.savez(memory, header=np.array(json.dumps(head)), **content)
     path.write_bytes(seal(memory.getvalue(), path) if sealed else memory.getvalue())
@@ -266,7 +266,7 @@ def forged(path: Path, header: dict | None = None, sealed: bool = True, **arrays
 
 def seal(content: bytes, path: Path) -> bytes:
     body = content[:-2] + blocks._SEAL_BYTES.to_bytes(2, "little") + blocks.SEAL
-    return body + blocks._digest(body, f"{path.parent.name}/{path.name}")
+    return body + blocks.digest_of(body, f"{path.parent.name}/{path.name}")
 
 
 class Trap:
@@ -294,7 +294,7 @@ def swap(path):
 
 def bomb(path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("header", *_ARRAYS):
+        for name in ("header", *ARRAYS):
             archive.writestr(f"{name}.npy", bytes(10**7))
 
 

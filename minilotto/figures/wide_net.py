@@ -118,9 +118,12 @@ class NeuronCloud(Figure):
 
     def caption(self) -> str:
         return (
-            f"First-layer weights and biases of networks of {WIDTH:,} SiLU neurons after training, one panel a seed, none left out: "
-            f"neurons that do something (blue; {self.dead:.0%} do not, most of them near w = b = 0), the running median of b against "
-            "|w| (grey), and eleven places of the curve on each side as read off the paper's figure 2a, which shows one net (orange). "
+            f"First-layer weights and biases of networks of {WIDTH:,} SiLU neurons after training, one panel a seed, none left "
+            f"out: "
+            f"neurons that do something (blue; {self.dead:.0%} do not, most of them near w = b = 0), the running median of b "
+            f"against "
+            "|w| (grey), and eleven places of the curve on each side as read off the paper's figure 2a, which shows one net "
+            "(orange). "
             f"{training_words([self.nets])}."
         )
 
@@ -160,7 +163,8 @@ class NeuronCloud(Figure):
                 f"a band of {min(bands):.2f} to {max(bands):.2f} of the curve's height holds 68% of the living neurons",
                 f"Running median of b against |w|; holds for a net whose band is below {NARROW_BAND:g} of the curve's height.",
                 judged(narrow),
-                f"{narrow} of {count} nets by this measure. Bell-shaped curves are seen in most panels, with more than one branch and "
+                f"{narrow} of {count} nets by this measure. Bell-shaped curves are seen in most panels, with more than one branch "
+                f"and "
                 "many neurons beside them.",
                 {"nets": narrow, "of": count, "narrowest": min(bands), "widest": max(bands)},
             ),
@@ -177,8 +181,10 @@ class NeuronCloud(Figure):
             Verdict(
                 "The cloud is mirror-symmetric",
                 "If there is a neuron at (w, b), there is one around (-w, b).",
-                f"{symmetric} of {count} clouds are no more lopsided than fair coins make them, {paired} more symmetric than that; energy "
-                f"distance from the mirror image {min(coefficients):.1e} to {max(coefficients):.1e} of that of two separate clusters",
+                f"{symmetric} of {count} clouds are no more lopsided than fair coins make them, {paired} more symmetric than "
+                f"that; energy "
+                f"distance from the mirror image {min(coefficients):.1e} to {max(coefficients):.1e} of that of two separate "
+                f"clusters",
                 "Energy distance of (w, b) and (-w, b) against 999 draws in which every sign of w is a fair coin, at 5%.",
                 judged(symmetric),
                 "Close to symmetric by eye and by distance; with thousands of neurons the test sees small excesses of one side."

@@ -5,10 +5,12 @@ argument's type, and costs nothing at run time.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
+from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, intrinsic, register_model, typeof_impl, unbox
 
 from minilotto.kernels.compile import sources_digest
@@ -35,9 +37,15 @@ class KindType(types.Type):
         super().__init__(name=f"Kind({activation}, {dtype}, {lanes}, {inputs}, {sources_digest()})")
 
 
+@lru_cache(maxsize=256)
+def type_of_kind(kind: Kind) -> KindType:
+    """The KindType of a Kind, kept: making one takes longer than a small kernel."""
+    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs)
+
+
 @typeof_impl.register(Kind)
 def _type_of_kind(kind, context):
-    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs)
+    return type_of_kind(kind)
 
 
 register_model(KindType)(models.OpaqueModel)
@@ -46,6 +54,11 @@ register_model(KindType)(models.OpaqueModel)
 @unbox(KindType)
 def _unbox_kind(kind, obj, context):
     return NativeValue(context.context.get_dummy_value())
+
+
+@lower_constant(KindType)
+def _kind_among_globals(context, builder, kind, value):
+    return context.get_dummy_value()
 
 
 def _constant_of(kind_attribute):

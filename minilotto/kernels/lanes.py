@@ -254,6 +254,7 @@ def polynomial(single, double):
 
         return x(x), codegen
 
+    horner.coefficients = table  # for those who write formulas in another language
     return horner
 
 

@@ -13,7 +13,8 @@ def installed() -> bool:
     return torch is not None
 
 
-def _activation(name: str, negative_slope: float):
+def function_of(name: str, negative_slope: float):
+    """torch's own function of that name."""
     import torch
     from torch.nn import functional
 
@@ -44,7 +45,7 @@ def loss_and_gradient(
 
     parameters = [torch.tensor(np.asarray(array, dtype=np.float64), requires_grad=True) for array in (w, b, v, c)]
     points, targets, weights = (torch.tensor(np.asarray(array, dtype=np.float64)) for array in (x, y, weight))
-    hidden = _activation(name, negative_slope)(parameters[0] @ points.T + parameters[1][:, :, None])
+    hidden = function_of(name, negative_slope)(parameters[0] @ points.T + parameters[1][:, :, None])
     outputs = (parameters[2][:, None, :] @ hidden)[:, 0, :] + parameters[3][:, None]
     loss = ((outputs - targets) ** 2) @ weights
     dw, db, dv, dc = torch.autograd.grad(loss.sum(), parameters)

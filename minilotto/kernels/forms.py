@@ -1,0 +1,113 @@
+"""Form: what a net is made of, as callers of compiled functions name it; and the checks of what they hand in with it."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import overload, typeof_impl
+
+from minilotto.activations import activation_of
+from minilotto.errors import ConfigError
+from minilotto.kernels.compile import kernel
+from minilotto.kernels.kinds import Kind, inputs_of, lanes_of, type_of_kind
+from minilotto.kernels.points import check_precision
+
+VECTOR_BYTES = 64
+PRECISIONS = ("float32", "float64")
+
+
+class Form(NamedTuple):
+    """What a net is made of, its parameters apart. `kind` is known while compiling; `parameter` is leaky_relu's slope for z < 0."""
+
+    kind: Kind
+    parameter: float
+
+
+@lru_cache(maxsize=256)
+def _type_of(kind: Kind) -> types.NamedTuple:
+    return types.NamedTuple((type_of_kind(kind), types.float64), Form)
+
+
+@typeof_impl.register(Form)
+def _type_of_form(form, context):
+    return _type_of(form.kind)
+
+
+def form(activation: str = "silu", inputs: int = 1, dtype: str = "float64", negative_slope: float = 0.01) -> Form:
+    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`.
+
+    Hand it to your compiled function as an argument, and your own disk cache will notice a new minilotto; as a global it works too.
+
+    Raises ConfigError for an unknown activation or precision, or no positive number of inputs.
+
+    >>> form("tanh", inputs=2).kind.inputs
+    2
+    """
+    if dtype not in PRECISIONS:
+        raise ConfigError(f"dtype={dtype!r} is unknown; choose from {', '.join(PRECISIONS)}")
+    if isinstance(inputs, bool) or not isinstance(inputs, (int, np.integer)) or inputs < 1:
+        raise ConfigError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
+    row = activation_of(activation, negative_slope)
+    return Form(Kind(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs)), float(row.parameter))
+
+
+# Shapes. Errors are raised where a wrong length would read or write beyond an array.
+def columns_of(x):
+    """D of points x (P, D), 1 of points (P,)."""
+    raise TypeError("columns_of runs inside compiled functions only")
+
+
+def coordinates_of(x):
+    """D of one point x (D,), 1 of a number."""
+    raise TypeError("coordinates_of runs inside compiled functions only")
+
+
+def coordinate(kind, x, d):
+    """Coordinate d of one point, in the precision of `kind`."""
+    raise TypeError("coordinate runs inside compiled functions only")
+
+
+@overload(columns_of)
+def _compile_columns(x):
+    return (lambda x: x.shape[1]) if x.ndim == 2 else (lambda x: 1)
+
+
+@overload(coordinates_of)
+def _compile_coordinates(x):
+    return (lambda x: x.size) if isinstance(x, types.Array) else (lambda x: 1)
+
+
+@overload(coordinate)
+def _compile_coordinate(kind, x, d):
+    real = kind.lanes.dtype
+    return (lambda kind, x, d: real(x[d])) if isinstance(x, types.Array) else (lambda kind, x, d: real(x))
+
+
+@kernel()
+def width_of(form, theta):
+    """Neurons N of a net theta (K,). Raises ValueError where no N has so many parameters."""
+    check_precision(form.kind, theta)
+    rows = inputs_of(form.kind) + 2
+    width = (theta.size - 1) // rows
+    if width < 1 or width * rows + 1 != theta.size:
+        raise ValueError("theta has a length that no net has: it must be N (D + 2) + 1")
+    return width
+
+
+@kernel()
+def scratch_size(form, width):
+    """Numbers of scratch that `loss_and_gradient` of a net of that width takes, whatever the number of points."""
+    lanes, inputs = lanes_of(form.kind), inputs_of(form.kind)
+    return (width * (inputs + 2) + lanes) + (inputs + width * (inputs + 4)) * lanes
+
+
+@kernel()
+def check_points(form, x, y, weight):
+    check_precision(form.kind, x)
+    check_precision(form.kind, y)
+    check_precision(form.kind, weight)
+    if y.size == 0 or x.shape[0] != y.size or weight.size != y.size:
+        raise ValueError("x, y and weight have different numbers of points, or none")
+    if columns_of(x) != inputs_of(form.kind):
+        raise ValueError("x has another number of inputs than the Form")
