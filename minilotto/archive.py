@@ -18,21 +18,27 @@ SCHEMA = 1
 ARRAYS = ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit", "history_steps", "history_loss", "x", "y", "weight")
 
 
-def write(nets: Ensemble, file: BinaryIO) -> None:
-    """Write `nets` into an open file. Equal ensembles make equal bytes."""
+def arrays_of(nets: Ensemble) -> dict[str, NDArray]:
+    """Every array of `nets` by its name in the file."""
+    data, history = nets.data, nets.history
     values = (
         nets.seeds,
         *nets.parameters,
         nets.loss,
         nets.nodes,
         nets.audit,
-        nets.history.steps,
-        nets.history.loss,
-        nets.data.x,
-        nets.data.y,
-        nets.data.weight,
+        history.steps,
+        history.loss,
+        data.x,
+        data.y,
+        data.weight,
     )
-    arrays = dict(zip(ARRAYS, map(np.ascontiguousarray, values), strict=True))
+    return dict(zip(ARRAYS, map(np.ascontiguousarray, values), strict=True))
+
+
+def write(nets: Ensemble, file: BinaryIO) -> None:
+    """Write `nets` into an open file. Equal ensembles make equal bytes."""
+    arrays = arrays_of(nets)
     header = {"schema": SCHEMA, "config": nets.config.to_json(), "requested": nets.requested, "provenance": nets.provenance}
     header["digest"] = digest_of(header, arrays)
     np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)

@@ -15,7 +15,7 @@ import pytest
 
 import minilotto as ml
 from minilotto import cli
-from minilotto.archive import ARRAYS, SCHEMA, digest_of
+from minilotto.archive import ARRAYS, SCHEMA, arrays_of, digest_of
 from minilotto.files import check_output, write_atomically
 
 TINY = ml.Config(width=1, steps=5)
@@ -23,7 +23,7 @@ NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 
 
 def arrays_of(nets):
-    return nets._arrays()
+    return arrays_of(nets)
 
 
 def identical(a, b) -> bool:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import minilotto as ml
 from minilotto import blocks, files
 from minilotto import store as stores
-from minilotto.archive import ARRAYS, digest_of
+from minilotto.archive import ARRAYS, arrays_of, digest_of
 from minilotto.blocks import Block
 
 WIDTHS = (1, 2)
@@ -63,7 +63,7 @@ def block_files(folder: Path) -> list[Path]:
 
 
 def same(a: ml.Ensemble, b: ml.Ensemble) -> bool:
-    pairs = zip(a._arrays().values(), b._arrays().values(), strict=True)
+    pairs = zip(arrays_of(a).values(), arrays_of(b).values(), strict=True)
     return a.config == b.config and all((p.dtype, p.shape, p.tobytes()) == (q.dtype, q.shape, q.tobytes()) for p, q in pairs)
 
 
@@ -256,7 +256,7 @@ def test_a_newer_store_is_refused_and_an_older_one_read(folder, monkeypatch):
 def forged(path: Path, header: dict | None = None, sealed: bool = True, **arrays) -> None:
     """A block whose digests are right, so that nothing but its contents can betray it."""
     nets = ml.load(path)
-    content = {**nets._arrays(), **arrays}
+    content = {**arrays_of(nets), **arrays}
     head = {"schema": 1, "config": nets.config.to_json(), "requested": len(nets), "provenance": nets.provenance, **(header or {})}
     head["digest"] = digest_of(head, content)
     memory = io.BytesIO()

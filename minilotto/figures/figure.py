@@ -17,7 +17,7 @@ from minilotto.store import Store
 from minilotto.study import Sweep
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from minilotto.plots.style import Drawing
 
 Array = NDArray[np.float64]
 HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "fails", "could not be tested"

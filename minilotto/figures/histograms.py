@@ -22,7 +22,7 @@ from minilotto.figures.figure import (
 from minilotto.study import Sweep
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from minilotto.plots.style import Drawing
 
 NARROW = 4  # the paper calls widths up to this one multi-modal
 BINS_PER_DECADE = 10

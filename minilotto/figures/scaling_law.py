@@ -6,6 +6,7 @@ import numpy as np
 
 from minilotto.analysis.bootstrap import Points, points
 from minilotto.analysis.scaling import Fit, LocalExponents, compare_laws, fit_law, local_exponents, reference_line
+from minilotto.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.figures.figure import (
     FAILS,
@@ -23,7 +24,7 @@ from minilotto.figures.figure import (
 from minilotto.study import Sweep
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from minilotto.plots.style import Drawing
 
 ACTIVATIONS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
 PAPER_RANGE = (10, 50)
@@ -53,9 +54,9 @@ class ScalingLaw(Figure):
         self.grid: dict[str, Points] = {}
         self.population: dict[str, Points] = {}
         self.local: dict[str, LocalExponents] = {}
-        trained = []
+        trained: list[Ensemble] = []
         for activation in ACTIVATIONS:
-            nets = {}
+            nets: dict[int, Ensemble] = {}
             for sweep in self.sweeps(scale):
                 if sweep.configs[0].activation == activation:
                     nets |= source.by_width(sweep)

@@ -12,9 +12,8 @@ from minilotto.figures.figure import FAILS, HOLDS, IN_PART, LEVEL, Figure, Scale
 from minilotto.study import Sweep
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
-
     from minilotto.ensemble import Ensemble
+    from minilotto.plots.style import Drawing
 
 BAD = 1e-2  # losses above it are left aside by the paper
 # Eq. 2's ticket: w, b, v of the neuron with w > 0, and c.

@@ -14,7 +14,7 @@ from minilotto.figures.figure import FAILS, HOLDS, IN_PART, Array, Figure, Scale
 from minilotto.study import Sweep
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from minilotto.plots.style import Drawing
 
 WIDTH = 10_000
 COLUMNS = 3
@@ -136,9 +136,8 @@ class NeuronCloud(Figure):
             neurons["seed"] += [cloud.seed] * len(cloud.w)
             neurons["w"] += cloud.w.tolist()
             neurons["b"] += cloud.b.tolist()
-            row = (
-                cloud.seed, cloud.loss, len(cloud.w), cloud.band, cloud.distance, cloud.coefficient, cloud.p_lopsided, cloud.p_paired,
-            )  # fmt: skip
+            names = ("band", "distance", "coefficient", "p_lopsided", "p_paired")
+            row = (cloud.seed, cloud.loss, len(cloud.w), *(getattr(cloud, name) for name in names))
             for name, value in zip(shapes, row, strict=True):
                 shapes[name].append(value)
         return [Table("neurons", neurons), Table("shapes", shapes)]

@@ -7,6 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+Drawing = Figure  # by this name elsewhere, where a Figure is one of the paper's
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#666666"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER)
