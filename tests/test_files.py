@@ -22,10 +22,6 @@ TINY = ml.Config(width=1, steps=5)
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 
 
-def arrays_of(nets):
-    return arrays_of(nets)
-
-
 def identical(a, b) -> bool:
     """Whether two ensembles agree in every bit of every array, in their config, their provenance and what was requested."""
     ours, theirs = arrays_of(a), arrays_of(b)
