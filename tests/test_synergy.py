@@ -204,6 +204,7 @@ def test_scaling_of_columns_changes_nothing():
     scaled = least_squares(columns * scales, target, weight)
     assert_allclose(scaled.loss, plain.loss, rtol=1e-12)
     assert_allclose(scaled.coefficients * scales, plain.coefficients, rtol=1e-9)
+    assert least_squares(columns * scales, target, weight, cut=1e-6).rank.tolist() == [4] * 5
     for i in range(5):
         root = np.sqrt(weight)
         theta = np.linalg.lstsq(columns[i] * root[:, None], target * root, rcond=None)[0]
@@ -292,6 +293,15 @@ def test_distances_are_those_of_scipy():
     assert_allclose(found.wasserstein.value, wasserstein_distance(np.log10(null), np.log10(wider)), rtol=1e-12)
     assert_allclose(found.ratio.value, np.median(null) / np.median(wider), rtol=1e-15)
     assert found.median.low < found.median.value < found.median.high
+
+
+def test_the_same_losses_have_no_distance():
+    losses = np.random.default_rng(0).lognormal(size=30)
+    found = compare(losses, losses[::-1], resamples=100)
+    assert found.ks < 1e-14
+    assert found.wasserstein.value < 1e-14
+    assert found.p_value == 1
+    assert found.ratio.value == 1
 
 
 def test_a_planted_factor_is_found():
