@@ -51,10 +51,10 @@ def least_squares(columns: ArrayLike, target: ArrayLike, weight: ArrayLike, cut:
     """Minimises sum_p weight_p (sum_k columns_pk theta_k - target_p)^2, for each of B problems.
 
     columns (B, P, K); target (P,) or (B, P); weight (P,), at least 0. Columns are scaled to equal norm and solved by LAPACK's
-    gelsy, a complete orthogonal factorisation, which is faster here than singular values and leaves smaller rests. Columns below
-    `cut` (`rank_cut` unless given) of the greatest norm get no coefficient, and directions are left out where the condition would
-    exceed 1 / cut. The loss is evaluated with the coefficients, so it is what they give in float64. Raises DataError for
-    shapes that do not match, ConfigError for a cut that is not between 0 and 1.
+    gelsy, a complete orthogonal factorisation, which is faster here than singular values and leaves smaller rests. Directions are
+    left out where the condition would exceed 1 / cut (`rank_cut` unless given); columns that are rounding beside the greatest get
+    no coefficient. The loss is evaluated with the coefficients, so it is what they give in float64. Raises DataError for shapes
+    that do not match or numbers that are not finite, ConfigError for a cut that is not between 0 and 1.
 
     >>> solution = least_squares(np.array([[[1.0, 0.0], [1.0, 1e-9], [1.0, 2e-9]]]), [1.0, 2.0, 3.0], np.ones(3) / 3)
     >>> solution.coefficients.round(6).tolist(), solution.rank.tolist()
@@ -66,13 +66,14 @@ def least_squares(columns: ArrayLike, target: ArrayLike, weight: ArrayLike, cut:
     if not (np.isfinite(a).all() and np.isfinite(y).all()):
         raise DataError("columns or target are not finite; leave out nets that diverged")
     check_weight(weights)
-    cut = rank_cut(*a.shape[1:]) if cut is None else cut
+    rounding = rank_cut(*a.shape[1:])
+    cut = rounding if cut is None else cut
     if not 0 < cut < 1:
         raise ConfigError(f"cut={cut!r} is out of range; give a number between 0 and 1, such as 1e-14")
     root = np.sqrt(weights)
     scaled, goal = a * root[:, None], np.broadcast_to(y * root, a.shape[:2])
     norm = np.sqrt(np.einsum("bpk,bpk->bk", scaled, scaled))
-    alive = norm > cut * norm.max(axis=1, keepdims=True)
+    alive = norm > rounding * norm.max(axis=1, keepdims=True)
     scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=alive)
     scaled *= scale[:, None, :]
     theta, rank = np.zeros_like(norm), np.zeros(len(a), dtype=np.int64)

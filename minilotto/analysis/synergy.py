@@ -253,9 +253,9 @@ def synergy(
     narrow, wide: Nets(nets.loss, nets.predict(nets.data.x), nets.w, nets.b); wide needs no outputs. y (P,), weight (P,) and
     x (P, D): nets.data.y, .weight and .x; activation: nets.activation. Outputs need y and weight, w and b all four. Nets of
     finite loss are taken. "free weights" is the linear combination that a last layer could make, "sum to one" that of Eq. 5 to 7;
-    each way holds the ones before it, from "average" on, so its losses are no greater. "joined" is fitted better than Adam fits
-    wide nets, so "joined, all refitted" compares like with like; cut: see `refitted`. A null that cannot be
-    compared becomes a note.
+    each way holds the ones before it, from "average" on, so its losses are no greater but for what a rank cut leaves out.
+    "joined" is fitted better than Adam fits wide nets, so "joined, all refitted" compares like with like; cut: see `refitted`.
+    A null that cannot be compared becomes a note.
 
     Raises DataError for shapes that do not match, fewer than LEAST_SEEDS nets, or losses that are not those of the outputs;
     ConfigError as `compare`. Paper: figure 4, Eq. 5 to 9. Differs: the paper has the first null alone.
