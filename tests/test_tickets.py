@@ -246,16 +246,17 @@ def test_quality_by_its_definition(seed, width):
 
 
 def test_dead_useless_and_opposite_pairs_are_told():
-    w = np.array([[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [-8.0, 8.0], [-1e-9, 1e-9]])[..., None]
-    b = np.array([[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0], [-15.0, -15.0], [0.5, 0.5]])
-    v = np.array([[2.0, 2.0], [2.0, -2.0], [1e-9, 1e-9], [1.0, 1.0], [1.0, 1.0]])
-    nets = Parameters(w, b, v, np.zeros(5))
+    w = np.array([[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [-8.0, 8.0], [-1e-9, 1e-9], [-1.0, 1.0]])[..., None]
+    b = np.array([[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0], [-15.0, -15.0], [0.5, 0.5], [0.3, -0.3]])
+    v = np.array([[2.0, 2.0], [2.0, -2.0], [1e-9, 1e-9], [1.0, 1.0], [1.0, 1.0], [2.0, -2.0]])
+    nets = Parameters(w, b, v, np.zeros(6))
     steep = dataset(GRID.x, np.cos(4 * GRID.x[:, 0]))
     quality = pair_quality(SILU, nets, pair_neurons(w, b), GRID)
-    assert quality.kind[:, 0].tolist() == ["ticket", "useless", "dead", "useless", "dead"]
+    assert quality.kind[:, 0].tolist() == ["ticket", "useless", "dead", "useless", "dead", "useless"]
     np.testing.assert_allclose(quality.odd[[0, 1, 3], 0], [0, 1, 0], atol=1e-15)
-    assert quality.r2[1, 0] == 0  # its even part is zero but for rounding, which correlates with nothing
-    np.testing.assert_allclose(quality.imbalance[:, 0], [0, 1, 0, 0, 0], atol=1e-15)
+    # silu(z) - silu(-z) = z: the last pair is a straight line. Its even part is constant but for rounding, which is no ticket.
+    assert quality.r2[[1, 5], 0].tolist() == [0, 0]
+    np.testing.assert_allclose(quality.imbalance[:, 0], [0, 1, 0, 0, 0, 1], atol=1e-15)
     assert pair_quality(SILU, nets, pair_neurons(w, b), steep).kind[0, 0] == "useless"
 
 
