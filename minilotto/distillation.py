@@ -307,17 +307,10 @@ def _refitted(activation: Activation, raw: Parameters, chosen: NDArray[np.intp],
     root: Array = np.sqrt(weight)
     response = activation.value(w @ data.x.T + b[:, :, None])
     units, length = directions(response, root)
-    scaled = response / length[:, :, None]
     left, values, right = np.linalg.svd(units, full_matrices=False)
     independent = values > RANK_CUT * np.maximum(values[:, :1], TINY)
-    v = np.zeros_like(b)
-    rest = np.broadcast_to(centred(data.y, root), (len(b), data.points))
-    for _ in range(2):  # the second time for what rounding left of the first
-        part = np.einsum("rkp,rp->rk", right, rest)
-        coefficients = np.einsum("rak,rk->ra", left, np.divide(part, values, out=np.zeros_like(part), where=independent))
-        v += np.where(units.any(axis=2), coefficients, 0.0)
-        rest = centred(data.y - np.einsum("rkp,rk->rp", scaled, v), root)
-    v = v / length
+    part = np.divide(right @ centred(data.y, root), values, out=np.zeros_like(values), where=independent)
+    v = np.where(units.any(axis=2), np.einsum("rak,rk->ra", left, part), 0.0) / length
     c = (data.y - np.einsum("rkp,rk->rp", response, v)) @ weight
     output = np.einsum("rkp,rk->rp", response, v) + c[:, None]
     terms = np.einsum("rkp,rk->rp", np.abs(response), np.abs(v)) + np.abs(c)[:, None]

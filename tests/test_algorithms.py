@@ -74,6 +74,16 @@ def test_points_without_symmetry_leave_mirror_images_apart():
     assert len(algorithms(ACTIVATIONS["silu"], nets, given(x, x**2))) == 2
 
 
+def test_the_point_mirror_of_an_odd_target_is_taken_out():
+    """f(x) and -f(-x): all output weights change sign with the inner ones."""
+    nets, _ = mixture(np.random.default_rng(0), (0, 0, 80), mirrored=False)
+    nets.w[:40], nets.v[:40] = -nets.w[:40], -nets.v[:40]
+    cube = sampled(ml.Config(task="cube"))
+    assert len(algorithms(ACTIVATIONS["silu"], nets, cube)) == 1
+    nets.v[:40] *= -1
+    assert len(algorithms(ACTIVATIONS["silu"], nets, cube)) == 2
+
+
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_images_of_one_net_are_one_algorithm_and_aligning_undoes_them(name):
     """Neurons shuffled and rescaled or turned where the activation allows it: nets of the same predictions."""
@@ -131,6 +141,10 @@ def test_a_shifted_target_has_a_shifted_symmetry():
     x = np.linspace(-1, 1, 21)
     (_, mirror) = target_symmetries(given(x, 3 + x**3))
     assert (mirror.sign, mirror.shift) == (-1.0, pytest.approx(6.0))
+    nets, _ = mixture(np.random.default_rng(0), (2, 2, 2))
+    points = x[:, None]
+    image = predictions(ACTIVATIONS["silu"], mirror.image(nets), points)
+    np.testing.assert_allclose(image, 6.0 - predictions(ACTIVATIONS["silu"], nets, -points), rtol=1e-12)
 
 
 def test_random_points_and_uneven_weights_have_no_symmetry():
@@ -181,6 +195,8 @@ def distances(points):
 def test_one_cloud_is_one_cluster(seed):
     points = np.random.default_rng(seed).normal(size=(300, 2))
     assert density_clusters(distances(points)).count == 1
+    line = np.random.default_rng(2 * seed).uniform(size=(150, 1))
+    assert density_clusters(distances(line)).count == 1
 
 
 @pytest.mark.parametrize("seed", range(8))

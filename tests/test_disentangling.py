@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from minilotto.activations import ACTIVATIONS
 from minilotto.analysis.disentangling import disentangle, effective_ranks, median_interval
+from minilotto.analysis.tickets import pair_neurons
 from minilotto.dataset import given
 from minilotto.errors import DataError
 from minilotto.initial import Parameters
@@ -68,9 +69,9 @@ def test_more_tickets_than_points_give_the_same_eigenvalues():
 
 
 def planted():
-    """One net of three mirror pairs, a dead pair and a single neuron."""
-    w = np.array([0.8, -0.8, 0.5, -0.5, 0.3, -0.3, 0.0, 0.0, 1.7])
-    b = np.array([-1.1, -1.1, -1.0, -1.0, 0.2, 0.2, 0.4, 0.4, 0.6])
+    """One net of three mirror pairs, a dead pair and a neuron that is good by itself."""
+    w = np.array([0.8, -0.8, 0.5, -0.5, 0.3, -0.3, 0.0, 0.0, 0.05])
+    b = np.array([-1.1, -1.1, -1.0, -1.0, 0.2, 0.2, 0.4, 0.4, -1.278])
     v = np.array([5.0, 5.0, 3.0, 3.0, 2.0, 2.0, 1.0, 1.0, 1.0])
     nets = Parameters(np.stack([w, w])[:, :, None], np.stack([b, b]), np.stack([v, v]), np.zeros(2))
     nets.b[1, 0] = np.nan
@@ -83,8 +84,9 @@ def test_good_dead_and_single_neurons_are_told_apart(predictor):
     found = disentangle(SILU, nets, pairs, SQUARE, predictor)
     assert (found.r2[0, :3] > 0.999).all()
     assert found.r2[0, 3] == 0
+    assert found.r2[0, 4] > 0.99
     np.testing.assert_allclose(found.errors[0, 3], X.var() - X**2 + X.mean() ** 2, atol=1e-12)
-    assert found.single.tolist() == [[False] * 4 + [True]] * 2
+    assert found.incomplete.tolist() == [[False] * 4 + [True]] * 2
     assert found.useful()[0].tolist() == [True] * 3 + [False] * 2
     assert found.useless_share()[0] == 0.25
     assert np.isnan(found.useless_share()[1])
@@ -95,6 +97,19 @@ def test_good_dead_and_single_neurons_are_told_apart(predictor):
     assert (np.abs(correlation[:3, :3]) > 0.9).all()
     assert found.ranks().groups[0] == 1
     assert found.ranks().participation[0] == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_pairs_of_a_shuffled_net_are_the_planted_ones():
+    nets, pairs = planted()
+    order = np.random.default_rng(6).permutation(9)
+    shuffled = Parameters(*(part[:1, order] for part in nets[:3]), nets.c[:1])
+    found = pair_neurons(shuffled.w, shuffled.b)
+    result = disentangle(SILU, shuffled, found.pairs, SQUARE)
+    direct = disentangle(SILU, Parameters(*(part[:1] for part in nets)), pairs[:1, :3], SQUARE)
+    assert found.count.tolist() == [3]
+    np.testing.assert_allclose(np.sort(result.r2[0, :3]), np.sort(direct.r2[0]), rtol=1e-12)
+    assert result.incomplete[0].tolist() == [False] * 3 + [True]
+    assert result.useless_share()[0] == 0
 
 
 def test_a_target_in_the_span_of_a_pair_has_no_error():

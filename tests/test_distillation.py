@@ -13,7 +13,7 @@ from minilotto.activations import ACTIVATIONS
 from minilotto.analysis.parameter_count import parameter_exponents
 from minilotto.analysis.polish import Projected, digits_needed, polish
 from minilotto.dataset import given, sampled
-from minilotto.distillation import centred, distill, distill_pairs, distill_path, pair_errors, refit
+from minilotto.distillation import _orthogonal, centred, distill, distill_pairs, distill_path, pair_errors, refit
 from minilotto.errors import ConfigError, DataError
 from minilotto.initial import Parameters
 from minilotto.kernels.evaluate import losses
@@ -136,6 +136,28 @@ def test_dead_equal_and_diverged_neurons():
     assert np.isnan(found.loss[3])
     assert found.chosen[3].tolist() == [-1, -1]
     assert found.loss[1] == pytest.approx(brute_loss(nets, 1, [0], SQUARE), rel=1e-9)
+    # A response that varies by rounding alone is no direction.
+    assert refit(SILU, np.array([[[1e-16], [0.5]]]), np.array([[1.0, 0.2]]), SQUARE).rank.tolist() == [1]
+
+
+def test_neurons_are_not_chosen_for_the_luck_of_rounding():
+    """Of all pairs, the one whose loss and ten times its rounding are least, to the accuracy of that estimate."""
+    rng = np.random.default_rng(15)
+    scale = 10.0 ** rng.uniform(-12, 0, (20, 9))
+    nets = Parameters((scale * rng.choice([-1, 1], (20, 9)))[:, :, None], scale * rng.normal(size=(20, 9)), scale, np.zeros(20))
+    found = distill(SILU, nets, 2, SQUARE)
+    for i in range(20):
+        fits = [refit(SILU, nets.w[i, None, list(c)], nets.b[i, None, list(c)], SQUARE) for c in combinations(range(9), 2)]
+        best = min(float(fit.loss[0] + 10 * fit.rounding[0]) for fit in fits)
+        assert found.loss[i] + 10 * found.rounding[i] <= 2 * best
+
+
+def test_near_parallel_responses_are_told_apart_to_rounding():
+    rng = np.random.default_rng(16)
+    basis = np.linalg.qr(rng.normal(size=(100, 3)))[0].T
+    rows = basis + 1e-9 * rng.normal(size=(3, 100))
+    left = _orthogonal(rows, basis)
+    assert (np.abs(left @ basis.T) <= 1e-15 * np.linalg.norm(left, axis=1)[:, None]).all()
 
 
 @pytest.mark.parametrize("width", [0, 9, 2.0, True])
@@ -248,6 +270,9 @@ def test_trained_nets_descend_until_cancellation():
     assert np.median(end.loss) < 1e-18
     assert np.mean(end.cancelled) > 0.8
     assert (end.evaluations <= 500).all()
+    # From there on only rounding moves; what it makes worse is not taken.
+    again = polish(nets.activation, end.parameters, nets.data)
+    assert (again.loss <= end.loss).all()
 
 
 def test_polish_leaves_alone_what_it_cannot_better():

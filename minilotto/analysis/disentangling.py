@@ -46,9 +46,9 @@ class Interval:
 class Disentangled:
     """The tickets of R nets.
 
-    pairs (R, K, 2): positions of neurons, -1 where one stays single; r2 (R, K): of the best linear predictor a p(x) + c of the
-    target from the pair's output p; errors (R, K, P): that predictor less the target, the error function e(x); weight (P,) of the
-    points.
+    pairs (R, K, 2): positions of neurons, -1 where there is none, as from `pair_neurons`; r2 (R, K): of the best linear predictor
+    a p(x) + c of the target from the pair's output p; errors (R, K, P): that predictor less the target, the error function e(x);
+    weight (P,) of the points.
     """
 
     pairs: NDArray[np.intp]
@@ -57,18 +57,18 @@ class Disentangled:
     weight: Array
 
     @property
-    def single(self) -> NDArray[np.bool_]:
-        """(R, K) where a neuron has no partner."""
+    def incomplete(self) -> NDArray[np.bool_]:
+        """(R, K) where there is no pair, or a neuron without a partner."""
         return self.pairs.min(axis=2) < 0
 
     def useful(self, cut: float = USELESS) -> NDArray[np.bool_]:
-        """(R, K) whose R^2 is at least `cut`, among pairs that are no single neurons."""
-        return (self.r2 >= cut) & ~self.single
+        """(R, K) whose R^2 is at least `cut`, among pairs that are whole."""
+        return (self.r2 >= cut) & ~self.incomplete
 
     def useless_share(self, cut: float = USELESS) -> Array:
-        """(R,) the part of the pairs whose R^2 is below `cut`; single neurons are left out. NaN for nets that are not finite."""
-        count = (~self.single).sum(axis=1)
-        below = ((self.r2 < cut) & ~self.single).sum(axis=1)
+        """(R,) the part of the whole pairs whose R^2 is below `cut`. NaN for nets that are not finite."""
+        count = (~self.incomplete).sum(axis=1)
+        below = ((self.r2 < cut) & ~self.incomplete).sum(axis=1)
         share = np.divide(below, count, out=np.full(len(count), np.nan), where=count > 0)
         return np.where(np.isfinite(self.r2).all(axis=1), share, np.nan)
 
