@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from minilotto.errors import ConfigError, DataError
 
 Array = NDArray[np.float64]
 LEAST_WINDOW = 5  # neurons; fewer say nothing of a spread
+LEAST_CLOUD = 100  # neurons whose dimension can be measured
 BLOCK = 2**22  # numbers that are held at a time
 
 
@@ -105,3 +107,28 @@ def _flat(w: ArrayLike, b: ArrayLike, keep: bool = False) -> tuple[Array, Array]
         raise DataError(f"w and b have shapes {np.shape(w)} and {bias.shape}; pass one cloud, (n,) or (n, 1), and (n,)")
     finite = np.isfinite(slope) & np.isfinite(bias)
     return (slope, bias) if keep else (slope[finite], bias[finite])
+
+
+def correlation_dimension(w: ArrayLike, b: ArrayLike, near: float = 0.02, far: float = 0.1) -> float:
+    """Dimension of a cloud of n neurons by how its pairs thin out: about 1 along curves, 2 over an area, 0 at isolated points.
+
+    d = log(C(far) / C(near)) / log(far / near),  C(r) = share of pairs of neurons within r of each other (Grassberger and
+    Procaccia 1983). It asks nothing of the number of branches, unlike a running median.
+
+    w (n,) or (n, 1), b (n,); near < far in their units, far well below the extent of the cloud. Raises ConfigError for distances
+    in no such order, DataError for fewer than 100 neurons or none that are near each other.
+
+    >>> t, random = np.linspace(-1, 1, 3000), np.random.default_rng(0)
+    >>> round(correlation_dimension(t, -(t**2)), 1), round(correlation_dimension(t, random.uniform(-1, 1, 3000)), 1)
+    (0.9, 1.9)
+    """
+    slope, bias = _flat(w, b)
+    if not 0 < near < far:
+        raise ConfigError(f"near={near!r} and far={far!r} are in no order; give two distances, the smaller one first")
+    if len(bias) < LEAST_CLOUD:
+        raise DataError(f"{len(bias)} finite neurons have no dimension to measure; give at least {LEAST_CLOUD}")
+    tree = cKDTree(np.stack([slope, bias], axis=-1))
+    counts = np.asarray(tree.count_neighbors(tree, [near, far]), dtype=np.float64) - len(bias)
+    if not counts[0] > 0:
+        raise DataError(f"no two of {len(bias)} neurons are within {near:g} of each other; give larger distances")
+    return float(np.log(counts[1] / counts[0]) / np.log(far / near))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minilotto.analysis.attractor import Attractor, attractor
+from minilotto.analysis.attractor import Attractor, attractor, correlation_dimension
 from minilotto.analysis.mirror import mirror_symmetry
 from minilotto.analysis.tickets import alive
 from minilotto.errors import DataError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WIDTH = 10_000
 COLUMNS = 3
 READING_ERROR = 0.02  # of points read off the paper's figure
-NARROW_BAND = 0.1  # of a curve's height: what is wider is a cloud
+CURVE, AREA = 1.35, 1.65  # correlation dimensions: curves below, areas above
 DIGITISED = "figure-2a-digitised.csv"
 
 
@@ -40,14 +40,10 @@ class _Cloud:
     b: Array
     curve: Attractor
     gaps: Array
+    dimension: float
     coefficient: float
     p_lopsided: float
     p_paired: float
-
-    @property
-    def band(self) -> float:
-        """Width of the band of neurons in b, over the height of their running median."""
-        return 2 * self.curve.spread / float(np.ptp(self.curve.b))
 
     @property
     def distance(self) -> float:
@@ -88,6 +84,7 @@ class NeuronCloud(Figure):
             b=b,
             curve=attractor(w, b),
             gaps=np.concatenate(gaps),
+            dimension=correlation_dimension(w, b),
             coefficient=float(symmetry.coefficient[0]),
             p_lopsided=float(symmetry.p_asymmetric[0]),
             p_paired=float(symmetry.p_paired[0]),
@@ -130,13 +127,13 @@ class NeuronCloud(Figure):
     def tables(self) -> list[Table]:
         neurons: dict[str, list] = {"seed": [], "w": [], "b": []}
         shapes: dict[str, list] = {
-            name: [] for name in ("seed", "loss", "neurons", "band", "distance", "coefficient", "p lopsided", "p paired")
+            name: [] for name in ("seed", "loss", "neurons", "dimension", "distance", "coefficient", "p lopsided", "p paired")
         }
         for cloud in self.clouds:
             neurons["seed"] += [cloud.seed] * len(cloud.w)
             neurons["w"] += cloud.w.tolist()
             neurons["b"] += cloud.b.tolist()
-            names = ("band", "distance", "coefficient", "p_lopsided", "p_paired")
+            names = ("dimension", "distance", "coefficient", "p_lopsided", "p_paired")
             row = (cloud.seed, cloud.loss, len(cloud.w), *(getattr(cloud, name) for name in names))
             for name, value in zip(shapes, row, strict=True):
                 shapes[name].append(value)
@@ -148,24 +145,28 @@ class NeuronCloud(Figure):
         def judged(good: int) -> str:
             return HOLDS if good == count else IN_PART if good else FAILS
 
-        narrow = sum(cloud.band < NARROW_BAND for cloud in self.clouds)
+        curves = sum(cloud.dimension < CURVE for cloud in self.clouds)
+        areas = sum(cloud.dimension > AREA for cloud in self.clouds)
         same = sum(cloud.distance <= 2 * READING_ERROR for cloud in self.clouds)
         symmetric = sum(cloud.p_lopsided > 0.05 for cloud in self.clouds)
         paired = sum(cloud.p_paired <= 0.05 for cloud in self.clouds)
-        bands, distances, coefficients = (
-            [getattr(cloud, name) for cloud in self.clouds] for name in ("band", "distance", "coefficient")
+        dimensions, distances, coefficients = (
+            [getattr(cloud, name) for cloud in self.clouds] for name in ("dimension", "distance", "coefficient")
         )
         return [
             Verdict(
                 "The neurons lie on a curve",
                 "Most neurons are concentrated around a bell-shaped curve: an attractor manifold.",
-                f"a band of {min(bands):.2f} to {max(bands):.2f} of the curve's height holds 68% of the living neurons",
-                f"Running median of b against |w|; holds for a net whose band is below {NARROW_BAND:g} of the curve's height.",
-                judged(narrow),
-                f"{narrow} of {count} nets by this measure. Bell-shaped curves are seen in most panels, with more than one branch "
-                f"and "
-                "many neurons beside them.",
-                {"nets": narrow, "of": count, "narrowest": min(bands), "widest": max(bands)},
+                f"correlation dimension {min(dimensions):.2f} to {max(dimensions):.2f}; 1 for curves, 2 for areas such as the "
+                f"initial square",
+                "How the number of pairs of living neurons within r of each other grows from r = 0.02 to 0.1; holds for a net "
+                "below "
+                f"{CURVE:g}, fails above {AREA:g}.",
+                HOLDS if curves == count else FAILS if areas == count else IN_PART,
+                f"{curves} of {count} nets are curves by this measure, {areas} areas: arcs in the shape of a bell, often with "
+                f"more than one "
+                "branch, and neurons scattered beside them.",
+                {"curves": curves, "areas": areas, "of": count, "least": min(dimensions), "largest": max(dimensions)},
             ),
             Verdict(
                 "It is the paper's curve",

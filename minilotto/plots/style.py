@@ -44,6 +44,12 @@ def grid(rows: int, columns: int, width: float, height: float, **options: Any) -
     return figure, [list(row) for row in axes]
 
 
+def mosaic(pattern: Sequence[Sequence[str]], width: float, height: float, **options: Any) -> tuple[Figure, dict[str, Axes]]:
+    """A figure of some inches with panels of several sizes, by name; `options` go to matplotlib's `subplot_mosaic`."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, dict(figure.subplot_mosaic([list(row) for row in pattern], **options))
+
+
 def save(figure: Figure, file: BinaryIO, suffix: str) -> None:
     """Write a figure as .png, .pdf or .svg: the same bytes for the same figure, whenever it is drawn."""
     figure.savefig(file, format=suffix[1:], dpi=160, metadata=_UNDATED[suffix])
