@@ -120,7 +120,7 @@ def correlation_dimension(w: ArrayLike, b: ArrayLike, near: float = 0.02, far: f
 
     >>> t, random = np.linspace(-1, 1, 3000), np.random.default_rng(0)
     >>> round(correlation_dimension(t, -(t**2)), 1), round(correlation_dimension(t, random.uniform(-1, 1, 3000)), 1)
-    (0.9, 1.9)
+    (1.0, 2.0)
     """
     slope, bias = _flat(w, b)
     if not 0 < near < far:
