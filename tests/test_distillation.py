@@ -137,19 +137,19 @@ def test_dead_equal_and_diverged_neurons():
     assert found.chosen[3].tolist() == [-1, -1]
     assert found.loss[1] == pytest.approx(brute_loss(nets, 1, [0], SQUARE), rel=1e-9)
     # A response that varies by rounding alone is no direction.
-    assert refit(SILU, np.array([[[1e-16], [0.5]]]), np.array([[1.0, 0.2]]), SQUARE).rank.tolist() == [1]
+    assert refit(SILU, np.array([[[2e-15], [0.5]]]), np.array([[1.0, 0.2]]), SQUARE).rank.tolist() == [1]
 
 
 def test_neurons_are_not_chosen_for_the_luck_of_rounding():
     """Of all pairs, the one whose loss and ten times its rounding are least, to the accuracy of that estimate."""
     rng = np.random.default_rng(15)
-    scale = 10.0 ** rng.uniform(-12, 0, (20, 9))
+    scale = 10.0 ** rng.uniform(-8, -4, (20, 9))
     nets = Parameters((scale * rng.choice([-1, 1], (20, 9)))[:, :, None], scale * rng.normal(size=(20, 9)), scale, np.zeros(20))
     found = distill(SILU, nets, 2, SQUARE)
     for i in range(20):
         fits = [refit(SILU, nets.w[i, None, list(c)], nets.b[i, None, list(c)], SQUARE) for c in combinations(range(9), 2)]
         best = min(float(fit.loss[0] + 10 * fit.rounding[0]) for fit in fits)
-        assert found.loss[i] + 10 * found.rounding[i] <= 2 * best
+        assert found.loss[i] + 10 * found.rounding[i] <= 1.5 * best
 
 
 def test_near_parallel_responses_are_told_apart_to_rounding():
@@ -187,6 +187,13 @@ def test_errors_of_pairs_are_those_of_least_squares(predictor):
             np.testing.assert_allclose(errors[i, k], fit - SQUARE.y, atol=1e-10)
             np.testing.assert_allclose(r2[i, k], 1 - np.var(fit - SQUARE.y) / np.var(SQUARE.y), atol=1e-12)
     assert np.isnan(r2[5]).all()
+
+
+def test_a_neuron_paired_with_itself_is_no_better_than_alone():
+    nets = random_nets(10)
+    _, r2 = pair_errors(SILU, nets, np.array([[[3, 3], [3, -1], [-1, 3], [-1, -1]]] * 6), SQUARE)
+    np.testing.assert_allclose(r2[:, :3], r2[:, :1].repeat(3, axis=1), atol=1e-13)
+    assert (r2[:, 3] == 0).all()
 
 
 def test_the_best_pair_is_refitted():
