@@ -26,11 +26,12 @@ LEVEL = 0.95  # of every interval in the report
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is trained: seeds at the paper's widths, at wider ones and at 10,000, the largest width of scaling fits, steps."""
+    """How much is trained: seeds at the paper's widths, wider ones and giant_width, the largest width of scaling fits, steps."""
 
     seeds: int = 1000
     wide_seeds: int = 100
     giants: int = 6
+    giant_width: int = 10_000
     widest: int = 1000
     steps: int = 50_000
     quick: bool = False

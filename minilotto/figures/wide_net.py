@@ -16,8 +16,8 @@ from minilotto.study import Sweep
 if TYPE_CHECKING:
     from minilotto.plots.style import Drawing
 
-WIDTH = 10_000
 COLUMNS = 3
+TESTED_NEURONS = 3000
 READING_ERROR = 0.02  # of points read off the paper's figure
 CURVE, AREA = 1.35, 1.65  # correlation dimensions: curves below, areas above
 DIGITISED = "figure-2a-digitised.csv"
@@ -59,22 +59,24 @@ class NeuronCloud(Figure):
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return (Sweep(widths=(WIDTH,), seeds=scale.giants, steps=scale.steps),)
+        return (Sweep(widths=(scale.giant_width,), seeds=scale.giants, steps=scale.steps),)
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        found = source.by_width(self.sweeps(scale)[0])
-        if WIDTH not in found:
-            raise DataError(f"nets of width {WIDTH:,} are not there; train them first")
-        self.nets = found[WIDTH].select(np.isfinite(found[WIDTH].loss))
+        found, self.width = source.by_width(self.sweeps(scale)[0]), scale.giant_width
+        if self.width not in found:
+            raise DataError(f"nets of width {self.width:,} are not there; train them first")
+        self.nets = found[self.width].select(np.isfinite(found[self.width].loss))
         if not len(self.nets):
-            raise DataError(f"all nets of width {WIDTH:,} have diverged; lower the learning rate")
+            raise DataError(f"all nets of width {self.width:,} have diverged; lower the learning rate")
         living = alive(self.nets.activation, self.nets.parameters, self.nets.data)
         self.dead = float(np.mean(~living))
         self.clouds = [self._cloud(i, living[i]) for i in range(len(self.nets))]
 
     def _cloud(self, i: int, living: np.ndarray) -> _Cloud:
         w, b = (array[living].astype(np.float64) for array in (self.nets.w[i, :, 0], self.nets.b[i]))
-        symmetry = mirror_symmetry(w[None], b[None])
+        # The test costs the square of the number of neurons; a random part of them has the same law.
+        some = np.random.default_rng(i).permutation(len(w))[:TESTED_NEURONS]
+        symmetry = mirror_symmetry(w[None, some], b[None, some])
         abs_w, right, left = digitised()
         gaps = [attractor(w[side], b[side]).at(abs_w) - paper for side, paper in ((w > 0, right), (w < 0, left))]
         return _Cloud(
@@ -115,7 +117,8 @@ class NeuronCloud(Figure):
 
     def caption(self) -> str:
         return (
-            f"First-layer weights and biases of networks of {WIDTH:,} SiLU neurons after training, one panel a seed, none left "
+            f"First-layer weights and biases of networks of {self.width:,} SiLU neurons after training, one panel a seed, none "
+            f"left "
             f"out: "
             f"neurons that do something (blue; {self.dead:.0%} do not, most of them near w = b = 0), the running median of b "
             f"against "
