@@ -31,7 +31,7 @@ from minilotto.errors import (
 )
 from minilotto.machine import usable_cores
 from minilotto.progress import SweepBar
-from minilotto.store import LOGS, Store, make_store, wanted
+from minilotto.store import LOGS, MARKER, Store, make_store, open_store, wanted
 from minilotto.study import Sweep, as_sweeps
 from minilotto.tasks import BUILT_IN, task_of
 from minilotto.train import prepare
@@ -79,7 +79,7 @@ def sweep(
         raise ConfigError(f"check={check!r} is unknown; choose from {', '.join(CHECKS)}")
     if executor is not None and cluster is not None:
         raise ConfigError("both executor and cluster are given; pass one of them")
-    _refuse_untrainable(asked)
+    _refuse_untrainable(asked, Path(out))
     if cluster is None:
         return _sweep(asked, Path(out), progress, threads, executor, check)
     from minilotto.cluster import connected
@@ -88,9 +88,12 @@ def sweep(
         return _sweep(asked, Path(out), progress, threads, pool, check)
 
 
-def _refuse_untrainable(sweeps: Sequence[Sweep]) -> None:
-    """Whatever `train` would refuse, before anything is trained."""
-    for config in wanted(sweeps):
+def _refuse_untrainable(sweeps: Sequence[Sweep], out: Path) -> None:
+    """Whatever `train` would refuse, before anything is trained or written."""
+    configs: Iterable[Config] = wanted(sweeps)
+    if os.path.exists(out / MARKER):
+        configs = open_store(out).missing_runs(sweeps)
+    for config in configs:
         prepare(config, 1)
 
 

@@ -193,7 +193,8 @@ class Halves(Figure):
         null = half.null("average")
         if null is None:
             return Verdict(claim, says, "", how, UNTESTED, "; ".join(half.study.notes))
-        gain = Estimate(*(value / half.narrow_median for value in (null.median.value, null.median.low, null.median.high)), LEVEL)
+        one, pair = half.narrow_median, null.median
+        gain = Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
         verdict = HOLDS if gain.high <= 0.6 else IN_PART if gain.high < 0.9 else FAILS
         return Verdict(
             claim,

@@ -32,8 +32,8 @@ def ratios(groups: Sequence[str], series: Mapping[str, Sequence[Estimate | None]
             end = high if above else low
             ax.plot(x, end, "^" if above else "v", color=color, clip_on=False, markersize=7)
             text = f"{estimate.value:,.0f}" if above else f"{estimate.value:.1g}"
-            place = {"textcoords": "offset points", "xytext": (0, -12 if above else 7), "ha": "center"}
-            ax.annotate(text, (x, end), fontsize=7, color=color, **place)
+            below = (0, -12 if above else 7)
+            ax.annotate(text, (x, end), textcoords="offset points", xytext=below, ha="center", fontsize=7, color=color)
     ax.axhline(1, color=GREY, linewidth=1.0)
     ax.set_yscale("log")
     ax.set_ylim(low, high)
