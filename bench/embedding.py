@@ -1,6 +1,6 @@
 """What it costs to use minilotto inside other codes: `python -m bench.embedding`.
 
-Each line is a ratio of least times, of short bursts taken in turns in one process, with its bound. Exits with 1 where one is missed.
+Each line is a ratio of least times, of short bursts taken in turns in one process, with its bound. Status 1 where one is missed.
 """
 
 import sys
@@ -95,21 +95,14 @@ def gradients(width: int, dtype: str) -> list[Line]:
     def their_training() -> None:
         users_training(form, thetas[0], moments, *data, nets, slopes[0], scratch)
 
-    lines = []
-    for what, first, second, most in (
-        (
-            "a user's loop over gradients / our own loop",
-            lambda: users_loop(*loop),
-            lambda: single.losses_and_gradients(*loop),
-            MOST_OF_OWN_TIME,
-        ),
-        ("a user's gradient and Adam step / train_net", their_training, own_training, MOST_OF_OWN_TIME),
-        (
-            "a user's loop over gradients / the engine's kernel, one lane",
-            lambda: users_loop(*loop),
-            lambda: one_lane_loop(*lane),
-            MOST_OF_OWN_TIME,
-        ),
+    def users_gradients() -> None:
+        users_loop(*loop)
+
+    lines, most = [], MOST_OF_OWN_TIME
+    for what, first, second in (
+        ("a user's loop over gradients / our own loop", users_gradients, lambda: single.losses_and_gradients(*loop)),
+        ("a user's gradient and Adam step / train_net", their_training, own_training),
+        ("a user's loop over gradients / the engine's kernel, one lane", users_gradients, lambda: one_lane_loop(*lane)),
     ):
         a, b, r = ratio(first, second)
         lines.append(Line(f"{what}; width {width}, {dtype}", a / nets, b / nets, r, f"at most {most}", r <= most))

@@ -38,3 +38,17 @@ def test_the_page_names_every_function_of_single():
 
     text = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
     assert [name for name in single.__all__ if name not in text and name != "Form"] == []
+
+
+def test_the_timings_run_and_a_missed_bound_is_told(monkeypatch, capsys):
+    from bench import embedding
+
+    monkeypatch.setattr(embedding, "ROUNDS", 3)
+    monkeypatch.setattr(embedding, "MOST_OF_OWN_TIME", 1e9)
+    monkeypatch.setattr(embedding, "LEAST_SPEEDUP", 1.0)
+    assert embedding.main() == 0
+    assert "MISSED" not in capsys.readouterr().out
+    monkeypatch.setattr(embedding, "callbacks", lambda width: [])
+    monkeypatch.setattr(embedding, "MOST_OF_OWN_TIME", 0.0)
+    assert embedding.main() == 1
+    assert capsys.readouterr().out.count("MISSED") == 12
