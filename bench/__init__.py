@@ -8,5 +8,6 @@ speed.py       interleaved timing
 cost.py        the training kernel in vector FMAs
 startup.py     import, first compilation, first step, memory
 report.py      tables
+embedding.py   gradients and callbacks in other codes (its own command)
 coefficients.py derives the kernels' polynomials (its own command)
 """
