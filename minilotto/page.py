@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -41,6 +42,7 @@ td, th { text-align: left; padding: 0.25rem 0.9rem 0.25rem 0; vertical-align: to
 tr + tr td { border-top: 1px solid var(--line); }
 nav ul { padding-left: 1.1rem; }
 @media (max-width: 40rem) {
+  figure { overflow-x: auto; } figure img { min-width: 36rem; }
   .claim dl { grid-template-columns: 1fr; gap: 0; } .claim dd { margin-bottom: 0.4rem; }
   .claim h3 { flex-direction: column; gap: 0.2rem; }
 }
@@ -60,6 +62,7 @@ class Section:
     files: Sequence[str]
     verdicts: Sequence[Verdict]
     notes: Sequence[str] = ()
+    headline: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def to_html(report: Report) -> str:
         parts.append(f'<p class="quick">{_prose(report.warning)}</p>')
     counts = "".join(f'<span class="count">{_badge(name)} {count}</span>' for name, count in report.counted())
     links = "".join(f'<li><a href="#{_anchor(s.name)}">{escape(s.title)}</a></li>' for s in report.sections)
+    headlines = "".join(f"<li>{_prose(section.headline)}</li>" for section in report.sections if section.headline)
+    parts += [f"<h2>In short</h2><ul>{headlines}</ul>"] if headlines else []
     parts += [f"<p>{counts}</p>", f"<nav><ul>{links}</ul></nav>", _overview(report)]
     parts += [_section(section) for section in report.sections]
     if report.remarks:
@@ -153,8 +158,9 @@ def _anchor(name: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Escaped text in which `code` is marked as such."""
-    pieces = escape(text).split("`")
+    """Escaped text in which `code` is marked as such and preprints are linked."""
+    linked = re.sub(r"arXiv:(\d{4}\.\d{5})", r'<a href="https://arxiv.org/abs/\1">arXiv:\1</a>', escape(text))
+    pieces = linked.split("`")
     return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
 
 
@@ -163,6 +169,8 @@ def to_markdown(report: Report) -> str:
     lines = [f"# {report.title}", ""]
     for text in (*report.introduction, report.warning):
         lines += [text, ""] if text else []
+    headlines = [section.headline for section in report.sections if section.headline]
+    lines += [*(f"- {text}" for text in headlines), ""] if headlines else []
     lines += [", ".join(f"{name}: {count}" for name, count in report.counted()), ""]
     for section in report.sections:
         lines += [f"## {section.title}", ""]
@@ -191,6 +199,7 @@ def to_json(report: Report) -> str:
             {
                 "name": section.name,
                 "title": section.title,
+                "headline": section.headline,
                 "caption": section.caption,
                 "command": section.command,
                 "files": list(section.files),

@@ -182,7 +182,7 @@ def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Secti
         _write(out / files[-1], table.to_csv().encode())
     vector = (out / f"figure-{name}.svg").read_bytes()
     picture = vector if len(vector) <= LARGEST_VECTOR_PICTURE else (out / f"figure-{name}.png").read_bytes()
-    return Section(name, title, caption, command, picture, files, verdicts, source.missing)
+    return Section(name, title, caption, command, picture, files, verdicts, source.missing, figure.headline())
 
 
 def _picture(figure: Figure, path: Path) -> None:

@@ -139,6 +139,10 @@ class Figure(ABC):
     def caption(self) -> str:
         """What is seen, and from which nets: seeds, steps, dtype, data."""
 
+    def headline(self) -> str:
+        """What it comes to, in a sentence or two with numbers, for the top of the report; "" where that is not worth saying."""
+        return ""
+
     @abstractmethod
     def tables(self) -> list[Table]:
         """The numbers behind the figure."""

@@ -110,6 +110,18 @@ class Halves(Figure):
             f"{training_words(self.nets)}."
         )
 
+    def headline(self) -> str:
+        half = self.halves[-1]
+        average, similarity = half.null("average"), half.study.similarity
+        if half.wide < 20 or average is None or similarity is None:
+            return ""
+        return (
+            f"The theory's average is not what happens: the errors of two nets of width {half.wide // 2} have a cosine of "
+            f"{similarity.median:.2f} where it assumes 0, and averaging two such nets leaves "
+            f"{average.median.value / half.narrow_median:.0%} "
+            "of the loss where it says 50%."
+        )
+
     def tables(self) -> list[Table]:
         names = ("comparison", "null", "ratio", "low", "high", "ks", "p", "wasserstein decades", "floor")
         rows: dict[str, list] = {name: [] for name in names}

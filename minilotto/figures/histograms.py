@@ -188,7 +188,7 @@ class LossHistograms(Figure):
         how = (
             "Standard deviation of log10 loss against width, power law fitted from N = 10 on; an average of N independent parts "
             "narrows "
-            "as N^-1/2. Holds where the interval includes 1/2, in part where the spread falls at all."
+            "as 1/√N. Holds where the interval includes 1/2, in part where the spread falls at all."
         )
         claim, says = "Central limit: the spread falls as more is averaged", "A wide network averages many tickets, n ∝ N of them."
         if fit is None:

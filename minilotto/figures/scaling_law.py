@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
 PAPER_RANGE = (10, 50)
+PAPER_TAIL = (25, 50)
 BETWEEN = (5, 15, 25)  # widths that the paper leaves out, where the exponent changes
 # The paper states whole exponents, read off a log-log plot.
 STATED, NEAR = 0.1, 0.25
@@ -118,6 +119,31 @@ class ScalingLaw(Figure):
             f"most are smaller than the marks. {self.words}. Exponents beyond the frame belong to SiLU below width 5."
         )
 
+    def headline(self) -> str:
+        told = []
+        if "silu" in self.grid:
+            found = self.grid["silu"]
+            least = int(np.argmin(found.value))
+            try:
+                told.append(
+                    f"The SiLU loss falls with width as N^-{self._fit('silu', *PAPER_RANGE).estimates['exponent'].value:.2f} from 10 to 50"
+                )
+            except DataError:
+                told.append("The SiLU loss falls with width")
+            if least < len(found.widths) - 1:
+                rise = found.value[-1] / found.value[least]
+                told[-1] += (
+                    f", is least at {found.widths[least]:g} and then rises: at width {found.widths[-1]:g} it is {rise:.2g} times "
+                    f"the least"
+                )
+        if "leaky_relu" in self.grid:
+            try:
+                exponent = self._fit("leaky_relu", *PAPER_TAIL).estimates["exponent"]
+                told.append(f"LeakyReLU's exponent is {exponent.value:.1f} at the tail that the paper calls N⁻¹")
+            except DataError:
+                pass
+        return ". ".join(told) + "." if told else ""
+
     def tables(self) -> list[Table]:
         rows: dict[str, list] = {
             name: [] for name in ("activation", "width", "seeds", "diverged", "median", "low", "high", "population")
@@ -145,14 +171,14 @@ class ScalingLaw(Figure):
     def verdicts(self) -> list[Verdict]:
         silu_early = self._exponent(
             "SiLU: the loss falls as 1/N",
-            "For SiLU the median loss decays consistently as N^-1 over widths 10 to 50 (exponent 1).",
+            "For SiLU the median loss decays consistently as N⁻¹ over widths 10 to 50 (exponent 1).",
             "silu",
             *PAPER_RANGE,
             1.0,
         )
         beyond = self._exponent(
             "SiLU: the law goes on past width 50",
-            "The N^-1 law is stated for widths in general; the paper shows none above 50.",
+            "The N⁻¹ law is stated for widths in general; the paper shows none above 50.",
             "silu",
             50,
             np.inf,
@@ -160,7 +186,7 @@ class ScalingLaw(Figure):
         )
         early = self._exponent(
             "LeakyReLU: first 1/N⁴",
-            "For (Leaky)ReLU the loss starts off as N^-4, as approximation theory predicts.",
+            "For (Leaky)ReLU the loss starts off as N⁻⁴, as approximation theory predicts.",
             "leaky_relu",
             2,
             5,
@@ -168,10 +194,9 @@ class ScalingLaw(Figure):
         )
         late = self._exponent(
             "LeakyReLU: then 1/N",
-            "For (Leaky)ReLU the decay then slows down to N^-1 at the tail (up to width 50).",
+            "For (Leaky)ReLU the decay then slows down to N⁻¹ at the tail (up to width 50).",
             "leaky_relu",
-            25,
-            50,
+            *PAPER_TAIL,
             1.0,
         )
         return [silu_early, self._curvature(), beyond, early, late, self._resolution()]
