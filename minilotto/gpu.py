@@ -48,13 +48,14 @@ def the_gpu() -> Gpu:
         device = cuda.get_current_device()
         with_memory = cuda.current_context().get_memory_info()
     except Exception as error:  # of whatever kind the driver's state makes it
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()).strip(" .:") or type(error).__name__
         raise ResourceError(f"no GPU can be used here ({reason}); use backend='cpu'") from None
     name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
     capability = tuple(device.compute_capability)
     if capability < OLDEST:
         raise ResourceError(
-            f"{name} has compute capability {capability[0]}.{capability[1]} where {OLDEST[0]}.{OLDEST[1]} is needed; use backend='cpu'"
+            f"{name} has compute capability {capability[0]}.{capability[1]} where {OLDEST[0]}.{OLDEST[1]} is needed; "
+            "use backend='cpu'"
         )
     return Gpu(name, capability, int(device.MULTIPROCESSOR_COUNT), int(with_memory.total))
 

@@ -32,6 +32,7 @@ LINES = [
     ["population", "piecewise"],
     ["kernels.evaluate"],
     ["kernels.narrow", "kernels.exact", "kernels.wide", "kernels.cuda"],
+    ["kernels.simulated"],
     ["kernels.formulas", "kernels.layout"],
     ["kernels.kinds"],
     ["kernels.lanes"],
@@ -39,6 +40,7 @@ LINES = [
     ["dataset", "initial", "compression"],
     ["config"],
     ["tasks", "activations", "schemes"],
+    ["gpu"],
     ["machine", "progress", "files", "version", "errors"],
 ]
 STANDS_ALONE = ["kernels.reference", "kernels.torch_reference"]

@@ -31,6 +31,7 @@ REPEATED_STRETCH = 500  # steps between two chances for Ctrl-C
 
 Inner = LaneEngine | WideEngine | CudaEngine
 
+
 class _Group(NamedTuple):
     """Seeds of a wave that have equally many nodes: their places in the wave and their engine."""
 

@@ -119,7 +119,7 @@ class CudaEngine(Engine):
         free, net = free_memory(), self.bytes_per_net()
         if net + self.points.nbytes > free:
             raise ResourceError(
-                f"a net of width {self.config.width} on {self.data.points} points needs {readable_bytes(net + self.points.nbytes)} of "
-                f"the GPU's memory and {readable_bytes(free)} is free; use backend='cpu'"
+                f"a net of width {self.config.width} on {self.data.points} points needs {readable_bytes(net + self.points.nbytes)} "
+                f"of the GPU's memory and {readable_bytes(free)} is free; use backend='cpu'"
             )
         return max(1, min(WAVE_NEURONS // self.config.width, (free - self.points.nbytes) // 2 // net))

@@ -3,9 +3,9 @@
 team.py says who does what. theta, first and second are (R, N * (D + 2) + 1), a neuron's w, b, v after one another and c last;
 `points` is one array: x (P, D), then y (P,), then twice the weights (P,), P a multiple of what a team takes at a time.
 
-Sums over neurons and points have an order that the Team alone decides, so a seed's bits depend on neither neighbours nor block size.
-Fast-math stays off. What is approximate, in float32 only, is here by name: 2^t, quotients and square roots come from the special
-function unit. Its relative errors are 2^-22 or less (NVIDIA's PTX manual), as those of the polynomials on the CPU.
+Sums over neurons and points have an order that the Team alone decides, so a seed's bits depend on neither neighbours nor block
+size. Fast-math stays off. What is approximate, in float32 only, is here by name: 2^t, quotients and square roots come from the
+special function unit, whose relative errors are about 2^-22 or less (NVIDIA's PTX manual), like those of the CPU's polynomials.
 """
 
 import math
@@ -16,6 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import cuda, types
+from numba.core import event
 
 from minilotto.kernels import formulas, lanes, simulated
 from minilotto.kernels.formulas import FORMULAS
@@ -25,6 +26,7 @@ from minilotto.kernels.team import WARP, Team
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 ALL_LANES = 0xFFFFFFFF
 MOST_THREADS = 1024  # in a block
+REGISTER_FILE, MOST_REGISTERS = 65536, 255  # of a processor, of a thread
 
 
 if SIMULATED:
@@ -93,15 +95,32 @@ else:
         return (lambda a: square_root(a)) if a == types.float32 else None
 
 
-@lru_cache(maxsize=64)
+def signature(dtype: str) -> tuple[Any, ...]:
+    """The types of a training kernel's arguments."""
+    real = getattr(types, dtype)
+    nets, numbers = real[:, ::1], real[::1]
+    adam = (types.float64, types.float64, types.float64)
+    return (types.float64, types.int64, nets, nets, nets, nets, numbers, types.int64, numbers, numbers, *adam)
+
+
+def training_function(activation: str, dtype: str, inputs: int, team: Team, staged: bool) -> Callable:
+    """What training_kernel compiles."""
+    return (_streamed if team.streamed else _resident)(activation, dtype, inputs, team, staged)
+
+
+@lru_cache(maxsize=256)
 def training_kernel(activation: str, dtype: str, inputs: int, team: Team, staged: bool) -> Any:
-    """The kernel for nets of these sizes; `staged`: the points fit shared memory. Compiled when it is first launched."""
-    make = _streamed if team.streamed else _resident
-    # A block of a whole net may need 512 threads, which leaves each 128 registers of the 65536.
-    most = 128 if team.warps > 1 else None
-    return cuda.jit(make(activation, dtype, inputs, team, staged), max_registers=most) if most else cuda.jit(
-        make(activation, dtype, inputs, team, staged)
-    )
+    """The kernel for nets of these sizes, compiled for the current GPU. `staged`: the points fit shared memory."""
+    function = training_function(activation, dtype, inputs, team, staged)
+    if SIMULATED:
+        return cuda.jit(function)
+    with event.trigger_event("numba:compile"):
+        return cuda.jit(signature(dtype), **limits(team))(function)
+
+
+def limits(team: Team) -> dict[str, int]:
+    """Options that make a block of the team's size fit the 65536 registers of a processor."""
+    return {"max_registers": REGISTER_FILE // team.threads} if team.threads > REGISTER_FILE // MOST_REGISTERS else {}
 
 
 def _evaluate(activation: str) -> Callable:
@@ -110,7 +129,7 @@ def _evaluate(activation: str) -> Callable:
 
 
 def _resident(activation: str, dtype: str, inputs: int, team: Team, staged: bool) -> Callable:
-    """A training whose nets stay in registers. Everything in capitals is known when it is compiled, so that loops over it vanish."""
+    """A training whose nets stay in registers. What is in capitals is known when it is compiled, so that loops over it vanish."""
     real = getattr(types, dtype)
     evaluate = _evaluate(activation)
     ZERO, INWARD, OUTWARD = (np.dtype(dtype).type(value) for value in _units(activation))

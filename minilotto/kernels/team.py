@@ -1,8 +1,8 @@
 """How the threads of a GPU share one net: a function of sizes alone, so that a seed's bits never depend on its neighbours.
 
-A team of threads trains one net. A thread holds some neurons, parameters and Adam's moments in registers; where the team is small, its
-neurons are there several times over and each copy takes a part of the points. Teams of up to 32 threads share a warp with others;
-a larger one is a block. A net too large for registers is streamed from memory by one block.
+A team of threads trains one net. A thread holds some neurons, parameters and Adam's moments in registers; where these take few threads,
+they are there several times over and each copy takes a part of the points. Teams of up to 32 threads share a warp with others; a
+larger one is a block. A net too large for registers is streamed from memory by one block.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def team_for(width: int, inputs: int, points: int, dtype: str) -> Team:
     fitting = [(_power_of_two(ceil(width / neurons)), neurons) for neurons in range(1, most + 1)]
     within_warp = [(slots, neurons) for slots, neurons in fitting if slots <= WARP]
     if within_warp:
-        slots, neurons = min(within_warp, key=lambda pair: (_instructions(*pair, inputs), -pair[0]))
+        slots, neurons = min(within_warp, key=lambda pair: (_instructions(pair[0], pair[1], inputs), -pair[0]))
         splits = 1
         while 2 * slots * splits <= WARP and points >= 2 * splits * POINTS_A_THREAD:
             splits *= 2
