@@ -16,6 +16,7 @@ from minilotto.config import Config
 from minilotto.dataset import Dataset
 from minilotto.errors import ConfigError, DataError, FileError, NewerFileError
 from minilotto.files import check_output, write_atomically
+from minilotto.gpu import the_gpu
 from minilotto.initial import Parameters
 from minilotto.tasks import task_of
 
@@ -159,6 +160,16 @@ class Ensemble:
             requested=len(positions),
             provenance=self.provenance,
         )
+
+    def to_device(self) -> Parameters:
+        """Copies of w, b, v, c on the GPU: Numba's arrays, whose `__cuda_array_interface__` CuPy, JAX and torch understand.
+
+        Raises MissingExtraError or ResourceError where there is no GPU to be used.
+        """
+        the_gpu()
+        from numba import cuda
+
+        return Parameters(*(cuda.to_device(array) for array in self.parameters))
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write everything to one .npz; it appears whole or not at all. Returns the path.

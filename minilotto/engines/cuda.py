@@ -16,7 +16,7 @@ from minilotto.gpu import free_memory, simulated, the_gpu
 from minilotto.initial import Parameters
 from minilotto.kernels.kinds import Kind
 from minilotto.kernels.layout import pack, rows_of, unpack
-from minilotto.kernels.team import SHARED_BYTES, WARP, team_for
+from minilotto.kernels.team import SHARED_BYTES, WARP, Team, team_for
 from minilotto.machine import readable_bytes
 
 BLOCK = 128  # threads of a block that holds several nets
@@ -24,16 +24,16 @@ WAVE_NEURONS = 2**22  # that are trained from start to end before the next ones
 
 
 class CudaEngine(Engine):
-    """Trains with kernels/cuda.py. `block`: threads of a block; the results do not depend on it."""
+    """Trains with kernels/cuda.py. `block`: threads of a block, on which no result depends; `team`: another than the usual."""
 
     name = "cuda"
 
-    def __init__(self, config: Config, data: Dataset, threads: int = 1, block: int | None = None) -> None:
+    def __init__(self, config: Config, data: Dataset, threads: int = 1, block: int | None = None, team: Team | None = None) -> None:
         from minilotto.kernels.cuda import training_kernel
 
         super().__init__(config, data, 1)
         self.gpu = the_gpu()
-        self.team = team_for(config.width, data.inputs, data.points, config.dtype)
+        self.team = team or team_for(config.width, data.inputs, data.points, config.dtype)
         self.kind = Kind(config.activation, config.dtype, 1, data.inputs)
         self.padded = self.team.padded(data.points)
         self.points = self._points()

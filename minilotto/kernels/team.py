@@ -1,7 +1,7 @@
 """How the threads of a GPU share one net: a function of sizes alone, so that a seed's bits never depend on its neighbours.
 
-A team of threads trains one net. A thread holds some neurons, parameters and Adam's moments in registers; where these take few threads,
-they are there several times over and each copy takes a part of the points. Teams of up to 32 threads share a warp with others; a
+A team of threads trains one net. A thread holds some neurons, parameters and Adam's moments in registers; where these take few
+threads, they are there several times over and each copy takes a part of the points. Teams of up to 32 threads share a warp with others; a
 larger one is a block. A net too large for registers is streamed from memory by one block.
 """
 
@@ -11,7 +11,7 @@ from math import ceil
 WARP = 32
 WORDS = {"float32": 1, "float64": 2}
 REGISTERS = 96  # of a thread's, 32 bits each, for parameters, moments, gradient and kept activations
-SMALLEST_BATCH, LARGEST_BATCH = 4, 8
+BATCH, STREAMED_BATCH = 4, 8  # points at a time; the same for all, so that few kernels serve all numbers of points
 POINTS_A_THREAD = 24  # at least so many before points are split
 BLOCK_WARPS = 16
 SHARED_BYTES = 32 * 1024  # of points, kept in shared memory; more are read from the cache
@@ -49,14 +49,14 @@ def team_for(width: int, inputs: int, points: int, dtype: str) -> Team:
     """The Team for nets of this size.
 
     >>> team_for(20, 1, 100, "float32")
-    Team(slots=8, neurons=3, splits=4, batch=7, streamed=False)
+    Team(slots=8, neurons=3, splits=4, batch=4, streamed=False)
     """
     held = 5 * (inputs + 2)  # words a neuron: parameter, two moments, gradient, and the parameter in the activation's units
     room = REGISTERS // WORDS[dtype]
-    most = room // (held + 2 * SMALLEST_BATCH)
+    most = room // (held + 2 * BATCH)
     if most == 0 or width > most * WARP * BLOCK_WARPS:
         slots = min(max(_power_of_two(width), WARP), WARP * BLOCK_WARPS)
-        return Team(slots, 0, 1, min(LARGEST_BATCH, points), streamed=True)
+        return Team(slots, 0, 1, STREAMED_BATCH, streamed=True)
     fitting = [(_power_of_two(ceil(width / neurons)), neurons) for neurons in range(1, most + 1)]
     within_warp = [(slots, neurons) for slots, neurons in fitting if slots <= WARP]
     if within_warp:
@@ -66,9 +66,7 @@ def team_for(width: int, inputs: int, points: int, dtype: str) -> Team:
             splits *= 2
     else:
         slots, neurons, splits = WARP * ceil(width / (most * WARP)), most, 1
-    share = ceil(points / splits)
-    largest = min(LARGEST_BATCH, (room - held * neurons) // (2 * neurons))
-    return Team(slots, neurons, splits, ceil(share / ceil(share / largest)))
+    return Team(slots, neurons, splits, BATCH)
 
 
 def _power_of_two(least: int) -> int:
