@@ -6,8 +6,8 @@
     jax       JAX's ways on the same GPU, 1000 seeds, and how many times longer a step takes it
     million   1,000,000 nets of width 2, 50,000 steps
 
-Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before they are timed; how long that took is
-told apart. Needs numba-cuda, and jax for its section; `--tiny` is for Numba's simulator, and measures nothing.
+Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before they are timed; how long that took
+is told apart. Needs numba-cuda, and jax for its section; `--tiny` is for Numba's simulator, and measures nothing.
 """
 
 import json
@@ -21,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+from numba import cuda
 
 import minilotto as ml
 from bench.sweep import WIDTHS
@@ -112,8 +113,6 @@ def _gradient_error(name: str, dtype: str, width: int, scale: Scale) -> Row:
 
 def _special_errors() -> Iterator[Row]:
     """Of 2^t, a / b and the square root in float32, over a million numbers."""
-    from numba import cuda
-
     from minilotto.kernels.simulated import uncompiled
 
     bind = uncompiled if simulated() else lambda function: function

@@ -1,8 +1,8 @@
 """How the threads of a GPU share one net: a function of sizes alone, so that a seed's bits never depend on its neighbours.
 
 A team of threads trains one net. A thread holds some neurons, parameters and Adam's moments in registers; where these take few
-threads, they are there several times over and each copy takes a part of the points. Teams of up to 32 threads share a warp with others; a
-larger one is a block. A net too large for registers is streamed from memory by one block.
+threads, they are there several times over and each copy takes a part of the points. Teams of up to 32 threads share a warp with
+others; a larger one is a block. A net too large for registers is streamed from memory by one block.
 """
 
 from dataclasses import dataclass
