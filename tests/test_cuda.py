@@ -5,6 +5,7 @@ Tests on `device` run where NUMBA_ENABLE_CUDASIM=1 or a GPU is there. Without ei
 
 import importlib
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from minilotto.engines.reference import ReferenceEngine
 from minilotto.errors import ConfigError, MissingExtraError, ResourceError
 from minilotto.initial import Parameters, initial_parameters
 from minilotto.kernels import reference
+from minilotto.kernels.compile import sources_digest
 from minilotto.kernels.formulas import FORMULAS
 from minilotto.kernels.simulated import uncompiled
 from minilotto.kernels.team import BLOCK_WARPS, REGISTERS, WARP, WORDS, Team, team_for
@@ -137,12 +139,12 @@ def test_steps_are_the_reference_s(case):
 @on_device
 @quick_case
 def test_a_seed_does_not_depend_on_its_neighbours_nor_on_blocks_nor_on_stretches(case):
-    whole = case.trained(4)
+    whole = case.trained(3)
     unit = case.team.threads if case.team else team_for(case.config.width, 1, case.data.points, case.config.dtype).threads
-    others = [4 * unit, 8 * unit] if SIMULATED else [WARP, 8 * WARP]
-    assert all(same(case.trained(4, block=block), whole) for block in others)
-    assert same(case.trained(4, 1, 3), whole)
-    alone = case.trained(4, parameters=Parameters(*(array[1:2] for array in case.parameters)))
+    others = [2 * unit, 4 * unit] if SIMULATED else [WARP, 8 * WARP]
+    assert all(same(case.trained(3, block=block), whole) for block in others)
+    assert same(case.trained(3, 1, 2), whole)
+    alone = case.trained(3, parameters=Parameters(*(array[1:2] for array in case.parameters)))
     assert same(alone, State(*(Parameters(*(array[1:2] for array in part)) for part in whole)))
 
 
@@ -210,6 +212,18 @@ def test_all_this_holds_on_the_simulator(python):
     )
     assert ended.status == 0, ended.out[-3000:]
     assert f"{len(CASES) * 2 + len(QUICK) * 2 + 2 + ALWAYS} passed" in ended.out, ended.out[-500:]
+
+
+BENCH = "import sys; sys.setswitchinterval(1e-5); from bench.cuda import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_the_bench_runs_on_the_simulator(python, tmp_path):
+    ended = python("-c", BENCH, "errors", "ceiling", "million", "--tiny", "--json=rows.json", NUMBA_ENABLE_CUDASIM="1")
+    assert ended.status == 0, ended.err
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert set(rows) == {"errors", "ceiling", "million"}
+    assert all(row["met"] for row in rows["errors"])
+    assert python("-c", BENCH, "nothing", NUMBA_ENABLE_CUDASIM="1").status == 2
 
 
 # What needs no GPU and no simulator.
@@ -381,9 +395,11 @@ def test_every_activation_compiles_without_what_is_too_coarse(compiler, name, dt
     ],
 )
 def test_every_kind_of_team_compiles_into_registers(compiler, width, points, activation, dtype, inputs):
-    from minilotto.kernels.cuda import MOST_REGISTERS, limits
+    from minilotto.kernels.cuda import MOST_REGISTERS, limits, training_function
 
     text, team = compiler(width, points, activation, dtype, inputs)
+    function = training_function(activation, dtype, inputs, team, staged=True)
+    assert int(sources_digest(), 16) in [cell.cell_contents for cell in function.__closure__]  # so that no kernel on disk is stale
     assert "__local_depot" not in text
     assert ("sqrt.approx.ftz.f32" in text) == (dtype == "float32")
     assert ("shfl.sync.bfly" in text) == (team.threads > 1)
@@ -394,12 +410,18 @@ def test_every_kind_of_team_compiles_into_registers(compiler, width, points, act
 
 
 def test_compiling_for_a_gpu_leaves_the_cpu_s_scalars_alone(compiler):
-    evaluate = FORMULAS["tanh"].evaluate
-    compiler(1, 4, "tanh", "float64")
+    """Before and after: Numba keeps the building blocks of both targets side by side."""
+    from numba import cuda
 
-    @numba.njit
+    evaluate, real = FORMULAS["tanh"].evaluate, numba.types.float64
+
+    def for_gpu(t, values):
+        values[0], _ = evaluate(t, 0.0)
+
     def on_cpu(t):
-        return evaluate(t, 0.0)
+        return numba.njit(lambda t: evaluate(t, 0.0))(t)
 
-    expected = uncompiled(evaluate)(np.float64(0.7), 0.0)
-    np.testing.assert_allclose(on_cpu(0.7), expected, rtol=1e-14)
+    before = on_cpu(0.7)
+    cuda.compile_ptx(for_gpu, (real, real[::1]), cc=(9, 0))
+    assert on_cpu(0.7) == before
+    np.testing.assert_allclose(before, uncompiled(evaluate)(np.float64(0.7), 0.0), rtol=1e-14)

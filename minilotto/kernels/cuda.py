@@ -19,6 +19,7 @@ from numba import cuda, types
 from numba.core import event
 
 from minilotto.kernels import formulas, lanes, simulated
+from minilotto.kernels.compile import sources_digest, warn_of_no_cache
 from minilotto.kernels.formulas import FORMULAS
 from minilotto.kernels.ptx import special_function
 from minilotto.kernels.team import WARP, Team
@@ -110,12 +111,19 @@ def training_function(activation: str, dtype: str, inputs: int, team: Team, stag
 
 @lru_cache(maxsize=256)
 def training_kernel(activation: str, dtype: str, inputs: int, team: Team, staged: bool) -> Any:
-    """The kernel for nets of these sizes, compiled for the current GPU. `staged`: the points fit shared memory."""
+    """The kernel for nets of these sizes; `staged`: the points fit shared memory.
+
+    Compiled for the current GPU, unless an earlier process has and the cache kept it.
+    """
     function = training_function(activation, dtype, inputs, team, staged)
     if SIMULATED:
         return cuda.jit(function)
     with event.trigger_event("numba:compile"):
-        return cuda.jit(signature(dtype), **limits(team))(function)
+        try:
+            return cuda.jit(signature(dtype), cache=True, **limits(team))(function)
+        except (RuntimeError, OSError):  # no folder can be written to, or its disk is full
+            warn_of_no_cache()
+            return cuda.jit(signature(dtype), **limits(team))(function)
 
 
 def limits(team: Team) -> dict[str, int]:
@@ -136,10 +144,12 @@ def _resident(activation: str, dtype: str, inputs: int, team: Team, staged: bool
     INPUTS, STRIDE, NEURONS, SLOTS, SPLITS, BATCH = inputs, inputs + 2, team.neurons, team.slots, team.splits, team.batch
     TEAM, WARPS, STAGED = team.threads, team.warps, staged
     HALVINGS, SPLITTINGS = (math.ceil(math.log2(min(SLOTS, WARP))), int(math.log2(SPLITS)))
+    SOURCES = int(sources_digest(), 16)
     HELD, KEPT = NEURONS * STRIDE, NEURONS * BATCH
     MEETINGS = 2 * WARPS * BATCH if WARPS > 1 else 1
 
     def train(parameter, width, theta, first, second, scratch, points, padded, rates, corrections, beta1, beta2, epsilon):
+        SOURCES  # noqa: B018 - a part of the key under which the kernel is kept on disk: an edited formula is a new kernel
         own = cuda.local.array(HELD, real)
         m = cuda.local.array(HELD, real)
         s = cuda.local.array(HELD, real)
@@ -254,10 +264,11 @@ def _streamed(activation: str, dtype: str, inputs: int, team: Team, staged: bool
     evaluate = _evaluate(activation)
     ZERO, INWARD, OUTWARD = (np.dtype(dtype).type(value) for value in _units(activation))
     INPUTS, STRIDE, BATCH, TEAM, WARPS, STAGED = inputs, inputs + 2, team.batch, team.threads, team.warps, staged
-    HALVINGS = int(math.log2(WARP))
+    SOURCES, HALVINGS = int(sources_digest(), 16), int(math.log2(WARP))
     MEETINGS = 2 * WARPS * BATCH
 
     def train(parameter, width, theta, first, second, scratch, points, padded, rates, corrections, beta1, beta2, epsilon):
+        SOURCES  # noqa: B018 - as above
         t = cuda.local.array(BATCH, real)
         f = cuda.local.array(BATCH, real)
         r = cuda.local.array(BATCH, real)
