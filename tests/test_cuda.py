@@ -195,6 +195,10 @@ def test_on_hardware_losses_of_long_trainings_have_the_cpu_s_distribution():
     assert ks_2samp(ours.loss, theirs.loss).pvalue > 1e-3
 
 
+needs_numba_s_simulator = pytest.mark.skipif(importlib.util.find_spec("numba.cuda") is None, reason="Numba has no simulator here")
+
+
+@needs_numba_s_simulator
 @pytest.mark.skipif(SIMULATED or gpu.there_is_a_gpu(), reason="the tests that it runs have run already")
 def test_all_this_holds_on_the_simulator(python):
     ended = python(
@@ -217,6 +221,7 @@ def test_all_this_holds_on_the_simulator(python):
 BENCH = "import sys; sys.setswitchinterval(1e-5); from bench.cuda import main; sys.exit(main(sys.argv[1:]))"
 
 
+@needs_numba_s_simulator
 def test_the_bench_runs_on_the_simulator(python, tmp_path):
     ended = python("-c", BENCH, "errors", "ceiling", "million", "--tiny", "--json=rows.json", NUMBA_ENABLE_CUDASIM="1")
     assert ended.status == 0, ended.err
