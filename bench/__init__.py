@@ -7,6 +7,7 @@ agreement.py   gradients against the float64 reference, short trainings against 
 speed.py       interleaved timing
 cost.py        the training kernel in vector FMAs
 startup.py     import, first compilation, first step, memory
+cuda.py        everything about a GPU (its own command)
 report.py      tables
 embedding.py   gradients and callbacks in other codes (its own command)
 coefficients.py derives the kernels' polynomials (its own command)

@@ -65,7 +65,7 @@ def train(
     --data points.csv      fit these points instead of a task: .csv with a header such as x1,x2,y,weight, or .npz with x, y, weight
     --checkpoints 0,100    steps at which the history records losses (default 0, 1, 2, 5, 10, ... and the last)
     --threads 2            threads to use (default: every core that this process may use)
-    --backend auto         auto or cpu: the vector kernels; reference: plain NumPy, slow, for doubts
+    --backend auto         cpu: the vector kernels; cuda: an NVIDIA GPU; auto: whichever is worth it; reference: plain NumPy, slow
     --engine auto          the cheapest way for these settings, or lanes, wide, compressed, exact; the summary says which
     --compress true        train on as few nodes as give the same loss and gradient; false: on all points; 32: on 32 nodes
     --force                overwrite files that exist
@@ -166,7 +166,7 @@ def check(
 
 
 def info() -> Plan:
-    """Print versions, CPU, vector width, threads, threading layer, memory and where compiled kernels are kept."""
+    """Print versions, CPU, vector width, threads, threading layer, memory, GPU and where compiled kernels are kept."""
 
     def run() -> int:
         from minilotto.report import environment

@@ -15,6 +15,7 @@ from minilotto.config import Config
 from minilotto.dataset import Dataset
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_atomically, write_bytes
+from minilotto.gpu import the_gpu
 from minilotto.initial import Parameters
 from minilotto.tasks import task_of
 
@@ -279,6 +280,16 @@ class Ensemble:
         from minilotto.pandas import table_of_nets, table_of_neurons
 
         return table_of_neurons(self) if neurons else table_of_nets(self)
+
+    def to_device(self) -> Parameters:
+        """Copies of w, b, v, c on the GPU: Numba's arrays, whose `__cuda_array_interface__` CuPy, JAX and torch understand.
+
+        Raises MissingExtraError or ResourceError where there is no GPU to be used.
+        """
+        the_gpu()
+        from numba import cuda
+
+        return Parameters(*(cuda.to_device(array) for array in self.parameters))
 
     def save(self, path: str | Path, force: bool = False) -> Path:
         """Write everything to one .npz; it appears whole or not at all. Returns the path.

@@ -153,6 +153,9 @@ def _wave_size(engine: Engine) -> int:
     Raises ResourceError where not even one vector of nets does.
     """
     config = engine.config
+    wanted = engine.nets_per_wave()
+    if wanted is not None:
+        return max(1, min(wanted, available_memory() // 2 // engine.bytes_per_net()))
     seconds = config.width * engine.points_per_step() * config.steps * UNIT_SECONDS * engine.lanes
     least = 4 if engine.lanes > 1 else 1  # blocks a thread, which end at different times
     blocks = engine.threads * min(64, max(least, round(WAVE_SECONDS / seconds)))

@@ -8,6 +8,7 @@ import numpy as np
 
 from minilotto.analysis.losses import peaks
 from minilotto.ensemble import Ensemble
+from minilotto.gpu import about_the_gpu
 from minilotto.machine import available_memory, cpu_name, usable_cores
 from minilotto.version import VERSION
 
@@ -92,7 +93,7 @@ def _speed_line(nets: Ensemble) -> str:
 
 
 def environment() -> str:
-    """What a training would run on: versions, CPU, vector width, threads, memory, cache folder."""
+    """What a training would run on: versions, CPU, vector width, threads, memory, GPU, cache folder."""
     import numba
 
     from minilotto.kernels import narrow
@@ -111,6 +112,7 @@ def environment() -> str:
         "threads": f"{usable_cores()} of {os.cpu_count()} cores usable, numba allows {numba.config.NUMBA_NUM_THREADS}",
         "threading layers": f"{', '.join(available_layers()) or 'none'} (priority {numba.config.THREADING_LAYER})",
         "memory free": f"{available_memory() / 1e9:.1f} GB",
+        "GPU": about_the_gpu(),
         "kernel cache": str(cache) if cache else "none: no folder is writable, kernels are compiled in each process",
     }
     return "\n".join(f"{name:18}{value}" for name, value in rows.items())

@@ -19,7 +19,7 @@ from minilotto.tasks import CUSTOM, Task, task_of
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
 
-BACKENDS = ("auto", "cpu", "reference")
+BACKENDS = ("auto", "cpu", "cuda", "reference")
 ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
 
 
@@ -41,7 +41,8 @@ def train(
     seeds        a number R for 0, 1, ..., R - 1, or distinct whole numbers such as range(1000, 2000)
     data         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,), weight (P,)
     target       a Task, or a function from x (P, 1) to y (P,) on [-2, 2], to sample instead of config.task
-    backend      "auto" and "cpu": the vector kernels; "reference": plain NumPy, slow, independent
+    backend      "cpu": the vector kernels; "cuda": an NVIDIA GPU; "auto": the GPU where there is one and the config is worth it;
+                 "reference": plain NumPy, slow, independent
     engine       "auto" takes the cheapest way; "lanes", "wide", "compressed", "exact" ask for one (see nets.engine and nets.reason)
     compress     True: train on as few nodes as give the same loss and gradient, where that is cheaper; False: on all points;
                  a number: on so many nodes
@@ -128,7 +129,7 @@ def prepare(
     # The engines are imported last, so that `import minilotto` stays light and whatever is refused above is refused at once.
     from minilotto.engines.choice import choose
 
-    choice, reason = choose(config, dataset, "reference" if backend == "reference" else engine, compress)
+    choice, reason = choose(config, dataset, "reference" if backend == "reference" else engine, compress, backend)
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
 
 

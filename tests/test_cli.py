@@ -94,7 +94,7 @@ REFUSALS = [
     ("--sampling lattice", "'lattice'", "choose from " + ", ".join(SAMPLINGS)),
     ("--sampling custom", "'custom'", "data="),
     ("--dtype float16", "'float16'", "choose from float32, float64"),
-    ("--backend gpu", "'gpu'", "choose from auto, cpu, reference"),
+    ("--backend gpu", "'gpu'", "choose from auto, cpu, cuda, reference"),
     ("--width 0", "width=0 ", "at least 1"),
     ("--width -3", "width=-3 ", "at least 1"),
     ("--width 1.5", "width=1.5 ", "whole number"),

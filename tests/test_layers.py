@@ -34,6 +34,7 @@ LINES = [
     ["callables", "embedding", "export", "onnx", "pandas", "torch"],
     ["kernels.evaluate"],
     ["kernels.narrow", "kernels.exact", "kernels.wide", "kernels.single", "kernels.cuda"],
+    ["kernels.simulated"],
     ["kernels.formulas", "kernels.layout", "kernels.forms", "kernels.points"],
     ["kernels.kinds"],
     ["kernels.lanes"],
@@ -41,6 +42,7 @@ LINES = [
     ["dataset", "initial", "compression"],
     ["config"],
     ["tasks", "activations", "schemes"],
+    ["gpu"],
     ["machine", "progress", "files", "version", "errors"],
 ]
 STANDS_ALONE = ["kernels.reference", "kernels.torch_reference"]

@@ -11,11 +11,13 @@ from minilotto.activations import activation_of
 from minilotto.config import Config
 from minilotto.dataset import Dataset
 from minilotto.engines.compressed import LADDER, CompressedEngine, audit_steps
+from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.exact import PIECEWISE_LINEAR, ExactEngine
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.wide import WideEngine
 from minilotto.errors import ConfigError
+from minilotto.gpu import the_gpu, there_is_a_gpu
 
 Compress = bool | int
 
@@ -36,6 +38,11 @@ UPDATE = {"float32": 0.9, "float64": 2.6}
 EXACT_NEURON = 27.0
 NARROW, WIDE_UNIT, WIDE_STEP = 256, (1.2, 0.95), 500.0  # a unit over one of the lanes engine, below and above; a step's fixed cost
 TYPICAL_NEURONS = 20_000  # in all nets of one call: the wider the nets, the fewer there are to fill the lanes
+# The same on a whole H100, by the instructions of the kernels and the processor's rates.
+GPU_UNIT = {"float32": 0.002, "float64": 0.012}
+GPU_UPDATE = {"float32": 0.004, "float64": 0.03}
+CORES = 16  # of a machine that has such a GPU
+WORTH_SECONDS = 5.0  # of CPU time in one call, which starting a GPU and compiling for it takes too
 
 
 def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candidate]:
@@ -71,12 +78,26 @@ def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candid
     return found
 
 
+def gpu_candidates(config: Config, data: Dataset, compress: Compress) -> list[Candidate]:
+    """Engines that can train `config` on `data` on a GPU."""
+    update = (config.width * (data.inputs + 2) + 1) * GPU_UPDATE[config.dtype]
+    unit = config.width * GPU_UNIT[config.dtype]
+    found = [Candidate("cuda", data.points * unit + update, lambda threads: CudaEngine(config, data, threads))]
+    if compress is not False and compressible(config, data):
+        fixed = None if compress is True else compress
+        nodes = min(fixed or LADDER[config.dtype][0], data.points)
+        audits = 4 * len(audit_steps(config.steps)) * min(data.points, 4096) / config.steps * config.width * UNIT["float64"]
+        make = lambda threads: CompressedEngine(config, data, threads, CudaEngine, fixed)  # noqa: E731
+        found.append(Candidate("compressed", nodes * unit + update + audits, make))
+    return found
+
+
 def compressible(config: Config, data: Dataset) -> bool:
     """Whether the loss needs the data's moments only: one input, and an activation without kinks."""
     return data.inputs == 1 and not activation_of(config.activation).kinks
 
 
-def choose(config: Config, data: Dataset, engine: str, compress: Compress) -> tuple[Candidate, str]:
+def choose(config: Config, data: Dataset, engine: str, compress: Compress, backend: str = "cpu") -> tuple[Candidate, str]:
     """The candidate to take and the reason in a few words. Raises ConfigError where `engine` or `compress` cannot be had."""
     if compress is not True and compress is not False and not compressible(config, data):
         raise ConfigError(
@@ -85,21 +106,65 @@ def choose(config: Config, data: Dataset, engine: str, compress: Compress) -> tu
         )
     if engine == "reference":
         return Candidate("reference", float("nan"), lambda threads: _reference(config, data, threads)), "asked for"
+    if backend == "cuda":
+        return _choose_on_gpu(config, data, engine, compress)
     found = {candidate.name: candidate for candidate in candidates(config, data, compress)}
     if engine != "auto":
         if engine not in found:
             raise ConfigError(f"engine={engine!r} cannot train this; here are {', '.join(found)} (engine='auto' chooses)")
         return found[engine], "asked for"
+    unresolved = _unresolved(config) and "exact" not in found
+    if backend == "auto" and not unresolved and _worth_a_gpu(config, data, compress, min(c.cost for c in found.values())):
+        return _choose_on_gpu(config, data, engine, compress)
     if compress is not True and compress is not False:
         return found["compressed"], f"asked for {compress} nodes"
-    if config.sampling == "population" and activation_of(config.activation).kinks and "exact" not in found:
+    if unresolved:
         raise ConfigError(
             f"sampling='population' cannot train {config.activation} in {config.dtype} on {data.inputs} inputs: no quadrature "
             "resolves its kinks; use one input and dtype='float64', or sampling='uniform'"
         )
+    return _cheapest(found)
+
+
+def _unresolved(config: Config) -> bool:
+    """Whether the data are a quadrature that this activation's kinks spoil."""
+    return config.sampling == "population" and bool(activation_of(config.activation).kinks)
+
+
+def _cheapest(found: dict[str, Candidate]) -> tuple[Candidate, str]:
     best, *others = sorted(found.values(), key=lambda candidate: candidate.cost)
-    costs = ", ".join(f"{other.name} {other.cost:.3g}" for other in others)
-    return best, f"{best.cost:.3g} ns a step and net against {costs}, by estimate"
+    against = " against " + ", ".join(f"{other.name} {other.cost:.3g}" for other in others) if others else ""
+    return best, f"{best.cost:.3g} ns a step and net{against}, by estimate"
+
+
+def _choose_on_gpu(config: Config, data: Dataset, engine: str, compress: Compress) -> tuple[Candidate, str]:
+    """The same on a GPU. Raises MissingExtraError or ResourceError where there is none."""
+    if _unresolved(config):
+        raise ConfigError(
+            f"sampling='population' cannot train {config.activation} on a GPU: no quadrature resolves its kinks; "
+            "use backend='cpu' with one input and dtype='float64', or sampling='uniform'"
+        )
+    gpu = the_gpu()
+    found = {candidate.name: candidate for candidate in gpu_candidates(config, data, compress)}
+    if engine != "auto" and engine not in found:
+        raise ConfigError(f"engine={engine!r} is none of a GPU's; backend='cuda' takes engine='auto'{_or_compressed(found)}")
+    if engine != "auto":
+        return found[engine], f"asked for, on {gpu.name}"
+    if compress is not True and compress is not False:
+        return found["compressed"], f"asked for {compress} nodes, on {gpu.name}"
+    best, reason = _cheapest(found)
+    return best, f"{reason}, on {gpu.name}"
+
+
+def _or_compressed(found: dict[str, Candidate]) -> str:
+    return " or 'compressed'" if "compressed" in found else ""
+
+
+def _worth_a_gpu(config: Config, data: Dataset, compress: Compress, cost: float) -> bool:
+    """Whether a call of usual size gains by a GPU, and there is one. The seeds of this call do not matter: see above."""
+    gain = cost > CORES * min(candidate.cost for candidate in gpu_candidates(config, data, compress))
+    seconds = 1e-9 * cost * config.steps * max(1.0, TYPICAL_NEURONS / config.width)
+    return gain and seconds > WORTH_SECONDS and there_is_a_gpu()
 
 
 def _reference(config: Config, data: Dataset, threads: int) -> Engine:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from minilotto.compression import compress, merged, thinned
 from minilotto.config import Config
 from minilotto.dataset import Dataset
+from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.interface import Engine, State
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.wide import WideEngine
@@ -28,12 +29,14 @@ FEW_POINTS = 4096
 PIECE_DEGREE = 7
 REPEATED_STRETCH = 500  # steps between two chances for Ctrl-C
 
+Inner = LaneEngine | WideEngine | CudaEngine
+
 
 class _Group(NamedTuple):
     """Seeds of a wave that have equally many nodes: their places in the wave and their engine."""
 
     places: NDArray[np.intp]
-    engine: LaneEngine | WideEngine
+    engine: Inner
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
@@ -54,7 +57,7 @@ class CompressedEngine(Engine):
         config: Config,
         data: Dataset,
         threads: int,
-        inner: type[LaneEngine] | type[WideEngine] = LaneEngine,
+        inner: type[Inner] = LaneEngine,
         nodes: int | None = None,
     ) -> None:
         super().__init__(config, data, threads)
@@ -76,7 +79,7 @@ class CompressedEngine(Engine):
         self._rules: dict[int, Dataset] = {}
         self.lanes = self._engine(self.rungs[0]).lanes
 
-    def _engine(self, nodes: int) -> LaneEngine | WideEngine:
+    def _engine(self, nodes: int) -> Inner:
         return self.inner(self.config, self._rule(nodes), self.threads)
 
     def _rule(self, nodes: int) -> Dataset:
@@ -148,7 +151,7 @@ class CompressedEngine(Engine):
             engine.resume(State(*(_taken(part, places) for part in state)))
             self.groups.append(_Group(places, engine))
 
-    def _gathered(self, of: Callable[[LaneEngine | WideEngine], Parameters]) -> Parameters:
+    def _gathered(self, of: Callable[[Inner], Parameters]) -> Parameters:
         return self._scattered([of(group.engine) for group in self.groups])
 
     def _scattered(self, parts: list[Parameters]) -> Parameters:
@@ -167,6 +170,9 @@ class CompressedEngine(Engine):
 
     def points_per_step(self) -> int:
         return self.rungs[0]
+
+    def nets_per_wave(self) -> int | None:
+        return self._engine(self.rungs[0]).nets_per_wave()
 
     def bytes_per_net(self) -> int:
         return 3 * self._engine(self.rungs[0]).bytes_per_net()

@@ -47,6 +47,10 @@ class Engine(ABC):
     def bytes_per_net(self) -> int:
         """Working memory that one net of a wave takes."""
 
+    def nets_per_wave(self) -> int | None:
+        """Nets to train from start to end before the next ones; None lets cores and memory decide."""
+        return None
+
     def audit(self, step: int) -> None:
         """Check the nets after `step` steps, and repeat what went wrong."""
         return None

@@ -121,28 +121,24 @@ class ScalingLaw(Figure):
 
     def headline(self) -> str:
         told = []
-        if "silu" in self.grid:
+        silu, leaky = self._slope("silu", *PAPER_RANGE), self._slope("leaky_relu", *PAPER_TAIL)
+        if silu is not None:
             found = self.grid["silu"]
             least = int(np.argmin(found.value))
-            try:
-                told.append(
-                    f"The SiLU loss falls with width as N^-{self._fit('silu', *PAPER_RANGE).estimates['exponent'].value:.2f} from 10 to 50"
-                )
-            except DataError:
-                told.append("The SiLU loss falls with width")
+            told.append(f"The SiLU loss falls with width as N^-{silu:.2f} from 10 to 50")
             if least < len(found.widths) - 1:
                 rise = found.value[-1] / found.value[least]
-                told[-1] += (
-                    f", is least at {found.widths[least]:g} and then rises: at width {found.widths[-1]:g} it is {rise:.2g} times "
-                    f"the least"
-                )
-        if "leaky_relu" in self.grid:
-            try:
-                exponent = self._fit("leaky_relu", *PAPER_TAIL).estimates["exponent"]
-                told.append(f"LeakyReLU's exponent is {exponent.value:.1f} at the tail that the paper calls N⁻¹")
-            except DataError:
-                pass
+                told[-1] += f", is least at {found.widths[least]:g}, and at {found.widths[-1]:g} is {rise:.2g} times the least"
+        if leaky is not None:
+            told.append(f"LeakyReLU's exponent is {leaky:.1f} at the tail that the paper calls N⁻¹")
         return ". ".join(told) + "." if told else ""
+
+    def _slope(self, activation: str, low: float, high: float) -> float | None:
+        """The exponent over these widths, None where they are too few."""
+        try:
+            return self._fit(activation, low, high).estimates["exponent"].value
+        except (DataError, KeyError):
+            return None
 
     def tables(self) -> list[Table]:
         rows: dict[str, list] = {

@@ -26,7 +26,7 @@ def kernel(**options: Any) -> Callable:
         try:
             compiled = njit(nogil=True, error_model="numpy", cache=True, **options)(function)
         except RuntimeError:
-            _warn_once()
+            warn_of_no_cache()
             return njit(nogil=True, error_model="numpy", **options)(function)
         _harden(compiled._cache)
         return compiled
@@ -54,13 +54,13 @@ def _harden(cache: Any) -> None:
         try:
             save(*overload)
         except OSError:
-            _warn_once()
+            warn_of_no_cache()
 
     cache.load_overload, cache.save_overload = load_what_can_be_read, save_if_there_is_room
 
 
 @lru_cache(maxsize=1)
-def _warn_once() -> None:
+def warn_of_no_cache() -> None:
     warnings.warn(NO_CACHE, RuntimeWarning, stacklevel=2)
 
 

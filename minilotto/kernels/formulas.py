@@ -108,6 +108,7 @@ _tail_slope = polynomial(single=(2.0 * 17.5 / 14.5,), double=(2.0 * 42.6 / 38.6,
 _tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
 
 
+# GPUs have instructions of their own for these three in float32: see kernels/cuda.py.
 @register_jitable
 def exp2(t):
     """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
@@ -116,9 +117,21 @@ def exp2(t):
 
 
 @register_jitable
+def quotient(a, b):
+    """a / b."""
+    return a / b
+
+
+@register_jitable
+def root(a):
+    """The square root of a."""
+    return square_root(a)
+
+
+@register_jitable
 def silu(t, parameter):
     one, ln2 = like(t, 1.0), like(t, LN2)
-    s = one / (one + exp2(t))
+    s = quotient(one, one + exp2(t))
     g = t * s
     return g, fma(g, fma(s, ln2, -ln2), s)
 
@@ -139,7 +152,7 @@ def leaky_relu(t, parameter):
 def tanh(t, parameter):
     one = like(t, 1.0)
     e = exp2(-absolute(t))
-    s = one / (one + e)
+    s = quotient(one, one + e)
     near = t * _tanh_over_t(t * t)
     far = with_sign_of((one - e) * s, t)
     return where(absolute(t) < one, near, far), like(t, 4.0) * e * s * s
@@ -149,7 +162,7 @@ def tanh(t, parameter):
 def gelu(t, parameter):
     one, nil = like(t, 1.0), like(t, 0.0)
     offset = _tail_offset(t)
-    q = offset / (offset + absolute(t))
+    q = quotient(offset, offset + absolute(t))
     square, beyond = t * t, like(t, 1e4)  # from where the density is zero in either precision
     density = exp2(like(t, -0.5 / LN2) * where(square < beyond, square, beyond))
     tail = density * q * _normal_tail_over_q(fma(q, _tail_slope(t), _tail_shift(t)))
@@ -161,8 +174,8 @@ def gelu(t, parameter):
 def softplus(t, parameter):
     one, nil = like(t, 1.0), like(t, 0.0)
     e = exp2(-absolute(t))
-    s = one / (one + e)
-    q = e / (like(t, 2.0) + e)
+    s = quotient(one, one + e)
+    q = quotient(e, like(t, 2.0) + e)
     return where(t < nil, nil, t) + q * _log2_over_q(q * q), where(t < nil, e * s, s)
 
 
@@ -170,7 +183,7 @@ def softplus(t, parameter):
 def sigmoid(t, parameter):
     one = like(t, 1.0)
     e = exp2(-absolute(t))
-    s = one / (one + e)
+    s = quotient(one, one + e)
     return where(t < like(t, 0.0), e * s, s), e * s * s
 
 
@@ -236,5 +249,5 @@ def adam_update(parameter, first, second, gradient, rate, correction, beta1, bet
     """
     first = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * first)
     second = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * second)
-    denominator = fma(square_root(second), like(gradient, correction), like(gradient, epsilon))
-    return parameter - like(gradient, rate) * first / denominator, first, second
+    denominator = fma(root(second), like(gradient, correction), like(gradient, epsilon))
+    return parameter - quotient(like(gradient, rate) * first, denominator), first, second

@@ -18,6 +18,8 @@ from numba.core.datamodel import models
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, lower_builtin, register_model, type_callable
 
+from minilotto.kernels.ptx import instruction
+
 
 class Lanes(types.Type):
     """Numba type of `count` floating-point numbers in one vector register."""
@@ -154,7 +156,8 @@ def splat(builder, vector: ir.VectorType, scalar) -> ir.Value:
 
 def call(builder, name, result, arguments):
     signature = ir.FunctionType(result, [argument.type for argument in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments)
+    on_gpu = instruction(builder, name, signature)
+    return builder.call(on_gpu or cgutils.get_or_insert_function(builder.module, signature, name), arguments)
 
 
 @intrinsic
@@ -260,9 +263,10 @@ def polynomial(single, double):
 
 # AVX-512 has one instruction for either part of a power of two: the fraction, and scaling by the whole number.
 def _has_avx512(context, kind) -> bool:
-    full = isinstance(kind, Lanes) and kind.count * precision_of(kind) == 512
+    if not (isinstance(kind, Lanes) and kind.count * precision_of(kind) == 512):
+        return False
     features = context.codegen().magic_tuple()[-1].split(",")
-    return full and "+avx512f" in features and "+avx512dq" in features
+    return "+avx512f" in features and "+avx512dq" in features
 
 
 def _call_avx512(builder, name, kind, arguments) -> ir.Value:

@@ -1,0 +1,261 @@
+"""What the GPU's engine does on this machine's GPU: `python -m bench.cuda [sections ...] [--json=FILE]`, in less than 8 minutes.
+
+    errors    gradients against the float64 reference, in units of rounding; the special function unit's relative errors
+    sweep     the paper's SiLU sweep, 9 widths, 1000 seeds, 50,000 steps, on every point and on nodes
+    ceiling   100,000 seeds: the share of what the special function units could do at best
+    jax       JAX's ways on the same GPU, 1000 seeds, and how many times longer a step takes it
+    million   1,000,000 nets of width 2, 50,000 steps
+
+Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before they are timed; how long that took
+is told apart. Needs numba-cuda, and jax for its section; `--tiny` is for Numba's simulator, and measures nothing.
+"""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+import minilotto as ml
+from bench.sweep import WIDTHS
+from bench.work import Work
+from minilotto.activations import ACTIVATIONS
+from minilotto.check import WIDTH as CHECKED_WIDTH
+from minilotto.check import _sums_of_absolute_terms
+from minilotto.dataset import sampled
+from minilotto.engines.cuda import CudaEngine
+from minilotto.errors import MinilottoError
+from minilotto.gpu import Gpu, simulated, the_gpu
+from minilotto.initial import initial_parameters
+from minilotto.kernels import formulas, reference
+from minilotto.machine import cpu_name
+
+SPECIAL_RESULTS = 16 * 1.755e9  # a second and processor: 16 a clock, at the H100's highest
+NONE_AFTER = 7 * 60.0  # seconds
+ROUNDING = 4.0  # units of it that a gradient may be off
+SPECIAL_ERROR = 2.0**-21
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything."""
+
+    seeds: int = 1000
+    steps: int = 50_000
+    widths: tuple[int, ...] = WIDTHS
+    many: int = 100_000
+    timed_steps: int = 2000
+    million: int = 1_000_000
+    checked: tuple[int, ...] = (1, CHECKED_WIDTH, 20, 300, 3000)
+    points: int = 100
+
+
+TINY = Scale(seeds=2, steps=2, widths=(1, 2), many=3, timed_steps=1, million=3, checked=(1,), points=5)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: what it is, its value and unit, and the target as text with whether it is met (None: there is none)."""
+
+    name: str
+    value: float
+    unit: str
+    target: str = ""
+    met: bool | None = None
+
+    def __str__(self) -> str:
+        verdict = "" if self.met is None else "  met" if self.met else "  MISSED"
+        return f"{self.name:58}{self.value:12.4g} {self.unit:24}{self.target}{verdict}"
+
+
+def machine(gpu: Gpu) -> dict[str, Any]:
+    """What this was measured on."""
+    versions = {}
+    for package in ("numpy", "numba", "numba-cuda", "jax"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {"gpu": str(gpu), "cpu": cpu_name(), "python": platform.python_version(), "versions": versions}
+
+
+def errors(scale: Scale) -> Iterator[Row]:
+    """Worst errors of gradients, over all nets and coordinates, and of the special functions."""
+    cases = [(name, dtype, CHECKED_WIDTH) for name in ACTIVATIONS for dtype in ("float32", "float64")]
+    cases += [("silu", "float32", width) for width in scale.checked if width != CHECKED_WIDTH]
+    for name, dtype, width in cases if scale != TINY else cases[:1]:
+        yield _gradient_error(name, dtype, width, scale)
+    yield from _special_errors()
+
+
+def _gradient_error(name: str, dtype: str, width: int, scale: Scale) -> Row:
+    config = ml.Config(width=width, activation=name, dtype=dtype, points=scale.points, init="normal", steps=1, beta1=0.0)
+    data = sampled(config)
+    parameters = initial_parameters(config, 1, np.arange(min(24, scale.seeds)))
+    engine = CudaEngine(config, data)
+    engine.start(parameters)
+    engine.advance(0, 1)
+    x, y = (a.astype(dtype).astype(np.float64) for a in (data.x, data.y))  # so that rounding the data is no error
+    exact = [a.astype(np.float64) for a in parameters]
+    _, expected = reference.loss_and_gradient(name, *exact, x, y, data.weight)
+    units = _sums_of_absolute_terms(name, parameters, data)
+    pairs = zip(engine.state().first, expected, units, strict=True)  # with beta1 = 0 the first moment is the gradient
+    worst = max(float((np.abs(a - b) / unit).max()) for a, b, unit in pairs) / float(np.finfo(dtype).eps)
+    return Row(f"gradient, {name}, {dtype}, width {width}", worst, "units of rounding", f"at most {ROUNDING:g}", worst <= ROUNDING)
+
+
+def _special_errors() -> Iterator[Row]:
+    """Of 2^t, a / b and the square root in float32, over a million numbers."""
+    from minilotto.kernels.simulated import uncompiled
+
+    bind = uncompiled if simulated() else lambda function: function
+    exp2, quotient, root = (bind(function) for function in (formulas.exp2, formulas.quotient, formulas.root))
+
+    def all_three(x, powers, quotients, roots):
+        i = cuda.grid(1)
+        if i < x.size:
+            powers[i] = exp2(x[i])
+            quotients[i] = quotient(x[0], x[i])
+            roots[i] = root(x[i])
+
+    x = np.random.default_rng(5).uniform(1e-3, 100.0, 100 if simulated() else 10**6).astype(np.float32)
+    results = [np.zeros_like(x) for _ in range(3)]
+    cuda.jit(all_three)[-(-x.size // 128), 128](x, *results)
+    wide = x.astype(np.float64)
+    for name, ours, exact in zip(("2^t", "a / b", "root"), results, (2**wide, wide[0] / wide, np.sqrt(wide)), strict=True):
+        worst = float(np.max(np.abs(ours / exact - 1)))
+        yield Row(f"relative error of {name} in float32", worst, "", f"at most {SPECIAL_ERROR:.1e}", worst <= SPECIAL_ERROR)
+
+
+def sweep(scale: Scale) -> Iterator[Row]:
+    """Whole trainings through `train`, everything included but compilation, which a first short training has done."""
+    for compress, target in ((False, 6.0), (True, 4.0)):
+        total = compiling = 0.0
+        where = "nodes" if compress else "every point"
+        for width in scale.widths:
+            config = ml.Config(width=width, steps=scale.steps, points=scale.points)
+            for attempt in ("compiles", "counts"):  # the first meets every number of nodes that audits ask for
+                began = time.perf_counter()
+                nets = ml.train(config, seeds=scale.seeds, backend="cuda", compress=compress)
+                if attempt == "compiles":
+                    compiling += float(nets.provenance["seconds_compiling"])
+            took = time.perf_counter() - began
+            total += took
+            yield Row(f"width {width}, {where}, median loss {np.nanmedian(nets.loss):.2e}", took, "s")
+        yield Row(f"the sweep on {where}", total, "s", f"at most {target:g}", total <= target)
+        yield Row(f"compiling for the sweep on {where}, once a process", compiling, "s")
+
+
+def _seconds_a_step(engine: Any, steps: int) -> float:
+    """The median of three stretches, after one that warms up."""
+    engine.advance(0, max(1, steps // 4))
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        engine.advance(0, steps)
+        taken.append((time.perf_counter() - began) / steps)
+    return float(np.median(taken))
+
+
+def ceiling(scale: Scale) -> Iterator[Row]:
+    """Units a second of SiLU at many seeds, against two special function results a unit."""
+    for width in (2, 10, 20, 50) if scale != TINY else (2,):
+        config = ml.Config(width=width, points=scale.points)
+        data = sampled(config)
+        engine = CudaEngine(config, data)
+        engine.start(initial_parameters(config, 1, np.arange(scale.many)))
+        steps = max(1, scale.timed_steps // (4 * width))
+        rate = scale.many * width * data.points / _seconds_a_step(engine, steps)
+        best = SPECIAL_RESULTS * engine.gpu.processors / 2
+        yield Row(f"{scale.many} seeds, width {width}", rate, "units/s", f"{rate / best:.0%} of the ceiling")
+        if not simulated():
+            yield Row(f"  its kernel, {engine.team}", engine.kernel.get_regs_per_thread(), "registers a thread")
+            local = engine.kernel.get_local_mem_per_thread()
+            yield Row("  its kernel's local memory", local, "bytes a thread", "0", local == 0)
+
+
+def jax(scale: Scale) -> Iterator[Row]:
+    """JAX's time for a step over ours, the same nets on the same points, at the seeds of the paper."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    import jax as library
+
+    from bench import jax_peer
+
+    library.config.update("jax_default_matmul_precision", "highest")  # not TF32, whose ten bits are no match for losses of 1e-9
+    if not simulated() and library.default_backend() != "gpu":
+        raise ImportError(f"jax runs on {library.default_backend()} here")
+    for width in (2, 20, 50) if scale != TINY else (2,):
+        work = Work(ml.Config(width=width, points=scale.points), scale.seeds, threads=1)
+        engine = CudaEngine(work.config, work.data)
+        engine.start(work.parameters)
+        ours = _seconds_a_step(engine, scale.timed_steps)
+        for form in jax_peer.FORMS:
+            peer = jax_peer.Jax(work, form, sharded=False)
+            peer.start()
+            peer.advance(1)
+            began = time.perf_counter()
+            peer.advance(scale.timed_steps)
+            ratio = (time.perf_counter() - began) / scale.timed_steps / ours
+            target, met = ("at least 20", ratio >= 20) if form == "vmap" else ("", None)
+            yield Row(f"width {width}, JAX {form} over ours ({1e6 * ours:.3g} us a step)", ratio, "times as long", target, met)
+
+
+def million(scale: Scale) -> Iterator[Row]:
+    """Whole trainings of very many nets of width 2."""
+    config = ml.Config(width=2, steps=scale.steps, points=scale.points)
+    for compress in (True, False):
+        ml.train(config.replace(steps=min(scale.steps, 10)), seeds=2, backend="cuda", compress=compress)
+        began = time.perf_counter()
+        nets = ml.train(config, seeds=scale.million, backend="cuda", compress=compress)
+        took = time.perf_counter() - began
+        where = "nodes" if compress else "every point"
+        yield Row(f"{len(nets)} nets of width 2 on {where}", took, "s", "at most 60", took <= 60)
+
+
+SECTIONS = {"errors": errors, "sweep": sweep, "ceiling": ceiling, "jax": jax, "million": million}
+
+
+def main(words: list[str]) -> int:
+    """Measure, print a row for each figure, and write all of them to a file where one is named."""
+    files = [word.removeprefix("--json=") for word in words if word.startswith("--json=")]
+    names = [word for word in words if not word.startswith("--")] or list(SECTIONS)
+    unknown = [name for name in names if name not in SECTIONS]
+    if unknown:
+        print(f"{unknown[0]!r} is no section; choose from {', '.join(SECTIONS)}", file=sys.stderr)
+        return 2
+    try:
+        gpu = the_gpu()
+    except MinilottoError as error:
+        print(error, file=sys.stderr)
+        return 1
+    began = time.perf_counter()
+    found: dict[str, Any] = {"machine": machine(gpu), "rows": {}}
+    print(json.dumps(found["machine"], indent=1), flush=True)
+    for name in names:
+        spent = time.perf_counter() - began
+        print(f"\n{name} (after {spent:.0f} s)", flush=True)
+        rows = found["rows"][name] = []
+        if spent > NONE_AFTER:
+            print("left out: too late")
+            continue
+        try:
+            for row in SECTIONS[name](TINY if "--tiny" in words else Scale()):
+                rows.append(asdict(row))
+                print(row, flush=True)
+        except ImportError as error:
+            print(f"left out: {error}")
+        for file in files:  # after each section, so that an end by force loses one at most
+            with open(file, "w", encoding="utf-8") as out:
+                json.dump(found, out, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
