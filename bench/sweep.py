@@ -1,6 +1,6 @@
-"""The paper's SiLU sweep through the command line, start to finish: `python -m bench.sweep [--seeds 1000] [--compress false]`.
+"""The paper's SiLU sweep by one command, start to finish: `python -m bench.sweep [--seeds 1000] [--rounds 1]`.
 
-Widths 1, 2, 3, 4, 10, 20, 30, 40, 50; 50,000 steps; float32; each width a command of its own, with its summary and its file.
+Widths 1, 2, 3, 4, 10, 20, 30, 40, 50; 50,000 steps; float32; `minilotto sweep` into an empty folder, its table and files included.
 """
 
 import subprocess
@@ -12,18 +12,26 @@ from pathlib import Path
 WIDTHS = (1, 2, 3, 4, 10, 20, 30, 40, 50)
 
 
-def main(*, seeds: int = 1000, compress: bool = True) -> None:
-    """Train the sweep and print what each width, and all of them, took in seconds."""
-    total = 0.0
-    with tempfile.TemporaryDirectory() as folder:
-        for width in WIDTHS:
-            words = ["train", "--width", width, "--seeds", seeds, "--compress", compress, "--out", Path(folder) / f"{width}.npz"]
+def main(*, seeds: int = 1000, rounds: int = 1) -> None:
+    """Train the sweep `rounds` times and print what each took in seconds, from the command to its end."""
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            words = [
+                "sweep",
+                "--widths",
+                ",".join(map(str, WIDTHS)),
+                "--seeds",
+                str(seeds),
+                "--out",
+                str(Path(folder) / "runs"),
+                "--quiet",
+            ]
             began = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "minilotto", *map(str, words), "--quiet"], check=True, stdout=subprocess.DEVNULL)
+            done = subprocess.run([sys.executable, "-m", "minilotto", *words], check=True, capture_output=True, text=True)
             took = time.perf_counter() - began
-            total += took
-            print(f"width {width:2d}: {took:6.2f} s", flush=True)
-    print(f"all widths: {total:.1f} s")
+        if number == 0:
+            print(done.stdout)
+        print(f"all widths: {took:.1f} s", flush=True)
 
 
 if __name__ == "__main__":
