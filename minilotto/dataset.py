@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +122,12 @@ def population_rule(task: Task, nodes: int | None = None) -> Dataset:
     return dataclasses.replace(nodes_of_rule, population=task)
 
 
+_leggauss = lru_cache(maxsize=16)(np.polynomial.legendre.leggauss)  # an eigenvalue problem, where many nets ask for the same rule
+
+
 def gauss_legendre(edges: NDArray[np.float64], nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Nodes and weights of a composite rule with `nodes` in each interval between consecutive edges (E,)."""
-    at, rule = np.polynomial.legendre.leggauss(nodes)
+    at, rule = _leggauss(nodes)
     half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
     return (middle[:, None] + half[:, None] * at).ravel(), (half[:, None] * rule).ravel()
 

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def draw(name: str, path: str | Path, scale: Scale, runs: str | Path, threads: i
     kind = FIGURES[figure_names([name])[0]]
     store = sweep(list(kind.sweeps(scale)), out=runs, threads=threads, progress=progress)
     figure = kind(Source(store), scale)
-    _picture(figure, Path(path))
+    _pictures(figure, [Path(path)])
     return figure
 
 
@@ -174,9 +175,8 @@ def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Secti
     if scale != Scale():
         caption += f" Reduced run: {scale.seeds:,} seeds a width."
     files = []
-    for suffix in SUFFIXES:
-        files.append(f"figure-{name}{suffix}")
-        _picture(figure, out / files[-1])
+    files += [f"figure-{name}{suffix}" for suffix in SUFFIXES]
+    _pictures(figure, [out / file for file in files])
     for table in tables:
         files.append(f"figure-{name}-{table.name}.csv")
         _write(out / files[-1], table.to_csv().encode())
@@ -185,10 +185,12 @@ def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Secti
     return Section(name, title, caption, command, picture, files, verdicts, source.missing, figure.headline())
 
 
-def _picture(figure: Figure, path: Path) -> None:
+def _pictures(figure: Figure, paths: Sequence[Path]) -> None:
+    """Draw once, and save under each of these names."""
     with style():
         drawing = figure.draw()
-        write_atomically(path, lambda file: save(drawing, file, path.suffix))
+        for path in paths:
+            write_atomically(path, partial(save, drawing, suffix=path.suffix))
 
 
 def _write(path: Path, content: bytes) -> None:
