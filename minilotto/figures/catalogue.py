@@ -1,12 +1,17 @@
 """FIGURES: the paper's figures by name, in its order."""
 
+from minilotto.figures.algorithms import AlgorithmClusters, AlgorithmParts, AlgorithmResponses
+from minilotto.figures.disentangled import Disentanglement
+from minilotto.figures.distilled import Distillation
 from minilotto.figures.figure import Figure
 from minilotto.figures.halves import Halves
 from minilotto.figures.histograms import LossHistograms
+from minilotto.figures.parameter_law import ParameterLaw
 from minilotto.figures.scaling_law import ScalingLaw
 from minilotto.figures.two_neurons import LossHistogram, Ticket
 from minilotto.figures.wide_net import NeuronCloud
 
 MAIN_TEXT = (ScalingLaw, NeuronCloud, LossHistogram, Ticket, LossHistograms, Halves)
+APPENDICES = (AlgorithmClusters, AlgorithmResponses, AlgorithmParts, Disentanglement, Distillation, ParameterLaw)
 
-FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in MAIN_TEXT}
+FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in (*MAIN_TEXT, *APPENDICES)}
