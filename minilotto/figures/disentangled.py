@@ -122,7 +122,8 @@ class Disentanglement(Figure):
             "of each pair's best linear predictor of x², from the best pair down; correlations of the error functions of the "
             "useful pairs (pairs of two dead neurons aside), ordered by angle; these error functions, scaled to equal size. "
             "Bottom left: how many of the useful pairs are independent, in four ways of counting and for two predictors, "
-            f"medians over nets that have one. Bottom right: pairs that explain less than {USELESS:.0%} of the target. Intervals {LEVEL:.0%}. "
+            f"medians over nets that have one. Bottom right: pairs that explain less than {USELESS:.0%} of the target. Intervals "
+            f"{LEVEL:.0%}. "
             f"{training_words(one.nets for one in self.widths.values())}."
         )
 
