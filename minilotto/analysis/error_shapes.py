@@ -42,7 +42,7 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
     >>> errors = np.stack([[x**3 - 2.45 * x, x**3 - x]])
     >>> found = error_shapes(Disentangled(np.zeros((1, 2, 2), int), np.ones((1, 2)), errors, weight), x)
     >>> found.cubic.round(2).tolist()
-    [[1.0, 0.28]]
+    [[1.0, 0.35]]
     """
     root = np.sqrt(apart.weight)
     powers = np.polynomial.polynomial.polyvander(points / np.abs(points).max(), max(DEGREES))

@@ -123,8 +123,7 @@ class Disentanglement(Figure):
             "useful pairs (pairs of two dead neurons aside), ordered by angle; these error functions, scaled to equal size. "
             "Bottom left: how many of the useful pairs are independent, in four ways of counting and for two predictors, "
             f"medians over nets that have one. Bottom right: pairs that explain less than {USELESS:.0%} of the target. Intervals "
-            f"{LEVEL:.0%}. "
-            f"{training_words(one.nets for one in self.widths.values())}."
+            f"{LEVEL:.0%}. {training_words(one.nets for one in self.widths.values())}."
         )
 
     def tables(self) -> list[Table]:
@@ -156,7 +155,8 @@ class Disentanglement(Figure):
                 place = (float(a) for a in (w[first], b[first], w[second], b[second]))
                 for name, number in zip(pairs, (width, int(one.nets.seeds[i]), *place, *r2), strict=True):
                     pairs[name].append(number)
-        return [Table("independent", counts), Table("nets", shares), Table("pairs", pairs)]
+        tables = [Table("independent", counts), Table("nets", shares)]
+        return [*tables, Table("pairs", pairs)] if pairs["width"] else tables
 
     def verdicts(self) -> list[Verdict]:
         return [self._quality(), self._useless(), self._correlated(), self._two_shapes(), self._independent()]
@@ -170,15 +170,22 @@ class Disentanglement(Figure):
             f"Share of the mirror pairs with R² of at least {USELESS:g}, both output weights fitted; mean over nets. Holds from "
             f"{MOST:.0%} at each width, in part from {SOME:.0%}."
         )
-        found = self._narrow()
+        found = {width: one for width, one in self._narrow().items() if np.isfinite(one.useless).any()}
         if not found:
-            return Verdict(claim, says, "", how, UNTESTED, "The nets are missing.")
+            return Verdict(claim, says, "", how, UNTESTED, "The nets are missing, or have no pair.")
         shares = {width: mean_estimate(1 - one.useless) for width, one in found.items()}
+        own = {width: mean_estimate(1 - one.apart["output"].useless_share()).value for width, one in found.items()}
         worst = min(one.value for one in shares.values())
+        reason = ""
+        if max(own.values()) < 0.5 * worst:
+            reason = (
+                "So good only where both output weights are fitted anew; with the weights that a pair has in the net it mostly is "
+            )
+            reason += "not, for other pairs make up for what it leaves."
         told = "; ".join(
             f"N = {n}: {shares[n].value:.1%} ({shares[n].low:.1%} to {shares[n].high:.1%}), median R² "
             f"{float(np.nanmedian(whole_pairs(one.apart['span']))):.4f}; with the net's own weights "
-            f"{mean_estimate(1 - one.apart['output'].useless_share()).value:.1%}"
+            f"{own[n]:.1%}"
             for n, one in found.items()
         )
         return Verdict(
@@ -187,16 +194,15 @@ class Disentanglement(Figure):
             told,
             how,
             HOLDS if worst >= MOST else IN_PART if worst >= SOME else FAILS,
-            "So good only where both output weights are fitted anew; with the weights that a pair has in the net it mostly is "
-            "not, for other pairs make up for what it leaves.",
+            reason,
             {f"share at width {n}": shares[n].value for n in found},
         )
 
     def _useless(self) -> Verdict:
         claim, says = f"Half of the pairs are useless at N = {WIDE}", "Only about half of the tickets have high quality there."
         how = f"Median over nets of the share of pairs with R² below {USELESS:g}; holds from 0.4 to 0.6, in part from 0.25 to 0.75."
-        if WIDE not in self.widths:
-            return Verdict(claim, says, "", how, UNTESTED, "The nets are missing.")
+        if WIDE not in self.widths or not np.isfinite(self.widths[WIDE].useless).any():
+            return Verdict(claim, says, "", how, UNTESTED, "The nets are missing, or have no pair.")
         one = self.widths[WIDE]
         share, neurons = median_estimate(one.useless), float(np.mean(~one.living))
         near, roughly = 0.4 <= share.low <= share.high <= 0.6, 0.25 <= share.low <= share.high <= 0.75
@@ -282,26 +288,29 @@ class Disentanglement(Figure):
         claim, says = "1, 2, 3 independent tickets at N = 10, 30, 50", "The number of independent tickets grows like this, by eye."
         how = (
             "Effective rank of the error functions of the useful pairs, counted in four ways and with two predictors; medians over "
-            "nets, rounded. Holds where most of the eight ways give 1, 2, 3, in part where one does."
+            "nets, rounded. Holds where most of these ways give 1, 2, 3, in part where one does."
         )
         found = self._narrow()
         if set(found) != set(NARROW):
             return Verdict(claim, says, "", how, UNTESTED, "The nets are missing.")
-        told, agree = [], []
+        told, agree, ways = [], [], 0
         for predictor, words in PREDICTORS.items():
             for count, name in COUNTS.items():
                 values = [found[width].counts[predictor, count] for width in NARROW]
-                told.append(f"{name}, {words}: {', '.join(f'{one.value:.2g}' for one in values)}")
+                if not np.isfinite([one.value for one in values]).all():
+                    continue
+                ways += 1
+                shown = [str(one) if count == "participation" else f"{one.value:.2g}" for one in values]
+                told.append(f"{name}, {words}: {', '.join(shown)}")
                 if all(round(one.value) == PAPER_COUNTS[width] for one, width in zip(values, NARROW, strict=True)):
                     agree.append(f"{name} ({words})")
-        ways = len(told)
-        reason = (
-            "With fitted output weights, which R² near 1 needs, there are about two at every width: a cubic and a quartic error."
-            if all(1.5 <= found[width].counts["span", "participation"].value < 2.5 for width in NARROW)
-            else ""
-        )
-        if agree:
-            reason = f"Only {' and '.join(agree)} gives 1, 2, 3. {reason}"
+        if not ways:
+            return Verdict(claim, says, "", how, UNTESTED, "At one of these widths no net has a useful pair.")
+        reason = f"1, 2, 3 by {' and '.join(agree) or 'none'}."
+        if all(1.5 <= found[width].counts["span", "participation"].value < 2.5 for width in NARROW):
+            reason += (
+                " With fitted output weights, as R² near 1 needs, there are about two at every width: a cubic and a quartic error."
+            )
         numbers = {f"{p} {c} {n}": found[n].counts[p, c].value for p in PREDICTORS for c in COUNTS for n in NARROW}
         verdict = HOLDS if len(agree) > ways / 2 else IN_PART if agree else FAILS
-        return Verdict(claim, says, "; ".join(told), how, verdict, reason.strip(), numbers)
+        return Verdict(claim, says, "; ".join(told), how, verdict, reason, numbers)
