@@ -44,10 +44,23 @@ def device():
     if not SIMULATED and not gpu.there_is_a_gpu():
         pytest.skip(f"needs a GPU: {gpu.about_the_gpu()}")
     before = sys.getswitchinterval()
-    if SIMULATED:
-        sys.setswitchinterval(1e-5)  # the simulator spins while its threads want to run
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        if SIMULATED:
+            from numba.cuda.simulator.kernelapi import FakeCUDAShared
+
+            sys.setswitchinterval(1e-5)  # the simulator spins while its threads want to run
+            patch.setattr(FakeCUDAShared, "array", _shared_array)
+        yield
     sys.setswitchinterval(before)
+
+
+def _shared_array(shared, shape, dtype):
+    """The simulator's shared arrays, one for each line that asks: its own way now and then gives two threads two arrays."""
+    dtype = np.dtype(str(dtype))
+    if shape == 0:
+        return np.frombuffer(shared._dynshared.data, dtype=dtype, count=shared._dynshared_size // dtype.itemsize)
+    frame = sys._getframe(1)
+    return shared._allocations.setdefault((frame.f_code.co_filename, frame.f_lineno), np.empty(shape, dtype))
 
 
 on_device = pytest.mark.usefixtures("device")

@@ -266,7 +266,7 @@ def forged(path: Path, header: dict | None = None, sealed: bool = True, **arrays
 
 def seal(content: bytes, path: Path) -> bytes:
     body = content[:-2] + blocks._SEAL_BYTES.to_bytes(2, "little") + blocks.SEAL
-    return body + blocks.digest_of(body, f"{path.parent.name}/{path.name}")
+    return body + blocks._digest(body, f"{path.parent.name}/{path.name}")
 
 
 class Trap:

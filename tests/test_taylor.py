@@ -160,6 +160,6 @@ def test_what_does_not_fit_is_refused():
         taylor(SILU, [1.0, 2.0], [1.0], [1.0, 2.0])
     with pytest.raises(ml.DataError, match="c has shape"):
         taylor(SILU, np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 2)), np.ones(2))
-    odd_one = ml.Activation("cube", "z^3", lambda z: z**3, lambda z: 3 * z**2)
+    odd_one = ml.Activation("cube", "z^3", lambda z: z**3, lambda z: 3 * z**2, lambda z: 6 * z)
     with pytest.raises(ml.ConfigError, match="'cube' has no rule"):
         derivatives(odd_one, 1.0, 2)
