@@ -1,4 +1,4 @@
-"""The examples of embedding run and draw, and every Python block of docs/embedding.md runs."""
+"""The examples run and draw, and every Python block of docs/embedding.md runs."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import minilotto as ml
 
 ROOT = Path(ml.__file__).resolve().parent.parent
-EXAMPLES = ("one_net", "own_data", "optimisers", "numba_loop", "c_and_fortran")
+EXAMPLES = ("one_net", "own_data", "scaling_law", "tickets", "optimisers", "numba_loop", "c_and_fortran")
 pytestmark = pytest.mark.skipif(not (ROOT / "examples" / "one_net.py").exists(), reason="only a source tree has examples and docs")
 
 

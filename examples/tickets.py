@@ -1,0 +1,34 @@
+"""Lottery tickets: what nets of two neurons find, group by group. `python examples/tickets.py [picture.png] [steps]`"""
+
+import sys
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import minilotto as ml
+from minilotto.analysis.algorithms import algorithms
+from minilotto.analysis.tickets import pair_neurons
+
+
+def main(picture="tickets.png", steps=20_000, seeds=400):
+    nets = ml.train(ml.Config(width=2, steps=int(steps)), seeds=seeds, progress=True)
+    study = algorithms(nets.activation, nets.parameters, nets.data, nets.loss)
+    apart = pair_neurons(nets.w, nets.b).distance[
+        :, 0
+    ]  # of each net's two neurons from being mirror images, NaN if both lean one way
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    x = np.linspace(-2, 2, 201)
+    for number, found in enumerate(study.found):
+        members = np.flatnonzero(study.label == number)
+        left.loglog(nets.loss[members], apart[members], ".", color=f"C{number}", label=f"{found.share:.0%} {found.name}")
+        right.plot(x, nets[int(found.medoid)].predict(x)[0] - x**2, color=f"C{number}")
+    left.set(xlabel="loss", ylabel="distance from mirror images", title="algorithms of nets with two neurons", ylim=(1e-6, 1e5))
+    left.legend(frameon=False, fontsize=7)
+    right.set(xlabel="x", ylabel="f(x) - x²", title="what each leaves", ylim=(-0.1, 0.1))
+    figure.savefig(picture, dpi=150)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
