@@ -64,7 +64,7 @@ def decompose(
         raise DataError(f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give (R, P) and (P,)")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise DataError("weight has numbers that are negative or not finite; weights are at least 0")
-    finite = np.isfinite(e).all(axis=1)
+    count, finite = len(e), np.isfinite(e).all(axis=1)
     seeds = int(finite.sum())
     if seeds * central < LEAST_SEEDS:
         raise DataError(f"{seeds} finite nets, {central:.0%} of them kept, are too few; at least {LEAST_SEEDS} must be kept")
@@ -80,9 +80,19 @@ def decompose(
     columns = [(part[..., 0], part[..., 1]) for part in (value, replicates)]
     derived = [(total, bias, total - bias, _share(total, bias)) for total, bias in columns]
     low, high = np.quantile(np.stack(derived[1]), ends(level), axis=1)
-    estimates = [Estimate(float(v), float(a), float(b), level) for v, a, b in zip(derived[0], low, high, strict=True)]
+    names = ("loss", "bias", "variance", "share")
+    rows = zip(names, derived[0], low, high, strict=True)
+    estimates = {name: Estimate(float(v), float(a), float(b), level) for name, v, a, b in rows}
     inside = loss[kept[0] > 0]
-    return Decomposition(*estimates, float(central), seeds, len(finite) - seeds, float(inside[0]), float(inside[-1]), replicates)
+    return Decomposition(
+        **estimates,
+        central=float(central),
+        seeds=seeds,
+        diverged=count - seeds,
+        low=float(inside[0]),
+        high=float(inside[-1]),
+        replicates=replicates,
+    )
 
 
 def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str) -> Points:

@@ -6,19 +6,19 @@ from numpy.typing import ArrayLike
 from minilotto.activations import Activation
 from minilotto.analysis.bootstrap import Array
 from minilotto.dataset import Dataset
-from minilotto.distillation import centred, directions
 from minilotto.errors import ConfigError, DataError
 
 CUTS = 10.0 ** -np.arange(1.0, 13.0)  # of the largest singular value
 DTYPES = ("float32", "float64")
+TINY = 1e-150  # its square is a number still
 
 
 def readout_loss(activation: Activation, w: ArrayLike, b: ArrayLike, data: Dataset, dtype: str = "float32") -> Array:
     """The least loss (R,) found for hidden neurons w (R, N, D), b (R, N) with output weights v and c that `dtype` can hold.
 
-    min over cuts of loss(round(v), round(c));  v: least squares on the singular directions of the centred, scaled responses above
-    cut times the largest, c: what is left on average. Small cuts need large weights of opposite signs, whose rounding costs more
-    than they gain, so the best cut is looked for; loss is evaluated in float64. An upper bound on what such weights can reach.
+    min over cuts of loss(round(v), round(c));  (v, c): least squares on the singular directions of the responses and 1, each scaled
+    to norm 1, above cut times the largest. Small cuts need large weights of opposite signs, whose rounding costs more than they
+    gain, so the best cut is looked for; the loss is evaluated in float64. No other weights were tried: it is an upper bound.
 
     Returns NaN for nets that are not finite. Raises DataError for shapes that do not match the data, ConfigError for another dtype.
     Paper: appendix A, which leaves open whether plateaus come from tickets or from optimisation.
@@ -27,7 +27,7 @@ def readout_loss(activation: Activation, w: ArrayLike, b: ArrayLike, data: Datas
     >>> from minilotto.dataset import given
     >>> x = np.linspace(-2, 2, 100)
     >>> w, b = np.array([[[0.5], [-0.5]]]), np.array([[-1.0, -1.0]])
-    >>> bool(readout_loss(ACTIVATIONS["silu"], w, b, given(x, x**2))[0] < 1e-4)  # one free amplitude and a constant
+    >>> bool(readout_loss(ACTIVATIONS["silu"], w, b, given(x, x**2))[0] < 1e-4)  # mirror images: one amplitude and a constant
     True
     """
     if dtype not in DTYPES:
@@ -37,18 +37,17 @@ def readout_loss(activation: Activation, w: ArrayLike, b: ArrayLike, data: Datas
         raise DataError(f"w of shape {weights.shape} and b of shape {biases.shape} do not fit {data.inputs} inputs; see `Ensemble`")
     finite = np.isfinite(weights).all(axis=(1, 2)) & np.isfinite(biases).all(axis=1)
     result = np.full(len(biases), np.nan)
-    root = np.sqrt(data.weight / data.weight.sum())
-    target = centred(data.y, root)
+    root = np.sqrt(data.weight)
     for i in np.flatnonzero(finite):
         response = np.asarray(activation.value(weights[i] @ data.x.T + biases[i][:, None]), dtype=np.float64)
-        units, length = directions(response, root)
-        left, values, right = np.linalg.svd(units, full_matrices=False)
-        along = np.divide(right @ target, values, out=np.zeros_like(values), where=values > 0)
-        chosen = values > CUTS[:, None] * values[0]
-        v = _held(((along * chosen) @ left.T) / length, dtype)
-        rest = data.y - v @ response
-        rest -= _held(rest @ root**2, dtype)[:, None]
-        result[i] = np.min(rest**2 @ data.weight) + data.offset
+        columns = np.concatenate([response, np.ones((1, data.points))])
+        # Scaled by their size, not by their spread: so the shortest solution is the one that rounding harms least.
+        size = np.sqrt(columns**2 @ data.weight)
+        size = np.where(size > TINY, size, np.inf)
+        left, values, right = np.linalg.svd(columns * root / size[:, None], full_matrices=False)
+        along = np.divide(right @ (data.y * root), values, out=np.zeros_like(values), where=values > 0)
+        solutions = ((along * (values > CUTS[:, None] * values[0])) @ left.T) / size
+        result[i] = np.min((_held(solutions, dtype) @ columns - data.y) ** 2 @ data.weight) + data.offset
     return result
 
 

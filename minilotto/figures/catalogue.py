@@ -3,10 +3,14 @@
 from minilotto.figures.figure import Figure
 from minilotto.figures.halves import Halves
 from minilotto.figures.histograms import LossHistograms
+from minilotto.figures.product_scaling import ProductScaling
 from minilotto.figures.scaling_law import ScalingLaw
+from minilotto.figures.target_histograms import ProductHistograms, UnaryHistograms
 from minilotto.figures.two_neurons import LossHistogram, Ticket
+from minilotto.figures.unary_scaling import UnaryScaling
 from minilotto.figures.wide_net import NeuronCloud
 
 MAIN_TEXT = (ScalingLaw, NeuronCloud, LossHistogram, Ticket, LossHistograms, Halves)
+APPENDICES = (UnaryHistograms, ProductHistograms, UnaryScaling, ProductScaling)
 
-FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in MAIN_TEXT}
+FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in (*MAIN_TEXT, *APPENDICES)}

@@ -1,6 +1,6 @@
 """Figures 5 and 6: loss histograms of other targets, nine functions of one input and products of two to five."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 BINS_PER_DECADE = 5
 ALMOST_ALL, MOST = 0.9, 0.5  # parts of all histograms
 CONCENTRATED = 0.1  # decades, standard deviation, below which losses of one kind look like one loss
-HOW_PEAKS = "Number of peaks of log10 loss that a multiscale test proves (at most 5% chance of one too many, each histogram); Hartigan's dip."
+HOW_PEAKS = (
+    "Number of peaks of log10 loss that a multiscale test proves (at most 5% chance of one too many, each histogram); "
+    "Hartigan's dip."
+)
 
 
 class _Histograms(Figure):
@@ -55,37 +58,15 @@ class _Histograms(Figure):
         self.shapes = {(task, int(shape.width)): shape for task, one in self.study.items() for shape in one.shapes}
 
     def draw(self) -> "Drawing":
-        from minilotto.plots.distributions import log_edges, shares
-        from minilotto.plots.style import GREY, ORANGE, grid
+        from minilotto.plots.multiples import histogram_grid
 
-        losses = np.concatenate([nets.loss for found in self.nets.values() for nets in found.values()])
-        losses = losses[np.isfinite(losses) & (losses > 0)]
-        edges = log_edges(losses.min(), losses.max(), BINS_PER_DECADE)
-        rows, columns = len(self.nets), len(self.widths)
-        figure, axes = grid(rows, columns, 11.0, 0.85 * rows + 0.8, sharex=True)
-        for i, (task, found) in enumerate(self.nets.items()):
-            for j, width in enumerate(self.widths):
-                ax = axes[i][j]
-                if width in found:
-                    shares(found[width].loss, ax, edges)
-                    ax.axvline(float(np.nanmedian(found[width].loss)), color=GREY, linewidth=0.8, linestyle=":")
-                    shape = self.shapes[task, width]
-                    if shape.modes is not None and shape.modes.count > 1:
-                        place = {"xycoords": "axes fraction", "ha": "right", "va": "top"}
-                        ax.annotate(f"{shape.modes.count}", (0.99, 1.02), color=ORANGE, fontweight="bold", fontsize=9, **place)
-                ax.set_xlabel("")
-                ax.set_ylabel(self.formulas[task] if j == 0 else "", rotation=0, ha="right", va="center")
-                ax.set_yticks([])
-                ax.spines["left"].set_visible(False)
-                ax.tick_params(axis="x", which="minor", bottom=False)
-                ax.tick_params(axis="x", labelsize=7)
-                if i == 0:
-                    ax.set_title(f"N = {width}", loc="center", fontsize=9)
-        step = 4 if edges[-1] / edges[0] > 1e8 else 2
-        low, high = (int(np.ceil(np.log10(edge))) for edge in (edges[0], edges[-1] / 10))
-        axes[0][0].set_xticks([10.0**k for k in range(-(-low // step) * step, high + 1, step)])
-        figure.supxlabel("loss (mean squared error)", fontsize=10)
-        return figure
+        tasks, losses, counts = list(self.nets), {}, {}
+        for (task, width), shape in self.shapes.items():
+            place = tasks.index(task), self.widths.index(width)
+            losses[place] = self.nets[task][width].loss
+            counts[place] = shape.modes.count if shape.modes else 0
+        columns = [f"N = {width}" for width in self.widths]
+        return histogram_grid(losses, counts, [self.formulas[task] for task in tasks], columns, BINS_PER_DECADE)
 
     def _words(self) -> str:
         """What the picture shows, beside which targets."""
@@ -163,19 +144,20 @@ class UnaryHistograms(_Histograms):
         if not narrow or not wide:
             return ""
         return (
-            f"Nine other functions of one input: several peaks are proven in {several} of {narrow} histograms of narrow nets, a "
+            f"Nine other functions of one input: several peaks are proven in {several} of {narrow} histograms of narrow "
+            f"nets, a "
             f"single one is all that can be in {single} of {wide} of wide nets."
         )
 
     def verdicts(self) -> list[Verdict]:
         return [self._narrow(), self._wide(), self._left_tail(), self._concentrated()]
 
-    def _cells(self, low: float, high: float, wanted) -> tuple[int, int]:  # type: ignore[no-untyped-def]
+    def _cells(self, low: float, high: float, wanted: Callable[[int], bool]) -> tuple[int, int]:
         """Histograms of these widths, and how many of them have a wanted number of peaks."""
         counts = [count for task in self.nets for count in self._counts(task, low, high).values()]
         return len(counts), sum(wanted(count) for count in counts)
 
-    def _general(self, claim: str, says: str, low: float, high: float, wanted, reason: str) -> Verdict:  # type: ignore[no-untyped-def]
+    def _general(self, claim: str, says: str, low: float, high: float, wanted: Callable[[int], bool], reason: str) -> Verdict:
         """A claim on the number of peaks at all targets and these widths."""
         cells, good = self._cells(low, high, wanted)
         counted = {task: self._counts(task, low, high) for task in self.nets}
@@ -219,7 +201,8 @@ class UnaryHistograms(_Histograms):
             "Some histograms are asymmetric: cos(x) is very heavy-tailed towards the left.",
         )
         how = (
-            "Skewness of log10 loss with its bootstrap standard error, N from 10 on; below 0 is a tail to the left. Holds where all "
+            "Skewness of log10 loss with its bootstrap standard error, N from 10 on; below 0 is a tail to the left. "
+            "Holds where all "
             "widths are below 0 by two standard errors, in part where some are, fails where none is."
         )
         found = {w: s.normality for (task, w), s in self.shapes.items() if task == "cos" and w >= FEW_WIDTHS and s.normality}
@@ -241,7 +224,8 @@ class UnaryHistograms(_Histograms):
         claim = "sin: losses almost all the same"
         says = "Some losses are more concentrated than others: sin(x) looks like a delta function."
         how = (
-            "Distance of the quartiles of log10 loss in units of a normal's standard deviation, median over N from 10 on. Holds where "
+            "Distance of the quartiles of log10 loss in units of a normal's standard deviation, median over N from 10 "
+            "on. Holds where "
             f"sin has the least of all targets and less than {CONCENTRATED:g} decades, in part where one of the two is so."
         )
         spread = {task: float(np.median(list(found.values()))) for task in self.nets if (found := self._spread(task))}
@@ -257,8 +241,10 @@ class UnaryHistograms(_Histograms):
             "decades: " + ", ".join(f"{FORMULAS[task]} {spread[task]:.2f}" for task in order),
             how,
             HOLDS if least and narrow else IN_PART if least or narrow else FAILS,
-            f"On a logarithmic axis sin is number {order.index('sin') + 1} of {len(order)}, the most concentrated first. Its losses "
-            f"are number {rank} in size at the largest width, the smallest first; an axis that is not logarithmic would crowd small "
+            f"On a logarithmic axis sin is number {order.index('sin') + 1} of {len(order)}, the most concentrated "
+            f"first. Its losses "
+            f"are number {rank} in size at the largest width, the smallest first; an axis that is not logarithmic would "
+            f"crowd small "
             "losses at 0, and the paper's axis is not known.",
             spread,
         )
@@ -278,7 +264,8 @@ class ProductHistograms(_Histograms):
     def caption(self) -> str:
         everyone = [nets for found in self.nets.values() for nets in found.values()]
         return (
-            f"Final losses of SiLU networks that learn products of two to five inputs from [-2, 2], by width N. {self._words()} "
+            f"Final losses of SiLU networks that learn products of two to five inputs from [-2, 2], by width N. "
+            f"{self._words()} "
             f"{training_words(everyone)}. {product_words(everyone)}"
         )
 

@@ -55,6 +55,12 @@ class TargetStudy:
         """The power law over these widths, None for fewer than three."""
         return _power(self.points, low, high)
 
+    @property
+    def exponent(self) -> Estimate | None:
+        """That of the paper's range, with seeds' and widths' scatter."""
+        fit = self.fit()
+        return None if fit is None else fit.with_misfit["exponent"]
+
     def part_fit(self, part: str) -> Fit | None:
         """The power law of the bias or the variance over the paper's range, None where it cannot be had."""
         widths = [width for width in self.parts if PAPER_RANGE[0] <= width <= PAPER_RANGE[1]]
@@ -65,11 +71,7 @@ class TargetStudy:
 
     def slope(self, low: int, high: int) -> Estimate | None:
         """The exponent between two widths, with its interval over seeds; None where one is missing."""
-        chosen = np.isin(self.points.widths, (low, high))
-        if low == high or np.count_nonzero(chosen) != 2:
-            return None
-        local = local_exponents(self.points.select(chosen))
-        return Estimate(float(local.exponent[0]), float(local.low[0]), float(local.high[0]), local.level)
+        return slope(self.points, low, high)
 
     @property
     def widest(self) -> int:
@@ -95,6 +97,15 @@ def study(task: str, nets: Mapping[int, Ensemble], level: float = LEVEL) -> Targ
             continue
     left = {width: _left(nets[width]) for width in widths if width >= PAPER_RANGE[0]}
     return TargetStudy(task, found, comparison, parts, left)
+
+
+def slope(found: Points, low: int, high: int) -> Estimate | None:
+    """The exponent between two widths, with its interval over seeds; None where one is missing."""
+    chosen = np.isin(found.widths, (low, high))
+    if low == high or np.count_nonzero(chosen) != 2:
+        return None
+    local = local_exponents(found.select(chosen))
+    return Estimate(float(local.exponent[0]), float(local.low[0]), float(local.high[0]), local.level)
 
 
 def _power(found: Points, low: float, high: float) -> Fit | None:
@@ -142,7 +153,7 @@ def scaling_tables(studies: Mapping[str, TargetStudy], extra: Mapping[str, Mappi
         for name, values in zip(("from", "to", "exponent", "low", "high"), columns, strict=True):
             slopes[name] += values.tolist()
         power = one.fit()
-        fitted = [("power law, widths 10 to 50", power, None)] if power else []
+        fitted: list[tuple[str, Fit, float | None]] = [("power law, widths 10 to 50", power, None)] if power else []
         if one.comparison:
             fitted += [(f"{row.law}, widths from {COMPARED_FROM}", row.fit, row.weight) for row in one.comparison.rows if row.fit]
         for law, fit, weight in fitted:
@@ -188,7 +199,8 @@ def product_words(nets: Sequence[Ensemble]) -> str:
 def part_words() -> str:
     """What bias and variance are, for a caption."""
     return (
-        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half of the nets by loss, so that a few "
+        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half of the nets by loss, "
+        "so that a few "
         "bad nets do not decide."
     )
 
@@ -201,26 +213,29 @@ def over_targets(
     return Verdict(claim, says, measured, how, verdict, reason if of else "These nets are missing, or too few.", numbers)
 
 
-def training_left(studies: Sequence[TargetStudy], says: str) -> Verdict:
+def training_left(claim: str, studies: Sequence[TargetStudy], says: str) -> Verdict:
     """Whether plateaus are what the hidden neurons cannot do, or what training leaves undone."""
     how = (
-        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by least squares on the training points, "
-        "rounded to the training's precision. If the tickets cannot do better, the loss stays: a target's tickets count as its limit "
+        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by least squares on the "
+        f"training points, "
+        "rounded to the training's precision. If the tickets cannot do better, the loss stays: a target's tickets "
+        "count as its limit "
         f"where more than {LIMIT:.0%} of the loss is left in the median. Holds for all, in part for some."
     )
     found = {one.formula: one.left[one.widest] for one in studies if one.widest in one.left}
     limited = [name for name, left in found.items() if left[1] > LIMIT]
+    reason = "With other output weights the same neurons could do far better: the limit is training."
+    if limited:
+        some = f"At {', '.join(limited)} the neurons themselves are the limit"
+        reason = f"{some}." if len(limited) == len(found) else f"{some}; elsewhere other output weights could do far better."
     measured = "; ".join(f"{name}: {left[1]:.1e} (quartiles {left[0]:.1e} to {left[2]:.1e})" for name, left in found.items())
     return over_targets(
-        "A plateau is what the tickets cannot do",
+        claim,
         says,
         f"part of the loss left: {measured}" if found else "",
         how,
         len(limited),
         len(found),
-        (f"Only at {', '.join(limited)} are the neurons themselves the limit. " if limited else "")
-        + "Elsewhere the same neurons could do far better with other output weights: what levels off is training."
-        if len(limited) < len(found)
-        else "Output weights are not what is missing.",
+        reason,
         {f"left for {name}": float(left[1]) for name, left in found.items()},
     )

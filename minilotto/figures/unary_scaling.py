@@ -75,7 +75,7 @@ class UnaryScaling(Figure):
 
     def draw(self) -> "Drawing":
         from minilotto.plots.distributions import note
-        from minilotto.plots.parts import estimates_against_width, width_axis
+        from minilotto.plots.parts import estimates_against_width, shared_legend, width_axis
         from minilotto.plots.style import BLUE, GREEN, GREY, ORANGE, grid
 
         columns = 5
@@ -98,7 +98,7 @@ class UnaryScaling(Figure):
                 )
             fit = one.fit()
             if fit is not None:
-                note(f"exponent {fit.estimates['exponent'].value:.2f}", ax)
+                note(f"exponent {round(fit.estimates['exponent'].value, 2) + 0.0:.2f}", ax)  # no -0.00
             ax.set_title(f"y = {one.formula}")
             width_axis((1, 3, 10, 50), ax)
         for ax in flat[len(self.studies) :]:
@@ -108,14 +108,15 @@ class UnaryScaling(Figure):
             ax.tick_params(axis="x", labelbottom=True)
         for row in axes:
             row[0].set_ylabel("loss")
-        handles, labels = flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=4)
+        shared_legend(figure, flat[:1], 4)
         return figure
 
     def caption(self) -> str:
         return (
-            "Median loss of SiLU networks that learn functions of one input on [-2, 2], against width, with its exponent over widths "
-            f"10 to 50. From width 10 on also its parts: {part_words()} x² is there for comparison. Bars are {LEVEL:.0%} bootstrap "
+            "Median loss of SiLU networks that learn functions of one input on [-2, 2], against width, with its "
+            "exponent over widths "
+            f"10 to 50. From width 10 on also its parts: {part_words()} x² is there for comparison. Bars are "
+            f"{LEVEL:.0%} bootstrap "
             f"intervals over seeds. {self.words}."
         )
 
@@ -127,7 +128,8 @@ class UnaryScaling(Figure):
             return ""
         share = min(one.parts[one.widest].share.value for one in lawful)
         return (
-            f"Where the loss levels off ({len(plateaus)} functions of one input) most of it is common to all seeds in {len(shared)}; "
+            f"Where the loss levels off ({len(plateaus)} functions of one input) most of it is common to all seeds in "
+            f"{len(shared)}; "
             f"but so is {share:.0%} or more of it where it falls as 1/N, so what falls is not a variance between seeds."
         )
 
@@ -142,7 +144,9 @@ class UnaryScaling(Figure):
             self._common(),
             self._what_falls(),
             training_left(
-                self._plateaus(), "The paper names tickets' bias or optimisation issues as possible reasons of plateaus."
+                "A plateau is what the tickets cannot do",
+                self._plateaus(),
+                "Plateaus are possibly due to the bias term of tickets, or to optimisation issues.",
             ),
         ]
 
@@ -163,13 +167,13 @@ class UnaryScaling(Figure):
         claim = "x², x³ and, at first, tanh: 1/N"
         says = "Some examples obey the N⁻¹ law quite well: x², x³, tanh(x) (early stage)."
         how = (
-            f"Exponent over widths 10 to 50 with seeds' and widths' scatter, for tanh from 10 to {EARLY[1]}. A target agrees where the "
+            f"Exponent over widths 10 to 50 with seeds' and widths' scatter, for tanh from 10 to {EARLY[1]}. A target "
+            f"agrees where the "
             f"interval reaches within {STATED:g} of 1. Holds for all three, in part for some."
         )
         found: dict[str, Estimate] = {}
         for one in self._some(LAWFUL):
-            fit = one.fit()
-            estimate = one.slope(*EARLY) if one.task == "tanh" else fit and fit.with_misfit["exponent"]
+            estimate = one.slope(*EARLY) if one.task == "tanh" else one.exponent
             if estimate is not None:
                 found[one.formula] = estimate
         good = [name for name, e in found.items() if e.low - STATED <= 1 <= e.high + STATED]
@@ -189,10 +193,14 @@ class UnaryScaling(Figure):
         claim = "x⁴, sin², exp(x²): slowing down, still falling"
         says = "For some examples the losses are still decaying but seem to plateau, e.g. x⁴, sin² x, exp(x²)."
         how = (
-            f"Exponents from {EARLY[0]} to {EARLY[1]} and from {LATE[0]} to {LATE[1]}, over seeds. A target agrees where the second is "
-            f"smaller by more than {NEAR:g} and its interval reaches above 0 without reaching 1. Holds for all, in part for some."
+            f"Exponents from {EARLY[0]} to {EARLY[1]} and from {LATE[0]} to {LATE[1]}, over seeds. A target agrees "
+            f"where the second is "
+            f"smaller by more than {NEAR:g} and its interval reaches above 0 without reaching 1. Holds for all, in part "
+            f"for some."
         )
-        words, numbers, good = {}, {}, 0
+        words: dict[str, str] = {}
+        numbers: dict[str, float] = {}
+        good = 0
         for one in self._some(DECAYING):
             early, late = one.slope(*EARLY), one.slope(*LATE)
             if early is None or late is None:
@@ -207,14 +215,14 @@ class UnaryScaling(Figure):
         claim = "The others: flat or rising"
         says = "Other examples (sin, cos, exp, relu) already plateaued or even slightly increase."
         how = (
-            f"Exponent over widths 10 to 50 with seeds' and widths' scatter. A target agrees where its value is below {NEAR:g}. Holds "
+            f"Exponent over widths 10 to 50 with seeds' and widths' scatter. A target agrees where its value is below "
+            f"{NEAR:g}. Holds "
             "for all, in part for some."
         )
         found: dict[str, Estimate] = {}
         for one in self._some(FLAT):
-            fit = one.fit()
-            if fit is not None:
-                found[one.formula] = fit.with_misfit["exponent"]
+            if one.exponent is not None:
+                found[one.formula] = one.exponent
         good = [name for name, estimate in found.items() if estimate.value < NEAR]
         falling = [name for name in found if name not in good]
         return over_targets(
@@ -232,12 +240,16 @@ class UnaryScaling(Figure):
         claim = "A plateau is a bias common to all nets"
         says = "If all tickets share a non-zero bias, the loss plateaus at the bias; this is seen in some cases."
         how = (
-            f"Targets of that claim and those whose exponent over 20 to 50 is below {PLATEAU:g}. Bias and variance of the central half "
+            f"Targets of that claim and those whose exponent over 20 to 50 is below {PLATEAU:g}. Bias and variance of "
+            f"the central half "
             "of the nets by loss, at the largest width, by products of the errors of distinct nets. A target agrees where the "
-            f"interval of bias / loss lies above {HALF:g}. Holds for all, in part for some. Beside it: the bias over the level E of a "
-            "fitted L = E + A N^-α, where there is one."
+            f"interval of bias / loss lies above {HALF:g}. Holds for all, in part for some. Beside it: the bias over "
+            f"the level E of a "
+            "fitted L = E + A N^-a, where there is one."
         )
-        words, numbers, good = {}, {}, 0
+        words: dict[str, str] = {}
+        numbers: dict[str, float] = {}
+        good = 0
         plateaus = self._plateaus()
         for one in plateaus:
             part = one.parts[one.widest]
@@ -254,7 +266,7 @@ class UnaryScaling(Figure):
             len(plateaus),
             "At each plateau most of the loss is the same function for all seeds."
             if not not_so
-            else f"{good} of {len(plateaus)} agree; at {', '.join(not_so)} the loss levels off without such a bias: its variance does.",
+            else f"{good} of {len(plateaus)} agree; at {', '.join(not_so)} the loss levels off without: its variance does.",
             numbers,
         )
 
@@ -262,10 +274,14 @@ class UnaryScaling(Figure):
         claim = "Where the loss falls as 1/N, its variance does"
         says = "The N⁻¹ law is a central limit: an average of n ∝ N unbiased tickets, whose variance falls as 1/n."
         how = (
-            "Bias and variance as above, at widths 10 to 50, for the targets of the 1/N claim. A target agrees where the variance is "
-            f"more than half of the loss at all of these widths and its exponent within {NEAR:g} of 1. Holds for all, in part for some."
+            "Bias and variance as above, at widths 10 to 50, for the targets of the 1/N claim. A target agrees where "
+            "the variance is "
+            f"more than half of the loss at all of these widths and its exponent within {NEAR:g} of 1. Holds for all, "
+            f"in part for some."
         )
-        words, numbers, good = {}, {}, 0
+        words: dict[str, str] = {}
+        numbers: dict[str, float] = {}
+        good = 0
         for one in self._some(LAWFUL):
             shares = [part.share.value for width, part in one.parts.items() if width >= PAPER_RANGE[0]]
             fits = {part: one.part_fit(part) for part in ("bias", "variance")}
@@ -284,7 +300,8 @@ class UnaryScaling(Figure):
             how,
             good,
             len(words),
-            f"{good} of {len(words)} agree. Errors of nets of different seeds are largely one function, and it is this common part "
+            f"{good} of {len(words)} agree. Errors of nets of different seeds are largely one function, and it is this "
+            f"common part "
             "that falls with width: not what an average of independent errors does."
             if good < len(words)
             else "As an average of independent errors does.",
