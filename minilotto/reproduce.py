@@ -13,7 +13,7 @@ import numpy as np
 from minilotto.config import Config
 from minilotto.errors import ConfigError, FileError, MinilottoError
 from minilotto.figures import SUFFIXES
-from minilotto.figures.catalogue import FIGURES
+from minilotto.figures.catalogue import APPENDICES, FIGURES, MAIN_TEXT
 from minilotto.figures.figure import QUICK, Figure, Scale, Source
 from minilotto.files import write_atomically
 from minilotto.machine import cpu_name, usable_cores
@@ -54,6 +54,7 @@ def reproduce(
     out: str | Path = "report",
     figures: Iterable[str] | None = None,
     *,
+    appendices: bool = False,
     quick: bool = False,
     scale: Scale | None = None,
     runs: str | Path | None = None,
@@ -65,7 +66,8 @@ def reproduce(
     """Reproduce the paper: out/index.html, report.md and report.json, and each figure as .png, .svg, .pdf and .csv files.
 
     out       folder of the report; made where it is missing
-    figures   names in FIGURES; by default all
+    figures   names in FIGURES; by default those of the main text
+    appendices  those of the appendices too, whose products of inputs take most of an hour on two cores
     quick     fewer seeds, said on every figure
     scale     seeds, widths and steps of your own; overrides `quick`
     runs      folder of the store with the trained nets, by default out/runs: what is there is not trained again
@@ -75,7 +77,7 @@ def reproduce(
     Raises ConfigError for unknown figures and a folder with other contents, FileError when it cannot be written,
     TrainingInterrupted on Ctrl-C: the same call goes on from there.
     """
-    names = figure_names(figures)
+    names = figure_names(figures, appendices)
     scale = scale or (QUICK if quick else Scale())
     out = report_folder(out, force)
     try:
@@ -119,17 +121,19 @@ def draw(name: str, path: str | Path, scale: Scale, runs: str | Path, threads: i
     return figure
 
 
-def figure_names(figures: Iterable[str] | None) -> list[str]:
-    """Names in FIGURES, in the catalogue's order. Raises ConfigError for others."""
-    if figures is None:
-        return list(FIGURES)
-    asked = [str(name) for name in figures]
+def figure_names(figures: Iterable[str] | None, appendices: bool = False) -> list[str]:
+    """Names in FIGURES, in the catalogue's order: those asked for, by default the main text's, with or without the appendices'.
+
+    Raises ConfigError for others.
+    """
+    asked = [kind.name for kind in MAIN_TEXT] if figures is None else [str(name) for name in figures]
     for name in asked:
         if name not in FIGURES:
             raise ConfigError(f"figure {name!r} is unknown; choose from {', '.join(FIGURES)}")
     if not asked:
-        raise ConfigError(f"no figure is named; choose from {', '.join(FIGURES)}, or leave it out for all")
-    return [name for name in FIGURES if name in asked]
+        raise ConfigError(f"no figure is named; choose from {', '.join(FIGURES)}, or leave it out for the main text's")
+    wanted = {*asked, *(kind.name for kind in APPENDICES if appendices)}
+    return [name for name in FIGURES if name in wanted]
 
 
 def needed(names: Sequence[str], scale: Scale) -> list[Sweep]:
@@ -173,7 +177,7 @@ def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Secti
     except MinilottoError as error:
         return Section(name, title, "", command, None, (), (), [*source.missing, f"This figure could not be made: {error}"])
     if scale != Scale():
-        caption += f" Reduced run: {scale.seeds:,} seeds a width."
+        caption += f" Reduced run: the paper has {Scale().seeds:,} seeds a width."
     files = []
     files += [f"figure-{name}{suffix}" for suffix in SUFFIXES]
     _pictures(figure, [out / file for file in files])

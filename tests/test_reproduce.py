@@ -12,7 +12,7 @@ import pytest
 
 import minilotto as ml
 from minilotto.cli import main
-from minilotto.figures.catalogue import FIGURES
+from minilotto.figures.catalogue import APPENDICES, FIGURES, MAIN_TEXT
 from minilotto.figures.figure import FAILS, HOLDS, IN_PART, UNTESTED, Scale, Source, Table, Verdict
 from minilotto.figures.histograms import LossHistograms
 from minilotto.figures.scaling_law import ScalingLaw
@@ -45,7 +45,7 @@ class Made:
 # The whole
 def test_every_figure_is_drawn_captioned_and_tabulated(small):
     report, folder = small
-    assert [section.name for section in report.sections] == list(FIGURES)
+    assert [section.name for section in report.sections] == [kind.name for kind in MAIN_TEXT]
     for section in report.sections:
         assert section.picture is not None, section.notes
         assert section.verdicts
@@ -61,7 +61,7 @@ def test_every_figure_is_drawn_captioned_and_tabulated(small):
 def test_tables_are_rectangular_and_hold_numbers(small):
     _, folder = small
     tables = sorted(folder.glob("*.csv"))
-    assert len(tables) >= len(FIGURES)
+    assert len(tables) >= len(MAIN_TEXT)
     for path in tables:
         header, *rows = csv.reader(io.StringIO(path.read_text()))
         assert rows, path
@@ -121,7 +121,7 @@ def test_the_page_is_whole_and_needs_nothing_else(small):
     parser = Checked()
     parser.feed(text)
     assert parser.open == []
-    assert len(parser.loaded) == len(FIGURES)
+    assert len(parser.loaded) == len(MAIN_TEXT)
     assert all(address.startswith("data:image/") for address in parser.loaded)
     for word in ("nan", "None", "inf "):
         assert f" {word}" not in text
@@ -287,4 +287,8 @@ def test_the_commands_tell_verdicts_and_draw(small, capsys, tmp_path):
 
 def test_names_come_in_the_papers_order():
     assert figure_names(["3", "1c"]) == ["1c", "3"]
+    main, appended = ([kind.name for kind in kinds] for kinds in (MAIN_TEXT, APPENDICES))
+    assert figure_names(None) == main
+    assert figure_names(None, appendices=True) == main + appended == list(FIGURES)
+    assert figure_names(["3"], appendices=True) == ["3", *appended]
     assert {config.activation for sweep in needed(["1c"], SMALL) for config in sweep.configs} == {"silu", "leaky_relu"}

@@ -7,11 +7,25 @@ from minilotto.figures.figure import Figure
 from minilotto.figures.halves import Halves
 from minilotto.figures.histograms import LossHistograms
 from minilotto.figures.parameter_law import ParameterLaw
+from minilotto.figures.product_scaling import ProductScaling
 from minilotto.figures.scaling_law import ScalingLaw
+from minilotto.figures.target_histograms import ProductHistograms, UnaryHistograms
 from minilotto.figures.two_neurons import LossHistogram, Ticket
+from minilotto.figures.unary_scaling import UnaryScaling
 from minilotto.figures.wide_net import NeuronCloud
 
 MAIN_TEXT = (ScalingLaw, NeuronCloud, LossHistogram, Ticket, LossHistograms, Halves)
-APPENDICES = (AlgorithmClusters, AlgorithmResponses, AlgorithmParts, Disentanglement, Distillation, ParameterLaw)
+APPENDICES = (
+    UnaryHistograms,
+    ProductHistograms,
+    UnaryScaling,
+    ProductScaling,
+    AlgorithmClusters,
+    AlgorithmResponses,
+    AlgorithmParts,
+    Disentanglement,
+    Distillation,
+    ParameterLaw,
+)
 
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in (*MAIN_TEXT, *APPENDICES)}

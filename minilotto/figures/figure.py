@@ -26,7 +26,11 @@ LEVEL = 0.95  # of every interval in the report
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is trained: seeds at the paper's widths, wider ones and giant_width, the largest width of scaling fits, steps."""
+    """How much is trained: seeds at the paper's widths, wider ones and giant_width, the largest width of scaling fits, steps.
+
+    product_seeds and product_points are those of nets that learn products, at most `seeds` of them; check_seeds those that learn
+    the same from other points, 0 for none.
+    """
 
     seeds: int = 1000
     wide_seeds: int = 100
@@ -35,6 +39,19 @@ class Scale:
     widest: int = 1000
     steps: int = 50_000
     quick: bool = False
+    product_seeds: int = 192
+    product_points: int = 1000
+    check_seeds: int = 16
+
+    @property
+    def target_seeds(self) -> int:
+        """Seeds of each of the nine unary targets."""
+        return min(self.seeds, 64) if self.quick else self.seeds
+
+    @property
+    def product_widths(self) -> tuple[int, ...]:
+        """Widths of nets that learn products, which are by far the dearest."""
+        return tuple(width for width in self.widths if width <= 30 or not self.quick)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -47,7 +64,7 @@ class Scale:
         return tuple(width for width in (70, 100, 200, 500, 1000) if width <= self.widest)
 
 
-QUICK = Scale(seeds=200, wide_seeds=32, giants=2, widest=200, quick=True)
+QUICK = Scale(seeds=200, wide_seeds=32, giants=2, widest=200, quick=True, product_seeds=32, product_points=500, check_seeds=0)
 
 
 @dataclass(frozen=True)
