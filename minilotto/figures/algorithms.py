@@ -51,11 +51,15 @@ class _Algorithms(Figure):
             raise DataError(f"nets of width {WIDTH} are not there; train them first")
         self.nets: Ensemble = found[WIDTH]
         self.study: Algorithms = algorithms(self.nets.activation, self.nets.parameters, self.nets.data, self.nets.loss)
-        self.good: list[Algorithm] = [one for one in self.study.found if one.loss_median < BAD]
+        good = [one for one in self.study.found if one.loss_median < BAD]
+        self.trained = bool(good)
+        self.good: list[Algorithm] = good or list(self.study.found)  # something to show after few steps
 
     @property
     def few(self) -> str:
-        """Why a missing algorithm proves nothing, where the nets are few."""
+        """Why a missing algorithm proves nothing, where the nets are few or their training is short."""
+        if not self.trained:
+            return f"No algorithm has a loss below {BAD:g}; train longer."
         return f"{len(self.nets)} nets are too few to find groups of two percent." if len(self.nets) < MANY else ""
 
 
@@ -67,7 +71,8 @@ class AlgorithmClusters(_Algorithms):
 
     def __init__(self, source: Source, scale: Scale) -> None:
         super().__init__(source, scale)
-        self.clusters = plane_clusters(self.nets.parameters, self.nets.loss < BAD)
+        low = self.nets.loss < BAD
+        self.clusters = plane_clusters(self.nets.parameters, low if low.sum() >= 2 else np.isfinite(self.nets.loss))
         self.plane = self.clusters.plane
         self.all_clusters = plane_clusters(self.nets.parameters, np.isfinite(self.nets.loss)).count
 

@@ -185,7 +185,7 @@ class Disentanglement(Figure):
         told = "; ".join(
             f"N = {n}: {shares[n].value:.1%} ({shares[n].low:.1%} to {shares[n].high:.1%}), median R² "
             f"{float(np.nanmedian(whole_pairs(one.apart['span']))):.4f}; with the net's own weights "
-            f"{own[n]:.1%}"
+            f"{own[n]:.1%}; {one.unpaired.sum(axis=1).mean():.1f} neurons without a partner"
             for n, one in found.items()
         )
         return Verdict(

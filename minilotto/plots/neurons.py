@@ -8,6 +8,7 @@ from minilotto.plots.style import BLUE, GREY, ORANGE
 
 Array = NDArray[np.float64]
 LINES = 100  # pairs from which on no lines are drawn between partners
+CURVES = 80  # curves that are drawn at most
 
 
 def neuron_cloud(
@@ -48,7 +49,7 @@ def correlations(matrix: Array, ax: Axes) -> Axes:
         ax.set_axis_off()
         return ax
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-    ax.figure.colorbar(image, ax=ax, shrink=0.85, ticks=[-1, 0, 1])
+    ax.figure.colorbar(image, cax=ax.inset_axes((1.04, 0.0, 0.06, 1.0)), ticks=[-1, 0, 1])
     ax.set_xlabel("useful pair")
     ax.set_xticks([])
     ax.set_yticks([])
@@ -56,11 +57,11 @@ def correlations(matrix: Array, ax: Axes) -> Axes:
 
 
 def errors(x: Array, values: Array, ax: Axes) -> Axes:
-    """Error functions (K, P) of equal size against x (P,), upright where they end above zero."""
+    """Error functions (K, P) of equal size against x (P,), turned to end above zero; at most CURVES of them, evenly."""
     if len(values):
         sign = np.where(values[:, -1] < 0, -1.0, 1.0)
-        alpha = float(np.clip(6.0 / len(values), 0.05, 0.8))
-        ax.plot(x, (values * sign[:, None]).T, color=BLUE, alpha=alpha, linewidth=0.8)
+        shown = (values * sign[:, None])[:: -(-len(values) // CURVES)]
+        ax.plot(x, shown.T, color=BLUE, alpha=float(np.clip(6.0 / len(shown), 0.1, 0.8)), linewidth=0.8)
     ax.axhline(0, color=GREY, linewidth=0.8)
     for place in (-1.6, 0.0, 1.6):
         ax.axvline(place, color=ORANGE, linewidth=0.8, linestyle=":")
