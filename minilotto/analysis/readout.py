@@ -45,7 +45,7 @@ def readout_loss(activation: Activation, w: ArrayLike, b: ArrayLike, data: Datas
         size = np.sqrt(columns**2 @ data.weight)
         size = np.where(size > TINY, size, np.inf)
         left, values, right = np.linalg.svd(columns * root / size[:, None], full_matrices=False)
-        along = np.divide(right @ (data.y * root), values, out=np.zeros_like(values), where=values > 0)
+        along = np.divide(right @ (data.y * root), values, out=np.zeros_like(values), where=values > CUTS[-1] * values[0])
         solutions = ((along * (values > CUTS[:, None] * values[0])) @ left.T) / size
         result[i] = np.min((_held(solutions, dtype) @ columns - data.y) ** 2 @ data.weight) + data.offset
     return result
