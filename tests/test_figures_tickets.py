@@ -245,6 +245,21 @@ def test_nets_without_a_useful_pair_are_drawn_and_judged(ensemble):
     assert is_whole(figure)
 
 
+def test_pairs_of_neurons_that_do_nothing_are_not_counted_as_independent(ensemble):
+    """Without output weights they are dead, however well they would fit the target."""
+
+    def nets_of(config):
+        parameters = mirrored(config.width, 4, 0.0)
+        idle = np.arange(config.width) % (config.width // 2) < config.width // 5
+        return ensemble(config, parameters._replace(v=np.where(idle, 0.0, parameters.v)))
+
+    figure = Disentanglement(Source(Made(nets_of)), Scale(seeds=4))
+    for width, one in figure.widths.items():
+        assert one.apart["span"].useful().all()
+        np.testing.assert_array_equal(one.working.useful().sum(axis=1), width // 2 - width // 5)
+        np.testing.assert_allclose(one.both_dead, (width // 5) / (width // 2))
+
+
 def test_shapes_of_planted_errors():
     """Two cubic and two quartic errors on the points: shares, correlations, and their order by angle."""
     weight = np.full(100, 0.01)

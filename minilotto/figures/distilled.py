@@ -164,7 +164,7 @@ class Distillation(Figure):
             "below each loss, also for neurons that do something in their net, for the same nets before training, and for "
             f"trainings that keep float32's subnormal numbers. Bottom left: {SOME} nets cut down to their best neurons and "
             f"refitted, beside nets trained at that width. Bottom right: {SOME} nets of each kind, and the {BEST} best, before "
-            f"and after second-order polishing; below some 1e-18, rounding decides. {training_words(self.trained.values())}."
+            f"and after second-order polishing; the lowest are known to rounding only. {training_words(self.trained.values())}."
         )
 
     def tables(self) -> list[Table]:
@@ -282,7 +282,8 @@ class Distillation(Figure):
             how,
             HOLDS if both > 0.5 else FAILS if dead > 0.5 else IN_PART,
             "They are made of neurons that training has let die, with w and b near zero: the smaller the weights, the better two "
-            "neurons and least squares make a parabola. The wide net does not use them." if dead > 0.5 else "",
+            "neurons and least squares make a parabola. The wide net does not use them. "
+            "Eq. 11's weights, of 6e-8 and 1e-5, are of this kind." if dead > 0.5 else "",
             {"nets": int(best.sum()), "two dead": dead, "two living": both},
         )  # fmt: skip
 
