@@ -166,10 +166,15 @@ def _warning(scale: Scale) -> str:
     )
 
 
+def _called(name: str) -> str:
+    """What a reader calls it: Figure 1c, or Equation 10 for eq10."""
+    return f"Equation {name[2:]}" if name.startswith("eq") else f"Figure {name}"
+
+
 def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Section:
     """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
     source = Source(store)
-    name, title = kind.name, f"Figure {kind.name}: {kind.title}"
+    name, title = kind.name, f"{_called(kind.name)}: {kind.title}"
     command = f"{PROGRAM} reproduce --figures {name} --out {out}{' --quick' if scale == QUICK else ''}"
     try:
         figure = kind(source, scale)
