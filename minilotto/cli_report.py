@@ -13,6 +13,7 @@ def reproduce(
     out: Any = "report",
     figures: Any = None,
     appendices: Any = False,
+    beyond: Any = False,
     quick: Any = False,
     seeds: Any = None,
     runs: Any = None,
@@ -28,6 +29,7 @@ def reproduce(
     --out report      folder of the report; it is made where it is missing
     --figures 1c,3    only these figures, of the appendices too
     --appendices      with the figures of the appendices; products of several inputs take most of an hour on two cores
+    --beyond          with the studies of what the paper leaves open; most of an hour on two cores
     --quick           fewer seeds and widths, said on every figure
     --seeds 1000      seeds at the paper's widths (default 1000, with --quick 200)
     --runs runs/      folder of the trained nets (default: runs/ in the report's folder); what it holds is not trained again
@@ -41,7 +43,7 @@ def reproduce(
     from minilotto.reproduce import reproduce as make
 
     named = None if figures is None else [str(name) for name in items(figures)]
-    names = figure_names(named, truth("appendices", appendices))
+    names = figure_names(named, truth("appendices", appendices), truth("beyond", beyond))
     scale = scale_of(truth("quick", quick), None if seeds is None else whole_number("seeds", seeds, at_least=1))
     train_first, overwrite, shown = truth("train", train), truth("force", force), not truth("quiet", quiet)
     if threads is not None:

@@ -121,8 +121,16 @@ class Config:
 
     @property
     def key(self) -> str:
-        """Sixteen hexadecimal digits that name this config; equal for equal configs, on every machine."""
-        return hashlib.blake2b(self.to_json().encode(), digest_size=8).hexdigest()
+        """Sixteen hexadecimal digits that name this config; equal for equal configs, on every machine.
+
+        A field of LATER counts only where it differs from its default, so that nets stored before it existed keep their key.
+        """
+        fields = dataclasses.asdict(self)
+        told = {name: value for name, value in fields.items() if name not in LATER or value != LATER[name]}
+        return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
+
+
+LATER: dict[str, Any] = {}  # fields that Config gained after stores were first written, with their defaults
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Config))

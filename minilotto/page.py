@@ -52,7 +52,10 @@ nav ul { padding-left: 1.1rem; }
 
 @dataclass(frozen=True)
 class Section:
-    """One figure on the page: its picture as .svg or .png bytes, None where it could not be drawn, and `notes` that say why."""
+    """One figure on the page: its picture as .svg or .png bytes, None where it could not be drawn, and `notes` that say why.
+
+    `preface` stands above the picture; `claimed_by` says whose claims the verdicts are about.
+    """
 
     name: str
     title: str
@@ -63,6 +66,8 @@ class Section:
     verdicts: Sequence[Verdict]
     notes: Sequence[str] = ()
     headline: str = ""
+    preface: Sequence[str] = ()
+    claimed_by: str = "the paper"
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,10 @@ def _overview(report: Report) -> str:
 
 
 def _section(section: Section) -> str:
-    parts = [f'<h2 id="{_anchor(section.name)}">{escape(section.title)}</h2>']
+    parts = [
+        f'<h2 id="{_anchor(section.name)}">{escape(section.title)}</h2>',
+        *(f"<p>{_prose(text)}</p>" for text in section.preface),
+    ]
     if section.picture is not None:
         kind = "png" if section.picture.startswith(b"\x89PNG") else "svg+xml"
         data = base64.b64encode(section.picture).decode()
@@ -134,7 +142,7 @@ def _section(section: Section) -> str:
     parts += [f'<p class="note">{_prose(note)}</p>' for note in section.notes]
     for verdict in section.verdicts:
         rows = {
-            "the paper": verdict.says,
+            section.claimed_by: verdict.says,
             "measured": verdict.measured,
             "tested by": verdict.how,
             "verdict": verdict.reason,
@@ -174,11 +182,12 @@ def to_markdown(report: Report) -> str:
     lines += [", ".join(f"{name}: {count}" for name, count in report.counted()), ""]
     for section in report.sections:
         lines += [f"## {section.title}", ""]
+        lines += [line for text in section.preface for line in (text, "")]
         pictures = [name for name in section.files if name.endswith(".png")]
         lines += [f"![{section.title}]({pictures[0]})", "", section.caption, ""] if pictures else []
         lines += [line for note in section.notes for line in (f"*{note}*", "")]
         if section.verdicts:
-            lines += ["| claim | the paper | measured | tested by | verdict |", "|---|---|---|---|---|"]
+            lines += [f"| claim | {section.claimed_by} | measured | tested by | verdict |", "|---|---|---|---|---|"]
             for v in section.verdicts:
                 cells = (v.claim, v.says, v.measured, v.how, f"**{v.verdict}**: {v.reason}")
                 lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
@@ -199,6 +208,7 @@ def to_json(report: Report) -> str:
             {
                 "name": section.name,
                 "title": section.title,
+                "preface": list(section.preface),
                 "headline": section.headline,
                 "caption": section.caption,
                 "command": section.command,

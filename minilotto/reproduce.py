@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from minilotto.beyond.study import Study
 from minilotto.config import Config
 from minilotto.errors import ConfigError, FileError, MinilottoError
 from minilotto.figures import SUFFIXES
-from minilotto.figures.catalogue import APPENDICES, FIGURES, MAIN_TEXT
+from minilotto.figures.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT
 from minilotto.figures.figure import QUICK, Figure, Scale, Source
 from minilotto.files import write_atomically
 from minilotto.machine import cpu_name, usable_cores
@@ -55,6 +56,7 @@ def reproduce(
     figures: Iterable[str] | None = None,
     *,
     appendices: bool = False,
+    beyond: bool = False,
     quick: bool = False,
     scale: Scale | None = None,
     runs: str | Path | None = None,
@@ -68,6 +70,7 @@ def reproduce(
     out       folder of the report; made where it is missing
     figures   names in FIGURES; by default those of the main text
     appendices  those of the appendices too, whose products of inputs take most of an hour on two cores
+    beyond    the studies of what the paper leaves open too; most of an hour on two cores
     quick     fewer seeds, said on every figure
     scale     seeds, widths and steps of your own; overrides `quick`
     runs      folder of the store with the trained nets, by default out/runs: what is there is not trained again
@@ -77,7 +80,7 @@ def reproduce(
     Raises ConfigError for unknown figures and a folder with other contents, FileError when it cannot be written,
     TrainingInterrupted on Ctrl-C: the same call goes on from there.
     """
-    names = figure_names(figures, appendices)
+    names = figure_names(figures, appendices, beyond)
     scale = scale or (QUICK if quick else Scale())
     out = report_folder(out, force)
     try:
@@ -121,8 +124,8 @@ def draw(name: str, path: str | Path, scale: Scale, runs: str | Path, threads: i
     return figure
 
 
-def figure_names(figures: Iterable[str] | None, appendices: bool = False) -> list[str]:
-    """Names in FIGURES, in the catalogue's order: those asked for, by default the main text's, with or without the appendices'.
+def figure_names(figures: Iterable[str] | None, appendices: bool = False, beyond: bool = False) -> list[str]:
+    """Names in FIGURES, in the catalogue's order: those asked for, by default the main text's; the appendices' and the studies too.
 
     Raises ConfigError for others.
     """
@@ -132,7 +135,7 @@ def figure_names(figures: Iterable[str] | None, appendices: bool = False) -> lis
             raise ConfigError(f"figure {name!r} is unknown; choose from {', '.join(FIGURES)}")
     if not asked:
         raise ConfigError(f"no figure is named; choose from {', '.join(FIGURES)}, or leave it out for the main text's")
-    wanted = {*asked, *(kind.name for kind in APPENDICES if appendices)}
+    wanted = {*asked, *(kind.name for kind in APPENDICES if appendices), *(kind.name for kind in BEYOND if beyond)}
     return [name for name in FIGURES if name in wanted]
 
 
@@ -166,15 +169,17 @@ def _warning(scale: Scale) -> str:
     )
 
 
-def _called(name: str) -> str:
-    """What a reader calls it: Figure 1c, or Equation 10 for eq10."""
-    return f"Equation {name[2:]}" if name.startswith("eq") else f"Figure {name}"
+def _called(kind: type[Figure]) -> str:
+    """What a reader calls it: Figure 1c, Equation 10 for eq10, or a study's question."""
+    if issubclass(kind, Study):
+        return f"Beyond the paper: {kind.title}"
+    return f"{f'Equation {kind.name[2:]}' if kind.name.startswith('eq') else f'Figure {kind.name}'}: {kind.title}"
 
 
 def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Section:
     """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
     source = Source(store)
-    name, title = kind.name, f"{_called(kind.name)}: {kind.title}"
+    name, title = kind.name, _called(kind)
     command = f"{PROGRAM} reproduce --figures {name} --out {out}{' --quick' if scale == QUICK else ''}"
     try:
         figure = kind(source, scale)
@@ -182,7 +187,7 @@ def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Secti
     except MinilottoError as error:
         return Section(name, title, "", command, None, (), (), [*source.missing, f"This figure could not be made: {error}"])
     if scale != Scale():
-        caption += f" Reduced run: the paper has {Scale().seeds:,} seeds a width."
+        caption += "" if issubclass(kind, Study) else f" Reduced run: the paper has {Scale().seeds:,} seeds a width."
     files = []
     files += [f"figure-{name}{suffix}" for suffix in SUFFIXES]
     _pictures(figure, [out / file for file in files])
@@ -191,7 +196,10 @@ def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Secti
         _write(out / files[-1], table.to_csv().encode())
     vector = (out / f"figure-{name}.svg").read_bytes()
     picture = vector if len(vector) <= LARGEST_VECTOR_PICTURE else (out / f"figure-{name}.png").read_bytes()
-    return Section(name, title, caption, command, picture, files, verdicts, source.missing, figure.headline())
+    section = Section(name, title, caption, command, picture, files, verdicts, source.missing, figure.headline())
+    if isinstance(figure, Study):
+        return dataclasses.replace(section, preface=(figure.question, figure.design()), claimed_by="hypothesis")
+    return section
 
 
 def _pictures(figure: Figure, paths: Sequence[Path]) -> None:

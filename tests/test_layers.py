@@ -19,7 +19,7 @@ LINES = [
     ["__main__", "cli", "cli_sweep", "cli_report", "words"],
     ["__init__"],
     ["reproduce"],
-    ["report", "figures", "page", "check"],
+    ["report", "figures", "beyond", "page", "check"],
     ["plots"],
     ["sweep", "cluster"],
     ["worker", "store", "study", "tables", "inspection"],

@@ -1,5 +1,6 @@
-"""FIGURES: the paper's figures by name, in its order."""
+"""FIGURES: the paper's figures by name, in its order, and the studies beyond it."""
 
+from minilotto.beyond.study import Study
 from minilotto.figures.algorithms import AlgorithmClusters, AlgorithmParts, AlgorithmResponses
 from minilotto.figures.disentangled import Disentanglement
 from minilotto.figures.distilled import Distillation
@@ -28,4 +29,7 @@ APPENDICES = (
     ParameterLaw,
 )
 
-FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in (*MAIN_TEXT, *APPENDICES)}
+BEYOND: tuple[type[Study], ...] = ()
+
+_ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
+FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}
