@@ -57,9 +57,9 @@ def power_of_two(r):
     return mp.mpf(2) ** r
 
 
-def tanh_over_t(square):
-    t = mp.sqrt(square) if square else mp.mpf(10) ** -25
-    return mp.tanh(mp.log(2) / 2 * t) / t
+def r_over_tanh(square):
+    r = mp.sqrt(square) if square else mp.mpf(10) ** -25
+    return r * mp.coth(mp.log(2) / 2 * r)
 
 
 def log2_over_q(square):
@@ -82,8 +82,8 @@ def normal_tail(offset, reach):
 POLYNOMIALS = {
     "2^r on [-1/2, 1/2], single": (power_of_two, mp.mpf(-1) / 2, mp.mpf(1) / 2, 5, 1),
     "2^r on [-1/2, 1/2], double": (power_of_two, mp.mpf(-1) / 2, mp.mpf(1) / 2, 11, 1),
-    "tanh(t ln2/2)/t in t^2 on [0, 1], single": (tanh_over_t, 0, 1, 3),
-    "tanh(t ln2/2)/t in t^2 on [0, 1], double": (tanh_over_t, 0, 1, 8),
+    "r coth(r ln2/2) in r^2 on [0, 1/4], single": (r_over_tanh, 0, mp.mpf(1) / 4, 2),
+    "r coth(r ln2/2) in r^2 on [0, 1/4], double": (r_over_tanh, 0, mp.mpf(1) / 4, 5),
     "log2((1+q)/(1-q))/q in q^2 on [0, 1/9], single": (log2_over_q, 0, mp.mpf(1) / 9, 4),
     "log2((1+q)/(1-q))/q in q^2 on [0, 1/9], double": (log2_over_q, 0, mp.mpf(1) / 9, 10),
     "normal tail, offset 3, reach 14.5, single": (normal_tail(3, mp.mpf("14.5")), -1, 1, 8),

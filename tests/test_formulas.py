@@ -352,7 +352,7 @@ def _written():
 
 SOURCES = {
     "_exp2_of_fraction": "2^r on [-1/2, 1/2]",
-    "_tanh_over_t": "tanh(t ln2/2)/t in t^2 on [0, 1]",
+    "_r_over_tanh": "r coth(r ln2/2) in r^2 on [0, 1/4]",
     "_log2_over_q": "log2((1+q)/(1-q))/q in q^2 on [0, 1/9]",
     "_normal_tail_over_q": "normal tail, offset 3, reach 14.5",
 }

@@ -87,6 +87,10 @@ else:
     def _exp2(t):
         return (lambda t: power_of_two(t)) if t == types.float32 else None
 
+    @overload(formulas.falling_logistic)
+    def _falling_logistic(t):
+        return (lambda t: reciprocal(np.float32(1.0) + power_of_two(t))) if t == types.float32 else None
+
     @overload(formulas.quotient)
     def _quotient(a, b):
         return (lambda a, b: a * reciprocal(b)) if a == b == types.float32 else None

@@ -34,18 +34,16 @@ _exp2_of_fraction = polynomial(
         4.43477010883327712e-10,
     ),
 )
-_tanh_over_t = polynomial(
-    single=(0.346573579126433947, -0.0138756690373650605, 0.00066487052693621064, -0.0000294580101084184827),
+# 2^r = (a + r) / (a - r) with a = r coth(r ln2 / 2), a polynomial in r^2.
+_r_over_tanh = polynomial(
+    single=(2.88539008688862418, 0.115524160734437784, -0.000921117774224622939),
     double=(
-        0.346573590279972652,
-        -0.0138760271662049665,
-        0.00066667790730996896,
-        -0.000032412059215628132,
-        1.57760272140595221e-6,
-        -7.67948975201863765e-8,
-        3.7354098730119586e-9,
-        -1.78906948875654513e-10,
-        7.14449953467256194e-12,
+        2.88539008177792682,
+        0.115524530093323583,
+        -0.000925068477717336262,
+        0.0000105821884976230258,
+        -1.27102193572512347e-7,
+        1.52815630108263563e-9,
     ),
 )
 _log2_over_q = polynomial(
@@ -108,12 +106,27 @@ _tail_slope = polynomial(single=(2.0 * 17.5 / 14.5,), double=(2.0 * 42.6 / 38.6,
 _tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
 
 
-# GPUs have instructions of their own for these three in float32: see kernels/cuda.py.
+# GPUs have instructions of their own for exp2, falling_logistic, quotient and root in float32: see kernels/cuda.py.
 @register_jitable
 def exp2(t):
     """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
     r = fraction(t)
     return scale(_exp2_of_fraction(r), t - r)
+
+
+@register_jitable
+def falling_logistic(t):
+    """1 / (1 + 2^t). Relative error below 2e-7 (float32) or 4e-16 (float64)."""
+    below, above = _exp2_parts(t)
+    return quotient(below, below + above)
+
+
+@register_jitable
+def _exp2_parts(t):
+    """Two numbers whose quotient, above / below, is 2^t: for those who divide anyway. Where |t| < 1/2, above - below = 2 t."""
+    r = fraction(t)
+    a = _r_over_tanh(r * r)
+    return a - r, scale(a + r, t - r)
 
 
 @register_jitable
@@ -130,8 +143,8 @@ def root(a):
 
 @register_jitable
 def silu(t, parameter):
-    one, ln2 = like(t, 1.0), like(t, LN2)
-    s = quotient(one, one + exp2(t))
+    ln2 = like(t, LN2)
+    s = falling_logistic(t)
     g = t * s
     return g, fma(g, fma(s, ln2, -ln2), s)
 
@@ -150,12 +163,11 @@ def leaky_relu(t, parameter):
 
 @register_jitable
 def tanh(t, parameter):
-    one = like(t, 1.0)
-    e = exp2(-absolute(t))
-    s = quotient(one, one + e)
-    near = t * _tanh_over_t(t * t)
-    far = with_sign_of((one - e) * s, t)
-    return where(absolute(t) < one, near, far), like(t, 4.0) * e * s * s
+    size = absolute(t)
+    below, above = _exp2_parts(-size)
+    one = quotient(like(t, 1.0), below + above)
+    rise = where(size > like(t, 0.5), below - above, size + size)
+    return with_sign_of(rise * one, t), like(t, 4.0) * (below * one) * (above * one)
 
 
 @register_jitable
