@@ -116,7 +116,8 @@ class ProductScaling(Figure):
                     self.checked[task, name] = seen, _elsewhere(nets, LEVEL)
                     counts.append(f"{sweep.configs[0].points:,}")
             if counts:
-                self.check_words.append(f"{name} ({', '.join(dict.fromkeys(counts))}; {some[0].seeds.size} seeds)")
+                tried = "/".join(counts if len(set(counts)) > 1 else counts[:1])
+                self.check_words.append(f"{name} ({tried} points; {some[0].seeds.size} seeds)")
 
     def draw(self) -> "Drawing":
         from minilotto.plots.parts import estimates_against_width, shared_legend, width_axis
@@ -144,7 +145,7 @@ class ProductScaling(Figure):
             lower.set_xlabel("width $N$")
         above[0].set_ylabel("loss")
         below[0].set_ylabel("loss")
-        shared_legend(figure, (above[0], below[0]), 4)
+        shared_legend(figure, (*above, *below), 4)
         return figure
 
     def caption(self) -> str:
@@ -230,6 +231,7 @@ class ProductScaling(Figure):
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
+        steep: list[str] = []
         good = 0
         for one in self.studies.values():
             stretches, runs = _stretches(one), _runs(one)
@@ -238,9 +240,11 @@ class ProductScaling(Figure):
             low, high, steepest = max(stretches, key=lambda row: row[2].value)
             first, last, end = runs[-1]
             good += steepest.low > 1 + NEAR and end.high < 1
+            steep += [one.formula] if end.high >= 1 else []
             words[one.formula] = f"{steepest} at {low} to {high}, finally {end} at {first} to {last}"
             numbers |= {f"{one.formula} steepest": steepest.value, f"{one.formula} last": end.value}
-        reason = f"{good} of {len(words)} slow down below 1/N; the others still fall faster at the largest width."
+        reason = f"{good} of {len(words)} agree"
+        reason += f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the largest widths." if steep else "."
         if good == len(words):
             reason = "All do."
         return over_targets("Products: faster before, slower after", says, told(words), how, good, len(words), reason, numbers)
@@ -301,6 +305,7 @@ class ProductScaling(Figure):
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
+        ratios: list[float] = []
         good = count = 0
         for (task, name), (seen, unseen) in self.checked.items():
             ours = self.studies[task]
@@ -313,9 +318,10 @@ class ProductScaling(Figure):
                 good += _steepness(mine.value) == _steepness(other.value)
                 slopes.append(f"{other.value:.2f} where ours is {mine.value:.2f}")
                 numbers[f"{FORMULAS[task]}, {name}, {low} to {high}"] = other.value
-            at = np.isin(self.elsewhere[task].widths, CHECKED)
+            _, at, mine_at = np.intersect1d(unseen.widths, self.elsewhere[task].widths, return_indices=True)
             if slopes:
-                ratio = unseen.value / self.elsewhere[task].value[at]
+                ratio = (unseen.value[at] / self.elsewhere[task].value[mine_at]).tolist()
+                ratios += ratio
                 losses = "/".join(f"{value:.2g}" for value in ratio)
                 words[f"{FORMULAS[task]}, {name}"] = f"{', '.join(slopes)} (unseen points {losses})"
         if not count:
@@ -326,7 +332,8 @@ class ProductScaling(Figure):
             f"exponents: {told(words)}",
             how,
             HOLDS if good == count else IN_PART if good >= MOST * count else FAILS,
-            f"{good} of {count} exponents tell the same. Losses themselves depend on the points, the more so the more inputs.",
+            f"{good} of {count} exponents tell the same. Losses themselves depend on the points: on unseen ones they are "
+            f"{min(ratios):.2g} to {max(ratios):.2g} times ours.",
             numbers,
         )
 

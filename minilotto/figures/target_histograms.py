@@ -144,9 +144,8 @@ class UnaryHistograms(_Histograms):
         if not narrow or not wide:
             return ""
         return (
-            f"Nine other functions of one input: several peaks are proven in {several} of {narrow} histograms of narrow "
-            f"nets, a "
-            f"single one is all that can be in {single} of {wide} of wide nets."
+            f"{len(self.nets)} other functions of one input: several peaks are proven in {several} of {narrow} histograms of "
+            f"narrow nets, and in {wide - single} of {wide} of wide nets."
         )
 
     def verdicts(self) -> list[Verdict]:
@@ -283,13 +282,15 @@ class ProductHistograms(_Histograms):
     def _pattern(self, task: str, claim: str, says: str, several: tuple[int, ...], exact: bool = True) -> Verdict:
         """A claim that just these widths have several peaks; where it is not exact, that these have."""
         rule = "at these widths and no other" if exact and several else "at these widths" if several else "nowhere"
-        how = f"{HOW_PEAKS} Holds where several are proven {rule}; in part where at most two of the widths differ from that."
+        how = f"{HOW_PEAKS} Holds where several are proven {rule}; in part where at most two widths differ, not all of those named."
         counts = self._counts(task, 0) if task in self.nets else {}
         asked = {width: count for width, count in counts.items() if exact or width in several}
         if not asked or not set(several) <= set(asked):
             return Verdict(claim, says, "", how, UNTESTED, "These nets are missing or too few to test a shape.")
         wrong = [width for width, count in asked.items() if (count > 1) != (width in several)]
-        dips = [f"N = {w} (p = {s.dip.p_value:.2g})" for w, s in self._tested(task) if s.dip and s.dip.p_value < 0.05]
+        few = len(wrong) <= min(2, len(asked) - 1) and (not several or not set(several) <= set(wrong))
+        found = [(width, shape.dip) for width, shape in self._tested(task) if shape.dip and shape.dip.p_value < 0.05]
+        dips = [f"N = {width} (p {'below' if dip.bounded else '='} {dip.p_value:.2g})" for width, dip in found]
         return Verdict(
             claim,
             says,
@@ -297,7 +298,7 @@ class ProductHistograms(_Histograms):
             + ", ".join(f"N = {width}: {count}" for width, count in counts.items())
             + (f"; dip significant at {', '.join(dips)}" if dips else "; no dip is significant at 5%"),
             how,
-            HOLDS if not wrong else IN_PART if len(wrong) <= min(2, len(asked) - 1) else FAILS,
+            HOLDS if not wrong else IN_PART if few else FAILS,
             f"It differs at N = {', '.join(map(str, wrong))}." if wrong else "As the paper says.",
             {f"peaks at width {width}": count for width, count in counts.items()},
         )
