@@ -151,9 +151,8 @@ class ProductScaling(Figure):
     def caption(self) -> str:
         tried = f" Trained elsewhere to compare: {'; '.join(self.check_words)}." if self.check_words else ""
         return (
-            f"Median loss of SiLU networks that learn products of inputs from [-2, 2], against width. Above: on the "
-            f"training points and "
-            f"on {OTHER_POINTS:,} others. Below: {part_words()} Bars are {LEVEL:.0%} bootstrap intervals over seeds. "
+            "Median loss of SiLU networks that learn products of inputs from [-2, 2], against width. Above: on the training points "
+            f"and on {OTHER_POINTS:,} others. Below: {part_words()} Bars are {LEVEL:.0%} bootstrap intervals over seeds. "
             f"{training_words(self.trained)}. {product_words(self.trained)}{tried}"
         )
 
@@ -202,11 +201,9 @@ class ProductScaling(Figure):
     def _some_range(self) -> Verdict:
         says = "For all of 2, 3, 4, 5 inputs at least some range of the loss agrees with N⁻¹."
         how = (
-            f"Power law over each three neighbouring widths from N = {CHECKED[0]} on, interval over seeds. A stretch "
-            f"agrees where its "
-            f"exponent is within {NEAR:g} of 1 and the interval reaches within {STATED:g}; a product where one stretch "
-            f"does. Holds for "
-            "all, in part for some."
+            f"Power law over each three neighbouring widths from N = {CHECKED[0]} on, interval over seeds. A stretch agrees "
+            f"where its exponent is within {NEAR:g} of 1 and the interval reaches within {STATED:g}; a product where one stretch "
+            "does. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -224,10 +221,9 @@ class ProductScaling(Figure):
     def _before_and_after(self) -> Verdict:
         says = "Before that range the loss drops faster, by better tickets; after it more slowly, or it plateaus or increases."
         how = (
-            "Largest exponent between neighbouring widths, and the power law over the last three widths, intervals "
-            "over seeds. A "
-            f"product agrees where the first interval lies above {1 + NEAR:g} and the second below 1. Holds for all, in "
-            f"part for some."
+            "Largest exponent between neighbouring widths, and the power law over the last three widths, "
+            f"intervals over seeds. A product agrees where the first interval lies above {1 + NEAR:g} and the "
+            "second below 1. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -272,9 +268,8 @@ class ProductScaling(Figure):
     def _by_heart(self) -> Verdict:
         says = "Losses are those of the function, not of the points: the theory integrates over all x."
         how = (
-            f"Median loss on {OTHER_POINTS:,} other uniform points over that on the training points, from N = 10 on. A "
-            f"product agrees "
-            f"where it stays below {LEARNT_BY_HEART:g}. Holds for all, in part for some."
+            f"Median loss on {OTHER_POINTS:,} other uniform points over that on the training points, from N = 10 on. A product "
+            f"agrees where it stays below {LEARNT_BY_HEART:g}. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -295,13 +290,10 @@ class ProductScaling(Figure):
         claim = "Products: other points, the same result"
         says = "The paper does not say at which inputs products were trained."
         how = (
-            f"Nets trained on a grid and on {MORE} times as many uniform points: exponents from N = {CHECKED[0]} to "
-            f"{CHECKED[1]} and from "
-            f"{CHECKED[1]} to {CHECKED[2]}, on their training points. An exponent agrees with ours where both are "
-            f"steeper than 1/N by more "
-            f"than {NEAR:g}, both within that, or both shallower. Holds where all agree, in part from {MOST:.0%}. "
-            f"Beside it: loss on the "
-            f"same {OTHER_POINTS:,} unseen points, over that of our nets."
+            f"Nets trained on a grid and on {MORE} times as many uniform points: exponents from N = {CHECKED[0]} to {CHECKED[1]} "
+            f"and from {CHECKED[1]} to {CHECKED[2]}, on their training points. An exponent agrees with ours where both are steeper "
+            f"than 1/N by more than {NEAR:g}, both within that, or both shallower. Holds where all agree, in part from {MOST:.0%}. "
+            f"Beside it: loss on the same {OTHER_POINTS:,} unseen points, over that of our nets."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}

@@ -200,9 +200,8 @@ class UnaryHistograms(_Histograms):
             "Some histograms are asymmetric: cos(x) is very heavy-tailed towards the left.",
         )
         how = (
-            "Skewness of log10 loss with its bootstrap standard error, N from 10 on; below 0 is a tail to the left. "
-            "Holds where all "
-            "widths are below 0 by two standard errors, in part where some are, fails where none is."
+            "Skewness of log10 loss with its bootstrap standard error, N from 10 on; below 0 is a tail to the left. Holds where "
+            "all widths are below 0 by two standard errors, in part where some are, fails where none is."
         )
         found = {w: s.normality for (task, w), s in self.shapes.items() if task == "cos" and w >= FEW_WIDTHS and s.normality}
         if not found:
@@ -223,9 +222,8 @@ class UnaryHistograms(_Histograms):
         claim = "sin: losses almost all the same"
         says = "Some losses are more concentrated than others: sin(x) looks like a delta function."
         how = (
-            "Distance of the quartiles of log10 loss in units of a normal's standard deviation, median over N from 10 "
-            "on. Holds where "
-            f"sin has the least of all targets and less than {CONCENTRATED:g} decades, in part where one of the two is so."
+            "Distance of the quartiles of log10 loss in units of a normal's standard deviation, median over N from 10 on. Holds "
+            f"where sin has the least of all targets and less than {CONCENTRATED:g} decades, in part where one of the two is so."
         )
         spread = {task: float(np.median(list(found.values()))) for task in self.nets if (found := self._spread(task))}
         if "sin" not in spread or len(spread) < 2:
@@ -240,11 +238,9 @@ class UnaryHistograms(_Histograms):
             "decades: " + ", ".join(f"{FORMULAS[task]} {spread[task]:.2f}" for task in order),
             how,
             HOLDS if least and narrow else IN_PART if least or narrow else FAILS,
-            f"On a logarithmic axis sin is number {order.index('sin') + 1} of {len(order)}, the most concentrated "
-            f"first. Its losses "
-            f"are number {rank} in size at the largest width, the smallest first; an axis that is not logarithmic would "
-            f"crowd small "
-            "losses at 0, and the paper's axis is not known.",
+            f"On a logarithmic axis sin is number {order.index('sin') + 1} of {len(order)}, the most concentrated first. Its "
+            f"losses are number {rank} in size at the largest width, the smallest first; an axis that is not logarithmic would "
+            "crowd small losses at 0, and the paper's axis is not known.",
             spread,
         )
 
@@ -263,8 +259,7 @@ class ProductHistograms(_Histograms):
     def caption(self) -> str:
         everyone = [nets for found in self.nets.values() for nets in found.values()]
         return (
-            f"Final losses of SiLU networks that learn products of two to five inputs from [-2, 2], by width N. "
-            f"{self._words()} "
+            f"Final losses of SiLU networks that learn products of two to five inputs from [-2, 2], by width N. {self._words()} "
             f"{training_words(everyone)}. {product_words(everyone)}"
         )
 

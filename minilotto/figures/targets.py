@@ -199,9 +199,8 @@ def product_words(nets: Sequence[Ensemble]) -> str:
 def part_words() -> str:
     """What bias and variance are, for a caption."""
     return (
-        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half of the nets by loss, "
-        "so that a few "
-        "bad nets do not decide."
+        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half of the nets by "
+        "loss, so that a few bad nets do not decide."
     )
 
 
@@ -218,11 +217,9 @@ def over_targets(
 def training_left(claim: str, studies: Sequence[TargetStudy], says: str) -> Verdict:
     """Whether plateaus are what the hidden neurons cannot do, or what training leaves undone."""
     how = (
-        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by least squares on the "
-        f"training points, "
-        "rounded to the training's precision. If the tickets cannot do better, the loss stays: a target's tickets "
-        "count as its limit "
-        f"where more than {LIMIT:.0%} of the loss is left in the median. Holds for all, in part for some."
+        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by least squares on the training "
+        "points, rounded to the training's precision. If the tickets cannot do better, the loss stays: a target's tickets count as "
+        f"its limit where more than {LIMIT:.0%} of the loss is left in the median. Holds for all, in part for some."
     )
     found = {one.formula: one.left[one.widest] for one in studies if one.widest in one.left}
     limited = [name for name, left in found.items() if left[1] > LIMIT]

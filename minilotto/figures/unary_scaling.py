@@ -114,11 +114,9 @@ class UnaryScaling(Figure):
 
     def caption(self) -> str:
         return (
-            "Median loss of SiLU networks that learn functions of one input on [-2, 2], against width, with its "
-            "exponent over widths "
-            f"10 to 50. From width 10 on also its parts: {part_words()} x² is there for comparison. Bars are "
-            f"{LEVEL:.0%} bootstrap "
-            f"intervals over seeds. {self.words}."
+            "Median loss of SiLU networks that learn functions of one input on [-2, 2], against width, with its exponent over "
+            f"widths 10 to 50. From width 10 on also its parts: {part_words()} x² is there for comparison. Bars are {LEVEL:.0%} "
+            f"bootstrap intervals over seeds. {self.words}."
         )
 
     def headline(self) -> str:
@@ -170,9 +168,8 @@ class UnaryScaling(Figure):
         claim = "x², x³ and, at first, tanh: 1/N"
         says = "Some examples obey the N⁻¹ law quite well: x², x³, tanh(x) (early stage)."
         how = (
-            f"Exponent over widths 10 to 50 with seeds' and widths' scatter, for tanh from 10 to {EARLY[1]}. A target "
-            f"agrees where the "
-            f"interval reaches within {STATED:g} of 1. Holds for all three, in part for some."
+            f"Exponent over widths 10 to 50 with seeds' and widths' scatter, for tanh from 10 to {EARLY[1]}. A target agrees where "
+            f"the interval reaches within {STATED:g} of 1. Holds for all three, in part for some."
         )
         found: dict[str, Estimate] = {}
         for one in self._some(LAWFUL):
@@ -196,10 +193,9 @@ class UnaryScaling(Figure):
         claim = "x⁴, sin², exp(x²): slowing down, still falling"
         says = "For some examples the losses are still decaying but seem to plateau, e.g. x⁴, sin² x, exp(x²)."
         how = (
-            f"Exponents from {EARLY[0]} to {EARLY[1]} and from {LATE[0]} to {LATE[1]}, over seeds. A target agrees "
-            f"where the second is "
-            f"smaller by more than {NEAR:g} and its interval reaches above 0 without reaching 1. Holds for all, in part "
-            f"for some."
+            f"Exponents from {EARLY[0]} to {EARLY[1]} and from {LATE[0]} to {LATE[1]}, over seeds. A target "
+            f"agrees where the second is smaller by more than {NEAR:g} and its interval reaches above 0 without "
+            "reaching 1. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -218,9 +214,8 @@ class UnaryScaling(Figure):
         claim = "The others: flat or rising"
         says = "Other examples (sin, cos, exp, relu) already plateaued or even slightly increase."
         how = (
-            f"Exponent over widths 10 to 50 with seeds' and widths' scatter. A target agrees where its value is below "
-            f"{NEAR:g}. Holds "
-            "for all, in part for some."
+            "Exponent over widths 10 to 50 with seeds' and widths' scatter. A target agrees where its value is below "
+            f"{NEAR:g}. Holds for all, in part for some."
         )
         found: dict[str, Estimate] = {}
         for one in self._some(FLAT):
@@ -243,12 +238,10 @@ class UnaryScaling(Figure):
         claim = "A plateau is a bias common to all nets"
         says = "If all tickets share a non-zero bias, the loss plateaus at the bias; this is seen in some cases."
         how = (
-            f"Targets are x⁴, sin², exp(x²) and those whose exponent over 20 to 50 is below {PLATEAU:g}. Bias and variance "
-            f"of the central half "
-            "of the nets by loss, at the largest width, by products of the errors of distinct nets. A target agrees where the "
-            f"interval of bias / loss lies above {HALF:g}. Holds for all, in part for some. Beside it: the bias over "
-            f"the level E of a "
-            "fitted L = E + A N^-a, where there is one."
+            f"Targets are x⁴, sin², exp(x²) and those whose exponent over 20 to 50 is below {PLATEAU:g}. Bias and variance of the "
+            "central half of the nets by loss, at the largest width, by products of the errors of distinct nets. A target agrees "
+            f"where the interval of bias / loss lies above {HALF:g}. Holds for all, in part for some. Beside it: the bias over the "
+            "level E of a fitted L = E + A N^-a, where there is one."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
