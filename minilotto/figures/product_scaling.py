@@ -130,7 +130,8 @@ class ProductScaling(Figure):
             for color, marker, name in ((AMBER, "s", "grid"), (PURPLE, "D", f"{MORE} times the points")):
                 if (task, name) in self.checked:
                     found = _estimates(self.checked[task, name][1])
-                    estimates_against_width(found, upper, color, marker, f"trained on {name}, on other points")
+                    words = "a grid" if name == "grid" else name
+                    estimates_against_width(found, upper, color, marker, f"trained on {words}, on other points")
             estimates_against_width(
                 {w: p.loss for w, p in one.parts.items()}, lower, GREY, "o", "mean of the central half of the nets"
             )
