@@ -30,20 +30,16 @@ REPORT_FILES = ("index.html", "report.md", "report.json")
 LARGEST_VECTOR_PICTURE = 400_000  # bytes; a larger one is embedded as pixels
 
 INTRODUCTION = (
-    "Liu and Tegmark, “A Neural Scaling Law from Lottery Ticket Ensembling” (arXiv:2310.02258), trained thousands of networks "
-    "with one "
-    "hidden layer to compute y = x² and found that the loss falls as 1/N with the number of neurons N. They explain it by “lottery "
-    "tickets”, small groups of neurons that solve the task by themselves, whose average a wide network takes. The authors' own "
-    "note "
-    "says that the theory is questionable and the observations stand.",
+    "Liu and Tegmark, “A Neural Scaling Law from Lottery Ticket Ensembling” (arXiv:2310.02258), trained thousands of networks with "
+    "one hidden layer to compute y = x² and found that the loss falls as 1/N with the number of neurons N. They explain it by "
+    "“lottery tickets”, small groups of neurons that solve the task by themselves, whose average a wide network takes. The "
+    "authors' own note says that the theory is questionable and the observations stand.",
     "This page repeats each experiment from scratch and tests each claim with a number and an interval. Every network was trained "
-    "by "
-    "minilotto; f(x) = Σ vᵢ σ(wᵢ x + bᵢ) + c, mean squared error, full-batch Adam. Intervals are 95 percent, over seeds.",
+    "by minilotto; f(x) = Σ vᵢ σ(wᵢ x + bᵢ) + c, mean squared error, full-batch Adam. Intervals are 95 percent, over seeds.",
 )
 REMARKS = (
-    "The paper does not say at which points the networks were trained. Its printed ticket (Eq. 2) has a vanishing gradient only "
-    "on 100 "
-    "equally spaced points from -2 to 2, which is what is used here; its footnote 2 says [-1, 1], which does not fit.",
+    "The paper does not say at which points the networks were trained. Its printed ticket (Eq. 2) has a vanishing gradient only on "
+    "100 equally spaced points from -2 to 2, which is what is used here; its footnote 2 says [-1, 1], which does not fit.",
     "All its printed parameters are float32 roundings; the initialisation that fits is torch's default, U(±1/√fan-in).",
     "LeakyReLU's slope is not stated; 0.01, torch's default, is used. The text mixes ReLU and LeakyReLU.",
     "Footnote 1 gives the minimum of SiLU at x* = 1.278 with value -0.278; it lies at -1.278. Eq. 4 writes u where v is meant.",

@@ -101,13 +101,10 @@ class Halves(Figure):
     def caption(self) -> str:
         return (
             "Top: losses of nets of width N (blue) and the paper's null of two nets of half the width (orange), (1/L₁ + 1/L₂)⁻¹. "
-            "Bottom: "
-            "by how much the median of two halves exceeds that of one net, for the paper's null and for nets that are really put "
-            "together: their average; the best combination whose weights sum to one; all their neurons under one last layer "
-            "fitted by "
-            f"least squares (to float32's precision), against trained nets and against nets refitted likewise. {LEVEL:.0%} "
-            f"intervals. "
-            f"{training_words(self.nets)}."
+            "Bottom: by how much the median of two halves exceeds that of one net, for the paper's null and for nets that are "
+            "really put together: their average; the best combination whose weights sum to one; all their neurons under one last "
+            "layer fitted by least squares (to float32's precision), against trained nets and against nets refitted likewise. "
+            f"{LEVEL:.0%} intervals. {training_words(self.nets)}."
         )
 
     def headline(self) -> str:
@@ -168,8 +165,7 @@ class Halves(Figure):
         if half.wide == 4 and best is not None and joined is not None:
             reason += (
                 f" But two nets with the best weights come within a factor of {best.ratio.value:.2g}, and with one last layer for "
-                f"all "
-                f"their neurons within {joined.ratio.value:.2g}."
+                f"all their neurons within {joined.ratio.value:.2g}."
             )
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
         numbers = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "ks": null.ks}

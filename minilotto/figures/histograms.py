@@ -71,9 +71,8 @@ class LossHistograms(Figure):
     def caption(self) -> str:
         return (
             "Final losses of SiLU networks that learn y = x², by width N, all on one axis. Dotted lines and percentages: peaks "
-            "that a "
-            f"multiscale test proves (5% error for each width), with their share of the nets; no mark where only one is proven. "
-            f"{training_words(self.nets.values())}."
+            "that a multiscale test proves (5% error for each width), with their share of the nets; no mark where only one is "
+            f"proven. {training_words(self.nets.values())}."
         )
 
     def tables(self) -> list[Table]:
@@ -187,8 +186,7 @@ class LossHistograms(Figure):
         fit = self.study.narrowing
         how = (
             "Standard deviation of log10 loss against width, power law fitted from N = 10 on; an average of N independent parts "
-            "narrows "
-            "as 1/√N. Holds where the interval includes 1/2, in part where the spread falls at all."
+            "narrows as 1/√N. Holds where the interval includes 1/2, in part where the spread falls at all."
         )
         claim, says = "Central limit: the spread falls as more is averaged", "A wide network averages many tickets, n ∝ N of them."
         if fit is None:

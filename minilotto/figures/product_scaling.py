@@ -116,7 +116,8 @@ class ProductScaling(Figure):
                     self.checked[task, name] = seen, _elsewhere(nets, LEVEL)
                     counts.append(f"{sweep.configs[0].points:,}")
             if counts:
-                self.check_words.append(f"{name} ({', '.join(dict.fromkeys(counts))}; {some[0].seeds.size} seeds)")
+                tried = "/".join(counts if len(set(counts)) > 1 else counts[:1])
+                self.check_words.append(f"{name} ({tried} points; {some[0].seeds.size} seeds)")
 
     def draw(self) -> "Drawing":
         from minilotto.plots.parts import estimates_against_width, shared_legend, width_axis
@@ -129,7 +130,8 @@ class ProductScaling(Figure):
             for color, marker, name in ((AMBER, "s", "grid"), (PURPLE, "D", f"{MORE} times the points")):
                 if (task, name) in self.checked:
                     found = _estimates(self.checked[task, name][1])
-                    estimates_against_width(found, upper, color, marker, f"trained on {name}, on other points")
+                    words = "a grid" if name == "grid" else name
+                    estimates_against_width(found, upper, color, marker, f"trained on {words}, on other points")
             estimates_against_width(
                 {w: p.loss for w, p in one.parts.items()}, lower, GREY, "o", "mean of the central half of the nets"
             )
@@ -144,15 +146,14 @@ class ProductScaling(Figure):
             lower.set_xlabel("width $N$")
         above[0].set_ylabel("loss")
         below[0].set_ylabel("loss")
-        shared_legend(figure, (above[0], below[0]), 4)
+        shared_legend(figure, (*above, *below), 4)
         return figure
 
     def caption(self) -> str:
         tried = f" Trained elsewhere to compare: {'; '.join(self.check_words)}." if self.check_words else ""
         return (
-            f"Median loss of SiLU networks that learn products of inputs from [-2, 2], against width. Above: on the "
-            f"training points and "
-            f"on {OTHER_POINTS:,} others. Below: {part_words()} Bars are {LEVEL:.0%} bootstrap intervals over seeds. "
+            "Median loss of SiLU networks that learn products of inputs from [-2, 2], against width. Above: on the training points "
+            f"and on {OTHER_POINTS:,} others. Below: {part_words()} Bars are {LEVEL:.0%} bootstrap intervals over seeds. "
             f"{training_words(self.trained)}. {product_words(self.trained)}{tried}"
         )
 
@@ -201,11 +202,9 @@ class ProductScaling(Figure):
     def _some_range(self) -> Verdict:
         says = "For all of 2, 3, 4, 5 inputs at least some range of the loss agrees with N⁻¹."
         how = (
-            f"Power law over each three neighbouring widths from N = {CHECKED[0]} on, interval over seeds. A stretch "
-            f"agrees where its "
-            f"exponent is within {NEAR:g} of 1 and the interval reaches within {STATED:g}; a product where one stretch "
-            f"does. Holds for "
-            "all, in part for some."
+            f"Power law over each three neighbouring widths from N = {CHECKED[0]} on, interval over seeds. A stretch agrees "
+            f"where its exponent is within {NEAR:g} of 1 and the interval reaches within {STATED:g}; a product where one stretch "
+            "does. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -223,13 +222,13 @@ class ProductScaling(Figure):
     def _before_and_after(self) -> Verdict:
         says = "Before that range the loss drops faster, by better tickets; after it more slowly, or it plateaus or increases."
         how = (
-            "Largest exponent between neighbouring widths, and the power law over the last three widths, intervals "
-            "over seeds. A "
-            f"product agrees where the first interval lies above {1 + NEAR:g} and the second below 1. Holds for all, in "
-            f"part for some."
+            "Largest exponent between neighbouring widths, and the power law over the last three widths, "
+            f"intervals over seeds. A product agrees where the first interval lies above {1 + NEAR:g} and the "
+            "second below 1. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
+        steep: list[str] = []
         good = 0
         for one in self.studies.values():
             stretches, runs = _stretches(one), _runs(one)
@@ -238,9 +237,11 @@ class ProductScaling(Figure):
             low, high, steepest = max(stretches, key=lambda row: row[2].value)
             first, last, end = runs[-1]
             good += steepest.low > 1 + NEAR and end.high < 1
+            steep += [one.formula] if end.high >= 1 else []
             words[one.formula] = f"{steepest} at {low} to {high}, finally {end} at {first} to {last}"
             numbers |= {f"{one.formula} steepest": steepest.value, f"{one.formula} last": end.value}
-        reason = f"{good} of {len(words)} slow down below 1/N; the others still fall faster at the largest width."
+        reason = f"{good} of {len(words)} agree"
+        reason += f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the largest widths." if steep else "."
         if good == len(words):
             reason = "All do."
         return over_targets("Products: faster before, slower after", says, told(words), how, good, len(words), reason, numbers)
@@ -268,9 +269,8 @@ class ProductScaling(Figure):
     def _by_heart(self) -> Verdict:
         says = "Losses are those of the function, not of the points: the theory integrates over all x."
         how = (
-            f"Median loss on {OTHER_POINTS:,} other uniform points over that on the training points, from N = 10 on. A "
-            f"product agrees "
-            f"where it stays below {LEARNT_BY_HEART:g}. Holds for all, in part for some."
+            f"Median loss on {OTHER_POINTS:,} other uniform points over that on the training points, from N = 10 on. A product "
+            f"agrees where it stays below {LEARNT_BY_HEART:g}. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -291,16 +291,14 @@ class ProductScaling(Figure):
         claim = "Products: other points, the same result"
         says = "The paper does not say at which inputs products were trained."
         how = (
-            f"Nets trained on a grid and on {MORE} times as many uniform points: exponents from N = {CHECKED[0]} to "
-            f"{CHECKED[1]} and from "
-            f"{CHECKED[1]} to {CHECKED[2]}, on their training points. An exponent agrees with ours where both are "
-            f"steeper than 1/N by more "
-            f"than {NEAR:g}, both within that, or both shallower. Holds where all agree, in part from {MOST:.0%}. "
-            f"Beside it: loss on the "
-            f"same {OTHER_POINTS:,} unseen points, over that of our nets."
+            f"Nets trained on a grid and on {MORE} times as many uniform points: exponents from N = {CHECKED[0]} to {CHECKED[1]} "
+            f"and from {CHECKED[1]} to {CHECKED[2]}, on their training points. An exponent agrees with ours where both are steeper "
+            f"than 1/N by more than {NEAR:g}, both within that, or both shallower. Holds where all agree, in part from {MOST:.0%}. "
+            f"Beside it: loss on the same {OTHER_POINTS:,} unseen points, over that of our nets."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
+        ratios: list[float] = []
         good = count = 0
         for (task, name), (seen, unseen) in self.checked.items():
             ours = self.studies[task]
@@ -313,9 +311,10 @@ class ProductScaling(Figure):
                 good += _steepness(mine.value) == _steepness(other.value)
                 slopes.append(f"{other.value:.2f} where ours is {mine.value:.2f}")
                 numbers[f"{FORMULAS[task]}, {name}, {low} to {high}"] = other.value
-            at = np.isin(self.elsewhere[task].widths, CHECKED)
+            _, at, mine_at = np.intersect1d(unseen.widths, self.elsewhere[task].widths, return_indices=True)
             if slopes:
-                ratio = unseen.value / self.elsewhere[task].value[at]
+                ratio = (unseen.value[at] / self.elsewhere[task].value[mine_at]).tolist()
+                ratios += ratio
                 losses = "/".join(f"{value:.2g}" for value in ratio)
                 words[f"{FORMULAS[task]}, {name}"] = f"{', '.join(slopes)} (unseen points {losses})"
         if not count:
@@ -326,7 +325,8 @@ class ProductScaling(Figure):
             f"exponents: {told(words)}",
             how,
             HOLDS if good == count else IN_PART if good >= MOST * count else FAILS,
-            f"{good} of {count} exponents tell the same. Losses themselves depend on the points, the more so the more inputs.",
+            f"{good} of {count} exponents tell the same. Losses themselves depend on the points: on unseen ones they are "
+            f"{min(ratios):.2g} to {max(ratios):.2g} times ours.",
             numbers,
         )
 

@@ -112,11 +112,9 @@ class ScalingLaw(Figure):
     def caption(self) -> str:
         return (
             "Median loss of one-hidden-layer networks that learn y = x², against their width. Filled marks: on the training "
-            "points; open "
-            "marks: on infinitely many points of [-2, 2], by quadrature. The paper shows widths 10 to 50 (grey). Right: the "
-            "exponent "
-            f"between each width and the next. Bars are {LEVEL:.0%} bootstrap intervals over seeds; "
-            f"most are smaller than the marks. {self.words}. Exponents beyond the frame belong to SiLU below width 5."
+            "points; open marks: on infinitely many points of [-2, 2], by quadrature. The paper shows widths 10 to 50 (grey). "
+            f"Right: the exponent between each width and the next. Bars are {LEVEL:.0%} bootstrap intervals over seeds; most are "
+            f"smaller than the marks. {self.words}. Exponents beyond the frame belong to SiLU below width 5."
         )
 
     def headline(self) -> str:

@@ -144,9 +144,8 @@ class UnaryHistograms(_Histograms):
         if not narrow or not wide:
             return ""
         return (
-            f"Nine other functions of one input: several peaks are proven in {several} of {narrow} histograms of narrow "
-            f"nets, a "
-            f"single one is all that can be in {single} of {wide} of wide nets."
+            f"{len(self.nets)} other functions of one input: several peaks are proven in {several} of {narrow} histograms of "
+            f"narrow nets, and in {wide - single} of {wide} of wide nets."
         )
 
     def verdicts(self) -> list[Verdict]:
@@ -201,9 +200,8 @@ class UnaryHistograms(_Histograms):
             "Some histograms are asymmetric: cos(x) is very heavy-tailed towards the left.",
         )
         how = (
-            "Skewness of log10 loss with its bootstrap standard error, N from 10 on; below 0 is a tail to the left. "
-            "Holds where all "
-            "widths are below 0 by two standard errors, in part where some are, fails where none is."
+            "Skewness of log10 loss with its bootstrap standard error, N from 10 on; below 0 is a tail to the left. Holds where "
+            "all widths are below 0 by two standard errors, in part where some are, fails where none is."
         )
         found = {w: s.normality for (task, w), s in self.shapes.items() if task == "cos" and w >= FEW_WIDTHS and s.normality}
         if not found:
@@ -224,9 +222,8 @@ class UnaryHistograms(_Histograms):
         claim = "sin: losses almost all the same"
         says = "Some losses are more concentrated than others: sin(x) looks like a delta function."
         how = (
-            "Distance of the quartiles of log10 loss in units of a normal's standard deviation, median over N from 10 "
-            "on. Holds where "
-            f"sin has the least of all targets and less than {CONCENTRATED:g} decades, in part where one of the two is so."
+            "Distance of the quartiles of log10 loss in units of a normal's standard deviation, median over N from 10 on. Holds "
+            f"where sin has the least of all targets and less than {CONCENTRATED:g} decades, in part where one of the two is so."
         )
         spread = {task: float(np.median(list(found.values()))) for task in self.nets if (found := self._spread(task))}
         if "sin" not in spread or len(spread) < 2:
@@ -241,11 +238,9 @@ class UnaryHistograms(_Histograms):
             "decades: " + ", ".join(f"{FORMULAS[task]} {spread[task]:.2f}" for task in order),
             how,
             HOLDS if least and narrow else IN_PART if least or narrow else FAILS,
-            f"On a logarithmic axis sin is number {order.index('sin') + 1} of {len(order)}, the most concentrated "
-            f"first. Its losses "
-            f"are number {rank} in size at the largest width, the smallest first; an axis that is not logarithmic would "
-            f"crowd small "
-            "losses at 0, and the paper's axis is not known.",
+            f"On a logarithmic axis sin is number {order.index('sin') + 1} of {len(order)}, the most concentrated first. Its "
+            f"losses are number {rank} in size at the largest width, the smallest first; an axis that is not logarithmic would "
+            "crowd small losses at 0, and the paper's axis is not known.",
             spread,
         )
 
@@ -264,8 +259,7 @@ class ProductHistograms(_Histograms):
     def caption(self) -> str:
         everyone = [nets for found in self.nets.values() for nets in found.values()]
         return (
-            f"Final losses of SiLU networks that learn products of two to five inputs from [-2, 2], by width N. "
-            f"{self._words()} "
+            f"Final losses of SiLU networks that learn products of two to five inputs from [-2, 2], by width N. {self._words()} "
             f"{training_words(everyone)}. {product_words(everyone)}"
         )
 
@@ -283,13 +277,15 @@ class ProductHistograms(_Histograms):
     def _pattern(self, task: str, claim: str, says: str, several: tuple[int, ...], exact: bool = True) -> Verdict:
         """A claim that just these widths have several peaks; where it is not exact, that these have."""
         rule = "at these widths and no other" if exact and several else "at these widths" if several else "nowhere"
-        how = f"{HOW_PEAKS} Holds where several are proven {rule}; in part where at most two of the widths differ from that."
+        how = f"{HOW_PEAKS} Holds where several are proven {rule}; in part where at most two widths differ, not all of those named."
         counts = self._counts(task, 0) if task in self.nets else {}
         asked = {width: count for width, count in counts.items() if exact or width in several}
         if not asked or not set(several) <= set(asked):
             return Verdict(claim, says, "", how, UNTESTED, "These nets are missing or too few to test a shape.")
         wrong = [width for width, count in asked.items() if (count > 1) != (width in several)]
-        dips = [f"N = {w} (p = {s.dip.p_value:.2g})" for w, s in self._tested(task) if s.dip and s.dip.p_value < 0.05]
+        few = len(wrong) <= min(2, len(asked) - 1) and (not several or not set(several) <= set(wrong))
+        found = [(width, shape.dip) for width, shape in self._tested(task) if shape.dip and shape.dip.p_value < 0.05]
+        dips = [f"N = {width} (p {'below' if dip.bounded else '='} {dip.p_value:.2g})" for width, dip in found]
         return Verdict(
             claim,
             says,
@@ -297,7 +293,7 @@ class ProductHistograms(_Histograms):
             + ", ".join(f"N = {width}: {count}" for width, count in counts.items())
             + (f"; dip significant at {', '.join(dips)}" if dips else "; no dip is significant at 5%"),
             how,
-            HOLDS if not wrong else IN_PART if len(wrong) <= min(2, len(asked) - 1) else FAILS,
+            HOLDS if not wrong else IN_PART if few else FAILS,
             f"It differs at N = {', '.join(map(str, wrong))}." if wrong else "As the paper says.",
             {f"peaks at width {width}": count for width, count in counts.items()},
         )

@@ -29,7 +29,7 @@ PRODUCTS = {"product2": "x₁x₂", "product3": "x₁x₂x₃", "product4": "x�
 FORMULAS = {"square": "x²", **UNARY, **PRODUCTS}
 PAPER_RANGE = (10, 50)
 COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
-REFITTED = 64  # nets whose output weights are fitted anew
+REFITTED = 32  # nets whose output weights are fitted anew
 LIMIT = 0.1  # part of the loss that is left by a refit, above which the hidden neurons count as the limit
 
 
@@ -192,16 +192,15 @@ def product_words(nets: Sequence[Ensemble]) -> str:
         f"Inputs: {config.points:,} independent uniform points of the cube, the same for all seeds; the paper does not say its own."
     )
     if count < Scale().seeds:
-        words += f" Only {count} seeds: every point is computed with, and fewer points would be learnt by heart (figure 8)."
+        words += f" Only {count} seeds: time goes with the number of points, and fewer of them would be learnt by heart (figure 8)."
     return words
 
 
 def part_words() -> str:
     """What bias and variance are, for a caption."""
     return (
-        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half of the nets by loss, "
-        "so that a few "
-        "bad nets do not decide."
+        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half of the nets by "
+        "loss, so that a few bad nets do not decide."
     )
 
 
@@ -210,17 +209,17 @@ def over_targets(
 ) -> Verdict:
     """The verdict on a claim that `good` of `of` targets agree with."""
     verdict = UNTESTED if not of else HOLDS if good == of else IN_PART if good else FAILS
-    return Verdict(claim, says, measured, how, verdict, reason if of else "These nets are missing, or too few.", numbers)
+    if not of:
+        measured, reason = "", "These nets are missing, or too few."
+    return Verdict(claim, says, measured, how, verdict, reason, numbers)
 
 
 def training_left(claim: str, studies: Sequence[TargetStudy], says: str) -> Verdict:
     """Whether plateaus are what the hidden neurons cannot do, or what training leaves undone."""
     how = (
-        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by least squares on the "
-        f"training points, "
-        "rounded to the training's precision. If the tickets cannot do better, the loss stays: a target's tickets "
-        "count as its limit "
-        f"where more than {LIMIT:.0%} of the loss is left in the median. Holds for all, in part for some."
+        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by least squares on the training "
+        "points, rounded to the training's precision. If the tickets cannot do better, the loss stays: a target's tickets count as "
+        f"its limit where more than {LIMIT:.0%} of the loss is left in the median. Holds for all, in part for some."
     )
     found = {one.formula: one.left[one.widest] for one in studies if one.widest in one.left}
     limited = [name for name, left in found.items() if left[1] > LIMIT]
@@ -232,7 +231,7 @@ def training_left(claim: str, studies: Sequence[TargetStudy], says: str) -> Verd
     return over_targets(
         claim,
         says,
-        f"part of the loss left: {measured}" if found else "",
+        f"part of the loss left: {measured}",
         how,
         len(limited),
         len(found),

@@ -59,10 +59,8 @@ class LossHistogram(Figure):
     def caption(self) -> str:
         return (
             "Final losses of networks with two SiLU neurons that learn y = x². Dotted lines: the peaks that a multiscale test "
-            "proves "
-            f"at an error rate of {self.modes.error:.0%}, with the share of the nets in each. The lowest group are the paper's "
-            f"lottery "
-            f"tickets. {training_words([self.nets])}."
+            f"proves at an error rate of {self.modes.error:.0%}, with the share of the nets in each. The lowest group are the "
+            f"paper's lottery tickets. {training_words([self.nets])}."
         )
 
     def headline(self) -> str:
@@ -89,10 +87,9 @@ class LossHistogram(Figure):
         tickets = int(np.count_nonzero(self.nets.loss <= found.high[0]))
         interval = binomtest(tickets, len(self.nets)).proportion_ci(LEVEL, "wilson")
         how = (
-            "Multiscale test of the density of log10 loss (Dümbgen and Walther 2008): every valley between two counted peaks is "
-            "proven, "
-            f"all together with at most {self.modes.error:.0%} chance of one too many; peaks that are too small to prove are not "
-            f"counted."
+            "Multiscale test of the density of log10 loss (Dümbgen and Walther 2008): every valley between two "
+            f"counted peaks is proven, all together with at most {self.modes.error:.0%} chance of one too many; peaks "
+            "that are too small to prove are not counted."
         )
         return [
             Verdict(
@@ -186,11 +183,9 @@ class Ticket(Figure):
 
     def caption(self) -> str:
         return (
-            "Left: the two neurons of the ticket with the median loss are mirror images of each other; their sum is even and "
-            "close to "
-            f"x². Right: error functions of all {len(self.nets)} tickets among {len(self.everyone)} nets: the same curve with "
-            f"another "
-            f"amplitude. {training_words([self.everyone])}."
+            "Left: the two neurons of the ticket with the median loss are mirror images of each other; their sum is even and close "
+            f"to x². Right: error functions of all {len(self.nets)} tickets among {len(self.everyone)} nets: the same curve with "
+            f"another amplitude. {training_words([self.everyone])}."
         )
 
     def tables(self) -> list[Table]:
@@ -239,11 +234,9 @@ class Ticket(Figure):
                 "The quartic term is the leading error",
                 "2 σ(b) v + c = 0 and v σ''(b) w² = 1 (Eq. 4, v for its u), so that the x⁴ term leads the error.",
                 f"medians: constant {constant:.2g}, quadratic {quadratic:.4f}, quartic {quartic:.2g}, sextic {sextic:.2g}; at x = "
-                f"2 these "
-                f"terms are off by {constant:.2g}, {4 * (quadratic - 1):.2g}, {16 * quartic:.2g} and {64 * sextic:.2g}",
+                f"2 these terms are off by {constant:.2g}, {4 * (quadratic - 1):.2g}, {16 * quartic:.2g} and {64 * sextic:.2g}",
                 f"Taylor coefficients at x = 0 of each ticket's mean pair; holds where the constant is below {TAYLOR:g} and the "
-                f"quadratic "
-                f"coefficient within {TAYLOR:g} of 1.",
+                f"quadratic coefficient within {TAYLOR:g} of 1.",
                 HOLDS if exact else IN_PART,
                 "Both conditions hold."
                 if exact

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from minilotto.plots.style import Drawing
 
 TARGETS = ("square", *UNARY)  # x² for comparison
-LAWFUL, DECAYING = ("square", "cube", "tanh"), ("quartic", "sin2", "exp_square")
+THROUGHOUT = ("square", "cube")  # those of the 1/N claim for which it does not say until when
+LAWFUL, DECAYING = (*THROUGHOUT, "tanh"), ("quartic", "sin2", "exp_square")
 FLAT = ("sin", "cos", "exp", "relu")
 EARLY, LATE = (10, 20), (30, 50)
 PLATEAU = 0.5  # exponent over widths 20 to 50 below which a loss counts as levelling off
@@ -74,7 +75,6 @@ class UnaryScaling(Figure):
         self.words = training_words(trained)
 
     def draw(self) -> "Drawing":
-        from minilotto.plots.distributions import note
         from minilotto.plots.parts import estimates_against_width, shared_legend, width_axis
         from minilotto.plots.style import BLUE, GREEN, GREY, ORANGE, grid
 
@@ -98,8 +98,9 @@ class UnaryScaling(Figure):
                 )
             fit = one.fit()
             if fit is not None:
-                note(f"exponent {round(fit.estimates['exponent'].value, 2) + 0.0:.2f}", ax)  # no -0.00
-            ax.set_title(f"y = {one.formula}")
+                value = round(fit.estimates["exponent"].value, 2) + 0.0  # no -0.00
+                ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
+            ax.set_title(one.formula)
             width_axis((1, 3, 10, 50), ax)
         for ax in flat[len(self.studies) :]:
             ax.set_visible(False)
@@ -113,25 +114,25 @@ class UnaryScaling(Figure):
 
     def caption(self) -> str:
         return (
-            "Median loss of SiLU networks that learn functions of one input on [-2, 2], against width, with its "
-            "exponent over widths "
-            f"10 to 50. From width 10 on also its parts: {part_words()} x² is there for comparison. Bars are "
-            f"{LEVEL:.0%} bootstrap "
-            f"intervals over seeds. {self.words}."
+            "Median loss of SiLU networks that learn functions of one input on [-2, 2], against width, with its exponent over "
+            f"widths 10 to 50. From width 10 on also its parts: {part_words()} x² is there for comparison. Bars are {LEVEL:.0%} "
+            f"bootstrap intervals over seeds. {self.words}."
         )
 
     def headline(self) -> str:
         plateaus = self._plateaus()
         shared = [one for one in plateaus if one.parts[one.widest].share.low > HALF]
-        lawful = [self.studies[task] for task in ("square", "cube") if task in self.studies]
-        if not plateaus or not lawful or any(one.widest not in one.parts for one in lawful):
+        lawful = [one for one in self._some(THROUGHOUT) if one.widest in one.parts]
+        if not plateaus or not lawful:
             return ""
-        share = min(one.parts[one.widest].share.value for one in lawful)
-        return (
-            f"Where the loss levels off ({len(plateaus)} functions of one input) most of it is common to all seeds in "
-            f"{len(shared)}; "
-            f"but so is {share:.0%} or more of it where it falls as 1/N, so what falls is not a variance between seeds."
+        told = (
+            f"Where the loss levels off ({len(plateaus)} functions of one input) most of it is common to all seeds in {len(shared)}"
         )
+        names = " and ".join(one.formula for one in lawful)
+        least = min(one.parts[one.widest].share.value for one in lawful)
+        if least <= HALF:
+            return f"{told}."
+        return f"{told}; but so is {least:.0%} or more of it for {names}, so what falls there is not a variance between seeds."
 
     def tables(self) -> list[Table]:
         return scaling_tables(self.studies, {})
@@ -167,9 +168,8 @@ class UnaryScaling(Figure):
         claim = "x², x³ and, at first, tanh: 1/N"
         says = "Some examples obey the N⁻¹ law quite well: x², x³, tanh(x) (early stage)."
         how = (
-            f"Exponent over widths 10 to 50 with seeds' and widths' scatter, for tanh from 10 to {EARLY[1]}. A target "
-            f"agrees where the "
-            f"interval reaches within {STATED:g} of 1. Holds for all three, in part for some."
+            f"Exponent over widths 10 to 50 with seeds' and widths' scatter, for tanh from 10 to {EARLY[1]}. A target agrees where "
+            f"the interval reaches within {STATED:g} of 1. Holds for all three, in part for some."
         )
         found: dict[str, Estimate] = {}
         for one in self._some(LAWFUL):
@@ -193,10 +193,9 @@ class UnaryScaling(Figure):
         claim = "x⁴, sin², exp(x²): slowing down, still falling"
         says = "For some examples the losses are still decaying but seem to plateau, e.g. x⁴, sin² x, exp(x²)."
         how = (
-            f"Exponents from {EARLY[0]} to {EARLY[1]} and from {LATE[0]} to {LATE[1]}, over seeds. A target agrees "
-            f"where the second is "
-            f"smaller by more than {NEAR:g} and its interval reaches above 0 without reaching 1. Holds for all, in part "
-            f"for some."
+            f"Exponents from {EARLY[0]} to {EARLY[1]} and from {LATE[0]} to {LATE[1]}, over seeds. A target "
+            f"agrees where the second is smaller by more than {NEAR:g} and its interval reaches above 0 without "
+            "reaching 1. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -215,9 +214,8 @@ class UnaryScaling(Figure):
         claim = "The others: flat or rising"
         says = "Other examples (sin, cos, exp, relu) already plateaued or even slightly increase."
         how = (
-            f"Exponent over widths 10 to 50 with seeds' and widths' scatter. A target agrees where its value is below "
-            f"{NEAR:g}. Holds "
-            "for all, in part for some."
+            "Exponent over widths 10 to 50 with seeds' and widths' scatter. A target agrees where its value is below "
+            f"{NEAR:g}. Holds for all, in part for some."
         )
         found: dict[str, Estimate] = {}
         for one in self._some(FLAT):
@@ -240,12 +238,10 @@ class UnaryScaling(Figure):
         claim = "A plateau is a bias common to all nets"
         says = "If all tickets share a non-zero bias, the loss plateaus at the bias; this is seen in some cases."
         how = (
-            f"Targets of that claim and those whose exponent over 20 to 50 is below {PLATEAU:g}. Bias and variance of "
-            f"the central half "
-            "of the nets by loss, at the largest width, by products of the errors of distinct nets. A target agrees where the "
-            f"interval of bias / loss lies above {HALF:g}. Holds for all, in part for some. Beside it: the bias over "
-            f"the level E of a "
-            "fitted L = E + A N^-a, where there is one."
+            f"Targets are x⁴, sin², exp(x²) and those whose exponent over 20 to 50 is below {PLATEAU:g}. Bias and variance of the "
+            "central half of the nets by loss, at the largest width, by products of the errors of distinct nets. A target agrees "
+            f"where the interval of bias / loss lies above {HALF:g}. Holds for all, in part for some. Beside it: the bias over the "
+            "level E of a fitted L = E + A N^-a, where there is one."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
@@ -256,17 +252,17 @@ class UnaryScaling(Figure):
             good += part.share.low > HALF
             words[one.formula] = f"{part.share}{_level(one)}"
             numbers[f"share for {one.formula}"] = part.share.value
-        not_so = [one.formula for one in plateaus if one.parts[one.widest].share.low <= HALF]
+        varied = [one.formula for one in plateaus if one.parts[one.widest].share.high < HALF]
+        reason = f"{good} of {len(plateaus)} agree"
+        reason += f"; at {', '.join(varied)} the loss levels off without: its variance does." if varied else "."
         return over_targets(
             claim,
             says,
-            f"bias / loss: {told(words)}" if words else "",
+            f"bias / loss: {told(words)}",
             how,
             good,
             len(plateaus),
-            "At each plateau most of the loss is the same function for all seeds."
-            if not not_so
-            else f"{good} of {len(plateaus)} agree; at {', '.join(not_so)} the loss levels off without: its variance does.",
+            "At each plateau most of the loss is the same function for all seeds." if good == len(plateaus) else reason,
             numbers,
         )
 
@@ -274,15 +270,15 @@ class UnaryScaling(Figure):
         claim = "Where the loss falls as 1/N, its variance does"
         says = "The N⁻¹ law is a central limit: an average of n ∝ N unbiased tickets, whose variance falls as 1/n."
         how = (
-            "Bias and variance as above, at widths 10 to 50, for the targets of the 1/N claim. A target agrees where "
-            "the variance is "
-            f"more than half of the loss at all of these widths and its exponent within {NEAR:g} of 1. Holds for all, "
-            f"in part for some."
+            "Bias and variance as above, at widths 10 to 50, for x² and x³, which are to follow the law throughout. A target "
+            f"agrees where the variance is more than half of the loss at all of these widths and its exponent within {NEAR:g} "
+            "of 1. Holds for all, in part for some."
         )
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
+        common: list[str] = []
         good = 0
-        for one in self._some(LAWFUL):
+        for one in self._some(THROUGHOUT):
             shares = [part.share.value for width, part in one.parts.items() if width >= PAPER_RANGE[0]]
             fits = {part: one.part_fit(part) for part in ("bias", "variance")}
             variance = fits["variance"]
@@ -290,23 +286,19 @@ class UnaryScaling(Figure):
                 continue
             exponent = variance.with_misfit["exponent"]
             good += max(shares) < HALF and abs(exponent.value - 1) <= NEAR
+            common += [one.formula] if min(shares) > HALF else []
             slopes = ", ".join(f"{name} {fit.with_misfit['exponent']}" for name, fit in fits.items() if fit)
             words[one.formula] = f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: {slopes}"
             numbers |= {f"largest share for {one.formula}": max(shares), f"variance of {one.formula}": exponent.value}
-        return over_targets(
-            claim,
-            says,
-            told(words),
-            how,
-            good,
-            len(words),
-            f"{good} of {len(words)} agree. Errors of nets of different seeds are largely one function, and it is this "
-            f"common part "
-            "that falls with width: not what an average of independent errors does."
-            if good < len(words)
-            else "As an average of independent errors does.",
-            numbers,
-        )
+        reason = f"{good} of {len(words)} agree."
+        if common:
+            reason += (
+                f" For {' and '.join(common)} errors of nets of different seeds are largely one function, and it is this common "
+                "part that falls with width: not what an average of independent errors does."
+            )
+        if good == len(words):
+            reason = "As an average of independent errors does."
+        return over_targets(claim, says, told(words), how, good, len(words), reason, numbers)
 
 
 def _weights(one: TargetStudy) -> str:

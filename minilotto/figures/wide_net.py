@@ -118,13 +118,9 @@ class NeuronCloud(Figure):
     def caption(self) -> str:
         return (
             f"First-layer weights and biases of networks of {self.width:,} SiLU neurons after training, one panel a seed, none "
-            f"left "
-            f"out: "
-            f"neurons that do something (blue; {self.dead:.0%} do not, most of them near w = b = 0), the running median of b "
-            f"against "
-            "|w| (grey), and eleven places of the curve on each side as read off the paper's figure 2a, which shows one net "
-            "(orange). "
-            f"{training_words([self.nets])}."
+            f"left out: neurons that do something (blue; {self.dead:.0%} do not, most of them near w = b = 0), the running median "
+            "of b against |w| (grey), and eleven places of the curve on each side as read off the paper's figure 2a, which shows "
+            f"one net (orange). {training_words([self.nets])}."
         )
 
     def tables(self) -> list[Table]:
@@ -163,12 +159,10 @@ class NeuronCloud(Figure):
                 f"correlation dimension {min(dimensions):.2f} to {max(dimensions):.2f}; 1 for curves, 2 for areas such as the "
                 f"initial square",
                 "How the number of pairs of living neurons within r of each other grows from r = 0.02 to 0.1; holds for a net "
-                "below "
-                f"{CURVE:g}, fails above {AREA:g}.",
+                f"below {CURVE:g}, fails above {AREA:g}.",
                 HOLDS if curves == count else FAILS if areas == count else IN_PART,
-                f"{curves} of {count} nets are curves by this measure, {areas} areas: arcs in the shape of a bell, often with "
-                f"more than one "
-                "branch, and neurons scattered beside them.",
+                f"{curves} of {count} nets are curves by this measure, {areas} areas: arcs in the shape of a bell, often with more "
+                "than one branch, and neurons scattered beside them.",
                 {"curves": curves, "areas": areas, "of": count, "least": min(dimensions), "largest": max(dimensions)},
             ),
             Verdict(
@@ -184,10 +178,9 @@ class NeuronCloud(Figure):
             Verdict(
                 "The cloud is mirror-symmetric",
                 "If there is a neuron at (w, b), there is one around (-w, b).",
-                f"{symmetric} of {count} clouds are no more lopsided than fair coins make them, {paired} more symmetric than "
-                f"that; energy "
-                f"distance from the mirror image {min(coefficients):.1e} to {max(coefficients):.1e} of that of two separate "
-                f"clusters",
+                f"{symmetric} of {count} clouds are no more lopsided than fair coins make them, {paired} more "
+                f"symmetric than that; energy distance from the mirror image {min(coefficients):.1e} to "
+                f"{max(coefficients):.1e} of that of two separate clusters",
                 "Energy distance of (w, b) and (-w, b) against 999 draws in which every sign of w is a fair coin, at 5%.",
                 judged(symmetric),
                 "Close to symmetric by eye and by distance; with thousands of neurons the test sees small excesses of one side."
