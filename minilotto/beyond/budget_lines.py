@@ -1,0 +1,80 @@
+"""Median losses by budget and width of one way of training, and what is read off them: exponents, and where loss saturates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from minilotto.analysis.bootstrap import Estimate, Points
+from minilotto.analysis.saturation import Saturation, saturation
+from minilotto.analysis.scaling import fit_law
+from minilotto.errors import DataError
+
+PAPER_RANGE = (10.0, 50.0)
+BEYOND_RANGE = (50.0, np.inf)
+WHOLE_RANGE = (10.0, np.inf)
+RANGES = {"10 to 50": PAPER_RANGE, "50 on": BEYOND_RANGE, "10 on": WHOLE_RANGE}
+GAIN = 1.5  # a loss that ten times the steps divide by less has saturated
+MAIN, UNSCALED, LEAKY = "SiLU", "unscaled schedule", "LeakyReLU"
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One way of training: the median loss at each budget and width, and what follows from it.
+
+    found: points by budget. exponents: by name of a range of widths and budget, with seeds' and widths' scatter. by_width: points
+    over budgets. saturated: by width.
+    """
+
+    name: str
+    found: Mapping[int, Points]
+    exponents: Mapping[str, Mapping[int, Estimate]]
+    by_width: Mapping[int, Points]
+    saturated: Mapping[int, Saturation]
+
+    def exponent(self, budget: int, span: str = "10 to 50") -> Estimate | None:
+        return self.exponents[span].get(budget)
+
+
+def line_of(name: str, found: Mapping[int, Points]) -> Line:
+    """What follows from points over widths, by budget in ascending order."""
+    exponents = {
+        span: {budget: exponent for budget, one in found.items() if (exponent := exponent_over(one, *ends)) is not None}
+        for span, ends in RANGES.items()
+    }
+    by_width = against_budget(found)
+    saturated = {}
+    for width, one in by_width.items():
+        try:
+            saturated[width] = saturation(one, GAIN)
+        except DataError:
+            continue
+    return Line(name, found, exponents, by_width, saturated)
+
+
+def against_budget(found: Mapping[int, Points]) -> dict[int, Points]:
+    """Points over widths by budget, turned into points over budgets by width; a width with one budget is left out."""
+    widths = sorted({int(width) for one in found.values() for width in one.widths})
+    turned = {}
+    for width in widths:
+        have = {budget: one.select(one.widths == width) for budget, one in sorted(found.items()) if (one.widths == width).any()}
+        if len(have) < 2:
+            continue
+        some = list(have.values())
+        parts = {
+            name: np.concatenate([getattr(one, name) for one in some])
+            for name in ("seeds", "diverged", "value", "low", "high", "error")
+        }
+        turned[width] = Points(
+            widths=np.array(list(have), np.float64),
+            statistic=some[0].statistic,
+            level=some[0].level,
+            replicates=np.concatenate([one.replicates for one in some], axis=1),
+            **parts,
+        )
+    return turned
+
+
+def exponent_over(found: Points, low: float, high: float) -> Estimate | None:
+    inside = found.select((found.widths >= low) & (found.widths <= high))
+    return fit_law(inside).with_misfit["exponent"] if len(inside.widths) >= 3 else None
