@@ -1,6 +1,7 @@
 """Curvature: the exact Hessian's eigenvalues at trained nets, what rounding leaves of their signs, and Newton's decrease."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> 
     finite = np.isfinite(theta).all(axis=1)
     values, loss, slope = np.full((nets, count), np.nan), np.full(nets, np.nan), np.full((nets, count), np.nan)
     unresolved, along = np.full(nets, np.nan), np.full((nets, count), np.nan)
-    settings = {"activation": activation.name, "negative_slope": _slope(activation)}
+    settings: dict[str, Any] = {"activation": activation.name, "negative_slope": _slope(activation)}
     step = max(1, PARTS // count**2)
     places = np.flatnonzero(finite)
     for first in range(0, len(places), step):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minilotto.analysis.bootstrap import Estimate, Points
-from minilotto.analysis.saturation import Saturation, saturation
+from minilotto.analysis.saturation import Saturation, difference, saturation
 from minilotto.analysis.scaling import fit_law
 from minilotto.errors import DataError
 
@@ -32,8 +32,9 @@ class Line:
     by_width: Mapping[int, Points]
     saturated: Mapping[int, Saturation]
 
-    def exponent(self, budget: int, span: str = "10 to 50") -> Estimate | None:
-        return self.exponents[span].get(budget)
+    def moved(self, later: int, earlier: int, span: str = "10 to 50") -> Estimate | None:
+        """By how much the exponent differs between two budgets."""
+        return gap(self.found[later], self.found[earlier], *RANGES[span])
 
 
 def line_of(name: str, found: Mapping[int, Points]) -> Line:
@@ -50,6 +51,20 @@ def line_of(name: str, found: Mapping[int, Points]) -> Line:
         except DataError:
             continue
     return Line(name, found, exponents, by_width, saturated)
+
+
+def gap(one: Points, other: Points, low: float, high: float) -> Estimate | None:
+    """Exponent of one less that of the other, power laws fitted to the widths from `low` to `high` that both have; None for fewer
+    than three.
+
+    The interval is over seeds alone: how widths lie about a power law is no error where both are fitted to the same widths.
+    """
+    widths = np.intersect1d(one.widths, other.widths)
+    widths = widths[(widths >= low) & (widths <= high)]
+    if len(widths) < 3:
+        return None
+    first, second = (fit_law(each.select(np.isin(each.widths, widths))).estimates["exponent"] for each in (one, other))
+    return difference(first, second)
 
 
 def against_budget(found: Mapping[int, Points]) -> dict[int, Points]:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minilotto.analysis.bootstrap import Estimate
-from minilotto.analysis.scaling import fit_law
+from minilotto.analysis.scaling import local_exponents
 from minilotto.figures.figure import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, Verdict
 
 if TYPE_CHECKING:
     from minilotto.beyond.minimum import Kind, Minimum
 
 MOST, FEW = 0.95, 0.05
+NOISE = 0.02  # of a loss
 NEAR_END = 0.2  # |w| below which the valley should follow its expansion
 POWER, FACTOR = 0.1, 0.05  # to which power and factor of the expansion must be met
 ON_FLOOR = 2.0  # times the valley's loss, within which tickets count as on its floor
@@ -79,11 +80,13 @@ def _ends(kinds: Mapping[str, "Kind"]) -> Verdict:
     claim = "Second-order descent ends in rounding"
     says = "What ends the descent from trained nets is float64's precision, not a minimum."
     how = (
-        f"Share of polished nets whose loss is within 100 times what rounding alone makes. A kind holds from {MOST:.0%} on and "
-        f"fails up to {FEW:.0%}. Holds if all kinds do, fails if all fail. Where descent stops early for its limit of 500 "
-        "evaluations, it is neither."
+        f"Share of polished nets at a loss L that rounding alone, R, moves by {NOISE:.0%} or more (2 √(R / L)), so that steps "
+        f"can no longer be told good from bad. A kind holds from {MOST:.0%} on and fails up to {FEW:.0%}. Holds if all kinds "
+        "do, fails if all fail."
     )
-    shares = {name: float(np.mean(kind.polished.cancelled)) for name, kind in kinds.items()}
+    shares = {
+        name: float(np.mean(2 * np.sqrt(kind.polished.rounding / kind.polished.loss) >= NOISE)) for name, kind in kinds.items()
+    }
     verdict = HOLDS if min(shares.values()) >= MOST else FAILS if max(shares.values()) <= FEW else IN_PART
     told = "; ".join(
         f"width {name}: {shares[name]:.0%} of {len(kind.polished.loss)} in rounding, sums of "
@@ -133,9 +136,9 @@ def _endless(study: "Minimum") -> Verdict:
         IN_PART: "It falls all the way, but not by the predicted law.",
     }[verdict]
     measured = (
-        f"loss {falling[0]:.2g} at |w| = {start:.3g}, {loss[inside][-1]:.2g} at {w[inside][-1]:.2g}, where rounding takes over; "
-        f"power {power:.3f} (predicted {law.power}), {factor:.3f} of the predicted size; b goes to "
-        f"{line.b[order][inside][-1]:.4f} (predicted {law.bias:.4f})"
+        f"loss {falling[0]:.2g} at |w| = {w[inside & (w <= 1.01 * start)][0]:.3g}, {loss[inside][-1]:.2g} at "
+        f"{w[inside][-1]:.2g}, where rounding takes over; power {power:.3f} (predicted {law.power}), {factor:.3f} of the "
+        f"predicted size; b goes to {line.b[order][inside][-1]:.4f} (predicted {law.bias:.4f})"
     )
     numbers = {"power": power, "factor": factor, "least loss": float(loss[inside][-1])}
     return Verdict(claim, says, measured, how, verdict, reason, numbers)
@@ -144,18 +147,20 @@ def _endless(study: "Minimum") -> Verdict:
 def _by_budget(study: "Minimum") -> Verdict:
     claim = "The number of steps sets a ticket's loss"
     says = "Training moves tickets down the valley, and stops where its steps run out: |w| falls with the budget."
+    steps = study.budget
     how = (
-        "Power law of the tickets' median |w| against steps; loss over that of the best mirror pair of the same |w|. Holds "
-        f"where the exponent is above 0 with its interval and the median ratio below {ON_FLOOR:g} at each budget; fails where "
-        "the exponent's interval holds 0 or lies below; in part otherwise."
+        f"Exponent of the tickets' median |w| from {steps:,} steps to the longest training, and their median loss over that of "
+        "the best mirror pair of the same |w|. Holds where the exponent is above 0 with its interval and that ratio is below "
+        f"{ON_FLOOR:g} at all these budgets; fails where the exponent's interval holds 0 or lies below; in part otherwise."
     )
     place = study.place.get("float32")
-    if place is None or len(place.widths) < 3:
-        return Verdict(claim, says, "", how, UNTESTED, "Fewer than three budgets have ten tickets.")
-    exponent = fit_law(place).with_misfit["exponent"]
+    if place is None or place.widths[-1] <= steps or steps not in place.widths:
+        return Verdict(claim, says, "", how, UNTESTED, f"Ten tickets each at {steps:,} steps and at more are needed.")
+    ends = local_exponents(place.select(np.isin(place.widths, (steps, place.widths[-1]))))
+    exponent = Estimate(float(ends.exponent[0]), float(ends.low[0]), float(ends.high[0]), ends.level)
     above = {budget: float(np.median(ratio)) for budget, ratio in study.above.items()}
     losses = {budget: float(np.median(one.loss)) for budget, one in study.tickets["float32"].items()}
-    floor = max(above.values()) < ON_FLOOR
+    floor = max(ratio for budget, ratio in above.items() if budget >= steps) < ON_FLOOR
     verdict = FAILS if exponent.low <= 0 else HOLDS if floor else IN_PART
     told = "; ".join(
         f"{int(budget):,} steps: |w| = {value:.4g} ({low:.4g} to {high:.4g}), loss {losses[int(budget)]:.3g}, "
@@ -179,10 +184,9 @@ def _by_precision(study: "Minimum") -> Verdict:
         f"factor {SAME:g} of 1, fails where it lies beyond that, in part where it "
         "excludes 1 within; otherwise it cannot be told."
     )
-    both = [study.place.get(dtype) for dtype in ("float32", "float64")]
-    if both[0] is None or both[1] is None:
+    single, double = study.place.get("float32"), study.place.get("float64")
+    if single is None or double is None:
         return Verdict(claim, says, "", how, UNTESTED, "One of the two has fewer than ten tickets at two budgets.")
-    single, double = both
     shared = np.intersect1d(single.widths, double.widths)
     if not len(shared):
         return Verdict(claim, says, "", how, UNTESTED, "No budget has ten tickets of both.")

@@ -76,7 +76,7 @@ def tickets(w: Array, loss: Array, ax: Axes, text: str, printed: tuple[float, fl
     """Trained tickets in the same plane, and the printed one."""
     ax.plot(w, loss, ".", color=PURPLE, markersize=4, label=text, rasterized=True)
     ax.plot(*printed, "*", color=GREEN, markersize=10, label="Eq. 2")
-    ax.legend(loc="lower right", fontsize=8)
+    ax.legend(loc="upper left", fontsize=8)
     return ax
 
 
