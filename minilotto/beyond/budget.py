@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.analysis.bootstrap import LEAST_SEEDS, Points, points
+from minilotto.analysis.bootstrap import LEAST_SEEDS, Array
 from minilotto.analysis.scaling import Comparison, compare_laws
 from minilotto.beyond.budget_lines import GAIN, LEAKY, MAIN, PAPER_RANGE, UNSCALED, WHOLE_RANGE, Line, line_of
 from minilotto.beyond.budget_verdicts import same, verdicts
@@ -40,7 +40,7 @@ class BudgetSettings(Settings):
     wide_seeds: int = 48
     varied_seeds: int = 192
     budgets: tuple[int, ...] = (5_000, 15_000, 50_000, 150_000, 500_000, 1_000_000)
-    widths: tuple[int, ...] = (2, 4, 10, 20, 30, 40, 50, 100, 200, 1000)
+    widths: tuple[int, ...] = (2, 4, 10, 15, 20, 30, 40, 50, 70, 100, 200, 1000)
     varied_budgets: tuple[int, ...] = (5_000, 50_000, 150_000)
     varied_widths: tuple[int, ...] = (10, 20, 50)
     rates: tuple[float, ...] = (3e-3, 3e-2)
@@ -52,7 +52,7 @@ class BudgetSettings(Settings):
             wide_seeds=16,
             varied_seeds=48,
             budgets=(5_000, 15_000, 50_000, 150_000),
-            widths=(2, 10, 20, 30, 50, 100, 200),
+            widths=(2, 10, 20, 30, 50, 70, 100, 200),
         )
 
     @classmethod
@@ -116,16 +116,13 @@ class Budget(Study):
                 self.laws[budget] = compare_laws(inside)
 
     def _line(self, source: Source, name: str) -> Line:
-        found: dict[int, Points] = {}
-        for k, (budget, sweeps) in enumerate(_of_line(self.settings, name).items()):
-            losses = {width: nets.loss for sweep in sweeps for width, nets in source.by_width(sweep).items()}
-            kept = {width: loss for width, loss in losses.items() if self._usable(name, budget, width, loss)}
-            if len(kept) > 1:
-                # Resampled with draws of its own, or budgets would seem to scatter together.
-                found[budget] = points(sorted(kept), [kept[width] for width in sorted(kept)], level=LEVEL, seed=k)
-        return line_of(name, found)
+        losses: dict[int, dict[int, Array]] = {}
+        for budget, sweeps in _of_line(self.settings, name).items():
+            found = {width: nets.loss for sweep in sweeps for width, nets in source.by_width(sweep).items()}
+            losses[budget] = {width: loss for width, loss in found.items() if self._usable(name, budget, width, loss)}
+        return line_of(name, losses)
 
-    def _usable(self, name: str, budget: int, width: int, loss: np.ndarray) -> bool:
+    def _usable(self, name: str, budget: int, width: int, loss: Array) -> bool:
         """Whether these losses have a median with an interval; noted where they have not."""
         finite = loss[np.isfinite(loss)]
         good = len(finite) >= LEAST_SEEDS and finite.min() > 0 and finite.min() < finite.max()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.analysis.bootstrap import Estimate, Points
+from minilotto.analysis.bootstrap import Array, Estimate, Points, points
 from minilotto.analysis.saturation import Saturation, difference, saturation
 from minilotto.analysis.scaling import fit_law
 from minilotto.errors import DataError
+from minilotto.figures.figure import LEVEL
 
 PAPER_RANGE = (10.0, 50.0)
 BEYOND_RANGE = (50.0, np.inf)
@@ -22,11 +23,12 @@ MAIN, UNSCALED, LEAKY = "SiLU", "unscaled schedule", "LeakyReLU"
 class Line:
     """One way of training: the median loss at each budget and width, and what follows from it.
 
-    found: points by budget. exponents: by name of a range of widths and budget, with seeds' and widths' scatter. by_width: points
-    over budgets. saturated: by width.
+    losses: by budget and width, one a seed. found: points over widths, by budget. exponents: by name of a range of widths and
+    budget, with seeds' and widths' scatter. by_width: points over budgets. saturated: by width.
     """
 
     name: str
+    losses: Mapping[int, Mapping[int, Array]]
     found: Mapping[int, Points]
     exponents: Mapping[str, Mapping[int, Estimate]]
     by_width: Mapping[int, Points]
@@ -36,9 +38,25 @@ class Line:
         """By how much the exponent differs between two budgets."""
         return gap(self.found[later], self.found[earlier], *RANGES[span])
 
+    def gain(self, width: int, earlier: int, later: int) -> Estimate | None:
+        """By what factor longer training lowers the loss: the median over the seeds that both have; None for too few."""
+        try:
+            before, after = (self.losses[budget][width] for budget in (earlier, later))
+            both = min(len(before), len(after))
+            ratio = points([width], [before[:both] / after[:both]], level=LEVEL)
+        except (KeyError, DataError):
+            return None
+        return Estimate(float(ratio.value[0]), float(ratio.low[0]), float(ratio.high[0]), LEVEL)
 
-def line_of(name: str, found: Mapping[int, Points]) -> Line:
-    """What follows from points over widths, by budget in ascending order."""
+
+def line_of(name: str, losses: Mapping[int, Mapping[int, Array]]) -> Line:
+    """What follows from losses (R,) by budget and width; a budget with fewer than two widths is left out."""
+    found = {}
+    for k, (budget, by) in enumerate(sorted(losses.items())):
+        if len(by) > 1:
+            widths = sorted(by)
+            # Resampled with draws of its own, or budgets would seem to scatter together.
+            found[budget] = points(widths, [by[width] for width in widths], level=LEVEL, seed=k)
     exponents = {
         span: {budget: exponent for budget, one in found.items() if (exponent := exponent_over(one, *ends)) is not None}
         for span, ends in RANGES.items()
@@ -50,7 +68,7 @@ def line_of(name: str, found: Mapping[int, Points]) -> Line:
             saturated[width] = saturation(one, GAIN)
         except DataError:
             continue
-    return Line(name, found, exponents, by_width, saturated)
+    return Line(name, losses, found, exponents, by_width, saturated)
 
 
 def gap(one: Points, other: Points, low: float, high: float) -> Estimate | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TOO_WIDE = 1.0  # an interval of an exponent that is wider says nothing
 LITTLE = 1.1  # a factor of loss below which more steps count as no gain
 MUCH = 2.0
+COMPARED = 9  # widths; with fewer, AICc's penalty of a break is beyond any fit
 SHARE = 0.05  # of the evidence, below which a law is ruled out
 
 
@@ -95,10 +96,17 @@ def _one_law(study: "Budget") -> Verdict:
     weights = {}
     for budget, comparison in study.laws.items():
         shares = {row.law: row.weight for row in comparison.rows if row.weight is not None}
-        if len(shares) > 1:
+        if all(row.fit and len(row.fit.points.widths) >= COMPARED for row in comparison.rows):
             weights[budget] = shares
     if not weights:
-        return Verdict(claim, says, "", how, UNTESTED, "Too few widths from 10 on to compare laws.")
+        return Verdict(
+            claim,
+            says,
+            "",
+            how,
+            UNTESTED,
+            f"With fewer than {COMPARED} widths from 10 on AICc cannot prefer a break, so it would be no test.",
+        )
     power = {budget: shares.get("power law", 0.0) for budget, shares in weights.items()}
     good, bad = [b for b, p in power.items() if p > 0.5], [b for b, p in power.items() if p < SHARE]
     verdict = HOLDS if len(good) == len(power) else IN_PART if good else FAILS if bad else UNTESTED
@@ -190,26 +198,21 @@ def _schedule(study: "Budget") -> Verdict:
     claim = "It is the schedule that ends the descent"
     says = f"After {steps:,} steps of the paper's schedule the rate, not the network, keeps the loss from falling."
     how = (
-        f"Median loss after {steps:,} steps over that after the longest training, width by width: with the schedule unscaled "
-        f"and scaled. A width agrees where the first gains less than {LITTLE:g} and the second more than {MUCH:g} with its "
-        f"interval, and disagrees where the second gains less than {LITTLE:g}. Holds if "
-        "all agree, in part if some, fails if none."
+        f"Loss after {steps:,} steps over that of the same seed after the longest training of both, median by width: with the "
+        f"schedule unscaled and scaled. A width agrees where the first gain is below {LITTLE:g} and the second above {MUCH:g}, "
+        f"intervals included, and disagrees where the second is below {LITTLE:g}. Holds if all agree, in part if some, fails if "
+        "none does and some disagree."
     )
     other = study.lines.get(UNSCALED)
     told, good, bad = {}, 0, 0
-    for width, one in (other.by_width if other else {}).items():
-        scaled = study.main.by_width.get(width)
-        last = int(one.widths[-1])
-        if scaled is None or not {steps, last} <= set(one.widths.tolist()) & set(scaled.widths.tolist()) or steps == last:
-            continue
-        gains = []
-        for each in (one, scaled):
-            i, j = (int(np.flatnonzero(each.widths == budget)[0]) for budget in (steps, last))
-            low, high = np.exp(np.quantile(each.replicates[:, i] - each.replicates[:, j], (0.025, 0.975)))
-            gains.append(Estimate(float(each.value[i] / each.value[j]), float(low), float(high), each.level))
-        told[width] = f"{gains[0]} unscaled, {gains[1]} scaled"
-        good += gains[0].high < LITTLE and gains[1].low > MUCH
-        bad += gains[1].high < LITTLE
+    last = max(set(other.found) & set(study.main.found), default=steps) if other else steps
+    if other is not None and last > steps:
+        for width in other.by_width:
+            without, scaled = other.gain(width, steps, last), study.main.gain(width, steps, last)
+            if without is not None and scaled is not None:
+                told[width] = f"{without} unscaled, {scaled} scaled"
+                good += without.high < LITTLE and scaled.low > MUCH
+                bad += scaled.high < LITTLE
     if not told:
         return Verdict(claim, says, "", how, UNTESTED, f"Both schedules at {steps:,} steps and at a longer training are missing.")
     verdict = HOLDS if good == len(told) else IN_PART if good else FAILS if bad else UNTESTED

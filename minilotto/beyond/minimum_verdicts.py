@@ -123,7 +123,7 @@ def _endless(study: "Minimum") -> Verdict:
     far = inside & (w <= NEAR_END)
     if len(falling) < 3 or np.count_nonzero(far) < 3:
         return Verdict(claim, says, "", how, UNTESTED, "Too little of the valley is above rounding.")
-    rises = bool((falling[1:] > 1.01 * falling[:-1]).any())
+    rises = bool((falling > 1.01 * np.minimum.accumulate(falling)).any())
     half = np.flatnonzero(far)
     half = half[len(half) // 2 :]
     power = float(np.polyfit(np.log(w[half]), np.log(loss[half]), 1)[0])

@@ -86,5 +86,6 @@ def positions(series: Mapping[str, Points], ax: Axes) -> Axes:
         bars = np.abs(np.stack([one.value - one.low, one.high - one.value]))
         ax.errorbar(one.widths, one.value, yerr=bars, color=color, marker=mark, markersize=4, capsize=2, label=name)
     ax.set_ylabel("median |w| of tickets")
-    ax.legend(loc="best", fontsize=8)
+    if series:
+        ax.legend(loc="best", fontsize=8)
     return ax
