@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.analysis.bootstrap import LEAST_SEEDS, Array
+from minilotto.analysis.bootstrap import LEAST_SEEDS, Array, Estimate
 from minilotto.analysis.scaling import Comparison, compare_laws
-from minilotto.beyond.budget_lines import GAIN, LEAKY, MAIN, PAPER_RANGE, UNSCALED, WHOLE_RANGE, Line, line_of
+from minilotto.beyond.budget_lines import GAIN, LEAKY, MAIN, PAPER_RANGE, UNSCALED, WHOLE_RANGE, Line, exponent_over, line_of
 from minilotto.beyond.budget_verdicts import same, verdicts
 from minilotto.beyond.study import Settings, Study
 from minilotto.errors import DataError
@@ -32,7 +32,8 @@ class BudgetSettings(Settings):
     varied_seeds           the same for the variations
     budgets, widths        of the main line: SiLU, the schedule scaled with the budget, rate 1e-2, float32
     varied_budgets, varied_widths, rates
-                           of the variations: the paper's schedule unscaled, these other rates, float64, LeakyReLU
+                           of the variations: the paper's schedule unscaled, these other rates, float64; and LeakyReLU, with
+                           all widths of the main line from 10 to 50
     steps                  the paper's budget, whose schedule is left as it is where it is not scaled
     """
 
@@ -138,9 +139,9 @@ class Budget(Study):
             "float32, rate 0.01 that falls by 5 after each fifth of the training, whatever its length. One thing at a time is "
             f"varied at widths {_listed(s.varied_widths)} and {_listed(s.varied_budgets)} steps, {s.varied_seeds} seeds (fewer "
             f"likewise): the paper's schedule unscaled (every {max(1, s.steps // DROPS):,} steps), rates "
-            f"{', '.join(f'{rate:g}' for rate in s.rates)}, float64, LeakyReLU. Seeds are as many as tell two exponents over "
-            "widths 10 to 50 apart by about a quarter. If the law is the networks', the exponent stays where the budget "
-            "changes; if it is the budget's, it moves."
+            f"{', '.join(f'{rate:g}' for rate in s.rates)}, float64; and LeakyReLU at all widths from 10 to 50. Seeds are as "
+            "many as tell two exponents over widths 10 to 50 apart by about a quarter. If the law is the networks', the "
+            "exponent stays where the budget changes; if it is the budget's, it moves."
         )
 
     def headline(self) -> str:
@@ -173,12 +174,23 @@ class Budget(Study):
         b.set_title("loss against steps, by width; ring: saturated")
         estimates_by_budget({f"widths {span}": found for span, found in self.main.exponents.items() if found}, c)
         c.set_title("exponent by range of widths")
-        varied = {name: line.exponents["10 to 50"] for name, line in self.lines.items() if line.exponents["10 to 50"]}
-        estimates_by_budget(varied, d)
+        estimates_by_budget(self._side_by_side(), d)
         d.set_title("exponent over widths 10 to 50, by training")
         for ax in (b, c, d):
             paper_budget(self.settings.steps, ax)
         return figure
+
+    def _side_by_side(self) -> dict[str, dict[int, Estimate]]:
+        """Exponents of all trainings over seeds alone, the main line's fitted to the widths of the variations."""
+        shown: dict[str, dict[int, Estimate]] = {}
+        for name, line in self.lines.items():
+            shown[name] = {}
+            for budget, one in line.found.items():
+                same_widths = one.select(np.isin(one.widths, self.settings.varied_widths))
+                e = exponent_over(one if name == LEAKY else same_widths, *PAPER_RANGE, misfit=False)
+                if e is not None:
+                    shown[name][budget] = e
+        return {name: found for name, found in shown.items() if found}
 
     def caption(self) -> str:
         low, high = min(self.main.found), max(self.main.found)
@@ -188,8 +200,9 @@ class Budget(Study):
         return (
             f"Median loss of SiLU networks that learn x² after {low:,} to {high:,} Adam steps, the schedule scaled with them. "
             f"Rings: the number of steps from which on ten times as many gain less than a factor {GAIN:g}; none where the loss "
-            "still gains at the last. Below: exponents with the scatter of widths about a power law included, on the left over "
-            f"three ranges of widths, on the right with one thing changed at a time. Dotted: {self.settings.steps:,} steps, the "
+            "still gains at the last. Below left: exponents over three ranges of widths, the scatter of widths about a power "
+            "law included. Below right: with one thing changed at a time, all but LeakyReLU fitted to widths "
+            f"{_listed(self.settings.varied_widths)}, scatter of seeds alone. Dotted: {self.settings.steps:,} steps, the "
             f"paper's. Bars are {LEVEL:.0%} intervals; {several} seeds a width, 100 points (grid).{left}"
         )
 
@@ -241,7 +254,9 @@ def _of_line(settings: BudgetSettings, name: str) -> dict[int, tuple[Sweep, ...]
         wide = [width for width in settings.widths if width > NARROW]
         groups, budgets = [(settings.wide_seeds, wide), (settings.seeds, narrow)], settings.budgets
     else:
-        groups, budgets = [(settings.varied_seeds, list(settings.varied_widths))], settings.varied_budgets
+        inside = [width for width in settings.widths if PAPER_RANGE[0] <= width <= PAPER_RANGE[1]]
+        widths = inside if name == LEAKY else list(settings.varied_widths)  # its exponent is asked for, not only its difference
+        groups, budgets = [(settings.varied_seeds, widths)], settings.varied_budgets
     return {
         budget: tuple(
             Sweep(

@@ -72,17 +72,13 @@ def line_of(name: str, losses: Mapping[int, Mapping[int, Array]]) -> Line:
 
 
 def gap(one: Points, other: Points, low: float, high: float) -> Estimate | None:
-    """Exponent of one less that of the other, power laws fitted to the widths from `low` to `high` that both have; None for fewer
-    than three.
+    """Exponent of one less that of the other, fitted to the widths from `low` to `high` that both have; None for fewer than three.
 
     The interval is over seeds alone: how widths lie about a power law is no error where both are fitted to the same widths.
     """
     widths = np.intersect1d(one.widths, other.widths)
-    widths = widths[(widths >= low) & (widths <= high)]
-    if len(widths) < 3:
-        return None
-    first, second = (fit_law(each.select(np.isin(each.widths, widths))).estimates["exponent"] for each in (one, other))
-    return difference(first, second)
+    first, second = (exponent_over(each.select(np.isin(each.widths, widths)), low, high, False) for each in (one, other))
+    return None if first is None or second is None else difference(first, second)
 
 
 def against_budget(found: Mapping[int, Points]) -> dict[int, Points]:
@@ -108,6 +104,10 @@ def against_budget(found: Mapping[int, Points]) -> dict[int, Points]:
     return turned
 
 
-def exponent_over(found: Points, low: float, high: float) -> Estimate | None:
+def exponent_over(found: Points, low: float, high: float, misfit: bool = True) -> Estimate | None:
+    """Exponent over the widths from `low` to `high`, None for fewer than three; its interval over seeds, or over widths too."""
     inside = found.select((found.widths >= low) & (found.widths <= high))
-    return fit_law(inside).with_misfit["exponent"] if len(inside.widths) >= 3 else None
+    if len(inside.widths) < 3:
+        return None
+    fit = fit_law(inside)
+    return (fit.with_misfit if misfit else fit.estimates)["exponent"]

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from minilotto.beyond.budget import Budget
 
 TOO_WIDE = 1.0  # an interval of an exponent that is wider says nothing
-LITTLE = 1.1  # a factor of loss below which more steps count as no gain
-MUCH = 2.0
 COMPARED = 9  # widths; with fewer, AICc's penalty of a break is beyond any fit
 SHARE = 0.05  # of the evidence, below which a law is ruled out
 
@@ -198,10 +196,10 @@ def _schedule(study: "Budget") -> Verdict:
     claim = "It is the schedule that ends the descent"
     says = f"After {steps:,} steps of the paper's schedule the rate, not the network, keeps the loss from falling."
     how = (
-        f"Loss after {steps:,} steps over that of the same seed after the longest training of both, median by width: with the "
-        f"schedule unscaled and scaled. A width agrees where the first gain is below {LITTLE:g} and the second above {MUCH:g}, "
-        f"intervals included, and disagrees where the second is below {LITTLE:g}. Holds if all agree, in part if some, fails if "
-        "none does and some disagree."
+        f"Loss after {steps:,} steps over that of the same seed after the longest training of both, median by width, as the "
+        "gain from ten times the steps: with the schedule unscaled and scaled. A width agrees where the first is below "
+        f"{GAIN:g} and the second above, intervals included, and disagrees where the second is below. Holds if all agree, in "
+        "part if some, fails if none does and some disagree."
     )
     other = study.lines.get(UNSCALED)
     told, good, bad = {}, 0, 0
@@ -210,17 +208,26 @@ def _schedule(study: "Budget") -> Verdict:
         for width in other.by_width:
             without, scaled = other.gain(width, steps, last), study.main.gain(width, steps, last)
             if without is not None and scaled is not None:
+                without, scaled = (_tenfold(each, last / steps) for each in (without, scaled))
                 told[width] = f"{without} unscaled, {scaled} scaled"
-                good += without.high < LITTLE and scaled.low > MUCH
-                bad += scaled.high < LITTLE
+                good += without.high < GAIN < scaled.low
+                bad += scaled.high < GAIN
     if not told:
         return Verdict(claim, says, "", how, UNTESTED, f"Both schedules at {steps:,} steps and at a longer training are missing.")
     verdict = HOLDS if good == len(told) else IN_PART if good else FAILS if bad else UNTESTED
     reason = f"{good} of {len(told)} widths agree, {bad} disagree; the others gain something between, or cannot be told."
     if verdict == HOLDS:
         reason = "All widths: what looks like the end of learning is the end of the rate."
-    measured = "gain from more steps: " + "; ".join(f"N = {width}: {text}" for width, text in told.items())
+    measured = f"gain from ten times the steps, by the loss at {steps:,} and {last:,}: " + "; ".join(
+        f"N = {width}: {text}" for width, text in told.items()
+    )
     return Verdict(claim, says, measured, how, verdict, reason, {"agree": good, "of": len(told)})
+
+
+def _tenfold(gain: Estimate, times: float) -> Estimate:
+    """The gain from so many times the steps as that from ten times: its power."""
+    power = float(1 / np.log10(times))
+    return Estimate(gain.value**power, gain.low**power, gain.high**power, gain.level)
 
 
 def _varied(study: "Budget") -> Verdict:

@@ -179,8 +179,8 @@ class Minimum(Study):
         place = self.place.get("float32")
         moves = ""
         if place is not None:
-            first, last = (f"{int(place.widths[k]):,} steps at |w| = {place.value[k]:.3g}" for k in (0, -1))
-            moves = f"; training leaves it after {first}, after {last}"
+            first, last = (f"|w| = {place.value[k]:.3g} after {int(place.widths[k]):,} steps" for k in (0, -1))
+            moves = f"; training leaves them at {first} and at {last}"
         return (
             f"Of {len(one.stays)} trained tickets {stays} are minima: polishing takes the median loss from {start:.2g} to "
             f"{end:.2g}, down a valley along which it falls as |w|^{self.law.power}{moves}."
@@ -210,17 +210,17 @@ class Minimum(Study):
         plots.positions(self.place, d)
         steps_axis(d)
         paper_budget(self.settings.steps, d)
-        d.set_yscale("log")
         d.set_title("where in the valley training ends")
         return figure
 
     def caption(self) -> str:
         counts = ", ".join(f"{len(one.curvature)} of width {name}" for name, one in self.kinds.items())
         return (
-            f"Top left: eigenvalues of the exact Hessian in float64 ({counts}), each net's in one column; grey: what rounding "
-            "hides. Top right: losses before and after polishing, and what rounding alone would make of them. Bottom left: the "
-            "least loss of a mirror pair of given |w|, with trained tickets. Bottom right: median |w| of tickets by steps, "
-            f"with {LEVEL:.0%} intervals; dotted: {self.settings.steps:,} steps. SiLU, x² at 100 points (grid)."
+            f"Top left: eigenvalues of the exact Hessian in float64 ({counts}), each net's in one column, those below 1e-18 at "
+            "1e-18; grey: what rounding hides. Top right: losses before and after polishing, and what rounding alone would "
+            "make of them. Bottom left: the least loss of a mirror pair of given |w|, with trained tickets. Bottom right: "
+            f"median |w| of tickets by steps, with {LEVEL:.0%} intervals; dotted: "
+            f"{self.settings.steps:,} steps. SiLU, x² at 100 points (grid)."
         )
 
     def tables(self) -> list[Table]:

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from minilotto.analysis.bootstrap import Points
 from minilotto.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 Array = NDArray[np.float64]
+MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)  # of |w|
 LEAST = 1e-18  # of the largest eigenvalue, below which none is drawn
 
 
@@ -85,6 +87,11 @@ def positions(series: Mapping[str, Points], ax: Axes) -> Axes:
     for (name, one), color, mark in zip(series.items(), (BLUE, ORANGE), "os", strict=False):
         bars = np.abs(np.stack([one.value - one.low, one.high - one.value]))
         ax.errorbar(one.widths, one.value, yerr=bars, color=color, marker=mark, markersize=4, capsize=2, label=name)
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(FixedLocator([mark for mark in MARKS if low <= mark <= high]))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel("median |w| of tickets")
     if series:
         ax.legend(loc="best", fontsize=8)
