@@ -78,7 +78,7 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
     and it keeps the skewness of either interval. Raises DataError for intervals of different levels.
 
     >>> found = difference(Estimate(3.0, 2.7, 3.4, 0.95), Estimate(1.0, 0.7, 1.4, 0.95))
-    >>> found.value, found.low, round(found.high, 12)
+    >>> found.value, round(found.low, 12), round(found.high, 12)
     (2.0, 1.5, 2.5)
     """
     if one.level != other.level:
