@@ -116,7 +116,8 @@ def _solve_plateau(x: Array, y: Array, weight: Array) -> Array:
     # A loss that rises with width has no plateau to fall to; the best of this law is then a level line.
     rising = without[:, 1] < 0
     without[rising] = np.stack([np.zeros(len(y)), np.zeros(len(y)), np.exp(np.sum(y * share, axis=1))], axis=1)[rising]
-    gain = _square(without, x, y, share) - _square(with_plateau, x, y, share)
+    with np.errstate(invalid="ignore"):  # where a steep line's amplitude overflows, neither is better
+        gain = _square(without, x, y, share) - _square(with_plateau, x, y, share)
     return np.where((gain > 1e-12 * np.sum(flat**2 * share, axis=1))[:, None], with_plateau, without)
 
 
