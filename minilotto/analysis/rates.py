@@ -40,6 +40,7 @@ class Line:
 
     offset: Estimate
     slope: Estimate
+    freedom: int  # exponents less two; with one the intervals are too wide to tell anything
 
 
 def predicted(rule: str, inputs: float) -> float:
@@ -120,7 +121,7 @@ def line_in_one_over_inputs(inputs: ArrayLike, exponents: Sequence[Estimate], le
     freedom = len(D) - 2
     spread = np.sqrt(np.diag(inverse) * (rest @ rest) / freedom) * student.ppf(ends(level)[1], freedom)
     offset, slope = (Estimate(float(v), float(v - s), float(v + s), level) for v, s in zip(solution, spread, strict=True))
-    return Line(offset, slope)
+    return Line(offset, slope, freedom)
 
 
 def _columns(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Array, Array, Array]:
