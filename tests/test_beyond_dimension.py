@@ -86,7 +86,7 @@ def test_one_input_says_nothing_of_more():
     [
         (lambda family, D: 4 / D, 0.05, HOLDS),
         (lambda family, D: {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}[family], 0.05, FAILS),
-        (lambda family, D: 3.0 if family == "sum" else 1.0, 0.02, IN_PART),
+        (lambda family, D: 3.0 if family == "sum" and D > 3 else 1.0, 0.02, IN_PART),
         (lambda family, D: 1.0, 2.0, UNTESTED),
     ],
     ids=["D alone", "families", "one family", "noise"],
@@ -104,7 +104,7 @@ def test_shapes_of_curves():
     def plateau(n):
         return n**-3.0 + 0.2
 
-    few = {"families": ("sum",), "inputs": (1, 4), "sigma": 0.02}
+    few = {"families": ("sum",), "inputs": (1, 4), "sigma": 0.02, "seeds": 12}
     assert one_law(planted(lambda family, D: 1.0, **few)).verdict == HOLDS
     assert one_law(planted(lambda family, D: plateau, **few)).verdict == FAILS
     assert one_law(planted(lambda family, D: plateau if D > 2 else 1.0, **few)).verdict == IN_PART
@@ -140,10 +140,11 @@ def test_what_has_hardly_begun_is_left_out():
 
 
 def test_longer_training():
-    usual = planted(lambda family, D: 2.0)
+    few = {"families": ("radial",), "inputs": (2,)}
+    usual = planted(lambda family, D: 2.0, **few)
     case = ("silu", "radial", 2)
-    same, other = usual.curves[case], planted(lambda family, D: 4.0).curves[case]
-    near = planted(lambda family, D: 1.5).curves[case]
+    same, other = usual.curves[case], planted(lambda family, D: 4.0, **few).curves[case]
+    near = planted(lambda family, D: 0.75 * 2.5, **few).curves[case]  # on the verge of what passes for 1 + 3/D
     assert longer(usual).verdict == UNTESTED
     for one, verdict in ((same, HOLDS), (other, FAILS), (near, IN_PART)):
         found = longer(Findings(SETTINGS, usual.curves, {case: one}))
@@ -151,7 +152,7 @@ def test_longer_training():
 
 
 def test_all_verdicts_and_tables_of_planted_curves():
-    found = planted(lambda family, D: 4 / D, families=("sum", "teacher"), inputs=(1, 2, 5, 8))
+    found = planted(lambda family, D: 4 / D, families=("teacher",), inputs=(1, 2, 5, 8))
     told = verdicts(found)
     assert len(told) == 6
     assert len({verdict.claim for verdict in told}) == 6
@@ -227,8 +228,8 @@ def test_a_small_study_is_whole(small, tmp_path):
     assert len(small.verdicts()) == 6
     assert "200 Adam steps" in small.caption()
     assert "D = 1, 2" in small.design()
-    assert "(60 to 160)" in small.design().replace("(120", "(60") or "points" in small.design()
-    assert all(table.to_csv().count("\n") > 1 for table in small.tables() if table.name in ("losses",))
+    assert "(120 to 160)" in small.design()
+    assert small.tables()[0].to_csv().count("\n") == 1 + 3 * 5
     assert small.question.endswith("?")
 
 

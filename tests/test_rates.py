@@ -142,6 +142,7 @@ def test_a_planted_range_is_found(losses, low, high, share):
     found = longest_stretch(made(losses, 0.02))
     np.testing.assert_array_equal([found.low, found.high], [low, high])
     assert found.share == pytest.approx(share, abs=0.02)
+    assert found.possible == (share == 1)
 
 
 def test_a_curve_that_passes_through_one_does_not_stay_there():
@@ -149,12 +150,20 @@ def test_a_curve_that_passes_through_one_does_not_stay_there():
     x = np.log(WIDTHS / 3)
     found = longest_stretch(made(np.exp(-3 * x + 4 / (2 * x[-1]) * x**2), 0.02))
     assert found.share < 0.05
+    assert not found.possible
     assert found.reach < 4
 
 
 def test_noise_makes_a_range_uncertain():
     found = longest_stretch(made(1 / WIDTHS, 1.0, seeds=16))
-    assert 0.02 < found.share < 0.98
+    assert found.share < 0.9
+    assert found.possible
+
+
+def test_what_is_there_is_seldom_ruled_out():
+    """Five windows, each wrong with a chance of 0.05 at most, and one range of several that must survive: well below 0.25."""
+    wrong = sum(not longest_stretch(made(1 / WIDTHS, 0.6, seeds=16, seed=seed)).possible for seed in range(60))
+    assert wrong <= 60 * 0.25
 
 
 def test_a_range_of_another_exponent():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.analysis.bootstrap import Array, Points
+from minilotto.analysis.bootstrap import Array, Points, ends
 from minilotto.errors import ConfigError, DataError
 
 WINDOW = 3  # neighbouring widths that a running exponent is taken over
@@ -14,12 +14,14 @@ WINDOW = 3  # neighbouring widths that a running exponent is taken over
 class Stretch:
     """The longest range of widths, low to high, along which every running exponent is near the one asked for; NaN where none is.
 
-    share: of the bootstrap replicates, those in which such a range reaches over `span`, a factor in width.
+    share: of the bootstrap replicates, those in which such a range reaches over `span`, a factor in width: near 1 there is one.
+    possible: whether some range as wide has no running exponent whose interval lies wholly beyond: where not, there is none.
     """
 
     low: float
     high: float
     share: float
+    possible: bool
     span: float
 
     @property
@@ -37,7 +39,7 @@ def running_exponents(log_widths: Array, log_losses: Array) -> Array:
 
 
 def longest_stretch(points: Points, exponent: float = 1.0, factor: float = 4 / 3, span: float = 4.0) -> Stretch:
-    """The longest range of widths over which the loss keeps near a power law, and the share of replicates where it reaches `span`.
+    """The longest range of widths over which the loss keeps near a power law, and how sure one is that reaches over `span`.
 
     near: exponent / factor <= running exponent <= exponent * factor, for all windows of three neighbouring widths in the range
 
@@ -59,16 +61,19 @@ def longest_stretch(points: Points, exponent: float = 1.0, factor: float = 4 / 3
         raise DataError(f"{len(points.widths)} widths have no running exponent; at least {WINDOW} are needed: train more widths")
     x = np.log(points.widths)
     both = np.concatenate([np.log(points.value)[None], points.replicates])
-    near = np.abs(np.log(np.maximum(running_exponents(x, both), 1e-300) / exponent)) <= np.log(factor)
+    running = running_exponents(x, both)
+    near = (running >= exponent / factor) & (running <= exponent * factor)
+    lowest, highest = np.quantile(running[1:], ends(points.level), axis=0)
+    beyond = (highest < exponent / factor) | (lowest > exponent * factor)
     reached = np.zeros(len(both), dtype=bool)
-    longest = (np.nan, np.nan)
+    possible, longest = False, (np.nan, np.nan)
     windows = near.shape[1]
     for first in range(windows):
         for last in range(first, windows):
             low, high = points.widths[first], points.widths[last + WINDOW - 1]
-            all_near = near[:, first : last + 1].all(axis=1)
             if high / low >= span * (1 - 1e-12):
-                reached |= all_near
-            if all_near[0] and not high / low <= longest[1] / longest[0]:
+                reached |= near[:, first : last + 1].all(axis=1)
+                possible |= not beyond[first : last + 1].any()
+            if near[0, first : last + 1].all() and not high / low <= longest[1] / longest[0]:
                 longest = (float(low), float(high))
-    return Stretch(*longest, share=float(reached[1:].mean()), span=span)
+    return Stretch(*longest, share=float(reached[1:].mean()), possible=bool(possible), span=span)

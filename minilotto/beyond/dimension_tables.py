@@ -56,10 +56,10 @@ def _exponents(found: Findings) -> Table:
             row: list = [*case, round(times * found.settings.steps), len(widths), int(widths[0]), int(widths[-1])]
             row += [exponent.value, exponent.low, exponent.high, seeds.low, seeds.high, trained.value, trained.low, trained.high]
             row += [place(exponent, predicted(rule, one.inputs)) for rule in RULES]
-            rows.append([*row, stretch.low, stretch.high, stretch.share])
+            rows.append([*row, stretch.low, stretch.high, stretch.share, stretch.possible])
     more = ("steps", "widths", "from", "to", "exponent", "low", "high", "low by seeds", "high by seeds")
     others = ("on training points", "on training points low", "on training points high")
-    last = (*(f"beside {rule}" for rule in RULES), "near 1/N from", "near 1/N to", "share that lasts")
+    last = (*(f"beside {rule}" for rule in RULES), "near 1/N from", "near 1/N to", "share that lasts", "possible")
     return _table("exponents", (*CURVE, *more, *others, *last), rows)
 
 

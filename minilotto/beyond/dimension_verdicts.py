@@ -7,7 +7,7 @@ import numpy as np
 
 from minilotto.analysis.bootstrap import Estimate
 from minilotto.analysis.rates import INSIDE, OPEN, OUTSIDE, RULES, TOLERANCE, place, predicted, telling
-from minilotto.analysis.stretches import WINDOW
+from minilotto.analysis.stretches import WINDOW, Stretch
 from minilotto.beyond.dimension_curves import FAMILIES, HELD_OUT, LABELS, LEARNT_BY_HEART, LONGER, SPAN, Curve, Findings
 from minilotto.figures.figure import FAILS, HOLDS, IN_PART, UNTESTED, Verdict
 
@@ -57,9 +57,9 @@ def persists(found: Findings, activation: str) -> Verdict:
     says = "More neurons are more tickets to average, however many inputs there are: over some range of widths the loss is ∝ 1/N."
     how = (
         "Exponents over each three neighbouring widths. A target has a range of 1/N where these stay within a factor "
-        f"{TOLERANCE:.2f} of 1 over a factor {SPAN:g} in width in at least {SURE:.0%} of bootstrap replicates, and has none "
-        f"where they do in at most {1 - SURE:.0%}; else it is open. Holds where all decided targets of two inputs or more have "
-        "one, in part where some have."
+        f"{TOLERANCE:.2f} of 1 over a factor {SPAN:g} in width in at least {SURE:.0%} of bootstrap replicates, and has none where "
+        "in each range as wide one of them has its whole interval beyond; else it is open. Holds where all decided targets of two "
+        "inputs or more have one, in part where some have."
     )
     stretches = {
         one.task: one.stretch
@@ -67,11 +67,11 @@ def persists(found: Findings, activation: str) -> Verdict:
         if one.activation == activation and one.inputs > 1 and one.stretch is not None and one.span >= SPAN
     }
     lasting = [task for task, stretch in stretches.items() if stretch.share >= SURE]
-    none = [task for task, stretch in stretches.items() if stretch.share <= 1 - SURE]
+    none = [task for task, stretch in stretches.items() if not stretch.possible]
     words = "; ".join(
-        f"{task}: {f'{s.low:g} to {s.high:g}' if s.reach else 'nowhere'} ({s.share:.0%})" for task, s in stretches.items()
+        f"{task}: {f'{s.low:g} to {s.high:g}' if s.reach else 'nowhere'} ({_sure(s)})" for task, s in stretches.items()
     )
-    measured = f"widest range near 1/N (share of replicates in which it is wide enough): {words}" if words else ""
+    measured = f"widest range near 1/N, and whether one is wide enough: {words}" if words else ""
     numbers = {task: stretch.share for task, stretch in stretches.items()}
     if not lasting and not none:
         few = f"No target of two inputs or more has widths over a factor {SPAN:g} that count."
@@ -82,6 +82,11 @@ def persists(found: Findings, activation: str) -> Verdict:
         reason += f" It is there for {_listed(lasting)}."
     verdict = HOLDS if not none else IN_PART if lasting else FAILS
     return Verdict(claim, says, measured, how, verdict, reason, numbers)
+
+
+def _sure(stretch: Stretch) -> str:
+    """Whether there is a wide enough range, in a word."""
+    return "yes" if stretch.share >= SURE else "open" if stretch.possible else "no"
 
 
 def inputs_decide(found: Findings, activation: str) -> Verdict:
