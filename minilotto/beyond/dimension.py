@@ -125,14 +125,14 @@ class Dimension(Study):
     def headline(self) -> str:
         found, told = self.found, []
         for activation, rows in found.rules.items():
-            misses = ", ".join(f"{row.rule} by {row.miss:.2f}" for row in rows)
-            told.append(f"{LABELS.get(activation, activation)} exponents miss {misses}")
+            misses = ", ".join(f"{row.rule} by {row.misfit:.2f}" for row in rows)
+            told.append(f"{LABELS.get(activation, activation)} exponents are off {misses}")
         stretches = [one.stretch for one in found.curves.values() if one.stretch]
         if not told:
             return ""
         return (
-            f"Over {found.inputs[0]} to {found.inputs[-1]} inputs {'; '.join(told)} (root mean square); N⁻¹ lasts over a factor of "
-            f"{SPAN:g} in width for {sum(one.share >= SURE for one in stretches)} of {len(stretches)} targets."
+            f"Over {found.inputs[0]} to {found.inputs[-1]} inputs {'; '.join(told)} beyond their own errors; N⁻¹ lasts over a factor "
+            f"of {SPAN:g} in width for {sum(one.share >= SURE for one in stretches)} of {len(stretches)} targets."
         )
 
     def tables(self) -> list[Table]:

@@ -29,14 +29,14 @@ def four_over_d(found: Findings, activation: str) -> Verdict:
     how = (
         "Exponents of targets whose D tells 4/D from 1. One agrees where its whole interval lies within a factor "
         f"{TOLERANCE:.2f} of 4/D, disagrees where none of it does, else it is open. Holds where at least half agree and none "
-        "disagrees, in part where some agree and some do not, fails where none agrees and at least half disagree. Beside it: how "
-        "far each rule is from all exponents (root mean square), and its share of the evidence among the three."
+        "disagrees, in part where some agree and some do not, fails where none agrees and at least half disagree. Beside it: by "
+        "how much exponents of all D stray from each rule beyond their own errors, and its share of the evidence among the three."
     )
     every, rows = found.told(activation), found.rules.get(activation, ())
     places = [place(e, predicted(SHARMA, one.inputs)) for one, e in every if telling(one.inputs, SHARMA, TICKETS)]
     agree, differ, unsure = (places.count(which) for which in (INSIDE, OUTSIDE, OPEN))
-    words = "; ".join([*_by_family(every), *(f"{row.rule} misses by {row.miss:.2f}, evidence {row.weight:.2f}" for row in rows)])
-    numbers = {one.task: e.value for one, e in every} | {f"miss of {row.rule}": row.miss for row in rows}
+    words = "; ".join([*_by_family(every), *(f"off {row.rule} by {row.misfit:.2f}, evidence {row.weight:.2f}" for row in rows)])
+    numbers = {one.task: e.value for one, e in every} | {f"off {row.rule}": row.misfit for row in rows}
     if not places:
         return Verdict(claim, says, words, how, UNTESTED, "No number of inputs here tells 4/D from 1.", numbers)
     half = len(places) / 2

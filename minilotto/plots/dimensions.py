@@ -41,5 +41,5 @@ def exponents_against_inputs(
     ax.set_ylabel("exponent")
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, -SHOWN[0]), min(high, SHOWN[1]))
-    ax.legend(ncols=2, fontsize=8, loc="upper right")
+    ax.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22))
     return ax
