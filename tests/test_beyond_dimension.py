@@ -166,6 +166,18 @@ def test_all_verdicts_and_tables_of_planted_curves():
         assert len(set(header)) == len(header)
 
 
+def test_the_headline_is_one_sentence_with_the_numbers():
+    study = object.__new__(Dimension)
+    study.settings, study.found = SETTINGS, planted(lambda family, D: 1.0)
+    said = study.headline()
+    assert "Over 1 to 8 inputs SiLU exponents are off 4/D by 1." in said
+    assert "1 by 0.0" in said
+    assert said.endswith("for 22 of 22 targets.")
+    assert said.count(". ") == 0
+    study.found = planted(lambda family, D: 4.0)
+    assert study.headline().endswith("for 0 of 22 targets.")
+
+
 # Settings
 def test_what_is_trained_at_the_defaults():
     settings = DimensionSettings()

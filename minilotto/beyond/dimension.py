@@ -131,8 +131,8 @@ class Dimension(Study):
         if not told:
             return ""
         return (
-            f"Over {found.inputs[0]} to {found.inputs[-1]} inputs {'; '.join(told)} beyond their own errors; N⁻¹ lasts over a factor "
-            f"of {SPAN:g} in width for {sum(one.share >= SURE for one in stretches)} of {len(stretches)} targets."
+            f"Over {found.inputs[0]} to {found.inputs[-1]} inputs {'; '.join(told)} beyond their own errors; N⁻¹ lasts over a "
+            f"factor of {SPAN:g} in width for {sum(one.share >= SURE for one in stretches)} of {len(stretches)} targets."
         )
 
     def tables(self) -> list[Table]:
