@@ -22,7 +22,7 @@ from minilotto.cli_sweep import status, sweep, verify
 from minilotto.config import DTYPES, FIELDS, Config, from_fields
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
 from minilotto.schemes import SCHEMES
-from minilotto.tasks import TASKS, task_of
+from minilotto.tasks import FAMILY_WORDS, TASKS, task_of
 from minilotto.version import VERSION
 from minilotto.words import (
     FAILURE,
@@ -305,6 +305,7 @@ def _help(name: str) -> str:
     return (
         f"{text}\n\nEach setting of the training is a flag as well, as in --width 20 --lr_decay 0.5:{plural}\n\n{fields}\n\n"
         f"Defaults, the paper's: {defaults}\n\n"
-        f"Activations: {', '.join(ACTIVATIONS)}\nTasks: {', '.join(TASKS)}\nPrecisions: {', '.join(DTYPES)}\nInitialisations:\n"
+        f"Activations: {', '.join(ACTIVATIONS)}\nTasks: {', '.join(TASKS)}; {FAMILY_WORDS}\n"
+        f"Precisions: {', '.join(DTYPES)}\nInitialisations:\n"
         + "\n".join(f"  {name:16}{scheme.note}" for name, scheme in SCHEMES.items())
     )

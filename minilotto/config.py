@@ -26,7 +26,7 @@ class Config:
 
     width            number of hidden neurons N, at least 1
     activation       a name in ACTIVATIONS
-    task             a name in TASKS
+    task             a name in TASKS, or of a family for any number of inputs: sum7, product7, radial7, teacher7
     sampling         "grid": `points` equally spaced points, ends included, one lattice axis per input;
                      "uniform": `points` independent uniform points, drawn from root_seed;
                      "population": infinitely many uniform points, by quadrature (up to three inputs; `points` is not used)

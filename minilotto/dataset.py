@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minilotto.config import Config
 from minilotto.errors import ConfigError, DataError, FileError
-from minilotto.initial import stream
+from minilotto.streams import stream
 from minilotto.tasks import CUSTOM, Task, task_of
 
 

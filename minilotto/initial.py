@@ -4,7 +4,6 @@ Seed s owns a fixed stretch of the Philox 4x64 counter, so that any subset of se
 same numbers, and a run of consecutive seeds is drawn in one call.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from minilotto.config import Config
 from minilotto.schemes import SCHEMES
+from minilotto.streams import stream
 
 
 class Parameters(NamedTuple):
@@ -21,16 +21,6 @@ class Parameters(NamedTuple):
     b: NDArray
     v: NDArray
     c: NDArray
-
-
-def stream(root_seed: int, purpose: str, first: int, count: int) -> NDArray[np.float64]:
-    """`count` numbers in (0, 1), symmetric about 1/2, from Philox blocks `first`, first + 1, ... of four numbers each.
-
-    `purpose` and root_seed select the key, so that different purposes share no numbers.
-    """
-    tag = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
-    philox = np.random.Philox(key=np.array([root_seed, tag], dtype=np.uint64), counter=first)
-    return ((philox.random_raw(count) >> 11).astype(np.float64) + 0.5) * 2.0**-53
 
 
 def _unit_draws(scheme: str, inputs: int, width: int, seeds: NDArray[np.int64], root_seed: int) -> NDArray[np.float64]:

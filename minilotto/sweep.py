@@ -33,7 +33,7 @@ from minilotto.machine import usable_cores
 from minilotto.progress import SweepBar
 from minilotto.store import LOGS, MARKER, Store, make_store, open_store, wanted
 from minilotto.study import Sweep, as_sweeps
-from minilotto.tasks import BUILT_IN, task_of
+from minilotto.tasks import built_in, task_of
 from minilotto.train import prepare
 from minilotto.version import VERSION
 from minilotto.worker import Receipt, train_block
@@ -135,7 +135,7 @@ def quarantine(store: Store, sweeps: Sequence[Sweep], quick: bool, log: "Log") -
 def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:
     """A task of the caller's own is known by its name alone. Raises ConfigError where the store's nets learnt another function."""
     for config in configs:
-        if config.task in BUILT_IN:
+        if built_in(config.task):
             continue
         data = sampled(config)
         for one in store.stored(config.key)[:1]:
@@ -286,7 +286,7 @@ class Elsewhere:
             self._take(self.running.pop(future), future)
 
     def _submit(self, block: Block) -> None:
-        task = None if block.config.task in BUILT_IN else task_of(block.config.task)
+        task = None if built_in(block.config.task) else task_of(block.config.task)
         folder, token = str(self.store.blocks.resolve()), str(self.log.path.resolve())
         try:
             future = self.executor.submit(train_block, block, folder, token, self.threads, task)

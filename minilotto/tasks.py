@@ -1,12 +1,16 @@
-"""TASKS: the target functions of the paper, as frozen rows, and the user's own beside them."""
+"""TASKS: the target functions of the paper, as frozen rows, families of any number of inputs, and the user's own beside them."""
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError
+from minilotto.streams import stream
 
 CUSTOM = "custom"  # stands in a Config for a target or data that the caller handed in
 
@@ -67,15 +71,78 @@ def _unary(name: str, formula: str, latex: str, function: Callable, kinks: tuple
     return Task(name, formula, latex, lambda x: function(x[:, 0]), kinks=kinks)
 
 
+def _member(name: str, formula: str, latex: str, function: Callable, inputs: int) -> Task:
+    return Task(name, formula, latex, function, domain=((-2.0, 2.0),) * inputs)
+
+
 def _product(inputs: int) -> Task:
-    return Task(
-        name=f"product{inputs}",
-        formula=" ".join(f"x{i}" for i in range(1, inputs + 1)),
-        latex=" ".join(f"x_{i}" for i in range(1, inputs + 1)),
-        function=lambda x: np.prod(x, axis=1),
-        domain=((-2.0, 2.0),) * inputs,
+    """The paper's product, as it is: of mean zero and variance (4/3)^D."""
+    names = range(1, inputs + 1)
+    formula, latex = " ".join(f"x{i}" for i in names), " ".join(f"x_{{{i}}}" for i in names)
+    return _member(f"product{inputs}", formula, latex, lambda x: np.prod(x, axis=1), inputs)
+
+
+def _sum(inputs: int) -> Task:
+    """A sum of squares, the paper's x^2 in each input: E x^2 = 4/3 and Var x^2 = 64/45 on [-2, 2]."""
+    scale = math.sqrt(45 / (64 * inputs))
+    return _member(
+        f"sum{inputs}",
+        f"sqrt(45 / (64 * {inputs})) sum_i (x_i^2 - 4/3), mean 0, variance 1",
+        rf"\sqrt{{45/(64 \cdot {inputs})}} \sum_{{i=1}}^{{{inputs}}} (x_i^2 - 4/3)",
+        lambda x: scale * np.sum(x * x - 4 / 3, axis=1),
+        inputs,
     )
 
+
+def _radial(inputs: int) -> Task:
+    """A Gaussian of |x|. E e^(-|x|^2/2) = m^D and E e^(-|x|^2) = q^D, with one input's means m and q over [-2, 2]."""
+    m = math.sqrt(2 * math.pi) * math.erf(math.sqrt(2)) / 4
+    q = math.sqrt(math.pi) * math.erf(2) / 4
+    spread = math.sqrt(1 - (m * m / q) ** inputs)  # the deviation over q^(D/2), which alone would underflow
+    shift, mean = inputs * math.log(q) / 2, (m / math.sqrt(q)) ** inputs
+    a, s = m**inputs, q ** (inputs / 2) * spread
+    return _member(
+        f"radial{inputs}",
+        f"(exp(-|x|^2 / 2) - {a:.6g}) / {s:.6g}, mean 0, variance 1",
+        rf"(e^{{-|x|^2/2}} - {a:.4g}) / {s:.4g}",
+        lambda x: (np.exp(-np.sum(x * x, axis=1) / 2 - shift) - mean) / spread,
+        inputs,
+    )
+
+
+TEACHER_NEURONS, TEACHER_POINTS = 64, 4096
+TEACHER_GAIN = 3.0  # weights are U(+-gain / sqrt(D)), biases U(+-gain): u . x has a deviation of 2, whatever D is
+
+
+def _teacher(inputs: int) -> Task:
+    """A fixed random net of tanh neurons, too many to be copied, less its mean and over its deviation on fixed uniform points."""
+    parts = (TEACHER_NEURONS * inputs, TEACHER_NEURONS, TEACHER_NEURONS, TEACHER_POINTS * inputs)
+    draws = 2 * stream(0, f"teacher {inputs}", 0, sum(parts)) - 1
+    u, t, a, x = np.split(draws, np.cumsum(parts)[:-1])
+    u, t = TEACHER_GAIN / math.sqrt(inputs) * u.reshape(TEACHER_NEURONS, inputs), TEACHER_GAIN * t
+
+    def raw(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        y = np.zeros(len(x))
+        for k in range(TEACHER_NEURONS):  # one by one, as P points times all neurons may be many
+            y += a[k] * np.tanh(np.einsum("pd,d->p", x, u[k]) + t[k])
+        return y
+
+    found = raw(2 * x.reshape(TEACHER_POINTS, inputs))
+    mean, spread = found.mean(), found.std()
+    return _member(
+        f"teacher{inputs}",
+        f"sum_k a_k tanh(u_k . x + t_k) of {TEACHER_NEURONS} fixed random neurons, mean 0, variance 1 (to some percent)",
+        rf"\sum_{{k=1}}^{{{TEACHER_NEURONS}}} a_k \tanh(u_k \cdot x + t_k)",
+        lambda x: (raw(x) - mean) / spread,
+        inputs,
+    )
+
+
+# A family has a member for each number of inputs, which is made when its name is asked for: sum7, radial3. Members of all but
+# product have mean 0 and variance 1 for uniform x, so that a loss of 1 is that of the best constant for any D.
+FAMILIES: dict[str, Callable[[int], Task]] = {"product": _product, "sum": _sum, "radial": _radial, "teacher": _teacher}
+MOST_INPUTS = 1000
+_MEMBER = re.compile(f"({'|'.join(FAMILIES)})([1-9][0-9]{{0,8}})")
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -95,6 +162,23 @@ TASKS: dict[str, Task] = {
 }
 
 BUILT_IN = frozenset(TASKS)
+FAMILY_WORDS = ", ".join(f"{family}7" for family in FAMILIES) + " (any number of inputs)"
+
+
+@cache
+def _family_member(name: str) -> Task | None:
+    """The row of "sum7" and the like, None for any other name. Raises ConfigError for too many inputs."""
+    found = _MEMBER.fullmatch(name)
+    if not found:
+        return None
+    if int(found[2]) > MOST_INPUTS:
+        raise ConfigError(f"task={name!r} has {found[2]} inputs; {found[1]} goes up to {found[1]}{MOST_INPUTS}")
+    return FAMILIES[found[1]](int(found[2]))
+
+
+def built_in(name: str) -> bool:
+    """Whether every process knows the task of that name, without `register_task`."""
+    return name in BUILT_IN or _MEMBER.fullmatch(name) is not None
 
 
 def register_task(task: Task) -> Task:
@@ -106,16 +190,22 @@ def register_task(task: Task) -> Task:
     >>> TASKS.pop("saw").inputs
     1
     """
-    if task.name == CUSTOM or TASKS.get(task.name, task) != task:
+    known = TASKS.get(task.name) or _family_member(task.name)
+    if task.name == CUSTOM or (known is not None and known != task):
         raise ConfigError(f"task name {task.name!r} is taken; choose another")
     TASKS[task.name] = task
     return task
 
 
 def task_of(name: str) -> Task:
-    """The row of that name. Raises ConfigError for an unknown one."""
+    """The row of that name, in TASKS or of a family. Raises ConfigError for an unknown one.
+
+    >>> task_of("sum7").inputs, task_of("square").inputs
+    (7, 1)
+    """
     if name == CUSTOM:
         raise ConfigError("task='custom' stands for a target or data of your own; pass target= or data= to train")
-    if not isinstance(name, str) or name not in TASKS:
-        raise ConfigError(f"task={name!r} is unknown; choose from {', '.join(TASKS)}, or register_task your own")
-    return TASKS[name]
+    task = (TASKS.get(name) or _family_member(name)) if isinstance(name, str) else None
+    if task is None:
+        raise ConfigError(f"task={name!r} is unknown; choose from {', '.join(TASKS)}, {FAMILY_WORDS}, or register_task your own")
+    return task

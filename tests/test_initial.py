@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 import minilotto as ml
-from minilotto.initial import initial_parameters, stream
+from minilotto.initial import initial_parameters
+from minilotto.streams import stream
 
 WORD = 2**64
 

@@ -43,7 +43,7 @@ LINES = [
     ["config"],
     ["tasks", "activations", "schemes"],
     ["gpu"],
-    ["machine", "progress", "files", "version", "errors"],
+    ["machine", "progress", "files", "streams", "version", "errors"],
 ]
 STANDS_ALONE = ["kernels.reference", "kernels.torch_reference"]
 LINE_LIMIT = 400

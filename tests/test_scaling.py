@@ -163,6 +163,14 @@ def test_intervals_with_misfit_hold_the_truth_where_those_of_seeds_do_not(widths
     assert 0.85 - 0.038 <= held[1] / trials <= 0.95 + 0.038  # two standard errors
 
 
+def test_four_widths_without_a_law_overflow_in_silence():
+    """With one degree of freedom misfits are drawn from a Cauchy distribution; warnings are errors here."""
+    random = np.random.default_rng(0)
+    losses = [loss * random.lognormal(0, 0.3, 12) for loss in (1.0, 1e-1, 3e-1, 1e-3)]
+    found = fit_law(points([4, 6, 9, 13], losses), "plateau")
+    assert found.with_misfit["exponent"].high > found.estimates["exponent"].high
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_comparison_prefers_the_planted_law(law):
     right = 0

@@ -115,11 +115,11 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     weight = 1 / (variance + tau**2)[None]
     parameters = chosen.solve(x, y[None], weight)
     replicates = chosen.solve(x, points.replicates, weight)
-    wide = (
-        chosen.solve(x, points.replicates + _misfit_draws(chosen, tau, points.replicates.shape, seed), weight)
-        if tau
-        else replicates
-    )
+    wide = replicates
+    if tau:
+        # One or two degrees of freedom leave draws so wild that amplitudes overflow; exponents and quantiles do not mind.
+        with np.errstate(over="ignore", invalid="ignore"):
+            wide = chosen.solve(x, points.replicates + _misfit_draws(chosen, tau, points.replicates.shape, seed), weight)
     exact = chosen.solve(x, y[None], 1 / variance[None])
     chi_square = float(np.sum((y - chosen.log_loss(exact, x)[0]) ** 2 / variance))
     return Fit(

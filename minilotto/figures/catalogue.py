@@ -1,6 +1,7 @@
 """FIGURES: the paper's figures by name, in its order, and the studies beyond it."""
 
 from minilotto.beyond.budget import Budget
+from minilotto.beyond.dimension import Dimension
 from minilotto.beyond.minimum import Minimum
 from minilotto.beyond.study import Study
 from minilotto.figures.algorithms import AlgorithmClusters, AlgorithmParts, AlgorithmResponses
@@ -31,7 +32,7 @@ APPENDICES = (
     ParameterLaw,
 )
 
-BEYOND: tuple[type[Study], ...] = (Budget, Minimum)
+BEYOND: tuple[type[Study], ...] = (Budget, Minimum, Dimension)
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}

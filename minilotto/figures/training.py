@@ -7,7 +7,7 @@ import numpy as np
 from minilotto.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.files import write_atomically
-from minilotto.tasks import TASKS
+from minilotto.tasks import CUSTOM, task_of
 
 
 def training_figure(nets: Ensemble, path: Path) -> None:
@@ -22,7 +22,7 @@ def training_figure(nets: Ensemble, path: Path) -> None:
         raise DataError("no seed has a finite loss above 0; there is nothing to draw")
     config = nets.config
     good = nets.status == "ok"
-    target = f"$y = {TASKS[config.task].latex}$" if config.task in TASKS else "given data"
+    target = "given data" if config.task == CUSTOM else f"$y = {task_of(config.task).latex}$"
     with style():
         figure, (left, right) = new_figure(8.0, 4.0, (2.0, 1.0))
         loss_history(nets.history.steps, nets.history.loss[:, good], left)
