@@ -101,7 +101,7 @@ def test_medians_are_those_of_the_pairs_drawn():
 
 
 def test_intervals_of_parts_cover():
-    """100 trials at 90%: 0.9 - 3 standard errors of 0.03 at least; pairs share nets, so intervals may be too wide."""
+    """60 trials at 90%: 0.9 - 3 standard errors of 0.039 at least; pairs share nets, so intervals may be too wide."""
     random = np.random.default_rng(4)
 
     def made(nets):
@@ -110,16 +110,16 @@ def test_intervals_of_parts_cover():
 
     def parted(nets, draws, seed):
         errors, wide = made(nets)
-        return attribute(Y + errors, Y, WEIGHT, wide, draws=draws, resamples=200, seed=seed)
+        return attribute(Y + errors, Y, WEIGHT, wide, draws=draws, resamples=100, seed=seed)
 
-    truth = parted(3000, 3000, 0)
+    truth = parted(3000, 2000, 0)
     held = dict.fromkeys(("gain", *STEPS), 0)
-    for trial in range(100):
-        found = parted(60, 300, trial)
+    for trial in range(60):
+        found = parted(50, 200, trial)
         for name in held:
             part, at = (one.gain if name == "gain" else one.part(name) for one in (found, truth))
             held[name] += part.low <= at.value <= part.high
-    assert min(held.values()) >= 81, held
+    assert min(held.values()) >= 47, held
 
 
 @pytest.mark.parametrize(
@@ -168,16 +168,16 @@ def test_bad_nets_are_left_out_by_the_central_half():
 
 
 def test_intervals_of_means_cover():
-    """80 trials at 90%: 0.9 - 3 standard errors of 0.034; groups are drawn at random, so intervals err on the wide side."""
+    """50 trials at 90%: 0.9 - 3 standard errors of 0.042; groups are drawn at random, so intervals err on the wide side."""
     random = np.random.default_rng(8)
     held = []
-    for trial in range(80):
+    for trial in range(50):
         sizes = np.sqrt(random.gamma(8, 1 / 8, 80))[:, None]
         errors = np.sqrt(0.5) * SHAPE + sizes * random.normal(size=(80, POINTS))
-        found = averages(errors, WEIGHT, (1, 2, 8), central=1.0, halves=30, seed=trial)
+        found = averages(errors, WEIGHT, (1, 2, 8), central=1.0, halves=20, seed=trial)
         truth = 0.5 + 1 / 8
         held.append(found.low[2] <= truth <= found.high[2])
-    assert np.mean(held) >= 0.8
+    assert np.mean(held) >= 0.78
 
 
 def test_sizes_that_are_too_large_are_told():

@@ -54,7 +54,7 @@ def averages(
     *,
     central: float = 0.5,
     level: float = 0.9,
-    halves: int = 200,
+    halves: int = 100,
     seed: int = 0,
 ) -> Averages:
     """The median of |mean of R errors|^2 over groups of R different nets, for each R in `sizes`.

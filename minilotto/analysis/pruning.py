@@ -20,7 +20,7 @@ from minilotto.initial import Parameters
 
 Array = NDArray[np.float64]
 Order = NDArray[np.intp]
-CUT = 1e-8  # of a response's size: output weights so large that they use less of it cost as much as they gain
+CUT = 1e-12  # of a response's size: output weights that make use of less of it cost more than they gain
 BLOCK = 2**22  # numbers that are held at a time
 
 

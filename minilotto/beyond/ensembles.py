@@ -1,12 +1,14 @@
 """Nets of one activation at all widths: what their errors share, what means of them lose, and where a wider net's gain is from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from minilotto.analysis.attribution import Attribution, attribute
 from minilotto.analysis.averages import Averages, averages, possible_sizes
+from minilotto.analysis.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
 from minilotto.analysis.bootstrap import Estimate, Points, points
 from minilotto.analysis.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling import cosines
@@ -26,6 +28,7 @@ MOST_JOINED = 100  # widest nets for which that is done
 LEAST_TICKETS = 4  # neurons of the narrowest nets that are taken apart: two pairs
 APART = ((500, 12), (100, 48), (0, 100))  # from this width on, so many nets are taken apart
 PAPER_RANGE = (10, 50)
+COMPARED_FROM = 3  # widths from here on are enough to compare all laws
 LEAST_SEEDS = 20  # half of which are kept
 PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 LABELS = {"silu": "SiLU", "leaky_relu": "LeakyReLU", "relu": "ReLU"}
@@ -66,36 +69,42 @@ class Ensembles:
         """The widths from `low` to `high`."""
         return {width: one for width, one in self.widths.items() if low <= width <= high}
 
+    def part_law(self, part: str) -> Fit | None:
+        """The power law of the bias or the variance over the paper's widths, None where it cannot be had."""
+        return _or_none(lambda: fit_law(self._parts(part, PAPER_RANGE[0])))
+
     def part_laws(self, part: str) -> Comparison | None:
-        """Laws of the bias or the variance over the paper's widths, None where they cannot be had."""
-        some = self.within()
-        try:
-            return compare_laws(as_points(list(some), [one.parts for one in some.values()], part))
-        except DataError:
-            return None
+        """The same beside a plateau and a break, over widths from COMPARED_FROM on."""
+        return _or_none(lambda: compare_laws(self._parts(part, COMPARED_FROM)))
 
     def independent_law(self) -> Fit | None:
-        """The power law of 1 / (independent tickets) over the paper's widths."""
-        found = self._inverse()
-        try:
-            return None if found is None else fit_law(found)
-        except DataError:
-            return None
+        """The power law of 1 / (independent tickets) over the paper's widths, None where it cannot be had."""
+        return _or_none(lambda: fit_law(self._inverse(PAPER_RANGE[0])))
 
     def independent_laws(self) -> Comparison | None:
-        """The same beside a plateau, at which the number would end, and a break."""
-        found = self._inverse()
-        try:
-            return None if found is None else compare_laws(found)
-        except DataError:
-            return None
+        """The same beside a plateau, at which the number would end, and a break, over widths from COMPARED_FROM on."""
+        return _or_none(lambda: compare_laws(self._inverse(COMPARED_FROM)))
 
-    def _inverse(self) -> Points | None:
-        some = {width: one.inverse for width, one in self.within().items()}
-        try:
-            return points(list(some), list(some.values()), level=LEVEL)
-        except DataError:
-            return None
+    def _parts(self, part: str, low: int) -> Points:
+        some = self.within(low)
+        return as_points(list(some), [one.parts for one in some.values()], part)
+
+    def _inverse(self, low: int) -> Points:
+        some = {width: one.inverse for width, one in self.within(low).items() if len(one.inverse) >= BOOTSTRAP_SEEDS}
+        if not some:
+            raise DataError("no width has enough nets with useful pairs")
+        return points(list(some), list(some.values()), level=LEVEL)
+
+
+Law = TypeVar("Law")
+
+
+def _or_none(law: Callable[[], Law]) -> Law | None:
+    """What it finds, None where the data are too few or have no logarithm."""
+    try:
+        return law()
+    except DataError:
+        return None
 
 
 def label_of(activation: str) -> str:

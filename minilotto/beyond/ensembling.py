@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from minilotto.analysis.attribution import STEPS
-from minilotto.beyond.ensembles import PAPER_COUNTS, PAPER_RANGE, Ensembles, ensembles, label_of
+from minilotto.beyond.ensembles import LEAST_TICKETS, PAPER_COUNTS, PAPER_RANGE, Ensembles, ensembles, label_of
 from minilotto.beyond.ensembling_verdicts import tables, verdicts
 from minilotto.beyond.study import Settings, Study
 from minilotto.ensemble import Ensemble
@@ -145,7 +145,8 @@ class Ensembling(Study):
         from minilotto.plots.style import GREY, PALETTE
 
         means = {n: w.means for n, w in one.widths.items() if w.means is not None}
-        picked = list(means)[:: max(1, -(-len(means) // SHOWN))]
+        wide = [n for n in means if n >= LEAST_TICKETS] or list(means)
+        picked = wide[:: max(1, -(-len(wide) // SHOWN))]
         longest = 2.0
         for width, color in zip(picked, PALETTE, strict=False):
             found = means[width]
@@ -161,6 +162,8 @@ class Ensembling(Study):
             longest = max(longest, float(found.sizes[-1]))
         ax.plot([1, longest], [1, 1 / longest], color=GREY, linestyle=":", linewidth=1.2, label="1/R, as Eq. 9 has it")
         ax.set_xscale("log", base=2)
+        ticks = [2**k for k in range(7) if 2**k <= longest]
+        ax.set_xticks(ticks, [str(tick) for tick in ticks])
         ax.set_yscale("log")
         ax.set_xlabel("nets averaged, $R$")
         ax.set_ylabel("loss of the mean / of one net")
@@ -203,7 +206,8 @@ class Ensembling(Study):
         ax.axhline(0, color=GREY, linewidth=0.8)
         ax.set_xscale("log")
         _width_axis(ax, next(iter(self.found.values())).widths)
-        ax.set_ylim(-0.15, 1.4)
+        ax.set_ylim(-0.15, 1.5)
+        ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
         ax.set_ylabel("cosine of errors, median")
         ax.legend(loc="upper left", fontsize=7)
         ax.set_title("how alike errors are")

@@ -8,7 +8,7 @@ import numpy as np
 from minilotto.analysis.attribution import STEPS, Attribution
 from minilotto.analysis.bootstrap import Estimate
 from minilotto.analysis.scaling import Comparison
-from minilotto.beyond.ensembles import PAPER_COUNTS, PAPER_RANGE, Ensembles, OneWidth, label_of
+from minilotto.beyond.ensembles import COMPARED_FROM, PAPER_COUNTS, PAPER_RANGE, Ensembles, OneWidth, label_of
 from minilotto.figures.figure import FAILS, HOLDS, IN_PART, UNTESTED, Table, Verdict
 from minilotto.figures.targets import over_targets
 
@@ -17,7 +17,7 @@ ALIKE = 0.1  # a cosine below which errors pass for orthogonal
 SAME, SIMILAR = 1.25, 2.0  # ratios of losses that are called equal, or nearly so
 STATED = 0.1  # an exponent is called so within
 NARROW = 10  # below, the paper finds synergy, from here on none
-LARGE = 16  # averaged nets that are enough to tell 1/R from a limit
+LARGE = 8  # averaged nets that are enough to tell 1/R from a limit
 
 Found = Mapping[str, Ensembles]
 RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
@@ -51,8 +51,9 @@ def _unbiased(found: Found) -> Verdict:
     laws = []
     for name, one in found.items():
         for part in ("bias", "variance"):
-            told = _law(one.part_laws(part))
-            laws += [f"{label_of(name)} {part}: {told}"] if told else []
+            fit = one.part_law(part)
+            if fit is not None:
+                laws.append(f"{label_of(name)} {part}: {fit.with_misfit['exponent']} ({_weights(one.part_laws(part))})")
     return over_targets(
         "Errors of seeds have mean zero: the loss is variance",
         "Tickets are unbiased (Eq. 7), so the mean over seeds has no error, and what falls as 1/N is the variance.",
@@ -294,17 +295,9 @@ def _within(ratio: Estimate, factor: float) -> bool:
     return ratio.low <= factor and ratio.high >= 1 / factor
 
 
-def _law(laws: Comparison | None) -> str:
-    """The power law's exponent and the weights of its competitors, in words; "" where there is none."""
-    rows = [row for row in laws.rows if row.law == "power law" and row.fit] if laws else []
-    if not rows or rows[0].fit is None:
-        return ""
-    return f"{rows[0].fit.with_misfit['exponent']}, {_weights(laws)}"
-
-
 def _weights(laws: Comparison | None) -> str:
     shares = [f"{row.law} {row.weight:.2f}" for row in laws.rows if row.weight is not None] if laws else []
-    return f"evidence: {', '.join(shares)}" if shares else "too few widths to compare laws"
+    return f"evidence from {COMPARED_FROM} on: {', '.join(shares)}" if shares else "laws could not be compared"
 
 
 # Tables

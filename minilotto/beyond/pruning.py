@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from minilotto.plots.style import Axes, Drawing
 
 LEAST_SEEDS = 10
+LOW = 1e-11  # an axis of losses that goes further down leaves its upper right corner free
 SMALL_WIDTHS = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40)
 
 
@@ -71,7 +72,8 @@ class Pruning(Study):
             good = np.isfinite(one.loss) & (one.loss > 0)
             if good.sum() >= LEAST_SEEDS:
                 nets[width] = one.select(good)
-        self.cuts: dict[int, Cut] = {width: cut_down(nets[width]) for width in settings.wide if width in nets}
+        there = [width for width in settings.wide if width in nets]
+        self.cuts: dict[int, Cut] = {width: cut_down(nets[width], search=width == there[0]) for width in there}
         if not self.cuts:
             raise DataError(
                 f"no width of {', '.join(map(str, settings.wide))} has {LEAST_SEEDS} finite nets to prune; train them, as in "
@@ -134,7 +136,7 @@ class Pruning(Study):
         width_axis(tuple(tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= most), ax)
         ax.set_xlabel("neurons kept, $k$")
         ax.set_ylabel("median loss")
-        ax.legend(loc="lower left", fontsize=7)
+        ax.legend(loc="lower left" if ax.get_ylim()[0] > LOW else "upper right", fontsize=7)
         ax.set_title(title)
 
     def _trained_small(self, readout: str | None) -> dict[int, Estimate]:
@@ -154,14 +156,15 @@ class Pruning(Study):
 
     def _draw_unfitted(self, ax: "Axes") -> None:
         from minilotto.plots.parts import estimates_against_width
-        from minilotto.plots.style import BLUE, ORANGE
+        from minilotto.plots.style import ORANGE, PURPLE
 
         cut = self.cuts[self.main]
-        for (rule, label), color, mark in zip(UNFITTED.items(), (ORANGE, BLUE), "os", strict=True):
+        for (rule, label), color, mark in zip(UNFITTED.items(), (ORANGE, PURPLE), "o^", strict=True):
             estimates_against_width(cut.curve(rule, None), ax, color, mark, label)
         below = {k: one for k, one in self._trained_small(None).items() if k < self.main}
         estimates_against_width(below, ax, "black", "P", "trained at width k")
         self._whole(ax, cut, None)
+        ax.set_ylim(bottom=ax.get_ylim()[0] / 100)  # for the legend
         self._finish(ax, f"N = {self.main}: last layer not fitted")
 
     def _draw_widths(self, ax: "Axes") -> None:

@@ -7,6 +7,7 @@ from minilotto.beyond.prunings import (
     READOUTS,
     RULES,
     SAME,
+    SIMILAR,
     UNFITTED,
     Cut,
     Small,
@@ -16,7 +17,6 @@ from minilotto.beyond.prunings import (
     ratio_of_medians,
 )
 from minilotto.figures.figure import FAILS, HOLDS, IN_PART, UNTESTED, Table, Verdict
-from minilotto.figures.targets import over_targets
 
 AWARE = ("tickets", "merging", "elimination")  # rules that see what neurons have in common
 
@@ -44,44 +44,48 @@ def _half(cuts: Cuts, against: str) -> Verdict:
         "refitted": ("with its own last layer fitted anew", "Half of the neurons can go: the rest does what all could do"),
     }[against]
     enough: dict[str, int | None] = {}
-    told, good = [], 0
+    told, good, near = [], 0, 0
     for width, cut in cuts.items():
         found = {readout: lossless(cut, "elimination", readout, against) for readout in READOUTS}
-        few = found["float32"]
-        good += few is not None and few <= width / 2
+        nearly = lossless(cut, "elimination", "float32", against, SIMILAR)
+        good, near = good + _up_to(found["float32"], width), near + _up_to(nearly, width)
         enough |= {f"N = {width}, {readout}": count for readout, count in found.items()}
-        told.append(f"N = {width}: {_enough(few)} in float32, {_enough(found['float64'])} in float64")
-    return over_targets(
+        told.append(
+            f"N = {width}: {_enough(found['float32'])} in float32 (within a factor of {SIMILAR:g}: {_enough(nearly)}), "
+            f"{_enough(found['float64'])} in float64"
+        )
+    return Verdict(
         other[1],
         "Highly correlated tickets imply that nets are unnecessarily redundant (appendix C).",
         f"neurons from which on nothing is lost: {'; '.join(told)}",
         f"Backward elimination, last layer fitted anew; per net, loss over that of the whole net {other[0]}: nothing is lost where "
-        f"the interval of the median ratio stays below {SAME:g}, at that number and at all larger ones tried. A width agrees "
-        "where half of its neurons or fewer are enough with output weights that float32 holds.",
-        good,
-        len(cuts),
+        f"the interval of the median ratio stays below {SAME:g}, at that number and at all larger ones tried. Holds where half of "
+        f"the neurons or fewer are enough at all widths, with output weights that float32 holds; in part at some, or within "
+        f"{SIMILAR:g}.",
+        HOLDS if good == len(cuts) else IN_PART if near else FAILS,
         f"{good} of {len(cuts)} widths agree."
         + (
             " The trained last layer is not the best that these neurons allow, which a fit makes up for."
             if against == "trained" and good
             else ""
         ),
-        {name: float("nan") if count is None else count for name, count in enough.items()},
+        {name: count for name, count in enough.items() if count is not None},
     )
 
 
 def _merged(cuts: Cuts) -> Verdict:
     found = {width: lossless(cut, "merging", None, "trained") for width, cut in cuts.items()}
-    good = sum(count is not None and count <= width / 2 for width, count in found.items())
-    return over_targets(
+    nearly = {width: lossless(cut, "merging", None, "trained", SIMILAR) for width, cut in cuts.items()}
+    good = sum(_up_to(count, width) for width, count in found.items())
+    near = sum(_up_to(count, width) for width, count in nearly.items())
+    return Verdict(
         "Half of the neurons are copies: they merge without a fit",
         "Neurons with proportional contributions are redundant, and one can take up the other's output weight.",
-        "; ".join(f"N = {width}: {_enough(count)}" for width, count in found.items()),
-        "Merging, no fit; nothing is lost as above. A width agrees where half of its neurons or fewer are enough.",
-        good,
-        len(cuts),
+        "; ".join(f"N = {n}: {_enough(found[n])} (within a factor of {SIMILAR:g}: {_enough(nearly[n])})" for n in cuts),
+        "Merging, no fit; nothing is lost, and the verdict given, as above.",
+        HOLDS if good == len(cuts) else IN_PART if near else FAILS,
         f"{good} of {len(cuts)} widths agree.",
-        {f"N = {width}": float("nan") if count is None else count for width, count in found.items()},
+        {f"N = {width}": count for width, count in found.items() if count is not None},
     )
 
 
@@ -195,6 +199,11 @@ def _small(cut: Cut, small: Mapping[int, Small]) -> Verdict:
         reason,
         {f"k = {k}": ratio.value for k, ratio in fair.items()} | {f"as trained, k = {k}": ratio.value for k, ratio in raw.items()},
     )
+
+
+def _up_to(count: int | None, width: int) -> bool:
+    """Whether half of the neurons or fewer are enough."""
+    return count is not None and count <= width / 2
 
 
 def _enough(count: int | None) -> str:

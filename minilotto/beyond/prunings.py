@@ -23,10 +23,10 @@ from minilotto.distillation import distill_path, refit
 from minilotto.ensemble import Ensemble
 from minilotto.figures.figure import LEVEL, Array
 
-KEPT = (1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 30, 40, 50, 70, 100, 150, 200)
+KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 100, 150, 200)
 DISTILLED_TO = 10  # most neurons that distillation's search is asked for; its time grows with their square
-FLOAT32_CUT = 1e-6  # of a response: what output weights in float32 can make use of
-SAME = 1.25  # a ratio of losses up to which nothing is lost
+FLOAT32_CUT = 1e-7  # of a response: what output weights in float32 can make use of
+SAME, SIMILAR = 1.25, 2.0  # ratios of losses up to which nothing, or next to nothing, is lost
 READOUTS = {"float64": "output weights in float64", "float32": "output weights that float32 holds"}
 RULES = {
     "random": "at random",
@@ -76,8 +76,11 @@ class Small:
     again: Mapping[str, Array]
 
 
-def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT) -> Cut:
-    """These nets, all of them finite, cut down by every rule to each of `counts` below their width."""
+def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True) -> Cut:
+    """These nets, all of them finite, cut down by every rule to each of `counts` below their width.
+
+    search: by distillation's search too, which takes longer than all the rest.
+    """
     activation, parameters, data = nets.activation, nets.parameters, nets.data
     width = nets.config.width
     counts = [count for count in counts if count < width]
@@ -103,7 +106,7 @@ def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT) -> Cut:
                     places = kept(order, count)
                     w = np.take_along_axis(nets.w, places[:, :, None], axis=1)
                     losses[readout][rule, count] = readout_loss(activation, w, np.take_along_axis(nets.b, places, axis=1), data)
-    few = [count for count in counts if count <= DISTILLED_TO]
+    few = [count for count in counts if count <= DISTILLED_TO and search]
     for count, found in zip(few, distill_path(activation, parameters, few, data) if few else [], strict=True):
         losses["float64"]["distilled", count] = found.loss + found.rounding
         losses["float32"]["distilled", count] = readout_loss(activation, found.parameters.w, found.parameters.b, data)
@@ -134,16 +137,16 @@ def median_ratio(first: Array, second: Array) -> Estimate:
     return median_loss(first / second)
 
 
-def lossless(cut: Cut, rule: str, readout: str | None, against: str) -> int | None:
+def lossless(cut: Cut, rule: str, readout: str | None, against: str, most: float = SAME) -> int | None:
     """The fewest neurons from which on nothing is lost against the "trained" or the "refitted" whole net; None for none.
 
-    A number of neurons loses nothing where the interval of the median ratio of losses stays below SAME.
+    A number of neurons loses nothing where the interval of the median ratio of losses stays below `most`.
     """
     found = cut.unfitted if readout is None else cut.losses[readout]
     whole = cut.trained if against == "trained" or readout is None else cut.whole[readout]
     least = None
     for count in sorted((count for name, count in found if name == rule), reverse=True):
-        if median_ratio(found[rule, count], whole).high > SAME:
+        if median_ratio(found[rule, count], whole).high > most:
             break
         least = count
     return least
