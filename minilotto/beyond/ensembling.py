@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from minilotto.analysis.attribution import STEPS
-from minilotto.beyond.ensembles import LEAST_TICKETS, PAPER_COUNTS, PAPER_RANGE, Ensembles, ensembles, label_of
+from minilotto.beyond.ensembles import DRAWS, LEAST_TICKETS, PAPER_COUNTS, PAPER_RANGE, Ensembles, ensembles, label_of
 from minilotto.beyond.ensembling_verdicts import tables, verdicts
 from minilotto.beyond.study import Settings, Study
 from minilotto.ensemble import Ensemble
@@ -93,9 +93,22 @@ class Ensembling(Study):
             "and explains the loss. Each of these is measured. The gain from N/2 to N is parted on the scale of log median "
             "loss: from one net to the mean of two of them (averaging), on to a₁f₁ + a₂f₂ + constant with the best of the "
             "three (combination), on to the net of width N (neither). The parts add up to the gain, and any of them may be "
-            f"negative. {self.words}; pairs of seeds: 2,000. Bias, variance and means are of the central half of the nets by "
-            "loss. With so many nets a median is known to a few percent, at the wider ones to ten."
+            f"negative. {self.words}; {DRAWS:,} pairs of seeds at most. Bias, variance and means are of the central half of the "
+            f"nets by loss. {self._precision()}"
         )
+
+    def _precision(self) -> str:
+        """How well medians are known, which is what the numbers of seeds were chosen for."""
+        told = []
+        for low, high, words in (
+            (*PAPER_RANGE, "at widths {} to {}".format(*PAPER_RANGE)),
+            (PAPER_RANGE[1] + 1, np.inf, "at wider ones"),
+        ):
+            every = [one.means for found in self.found.values() for one in found.within(low, high).values() if one.means]
+            reach = [float(means.high[0] / means.loss[0] - 1) for means in every]
+            if reach:
+                told.append(f"within {min(reach):.0%} to {max(reach):.0%} {words}")
+        return f"So many seeds tell a median {', '.join(told)} ({LEVEL:.0%} intervals)." if told else ""
 
     def headline(self) -> str:
         one = next(iter(self.found.values()))
@@ -107,9 +120,14 @@ class Ensembling(Study):
         if gain.shares is None:
             return f"{start} from there to width {wide} the loss does not fall for certain, so there is no gain to explain."
         told = {name: f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})" for name, share in gain.shares.items()}
+        others = ""
+        for name, other in self.found.items():
+            same = other.gains.get((narrow, wide))
+            if other is not one and same is not None and same.shares is not None:
+                others += f"; for {label_of(name)} " + ", ".join(f"{share.value:.0%}" for share in same.shares.values())
         return (
             f"{start} of what width {wide} gains over them in log loss averaging two of them gives {told['averaging']}, "
-            f"their best combination {told['combination']} more, and neither gives {told['neither']}."
+            f"their best combination {told['combination']} more, and neither gives {told['neither']}{others}."
         )
 
     # Drawing
@@ -165,6 +183,7 @@ class Ensembling(Study):
         ticks = [2**k for k in range(7) if 2**k <= longest]
         ax.set_xticks(ticks, [str(tick) for tick in ticks])
         ax.set_yscale("log")
+        ax.minorticks_off()
         ax.set_xlabel("nets averaged, $R$")
         ax.set_ylabel("loss of the mean / of one net")
         ax.legend(loc="lower left", fontsize=8)
@@ -188,7 +207,8 @@ class Ensembling(Study):
         ax.set_yscale("symlog", linthresh=1, linscale=1.5)
         ax.set_yticks([-3, -1, -0.5, 0, 0.5, 1, 3], ["-3", "-1", "-0.5", "0", "0.5", "1", "3"])
         ax.minorticks_off()
-        ax.legend(loc="best", fontsize=8)
+        if one is list(self.found.values())[-1]:
+            ax.legend(loc="lower right", fontsize=8)
         ax.set_title("gain from N/2 to N, and its parts")
 
     def _draw_cosines(self, ax: "Axes") -> None:
@@ -226,8 +246,9 @@ class Ensembling(Study):
             estimates_against_width({n: each[kind] for n, each in counted.items()}, ax, color, mark, label)
         ax.plot(list(PAPER_COUNTS), list(PAPER_COUNTS.values()), "*", color=GREY, markersize=9, label="the paper: 1, 2, 3")
         _width_axis(ax, counted or one.widths)
+        ax.set_ylim(bottom=min(ax.get_ylim()[0], 1e-3))  # for the legend
         ax.set_ylabel("tickets in a net")
-        ax.legend(loc="upper left", fontsize=8)
+        ax.legend(loc="lower left", fontsize=8)
         ax.set_title(f"{label_of(one.activation)}: independent tickets that nets have, and would need")
 
     def caption(self) -> str:

@@ -195,8 +195,14 @@ def _only_combination(found: Found) -> Verdict:
     if subtracted:
         both = [gain.positive.value for gain in gains.values()]
         reason += (
-            f" The best two weights that sum to one have absolute values that sum to {min(subtracted):.3g} to "
+            f" The sum of absolute values of the best two weights that sum to one is between {min(subtracted):.3g} and "
             f"{max(subtracted):.3g} (an average: 1), and both are positive in {min(both):.0%} to {max(both):.0%} of the pairs."
+        )
+    joined = [ratio.value for one in found.values() for (narrow, _), ratio in one.joined.items() if narrow >= NARROW]
+    if joined:
+        reason += (
+            f" With one last layer fitted to the neurons of both halves the loss would be between {min(joined):.2g} and "
+            f"{max(joined):.2g} times that of the wide net."
         )
     return over_targets(
         "The gain from N/2 to N is at most a best combination",
@@ -297,7 +303,7 @@ def _within(ratio: Estimate, factor: float) -> bool:
 
 def _weights(laws: Comparison | None) -> str:
     shares = [f"{row.law} {row.weight:.2f}" for row in laws.rows if row.weight is not None] if laws else []
-    return f"evidence from {COMPARED_FROM} on: {', '.join(shares)}" if shares else "laws could not be compared"
+    return f"evidence, widths from {COMPARED_FROM} on: {', '.join(shares)}" if shares else "laws could not be compared"
 
 
 # Tables
