@@ -122,6 +122,14 @@ def test_intervals_of_parts_cover():
     assert min(held.values()) >= 47, held
 
 
+def test_stages_are_resampled_together():
+    """One error function of several sizes: the mean of two loses what one does, which is known far better than what that is."""
+    random = np.random.default_rng(5)
+    errors = 1e-3 * random.lognormal(sigma=0.5, size=200)[:, None] * SHAPE * (1 + 1e-6 * random.normal(size=(200, POINTS)))
+    found = attribute(Y + errors, Y, WEIGHT, 0.1 * losses(errors), draws=2000, resamples=200)
+    assert found.averaging.high - found.averaging.low < 0.6 * (found.gain.high - found.gain.low)
+
+
 @pytest.mark.parametrize(
     ("outputs", "wider", "told"),
     [
@@ -163,6 +171,8 @@ def test_bad_nets_are_left_out_by_the_central_half():
     spoilt = np.where(np.arange(200)[:, None] % 10 == 0, 1e4 * errors, errors)
     clean, robust = averages(errors, WEIGHT, (1, 4), halves=20), averages(spoilt, WEIGHT, (1, 4), halves=20)
     np.testing.assert_allclose(robust.loss, clean.loss, rtol=0.05)
+    uneven = errors * np.random.default_rng(0).lognormal(size=200)[:, None]
+    assert averages(uneven, WEIGHT, (1, 4), halves=20).loss[0] == pytest.approx(np.median(losses(uneven)))
     assert averages(spoilt, WEIGHT, (1, 16), central=1.0, halves=20).loss[1] > 1e3
     assert robust.nets == 100
 
