@@ -144,6 +144,8 @@ def test_settings_follow_the_scale():
     assert EnsemblingSettings.at(QUICK).seeds == 100
     sweeps = Ensembling.sweeps(Scale())
     assert {len(sweep.seeds) for sweep in sweeps} == {1000, 100}
+    with pytest.raises(ml.ConfigError, match="no width"):
+        Ensembling.trainings(EnsemblingSettings(widths=(), wide=()))
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Nets of one activation at all widths: what their errors share, what means of them lose, and where a wider net's gain is from."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -128,7 +129,8 @@ def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
         if wide <= MOST_JOINED:
             pairs = drawn_pairs(len(halves), JOINED)
             loss = refitted(halves.activation, halves.w, halves.b, data.x, data.y, data.weight, pairs, FLOAT32_CUT).loss
-            joined[narrow, wide] = compare(loss, whole.loss, pairs, level=LEVEL).ratio
+            with contextlib.suppress(DataError):
+                joined[narrow, wide] = compare(loss, whole.loss, pairs, level=LEVEL).ratio
     return Ensembles(activation, widths, gains, joined, _worth(widths))
 
 

@@ -12,7 +12,7 @@ from minilotto.beyond.ensembles import DRAWS, LEAST_TICKETS, PAPER_COUNTS, PAPER
 from minilotto.beyond.ensembling_verdicts import tables, verdicts
 from minilotto.beyond.study import Settings, Study
 from minilotto.ensemble import Ensemble
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError
 from minilotto.figures.figure import LEVEL, Scale, Source, Table, Verdict, training_words
 from minilotto.study import Sweep
 
@@ -57,6 +57,8 @@ class Ensembling(Study):
 
     @classmethod
     def trainings(cls, settings: EnsemblingSettings) -> tuple[Sweep, ...]:
+        if not settings.activations or not (settings.widths or settings.wide):
+            raise ConfigError("there is no width or no activation to study; give some, such as widths=(10, 20)")
         return tuple(
             Sweep(widths=widths, activations=(activation,), seeds=seeds, steps=settings.steps)
             for activation in settings.activations

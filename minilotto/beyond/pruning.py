@@ -8,12 +8,14 @@ import numpy as np
 from minilotto.analysis.bootstrap import Estimate
 from minilotto.beyond.pruning_verdicts import tables, verdicts
 from minilotto.beyond.prunings import (
+    OTHERS,
     READOUTS,
     RULES,
     UNFITTED,
     Cut,
     Small,
     cut_down,
+    enough,
     lossless,
     median_loss,
     small,
@@ -73,7 +75,9 @@ class Pruning(Study):
             if good.sum() >= LEAST_SEEDS:
                 nets[width] = one.select(good)
         there = [width for width in settings.wide if width in nets]
-        self.cuts: dict[int, Cut] = {width: cut_down(nets[width], search=width == there[0]) for width in there}
+        self.cuts: dict[int, Cut] = {width: cut_down(nets[width]) for width in there[:1]}
+        for width in there[1:]:
+            self.cuts[width] = cut_down(nets[width].select(np.arange(min(OTHERS, len(nets[width])))), search=False)
         if not self.cuts:
             raise DataError(
                 f"no width of {', '.join(map(str, settings.wide))} has {LEAST_SEEDS} finite nets to prune; train them, as in "
@@ -85,7 +89,8 @@ class Pruning(Study):
 
     def design(self) -> str:
         return (
-            "Trained nets are cut down to k neurons, always the same nets. Rules: at random; magnitude, |vᵢ| times the standard "
+            f"Trained nets are cut down to k neurons, always the same nets (of widths other than {self.main} the first {OTHERS}). "
+            "Rules: at random; magnitude, |vᵢ| times the standard "
             "deviation of the neuron's response; merging, where the neuron goes whose contribution another one can take up with "
             "the least change of the net (size times 1 - correlation²); correlated tickets, where of the two mirror pairs "
             "whose errors correlate most the worse one goes; backward elimination, where the neuron goes whose absence costs "
@@ -100,14 +105,10 @@ class Pruning(Study):
         cut = self.cuts[self.main]
         few = {rule: lossless(cut, rule, "float32", "trained") for rule in ("elimination", "magnitude", "random")}
         unfitted = lossless(cut, "merging", None, "trained")
-
-        def some(count: int | None) -> str:
-            return "none can go" if count is None else f"{count} are enough"
-
         return (
-            f"Of {self.main} neurons {some(few['elimination'])} for the trained loss when the last layer is fitted anew for "
-            f"float32 and backward elimination chooses them (by magnitude {some(few['magnitude'])}, at random "
-            f"{some(few['random'])}); merged without a fit, {some(unfitted)}."
+            f"Of {self.main} neurons {enough(few['elimination'])} for the trained loss when the last layer is fitted anew for "
+            f"float32 and backward elimination chooses them (by magnitude {enough(few['magnitude'])}, at random "
+            f"{enough(few['random'])}); merged without a fit, {enough(unfitted)}."
         )
 
     # Drawing

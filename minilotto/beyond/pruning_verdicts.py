@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from minilotto.analysis.bootstrap import Estimate
 from minilotto.beyond.prunings import (
     READOUTS,
@@ -11,6 +13,7 @@ from minilotto.beyond.prunings import (
     UNFITTED,
     Cut,
     Small,
+    enough,
     lossless,
     median_loss,
     median_ratio,
@@ -43,16 +46,16 @@ def _half(cuts: Cuts, against: str) -> Verdict:
         "trained": ("as trained", "Half of the neurons can go: the rest does what the trained net does"),
         "refitted": ("with its own last layer fitted anew", "Half of the neurons can go: the rest does what all could do"),
     }[against]
-    enough: dict[str, int | None] = {}
+    fewest: dict[str, int | None] = {}
     told, good, near = [], 0, 0
     for width, cut in cuts.items():
         found = {readout: lossless(cut, "elimination", readout, against) for readout in READOUTS}
         nearly = lossless(cut, "elimination", "float32", against, SIMILAR)
         good, near = good + _up_to(found["float32"], width), near + _up_to(nearly, width)
-        enough |= {f"N = {width}, {readout}": count for readout, count in found.items()}
+        fewest |= {f"N = {width}, {readout}": count for readout, count in found.items()}
         told.append(
-            f"N = {width}: {_enough(found['float32'])} in float32 (within a factor of {SIMILAR:g}: {_enough(nearly)}), "
-            f"{_enough(found['float64'])} in float64"
+            f"N = {width}: {enough(found['float32'])} in float32 (within a factor of {SIMILAR:g}: {enough(nearly)}), "
+            f"{enough(found['float64'])} in float64"
         )
     return Verdict(
         other[1],
@@ -69,7 +72,7 @@ def _half(cuts: Cuts, against: str) -> Verdict:
             if against == "trained" and good
             else ""
         ),
-        {name: count for name, count in enough.items() if count is not None},
+        {name: count for name, count in fewest.items() if count is not None},
     )
 
 
@@ -81,7 +84,7 @@ def _merged(cuts: Cuts) -> Verdict:
     return Verdict(
         "Half of the neurons are copies: they merge without a fit",
         "Neurons with proportional contributions are redundant, and one can take up the other's output weight.",
-        "; ".join(f"N = {n}: {_enough(found[n])} (within a factor of {SIMILAR:g}: {_enough(nearly[n])})" for n in cuts),
+        "; ".join(f"N = {n}: {enough(found[n])} (within a factor of {SIMILAR:g}: {enough(nearly[n])})" for n in cuts),
         "Merging, no fit; nothing is lost, and the verdict given, as above.",
         HOLDS if good == len(cuts) else IN_PART if near else FAILS,
         f"{good} of {len(cuts)} widths agree.",
@@ -206,10 +209,6 @@ def _up_to(count: int | None, width: int) -> bool:
     return count is not None and count <= width / 2
 
 
-def _enough(count: int | None) -> str:
-    return "none can go" if count is None else f"{count} are enough"
-
-
 # Tables
 def tables(cuts: Cuts, small: Mapping[int, Small]) -> list[Table]:
     """Median losses by rule and neurons kept; nets trained small; the whole nets."""
@@ -221,14 +220,10 @@ def tables(cuts: Cuts, small: Mapping[int, Small]) -> list[Table]:
             column.append(value)
 
     for width, cut in cuts.items():
-        for readout, found in cut.losses.items():
-            for (rule, count), loss in found.items():
-                one = median_loss(loss)
-                growth = median_loss(cut.growth[rule, count]).value if readout == "float64" else float("nan")
-                add(rows, width, RULES[rule], readout, count, one.value, one.low, one.high, growth)
-        for (rule, count), loss in cut.unfitted.items():
-            one = median_loss(loss)
-            add(rows, width, UNFITTED[rule], "not fitted", count, one.value, one.low, one.high, float("nan"))
+        for (rule, count, readout), one in cut.medians.items():
+            growth = float(np.median(cut.growth[rule, count])) if readout == "float64" else float("nan")
+            label = RULES[rule] if readout else UNFITTED[rule]
+            add(rows, width, label, readout or "not fitted", count, one.value, one.low, one.high, growth)
     lots = [(width, "cut down", cut.trained, cut.whole) for width, cut in cuts.items()]
     lots += [(width, "small", one.trained, one.again) for width, one in sorted(small.items())]
     for width, kind, trained, again in lots:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,7 @@ KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 100, 150
 DISTILLED_TO = 10  # most neurons that distillation's search is asked for; its time grows with their square
 FLOAT32_CUT = 1e-7  # of a response: what output weights in float32 can make use of
 SAME, SIMILAR = 1.25, 2.0  # ratios of losses up to which nothing, or next to nothing, is lost
+OTHERS = 40  # nets of each width beyond the first
 READOUTS = {"float64": "output weights in float64", "float32": "output weights that float32 holds"}
 RULES = {
     "random": "at random",
@@ -60,12 +62,15 @@ class Cut:
         """Numbers of neurons, ascending."""
         return tuple(sorted({count for _, count in self.unfitted}))
 
+    @cached_property
+    def medians(self) -> dict[tuple[str, int, str | None], Estimate]:
+        """The median loss by rule, neurons kept and readout, None for weights that are not fitted."""
+        found = {(*place, readout): median_loss(loss) for readout, part in self.losses.items() for place, loss in part.items()}
+        return found | {(*place, None): median_loss(loss) for place, loss in self.unfitted.items()}
+
     def curve(self, rule: str, readout: str | None) -> dict[int, Estimate]:
-        """Median loss by neurons kept; readout None for weights that are not fitted."""
-        found = self.unfitted if readout is None else self.losses[readout]
-        return {
-            count: median_loss(loss) for (name, count), loss in sorted(found.items(), key=lambda one: one[0][1]) if name == rule
-        }
+        """Median loss by neurons kept."""
+        return {count: self.medians[rule, count, readout] for count in self.kept if (rule, count, readout) in self.medians}
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +155,11 @@ def lossless(cut: Cut, rule: str, readout: str | None, against: str, most: float
             break
         least = count
     return least
+
+
+def enough(count: int | None) -> str:
+    """What `lossless` says, in words."""
+    return "none can go" if count is None else "1 is enough" if count == 1 else f"{count} are enough"
 
 
 def ratio_of_medians(first: Array, second: Array, resamples: int = 2000, seed: int = 0) -> Estimate:
