@@ -141,7 +141,7 @@ def test_settings_follow_the_scale():
     small = EnsemblingSettings.at(Scale(seeds=50, wide_seeds=20, widest=100, steps=300))
     assert (small.seeds, small.wide_seeds, small.wide, small.steps) == (50, 20, (70, 100), 300)
     assert EnsemblingSettings.at(Scale()) == EnsemblingSettings()
-    assert EnsemblingSettings.at(QUICK).seeds == 100
+    assert EnsemblingSettings.at(QUICK).seeds == 64
     sweeps = Ensembling.sweeps(Scale())
     assert {len(sweep.seeds) for sweep in sweeps} == {1000, 100}
     with pytest.raises(ml.ConfigError, match="no width"):

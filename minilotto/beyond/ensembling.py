@@ -35,7 +35,7 @@ class EnsemblingSettings(Settings):
 
     @classmethod
     def quick(cls) -> "EnsemblingSettings":
-        return cls(seeds=100, wide=(70, 100, 200), wide_seeds=24)
+        return cls(seeds=64, wide=(100, 200), wide_seeds=24)
 
     @classmethod
     def at(cls, scale: Scale) -> "EnsemblingSettings":
