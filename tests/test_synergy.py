@@ -21,7 +21,7 @@ from minilotto.analysis.ensembling import (
     orthogonal_weights,
 )
 from minilotto.analysis.joining import hidden, least_squares, refitted
-from minilotto.analysis.synergy import NULLS, Nets, _pair_weights, compare, drawn_pairs, paper_null, synergy
+from minilotto.analysis.synergy import NULLS, Nets, compare, drawn_pairs, pair_weights, paper_null, synergy
 from minilotto.errors import ConfigError, DataError
 
 EPSILON = np.finfo(np.float64).eps
@@ -337,7 +337,7 @@ def test_resampled_sums_over_pairs_vary_as_those_of_new_nets(nets, draws):
     random = np.random.default_rng(3)
     pairs = drawn_pairs(nets, draws)
     often = np.bincount(pairs.ravel(), minlength=nets)
-    weights = _pair_weights(pairs, 400, random)
+    weights = pair_weights(pairs, 400, random)
     assert_allclose(weights.mean(), 1, atol=0.1)
     found = []
     for _ in range(200):

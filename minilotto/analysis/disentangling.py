@@ -85,6 +85,17 @@ class Disentangled:
         """
         return effective_ranks(self.errors, self.weight, self.useful(cut), normalised)
 
+    def needed(self, loss: Array, cut: float = USELESS) -> Array:
+        """(R,) how many orthogonal tickets as good as each net's useful ones Eq. 9 needs for the net's loss (R,).
+
+        n = K / (sum_k 1 / |e_k|^2) / loss over the K useful pairs: n = K if they are orthogonal and weighted by Eq. 8. NaN for
+        nets without a useful pair.
+        """
+        useful = self.useful(cut)
+        square = np.where(useful, np.nan_to_num(self.errors) ** 2 @ self.weight, np.inf)
+        count, inverse = useful.sum(axis=1), np.sum(1 / np.where(square > 0, square, np.inf), axis=1)
+        return np.divide(count, inverse * loss, out=np.full(len(count), np.nan), where=(count > 0) & (inverse * loss > 0))
+
 
 def disentangle(
     activation: Activation, parameters: Parameters, pairs: NDArray[np.intp], data: Dataset, predictor: str = "span"

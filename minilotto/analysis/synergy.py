@@ -160,14 +160,14 @@ def compare(
     step = max(1, WEIGHED // len(values))
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
-        one = _pair_weights(together, rows, random)
+        one = pair_weights(together, rows, random)
         two = random.standard_exponential((rows, len(second)))
         one, two = one / one.sum(axis=1, keepdims=True), two / two.sum(axis=1, keepdims=True)
         replicate = np.cumsum(np.concatenate([one, -two], axis=1)[:, order], axis=1)[:, :-1]
         centred = np.abs(replicate - difference)
         medians = (
-            _weighted_medians(first[first_order], one[:, first_order]),
-            _weighted_medians(second[second_order], two[:, second_order]),
+            weighted_medians(first[first_order], one[:, first_order]),
+            weighted_medians(second[second_order], two[:, second_order]),
         )
         columns.append(np.stack([*medians, np.abs(replicate) @ gaps, centred[:, gaps > 0].max(axis=1), centred @ gaps]))
     null_median, wide_median, distance, chance_ks, chance_distance = np.concatenate(columns, axis=1)
@@ -210,7 +210,7 @@ def _checked_pairs(pairs: ArrayLike | None, draws: int) -> NDArray[np.intp]:
     return np.unique(together, return_inverse=True)[1].reshape(draws, 2)
 
 
-def _pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator) -> Array:
+def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator) -> Array:
     """Random weights (rows, M) of pairs: products of their nets' weights, which have mean 1 and variance t.
 
     Let a pair's value be g_i + g_j with independent g of variance 1, and d_i the number of pairs of net i. Then the sum over M
@@ -224,7 +224,7 @@ def _pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generato
     return nets[:, pairs[:, 0]] * nets[:, pairs[:, 1]]
 
 
-def _weighted_medians(ordered: Array, weights: Array) -> Array:
+def weighted_medians(ordered: Array, weights: Array) -> Array:
     """The median (B,) of sorted values (n,) under each row of weights (B, n) that sum to one."""
     return ordered[np.argmax(np.cumsum(weights, axis=1) >= 0.5, axis=1)]
 
@@ -274,10 +274,10 @@ def synergy(
     if one.outputs is not None:
         target, weights = _measure(y, weight, one.loss, one.outputs)
         errors = one.outputs - target
-        losses |= _combined(one.outputs, target, weights, pairs)
+        losses |= combined(one.outputs, target, weights, pairs)
         try:
             similarity = cosines(errors, weights, pairs)
-            replicates = _cosine_medians(similarity.values, pairs, resamples, np.random.default_rng(seed))
+            replicates = cosine_medians(similarity.values, pairs, resamples, np.random.default_rng(seed))
             median = _estimate(similarity.median, replicates, level)
         except DataError as refusal:
             notes.append(f"similarity: {refusal}")
@@ -300,7 +300,7 @@ def synergy(
     return Synergy(pairs, diverged, nulls, similarity, median, joined, again, tuple(notes))
 
 
-def _combined(outputs: Array, target: Array, weight: Array, pairs: NDArray[np.intp]) -> dict[str, Array]:
+def combined(outputs: Array, target: Array, weight: Array, pairs: NDArray[np.intp]) -> dict[str, Array]:
     """The losses (M,) of the pairs' average and of their linear combinations."""
     first, second = outputs[pairs[:, 0]], outputs[pairs[:, 1]]
     errors = np.stack([first, second], axis=1) - target
@@ -315,13 +315,14 @@ def _combined(outputs: Array, target: Array, weight: Array, pairs: NDArray[np.in
     }
 
 
-def _cosine_medians(values: Array, pairs: NDArray[np.intp], resamples: int, random: np.random.Generator) -> Array:
+def cosine_medians(values: Array, pairs: NDArray[np.intp], resamples: int, random: np.random.Generator) -> Array:
+    """Medians (B,) of the values (M,) of pairs (M, 2), each of another resample of the nets."""
     order = np.argsort(values)
     step = max(1, WEIGHED // len(values))
     parts = []
     for start in range(0, resamples, step):
-        weights = _pair_weights(pairs, min(step, resamples - start), random)[:, order]
-        parts.append(_weighted_medians(values[order], weights / weights.sum(axis=1, keepdims=True)))
+        weights = pair_weights(pairs, min(step, resamples - start), random)[:, order]
+        parts.append(weighted_medians(values[order], weights / weights.sum(axis=1, keepdims=True)))
     return np.concatenate(parts)
 
 

@@ -2,7 +2,9 @@
 
 from minilotto.beyond.budget import Budget
 from minilotto.beyond.dimension import Dimension
+from minilotto.beyond.ensembling import Ensembling
 from minilotto.beyond.minimum import Minimum
+from minilotto.beyond.pruning import Pruning
 from minilotto.beyond.study import Study
 from minilotto.figures.algorithms import AlgorithmClusters, AlgorithmParts, AlgorithmResponses
 from minilotto.figures.disentangled import Disentanglement
@@ -32,7 +34,7 @@ APPENDICES = (
     ParameterLaw,
 )
 
-BEYOND: tuple[type[Study], ...] = (Budget, Minimum, Dimension)
+BEYOND: tuple[type[Study], ...] = (Budget, Minimum, Ensembling, Dimension, Pruning)
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}
