@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from minilotto.plots.style import Drawing
 
 PAPER_RANGE = (10, 50)
+EXPONENTS_SHOWN = (-3.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,19 @@ class InitialisationSettings(Settings):
     widths and wide: with `seeds` and wide_seeds networks of each start; narrow_seeds networks of two neurons, for the tickets.
     """
 
-    seeds: int = 100
+    seeds: int = 64
     inits: tuple[str, ...] = tuple(SCHEMES)
     init_scales: tuple[float, ...] = (0.3, 3.0)
-    output_scales: tuple[float, ...] = (0.01, 0.1, 10.0, 100.0)
+    output_scales: tuple[float, ...] = (0.01, 0.1, 3.0, 10.0, 100.0)
     widths: tuple[int, ...] = (10, 15, 20, 25, 30, 40, 50)
     wide: tuple[int, ...] = (200,)
-    wide_seeds: int = 32
-    narrow_seeds: int = 400
+    wide_seeds: int = 24
+    narrow_seeds: int = 320
 
     @classmethod
     def quick(cls) -> "InitialisationSettings":
-        """Three widths, none of them wide."""
-        return cls(seeds=32, widths=(10, 20, 50), wide=(), narrow_seeds=160)
+        """Five widths, none of them wide."""
+        return cls(seeds=16, widths=(10, 15, 20, 30, 50), wide=(), narrow_seeds=160)
 
     @property
     def starts(self) -> tuple[Start, ...]:
@@ -107,7 +108,7 @@ class Initialisation(Study):
         wide = f", {chosen.wide_seeds} at {', '.join(map(str, chosen.wide))}" if chosen.wide else ""
         return (
             f"SiLU, x², 100 equally spaced points, {chosen.steps:,} Adam steps; {len(chosen.starts)} starts: "
-            f"{', '.join(map(str, chosen.starts))} (scale: of all parameters; output: of v and c, from lazy to rich as it "
+            f"{'; '.join(map(str, chosen.starts))} (scale: of all parameters; output: of v and c, from lazy to rich as it "
             f"falls). {chosen.seeds} networks of each of the widths {', '.join(map(str, chosen.widths))}{wide}, and "
             f"{chosen.narrow_seeds} of two neurons, whose tickets (losses up to {TICKET:g}) are counted. Lazy or rich is "
             f"measured by |theta - theta0| / |theta0|. {chosen.seeds} seeds give an exponent to about 0.1, so a difference "
@@ -117,14 +118,15 @@ class Initialisation(Study):
 
     def headline(self) -> str:
         exponents = [one.exponent.value for one in self.starts.values()]
+        lawful = next(verdict for verdict in self.verdicts() if "lawful" in verdict.numbers).numbers["lawful"]
+        text = (
+            f"Over {len(self.starts)} ways to start, the exponent runs from {min(exponents):.2f} to {max(exponents):.2f} "
+            f"({self.default.exponent.value:.2f} with torch's default), and {lawful:.0f} of them have 1"
+        )
         shares = [one.tickets.value for one in self.starts.values() if one.tickets]
-        text = f"Over {len(self.starts)} ways to start, the exponent runs from {min(exponents):.2f} to {max(exponents):.2f}"
         if shares:
-            text += f", the share of tickets at width 2 from {min(shares):.0%} to {max(shares):.0%}"
-        likeness = [one.likeness.value for one in self.starts.values() if one.likeness]
-        if likeness:
-            text += f", and errors of two seeds have a cosine of {min(likeness):.2f} to {max(likeness):.2f}"
-        return text + "."
+            text += f"; the share of tickets at width 2 runs from {min(shares):.0%} to {max(shares):.0%}"
+        return f"{text}."
 
     def caption(self) -> str:
         return (
@@ -152,7 +154,8 @@ class Initialisation(Study):
             "loss": ("median loss", [one.loss for one in self.starts.values()], "log"),
         }
         for name, (title, rows, scale) in found.items():
-            forest(labels if name == "exponent" else [""] * len(labels), rows, axes[name], title, scale)
+            limits = EXPONENTS_SHOWN if name == "exponent" else None
+            forest(labels if name == "exponent" else [""] * len(labels), rows, axes[name], title, scale, limits)
         axes["exponent"].axvspan(*band, color="#0072B2", alpha=0.12, linewidth=0)
         return figure
 

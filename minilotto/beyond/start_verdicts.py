@@ -47,7 +47,7 @@ def _exponents(starts: Starts) -> Verdict:
         HOLDS: "All starts have the default's exponent.",
         IN_PART: f"{list(judged.values()).count(HOLDS)} of {len(judged)} are the same; the others cannot be told apart from it.",
         UNTESTED: "No difference is known well enough.",
-        FAILS: f"{len(outside)} of {len(judged)} have another one: {', '.join(map(str, outside))}.",
+        FAILS: f"{len(outside)} of {len(judged)} have another one: {'; '.join(map(str, outside))}.",
     }[verdict]
     return Verdict(
         claim,
@@ -64,21 +64,25 @@ def _own(starts: Starts) -> Verdict:
     claim = "N⁻¹ is a property of torch's default"
     says = "Exponent 1 over widths 10 to 50 comes with the start that the paper must have used, and with no other."
     how = (
-        f"A start has exponent 1 where the interval, of seeds and widths, reaches within {STATED:g} of it and is at most 1 "
-        "wide. Holds where the default alone does, fails where it does not or half of the others do too, else in part."
+        f"A start has exponent 1 where the interval, of seeds and widths, reaches within {STATED:g} of it; where it is more "
+        "than 1 wide, that is undecided. Holds where the default alone has it, fails where the default has not or half of "
+        "the others have, in part where fewer have; undecided where only undecided ones could change that."
     )
-    lawful = [start for start, one in starts.items() if _is_one(one.exponent)]
-    others = [start for start in lawful if start != DEFAULT]
-    told = f"exponent 1 in {len(lawful)} of {len(starts)} starts; default {starts[DEFAULT].exponent}"
-    numbers = {"lawful": len(lawful), "starts": len(starts)}
-    if not _others(starts):
-        return Verdict(claim, says, told, how, UNTESTED, "There is no other start to compare with.", numbers)
-    if DEFAULT not in lawful:
+    judged = {start: _is_one(one.exponent) for start, one in starts.items()}
+    others = [start for start, one in judged.items() if one and start != DEFAULT]
+    unknown = [start for start, one in judged.items() if one is None and start != DEFAULT]
+    rest = len(starts) - 1
+    told = f"exponent 1 in {list(judged.values()).count(True)} of {len(starts)} starts; default {starts[DEFAULT].exponent}"
+    told += f"; undecided in {len(unknown)}" if unknown else ""
+    numbers = {"lawful": list(judged.values()).count(True), "undecided": len(unknown), "starts": len(starts)}
+    if not rest or judged[DEFAULT] is None:
+        reason = "The default's interval is too wide to tell." if rest else "There is no other start to compare with."
+        return Verdict(claim, says, told, how, UNTESTED, reason, numbers)
+    if not judged[DEFAULT]:
         return Verdict(claim, says, told, how, FAILS, "Not even the default has exponent 1.", numbers)
-    rest = len(_others(starts))
-    verdict = HOLDS if not others else FAILS if 2 * len(others) >= rest else IN_PART
-    reason = f"Of the others {len(others)} of {rest} have it too: {', '.join(map(str, others))}." if others else ""
-    return Verdict(claim, says, told, how, verdict, reason or "No other start has it.", numbers)
+    verdict = FAILS if 2 * len(others) >= rest else IN_PART if others else UNTESTED if unknown else HOLDS
+    reason = f"Of the others {len(others)} of {rest} have it too: {'; '.join(map(str, others))}." if others else ""
+    return Verdict(claim, says, told, how, verdict, reason or "No other start is known to have it.", numbers)
 
 
 def _tickets(starts: Starts) -> Verdict:
@@ -131,7 +135,9 @@ def _alike(starts: Starts) -> Verdict:
     verdict = together(judged)
     least = min(rows, key=lambda start: rows[start].value)
     orthogonal = [str(start) for start, one in rows.items() if one.high < UNLIKE]
-    reason = f"Below {UNLIKE:g}, nearly orthogonal: {', '.join(orthogonal)}." if orthogonal else "None is near orthogonal."
+    reason = (
+        f"Below {UNLIKE:g}, nearly orthogonal: {'; '.join(orthogonal)}." if orthogonal else f"None is below {UNLIKE:g} for certain."
+    )
     told = f"above {ALIKE:g} in {judged.count(HOLDS)} of {len(rows)} starts; least {least}: {rows[least]}"
     return Verdict(claim, says, told, how, verdict, reason, {str(start): one.value for start, one in rows.items()})
 
@@ -162,8 +168,11 @@ def _lazy(starts: Starts) -> Verdict:
     return Verdict(claim, says, told, how, verdict, reason, {"correlation": found.value, "low": found.low, "high": found.high})
 
 
-def _is_one(exponent: Estimate) -> bool:
-    return exponent.low - STATED <= 1 <= exponent.high + STATED and exponent.high - exponent.low <= 1
+def _is_one(exponent: Estimate) -> bool | None:
+    """Whether it is 1 to the paper's precision; None where that is not known."""
+    if exponent.high - exponent.low > 1:
+        return None
+    return exponent.low - STATED <= 1 <= exponent.high + STATED
 
 
 def _rank_correlation(one: np.ndarray, other: np.ndarray) -> Estimate:

@@ -1,6 +1,7 @@
 """Losses on the training points and on all x: against width, number of points and label noise."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -54,9 +55,8 @@ def against_points(
     for width, level in levels.items():
         if level is not None:
             ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if width == widths[-1] else "--")
-            ax.annotate(
-                f"infinite, N = {width}", (1.0, level), xycoords=ax.get_yaxis_transform(), ha="right", va="bottom", fontsize=6
-            )
+            place: dict[str, Any] = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points", "va": "bottom"}
+            ax.annotate(f"P infinite, N = {width}", (0.0, level), xytext=(2, 1), color=GREY, fontsize=6, **place)
     if counts:
         low, high = ax.get_ylim()
         at = np.geomspace(counts[0], counts[-1], 60)

@@ -36,8 +36,15 @@ def losses_of_starts(found: Mapping[str, Points], ax: Axes) -> Axes:
     return ax
 
 
-def forest(labels: Sequence[str], found: Sequence[Estimate | None], ax: Axes, title: str, scale: str) -> Axes:
-    """A row a start, from the top: a mark and its interval; the first row's value as a line."""
+def forest(
+    labels: Sequence[str],
+    found: Sequence[Estimate | None],
+    ax: Axes,
+    title: str,
+    scale: str,
+    limits: tuple[float, float] | None = None,
+) -> Axes:
+    """A row a start, from the top: a mark and its interval; the first row's value as a line. Intervals are cut at the limits."""
     rows = np.arange(len(labels))
     for row, one in zip(rows, found, strict=True):
         if one is not None:
@@ -46,6 +53,9 @@ def forest(labels: Sequence[str], found: Sequence[Estimate | None], ax: Axes, ti
     if found and found[0] is not None:
         ax.axvline(found[0].value, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xscale(scale)
+    if limits:
+        low, high = ax.get_xlim()
+        ax.set_xlim(max(low, limits[0]), min(high, limits[1]))
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.set_yticks(rows, list(labels), fontsize=8)
     ax.tick_params(axis="y", length=0)
