@@ -278,10 +278,10 @@ def _rescue(nets: Any) -> str:
 
 def _affirmed(words: Sequence[str]) -> list[str]:
     """--no-quiet as Fire spells it, --noquiet; and as --noise=True a flag without a value that Fire would take for --no-ise."""
-    said = []
-    for word, following in zip(words, [*words[1:], "--"], strict=True):
-        alone = word in ("--noise", "--noises") and following.startswith("--")
-        said.append(f"{word}=True" if alone else "--no" + word[5:] if word.startswith("--no-") else word)
+    said = ["--no" + word[5:] if word.startswith("--no-") else word for word in words]
+    for i, word in enumerate(said):
+        if word in ("--noise", "--noises") and (i + 1 == len(said) or said[i + 1].startswith("--")):
+            said[i] += "=True"
     return said
 
 

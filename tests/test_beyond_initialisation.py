@@ -104,7 +104,7 @@ def test_shares_of_few_nets_tell_nothing():
 def test_likeness_must_be_that_of_all(cosine, verdict):
     found = verdict_of(ALIKE, {"cosine": cosine})
     assert found.verdict == verdict
-    assert ("nearly orthogonal: kaiming" in found.reason) == (cosine == 0.05)
+    assert ("not alike at all: kaiming" in found.reason) == (cosine == 0.05)
 
 
 @pytest.mark.parametrize(("sign", "verdict"), [(-1, HOLDS), (1, FAILS), (0, UNTESTED)])
@@ -123,6 +123,11 @@ def test_starts_are_torch_and_each_other_once():
     assert str(Start("normal", init_scale=3.0)) == "normal, scale 3"
     assert str(Start(output_scale=0.01)) == "torch, output 0.01"
     assert InitialisationSettings(inits=("normal",), init_scales=(), output_scales=()).starts == (DEFAULT, Start("normal"))
+
+
+def test_an_unknown_start_is_refused():
+    with pytest.raises(ml.ConfigError, match="init 'zeros' is unknown; choose from torch"):
+        InitialisationSettings(inits=("zeros",))
 
 
 def test_what_became_of_a_start_is_that_of_its_nets():

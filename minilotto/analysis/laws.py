@@ -84,7 +84,8 @@ def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
         inside = (at > x[j - 1]) & (at < x[j])
         at = np.where(inside, at, x[j])
         offer(square + other, at, start + slope * at, -slope, -steep, inside)
-    best[:, 0], best[:, 3] = np.exp(best[:, 0]), np.exp(best[:, 3])
+    with np.errstate(over="ignore"):  # as in _solve_power
+        best[:, 0], best[:, 3] = np.exp(best[:, 0]), np.exp(best[:, 3])
     return best
 
 

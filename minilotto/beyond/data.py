@@ -12,14 +12,14 @@ from minilotto.analysis.scaling import Fit, compare_laws, fit_law, local_exponen
 from minilotto.beyond.rules import SEPARATED, together, within
 from minilotto.beyond.samples import INFINITE, NAMES, NEAR, gathered, nearest
 from minilotto.beyond.study import Settings, Study
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError
 from minilotto.figures.figure import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, Scale, Source, Table, Verdict
 from minilotto.study import Sweep
 
 if TYPE_CHECKING:
     from minilotto.plots.style import Drawing
 
-DTYPES = {"silu": "float32", "leaky_relu": "float64"}  # the exact engine, which takes any number of points, works in float64
+DTYPES = {"relu": "float64", "leaky_relu": "float64"}  # what the exact engine, which takes any number of points, works in
 PAPER_RANGE, PAPER_POINTS = (10, 50), 100
 APART = 2.0  # ratio of losses from which on the training points do not tell the loss on all x
 MANY = 1_000_000  # times, beyond which the exact number says nothing
@@ -44,6 +44,13 @@ class DataSettings(Settings):
     drawn_widths: tuple[int, ...] = (10, 20, 50)
     noises: tuple[float, ...] = (1e-3, 1e-2, 1e-1)
     noisy_points: tuple[int, ...] = (30, 100, 300, 1000)
+
+    def __post_init__(self) -> None:
+        for name in ("activations", "widths", "points", "drawn_widths", "noises", "noisy_points"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} is empty; give at least one, or leave it out")
+        if not all(noise > 0 for noise in self.noises):
+            raise ConfigError(f"noises={self.noises} has one that is not above 0; nets without noise are trained anyway")
 
     @classmethod
     def quick(cls) -> "DataSettings":

@@ -9,7 +9,7 @@ from minilotto.beyond.starts import DEFAULT, NEAR, TICKET, Start, Started, start
 from minilotto.beyond.study import Settings, Study
 from minilotto.config import Config
 from minilotto.ensemble import Ensemble
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError
 from minilotto.figures.figure import LEVEL, Scale, Source, Table, Verdict
 from minilotto.schemes import SCHEMES
 from minilotto.study import Sweep
@@ -36,6 +36,11 @@ class InitialisationSettings(Settings):
     wide: tuple[int, ...] = (200,)
     wide_seeds: int = 24
     narrow_seeds: int = 320
+
+    def __post_init__(self) -> None:
+        for name in self.inits:
+            if name not in SCHEMES:
+                raise ConfigError(f"init {name!r} is unknown; choose from {', '.join(SCHEMES)}")
 
     @classmethod
     def quick(cls) -> "InitialisationSettings":

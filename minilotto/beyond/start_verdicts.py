@@ -136,7 +136,7 @@ def _alike(starts: Starts) -> Verdict:
     least = min(rows, key=lambda start: rows[start].value)
     orthogonal = [str(start) for start, one in rows.items() if one.high < UNLIKE]
     reason = (
-        f"Below {UNLIKE:g}, nearly orthogonal: {'; '.join(orthogonal)}." if orthogonal else f"None is below {UNLIKE:g} for certain."
+        f"Below {UNLIKE:g}, not alike at all: {'; '.join(orthogonal)}." if orthogonal else f"None is below {UNLIKE:g} for certain."
     )
     told = f"above {ALIKE:g} in {judged.count(HOLDS)} of {len(rows)} starts; least {least}: {rows[least]}"
     return Verdict(claim, says, told, how, verdict, reason, {str(start): one.value for start, one in rows.items()})
