@@ -198,11 +198,11 @@ def test_settings_that_leave_nothing_to_study_are_refused(settings, part):
 def test_settings_of_ones_own_are_studied(tmp_path):
     """One activation, lists for tuples, another number of points in place of 100, one draw: what needs more is not tested."""
     study = Data.run(
-        tmp_path / "runs", threads=1, seeds=12, other_seeds=12, steps=50, activations=["tanh"], widths=[10, 11, 12], points=[20],
+        tmp_path / "runs", threads=1, seeds=12, other_seeds=12, steps=50, activations=["silu"], widths=[10, 11, 12], points=[20],
         draws=1, nets_per_draw=1, drawn_widths=[10, 11, 12], noises=[0.5], noisy_points=[20],
     )  # fmt: skip
     verdicts = {verdict.claim: verdict.verdict for verdict in study.verdicts()}
-    assert verdicts[COST] == verdicts[FEW] == verdicts[GAPS] == UNTESTED
+    assert verdicts[COST] == verdicts[GAPS] == UNTESTED
     with style():
         assert study.draw().axes
     assert "on 20)" in study.headline()

@@ -134,10 +134,9 @@ class Data(Study):
             f"independent uniform points, {chosen.draws} draws of {chosen.nets_per_draw} networks; Gaussian label noise of "
             f"standard deviation {', '.join(f'{noise:g}' for noise in chosen.noises)}, {chosen.draws} draws. SiLU in "
             "float32, LeakyReLU in float64 with exact gradients for any number of points. Each network is judged twice: on "
-            f"what it was trained on, and on all of [-2, 2] against x² itself. With a median over {chosen.seeds} seeds an "
-            f"exponent over widths 10 to 50 is known to about 0.1, which is what a difference of {NEAR:g} needs. If the laws "
-            "are the networks' own, exponents do not move with the points and noise adds sigma² (3N + 1) / P, the price of "
-            "3N + 1 free parameters."
+            f"what it was trained on, and on all of [-2, 2] against x² itself. {chosen.seeds} seeds a width give an exponent "
+            f"to about {1.2 / chosen.seeds**0.5:.1g}; differences are judged at {NEAR:g}. If the laws are the networks' own, "
+            "exponents do not move with the points and noise adds sigma² (3N + 1) / P, the price of 3N + 1 free parameters."
         )
 
     def headline(self) -> str:

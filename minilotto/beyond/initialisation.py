@@ -116,9 +116,10 @@ class Initialisation(Study):
             f"{'; '.join(map(str, chosen.starts))} (scale: of all parameters; output: of v and c, from lazy to rich as it "
             f"falls). {chosen.seeds} networks of each of the widths {', '.join(map(str, chosen.widths))}{wide}, and "
             f"{chosen.narrow_seeds} of two neurons, whose tickets (losses up to {TICKET:g}) are counted. Lazy or rich is "
-            f"measured by |theta - theta0| / |theta0|. {chosen.seeds} seeds give an exponent to about 0.1, so a difference "
-            f"of {NEAR:g} is seen; {chosen.narrow_seeds} nets give a share of a fifth to "
-            f"±{1.96 * (0.16 / chosen.narrow_seeds) ** 0.5:.0%}. All could agree, or the default could stand alone."
+            f"measured by |theta - theta0| / |theta0|. {chosen.seeds} seeds a width give an exponent to about "
+            f"{1.2 / chosen.seeds**0.5:.2g}, where differences are judged at {NEAR:g}; {chosen.narrow_seeds} nets give a "
+            f"share of a fifth to ±{1.96 * (0.16 / chosen.narrow_seeds) ** 0.5:.0%}. All could agree, or the default could "
+            "stand alone."
         )
 
     def headline(self) -> str:

@@ -28,7 +28,7 @@ def against_width(found: Mapping[float, tuple[Points | None, Points | None]], ax
     width_axis(WIDTHS, ax)
     ax.set_xlabel("width $N$")
     ax.set_ylabel("loss (mean squared error)")
-    ax.legend(loc="best", fontsize=7)
+    _named(ax, 7)
     return ax
 
 
@@ -70,7 +70,7 @@ def against_points(
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("training points $P$")
-    ax.legend(loc="best", fontsize=6)
+    _named(ax, 6)
     return ax
 
 
@@ -86,10 +86,16 @@ def noise_against_width(found: Mapping[float, Mapping[int, Estimate]], ax: Axes)
     ax.set_yscale("log")
     width_axis(WIDTHS, ax)
     ax.set_xlabel("width $N$")
-    ax.legend(loc="best", fontsize=7)
+    _named(ax, 7)
     return ax
 
 
 def _estimates(found: Points) -> dict[int, Estimate]:
     rows = zip(found.widths, found.value, found.low, found.high, strict=True)
     return {int(width): Estimate(float(value), float(low), float(high), found.level) for width, value, low, high in rows}
+
+
+def _named(ax: Axes, size: int) -> None:
+    """A legend, where there is something to name."""
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(loc="best", fontsize=size)
