@@ -191,7 +191,7 @@ COMMANDS: dict[str, Callable[..., Plan]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run the words of a command line; returns the exit status."""
-    words = [_affirmed(word) for word in arguments]
+    words = _affirmed(arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
@@ -276,9 +276,13 @@ def _rescue(nets: Any) -> str:
         return f"nor could they be kept elsewhere ({error}); they are lost"
 
 
-def _affirmed(word: str) -> str:
-    """--no-quiet as Fire spells it, --noquiet."""
-    return "--no" + word[5:] if word.startswith("--no-") else word
+def _affirmed(words: Sequence[str]) -> list[str]:
+    """--no-quiet as Fire spells it, --noquiet; and as --noise=True a flag without a value that Fire would take for --no-ise."""
+    said = ["--no" + word[5:] if word.startswith("--no-") else word for word in words]
+    for i, word in enumerate(said):
+        if word in ("--noise", "--noises") and (i + 1 == len(said) or said[i + 1].startswith("--")):
+            said[i] += "=True"
+    return said
 
 
 def _overview() -> str:

@@ -42,6 +42,8 @@ class Config:
     subnormals       "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in float32) as zero while training, as
                      JAX does; "keep": they keep them, as torch does, at up to ten times the cost where neurons die
     root_seed        changes every random number at once; seed s of another root is another network
+    noise            standard deviation of independent Gaussian noise on the targets of a grid or of uniform points, drawn from
+                     root_seed: the same for all seeds
 
     Raises ConfigError with the value, the rule and the remedy. Paper: section 2.2.
 
@@ -68,6 +70,7 @@ class Config:
     dtype: str = "float32"
     subnormals: str = "flush"
     root_seed: int = 0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("width", "points", "steps", "lr_decay_every"):
@@ -78,6 +81,7 @@ class Config:
         for name in ("beta1", "beta2"):
             self._set(name, _real_number(name, getattr(self, name), "in [0, 1)", lambda value: 0 <= value < 1))
         self._set("negative_slope", _real_number("negative_slope", self.negative_slope, "below 1", lambda value: value < 1))
+        self._set("noise", _real_number("noise", self.noise, "of at least 0", lambda value: value >= 0))
         _one_of("sampling", self.sampling, (*SAMPLINGS, CUSTOM))
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("subnormals", self.subnormals, SUBNORMALS)
@@ -93,6 +97,10 @@ class Config:
             raise ConfigError(
                 f"points={self.points} means nothing to sampling='population', which has infinitely many; leave it out"
             )
+        if self.noise and self.sampling == "population":
+            raise ConfigError(f"noise={self.noise} would only add its square to the loss of sampling='population'; leave it out")
+        if self.noise and self.sampling == CUSTOM:
+            raise ConfigError(f"noise={self.noise} means nothing to data of your own; add it to y")
         if self.init_scale != 1.0 and not SCHEMES[self.init].scalable:
             scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
             raise ConfigError(f"init_scale={self.init_scale} means nothing to init={self.init!r}; it belongs to {scalable}")
@@ -130,7 +138,7 @@ class Config:
         return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
 
 
-LATER: dict[str, Any] = {}  # fields that Config gained after stores were first written, with their defaults
+LATER: dict[str, Any] = {"noise": 0.0}  # fields that Config gained after stores were first written, with their defaults
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Config))

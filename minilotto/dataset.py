@@ -64,7 +64,8 @@ def given(x: Any, y: Any, weight: Any = None) -> Dataset:
 def sampled(config: Config, task: Task | None = None) -> Dataset:
     """The points of config.sampling on the task's domain, with their targets; `task` defaults to config.task.
 
-    For sampling="population" these are the nodes of `population_rule`.
+    y_p = task(x_p) + noise z_p, with z_p of the normal distribution; the first P of z_1, z_2, ... are the same whatever P, the
+    points, the noise and the task are. For sampling="population" these are the nodes of `population_rule`.
 
     Raises ConfigError when a grid of D inputs is asked for a number of points that is no D-th power.
     """
@@ -87,7 +88,12 @@ def sampled(config: Config, task: Task | None = None) -> Dataset:
     else:
         unit = stream(config.root_seed, f"points {inputs}", 0, points * inputs).reshape(points, inputs)
         x = low + (high - low) * unit
-    return frozen(x, task(x), np.full(points, 1.0 / points))
+    y = task(x)
+    if config.noise:
+        from scipy.special import ndtri
+
+        y = y + config.noise * ndtri(stream(config.root_seed, "label noise", 0, points))
+    return frozen(x, y, np.full(points, 1.0 / points))
 
 
 RULE_NODES = {1: 256, 2: 48, 3: 24}  # by number of inputs: nodes along each axis, between kinks

@@ -131,8 +131,9 @@ class Ensemble:
     def population_loss(self) -> NDArray[np.float64]:
         """(R,) float64: the loss on infinitely many uniform points of the task's domain, whatever the nets were trained on.
 
-        NaN where a net diverged or the quadrature does not settle. Raises ConfigError for data of the caller's own, for more than
-        three inputs, and for more than one with a piecewise linear activation.
+        The targets there are without noise, so this is how far the nets are from the task itself. NaN where a net diverged or the
+        quadrature does not settle. Raises ConfigError for data of the caller's own, for more than three inputs, and for more than
+        one with a piecewise linear activation.
         """
         from minilotto.population import population_losses
 

@@ -22,7 +22,7 @@ def summary(nets: Ensemble) -> str:
     diverged = int(np.count_nonzero(nets.status == "diverged"))
     lines = [
         f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, {config.steps} steps, "
-        f"{config.points} points ({config.sampling}), {config.dtype}"
+        f"{config.points} points ({config.sampling}), {config.dtype}" + (f", noise {config.noise:g}" if config.noise else "")
     ]
     if nets.partial:
         lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")

@@ -53,6 +53,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._seen: dict[str, Config | None] = {}  # by key: enough for what is only said of others
 
     def __repr__(self) -> str:
         return f"Store({str(self.folder)!r})"
@@ -159,7 +160,11 @@ class Store:
 
     def _others(self, config: Config) -> str:
         """What to say of the configs that are there instead."""
-        others = self.configs
+        keys = self.folders()
+        for key in keys:
+            if self._seen.get(key) is None:
+                self._seen[key] = self._config(key)
+        others = sorted((one for key in keys if (one := self._seen[key]) is not None), key=_by_fields)
         if not others:
             return "it is empty"
         names = Config.__dataclass_fields__

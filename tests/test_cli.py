@@ -119,6 +119,10 @@ REFUSALS = [
     ("--root-seed -1", "root_seed=-1 ", "at least 0"),
     ("--negative-slope 0.2", "negative_slope=0.2 ", "leaky_relu"),
     ("--init-scale 2", "init_scale=2", "uniform, normal"),
+    ("--noise -0.1", "noise=-0.1 ", "at least 0"),
+    ("--noise", "--noise", "value"),
+    ("--noise --steps 5", "--noise", "value"),
+    ("--noise 0.1 --sampling population", "noise=0.1 ", "leave it out"),
     ("--threads 0", "threads=0 ", "at least 1"),
     ("--threads 1.5", "threads=1.5 ", "whole number"),
     ("--threads all", "threads='all' ", "whole number"),
@@ -376,6 +380,8 @@ def planned(monkeypatch, capsys):
         ("--task product2 --points 49", {"task": "product2", "points": 49}),
         ("--sampling uniform --dtype float64", {"sampling": "uniform", "dtype": "float64"}),
         ("--init normal --init-scale 2 --output-scale 0.5", {"init": "normal", "init_scale": 2.0, "output_scale": 0.5}),
+        ("--noise 1e-3", {"noise": 1e-3}),
+        ("--noise=1", {"noise": 1.0}),
     ],
 )
 def test_flags_reach_the_config(said, expected, planned):

@@ -209,6 +209,7 @@ CONFIGS = st.fixed_dictionaries(
         "dtype": st.sampled_from(DTYPES),
         "subnormals": st.sampled_from(SUBNORMALS),
         "root_seed": st.integers(0, 2**64 - 1),
+        "noise": st.floats(0, 1e6),
     },
 )
 

@@ -31,6 +31,7 @@ def test_the_summary_says_what_was_trained(constructed):
     text = summary(constructed([1e-3, 2e-3], config=config))
     assert text.splitlines()[0] == "2 nets of width 3, relu, task product2, 100 steps, 49 points (uniform), float64"
     assert text.splitlines()[1] == "2 ok, 0 diverged"
+    assert summary(constructed([1e-3, 2e-3], config=config.replace(noise=0.05))).splitlines()[0].endswith("float64, noise 0.05")
 
 
 def test_the_summary_has_the_quantiles_and_who_was_best_and_worst(constructed):

@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy import special, stats
 
 import minilotto as ml
 from minilotto.activations import activation_of
 from minilotto.config import FIELDS
 from minilotto.dataset import given, read_dataset, sampled
+from minilotto.initial import stream
 from minilotto.tasks import TASKS, register_task, task_of
 
 
@@ -236,6 +238,7 @@ BAD = {
     **{name: [0, -1, -1e-300, *NO_NUMBERS] for name in ("lr", "lr_decay", "epsilon", "init_scale", "output_scale")},
     **{name: [-0.1, 1, 1.5, *NO_NUMBERS] for name in ("beta1", "beta2")},
     "negative_slope": [1, 2.5, *NO_NUMBERS],
+    "noise": [-1, -1e-300, *NO_NUMBERS],
     **{
         name: ["", "no_such_name", None, 3, True, 1.5, math.nan, ["grid"]]
         for name in ("activation", "task", "sampling", "init", "dtype", "subnormals")
@@ -263,6 +266,7 @@ GOOD = {
     "width": [1, 1e6, np.int64(5), np.float32(8)],
     "root_seed": [0, 2**64 - 1],
     "lr": [1e-30, 5, np.float32(0.5)],
+    "noise": [0, 1e-300, 3, np.float32(0.5)],
     "beta1": [0, 0.999999],
     "task": list(TASKS),
     "activation": list(ml.ACTIVATIONS),
@@ -290,6 +294,7 @@ def test_a_million_may_be_written_1e6():
         ({"negative_slope": 0.2, "activation": "relu"}, "relu"),
         ({"init_scale": 2.0}, "init_scale=2.0"),
         ({"init_scale": 2.0, "init": "kaiming_normal"}, "kaiming_normal"),
+        ({"noise": 0.1, "sampling": "custom"}, "noise=0.1"),
     ],
 )
 def test_a_setting_that_would_do_nothing_is_refused(fields, part):
@@ -337,9 +342,26 @@ KEYS = {
 }
 
 
+def test_noise_that_would_only_raise_the_loss_is_refused():
+    with pytest.raises(ml.ConfigError) as error:
+        ml.Config(noise=0.1, sampling="population")
+    one_line(error, "noise=0.1", "leave it out")
+    with pytest.raises(ml.ConfigError) as error:
+        ml.train(ml.Config(noise=0.1, steps=5), seeds=2, data=(np.zeros(3), np.zeros(3)))
+    one_line(error, "noise=0.1", "add it to y")
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_keys_never_change(key):
     assert ml.Config(**KEYS[key]).key == key
+
+
+def test_a_field_that_came_later_counts_where_it_is_set():
+    for key, fields in KEYS.items():
+        assert ml.Config(**fields, noise=-0.0).key == key
+        assert len({ml.Config(**fields, noise=noise).key for noise in (0, 0.1, 0.2)}) == 3
+    before = {name: value for name, value in json.loads(ml.Config(width=3).to_json()).items() if name != "noise"}
+    assert ml.Config.from_json(json.dumps(before)) == ml.Config(width=3)
 
 
 def test_keys_are_the_same_in_every_process(python):
@@ -413,6 +435,60 @@ def test_uniform_points_are_drawn_one_after_the_other():
     few, many = (sampled(ml.Config(sampling="uniform", points=points)) for points in (10, 20))
     np.testing.assert_array_equal(few.x, many.x[:10])
     np.testing.assert_allclose(few.x[:2, 0], [4 * 0.7274983753012998 - 2, 4 * 0.5815725161584051 - 2], rtol=1e-15)
+
+
+# Standard normal numbers of root seed 0, which never change.
+# fmt: off
+GOLDEN_NOISE = (-1.8249465795063466, 1.8295697146435212, 0.331558215927395, -0.39982583027702145, -0.6189039079733073,
+                -0.2681427484702942)
+# fmt: on
+
+
+def test_noise_is_that_of_its_own_stream():
+    """To a few roundings of the normal quantile function, which no standard fixes."""
+    noisy = sampled(ml.Config(noise=0.5, points=6))
+    np.testing.assert_allclose(noisy.y - noisy.x[:, 0] ** 2, 0.5 * np.array(GOLDEN_NOISE), rtol=0, atol=4e-15)
+    unit = stream(7, "label noise", 0, 5)
+    noisy, clean = (sampled(ml.Config(noise=noise, points=5, root_seed=7, sampling="uniform")) for noise in (2.0, 0.0))
+    np.testing.assert_array_equal(noisy.y, clean.y + 2.0 * special.ndtri(unit))
+    np.testing.assert_array_equal(noisy.x, clean.x)
+
+
+def test_noise_is_the_same_whatever_else_is_set_and_another_for_another_root():
+    def noise_of(**fields):
+        config = ml.Config(**{"noise": 1.0, "points": 100, **fields})
+        return sampled(config).y - sampled(config.replace(noise=0.0)).y
+
+    one = noise_of()
+    for fields in (
+        {"points": 1000},
+        {"sampling": "uniform"},
+        {"task": "sin"},
+        {"task": "product2"},
+        {"width": 3, "init": "normal"},
+    ):
+        np.testing.assert_allclose(noise_of(**fields)[:100], one, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(noise_of(noise=0.01), one / 100, rtol=0, atol=1e-15)
+    assert not np.isin(noise_of(root_seed=1), one).any()
+
+
+def test_noise_is_normal():
+    noise = sampled(ml.Config(noise=0.3, points=100_000)).y - sampled(ml.Config(points=100_000)).y
+    assert stats.kstest(noise / 0.3, "norm").pvalue > 1e-6
+    assert abs(noise @ np.r_[noise[1:], 0]) / 0.09 < 5 * np.sqrt(100_000)
+
+
+@pytest.mark.parametrize("activation", ["silu", "leaky_relu"])
+def test_nets_learn_the_noise_and_the_population_loss_does_without(activation):
+    config = ml.Config(width=3, activation=activation, steps=200, noise=1.0, dtype="float64")
+    nets, clean = ml.train(config, seeds=4), sampled(config.replace(noise=0.0))
+    error = nets.predict(nets.data.x) - nets.data.y
+    np.testing.assert_allclose(nets.loss, np.mean(error**2, axis=1), rtol=1e-9)
+    x = np.linspace(-2, 2, 200_001)
+    np.testing.assert_allclose(nets.population_loss, np.mean((nets.predict(x) - x**2) ** 2, axis=1), rtol=1e-4)
+    assert not np.allclose(nets.data.y, clean.y)
+    by_hand = ml.train(config.replace(noise=0.0), seeds=4, data=(nets.data.x, nets.data.y))
+    np.testing.assert_array_equal(nets.w, by_hand.w)
 
 
 # Data of the caller's own.

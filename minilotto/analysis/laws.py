@@ -14,7 +14,6 @@ Array = NDArray[np.float64]
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
 MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none to rounding
-LARGEST = 700.0  # whose exponential is still a float
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
         inside = (at > x[j - 1]) & (at < x[j])
         at = np.where(inside, at, x[j])
         offer(square + other, at, start + slope * at, -slope, -steep, inside)
-    # The loss at N = 1, extrapolated from a steep stretch between large widths, may lie beyond all floats.
-    best[:, 0], best[:, 3] = np.exp(np.clip(best[:, 0], -LARGEST, LARGEST)), np.exp(best[:, 3])
+    with np.errstate(over="ignore"):  # as in _solve_power
+        best[:, 0], best[:, 3] = np.exp(best[:, 0]), np.exp(best[:, 3])
     return best
 
 

@@ -230,7 +230,8 @@ def _too_few(law: Law, count: int) -> str:
 
 
 def _estimates(law: Law, parameters: Array, replicates: Array, level: float) -> Mapping[str, Estimate]:
-    low, high = np.quantile(replicates, ends(level), axis=0)
+    with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
+        low, high = np.quantile(replicates, ends(level), axis=0)
     rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
     return MappingProxyType({name: Estimate(value, below, above, level) for name, value, below, above in rows})
 

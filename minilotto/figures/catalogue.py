@@ -1,8 +1,10 @@
 """FIGURES: the paper's figures by name, in its order, and the studies beyond it."""
 
 from minilotto.beyond.budget import Budget
+from minilotto.beyond.data import Data
 from minilotto.beyond.dimension import Dimension
 from minilotto.beyond.ensembling import Ensembling
+from minilotto.beyond.initialisation import Initialisation
 from minilotto.beyond.minimum import Minimum
 from minilotto.beyond.pruning import Pruning
 from minilotto.beyond.study import Study
@@ -34,7 +36,7 @@ APPENDICES = (
     ParameterLaw,
 )
 
-BEYOND: tuple[type[Study], ...] = (Budget, Minimum, Ensembling, Dimension, Pruning)
+BEYOND: tuple[type[Study], ...] = (Budget, Minimum, Ensembling, Data, Initialisation, Dimension, Pruning)
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}

@@ -183,5 +183,6 @@ def training_words(nets: Iterable[Ensemble]) -> str:
     seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     config = nets[0].config
     where = "infinitely many points" if config.sampling == "population" else f"{config.points} points ({config.sampling})"
+    where += f", noise of standard deviation {config.noise:g} on their targets" if config.noise else ""
     plural = "seed" if counts == [1] else "seeds a width"
     return f"{seeds} {plural}, {config.steps:,} Adam steps, {config.dtype}, {where}"
