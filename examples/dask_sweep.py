@@ -31,17 +31,20 @@ def main(picture="dask_sweep.png", steps=5000, seeds=64):
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for task in ("square", "sin", "exp"):
+    colours = {"square": "C0", "sin": "C1", "exp": "C2"}
+    for task, colour in colours.items():
         losses = {config.width: np.nanmedian(each.loss) for config, each in nets.items() if config.task == task}
-        left.loglog(list(losses), list(losses.values()), "o-", label=task)
+        left.loglog(list(losses), list(losses.values()), "o-", color=colour, label=task)
     left.set(xlabel="width N", ylabel="median loss", title=f"{seeds} seeds, {int(steps):,} steps")
     left.set_xticks([4, 8, 16, 32], ["4", "8", "16", "32"])
     left.set_xticks([], minor=True)
     left.legend(frameon=False)
     begin = min(line["time"] - line["seconds"] for line in done)
+    task_of = {config.key: config.task for config in nets}
     for line in done:
-        right.barh(workers.index(line["process"]), line["seconds"], left=line["time"] - line["seconds"] - begin, edgecolor="white")
-    right.set(xlabel="seconds", title="blocks")
+        worker, start = workers.index(line["process"]), line["time"] - line["seconds"] - begin
+        right.barh(worker, line["seconds"], left=start, color=colours[task_of[line["block"].split("/")[0]]], edgecolor="white")
+    right.set(xlabel="seconds", title="blocks; the first of a worker loads the kernels")
     right.set_yticks(range(len(workers)), [f"worker {k + 1}" for k in range(len(workers))])
     figure.savefig(picture, dpi=150)
 

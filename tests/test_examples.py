@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import minilotto as ml
@@ -18,6 +19,10 @@ def test_an_example_runs_and_draws(python, tmp_path, name):
     if done.out.startswith("skipped: "):
         pytest.skip(done.out.strip())
     assert (tmp_path / "picture.png").stat().st_size > 10_000
+    if name == "c_and_fortran" and "Fortran part is skipped" not in done.out:
+        rows = np.array([line.split() for line in done.out.splitlines() if len(line.split()) == 3], dtype=float)
+        np.testing.assert_allclose(rows[:, 0], np.arange(-4, 5) / 2)
+        np.testing.assert_allclose(rows[:, 1:], np.stack([np.sin(rows[:, 0]), np.cos(rows[:, 0])], axis=1), atol=0.1)
 
 
 def test_without_its_extra_the_dask_example_names_it(python, tmp_path):
