@@ -278,7 +278,7 @@ def shapes_of(text: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("tasks_as_before")
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     names, printed = page_module(page, tmp_path, monkeypatch), ""
     for block in blocks_of(page):
@@ -307,7 +307,7 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
         assert np.isfinite(names.get(name, 0.0)).all()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_commands_and_flags_in_the_text_are_known(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -333,7 +333,7 @@ def anchors_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
     assert links or page.name == "sweeping.md"
