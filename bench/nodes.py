@@ -18,6 +18,7 @@ from minilotto.initial import initial_parameters
 WIDTHS = (2, 20, 200)
 NODES = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 POINTS = 4000
+COLOURS = {2: "#0072b2", 20: "#d55e00", 200: "#009e73"}  # one a width
 Curves = dict[tuple[int, str], list[float]]
 
 
@@ -55,10 +56,9 @@ def draw(curves: Curves, path: Path) -> None:
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     ax = figure.subplots()
-    colours = dict(zip(WIDTHS, ("#0072b2", "#d55e00", "#009e73"), strict=True))
     for (width, when), curve in curves.items():
         line = {"before": "--", "after": "-"}[when]
-        ax.semilogy(NODES, curve, line, color=colours[width], marker="o", markersize=3, label=f"width {width}, {when} training")
+        ax.semilogy(NODES, curve, line, color=COLOURS[width], marker="o", markersize=3, label=f"width {width}, {when} training")
     for dtype, bound in TOLERANCE.items():
         ax.axhline(bound, color="0.6", linewidth=0.8)
         ax.annotate(f"audits in {dtype}", (NODES[-1], bound), color="0.4", fontsize=8, ha="right", va="bottom")

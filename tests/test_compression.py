@@ -198,7 +198,8 @@ def test_seeds_that_fail_an_audit_at_different_rungs_are_raised_one_rung_each():
     assert set(together.nodes) >= {16, 20, 24}
     alone = [ml.train(config, seeds=[seed], threads=1) for seed in range(20)]
     assert together.nodes[:20].tolist() == [int(net.nodes[0]) for net in alone]
-    assert together.w[:20].tobytes() == b"".join(net.w.tobytes() for net in alone)
+    for name in ("w", "loss", "audit"):
+        assert getattr(together, name)[:20].tobytes() == b"".join(getattr(net, name).tobytes() for net in alone), name
 
 
 def test_a_fixed_number_of_nodes_is_kept_and_its_error_told():
