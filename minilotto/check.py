@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,23 +35,23 @@ class Comparison:
 Oracle = Callable[..., tuple[NDArray, tuple[NDArray, ...]]]
 
 
-def oracles() -> dict[str, Oracle]:
-    """What the kernels are compared with here, by name."""
+def oracles(name: str) -> dict[str, Oracle]:
+    """What the kernels' gradients of that activation are compared with here, by the oracle's name."""
     from minilotto.kernels import reference, torch_reference
 
-    found: dict[str, Oracle] = {"reference": reference.loss_and_gradient}
-    if torch_reference.installed():
-        found["torch"] = torch_reference.loss_and_gradient
+    found: dict[str, Oracle] = {"reference": partial(reference.loss_and_gradient, reference.second_opinion(activation_of(name)))}
+    if torch_reference.installed() and torch_reference.knows(name):
+        found["torch"] = partial(torch_reference.loss_and_gradient, name)
     return found
 
 
 def compare(activations: Sequence[str], tasks: Sequence[str], dtypes: Sequence[str]) -> Iterator[Comparison]:
     """One Comparison for each combination: every coordinate of every gradient of NETS nets of width WIDTH."""
-    against = oracles()
+    against = {name: oracles(name) for name in activations}
     for dtype in dtypes:
         for task in tasks:
             for name in activations:
-                yield _compare(name, task, dtype, against)
+                yield _compare(name, task, dtype, against[name])
 
 
 def _compare(name: str, task: str, dtype: str, against: dict[str, Oracle]) -> Comparison:
@@ -73,7 +74,7 @@ def _compare(name: str, task: str, dtype: str, against: dict[str, Oracle]) -> Co
     scale = _sums_of_absolute_terms(name, parameters, data)
     errors = {}
     for oracle, loss_and_gradient in against.items():
-        _, theirs = loss_and_gradient(name, *(array.astype(np.float64) for array in parameters), data.x, data.y, data.weight)
+        _, theirs = loss_and_gradient(*(array.astype(np.float64) for array in parameters), data.x, data.y, data.weight)
         ratios = [np.abs(a - b) / s for a, b, s in zip(ours, theirs, scale, strict=True)]
         errors[oracle] = float(max(ratio.max() for ratio in ratios) / np.finfo(dtype).eps)
     return Comparison(name, task, dtype, errors)
@@ -90,7 +91,7 @@ def _sums_of_absolute_terms(name: str, parameters: Parameters, data: Dataset) ->
 
     w, b, v, c = (np.abs(array.astype(np.float64)) for array in parameters)
     z = np.einsum("rnd,pd->rnp", parameters.w.astype(np.float64), data.x) + parameters.b.astype(np.float64)[:, :, None]
-    value, slope = (np.abs(array) for array in reference.activation(name, z))
+    value, slope = (np.abs(array) for array in reference.activation(reference.second_opinion(activation_of(name)), z))
     largest_slope = np.maximum(slope, 1.0)  # an error in z moves value and slope by up to this much
     z_terms = np.einsum("rnd,pd->rnp", w, np.abs(data.x)) + b[:, :, None]
     output = np.einsum("rn,rnp->rp", v, value + largest_slope * z_terms) + c[:, None] + np.abs(data.y)

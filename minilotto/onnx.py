@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.activations import Activation
-from minilotto.errors import MissingExtraError
+from minilotto.errors import ConfigError, MissingExtraError
 from minilotto.initial import Parameters
 
 try:
@@ -18,7 +18,10 @@ OPSET, FORMAT = 20, 9  # the first opset with Gelu, and the file format that bel
 
 
 def onnx_model(activation: Activation, parameters: Parameters) -> Any:
-    """A ModelProto with input x (P, D) and output f (P, R), in the parameters' precision."""
+    """A ModelProto with input x (P, D) and output f (P, R), in the parameters' precision.
+
+    Raises ConfigError for an activation that is none of ONNX's operators.
+    """
     w, b, v, c = (np.asarray(array) for array in parameters)
     nets, width, inputs = w.shape
     reading = np.zeros((nets * width, nets), w.dtype)  # one column a net
@@ -27,7 +30,12 @@ def onnx_model(activation: Activation, parameters: Parameters) -> Any:
     nodes = {
         "silu": [helper.make_node("Sigmoid", ["z"], ["s"]), helper.make_node("Mul", ["z", "s"], ["h"])],
         "leaky_relu": [helper.make_node("LeakyRelu", ["z"], ["h"], alpha=activation.parameter)],
-    }.get(activation.name) or [helper.make_node(activation.name.capitalize(), ["z"], ["h"])]
+    }.get(activation.name)
+    if nodes is None:
+        operator = activation.name.capitalize()
+        if not onnx.defs.has(operator):
+            raise ConfigError(f"{activation.name} is none of ONNX's operators; write its nodes into minilotto/onnx.py")
+        nodes = [helper.make_node(operator, ["z"], ["h"])]
     real = helper.np_dtype_to_tensor_dtype(w.dtype)
     graph = helper.make_graph(
         [helper.make_node("Gemm", ["x", "w", "b"], ["z"]), *nodes, helper.make_node("Gemm", ["h", "v", "c"], ["f"])],

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from minilotto.activations import Activation
-from minilotto.errors import DataError, MissingExtraError
+from minilotto.errors import ConfigError, DataError, MissingExtraError
 from minilotto.initial import Parameters
-from minilotto.kernels.torch_reference import function_of
+from minilotto.kernels.torch_reference import function_of, knows
 
 try:
     import torch
@@ -21,6 +21,8 @@ class Nets(torch.nn.Module):
     def __init__(self, activation: Activation, parameters: Parameters) -> None:
         super().__init__()
         self.activation, self.negative_slope = activation.name, activation.parameter
+        if not knows(self.activation):
+            raise ConfigError(f"{self.activation} has no function of torch's; name one in kernels/torch_reference.py")
         for name, array in parameters._asdict().items():
             self.register_parameter(name, torch.nn.Parameter(torch.tensor(np.array(array))))
 

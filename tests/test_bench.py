@@ -249,3 +249,29 @@ def test_a_disagreement_exits_with_1(monkeypatch, capsys):
     monkeypatch.setattr(command, "run_speed", disagree)
     assert command.main() == 1
     assert "somebody is wrong" in capsys.readouterr().err
+
+
+def test_embedding_timings_run_and_a_missed_bound_is_told(monkeypatch, capsys):
+    from bench import embedding
+
+    monkeypatch.setattr(embedding, "ROUNDS", 3)
+    monkeypatch.setattr(embedding, "MOST_OF_OWN_TIME", 1e9)
+    monkeypatch.setattr(embedding, "LEAST_SPEEDUP", 1.0)
+    assert embedding.main() == 0
+    assert "MISSED" not in capsys.readouterr().out
+    monkeypatch.setattr(embedding, "callbacks", lambda width: [])
+    monkeypatch.setattr(embedding, "MOST_OF_OWN_TIME", 0.0)
+    assert embedding.main() == 1
+    assert capsys.readouterr().out.count("MISSED") == 12
+
+
+def test_nodes_bring_the_difference_down_to_rounding(tmp_path, capsys, monkeypatch):
+    from bench import nodes
+
+    monkeypatch.setattr(nodes, "WIDTHS", (2,))
+    nodes.main(seeds=4, steps=100, out=str(tmp_path / "nodes.png"))
+    assert (tmp_path / "nodes.png").stat().st_size > 10_000
+    assert capsys.readouterr().out.count("\n| ") == 1 + len(nodes.NODES)
+    worst = nodes.measure(seeds=4, steps=100)[2, "after"]
+    assert worst[0] > 1e-6
+    assert worst[-1] < 1e-13

@@ -191,6 +191,17 @@ def test_results_do_not_depend_on_neighbours_threads_or_checkpoints():
         assert getattr(whole, name)[[7, 31]].tobytes() == getattr(part, name).tobytes(), name
 
 
+def test_seeds_that_fail_an_audit_at_different_rungs_are_raised_one_rung_each():
+    """Early on nets of width 3 outgrow 16 nodes and some of them 20: each as it would alone."""
+    config = ml.Config(width=3, steps=500)
+    together = ml.train(config, seeds=100)
+    assert set(together.nodes) >= {16, 20, 24}
+    alone = [ml.train(config, seeds=[seed], threads=1) for seed in range(20)]
+    assert together.nodes[:20].tolist() == [int(net.nodes[0]) for net in alone]
+    for name in ("w", "loss", "audit"):
+        assert getattr(together, name)[:20].tobytes() == b"".join(getattr(net, name).tobytes() for net in alone), name
+
+
 def test_a_fixed_number_of_nodes_is_kept_and_its_error_told():
     nets = ml.train(ml.Config(width=3, steps=50), seeds=5, compress=10)
     assert set(nets.nodes) == {10}

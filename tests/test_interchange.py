@@ -1,5 +1,7 @@
 """Nets picked out, changed, and handed to torch, pandas, ONNX and scikit-learn."""
 
+import dataclasses
+import importlib
 import pickle
 import sys
 
@@ -178,3 +180,12 @@ def test_a_wish_for_a_package_that_is_missing_names_the_extra(nets, monkeypatch)
     monkeypatch.delitem(sys.modules, "minilotto.sklearn", raising=False)
     with pytest.raises(ml.MissingExtraError, match=r'pip install "minilotto\[sklearn\]"'):
         __import__("minilotto.sklearn")
+
+
+@pytest.mark.parametrize(("package", "make"), [("torch", "Nets"), ("onnx", "onnx_model")])
+def test_an_activation_that_a_library_does_not_know_is_refused(package, make):
+    pytest.importorskip(package, reason=f"{package} is not installed (extra {package})")
+    row = dataclasses.replace(ml.ACTIVATIONS["silu"], name="gaussian")
+    nets = ml.train(ml.Config(width=2, steps=5), seeds=1)
+    with pytest.raises(ml.ConfigError, match="gaussian"):
+        getattr(importlib.import_module(f"minilotto.{package}"), make)(row, nets.parameters)

@@ -16,7 +16,7 @@ PACKAGE = Path(minilotto.__file__).parent
 # From top to bottom. A module imports from its own line or from lines below it. A folder's name stands for all its modules.
 # Names of rooms that are not built yet do no harm.
 LINES = [
-    ["__main__", "cli", "cli_sweep", "cli_report", "words"],
+    ["__main__", "cli", "cli_sweep", "cli_report", "manual", "words"],
     ["__init__"],
     ["reproduce"],
     ["report", "figures", "beyond", "page", "check"],

@@ -128,10 +128,10 @@ class CompressedEngine(Engine):
             places = places[failed]
             if not places.size:
                 return
-            for nodes in np.unique(self.nodes[places]):
-                here = places[self.nodes[places] == nodes]
+            before = self.nodes[places]  # a copy: a seed that is raised here must not be raised again with those above it
+            for nodes in np.unique(before):
                 more = self.rungs[self.rungs.index(int(nodes)) + 1]
-                self._repeat(state, here, more, step)
+                self._repeat(state, places[before == nodes], more, step)
 
     def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int) -> None:
         self.nodes[places] = nodes

@@ -2,10 +2,11 @@
 
 It is the oracle for every kernel. Activations are written anew, as functions that also take complex numbers; slopes of smooth
 ones come from a complex step, sigma'(z) = Im sigma(z + ih) / h with h = 1e-200 (in float64 exact to rounding), so that no slope
-formula is trusted. backend="reference" trains with it.
+formula is trusted. An activation that is not written anew here comes as its NumPy row. backend="reference" trains with it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +35,19 @@ SMOOTH: dict[str, Callable[[NDArray], NDArray]] = {
     "softplus": _softplus,
     "sigmoid": _logistic,
 }
+KINKED = ("relu", "leaky_relu")
 
 
-def activation(name: str, z: NDArray, negative_slope: float = 0.01) -> tuple[NDArray, NDArray]:
+def second_opinion(row: Any) -> Any:
+    """What the functions here take for an activation: its name, or the row with its functions where it is not written anew here."""
+    return row.name if row.name in SMOOTH or row.name in KINKED else row
+
+
+def activation(name: Any, z: NDArray, negative_slope: float = 0.01) -> tuple[NDArray, NDArray]:
     """(sigma(z), sigma'(z)) for real z, in z's precision. At a kink the slope is the one from the left."""
-    if name in ("relu", "leaky_relu"):
+    if not isinstance(name, str):
+        return name.value(z).astype(z.dtype), name.slope(z).astype(z.dtype)
+    if name in KINKED:
         left = 0.0 if name == "relu" else negative_slope
         slope = np.where(z > 0, 1.0, left).astype(z.dtype)
         return slope * z, slope
@@ -47,14 +56,14 @@ def activation(name: str, z: NDArray, negative_slope: float = 0.01) -> tuple[NDA
     return sigma(z).astype(z.dtype), slope.astype(z.dtype)
 
 
-def predict(name: str, w: NDArray, b: NDArray, v: NDArray, c: NDArray, x: NDArray, negative_slope: float = 0.01) -> NDArray:
+def predict(name: Any, w: NDArray, b: NDArray, v: NDArray, c: NDArray, x: NDArray, negative_slope: float = 0.01) -> NDArray:
     """f(x) = sum_i v_i sigma(w_i x + b_i) + c, (R, P), for x (P, D), w (R, N, D), b and v (R, N), c (R,). Paper: Eq. 1."""
     z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
     return np.einsum("rn,rnp->rp", v, activation(name, z, negative_slope)[0]) + c[:, None]
 
 
 def loss_and_gradient(
-    name: str,
+    name: Any,
     w: NDArray,
     b: NDArray,
     v: NDArray,

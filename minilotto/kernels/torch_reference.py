@@ -14,7 +14,7 @@ def installed() -> bool:
 
 
 def function_of(name: str, negative_slope: float):
-    """torch's own function of that name."""
+    """torch's own function of that name. Raises KeyError where none is known here."""
     import torch
     from torch.nn import functional
 
@@ -27,6 +27,15 @@ def function_of(name: str, negative_slope: float):
         "softplus": lambda z: functional.softplus(z, threshold=700),
         "sigmoid": torch.sigmoid,
     }[name]
+
+
+def knows(name: str) -> bool:
+    """Whether there is a function of torch's for that name here."""
+    try:
+        function_of(name, 0.0)
+    except KeyError:
+        return False
+    return True
 
 
 def loss_and_gradient(

@@ -1,0 +1,74 @@
+"""What CONTRIBUTING.md says of adding an activation is done to a copy of the package, word for word."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import minilotto as ml
+
+ROOT = Path(ml.__file__).resolve().parent.parent
+PAGE = ROOT / "CONTRIBUTING.md"
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="only a source tree has CONTRIBUTING.md")
+
+TRAIN = """
+import numpy as np
+import minilotto as ml
+from minilotto.check import compare
+
+config = ml.Config(width=3, steps=300, activation="gaussian", dtype="float64")
+nets = ml.train(config, seeds=4, threads=1)
+plain = ml.train(config, seeds=4, backend="reference")
+assert nets.engine == "lanes, compressed", nets.engine
+assert plain.loss.max() < 0.5 * plain.history.loss[0].max()
+np.testing.assert_allclose(nets.w, plain.w, rtol=0, atol=1e-8)
+np.testing.assert_allclose(nets.predict([0.3]), plain.predict([0.3]), rtol=0, atol=1e-8)
+(comparison,) = compare(["gaussian"], ["square"], ["float64"])
+assert comparison.passed and 0 < comparison.errors["reference"], comparison.errors
+assert list(comparison.errors) == ["reference"]
+assert "double net_with_slope(double x, double *slope)" in nets[0].to_c()
+print("trained")
+"""
+
+
+def block(mark: str) -> str:
+    """The code block after that comment."""
+    (found,) = re.findall(rf"<!-- {re.escape(mark)} -->\n```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return found
+
+
+def put_before(path: Path, anchor: str, text: str) -> None:
+    """Put `text` before the one place where `anchor` stands."""
+    whole = path.read_text(encoding="utf-8")
+    assert whole.count(anchor) == 1, anchor
+    path.write_text(whole.replace(anchor, text + anchor), encoding="utf-8")
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A folder with a copy of minilotto and nothing compiled."""
+    shutil.copytree(ROOT / "minilotto", tmp_path / "copy" / "minilotto", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "copy"
+
+
+def test_a_row_and_a_formula_make_an_activation(package, python):
+    inner = package / "minilotto"
+    put_before(inner / "activations.py", ")\n\nACTIVATIONS = ", f"    {block('a row of minilotto/activations.py').rstrip()},\n")
+    formulas = inner / "kernels" / "formulas.py"
+    put_before(formulas, "class Formula(NamedTuple):", block("a formula of minilotto/kernels/formulas.py") + "\n\n")
+    put_before(formulas, "}\n\n\n# The kernel's first argument", f"    {block('a line of FORMULAS')}")
+    done = python("-W", "error", "-c", TRAIN, root=package)
+    assert done.status == 0, done.err
+    assert done.out == "trained\n"
+
+
+def test_the_row_of_the_page_is_right():
+    """Its slope and curvature by central differences, whose error is some h^2."""
+    import numpy as np
+    from numpy.testing import assert_allclose
+
+    row = eval(block("a row of minilotto/activations.py"), {"np": np, "Activation": ml.Activation})
+    z, h = np.linspace(-4, 4, 81), 1e-5
+    assert_allclose(row.slope(z), (row.value(z + h) - row.value(z - h)) / (2 * h), atol=1e-9)
+    assert_allclose(row.curvature(z), (row.slope(z + h) - row.slope(z - h)) / (2 * h), atol=1e-9)
