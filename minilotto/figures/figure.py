@@ -46,7 +46,7 @@ class Scale:
     @property
     def target_seeds(self) -> int:
         """Seeds of each of the nine unary targets."""
-        return min(self.seeds, 64) if self.quick else self.seeds
+        return min(self.seeds, 48) if self.quick else self.seeds
 
     @property
     def product_widths(self) -> tuple[int, ...]:
