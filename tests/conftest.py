@@ -17,7 +17,7 @@ import minilotto
 from minilotto import Config, Ensemble, History
 
 # A first example may compile a kernel, so no deadline; the same examples each time, so that a red test stays red.
-settings.register_profile("minilotto", deadline=None, derandomize=True)
+settings.register_profile("minilotto", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("minilotto")
 
 ROOT = Path(minilotto.__file__).resolve().parent.parent

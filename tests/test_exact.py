@@ -375,10 +375,9 @@ def test_what_cannot_be_had(fields, said):
         engine_of(Config(**fields))
 
 
-@pytest.mark.parametrize("case", ["relu", "leaky_relu"])
-def test_final_losses_are_distributed_as_those_of_the_lanes(case):
+def test_final_losses_are_distributed_as_those_of_the_lanes():
     """Two samples of 600 independent seeds: a right engine fails once in a thousand choices of seeds, and these are fixed."""
-    config = config_of(case, steps=2000, lr_decay_every=500)
+    config = config_of("leaky_relu", steps=2000, lr_decay_every=500)
     data = sampled(config)
 
     def losses(engine, seeds, config=config):

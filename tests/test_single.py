@@ -72,7 +72,7 @@ def test_the_check_sees_one_weight_off_by_one_in_a_thousand(name, task, dtype):
     assert worst(gradient, truth(name, nets, data)[1], allowed(name, nets, data, dtype)[2]) > 1
 
 
-@pytest.mark.parametrize(("name", "task"), [*((name, "square") for name in ACTIVATIONS), ("silu", "product3")])
+@pytest.mark.parametrize(("name", "task"), [("silu", "square"), ("gelu", "square"), ("relu", "square"), ("silu", "product3")])
 def test_forward_and_outputs_have_the_bits_of_predict(name, task):
     data = some_data(task, 13, False)
     config = ml.Config(width=5, activation=name, steps=3, dtype="float64", task=task, points=8)

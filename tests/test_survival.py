@@ -424,7 +424,7 @@ def test_an_edited_formula_is_never_a_stale_kernel(package, python, tmp_path):
     formulas = package / "minilotto" / "kernels" / "formulas.py"
     right, times = formulas.read_text(), formulas.stat()
     head, silu = right.split("def silu(")
-    wrong = head + "def silu(" + silu.replace("1.0", "1.5", 1)
+    wrong = head + "def silu(" + silu.replace("t * s", "t + s", 1)
     assert len(wrong) == len(right)
     assert wrong != right
 
