@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 COMPILING = "compiling the kernels for this CPU (some seconds, once; later runs load them from disk)"
+ROOM = 1 + 1e-9  # sums of fractions may round up, and tqdm warns of a bar that is more than full
 
 
 class Reporter(Protocol):
@@ -87,7 +88,7 @@ class SweepBar:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=max(total, 1e-9),
+                total=max(total, 1e-9) * ROOM,
                 bar_format="sweep {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
                 dynamic_ncols=True,
                 file=sys.stderr,
@@ -104,7 +105,7 @@ class SweepBar:
             return
         with self._lock:
             self._seed_steps += seed_steps
-            self._bar.update(min(work, self._bar.total - self._bar.n))  # sums of fractions may round up
+            self._bar.update(min(work, self._bar.total / ROOM - self._bar.n))
             self._tell()
 
     def finish(self, nets: int) -> None:
