@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minilotto.analysis.bootstrap import Estimate, points
-from minilotto.analysis.saturation import LEAST_SPAN, difference, saturation
+from minilotto.analysis.differences import difference
+from minilotto.analysis.saturation import LEAST_SPAN, saturation
 from minilotto.errors import ConfigError, DataError
 
 BUDGETS = np.array([1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6])
@@ -98,5 +99,5 @@ def test_differences_of_skew_estimates_cover():
 
 
 def test_levels_must_agree():
-    with pytest.raises(DataError, match="levels"):
+    with pytest.raises(ConfigError, match="levels"):
         difference(Estimate(1, 0, 2, 0.9), Estimate(1, 0, 2, 0.95))

@@ -69,21 +69,3 @@ def _first(exponent: Array, budgets: Array, slow: float) -> Array:
     last = exponent.shape[1] - 1 - np.argmax(fast[:, ::-1], axis=1)
     first = np.where(fast.any(axis=1), last + 1, 0)
     return np.where(first < exponent.shape[1], budgets[np.minimum(first, len(budgets) - 1)], np.inf)
-
-
-def difference(one: Estimate, other: Estimate) -> Estimate:
-    """one - other, of independent estimates, with the interval that their own intervals make.
-
-    low = d - sqrt((one - one.low)^2 + (other.high - other)^2), and likewise above (Zou and Donner 2008): exact for normal errors,
-    and it keeps the skewness of either interval. Raises DataError for intervals of different levels.
-
-    >>> found = difference(Estimate(3.0, 2.7, 3.4, 0.95), Estimate(1.0, 0.7, 1.4, 0.95))
-    >>> found.value, round(found.low, 12), round(found.high, 12)
-    (2.0, 1.5, 2.5)
-    """
-    if one.level != other.level:
-        raise DataError(f"intervals of levels {one.level:g} and {other.level:g} do not combine; give both the same")
-    value = one.value - other.value
-    low = value - float(np.hypot(one.value - one.low, other.high - other.value))
-    high = value + float(np.hypot(one.high - one.value, other.value - other.low))
-    return Estimate(value, low, high, one.level)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minilotto.analysis.bootstrap import Array, Estimate, Points, points
-from minilotto.analysis.saturation import Saturation, difference, saturation
+from minilotto.analysis.differences import difference
+from minilotto.analysis.saturation import Saturation, saturation
 from minilotto.analysis.scaling import fit_law
 from minilotto.errors import DataError
 from minilotto.figures.figure import LEVEL
