@@ -12,11 +12,12 @@ import numpy as np
 from minilotto.activations import activation_of
 from minilotto.errors import ConfigError
 from minilotto.schemes import SCHEMES
-from minilotto.tasks import CUSTOM, task_of
+from minilotto.tasks import CUSTOM, TASKS, task_of
 
-SAMPLINGS = ("grid", "uniform", "population")
+SAMPLINGS = ("grid", "uniform", "population", "examples")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
+LOSSES = ("squared", "logistic")
 NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() would take them
 
 
@@ -30,6 +31,7 @@ class Config:
     sampling         "grid": `points` equally spaced points, ends included, one lattice axis per input;
                      "uniform": `points` independent uniform points, drawn from root_seed;
                      "population": infinitely many uniform points, by quadrature (up to three inputs; `points` is not used)
+                     "examples": those of a task that is a set of examples, such as moons or digits (`points` is not used)
     points           number of training points P; each step uses all of them
     steps            number of Adam steps
     lr, lr_decay, lr_decay_every
@@ -42,6 +44,8 @@ class Config:
     subnormals       "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in float32) as zero while training, as
                      JAX does; "keep": they keep them, as torch does, at up to ten times the cost where neurons die
     root_seed        changes every random number at once; seed s of another root is another network
+    loss             "squared": mean of (f - y)^2; "logistic": mean of log(1 + e^f) - y f for labels y of 0 and 1, where
+                     1 / (1 + e^-f) is the probability of 1
 
     Raises ConfigError with the value, the rule and the remedy. Paper: section 2.2.
 
@@ -68,6 +72,7 @@ class Config:
     dtype: str = "float32"
     subnormals: str = "flush"
     root_seed: int = 0
+    loss: str = "squared"
 
     def __post_init__(self) -> None:
         for name in ("width", "points", "steps", "lr_decay_every"):
@@ -81,10 +86,10 @@ class Config:
         _one_of("sampling", self.sampling, (*SAMPLINGS, CUSTOM))
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("subnormals", self.subnormals, SUBNORMALS)
+        _one_of("loss", self.loss, LOSSES)
         _one_of("init", self.init, tuple(SCHEMES))
         activation_of(self.activation)
-        if self.task != CUSTOM:
-            task_of(self.task)
+        self._check_examples()
         if self.negative_slope != 0.01 and self.activation != "leaky_relu":
             raise ConfigError(
                 f"negative_slope={self.negative_slope} means nothing to {self.activation}; use leaky_relu or leave it out"
@@ -96,6 +101,19 @@ class Config:
         if self.init_scale != 1.0 and not SCHEMES[self.init].scalable:
             scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
             raise ConfigError(f"init_scale={self.init_scale} means nothing to init={self.init!r}; it belongs to {scalable}")
+
+    def _check_examples(self) -> None:
+        """Refuse an unknown task, and a task of examples without that sampling or the other way round."""
+        has_examples = self.task != CUSTOM and task_of(self.task).examples is not None
+        if has_examples and self.sampling != "examples":
+            raise ConfigError(
+                f"sampling={self.sampling!r} means nothing to task={self.task!r}, a set of examples; use sampling='examples'"
+            )
+        if self.sampling == "examples" and not has_examples:
+            known = ", ".join(name for name, task in TASKS.items() if task.examples is not None)
+            raise ConfigError(f"sampling='examples' means nothing to task={self.task!r}; it takes a set of examples: {known}")
+        if self.sampling == "examples" and self.points != 100:
+            raise ConfigError(f"points={self.points} means nothing to sampling='examples', which takes all; leave it out")
 
     def _set(self, name: str, value: int | float) -> None:
         object.__setattr__(self, name, value)
@@ -130,7 +148,7 @@ class Config:
         return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
 
 
-LATER: dict[str, Any] = {}  # fields that Config gained after stores were first written, with their defaults
+LATER: dict[str, Any] = {"loss": "squared"}  # fields that Config gained after stores were first written, with their defaults
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Config))
