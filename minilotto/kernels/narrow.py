@@ -75,8 +75,9 @@ def _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, works
             store(workspace, kept + 2 * lanes, slope0)
             store(workspace, kept + 3 * lanes, slope1)
         _, r0 = loss_and_residual(kind, f0, spread(kind, y, p))
+        r0 = r0 * spread(kind, slope_weight, p)
         _, r1 = loss_and_residual(kind, f1, spread(kind, y, p + 1))
-        r0, r1 = r0 * spread(kind, slope_weight, p), r1 * spread(kind, slope_weight, p + 1)
+        r1 = r1 * spread(kind, slope_weight, p + 1)
         dc = dc + (r0 + r1)
         for d in range(inputs):
             store(workspace, moments + 2 * d * lanes, r0 * spread(kind, x, p * inputs + d))
