@@ -241,7 +241,7 @@ BAD = {
     "negative_slope": [1, 2.5, *NO_NUMBERS],
     **{
         name: ["", "no_such_name", None, 3, True, 1.5, math.nan, ["grid"]]
-        for name in ("activation", "task", "sampling", "init", "dtype", "subnormals")
+        for name in ("activation", "task", "sampling", "init", "dtype", "subnormals", "loss")
     },
 }
 

@@ -4,11 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.analysis.bootstrap import LEAST_SEEDS, Array, Estimate, ends, resampled_means
-from minilotto.analysis.synergy import drawn_pairs
 from minilotto.errors import ConfigError, DataError
 
 WAYS = ("logits", "probabilities")
-PAIRS = 400  # of nets, at most
 RESAMPLES = 1000
 
 
@@ -63,7 +61,7 @@ def averaged(logits: ArrayLike, way: str) -> Array:
 
 
 def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
-    """Nets to take together, as places (M, members): for two, pairs as `synergy.drawn_pairs`; for more, groups that share no net.
+    """Nets to take together, as places (M, members) in groups that share no net.
 
     Raises DataError where these would be fewer than LEAST_SEEDS, too few to resample; ConfigError for fewer than two members.
 
@@ -74,8 +72,6 @@ def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
         raise ConfigError(f"members={members} make no ensemble; give at least 2")
     if nets // members < LEAST_SEEDS:
         raise DataError(f"{nets} nets make {nets // members} ensembles of {members}; {LEAST_SEEDS} are needed: train more seeds")
-    if members == 2:
-        return drawn_pairs(nets, PAIRS, seed)
     order = np.random.default_rng(seed).permutation(nets)
     return order[: nets // members * members].reshape(-1, members)
 

@@ -1,5 +1,6 @@
 """FIGURES: the paper's figures by name, in its order, and the studies beyond it."""
 
+from minilotto.beyond.classification import Classification
 from minilotto.beyond.study import Study
 from minilotto.figures.algorithms import AlgorithmClusters, AlgorithmParts, AlgorithmResponses
 from minilotto.figures.disentangled import Disentanglement
@@ -29,7 +30,7 @@ APPENDICES = (
     ParameterLaw,
 )
 
-BEYOND: tuple[type[Study], ...] = ()
+BEYOND: tuple[type[Study], ...] = (Classification,)
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}

@@ -1,0 +1,368 @@
+"""Two classes in place of a regression: does the loss fall as 1/N, and do ensembles gain what independence predicts?"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from minilotto.analysis.bootstrap import Estimate
+from minilotto.analysis.scaling import reference_line
+from minilotto.beyond.study import Settings, Study
+from minilotto.beyond.two_classes import FITTED_FROM, PARTS, ProblemStudy, Together, study_problem
+from minilotto.errors import DataError, MinilottoError, MissingExtraError
+from minilotto.figures.figure import LEVEL, Scale, Source, Table, Verdict
+from minilotto.figures.targets import over_targets, told
+from minilotto.study import Sweep
+
+if TYPE_CHECKING:
+    from minilotto.plots.style import Drawing
+
+TITLES = {"moons": "moons", "circles": "circles", "breast_cancer": "breast cancer", "digits": "digits, even or odd"}
+STEPS_PART = {"breast_cancer": 0.5, "digits": 0.2}  # of the steps, for many inputs, which cost in proportion
+MEMBERS = (2, 4)
+NEAR = 0.1  # of an exponent of 1
+WIDE = 1.0  # interval of an exponent that tells nothing
+ALIKE = 0.1  # a median cosine below which residuals pass for orthogonal
+HALVED = 0.6  # part of a loss up to which it counts as halved
+SAME = 1.25  # ratio of medians within which they count as equal
+AS_GOOD = 1.1  # ratio up to which an ensemble counts as good as a wide net
+
+
+@dataclass(frozen=True)
+class ClassificationSettings(Settings):
+    """What the study trains.
+
+    problems  tasks of examples with labels 0 and 1
+    widths    the same for each problem; doubles and fourfolds of a width make the comparisons with ensembles
+    steps     those of few inputs; breast_cancer takes half of them, digits a fifth
+    """
+
+    seeds: int = 48
+    steps: int = 5000
+    problems: tuple[str, ...] = tuple(TITLES)
+    widths: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
+
+    @classmethod
+    def quick(cls) -> "ClassificationSettings":
+        return cls(seeds=20, steps=2500, widths=(2, 4, 8, 16, 32, 64))
+
+
+class Classification(Study):
+    """Training and held-out loss and error rate against width, averages against wider nets, cosines of residuals, by problem."""
+
+    name = "classification"
+    title = "two classes and the logistic loss"
+    question = (
+        "The paper's law is about squared errors of a smooth function. Where networks learn to tell two classes apart by the "
+        "logistic loss, does the loss still fall as 1/N, on the training points and on others, and do ensembles gain what "
+        "independent errors would let them gain?"
+    )
+    settings_type = ClassificationSettings
+
+    @classmethod
+    def sweeps(cls, scale: Scale | Settings) -> tuple[Sweep, ...]:
+        if isinstance(scale, Scale) and find_spec("sklearn") is None:
+            return ()  # the report goes on without, and this study says why
+        return super().sweeps(scale)
+
+    @classmethod
+    def trainings(cls, settings: ClassificationSettings) -> tuple[Sweep, ...]:
+        found = []
+        for problem in settings.problems:
+            steps = max(5, round(settings.steps * STEPS_PART.get(problem, 1.0)))
+            found.append(
+                Sweep(
+                    widths=settings.widths,
+                    task=problem,
+                    sampling="examples",
+                    loss="logistic",
+                    seeds=settings.seeds,
+                    steps=steps,
+                    lr_decay_every=steps // 5,
+                )
+            )
+        return tuple(found)
+
+    def __init__(self, source: Source, scale: Scale | Settings) -> None:
+        if find_spec("sklearn") is None:
+            raise MissingExtraError('the problems are of scikit-learn, which is not installed; pip install "minilotto[sklearn]"')
+        self.settings: ClassificationSettings = self.chosen(scale)
+        self.studies: dict[str, ProblemStudy] = {}
+        refused = []
+        for problem, sweep in zip(self.settings.problems, self.trainings(self.settings), strict=True):
+            try:
+                self.studies[problem] = study_problem(problem, source.by_width(sweep), MEMBERS, LEVEL)
+            except MinilottoError as error:
+                refused.append(str(error))
+        if not self.studies:
+            raise DataError(f"no problem can be studied: {refused[0] if refused else 'none is named'}")
+        source.missing.extend(refused)
+
+    def _title(self, problem: str) -> str:
+        return TITLES.get(problem, problem)
+
+    def design(self) -> str:
+        sizes = "; ".join(
+            f"{self._title(name)}: {one.shape[0]:,} training and {one.shape[1]:,} held-out points of {one.shape[2]} inputs, "
+            f"{one.steps:,} steps"
+            for name, one in self.studies.items()
+        )
+        widths = self.settings.widths
+        return (
+            f"Two-class problems of scikit-learn's bundled data, inputs standardised, one fixed split ({sizes}). Networks of SiLU "
+            f"neurons, widths {', '.join(map(str, widths))}, {self.settings.seeds} seeds of each, full-batch Adam in float32 from "
+            "a rate of 0.01, which falls by a factor of 5 after each fifth of the steps; problems with many inputs take fewer "
+            "steps, as each costs more. So many seeds make {self.settings.seeds // MEMBERS[-1]} ensembles of four nets that share no "
+            "net. Held are data, split and schedule: intervals are over seeds, and say nothing of other data. The 1/N law, "
+            "a plateau or a break could come out, and ensembles as good as theory has it, useless, or anything between."
+        )
+
+    def draw(self) -> "Drawing":
+        from minilotto.plots.estimates import estimates_on_line, loss_axes
+        from minilotto.plots.parts import estimates_against_width, shared_legend
+        from minilotto.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid
+
+        figure, axes = grid(3, len(self.studies), max(5.0, 2.75 * len(self.studies)), 8.2, sharex=True)
+        shown = tuple(width for width in (2, 8, 32, 128) if width <= max(self.settings.widths))
+        for column, (name, one) in enumerate(self.studies.items()):
+            upper, middle, lower = (row[column] for row in axes)
+            for part, color, marker in zip(PARTS, (BLUE, ORANGE), "os", strict=True):
+                points = one.losses[part]
+                medians = zip(points.value, points.low, points.high, strict=True)
+                loss = {int(w): Estimate(*row, LEVEL) for w, row in zip(points.widths, medians, strict=True)}
+                estimates_against_width(loss, upper, color, marker, f"one net, {part}")
+                estimates_on_line(one.errors[part], middle, color, marker)
+                gain = {each.width: each.gain for each in self._series(one, 2, part)}
+                estimates_on_line(gain, lower, color, marker, f"loss of two nets' mean logit / of one, {part}")
+            members = self._most(one)
+            ensembles = {members * each.width: each for each in self._series(one, members, PARTS[1])}
+            together = {neurons: each.loss for neurons, each in ensembles.items()}
+            estimates_against_width(together, upper, GREEN, "D", f"mean logit of {members} nets, held out")
+            errors = {neurons: each.error for neurons, each in ensembles.items() if each.error}
+            estimates_on_line(errors, middle, GREEN, "D")
+            cosines = {width: cosine for width in one.synergies if (cosine := one.cosine(width))}
+            estimates_on_line(cosines, lower, PURPLE, "P", "cosine of two nets' residuals, training", "--")
+            points = one.losses[PARTS[0]]
+            span = points.widths[[0, -1]]
+            guide = reference_line(span, 1.0, (float(span[0]), 1.6 * float(points.value[0])))
+            limits = upper.get_ylim()
+            upper.plot(span, guide, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
+            upper.set_ylim(limits)
+            lower.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2, label="gain of independent errors")
+            upper.set_title(self._title(name))
+            loss_axes(shown, upper)
+            lower.set_ylim(-0.05, 1.25)
+            lower.set_xlabel("neurons $N$, in all nets together")
+            middle.set_ylim(bottom=0)
+        for row, text in zip(axes, ("median logistic loss", "mean error rate", "gain of averaging, cosine"), strict=True):
+            row[0].set_ylabel(text)
+        shared_legend(figure, [axes[0][0], axes[2][0]], 3)
+        return figure
+
+    def _series(self, one: ProblemStudy, members: int, part: str) -> list[Together]:
+        return [each for each in one.together if (each.members, each.part, each.way) == (members, part, "logits")]
+
+    def _most(self, one: ProblemStudy) -> int:
+        return max((each.members for each in one.together), default=MEMBERS[0])
+
+    def caption(self) -> str:
+        members = self._most(next(iter(self.studies.values())))
+        return (
+            "Each column a problem. Top: median logistic loss of single networks on the training points (blue) and on held-out "
+            f"ones (orange), and on these that of the mean logit of {members} networks (green) at the number of neurons that they "
+            "have together. Middle: mean error rates. Bottom: median loss of the mean logit of two nets of width N over that of "
+            "one of them, and the cosine of the residual functions sigmoid(f) - y of two nets. "
+            f"Bars are {LEVEL:.0%} bootstrap intervals over seeds. {self.settings.seeds} seeds, float32."
+        )
+
+    def tables(self) -> list[Table]:
+        losses: dict[str, list] = {
+            name: []
+            for name in ("problem", "part", "width", "seeds", "loss", "loss low", "loss high", "error", "error low", "error high")
+        }
+        joint: dict[str, list] = {
+            name: []
+            for name in (
+                "problem", "part", "width", "members", "way", "loss", "loss low", "loss high", "over one", "over one low",
+                "over one high", "over wide", "over wide low", "over wide high", "error", "error low", "error high",
+            )
+        }  # fmt: skip
+        nulls: dict[str, list] = {
+            name: [] for name in ("problem", "width", "null", "over wide", "low", "high", "cosine", "cosine low", "cosine high")
+        }
+        laws: dict[str, list] = {
+            name: [] for name in ("problem", "part", "law", "weight", "held out decades", "parameter", "value", "low", "high")
+        }
+        nan = float("nan")
+        for name, one in self.studies.items():
+            for part in PARTS:
+                found = one.losses[part]
+                for i, width in enumerate(found.widths.astype(int).tolist()):
+                    row = [name, part, width, int(found.seeds[i]), found.value[i], found.low[i], found.high[i]]
+                    _add(losses, [*row, *_three(one.errors[part][width])])
+                if part not in one.laws:
+                    continue
+                for law in one.laws[part].rows:
+                    for parameter, estimate in law.fit.with_misfit.items() if law.fit else ():
+                        held = law.fit.held_out_error if law.fit else None
+                        numbers = [nan if law.weight is None else law.weight, nan if held is None else held]
+                        _add(laws, [name, part, law.law, *numbers, parameter, *_three(estimate)])
+            for each in one.together:
+                row = [name, each.part, each.width, each.members, each.way]
+                error = _three(each.error) if each.error else [nan] * 3
+                _add(joint, [*row, *_three(each.loss), *_three(each.gain), *_three(each.against), *error])
+            for width, synergy in one.synergies.items():
+                cosine = _three(synergy.similarity_median) if synergy.similarity_median else [nan] * 3
+                for null in synergy.nulls.values():
+                    _add(nulls, [name, width, null.name, *_three(null.ratio), *cosine])
+        return [Table("losses", losses), Table("ensembles", joint), Table("nulls", nulls), Table("laws", laws)]
+
+    # Answers.
+    def _gain(self, one: ProblemStudy, part: str) -> Estimate | None:
+        found = one.of(one.pair_width, 2, "logits", part)
+        return found.gain if found else None
+
+    def _exponents(self, part: str) -> dict[str, Estimate]:
+        """Of the power law, or of what is above the plateau where AICc prefers one."""
+        return {self._title(name): one.fits[part].with_misfit["exponent"] for name, one in self.studies.items() if part in one.fits}
+
+    def headline(self) -> str:
+        train, held = (self._exponents(part) for part in PARTS)
+        gains = [gain.value for one in self.studies.values() if (gain := self._gain(one, PARTS[1]))]
+        cosines = [cosine.value for one in self.studies.values() if (cosine := one.cosine(one.pair_width))]
+        if not train or not gains or not cosines:
+            return ""
+        lawful = [sum(_near_one(e) for e in found.values()) for found in (train, held)]
+        return (
+            f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on the training points and in "
+            f"{lawful[1]} on held-out ones (exponents {_span(train)} and {_span(held)}, above a plateau where there is one; widths from {FITTED_FROM} on), and "
+            f"averaging the logits of two of the wider nets leaves {_percent(gains)} of one's held-out loss where "
+            f"independent errors would leave 50%: their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
+        )
+
+    def verdicts(self) -> list[Verdict]:
+        return [
+            self._law(PARTS[0], "The training loss falls as 1/N"),
+            self._law(PARTS[1], "The held-out loss falls as 1/N"),
+            self._orthogonal(),
+            self._averaging(PARTS[0]),
+            self._averaging(PARTS[1]),
+            self._null(),
+            self._against_wide(),
+        ]
+
+    def _law(self, part: str, claim: str) -> Verdict:
+        found = self._exponents(part)
+        clear = [name for name, e in found.items() if e.high - e.low <= WIDE]
+        good = [name for name in clear if _near_one(found[name])]
+        unclear = [name for name in found if name not in clear]
+        best = {self._title(n): s.laws[part].best_aicc for n, s in self.studies.items() if part in s.laws}
+        laws = "; ".join(f"{name}: {law}" for name, law in best.items() if law)
+        return over_targets(
+            claim,
+            f"The median {part} loss is proportional to 1/N, as the paper has it for squared errors.",
+            told(found) + (f". Best by AICc of power law, plateau and break: {laws}" if laws else ""),
+            f"Exponent of a power law over widths {FITTED_FROM} to {max(self.settings.widths)}, or of what is above a plateau where "
+            f"AICc prefers one, with seeds' and widths' scatter. A problem agrees where the interval reaches within {NEAR:g} of 1, and "
+            f"is not counted where it is wider than {WIDE:g}. Holds for all, in part for some.",
+            len(good),
+            len(clear),
+            f"{len(good)} of {len(clear)} agree{': ' + ', '.join(good) if good else ''}"
+            f"{'; too uncertain to say: ' + ', '.join(unclear) if unclear else ''}.",
+            {name: e.value for name, e in found.items()},
+        )
+
+    def _orthogonal(self) -> Verdict:
+        found = {self._at(name, one): cosine for name, one in self.studies.items() if (cosine := one.cosine(one.pair_width))}
+        good = [name for name, e in found.items() if max(abs(e.low), abs(e.high)) < ALIKE]
+        return over_targets(
+            "Residuals of different nets are orthogonal",
+            "Eq. 7 to 9 in this setting: the residual functions sigmoid(f) - y of two seeds have no inner product.",
+            told(found),
+            f"Cosine on the training points, median over pairs of the widest nets whose double is there. A problem agrees where "
+            f"the interval lies within {ALIKE:g} of 0. Where classes overlap all nets share the residual of the labels' own "
+            "chance, so a large cosine alone does not tell alike nets from noisy labels.",
+            len(good),
+            len(found),
+            f"{len(good)} of {len(found)} agree.",
+            {name: e.value for name, e in found.items()},
+        )
+
+    def _averaging(self, part: str) -> Verdict:
+        found = {self._at(name, one): gain for name, one in self.studies.items() if (gain := self._gain(one, part))}
+        good = [name for name, e in found.items() if e.high <= HALVED]
+        worthless = [name for name, e in found.items() if e.high >= 1]
+        return over_targets(
+            f"Averaging two nets halves the {part} loss",
+            "The central limit: the average of n tickets with independent errors has the loss L / n.",
+            told(found),
+            f"Median {part} loss of two nets' mean logit over that of one net, at the widest nets whose double is there. A problem "
+            f"agrees where the interval ends at {HALVED:g} or below. Holds for all, in part for some.",
+            len(good),
+            len(found),
+            f"{len(good)} of {len(found)} agree; in {len(worthless)} the interval leaves no gain for certain.",
+            {name: e.value for name, e in found.items()},
+        )
+
+    def _null(self) -> Verdict:
+        def agrees(one: Together) -> bool:
+            return max(one.against.high, 1 / one.against.low) <= SAME
+
+        found = {self._at(n, s): one for n, s in self.studies.items() if (one := s.of(s.pair_width, 2, "harmonic", PARTS[0]))}
+        good = [name for name, one in found.items() if agrees(one)]
+        return over_targets(
+            "2N = N + N by the paper's null",
+            "A wide net has the loss (1/L₁ + 1/L₂)⁻¹ of two nets of half its width, as in figure 4.",
+            told({name: one.against for name, one in found.items()}),
+            f"Median of that null over the median training loss of the wide net, at the widest pair. A problem agrees where the "
+            f"interval stays within a factor of {SAME:g} of 1. Holds for all, in part for some.",
+            len(good),
+            len(found),
+            f"{len(good)} of {len(found)} agree; a ratio below 1 says that the wide net is worse than the null.",
+            {name: one.against.value for name, one in found.items()},
+        )
+
+    def _against_wide(self) -> Verdict:
+        found: dict[str, Estimate] = {}
+        for name, one in self.studies.items():
+            chosen = [each for each in one.together if each.part == PARTS[1] and each.way == "logits"]
+            if chosen:
+                most = max(chosen, key=lambda each: (each.members, each.width))
+                found[f"{self._title(name)}, {most.members} of {most.width}"] = most.against
+        good = [name for name, e in found.items() if e.high <= AS_GOOD]
+        better = [name for name, e in found.items() if e.high < 1]
+        return over_targets(
+            "An ensemble is as good as one net with all its neurons",
+            "On held-out points the mean logit of k nets of width N does as well as one net of width kN.",
+            told(found),
+            f"Median held-out loss of ensembles of most members and widest nets over that of single nets of all their neurons. A "
+            f"problem agrees where the interval ends at {AS_GOOD:g} or below. Holds for all, in part for some.",
+            len(good),
+            len(found),
+            f"{len(good)} of {len(found)} agree; in {len(better)} the ensemble is better for certain.",
+            {name: e.value for name, e in found.items()},
+        )
+
+    def _at(self, name: str, one: ProblemStudy) -> str:
+        return f"{self._title(name)}, N = {one.pair_width}"
+
+
+def _near_one(exponent: Estimate) -> bool:
+    return exponent.low - NEAR <= 1 <= exponent.high + NEAR
+
+
+def _span(found: dict[str, Estimate]) -> str:
+    values = sorted(round(one.value, 2) + 0.0 for one in found.values())
+    return f"{values[0]:.2f} to {values[-1]:.2f}"
+
+
+def _percent(values: list[float]) -> str:
+    return f"{min(values):.0%} to {max(values):.0%}" if len(values) > 1 else f"{values[0]:.0%}"
+
+
+def _three(estimate: Estimate) -> list[float]:
+    return [estimate.value, estimate.low, estimate.high]
+
+
+def _add(columns: dict[str, list], row: list) -> None:
+    for name, value in zip(columns, row, strict=True):
+        columns[name].append(value)
