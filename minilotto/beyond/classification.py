@@ -111,8 +111,8 @@ class Classification(Study):
             f"Two-class problems of scikit-learn's bundled data, inputs standardised, one fixed split ({sizes}). Networks of SiLU "
             f"neurons, widths {', '.join(map(str, widths))}, {self.settings.seeds} seeds of each, full-batch Adam in float32 from "
             "a rate of 0.01, which falls by a factor of 5 after each fifth of the steps; problems with many inputs take fewer "
-            "steps, as each costs more. So many seeds make {self.settings.seeds // MEMBERS[-1]} ensembles of four nets that share no "
-            "net. Held are data, split and schedule: intervals are over seeds, and say nothing of other data. The 1/N law, "
+            f"steps, as each costs more. So many seeds make {self.settings.seeds // MEMBERS[-1]} ensembles of four nets that share "
+            "no net. Held are data, split and schedule: intervals are over seeds, and say nothing of other data. The 1/N law, "
             "a plateau or a break could come out, and ensembles as good as theory has it, useless, or anything between."
         )
 
@@ -225,16 +225,23 @@ class Classification(Study):
         """Of the power law, or of what is above the plateau where AICc prefers one."""
         return {self._title(name): one.fits[part].with_misfit["exponent"] for name, one in self.studies.items() if part in one.fits}
 
+    def _lawful(self, part: str) -> tuple[list[str], list[str]]:
+        """Problems whose exponent reaches 1, among those, which come second, whose interval tells anything."""
+        found = self._exponents(part)
+        clear = [name for name, e in found.items() if e.high - e.low <= WIDE]
+        return [name for name in clear if found[name].low - NEAR <= 1 <= found[name].high + NEAR], clear
+
     def headline(self) -> str:
         train, held = (self._exponents(part) for part in PARTS)
         gains = [gain.value for one in self.studies.values() if (gain := self._gain(one, PARTS[1]))]
         cosines = [cosine.value for one in self.studies.values() if (cosine := one.cosine(one.pair_width))]
         if not train or not gains or not cosines:
             return ""
-        lawful = [sum(_near_one(e) for e in found.values()) for found in (train, held)]
+        lawful = [len(self._lawful(part)[0]) for part in PARTS]
         return (
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on the training points and in "
-            f"{lawful[1]} on held-out ones (exponents {_span(train)} and {_span(held)}, above a plateau where there is one; widths from {FITTED_FROM} on), and "
+            f"{lawful[1]} on held-out ones (exponents {_span(train)} and {_span(held)}, above a plateau where "
+            f"there is one; widths from {FITTED_FROM} on), and "
             f"averaging the logits of two of the wider nets leaves {_percent(gains)} of one's held-out loss where "
             f"independent errors would leave 50%: their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
         )
@@ -252,8 +259,7 @@ class Classification(Study):
 
     def _law(self, part: str, claim: str) -> Verdict:
         found = self._exponents(part)
-        clear = [name for name, e in found.items() if e.high - e.low <= WIDE]
-        good = [name for name in clear if _near_one(found[name])]
+        good, clear = self._lawful(part)
         unclear = [name for name in found if name not in clear]
         best = {self._title(n): s.laws[part].best_aicc for n, s in self.studies.items() if part in s.laws}
         laws = "; ".join(f"{name}: {law}" for name, law in best.items() if law)
@@ -261,9 +267,9 @@ class Classification(Study):
             claim,
             f"The median {part} loss is proportional to 1/N, as the paper has it for squared errors.",
             told(found) + (f". Best by AICc of power law, plateau and break: {laws}" if laws else ""),
-            f"Exponent of a power law over widths {FITTED_FROM} to {max(self.settings.widths)}, or of what is above a plateau where "
-            f"AICc prefers one, with seeds' and widths' scatter. A problem agrees where the interval reaches within {NEAR:g} of 1, and "
-            f"is not counted where it is wider than {WIDE:g}. Holds for all, in part for some.",
+            f"Exponent of a power law over widths {FITTED_FROM} to {max(self.settings.widths)}, or of what is above a plateau "
+            f"where AICc prefers one, with seeds' and widths' scatter. A problem agrees where the interval reaches within {NEAR:g} "
+            f"of 1, and is not counted where it is wider than {WIDE:g}. Holds for all, in part for some.",
             len(good),
             len(clear),
             f"{len(good)} of {len(clear)} agree{': ' + ', '.join(good) if good else ''}"
@@ -344,10 +350,6 @@ class Classification(Study):
 
     def _at(self, name: str, one: ProblemStudy) -> str:
         return f"{self._title(name)}, N = {one.pair_width}"
-
-
-def _near_one(exponent: Estimate) -> bool:
-    return exponent.low - NEAR <= 1 <= exponent.high + NEAR
 
 
 def _span(found: dict[str, Estimate]) -> str:

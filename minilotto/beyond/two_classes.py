@@ -41,8 +41,8 @@ class Together:
 class ProblemStudy:
     """losses and errors by part and width; together; synergies by width N (two of N against one of 2N), in squared residuals.
 
-    laws and fits are of the losses at widths from FITTED_FROM on, by part: all laws side by side, and the plateau where AICc prefers
-    it, else the power law.
+    laws and fits are of the losses at widths from FITTED_FROM on, by part: all laws side by side, and the plateau where AICc
+    prefers it, else the power law.
     """
 
     name: str
