@@ -43,7 +43,7 @@ class ClassificationSettings(Settings):
 
     @classmethod
     def quick(cls) -> "ClassificationSettings":
-        return cls(seeds=20, steps=2500, widths=(2, 4, 8, 16, 32, 64))
+        return cls(seeds=20, steps=2000, widths=(2, 4, 8, 16, 32, 64, 128))
 
 
 class Classification(Study):
@@ -285,8 +285,9 @@ class Classification(Study):
             "Eq. 7 to 9 in this setting: the residual functions sigmoid(f) - y of two seeds have no inner product.",
             told(found),
             f"Cosine on the training points, median over pairs of the widest nets whose double is there. A problem agrees where "
-            f"the interval lies within {ALIKE:g} of 0. Where classes overlap all nets share the residual of the labels' own "
-            "chance, so a large cosine alone does not tell alike nets from noisy labels.",
+            f"the interval lies within {ALIKE:g} of 0. At each point all nets' residuals have the sign that its label gives "
+            "them, so no cosine is below 0; and where classes overlap all share the residual of the labels' own chance, so a large "
+            "cosine alone does not tell alike nets from noisy labels.",
             len(good),
             len(found),
             f"{len(good)} of {len(found)} agree.",
