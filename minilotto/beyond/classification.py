@@ -22,7 +22,7 @@ MEMBERS = (2, 4)
 NEAR = 0.1  # of an exponent of 1
 WIDE = 1.0  # interval of an exponent that tells nothing
 ALIKE = 0.1  # a median cosine below which residuals pass for orthogonal
-HALVED = 0.6  # part of a loss up to which it counts as halved
+HALVED, LITTLE = 0.6, 0.9  # part of a loss up to which it counts as halved, and above which little is gained
 SAME = 1.25  # ratio of medians within which they count as equal
 AS_GOOD = 1.1  # ratio up to which an ensemble counts as good as a wide net
 
@@ -43,7 +43,7 @@ class ClassificationSettings(Settings):
 
     @classmethod
     def quick(cls) -> "ClassificationSettings":
-        return cls(seeds=20, steps=2000, widths=(2, 4, 8, 16, 32, 64, 128))
+        return cls(seeds=20, steps=1500, widths=(2, 4, 8, 16, 32, 64, 128))
 
 
 class Classification(Study):
@@ -132,7 +132,7 @@ class Classification(Study):
                 estimates_against_width(loss, upper, color, marker, f"one net, {part}")
                 estimates_on_line(one.errors[part], middle, color, marker)
                 gain = {each.width: each.gain for each in self._series(one, 2, part)}
-                estimates_on_line(gain, lower, color, marker, f"loss of two nets' mean logit / of one, {part}")
+                estimates_on_line(gain, lower, color, marker, f"loss of two nets' mean logit / their mean loss, {part}")
             members = self._most(one)
             ensembles = {members * each.width: each for each in self._series(one, members, PARTS[1])}
             together = {neurons: each.loss for neurons, each in ensembles.items()}
@@ -151,7 +151,7 @@ class Classification(Study):
             upper.set_title(self._title(name))
             loss_axes(shown, upper)
             lower.set_ylim(-0.05, 1.25)
-            lower.set_xlabel("neurons $N$, in all nets together")
+            lower.set_xlabel("width $N$")
             middle.set_ylim(bottom=0)
         for row, text in zip(axes, ("median logistic loss", "mean error rate", "gain of averaging, cosine"), strict=True):
             row[0].set_ylabel(text)
@@ -169,8 +169,8 @@ class Classification(Study):
         return (
             "Each column a problem. Top: median logistic loss of single networks on the training points (blue) and on held-out "
             f"ones (orange), and on these that of the mean logit of {members} networks (green) at the number of neurons that they "
-            "have together. Middle: mean error rates. Bottom: median loss of the mean logit of two nets of width N over that of "
-            "one of them, and the cosine of the residual functions sigmoid(f) - y of two nets. "
+            "have together. Middle: mean error rates. Bottom: loss of the mean logit of two nets over their own mean loss, median "
+            "over pairs, and the cosine of the residual functions sigmoid(f) - y of two nets. "
             f"Bars are {LEVEL:.0%} bootstrap intervals over seeds. {self.settings.seeds} seeds, float32."
         )
 
@@ -182,8 +182,8 @@ class Classification(Study):
         joint: dict[str, list] = {
             name: []
             for name in (
-                "problem", "part", "width", "members", "way", "loss", "loss low", "loss high", "over one", "over one low",
-                "over one high", "over wide", "over wide low", "over wide high", "error", "error low", "error high",
+                "problem", "part", "width", "members", "way", "loss", "loss low", "loss high", "over members", "over members low",
+                "over members high", "over wide", "over wide low", "over wide high", "error", "error low", "error high",
             )
         }  # fmt: skip
         nulls: dict[str, list] = {
@@ -242,7 +242,7 @@ class Classification(Study):
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on the training points and in "
             f"{lawful[1]} on held-out ones (exponents {_span(train)} and {_span(held)}, above a plateau where "
             f"there is one; widths from {FITTED_FROM} on), and "
-            f"averaging the logits of two of the wider nets leaves {_percent(gains)} of one's held-out loss where "
+            f"averaging the logits of two of the wider nets leaves {_percent(gains)} of their held-out loss where "
             f"independent errors would leave 50%: their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
         )
 
@@ -297,16 +297,17 @@ class Classification(Study):
     def _averaging(self, part: str) -> Verdict:
         found = {self._at(name, one): gain for name, one in self.studies.items() if (gain := self._gain(one, part))}
         good = [name for name, e in found.items() if e.high <= HALVED]
-        worthless = [name for name, e in found.items() if e.high >= 1]
+        little = [name for name, e in found.items() if e.low > LITTLE]
         return over_targets(
             f"Averaging two nets halves the {part} loss",
             "The central limit: the average of n tickets with independent errors has the loss L / n.",
             told(found),
-            f"Median {part} loss of two nets' mean logit over that of one net, at the widest nets whose double is there. A problem "
-            f"agrees where the interval ends at {HALVED:g} or below. Holds for all, in part for some.",
+            f"{part.capitalize()} loss of two nets' mean logit over the mean of their own, which convexity keeps below 1; median "
+            f"over pairs of the widest nets whose double is there. A problem agrees where the interval ends at {HALVED:g} or below. "
+            "Holds for all, in part for some.",
             len(good),
             len(found),
-            f"{len(good)} of {len(found)} agree; in {len(worthless)} the interval leaves no gain for certain.",
+            f"{len(good)} of {len(found)} agree; in {len(little)} more than {LITTLE:.0%} of the loss is left for certain.",
             {name: e.value for name, e in found.items()},
         )
 

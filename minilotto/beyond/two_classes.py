@@ -23,8 +23,8 @@ RESAMPLES = 500
 class Together:
     """`members` nets of width N averaged in one of averaging.WAYS, or by the paper's null, on one of PARTS.
 
-    loss: median of their loss, and gain: that over the median of one net of width N; against: that over the median of one net of
-    width `members` N. error: mean error rate, None for the null, which has no outputs.
+    loss: median of their loss; gain: median of their loss over the mean loss of their members; against: loss over the median of
+    single nets of width `members` N. error: mean error rate, None for the null, which has no outputs.
     """
 
     width: int
@@ -133,7 +133,8 @@ def _together(
             values = cross_entropy(averaged(logits[chosen], way), data.y, data.weight)
             error = mean_estimate(error_rate(averaged(logits[apart], way), data.y, data.weight), level)
         against = compare(values, loss[members * width], pairs, name=way, level=level, resamples=RESAMPLES)
-        gain = compare(values, loss[width], pairs, name=way, level=level, resamples=RESAMPLES).ratio
+        part_left = values / loss[width][chosen].mean(axis=1)
+        gain = compare(part_left, loss[width], pairs, name=way, level=level, resamples=RESAMPLES).median
         found.append(Together(width, members, way, part, against.median, gain, against.ratio, error))
     return found
 
