@@ -52,7 +52,9 @@ class Source:
         self.worlds, self.missing = worlds, []
 
     def by_width(self, sweep):
-        world = self.worlds[sweep.configs[0].task]
+        world, steps = self.worlds[sweep.configs[0].task], sweep.configs[0].steps
+        if isinstance(world, tuple):
+            world = world[steps < ClassificationSettings().steps]
         return {config.width: Planted(config.width, world(config.width)) for config in sweep.configs}
 
 
@@ -89,13 +91,13 @@ def verdicts_of(one):
 
 def test_a_world_of_the_theory_gets_every_hypothesis_right():
     one = study_of(moons=of_the_theory)
-    assert verdicts_of(one) == [HOLDS] * 7
+    assert verdicts_of(one) == [HOLDS] * 8
     assert one._exponents("training")["moons"].value == pytest.approx(1, abs=0.05)
 
 
 def test_a_world_of_one_function_gets_every_hypothesis_wrong():
     one = study_of(moons=of_one_function)
-    assert verdicts_of(one) == [FAILS] * 7
+    assert verdicts_of(one) == [FAILS, FAILS, HOLDS, *[FAILS] * 5]
     study = one.studies["moons"]
     assert one._exponents("held out")["moons"].value == pytest.approx(0.5, abs=0.02)
     assert study.cosine(32).low > 0.99
@@ -104,9 +106,16 @@ def test_a_world_of_one_function_gets_every_hypothesis_wrong():
     assert study.of(16, 4, "probabilities", "held out").against.value == pytest.approx(2, abs=0.05)
 
 
+def test_an_exponent_that_changes_with_the_budget_is_seen():
+    steeper = lambda width: with_loss(0.5 / width, width)  # noqa: E731
+    one = study_of(moons=(steeper, of_one_function))
+    assert verdicts_of(one)[:3] == [HOLDS, HOLDS, FAILS]
+    assert one.verdicts()[2].numbers["moons"] == pytest.approx(0.5, abs=0.05)
+
+
 def test_problems_that_differ_make_parts():
     one = study_of(moons=of_the_theory, circles=of_one_function)
-    assert verdicts_of(one) == [IN_PART] * 7
+    assert verdicts_of(one) == [IN_PART, IN_PART, HOLDS, *[IN_PART] * 5]
     assert "falls as 1/N in 1 on the training points" in one.headline()
     assert "0.50 to 1.00" in one.headline()
 
@@ -120,7 +129,7 @@ def test_a_fall_above_a_floor_is_seen_as_such():
 
 def test_what_two_widths_cannot_tell_is_not_tested():
     one = study_of(moons=of_one_function, widths=(4, 6))
-    assert verdicts_of(one) == [UNTESTED] * 7
+    assert verdicts_of(one) == [UNTESTED] * 8
     assert one.headline() == ""
     with style():
         one.draw()
@@ -129,7 +138,7 @@ def test_what_two_widths_cannot_tell_is_not_tested():
 def test_an_interval_that_tells_nothing_is_not_counted(monkeypatch):
     monkeypatch.setattr(classification, "WIDE", 1e-9)
     one = study_of(moons=of_the_theory)
-    assert verdicts_of(one)[:2] == [UNTESTED, UNTESTED]
+    assert verdicts_of(one)[:3] == [UNTESTED] * 3
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +154,7 @@ def test_a_small_store_is_drawn_told_and_tabulated(small):
     assert "500 training and 1,500 held-out points of 2 inputs" in small.design()
     assert "20 seeds" in small.caption()
     assert small.question.endswith("?")
-    assert len(small.verdicts()) == 7
+    assert len(small.verdicts()) == 8
     for table in small.tables():
         rows = list(csv.DictReader(io.StringIO(table.to_csv())))
         assert rows, table.name

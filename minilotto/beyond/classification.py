@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from minilotto.analysis.bootstrap import Estimate
+from minilotto.analysis.bootstrap import Estimate, points
 from minilotto.analysis.scaling import reference_line
 from minilotto.beyond.study import Settings, Study
-from minilotto.beyond.two_classes import FITTED_FROM, PARTS, ProblemStudy, Together, study_problem
+from minilotto.beyond.two_classes import FITTED_FROM, PARTS, ProblemStudy, Together, law_of, study_problem, tables
 from minilotto.errors import DataError, MinilottoError, MissingExtraError
 from minilotto.figures.figure import LEVEL, Scale, Source, Table, Verdict
 from minilotto.figures.targets import over_targets, told
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from minilotto.plots.style import Drawing
 
 TITLES = {"moons": "moons", "circles": "circles", "breast_cancer": "breast cancer", "digits": "digits, even or odd"}
-STEPS_PART = {"breast_cancer": 0.5, "digits": 0.2}  # of the steps, for many inputs, which cost in proportion
+STEPS_PART = {"breast_cancer": 0.5, "digits": 0.125}  # of the steps, for many inputs, which cost in proportion
 MEMBERS = (2, 4)
 NEAR = 0.1  # of an exponent of 1
 WIDE = 1.0  # interval of an exponent that tells nothing
 ALIKE = 0.1  # a median cosine below which residuals pass for orthogonal
 HALVED, LITTLE = 0.6, 0.9  # part of a loss up to which it counts as halved, and above which little is gained
+SHORTER = 0.25  # of the steps, to see whether the exponent is the budget's
 SAME = 1.25  # ratio of medians within which they count as equal
 AS_GOOD = 1.1  # ratio up to which an ensemble counts as good as a wide net
 
@@ -33,17 +34,17 @@ class ClassificationSettings(Settings):
 
     problems  tasks of examples with labels 0 and 1
     widths    the same for each problem; doubles and fourfolds of a width make the comparisons with ensembles
-    steps     those of few inputs; breast_cancer takes half of them, digits a fifth
+    steps     those of few inputs; breast_cancer takes half of them, digits an eighth; all also train with a quarter of them
     """
 
-    seeds: int = 48
-    steps: int = 5000
+    seeds: int = 64
+    steps: int = 4000
     problems: tuple[str, ...] = tuple(TITLES)
     widths: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
 
     @classmethod
     def quick(cls) -> "ClassificationSettings":
-        return cls(seeds=20, steps=1500, widths=(2, 4, 8, 16, 32, 64, 128))
+        return cls(seeds=32, steps=1500, widths=(2, 4, 8, 16, 32, 64, 128))
 
 
 class Classification(Study):
@@ -66,21 +67,24 @@ class Classification(Study):
 
     @classmethod
     def trainings(cls, settings: ClassificationSettings) -> tuple[Sweep, ...]:
-        found = []
-        for problem in settings.problems:
-            steps = max(5, round(settings.steps * STEPS_PART.get(problem, 1.0)))
-            found.append(
-                Sweep(
-                    widths=settings.widths,
-                    task=problem,
-                    sampling="examples",
-                    loss="logistic",
-                    seeds=settings.seeds,
-                    steps=steps,
-                    lr_decay_every=steps // 5,
-                )
+        return (*cls._sweeps(settings, 1.0), *cls._sweeps(settings, SHORTER))
+
+    @classmethod
+    def _sweeps(cls, settings: ClassificationSettings, part: float) -> tuple[Sweep, ...]:
+        """One sweep a problem, with that part of its steps and its schedule scaled."""
+        wanted = {problem: settings.steps * part * STEPS_PART.get(problem, 1.0) for problem in settings.problems}
+        return tuple(
+            Sweep(
+                widths=settings.widths,
+                task=problem,
+                sampling="examples",
+                loss="logistic",
+                seeds=settings.seeds,
+                steps=max(5, round(steps)),
+                lr_decay_every=max(5, round(steps)) // 5,
             )
-        return tuple(found)
+            for problem, steps in wanted.items()
+        )
 
     def __init__(self, source: Source, scale: Scale | Settings) -> None:
         if find_spec("sklearn") is None:
@@ -88,9 +92,14 @@ class Classification(Study):
         self.settings: ClassificationSettings = self.chosen(scale)
         self.studies: dict[str, ProblemStudy] = {}
         refused = []
-        for problem, sweep in zip(self.settings.problems, self.trainings(self.settings), strict=True):
+        self.shorter: dict[str, Estimate] = {}  # exponents of the training loss after fewer steps
+        sweeps = (self._sweeps(self.settings, part) for part in (1.0, SHORTER))
+        for problem, sweep, shorter in zip(self.settings.problems, *sweeps, strict=True):
             try:
                 self.studies[problem] = study_problem(problem, source.by_width(sweep), MEMBERS, LEVEL)
+                fewer = source.by_width(shorter)
+                law = law_of(points(list(fewer), [one.loss for one in fewer.values()], level=LEVEL)) if fewer else None
+                self.shorter |= {problem: law[1].with_misfit["exponent"]} if law else {}
             except MinilottoError as error:
                 refused.append(str(error))
         if not self.studies:
@@ -112,7 +121,8 @@ class Classification(Study):
             f"neurons, widths {', '.join(map(str, widths))}, {self.settings.seeds} seeds of each, full-batch Adam in float32 from "
             "a rate of 0.01, which falls by a factor of 5 after each fifth of the steps; problems with many inputs take fewer "
             f"steps, as each costs more. So many seeds make {self.settings.seeds // MEMBERS[-1]} ensembles of four nets that share "
-            "no net. Held are data, split and schedule: intervals are over seeds, and say nothing of other data. The 1/N law, "
+            f"no net. All train a second time with {SHORTER:.0%} of the steps. Held are data and split: intervals are over "
+            "seeds, and say nothing of other data. The 1/N law, "
             "a plateau or a break could come out, and ensembles as good as theory has it, useless, or anything between."
         )
 
@@ -126,9 +136,9 @@ class Classification(Study):
         for column, (name, one) in enumerate(self.studies.items()):
             upper, middle, lower = (row[column] for row in axes)
             for part, color, marker in zip(PARTS, (BLUE, ORANGE), "os", strict=True):
-                points = one.losses[part]
-                medians = zip(points.value, points.low, points.high, strict=True)
-                loss = {int(w): Estimate(*row, LEVEL) for w, row in zip(points.widths, medians, strict=True)}
+                found = one.losses[part]
+                medians = zip(found.value, found.low, found.high, strict=True)
+                loss = {int(w): Estimate(*row, LEVEL) for w, row in zip(found.widths, medians, strict=True)}
                 estimates_against_width(loss, upper, color, marker, f"one net, {part}")
                 estimates_on_line(one.errors[part], middle, color, marker)
                 gain = {each.width: each.gain for each in self._series(one, 2, part)}
@@ -141,9 +151,9 @@ class Classification(Study):
             estimates_on_line(errors, middle, GREEN, "D")
             cosines = {width: cosine for width in one.synergies if (cosine := one.cosine(width))}
             estimates_on_line(cosines, lower, PURPLE, "P", "cosine of two nets' residuals, training", "--")
-            points = one.losses[PARTS[0]]
-            span = points.widths[[0, -1]]
-            guide = reference_line(span, 1.0, (float(span[0]), 1.6 * float(points.value[0])))
+            found = one.losses[PARTS[0]]
+            span = found.widths[[0, -1]]
+            guide = reference_line(span, 1.0, (float(span[0]), 1.6 * float(found.value[0])))
             limits = upper.get_ylim()
             upper.plot(span, guide, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
             upper.set_ylim(limits)
@@ -175,46 +185,7 @@ class Classification(Study):
         )
 
     def tables(self) -> list[Table]:
-        losses: dict[str, list] = {
-            name: []
-            for name in ("problem", "part", "width", "seeds", "loss", "loss low", "loss high", "error", "error low", "error high")
-        }
-        joint: dict[str, list] = {
-            name: []
-            for name in (
-                "problem", "part", "width", "members", "way", "loss", "loss low", "loss high", "over members", "over members low",
-                "over members high", "over wide", "over wide low", "over wide high", "error", "error low", "error high",
-            )
-        }  # fmt: skip
-        nulls: dict[str, list] = {
-            name: [] for name in ("problem", "width", "null", "over wide", "low", "high", "cosine", "cosine low", "cosine high")
-        }
-        laws: dict[str, list] = {
-            name: [] for name in ("problem", "part", "law", "weight", "held out decades", "parameter", "value", "low", "high")
-        }
-        nan = float("nan")
-        for name, one in self.studies.items():
-            for part in PARTS:
-                found = one.losses[part]
-                for i, width in enumerate(found.widths.astype(int).tolist()):
-                    row = [name, part, width, int(found.seeds[i]), found.value[i], found.low[i], found.high[i]]
-                    _add(losses, [*row, *_three(one.errors[part][width])])
-                if part not in one.laws:
-                    continue
-                for law in one.laws[part].rows:
-                    for parameter, estimate in law.fit.with_misfit.items() if law.fit else ():
-                        held = law.fit.held_out_error if law.fit else None
-                        numbers = [nan if law.weight is None else law.weight, nan if held is None else held]
-                        _add(laws, [name, part, law.law, *numbers, parameter, *_three(estimate)])
-            for each in one.together:
-                row = [name, each.part, each.width, each.members, each.way]
-                error = _three(each.error) if each.error else [nan] * 3
-                _add(joint, [*row, *_three(each.loss), *_three(each.gain), *_three(each.against), *error])
-            for width, synergy in one.synergies.items():
-                cosine = _three(synergy.similarity_median) if synergy.similarity_median else [nan] * 3
-                for null in synergy.nulls.values():
-                    _add(nulls, [name, width, null.name, *_three(null.ratio), *cosine])
-        return [Table("losses", losses), Table("ensembles", joint), Table("nulls", nulls), Table("laws", laws)]
+        return tables(self.studies)
 
     # Answers.
     def _gain(self, one: ProblemStudy, part: str) -> Estimate | None:
@@ -231,6 +202,13 @@ class Classification(Study):
         clear = [name for name, e in found.items() if e.high - e.low <= WIDE]
         return [name for name in clear if found[name].low - NEAR <= 1 <= found[name].high + NEAR], clear
 
+    def _budgets(self) -> tuple[dict[str, tuple[Estimate, Estimate]], list[str], list[str]]:
+        """Exponents after all steps and after fewer, by problem; those that tell anything; and of these, those that agree."""
+        full = self._exponents(PARTS[0])
+        pairs = {name: (full[name], fewer) for key, fewer in self.shorter.items() if (name := self._title(key)) in full}
+        clear = [name for name, pair in pairs.items() if max(e.high - e.low for e in pair) <= WIDE]
+        return pairs, clear, [name for name in clear if _overlap(*pairs[name])]
+
     def headline(self) -> str:
         train, held = (self._exponents(part) for part in PARTS)
         gains = [gain.value for one in self.studies.values() if (gain := self._gain(one, PARTS[1]))]
@@ -238,18 +216,20 @@ class Classification(Study):
         if not train or not gains or not cosines:
             return ""
         lawful = [len(self._lawful(part)[0]) for part in PARTS]
+        _, clear, same = self._budgets()
         return (
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on the training points and in "
-            f"{lawful[1]} on held-out ones (exponents {_span(train)} and {_span(held)}, above a plateau where "
-            f"there is one; widths from {FITTED_FROM} on), and "
-            f"averaging the logits of two of the wider nets leaves {_percent(gains)} of their held-out loss where "
-            f"independent errors would leave 50%: their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
+            f"{lawful[1]} on held-out ones (exponents {_span(train)} and {_span(held)}, above a plateau where there is one, widths "
+            f"from {FITTED_FROM} on; training for {SHORTER:.0%} of the steps changes {len(clear) - len(same)} of {len(clear)}), "
+            f"and averaging the logits of two of the wider nets leaves {_percent(gains)} of their held-out loss where independent "
+            f"errors would leave 50%: their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
         )
 
     def verdicts(self) -> list[Verdict]:
         return [
             self._law(PARTS[0], "The training loss falls as 1/N"),
             self._law(PARTS[1], "The held-out loss falls as 1/N"),
+            self._budget(),
             self._orthogonal(),
             self._averaging(PARTS[0]),
             self._averaging(PARTS[1]),
@@ -275,6 +255,21 @@ class Classification(Study):
             f"{len(good)} of {len(clear)} agree{': ' + ', '.join(good) if good else ''}"
             f"{'; too uncertain to say: ' + ', '.join(unclear) if unclear else ''}.",
             {name: e.value for name, e in found.items()},
+        )
+
+    def _budget(self) -> Verdict:
+        pairs, clear, good = self._budgets()
+        return over_targets(
+            "The exponent is the problem's, not the budget's",
+            "How the training loss falls with width does not depend on how long the networks train.",
+            "; ".join(f"{name}: {fewer}, then {one}" for name, (one, fewer) in pairs.items()),
+            f"Exponents of the training loss as above, after {SHORTER:.0%} of the steps and after all, the schedule scaled. A "
+            f"problem agrees where the intervals overlap, and is not counted where one is wider than {WIDE:g}. Holds for all, in "
+            "part for some.",
+            len(good),
+            len(clear),
+            f"{len(good)} of {len(clear)} agree.",
+            {name: one.value - fewer.value for name, (one, fewer) in pairs.items()},
         )
 
     def _orthogonal(self) -> Verdict:
@@ -303,8 +298,8 @@ class Classification(Study):
             "The central limit: the average of n tickets with independent errors has the loss L / n.",
             told(found),
             f"{part.capitalize()} loss of two nets' mean logit over the mean of their own, which convexity keeps below 1; median "
-            f"over pairs of the widest nets whose double is there. A problem agrees where the interval ends at {HALVED:g} or below. "
-            "Holds for all, in part for some.",
+            f"over pairs of the widest nets whose double is there. A problem agrees where the interval ends at {HALVED:g} or "
+            "below. Holds for all, in part for some.",
             len(good),
             len(found),
             f"{len(good)} of {len(found)} agree; in {len(little)} more than {LITTLE:.0%} of the loss is left for certain.",
@@ -363,10 +358,5 @@ def _percent(values: list[float]) -> str:
     return f"{min(values):.0%} to {max(values):.0%}" if len(values) > 1 else f"{values[0]:.0%}"
 
 
-def _three(estimate: Estimate) -> list[float]:
-    return [estimate.value, estimate.low, estimate.high]
-
-
-def _add(columns: dict[str, list], row: list) -> None:
-    for name, value in zip(columns, row, strict=True):
-        columns[name].append(value)
+def _overlap(one: Estimate, other: Estimate) -> bool:
+    return max(one.low, other.low) <= min(one.high, other.high)

@@ -12,10 +12,11 @@ from minilotto.analysis.synergy import Nets, Synergy, compare, drawn_pairs, pape
 from minilotto.dataset import Dataset
 from minilotto.ensemble import Ensemble
 from minilotto.errors import DataError
+from minilotto.figures.figure import Table
 
 PARTS = ("training", "held out")
 FITTED_FROM = 4  # widths from here on are fitted
-PAIRS = 400  # of nets that are taken together
+PAIRS = 300  # of nets that are taken together
 RESAMPLES = 500
 
 
@@ -92,10 +93,8 @@ def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int
     found = {part: points(list(kept), list(loss[part].values()), level=level) for part in PARTS}
     laws, fits = {}, {}
     for part, each in found.items():
-        wide = each.select(each.widths >= FITTED_FROM)
-        if len(wide.widths) >= 3:
-            laws[part] = compare_laws(wide)
-            fits[part] = fit_law(wide, "plateau" if laws[part].best_aicc == "plateau" else "power law")
+        if fitted := law_of(each):
+            laws[part], fits[part] = fitted
     together = []
     for part, where in data.items():
         for k in members:
@@ -113,6 +112,15 @@ def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int
         together=together,
         synergies={width: _synergy(kept[width], kept[2 * width], level) for width in kept if 2 * width in kept},
     )
+
+
+def law_of(loss: Points) -> tuple[Comparison, Fit] | None:
+    """All laws at widths from FITTED_FROM on, and the plateau where AICc prefers it, else the power law; None for few widths."""
+    wide = loss.select(loss.widths >= FITTED_FROM)
+    if len(wide.widths) < 3:
+        return None
+    laws = compare_laws(wide)
+    return laws, fit_law(wide, "plateau" if laws.best_aicc == "plateau" else "power law")
 
 
 def _together(
@@ -149,3 +157,56 @@ def _synergy(narrow: Ensemble, wide: Ensemble, level: float) -> Synergy:
 
     one, two = as_regression(narrow), as_regression(wide)
     return synergy(one, Nets(two.loss), y=data.y, weight=data.weight, draws=PAIRS, level=level, resamples=RESAMPLES)
+
+
+def tables(studies: Mapping[str, ProblemStudy]) -> list[Table]:
+    """Losses and errors by width, ensembles, nulls and laws of all problems."""
+    losses: dict[str, list] = {
+        name: []
+        for name in ("problem", "part", "width", "seeds", "loss", "loss low", "loss high", "error", "error low", "error high")
+    }
+    joint: dict[str, list] = {
+        name: []
+        for name in (
+            "problem", "part", "width", "members", "way", "loss", "loss low", "loss high", "over members", "over members low",
+            "over members high", "over wide", "over wide low", "over wide high", "error", "error low", "error high",
+        )
+    }  # fmt: skip
+    nulls: dict[str, list] = {
+        name: [] for name in ("problem", "width", "null", "over wide", "low", "high", "cosine", "cosine low", "cosine high")
+    }
+    laws: dict[str, list] = {
+        name: [] for name in ("problem", "part", "law", "weight", "held out decades", "parameter", "value", "low", "high")
+    }
+    nan = float("nan")
+    for name, one in studies.items():
+        for part in PARTS:
+            found = one.losses[part]
+            for i, width in enumerate(found.widths.astype(int).tolist()):
+                row = [name, part, width, int(found.seeds[i]), found.value[i], found.low[i], found.high[i]]
+                _add(losses, [*row, *_three(one.errors[part][width])])
+            if part not in one.laws:
+                continue
+            for law in one.laws[part].rows:
+                for parameter, estimate in law.fit.with_misfit.items() if law.fit else ():
+                    held = law.fit.held_out_error if law.fit else None
+                    numbers = [nan if law.weight is None else law.weight, nan if held is None else held]
+                    _add(laws, [name, part, law.law, *numbers, parameter, *_three(estimate)])
+        for each in one.together:
+            row = [name, each.part, each.width, each.members, each.way]
+            error = _three(each.error) if each.error else [nan] * 3
+            _add(joint, [*row, *_three(each.loss), *_three(each.gain), *_three(each.against), *error])
+        for width, both in one.synergies.items():
+            cosine = _three(both.similarity_median) if both.similarity_median else [nan] * 3
+            for null in both.nulls.values():
+                _add(nulls, [name, width, null.name, *_three(null.ratio), *cosine])
+    return [Table("losses", losses), Table("ensembles", joint), Table("nulls", nulls), Table("laws", laws)]
+
+
+def _three(estimate: Estimate) -> list[float]:
+    return [estimate.value, estimate.low, estimate.high]
+
+
+def _add(columns: dict[str, list], row: list) -> None:
+    for name, value in zip(columns, row, strict=True):
+        columns[name].append(value)
