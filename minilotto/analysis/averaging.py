@@ -15,8 +15,8 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
 
     y (P,) are labels of 0 and 1, weight (P,) sums to one. Raises DataError for shapes that do not match, or other labels.
 
-    >>> float(cross_entropy([0.0, 0.0], [0.0, 1.0], [0.5, 0.5])) == np.log(2)
-    True
+    >>> round(float(cross_entropy([0.0, 0.0], [0.0, 1.0], [0.5, 0.5])), 12)
+    0.69314718056
     """
     f, label, share = _checked(logits, y, weight)
     return np.logaddexp(0.0, (1 - 2 * label) * f) @ share
@@ -35,8 +35,8 @@ def error_rate(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
 def misses(logits: ArrayLike, y: ArrayLike) -> Array:
     """Residual functions sigmoid(f) - y, the slope of the logistic loss in f, with all digits: (..., P).
 
-    >>> misses([0.0, 50.0], [0.0, 1.0]).tolist()
-    [0.5, -1.928749847963918e-22]
+    >>> [f"{miss:.3g}" for miss in misses([0.0, 50.0], [0.0, 1.0])]
+    ['0.5', '-1.93e-22']
     """
     f, label = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     sign = 1 - 2 * label
