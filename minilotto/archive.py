@@ -110,7 +110,7 @@ def _refuse_compressed(file: BinaryIO) -> None:
 def _contradiction(config: Config, requested: Any, provenance: Any, arrays: dict[str, NDArray]) -> str | None:
     """What in a file's contents does not go together, or None."""
     count, steps = arrays["seeds"].size, arrays["history_steps"].size
-    points = arrays["y"].size if config.sampling == "population" else config.points
+    points = arrays["y"].size if config.sampling in ("population", "examples") else config.points
     inputs = arrays["x"].shape[-1] if arrays["x"].ndim else 0
     kept, whole, real = np.dtype(config.dtype), np.dtype(np.int64), np.dtype(np.float64)
     expected = {

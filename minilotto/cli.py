@@ -19,7 +19,7 @@ from typing import Any
 from minilotto.activations import ACTIVATIONS, activation_of
 from minilotto.cli_report import figure, reproduce
 from minilotto.cli_sweep import status, sweep, verify
-from minilotto.config import DTYPES, FIELDS, Config, from_fields
+from minilotto.config import DTYPES, FIELDS, LOSSES, Config, from_fields
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
 from minilotto.schemes import SCHEMES
 from minilotto.tasks import FAMILY_WORDS, TASKS, task_of
@@ -120,36 +120,49 @@ def train(
 
 
 def check(
-    *, activations: Any = None, tasks: Any = None, dtypes: Any = "float64,float32", quiet: Any = False, **unknown: Any
+    *,
+    activations: Any = None,
+    tasks: Any = None,
+    dtypes: Any = "float64,float32",
+    losses: Any = "squared,logistic",
+    quiet: Any = False,
+    **unknown: Any,
 ) -> Plan:
     """Compare the kernels' gradients, every coordinate, with a plain reference and, where installed, with torch.
 
     Prints the worst error of each activation and task, in units of rounding; exit status 1 when one is too large. The first run
-    compiles a kernel for each activation, number of inputs and precision, which takes a minute or two.
+    compiles a kernel for each activation, number of inputs, precision and loss, which takes some minutes.
 
     --activations silu,relu   which (default all)
     --tasks square,product2   which (default all)
     --dtypes float64,float32  which (default both)
+    --losses squared,logistic which (default both); labels are whether a task's target is above its median
     --quiet                   no progress bar
     """
     refuse_unknown(unknown, check)
-    refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes})
+    refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes, "losses": losses})
     names = [str(name) for name in (ACTIVATIONS if activations is None else items(activations))]
-    targets = [str(name) for name in (TASKS if tasks is None else items(tasks))]
+    functions = [name for name, task in TASKS.items() if task.examples is None]
+    targets = [str(name) for name in (functions if tasks is None else items(tasks))]
     precisions = [str(name) for name in items(dtypes)]
+    formulas = [str(name) for name in items(losses)]
     for flag, chosen, known in (
         ("activations", names, ACTIVATIONS),
-        ("tasks", targets, TASKS),
+        ("tasks", targets, functions),
         ("dtypes", precisions, DTYPES),
+        ("losses", formulas, LOSSES),
     ):
         if not chosen:
             raise ConfigError(f"--{flag} names nothing to check; choose from {', '.join(known)}")
     for name in names:
         activation_of(name)
     for name in targets:
-        task_of(name)
+        if task_of(name).examples is not None:
+            raise ConfigError(f"task {name!r} is a set of examples; choose a function to check on: {', '.join(functions)}")
     for name in precisions:
         Config(dtype=name)
+    for name in formulas:
+        Config(loss=name)
     shown = not truth("quiet", quiet)
 
     def run() -> int:
@@ -157,8 +170,8 @@ def check(
 
         from minilotto.check import compare, table
 
-        total = len(names) * len(targets) * len(precisions)
-        comparisons = list(tqdm(compare(names, targets, precisions), total=total, disable=not shown, unit=" checks"))
+        total = len(names) * len(targets) * len(precisions) * len(formulas)
+        comparisons = list(tqdm(compare(names, targets, precisions, formulas), total=total, disable=not shown, unit=" checks"))
         print(table(comparisons))
         return 0 if all(comparison.passed for comparison in comparisons) else FAILURE
 

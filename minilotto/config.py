@@ -12,11 +12,12 @@ import numpy as np
 from minilotto.activations import activation_of
 from minilotto.errors import ConfigError
 from minilotto.schemes import SCHEMES
-from minilotto.tasks import CUSTOM, task_of
+from minilotto.tasks import CUSTOM, TASKS, task_of
 
-SAMPLINGS = ("grid", "uniform", "population")
+SAMPLINGS = ("grid", "uniform", "population", "examples")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
+LOSSES = ("squared", "logistic")
 NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() would take them
 
 
@@ -30,6 +31,7 @@ class Config:
     sampling         "grid": `points` equally spaced points, ends included, one lattice axis per input;
                      "uniform": `points` independent uniform points, drawn from root_seed;
                      "population": infinitely many uniform points, by quadrature (up to three inputs; `points` is not used)
+                     "examples": those of a task that is a set of examples, such as moons or digits (`points` is not used)
     points           number of training points P; each step uses all of them
     steps            number of Adam steps
     lr, lr_decay, lr_decay_every
@@ -44,6 +46,8 @@ class Config:
     root_seed        changes every random number at once; seed s of another root is another network
     noise            standard deviation of independent Gaussian noise on the targets of a grid or of uniform points, drawn from
                      root_seed: the same for all seeds
+    loss             "squared": mean of (f - y)^2; "logistic": mean of log(1 + e^f) - y f for labels y of 0 and 1, where
+                     1 / (1 + e^-f) is the probability of 1
 
     Raises ConfigError with the value, the rule and the remedy. Paper: section 2.2.
 
@@ -71,6 +75,7 @@ class Config:
     subnormals: str = "flush"
     root_seed: int = 0
     noise: float = 0.0
+    loss: str = "squared"
 
     def __post_init__(self) -> None:
         for name in ("width", "points", "steps", "lr_decay_every"):
@@ -85,10 +90,10 @@ class Config:
         _one_of("sampling", self.sampling, (*SAMPLINGS, CUSTOM))
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("subnormals", self.subnormals, SUBNORMALS)
+        _one_of("loss", self.loss, LOSSES)
         _one_of("init", self.init, tuple(SCHEMES))
         activation_of(self.activation)
-        if self.task != CUSTOM:
-            task_of(self.task)
+        self._check_examples()
         if self.negative_slope != 0.01 and self.activation != "leaky_relu":
             raise ConfigError(
                 f"negative_slope={self.negative_slope} means nothing to {self.activation}; use leaky_relu or leave it out"
@@ -104,6 +109,19 @@ class Config:
         if self.init_scale != 1.0 and not SCHEMES[self.init].scalable:
             scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
             raise ConfigError(f"init_scale={self.init_scale} means nothing to init={self.init!r}; it belongs to {scalable}")
+
+    def _check_examples(self) -> None:
+        """Refuse an unknown task, and a task of examples without that sampling or the other way round."""
+        has_examples = self.task != CUSTOM and task_of(self.task).examples is not None
+        if has_examples and self.sampling != "examples":
+            raise ConfigError(
+                f"sampling={self.sampling!r} means nothing to task={self.task!r}, a set of examples; use sampling='examples'"
+            )
+        if self.sampling == "examples" and not has_examples:
+            known = ", ".join(name for name, task in TASKS.items() if task.examples is not None)
+            raise ConfigError(f"sampling='examples' means nothing to task={self.task!r}; it takes a set of examples: {known}")
+        if self.sampling == "examples" and self.points != 100:
+            raise ConfigError(f"points={self.points} means nothing to sampling='examples', which takes all; leave it out")
 
     def _set(self, name: str, value: int | float) -> None:
         object.__setattr__(self, name, value)
@@ -138,7 +156,7 @@ class Config:
         return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
 
 
-LATER: dict[str, Any] = {"noise": 0.0}  # fields that Config gained after stores were first written, with their defaults
+LATER: dict[str, Any] = {"noise": 0.0, "loss": "squared"}  # fields gained after stores were first written, with their defaults
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Config))

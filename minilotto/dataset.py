@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +61,25 @@ def given(x: Any, y: Any, weight: Any = None) -> Dataset:
     return frozen(x.reshape(len(y), -1), y, weight / total)
 
 
+def check_labels(y: NDArray) -> None:
+    """Raises DataError for labels other than 0 and 1, which the logistic loss takes."""
+    wrong = np.flatnonzero((y != 0) & (y != 1))
+    if wrong.size:
+        raise DataError(f"y[{wrong[0]}] = {y[wrong[0]]:g} is no label; loss='logistic' takes 0 and 1 (or use loss='squared')")
+
+
 def sampled(config: Config, task: Task | None = None) -> Dataset:
     """The points of config.sampling on the task's domain, with their targets; `task` defaults to config.task.
 
     y_p = task(x_p) + noise z_p, with z_p of the normal distribution; the first P of z_1, z_2, ... are the same whatever P, the
-    points, the noise and the task are. For sampling="population" these are the nodes of `population_rule`.
+    points, the noise and the task are. For sampling="population" these are the nodes of `population_rule`, for
+    "examples" the training part of `examples_of`.
 
     Raises ConfigError when a grid of D inputs is asked for a number of points that is no D-th power.
     """
     task = task_of(config.task) if task is None else task
+    if config.sampling == "examples":
+        return examples_of(task).training
     low, high = np.array(task.domain, dtype=np.float64).T
     inputs, points = task.inputs, config.points
     if config.sampling == "population":
@@ -94,6 +104,31 @@ def sampled(config: Config, task: Task | None = None) -> Dataset:
 
         y = y + config.noise * ndtri(stream(config.root_seed, "label noise", 0, points))
     return frozen(x, y, np.full(points, 1.0 / points))
+
+
+class Split(NamedTuple):
+    """A task's examples: those to train on, and those held out."""
+
+    training: Dataset
+    held_out: Dataset
+
+
+@lru_cache(maxsize=16)
+def examples_of(task: Task) -> Split:
+    """The examples of a task that is a set of them, equally weighted within each part.
+
+    Raises ConfigError for another task, DataError for examples that are not what the task says, MissingExtraError for a package.
+    """
+    if task.examples is None:
+        raise ConfigError(f"task {task.name!r} is a function and holds out no examples; evaluate it where you like")
+    found = task.examples()
+    training, held_out = given(found.x, found.y), given(found.held_out_x, found.held_out_y)
+    if (training.points, training.inputs) != task.shape or held_out.inputs != training.inputs:
+        raise DataError(
+            f"the examples of task {task.name!r} have shapes {training.x.shape} and {held_out.x.shape}, where its shape is "
+            f"{task.shape}; make them agree"
+        )
+    return Split(training, held_out)
 
 
 RULE_NODES = {1: 256, 2: 48, 3: 24}  # by number of inputs: nodes along each axis, between kinks

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.activations import activation_of
+from minilotto.dataset import check_labels
 from minilotto.errors import DataError
 from minilotto.initial import Parameters
 
@@ -91,14 +92,17 @@ def loss_and_gradient(
     *,
     activation: str = "silu",
     negative_slope: float = 0.01,
+    loss: str = "squared",
 ) -> tuple[Any, Any]:
     """The loss sum_p weight_p (f(x_p) - y_p)^2 and its gradient with respect to the parameters.
+
+    loss="logistic": sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)) for labels y_p of 0 and 1.
 
     For theta (K,): a float and (K,), so that `scipy.optimize.minimize(loss_and_gradient, theta, (x, y), jac=True)` trains a net.
     For thetas (R, K): losses (R,) and gradients (R, K); for Parameters: losses and Parameters. Each net is computed by itself, so
     its bits do not depend on the others.
 
-    Raises DataError and ConfigError as `predict`.
+    Raises DataError and ConfigError as `predict`, and DataError for other labels.
 
     >>> loss, gradient = loss_and_gradient(np.array([1.0, 0.0, 2.0, -1.0]), np.array([1.0]), np.array([0.0]), activation="relu")
     >>> loss, gradient.tolist()
@@ -109,7 +113,9 @@ def loss_and_gradient(
     points, targets, weights = _data(x, y, weight)
     inputs = points.shape[1]
     flat, thetas = _thetas(parameters, inputs)
-    form = _form(activation, thetas.dtype, inputs, negative_slope)
+    form = _form(activation, thetas.dtype, inputs, negative_slope, loss)
+    if loss == "logistic":
+        check_labels(targets)
     losses, gradients = np.empty(len(thetas), thetas.dtype), np.empty(thetas.shape, thetas.dtype)
     scratch = np.empty(_scratch_size(form, thetas.shape[1] // (inputs + 2)), thetas.dtype)
     data = (_read_only(array, thetas.dtype) for array in (points, targets, weights))
@@ -229,10 +235,10 @@ def _add_curvature(sigma: Any, theta: NDArray, x: NDArray, factor: NDArray, tota
 
 # What callers hand in.
 @lru_cache(maxsize=64)
-def _form(activation: str, dtype: np.dtype, inputs: int, negative_slope: float) -> Any:
+def _form(activation: str, dtype: np.dtype, inputs: int, negative_slope: float, loss: str = "squared") -> Any:
     from minilotto.kernels import single
 
-    return single.form(activation, inputs, dtype.name, negative_slope)
+    return single.form(activation, inputs, dtype.name, negative_slope, loss)
 
 
 @lru_cache(maxsize=256)

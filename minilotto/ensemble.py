@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from minilotto.activations import Activation, activation_of
 from minilotto.config import Config
-from minilotto.dataset import Dataset
+from minilotto.dataset import Dataset, check_labels, examples_of
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_atomically, write_bytes
 from minilotto.gpu import the_gpu
@@ -132,12 +132,43 @@ class Ensemble:
         """(R,) float64: the loss on infinitely many uniform points of the task's domain, whatever the nets were trained on.
 
         The targets there are without noise, so this is how far the nets are from the task itself. NaN where a net diverged or the
-        quadrature does not settle. Raises ConfigError for data of the caller's own, for more than three inputs, and for more than
-        one with a piecewise linear activation.
+        quadrature does not settle. Raises ConfigError for data of the caller's own, for examples (see `held_out`), for more than
+        three inputs, and for more than one with a piecewise linear activation.
         """
         from minilotto.population import population_losses
 
-        return population_losses(self.activation, self.parameters, task_of(self.config.task))
+        return population_losses(self.activation, self.parameters, task_of(self.config.task), self.config.loss)
+
+    @cached_property
+    def held_out(self) -> Dataset:
+        """The examples of the task that no net was trained on. Raises ConfigError for a task or data without."""
+        if self.config.sampling != "examples":
+            raise ConfigError(f"sampling={self.config.sampling!r} holds out no examples; pass points of your own to `loss_on`")
+        return examples_of(task_of(self.config.task)).held_out
+
+    def loss_on(self, data: Dataset) -> NDArray[np.float64]:
+        """(R,) float64: the loss on other points, such as `held_out`. Raises DataError for points of other inputs, or other labels.
+
+        NaN where a net diverged.
+        """
+        from minilotto.kernels.evaluate import losses
+
+        if data.inputs != self.data.inputs:
+            raise DataError(f"data have {data.inputs} inputs; these nets take {self.data.inputs}")
+        if self.config.loss == "logistic":
+            check_labels(data.y)
+        return losses(self.activation, self.parameters, data, self.config.loss)
+
+    def error_rate_on(self, data: Dataset) -> NDArray[np.float64]:
+        """(R,) float64: the part of the weight of `data`, whose labels are 0 and 1, that lies on points told wrongly.
+
+        A net says 1 where that is the likelier: f > 0 for the logistic loss, f > 1/2 for squares. NaN where a net diverged.
+        Raises DataError as `loss_on`, and for other labels.
+        """
+        check_labels(data.y)
+        outputs = self.predict(data.x)
+        said = outputs > (0.0 if self.config.loss == "logistic" else 0.5)
+        return np.where(np.isfinite(outputs).all(axis=1), (said != data.y) @ data.weight, np.nan)
 
     def select(self, which: ArrayLike) -> "Ensemble":
         """The nets of a boolean mask (R,) or of integer positions, in that order. Raises ConfigError for anything else."""
@@ -178,6 +209,8 @@ class Ensemble:
         """
         from minilotto.distillation import distill
 
+        if self.config.loss != "squared":
+            raise ConfigError(f"nets of loss={self.config.loss!r} are not distilled, which fits output weights by least squares")
         small = distill(self.activation, self.parameters, width, self.data)
         return Ensemble(
             config=dataclasses.replace(self.config, width=width, dtype="float64"),
@@ -211,7 +244,7 @@ class Ensemble:
             raise DataError(f"parameters have shapes {shapes}; these nets have {wanted}")
         fresh = Parameters(*arrays)
         with np.errstate(invalid="ignore", over="ignore"):
-            loss = losses(self.activation, fresh, self.data)
+            loss = losses(self.activation, fresh, self.data, self.config.loss)
         none = History(np.empty(0, np.int64), np.empty((0, len(self))))
         return dataclasses.replace(
             self,

@@ -22,7 +22,7 @@ def summary(nets: Ensemble) -> str:
     diverged = int(np.count_nonzero(nets.status == "diverged"))
     lines = [
         f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, {config.steps} steps, "
-        f"{config.points} points ({config.sampling}), {config.dtype}" + (f", noise {config.noise:g}" if config.noise else "")
+        f"{_points(nets)} points ({config.sampling}), {config.dtype}" + (f", noise {config.noise:g}" if config.noise else "")
     ]
     if nets.partial:
         lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")
@@ -39,7 +39,8 @@ def _quantile_lines(nets: Ensemble) -> list[str]:
     names = ["median" if q == 0.5 else f"{q:.0%}" for q in QUANTILES]
     best, worst = int(np.nanargmin(nets.loss)), int(np.nanargmax(nets.loss))
     return [
-        "loss (MSE)   " + "   ".join(f"{name} {value:.3g}" for name, value in zip(names, values, strict=True)),
+        f"loss ({'MSE' if nets.config.loss == 'squared' else nets.config.loss})   "
+        + "   ".join(f"{name} {value:.3g}" for name, value in zip(names, values, strict=True)),
         f"best {nets.loss[best]:.3g} (seed {nets.seeds[best]})   worst {nets.loss[worst]:.3g} (seed {nets.seeds[worst]})",
     ]
 
@@ -85,11 +86,15 @@ def _speed_line(nets: Ensemble) -> str:
     if not {"seconds", "seconds_compiling", "threads"} <= how.keys():
         return "trained elsewhere; how fast is not recorded"
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
-    units = len(nets) * config.width * config.points * config.steps / max(seconds - compiling, 1e-3)
+    units = len(nets) * config.width * _points(nets) * config.steps / max(seconds - compiling, 1e-3)
     threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
-    unit = f"a unit: one neuron at one of {config.points} points in one step"
+    unit = f"a unit: one neuron at one of {_points(nets)} points in one step"
     return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s ({unit})"
+
+
+def _points(nets: Ensemble) -> int:
+    return nets.data.points if nets.config.sampling == "examples" else nets.config.points
 
 
 def environment() -> str:

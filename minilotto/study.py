@@ -19,7 +19,7 @@ from minilotto.train import seeds_of
 
 MOST_CONFIGS = 10**6
 SUFFIXES = (".toml", ".json")
-AXES = {**{f"{field}s": field for field in FIELDS}, **{field: field for field in FIELDS}}
+AXES = {**{f"{field}s": field for field in FIELDS if field != "loss"}, "losses": "loss", **{field: field for field in FIELDS}}
 
 
 class Sweep:

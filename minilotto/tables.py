@@ -17,6 +17,7 @@ from minilotto.files import check_output, write_atomically
 from minilotto.store import Store
 
 MEASURED = ("seed", "loss", "status", "nodes", "audit")
+SETTINGS = {"loss_kind" if name in MEASURED else name: name for name in FIELDS}  # columns; `loss` is each net's own number
 
 
 def to_csv(store: Store, path: str | Path, force: bool) -> Path:
@@ -26,7 +27,7 @@ def to_csv(store: Store, path: str | Path, force: bool) -> Path:
     def write(file: Any) -> None:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow((*FIELDS, *MEASURED))
+        writer.writerow((*SETTINGS, *MEASURED))
         for config, columns in _parts(store):
             fields = tuple(getattr(config, name) for name in FIELDS)
             writer.writerows((*fields, *row) for row in zip(*(column.tolist() for column in columns), strict=True))
@@ -50,14 +51,14 @@ def to_dataframe(store: Store) -> Any:
     parts = list(_parts(store))
     counts = [len(columns[0]) for _, columns in parts]
     table: dict[str, Any] = {}
-    for name in FIELDS:
+    for column, name in SETTINGS.items():
         values = [getattr(config, name) for config, _ in parts]
         if isinstance(Config.__dataclass_fields__[name].default, str):
             names = sorted(set(values))
-            table[name] = pandas.Categorical.from_codes(np.repeat([names.index(value) for value in values], counts), names)
+            table[column] = pandas.Categorical.from_codes(np.repeat([names.index(value) for value in values], counts), names)
         else:
             kind = np.uint64 if name == "root_seed" else None
-            table[name] = np.repeat(np.array(values, dtype=kind), counts)
+            table[column] = np.repeat(np.array(values, dtype=kind), counts)
     for i, name in enumerate(MEASURED):
         table[name] = np.concatenate([np.empty(0), *(columns[i] for _, columns in parts)][1 if parts else 0 :])
     table["status"] = pandas.Categorical(table["status"], ["ok", "diverged"])

@@ -1,4 +1,4 @@
-"""TASKS: the target functions of the paper, as frozen rows, families of any number of inputs, and the user's own beside them."""
+"""TASKS: targets of the paper and sets of examples, as frozen rows, families of any number of inputs, and the user's own."""
 
 import math
 import re
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError
+from minilotto.problems import EXAMPLES, Examples
 from minilotto.streams import stream
 
 CUSTOM = "custom"  # stands in a Config for a target or data that the caller handed in
@@ -17,24 +18,39 @@ CUSTOM = "custom"  # stands in a Config for a target or data that the caller han
 
 @dataclass(frozen=True)
 class Task:
-    """A target y(x) on a box.
+    """A target y(x) on a box, or a set of examples.
 
     function maps x (P, D) float64 to y (P,). `domain` holds one (low, high) per input, so its length is D. `kinks` lists, for
     one input, the points where y or a derivative jumps; a quadrature rule must not straddle them.
 
-    Raises ConfigError when the domain is empty, reversed or infinite, or a kink lies outside it.
+    examples, in place of a function and a domain, is a callable that gives `Examples`, the same at each call. `shape` then says how
+    many points they have for training, and how many inputs D. A Config takes such a task with sampling="examples".
+
+    Raises ConfigError when the domain is empty, reversed or infinite, a kink lies outside it, or there are both a function and
+    examples.
     """
 
     name: str
     formula: str
     latex: str
-    function: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
     domain: tuple[tuple[float, float], ...] = ((-2.0, 2.0),)
     kinks: tuple[float, ...] = ()
+    examples: Callable[[], Examples] | None = None
+    shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigError(f"task name {self.name!r} is no identifier; use letters, digits and underscores")
+        if (self.function is None) == (self.examples is None):
+            raise ConfigError(f"task {self.name!r} takes either a function or examples; give one of them")
+        if (self.shape is None) != (self.examples is None):
+            raise ConfigError(f"task {self.name!r} takes a shape (points for training, inputs) with examples, and only with them")
+        if self.shape is not None:
+            if np.shape(self.shape) != (2,) or not all(isinstance(n, int) and n >= 1 for n in self.shape):
+                raise ConfigError(f"task {self.name!r} has shape {self.shape}; give whole numbers (points for training, inputs)")
+            object.__setattr__(self, "domain", ())
+            return
         if not self.domain:
             raise ConfigError(f"task {self.name!r} has an empty domain; give one (low, high) per input")
         if not all(np.shape(pair) == (2,) for pair in self.domain):
@@ -48,10 +64,12 @@ class Task:
     @property
     def inputs(self) -> int:
         """Number of inputs D."""
-        return len(self.domain)
+        return len(self.domain) if self.shape is None else self.shape[1]
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """y (P,) at x (P, D), checked for shape and finiteness. Raises ConfigError."""
+        if self.function is None:
+            raise ConfigError(f"task {self.name!r} is a set of examples and no function; use sampling='examples'")
         y = np.asarray(self.function(x))
         if y.shape != (len(x),):
             raise ConfigError(
@@ -144,6 +162,12 @@ FAMILIES: dict[str, Callable[[int], Task]] = {"product": _product, "sum": _sum, 
 MOST_INPUTS = 1000
 _MEMBER = re.compile(f"({'|'.join(FAMILIES)})([1-9][0-9]{{0,8}})")
 
+
+def _upright(words: str) -> str:
+    """Words as LaTeX's mathematics sets them."""
+    return r"\mathrm{" + words.replace(" ", r"\ ") + "}"
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -158,6 +182,7 @@ TASKS: dict[str, Task] = {
         _unary("relu", "max(x, 0)", r"\max(x, 0)", lambda x: np.maximum(x, 0.0), kinks=(0.0,)),
         _unary("tanh", "tanh(x)", r"\tanh x", np.tanh),
         *(_product(inputs) for inputs in (2, 3, 4, 5)),
+        *(Task(name, note, _upright(note), examples=load, shape=shape) for name, (note, load, shape) in EXAMPLES.items()),
     )
 }
 

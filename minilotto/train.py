@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.config import Config, whole_number
-from minilotto.dataset import Dataset, given, sampled
+from minilotto.dataset import Dataset, check_labels, given, sampled
 from minilotto.ensemble import Ensemble
 from minilotto.errors import ConfigError, ResourceError
 from minilotto.machine import available_memory, readable_bytes, usable_cores
@@ -112,10 +112,12 @@ def prepare(
     threads: int | None = None,
 ) -> Job:
     """Check everything that `train` takes, and sample the data. Raises what `train` raises, before anything is trained."""
-    if data is None and config.sampling != "population":
-        inputs = len(target.domain) if isinstance(target, Task) else 1 if target else task_of(config.task).inputs
+    if data is None and config.sampling not in ("population", "examples"):
+        inputs = target.inputs if isinstance(target, Task) else 1 if target else task_of(config.task).inputs
         _refuse_beyond_memory(8 * config.points * (4 * inputs + 4), f"{config.points} points")
     config, dataset = _what_to_fit(config, data, target)
+    if config.loss == "logistic":
+        check_labels(dataset.y)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
     if backend not in BACKENDS:
@@ -143,6 +145,10 @@ def _what_to_fit(config: Config, data: Any, target: Any) -> tuple[Config, Datase
         if not callable(target):
             raise ConfigError(f"target={target!r} is no function; pass a Task or a function of x (P, 1)")
         task = target if isinstance(target, Task) else Task("target", "f(x)", "f(x)", target)
+        if task.examples is not None:
+            raise ConfigError(
+                f"target {task.name!r} is a set of examples; register it (register_task) and name it in Config(task=)"
+            )
         return dataclasses.replace(config, task=CUSTOM), sampled(config, task)
     return config, sampled(config)
 

@@ -199,6 +199,9 @@ def test_train_refuses_in_one_line_that_names_value_and_remedy(said, value, reme
         ("check --tasks sqare", "'sqare'", "choose from"),
         ("check --tasks []", "tasks", "square"),
         ("check --dtypes float16", "'float16'", "choose from"),
+        ("check --tasks moons", "'moons'", "square"),
+        ("check --losses hinge", "'hinge'", "choose from"),
+        ("check --losses []", "losses", "logistic"),
         ("check --width 3", "--width", "check --help"),
         ("check silu", "silu", "check --help"),
         ("check --", "lone dash", "check --help"),
@@ -554,7 +557,7 @@ def without_torch(monkeypatch):
     monkeypatch.setattr(torch_reference, "installed", lambda: False)
 
 
-SMALL_CHECK = words("check --activations silu --tasks square --dtypes float32 --quiet")
+SMALL_CHECK = words("check --activations silu --tasks square --dtypes float32 --losses squared --quiet")
 
 
 @pytest.mark.usefixtures("without_torch")
@@ -564,6 +567,14 @@ def test_check_passes_when_the_formulas_are_right(capsys):
     assert said.err == ""
     assert "1 of 1 agree with reference" in said.out
     assert "FAILED" not in said.out
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_check_covers_the_logistic_loss(capsys):
+    assert cli.main([word if word != "squared" else "squared,logistic" for word in SMALL_CHECK]) == 0
+    said = capsys.readouterr().out
+    assert "2 of 2 agree with reference" in said
+    assert "float32  logistic square" in said
 
 
 @pytest.mark.usefixtures("without_torch")

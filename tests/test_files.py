@@ -400,7 +400,7 @@ def test_load_says_that_a_newer_file_needs_a_newer_minilotto(nets, saved):
 
 
 def test_load_names_a_task_that_is_registered_nowhere(nets, saved):
-    forge(saved, nets, {"config": TINY.to_json().replace("square", "squircle")})
+    forge(saved, nets, {"config": TINY.to_json().replace('"square"', '"squircle"')})
     with pytest.raises(ml.MinilottoError, match=r"'squircle'.*register_task"):
         ml.load(saved)
 

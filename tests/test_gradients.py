@@ -9,7 +9,10 @@ argument of an activation and S = |w| |x| + |b| the size of its terms,
     error of sigma'(z)  <= K eps (1 + S)              (nor more curved than 0.8; kinks are kept at a distance)
     error of a sum of n <= eps (4 + sqrt(n)) sum |.|  (roundings walk)
 
-and the gradients inherit these. K = 4 is worst-case; the agreement is usually ten times closer.
+and the gradients inherit these. K = 4 is worst-case; the agreement is usually ten times closer. The logistic loss has a slope in f
+of at most one, itself no steeper than 1/4, and its kernel keeps the digits of small ones, for whose exponential f is an argument:
+
+    error of l'(f)      <= 1/4 error of f + K eps (1 + |f|) |l'|, and as the reference cancels, its eps
 """
 
 import itertools
@@ -58,12 +61,12 @@ def some_nets(data, count, width, seed=0):
     raise AssertionError("some kink lies near a point wherever it goes")
 
 
-def truth(name, nets, data, slope=SLOPE):
-    loss, gradient = reference.loss_and_gradient(name, *nets, data.x, data.y, data.weight, negative_slope=slope)
+def truth(name, nets, data, slope=SLOPE, kind="squared"):
+    loss, gradient = reference.loss_and_gradient(name, *nets, data.x, data.y, data.weight, negative_slope=slope, loss=kind)
     return loss, Parameters(*gradient)
 
 
-def allowed(name, nets, data, dtype, slope=SLOPE):
+def allowed(name, nets, data, dtype, slope=SLOPE, kind="squared"):
     """Bounds of the rounding errors: (of the losses, of the predictions, of the gradients), shaped as they are."""
     w, b, v, c = nets
     eps, (_, width, _), points = np.finfo(dtype).eps, w.shape, data.points
@@ -73,16 +76,24 @@ def allowed(name, nets, data, dtype, slope=SLOPE):
     value_error, slope_error = K * eps * (value + terms), K * eps * (1 + terms)
     v = np.abs(v)
     total = np.einsum("rn,rnp->rp", v, value) + np.abs(c)[:, None]
-    residual = np.abs(reference.predict(name, *nets, data.x, slope) - data.y)
+    f = reference.predict(name, *nets, data.x, slope)
+    residual = np.abs(f - data.y)
     f_error = np.einsum("rn,rnp->rp", v, value_error) + many_neurons * total
     r_error = f_error + eps * np.abs(data.y)
     df, df_error = 2 * data.weight * residual, 2 * data.weight * (r_error + 2 * eps * residual)
+    term, term_error = residual**2, 2 * residual * r_error + r_error**2
+    if kind == "logistic":
+        wrong = np.where(data.y == 1, -f, f)
+        term, missed = np.logaddexp(0, wrong), 1 / (1 + np.exp(-wrong))
+        own = np.finfo(float).eps * (1 + np.abs(f))  # the reference's
+        df, df_error = data.weight * missed, data.weight * (f_error / 4 + K * eps * (1 + np.abs(f)) * missed + own)
+        term_error = missed * f_error + f_error**2 + K * eps * (1 + np.abs(f)) * term + own
     db = v * np.einsum("rp,rnp->rn", df_error, steepness) + v * np.einsum("rp,rnp->rn", df, slope_error + many_points * steepness)
     dw = np.einsum("rp,rnp,pd->rnd", df_error, steepness, np.abs(data.x))
     dw = v[:, :, None] * (dw + np.einsum("rp,rnp,pd->rnd", df, slope_error + many_points * steepness, np.abs(data.x)))
     dv = np.einsum("rp,rnp->rn", df_error, value) + np.einsum("rp,rnp->rn", df, value_error + many_points * value)
     dc = (df_error + many_points * df).sum(axis=1)
-    loss = ((data.weight * (2 * residual * r_error + r_error**2)) + many_points * data.weight * residual**2).sum(axis=1)
+    loss = (data.weight * (term_error + many_points * term)).sum(axis=1)
     return loss, f_error, Parameters(dw, db, dv, dc)
 
 
@@ -95,12 +106,12 @@ def worst(computed, expected, bounds):
     return max(np.where(np.isnan(ratio), np.inf, ratio).max() for ratio in ratios)
 
 
-def check(name, nets, data, dtype, slope=SLOPE, lanes=None):
-    computed = gradients(activation_of(name, slope), nets, data, dtype, lanes)
+def check(name, nets, data, dtype, slope=SLOPE, lanes=None, kind="squared"):
+    computed = gradients(activation_of(name, slope), nets, data, dtype, lanes, kind)
     for gradient, parameter in zip(computed, nets, strict=True):
         assert gradient.shape == parameter.shape
         assert gradient.dtype == dtype
-    assert worst(computed, truth(name, nets, data, slope)[1], allowed(name, nets, data, dtype, slope)[2]) <= 1
+    assert worst(computed, truth(name, nets, data, slope, kind)[1], allowed(name, nets, data, dtype, slope, kind)[2]) <= 1
 
 
 # Every activation in both precisions. Width, points, whether they have weights.

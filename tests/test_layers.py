@@ -42,7 +42,7 @@ LINES = [
     ["dataset", "initial", "compression"],
     ["config"],
     ["tasks", "activations", "schemes"],
-    ["gpu"],
+    ["gpu", "problems"],
     ["machine", "progress", "files", "streams", "version", "errors"],
 ]
 STANDS_ALONE = ["kernels.reference", "kernels.torch_reference"]

@@ -489,6 +489,7 @@ def test_the_other_tables_hold_the_same(folder, tmp_path):
     frame = store.to_dataframe()
     text = pandas.read_csv(store.to_csv(tmp_path / "nets.csv"))
     assert list(frame) == list(text)
+    assert set(frame["loss_kind"]) == {"squared"}
     for name in frame:
         np.testing.assert_array_equal(frame[name].tolist(), text[name].tolist(), name)
     assert set(frame.dtypes[["activation", "task", "status"]].astype(str)) == {"category"}

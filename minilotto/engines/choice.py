@@ -73,7 +73,8 @@ def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candid
                 "compressed", min(side_by_side, shared), lambda threads: CompressedEngine(config, data, threads, inner, fixed)
             )
         )
-    if data.inputs == 1 and config.activation in PIECEWISE_LINEAR and config.dtype == "float64":
+    squared = config.loss == "squared"
+    if squared and data.inputs == 1 and config.activation in PIECEWISE_LINEAR and config.dtype == "float64":
         found.append(Candidate("exact", config.width * EXACT_NEURON, lambda threads: ExactEngine(config, data, threads)))
     return found
 
@@ -93,16 +94,16 @@ def gpu_candidates(config: Config, data: Dataset, compress: Compress) -> list[Ca
 
 
 def compressible(config: Config, data: Dataset) -> bool:
-    """Whether the loss needs the data's moments only: one input, and an activation without kinks."""
-    return data.inputs == 1 and not activation_of(config.activation).kinks
+    """Whether the loss needs the data's moments only: squares, one input, and an activation without kinks."""
+    return config.loss == "squared" and data.inputs == 1 and not activation_of(config.activation).kinks
 
 
 def choose(config: Config, data: Dataset, engine: str, compress: Compress, backend: str = "cpu") -> tuple[Candidate, str]:
     """The candidate to take and the reason in a few words. Raises ConfigError where `engine` or `compress` cannot be had."""
     if compress is not True and compress is not False and not compressible(config, data):
         raise ConfigError(
-            f"compress={compress} is not to be had for {config.activation} on {data.inputs} inputs; "
-            "it takes one input and a smooth activation (compress=False)"
+            f"compress={compress} is not to be had for {config.activation} on {data.inputs} inputs with loss={config.loss!r}; "
+            "it takes one input, a smooth activation and squares (compress=False)"
         )
     if engine == "reference":
         return Candidate("reference", float("nan"), lambda threads: _reference(config, data, threads)), "asked for"
@@ -120,8 +121,9 @@ def choose(config: Config, data: Dataset, engine: str, compress: Compress, backe
         return found["compressed"], f"asked for {compress} nodes"
     if unresolved:
         raise ConfigError(
-            f"sampling='population' cannot train {config.activation} in {config.dtype} on {data.inputs} inputs: no quadrature "
-            "resolves its kinks; use one input and dtype='float64', or sampling='uniform'"
+            f"sampling='population' cannot train {config.activation} in {config.dtype} on {data.inputs} inputs with "
+            f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, dtype='float64' and squares, or "
+            "sampling='uniform'"
         )
     return _cheapest(found)
 
@@ -139,6 +141,8 @@ def _cheapest(found: dict[str, Candidate]) -> tuple[Candidate, str]:
 
 def _choose_on_gpu(config: Config, data: Dataset, engine: str, compress: Compress) -> tuple[Candidate, str]:
     """The same on a GPU. Raises MissingExtraError or ResourceError where there is none."""
+    if config.loss != "squared":
+        raise ConfigError(f"loss={config.loss!r} is not trained on a GPU, whose kernels know squares alone; use backend='cpu'")
     if _unresolved(config):
         raise ConfigError(
             f"sampling='population' cannot train {config.activation} on a GPU: no quadrature resolves its kinks; "
@@ -162,6 +166,8 @@ def _or_compressed(found: dict[str, Candidate]) -> str:
 
 def _worth_a_gpu(config: Config, data: Dataset, compress: Compress, cost: float) -> bool:
     """Whether a call of usual size gains by a GPU, and there is one. The seeds of this call do not matter: see above."""
+    if config.loss != "squared":
+        return False
     gain = cost > CORES * min(candidate.cost for candidate in gpu_candidates(config, data, compress))
     seconds = 1e-9 * cost * config.steps * max(1.0, TYPICAL_NEURONS / config.width)
     return gain and seconds > WORTH_SECONDS and there_is_a_gpu()

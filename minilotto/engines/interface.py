@@ -63,7 +63,7 @@ class Engine(ABC):
         """Losses of the nets as they are now, in float64: (R,). `final` asks for more care than history needs."""
         from minilotto.kernels.evaluate import losses
 
-        return losses(self.activation, self.parameters(), self.data)
+        return losses(self.activation, self.parameters(), self.data, self.config.loss)
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Points that each step of each net uses (R,), and the worst difference that an audit has seen (R,), NaN without audits."""

@@ -19,9 +19,9 @@ class LaneEngine(Engine):
 
     def __init__(self, config: Config, data: Dataset, threads: int, lanes: int | None = None) -> None:
         super().__init__(config, data, threads)
-        self.kind = kind_of(self.activation, config.dtype, data.inputs, lanes)
+        self.kind = kind_of(self.activation, config.dtype, data.inputs, lanes, config.loss)
         self.lanes = self.kind.lanes
-        self.arrays = training_arrays(data, config.dtype)
+        self.arrays = training_arrays(data, config.dtype, config.loss)
         self.constants = (config.beta1, config.beta2, config.epsilon)
 
     def start(self, parameters: Parameters) -> None:

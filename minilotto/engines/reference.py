@@ -28,7 +28,13 @@ class ReferenceEngine(Engine):
         x, y, weight = (array.astype(config.dtype) for array in (self.data.x, self.data.y, self.data.weight))
         for step in range(first, first + count):
             _, gradients = reference.loss_and_gradient(
-                reference.second_opinion(self.activation), *self.state, x, y, weight, negative_slope=config.negative_slope
+                reference.second_opinion(self.activation),
+                *self.state,
+                x,
+                y,
+                weight,
+                negative_slope=config.negative_slope,
+                loss=config.loss,
             )
             lr = config.lr * config.lr_decay ** (step // config.lr_decay_every)
             reference.adam(self.state, self.first, self.second, gradients, step + 1, lr, config.beta1, config.beta2, config.epsilon)

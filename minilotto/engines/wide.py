@@ -70,8 +70,8 @@ class WideEngine(Engine):
     def __init__(self, config: Config, data: Dataset, threads: int) -> None:
         super().__init__(config, data, min(threads, numba.config.NUMBA_NUM_THREADS))
         itemsize = np.dtype(config.dtype).itemsize
-        self.kind = Kind(self.activation.name, config.dtype, wide.VECTOR_BYTES // itemsize, data.inputs)
-        self.arrays = training_arrays(data, config.dtype)
+        self.kind = Kind(self.activation.name, config.dtype, wide.VECTOR_BYTES // itemsize, data.inputs, config.loss)
+        self.arrays = training_arrays(data, config.dtype, config.loss)
         self.constants = (config.beta1, config.beta2, config.epsilon)
         vectors = -(-config.width // self.kind.lanes)
         self.size = ((data.inputs + 2) * vectors + 1) * self.kind.lanes

@@ -1,6 +1,7 @@
 """FIGURES: the paper's figures by name, in its order, and the studies beyond it."""
 
 from minilotto.beyond.budget import Budget
+from minilotto.beyond.classification import Classification
 from minilotto.beyond.data import Data
 from minilotto.beyond.dimension import Dimension
 from minilotto.beyond.ensembling import Ensembling
@@ -36,7 +37,7 @@ APPENDICES = (
     ParameterLaw,
 )
 
-BEYOND: tuple[type[Study], ...] = (Budget, Minimum, Ensembling, Data, Initialisation, Dimension, Pruning)
+BEYOND: tuple[type[Study], ...] = (Budget, Minimum, Ensembling, Data, Initialisation, Dimension, Classification, Pruning)
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}

@@ -23,10 +23,14 @@ def training_figure(nets: Ensemble, path: Path) -> None:
     config = nets.config
     good = nets.status == "ok"
     target = "given data" if config.task == CUSTOM else f"$y = {task_of(config.task).latex}$"
+    if config.sampling == "examples":
+        target = task_of(config.task).formula
     with style():
         figure, (left, right) = new_figure(8.0, 4.0, (2.0, 1.0))
         loss_history(nets.history.steps, nets.history.loss[:, good], left)
         loss_histogram(nets.loss[good], right)
+        if config.loss != "squared":
+            left.set_ylabel(f"loss ({config.loss})")
         left.set_title(f"{int(good.sum())} nets of width {config.width} ({config.activation}) learn {target}")
         right.set_title(f"after {config.steps:,} steps")
         write_atomically(path, lambda file: save(figure, file, path.suffix))

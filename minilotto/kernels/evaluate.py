@@ -12,15 +12,18 @@ from minilotto.kernels.lanes import lane_count
 from minilotto.kernels.layout import aligned, pack, training_arrays, unpack, workspace_size
 
 
-def kind_of(activation: Activation, dtype: str, inputs: int, lanes: int | None = None) -> Kind:
+def kind_of(activation: Activation, dtype: str, inputs: int, lanes: int | None = None, loss: str = "squared") -> Kind:
     """The Kind that this CPU runs best; `lanes` overrides its lane count (the results do not depend on it)."""
-    return Kind(activation.name, dtype, lanes or lane_count(dtype), inputs)
+    return Kind(activation.name, dtype, lanes or lane_count(dtype), inputs, loss)
 
 
-def losses(activation: Activation, parameters: Parameters, data: Dataset) -> NDArray[np.float64]:
-    """sum_p weight_p (f(x_p) - y_p)^2 + offset of R nets, in float64 whatever the parameters' precision: (R,)."""
+def losses(activation: Activation, parameters: Parameters, data: Dataset, loss: str = "squared") -> NDArray[np.float64]:
+    """sum_p weight_p (f(x_p) - y_p)^2 + offset of R nets, in float64 whatever the parameters' precision: (R,).
+
+    `loss`: another of Config's losses in place of the square.
+    """
     nets, width, inputs = parameters.w.shape
-    kind = kind_of(activation, "float64", inputs)
+    kind = kind_of(activation, "float64", inputs, loss=loss)
     theta = pack(kind, parameters)
     results = np.empty((len(theta), kind.lanes))
     workspace = aligned((1, theta.shape[1]), "float64")[0]
@@ -45,16 +48,20 @@ def predictions(activation: Activation, parameters: Parameters, x: NDArray[np.fl
 
 
 def gradients(
-    activation: Activation, parameters: Parameters, data: Dataset, dtype: str = "float64", lanes: int | None = None
+    activation: Activation,
+    parameters: Parameters,
+    data: Dataset,
+    dtype: str = "float64",
+    lanes: int | None = None,
+    loss: str = "squared",
 ) -> Parameters:
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains in `dtype`."""
     nets, width, inputs = parameters.w.shape
-    kind = kind_of(activation, dtype, inputs, lanes)
+    kind = kind_of(activation, dtype, inputs, lanes, loss)
+    arrays = training_arrays(data, dtype, loss)
     theta = pack(kind, parameters)
     results = np.empty_like(theta)
     workspace = aligned((1, workspace_size(kind, width)), dtype)[0]
     for block in range(len(theta)):
-        narrow.gradient_block(
-            kind, activation.parameter, width, theta[block], *training_arrays(data, dtype), results[block], workspace
-        )
+        narrow.gradient_block(kind, activation.parameter, width, theta[block], *arrays, results[block], workspace)
     return unpack(kind, results, nets, width)

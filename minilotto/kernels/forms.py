@@ -8,6 +8,7 @@ from numba import types
 from numba.extending import overload, typeof_impl
 
 from minilotto.activations import activation_of
+from minilotto.config import LOSSES
 from minilotto.errors import ConfigError
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.kinds import Kind, inputs_of, lanes_of, type_of_kind
@@ -34,12 +35,14 @@ def _type_of_form(form, context):
     return _type_of(form.kind)
 
 
-def form(activation: str = "silu", inputs: int = 1, dtype: str = "float64", negative_slope: float = 0.01) -> Form:
-    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`.
+def form(
+    activation: str = "silu", inputs: int = 1, dtype: str = "float64", negative_slope: float = 0.01, loss: str = "squared"
+) -> Form:
+    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`; `loss` as in Config.
 
     Hand it to your compiled function as an argument, and your own disk cache will notice a new minilotto; as a global it works too.
 
-    Raises ConfigError for an unknown activation or precision, or no positive number of inputs.
+    Raises ConfigError for an unknown activation, precision or loss, or no positive number of inputs.
 
     >>> form("tanh", inputs=2).kind.inputs
     2
@@ -48,8 +51,10 @@ def form(activation: str = "silu", inputs: int = 1, dtype: str = "float64", nega
         raise ConfigError(f"dtype={dtype!r} is unknown; choose from {', '.join(PRECISIONS)}")
     if isinstance(inputs, bool) or not isinstance(inputs, (int, np.integer)) or inputs < 1:
         raise ConfigError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
+    if loss not in LOSSES:
+        raise ConfigError(f"loss={loss!r} is unknown; choose from {', '.join(LOSSES)}")
     row = activation_of(activation, negative_slope)
-    return Form(Kind(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs)), float(row.parameter))
+    return Form(Kind(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs), loss), float(row.parameter))
 
 
 # Shapes. Errors are raised where a wrong length would read or write beyond an array.

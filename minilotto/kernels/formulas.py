@@ -1,4 +1,4 @@
-"""Every formula of the engine, once: activations with their slopes, and Adam's update.
+"""Every formula of the engine, once: activations with their slopes, losses with theirs, and Adam's update.
 
 A formula is a plain function of numbers of one kind, Lanes or floats, so that vector kernels, scalar loops and CUDA threads
 run the same text. Activations are written in their natural unit: with t = z / input_unit, a formula returns
@@ -250,6 +250,64 @@ def _compile_input_unit(kind):
 def _compile_output_unit(kind):
     unit = FORMULAS[kind.activation].output_unit
     return lambda kind: unit
+
+
+@register_jitable
+def squared(f, y):
+    r = f - y
+    return r * r, r
+
+
+@register_jitable
+def logistic(f, y):
+    sign = fma(like(f, -2.0), y, like(f, 1.0))  # log(1 + e^f) - y f = softplus(sign f), without loss of digits for sure answers
+    value, slope = softplus(like(f, 1.0 / LN2) * (sign * f), 0.0)
+    return like(f, LN2) * value, sign * slope
+
+
+class LossFormula(NamedTuple):
+    """evaluate(f, y) -> (l, l' / factor) of the loss sum_p weight_p l(f_p, y_p), with l' = dl/df."""
+
+    evaluate: Callable
+    factor: float
+
+
+LOSS_FORMULAS = {"squared": LossFormula(squared, 2.0), "logistic": LossFormula(logistic, 1.0)}
+
+
+def loss_and_residual(kind, f, y):
+    """(l(f, y), l'(f, y) / factor) of the loss of `kind`: ((f - y)^2, f - y) or (softplus(f) - y f, sigmoid(f) - y)."""
+    raise TypeError("loss_and_residual runs inside compiled functions only")
+
+
+def loss_factor(kind):
+    """The factor of the loss of `kind`."""
+    return LOSS_FORMULAS[kind.loss].factor
+
+
+def add_loss(kind, total, f, y, weight):
+    """total + weight l(f, y)."""
+    raise TypeError("add_loss runs inside compiled functions only")
+
+
+@overload(loss_and_residual)
+def _compile_loss_and_residual(kind, f, y):
+    evaluate = LOSS_FORMULAS[kind.loss].evaluate
+    return lambda kind, f, y: evaluate(f, y)
+
+
+@overload(loss_factor)
+def _compile_loss_factor(kind):
+    factor = LOSS_FORMULAS[kind.loss].factor
+    return lambda kind: factor
+
+
+@overload(add_loss)
+def _compile_add_loss(kind, total, f, y, weight):
+    if kind.loss == "squared":  # in the order that shares a product with the slope
+        return lambda kind, total, f, y, weight: fma((f - y) * weight, f - y, total)
+    evaluate = LOSS_FORMULAS[kind.loss].evaluate
+    return lambda kind, total, f, y, weight: fma(evaluate(f, y)[0], weight, total)
 
 
 @register_jitable

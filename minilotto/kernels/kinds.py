@@ -1,7 +1,7 @@
 """What a kernel is compiled for, and how it reads and writes memory.
 
-A Kind names an activation, a precision, a lane count and a number of inputs. It is the first argument of every kernel, lives in the
-argument's type, and costs nothing at run time.
+A Kind names an activation, a precision, a lane count, a number of inputs and a loss. It is the first argument of every kernel,
+lives in the argument's type, and costs nothing at run time.
 """
 
 from dataclasses import dataclass
@@ -25,22 +25,24 @@ class Kind:
     dtype: str
     lanes: int
     inputs: int
+    loss: str = "squared"
 
 
 class KindType(types.Type):
     """Numba type of one particular Kind."""
 
-    def __init__(self, activation: str, dtype: str, lanes: int, inputs: int) -> None:
+    def __init__(self, activation: str, dtype: str, lanes: int, inputs: int, loss: str) -> None:
         self.activation = activation
+        self.loss = loss
         self.inputs = inputs
         self.lanes = Lanes(types.float32 if dtype == "float32" else types.float64, lanes)
-        super().__init__(name=f"Kind({activation}, {dtype}, {lanes}, {inputs}, {sources_digest()})")
+        super().__init__(name=f"Kind({activation}, {dtype}, {lanes}, {inputs}, {loss}, {sources_digest()})")
 
 
 @lru_cache(maxsize=256)
 def type_of_kind(kind: Kind) -> KindType:
     """The KindType of a Kind, kept: making one takes longer than a small kernel."""
-    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs)
+    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs, kind.loss)
 
 
 @typeof_impl.register(Kind)

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from minilotto.dataset import Dataset
 from minilotto.initial import Parameters
+from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.kinds import Kind
 
 CACHE_LINE = 64  # bytes
@@ -55,10 +56,10 @@ def unpack(kind: Kind, theta: NDArray, nets: int, width: int) -> Parameters:
     )
 
 
-def training_arrays(data: Dataset, dtype: str) -> tuple[NDArray, NDArray, NDArray]:
-    """x (P * D,), y (P,), twice_weight (P,) as the gradient takes them: P even, by a point of weight zero where need be."""
+def training_arrays(data: Dataset, dtype: str, loss: str = "squared") -> tuple[NDArray, NDArray, NDArray]:
+    """x (P * D,), y (P,), slope_weight (P,) as the gradient takes them: P even, by a point of weight zero where need be."""
     extra = data.points % 2
     x = np.concatenate([data.x, data.x[:extra]]).astype(dtype)
     y = np.concatenate([data.y, data.y[:extra]]).astype(dtype)
-    twice_weight = np.concatenate([2.0 * data.weight, np.zeros(extra)]).astype(dtype)
-    return x.ravel(), y, twice_weight
+    slope_weight = np.concatenate([LOSS_FORMULAS[loss].factor * data.weight, np.zeros(extra)]).astype(dtype)
+    return x.ravel(), y, slope_weight

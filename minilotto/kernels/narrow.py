@@ -4,14 +4,15 @@ A block's parameters lie as rows of lanes, D + 2 rows a neuron (its D weights w,
 `theta` is (blocks, rows * lanes) with rows = N * (D + 2) + 1. Gradients and Adam's moments lie in the same order. Lanes never
 speak to each other, so nothing a seed computes depends on its neighbours; a NaN stays in its own lane.
 
-The data come as x (P * D,), y (P,) and twice_weight (P,) in the kernel's precision, P even: two points share one pass over the
-neurons. Gradients are of sum_p weight_p (f(x_p) - y_p)^2. `layout.py` makes these arrays.
+The data come as x (P * D,), y (P,) and slope_weight (P,) in the kernel's precision, P even: two points share one pass over the
+neurons. Gradients are of the kind's loss, sum_p weight_p (f(x_p) - y_p)^2 or another of `formulas.LOSS_FORMULAS`; slope_weight is
+weight times that formula's factor, 2 weight_p for squares. `layout.py` makes these arrays.
 """
 
 from numba import prange
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.formulas import adam_update, input_unit, output_unit, value_and_slope
+from minilotto.kernels.formulas import adam_update, input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.kinds import inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.lanes import flush_subnormals, fma, like, restore_mode
 
@@ -43,7 +44,7 @@ def _from_units(kind, width, theta, gradient):
 
 
 @kernel(inline="always")
-def _gradient(kind, parameter, width, theta, x, y, twice_weight, gradient, workspace):
+def _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, workspace):
     """Write the gradient of a block's losses. workspace: scaled parameters, then residuals times inputs, then activations."""
     lanes, inputs = lanes_of(kind), inputs_of(kind)
     stride = (inputs + 2) * lanes
@@ -73,8 +74,10 @@ def _gradient(kind, parameter, width, theta, x, y, twice_weight, gradient, works
             store(workspace, kept + lanes, value1)
             store(workspace, kept + 2 * lanes, slope0)
             store(workspace, kept + 3 * lanes, slope1)
-        r0 = (f0 - spread(kind, y, p)) * spread(kind, twice_weight, p)
-        r1 = (f1 - spread(kind, y, p + 1)) * spread(kind, twice_weight, p + 1)
+        _, r0 = loss_and_residual(kind, f0, spread(kind, y, p))
+        r0 = r0 * spread(kind, slope_weight, p)
+        _, r1 = loss_and_residual(kind, f1, spread(kind, y, p + 1))
+        r1 = r1 * spread(kind, slope_weight, p + 1)
         dc = dc + (r0 + r1)
         for d in range(inputs):
             store(workspace, moments + 2 * d * lanes, r0 * spread(kind, x, p * inputs + d))
@@ -96,14 +99,14 @@ def _gradient(kind, parameter, width, theta, x, y, twice_weight, gradient, works
 
 @kernel()
 def train_block(
-    kind, parameter, width, theta, first, second, x, y, twice_weight, rates, corrections, constants, flush, gradient, workspace
+    kind, parameter, width, theta, first, second, x, y, slope_weight, rates, corrections, constants, flush, gradient, workspace
 ):
     """Train one block for rates.size Adam steps, in place. constants: beta1, beta2, epsilon."""
     mode = flush_subnormals(flush)
     lanes = lanes_of(kind)
     beta1, beta2, epsilon = constants
     for step in range(rates.size):
-        _gradient(kind, parameter, width, theta, x, y, twice_weight, gradient, workspace)
+        _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, workspace)
         for row in range(width * (inputs_of(kind) + 2) + 1):
             at = row * lanes
             moved, m, s = adam_update(
@@ -125,7 +128,7 @@ def train_block(
 
 @kernel(parallel=True)
 def train_blocks(
-    kind, parameter, width, theta, first, second, x, y, twice_weight, rates, corrections, constants, flush, gradient, workspace
+    kind, parameter, width, theta, first, second, x, y, slope_weight, rates, corrections, constants, flush, gradient, workspace
 ):
     """train_block for every block, over Numba's threads."""
     for block in prange(theta.shape[0]):
@@ -138,7 +141,7 @@ def train_blocks(
             second[block],
             x,
             y,
-            twice_weight,
+            slope_weight,
             rates,
             corrections,
             constants,
@@ -149,9 +152,9 @@ def train_blocks(
 
 
 @kernel()
-def gradient_block(kind, parameter, width, theta, x, y, twice_weight, gradient, workspace):
+def gradient_block(kind, parameter, width, theta, x, y, slope_weight, gradient, workspace):
     """Write one block's gradient: what train_block uses, for checks and for other optimisers."""
-    _gradient(kind, parameter, width, theta, x, y, twice_weight, gradient, workspace)
+    _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, workspace)
 
 
 @kernel(inline="always")
@@ -172,13 +175,14 @@ def _output(kind, parameter, width, theta, scaled, x, p):
 
 @kernel()
 def loss_blocks(kind, parameter, width, theta, x, y, weight, losses, workspace):
-    """Write sum_p weight_p (f(x_p) - y_p)^2 of every net: losses (blocks, lanes)."""
+    """Write the loss of every net, such as sum_p weight_p (f(x_p) - y_p)^2: losses (blocks, lanes)."""
     for block in range(theta.shape[0]):
         _to_units(kind, width, theta[block], workspace)
         total = zero(kind)
         for p in range(y.size):
-            r = _output(kind, parameter, width, theta[block], workspace, x, p) - spread(kind, y, p)
-            total = fma(r * r, spread(kind, weight, p), total)
+            f = _output(kind, parameter, width, theta[block], workspace, x, p)
+            loss, _ = loss_and_residual(kind, f, spread(kind, y, p))
+            total = fma(loss, spread(kind, weight, p), total)
         store(losses[block], 0, total)
 
 

@@ -62,6 +62,14 @@ def predict(name: Any, w: NDArray, b: NDArray, v: NDArray, c: NDArray, x: NDArra
     return np.einsum("rn,rnp->rp", v, activation(name, z, negative_slope)[0]) + c[:, None]
 
 
+def _square(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    return (f - y) ** 2, 2 * (f - y)
+
+
+def _cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+    return _softplus(f) - y * f, _logistic(f) - y
+
+
 def loss_and_gradient(
     name: Any,
     w: NDArray,
@@ -72,16 +80,20 @@ def loss_and_gradient(
     y: NDArray,
     weight: NDArray,
     negative_slope: float = 0.01,
+    loss: str = "squared",
 ) -> tuple[NDArray, tuple[NDArray, NDArray, NDArray, NDArray]]:
-    """Losses (R,) and gradients (dw, db, dv, dc), shaped as w, b, v, c, of sum_p weight_p (f(x_p) - y_p)^2."""
+    """Losses (R,) and gradients (dw, db, dv, dc), shaped as w, b, v, c, of sum_p weight_p (f(x_p) - y_p)^2.
+
+    loss="logistic": of sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)) for y_p of 0 or 1.
+    """
     z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
     value, slope = activation(name, z, negative_slope)
-    residual = np.einsum("rn,rnp->rp", v, value) + c[:, None] - y
-    loss = np.einsum("p,rp->r", weight, residual**2)
-    df = 2 * weight * residual
+    f = np.einsum("rn,rnp->rp", v, value) + c[:, None]
+    terms, slopes = {"squared": _square, "logistic": _cross_entropy}[loss](f, y)
+    df = weight * slopes
     dz = df[:, None, :] * v[:, :, None] * slope
     dw = np.einsum("rnp,pd->rnd", dz, x)
-    return loss, (dw, dz.sum(axis=2), np.einsum("rp,rnp->rn", df, value), df.sum(axis=1))
+    return np.einsum("p,rp->r", weight, terms), (dw, dz.sum(axis=2), np.einsum("rp,rnp->rn", df, value), df.sum(axis=1))
 
 
 def adam(

@@ -26,7 +26,15 @@ import numpy as np
 
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.forms import Form, check_points, columns_of, coordinate, coordinates_of, form, scratch_size, width_of
-from minilotto.kernels.formulas import adam_update, input_unit, output_unit, value_and_slope
+from minilotto.kernels.formulas import (
+    adam_update,
+    add_loss,
+    input_unit,
+    loss_and_residual,
+    loss_factor,
+    output_unit,
+    value_and_slope,
+)
 from minilotto.kernels.kinds import inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.lanes import fma, like, sum_of_lanes
 from minilotto.kernels.points import check_contiguous, check_precision, first_lanes, lane_of, load_last_points, load_points
@@ -154,20 +162,19 @@ def outputs(form, theta, x, out):
 
 @kernel()
 def loss(form, theta, x, y, weight):
-    """sum_p weight_p (f(x_p) - y_p)^2."""
+    """sum_p weight_p (f(x_p) - y_p)^2, or the Form's other loss."""
     kind, width, points = form.kind, width_of(form, theta), y.size
     check_points(form, x, y, weight)
     total = zero(kind)
     for p in range(0, points, lanes_of(kind)):
-        r = _outputs_at(kind, form.parameter, width, theta, x, p, points) - _at(kind, y, p, 0, points)
-        weighted = r * first_lanes(_at(kind, weight, p, 0, points), points - p)
-        total = fma(weighted, r, total)
+        f = _outputs_at(kind, form.parameter, width, theta, x, p, points)
+        total = add_loss(kind, total, f, _at(kind, y, p, 0, points), first_lanes(_at(kind, weight, p, 0, points), points - p))
     return sum_of_lanes(total)
 
 
 @kernel()
 def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
-    """The loss sum_p weight_p (f(x_p) - y_p)^2, and its gradient written to gradient (K,), in the order of theta.
+    """The Form's loss, sum_p weight_p (f(x_p) - y_p)^2 unless said, and its gradient written to gradient (K,), in theta's order.
 
     scratch: scaled parameters, then a vector of points, then values and slopes of the neurons there, then sums over points.
     """
@@ -206,10 +213,10 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
             f = fma(spread(kind, scratch, row + inputs + 1), value, f)
             store(scratch, kept, value)
             store(scratch, kept + lanes, slope)
-        r = f - _at(kind, y, p, 0, points)
-        weighted = r * first_lanes(_at(kind, weight, p, 0, points), points - p)
-        total = fma(weighted, r, total)
-        df = weighted + weighted
+        target, share = _at(kind, y, p, 0, points), first_lanes(_at(kind, weight, p, 0, points), points - p)
+        total = add_loss(kind, total, f, target, share)
+        _, r = loss_and_residual(kind, f, target)
+        df = r * share * like(total, loss_factor(kind))
         dc = dc + df
         for i in range(width):
             at, kept = sums + i * rows * lanes, hidden + 2 * i * lanes

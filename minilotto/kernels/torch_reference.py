@@ -48,14 +48,23 @@ def loss_and_gradient(
     y: NDArray,
     weight: NDArray,
     negative_slope: float = 0.01,
+    loss: str = "squared",
 ) -> tuple[NDArray, tuple[NDArray, NDArray, NDArray, NDArray]]:
-    """Losses (R,) and gradients (dw, db, dv, dc) of sum_p weight_p (f(x_p) - y_p)^2; shapes as in reference.py, float64."""
+    """Losses (R,) and gradients (dw, db, dv, dc) of sum_p weight_p (f(x_p) - y_p)^2; shapes as in reference.py, float64.
+
+    loss="logistic": torch's binary cross entropy of logits f(x_p) and labels y_p in place of the square.
+    """
     import torch
+    from torch.nn import functional
 
     parameters = [torch.tensor(np.asarray(array, dtype=np.float64), requires_grad=True) for array in (w, b, v, c)]
     points, targets, weights = (torch.tensor(np.asarray(array, dtype=np.float64)) for array in (x, y, weight))
     hidden = function_of(name, negative_slope)(parameters[0] @ points.T + parameters[1][:, :, None])
     outputs = (parameters[2][:, None, :] @ hidden)[:, 0, :] + parameters[3][:, None]
-    loss = ((outputs - targets) ** 2) @ weights
-    dw, db, dv, dc = torch.autograd.grad(loss.sum(), parameters)
-    return loss.detach().numpy(), (dw.numpy(), db.numpy(), dv.numpy(), dc.numpy())
+    if loss == "logistic":
+        terms = functional.binary_cross_entropy_with_logits(outputs, targets.expand_as(outputs), reduction="none")
+    else:
+        terms = (outputs - targets) ** 2
+    losses = terms @ weights
+    dw, db, dv, dc = torch.autograd.grad(losses.sum(), parameters)
+    return losses.detach().numpy(), (dw.numpy(), db.numpy(), dv.numpy(), dc.numpy())

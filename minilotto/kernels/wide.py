@@ -17,15 +17,16 @@ shorter), so neither does the CPU's vector width.
 Values and slopes that the sums needed are needed again for the gradient. Those of `kept` vectors of each chunk wait in a thread's
 second-level cache; those of the others are computed once more, to the same bits, which takes less time than a third-level cache.
 
-The data come as x (P * D,), y (P,) and twice_weight (P,) with P even, from `layout.training_arrays`. Arguments:
+The data come as x (P * D,), y (P,) and slope_weight (P,) with P even, from `layout.training_arrays`. Arguments:
 
     net       theta, first, second: (S,) each
-    data      x, y, twice_weight
+    data      x, y, slope_weight
     schedule  rates (steps,), corrections (steps,)
     constants beta1, beta2, epsilon
     scratch   scaled (S,)           theta with w, b over the activation's input unit and v times its output unit
               gradient (S,)
-              residuals ((D + 1) Q,)  r_p = 2 weight_p (f_p - y_p) from 0 on, r_p x_p from Q on; Q is P rounded up to whole vectors
+              residuals ((D + 1) Q,)  r_p = 2 weight_p (f_p - y_p) (or the slope of another loss) from 0 on, r_p x_p from Q on;
+                                      Q is P rounded up to whole vectors
               sums (chunks, Q)
               activations (shares, size)  value and slope of two points and one vector after the other
 """
@@ -34,7 +35,7 @@ import numpy as np
 from numba import prange
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.formulas import adam_update, input_unit, output_unit, value_and_slope
+from minilotto.kernels.formulas import adam_update, input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.kinds import (
     add_each_product,
     add_products,
@@ -165,7 +166,7 @@ def _adam(kind, width, net, gradient, begin, end, padded, rate, correction, cons
 def _write_residuals(kind, theta, data, residuals, sums, gradient):
     """Write residuals, and dc into `gradient`."""
     lanes, inputs = lanes_of(kind), inputs_of(kind)
-    x, y, twice_weight = data
+    x, y, slope_weight = data
     last, moments = theta.size - lanes, sums.shape[1]
     for p in range(0, moments, lanes):
         f = load(kind, sums[0], p)
@@ -174,7 +175,8 @@ def _write_residuals(kind, theta, data, residuals, sums, gradient):
         store(residuals, p, f)
     dc = residuals.dtype.type(0.0)
     for p in range(y.size):
-        r = (residuals[p] + theta[last] - y[p]) * twice_weight[p]
+        _, r = loss_and_residual(kind, residuals[p] + theta[last], y[p])
+        r = r * slope_weight[p]
         residuals[p] = r
         dc += r
         for d in range(inputs):
