@@ -133,11 +133,11 @@ def check(
     Prints the worst error of each activation and task, in units of rounding; exit status 1 when one is too large. The first run
     compiles a kernel for each activation, number of inputs, precision and loss, which takes some minutes.
 
-    --activations silu,relu   which (default all)
-    --tasks square,product2   which (default all)
-    --dtypes float64,float32  which (default both)
-    --losses squared,logistic which (default both); labels are whether a task's target is above its median
-    --quiet                   no progress bar
+    --activations silu,relu    which (default all)
+    --tasks square,product2    which (default all)
+    --dtypes float64,float32   which (default both)
+    --losses squared,logistic  which (default both); labels are whether a task's target is above its median
+    --quiet                    no progress bar
     """
     refuse_unknown(unknown, check)
     refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes, "losses": losses})

@@ -104,8 +104,8 @@ class Config:
             )
         if self.noise and self.sampling == "population":
             raise ConfigError(f"noise={self.noise} would only add its square to the loss of sampling='population'; leave it out")
-        if self.noise and self.sampling == CUSTOM:
-            raise ConfigError(f"noise={self.noise} means nothing to data of your own; add it to y")
+        if self.noise and self.sampling in (CUSTOM, "examples"):
+            raise ConfigError(f"noise={self.noise} means nothing to examples and data of your own; add it to y yourself")
         if self.init_scale != 1.0 and not SCHEMES[self.init].scalable:
             scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
             raise ConfigError(f"init_scale={self.init_scale} means nothing to init={self.init!r}; it belongs to {scalable}")

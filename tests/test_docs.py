@@ -103,7 +103,7 @@ def planned(words: list[str]) -> cli.Plan | None:
     if {"--help", "-h", "--version"} & set(words) or not words:
         assert cli.main(words) == 0
         return None
-    return cli._plan([cli._affirmed(word) for word in words])
+    return cli._plan(cli._affirmed(words))
 
 
 @lru_cache
