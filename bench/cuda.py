@@ -28,7 +28,7 @@ from bench.sweep import WIDTHS
 from bench.work import Work
 from minilotto.activations import ACTIVATIONS
 from minilotto.check import WIDTH as CHECKED_WIDTH
-from minilotto.check import _sums_of_absolute_terms
+from minilotto.check import sums_of_absolute_terms
 from minilotto.dataset import sampled
 from minilotto.engines.cuda import CudaEngine
 from minilotto.errors import MinilottoError
@@ -105,7 +105,7 @@ def _gradient_error(name: str, dtype: str, width: int, scale: Scale) -> Row:
     x, y = (a.astype(dtype).astype(np.float64) for a in (data.x, data.y))  # so that rounding the data is no error
     exact = [a.astype(np.float64) for a in parameters]
     _, expected = reference.loss_and_gradient(name, *exact, x, y, data.weight)
-    units = _sums_of_absolute_terms(name, parameters, data)
+    units = sums_of_absolute_terms(name, parameters, data, "squared")
     pairs = zip(engine.state().first, expected, units, strict=True)  # with beta1 = 0 the first moment is the gradient
     worst = max(float((np.abs(a - b) / unit).max()) for a, b, unit in pairs) / float(np.finfo(dtype).eps)
     return Row(f"gradient, {name}, {dtype}, width {width}", worst, "units of rounding", f"at most {ROUNDING:g}", worst <= ROUNDING)

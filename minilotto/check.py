@@ -76,7 +76,7 @@ def _compare(name: str, task: str, dtype: str, loss: str, against: dict[str, Ora
     data = _rounded(sampled(config), dtype, loss)
     parameters = initial_parameters(config, data.inputs, np.arange(NETS))
     ours = gradients(activation_of(name), parameters, data, dtype, loss=loss)
-    scale = _sums_of_absolute_terms(name, parameters, data, loss)
+    scale = sums_of_absolute_terms(name, parameters, data, loss)
     errors = {}
     for oracle, loss_and_gradient in against.items():
         exact = (array.astype(np.float64) for array in parameters)
@@ -92,7 +92,7 @@ def _rounded(data: Dataset, dtype: str, loss: str) -> Dataset:
     return given(data.x.astype(dtype).astype(np.float64), y.astype(dtype).astype(np.float64))
 
 
-def _sums_of_absolute_terms(name: str, parameters: Parameters, data: Dataset, loss: str) -> Parameters:
+def sums_of_absolute_terms(name: str, parameters: Parameters, data: Dataset, loss: str) -> Parameters:
     """For each coordinate of the gradient, the sum of the absolute values of everything that is added up to make it."""
     from minilotto.kernels import reference
 
