@@ -86,13 +86,13 @@ def test_axes_make_every_combination_in_order():
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_is_an_axis_by_its_plural_and_by_its_own_name(field):
     other: dict = {"sampling": "uniform", "init": "normal", "dtype": "float64", "subnormals": "keep", "task": "sin"}
-    other |= {"activation": "tanh", "noise": 0.1}
+    other |= {"activation": "tanh", "noise": 0.1, "loss": "logistic"}
     base = {"activation": "leaky_relu"} if field == "negative_slope" else {"init": "normal"} if field == "init_scale" else {}
     default = getattr(ml.Config(), field)
     values = (default, other[field] if field in other else default / 2)
     if isinstance(default, int):
         values = (default, default + 1)
-    for name in (f"{field}s", field):
+    for name in ("losses" if field == "loss" else f"{field}s", field):
         configs = ml.Sweep(**{name: values}, **base).configs
         assert [getattr(config, field) for config in configs] == list(values)
 
