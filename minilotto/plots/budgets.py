@@ -30,7 +30,7 @@ def by_budget(found: Mapping[int, Points], ax: Axes) -> Axes:
     ax.set_xlabel("width $N$")
     ax.set_ylabel("median loss")
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.legend(title="steps", loc="upper right", fontsize=8)
+    ax.legend(title="steps", loc="lower left", fontsize=8)
     return ax
 
 
