@@ -158,7 +158,7 @@ class Ensembling(Study):
             estimates_against_width({n: getattr(w.parts, part) for n, w in one.widths.items()}, ax, color, marker, label)
         _width_axis(ax, one.widths)
         ax.set_ylabel("mean loss, central half")
-        ax.legend(loc="lower left", fontsize=8)
+        ax.legend(loc="upper right", fontsize=8)
         ax.set_title(f"{label_of(one.activation)}: bias and variance")
 
     def _draw_means(self, one: Ensembles, ax: "Axes") -> None:
