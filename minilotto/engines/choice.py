@@ -103,7 +103,7 @@ def choose(config: Config, data: Dataset, engine: str, compress: Compress, backe
     if compress is not True and compress is not False and not compressible(config, data):
         raise ConfigError(
             f"compress={compress} is not to be had for {config.activation} on {data.inputs} inputs with loss={config.loss!r}; "
-            "it takes one input, a smooth activation and squares (compress=False)"
+            "it takes squares, one input and a smooth activation (compress=False)"
         )
     if engine == "reference":
         return Candidate("reference", float("nan"), lambda threads: _reference(config, data, threads)), "asked for"
