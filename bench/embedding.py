@@ -37,13 +37,6 @@ def users_training(form, theta, moments, x, y, weight, steps, gradient, scratch)
     return loss
 
 
-@njit(nogil=True)
-def one_lane_loop(kind, width, thetas, x, y, twice_weight, gradients, workspace):
-    """The engine's own training kernel with a single lane."""
-    for net in range(thetas.shape[0]):
-        narrow.gradient_block(kind, 0.0, width, thetas[net], x, y, twice_weight, gradients[net], workspace)
-
-
 @dataclass(frozen=True)
 class Line:
     """One ratio, with its bound and what a call takes in either way."""
@@ -85,7 +78,10 @@ def gradients(width: int, dtype: str) -> list[Line]:
     scratch = np.empty(single.scratch_size(form, width), dtype)
     loop = (form, thetas, x, y, weight, losses, slopes, scratch)
     kind = Kind("silu", dtype, 1, 1)
-    lane = (kind, width, thetas, x.ravel(), y, 2 * weight, slopes, np.empty(workspace_size(kind, width), dtype))
+    state = (np.zeros((1, thetas.shape[1]), dtype) for _ in range(2))
+    schedule = (np.full(nets, 1e-6), np.ones(nets), single.ADAM, False)
+    work = (np.empty((1, thetas.shape[1]), dtype), np.empty((1, workspace_size(kind, width)), dtype))
+    lane = (kind, 0.0, width, thetas[:1].copy(), *state, x.ravel(), y, 2 * weight, *schedule, *work, 0, 1)
     moments = np.zeros((2, thetas.shape[1]), dtype)
     data = (x, y, weight)
 
@@ -102,7 +98,7 @@ def gradients(width: int, dtype: str) -> list[Line]:
     for what, first, second in (
         ("a user's loop over gradients / our own loop", users_gradients, lambda: single.losses_and_gradients(*loop)),
         ("a user's gradient and Adam step / train_net", their_training, own_training),
-        ("a user's loop over gradients / the engine's kernel, one lane", users_gradients, lambda: one_lane_loop(*lane)),
+        ("a user's gradient and Adam step / the engine's kernel, one lane", their_training, lambda: narrow.train_blocks(*lane)),
     ):
         a, b, r = ratio(first, second)
         lines.append(Line(f"{what}; width {width}, {dtype}", a / nets, b / nets, r, f"at most {most}", r <= most))

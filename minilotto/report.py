@@ -106,7 +106,7 @@ def environment() -> str:
     from minilotto.kernels.parallel import available_layers
 
     vectors = [name for name in ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve") if name in target_features()]
-    cache = narrow.train_block.stats.cache_path
+    cache = narrow.train_blocks.stats.cache_path
     rows = {
         "minilotto": VERSION,
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",

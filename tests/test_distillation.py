@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import minilotto as ml
 from minilotto.activations import ACTIVATIONS
 from minilotto.analysis.parameter_count import parameter_exponents
-from minilotto.analysis.polish import Projected, digits_needed, polish
+from minilotto.analysis.polish import VALLEY, Projected, digits_needed, polish
+from minilotto.analysis.valley import valley
 from minilotto.dataset import given, sampled
 from minilotto.distillation import _orthogonal, centred, distill, distill_pairs, distill_path, pair_errors, refit
 from minilotto.errors import ConfigError, DataError
@@ -324,11 +325,18 @@ def test_terms_grow_down_the_valley_as_the_docstring_says(middle, valley):
     assert float(slope) == pytest.approx(valley, abs=0.02)
 
 
+def test_terms_grow_down_the_valley_that_a_descent_follows():
+    found = valley(SILU, [0.2, 0.05], SQUARE, -1.2)
+    assert found.resolved.all()
+    slope = -0.5 * np.log(found.rounding[1] / found.rounding[0]) / np.log(found.loss[1] / found.loss[0])
+    assert slope == pytest.approx(VALLEY, abs=0.02)
+
+
 def test_digits_down_the_valley():
     nets = ml.train(ml.Config(width=2, steps=5000), seeds=8)
     end = polish(nets.activation, nets.parameters, nets.data, evaluations=5)
-    np.testing.assert_allclose(end.digits(1e-20) - end.digits(1e-30), -10.0)
-    np.testing.assert_allclose(end.digits(1e-20, valley=0.25) - end.digits(1e-30, valley=0.25), -7.5)
+    np.testing.assert_allclose(end.digits(1e-20) - end.digits(1e-30), -7.5)
+    np.testing.assert_allclose(end.digits(1e-20, valley=0.5) - end.digits(1e-30, valley=0.5), -10.0)
 
 
 def test_widths_and_parameters():

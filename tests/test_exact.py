@@ -25,7 +25,8 @@ from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.errors import ConfigError
 from minilotto.initial import Parameters, initial_parameters
-from minilotto.kernels.exact import gradient_net
+from minilotto.kernels.exact import train_nets
+from minilotto.kernels.layout import pack, unpack
 from minilotto.tasks import TASKS
 
 TOLERANCE = 1e-11
@@ -212,15 +213,16 @@ def test_what_a_net_remembers_changes_no_bit(width):
     nets, activation = some_nets(rng, 1, width, "lattice"), activation_of("relu")
     moments = moments_of(some_data(rng, 300, "lattice"))
     expected = gradients(activation, nets, moments)
-    theta = np.concatenate([np.stack([nets.w[0, :, 0], nets.b[0], nets.v[0]], axis=1).ravel(), nets.c])
+    nets_kind = exact._kind_of(activation)
+    step = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)
     for _ in range(5):
-        gradient = np.empty_like(theta)
+        theta = pack(nets_kind, nets)
+        first, second, gradient = np.zeros((3, *theta.shape))
         integers = np.concatenate([rng.permutation(width), rng.integers(0, moments.size + 1, width), np.zeros(width)])
-        kind = exact._kind_of(activation)
-        gradient_net(kind, 0.0, width, theta, moments, gradient, np.empty(3 * width), integers.astype(np.uint32))
-        neurons = gradient[:-1].reshape(width, 3).T
-        for found, true in zip((*neurons, gradient[-1]), expected, strict=True):
-            np.testing.assert_array_equal(np.ravel(found), np.ravel(true))
+        left = (np.empty((1, 3 * width)), integers.astype(np.uint32)[None])
+        train_nets(nets_kind, 0.0, width, theta, first, second, moments, *step, gradient, *left, 0, 1)
+        for found, true in zip(unpack(nets_kind, gradient, 1, width), expected, strict=True):
+            np.testing.assert_array_equal(found, true)
 
 
 # Gradients, on the population.

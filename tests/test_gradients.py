@@ -25,11 +25,11 @@ from minilotto.activations import ACTIVATIONS, activation_of
 from minilotto.dataset import Dataset, given
 from minilotto.initial import Parameters
 from minilotto.kernels import formulas, narrow, reference
-from minilotto.kernels.evaluate import gradients, losses, predictions
+from minilotto.kernels.evaluate import gradients, gradients_by, losses, predictions
 from minilotto.kernels.formulas import FORMULAS, Formula
 from minilotto.kernels.kinds import Kind
 from minilotto.kernels.lanes import lane_count
-from minilotto.kernels.layout import aligned, pack, training_arrays, unpack, workspace_size
+from minilotto.kernels.layout import training_arrays
 from minilotto.tasks import TASKS
 
 K = 4
@@ -334,24 +334,18 @@ BROKEN = {
 _trials = itertools.count()
 
 
-def gradients_by(formula, nets, data, dtype, monkeypatch):
+def gradients_with(formula, nets, data, dtype, monkeypatch):
     """What the kernel gives with that formula. It is compiled under a name never used before, and not kept on disk."""
     name = f"trial_{next(_trials)}"
     monkeypatch.setitem(FORMULAS, name, formula._replace(evaluate=formulas.register_jitable(formula.evaluate)))
     kind = Kind(name, dtype, lane_count(dtype), data.inputs)
-    compiled = njit(error_model="numpy")(narrow.gradient_block.py_func)
-    count, width, _ = nets.w.shape
-    theta = pack(kind, nets)
-    results, workspace = np.empty_like(theta), aligned((1, workspace_size(kind, width)), dtype)[0]
-    for block in range(len(theta)):
-        compiled(kind, 0.0, width, theta[block], *training_arrays(data, dtype), results[block], workspace)
-    return unpack(kind, results, count, width)
+    return gradients_by(njit(error_model="numpy")(narrow.train_blocks.py_func), kind, 0.0, nets, training_arrays(data, dtype))
 
 
 def test_an_unbroken_formula_passes_the_check_by_the_same_road(monkeypatch):
     data = some_data("square", 16, True)
     nets = some_nets(data, 16, 3)
-    computed = gradients_by(Formula(_silu_right, *FORMULAS["silu"][1:]), nets, data, "float32", monkeypatch)
+    computed = gradients_with(Formula(_silu_right, *FORMULAS["silu"][1:]), nets, data, "float32", monkeypatch)
     assert worst(computed, truth("silu", nets, data)[1], allowed("silu", nets, data, "float32")[2]) <= 1
 
 
@@ -359,7 +353,7 @@ def test_an_unbroken_formula_passes_the_check_by_the_same_road(monkeypatch):
 def test_a_broken_formula_is_seen(broken, monkeypatch):
     data = some_data("square", 16, True)
     nets = some_nets(data, 16, 3)
-    computed = gradients_by(BROKEN[broken], nets, data, "float32", monkeypatch)
+    computed = gradients_with(BROKEN[broken], nets, data, "float32", monkeypatch)
     assert worst(computed, truth("silu", nets, data)[1], allowed("silu", nets, data, "float32")[2]) > 1
 
 
@@ -379,7 +373,7 @@ def _single_precision_polynomial():
 def test_single_precision_coefficients_in_double_precision_are_seen(monkeypatch):
     data = some_data("square", 16, True)
     nets = some_nets(data, 16, 3)
-    computed = gradients_by(_single_precision_polynomial(), nets, data, "float64", monkeypatch)
+    computed = gradients_with(_single_precision_polynomial(), nets, data, "float64", monkeypatch)
     assert 1 < worst(computed, truth("silu", nets, data)[1], allowed("silu", nets, data, "float64")[2]) < np.inf
 
 

@@ -17,11 +17,11 @@ from minilotto.dataset import given
 from minilotto.engines.choice import candidates
 from minilotto.initial import Parameters, initial_parameters
 from minilotto.kernels import formulas, narrow, single
-from minilotto.kernels.evaluate import gradients, kind_of, losses
+from minilotto.kernels.evaluate import gradients, gradients_by, kind_of, losses
 from minilotto.kernels.formulas import LOSS_FORMULAS, loss_and_residual
 from minilotto.kernels.kinds import Kind, lanes_of, load, store
 from minilotto.kernels.lanes import lane_count
-from minilotto.kernels.layout import aligned, pack, training_arrays, unpack, workspace_size
+from minilotto.kernels.layout import training_arrays
 
 SHAPES = [(1, 1, False), (2, 10, False), (7, 9, True), (33, 32, True), (2, 101, False)]  # width, points, whether weighted
 
@@ -194,13 +194,10 @@ def test_a_broken_loss_is_seen(evaluate, factor, right, monkeypatch):
     nets = some_nets(data, 16, 3)
     monkeypatch.setitem(LOSS_FORMULAS, name, formulas.LossFormula(evaluate, factor))
     kind = Kind("silu", "float32", lane_count("float32"), 1, name)
-    compiled = njit(error_model="numpy")(narrow.gradient_block.py_func)
-    theta = pack(kind, nets)
-    results, workspace = np.empty_like(theta), aligned((1, workspace_size(kind, 3)), "float32")[0]
-    for block in range(len(theta)):
-        compiled(kind, 0.0, 3, theta[block], *training_arrays(data, "float32", name), results[block], workspace)
+    train = njit(error_model="numpy")(narrow.train_blocks.py_func)
+    found = gradients_by(train, kind, 0.0, nets, training_arrays(data, "float32", name))
     expected, bounds = truth("silu", nets, data, kind="logistic")[1], allowed("silu", nets, data, "float32", kind="logistic")[2]
-    assert (worst(unpack(kind, results, 16, 3), expected, bounds) <= 1) == right
+    assert (worst(found, expected, bounds) <= 1) == right
 
 
 # Trainings.

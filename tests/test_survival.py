@@ -32,7 +32,9 @@ import minilotto as ml
 
 def bits(first=0, threads=2):
     nets = ml.train(ml.Config(width=3, steps=60), seeds=range(first, first + 70), threads=threads)
-    parts = (*nets.parameters, nets.loss, nets.history.loss)
+    # Threads of Numba's share a wide net.
+    wide = ml.train(ml.Config(width=700, steps=8), seeds=[first], threads=threads, engine="wide", compress=False)
+    parts = (*nets.parameters, nets.loss, nets.history.loss, *wide.parameters)
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 """
 
@@ -415,7 +417,7 @@ LOSSES = """
 import minilotto as ml
 from minilotto.kernels import narrow
 nets = ml.train(ml.Config(width=1, steps=5), seeds=2, threads=1, compress=False)
-print(nets.w.tobytes().hex(), nets.loss.tobytes().hex(), sum(narrow.train_block.stats.cache_hits.values()))
+print(nets.w.tobytes().hex(), nets.loss.tobytes().hex(), sum(narrow.train_blocks.stats.cache_hits.values()))
 """
 
 
@@ -666,7 +668,7 @@ def test_a_cache_that_an_older_version_wrote_is_replaced(python, tmp_path):
     program = "import minilotto as ml; print(ml.train(ml.Config(width=2, steps=5), seeds=3, threads=1).loss.tobytes().hex())"
     folder = tmp_path / "kernels"
     first = python("-c", program, NUMBA_CACHE_DIR=str(folder))
-    indices = list(folder.rglob("*train_block-*.nbi"))
+    indices = list(folder.rglob("*train_blocks-*.nbi"))
     assert indices
     for index in indices:
         content = index.read_bytes()

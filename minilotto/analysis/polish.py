@@ -15,7 +15,9 @@ from minilotto.initial import Parameters
 
 Array = NDArray[np.float64]
 NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
-VALLEY = 0.5  # terms grow as loss^-VALLEY along the valley of mirror pairs: v ~ w^-2 and loss ~ w^4
+VALLEY = (
+    0.25  # terms grow as loss^-VALLEY down the valley that a descent of w and b follows: v ~ w^-2 and loss ~ w^8, see valley.py
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +46,9 @@ class Polished:
         """Decimal digits of arithmetic (16 is float64) that keep rounding a hundredth of the error: (R,).
 
         log10(100 T / sqrt(loss)), T the root mean square of sum_i |v_i sigma_i| + |c|: at the loss where each net is, or at a lower
-        `loss` further down its valley, where T grows as loss^-valley. The default is that of mirror pairs about a point where sigma
-        is not 0, v ~ w^-2; pairs about b = 0 have 1/4.
+        `loss` further down its valley, where T grows as loss^-valley. The default is that of mirror pairs whose b keeps the quartic
+        error at 0, as a descent does: v ~ w^-2, loss ~ w^8. At any other b, left as it is, loss ~ w^4, and valley is 1/2; where
+        also sigma(b) = 0, as at b = 0, 1/4 again.
         """
         terms = np.sqrt(self.rounding) / EPSILON
         if loss is None:

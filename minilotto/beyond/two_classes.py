@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.analysis.averaging import WAYS, averaged, cross_entropy, error_rate, groups, mean_estimate, misses
 from minilotto.analysis.bootstrap import LEAST_SEEDS, Array, Estimate, Points, points
+from minilotto.analysis.logits import WAYS, averaged, cross_entropy, error_rate, groups, mean_estimate, misses
 from minilotto.analysis.scaling import Comparison, Fit, compare_laws, fit_law
 from minilotto.analysis.synergy import Nets, Synergy, compare, drawn_pairs, paper_null, synergy
 from minilotto.dataset import Dataset

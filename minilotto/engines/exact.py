@@ -178,17 +178,21 @@ class ExactEngine(Engine):
         self.workspace = _workspace(len(self.theta), self.config.width)
 
     def advance(self, first: int, count: int) -> None:
-        lead = (self.kind, self.activation.parameter, self.config.width)
-        state, scratch = (self.theta, self.first, self.second), (self.gradient, *self.workspace)
-        tail = (self.moments, *adam_schedule(self.config, first, count), self.constants, self.config.subnormals == "flush")
-        run_blocks(
-            exact.train_nets,
-            exact.train_net,
-            blocks=len(self.theta),
-            threads=self.threads,
-            arguments=(*lead, *state, *tail, *scratch),
-            split=lambda net: (*lead, *(a[net] for a in state), *tail, *(a[net] for a in scratch)),
+        arguments = (
+            self.kind,
+            self.activation.parameter,
+            self.config.width,
+            self.theta,
+            self.first,
+            self.second,
+            self.moments,
+            *adam_schedule(self.config, first, count),
+            self.constants,
+            self.config.subnormals == "flush",
+            self.gradient,
+            *self.workspace,
         )
+        run_blocks(exact.train_nets, arguments, blocks=len(self.theta), threads=self.threads)
 
     def parameters(self) -> Parameters:
         return unpack(self.kind, self.theta, len(self.theta), self.config.width)
@@ -217,9 +221,10 @@ def gradients(activation: Activation, parameters: Parameters, moments: Moments) 
     kind = _kind_of(activation)
     nets, width, _ = parameters.w.shape
     theta = pack(kind, parameters)
-    results = np.empty_like(theta)
-    for row, result, floats, integers in zip(theta, results, *_workspace(nets, width), strict=True):
-        exact.gradient_net(kind, activation.parameter, width, row, moments, result, floats, integers)
+    first, second, results = (aligned(theta.shape, "float64") for _ in range(3))
+    step = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)  # rate, correction, constants; subnormals are kept
+    lead = (kind, activation.parameter, width, theta, first, second, moments)
+    exact.train_nets(*lead, *step, results, *_workspace(nets, width), 0, nets)
     return unpack(kind, results, nets, width)
 
 
@@ -228,7 +233,7 @@ def _kind_of(activation: Activation) -> Kind:
 
 
 def _workspace(nets: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
-    """floats (R, 3 N), and integers (R, 3 N) as train_net wants them at first."""
+    """floats (R, 3 N), and integers (R, 3 N) as train_nets wants them at first."""
     integers = np.zeros((nets, exact.INTEGERS * width), np.uint32)
     integers[:, :width] = np.arange(width)
     return np.empty((nets, exact.FLOATS * width)), integers

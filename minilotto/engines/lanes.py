@@ -40,17 +40,21 @@ class LaneEngine(Engine):
         return State(*(unpack(self.kind, part, self.nets, self.config.width) for part in (self.theta, self.first, self.second)))
 
     def advance(self, first: int, count: int) -> None:
-        lead = (self.kind, self.activation.parameter, self.config.width)
-        tail = (*self.arrays, *adam_schedule(self.config, first, count), self.constants, self.config.subnormals == "flush")
-        state, scratch = (self.theta, self.first, self.second), (self.gradient, self.workspace)
-        run_blocks(
-            narrow.train_blocks,
-            narrow.train_block,
-            blocks=len(self.theta),
-            threads=self.threads,
-            arguments=(*lead, *state, *tail, *scratch),
-            split=lambda block: (*lead, *(a[block] for a in state), *tail, *(a[block] for a in scratch)),
+        arguments = (
+            self.kind,
+            self.activation.parameter,
+            self.config.width,
+            self.theta,
+            self.first,
+            self.second,
+            *self.arrays,
+            *adam_schedule(self.config, first, count),
+            self.constants,
+            self.config.subnormals == "flush",
+            self.gradient,
+            self.workspace,
         )
+        run_blocks(narrow.train_blocks, arguments, blocks=len(self.theta), threads=self.threads)
 
     def parameters(self) -> Parameters:
         return unpack(self.kind, self.theta, self.nets, self.config.width)

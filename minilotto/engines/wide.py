@@ -122,16 +122,8 @@ class WideEngine(Engine):
         blocks = min(self.threads, nets.stop - nets.start)
         state = (self.theta[nets], self.first[nets], self.second[nets])
         scratch = tuple(array[:blocks] for array in self.scratch)
-        lead = (self.kind, self.activation.parameter, self.config.width, state)
-        arguments = (*lead, *self._settings(first, count), scratch)
-        parallel.run_blocks(
-            wide.train_blocks,
-            wide.train_block,
-            blocks=blocks,
-            threads=self.threads,
-            arguments=arguments,
-            split=lambda block: (*arguments, block),
-        )
+        arguments = (self.kind, self.activation.parameter, self.config.width, state, *self._settings(first, count), scratch)
+        parallel.run_blocks(wide.train_blocks, arguments, blocks=blocks, threads=self.threads)
 
     def _train_net(self, net: int, first: int, count: int, together: bool) -> None:
         """Train this net, in all threads where `together` and the rules of kernels/parallel.py allow it."""

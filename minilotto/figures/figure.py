@@ -64,7 +64,7 @@ class Scale:
         return tuple(width for width in (70, 100, 200, 500, 1000) if width <= self.widest)
 
 
-QUICK = Scale(seeds=200, wide_seeds=32, giants=2, widest=200, quick=True, product_seeds=32, product_points=500, check_seeds=0)
+QUICK = Scale(seeds=200, wide_seeds=32, giants=2, widest=200, quick=True, product_seeds=32, product_points=300, check_seeds=0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Losses, predictions and gradients of given parameters, through the lane kernels."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,12 +58,21 @@ def gradients(
     loss: str = "squared",
 ) -> Parameters:
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains in `dtype`."""
-    nets, width, inputs = parameters.w.shape
-    kind = kind_of(activation, dtype, inputs, lanes, loss)
-    arrays = training_arrays(data, dtype, loss)
+    kind = kind_of(activation, dtype, parameters.w.shape[2], lanes, loss)
+    return gradients_by(narrow.train_blocks, kind, activation.parameter, parameters, training_arrays(data, dtype, loss))
+
+
+def gradients_by(train: Callable, kind: Kind, parameter: float, parameters: Parameters, arrays: tuple) -> Parameters:
+    """(dw, db, dv, dc) that `train`, which is narrow.train_blocks or made of it, takes a step at a rate of 0 with.
+
+    arrays: of layout.training_arrays.
+    """
+    nets, width, _ = parameters.w.shape
     theta = pack(kind, parameters)
-    results = np.empty_like(theta)
-    workspace = aligned((1, workspace_size(kind, width)), dtype)[0]
+    results, first, second = (aligned(theta.shape, kind.dtype) for _ in range(3))
+    workspace = aligned((1, workspace_size(kind, width)), kind.dtype)
+    step = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)  # rate, correction, constants; subnormals are kept
     for block in range(len(theta)):
-        narrow.gradient_block(kind, activation.parameter, width, theta[block], *arrays, results[block], workspace)
+        one = slice(block, block + 1)
+        train(kind, parameter, width, theta[one], first[one], second[one], *arrays, *step, results[one], workspace, 0, 1)
     return unpack(kind, results, nets, width)

@@ -21,7 +21,6 @@ A net lies as in narrow.py with one lane: theta (3 N + 1,) = w_0, b_0, v_0, w_1,
 """
 
 import numpy as np
-from numba import prange
 from numba.extending import register_jitable
 
 from minilotto.kernels.compile import kernel
@@ -214,51 +213,47 @@ def _gradient(kind, parameter, width, theta, moments, gradient, floats, integers
 
 
 @kernel()
-def gradient_net(kind, parameter, width, theta, moments, gradient, floats, integers):
-    """Write one net's gradient: what train_net uses, for checks and for other optimisers."""
-    table = borrowed(moments)
-    _gradient(kind, parameter, width, pointer(theta, 0), table, pointer(gradient, 0), pointer(floats, 0), pointer(integers, 0))
-
-
-@kernel()
-def train_net(
-    kind, parameter, width, theta, first, second, moments, rates, corrections, constants, flush, gradient, floats, integers
+def train_nets(
+    kind,
+    parameter,
+    width,
+    theta,
+    first,
+    second,
+    moments,
+    rates,
+    corrections,
+    constants,
+    flush,
+    gradient,
+    floats,
+    integers,
+    begin,
+    end,
 ):
-    """Train one net for rates.size Adam steps, in place. constants: beta1, beta2, epsilon.
+    """Train nets `begin` to `end` - 1 for rates.size Adam steps, in place. constants: beta1, beta2, epsilon.
 
-    integers (3 N,) start with a permutation of the neurons and then N zeros; later they may stay as they are, or not.
+    A net's integers (3 N,) start with a permutation of the neurons and then N zeros; later they may stay as they are, or not.
+    `gradient` holds that of the last step afterwards; with a rate of 0 it is that of the nets as they are.
     """
     mode = flush_subnormals(flush)
     beta1, beta2, epsilon = constants
     table = borrowed(moments)
-    for step in range(rates.size):
-        _gradient(kind, parameter, width, pointer(theta, 0), table, pointer(gradient, 0), pointer(floats, 0), pointer(integers, 0))
-        for row in range(theta.size):
-            theta[row], first[row], second[row] = adam_update(
-                theta[row], first[row], second[row], gradient[row], rates[step], corrections[step], beta1, beta2, epsilon
-            )
+    for net in range(begin, end):
+        nets, slope = pointer(theta[net], 0), pointer(gradient[net], 0)
+        some_floats, some_integers = pointer(floats[net], 0), pointer(integers[net], 0)
+        for step in range(rates.size):
+            _gradient(kind, parameter, width, nets, table, slope, some_floats, some_integers)
+            for row in range(theta.shape[1]):
+                theta[net, row], first[net, row], second[net, row] = adam_update(
+                    theta[net, row],
+                    first[net, row],
+                    second[net, row],
+                    gradient[net, row],
+                    rates[step],
+                    corrections[step],
+                    beta1,
+                    beta2,
+                    epsilon,
+                )
     restore_mode(mode)
-
-
-@kernel(parallel=True)
-def train_nets(
-    kind, parameter, width, theta, first, second, moments, rates, corrections, constants, flush, gradient, floats, integers
-):
-    """train_net for every net, over Numba's threads."""
-    for net in prange(theta.shape[0]):
-        train_net(
-            kind,
-            parameter,
-            width,
-            theta[net],
-            first[net],
-            second[net],
-            moments,
-            rates,
-            corrections,
-            constants,
-            flush,
-            gradient[net],
-            floats[net],
-            integers[net],
-        )

@@ -18,7 +18,7 @@ def rows_of(width: int, inputs: int) -> int:
 
 def workspace_size(kind: Kind, width: int) -> int:
     """Elements of workspace that one block's gradient needs."""
-    return (width * (kind.inputs + 2) + 2 * kind.inputs + 4 * width) * kind.lanes
+    return (width * (kind.inputs + 2) + 2 * (kind.inputs - 1) + 4 * width) * kind.lanes
 
 
 def aligned(shape: tuple[int, int], dtype: str) -> NDArray:

@@ -9,8 +9,6 @@ neurons. Gradients are of the kind's loss, sum_p weight_p (f(x_p) - y_p)^2 or an
 weight times that formula's factor, 2 weight_p for squares. `layout.py` makes these arrays.
 """
 
-from numba import prange
-
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import adam_update, input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.kinds import inputs_of, lanes_of, load, spread, store, zero
@@ -49,7 +47,7 @@ def _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, works
     lanes, inputs = lanes_of(kind), inputs_of(kind)
     stride = (inputs + 2) * lanes
     moments = width * stride  # where r * x of two points is kept
-    hidden = moments + 2 * inputs * lanes  # where value and slope of two points and N neurons are kept
+    hidden = moments + 2 * (inputs - 1) * lanes  # where value and slope of two points and N neurons are kept
     _to_units(kind, width, theta, workspace)
     for row in range(width * (inputs + 2)):
         store(gradient, row * lanes, zero(kind))
@@ -79,16 +77,19 @@ def _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, works
         _, r1 = loss_and_residual(kind, f1, spread(kind, y, p + 1))
         r1 = r1 * spread(kind, slope_weight, p + 1)
         dc = dc + (r0 + r1)
-        for d in range(inputs):
-            store(workspace, moments + 2 * d * lanes, r0 * spread(kind, x, p * inputs + d))
-            store(workspace, moments + (2 * d + 1) * lanes, r1 * spread(kind, x, (p + 1) * inputs + d))
+        rx0, rx1 = r0 * spread(kind, x, p * inputs), r1 * spread(kind, x, (p + 1) * inputs)  # the first input's stay in registers
+        for d in range(1, inputs):
+            store(workspace, moments + 2 * (d - 1) * lanes, r0 * spread(kind, x, p * inputs + d))
+            store(workspace, moments + (2 * d - 1) * lanes, r1 * spread(kind, x, (p + 1) * inputs + d))
         for i in range(width):
             row, kept = i * stride, hidden + i * 4 * lanes
             slope0 = load(kind, workspace, kept + 2 * lanes)
             slope1 = load(kind, workspace, kept + 3 * lanes)
-            for d in range(inputs):
-                dw = fma(slope0, load(kind, workspace, moments + 2 * d * lanes), load(kind, gradient, row + d * lanes))
-                store(gradient, row + d * lanes, fma(slope1, load(kind, workspace, moments + (2 * d + 1) * lanes), dw))
+            dw = fma(slope0, rx0, load(kind, gradient, row))
+            store(gradient, row, fma(slope1, rx1, dw))
+            for d in range(1, inputs):
+                dw = fma(slope0, load(kind, workspace, moments + 2 * (d - 1) * lanes), load(kind, gradient, row + d * lanes))
+                store(gradient, row + d * lanes, fma(slope1, load(kind, workspace, moments + (2 * d - 1) * lanes), dw))
             db = fma(slope0, r0, load(kind, gradient, row + inputs * lanes))
             store(gradient, row + inputs * lanes, fma(slope1, r1, db))
             dv = fma(load(kind, workspace, kept), r0, load(kind, gradient, row + (inputs + 1) * lanes))
@@ -98,63 +99,52 @@ def _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, works
 
 
 @kernel()
-def train_block(
-    kind, parameter, width, theta, first, second, x, y, slope_weight, rates, corrections, constants, flush, gradient, workspace
+def train_blocks(
+    kind,
+    parameter,
+    width,
+    theta,
+    first,
+    second,
+    x,
+    y,
+    slope_weight,
+    rates,
+    corrections,
+    constants,
+    flush,
+    gradient,
+    workspace,
+    begin,
+    end,
 ):
-    """Train one block for rates.size Adam steps, in place. constants: beta1, beta2, epsilon."""
+    """Train blocks `begin` to `end` - 1 for rates.size Adam steps, in place. constants: beta1, beta2, epsilon.
+
+    `gradient` holds that of the last step afterwards; with a rate of 0 it is that of the nets as they are.
+    """
     mode = flush_subnormals(flush)
     lanes = lanes_of(kind)
     beta1, beta2, epsilon = constants
-    for step in range(rates.size):
-        _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, workspace)
-        for row in range(width * (inputs_of(kind) + 2) + 1):
-            at = row * lanes
-            moved, m, s = adam_update(
-                load(kind, theta, at),
-                load(kind, first, at),
-                load(kind, second, at),
-                load(kind, gradient, at),
-                rates[step],
-                corrections[step],
-                beta1,
-                beta2,
-                epsilon,
-            )
-            store(theta, at, moved)
-            store(first, at, m)
-            store(second, at, s)
+    for block in range(begin, end):
+        for step in range(rates.size):
+            _gradient(kind, parameter, width, theta[block], x, y, slope_weight, gradient[block], workspace[block])
+            for row in range(width * (inputs_of(kind) + 2) + 1):
+                at = row * lanes
+                moved, m, s = adam_update(
+                    load(kind, theta[block], at),
+                    load(kind, first[block], at),
+                    load(kind, second[block], at),
+                    load(kind, gradient[block], at),
+                    rates[step],
+                    corrections[step],
+                    beta1,
+                    beta2,
+                    epsilon,
+                )
+                store(theta[block], at, moved)
+                store(first[block], at, m)
+                store(second[block], at, s)
     restore_mode(mode)
-
-
-@kernel(parallel=True)
-def train_blocks(
-    kind, parameter, width, theta, first, second, x, y, slope_weight, rates, corrections, constants, flush, gradient, workspace
-):
-    """train_block for every block, over Numba's threads."""
-    for block in prange(theta.shape[0]):
-        train_block(
-            kind,
-            parameter,
-            width,
-            theta[block],
-            first[block],
-            second[block],
-            x,
-            y,
-            slope_weight,
-            rates,
-            corrections,
-            constants,
-            flush,
-            gradient[block],
-            workspace[block],
-        )
-
-
-@kernel()
-def gradient_block(kind, parameter, width, theta, x, y, slope_weight, gradient, workspace):
-    """Write one block's gradient: what train_block uses, for checks and for other optimisers."""
-    _gradient(kind, parameter, width, theta, x, y, slope_weight, gradient, workspace)
 
 
 @kernel(inline="always")

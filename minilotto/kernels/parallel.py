@@ -1,23 +1,30 @@
-"""When a kernel may use Numba's threads.
+"""Which threads run kernels.
 
-Numba's workqueue layer aborts the process when two Python threads enter it at once, and its OpenMP layer when a forked child
-does. So one parallel region of ours runs at a time; whoever comes second, and every forked child of a process that had threads,
-runs its blocks one after the other in its own thread. Results are the same bit for bit.
+Blocks of nets go to Python threads, which a compiled kernel runs in without the GIL: they need no threading layer of Numba's, and
+work in any process, forked ones too. The threads that share one wide net meet at every step, and are Numba's. Its workqueue layer
+aborts the process when two Python threads enter it at once, and its OpenMP layer when a forked child does.
+
+One set of threads of ours runs at a time; whoever comes second does all blocks alone, in its own thread, as every forked child of
+a process that had Numba's threads does with a wide net. Results are the same bit for bit.
 """
 
 import importlib
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numba
+import numpy as np
 import psutil
 from numba.core.compiler_lock import global_compiler_lock
 
 from minilotto.machine import threads_lost_by_fork
 
 LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
+SHARES = 4  # of the blocks that a thread gets, one after the other: one that is held up leaves some to the others
 
 _region = threading.Lock()
 
@@ -60,19 +67,24 @@ if hasattr(os, "register_at_fork"):
 _imported_too_late = layer_in_use() is not None and psutil.Process().num_threads() == 1
 
 
-def _threads_lost() -> bool:
-    return _imported_too_late or threads_lost_by_fork()
+@contextmanager
+def _alone(wanted: bool) -> Iterator[bool]:
+    """Whether threads are wanted and no others of ours run; if so, that is kept so until the block ends."""
+    ours = wanted and _region.acquire(blocking=False)
+    try:
+        yield ours
+    finally:
+        if ours:
+            _region.release()
 
 
 @contextmanager
 def parallel_region(threads: int) -> Iterator[bool]:
-    """Whether the block may use that many of Numba's threads; if so, the region is ours until the block ends.
+    """Whether the block may use that many of Numba's threads.
 
-    It may not where one thread is asked for, in a forked child, and while another thread of this process is in a region.
+    It may not where one thread is asked for, in a forked child, and while other threads of ours run.
     """
-    ours = False
-    try:
-        ours = threads > 1 and not _threads_lost() and _region.acquire(blocking=False)
+    with _alone(threads > 1 and not _imported_too_late and not threads_lost_by_fork()) as ours:
         if not ours:
             yield False
             return
@@ -82,18 +94,24 @@ def parallel_region(threads: int) -> Iterator[bool]:
             yield True
         finally:
             numba.set_num_threads(before)
-    finally:
-        if ours:
-            _region.release()
 
 
-def run_blocks(
-    together: Callable, alone: Callable, blocks: int, threads: int, split: Callable[[int], tuple], arguments: tuple
-) -> None:
-    """together(*arguments) over `threads` threads where that is safe; else alone(*split(block)) for each block in turn."""
-    with parallel_region(min(threads, blocks, numba.config.NUMBA_NUM_THREADS)) as ours:
-        if ours:
-            together(*arguments)
-        else:
-            for block in range(blocks):
-                alone(*split(block))
+def run_blocks(train: Callable, arguments: tuple, blocks: int, threads: int) -> None:
+    """train(*arguments, begin, end) for parts of range(blocks) that make up all of it, in `threads` threads at most."""
+    threads = min(threads, blocks, numba.config.NUMBA_NUM_THREADS)
+    with _alone(threads > 1) as ours:
+        if not ours:
+            train(*arguments, 0, blocks)
+            return
+        edges = np.linspace(0, blocks, min(blocks, SHARES * threads) + 1).astype(int).tolist()
+        parts = iter(list(itertools.pairwise(edges)))
+
+        def work() -> None:
+            for begin, end in parts:  # whoever is free takes the next
+                train(*arguments, begin, end)
+
+        with ThreadPoolExecutor(threads - 1) as pool:
+            helpers = [pool.submit(work) for _ in range(threads - 1)]
+            work()
+        for helper in helpers:
+            helper.result()

@@ -254,19 +254,15 @@ def train_net_together(kind, parameter, width, net, data, schedule, constants, f
 
 
 @kernel()
-def train_block(kind, parameter, width, nets, data, schedule, constants, flush, scratch, block):
-    """Train a block of nets one after the other. Arrays of `nets` have a leading axis of nets, those of `scratch` one of blocks."""
+def train_blocks(kind, parameter, width, nets, data, schedule, constants, flush, scratch, begin, end):
+    """Train blocks `begin` to `end` - 1 of the nets, each net in this thread.
+
+    Arrays of `nets` have a leading axis of nets, those of `scratch` one of blocks.
+    """
     theta, first, second = nets
     scaled, gradient, residuals, sums, activations = scratch
     count, blocks = theta.shape[0], scaled.shape[0]
-    own = (scaled[block], gradient[block], residuals[block], sums[block], activations[block : block + 1])
-    for i in range(block * count // blocks, (block + 1) * count // blocks):
-        train_net(kind, parameter, width, (theta[i], first[i], second[i]), data, schedule, constants, flush, own)
-
-
-@kernel(parallel=True)
-def train_blocks(kind, parameter, width, nets, data, schedule, constants, flush, scratch):
-    """train_block for every block, over Numba's threads."""
-    scaled, _, _, _, _ = scratch
-    for block in prange(scaled.shape[0]):
-        train_block(kind, parameter, width, nets, data, schedule, constants, flush, scratch, np.intp(block))
+    for block in range(begin, end):
+        own = (scaled[block], gradient[block], residuals[block], sums[block], activations[block : block + 1])
+        for i in range(block * count // blocks, (block + 1) * count // blocks):
+            train_net(kind, parameter, width, (theta[i], first[i], second[i]), data, schedule, constants, flush, own)

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit, logit
 
 import minilotto as ml
-from minilotto.analysis.averaging import averaged, cross_entropy, error_rate, groups, mean_estimate, misses
+from minilotto.analysis.logits import averaged, cross_entropy, error_rate, groups, mean_estimate, misses
 
 RNG = np.random.default_rng(0)
 LOGITS, LABELS = RNG.normal(0, 3, (5, 40)), RNG.integers(0, 2, 40).astype(float)
