@@ -15,6 +15,7 @@ def sweep(
     seeds: Any = 1000,
     out: Any = None,
     cluster: Any = None,
+    backend: Any = "auto",
     threads: Any = None,
     check: Any = "full",
     quiet: Any = False,
@@ -28,15 +29,18 @@ def sweep(
     --out runs/            the folder; what it holds already is not trained again (minilotto.open_store("runs/") reads it)
     --from study.toml      take settings and seeds from a .toml or .json file instead
     --cluster local:4      train in four worker processes, or by the workers of a Dask scheduler, as in tcp://host:8786
+    --backend auto         cpu, cuda or auto, as for train; with cuda a cluster's workers that have a GPU train, one each
     --threads 2            threads to use (default: every core that this process may use; of a cluster's worker, one)
     --check full           read all blocks that are there and check them; quick: only see whether they are cut short
     --quiet                no progress bar
     """
     from minilotto.sweep import CHECKS
+    from minilotto.train import BACKENDS
 
     study = settings.pop("from", None)
     refuse_unknown(settings, sweep, ("from", *FIELDS, *AXES))
-    refuse_empty({"seeds": seeds, "out": out, "from": study, "cluster": cluster, "threads": threads, "check": check, **settings})
+    given = {"seeds": seeds, "out": out, "from": study, "cluster": cluster, "backend": backend, "threads": threads, "check": check}
+    refuse_empty({**given, **settings})
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
     if study is not None and (settings or seeds != 1000):
@@ -44,6 +48,8 @@ def sweep(
         raise ConfigError(f"--{other} is given beside --from, which describes the whole sweep; write it into the file")
     if check not in CHECKS:
         raise ConfigError(f"--check={check!r} is unknown; choose from {', '.join(CHECKS)}")
+    if backend not in BACKENDS:
+        raise ConfigError(f"--backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
     if study is not None:
         sweeps = read_study(file_name("from", study))
     else:
@@ -62,7 +68,8 @@ def sweep(
         status = 0
         try:
             address = None if cluster is None else str(cluster)
-            store = train_sweep(sweeps, folder, progress=shown, threads=threads, cluster=address, check=check)
+            options = {"threads": threads, "cluster": address, "backend": str(backend), "check": check}
+            store = train_sweep(sweeps, folder, progress=shown, **options)
         except SweepInterrupted as interruption:
             print(interruption, file=sys.stderr)
             return INTERRUPTED

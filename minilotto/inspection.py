@@ -151,7 +151,8 @@ def _drawn(stored: Sequence[Stored], count: int, choice: int | None) -> list[tup
 def _different(store: Store, one: Stored, seeds: NDArray[np.int64], threads: int | None) -> list[tuple[Config, int, str]]:
     """Of these seeds of a block, those that come out otherwise when they are trained again."""
     kept = blocks.read_block(store.blocks, one.name)
-    again = train(kept.config, seeds, threads=threads)
+    backend = kept.engine.split(",")[0]
+    again = train(kept.config, seeds, backend=backend if backend in ("cuda", "reference") else "cpu", threads=threads)
     kept = kept.select(seeds - one.run[0])
     who = f"minilotto {kept.provenance.get('minilotto')} on {kept.provenance.get('cpu')}"
     return [(kept.config, int(seed), who) for i, seed in enumerate(seeds) if not _same_net(kept, again, i)]

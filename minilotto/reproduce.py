@@ -19,7 +19,7 @@ from minilotto.figures.figure import QUICK, Figure, Scale, Source
 from minilotto.files import write_atomically
 from minilotto.machine import cpu_name, usable_cores
 from minilotto.page import Report, Section, to_html, to_json, to_markdown
-from minilotto.plots.style import save, style
+from minilotto.plots.style import lay_out, save, style
 from minilotto.store import Store, open_store
 from minilotto.study import Sweep
 from minilotto.sweep import sweep
@@ -202,6 +202,7 @@ def _pictures(figure: Figure, paths: Sequence[Path]) -> None:
     """Draw once, and save under each of these names."""
     with style():
         drawing = figure.draw()
+        lay_out(drawing)
         for path in paths:
             write_atomically(path, partial(save, drawing, suffix=path.suffix))
 

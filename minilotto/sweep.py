@@ -34,7 +34,7 @@ from minilotto.progress import SweepBar
 from minilotto.store import LOGS, MARKER, Store, make_store, open_store, wanted
 from minilotto.study import Sweep, as_sweeps
 from minilotto.tasks import built_in, task_of
-from minilotto.train import prepare
+from minilotto.train import BACKENDS, prepare
 from minilotto.version import VERSION
 from minilotto.worker import Receipt, train_block
 
@@ -51,6 +51,7 @@ def sweep(
     threads: int | None = None,
     executor: Executor | None = None,
     cluster: str | None = None,
+    backend: str = "auto",
     check: str = "full",
 ) -> Store:
     """Train what of one Sweep, or of several, is not in the store in folder `out` yet, and return the store.
@@ -59,6 +60,7 @@ def sweep(
     threads   how many threads to use here, by default every core; with an executor or a cluster, in each of its tasks, by default 1
     executor  trains blocks instead of this process: anything with the `submit` of concurrent.futures, such as mpi4py.futures' pool
     cluster   "local:4" for four worker processes here, or the address of a Dask scheduler, "tcp://host:8786" (extra `dask`)
+    backend   as `train` takes it; with "cuda" a cluster's blocks go to those workers that Dask knows to have a GPU, one each
     check     of blocks that are there: "full" reads them all and checks their seals, "quick" looks only whether they are cut
 
     Finished blocks are kept whatever happens, and the same call goes on from them. Damaged blocks are put aside and trained again.
@@ -79,25 +81,37 @@ def sweep(
         raise ConfigError(f"check={check!r} is unknown; choose from {', '.join(CHECKS)}")
     if executor is not None and cluster is not None:
         raise ConfigError("both executor and cluster are given; pass one of them")
-    _refuse_untrainable(asked, Path(out))
+    if backend not in BACKENDS:
+        raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
+    elsewhere = executor is not None or cluster is not None
+    # Others have the GPU; whether they can train a config, only they can tell.
+    _refuse_untrainable(asked, Path(out), "cpu" if elsewhere and backend == "cuda" else backend)
     if cluster is None:
-        return _sweep(asked, Path(out), progress, threads, executor, check)
+        return _sweep(asked, Path(out), progress, threads, executor, backend, check)
     from minilotto.cluster import connected
 
-    with connected(cluster) as pool:
-        return _sweep(asked, Path(out), progress, threads, pool, check)
+    with connected(cluster, gpu=backend == "cuda") as pool:
+        return _sweep(asked, Path(out), progress, threads, pool, backend, check)
 
 
-def _refuse_untrainable(sweeps: Sequence[Sweep], out: Path) -> None:
+def _refuse_untrainable(sweeps: Sequence[Sweep], out: Path, backend: str) -> None:
     """Whatever `train` would refuse, before anything is trained or written."""
     configs: Iterable[Config] = wanted(sweeps)
     if os.path.exists(out / MARKER):
         configs = open_store(out).missing_runs(sweeps)
     for config in configs:
-        prepare(config, 1)
+        prepare(config, 1, backend=backend)
 
 
-def _sweep(sweeps: Sequence[Sweep], out: Path, progress: bool, threads: int | None, executor: Executor | None, check: str) -> Store:
+def _sweep(
+    sweeps: Sequence[Sweep],
+    out: Path,
+    progress: bool,
+    threads: int | None,
+    executor: Executor | None,
+    backend: str,
+    check: str,
+) -> Store:
     store = make_store(out)
     store.keep_study(sweeps)
     _refuse_another_function(store, wanted(sweeps))
@@ -111,9 +125,9 @@ def _sweep(sweeps: Sequence[Sweep], out: Path, progress: bool, threads: int | No
     bar.finish(nets - new)
     try:
         if executor is None:
-            Here(store, bar, log, threads or usable_cores()).run(todo)
+            Here(store, bar, log, threads or usable_cores(), backend).run(todo)
         else:
-            Elsewhere(store, bar, log, executor, threads or 1).run(todo)
+            Elsewhere(store, bar, log, executor, threads or 1, backend).run(todo)
     except KeyboardInterrupt:
         log.write("interrupted")
         raise SweepInterrupted(store) from None
@@ -167,8 +181,8 @@ class Log:
 class Here:
     """Trains blocks in this process: one config after another, in all threads."""
 
-    def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int) -> None:
-        self.store, self.bar, self.log, self.threads = store, bar, log, threads
+    def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int, backend: str) -> None:
+        self.store, self.bar, self.log, self.threads, self.backend = store, bar, log, threads, backend
         self.stop = threading.Event()
         self.failures: list[tuple[Block, BaseException]] = []
 
@@ -208,7 +222,7 @@ class Here:
         seeds = sum(block.stop - block.first for block in batch)
         if seeds > blocks.LANES * (self.threads - 1):
             return True
-        engine = prepare(batch[0].config, 1).choice.make(1)
+        engine = prepare(batch[0].config, 1, backend=self.backend).choice.make(1)
         return engine.lanes == 1 or seeds > engine.lanes * (self.threads - 1)
 
     def _train(self, batch: Sequence[Block], threads: int) -> None:
@@ -233,7 +247,7 @@ class Here:
         report.stop = self.stop
         interrupted = False
         try:
-            nets = prepare(config, seeds, threads=threads).run_reporting(report)
+            nets = prepare(config, seeds, backend=self.backend, threads=threads).run_reporting(report)
         except TrainingInterrupted as interruption:
             nets, interrupted = interruption.nets, True
         seconds = time.perf_counter() - began
@@ -254,8 +268,8 @@ class Here:
 class Elsewhere:
     """Trains blocks through an executor, longest first; the workers write them, or hand them back to be written here."""
 
-    def __init__(self, store: Store, bar: SweepBar, log: Log, executor: Executor, threads: int) -> None:
-        self.store, self.bar, self.log, self.executor, self.threads = store, bar, log, executor, threads
+    def __init__(self, store: Store, bar: SweepBar, log: Log, executor: Executor, threads: int, backend: str) -> None:
+        self.store, self.bar, self.log, self.executor, self.threads, self.backend = store, bar, log, executor, threads, backend
         self.ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self.running: dict[Future, Block] = {}
         self.failures: list[tuple[Block, BaseException]] = []
@@ -289,7 +303,7 @@ class Elsewhere:
         task = None if built_in(block.config.task) else task_of(block.config.task)
         folder, token = str(self.store.blocks.resolve()), str(self.log.path.resolve())
         try:
-            future = self.executor.submit(train_block, block, folder, token, self.threads, task)
+            future = self.executor.submit(train_block, block, folder, token, self.threads, task, self.backend)
         except (RuntimeError, BrokenExecutor) as error:
             raise ResourceError(f"the executor takes no more blocks ({_in_one_line(error)}); the same sweep goes on") from None
         self.running[future] = block

@@ -23,7 +23,7 @@ class Receipt(NamedTuple):
     content: bytes | None
 
 
-def train_block(block: Block, folder: str, token: str, threads: int, task: Task | None = None) -> Receipt:
+def train_block(block: Block, folder: str, token: str, threads: int, task: Task | None = None, backend: str = "auto") -> Receipt:
     """Train a block in so many threads and write it below `folder`, unless a sound one is there by now.
 
     token  a file of the driver's; where it is not to be seen, this is not the driver's folder, and the receipt holds the block
@@ -35,7 +35,7 @@ def train_block(block: Block, folder: str, token: str, threads: int, task: Task 
     content: bytes | None = None
     reachable = Path(token).exists()
     if not (reachable and _is_there(Path(folder), block.name)):
-        nets = prepare(block.config, range(block.first, block.stop), threads=threads).run_reporting(Silent())
+        nets = prepare(block.config, range(block.first, block.stop), backend=backend, threads=threads).run_reporting(Silent())
         content = blocks.sealed_bytes(block, nets)
         if reachable:
             try:

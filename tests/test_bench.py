@@ -53,12 +53,14 @@ def test_minilotto_agrees_with_the_reference(work):
     check(Minilotto(work), work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["jax", "torch"])
 def test_peers_agree(work, name):
     for one in peers(work, name):
         check(one, work)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, of itself
 def test_compiled_torch_agrees(work):
     ways = checked(work, peers(work, "torch", compiled=True)[:1])
@@ -251,6 +253,7 @@ def test_a_disagreement_exits_with_1(monkeypatch, capsys):
     assert "somebody is wrong" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_embedding_timings_run_and_a_missed_bound_is_told(monkeypatch, capsys):
     from bench import embedding
 

@@ -1,5 +1,6 @@
 """Sweeps through Dask distributed: the same blocks, whatever dies."""
 
+import importlib.util
 import os
 import re
 import signal
@@ -15,12 +16,15 @@ import pytest
 import minilotto as ml
 from minilotto import cli
 
-pytest.importorskip("distributed", reason="needs the extra dask")
+distributed = pytest.importorskip("distributed", reason="needs the extra dask")
 
 STUDY = ml.Sweep(widths=(1, 2), seeds=64, steps=20_000)
 HERE = Path(__file__).parent
 # Dask's own warnings about slow or busy machines are not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:distributed", "ignore::DeprecationWarning:distributed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*:UserWarning:distributed", "ignore::DeprecationWarning:distributed"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -141,8 +145,8 @@ def test_a_driver_killed_in_mid_run_leaves_whole_blocks_and_no_workers(tmp_path,
 
 
 @contextmanager
-def scheduler(environment, workers: int):
-    """The address of a scheduler in a process of its own, with so many workers; and that process."""
+def scheduler(environment, workers: int, gpus: int = 0):
+    """The address of a scheduler in a process of its own, with workers, some of them with a simulated GPU; and that process."""
     base = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
     command = [*base, "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", "scheduler.json"]
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -150,9 +154,13 @@ def scheduler(environment, workers: int):
     try:
         address = next(found[1] for line in child.stderr if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
         threading.Thread(target=child.stderr.read, daemon=True).start()
-        for _ in range(workers):
-            worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
-            others.append(subprocess.Popen(worker, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
+        kinds = [(worker, environment)] * workers
+        kinds += [([*worker, "--resources", "GPU=1"], {**environment, "NUMBA_ENABLE_CUDASIM": "1"})] * gpus
+        for command, variables in kinds:
+            others.append(subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        with distributed.Client(address) as client:
+            client.wait_for_workers(workers + gpus)
         yield address, child
     finally:
         for process in (*others, child):
@@ -198,3 +206,18 @@ def test_without_dask_the_extra_is_named(monkeypatch, tmp_path):
     with pytest.raises(ml.MissingExtraError, match=r'pip install "minilotto\[dask\]"'):
         ml.sweep(STUDY, out=tmp_path / "runs", cluster="local:2")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba.cuda") is None, reason="Numba has no simulator here")
+def test_blocks_for_a_gpu_go_to_workers_that_have_one(tmp_path, child_environment):
+    study, folder = ml.Sweep(width=1, seeds=3, steps=2, points=4), tmp_path / "runs"
+    with (
+        scheduler(child_environment(), workers=1) as (address, _),
+        pytest.raises(ml.ResourceError, match=r"none of tcp://.* 1 workers has a GPU"),
+    ):
+        ml.sweep(study, out=folder, cluster=address, backend="cuda")
+    with scheduler(child_environment(), workers=1, gpus=1) as (address, _):
+        store = ml.sweep(study, out=folder, cluster=address, backend="cuda")
+    assert store.ensemble(study.configs[0]).engine == "cuda"
+    with pytest.raises(ml.ConfigError, match=r"local:2.*give local:1"):
+        ml.sweep(study, out=folder, cluster="local:2", backend="cuda")

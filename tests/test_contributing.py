@@ -10,7 +10,10 @@ import minilotto as ml
 
 ROOT = Path(ml.__file__).resolve().parent.parent
 PAGE = ROOT / "CONTRIBUTING.md"
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="only a source tree has CONTRIBUTING.md")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PAGE.exists(), reason="only a source tree has CONTRIBUTING.md"),
+]
 
 TRAIN = """
 import numpy as np

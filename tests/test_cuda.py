@@ -212,6 +212,7 @@ def test_on_hardware_losses_of_long_trainings_have_the_cpu_s_distribution():
 needs_numba_s_simulator = pytest.mark.skipif(importlib.util.find_spec("numba.cuda") is None, reason="Numba has no simulator here")
 
 
+@pytest.mark.slow
 @needs_numba_s_simulator
 @pytest.mark.skipif(SIMULATED or gpu.there_is_a_gpu(), reason="the tests that it runs have run already")
 def test_all_this_holds_on_the_simulator(python):

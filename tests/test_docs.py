@@ -138,6 +138,8 @@ def check_dask(words: list[str]) -> None:
 
 def check_command(words: list[str]) -> cli.Plan | None:
     """Check a command line; the plan of one of minilotto's."""
+    while re.fullmatch(r"[A-Z_]+=\S*", words[0]):  # a variable for this command alone
+        words = words[1:]
     rest = python_words(words)
     if rest is None:
         assert words[0] in NOT_RUN, f"{words[0]} is neither checked nor in NOT_RUN"

@@ -9,7 +9,10 @@ import minilotto as ml
 
 ROOT = Path(ml.__file__).resolve().parent.parent
 EXAMPLES = ("one_net", "own_data", "scaling_law", "tickets", "optimisers", "numba_loop", "c_and_fortran", "dask_sweep")
-pytestmark = pytest.mark.skipif(not (ROOT / "examples" / "one_net.py").exists(), reason="only a source tree has examples")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (ROOT / "examples" / "one_net.py").exists(), reason="only a source tree has examples"),
+]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

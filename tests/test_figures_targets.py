@@ -373,6 +373,7 @@ def small(tmp_path_factory):
         return reproduce(folder, ["5", "6", "7", "8"], scale=Fewer(), threads=1), folder
 
 
+@pytest.mark.slow
 def test_all_four_are_drawn_captioned_and_tabulated(small):
     report, folder = small
     assert [section.name for section in report.sections] == ["5", "6", "7", "8"]

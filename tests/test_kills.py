@@ -12,7 +12,7 @@ import pytest
 
 import minilotto as ml
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 
 
 def test_nothing_is_lost_to_sigkill_nor_to_drivers_at_once(python):

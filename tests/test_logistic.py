@@ -82,9 +82,11 @@ def test_hundreds_are_safe(dtype):
     np.testing.assert_allclose(slope, np.where((f > 0) == (y == 1), 0.0, 1 - 2 * y), atol=1e-37)
 
 
-# Gradients.
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ACTIVATIONS)
+# Gradients. The loss knows nothing of the activation, and a kernel takes seconds to compile: activations take turns in precision.
+KINDS = [("silu", "float64"), *((name, ("float32", "float64")[i % 2]) for i, name in enumerate(ACTIVATIONS))]
+
+
+@pytest.mark.parametrize(("name", "dtype"), [KINDS[0], *(pytest.param(*kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
 def test_gradients_are_right_in_every_coordinate(name, dtype):
     for width, points, weighted in SHAPES:
         data = labelled("square", points, weighted)
@@ -95,9 +97,7 @@ def test_gradients_are_right_in_every_coordinate(name, dtype):
     ("name", "task", "dtype"),
     [
         ("silu", "product2", "float32"),
-        ("relu", "product2", "float64"),
-        ("gelu", "product5", "float64"),
-        ("softplus", "product5", "float32"),
+        ("relu", "product5", "float64"),
     ],
 )
 def test_gradients_of_nets_with_several_inputs(name, task, dtype):
@@ -121,8 +121,8 @@ GOLDEN = {  # worked out once in 40 digits: the loss, then dw1, dw2, db1, db2, d
 # fmt: on
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dtype"), [kind for kind in KINDS if kind[0] in GOLDEN])
 def test_a_small_net_has_the_loss_and_gradient_of_forty_digits(name, dtype):
     data, (loss, *gradient) = given(GOLDEN_X, GOLDEN_LABELS), GOLDEN[name]
     loss_bound, _, _ = allowed(name, GOLDEN_NET, data, "float64", kind="logistic")
@@ -225,15 +225,22 @@ def trained_by_torch(config, seeds, function):
 FUNCTIONS = {"silu": lambda torch, z: torch.nn.functional.silu(z), "tanh": lambda torch, z: torch.tanh(z)}
 
 
-@pytest.mark.parametrize("engine", ["lanes", "wide"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("name", "dtype", "engine"),
+    [
+        ("silu", "float64", "lanes"),
+        pytest.param("silu", "float32", "wide", marks=pytest.mark.slow),
+        pytest.param("tanh", "float32", "lanes", marks=pytest.mark.slow),
+        pytest.param("tanh", "float64", "wide", marks=pytest.mark.slow),
+    ],
+)
 def test_ten_steps_are_those_of_torch_adam(name, dtype, engine):
     config = SHORT.replace(activation=name, dtype=dtype)
     nets = ml.train(config, 24, data=labels_of(config), engine=engine, threads=1)
     assert largest_difference(nets.parameters, trained_by_torch(config, 24, FUNCTIONS[name])) < trajectory_tolerance(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["lanes", "wide"])
 def test_training_walks_as_the_reference_does(engine):
     config = SHORT.replace(activation="leaky_relu", width=37, negative_slope=0.1)
@@ -272,8 +279,8 @@ def test_one_net_can_be_trained_by_other_optimisers():
         ml.loss_and_gradient(theta, x, x, loss="logistic")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_one_net_at_a_time_has_the_same_gradient(dtype):
+def test_one_net_at_a_time_has_the_same_gradient():
+    dtype = "float64"
     data = labelled("product2", 31, True)
     nets = some_nets(data, 5, 7)
     thetas = ml.pack(nets).astype(dtype)
@@ -293,6 +300,7 @@ def step_task(monkeypatch):
     monkeypatch.setitem(ml.TASKS, "step", task)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("step_task")
 @pytest.mark.parametrize(("name", "dtype"), [("silu", "float32"), ("relu", "float64")])
 def test_the_population_loss_is_the_integral(name, dtype):

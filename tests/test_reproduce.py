@@ -69,6 +69,7 @@ def test_tables_are_rectangular_and_hold_numbers(small):
         assert "nan" not in path.read_text()
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_nothing_and_says_the_same(small, tmp_path):
     report, folder = small
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs" / "blocks").rglob("*.npz")}
@@ -77,6 +78,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(small, tmp_path):
     assert again.verdicts == [verdict for section in report.sections if section.name in ("2b", "3") for verdict in section.verdicts]
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named_and_the_rest_is_drawn(small, tmp_path):
     _, folder = small
     wider = dataclasses.replace(SMALL, widest=100)
@@ -87,6 +89,7 @@ def test_what_is_missing_is_named_and_the_rest_is_drawn(small, tmp_path):
     assert not histogram.notes
 
 
+@pytest.mark.slow
 def test_too_few_seeds_make_a_note_not_a_crash(tmp_path):
     report = reproduce(
         tmp_path / "report", ["2b", "3"], scale=Scale(seeds=5, wide_seeds=2, giants=1, giant_width=100, widest=50, steps=20)

@@ -94,6 +94,7 @@ def test_units_of_loss_and_width_change_no_exponent(law, scale, stretch, seed):
         np.testing.assert_allclose(after, before * factor, rtol=1e-3 if law == "plateau" else 1e-8, atol=1e-9 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS)
 def test_intervals_of_90_percent_hold_the_truth_in_85_to_95(law):
     """The quick form of `python -m bench.coverage`: 120 trials, so two standard errors of 2.7 percent beyond 85 to 95."""

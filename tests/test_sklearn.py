@@ -19,6 +19,7 @@ X = np.linspace(-2, 2, 60)[:, None]
 Y = 300.0 + 50.0 * X[:, 0] ** 2
 
 
+@pytest.mark.slow
 @parametrize_with_checks([NetsRegressor(**QUICK)])
 @pytest.mark.filterwarnings("ignore")  # the checks warn on purpose
 def test_scikit_learns_own_checks(estimator, check):

@@ -32,28 +32,37 @@ import minilotto as ml
 
 def bits(first=0, threads=2):
     nets = ml.train(ml.Config(width=3, steps=60), seeds=range(first, first + 70), threads=threads)
-    # Threads of Numba's share a wide net.
-    wide = ml.train(ml.Config(width=700, steps=8), seeds=[first], threads=threads, engine="wide", compress=False)
-    parts = (*nets.parameters, nets.loss, nets.history.loss, *wide.parameters)
+    parts = (*nets.parameters, nets.loss, nets.history.loss)
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 """
+# A wide net too, which is what Numba's threads share.
+SHARED_BITS = (
+    BITS
+    + """
+narrow_bits = bits
+
+def bits(first=0, threads=2):
+    nets = ml.train(ml.Config(width=700, steps=8), seeds=[first], threads=threads, engine="wide", compress=False)
+    return narrow_bits(first, threads) + hashlib.sha256(b"".join(part.tobytes() for part in nets.parameters)).hexdigest()
+"""
+)
 
 
 @lru_cache
-def serial_bits(first: int = 0) -> str:
+def serial_bits(first: int = 0, code: str = BITS) -> str:
     """The digest that every child must find, made in one thread."""
     names: dict = {}
-    exec(BITS, names)
+    exec(code, names)
     return names["bits"](first, threads=1)
 
 
 def test_the_digest_tells_one_training_from_another():
-    assert serial_bits(0) != serial_bits(1)
+    assert serial_bits(0, SHARED_BITS) != serial_bits(1, SHARED_BITS)
 
 
 # Python threads
 EIGHT_THREADS = (
-    BITS
+    SHARED_BITS
     + """
 import threading
 from minilotto.kernels import parallel
@@ -77,6 +86,7 @@ print(json.dumps({"layer": parallel.layer_in_use(), "found": found}))
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["warm", "cold"])
 @pytest.mark.parametrize("layer", LAYERS)
 def test_eight_threads_may_train_at_once(layer, start, python):
@@ -85,7 +95,7 @@ def test_eight_threads_may_train_at_once(layer, start, python):
     assert ended.err == ""
     told = json.loads(ended.out)
     assert told["layer"] == layer
-    assert told["found"] == [[serial_bits(i)] * 6 for i in range(8)]
+    assert told["found"] == [[serial_bits(i, SHARED_BITS)] * 6 for i in range(8)]
 
 
 OWN_PRANGE = """
@@ -101,7 +111,7 @@ def own_sum(values):
 ones = np.ones(100_000)
 """
 BESIDE_OWN_PRANGE = (
-    BITS
+    SHARED_BITS
     + OWN_PRANGE
     + """
 import threading
@@ -124,13 +134,14 @@ print(json.dumps({"layer": parallel.layer_in_use(), "found": found, "sums": sort
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer != "workqueue"])  # workqueue aborts whoever else uses it
 def test_training_stands_a_users_own_prange_beside_it(layer, python):
     ended = python("-c", BESIDE_OWN_PRANGE, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
     assert ended.status == 0, ended
     told = json.loads(ended.out)
     assert told["layer"] == layer
-    assert told["found"] == [serial_bits()] * 10
+    assert told["found"] == [serial_bits(0, SHARED_BITS)] * 10
     assert told["sums"] == [100_000.0]
     assert told["rounds"] > 10
 
@@ -145,14 +156,14 @@ def test_training_leaves_the_users_number_of_threads_alone(python):
 # Forks
 @pytest.fixture(scope="module")
 def compiled(child_environment):
-    """All kernels of BITS are on disk, so that a deadlock is told from a compilation."""
-    code = BITS + "print(bits())"
+    """All kernels of SHARED_BITS are on disk, so that a deadlock is told from a compilation."""
+    code = SHARED_BITS + "print(bits())"
     told = subprocess.run([sys.executable, "-c", code], env=child_environment(), capture_output=True, text=True, timeout=100)
-    assert told.stdout.strip() == serial_bits()
+    assert told.stdout.strip() == serial_bits(0, SHARED_BITS)
 
 
 AFTER_FORK = (
-    BITS
+    SHARED_BITS
     + OWN_PRANGE
     + """
 from concurrent.futures import ProcessPoolExecutor
@@ -194,6 +205,7 @@ if __name__ == "__main__":
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize("before", ["trained", "own"])
 @pytest.mark.parametrize("layer", LAYERS)
@@ -203,7 +215,7 @@ def test_a_forked_child_trains(layer, before, python, tmp_path):
     script.write_text(AFTER_FORK)
     ended = python(str(script), before, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2", PYTHONWARNINGS="ignore", timeout=40)
     assert ended.status == 0, ended
-    expected = serial_bits()
+    expected = serial_bits(0, SHARED_BITS)
     lines = [
         *([f"parent {expected}"] if before == "trained" else []),
         f"layer {layer}",
@@ -383,6 +395,7 @@ def package(tmp_path) -> Path:
     return tmp_path / "copy"
 
 
+@pytest.mark.slow
 def test_without_a_folder_for_kernels_it_works_with_one_warning(package, python, tmp_path):
     for folder in [path for path in (package / "minilotto").rglob("*") if path.is_dir()]:
         (folder / "__pycache__").touch()  # a file, so that not even root can make a folder there
@@ -405,6 +418,7 @@ sys.exit(cli.main(sys.argv[3:]))
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_for_kernels_costs_no_training(python, tmp_path):
     # A file that may not grow beyond some bytes fails as a file on a full disk does, in the middle of a write.
     ended = python("-c", FULL_CACHE, *TRAIN_TINY, NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
@@ -421,6 +435,7 @@ print(nets.w.tobytes().hex(), nets.loss.tobytes().hex(), sum(narrow.train_blocks
 """
 
 
+@pytest.mark.slow
 def test_an_edited_formula_is_never_a_stale_kernel(package, python, tmp_path):
     # Python itself would trust bytecode by time and size, so it keeps none here; what is left is the cache of kernels.
     formulas = package / "minilotto" / "kernels" / "formulas.py"
@@ -448,6 +463,7 @@ def test_an_edited_formula_is_never_a_stale_kernel(package, python, tmp_path):
     assert losses(right)[0] == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reader", "unbuffered"), [("gone", "1"), ("gone", None), ("full", "1")])
 def test_lost_output_costs_no_nets(reader, unbuffered, tmp_path, child_environment):
     # The summary finds nobody to read it, or no room: the nets are in their file all the same.
@@ -650,6 +666,7 @@ print(len(nets), (nets.status == "ok").all(), peak())
 )
 
 
+@pytest.mark.slow
 def test_a_million_seeds_take_less_than_a_gigabyte(python):
     ended = python("-c", MILLION)
     assert ended.status == 0, ended
@@ -663,6 +680,7 @@ def test_the_memory_check_can_fail(python):
     assert int(ended.out) > 10**9
 
 
+@pytest.mark.slow
 def test_a_cache_that_an_older_version_wrote_is_replaced(python, tmp_path):
     """Its index may name classes that are gone, which Numba alone would not survive."""
     program = "import minilotto as ml; print(ml.train(ml.Config(width=2, steps=5), seeds=3, threads=1).loss.tobytes().hex())"

@@ -20,6 +20,7 @@ for name in sys.argv[2].split(","):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("avx2" not in target_features(), reason="this CPU has no AVX2 to compare with")
 @pytest.mark.parametrize(
     ("cpu", "features", "lanes", "activations"),

@@ -78,8 +78,12 @@ def check_gradients(name, task, dtype):
 
 
 # Each Kind takes seconds to compile, and formulas have tests of their own: activations take turns with precisions and inputs.
+IN_TURN = [(name, ("float32", "float64")[i % 2]) for i, name in enumerate(ACTIVATIONS)]
+
+
 @pytest.mark.parametrize(
-    ("name", "dtype"), [("silu", "float64"), *((name, ("float32", "float64")[i % 2]) for i, name in enumerate(ACTIVATIONS))]
+    ("name", "dtype"),
+    [*IN_TURN[:2], *(pytest.param(*kind, marks=pytest.mark.slow) for kind in [("silu", "float64"), *IN_TURN[2:]])],
 )
 def test_gradients_are_right_in_every_coordinate(name, dtype):
     check_gradients(name, "square", dtype)
@@ -88,6 +92,7 @@ def test_gradients_are_right_in_every_coordinate(name, dtype):
 SEVERAL_INPUTS = [("silu", "product2", "float32"), ("tanh", "product3", "float64"), ("relu", "product3", "float32")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "task", "dtype"), SEVERAL_INPUTS)
 def test_gradients_of_nets_with_several_inputs(name, task, dtype):
     check_gradients(name, task, dtype)
@@ -282,12 +287,14 @@ def test_a_number_that_is_none_stays_in_its_net(short, field, bad):
     assert not any(np.isfinite(array[1]).any() for array in result)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_dead_neurons_stay_dead(name):
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dtype"), IN_TURN)
+def test_dead_neurons_stay_dead(name, dtype):
     """Neurons that fill the last vector are zero after training too, also where sigma(0) is not."""
-    config = Config(width=17, activation=name, steps=30, points=20)
+    config = Config(width=17, activation=name, dtype=dtype, steps=30, points=20)
     engine = trained(config, sampled(config), initial_parameters(config, 1, SEEDS))
-    rows = engine.theta[:, : 3 * 32].reshape(3, 3, 32)
+    padded = (engine.theta.shape[1] - engine.kind.lanes) // 3
+    rows = engine.theta[:, : 3 * padded].reshape(3, 3, padded)
     assert (rows[:, :, 17:] == 0).all()
     assert (rows[:, :, :17] != 0).all()
 

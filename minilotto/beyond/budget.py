@@ -49,11 +49,12 @@ class BudgetSettings(Settings):
     @classmethod
     def quick(cls) -> "BudgetSettings":
         return cls(
-            seeds=96,
+            seeds=48,
             wide_seeds=16,
-            varied_seeds=48,
+            varied_seeds=32,
             budgets=(5_000, 15_000, 50_000, 150_000),
-            widths=(2, 10, 20, 30, 50, 70, 100, 200),
+            widths=(2, 10, 20, 30, 50, 100, 200),
+            varied_budgets=(5_000, 50_000),
         )
 
     @classmethod

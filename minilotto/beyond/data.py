@@ -54,12 +54,12 @@ class DataSettings(Settings):
 
     @classmethod
     def quick(cls) -> "DataSettings":
-        """Five widths, four numbers of points, four draws."""
+        """Four widths, three numbers of points, four draws."""
         return cls(
             seeds=16,
             other_seeds=16,
-            widths=(10, 15, 20, 30, 50),
-            points=(10, 30, 100, 1000),
+            widths=(10, 20, 30, 50),
+            points=(10, 100, 1000),
             draws=4,
             nets_per_draw=4,
             noises=(1e-2, 1e-1),

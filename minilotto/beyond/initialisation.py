@@ -45,7 +45,14 @@ class InitialisationSettings(Settings):
     @classmethod
     def quick(cls) -> "InitialisationSettings":
         """Five widths, none of them wide."""
-        return cls(seeds=16, widths=(10, 15, 20, 30, 50), wide=(), narrow_seeds=160)
+        return cls(
+            seeds=16,
+            init_scales=(3.0,),
+            output_scales=(0.1, 10.0),
+            widths=(10, 15, 20, 30, 50),
+            wide=(),
+            narrow_seeds=160,
+        )
 
     @property
     def starts(self) -> tuple[Start, ...]:

@@ -45,7 +45,7 @@ class PruningSettings(Settings):
 
     @classmethod
     def quick(cls) -> "PruningSettings":
-        return cls(seeds=24)
+        return cls(seeds=24, wide=(50, 20))
 
 
 class Pruning(Study):

@@ -50,6 +50,12 @@ def mosaic(pattern: Sequence[Sequence[str]], width: float, height: float, **opti
     return figure, dict(figure.subplot_mosaic([list(row) for row in pattern], **options))
 
 
+def lay_out(figure: Figure) -> None:
+    """Place panels, labels and legends for good; else every `save` would do it again."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def save(figure: Figure, file: BinaryIO, suffix: str) -> None:
     """Write a figure as .png, .pdf or .svg: the same bytes for the same figure, whenever it is drawn."""
     figure.savefig(file, format=suffix[1:], dpi=160, metadata=_UNDATED[suffix])
