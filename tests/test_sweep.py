@@ -617,3 +617,13 @@ def test_block_sizes_do_not_depend_on_the_machine(monkeypatch):
     blocks.block_size.cache_clear()
     sizes = [blocks.block_size(ml.Config(width=width)) for width in (1, 10, 50, 1000)]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_backend_may_be_named_and_nets_are_trained_again_by_what_trained_them(tmp_path):
+    study = ml.Sweep(width=1, seeds=2, steps=3, points=4)
+    store = ml.sweep(study, out=tmp_path / "runs", backend="reference")
+    assert store.ensemble(study.configs[0]).engine == "reference"
+    assert store.verify(recompute=2).different == ()
+    with pytest.raises(ml.ConfigError, match="backend='gpu' is unknown"):
+        ml.sweep(study, out=tmp_path / "others", backend="gpu")
+    assert not (tmp_path / "others").exists()

@@ -33,7 +33,16 @@ class Candidate:
 
 # Nanoseconds on one core of a 2 GHz AVX-512 machine (`python -m bench`); only ratios matter. A unit is one neuron at one point in
 # one step of one net, forward and backward; an update is Adam's for one parameter.
-UNIT = {"float32": 0.43, "float64": 0.85}
+UNITS = {
+    "silu": {"float32": 0.43, "float64": 1.08},  # of activations without a row here too
+    "relu": {"float32": 0.18, "float64": 0.40},
+    "leaky_relu": {"float32": 0.20, "float64": 0.41},
+    "tanh": {"float32": 0.55, "float64": 1.39},
+    "gelu": {"float32": 0.87, "float64": 3.05},
+    "softplus": {"float32": 0.78, "float64": 2.50},
+    "sigmoid": {"float32": 0.48, "float64": 1.45},
+}
+INPUT = {"float32": 0.09, "float64": 0.2}  # more for each input beyond the first, at 5 to 64 of them
 UPDATE = {"float32": 0.9, "float64": 2.6}
 EXACT_NEURON = 27.0
 NARROW, WIDE_UNIT, WIDE_STEP = 256, (1.2, 0.95), 500.0  # a unit over one of the lanes engine, below and above; a step's fixed cost
@@ -52,9 +61,11 @@ def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candid
     lanes = 64 // (4 if config.dtype == "float32" else 8)
     idle = ceil(seeds / lanes) * lanes / seeds
 
+    unit = UNITS.get(config.activation, UNITS["silu"])[config.dtype] + (data.inputs - 1) * INPUT[config.dtype]
+
     def on_points(points: float) -> tuple[float, float]:
         """Nanoseconds a step and net, on so many points: with one lane a seed, and with one lane a neuron."""
-        units, update = config.width * points * UNIT[config.dtype], parameters * UPDATE[config.dtype]
+        units, update = config.width * points * unit, parameters * UPDATE[config.dtype]
         return (units + update) * idle, units * WIDE_UNIT[config.width >= NARROW] + update + WIDE_STEP
 
     side_by_side, shared = on_points(data.points)
@@ -87,7 +98,8 @@ def gpu_candidates(config: Config, data: Dataset, compress: Compress) -> list[Ca
     if compress is not False and compressible(config, data):
         fixed = None if compress is True else compress
         nodes = min(fixed or LADDER[config.dtype][0], data.points)
-        audits = 4 * len(audit_steps(config.steps)) * min(data.points, 4096) / config.steps * config.width * UNIT["float64"]
+        audited = 4 * len(audit_steps(config.steps)) * min(data.points, 4096) / config.steps
+        audits = audited * config.width * UNITS["silu"]["float64"]
         make = lambda threads: CompressedEngine(config, data, threads, CudaEngine, fixed)  # noqa: E731
         found.append(Candidate("compressed", nodes * unit + update + audits, make))
     return found
