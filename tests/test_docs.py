@@ -25,7 +25,6 @@ import shlex
 import sys
 import types
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -36,7 +35,6 @@ import pytest
 
 import minilotto as ml
 from minilotto import cli, manual
-from minilotto.beyond.study import Settings, Study
 from minilotto.config import FIELDS
 from minilotto.study import AXES, read_study
 from minilotto.tasks import TASKS
@@ -192,46 +190,7 @@ class NoCluster:
         assert maximum_jobs > 0
 
 
-@dataclass(frozen=True)
-class FewSettings(Settings):
-    """Those of SomeStudy."""
-
-    widths: tuple[int, ...] = (2, 4)
-
-
-class SomeStudy(Study):
-    """Stands for a study that a page speaks of in general."""
-
-    name, title, question, settings_type = "some", "a study", "Do wider nets do better?", FewSettings
-
-    @classmethod
-    def trainings(cls, settings):
-        return (ml.Sweep(widths=settings.widths, seeds=settings.seeds, steps=FEW_STEPS),)
-
-    def __init__(self, source, scale):
-        (sweep,) = self.sweeps(scale)
-        self.nets = source.by_width(sweep)
-
-    def design(self):
-        return "Widths are varied."
-
-    def draw(self):
-        raise NotImplementedError
-
-    def caption(self):
-        return ""
-
-    def headline(self):
-        return f"{len(self.nets)} widths were looked at."
-
-    def tables(self):
-        return []
-
-    def verdicts(self):
-        return []
-
-
-def page_module(page, folder, monkeypatch) -> dict:
+def page_module(folder, monkeypatch) -> dict:
     """Names for a page's programs, and minilotto cut to a size that tests can afford."""
     train, sweep, sweep_of = ml.train, ml.sweep, ml.Sweep
 
@@ -262,7 +221,7 @@ def page_module(page, folder, monkeypatch) -> dict:
         vars(module).update(contents)
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.chdir(folder)
-    return {"__name__": "__main__", **({"SomeStudy": SomeStudy} if page.name == "reproducing.md" else {})}
+    return {"__name__": "__main__"}
 
 
 @pytest.fixture
@@ -282,7 +241,7 @@ def shapes_of(text: str) -> list[str]:
 @pytest.mark.usefixtures("tasks_as_before")
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
-    names, printed = page_module(page, tmp_path, monkeypatch), ""
+    names, printed = page_module(tmp_path, monkeypatch), ""
     for block in blocks_of(page):
         if block.mark:
             continue
