@@ -2,10 +2,15 @@
 
 import dataclasses
 import platform
+import signal
+import sys
 import time
+import warnings
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +93,7 @@ def reproduce(
     wanted = needed(names, scale)
     store = sweep(wanted, out=runs, threads=threads, progress=progress) if train else open_store(runs)
     trained = time.perf_counter() - began
-    sections = [_section(FIGURES[name], store, scale, out) for name in names]
+    sections = _sections([FIGURES[name] for name in names], store, scale, out, threads or usable_cores())
     report = Report(
         title="Lottery ticket ensembling, reproduced and tested",
         introduction=INTRODUCTION,
@@ -170,6 +175,21 @@ def _called(kind: type[Figure]) -> str:
     if issubclass(kind, Study):
         return f"Beyond the paper: {kind.title}"
     return f"{f'Equation {kind.name[2:]}' if kind.name.startswith('eq') else f'Figure {kind.name}'}: {kind.title}"
+
+
+def _sections(kinds: Sequence[type[Figure]], store: Store, scale: Scale, out: Path, processes: int) -> list[Section]:
+    """All sections, in so many processes where forking is cheap and safe: studying and drawing hold the GIL."""
+    one = partial(_section, store=store, scale=scale, out=out)
+    if min(processes, len(kinds)) == 1 or sys.platform != "linux":
+        return [one(kind) for kind in kinds]
+    # On Ctrl-C a child ends at once, without a word; this process tells of it.
+    silent = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with warnings.catch_warnings():
+        # From Python 3.12 on a fork beside threads warns. Those there may be are of OpenBLAS, which knows how, and of Numba, which
+        # analyses do not use.
+        warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+        with ProcessPoolExecutor(min(processes, len(kinds)), mp_context=get_context("fork"), initializer=silent) as pool:
+            return list(pool.map(one, kinds))
 
 
 def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Section:
