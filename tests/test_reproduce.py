@@ -70,12 +70,14 @@ def test_tables_are_rectangular_and_hold_numbers(small):
 
 
 @pytest.mark.slow
-def test_a_second_run_trains_nothing_and_says_the_same(small, tmp_path):
+def test_a_second_run_in_one_process_trains_nothing_and_makes_the_same_files(small, tmp_path):
     report, folder = small
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs" / "blocks").rglob("*.npz")}
-    again = reproduce(tmp_path / "again", ["2b", "3"], scale=SMALL, runs=folder / "runs")
+    again = reproduce(tmp_path / "again", ["2b", "3"], scale=SMALL, runs=folder / "runs", threads=1)
     assert {path: path.stat().st_mtime_ns for path in (folder / "runs" / "blocks").rglob("*.npz")} == before
     assert again.verdicts == [verdict for section in report.sections if section.name in ("2b", "3") for verdict in section.verdicts]
+    for name in (name for section in again.sections for name in section.files):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
 
 
 @pytest.mark.slow
