@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from hypothesis import settings
 
 import minilotto
 from minilotto import Config, Ensemble, History
+
+# A shell that starts the suite in the background has it ignore Ctrl-C, which some tests send to themselves and to children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A first example may compile a kernel, so no deadline; the same examples each time, so that a red test stays red.
 settings.register_profile("minilotto", deadline=None, derandomize=True, max_examples=50)
