@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from minilotto.analysis.bootstrap import Estimate, Points
 from minilotto.plots.parts import width_axis
@@ -53,9 +54,14 @@ def forest(
     if found and found[0] is not None:
         ax.axvline(found[0].value, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xscale(scale)
+    low, high = ax.get_xlim()
     if limits:
-        low, high = ax.get_xlim()
-        ax.set_xlim(max(low, limits[0]), min(high, limits[1]))
+        low, high = ax.set_xlim(max(low, limits[0]), min(high, limits[1]))
+    if scale == "log":
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        if high < 50 * low:  # powers of ten alone would leave one label, or none
+            ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if high > 5 * low else range(1, 10)))
+            ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.set_yticks(rows, list(labels), fontsize=8)
     ax.tick_params(axis="y", length=0)
