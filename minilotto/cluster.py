@@ -40,6 +40,7 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address="127.0.0.1:0",  # a free port: two sweeps at once would quarrel over the usual one
+                scheduler_kwargs={"dashboard": False},
                 memory_limit=0,  # a training sees to its own memory, and a worker killed for it would only begin again
                 silence_logs=logging.CRITICAL,
                 resources=GPU if gpu else None,

@@ -8,16 +8,17 @@ import time
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import date
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
 
 from minilotto.beyond.study import Study
-from minilotto.config import Config
-from minilotto.errors import ConfigError, FileError, MinilottoError
+from minilotto.config import Config, whole_number
+from minilotto.errors import ConfigError, FileError, MinilottoError, ResourceError
 from minilotto.figures import SUFFIXES
 from minilotto.figures.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT
 from minilotto.figures.figure import QUICK, Figure, Scale, Source
@@ -76,12 +77,14 @@ def reproduce(
     scale     seeds, widths and steps of your own; overrides `quick`
     runs      folder of the store with the trained nets, by default out/runs: what is there is not trained again
     train     False: use only what the store has, and say what is missing
+    threads   to train with; on Linux as many processes study and draw
     force     write into a folder that holds other things
 
-    Raises ConfigError for unknown figures and a folder with other contents, FileError when it cannot be written,
-    TrainingInterrupted on Ctrl-C: the same call goes on from there.
+    Raises ConfigError for unknown figures and a folder with other contents, FileError when it cannot be written, ResourceError
+    where memory does not suffice, SweepInterrupted (a KeyboardInterrupt) on Ctrl-C: the same call goes on from there.
     """
     names = figure_names(figures, appendices, beyond)
+    processes = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
     scale = scale or (QUICK if quick else Scale())
     out = report_folder(out, force)
     try:
@@ -93,7 +96,7 @@ def reproduce(
     wanted = needed(names, scale)
     store = sweep(wanted, out=runs, threads=threads, progress=progress) if train else open_store(runs)
     trained = time.perf_counter() - began
-    sections = _sections([FIGURES[name] for name in names], store, scale, out, threads or usable_cores())
+    sections = _sections([FIGURES[name] for name in names], store, scale, out, processes)
     report = Report(
         title="Lottery ticket ensembling, reproduced and tested",
         introduction=INTRODUCTION,
@@ -188,8 +191,18 @@ def _sections(kinds: Sequence[type[Figure]], store: Store, scale: Scale, out: Pa
         # From Python 3.12 on a fork beside threads warns. Those there may be are of OpenBLAS, which knows how, and of Numba, which
         # analyses do not use.
         warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+        others = set(active_children())
         with ProcessPoolExecutor(min(processes, len(kinds)), mp_context=get_context("fork"), initializer=silent) as pool:
-            return list(pool.map(one, kinds))
+            try:
+                return list(pool.map(one, kinds))
+            except BrokenProcessPool:
+                raise ResourceError(
+                    f"one of {processes} processes that study and draw was killed, perhaps for memory; use fewer threads"
+                ) from None
+            except KeyboardInterrupt:  # which may have come to this process alone
+                for child in set(active_children()) - others:
+                    child.terminate()
+                raise
 
 
 def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Section:

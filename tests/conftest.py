@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,14 @@ settings.register_profile("minilotto", deadline=None, derandomize=True, max_exam
 settings.load_profile("minilotto")
 
 ROOT = Path(minilotto.__file__).resolve().parent.parent
+
+
+def mostly_slow(cases: Iterable, quick: Collection) -> list:
+    """Cases for pytest.mark.parametrize, those that are not among the quick ones marked slow: each compiles kernels of its own."""
+    return [
+        case if case in quick else pytest.param(*case if isinstance(case, tuple) else [case], marks=pytest.mark.slow)
+        for case in cases
+    ]
 
 
 class Ended(NamedTuple):

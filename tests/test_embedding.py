@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import mostly_slow
 from hypothesis import given as hypothesis_given
 from hypothesis import strategies as st
 from scipy.optimize import least_squares, minimize
@@ -9,7 +10,7 @@ from test_gradients import KINKED, SLOPE, SMOOTH, allowed, some_data, some_nets,
 from test_single import LAYOUTS
 
 import minilotto as ml
-from minilotto.activations import activation_of
+from minilotto.activations import ACTIVATIONS, activation_of
 from minilotto.embedding import POINTS_AT_ONCE
 from minilotto.kernels import reference
 
@@ -31,7 +32,7 @@ def test_unpack_undoes_pack(nets, width, inputs, dtype):
         np.testing.assert_array_equal(after, before)
 
 
-@pytest.mark.parametrize("name", ["silu", "leaky_relu"])  # the others: test_single.py
+@pytest.mark.parametrize("name", mostly_slow(ACTIVATIONS, quick=["silu", "leaky_relu"]))
 def test_losses_gradients_and_predictions_are_right(name):
     data = some_data("square", 12, True)
     nets, settings = some_nets(data, 3, 5), {"activation": name, "negative_slope": SLOPE}

@@ -26,7 +26,7 @@ from minilotto.engines.reference import ReferenceEngine
 from minilotto.errors import ConfigError
 from minilotto.initial import Parameters, initial_parameters
 from minilotto.kernels.exact import train_nets
-from minilotto.kernels.layout import pack, unpack
+from minilotto.kernels.layout import STANDSTILL, pack, unpack
 from minilotto.tasks import TASKS
 
 TOLERANCE = 1e-11
@@ -214,13 +214,12 @@ def test_what_a_net_remembers_changes_no_bit(width):
     moments = moments_of(some_data(rng, 300, "lattice"))
     expected = gradients(activation, nets, moments)
     nets_kind = exact._kind_of(activation)
-    step = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)
     for _ in range(5):
         theta = pack(nets_kind, nets)
         first, second, gradient = np.zeros((3, *theta.shape))
         integers = np.concatenate([rng.permutation(width), rng.integers(0, moments.size + 1, width), np.zeros(width)])
         left = (np.empty((1, 3 * width)), integers.astype(np.uint32)[None])
-        train_nets(nets_kind, 0.0, width, theta, first, second, moments, *step, gradient, *left, 0, 1)
+        train_nets(nets_kind, 0.0, width, theta, first, second, moments, *STANDSTILL, gradient, *left, 0, 1)
         for found, true in zip(unpack(nets_kind, gradient, 1, width), expected, strict=True):
             np.testing.assert_array_equal(found, true)
 

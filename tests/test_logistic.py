@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from conftest import mostly_slow
 from numba import njit
 from scipy.integrate import quad
 from scipy.optimize import minimize
@@ -82,23 +83,26 @@ def test_hundreds_are_safe(dtype):
     np.testing.assert_allclose(slope, np.where((f > 0) == (y == 1), 0.0, 1 - 2 * y), atol=1e-37)
 
 
-# Gradients. The loss knows nothing of the activation, and a kernel takes seconds to compile: activations take turns in precision.
-KINDS = [("silu", "float64"), *((name, ("float32", "float64")[i % 2]) for i, name in enumerate(ACTIVATIONS))]
+# Gradients. The loss knows nothing of the activation, and a kernel takes seconds to compile.
+DTYPES = ("float32", "float64")
 
 
-@pytest.mark.parametrize(("name", "dtype"), [KINDS[0], *(pytest.param(*kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
+@pytest.mark.parametrize(("name", "dtype"), mostly_slow(itertools.product(ACTIVATIONS, DTYPES), quick=[("silu", "float64")]))
 def test_gradients_are_right_in_every_coordinate(name, dtype):
     for width, points, weighted in SHAPES:
         data = labelled("square", points, weighted)
         check(name, some_nets(data, 19, width), data, dtype, kind="logistic")
 
 
+WITH_INPUTS = [*((name, "product2") for name in ACTIVATIONS), ("silu", "product5"), ("relu", "product5")]
+
+
 @pytest.mark.parametrize(
     ("name", "task", "dtype"),
-    [
-        ("silu", "product2", "float32"),
-        ("relu", "product5", "float64"),
-    ],
+    mostly_slow(
+        [(*kind, dtype) for kind in WITH_INPUTS for dtype in DTYPES],
+        quick=[("silu", "product2", "float32"), ("relu", "product5", "float64")],
+    ),
 )
 def test_gradients_of_nets_with_several_inputs(name, task, dtype):
     for width, points, weighted in SHAPES:
@@ -122,7 +126,8 @@ GOLDEN = {  # worked out once in 40 digits: the loss, then dw1, dw2, db1, db2, d
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "dtype"), [kind for kind in KINDS if kind[0] in GOLDEN])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", GOLDEN)
 def test_a_small_net_has_the_loss_and_gradient_of_forty_digits(name, dtype):
     data, (loss, *gradient) = given(GOLDEN_X, GOLDEN_LABELS), GOLDEN[name]
     loss_bound, _, _ = allowed(name, GOLDEN_NET, data, "float64", kind="logistic")
@@ -227,12 +232,7 @@ FUNCTIONS = {"silu": lambda torch, z: torch.nn.functional.silu(z), "tanh": lambd
 
 @pytest.mark.parametrize(
     ("name", "dtype", "engine"),
-    [
-        ("silu", "float64", "lanes"),
-        pytest.param("silu", "float32", "wide", marks=pytest.mark.slow),
-        pytest.param("tanh", "float32", "lanes", marks=pytest.mark.slow),
-        pytest.param("tanh", "float64", "wide", marks=pytest.mark.slow),
-    ],
+    mostly_slow(itertools.product(FUNCTIONS, DTYPES, ("lanes", "wide")), quick=[("silu", "float64", "lanes")]),
 )
 def test_ten_steps_are_those_of_torch_adam(name, dtype, engine):
     config = SHORT.replace(activation=name, dtype=dtype)
@@ -279,8 +279,8 @@ def test_one_net_can_be_trained_by_other_optimisers():
         ml.loss_and_gradient(theta, x, x, loss="logistic")
 
 
-def test_one_net_at_a_time_has_the_same_gradient():
-    dtype = "float64"
+@pytest.mark.parametrize("dtype", mostly_slow(DTYPES, quick=["float64"]))
+def test_one_net_at_a_time_has_the_same_gradient(dtype):
     data = labelled("product2", 31, True)
     nets = some_nets(data, 5, 7)
     thetas = ml.pack(nets).astype(dtype)

@@ -5,7 +5,13 @@ import dataclasses
 import html
 import io
 import json
+import os
+import signal
+import sys
+import threading
+import time
 from html.parser import HTMLParser
+from multiprocessing import active_children
 
 import numpy as np
 import pytest
@@ -19,7 +25,7 @@ from minilotto.figures.scaling_law import ScalingLaw
 from minilotto.figures.two_neurons import LossHistogram
 from minilotto.figures.wide_net import digitised
 from minilotto.page import Report, Section, to_html, to_json, to_markdown
-from minilotto.reproduce import REPORT_FILES, figure_names, needed, reproduce
+from minilotto.reproduce import REPORT_FILES, _sections, figure_names, needed, reproduce
 
 SMALL = Scale(seeds=40, wide_seeds=12, giants=2, giant_width=300, widest=70, steps=300)
 NAN = float("nan")
@@ -104,6 +110,47 @@ def test_too_few_seeds_make_a_note_not_a_crash(tmp_path):
 
 
 # The page
+class Dying:
+    """A figure at which its process is killed, as the kernel does where memory runs out."""
+
+    name = title = "dying"
+
+    def __init__(self, source, scale):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Endless:
+    """A figure whose study does not end."""
+
+    name = title = "endless"
+
+    def __init__(self, source, scale):
+        time.sleep(1000)
+
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reports are drawn by several processes on Linux only")
+
+
+@on_linux
+def test_a_killed_process_is_told_in_one_line(tmp_path):
+    with pytest.raises(ml.ResourceError, match="was killed") as error:
+        _sections([Dying, Dying], None, Scale(), tmp_path, 2)
+    assert "\n" not in str(error.value)
+    assert not active_children()
+
+
+@on_linux
+def test_ctrl_c_at_one_process_ends_them_all(tmp_path):
+    began = time.monotonic()
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))  # this process alone, not its group
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        _sections([Endless, Endless, Endless], None, Scale(), tmp_path, 2)
+    timer.join()
+    assert time.monotonic() - began < 20
+    assert not active_children()
+
+
 class Checked(HTMLParser):
     """Counts open elements, and collects addresses of what a page loads."""
 

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from conftest import mostly_slow
 from numba import njit, prange
 from numba.core.errors import TypingError
 from numba.core.runtime import _nrt_python, rtsys
@@ -41,16 +42,18 @@ def each(form, nets, data):
     return np.array(losses), unpack(np.array(gradients), data.inputs)
 
 
-CASES = [("silu", "square", "float64"), ("silu", "square", "float32"), ("silu", "product3", "float64")]
-MORE_CASES = [
-    *((name, "square", "float64") for name in ACTIVATIONS if name != "silu"),
+QUICK = [("silu", "square", "float64"), ("silu", "square", "float32"), ("silu", "product3", "float64")]
+CASES = [
+    *((name, "square", "float64") for name in ACTIVATIONS),
+    ("silu", "square", "float32"),
     ("gelu", "square", "float32"),
     ("relu", "product2", "float32"),
+    ("silu", "product3", "float64"),
 ]
 SHAPES = [(1, 1, False), (2, 8, True), (7, 9, True), (33, 31, False), (2, 101, True)]  # width, points, whether they have weights
 
 
-@pytest.mark.parametrize(("name", "task", "dtype"), [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE_CASES)])
+@pytest.mark.parametrize(("name", "task", "dtype"), mostly_slow(CASES, QUICK))
 def test_losses_and_gradients_are_right_in_every_coordinate(name, task, dtype):
     for width, points, weighted in SHAPES:
         data = some_data(task, points, weighted)
@@ -72,7 +75,10 @@ def test_the_check_sees_one_weight_off_by_one_in_a_thousand(name, task, dtype):
     assert worst(gradient, truth(name, nets, data)[1], allowed(name, nets, data, dtype)[2]) > 1
 
 
-@pytest.mark.parametrize(("name", "task"), [("silu", "square"), ("relu", "square"), ("silu", "product3")])
+FEW = [("silu", "square"), ("relu", "square"), ("silu", "product3")]
+
+
+@pytest.mark.parametrize(("name", "task"), mostly_slow([*FEW, ("gelu", "square")], quick=FEW))
 def test_forward_and_outputs_have_the_bits_of_predict(name, task):
     data = some_data(task, 13, False)
     config = ml.Config(width=5, activation=name, steps=3, dtype="float64", task=task, points=8)
@@ -88,7 +94,7 @@ def test_forward_and_outputs_have_the_bits_of_predict(name, task):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["silu", "gelu"])
+@pytest.mark.parametrize("name", sorted(reference.SMOOTH))
 def test_slopes_are_complex_steps(name):
     """f and df/dx against an oracle that shares no formula; the bound is that of dz = w dx, see test_gradients."""
     data = some_data("product3", 6, False)
@@ -110,7 +116,7 @@ def test_slopes_are_complex_steps(name):
     assert slope == dx[0]
 
 
-@pytest.mark.parametrize(("name", "task"), [("silu", "square"), ("silu", "product3"), ("relu", "square")])
+@pytest.mark.parametrize(("name", "task"), mostly_slow([*FEW, ("tanh", "product3")], quick=FEW))
 def test_the_jacobian_is_the_gradient_of_each_output(name, task):
     """A loss on one point with y = f - 1/2 and weight 1 has the gradient df/dtheta."""
     data = some_data(task, 11, False)

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from conftest import mostly_slow
 from scipy.stats import ks_2samp
 from test_gradients import SLOPE, allowed, some_data, some_nets, truth, worst
 
@@ -81,10 +82,7 @@ def check_gradients(name, task, dtype):
 IN_TURN = [(name, ("float32", "float64")[i % 2]) for i, name in enumerate(ACTIVATIONS)]
 
 
-@pytest.mark.parametrize(
-    ("name", "dtype"),
-    [*IN_TURN[:2], *(pytest.param(*kind, marks=pytest.mark.slow) for kind in [("silu", "float64"), *IN_TURN[2:]])],
-)
+@pytest.mark.parametrize(("name", "dtype"), mostly_slow([("silu", "float64"), *IN_TURN], quick=IN_TURN[:2]))
 def test_gradients_are_right_in_every_coordinate(name, dtype):
     check_gradients(name, "square", dtype)
 

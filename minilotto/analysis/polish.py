@@ -15,9 +15,7 @@ from minilotto.initial import Parameters
 
 Array = NDArray[np.float64]
 NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
-VALLEY = (
-    0.25  # terms grow as loss^-VALLEY down the valley that a descent of w and b follows: v ~ w^-2 and loss ~ w^8, see valley.py
-)
+VALLEY = 0.25  # terms grow as loss^-VALLEY down the valley that a descent follows: v ~ w^-2 and loss ~ w^8, see valley.py
 
 
 @dataclass(frozen=True, eq=False)

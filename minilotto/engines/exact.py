@@ -15,7 +15,7 @@ from minilotto.errors import ConfigError
 from minilotto.initial import Parameters
 from minilotto.kernels import exact
 from minilotto.kernels.kinds import Kind
-from minilotto.kernels.layout import aligned, pack, rows_of, unpack
+from minilotto.kernels.layout import STANDSTILL, aligned, pack, rows_of, unpack
 from minilotto.kernels.moments import PIECE, PIECE_TERMS, REST, ROW, WINDOW, Moments, accumulate
 from minilotto.kernels.parallel import run_blocks
 from minilotto.piecewise import PiecewiseLosses
@@ -222,9 +222,8 @@ def gradients(activation: Activation, parameters: Parameters, moments: Moments) 
     nets, width, _ = parameters.w.shape
     theta = pack(kind, parameters)
     first, second, results = (aligned(theta.shape, "float64") for _ in range(3))
-    step = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)  # rate, correction, constants; subnormals are kept
     lead = (kind, activation.parameter, width, theta, first, second, moments)
-    exact.train_nets(*lead, *step, results, *_workspace(nets, width), 0, nets)
+    exact.train_nets(*lead, *STANDSTILL, results, *_workspace(nets, width), 0, nets)
     return unpack(kind, results, nets, width)
 
 

@@ -11,7 +11,7 @@ from minilotto.initial import Parameters
 from minilotto.kernels import narrow
 from minilotto.kernels.kinds import Kind
 from minilotto.kernels.lanes import lane_count
-from minilotto.kernels.layout import aligned, pack, training_arrays, unpack, workspace_size
+from minilotto.kernels.layout import STANDSTILL, aligned, pack, training_arrays, unpack, workspace_size
 
 
 def kind_of(activation: Activation, dtype: str, inputs: int, lanes: int | None = None, loss: str = "squared") -> Kind:
@@ -71,8 +71,7 @@ def gradients_by(train: Callable, kind: Kind, parameter: float, parameters: Para
     theta = pack(kind, parameters)
     results, first, second = (aligned(theta.shape, kind.dtype) for _ in range(3))
     workspace = aligned((1, workspace_size(kind, width)), kind.dtype)
-    step = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)  # rate, correction, constants; subnormals are kept
     for block in range(len(theta)):
         one = slice(block, block + 1)
-        train(kind, parameter, width, theta[one], first[one], second[one], *arrays, *step, results[one], workspace, 0, 1)
+        train(kind, parameter, width, theta[one], first[one], second[one], *arrays, *STANDSTILL, results[one], workspace, 0, 1)
     return unpack(kind, results, nets, width)

@@ -9,6 +9,8 @@ from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.kinds import Kind
 
 CACHE_LINE = 64  # bytes
+# One Adam step at a rate of 0, which leaves the gradient behind: rates, corrections, constants, and whether subnormals are flushed.
+STANDSTILL = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)
 
 
 def rows_of(width: int, inputs: int) -> int:

@@ -126,24 +126,25 @@ def train_blocks(
     lanes = lanes_of(kind)
     beta1, beta2, epsilon = constants
     for block in range(begin, end):
+        nets, m, s, slopes, space = theta[block], first[block], second[block], gradient[block], workspace[block]
         for step in range(rates.size):
-            _gradient(kind, parameter, width, theta[block], x, y, slope_weight, gradient[block], workspace[block])
+            _gradient(kind, parameter, width, nets, x, y, slope_weight, slopes, space)
             for row in range(width * (inputs_of(kind) + 2) + 1):
                 at = row * lanes
-                moved, m, s = adam_update(
-                    load(kind, theta[block], at),
-                    load(kind, first[block], at),
-                    load(kind, second[block], at),
-                    load(kind, gradient[block], at),
+                moved, m_after, s_after = adam_update(
+                    load(kind, nets, at),
+                    load(kind, m, at),
+                    load(kind, s, at),
+                    load(kind, slopes, at),
                     rates[step],
                     corrections[step],
                     beta1,
                     beta2,
                     epsilon,
                 )
-                store(theta[block], at, moved)
-                store(first[block], at, m)
-                store(second[block], at, s)
+                store(nets, at, moved)
+                store(m, at, m_after)
+                store(s, at, s_after)
     restore_mode(mode)
 
 
