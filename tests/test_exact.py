@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numba import njit
 from scipy.stats import ks_2samp
 
 from minilotto import Config
@@ -25,8 +26,9 @@ from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.errors import ConfigError
 from minilotto.initial import Parameters, initial_parameters
-from minilotto.kernels.exact import train_nets
+from minilotto.kernels import exact as kernel
 from minilotto.kernels.layout import STANDSTILL, pack, unpack
+from minilotto.kernels.moments import GROUP, PIECE, ROW, below, borrowed, group_of, pointer
 from minilotto.tasks import TASKS
 
 TOLERANCE = 1e-11
@@ -123,7 +125,7 @@ def some_data(rng, points, places="uniform", weights="equal"):
 @settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32),
-    points=st.one_of(st.integers(1, 12), st.integers(1, 3000)),
+    points=st.one_of(st.integers(1, 12), st.integers(1, 3000), st.integers(4500, 7000)),
     width=st.integers(1, 60),
     slope=st.sampled_from(SLOPES),
     places=st.sampled_from(["uniform", "lattice", "clustered", "far"]),
@@ -133,6 +135,7 @@ def some_data(rng, points, places="uniform", weights="equal"):
 @example(seed=0, points=1, width=1, slope=0.0, places="uniform", weights="equal", kind="normal")
 @example(seed=0, points=3000, width=60, slope=-0.5, places="lattice", weights="spread", kind="lattice")
 @example(seed=0, points=3000, width=60, slope=0.0, places="clustered", weights="spread", kind="between")
+@example(seed=0, points=7000, width=60, slope=0.0, places="clustered", weights="equal", kind="between")
 @example(seed=0, points=20, width=60, slope=0.0, places="uniform", weights="spread", kind="between")
 def test_gradients_are_sums_over_all_points(seed, points, width, slope, places, weights, kind):
     rng = np.random.default_rng(seed)
@@ -206,20 +209,102 @@ def test_the_oracle_would_notice():
     assert worst(0.3, nets, moments_of(frozen(data.x[1:], y[1:], weight[1:])), x, y, weight) > 1e6
 
 
+# Finding one's place among the points.
+@njit(error_model="numpy")
+def places_by_search(moments, ts):
+    """How many x are less than each t, and whether one equals it."""
+    table = borrowed(moments)
+    found, same = np.empty(len(ts), np.int64), np.empty(len(ts), np.bool_)
+    for i in range(len(ts)):
+        found[i], same[i] = below(table, group_of(table, ts[i]), ts[i])
+    return found, same
+
+
+@njit(error_model="numpy")
+def places_of_breakpoints(theta, moments, index, group):
+    """(keys, indices) by either way, for nets of N neurons as _locate finds them."""
+    width, table = len(index), borrowed(moments)
+    key, spare = np.empty((2, width)), np.zeros(width, np.uint32)
+    few, many = index.copy(), index.copy()
+    nets = pointer(theta, 0)
+    kernel._locate_among_few(width, nets, table, pointer(key[0], 0), pointer(few, 0))
+    kernel._locate_among_many(width, nets, table, pointer(key[1], 0), pointer(many, 0), pointer(group, 0), pointer(spare, 0))
+    return key, few, many
+
+
+def table_of(x):
+    """Moments of points of no weight, which need not have squares."""
+    return exact._table(x, np.zeros((len(x) + 1, ROW)), np.empty((0, PIECE)), 0.0, -np.inf, np.inf)
+
+
+PLACES = {
+    "one": lambda rng: np.array([0.3]),
+    "two": lambda rng: np.array([-1.0, 1.0]),
+    "whole groups": lambda rng: rng.uniform(-2, 2, 4 * GROUP),
+    "one more": lambda rng: rng.uniform(-2, 2, 4 * GROUP + 1),
+    "lattice": lambda rng: np.arange(5000) / 8,
+    "clustered": lambda rng: rng.integers(-2, 3, 7000) + rng.normal(size=7000) * 10.0 ** rng.uniform(-14, 0, 7000),
+    "many scales": lambda rng: rng.choice([-1, 1], 6000) * 10.0 ** rng.uniform(-300, 300, 6000),
+    "neighbours": lambda rng: 1 + np.arange(300) * 2.0**-52,
+    "subnormal": lambda rng: np.arange(-100, 200) * 5e-324,
+    "enormous": lambda rng: 1e300 * rng.uniform(-1, 1, 500),
+}
+
+
+@pytest.mark.parametrize("places", PLACES)
+def test_places_are_those_of_a_search(places):
+    rng = np.random.default_rng(0)
+    x = np.unique(PLACES[places](rng))
+    moments = table_of(x)
+    with np.errstate(over="ignore"):
+        between = x[:-1] + (x[1:] - x[:-1]) * rng.random(len(x) - 1)
+        ends = [-np.inf, -1.79e308, x[0] - 1, x[0] * 2, 0.0, x[-1] * 2, x[-1] + 1, 1.79e308, np.inf]
+    ts = np.concatenate([x, np.nextafter(x, np.inf), np.nextafter(x, -np.inf), between, ends])
+    found, same = places_by_search(moments, ts)
+    np.testing.assert_array_equal(found, np.searchsorted(x, ts))
+    np.testing.assert_array_equal(same, np.isin(ts, x))
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 2**32),
+    places=st.sampled_from(list(PLACES)),
+    width=st.sampled_from([1, 7, 300]),
+    kind=st.sampled_from(["normal", "lattice", "at points"]),
+)
+def test_both_ways_to_locate_breakpoints_agree(seed, places, width, kind):
+    """Whatever they remember; among few and among many points they are told apart by nothing but time."""
+    rng = np.random.default_rng(seed)
+    x = np.unique(PLACES[places](rng))
+    moments = table_of(x)
+    nets = some_nets(rng, 1, width, kind if kind == "lattice" else "normal")
+    if kind == "at points":
+        with np.errstate(over="ignore"):
+            nets = nets._replace(b=-nets.w[:, :, 0] * rng.choice(x, (1, width)))
+    nets.w[rng.random(nets.w.shape) < 0.1] = 0.0
+    theta = pack(exact._kind_of(activation_of("relu")), nets)
+    index, group = rng.integers(0, moments.size + 1, width), rng.integers(0, len(moments.places), width)
+    (key, other), few, many = places_of_breakpoints(theta[0], moments, index.astype(np.uint32), group.astype(np.uint32))
+    np.testing.assert_array_equal(few, many)
+    np.testing.assert_array_equal(key, other)
+
+
+@pytest.mark.parametrize("points", [300, 20_000])
 @pytest.mark.parametrize("width", [5, 60, 1000])
-def test_what_a_net_remembers_changes_no_bit(width):
-    """Whatever permutation and indices are left from earlier steps, and however much sorting they need."""
+def test_what_a_net_remembers_changes_no_bit(width, points):
+    """Whatever permutation, groups and indices are left from earlier steps, and however much sorting they need."""
     rng = np.random.default_rng(width)
     nets, activation = some_nets(rng, 1, width, "lattice"), activation_of("relu")
-    moments = moments_of(some_data(rng, 300, "lattice"))
+    moments = moments_of(some_data(rng, points, "lattice" if points == 300 else "uniform"))
     expected = gradients(activation, nets, moments)
     nets_kind = exact._kind_of(activation)
     for _ in range(5):
         theta = pack(nets_kind, nets)
         first, second, gradient = np.zeros((3, *theta.shape))
-        integers = np.concatenate([rng.permutation(width), rng.integers(0, moments.size + 1, width), np.zeros(width)])
+        integers = np.concatenate([rng.permutation(width), rng.integers(0, len(moments.places), width)])
+        integers = np.concatenate([integers, rng.integers(0, moments.size + 1, width), np.zeros(width)])
         left = (np.empty((1, 3 * width)), integers.astype(np.uint32)[None])
-        train_nets(nets_kind, 0.0, width, theta, first, second, moments, *STANDSTILL, gradient, *left, 0, 1)
+        kernel.train_nets(nets_kind, 0.0, width, theta, first, second, moments, *STANDSTILL, gradient, *left, 0, 1)
         for found, true in zip(unpack(nets_kind, gradient, 1, width), expected, strict=True):
             np.testing.assert_array_equal(found, true)
 

@@ -16,7 +16,7 @@ from minilotto.initial import Parameters
 from minilotto.kernels import exact
 from minilotto.kernels.kinds import Kind
 from minilotto.kernels.layout import STANDSTILL, aligned, pack, rows_of, unpack
-from minilotto.kernels.moments import PIECE, PIECE_TERMS, REST, ROW, WINDOW, Moments, accumulate
+from minilotto.kernels.moments import GROUP, LAST_PLACE, PIECE, PIECE_TERMS, REST, ROW, WINDOW, Moments, accumulate, set_places
 from minilotto.kernels.parallel import run_blocks
 from minilotto.piecewise import PiecewiseLosses
 from minilotto.population import population_losses
@@ -24,6 +24,7 @@ from minilotto.population import population_losses
 PIECEWISE_LINEAR = ("relu", "leaky_relu")
 FEW_POINTS = 4096  # of more, losses come from moments too
 MOST_BUCKETS = 2**16
+FASTEST = 1e290  # pace: no distance times this or its inverse is infinity times zero
 CELLS = 128  # at least so many pieces represent a density's y
 MOST_CELLS = 2**16
 PIECE_ERROR = 2e-14  # of the largest |y|
@@ -128,16 +129,28 @@ def _accumulated(*terms: NDArray[np.float64]) -> NDArray[np.float64]:
 def _table(
     x: NDArray[np.float64], sums: NDArray[np.float64], pieces: NDArray[np.float64], density: float, low: float, high: float
 ) -> Moments:
-    """Moments with the buckets in which x (U,), ascending and distinct, is searched."""
-    last = min(4 * len(x), MOST_BUCKETS)  # the bucket of the greatest x, or the one before it, as rounding has it
-    reach = x[-1] - x[0]
-    pace = last / reach if reach > 1e-290 else 1.0  # the quotient must not overflow; then few buckets are used
-    bucket = np.minimum((x - x[0]) * pace, last).astype(np.int64)
+    """Moments with the groups and buckets in which x (U,), ascending and distinct, is searched."""
+    heads = x[::GROUP]
+    groups = len(heads)
+    ends = np.append(heads[1:], 2 * x[-1] - heads[-1])  # the last group has places for what lies beyond all x, too
+    with np.errstate(over="ignore", divide="ignore"):
+        paces = np.clip((LAST_PLACE - 1) / (ends - heads), 1 / FASTEST, FASTEST)
+    padded = np.append(heads, np.full(WINDOW, np.nan))
+    places = aligned((groups, GROUP), "uint16")
+    places[:] = LAST_PLACE + 1
+    set_places(x, padded, paces, places)
+    last = min(4 * groups, MOST_BUCKETS)  # the bucket of the greatest head, or the one before it, as rounding has it
+    reach = heads[-1] - heads[0]
+    pace = last / reach if reach > 1 / FASTEST else 1.0  # the quotient must not overflow; then few buckets are used
+    bucket = np.minimum((heads - heads[0]) * pace, last).astype(np.int64)
     starts = np.searchsorted(bucket, np.arange(last + 3)).astype(np.uint32)
     rows = aligned(sums.shape, "float64")
     rows[:] = sums
     return Moments(
-        x=np.append(x, np.full(WINDOW, np.nan)),
+        x=np.append(x, np.full(GROUP * (groups + 1) - len(x), np.nan)),
+        heads=padded,
+        paces=paces,
+        places=places,
         starts=starts,
         sums=rows,
         pieces=pieces,
@@ -232,7 +245,7 @@ def _kind_of(activation: Activation) -> Kind:
 
 
 def _workspace(nets: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
-    """floats (R, 3 N), and integers (R, 3 N) as train_nets wants them at first."""
+    """floats (R, 3 N), and integers (R, 4 N) as train_nets wants them at first."""
     integers = np.zeros((nets, exact.INTEGERS * width), np.uint32)
     integers[:, :width] = np.arange(width)
     return np.empty((nets, exact.FLOATS * width)), integers

@@ -27,6 +27,7 @@ from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import adam_update, value_and_slope
 from minilotto.kernels.lanes import absolute, flush_subnormals, fma, restore_mode, where
 from minilotto.kernels.moments import (
+    GROUP,
     NEAR,
     PIECE,
     PIECE_TERMS,
@@ -35,50 +36,87 @@ from minilotto.kernels.moments import (
     WINDOW,
     below,
     borrowed,
-    bucket_of,
+    count_below,
+    group_of,
     pointer,
     prefetch,
     remainder,
-    window,
 )
 
 PATIENCE = 8  # shifts a neuron after which insertion sort gives way to merge sort
 FLOATS = 3  # numbers a neuron of workspace: breakpoints, and two of the interval on their left
-INTEGERS = 3  # and of these: the order of breakpoints, where they lie in the data, and workspace for sorting
+INTEGERS = 4  # and of these: the order of breakpoints, the groups of points where they lie, how many points, and workspace
 
 
 @register_jitable(forceinline=True)
-def _locate(width, theta, moments, key, index):
-    """Find each neuron's breakpoint: key (N,) to sort by, and index (N,) into moments.sums, which holds the last step's or zeros.
+def _breakpoint(theta, moments, i):
+    """Where w = 0 it lies beyond all x, on the side that gives all of them the slope sigma'(b); so does that of a NaN."""
+    w, b = theta[3 * i], theta[3 * i + 1]
+    t = where(w < 0.0, b, -b) / absolute(w)
+    t = t if t < moments.high else moments.high  # first, so that NaN ends here
+    return t if t > moments.low else moments.low
 
-    Where w = 0 the breakpoint lies beyond all x, on the side that gives all of them the slope sigma'(b); so does that of a NaN.
-    """
-    x, smooth, far = moments.x, moments.density > 0.0, moments.size > NEAR
-    for i in range(width):
-        w, b = theta[3 * i], theta[3 * i + 1]
-        t = where(w < 0.0, b, -b) / absolute(w)
-        t = t if t < moments.high else moments.high  # first, so that NaN ends here
-        t = t if t > moments.low else moments.low
-        key[i] = t
-        if far:
-            start, end, part = bucket_of(moments, t)
-            guess = window(start, end, part)
-            prefetch(x, guess)
-            prefetch(x, guess + WINDOW - 1)
-    for i in range(width):
-        t, j = key[i], np.intp(index[i])
-        if (j > 0 and not x[j - 1] < t) or x[j] < t:  # else it has not moved past a point since the last step
-            j = below(moments, t)
-        if not smooth:
-            # Rounding is monotone, so only a point that equals the rounded t may lie on either side of the true one. The sign of
-            # z, exact in one fma, decides; z = 0 counts as negative.
+
+@register_jitable(forceinline=True)
+def _settle(theta, moments, key, index, i, j, same):
+    """Neuron i's breakpoint has j points on its left; `same`: one more lies where its rounded value is."""
+    if not moments.density > 0.0:
+        # Rounding is monotone, so only a point that equals the rounded t may lie on either side of the true one. The sign of z,
+        # exact in one fma, decides; z = 0 counts as negative.
+        if same:
             w, b = theta[3 * i], theta[3 * i + 1]
-            if x[j] == t and (fma(w, t, b) > 0.0) == (w < 0.0):
-                j += 1
-            key[i] = np.float64(j)
-        index[i] = np.uint32(j)
-        if far:
-            prefetch(moments.sums, ROW * j)
+            j += np.intp((fma(w, key[i], b) > 0.0) == (w < 0.0))
+        key[i] = np.float64(j)
+    index[i] = np.uint32(j)
+    return j
+
+
+@register_jitable(forceinline=True)
+def _locate_among_few(width, theta, moments, key, index):
+    """See _locate: all x fit the caches, and most breakpoints stay near the points where they were."""
+    x = moments.x
+    for i in range(width):
+        t = key[i] = _breakpoint(theta, moments, i)
+        start = max(np.intp(index[i]) - WINDOW // 2, 0)
+        count = count_below(x, start, t)
+        j, same = start + count, x[start + count] == t
+        if (count == 0 and start > 0) or count == WINDOW:
+            j, same = below(moments, group_of(moments, t), t)
+        _settle(theta, moments, key, index, i, j, same)
+
+
+@register_jitable(forceinline=True)
+def _locate_among_many(width, theta, moments, key, index, group, moved):
+    """See _locate: memory is what takes time, and as many breakpoints leave their group of points as stay.
+
+    So those that leave it are put on a list, as a branch would be mispredicted, and lines are fetched ahead.
+    """
+    heads, count = moments.heads, 0
+    for i in range(width):
+        t = key[i] = _breakpoint(theta, moments, i)
+        g = np.intp(group[i])
+        moved[count] = i
+        count += np.intp(((g > 0) & (not heads[g] < t)) | (heads[g + 1] < t))
+    for k in range(count):
+        i = np.intp(moved[k])
+        g = group_of(moments, key[i])
+        group[i] = np.uint32(g)
+        prefetch(moments.places, GROUP * g)
+    for i in range(width):
+        j, same = below(moments, np.intp(group[i]), key[i])
+        prefetch(moments.sums, ROW * _settle(theta, moments, key, index, i, j, same))
+
+
+@register_jitable(forceinline=True)
+def _locate(width, theta, moments, key, index, group, spare):
+    """Find each neuron's breakpoint: key (N,) to sort by, and index (N,) into moments.sums.
+
+    index and group (N,) hold those of the last step, or zeros; spare (N,) is workspace.
+    """
+    if moments.size > NEAR:
+        _locate_among_many(width, theta, moments, key, index, group, spare)
+    else:
+        _locate_among_few(width, theta, moments, key, index)
 
 
 @register_jitable(forceinline=True)
@@ -166,12 +204,12 @@ def _residual_sums(alpha, beta, low, high):
 
 @register_jitable
 def _gradient(kind, parameter, width, theta, moments, gradient, floats, integers):
-    """Write the gradient of one net's loss. Pointers to theta and gradient (3 N + 1,), workspaces floats and integers (3 N,)."""
+    """Write the gradient of one net's loss. Pointers to theta and gradient (3 N + 1,), floats (3 N,), integers (4 N,)."""
     _, flat = value_and_slope(kind, -1.0, parameter)
     _, steep = value_and_slope(kind, 1.0, parameter)
     key, first, second = floats, pointer(floats, width), pointer(floats, 2 * width)
-    order, index, spare = integers, pointer(integers, width), pointer(integers, 2 * width)
-    _locate(width, theta, moments, key, index)
+    order, group, index, spare = integers, pointer(integers, width), pointer(integers, 2 * width), pointer(integers, 3 * width)
+    _locate(width, theta, moments, key, index, group, spare)
     _sort(width, key, order, spare)
 
     # first, second: of the interval left of breakpoint k, slope and offset due to neurons that bend further right.
@@ -233,7 +271,7 @@ def train_nets(
 ):
     """Train nets `begin` to `end` - 1 for rates.size Adam steps, in place. constants: beta1, beta2, epsilon.
 
-    A net's integers (3 N,) start with a permutation of the neurons and then N zeros; later they may stay as they are, or not.
+    A net's integers (4 N,) start with a permutation of the neurons and then N zeros; later they may stay as they are, or not.
     `gradient` holds that of the last step afterwards; with a rate of 0 it is that of the nets as they are.
     """
     mode = flush_subnormals(flush)

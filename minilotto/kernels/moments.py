@@ -14,7 +14,9 @@ PIECE_TERMS = 8  # coefficients of a polynomial piece of y: degree 7
 PIECE = 2 + 2 * PIECE_TERMS  # numbers in a row of Moments.pieces
 ROW = 8  # float64 in a row of Moments.sums, which is one cache line: 5 leading parts, then,
 REST = 10  # counted in uint32, 5 remainders
-WINDOW = 8  # points that are compared with a breakpoint at once
+WINDOW = 8  # numbers that are compared with a breakpoint at once
+GROUP = 32  # points whose places, of two bytes each, fill a cache line
+LAST_PLACE = 2**16 - 2  # the next one is that of no point
 NEAR = 2**12  # so many points fit the caches, and fetching ahead does not pay
 
 
@@ -24,8 +26,11 @@ class Moments(NamedTuple):
     Points: U distinct x, ascending; sums[j] belongs to the first j of them. A density: U + 1 cells, whose U inner edges take the
     place of x; sums[j] belongs to the first j cells, and pieces[j] says what part of cell j adds.
 
-    x (U + WINDOW,)        points or inner edges, then NaN
-    starts (buckets + 2,)  how many x lie in buckets before k. x lies in bucket floor((x - origin) * pace); none in the last
+    x (32 G + 32,)         points or inner edges, in G groups of GROUP, then NaN
+    heads (G + WINDOW,)    first x of each group, then NaN
+    paces (G,)             places in a group are 1 + (x - head) * pace, cut to an integer of 16 bits
+    places (G, 32)         of each x, in a quarter of its bytes; then 65535
+    starts (buckets + 2,)  how many heads lie in buckets before k: in bucket floor((head - origin) * pace); none in the last
     sums (U + 1, 8)        sums of 2 weight (1, x, x^2, y, x y), each as a float64 and the upper half of one that is added to it,
                            which makes about 74 bits; see ROW
     pieces (U + 1, 18)     left edge and 1 / length of a cell; then coefficients of the powers of q = (x - edge) / length, of 1 / q
@@ -37,6 +42,9 @@ class Moments(NamedTuple):
     """
 
     x: NDArray[np.float64]
+    heads: NDArray[np.float64]
+    paces: NDArray[np.float64]
+    places: NDArray[np.uint16]
     starts: NDArray[np.uint32]
     sums: NDArray[np.float64]
     pieces: NDArray[np.float64]
@@ -98,20 +106,42 @@ def remainder(typingctx, sums, offset):
     return types.float64(sums, types.intp), codegen
 
 
+def _compared(builder, arguments, relation, number, count, size):
+    """A vector of bits: which of `count` numbers, of so many bytes, stand in this relation to a bound."""
+    numbers, offset, bound = arguments
+    vector, index = ir.VectorType(number, count), ir.VectorType(_INT32, count)
+    window = builder.load(builder.bitcast(builder.gep(numbers, [offset]), vector.as_pointer()), align=size)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), bound, ir.Constant(_INT32, 0))
+    bounds = builder.shuffle_vector(first, first, ir.Constant(index, [0] * count))
+    compare = builder.fcmp_ordered if number == ir.DoubleType() else builder.icmp_unsigned
+    return builder.bitcast(compare(relation, window, bounds), ir.IntType(count))
+
+
+_NUMBERS = {types.CPointer(types.float64): (ir.DoubleType(), WINDOW, 8), types.CPointer(types.uint16): (ir.IntType(16), GROUP, 2)}
+
+
 @intrinsic
-def count_below(typingctx, x, offset, t):
-    """How many of x[offset : offset + WINDOW] are less than t, without branches, which would often be mispredicted."""
-    if not (x == types.CPointer(types.float64) and t == types.float64):
-        return None
+def count_below(typingctx, numbers, offset, bound):
+    """How many of the next WINDOW float64, or of the next GROUP uint16, from numbers[offset] on are less than `bound`.
+
+    Without branches, which would often be mispredicted.
+    """
 
     def codegen(context, builder, signature, arguments):
-        vector, index = ir.VectorType(ir.DoubleType(), WINDOW), ir.VectorType(_INT32, WINDOW)
-        window = builder.load(builder.bitcast(builder.gep(arguments[0], [arguments[1]]), vector.as_pointer()), align=8)
-        first = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[2], ir.Constant(_INT32, 0))
-        less = builder.fcmp_ordered("<", window, builder.shuffle_vector(first, first, ir.Constant(index, [0] * WINDOW)))
-        return builder.zext(builder.ctpop(builder.bitcast(less, ir.IntType(WINDOW))), _INT64)
+        return builder.zext(builder.ctpop(_compared(builder, arguments, "<", *_NUMBERS[numbers])), _INT64)
 
-    return types.int64(x, types.intp, t), codegen
+    return types.int64(numbers, types.intp, numbers.dtype), codegen
+
+
+@intrinsic
+def any_equal(typingctx, numbers, offset, bound):
+    """Whether one of these numbers equals `bound`."""
+
+    def codegen(context, builder, signature, arguments):
+        bits = _compared(builder, arguments, "==", *_NUMBERS[numbers])
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    return types.boolean(numbers, types.intp, numbers.dtype), codegen
 
 
 @register_jitable
@@ -119,6 +149,9 @@ def borrowed(moments):
     """Moments with pointers in place of arrays."""
     return Moments(
         pointer(moments.x, 0),
+        pointer(moments.heads, 0),
+        pointer(moments.paces, 0),
+        pointer(moments.places, 0),
         pointer(moments.starts, 0),
         pointer(moments.sums, 0),
         pointer(moments.pieces, 0),
@@ -148,35 +181,47 @@ def accumulate(terms, sums, rests):
 
 
 @register_jitable(forceinline=True)
-def bucket_of(moments, t):
-    """(start, end, part) of t's bucket: start to end are its x, and t lies at that part of its length."""
-    last = np.float64(moments.buckets)
+def place_of(heads, paces, group, t):
+    """A place of 16 bits, which rises with t: 0 left of the group's first x."""
+    place = (t - heads[group]) * paces[group] + 1.0
+    return np.uint16(max(0.0, min(place, np.float64(LAST_PLACE))))
+
+
+@kernel()
+def set_places(x, heads, paces, places):
+    """places (G, 32) of the x of each group; the last may be a part of one."""
+    for j in range(x.size):
+        places[j // GROUP, j % GROUP] = place_of(heads, paces, j // GROUP, x[j])
+
+
+@register_jitable(forceinline=True)
+def group_of(moments, t):
+    """The last group whose first x is less than t, which is no NaN; 0 if none is."""
+    heads = moments.heads
     place = (t - moments.origin) * moments.pace
-    place = max(0.0, min(place, last))
-    k = np.intp(place)
-    return np.intp(moments.starts[k]), np.intp(moments.starts[k + 1]), place - np.float64(k)
+    bucket = np.intp(max(0.0, min(place, np.float64(moments.buckets))))
+    start, end = np.intp(moments.starts[bucket]), np.intp(moments.starts[bucket + 1])
+    while end - start > WINDOW:
+        middle = (start + end) >> 1
+        if heads[middle] < t:
+            start = middle + 1
+        else:
+            end = middle
+    return max(start + count_below(heads, start, t) - 1, 0)  # what follows `end` is not less than t
 
 
 @register_jitable(forceinline=True)
-def window(start, end, part):
-    """Where WINDOW x have t in their middle, if those of its bucket are spread evenly."""
-    middle = start + np.intp(part * np.float64(end - start))
-    return max(start, min(middle - WINDOW // 2, end - WINDOW))
+def below(moments, group, t):
+    """(how many of moments.x are less than t, whether the next one equals it), for t in this group.
 
-
-@register_jitable(forceinline=True)
-def below(moments, t):
-    """How many of moments.x are less than t, which is no NaN."""
-    x = moments.x
-    start, end, part = bucket_of(moments, t)
-    if end - start > WINDOW:
-        guess = window(start, end, part)
-        if x[guess] < t and not x[guess + WINDOW - 1] < t:
-            start, end = guess, guess + WINDOW
-        while end - start > WINDOW:
-            middle = (start + end) >> 1
-            if x[middle] < t:
-                start = middle + 1
-            else:
-                end = middle
-    return start + count_below(x, start, t)  # what follows `end` is not less than t
+    The places tell, and x itself, of which few fit the caches, is read where a place is t's too.
+    """
+    x, first = moments.x, GROUP * group
+    place = place_of(moments.heads, moments.paces, group, t)
+    j = first + count_below(moments.places, first, place)
+    if any_equal(moments.places, first, place) | (moments.heads[group + 1] == t):
+        j = first
+        for k in range(first, first + GROUP, WINDOW):
+            j += count_below(x, k, t)
+        return j, x[j] == t
+    return j, False
