@@ -1,7 +1,8 @@
-"""How the time of a step grows with points and neurons: `python -m bench.axes [--out axes.png] [--quick]`.
+"""How the time of a step grows with points, neurons and inputs: `python -m bench.axes [--only=points] [--out axes.png] [--quick]`.
 
 Prints microseconds a step and net, and draws them on logarithmic axes: what `train` chooses, minilotto's engines on every point,
-and JAX (the fastest form of `jax_peer.py`) where it is installed and a step takes it less than a second.
+and JAX (the fastest form of `jax_peer.py`) where it is installed and a step takes it less than a second. Of what `train` chooses,
+whole trainings are timed, as networks that have settled take other times than young ones.
 """
 
 import sys
@@ -20,7 +21,9 @@ from minilotto.machine import cpu_name, usable_cores
 
 POINTS = (100, 1000, 10_000, 100_000, 1_000_000)
 WIDTHS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
-WIDTH = 20  # along the axis of points
+INPUTS = (1, 2, 3, 5, 8, 16, 64)
+WIDTH = 20  # along the axes of points and inputs
+NETS = 64  # likewise
 REPEATS = 5
 SLOWEST_STEP = 1.0  # seconds; slower than this, a way is left out from here on
 
@@ -49,6 +52,14 @@ def microseconds(engine: Engine, nets: int, wanted: float) -> float:
         engine.advance(done, steps)
         best, done = min(best, (time.perf_counter() - began) / steps / nets), done + steps
     return best * 1e6
+
+
+def seconds_of_training(engine: Engine, nets: int, steps: int) -> float:
+    """From fresh networks to so many steps later."""
+    engine.start(initial_parameters(engine.config, engine.data.inputs, np.arange(nets)))
+    began = time.perf_counter()
+    engine.advance(0, steps)
+    return time.perf_counter() - began
 
 
 class JaxSteps:
@@ -96,9 +107,9 @@ def measure(ways: dict[str, Callable[[int], float]], places: tuple[int, ...], ne
     return curves
 
 
-def engine_named(config: Config, data: Dataset, name: str) -> Engine:
+def engine_named(config: Config, data: Dataset, name: str, threads: int | None = None) -> Engine:
     """One of the engines that could train this."""
-    return next(c for c in candidates(config, data, True) if c.name == name).make(usable_cores())
+    return next(c for c in candidates(config, data, True) if c.name == name).make(threads or usable_cores())
 
 
 def chosen(config: Config, data: Dataset) -> Engine:
@@ -106,18 +117,54 @@ def chosen(config: Config, data: Dataset) -> Engine:
     return choose(config, data, "auto", True)[0].make(usable_cores())
 
 
-def axis_of_points(wanted: float, jax: JaxSteps | None) -> dict[str, Curve]:
-    """Width 20: SiLU in float32 and LeakyReLU in float64, each as chosen and on every point."""
-    silu, leaky = Config(width=WIDTH), Config(width=WIDTH, activation="leaky_relu", dtype="float64")
+SILU, LEAKY = Config(width=WIDTH), Config(width=WIDTH, activation="leaky_relu", dtype="float64")
+
+
+def axis_of_points(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str, Curve]:
+    """Width 20: SiLU in float32 and LeakyReLU in float64, each as trained, over a whole training, and on every point."""
+
+    def as_trained(config: Config, points: int) -> float:
+        engine = chosen(config, noisy_square(points))
+        seconds_of_training(engine, NETS, 1)
+        return seconds_of_training(engine, NETS, steps) / steps / NETS * 1e6
+
     ways: dict[str, Callable[[int], float]] = {
-        "SiLU, as trained": lambda p: microseconds(chosen(silu, noisy_square(p)), 64, wanted),
-        "SiLU, every point": lambda p: microseconds(engine_named(silu, noisy_square(p), "lanes"), 64, wanted),
-        "LeakyReLU, as trained": lambda p: microseconds(chosen(leaky, noisy_square(p)), 64, wanted),
-        "LeakyReLU, every point": lambda p: microseconds(engine_named(leaky, noisy_square(p), "lanes"), 64, wanted),
+        "SiLU, as trained": lambda p: as_trained(SILU, p),
+        "SiLU, every point": lambda p: microseconds(engine_named(SILU, noisy_square(p), "lanes"), NETS, wanted),
+        "LeakyReLU, as trained": lambda p: as_trained(LEAKY, p),
+        "LeakyReLU, every point": lambda p: microseconds(engine_named(LEAKY, noisy_square(p), "lanes"), NETS, wanted),
     }
     if jax is not None:
-        ways["SiLU, JAX"] = lambda p: jax.microseconds(WIDTH, p, 64, wanted)
-    return measure(ways, POINTS, lambda p: 64)
+        ways["SiLU, JAX"] = lambda p: jax.microseconds(WIDTH, p, NETS, wanted)
+    return measure(ways, POINTS, lambda p: NETS)
+
+
+def few_and_many(steps: int) -> list[list[str]]:
+    """Rows: whole trainings on the fewest and on the most points, in turns, and the median and range of their ratios."""
+    few, many = POINTS[0], POINTS[-1]
+    rows = [["as trained", f"set-up, {many:,} points", f"{few:,} points", f"{many:,} points", "ratio", "least", "most"]]
+    for name, config in (("SiLU", SILU), ("LeakyReLU", LEAKY)):
+        data, began = noisy_square(many), time.perf_counter()
+        engines = [chosen(config, data), chosen(config, noisy_square(few))]
+        took = time.perf_counter() - began
+        for engine in engines:
+            seconds_of_training(engine, NETS, 1)
+        rounds = np.array([[seconds_of_training(engine, NETS, steps) for engine in engines] for _ in range(REPEATS)])
+        ratios, (slow, fast) = rounds[:, 0] / rounds[:, 1], np.median(rounds, axis=0)
+        numbers = [fast, slow, np.median(ratios), ratios.min(), ratios.max()]
+        rows.append([name, f"{took:.2f} s", *(f"{number:.3g}{' s' if i < 2 else ''}" for i, number in enumerate(numbers))])
+    return rows
+
+
+def axis_of_inputs(wanted: float) -> dict[str, Curve]:
+    """Nanoseconds of a unit of SiLU, one core, by the engine that gives each seed a lane: targets of so many inputs."""
+
+    def unit(inputs: int, dtype: str) -> float:
+        x = np.random.default_rng(inputs).uniform(-2, 2, (100, inputs))
+        engine = engine_named(Config(width=WIDTH, dtype=dtype), given(x, np.sin(x.sum(axis=1))), "lanes", threads=1)
+        return microseconds(engine, NETS, wanted) / WIDTH / 100 * 1e3
+
+    return measure({dtype: lambda d, dtype=dtype: unit(d, dtype) for dtype in ("float32", "float64")}, INPUTS, lambda d: NETS)
 
 
 def axis_of_neurons(wanted: float, jax: JaxSteps | None) -> dict[str, Curve]:
@@ -140,9 +187,26 @@ def axis_of_neurons(wanted: float, jax: JaxSteps | None) -> dict[str, Curve]:
 def table(title: str, curves: dict[str, Curve], places: tuple[int, ...]) -> str:
     """Markdown: a row a way, a column a place."""
     rows = [[title, *(f"{place:,}" for place in places)]]
-    rows += [[name, *(f"{curve[p]:.3g}" if p in curve else "" for p in places)] for name, curve in curves.items()]
+    return markdown(
+        [*rows, *([name, *(f"{curve[p]:.3g}" if p in curve else "" for p in places)] for name, curve in curves.items())]
+    )
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """A table with a title row."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|---|" + "---:|" * len(places), *lines[1:]])
+    return "\n".join([lines[0], "|---|" + "---:|" * (len(rows[0]) - 1), *lines[1:]])
+
+
+LOOKS = {
+    "SiLU, as trained": ("#0072B2", "o"),
+    "SiLU, every point": ("#56B4E9", "s"),
+    "SiLU, every point, lane = seed": ("#56B4E9", "s"),
+    "SiLU, every point, lane = neuron": ("#009E73", "P"),
+    "SiLU, JAX": ("#666666", "v"),
+    "LeakyReLU, as trained": ("#D55E00", "D"),
+    "LeakyReLU, every point": ("#E69F00", "^"),
+}
 
 
 def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> None:
@@ -151,9 +215,9 @@ def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> Non
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    colours = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#666666")
     for ax, curves, label in ((left, points, f"training points P (width {WIDTH})"), (right, neurons, "width N (100 points)")):
-        for (name, curve), colour, marker in zip(curves.items(), colours, "osD^v", strict=False):
+        for name, curve in curves.items():
+            colour, marker = LOOKS[name]
             ax.loglog(list(curve), list(curve.values()), marker=marker, color=colour, label=name, linewidth=1.5, markersize=4)
         ax.set_xlabel(label)
         ax.legend(frameon=False, fontsize=8)
@@ -163,19 +227,30 @@ def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> Non
     figure.savefig(path, dpi=150)
 
 
-def main(*, out: str = "", quick: bool = False) -> None:
-    """Time along both axes, print two tables, and draw them where `out` names a picture."""
-    wanted = 0.05 if quick else 0.3
+def main(*, only: str | tuple[str, ...] = ("points", "width", "inputs"), out: str = "", quick: bool = False) -> None:
+    """Time along these axes as tables, and a picture of the first two where `out` names one."""
+    axes = only.split(",") if isinstance(only, str) else list(only)
+    if not set(axes) <= {"points", "width", "inputs"} or (out and not {"points", "width"} <= set(axes)):
+        sys.exit(f"--only={only!r}: give some of points, width, inputs; a picture shows the first two")
+    wanted, steps = (0.05, 5000) if quick else (0.3, SILU.steps)
     try:
         jax = JaxSteps()
     except ModuleNotFoundError as error:
         print(f"{error.name} is not installed and is left out", file=sys.stderr)
         jax = None
-    points, neurons = axis_of_points(wanted, jax), axis_of_neurons(wanted, jax)
-    print(f"Microseconds a step and net; {cpu_name()}, {usable_cores()} threads\n")
-    print(table("points", points, POINTS) + "\n")
-    print(table("width", neurons, WIDTHS))
-    if out:
+    print(f"{cpu_name()}, {usable_cores()} threads\n")
+    if "points" in axes:
+        points = axis_of_points(wanted, steps, jax)
+        print(
+            f"Microseconds a step and net of width {WIDTH}; as trained: over {steps:,} steps\n\n{table('points', points, POINTS)}\n"
+        )
+        print(f"{steps:,} steps of {NETS} nets of width {WIDTH}, in turns\n\n{markdown(few_and_many(steps))}\n")
+    if "width" in axes:
+        neurons = axis_of_neurons(wanted, jax)
+        print(f"Microseconds a step and net on 100 points\n\n{table('width', neurons, WIDTHS)}\n")
+    if "inputs" in axes:
+        print(f"Nanoseconds a unit of SiLU, on one core\n\n{table('inputs', axis_of_inputs(wanted), INPUTS)}\n")
+    if out and {"points", "width"} <= set(axes):
         draw(points, neurons, Path(out))
 
 

@@ -42,7 +42,7 @@ UNITS = {
     "softplus": {"float32": 0.78, "float64": 2.50},
     "sigmoid": {"float32": 0.48, "float64": 1.45},
 }
-INPUT = {"float32": 0.09, "float64": 0.2}  # more for each input beyond the first, at 5 to 64 of them
+INPUT = {"float32": 0.09, "float64": 0.2}  # more for each input beyond the first (`python -m bench.axes --only=inputs`)
 UPDATE = {"float32": 0.9, "float64": 2.6}
 EXACT_NEURON = 27.0
 NARROW, WIDE_UNIT, WIDE_STEP = 256, (1.2, 0.95), 500.0  # a unit over one of the lanes engine, below and above; a step's fixed cost
