@@ -84,8 +84,7 @@ def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candid
                 "compressed", min(side_by_side, shared), lambda threads: CompressedEngine(config, data, threads, inner, fixed)
             )
         )
-    squared = config.loss == "squared"
-    if squared and data.inputs == 1 and config.activation in PIECEWISE_LINEAR and config.dtype == "float64":
+    if _piecewise_linear(config, data) and config.dtype == "float64":
         found.append(Candidate("exact", config.width * EXACT_NEURON, lambda threads: ExactEngine(config, data, threads)))
     return found
 
@@ -103,6 +102,11 @@ def gpu_candidates(config: Config, data: Dataset, compress: Compress) -> list[Ca
         make = lambda threads: CompressedEngine(config, data, threads, CudaEngine, fixed)  # noqa: E731
         found.append(Candidate("compressed", nodes * unit + update + audits, make))
     return found
+
+
+def _piecewise_linear(config: Config, data: Dataset) -> bool:
+    """Whether the exact engine can train it, in float64."""
+    return config.loss == "squared" and data.inputs == 1 and config.activation in PIECEWISE_LINEAR
 
 
 def compressible(config: Config, data: Dataset) -> bool:
@@ -137,7 +141,11 @@ def choose(config: Config, data: Dataset, engine: str, compress: Compress, backe
             f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, dtype='float64' and squares, or "
             "sampling='uniform'"
         )
-    return _cheapest(found)
+    best, reason = _cheapest(found)
+    exact = config.width * EXACT_NEURON
+    if _piecewise_linear(config, data) and 2 * exact < best.cost:
+        reason += f"; with dtype='float64', exact {exact:.3g}"
+    return best, reason
 
 
 def _unresolved(config: Config) -> bool:
