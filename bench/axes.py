@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from minilotto.config import Config
-from minilotto.dataset import Dataset, given
+from minilotto.dataset import Dataset, given, sampled
 from minilotto.engines.choice import candidates, choose
 from minilotto.engines.interface import Engine
 from minilotto.initial import initial_parameters
@@ -54,11 +54,15 @@ def microseconds(engine: Engine, nets: int, wanted: float) -> float:
     return best * 1e6
 
 
-def seconds_of_training(engine: Engine, nets: int, steps: int) -> float:
-    """From fresh networks to so many steps later."""
+def seconds_of_training(engine: Engine, nets: int) -> float:
+    """From fresh networks to the config's last step, audits and what they have repeated included."""
     engine.start(initial_parameters(engine.config, engine.data.inputs, np.arange(nets)))
-    began = time.perf_counter()
-    engine.advance(0, steps)
+    began, done = time.perf_counter(), 0
+    for stop in sorted({*engine.audits, engine.config.steps}):
+        engine.advance(done, stop - done)
+        done = stop
+        if stop in engine.audits:
+            engine.audit(stop)
     return time.perf_counter() - began
 
 
@@ -120,18 +124,27 @@ def chosen(config: Config, data: Dataset) -> Engine:
 SILU, LEAKY = Config(width=WIDTH), Config(width=WIDTH, activation="leaky_relu", dtype="float64")
 
 
+def warm(config: Config, data: Dataset) -> Engine:
+    """What `train` would take, once its kernels are compiled."""
+    engine = chosen(config, data)
+    engine.start(initial_parameters(config, data.inputs, np.arange(NETS)))
+    engine.advance(0, 1)
+    return engine
+
+
+def as_trained(config: Config, data: Dataset, nets: int) -> float:
+    """Microseconds a step and net of a whole training."""
+    return seconds_of_training(warm(config, data), nets) / config.steps / nets * 1e6
+
+
 def axis_of_points(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str, Curve]:
-    """Width 20: SiLU in float32 and LeakyReLU in float64, each as trained, over a whole training, and on every point."""
+    """Width 20: SiLU in float32 and LeakyReLU in float64, each as trained from start to end, and by a step on every point."""
 
-    def as_trained(config: Config, points: int) -> float:
-        engine = chosen(config, noisy_square(points))
-        seconds_of_training(engine, NETS, 1)
-        return seconds_of_training(engine, NETS, steps) / steps / NETS * 1e6
-
+    silu, leaky = SILU.replace(steps=steps), LEAKY.replace(steps=steps)
     ways: dict[str, Callable[[int], float]] = {
-        "SiLU, as trained": lambda p: as_trained(SILU, p),
+        "SiLU, as trained": lambda p: as_trained(silu, noisy_square(p), NETS),
         "SiLU, every point": lambda p: microseconds(engine_named(SILU, noisy_square(p), "lanes"), NETS, wanted),
-        "LeakyReLU, as trained": lambda p: as_trained(LEAKY, p),
+        "LeakyReLU, as trained": lambda p: as_trained(leaky, noisy_square(p), NETS),
         "LeakyReLU, every point": lambda p: microseconds(engine_named(LEAKY, noisy_square(p), "lanes"), NETS, wanted),
     }
     if jax is not None:
@@ -143,13 +156,12 @@ def few_and_many(steps: int) -> list[list[str]]:
     """Rows: whole trainings on the fewest and on the most points, in turns, and the median and range of their ratios."""
     few, many = POINTS[0], POINTS[-1]
     rows = [["as trained", f"set-up, {many:,} points", f"{few:,} points", f"{many:,} points", "ratio", "least", "most"]]
-    for name, config in (("SiLU", SILU), ("LeakyReLU", LEAKY)):
+    for name, config in (("SiLU", SILU.replace(steps=steps)), ("LeakyReLU", LEAKY.replace(steps=steps))):
         data, began = noisy_square(many), time.perf_counter()
-        engines = [chosen(config, data), chosen(config, noisy_square(few))]
+        chosen(config, data)
         took = time.perf_counter() - began
-        for engine in engines:
-            seconds_of_training(engine, NETS, 1)
-        rounds = np.array([[seconds_of_training(engine, NETS, steps) for engine in engines] for _ in range(REPEATS)])
+        engines = [warm(config, points) for points in (data, noisy_square(few))]
+        rounds = np.array([[seconds_of_training(engine, NETS) for engine in engines] for _ in range(REPEATS)])
         ratios, (slow, fast) = rounds[:, 0] / rounds[:, 1], np.median(rounds, axis=0)
         numbers = [fast, slow, np.median(ratios), ratios.min(), ratios.max()]
         rows.append([name, f"{took:.2f} s", *(f"{number:.3g}{' s' if i < 2 else ''}" for i, number in enumerate(numbers))])
@@ -167,15 +179,15 @@ def axis_of_inputs(wanted: float) -> dict[str, Curve]:
     return measure({dtype: lambda d, dtype=dtype: unit(d, dtype) for dtype in ("float32", "float64")}, INPUTS, lambda d: NETS)
 
 
-def axis_of_neurons(wanted: float, jax: JaxSteps | None) -> dict[str, Curve]:
+def axis_of_neurons(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str, Curve]:
     """SiLU in float32 on the paper's grid of 100; as many seeds as make 2000 neurons, at least one."""
 
     def nets(width: int) -> int:
         return max(1, 2000 // width)
 
-    data = noisy_square(100)
+    data = sampled(SILU)
     ways: dict[str, Callable[[int], float]] = {
-        "SiLU, as trained": lambda n: microseconds(chosen(Config(width=n), data), nets(n), wanted),
+        "SiLU, as trained": lambda n: as_trained(Config(width=n, steps=steps), data, nets(n)),
         "SiLU, every point, lane = seed": lambda n: microseconds(engine_named(Config(width=n), data, "lanes"), nets(n), wanted),
         "SiLU, every point, lane = neuron": lambda n: microseconds(engine_named(Config(width=n), data, "wide"), nets(n), wanted),
     }
@@ -246,8 +258,8 @@ def main(*, only: str | tuple[str, ...] = ("points", "width", "inputs"), out: st
         )
         print(f"{steps:,} steps of {NETS} nets of width {WIDTH}, in turns\n\n{markdown(few_and_many(steps))}\n")
     if "width" in axes:
-        neurons = axis_of_neurons(wanted, jax)
-        print(f"Microseconds a step and net on 100 points\n\n{table('width', neurons, WIDTHS)}\n")
+        neurons = axis_of_neurons(wanted, steps, jax)
+        print(f"Microseconds a step and net on 100 points; as trained: over {steps:,} steps\n\n{table('width', neurons, WIDTHS)}\n")
     if "inputs" in axes:
         print(f"Nanoseconds a unit of SiLU, on one core\n\n{table('inputs', axis_of_inputs(wanted), INPUTS)}\n")
     if out and {"points", "width"} <= set(axes):

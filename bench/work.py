@@ -23,6 +23,7 @@ class Work:
     config: Config
     seeds: int
     threads: int
+    first: int = 0  # seed
 
     @cached_property
     def data(self) -> Dataset:
@@ -31,7 +32,7 @@ class Work:
     @cached_property
     def parameters(self) -> Parameters:
         """Initial w (R, N, 1), b (R, N), v (R, N), c (R,), float32."""
-        return initial_parameters(self.config, 1, np.arange(self.seeds))
+        return initial_parameters(self.config, 1, self.first + np.arange(self.seeds))
 
     @cached_property
     def schedule(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
