@@ -23,7 +23,8 @@ POINTS = (100, 1000, 10_000, 100_000, 1_000_000)
 WIDTHS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 INPUTS = (1, 2, 3, 5, 8, 16, 64)
 WIDTH = 20  # along the axes of points and inputs
-NETS = 64  # likewise
+NETS = 64  # whose steps are timed along these axes
+TRAINED = 256  # and whose trainings are: enough for those with equally many nodes to fill vectors
 REPEATS = 5
 SLOWEST_STEP = 1.0  # seconds; slower than this, a way is left out from here on
 
@@ -142,9 +143,9 @@ def axis_of_points(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str,
 
     silu, leaky = SILU.replace(steps=steps), LEAKY.replace(steps=steps)
     ways: dict[str, Callable[[int], float]] = {
-        "SiLU, as trained": lambda p: as_trained(silu, noisy_square(p), NETS),
+        "SiLU, as trained": lambda p: as_trained(silu, noisy_square(p), TRAINED),
         "SiLU, every point": lambda p: microseconds(engine_named(SILU, noisy_square(p), "lanes"), NETS, wanted),
-        "LeakyReLU, as trained": lambda p: as_trained(leaky, noisy_square(p), NETS),
+        "LeakyReLU, as trained": lambda p: as_trained(leaky, noisy_square(p), TRAINED),
         "LeakyReLU, every point": lambda p: microseconds(engine_named(LEAKY, noisy_square(p), "lanes"), NETS, wanted),
     }
     if jax is not None:
@@ -161,7 +162,7 @@ def few_and_many(steps: int) -> list[list[str]]:
         chosen(config, data)
         took = time.perf_counter() - began
         engines = [warm(config, points) for points in (data, noisy_square(few))]
-        rounds = np.array([[seconds_of_training(engine, NETS) for engine in engines] for _ in range(REPEATS)])
+        rounds = np.array([[seconds_of_training(engine, TRAINED) for engine in engines] for _ in range(REPEATS)])
         ratios, (slow, fast) = rounds[:, 0] / rounds[:, 1], np.median(rounds, axis=0)
         numbers = [fast, slow, np.median(ratios), ratios.min(), ratios.max()]
         rows.append([name, f"{took:.2f} s", *(f"{number:.3g}{' s' if i < 2 else ''}" for i, number in enumerate(numbers))])
@@ -256,7 +257,7 @@ def main(*, only: str | tuple[str, ...] = ("points", "width", "inputs"), out: st
         print(
             f"Microseconds a step and net of width {WIDTH}; as trained: over {steps:,} steps\n\n{table('points', points, POINTS)}\n"
         )
-        print(f"{steps:,} steps of {NETS} nets of width {WIDTH}, in turns\n\n{markdown(few_and_many(steps))}\n")
+        print(f"{steps:,} steps of {TRAINED} nets of width {WIDTH}, in turns\n\n{markdown(few_and_many(steps))}\n")
     if "width" in axes:
         neurons = axis_of_neurons(wanted, steps, jax)
         print(f"Microseconds a step and net on 100 points; as trained: over {steps:,} steps\n\n{table('width', neurons, WIDTHS)}\n")

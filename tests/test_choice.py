@@ -7,6 +7,7 @@ import minilotto as ml
 from minilotto.activations import ACTIVATIONS
 from minilotto.dataset import sampled
 from minilotto.engines.choice import candidates, choose
+from minilotto.initial import initial_parameters
 
 
 def chosen(compress=True, engine="auto", **settings):
@@ -64,6 +65,21 @@ def test_steps_on_nodes_and_exact_steps_have_one_cost_for_all_numbers_of_points(
 def test_the_reason_names_a_precision_that_is_far_cheaper(dtype, points, told):
     _, reason = chosen(activation="leaky_relu", dtype=dtype, points=points)
     assert ("dtype='float64'" in reason) == told
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({}, "lanes"), ({"width": 700}, "wide"), ({}, "compressed"), ({"activation": "relu", "dtype": "float64"}, "exact")],
+)
+def test_a_stretch_without_steps_changes_nothing(settings, name):
+    config = ml.Config(**{"width": 3, "steps": 4, **settings})
+    engine = choose(config, sampled(config), name, True)[0].make(2)
+    engine.start(initial_parameters(config, 1, np.arange(3)))
+    for first, count in ((0, 0), (0, 4), (4, 0)):
+        before = [array.copy() for array in engine.parameters()]
+        engine.advance(first, count)
+        same = [np.array_equal(a, b) for a, b in zip(before, engine.parameters(), strict=True)]
+        assert all(same) if count == 0 else not all(same)
 
 
 def test_an_engine_and_a_number_of_nodes_may_be_asked_for():

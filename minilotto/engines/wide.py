@@ -45,7 +45,9 @@ class Pace:
         return self.seconds[True] <= self.seconds[False]
 
     def plan(self, count: int) -> list[tuple[bool, int]]:
-        """Pieces (together, steps) of a stretch of `count` steps."""
+        """Pieces (together, steps) of a stretch of `count` steps; none of one without steps."""
+        if not count:
+            return []
         self.until_trial -= 1
         trial = count // self.PART if self.until_trial <= 0 else 0
         if not trial:
