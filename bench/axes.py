@@ -100,7 +100,7 @@ Curve = dict[int, float]
 
 
 def measure(ways: dict[str, Callable[[int], float]], places: tuple[int, ...], nets: Callable[[int], int]) -> dict[str, Curve]:
-    """{way: {place: microseconds a step and net}} along one axis, place by place, leaving out what has become too slow."""
+    """{way: {place: time, in microseconds a step and net}} along one axis, place by place, leaving out what is too slow."""
     curves: dict[str, Curve] = {name: {} for name in ways}
     for place in places:
         for name, way in ways.items():
@@ -108,7 +108,7 @@ def measure(ways: dict[str, Callable[[int], float]], places: tuple[int, ...], ne
             if before and max(before.values()) * nets(place) * 1e-6 * (place / max(before)) > SLOWEST_STEP:
                 continue
             before[place] = way(place)
-            print(f"{name}, {place}: {before[place]:.3g} us", file=sys.stderr, flush=True)
+            print(f"{name}, {place}: {before[place]:.3g}", file=sys.stderr, flush=True)
     return curves
 
 
@@ -140,7 +140,6 @@ def as_trained(config: Config, data: Dataset, nets: int) -> float:
 
 def axis_of_points(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str, Curve]:
     """Width 20: SiLU in float32 and LeakyReLU in float64, each as trained from start to end, and by a step on every point."""
-
     silu, leaky = SILU.replace(steps=steps), LEAKY.replace(steps=steps)
     ways: dict[str, Callable[[int], float]] = {
         "SiLU, as trained": lambda p: as_trained(silu, noisy_square(p), TRAINED),
