@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,12 @@ from minilotto.config import Config
 from minilotto.dataset import Dataset, given, sampled
 from minilotto.engines.choice import candidates, choose
 from minilotto.engines.interface import Engine
+from minilotto.errors import ConfigError
 from minilotto.initial import initial_parameters
 from minilotto.machine import cpu_name, usable_cores
 
+AXES = ("points", "width", "inputs")
+SUFFIXES = (".png", ".svg", ".pdf")
 POINTS = (100, 1000, 10_000, 100_000, 1_000_000)
 WIDTHS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 INPUTS = (1, 2, 3, 5, 8, 16, 64)
@@ -239,34 +243,69 @@ def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> Non
     figure.savefig(path, dpi=150)
 
 
-def main(*, only: str | tuple[str, ...] = ("points", "width", "inputs"), out: str = "", quick: bool = False) -> None:
-    """Time along these axes as tables, and a picture of the first two where `out` names one."""
-    axes = only.split(",") if isinstance(only, str) else list(only)
-    if not set(axes) <= {"points", "width", "inputs"} or (out and not {"points", "width"} <= set(axes)):
-        sys.exit(f"--only={only!r}: give some of points, width, inputs; a picture shows the first two")
-    wanted, steps = (0.05, 5000) if quick else (0.3, SILU.steps)
-    try:
-        jax = JaxSteps()
-    except ModuleNotFoundError as error:
-        print(f"{error.name} is not installed and is left out", file=sys.stderr)
-        jax = None
+class Plan:
+    """What to measure. It shows no members, so that Fire reports a stray word instead of looking it up here."""
+
+    def __init__(self, only: Any, out: Any, quick: Any) -> None:
+        self.axes = only.split(",") if isinstance(only, str) else list(only) if isinstance(only, (tuple, list)) else [only]
+        if not self.axes or not set(self.axes) <= set(AXES):
+            raise ConfigError(f"only={only!r} names no axes; give some of {','.join(AXES)}")
+        self.out = Path(str(out)) if out else None
+        if self.out and (self.out.suffix not in SUFFIXES or not {"points", "width"} <= set(self.axes)):
+            raise ConfigError(
+                f"out={str(out)!r} cannot be drawn; name a {', '.join(SUFFIXES)}, and measure points and width for it"
+            )
+        if not isinstance(quick, bool):
+            raise ConfigError(f"quick={quick!r} is neither True nor False; give --quick or leave it out")
+        self.quick = quick
+
+    def __dir__(self) -> list[str]:
+        return []
+
+
+def plan(*, only=AXES, out=None, quick=False):
+    """Time along axes, as tables and a picture.
+
+    Args:
+        only: which axes: points,width,inputs or some of them
+        out: a picture of points and width
+        quick: shorter measurements and trainings
+    """
+    return Plan(only, out, quick)
+
+
+def run(plan: Plan) -> None:
+    """Measure, print tables, draw."""
+    wanted, steps = (0.05, 5000) if plan.quick else (0.3, SILU.steps)
+    jax = None
+    if plan.axes != ["inputs"]:
+        try:
+            jax = JaxSteps()
+        except ModuleNotFoundError as error:
+            print(f"{error.name} is not installed and is left out", file=sys.stderr)
     print(f"{cpu_name()}, {usable_cores()} threads\n")
-    if "points" in axes:
+    if "points" in plan.axes:
         points = axis_of_points(wanted, steps, jax)
-        print(
-            f"Microseconds a step and net of width {WIDTH}; as trained: over {steps:,} steps\n\n{table('points', points, POINTS)}\n"
-        )
+        title = f"Microseconds a step and net of width {WIDTH}; as trained: over {steps:,} steps"
+        print(f"{title}\n\n{table('points', points, POINTS)}\n")
         print(f"{steps:,} steps of {TRAINED} nets of width {WIDTH}, in turns\n\n{markdown(few_and_many(steps))}\n")
-    if "width" in axes:
+    if "width" in plan.axes:
         neurons = axis_of_neurons(wanted, steps, jax)
-        print(f"Microseconds a step and net on 100 points; as trained: over {steps:,} steps\n\n{table('width', neurons, WIDTHS)}\n")
-    if "inputs" in axes:
+        title = f"Microseconds a step and net on 100 points; as trained: over {steps:,} steps"
+        print(f"{title}\n\n{table('width', neurons, WIDTHS)}\n")
+    if "inputs" in plan.axes:
         print(f"Nanoseconds a unit of SiLU, on one core\n\n{table('inputs', axis_of_inputs(wanted), INPUTS)}\n")
-    if out and {"points", "width"} <= set(axes):
-        draw(points, neurons, Path(out))
+    if plan.out:
+        draw(points, neurons, plan.out)
 
 
 if __name__ == "__main__":
     import fire
 
-    fire.Fire(main)
+    try:
+        planned = fire.Fire(plan, name="bench.axes", serialize=lambda result: None)
+    except ConfigError as error:
+        print(f"ConfigError: {error}", file=sys.stderr)
+        sys.exit(2)
+    if isinstance(planned, Plan):
+        run(planned)

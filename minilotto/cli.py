@@ -32,6 +32,7 @@ from minilotto.words import (
     Plan,
     file_name,
     items,
+    nodes_or_not,
     refuse_empty,
     refuse_unknown,
     seed_words,
@@ -100,7 +101,7 @@ def train(
         data=None if data is None else read_dataset(file_name("data", data)),
         backend=backend,
         engine=engine,
-        compress=truth("compress", compress) if isinstance(compress, str) else compress,
+        compress=nodes_or_not(compress),
         checkpoints=None if checkpoints is None else items(checkpoints),
         threads=threads,
     )

@@ -4,9 +4,11 @@ A smooth network f is a polynomial of modest degree on the data's interval, to r
 only the data's moments, and these are kept by K nodes: the Gauss rule of the data's own measure (Lanczos, then Golub and Welsch
 1969), with the labels projected on the polynomials of degree below K. What the labels hold beyond these, no such f can see; it
 becomes a constant offset of the loss. For f of degree below K, loss and gradient are equal in exact arithmetic.
+
+Many points are cut into pieces, each piece becomes the nodes of its own Gauss rule, and these become the K. Rules have positive
+weights, so that nothing cancels, however uneven the data.
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,11 @@ from minilotto.errors import ConfigError
 Array = NDArray[np.float64]
 PIECE = 4096  # points that are reduced to local nodes at a time
 DIRECT = 16_384  # up to so many points, the Gauss rule is made from the points themselves
+LARGEST_BASIS = 2**29  # numbers in the values of all polynomials at the points
+AT_ONCE = 2**18  # numbers in those of some pieces
+LITTLE = 0.1  # of half an interval; b of evenly spread points is 0.5
+FAINT = 1e-100  # square root of a part of the weight
+BREAKDOWN = 1e-14  # of half an interval: a polynomial this small is rounding
 
 
 def merged(data: Dataset) -> Dataset:
@@ -57,38 +64,35 @@ def compress(data: Dataset, nodes: int) -> Dataset:
     if points.points <= nodes:
         return points
     middle, half = _interval(points.x[:, 0])
-    s = (points.x[:, 0] - middle) / half
-    few = _local_nodes(s, points.weight, points.weight * points.y, 2 * nodes)
-    basis = _lanczos(*few, nodes)
-    at, rule, y = _gauss_rule(basis)
-    if len(few[0]) == points.points:
-        rest = float(np.sum(points.weight * (points.y - basis.coefficients @ basis.values) ** 2))
-    else:
-        rest = _squared_rest(points, basis, s)
-    return frozen((middle + half * at)[:, None], y, rule, points.offset + rest)
+    s, weight, y, rest = (points.x[:, 0] - middle) / half, points.weight, points.y, 0.0
+    while len(s) > DIRECT and len(s) > 2 * nodes * (len(s) // PIECE + 1):
+        s, weight, y, lost = _reduced(s, weight, y, np.arange(0, len(s), PIECE), nodes)
+        rest += lost
+    if nodes * len(s) > LARGEST_BASIS:
+        raise ConfigError(f"compress={nodes} is out of reach for {points.points:,} points; give fewer nodes, or False")
+    basis = _lanczos(s, weight, weight * y, nodes)
+    at, rule, labels, unseen = _gauss_rule(basis)
+    rest += unseen + float(np.sum(weight * (y - basis.coefficients @ basis.values) ** 2))
+    return frozen((middle + half * at)[:, None], labels, rule, points.offset + rest)
 
 
 def thinned(data: Dataset, pieces: int, degree: int) -> Dataset:
-    """Nodes that keep every moment up to `degree` within each of `pieces` equal parts of the data's interval.
+    """Nodes that keep the loss of every f that is a polynomial of this degree within each piece of the data.
 
-    Unlike `compress`, it serves functions that bend at the scale of a piece: what many points are audited with. Weights may be
-    negative.
+    Unlike `compress`, it serves functions that bend at the scale of a piece: what many points are audited with. Pieces end at
+    `pieces` quantiles, and at as many equal parts of the interval, and of what is left of it without its outermost points.
     """
     points = merged(data)
     middle, half = _interval(points.x[:, 0])
     s = (points.x[:, 0] - middle) / half
-    edges = np.searchsorted(s, np.linspace(-1.0, 1.0, pieces + 1)[1:-1])
-    weight, labels = points.weight, points.weight * points.y
-    parts = []
-    for first, last in pairwise([0, *edges.tolist(), len(s)]):
-        if last - first <= degree + 1:
-            parts.append((s[first:last], weight[first:last], labels[first:last]))
-        else:
-            parts.append(_anterpolated(s[first:last], weight[first:last], labels[first:last], degree + 1))
-    at, rule, moments = (np.concatenate(column) for column in zip(*parts, strict=True))
-    y = np.divide(moments, rule, out=np.zeros_like(moments), where=rule != 0)
-    # The labels of a node are a weighted mean; the loss of the zero function must come out right, so the offset makes up the rest.
-    rest = float(np.sum(points.weight * points.y**2) - np.sum(rule * y**2))
+    starts = [np.arange(0, len(s), -(-len(s) // pieces))]
+    trim = 0
+    while 4 * trim < len(s):
+        edges = np.linspace(s[trim], s[len(s) - 1 - trim], pieces + 1)
+        starts.append(np.searchsorted(s, edges))
+        trim = 8 * trim or 1
+    inside = np.unique(np.concatenate(starts))
+    at, rule, y, rest = _reduced(s, points.weight, points.y, inside[inside < len(s)], degree + 1)
     return frozen((middle + half * at)[:, None], y, rule, points.offset + rest)
 
 
@@ -128,65 +132,96 @@ def _lanczos(s: Array, weight: Array, labels: Array, count: int) -> _Basis:
         for _ in range(2):
             q -= (p[: j + 1] @ (weight * q)) @ p[: j + 1]
         b[j] = np.sqrt(max(np.sum(weight * q * q), 0.0))
-        if j + 1 == count or b[j] <= 1e-14:
+        if j + 1 == count or b[j] <= BREAKDOWN:
             found = j + 1
             break
         p[j + 1] = q / b[j]
     return _Basis(a[:found], b[: found - 1], constant, p[:found], p[:found] @ labels)
 
 
-def _gauss_rule(basis: _Basis) -> tuple[Array, Array, Array]:
+def _gauss_rule(basis: _Basis) -> tuple[Array, Array, Array, float]:
     """Nodes (K,), weights (K,) and projected labels (K,): eigenvalues and eigenvectors of the Jacobi matrix.
 
-    The eigenvector of node k holds sqrt(weight_k) p_j(node_k), which stays accurate where the recurrence does not.
+    The eigenvector of node k holds sqrt(weight_k) p_j(node_k), which stays accurate where the recurrence does not. Nodes of no
+    weight are left out; the last number is what their labels would have added to the loss.
     """
     at, vectors = np.linalg.eigh(np.diag(basis.a) + np.diag(basis.b, 1) + np.diag(basis.b, -1))
-    kept = vectors[0] != 0
+    kept = np.abs(vectors[0]) > FAINT
     root = vectors[0, kept] / basis.constant
-    return at[kept], root**2, basis.coefficients @ vectors[:, kept] / root
+    unseen = float(np.sum((basis.coefficients @ vectors[:, ~kept]) ** 2))
+    return at[kept], root**2, basis.coefficients @ vectors[:, kept] / root, unseen
 
 
-def _squared_rest(points: Dataset, basis: _Basis, s: Array) -> float:
-    """sum_p weight_p (y_p - projection of y at x_p)^2 of many points, in pieces that fit in cache."""
-    total = 0.0
-    for first in range(0, points.points, PIECE):
-        part = slice(first, first + PIECE)
-        before, here = np.zeros_like(s[part]), np.full_like(s[part], basis.constant)
-        projected = basis.coefficients[0] * here
-        for j in range(len(basis.b)):
-            above = ((s[part] - basis.a[j]) * here - (basis.b[j - 1] * before if j else 0.0)) / basis.b[j]
-            before, here = here, above
-            projected += basis.coefficients[j + 1] * here
-        total += float(np.sum(points.weight[part] * (points.y[part] - projected) ** 2))
-    return total
+def _reduced(s: Array, weight: Array, y: Array, starts: NDArray[np.int64], count: int) -> tuple[Array, Array, Array, float]:
+    """(s, weight, y) of at most `count` nodes for each piece from one of `starts` to the next, and what their labels lose.
 
-
-def _local_nodes(s: Array, weight: Array, labels: Array, degree: int) -> tuple[Array, Array, Array]:
-    """Nodes, weights and label moments that keep all moments below `degree`: pieces of points, then pieces of what these leave."""
-    while len(s) > DIRECT and len(s) > 2 * degree * (len(s) // PIECE + 1):
-        parts = [
-            _anterpolated(s[first : first + PIECE], weight[first : first + PIECE], labels[first : first + PIECE], degree)
-            for first in range(0, len(s), PIECE)
-        ]
-        s, weight, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return s, weight, labels
-
-
-def _anterpolated(s: Array, weight: Array, labels: Array, count: int) -> tuple[Array, Array, Array]:
-    """`count` Chebyshev nodes of the points' interval with sum_k rule_k p(node_k) = sum weight p(s) for degrees below `count`.
-
-    The transpose of barycentric interpolation (Berrut and Trefethen 2004). The same for the label moments.
+    Each piece has its own Gauss rule and its own projection of the labels, as in `compress`. Pieces of no more than `count` points
+    stay as they are.
     """
-    if len(s) <= count:
-        return s, weight, labels
-    middle, half = _interval(s)
-    angle = (np.arange(count) + 0.5) * np.pi / count
-    node = np.cos(angle)[::-1]
-    factor = np.sin(angle)[::-1] * (-1.0) ** np.arange(count)
-    distance = ((s - middle) / half)[:, None] - node
-    hit = distance == 0
-    distance[hit] = 1.0
-    basis = factor / distance
-    basis[hit.any(axis=1)] = hit[hit.any(axis=1)]
-    basis /= basis.sum(axis=1, keepdims=True)
-    return middle + half * node, weight @ basis, labels @ basis
+    ends = np.append(starts[1:], len(s))
+    sizes = ends - starts
+    small = np.repeat(sizes <= count, sizes)
+    parts, rest = [(s[small], weight[small], y[small])], 0.0
+    large = np.flatnonzero(sizes > count)
+    large = large[np.argsort(sizes[large], kind="stable")]  # pieces of like size share a batch
+    first = 0
+    while first < len(large):
+        batch = large[first : first + max(1, AT_ONCE // (count * int(sizes[large[first]])))]
+        longest = int(sizes[batch[-1]])
+        batch = batch[: max(1, AT_ONCE // (count * longest))]
+        longest = int(sizes[batch[-1]])
+        place = starts[batch][:, None] + np.arange(longest)
+        there = place < ends[batch][:, None]
+        place = np.where(there, place, starts[batch][:, None])
+        at, rule, labels, lost = _local_rules(s[place], np.where(there, weight[place], 0.0), y[place], count)
+        parts.append((at, rule, labels))
+        rest += lost
+        first += len(batch)
+    at, rule, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(at, kind="stable")
+    return at[order], rule[order], labels[order], rest
+
+
+def _local_rules(s: Array, weight: Array, y: Array, count: int) -> tuple[Array, Array, Array, float]:
+    """Gauss rules of B pieces at once, s, weight, y (B, M), with more than `count` points of weight each: `_lanczos` for many.
+
+    Nodes, weights and labels of all, and what the labels lose. Orthogonalised a second time only where the first left little.
+    """
+
+    def rest_of(q: Array) -> Array:
+        return q - (np.matmul(p[:, : j + 1], (weight * q)[:, :, None]).transpose(0, 2, 1) @ p[:, : j + 1])[:, 0]
+
+    def norm(q: Array) -> Array:
+        return np.sqrt(np.einsum("bm,bm,bm->b", weight, q, q))
+
+    low, high = s.min(axis=1, keepdims=True), s.max(axis=1, keepdims=True)
+    middle, half = (low + high) / 2, (high - low) / 2
+    local = (s - middle) / np.where(half > 0, half, 1.0)
+    p = np.zeros((len(s), count, s.shape[1]))
+    jacobi = np.zeros((len(s), count, count))
+    constant = 1.0 / np.sqrt(weight.sum(axis=1))
+    p[:, 0] = constant[:, None]
+    going = np.ones(len(s), bool)
+    for j in range(count):
+        q = local * p[:, j]
+        a = np.einsum("bm,bm,bm->b", weight, q, p[:, j])
+        q -= a[:, None] * p[:, j] + (jacobi[:, j - 1, j, None] * p[:, j - 1] if j else 0.0)
+        jacobi[:, j, j] = np.where(going, a, 2.0 + j)  # beyond the interval: no node
+        if j + 1 < count:
+            q = rest_of(q)
+            b = norm(q)
+            if (b < LITTLE).any():
+                q = rest_of(q)
+                b = norm(q)
+            going &= b > BREAKDOWN
+            b[~going] = 0.0
+            jacobi[:, j, j + 1] = jacobi[:, j + 1, j] = b
+            p[:, j + 1] = np.divide(q, b[:, None], out=np.zeros_like(q), where=going[:, None])
+    coefficients = np.matmul(p, (weight * y)[:, :, None])[:, :, 0]
+    rest = float(np.sum(weight * (y - np.matmul(coefficients[:, None], p)[:, 0]) ** 2))
+    at, vectors = np.linalg.eigh(jacobi)
+    root = vectors[:, 0] / constant[:, None]
+    energy = np.matmul(coefficients[:, None], vectors)[:, 0]
+    kept = (at < 1.5) & (np.abs(vectors[:, 0]) > FAINT)
+    rest += float(np.sum(energy[~kept] ** 2))
+    return (middle + half * at)[kept], root[kept] ** 2, energy[kept] / root[kept], rest

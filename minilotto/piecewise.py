@@ -13,13 +13,15 @@ class PiecewiseLosses:
 
     Between two of them f = alpha x + beta, and the points there add alpha^2 M_xx + 2 alpha beta M_x + beta^2 M_1 - 2 alpha M_xy -
     2 beta M_y + M_yy, with moments M of these points: differences of sums in extended precision, where the machine has it, so that
-    the terms may cancel down to some 1e-18 of the labels' mean square.
+    the terms may cancel down to some 1e-18 of the labels' variance.
     """
 
     def __init__(self, data: Dataset) -> None:
         order = np.argsort(data.x[:, 0], kind="stable")
         x, y, weight = (array[order].astype(np.longdouble) for array in (data.x[:, 0], data.y, data.weight))
         self.x = data.x[order, 0]
+        self.mean = float(weight @ y / weight.sum())
+        y = y - self.mean
         terms = np.stack([weight, weight * x, weight * x * x, weight * y, weight * x * y], axis=1)
         self.sums = np.concatenate([np.zeros((1, 5), np.longdouble), np.cumsum(terms, axis=0)])
         self.labels = np.sum(weight * y * y)
@@ -37,7 +39,7 @@ class PiecewiseLosses:
         edges = np.concatenate([[low], np.sort(bends[(bends > low) & (bends < high)]), [high]])
         middle = (edges[1:] + edges[:-1]) / 2
         slope = activation.slope(np.multiply.outer(middle, w) + b)
-        alpha, beta = (slope @ (v * w)).astype(np.longdouble), (slope @ (v * b) + c).astype(np.longdouble)
+        alpha, beta = (slope @ (v * w)).astype(np.longdouble), (slope @ (v * b) + (c - self.mean)).astype(np.longdouble)
         inner = np.searchsorted(self.x, edges[1:-1])
         one, first, second, label, mixed = np.diff(self.sums[np.concatenate([[0], inner, [len(self.x)]])], axis=0).T
         total = alpha * (alpha * second + 2 * beta * first - 2 * mixed) + beta * (beta * one - 2 * label)

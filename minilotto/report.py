@@ -73,11 +73,18 @@ def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
 def _engine_lines(nets: Ensemble) -> list[str]:
     """Which engine and why; nodes a seed and the worst audit where there were audits."""
     lines = [f"engine: {nets.engine} ({nets.reason})"]
-    audited = nets.audit[np.isfinite(nets.audit)]
+    audited = nets.audit[~np.isnan(nets.audit)]
     if audited.size:
+        from minilotto.engines.compressed import TOLERANCE  # here, because it takes the kernels along
+
         nodes, counts = np.unique(nets.nodes, return_counts=True)
         spent = ", ".join(f"{node} ({count / len(nets):.0%})" for node, count in zip(nodes, counts, strict=True))
         lines.append(f"nodes a seed: {spent}; worst audit {audited.max():.1e} of the sum of absolute terms")
+        failed, tolerance = int(np.sum(audited > TOLERANCE[nets.config.dtype])), TOLERANCE[nets.config.dtype]
+        if failed:
+            lines.append(
+                f"audits failed: {failed} nets are too sharp for their nodes (tolerance {tolerance:g}); see compress=False"
+            )
     return lines
 
 

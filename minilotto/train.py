@@ -126,8 +126,13 @@ def prepare(
     _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
     if engine not in ENGINES:
         raise ConfigError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
-    if not isinstance(compress, bool):
-        compress = whole_number("compress", compress, at_least=1)
+    if isinstance(compress, np.bool_):
+        compress = bool(compress)
+    if not isinstance(compress, (bool, int, np.integer)) or (not isinstance(compress, bool) and compress < 1):
+        raise ConfigError(f"compress={compress!r} is out of range; give True, False or a number of nodes of at least 1")
+    compress = compress if isinstance(compress, bool) else int(compress)
+    if backend == "reference" and engine not in ("auto", "reference"):
+        raise ConfigError(f"backend='reference' has no engine={engine!r}; leave out one of them")
     # The engines are imported last, so that `import minilotto` stays light and whatever is refused above is refused at once.
     from minilotto.engines.choice import choose
 

@@ -55,6 +55,14 @@ def truth(name: str, value: Any) -> bool:
     return known[str(value).lower()]
 
 
+def nodes_or_not(value: Any) -> Any:
+    """--compress, --compress=false or a number. Raises ConfigError."""
+    try:
+        return truth("compress", value) if isinstance(value, str) else value
+    except ConfigError:
+        raise ConfigError(f"--compress={value!r} is neither true nor false nor a number of nodes; give one of these") from None
+
+
 def file_name(name: str, value: Any) -> str:
     """A file's or folder's name. Raises ConfigError."""
     if isinstance(value, (bool, list, tuple, dict, set)):

@@ -35,3 +35,11 @@ def test_an_ensemble_on_many_points_reports_their_loss():
     assert nets.engine == "exact"
     direct = ((nets.predict(data.x) - data.y) ** 2) @ data.weight
     np.testing.assert_allclose(nets.loss, direct, rtol=1e-11)
+
+
+def test_labels_far_from_zero_cost_no_digits():
+    """Of a net that is flat, with a label a little beside it."""
+    x = np.linspace(-1, 1, 5000)
+    data = given(x, 1e6 + 1e-3 * np.sign(x))
+    flat = Parameters(np.ones((1, 2, 1)), np.zeros((1, 2)), np.zeros((1, 2)), np.array([1e6]))
+    np.testing.assert_allclose(PiecewiseLosses(data)(ml.ACTIVATIONS["relu"], flat), np.mean((data.y - 1e6) ** 2), rtol=1e-12)

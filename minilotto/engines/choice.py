@@ -121,31 +121,42 @@ def choose(config: Config, data: Dataset, engine: str, compress: Compress, backe
             f"compress={compress} is not to be had for {config.activation} on {data.inputs} inputs with loss={config.loss!r}; "
             "it takes squares, one input and a smooth activation (compress=False)"
         )
+    if engine not in ("auto", "compressed") and compress is not True and compress is not False:
+        raise ConfigError(f"compress={compress} goes with engine='compressed', not with {engine!r}; leave out one of them")
     if engine == "reference":
         return Candidate("reference", float("nan"), lambda threads: _reference(config, data, threads)), "asked for"
     if backend == "cuda":
         return _choose_on_gpu(config, data, engine, compress)
     found = {candidate.name: candidate for candidate in candidates(config, data, compress)}
-    if engine != "auto":
-        if engine not in found:
-            raise ConfigError(f"engine={engine!r} cannot train this; here are {', '.join(found)} (engine='auto' chooses)")
+    if engine != "auto" and engine not in found:
+        raise ConfigError(
+            f"engine={engine!r} cannot train this: {_needs(engine)}; here are {', '.join(found)} (engine='auto' chooses)"
+        )
+    unresolved = _unresolved(config) and not ("exact" in found and engine in ("auto", "exact"))
+    if engine != "auto" and not unresolved:
         return found[engine], "asked for"
-    unresolved = _unresolved(config) and "exact" not in found
     if backend == "auto" and not unresolved and _worth_a_gpu(config, data, compress, min(c.cost for c in found.values())):
         return _choose_on_gpu(config, data, engine, compress)
     if compress is not True and compress is not False:
         return found["compressed"], f"asked for {compress} nodes"
     if unresolved:
         raise ConfigError(
-            f"sampling='population' cannot train {config.activation} in {config.dtype} on {data.inputs} inputs with "
-            f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, dtype='float64' and squares, or "
-            "sampling='uniform'"
+            f"sampling='population' cannot train {config.activation} in {config.dtype}, engine={engine!r}, inputs={data.inputs}, "
+            f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, dtype='float64', squares and engine='auto', "
+            "or sampling='uniform'"
         )
     best, reason = _cheapest(found)
     exact = config.width * EXACT_NEURON
     if _piecewise_linear(config, data) and 2 * exact < best.cost:
         reason += f"; with dtype='float64', exact {exact:.3g}"
     return best, reason
+
+
+def _needs(engine: str) -> str:
+    """What an engine that is not among the candidates is for."""
+    if engine == "exact":
+        return "it takes relu or leaky_relu, one input, squares and dtype='float64'"
+    return "it takes a smooth activation, one input, squares and compress=True or a number of nodes"
 
 
 def _unresolved(config: Config) -> bool:

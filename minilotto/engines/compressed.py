@@ -72,9 +72,10 @@ class CompressedEngine(Engine):
             thinned(self.distinct, pieces, PIECE_DEGREE) if many else self.distinct for pieces in (256, 512, 4096)
         )
         ladder = (nodes,) if nodes is not None else LADDER[config.dtype]
-        # The last rung is the data itself, which passes every audit; data of many points have none, and the audit then only tells.
+        # The last rung is the data itself, which passes every audit. Many points are no rung: one sharp net would take longer than
+        # all the others. The audit then tells, and so does the summary.
         self.rungs = [count for count in ladder if count < self.distinct.points]
-        if self.distinct.points <= FEW_POINTS and not (self.fixed and self.rungs):
+        if not self.rungs or (not many and not self.fixed):
             self.rungs.append(self.distinct.points)
         self._rules: dict[int, Dataset] = {}
         self.lanes = self._engine(self.rungs[0]).lanes
@@ -185,18 +186,22 @@ def _taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
 def _difference(engine: CompressedEngine, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
     """Largest difference between rule and data, over loss and every coordinate of the gradient, in units of its scale: (R,).
 
-    Nets that are not finite differ by nothing: no number of nodes would mend them.
+    Nets whose loss or gradient on the data is not finite differ by nothing: no number of nodes would mend them. Where the rule
+    alone makes them so, the difference is infinite.
     """
     activation, data = engine.activation, engine.audited
     exact = Parameters(*(array.astype(np.float64) for array in parameters))
     with np.errstate(invalid="ignore", over="ignore"):
         scale, loss_scale = _scales(exact, data)
-        differences = np.abs(losses(activation, exact, rule) - losses(activation, exact, data)) / loss_scale
+        expected = losses(activation, exact, data)
+        differences = np.abs(losses(activation, exact, rule) - expected) / loss_scale
+        mendable = np.isfinite(expected) & np.isfinite(loss_scale)
         pairs = zip(gradients(activation, exact, rule), gradients(activation, exact, data), scale, strict=True)
         for ours, theirs, unit in pairs:
             ratio = (np.abs(ours - theirs) / unit).reshape(len(differences), -1)
             differences = np.maximum(differences, ratio.max(axis=1))
-    return np.where(np.isfinite(differences), differences, 0.0)
+            mendable &= np.isfinite(theirs).reshape(len(differences), -1).all(axis=1)
+    return np.where(np.isfinite(differences), differences, np.where(mendable, np.inf, 0.0))
 
 
 def _scales(parameters: Parameters, data: Dataset) -> tuple[Parameters, NDArray[np.float64]]:

@@ -28,13 +28,13 @@ FASTEST = 1e290  # pace: no distance times this or its inverse is infinity times
 CELLS = 128  # at least so many pieces represent a density's y
 MOST_CELLS = 2**16
 PIECE_ERROR = 2e-14  # of the largest |y|
-POINTS = 30  # that another engine would do in the time of a step
+POINTS = 60  # that the lanes engine would do in the time of a step
 
 
 def moments_of(data: Dataset) -> Moments:
     """The cumulative moments of weighted points. Raises ConfigError for more than one input."""
     if data.inputs != 1:
-        raise ConfigError(f"the exact engine takes one input, not {data.inputs}; use another backend")
+        raise ConfigError(f"the exact engine takes one input, not {data.inputs}; use another engine")
     order = np.argsort(data.x[:, 0], kind="stable")
     x, y, twice = data.x[order, 0], data.y[order], 2.0 * data.weight[order]
     sums = _accumulated(twice, twice * x, twice * x * x, twice * y, twice * x * y)
@@ -180,6 +180,8 @@ class ExactEngine(Engine):
             raise ConfigError(f"activation={config.activation!r} has no exact engine; choose from {', '.join(PIECEWISE_LINEAR)}")
         if config.dtype != "float64":
             raise ConfigError(f"dtype={config.dtype!r} is not what the exact engine trains in; use dtype='float64'")
+        if config.loss != "squared":
+            raise ConfigError(f"loss={config.loss!r} is not what the exact engine trains; use another engine")
         self.kind = _kind_of(self.activation)
         self.moments = moments or _moments_to_fit(data)
         self.many = PiecewiseLosses(data) if data.points > FEW_POINTS and data.population is None else None
