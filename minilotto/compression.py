@@ -79,18 +79,20 @@ def compress(data: Dataset, nodes: int) -> Dataset:
 def thinned(data: Dataset, pieces: int, degree: int) -> Dataset:
     """Nodes that keep the loss of every f that is a polynomial of this degree within each piece of the data.
 
-    Unlike `compress`, it serves functions that bend at the scale of a piece: what many points are audited with. Pieces end at
-    `pieces` quantiles, and at as many equal parts of the interval, and of what is left of it without its outermost points.
+    Unlike `compress`, it serves functions that bend at the scale of a piece: what many points are audited with. Pieces are equal
+    parts of the interval, and of what is left of it without its outermost points where that is less than half; quantiles cut these.
     """
     points = merged(data)
     middle, half = _interval(points.x[:, 0])
     s = (points.x[:, 0] - middle) / half
-    starts = [np.arange(0, len(s), -(-len(s) // pieces))]
-    trim = 0
+    starts = [np.arange(0, len(s), -(-4 * len(s) // pieces))]
+    trim, narrowest = 0, np.inf
     while 4 * trim < len(s):
-        edges = np.linspace(s[trim], s[len(s) - 1 - trim], pieces + 1)
-        starts.append(np.searchsorted(s, edges))
-        trim = 8 * trim or 1
+        low, high = s[trim], s[len(s) - 1 - trim]
+        if high - low < narrowest / 2:
+            narrowest = high - low
+            starts.append(np.searchsorted(s, np.linspace(low, high, pieces + 1)))
+        trim = 2 * trim or 1
     inside = np.unique(np.concatenate(starts))
     at, rule, y, rest = _reduced(s, points.weight, points.y, inside[inside < len(s)], degree + 1)
     return frozen((middle + half * at)[:, None], y, rule, points.offset + rest)
