@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.config import Config, whole_number
 from minilotto.dataset import Dataset, check_labels, given, sampled
 from minilotto.ensemble import Ensemble
-from minilotto.errors import ConfigError, ResourceError
+from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.machine import available_memory, readable_bytes, usable_cores
 from minilotto.progress import Reporter, reporter
 from minilotto.tasks import CUSTOM, Task, task_of
@@ -118,6 +118,7 @@ def prepare(
     config, dataset = _what_to_fit(config, data, target)
     if config.loss == "logistic":
         check_labels(dataset.y)
+    _refuse_what_squares_overflow(config, dataset)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
     if backend not in BACKENDS:
@@ -138,6 +139,17 @@ def prepare(
 
     choice, reason = choose(config, dataset, "reference" if backend == "reference" else engine, compress, backend)
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
+
+
+def _refuse_what_squares_overflow(config: Config, data: Dataset) -> None:
+    largest = float(np.sqrt(np.finfo(config.dtype).max))
+    for name, values in (("x", data.x), ("y", data.y)):
+        if np.abs(values).max(initial=0.0) > largest:
+            place = tuple(int(i) for i in np.argwhere(np.abs(values) > largest)[0])
+            raise DataError(
+                f"{name}{list(place)} = {values[place]:g} is too large for dtype={config.dtype!r}, where squares end at "
+                f"{largest:.2g}^2; give {name} in other units"
+            )
 
 
 def _what_to_fit(config: Config, data: Any, target: Any) -> tuple[Config, Dataset]:
