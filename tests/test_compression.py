@@ -303,7 +303,7 @@ UNEVEN = {
     "far away": lambda random: np.append(random.uniform(-2, 2, 17_000), 100.0),
     "as nothing beside it": lambda random: np.append(random.uniform(-2, 2, 17_000), 1e20),
     "two clusters": lambda random: np.concatenate([random.normal(0, 1e-9, 10_000), random.normal(1, 1e-3, 10_000)]),
-    "many": lambda random: random.normal(size=100_000),
+    "many": lambda random: random.normal(size=60_000),
 }
 
 
@@ -318,7 +318,7 @@ def test_uneven_points_in_pieces_make_a_rule_of_positive_weights_that_keeps_poly
     data = given(x, y, random.uniform(0.1, 1, len(x)))
     middle, half = (x.min() + x.max()) / 2, (x.max() - x.min()) / 2
     s = (data.x[:, 0] - middle) / half
-    for nodes in (1, 16, 96):
+    for nodes in (1, 16, 64):
         few = compress(data, nodes)
         assert few.points <= nodes
         assert (few.weight > 0).all()
