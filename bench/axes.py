@@ -8,11 +8,12 @@ whole trainings are timed, as networks that have settled take other times than y
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from bench.command import Plan, main
 from minilotto.config import Config
 from minilotto.dataset import Dataset, given, sampled
 from minilotto.engines.choice import candidates, choose
@@ -20,9 +21,9 @@ from minilotto.engines.interface import Engine
 from minilotto.errors import ConfigError
 from minilotto.initial import initial_parameters
 from minilotto.machine import cpu_name, usable_cores
+from minilotto.words import file_name, truth
 
 AXES = ("points", "width", "inputs")
-SUFFIXES = (".png", ".svg", ".pdf")
 POINTS = (100, 1000, 10_000, 100_000, 1_000_000)
 WIDTHS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 INPUTS = (1, 2, 3, 5, 8, 16, 64)
@@ -243,27 +244,7 @@ def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> Non
     figure.savefig(path, dpi=150)
 
 
-class Plan:
-    """What to measure. It shows no members, so that Fire reports a stray word instead of looking it up here."""
-
-    def __init__(self, only: Any, out: Any, quick: Any) -> None:
-        self.axes = only.split(",") if isinstance(only, str) else list(only) if isinstance(only, (tuple, list)) else [only]
-        if not self.axes or not set(self.axes) <= set(AXES):
-            raise ConfigError(f"only={only!r} names no axes; give some of {','.join(AXES)}")
-        self.out = Path(str(out)) if out else None
-        if self.out and (self.out.suffix not in SUFFIXES or not {"points", "width"} <= set(self.axes)):
-            raise ConfigError(
-                f"out={str(out)!r} cannot be drawn; name a {', '.join(SUFFIXES)}, and measure points and width for it"
-            )
-        if not isinstance(quick, bool):
-            raise ConfigError(f"quick={quick!r} is neither True nor False; give --quick or leave it out")
-        self.quick = quick
-
-    def __dir__(self) -> list[str]:
-        return []
-
-
-def plan(*, only=AXES, out=None, quick=False):
+def plan(*, only=AXES, out=None, quick=False) -> Plan:
     """Time along axes, as tables and a picture.
 
     Args:
@@ -271,41 +252,42 @@ def plan(*, only=AXES, out=None, quick=False):
         out: a picture of points and width
         quick: shorter measurements and trainings
     """
-    return Plan(only, out, quick)
+    from minilotto.figures import SUFFIXES
+
+    axes = only.split(",") if isinstance(only, str) else list(only) if isinstance(only, (tuple, list)) else [only]
+    if not axes or not set(axes) <= set(AXES):
+        raise ConfigError(f"only={only!r} names no axes; give some of {','.join(AXES)}")
+    path = None if out is None else Path(file_name("out", out))
+    if path and (path.suffix not in SUFFIXES or not {"points", "width"} <= set(axes)):
+        raise ConfigError(f"out={out!r} cannot be drawn; name a {', '.join(SUFFIXES)}, and measure points and width for it")
+    return Plan(partial(run, axes, path, truth("quick", quick)))
 
 
-def run(plan: Plan) -> None:
+def run(axes: list[str], out: Path | None, quick: bool) -> int:
     """Measure, print tables, draw."""
-    wanted, steps = (0.05, 5000) if plan.quick else (0.3, SILU.steps)
+    wanted, steps = (0.05, 5000) if quick else (0.3, SILU.steps)
     jax = None
-    if plan.axes != ["inputs"]:
+    if axes != ["inputs"]:
         try:
             jax = JaxSteps()
         except ModuleNotFoundError as error:
             print(f"{error.name} is not installed and is left out", file=sys.stderr)
     print(f"{cpu_name()}, {usable_cores()} threads\n")
-    if "points" in plan.axes:
+    if "points" in axes:
         points = axis_of_points(wanted, steps, jax)
         title = f"Microseconds a step and net of width {WIDTH}; as trained: over {steps:,} steps"
         print(f"{title}\n\n{table('points', points, POINTS)}\n")
         print(f"{steps:,} steps of {TRAINED} nets of width {WIDTH}, in turns\n\n{markdown(few_and_many(steps))}\n")
-    if "width" in plan.axes:
+    if "width" in axes:
         neurons = axis_of_neurons(wanted, steps, jax)
         title = f"Microseconds a step and net on 100 points; as trained: over {steps:,} steps"
         print(f"{title}\n\n{table('width', neurons, WIDTHS)}\n")
-    if "inputs" in plan.axes:
+    if "inputs" in axes:
         print(f"Nanoseconds a unit of SiLU, on one core\n\n{table('inputs', axis_of_inputs(wanted), INPUTS)}\n")
-    if plan.out:
-        draw(points, neurons, plan.out)
+    if out:
+        draw(points, neurons, out)
+    return 0
 
 
 if __name__ == "__main__":
-    import fire
-
-    try:
-        planned = fire.Fire(plan, name="bench.axes", serialize=lambda result: None)
-    except ConfigError as error:
-        print(f"ConfigError: {error}", file=sys.stderr)
-        sys.exit(2)
-    if isinstance(planned, Plan):
-        run(planned)
+    sys.exit(main(plan, "bench.axes"))

@@ -10,13 +10,14 @@ test says no.
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, ks_2samp
 
 import minilotto as ml
+from bench.command import FAILURE, Plan, main
 from bench.work import Work
 from minilotto.activations import activation_of
 from minilotto.config import whole_number
@@ -81,7 +82,7 @@ def compared(
             found.append(train(config.replace(width=width), range(k * seeds, (k + 1) * seeds)))
             took = time.perf_counter() - began
             print(f"{about}, width {width}, {way}: {took:.1f} s", file=sys.stderr, flush=True)
-        expected, *others = (np.where(np.isnan(losses), np.inf, losses) for losses in found)  # diverged nets count too
+        expected, *others = (np.where(np.isnan(sample), np.inf, sample) for sample in found)  # diverged nets count too
         for way, ours in zip(list(ways)[1:], others, strict=True):
             medians = [f"{np.median(sample):.3g}" for sample in (ours, expected)]
             row = [f"{about}, {way}", str(width), *medians, ratio_of_medians(ours, expected)]
@@ -103,21 +104,7 @@ def on_many_points(steps: int, seeds: int) -> list[tuple[list[str], float]]:
     return rows
 
 
-class Plan:
-    """What to run. It shows no members, so that Fire reports a stray word instead of looking it up here."""
-
-    def __init__(self, seeds: Any, steps: Any, peers: Any) -> None:
-        self.seeds = whole_number("seeds", seeds, at_least=LEAST_SEEDS)
-        self.steps = whole_number("steps", steps, at_least=SHORT)
-        if peers not in ("jax", "none"):
-            raise ml.ConfigError(f"peers={peers!r} is unknown; choose from jax, none")
-        self.jax = peers == "jax"
-
-    def __dir__(self) -> list[str]:
-        return []
-
-
-def plan(*, seeds=300, steps=50_000, peers="jax"):
+def plan(*, seeds=300, steps=50_000, peers="jax") -> Plan:
     """Train the same networks by several engines, and compare how they end.
 
     Args:
@@ -125,36 +112,32 @@ def plan(*, seeds=300, steps=50_000, peers="jax"):
         steps: of a whole training; on many points a twenty-fifth of these
         peers: whom to compare with: jax or none
     """
-    return Plan(seeds, steps, peers)
+    seeds = whole_number("seeds", seeds, at_least=LEAST_SEEDS)
+    steps = whole_number("steps", steps, at_least=SHORT)
+    if peers not in ("jax", "none"):
+        raise ml.ConfigError(f"peers={peers!r} is unknown; choose from jax, none")
+    return Plan(partial(run, seeds, steps, peers == "jax"))
 
 
-def run(plan: Plan) -> int:
-    """Train, compare, print a table. The exit status."""
+def run(seeds: int, steps: int, jax_too: bool) -> int:
+    """Train, compare, print a table. The exit status: 1 where a test says no."""
     ways = {"every point": by_minilotto("lanes"), "as trained": by_minilotto("auto")}
-    jax = by_jax() if plan.jax else None
+    jax = by_jax() if jax_too else None
     if jax is not None:
         ways["JAX"] = jax
-    rows = compared("SiLU, float32", ml.Config(steps=plan.steps), WIDTHS, ways, plan.seeds)
+    rows = compared("SiLU, float32", ml.Config(steps=steps), WIDTHS, ways, seeds)
     ways = {"every point": by_minilotto("lanes"), "exact": by_minilotto("exact")}
-    leaky = ml.Config(steps=plan.steps, activation="leaky_relu", dtype="float64")
-    rows += compared("LeakyReLU, float64", leaky, WIDTHS, ways, plan.seeds)
-    rows += on_many_points(plan.steps // SHORT, plan.seeds)
+    leaky = ml.Config(steps=steps, activation="leaky_relu", dtype="float64")
+    rows += compared("LeakyReLU, float64", leaky, WIDTHS, ways, seeds)
+    rows += on_many_points(steps // SHORT, seeds)
     least = ERRORS / len(rows)
-    print(f"{plan.seeds} seeds, {plan.steps:,} steps; alike: p above {least:.2g}\n")
+    print(f"{seeds} seeds, {steps:,} steps; alike: p above {least:.2g}\n")
     print("| | width | median | every point | ratio of medians | Kolmogorov-Smirnov p | alike |")
     print("|---|---:|---:|---:|---:|---:|---|")
     for row, p in rows:
         print("| " + " | ".join([*row, f"{p:.2g}", "yes" if p > least else "NO"]) + " |")
-    return int(any(not p > least for _, p in rows))
+    return FAILURE if any(not p > least for _, p in rows) else 0
 
 
 if __name__ == "__main__":
-    import fire
-
-    try:
-        planned = fire.Fire(plan, name="bench.distributions", serialize=lambda result: None)
-    except ml.ConfigError as error:
-        print(f"ConfigError: {error}", file=sys.stderr)
-        sys.exit(2)
-    if isinstance(planned, Plan):
-        sys.exit(run(planned))
+    sys.exit(main(plan, "bench.distributions"))

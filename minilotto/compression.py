@@ -49,8 +49,8 @@ def merged(data: Dataset) -> Dataset:
 def compress(data: Dataset, nodes: int) -> Dataset:
     """At most `nodes` nodes whose loss and gradient equal those of `data` for each f that is a polynomial of degree below `nodes`.
 
-    Data of no more than `nodes` distinct points come back as these. Costs O(P * nodes) for many points. Raises ConfigError for
-    more than one input or fewer than one node.
+    Data of no more than `nodes` distinct points come back as these. Costs O(P nodes^2). Raises ConfigError for more than one input,
+    fewer than one node, or so many that what they need would fill some gigabytes.
 
     >>> from minilotto.dataset import given
     >>> x = np.linspace(-1, 1, 501)
@@ -166,19 +166,15 @@ def _reduced(s: Array, weight: Array, y: Array, starts: NDArray[np.int64], count
     parts, rest = [(s[small], weight[small], y[small])], 0.0
     large = np.flatnonzero(sizes > count)
     large = large[np.argsort(sizes[large], kind="stable")]  # pieces of like size share a batch
-    first = 0
-    while first < len(large):
-        batch = large[first : first + max(1, AT_ONCE // (count * int(sizes[large[first]])))]
-        longest = int(sizes[batch[-1]])
-        batch = batch[: max(1, AT_ONCE // (count * longest))]
-        longest = int(sizes[batch[-1]])
-        place = starts[batch][:, None] + np.arange(longest)
+    while len(large):
+        numbers = count * sizes[large] * np.arange(1, len(large) + 1)  # of a batch that ends with this piece
+        batch, large = np.split(large, [max(1, int(np.searchsorted(numbers, AT_ONCE, "right")))])
+        place = starts[batch][:, None] + np.arange(sizes[batch[-1]])
         there = place < ends[batch][:, None]
         place = np.where(there, place, starts[batch][:, None])
         at, rule, labels, lost = _local_rules(s[place], np.where(there, weight[place], 0.0), y[place], count)
         parts.append((at, rule, labels))
         rest += lost
-        first += len(batch)
     at, rule, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(at, kind="stable")
     return at[order], rule[order], labels[order], rest
