@@ -9,6 +9,6 @@ cost.py        the training kernel in vector FMAs
 startup.py     import, first compilation, first step, memory
 cuda.py        everything about a GPU (its own command)
 report.py      tables
-embedding.py   gradients and callbacks in other codes (its own command)
+interop/functional.py   gradients and callbacks in other codes (its own command)
 coefficients.py derives the kernels' polynomials (its own command)
 """

@@ -1,4 +1,6 @@
-"""`python -m bench`: check that everyone computes the same, then time. See `python -m bench --help`."""
+"""`python -m bench`: check that everyone computes the same, then time. See `python -m bench
+--help`.
+"""
 
 import importlib
 import importlib.metadata
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minilotto.errors import ConfigError
-from minilotto.machine import cpu_name, usable_cores
+from minilotto.hardware.machine import cpu_name, usable_cores
 
 WIDTHS, QUICK_WIDTHS = (1, 2, 3, 4, 10, 20, 50), (2, 20)
 PEERS = ("jax", "torch")
@@ -20,20 +22,30 @@ SUFFIXES = (".json", ".md", ".txt")
 
 
 class Plan:
-    """What to run. It shows no members, so that Fire reports a stray word instead of looking it up here."""
+    """What to run. It shows no members, so that Fire reports a stray word instead of looking it up
+    here.
+    """
 
-    def __init__(self, quick: bool, widths: Any, peers: Any, sections: Any, seeds: Any, out: Any) -> None:
+    def __init__(
+        self, quick: bool, widths: Any, peers: Any, sections: Any, seeds: Any, out: Any
+    ) -> None:
         if not isinstance(quick, bool):
-            raise ConfigError(f"quick={quick!r} is neither True nor False; give --quick or leave it out")
+            raise ConfigError(
+                f"quick={quick!r} is neither True nor False; give --quick or leave it out"
+            )
         self.quick = quick
-        self.widths = tuple(_whole("widths", w) for w in _listed(widths)) or (QUICK_WIDTHS if quick else WIDTHS)
+        self.widths = tuple(_whole("widths", w) for w in _listed(widths)) or (
+            QUICK_WIDTHS if quick else WIDTHS
+        )
         self.peers = _chosen("peers", peers, PEERS)
         self.sections = _chosen("sections", sections, SECTIONS)
         self.seeds = _whole("seeds", seeds)
         self.out = [Path(str(name)) for name in _listed(out)]
         for path in self.out:
             if path.suffix not in SUFFIXES:
-                raise ConfigError(f"out={str(path)!r} has an unknown suffix; choose from {', '.join(SUFFIXES)}")
+                raise ConfigError(
+                    f"out={str(path)!r} has an unknown suffix; choose from {', '.join(SUFFIXES)}"
+                )
 
     def __dir__(self) -> list[str]:
         return []
@@ -59,7 +71,9 @@ def _chosen(name: str, value: Any, choices: Sequence[str]) -> tuple[str, ...]:
         return ()
     for word in _listed(value):
         if word not in choices:
-            raise ConfigError(f"{name}={word!r} is unknown; choose from {', '.join(choices)} or none")
+            raise ConfigError(
+                f"{name}={word!r} is unknown; choose from {', '.join(choices)} or none"
+            )
     return _listed(value) or tuple(choices)
 
 
@@ -67,12 +81,11 @@ def plan(*, quick=False, widths=None, peers=None, sections=None, seeds=1000, out
     """Check that minilotto, JAX and torch compute the same, then time them and print tables.
 
     Args:
-        quick: fewer widths and rounds, about a minute instead of five
-        widths: numbers of neurons, such as 2,10,20,50
-        peers: whom to compare with: jax,torch or one of them or none
-        sections: which parts to run: speed (against the peers), cost (in vector FMAs), start (import to first step, memory)
-        seeds: networks trained at once in the speed section
-        out: files to write beside the printed tables, such as bench.json,bench.md
+        quick: fewer widths and rounds, about a minute instead of five widths: numbers of neurons,
+        such as 2,10,20,50 peers: whom to compare with: jax,torch or one of them or none sections:
+        which parts to run: speed (against the peers), cost (in vector FMAs), start (import to first
+        step, memory) seeds: networks trained at once in the speed section out: files to write
+        beside the printed tables, such as bench.json,bench.md
     """
     return Plan(quick, widths, peers, sections, seeds, out)
 
@@ -86,12 +99,16 @@ BEGAN = time.perf_counter()
 
 
 def prepare_process(threads: int) -> None:
-    """Give every library the same cores. Must run before any of them is imported, for they look once."""
+    """Give every library the same cores. Must run before any of them is imported, for they look
+    once.
+    """
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     os.environ["JAX_PLATFORMS"] = "cpu"
     # The full vector width, where by default XLA takes half of AVX-512's.
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_prefer_vector_width=512".strip()
+    os.environ["XLA_FLAGS"] = (
+        f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_prefer_vector_width=512".strip()
+    )
 
 
 def peers_of(names: Sequence[str], threads: int) -> list[Any]:
@@ -119,9 +136,15 @@ def checked(work: Any, contestants: list[Any]) -> list[Any]:
         try:
             worst = check_gradient(one, work), check_training(one, work)
         except RuntimeError as error:  # such as torch.compile without a C++ compiler
-            tell(f"{one.family} ({one.way}) does not run here and is left out: {' '.join(str(error).split())[:160]}")
+            tell(
+                f"{one.family} ({one.way}) does not run here and is left out: "
+                f"{' '.join(str(error).split())[:160]}"
+            )
             continue
-        tell(f"width {work.config.width}, {one.family} ({one.way}): errors of {worst[0]:.2g} and {worst[1]:.2g} of their bounds")
+        tell(
+            f"width {work.config.width}, {one.family} ({one.way}): errors of {worst[0]:.2g} and "
+            f"{worst[1]:.2g} of their bounds"
+        )
         running.append(one)
     return running
 
@@ -130,13 +153,17 @@ def run_speed(chosen: Plan, threads: int) -> list[Any]:
     """Agreement of everyone at every width, then the rounds."""
     from bench.speed import time_all
     from bench.work import AsTrained, Minilotto, Work
-    from minilotto.config import Config
+    from minilotto.settings.config import Config
 
     peers = peers_of(chosen.peers, threads)
     matches = []
     for width in chosen.widths:
         work = Work(Config(width=width), chosen.seeds, threads)
-        contestants = [Minilotto(work), AsTrained(work), *(one for peer in peers for one in peer.contestants(work))]
+        contestants = [
+            Minilotto(work),
+            AsTrained(work),
+            *(one for peer in peers for one in peer.contestants(work)),
+        ]
         matches.append((work, checked(work, contestants)))
     rounds, wanted = (5, 0.2) if chosen.quick else (7, 0.3)
     return time_all(matches, rounds, wanted, tell)
@@ -154,24 +181,37 @@ def machine(threads: int, load: float, peers: Sequence[str]) -> dict[str, Any]:
 
 
 def run(chosen: Plan) -> int:
-    """Run the plan, print its tables and write its files. Returns the exit status: 1 where somebody computes something else."""
+    """Run the plan, print its tables and write its files. Returns the exit status: 1 where somebody
+    computes something else.
+    """
     threads = usable_cores()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     if load > 0.3:
-        tell(f"load average {load:.2f}: others are using this machine, and figures of many threads suffer most")
+        tell(
+            f"load average {load:.2f}: others are using this machine, and figures of many threads "
+            "suffer most"
+        )
     prepare_process(threads)
     from bench import cost, report, startup
     from bench.agreement import Disagreement
 
     # The processes that measure cold starts go first, before this one has threads of its own.
-    figures = startup.measure(3 if chosen.quick else 7, 1_000_000, tell) if "start" in chosen.sections else []
+    figures = (
+        startup.measure(3 if chosen.quick else 7, 1_000_000, tell)
+        if "start" in chosen.sections
+        else []
+    )
     try:
         timings = run_speed(chosen, threads) if "speed" in chosen.sections else []
     except Disagreement as error:
         print(f"Disagreement: {error}", file=sys.stderr)
         return 1
     jobs = cost.jobs_for(chosen.widths, others=not chosen.quick)
-    speeds, costs = cost.measure(jobs, 7 if chosen.quick else 15, tell) if "cost" in chosen.sections else ([], [])
+    speeds, costs = (
+        cost.measure(jobs, 7 if chosen.quick else 15, tell)
+        if "cost" in chosen.sections
+        else ([], [])
+    )
     result = report.Report(machine(threads, load, chosen.peers), timings, speeds, costs, figures)
     print(report.as_text(result))
     writers = {".json": report.as_json, ".md": report.as_markdown, ".txt": report.as_text}

@@ -1,14 +1,14 @@
 """Before anything is timed: does every contestant compute the same thing?
 
-The bounds are first-order rounding bounds of float32 (unit roundoff u = 2^-24), so that they need no tuning and leave a wrong
-formula nowhere to hide.
+The bounds are first-order rounding bounds of float32 (unit roundoff u = 2^-24), so that they need
+no tuning and leave a wrong formula nowhere to hide.
 """
 
 import numpy as np
 
 from bench.work import Contestant, Minilotto, Work
-from minilotto.initial import Parameters
-from minilotto.kernels import reference
+from minilotto.initialisation import Parameters
+from minilotto.oracles import numpy_reference
 
 UNIT_ROUNDOFF = 2.0**-24
 STEPS = 10  # of the short training
@@ -20,7 +20,8 @@ class Disagreement(Exception):
 
 
 def relative_rounding(work: Work) -> float:
-    """(P + N + 16) u: a sum over P points of terms that hold a sum over N neurons, added in any order; 16 for what makes a term.
+    """(P + N + 16) u: a sum over P points of terms that hold a sum over N neurons, added in any
+    order; 16 for what makes a term.
 
     It is relative to the sum of the terms' magnitudes.
     """
@@ -30,8 +31,9 @@ def relative_rounding(work: Work) -> float:
 def rounding_bounds(work: Work) -> tuple[np.ndarray, Parameters]:
     """How far float32 may be off: losses (R,), and gradients shaped as the parameters.
 
-    Every factor of a term is replaced by the magnitude of what it is summed from: the residual f - y by sum |v sigma| + |c| + |y|,
-    sigma by |w x| + |b| (never less than |sigma|, and it bounds the error that z brings), sigma' by its maximum, 1.1.
+    Every factor of a term is replaced by the magnitude of what it is summed from: the residual f -
+    y by sum |v sigma| + |c| + |y|, sigma by |w x| + |b| (never less than |sigma|, and it bounds the
+    error that z brings), sigma' by its maximum, 1.1.
     """
     w, b, v, c = (np.abs(a.astype(np.float64)) for a in work.parameters)
     x, y = np.abs(work.data.x[:, 0]), np.abs(work.data.y)
@@ -50,37 +52,54 @@ def rounding_bounds(work: Work) -> tuple[np.ndarray, Parameters]:
 
 
 def check_gradient(contestant: Contestant, work: Work) -> float:
-    """Loss and gradient at the initial parameters against `kernels.reference` in float64. Returns the worst error over its bound.
+    """Loss and gradient at the initial parameters against `kernels.reference` in float64. Returns
+    the worst error over its bound.
 
-    The gradient is read from Adam's first moment after one step, (1 - beta1) g, so that what is checked is the very program that
-    is timed. Raises Disagreement.
+    The gradient is read from Adam's first moment after one step, (1 - beta1) g, so that what is
+    checked is the very program that is timed. Raises Disagreement.
     """
     config, data = work.config, work.data
     w, b, v, c = (a.astype(np.float64) for a in work.parameters)
-    loss, gradient = reference.loss_and_gradient(config.activation, w, b, v, c, data.x, data.y, data.weight)
+    loss, gradient = numpy_reference.loss_and_gradient(
+        config.activation, w, b, v, c, data.x, data.y, data.weight
+    )
     loss_bound, bounds = rounding_bounds(work)
     contestant.start()
     worst = _worst(contestant, work, "loss", contestant.losses(), loss, loss_bound)
     contestant.advance(1)
-    for name, moment, want, bound in zip(("dw", "db", "dv", "dc"), contestant.first_moment(), gradient, bounds, strict=True):
+    for name, moment, want, bound in zip(
+        ("dw", "db", "dv", "dc"), contestant.first_moment(), gradient, bounds, strict=True
+    ):
         got = moment.astype(np.float64) / (1 - config.beta1)
         worst = max(worst, _worst(contestant, work, name, got, want, bound))
     return worst
 
 
-def _worst(contestant: Contestant, work: Work, name: str, got: np.ndarray, want: np.ndarray, bound: np.ndarray) -> float:
+def _worst(
+    contestant: Contestant,
+    work: Work,
+    name: str,
+    got: np.ndarray,
+    want: np.ndarray,
+    bound: np.ndarray,
+) -> float:
     share = float(np.max(np.abs(got - want) / bound))
     if not share <= 1:  # NaN must fail, too
-        raise Disagreement(f"{_who(contestant, work)}: {name} is {share:.3g} times its rounding bound away from the reference")
+        raise Disagreement(
+            f"{_who(contestant, work)}: {name} is {share:.3g} times its rounding bound away from "
+            "the reference"
+        )
     return share
 
 
 def check_training(contestant: Contestant, work: Work) -> float:
-    """Ten Adam steps against minilotto's engine. Returns the worst distance over its bound. Raises Disagreement.
+    """Ten Adam steps against minilotto's engine. Returns the worst distance over its bound. Raises
+    Disagreement.
 
-    Adam moves each coordinate by about lr a step, whatever its gradient's size, so a gradient's error counts relative to itself:
-    where |g| is a share q of what it is made from, the move errs by lr gamma / q. Gradients have a smooth density, so about a
-    share q lies below q. Hence: all but 1 % of each array's coordinates within steps * lr * gamma / 1 %.
+    Adam moves each coordinate by about lr a step, whatever its gradient's size, so a gradient's
+    error counts relative to itself: where |g| is a share q of what it is made from, the move errs
+    by lr gamma / q. Gradients have a smooth density, so about a share q lies below q. Hence: all
+    but 1 % of each array's coordinates within steps * lr * gamma / 1 %.
     """
     ours = Minilotto(work)
     for one in (ours, contestant):
@@ -92,7 +111,8 @@ def check_training(contestant: Contestant, work: Work) -> float:
         distance = float(np.quantile(np.abs(got - want), 1 - OUTLIERS))
         if not distance <= bound:
             raise Disagreement(
-                f"{_who(contestant, work)}: after {STEPS} steps, 1 % of {name} differ from minilotto's by {distance:.3g} or more "
+                f"{_who(contestant, work)}: after {STEPS} steps, 1 % of {name} differ from "
+                f"minilotto's by {distance:.3g} or more "
                 f"(bound {bound:.3g})"
             )
         worst = max(worst, distance / bound)

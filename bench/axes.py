@@ -1,8 +1,10 @@
-"""How the time of a step grows with points, neurons and inputs: `python -m bench.axes [--only=points] [--out axes.png] [--quick]`.
+"""How the time of a step grows with points, neurons and inputs: `python -m bench.axes
+[--only=points] [--out axes.png] [--quick]`.
 
-Prints microseconds a step and net, and draws them on logarithmic axes: what `train` chooses, minilotto's engines on every point,
-and JAX (the fastest form of `jax_peer.py`) where it is installed and a step takes it less than a second. Of what `train` chooses,
-whole trainings are timed, as networks that have settled take other times than young ones.
+Prints microseconds a step and net, and draws them on logarithmic axes: what `train` chooses,
+minilotto's engines on every point, and JAX (the fastest form of `jax_peer.py`) where it is
+installed and a step takes it less than a second. Of what `train` chooses, whole trainings are
+timed, as networks that have settled take other times than young ones.
 """
 
 import sys
@@ -14,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.command import Plan, main
-from minilotto.config import Config
-from minilotto.dataset import Dataset, given, sampled
+from minilotto.cli.arguments import file_name, truth
+from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.engines.choice import candidates, choose
 from minilotto.engines.interface import Engine
 from minilotto.errors import ConfigError
-from minilotto.initial import initial_parameters
-from minilotto.machine import cpu_name, usable_cores
-from minilotto.words import file_name, truth
+from minilotto.hardware.machine import cpu_name, usable_cores
+from minilotto.initialisation import initial_parameters
+from minilotto.settings.config import Config
 
 AXES = ("points", "width", "inputs")
 POINTS = (100, 1000, 10_000, 100_000, 1_000_000)
@@ -87,7 +89,9 @@ class JaxSteps:
     def microseconds(self, width: int, points: int, nets: int, wanted: float) -> float:
         from bench.work import Work
 
-        peer = self.make(Work(Config(width=width, points=points), nets, usable_cores()), "points", True)
+        peer = self.make(
+            Work(Config(width=width, points=points), nets, usable_cores()), "points", True
+        )
         peer.start()
         peer.advance(1)
         began = time.perf_counter()
@@ -104,13 +108,20 @@ class JaxSteps:
 Curve = dict[int, float]
 
 
-def measure(ways: dict[str, Callable[[int], float]], places: tuple[int, ...], nets: Callable[[int], int]) -> dict[str, Curve]:
-    """{way: {place: time, in microseconds a step and net}} along one axis, place by place, leaving out what is too slow."""
+def measure(
+    ways: dict[str, Callable[[int], float]], places: tuple[int, ...], nets: Callable[[int], int]
+) -> dict[str, Curve]:
+    """{way: {place: time, in microseconds a step and net}} along one axis, place by place, leaving
+    out what is too slow.
+    """
     curves: dict[str, Curve] = {name: {} for name in ways}
     for place in places:
         for name, way in ways.items():
             before = curves[name]
-            if before and max(before.values()) * nets(place) * 1e-6 * (place / max(before)) > SLOWEST_STEP:
+            if (
+                before
+                and max(before.values()) * nets(place) * 1e-6 * (place / max(before)) > SLOWEST_STEP
+            ):
                 continue
             before[place] = way(place)
             print(f"{name}, {place}: {before[place]:.3g}", file=sys.stderr, flush=True)
@@ -119,7 +130,9 @@ def measure(ways: dict[str, Callable[[int], float]], places: tuple[int, ...], ne
 
 def engine_named(config: Config, data: Dataset, name: str, threads: int | None = None) -> Engine:
     """One of the engines that could train this."""
-    return next(c for c in candidates(config, data, True) if c.name == name).make(threads or usable_cores())
+    return next(c for c in candidates(config, data, True) if c.name == name).make(
+        threads or usable_cores()
+    )
 
 
 def chosen(config: Config, data: Dataset) -> Engine:
@@ -144,13 +157,19 @@ def as_trained(config: Config, data: Dataset, nets: int) -> float:
 
 
 def axis_of_points(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str, Curve]:
-    """Width 20: SiLU in float32 and LeakyReLU in float64, each as trained from start to end, and by a step on every point."""
+    """Width 20: SiLU in float32 and LeakyReLU in float64, each as trained from start to end, and by
+    a step on every point.
+    """
     silu, leaky = SILU.replace(steps=steps), LEAKY.replace(steps=steps)
     ways: dict[str, Callable[[int], float]] = {
         "SiLU, as trained": lambda p: as_trained(silu, noisy_square(p), TRAINED),
-        "SiLU, every point": lambda p: microseconds(engine_named(SILU, noisy_square(p), "lanes"), NETS, wanted),
+        "SiLU, every point": lambda p: microseconds(
+            engine_named(SILU, noisy_square(p), "lanes"), NETS, wanted
+        ),
         "LeakyReLU, as trained": lambda p: as_trained(leaky, noisy_square(p), TRAINED),
-        "LeakyReLU, every point": lambda p: microseconds(engine_named(LEAKY, noisy_square(p), "lanes"), NETS, wanted),
+        "LeakyReLU, every point": lambda p: microseconds(
+            engine_named(LEAKY, noisy_square(p), "lanes"), NETS, wanted
+        ),
     }
     if jax is not None:
         ways["SiLU, JAX"] = lambda p: jax.microseconds(WIDTH, p, NETS, wanted)
@@ -158,30 +177,61 @@ def axis_of_points(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str,
 
 
 def few_and_many(steps: int) -> list[list[str]]:
-    """Rows: whole trainings on the fewest and on the most points, in turns, and the median and range of their ratios."""
+    """Rows: whole trainings on the fewest and on the most points, in turns, and the median and
+    range of their ratios.
+    """
     few, many = POINTS[0], POINTS[-1]
-    rows = [["as trained", f"set-up, {many:,} points", f"{few:,} points", f"{many:,} points", "ratio", "least", "most"]]
-    for name, config in (("SiLU", SILU.replace(steps=steps)), ("LeakyReLU", LEAKY.replace(steps=steps))):
+    rows = [
+        [
+            "as trained",
+            f"set-up, {many:,} points",
+            f"{few:,} points",
+            f"{many:,} points",
+            "ratio",
+            "least",
+            "most",
+        ]
+    ]
+    for name, config in (
+        ("SiLU", SILU.replace(steps=steps)),
+        ("LeakyReLU", LEAKY.replace(steps=steps)),
+    ):
         data, began = noisy_square(many), time.perf_counter()
         chosen(config, data)
         took = time.perf_counter() - began
         engines = [warm(config, points) for points in (data, noisy_square(few))]
-        rounds = np.array([[seconds_of_training(engine, TRAINED) for engine in engines] for _ in range(REPEATS)])
+        rounds = np.array(
+            [[seconds_of_training(engine, TRAINED) for engine in engines] for _ in range(REPEATS)]
+        )
         ratios, (slow, fast) = rounds[:, 0] / rounds[:, 1], np.median(rounds, axis=0)
         numbers = [fast, slow, np.median(ratios), ratios.min(), ratios.max()]
-        rows.append([name, f"{took:.2f} s", *(f"{number:.3g}{' s' if i < 2 else ''}" for i, number in enumerate(numbers))])
+        rows.append(
+            [
+                name,
+                f"{took:.2f} s",
+                *(f"{number:.3g}{' s' if i < 2 else ''}" for i, number in enumerate(numbers)),
+            ]
+        )
     return rows
 
 
 def axis_of_inputs(wanted: float) -> dict[str, Curve]:
-    """Nanoseconds of a unit of SiLU, one core, by the engine that gives each seed a lane: targets of so many inputs."""
+    """Nanoseconds of a unit of SiLU, one core, by the engine that gives each seed a lane: targets
+    of so many inputs.
+    """
 
     def unit(inputs: int, dtype: str) -> float:
         x = np.random.default_rng(inputs).uniform(-2, 2, (100, inputs))
-        engine = engine_named(Config(width=WIDTH, dtype=dtype), given(x, np.sin(x.sum(axis=1))), "lanes", threads=1)
+        engine = engine_named(
+            Config(width=WIDTH, dtype=dtype), given(x, np.sin(x.sum(axis=1))), "lanes", threads=1
+        )
         return microseconds(engine, NETS, wanted) / WIDTH / 100 * 1e3
 
-    return measure({dtype: lambda d, dtype=dtype: unit(d, dtype) for dtype in ("float32", "float64")}, INPUTS, lambda d: NETS)
+    return measure(
+        {dtype: lambda d, dtype=dtype: unit(d, dtype) for dtype in ("float32", "float64")},
+        INPUTS,
+        lambda d: NETS,
+    )
 
 
 def axis_of_neurons(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str, Curve]:
@@ -193,8 +243,12 @@ def axis_of_neurons(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str
     data = sampled(SILU)
     ways: dict[str, Callable[[int], float]] = {
         "SiLU, as trained": lambda n: as_trained(Config(width=n, steps=steps), data, nets(n)),
-        "SiLU, every point, lane = seed": lambda n: microseconds(engine_named(Config(width=n), data, "lanes"), nets(n), wanted),
-        "SiLU, every point, lane = neuron": lambda n: microseconds(engine_named(Config(width=n), data, "wide"), nets(n), wanted),
+        "SiLU, every point, lane = seed": lambda n: microseconds(
+            engine_named(Config(width=n), data, "lanes"), nets(n), wanted
+        ),
+        "SiLU, every point, lane = neuron": lambda n: microseconds(
+            engine_named(Config(width=n), data, "wide"), nets(n), wanted
+        ),
     }
     if jax is not None:
         ways["SiLU, JAX"] = lambda n: jax.microseconds(n, 100, nets(n), wanted)
@@ -205,7 +259,13 @@ def table(title: str, curves: dict[str, Curve], places: tuple[int, ...]) -> str:
     """Markdown: a row a way, a column a place."""
     rows = [[title, *(f"{place:,}" for place in places)]]
     return markdown(
-        [*rows, *([name, *(f"{curve[p]:.3g}" if p in curve else "" for p in places)] for name, curve in curves.items())]
+        [
+            *rows,
+            *(
+                [name, *(f"{curve[p]:.3g}" if p in curve else "" for p in places)]
+                for name, curve in curves.items()
+            ),
+        ]
     )
 
 
@@ -232,10 +292,21 @@ def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> Non
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    for ax, curves, label in ((left, points, f"training points P (width {WIDTH})"), (right, neurons, "width N (100 points)")):
+    for ax, curves, label in (
+        (left, points, f"training points P (width {WIDTH})"),
+        (right, neurons, "width N (100 points)"),
+    ):
         for name, curve in curves.items():
             colour, marker = LOOKS[name]
-            ax.loglog(list(curve), list(curve.values()), marker=marker, color=colour, label=name, linewidth=1.5, markersize=4)
+            ax.loglog(
+                list(curve),
+                list(curve.values()),
+                marker=marker,
+                color=colour,
+                label=name,
+                linewidth=1.5,
+                markersize=4,
+            )
         ax.set_xlabel(label)
         ax.legend(frameon=False, fontsize=8)
         ax.spines[["top", "right"]].set_visible(False)
@@ -252,14 +323,23 @@ def plan(*, only=AXES, out=None, quick=False) -> Plan:
         out: a picture of points and width
         quick: shorter measurements and trainings
     """
-    from minilotto.figures import SUFFIXES
+    from minilotto.report.paper import SUFFIXES
 
-    axes = only.split(",") if isinstance(only, str) else list(only) if isinstance(only, (tuple, list)) else [only]
+    axes = (
+        only.split(",")
+        if isinstance(only, str)
+        else list(only)
+        if isinstance(only, (tuple, list))
+        else [only]
+    )
     if not axes or not set(axes) <= set(AXES):
         raise ConfigError(f"only={only!r} names no axes; give some of {','.join(AXES)}")
     path = None if out is None else Path(file_name("out", out))
     if path and (path.suffix not in SUFFIXES or not {"points", "width"} <= set(axes)):
-        raise ConfigError(f"out={out!r} cannot be drawn; name a {', '.join(SUFFIXES)}, and measure points and width for it")
+        raise ConfigError(
+            f"out={out!r} cannot be drawn; name a {', '.join(SUFFIXES)}, and measure points and "
+            "width for it"
+        )
     return Plan(partial(run, axes, path, truth("quick", quick)))
 
 
@@ -277,13 +357,19 @@ def run(axes: list[str], out: Path | None, quick: bool) -> int:
         points = axis_of_points(wanted, steps, jax)
         title = f"Microseconds a step and net of width {WIDTH}; as trained: over {steps:,} steps"
         print(f"{title}\n\n{table('points', points, POINTS)}\n")
-        print(f"{steps:,} steps of {TRAINED} nets of width {WIDTH}, in turns\n\n{markdown(few_and_many(steps))}\n")
+        print(
+            f"{steps:,} steps of {TRAINED} nets of width {WIDTH}, in "
+            f"turns\n\n{markdown(few_and_many(steps))}\n"
+        )
     if "width" in axes:
         neurons = axis_of_neurons(wanted, steps, jax)
         title = f"Microseconds a step and net on 100 points; as trained: over {steps:,} steps"
         print(f"{title}\n\n{table('width', neurons, WIDTHS)}\n")
     if "inputs" in axes:
-        print(f"Nanoseconds a unit of SiLU, on one core\n\n{table('inputs', axis_of_inputs(wanted), INPUTS)}\n")
+        print(
+            "Nanoseconds a unit of SiLU, on one "
+            f"core\n\n{table('inputs', axis_of_inputs(wanted), INPUTS)}\n"
+        )
     if out:
         draw(points, neurons, out)
     return 0

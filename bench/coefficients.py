@@ -1,7 +1,7 @@
 """Derive the polynomial coefficients of `minilotto/kernels/formulas.py`.
 
-`python bench/coefficients.py` prints them with their errors.
-Remez exchange in 60 digits, for the least relative error over the stated interval. Needs mpmath (extra `bench`).
+`python bench/coefficients.py` prints them with their errors. Remez exchange in 60 digits, for the
+least relative error over the stated interval. Needs mpmath (extra `bench`).
 """
 
 import mpmath as mp
@@ -10,7 +10,8 @@ mp.mp.dps = 60
 
 
 def minimax(function, low, high, degree, constant=None):
-    """The polynomial p that minimises max |p / function - 1| on [low, high]; its constant term is fixed where `constant` is given.
+    """The polynomial p that minimises max |p / function - 1| on [low, high]; its constant term is
+    fixed where `constant` is given.
 
     Returns (coefficients from the constant term up, largest relative error).
     """
@@ -68,7 +69,9 @@ def log2_over_q(square):
 
 
 def normal_tail(offset, reach):
-    """Phi(-a) exp(a^2/2) / q with q = offset / (offset + a), as a function of u in [-1, 1] that maps to q over a in [0, reach]."""
+    """Phi(-a) exp(a^2/2) / q with q = offset / (offset + a), as a function of u in [-1, 1] that
+    maps to q over a in [0, reach].
+    """
     lowest = mp.mpf(offset) / (offset + mp.mpf(reach))
 
     def function(u):

@@ -3,14 +3,16 @@
 import sys
 from collections.abc import Callable
 
+from minilotto.cli.arguments import FAILURE, INTERRUPTED, USAGE, Plan
 from minilotto.errors import ConfigError
-from minilotto.words import FAILURE, INTERRUPTED, USAGE, Plan
 
 __all__ = ["FAILURE", "Plan", "main"]
 
 
 def main(plan: Callable[..., Plan], name: str) -> int:
-    """Make the plan that the command line asks for, and run it. The exit status: 2 for wrong flags, 130 when interrupted."""
+    """Make the plan that the command line asks for, and run it. The exit status: 2 for wrong flags,
+    130 when interrupted.
+    """
     import fire
 
     try:

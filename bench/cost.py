@@ -1,8 +1,9 @@
 """The training kernel's cost in vector FMAs, on one thread.
 
-Clocks differ and drift; the time of one independent native-width vector FMA in the same instant drifts with them. A kernel is
-measured between two such measurements, so that what is reported is a property of the kernel and the core, not of the weather.
-Everything here runs in the calling thread and is timed by that thread's CPU clock, which stands still while others have the core.
+Clocks differ and drift; the time of one independent native-width vector FMA in the same instant
+drifts with them. A kernel is measured between two such measurements, so that what is reported is a
+property of the kernel and the core, not of the weather. Everything here runs in the calling thread
+and is timed by that thread's CPU clock, which stands still while others have the core.
 """
 
 import time
@@ -13,13 +14,14 @@ import numpy as np
 
 from bench.speed import Spread, seconds, steps_for
 from bench.work import Minilotto, Work
-from minilotto.activations import ACTIVATIONS
-from minilotto.config import Config
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.kinds import Kind, lanes_of, load, store
-from minilotto.kernels.lanes import fma, lane_count
+from minilotto.kernels.simd import fma, lane_count
+from minilotto.kernels.spec import Kind, lanes_of, load, store
+from minilotto.settings.activations import ACTIVATIONS
+from minilotto.settings.config import Config
 
-ACCUMULATORS = 12  # two FMAs a cycle of four cycles' latency need eight; with two constants they fit sixteen registers
+# two FMAs a cycle of four cycles' latency need eight; with two constants they fit sixteen registers
+ACCUMULATORS = 12
 BLOCKS = 4  # of lanes, for a kernel measurement: its state stays in cache
 TIMED_FMAS = 4_000_000
 KERNEL_SECONDS = 0.02
@@ -29,7 +31,9 @@ WIDTH_FOR_ALL = 20  # where the other activations are measured
 
 @dataclass(frozen=True)
 class Cost:
-    """One kernel: vector FMAs per unit-vector (lanes-many units at once), and seconds per unit over those of float32."""
+    """One kernel: vector FMAs per unit-vector (lanes-many units at once), and seconds per unit over
+    those of float32.
+    """
 
     activation: str
     dtype: str
@@ -41,7 +45,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class FmaSpeed:
-    """ns of one vector FMA, and how many times longer one takes that must wait for the one before (latency x FMAs a cycle)."""
+    """ns of one vector FMA, and how many times longer one takes that must wait for the one before
+    (latency x FMAs a cycle).
+    """
 
     dtype: str
     nanoseconds: Spread
@@ -50,12 +56,29 @@ class FmaSpeed:
 
 @kernel()
 def independent_fmas(kind, start, factors, rounds):
-    """ACCUMULATORS * rounds FMAs. start (ACCUMULATORS * lanes,) is overwritten; factors (2 * lanes,): a = a * m + d."""
+    """ACCUMULATORS * rounds FMAs. start (ACCUMULATORS * lanes,) is overwritten; factors (2 *
+    lanes,): a = a * m + d.
+    """
     n = lanes_of(kind)
     m, d = load(kind, factors, 0), load(kind, factors, n)
-    a0, a1, a2, a3 = load(kind, start, 0), load(kind, start, n), load(kind, start, 2 * n), load(kind, start, 3 * n)
-    a4, a5, a6, a7 = load(kind, start, 4 * n), load(kind, start, 5 * n), load(kind, start, 6 * n), load(kind, start, 7 * n)
-    a8, a9, a10, a11 = load(kind, start, 8 * n), load(kind, start, 9 * n), load(kind, start, 10 * n), load(kind, start, 11 * n)
+    a0, a1, a2, a3 = (
+        load(kind, start, 0),
+        load(kind, start, n),
+        load(kind, start, 2 * n),
+        load(kind, start, 3 * n),
+    )
+    a4, a5, a6, a7 = (
+        load(kind, start, 4 * n),
+        load(kind, start, 5 * n),
+        load(kind, start, 6 * n),
+        load(kind, start, 7 * n),
+    )
+    a8, a9, a10, a11 = (
+        load(kind, start, 8 * n),
+        load(kind, start, 9 * n),
+        load(kind, start, 10 * n),
+        load(kind, start, 11 * n),
+    )
     for _ in range(rounds):
         a0, a1, a2, a3 = fma(a0, m, d), fma(a1, m, d), fma(a2, m, d), fma(a3, m, d)
         a4, a5, a6, a7 = fma(a4, m, d), fma(a5, m, d), fma(a6, m, d), fma(a7, m, d)
@@ -77,7 +100,9 @@ def chained_fmas(kind, start, factors, rounds):
 
 
 class Fma:
-    """Times FMAs of one precision. The numbers converge to 1: neither subnormal nor infinite, and unknown to the compiler."""
+    """Times FMAs of one precision. The numbers converge to 1: neither subnormal nor infinite, and
+    unknown to the compiler.
+    """
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
@@ -117,7 +142,12 @@ class _Kernel:
 
     def run(self) -> None:
         before = self.fma.nanoseconds()
-        took = seconds(self.contestant, self.steps, time.thread_time) * 1e9 * self.fma.kind.lanes / (self.steps * self.work.units)
+        took = (
+            seconds(self.contestant, self.steps, time.thread_time)
+            * 1e9
+            * self.fma.kind.lanes
+            / (self.steps * self.work.units)
+        )
         after = self.fma.nanoseconds()
         self.nanoseconds.append(took)
         self.fmas.append(took / ((before + after) / 2))
@@ -127,15 +157,24 @@ class _Kernel:
 
 
 def jobs_for(widths: tuple[int, ...], others: bool) -> list[tuple[str, int]]:
-    """(activation, width): SiLU at all these widths, and where `others` is true the other activations at one."""
-    return [("silu", width) for width in widths] + [(name, WIDTH_FOR_ALL) for name in ACTIVATIONS if others and name != "silu"]
+    """(activation, width): SiLU at all these widths, and where `others` is true the other
+    activations at one.
+    """
+    return [("silu", width) for width in widths] + [
+        (name, WIDTH_FOR_ALL) for name in ACTIVATIONS if others and name != "silu"
+    ]
 
 
-def measure(jobs: list[tuple[str, int]], rounds: int, tell: Callable[[str], None]) -> tuple[list[FmaSpeed], list[Cost]]:
+def measure(
+    jobs: list[tuple[str, int]], rounds: int, tell: Callable[[str], None]
+) -> tuple[list[FmaSpeed], list[Cost]]:
     """FMA speeds, and the cost of each (activation, width) in both precisions."""
     tell("kernel cost: compiling")
     fmas = {dtype: Fma(dtype) for dtype in DTYPES}
-    kernels = {(name, width): [_Kernel(name, dtype, width, fmas[dtype]) for dtype in DTYPES] for name, width in jobs}
+    kernels = {
+        (name, width): [_Kernel(name, dtype, width, fmas[dtype]) for dtype in DTYPES]
+        for name, width in jobs
+    }
     speeds: dict[str, list[float]] = {dtype: [] for dtype in DTYPES}
     chains: dict[str, list[float]] = {dtype: [] for dtype in DTYPES}
     for number in range(rounds):
@@ -146,11 +185,23 @@ def measure(jobs: list[tuple[str, int]], rounds: int, tell: Callable[[str], None
         for pair in kernels.values():
             for one in pair:
                 one.run()
-    costs = [_cost(one, None if one is pair[0] else pair[0]) for pair in kernels.values() for one in pair]
-    return [FmaSpeed(dtype, Spread.of(speeds[dtype]), Spread.of(chains[dtype])) for dtype in DTYPES], costs
+    costs = [
+        _cost(one, None if one is pair[0] else pair[0]) for pair in kernels.values() for one in pair
+    ]
+    return [
+        FmaSpeed(dtype, Spread.of(speeds[dtype]), Spread.of(chains[dtype])) for dtype in DTYPES
+    ], costs
 
 
 def _cost(one: _Kernel, single: _Kernel | None) -> Cost:
-    # Both precisions' vector FMAs take the same time, so that their ratio is taken in FMAs, free of what the clock did between.
+    # Both precisions' vector FMAs take the same time, so that their ratio is taken in FMAs, free of
+    # what the clock did between.
     over_single = None if single is None else Spread.of(one.per_unit() / single.per_unit())
-    return Cost(one.activation, one.dtype, one.width, Spread.of(one.fmas), float(np.median(one.nanoseconds)), over_single)
+    return Cost(
+        one.activation,
+        one.dtype,
+        one.width,
+        Spread.of(one.fmas),
+        float(np.median(one.nanoseconds)),
+        over_single,
+    )

@@ -1,8 +1,10 @@
-"""How often intervals hold the truth, and tests of shape err: `python -m bench.coverage [--trials 1000] [--parts laws,shapes]`.
+"""How often intervals hold the truth, and tests of shape err: `python -m bench.coverage [--trials
+1000] [--parts laws,shapes]`.
 
-laws: losses are drawn from laws whose parameters are known, at the paper's widths, with one or with two peaks a width and with 30
-to 1000 seeds; each set is fitted as a user would, and the share of intervals that hold the planted parameter is printed with its
-standard error. shapes: how often the dip test and the number of proven peaks call losses of one, two or four peaks multimodal.
+laws: losses are drawn from laws whose parameters are known, at the paper's widths, with one or with
+two peaks a width and with 30 to 1000 seeds; each set is fitted as a user would, and the share of
+intervals that hold the planted parameter is printed with its standard error. shapes: how often the
+dip test and the number of proven peaks call losses of one, two or four peaks multimodal.
 """
 
 import sys
@@ -14,10 +16,10 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from minilotto.analysis.bootstrap import points
-from minilotto.analysis.modality import dip_test
-from minilotto.analysis.modes import modes
-from minilotto.analysis.scaling import fit_law
+from minilotto.analysis.stats.bootstrap import points
+from minilotto.analysis.stats.modality import dip_test
+from minilotto.analysis.stats.modes import modes
+from minilotto.analysis.stats.scaling import fit_law
 
 WIDTHS = np.array([1, 2, 3, 4, 10, 20, 30, 40, 50.0])
 
@@ -37,13 +39,19 @@ class Spread:
 
     def truth(self, statistic: str | float) -> float:
         """The statistic of one loss's distribution."""
-        place, deviation, share = np.array(self.place), np.array(self.deviation), np.array(self.share)
+        place, deviation, share = (
+            np.array(self.place),
+            np.array(self.deviation),
+            np.array(self.share),
+        )
         if statistic == "mean":
             return float(share @ np.exp(place + deviation**2 / 2))
         if statistic == "geometric mean":
             return float(np.exp(share @ place))
         quantile = 0.5 if statistic == "median" else float(statistic)
-        return float(np.exp(brentq(lambda z: share @ norm.cdf(z, place, deviation) - quantile, -50, 50)))
+        return float(
+            np.exp(brentq(lambda z: share @ norm.cdf(z, place, deviation) - quantile, -50, 50))
+        )
 
 
 @dataclass(frozen=True)
@@ -71,42 +79,73 @@ LAWS = (
 
 
 def coverage(
-    planted: Planted, spread: Spread, statistic: str | float, seeds: int, trials: int, level: float, resamples: int
+    planted: Planted,
+    spread: Spread,
+    statistic: str | float,
+    seeds: int,
+    trials: int,
+    level: float,
+    resamples: int,
 ) -> dict[str, tuple[float, float]]:
-    """Share of `trials` intervals that hold each planted parameter: without and with the widths' misfit."""
+    """Share of `trials` intervals that hold each planted parameter: without and with the widths'
+    misfit.
+    """
     truth = spread.truth(statistic)
     held = {name: np.zeros(2) for name in planted.parameters}
     case = zlib.crc32(f"{planted.law} {spread.name} {statistic} {seeds}".encode())
     for trial in range(trials):
         random = np.random.default_rng((case, trial))
-        losses = [loss * spread.draw(random, seeds) / truth for loss in planted.loss(planted.widths)]
-        measured = points(planted.widths, losses, statistic, level=level, resamples=resamples, seed=trial)
+        losses = [
+            loss * spread.draw(random, seeds) / truth for loss in planted.loss(planted.widths)
+        ]
+        measured = points(
+            planted.widths, losses, statistic, level=level, resamples=resamples, seed=trial
+        )
         fit = fit_law(measured, planted.law)
         for name, value in planted.parameters.items():
             for i, estimate in enumerate((fit.estimates[name], fit.with_misfit[name])):
                 held[name][i] += estimate.low <= value <= estimate.high
-    return {name: (float(count[0]) / trials, float(count[1]) / trials) for name, count in held.items()}
+    return {
+        name: (float(count[0]) / trials, float(count[1]) / trials) for name, count in held.items()
+    }
 
 
-# log10 losses. Uniform is the hardest to tell from two peaks for the dip; a peak above a level density, for the count.
+# log10 losses. Uniform is the hardest to tell from two peaks for the dip; a peak above a level
+# density, for the count.
 SHAPES: dict[str, tuple[int, Callable[[np.random.Generator, int], np.ndarray]]] = {
     "uniform": (1, lambda random, n: random.uniform(size=n)),
     "normal": (1, lambda random, n: random.normal(size=n)),
     "exponential": (1, lambda random, n: random.exponential(size=n)),
     "Student's t, 3 degrees": (1, lambda random, n: random.standard_t(3, n)),
-    "one value in half of all": (1, lambda random, n: np.where(random.random(n) < 0.5, 0.0, random.normal(size=n))),
+    "one value in half of all": (
+        1,
+        lambda random, n: np.where(random.random(n) < 0.5, 0.0, random.normal(size=n)),
+    ),
     "uniform, half of it in a twentieth": (
         1,
         lambda random, n: random.uniform(size=n) * np.where(random.random(n) < 0.475, 0.1, 2),
     ),
-    "normals 4 deviations apart, 1 : 1": (2, lambda random, n: random.normal(size=n) + 4 * (random.random(n) < 0.5)),
-    "normals 6 deviations apart, 19 : 1": (2, lambda random, n: random.normal(size=n) + 6 * (random.random(n) < 0.05)),
-    "four, 0.2 decades wide, a decade apart": (4, lambda random, n: random.normal(scale=0.2, size=n) + random.integers(0, 4, n)),
+    "normals 4 deviations apart, 1 : 1": (
+        2,
+        lambda random, n: random.normal(size=n) + 4 * (random.random(n) < 0.5),
+    ),
+    "normals 6 deviations apart, 19 : 1": (
+        2,
+        lambda random, n: random.normal(size=n) + 6 * (random.random(n) < 0.05),
+    ),
+    "four, 0.2 decades wide, a decade apart": (
+        4,
+        lambda random, n: random.normal(scale=0.2, size=n) + random.integers(0, 4, n),
+    ),
 }
 
 
-def shape_rates(trials: int, seeds: int, name: str, error: float = 0.05) -> tuple[float, float, float]:
-    """Of `trials` draws: share with a dip below `error`, mean number of proven peaks, share with more than there are."""
+def shape_rates(
+    trials: int, seeds: int, name: str, error: float = 0.05
+) -> tuple[float, float, float]:
+    """Of `trials` draws: share with a dip below `error`, mean number of proven peaks, share with
+    more than there are.
+    """
     count, draw = SHAPES[name]
     random = np.random.default_rng((seeds, zlib.crc32(name.encode())))
     dips, found = np.empty(trials), np.empty(trials)
@@ -116,8 +155,16 @@ def shape_rates(trials: int, seeds: int, name: str, error: float = 0.05) -> tupl
     return float(np.mean(dips < error)), float(found.mean()), float(np.mean(found > count))
 
 
-def main(*, trials: int = 1000, level: float = 0.9, resamples: int = 1000, parts: tuple[str, ...] = ("laws", "shapes")) -> None:
-    """Coverage of the bootstrap intervals of exponents, plateaus and breaks, and errors of the tests of shape, in Markdown."""
+def main(
+    *,
+    trials: int = 1000,
+    level: float = 0.9,
+    resamples: int = 1000,
+    parts: tuple[str, ...] = ("laws", "shapes"),
+) -> None:
+    """Coverage of the bootstrap intervals of exponents, plateaus and breaks, and errors of the
+    tests of shape, in Markdown.
+    """
     chosen = parts.split(",") if isinstance(parts, str) else parts
     if "shapes" in chosen:
         print_shapes(trials)
@@ -128,29 +175,57 @@ def main(*, trials: int = 1000, level: float = 0.9, resamples: int = 1000, parts
 def print_shapes(trials: int) -> None:
     """A row a shape and number of seeds."""
     print(f"Of {trials} sets of losses, at a chance of error of 5 percent:\n")
-    print("| log10 loss | peaks | seeds | dip test rejects one | mean proven peaks | more than there are |")
+    print(
+        "| log10 loss | peaks | seeds | dip test rejects one | mean proven peaks | more than "
+        "there are |"
+    )
     print("|---|---:|---:|---:|---:|---:|")
     for name, (count, _) in SHAPES.items():
         for seeds in (50, 200, 1000):
             rejected, mean, wrong = shape_rates(trials, seeds, name)
-            print(f"| {name} | {count} | {seeds} | {rejected:.1%} | {mean:.2f} | {wrong:.1%} |", flush=True)
+            print(
+                f"| {name} | {count} | {seeds} | {rejected:.1%} | {mean:.2f} | {wrong:.1%} |",
+                flush=True,
+            )
     print()
 
 
 def print_laws(trials: int, level: float, resamples: int) -> None:
     """A row a law, way of losses and parameter."""
-    print(f"Share of {trials} intervals of level {level} that hold the truth, in percent; {resamples} resamples\n")
-    print("| law | losses | statistic | seeds | parameter | from seeds | with misfit |\n|---|---|---|---:|---|---:|---:|")
+    print(
+        f"Share of {trials} intervals of level {level} that hold the truth, in percent; "
+        f"{resamples} resamples\n"
+    )
+    print(
+        "| law | losses | statistic | seeds | parameter | from seeds | with misfit "
+        "|\n|---|---|---|---:|---|---:|---:|"
+    )
     cases = [(law, ONE_PEAK, "median", seeds) for law in LAWS for seeds in (30, 100, 1000)]
     cases += [(law, TWO_PEAKS, "median", seeds) for law in LAWS for seeds in (100, 1000)]
-    cases += [(law, ONE_PEAK, statistic, 100) for law in LAWS for statistic in ("mean", "geometric mean", 0.1)]
+    cases += [
+        (law, ONE_PEAK, statistic, 100)
+        for law in LAWS
+        for statistic in ("mean", "geometric mean", 0.1)
+    ]
     for law, spread, statistic, seeds in cases:
         found = coverage(law, spread, statistic, seeds, trials, level, resamples)
         for name, (alone, wide) in found.items():
             error = np.sqrt(level * (1 - level) / trials)
-            row = (law.law, spread.name, statistic, seeds, name, f"{100 * alone:.1f} ± {100 * error:.1f}", f"{100 * wide:.1f}")
+            row = (
+                law.law,
+                spread.name,
+                statistic,
+                seeds,
+                name,
+                f"{100 * alone:.1f} ± {100 * error:.1f}",
+                f"{100 * wide:.1f}",
+            )
             print("| " + " | ".join(map(str, row)) + " |", flush=True)
-        print(f"{law.law}, {spread.name}, {statistic}, {seeds} seeds: done", file=sys.stderr, flush=True)
+        print(
+            f"{law.law}, {spread.name}, {statistic}, {seeds} seeds: done",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

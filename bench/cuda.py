@@ -1,13 +1,17 @@
-"""What the GPU's engine does on this machine's GPU: `python -m bench.cuda [sections ...] [--json=FILE]`, in less than 8 minutes.
+"""What the GPU's engine does on this machine's GPU: `python -m bench.cuda [sections ...]
+[--json=FILE]`, in less than 8 minutes.
 
-    errors    gradients against the float64 reference, in units of rounding; the special function unit's relative errors
-    sweep     the paper's SiLU sweep, 9 widths, 1000 seeds, 50,000 steps, on every point and on nodes
+    errors    gradients against the float64 reference, in units of rounding; the special function
+              unit's relative errors
+    sweep     the paper's SiLU sweep, 9 widths, 1000 seeds, 50,000 steps, on every point and on
+              nodes
     ceiling   100,000 seeds: the share of what the special function units could do at best
     jax       JAX's ways on the same GPU, 1000 seeds, and how many times longer a step takes it
     million   1,000,000 nets of width 2, 50,000 steps
 
-Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before they are timed; how long that took
-is told apart. Needs numba-cuda, and jax for its section; `--tiny` is for Numba's simulator, and measures nothing.
+Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before
+they are timed; how long that took is told apart. Needs numba-cuda, and jax for its section;
+`--tiny` is for Numba's simulator, and measures nothing.
 """
 
 import json
@@ -26,16 +30,17 @@ from numba import cuda
 import minilotto as ml
 from bench.sweep import WIDTHS
 from bench.work import Work
-from minilotto.activations import ACTIVATIONS
-from minilotto.check import WIDTH as CHECKED_WIDTH
-from minilotto.check import sums_of_absolute_terms
-from minilotto.dataset import sampled
+from minilotto.data.dataset import sampled
+from minilotto.engines.check import WIDTH as CHECKED_WIDTH
+from minilotto.engines.check import sums_of_absolute_terms
 from minilotto.engines.cuda import CudaEngine
 from minilotto.errors import MinilottoError
-from minilotto.gpu import Gpu, simulated, the_gpu
-from minilotto.initial import initial_parameters
-from minilotto.kernels import formulas, reference
-from minilotto.machine import cpu_name
+from minilotto.hardware.gpu import Gpu, simulated, the_gpu
+from minilotto.hardware.machine import cpu_name
+from minilotto.initialisation import initial_parameters
+from minilotto.kernels import formulas
+from minilotto.oracles import numpy_reference
+from minilotto.settings.activations import ACTIVATIONS
 
 SPECIAL_RESULTS = 16 * 1.755e9  # a second and processor: 16 a clock, at the H100's highest
 NONE_AFTER = 7 * 60.0  # seconds
@@ -57,12 +62,16 @@ class Scale:
     points: int = 100
 
 
-TINY = Scale(seeds=2, steps=2, widths=(1, 2), many=3, timed_steps=1, million=3, checked=(1,), points=5)
+TINY = Scale(
+    seeds=2, steps=2, widths=(1, 2), many=3, timed_steps=1, million=3, checked=(1,), points=5
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what it is, its value and unit, and the target as text with whether it is met (None: there is none)."""
+    """One figure: what it is, its value and unit, and the target as text with whether it is met
+    (None: there is none).
+    """
 
     name: str
     value: float
@@ -83,12 +92,19 @@ def machine(gpu: Gpu) -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "not installed"
-    return {"gpu": str(gpu), "cpu": cpu_name(), "python": platform.python_version(), "versions": versions}
+    return {
+        "gpu": str(gpu),
+        "cpu": cpu_name(),
+        "python": platform.python_version(),
+        "versions": versions,
+    }
 
 
 def errors(scale: Scale) -> Iterator[Row]:
     """Worst errors of gradients, over all nets and coordinates, and of the special functions."""
-    cases = [(name, dtype, CHECKED_WIDTH) for name in ACTIVATIONS for dtype in ("float32", "float64")]
+    cases = [
+        (name, dtype, CHECKED_WIDTH) for name in ACTIVATIONS for dtype in ("float32", "float64")
+    ]
     cases += [("silu", "float32", width) for width in scale.checked if width != CHECKED_WIDTH]
     for name, dtype, width in cases if scale != TINY else cases[:1]:
         yield _gradient_error(name, dtype, width, scale)
@@ -96,27 +112,49 @@ def errors(scale: Scale) -> Iterator[Row]:
 
 
 def _gradient_error(name: str, dtype: str, width: int, scale: Scale) -> Row:
-    config = ml.Config(width=width, activation=name, dtype=dtype, points=scale.points, init="normal", steps=1, beta1=0.0)
+    config = ml.Config(
+        width=width,
+        activation=name,
+        dtype=dtype,
+        points=scale.points,
+        init="normal",
+        steps=1,
+        beta1=0.0,
+    )
     data = sampled(config)
     parameters = initial_parameters(config, 1, np.arange(min(24, scale.seeds)))
     engine = CudaEngine(config, data)
     engine.start(parameters)
     engine.advance(0, 1)
-    x, y = (a.astype(dtype).astype(np.float64) for a in (data.x, data.y))  # so that rounding the data is no error
+    x, y = (
+        a.astype(dtype).astype(np.float64) for a in (data.x, data.y)
+    )  # so that rounding the data is no error
     exact = [a.astype(np.float64) for a in parameters]
-    _, expected = reference.loss_and_gradient(name, *exact, x, y, data.weight)
+    _, expected = numpy_reference.loss_and_gradient(name, *exact, x, y, data.weight)
     units = sums_of_absolute_terms(name, parameters, data, "squared")
-    pairs = zip(engine.state().first, expected, units, strict=True)  # with beta1 = 0 the first moment is the gradient
-    worst = max(float((np.abs(a - b) / unit).max()) for a, b, unit in pairs) / float(np.finfo(dtype).eps)
-    return Row(f"gradient, {name}, {dtype}, width {width}", worst, "units of rounding", f"at most {ROUNDING:g}", worst <= ROUNDING)
+    pairs = zip(
+        engine.state().first, expected, units, strict=True
+    )  # with beta1 = 0 the first moment is the gradient
+    worst = max(float((np.abs(a - b) / unit).max()) for a, b, unit in pairs) / float(
+        np.finfo(dtype).eps
+    )
+    return Row(
+        f"gradient, {name}, {dtype}, width {width}",
+        worst,
+        "units of rounding",
+        f"at most {ROUNDING:g}",
+        worst <= ROUNDING,
+    )
 
 
 def _special_errors() -> Iterator[Row]:
     """Of 2^t, a / b and the square root in float32, over a million numbers."""
-    from minilotto.kernels.simulated import uncompiled
+    from minilotto.kernels.gpu.simulated import uncompiled
 
     bind = uncompiled if simulated() else lambda function: function
-    exp2, quotient, root = (bind(function) for function in (formulas.exp2, formulas.quotient, formulas.root))
+    exp2, quotient, root = (
+        bind(function) for function in (formulas.exp2, formulas.quotient, formulas.root)
+    )
 
     def all_three(x, powers, quotients, roots):
         i = cuda.grid(1)
@@ -125,30 +163,49 @@ def _special_errors() -> Iterator[Row]:
             quotients[i] = quotient(x[0], x[i])
             roots[i] = root(x[i])
 
-    x = np.random.default_rng(5).uniform(1e-3, 100.0, 100 if simulated() else 10**6).astype(np.float32)
+    x = (
+        np.random.default_rng(5)
+        .uniform(1e-3, 100.0, 100 if simulated() else 10**6)
+        .astype(np.float32)
+    )
     results = [np.zeros_like(x) for _ in range(3)]
     cuda.jit(all_three)[-(-x.size // 128), 128](x, *results)
     wide = x.astype(np.float64)
-    for name, ours, exact in zip(("2^t", "a / b", "root"), results, (2**wide, wide[0] / wide, np.sqrt(wide)), strict=True):
+    for name, ours, exact in zip(
+        ("2^t", "a / b", "root"), results, (2**wide, wide[0] / wide, np.sqrt(wide)), strict=True
+    ):
         worst = float(np.max(np.abs(ours / exact - 1)))
-        yield Row(f"relative error of {name} in float32", worst, "", f"at most {SPECIAL_ERROR:.1e}", worst <= SPECIAL_ERROR)
+        yield Row(
+            f"relative error of {name} in float32",
+            worst,
+            "",
+            f"at most {SPECIAL_ERROR:.1e}",
+            worst <= SPECIAL_ERROR,
+        )
 
 
 def sweep(scale: Scale) -> Iterator[Row]:
-    """Whole trainings through `train`, everything included but compilation, which a first short training has done."""
+    """Whole trainings through `train`, everything included but compilation, which a first short
+    training has done.
+    """
     for compress, target in ((False, 6.0), (True, 4.0)):
         total = compiling = 0.0
         where = "nodes" if compress else "every point"
         for width in scale.widths:
             config = ml.Config(width=width, steps=scale.steps, points=scale.points)
-            for attempt in ("compiles", "counts"):  # the first meets every number of nodes that audits ask for
+            for attempt in (
+                "compiles",
+                "counts",
+            ):  # the first meets every number of nodes that audits ask for
                 began = time.perf_counter()
                 nets = ml.train(config, seeds=scale.seeds, backend="cuda", compress=compress)
                 if attempt == "compiles":
                     compiling += float(nets.provenance["seconds_compiling"])
             took = time.perf_counter() - began
             total += took
-            yield Row(f"width {width}, {where}, median loss {np.nanmedian(nets.loss):.2e}", took, "s")
+            yield Row(
+                f"width {width}, {where}, median loss {np.nanmedian(nets.loss):.2e}", took, "s"
+            )
         yield Row(f"the sweep on {where}", total, "s", f"at most {target:g}", total <= target)
         yield Row(f"compiling for the sweep on {where}, once a process", compiling, "s")
 
@@ -174,9 +231,18 @@ def ceiling(scale: Scale) -> Iterator[Row]:
         steps = max(1, scale.timed_steps // (4 * width))
         rate = scale.many * width * data.points / _seconds_a_step(engine, steps)
         best = SPECIAL_RESULTS * engine.gpu.processors / 2
-        yield Row(f"{scale.many} seeds, width {width}", rate, "units/s", f"{rate / best:.0%} of the ceiling")
+        yield Row(
+            f"{scale.many} seeds, width {width}",
+            rate,
+            "units/s",
+            f"{rate / best:.0%} of the ceiling",
+        )
         if not simulated():
-            yield Row(f"  its kernel, {engine.team}", engine.kernel.get_regs_per_thread(), "registers a thread")
+            yield Row(
+                f"  its kernel, {engine.team}",
+                engine.kernel.get_regs_per_thread(),
+                "registers a thread",
+            )
             local = engine.kernel.get_local_mem_per_thread()
             yield Row("  its kernel's local memory", local, "bytes a thread", "0", local == 0)
 
@@ -188,7 +254,9 @@ def jax(scale: Scale) -> Iterator[Row]:
 
     from bench import jax_peer
 
-    library.config.update("jax_default_matmul_precision", "highest")  # not TF32, whose ten bits are no match for losses of 1e-9
+    library.config.update(
+        "jax_default_matmul_precision", "highest"
+    )  # not TF32, whose ten bits are no match for losses of 1e-9
     if not simulated() and library.default_backend() != "gpu":
         raise ImportError(f"jax runs on {library.default_backend()} here")
     for width in (2, 20, 50) if scale != TINY else (2,):
@@ -204,14 +272,22 @@ def jax(scale: Scale) -> Iterator[Row]:
             peer.advance(scale.timed_steps)
             ratio = (time.perf_counter() - began) / scale.timed_steps / ours
             target, met = ("at least 20", ratio >= 20) if form == "vmap" else ("", None)
-            yield Row(f"width {width}, JAX {form} over ours ({1e6 * ours:.3g} us a step)", ratio, "times as long", target, met)
+            yield Row(
+                f"width {width}, JAX {form} over ours ({1e6 * ours:.3g} us a step)",
+                ratio,
+                "times as long",
+                target,
+                met,
+            )
 
 
 def million(scale: Scale) -> Iterator[Row]:
     """Whole trainings of very many nets of width 2."""
     config = ml.Config(width=2, steps=scale.steps, points=scale.points)
     for compress in (True, False):
-        ml.train(config.replace(steps=min(scale.steps, 10)), seeds=2, backend="cuda", compress=compress)
+        ml.train(
+            config.replace(steps=min(scale.steps, 10)), seeds=2, backend="cuda", compress=compress
+        )
         began = time.perf_counter()
         nets = ml.train(config, seeds=scale.million, backend="cuda", compress=compress)
         took = time.perf_counter() - began

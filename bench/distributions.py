@@ -1,10 +1,12 @@
-"""Do whole trainings end alike, whatever trains? `python -m bench.distributions [--seeds 300] [--steps 50000] [--peers none]`.
+"""Do whole trainings end alike, whatever trains? `python -m bench.distributions [--seeds 300]
+[--steps 50000] [--peers none]`.
 
-After thousands of steps rounding has decided where a net ends, so that engines can only be compared as distributions: each trains
-seeds of its own by the paper's protocol, and final losses, evaluated alike in float64, are compared with those of the lanes engine
-on every point. A Kolmogorov-Smirnov test for each, all of which together take like for unlike with a chance of 1 percent, and the
-ratio of medians with its 99 percent interval. On 20,000 points, spread unevenly, trainings are shorter. Exits with status 1 where a
-test says no.
+After thousands of steps rounding has decided where a net ends, so that engines can only be compared
+as distributions: each trains seeds of its own by the paper's protocol, and final losses, evaluated
+alike in float64, are compared with those of the lanes engine on every point. A Kolmogorov-Smirnov
+test for each, all of which together take like for unlike with a chance of 1 percent, and the ratio
+of medians with its 99 percent interval. On 20,000 points, spread unevenly, trainings are shorter.
+Exits with status 1 where a test says no.
 """
 
 import sys
@@ -19,21 +21,25 @@ from scipy.stats import bootstrap, ks_2samp
 import minilotto as ml
 from bench.command import FAILURE, Plan, main
 from bench.work import Work
-from minilotto.activations import activation_of
-from minilotto.config import whole_number
-from minilotto.kernels.evaluate import losses
-from minilotto.machine import usable_cores
+from minilotto.engines.evaluate import losses
+from minilotto.hardware.machine import usable_cores
+from minilotto.settings.activations import activation_of
+from minilotto.settings.config import whole_number
 
 WIDTHS = (2, 10, 20, 50)
 MANY, SHORT = 20_000, 25  # points, and the part of the steps that is trained on these
 LEAST_SEEDS = 20  # fewer could not tell like from unlike
 ERRORS = 0.01  # chance that any of the tests takes like for unlike
-Trained = Callable[[ml.Config, range], NDArray[np.float64]]  # losses of these seeds after the whole training
+Trained = Callable[
+    [ml.Config, range], NDArray[np.float64]
+]  # losses of these seeds after the whole training
 
 
 def by_minilotto(engine: str, data: tuple[NDArray, NDArray] | None = None) -> Trained:
     """By this engine, or by what `train` takes ("auto")."""
-    return lambda config, seeds: ml.train(config, seeds=seeds, data=data, engine=engine, progress=False).loss
+    return lambda config, seeds: (
+        ml.train(config, seeds=seeds, data=data, engine=engine, progress=False).loss
+    )
 
 
 def by_jax() -> Trained | None:
@@ -65,7 +71,9 @@ def ratio_of_medians(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> 
         return np.median(a, axis=axis) - np.median(b, axis=axis)
 
     logs = np.log(ours), np.log(theirs)
-    interval = bootstrap(logs, difference, confidence_level=0.99, method="percentile", rng=0).confidence_interval
+    interval = bootstrap(
+        logs, difference, confidence_level=0.99, method="percentile", rng=0
+    ).confidence_interval
     low, high = np.exp(interval)
     return f"{np.exp(difference(*logs)):.2f} ({low:.2f} to {high:.2f})"
 
@@ -82,7 +90,9 @@ def compared(
             found.append(train(config.replace(width=width), range(k * seeds, (k + 1) * seeds)))
             took = time.perf_counter() - began
             print(f"{about}, width {width}, {way}: {took:.1f} s", file=sys.stderr, flush=True)
-        expected, *others = (np.where(np.isnan(sample), np.inf, sample) for sample in found)  # diverged nets count too
+        expected, *others = (
+            np.where(np.isnan(sample), np.inf, sample) for sample in found
+        )  # diverged nets count too
         for way, ours in zip(list(ways)[1:], others, strict=True):
             medians = [f"{np.median(sample):.3g}" for sample in (ours, expected)]
             row = [f"{about}, {way}", str(width), *medians, ratio_of_medians(ours, expected)]
@@ -99,7 +109,10 @@ def on_many_points(steps: int, seeds: int) -> list[tuple[list[str], float]]:
         "uniform x and one far away": np.append(random.uniform(-2, 2, MANY - 1), 100.0),
     }.items():
         data = x, np.sin(x)
-        ways = {"every point": by_minilotto("lanes", data), "as trained": by_minilotto("auto", data)}
+        ways = {
+            "every point": by_minilotto("lanes", data),
+            "as trained": by_minilotto("auto", data),
+        }
         rows += compared(f"{about}, {MANY:,} points", ml.Config(steps=steps), (5,), ways, seeds)
     return rows
 

@@ -1,6 +1,7 @@
 """What it costs to use minilotto inside other codes: `python -m bench.embedding`.
 
-Each line is a ratio of least times, of short bursts taken in turns in one process, with its bound. Status 1 where one is missed.
+Each line is a ratio of least times, of short bursts taken in turns in one process, with its bound.
+Status 1 where one is missed.
 """
 
 import sys
@@ -13,11 +14,15 @@ from numba import njit
 from scipy import integrate, ndimage
 
 import minilotto as ml
-from minilotto.kernels import narrow, single
-from minilotto.kernels.kinds import Kind
-from minilotto.kernels.layout import workspace_size
+from minilotto.engines.packing import workspace_size
+from minilotto.kernels import seed_parallel, single
+from minilotto.kernels.spec import Kind
 
-POINTS, ROUNDS, WANTED = 100, 150, 0.002  # seconds a burst, short beside what other programs take at a time
+POINTS, ROUNDS, WANTED = (
+    100,
+    150,
+    0.002,
+)  # seconds a burst, short beside what other programs take at a time
 MOST_OF_OWN_TIME, LEAST_SPEEDUP = 1.1, 20.0
 
 
@@ -25,7 +30,9 @@ MOST_OF_OWN_TIME, LEAST_SPEEDUP = 1.1, 20.0
 def users_loop(form, thetas, x, y, weight, losses, gradients, scratch):
     """What a user writes around one net after the other."""
     for net in range(thetas.shape[0]):
-        losses[net] = single.loss_and_gradient(form, thetas[net], x, y, weight, gradients[net], scratch)
+        losses[net] = single.loss_and_gradient(
+            form, thetas[net], x, y, weight, gradients[net], scratch
+        )
 
 
 @njit(nogil=True)
@@ -80,13 +87,31 @@ def gradients(width: int, dtype: str) -> list[Line]:
     kind = Kind("silu", dtype, 1, 1)
     state = (np.zeros((1, thetas.shape[1]), dtype) for _ in range(2))
     schedule = (np.full(nets, 1e-6), np.ones(nets), single.ADAM, False)
-    work = (np.empty((1, thetas.shape[1]), dtype), np.empty((1, workspace_size(kind, width)), dtype))
-    lane = (kind, 0.0, width, thetas[:1].copy(), *state, x.ravel(), y, 2 * weight, *schedule, *work, 0, 1)
+    work = (
+        np.empty((1, thetas.shape[1]), dtype),
+        np.empty((1, workspace_size(kind, width)), dtype),
+    )
+    lane = (
+        kind,
+        0.0,
+        width,
+        thetas[:1].copy(),
+        *state,
+        x.ravel(),
+        y,
+        2 * weight,
+        *schedule,
+        *work,
+        0,
+        1,
+    )
     moments = np.zeros((2, thetas.shape[1]), dtype)
     data = (x, y, weight)
 
     def own_training() -> None:
-        single.train_net(form, thetas[0], moments, *data, 0, nets, 1e-6, single.ADAM, slopes[0], scratch)
+        single.train_net(
+            form, thetas[0], moments, *data, 0, nets, 1e-6, single.ADAM, slopes[0], scratch
+        )
 
     def their_training() -> None:
         users_training(form, thetas[0], moments, *data, nets, slopes[0], scratch)
@@ -96,12 +121,29 @@ def gradients(width: int, dtype: str) -> list[Line]:
 
     lines, most = [], MOST_OF_OWN_TIME
     for what, first, second in (
-        ("a user's loop over gradients / our own loop", users_gradients, lambda: single.losses_and_gradients(*loop)),
+        (
+            "a user's loop over gradients / our own loop",
+            users_gradients,
+            lambda: single.losses_and_gradients(*loop),
+        ),
         ("a user's gradient and Adam step / train_net", their_training, own_training),
-        ("a user's gradient and Adam step / the engine's kernel, one lane", their_training, lambda: narrow.train_blocks(*lane)),
+        (
+            "a user's gradient and Adam step / the engine's kernel, one lane",
+            their_training,
+            lambda: seed_parallel.train_blocks(*lane),
+        ),
     ):
         a, b, r = ratio(first, second)
-        lines.append(Line(f"{what}; width {width}, {dtype}", a / nets, b / nets, r, f"at most {most}", r <= most))
+        lines.append(
+            Line(
+                f"{what}; width {width}, {dtype}",
+                a / nets,
+                b / nets,
+                r,
+                f"at most {most}",
+                r <= most,
+            )
+        )
     return lines
 
 
@@ -128,21 +170,35 @@ def callbacks(width: int) -> list[Line]:
     lines = []
     for what, slow, fast in (
         ("quad", lambda: quad(python_net_of_number), lambda: quad(compiled)),
-        ("ndimage", lambda: ndimage.generic_filter(line, python_net, 1), lambda: ndimage.generic_filter(line, filtering, 1)),
+        (
+            "ndimage",
+            lambda: ndimage.generic_filter(line, python_net, 1),
+            lambda: ndimage.generic_filter(line, filtering, 1),
+        ),
     ):
         a, b_seconds, r = ratio(slow, fast)
         what = f"{what} calling a Python function / calling to_scipy(); width {width}"
-        lines.append(Line(what, a, b_seconds, r, f"at least {LEAST_SPEEDUP:.0f}", r >= LEAST_SPEEDUP))
+        lines.append(
+            Line(what, a, b_seconds, r, f"at least {LEAST_SPEEDUP:.0f}", r >= LEAST_SPEEDUP)
+        )
     return lines
 
 
 def main() -> int:
     """Print the lines. Exit status: 0, or 1 where a bound is missed."""
-    lines = [line for dtype in ("float64", "float32") for width in (2, 20) for line in gradients(width, dtype)]
+    lines = [
+        line
+        for dtype in ("float64", "float32")
+        for width in (2, 20)
+        for line in gradients(width, dtype)
+    ]
     lines += callbacks(20)
     for line in lines:
         verdict = "" if line.kept else "  MISSED"
-        print(f"{line.what:94s} {line.first * 1e6:9.2f} us {line.second * 1e6:9.2f} us {line.ratio:7.2f}, {line.bound}{verdict}")
+        print(
+            f"{line.what:94s} {line.first * 1e6:9.2f} us {line.second * 1e6:9.2f} us "
+            f"{line.ratio:7.2f}, {line.bound}{verdict}"
+        )
     return int(not all(line.kept for line in lines))
 
 

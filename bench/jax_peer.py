@@ -1,6 +1,7 @@
 """JAX's ways to train the nets of a Work: one compiled program does any number of steps.
 
-Three forms of the same loss, each on one device or with the seeds sharded over one host device a core:
+Three forms of the same loss, each on one device or with the seeds sharded over one host device a
+core:
 
     vmap        one net's loss, jax.grad, jax.vmap over seeds: as one writes it first
     broadcast   all nets at once, seeds along the last axis, jax.grad
@@ -19,9 +20,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from bench.work import Contestant, Work
-from minilotto.initial import Parameters
+from minilotto.initialisation import Parameters
 
-POINTS_A_PASS = 4  # of the scan over points: fewer, longer loop bodies, as the lane kernel takes two
+POINTS_A_PASS = (
+    4  # of the scan over points: fewer, longer loop bodies, as the lane kernel takes two
+)
 
 Nets = tuple[jax.Array, ...]  # w, b, v (R, N) and c (R,); with seeds last (N, R) and (R,)
 
@@ -74,8 +77,14 @@ def _gradient_by_points(nets, x, y):
 
 
 FORMS = {
-    "vmap": Form(jax.vmap(_net_loss, (0, None, None)), jax.vmap(jax.grad(_net_loss), (0, None, None)), seeds_last=False),
-    "broadcast": Form(_broadcast_losses, jax.grad(lambda *a: _broadcast_losses(*a).sum()), seeds_last=True),
+    "vmap": Form(
+        jax.vmap(_net_loss, (0, None, None)),
+        jax.vmap(jax.grad(_net_loss), (0, None, None)),
+        seeds_last=False,
+    ),
+    "broadcast": Form(
+        _broadcast_losses, jax.grad(lambda *a: _broadcast_losses(*a).sum()), seeds_last=True
+    ),
     "points": Form(_broadcast_losses, _gradient_by_points, seeds_last=True),
 }
 WAYS = (("vmap", False), ("vmap", True), ("broadcast", True), ("points", True))  # (form, sharded)
@@ -94,35 +103,52 @@ class Jax:
         self._program = jax.jit(self._steps)
 
     def _steps(self, state, first, steps):
-        # A loop with a traced trip count, not lax.scan, whose length would be compiled in; XLA makes the same loop of both.
+        # A loop with a traced trip count, not lax.scan, whose length would be compiled in; XLA
+        # makes the same loop of both.
         config = self.work.config
         rates, corrections = (jnp.asarray(a, jnp.float32) for a in self.work.schedule)
 
         def step(i, state):
             nets, first_moment, second_moment = state
             gradient = self.form.gradient(nets, self.x, self.y)
-            first_moment = jax.tree.map(lambda m, g: config.beta1 * m + (1 - config.beta1) * g, first_moment, gradient)
-            second_moment = jax.tree.map(lambda s, g: config.beta2 * s + (1 - config.beta2) * g * g, second_moment, gradient)
+            first_moment = jax.tree.map(
+                lambda m, g: config.beta1 * m + (1 - config.beta1) * g, first_moment, gradient
+            )
+            second_moment = jax.tree.map(
+                lambda s, g: config.beta2 * s + (1 - config.beta2) * g * g, second_moment, gradient
+            )
 
             def moved(p, m, s):
                 return p - rates[i] * m / (corrections[i] * jnp.sqrt(s) + config.epsilon)
 
-            return jax.tree.map(moved, nets, first_moment, second_moment), first_moment, second_moment
+            return (
+                jax.tree.map(moved, nets, first_moment, second_moment),
+                first_moment,
+                second_moment,
+            )
 
         return jax.lax.fori_loop(first, first + steps, step, state)
 
     def start(self) -> None:
-        nets = tuple(self._put(a) for a in (self.work.parameters.w[:, :, 0], *self.work.parameters[1:]))
+        nets = tuple(
+            self._put(a) for a in (self.work.parameters.w[:, :, 0], *self.work.parameters[1:])
+        )
         self._state = (nets, jax.tree.map(jnp.zeros_like, nets), jax.tree.map(jnp.zeros_like, nets))
         self._done = 0
 
     def _put(self, array: NDArray) -> jax.Array:
-        """An array (R, ...) on the devices, its seeds split evenly: the last seed is repeated where they do not divide."""
-        array = np.concatenate([array, np.repeat(array[-1:], -len(array) % len(self.devices), axis=0)])
+        """An array (R, ...) on the devices, its seeds split evenly: the last seed is repeated where
+        they do not divide.
+        """
+        array = np.concatenate(
+            [array, np.repeat(array[-1:], -len(array) % len(self.devices), axis=0)]
+        )
         axes = ["seeds", *[None] * (array.ndim - 1)]
         if self.form.seeds_last:
             array, axes = np.ascontiguousarray(array.T), axes[::-1]
-        return jax.device_put(array, NamedSharding(Mesh(np.array(self.devices), ("seeds",)), PartitionSpec(*axes)))
+        return jax.device_put(
+            array, NamedSharding(Mesh(np.array(self.devices), ("seeds",)), PartitionSpec(*axes))
+        )
 
     def advance(self, steps: int) -> None:
         self._state = jax.block_until_ready(self._program(self._state, self._done, steps))

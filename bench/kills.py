@@ -1,8 +1,10 @@
-"""`python -m bench.kills --kills 1000`: SIGKILL at random times, or at each step of the writing, and nothing may be lost.
+"""`python -m bench.kills --kills 1000`: SIGKILL at random times, or at each step of the writing,
+and nothing may be lost.
 
-A process that has its kernels forks a child, which sweeps tiny blocks into a folder; the child is killed, and the folder must hold
-whole blocks and nothing else under their names, each equal in every byte to that of an uninterrupted sweep. Sweeps go on where the
-last one was killed until they are complete; then the whole folder must equal the uninterrupted one, and a new one is begun.
+A process that has its kernels forks a child, which sweeps tiny blocks into a folder; the child is
+killed, and the folder must hold whole blocks and nothing else under their names, each equal in
+every byte to that of an uninterrupted sweep. Sweeps go on where the last one was killed until they
+are complete; then the whole folder must equal the uninterrupted one, and a new one is begun.
 """
 
 import json
@@ -17,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import minilotto as ml
-from minilotto import blocks
-from minilotto.store import LOGS
+from minilotto.store import blocks
+from minilotto.store.store import LOGS
 
 STUDY = ml.Sweep(widths=(1, 2, 3), seeds=20, steps=40)
 SMALL_STUDY = ml.Sweep(width=1, seeds=10, steps=5)
@@ -33,7 +35,11 @@ class Lost(Exception):
 def contents(folder: Path) -> dict[str, bytes]:
     """All files but logs, by name."""
     found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    return {str(name): path.read_bytes() for name, path in sorted(found.items()) if name.parts[0] not in (LOGS,)}
+    return {
+        str(name): path.read_bytes()
+        for name, path in sorted(found.items())
+        if name.parts[0] not in (LOGS,)
+    }
 
 
 def sweep(folder: Path, study: ml.Sweep = STUDY) -> None:
@@ -63,7 +69,9 @@ def ended(child: int) -> bool:
 
 
 def check_between(folder: Path, expected: dict[str, bytes]) -> int:
-    """Of a folder after a kill: every name that counts holds all of its bytes. Returns the number of blocks. Raises Lost."""
+    """Of a folder after a kill: every name that counts holds all of its bytes. Returns the number
+    of blocks. Raises Lost.
+    """
     found = 0
     for name, content in contents(folder).items() if folder.exists() else ():
         if Path(name).name.startswith("."):
@@ -74,8 +82,12 @@ def check_between(folder: Path, expected: dict[str, bytes]) -> int:
     return found
 
 
-def at_random(folder: Path, expected: dict[str, bytes], seconds: float, kills: int, chance: random.Random) -> tuple[int, int]:
-    """Kill `kills` sweeps at random times; (sweeps that were completed, blocks that survived a kill)."""
+def at_random(
+    folder: Path, expected: dict[str, bytes], seconds: float, kills: int, chance: random.Random
+) -> tuple[int, int]:
+    """Kill `kills` sweeps at random times; (sweeps that were completed, blocks that survived a
+    kill).
+    """
     complete = survived = done = 0
     before = 0
     while done < kills:
@@ -99,7 +111,9 @@ def at_random(folder: Path, expected: dict[str, bytes], seconds: float, kills: i
 
 
 def at_each_step(folder: Path, expected: dict[str, bytes]) -> int:
-    """Kill a sweep before its first change of the disk, the next one before its second, and so on; the number of steps."""
+    """Kill a sweep before its first change of the disk, the next one before its second, and so on;
+    the number of steps.
+    """
     step = 0
     while True:
         step += 1
@@ -123,7 +137,10 @@ def stopped_before(step: int, folder: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def hear(event: str, arguments: tuple) -> None:
-        if event in EVENTS and (event != "open" or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))):
+        if event in EVENTS and (
+            event != "open"
+            or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
+        ):
             count()
 
     real = os.fsync
@@ -142,7 +159,9 @@ def together(folder: Path, expected: dict[str, bytes], drivers: int) -> None:
 
 
 def main(*, kills: int = 1000, seed: int = 1) -> int:
-    """Kill, check, and print what came of it as a line of JSON. Exit status 1 where anything was lost."""
+    """Kill, check, and print what came of it as a line of JSON. Exit status 1 where anything was
+    lost.
+    """
     from importlib import import_module
 
     blocks.BLOCK_SEEDS = BLOCK_SEEDS
@@ -159,11 +178,19 @@ def main(*, kills: int = 1000, seed: int = 1) -> int:
             steps = at_each_step(Path(place) / "runs", small)
             for drivers in (2, 3, 4):
                 together(Path(place) / "runs", expected, drivers)
-            complete, survived = at_random(Path(place) / "runs", expected, 1.2 * seconds, kills, random.Random(seed))
+            complete, survived = at_random(
+                Path(place) / "runs", expected, 1.2 * seconds, kills, random.Random(seed)
+            )
         except Lost as error:
             print(f"LOST: {error}", file=sys.stderr)
             return 1
-    told = {"steps": steps, "kills": kills, "completed": complete, "blocks that survived a kill": survived, "lost": 0}
+    told = {
+        "steps": steps,
+        "kills": kills,
+        "completed": complete,
+        "blocks that survived a kill": survived,
+        "lost": 0,
+    }
     print(json.dumps({**told, "seconds of a sweep": round(seconds, 3)}))
     return 0
 

@@ -1,12 +1,12 @@
-"""Derive CRITICAL of `minilotto/analysis/modes.py`: `python -m bench.multiscale [--draws 20000]`.
+"""Derive CRITICAL of `minilotto/analysis/stats/modes.py`: `python -m bench.multiscale [--draws 20000]`.
 
-For each number of losses, quantiles of the largest excess of the multiscale test among uniform values, the density that is
-hardest to tell from one with a valley.
+For each number of losses, quantiles of the largest excess of the multiscale test among uniform
+values, the density that is hardest to tell from one with a valley.
 """
 
 import numpy as np
 
-from minilotto.analysis.modes import CRITICAL, excesses, stretches
+from minilotto.analysis.stats.modes import CRITICAL, excesses, stretches
 
 BATCH = 2_000_000  # tests at a time
 
@@ -28,7 +28,12 @@ def largest_excesses(count: int, draws: int, seed: int = 0) -> np.ndarray:
 def main(*, draws: int = 20_000) -> None:
     """Print the table; a chance of 5 percent is met to 0.15 percent by 20,000 draws."""
     counts = CRITICAL["losses"]
-    columns = [np.quantile(largest_excesses(count, draws if count < 1000 else draws // 2), [0.9, 0.95, 0.99]) for count in counts]
+    columns = [
+        np.quantile(
+            largest_excesses(count, draws if count < 1000 else draws // 2), [0.9, 0.95, 0.99]
+        )
+        for count in counts
+    ]
     print(f'CRITICAL = {{\n    "losses": {counts},')
     for name, values in zip((0.1, 0.05, 0.01), np.transpose(columns).tolist(), strict=True):
         print(f"    {name}: ({', '.join(f'{value:.3f}' for value in values)}),")

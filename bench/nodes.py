@@ -1,8 +1,9 @@
 """How many nodes a training needs: `python -m bench.nodes [--out nodes.png]`.
 
-4000 noisy points are compressed to K nodes; loss and gradient on the nodes are compared with those on the points, in every
-coordinate, as the audits of a training do: in units of the sum of the absolute terms. Nets are taken before and after the paper's
-training. The figures follow from arithmetic alone and are the same on every machine, to rounding.
+4000 noisy points are compressed to K nodes; loss and gradient on the nodes are compared with those
+on the points, in every coordinate, as the audits of a training do: in units of the sum of the
+absolute terms. Nets are taken before and after the paper's training. The figures follow from
+arithmetic alone and are the same on every machine, to rounding.
 """
 
 from pathlib import Path
@@ -10,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 import minilotto as ml
-from minilotto.compression import compress
-from minilotto.dataset import Dataset, given
+from minilotto.data.dataset import Dataset, given
+from minilotto.data.quadrature import compress
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine, _difference
-from minilotto.initial import initial_parameters
+from minilotto.initialisation import initial_parameters
 
 WIDTHS = (2, 20, 200)
 NODES = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
@@ -37,7 +38,10 @@ def measure(seeds: int, steps: int) -> Curves:
         config = ml.Config(width=width, steps=steps)
         engine = CompressedEngine(config, data, threads=1)
         trained = ml.train(config, seeds=seeds, data=data).parameters
-        for when, nets in (("before", initial_parameters(config, 1, np.arange(seeds))), ("after", trained)):
+        for when, nets in (
+            ("before", initial_parameters(config, 1, np.arange(seeds))),
+            ("after", trained),
+        ):
             curves[width, when] = [float(_difference(engine, nets, rule).max()) for rule in rules]
     return curves
 
@@ -46,7 +50,10 @@ def table(curves: Curves) -> str:
     """Markdown: a row a number of nodes."""
     lines = ["| nodes | " + " | ".join(f"width {width}, {when}" for width, when in curves) + " |"]
     lines.append("|---:|" + "---:|" * len(curves))
-    lines += [f"| {nodes} | " + " | ".join(f"{curve[k]:.1e}" for curve in curves.values()) + " |" for k, nodes in enumerate(NODES)]
+    lines += [
+        f"| {nodes} | " + " | ".join(f"{curve[k]:.1e}" for curve in curves.values()) + " |"
+        for k, nodes in enumerate(NODES)
+    ]
     return "\n".join(lines)
 
 
@@ -58,11 +65,28 @@ def draw(curves: Curves, path: Path) -> None:
     ax = figure.subplots()
     for (width, when), curve in curves.items():
         line = {"before": "--", "after": "-"}[when]
-        ax.semilogy(NODES, curve, line, color=COLOURS[width], marker="o", markersize=3, label=f"width {width}, {when} training")
+        ax.semilogy(
+            NODES,
+            curve,
+            line,
+            color=COLOURS[width],
+            marker="o",
+            markersize=3,
+            label=f"width {width}, {when} training",
+        )
     for dtype, bound in TOLERANCE.items():
         ax.axhline(bound, color="0.6", linewidth=0.8)
-        ax.annotate(f"audits in {dtype}", (NODES[-1], bound), color="0.4", fontsize=8, ha="right", va="bottom")
-    ax.set(xlabel="nodes K", ylabel="largest difference", title=f"{POINTS} noisy points, compressed")
+        ax.annotate(
+            f"audits in {dtype}",
+            (NODES[-1], bound),
+            color="0.4",
+            fontsize=8,
+            ha="right",
+            va="bottom",
+        )
+    ax.set(
+        xlabel="nodes K", ylabel="largest difference", title=f"{POINTS} noisy points, compressed"
+    )
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
@@ -71,7 +95,10 @@ def draw(curves: Curves, path: Path) -> None:
 def main(*, seeds: int = 64, steps: int = 50_000, out: str = "") -> None:
     """Print a table of the worst differences, and draw it where `out` names a picture."""
     curves = measure(seeds, steps)
-    print(f"Largest difference over {seeds} nets, loss and gradient, {POINTS} points against K nodes\n")
+    print(
+        f"Largest difference over {seeds} nets, loss and gradient, {POINTS} points against K "
+        "nodes\n"
+    )
     print(table(curves))
     if out:
         draw(curves, Path(out))

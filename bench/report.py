@@ -32,18 +32,23 @@ def fma_target(width: int) -> int:
 def machine_line(machine: dict[str, Any]) -> str:
     """CPU, threads, load and versions in one line."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return f"{machine['cpu']}, {machine['threads']} threads, load average before {machine['load']:.2f}; {versions}"
+    return (
+        f"{machine['cpu']}, {machine['threads']} threads, load average before "
+        f"{machine['load']:.2f}; {versions}"
+    )
 
 
 def disturbance(machine: dict[str, Any], timings: list[Timing]) -> list[str]:
-    """A warning where others used the machine meanwhile. Then ratios say little: a thread that spins while it waits for another,
-    as OpenMP's do in torch, waits for whole time slices, which makes narrow nets up to a hundred times slower.
+    """A warning where others used the machine meanwhile. Then ratios say little: a thread that
+    spins while it waits for another, as OpenMP's do in torch, waits for whole time slices, which
+    makes narrow nets up to a hundred times slower.
     """
     cores, threads = cores_had(timings), machine["threads"]
     if not cores < UNDISTURBED * threads:
         return []
     return [
-        f"DISTURBED: minilotto had {cores:.2f} of {threads} cores. Others were using this machine; the ratios are not to be "
+        f"DISTURBED: minilotto had {cores:.2f} of {threads} cores. Others were using this "
+        "machine; the ratios are not to be "
         "trusted, torch's least of all. Run again when it is idle."
     ]
 
@@ -52,7 +57,11 @@ def _columns(rows: list[list[str]]) -> str:
     """Rows under each other, the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))] for row in rows
+        [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        for row in rows
     ]
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
@@ -70,22 +79,38 @@ def _spread(spread: Spread, digits: int = 2) -> str:
 def speed_rows(timings: list[Timing]) -> list[list[str]]:
     """A row a width: minilotto's ns per unit, and how many times longer each opponent takes.
 
-    Both are given twice: for the engine on every point, and for what `train` does by itself. Opponents are JAX as one writes it
-    first, a vmap, and the fastest ways of JAX and of torch.
+    Both are given twice: for the engine on every point, and for what `train` does by itself.
+    Opponents are JAX as one writes it first, a vmap, and the fastest ways of JAX and of torch.
     """
     opponents = {
         "JAX, vmap": lambda width: _named(timings, width, "JAX", "vmap"),
         "JAX, fastest": lambda width: fastest(timings, width, "JAX"),
         "torch, fastest": lambda width: fastest(timings, width, "torch"),
     }
-    opponents = {name: at for name, at in opponents.items() if any(t.family == name.split(",")[0] for t in timings)}
-    rows = [["width", "ns per unit: every point", "ns per unit: as trained", *(f"{name} takes times longer" for name in opponents)]]
+    opponents = {
+        name: at
+        for name, at in opponents.items()
+        if any(t.family == name.split(",")[0] for t in timings)
+    }
+    rows = [
+        [
+            "width",
+            "ns per unit: every point",
+            "ns per unit: as trained",
+            *(f"{name} takes times longer" for name in opponents),
+        ]
+    ]
     for width in sorted({t.width for t in timings}):
         ours = [fastest(timings, width, family) for family in ("minilotto", "train")]
-        cells = [str(width), *("" if t is None else _spread(Spread.of(t.nanoseconds), 3) for t in ours)]
+        cells = [
+            str(width),
+            *("" if t is None else _spread(Spread.of(t.nanoseconds), 3) for t in ours),
+        ]
         for at in opponents.values():
             peer = at(width)
-            ratios = [f"{ratio(peer, t).median:.3g}" for t in ours if peer is not None and t is not None]
+            ratios = [
+                f"{ratio(peer, t).median:.3g}" for t in ours if peer is not None and t is not None
+            ]
             cells.append(" / ".join(ratios) + ("" if peer is None else f" ({peer.way})"))
         rows.append(cells)
     return rows
@@ -98,18 +123,35 @@ def _named(timings: list[Timing], width: int, family: str, way: str) -> Timing |
 
 
 def way_rows(timings: list[Timing]) -> list[list[str]]:
-    """ns per unit of every way at every width; a star marks those that a trial found too slow to time in the rounds."""
+    """ns per unit of every way at every width; a star marks those that a trial found too slow to
+    time in the rounds.
+    """
     widths = sorted({t.width for t in timings})
     ways = dict.fromkeys((t.family, t.way) for t in timings)
-    found = {(t.family, t.way, t.width): f"{t.median:.3g}{'*' if t.trial_only else ''}" for t in timings}
+    found = {
+        (t.family, t.way, t.width): f"{t.median:.3g}{'*' if t.trial_only else ''}" for t in timings
+    }
     return [["ns per unit at width", *map(str, widths)]] + [
-        [f"{family}, {way}", *(found.get((family, way, width), "-") for width in widths)] for family, way in ways
+        [f"{family}, {way}", *(found.get((family, way, width), "-") for width in widths)]
+        for family, way in ways
     ]
 
 
 def cost_rows(costs: list[Cost]) -> list[list[str]]:
-    """Vector FMAs per unit-vector in both precisions, and float64's time per unit over float32's, beside their targets."""
-    rows = [["activation", "width", "float32: FMAs", "at most", "float64: FMAs", "float64/float32 time", "at most"]]
+    """Vector FMAs per unit-vector in both precisions, and float64's time per unit over float32's,
+    beside their targets.
+    """
+    rows = [
+        [
+            "activation",
+            "width",
+            "float32: FMAs",
+            "at most",
+            "float64: FMAs",
+            "float64/float32 time",
+            "at most",
+        ]
+    ]
     doubles = {(cost.activation, cost.width): cost for cost in costs if cost.dtype == "float64"}
     for single in (cost for cost in costs if cost.dtype == "float32"):
         double = doubles[single.activation, single.width]
@@ -139,10 +181,16 @@ def _sections(report: Report, table) -> list[str]:
     parts = [machine_line(report.machine)]
     if report.timings:
         parts += disturbance(report.machine, report.timings)
-        parts += ["Training (medians over rounds, quartiles in brackets)", table(speed_rows(report.timings))]
+        parts += [
+            "Training (medians over rounds, quartiles in brackets)",
+            table(speed_rows(report.timings)),
+        ]
         parts += ["Every way (* trial only)", table(way_rows(report.timings))]
     if report.costs:
-        parts += ["Kernel cost on one thread, in vector FMAs per unit-vector", table(cost_rows(report.costs))]
+        parts += [
+            "Kernel cost on one thread, in vector FMAs per unit-vector",
+            table(cost_rows(report.costs)),
+        ]
         parts += [_fma_line(speed) for speed in report.fma_speeds]
     if report.figures:
         parts.append(table(figure_rows(report.figures)))
@@ -151,8 +199,10 @@ def _sections(report: Report, table) -> list[str]:
 
 def _fma_line(speed: FmaSpeed) -> str:
     return (
-        f"One {speed.dtype} vector FMA takes {_spread(speed.nanoseconds, 3)} ns; one that waits for the last takes "
-        f"{_spread(speed.chain, 1)} times longer (latency in cycles times FMAs a cycle: 8 where they are 4 and 2)."
+        f"One {speed.dtype} vector FMA takes {_spread(speed.nanoseconds, 3)} ns; one that waits "
+        "for the last takes "
+        f"{_spread(speed.chain, 1)} times longer (latency in cycles times FMAs a cycle: 8 where "
+        "they are 4 and 2)."
     )
 
 

@@ -1,7 +1,9 @@
-"""What a sweep of 10^9 networks would take: a model of its cost, and the parts of the model that one machine can measure.
+"""What a sweep of 10^9 networks would take: a model of its cost, and the parts of the model that
+one machine can measure.
 
-`python -m bench.scale` prints the model; `python -m bench.scale --measure resume,listing,scheduler,overhead,cluster` measures. The
-networks are the paper's, one of nine widths each.
+`python -m bench.scale` prints the model; `python -m bench.scale --measure
+resume,listing,scheduler,overhead,cluster` measures. The networks are the paper's, one of nine
+widths each.
 """
 
 import dataclasses
@@ -16,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import minilotto as ml
-from minilotto import blocks
-from minilotto.blocks import Block
-from minilotto.store import Store, make_store
+from minilotto.store import blocks
+from minilotto.store.blocks import Block
+from minilotto.store.store import Store, make_store
 
 WIDTHS = (1, 2, 3, 4, 10, 20, 30, 40, 50)
 HASHED_BYTES_PER_SECOND = 0.8e9  # of one core, by `measure_reading`
@@ -26,7 +28,9 @@ SECTIONS = ("model", "resume", "listing", "scheduler", "overhead", "cluster")
 
 
 def model(nets: int, cores: Sequence[int]) -> list[str]:
-    """Lines of text: units, time, tasks, bytes, scheduler load, for so many networks, evenly over WIDTHS."""
+    """Lines of text: units, time, tasks, bytes, scheduler load, for so many networks, evenly over
+    WIDTHS.
+    """
     configs = ml.Sweep(widths=WIDTHS).configs
     each = nets / len(configs)
     seconds = [blocks.seconds_per_seed(config) for config in configs]
@@ -34,19 +38,27 @@ def model(nets: int, cores: Sequence[int]) -> list[str]:
     count = [each / blocks.block_size(config) for config in configs]
     units = sum(each * config.width * config.points * config.steps for config in configs)
     work, disk, tasks = each * sum(seconds), each * sum(size), sum(count)
-    longest = max(blocks.block_size(config) * one for config, one in zip(configs, seconds, strict=True))
+    longest = max(
+        blocks.block_size(config) * one for config, one in zip(configs, seconds, strict=True)
+    )
     lines = [
-        f"{nets:.0e} networks, {len(configs)} widths: {units:.2g} units on every point, {work / 3600:.3g} core hours by the model",
-        f"{tasks:.3g} blocks, {min(count):.3g} to {max(count):.3g} a width; {work / tasks:.3g} core seconds each on average, "
+        f"{nets:.0e} networks, {len(configs)} widths: {units:.2g} units on every point, "
+        f"{work / 3600:.3g} core hours by the model",
+        f"{tasks:.3g} blocks, {min(count):.3g} to {max(count):.3g} a width; {work / tasks:.3g} "
+        "core seconds each on average, "
         f"{longest:.3g} at most; {disk / 1e12:.3g} TB, {disk / tasks / 1e6:.3g} MB a block",
         f"{'cores':>8}{'hours':>10}{'blocks/s':>10}{'MB/s':>8}",
     ]
     for number in cores:
         hours = work / number / 3600
-        lines.append(f"{number:8}{hours:10.3g}{tasks / hours / 3600:10.3g}{disk / hours / 3600 / 1e6:8.3g}")
+        lines.append(
+            f"{number:8}{hours:10.3g}{tasks / hours / 3600:10.3g}{disk / hours / 3600 / 1e6:8.3g}"
+        )
     lines.append(
-        f"resume: {disk / HASHED_BYTES_PER_SECOND / 3600:.2g} core hours to check every seal (check='full'), "
-        f"{100 * disk / HASHED_BYTES_PER_SECOND / work:.2g} percent of the training; names and ends alone with check='quick'"
+        f"resume: {disk / HASHED_BYTES_PER_SECOND / 3600:.2g} core hours to check every seal "
+        "(check='full'), "
+        f"{100 * disk / HASHED_BYTES_PER_SECOND / work:.2g} percent of the training; names and "
+        "ends alone with check='quick'"
     )
     return lines
 
@@ -55,7 +67,9 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds on the wall and of CPU, of this process and its children that have ended."""
 
     def cpu() -> float:
-        usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        usages = [
+            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
         return sum(one.ru_utime + one.ru_stime for one in usages)
 
     began, before = time.perf_counter(), cpu()
@@ -64,7 +78,9 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def filled(folder: Path, count: int, seeds: int, whole: bool = True) -> tuple[Store, ml.Sweep]:
-    """A finished store of `count` blocks over ten configs; names without contents where not `whole`."""
+    """A finished store of `count` blocks over ten configs; names without contents where not
+    `whole`.
+    """
     sweep = ml.Sweep(width=2, steps=40, root_seeds=range(10), seeds=seeds * (count // 10))
     store = make_store(folder)
     store.keep_study((sweep,))
@@ -75,22 +91,42 @@ def filled(folder: Path, count: int, seeds: int, whole: bool = True) -> tuple[St
             block = Block(config, i * seeds, (i + 1) * seeds)
             content = b""
             if whole:
-                content = blocks.sealed_bytes(block, dataclasses.replace(nets, seeds=np.arange(block.first, block.stop)))
+                content = blocks.sealed_bytes(
+                    block, dataclasses.replace(nets, seeds=np.arange(block.first, block.stop))
+                )
             (store.blocks / block.name).write_bytes(content)
     return store, sweep
 
 
 def measure_resume(count: int) -> list[str]:
-    """The command on a finished store of `count` blocks, from start to the end of its table; and `status`."""
+    """The command on a finished store of `count` blocks, from start to the end of its table; and
+    `status`.
+    """
     with tempfile.TemporaryDirectory() as place:
         filled(Path(place) / "runs", count, 4)
-        words = ["--width", "2", "--steps", "40", "--root_seeds", ",".join(map(str, range(10))), "--seeds", str(4 * (count // 10))]
-        commands = {"sweep": ["sweep", *words, "--out", f"{place}/runs", "--quiet"], "status": ["status", f"{place}/runs"]}
+        words = [
+            "--width",
+            "2",
+            "--steps",
+            "40",
+            "--root_seeds",
+            ",".join(map(str, range(10))),
+            "--seeds",
+            str(4 * (count // 10)),
+        ]
+        commands = {
+            "sweep": ["sweep", *words, "--out", f"{place}/runs", "--quiet"],
+            "status": ["status", f"{place}/runs"],
+        }
         lines = []
         for name, command in commands.items():
             run = [sys.executable, "-m", "minilotto", *command]
-            wall, cpu = timed(lambda run=run: subprocess.run(run, check=True, stdout=subprocess.DEVNULL))  # type: ignore[misc]
-            lines.append(f"{name} on a finished store of {count} blocks: {wall:.2f} s ({cpu:.2f} s of CPU)")
+            wall, cpu = timed(
+                lambda run=run: subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+            )  # type: ignore[misc]
+            lines.append(
+                f"{name} on a finished store of {count} blocks: {wall:.2f} s ({cpu:.2f} s of CPU)"
+            )
         return lines
 
 
@@ -99,23 +135,31 @@ def measure_listing(count: int) -> list[str]:
     with tempfile.TemporaryDirectory() as place:
         store, sweep = filled(Path(place) / "runs", count, 4, whole=False)
         wall, cpu = timed(lambda: store.missing_runs((sweep,)))
-        return [f"what is missing of {count} blocks: {wall:.2f} s ({cpu:.2f} s of CPU), {1e6 * wall / count:.1f} us a block"]
+        return [
+            f"what is missing of {count} blocks: {wall:.2f} s ({cpu:.2f} s of CPU), "
+            f"{1e6 * wall / count:.1f} us a block"
+        ]
 
 
 def measure_scheduler(count: int) -> list[str]:
-    """Blocks that are there already, through two Dask workers: what remains is scheduler, driver and a look at a file."""
-    from minilotto.cluster import connected
-    from minilotto.progress import SweepBar
-    from minilotto.sweep import Elsewhere, Log
+    """Blocks that are there already, through two Dask workers: what remains is scheduler, driver
+    and a look at a file.
+    """
+    from minilotto.sweeps.dask_cluster import connected
+    from minilotto.sweeps.run import Elsewhere, Log
+    from minilotto.training.progress import SweepBar
 
     with tempfile.TemporaryDirectory() as place, connected("local:2") as executor:
         store, sweep = filled(Path(place) / "runs", count, 4)
-        todo = [Block(config, *one.run) for config in sweep.configs for one in store.stored(config.key)]
+        todo = [
+            Block(config, *one.run) for config in sweep.configs for one in store.stored(config.key)
+        ]
         for part in (todo[:50], todo):  # the first ones import minilotto in the workers
             driver = Elsewhere(store, SweepBar(False, 1.0, 1), Log(store.folder), executor, 1)
             wall, _ = timed(lambda part=part, driver=driver: driver.run(part))  # type: ignore[misc]
         return [
-            f"scheduler, driver and worker: {1e3 * wall / count:.2f} ms a block, {count / wall:.0f} blocks/s over {count} blocks"
+            f"scheduler, driver and worker: {1e3 * wall / count:.2f} ms a block, "
+            f"{count / wall:.0f} blocks/s over {count} blocks"
         ]
 
 
@@ -132,7 +176,8 @@ def measure_overhead(seeds: int, rounds: int) -> list[str]:
     ratios = np.array(swept) / np.array(alone)
     wall, cpu = np.median(ratios, axis=0)
     return [
-        f"nine widths, {seeds} seeds each: train {np.median(alone, axis=0)[0]:.1f} s, sweep {np.median(swept, axis=0)[0]:.1f} s; "
+        f"nine widths, {seeds} seeds each: train {np.median(alone, axis=0)[0]:.1f} s, sweep "
+        f"{np.median(swept, axis=0)[0]:.1f} s; "
         f"sweep / train = {wall:.3f} on the wall, {cpu:.3f} of CPU (median of {rounds} rounds)"
     ]
 
@@ -143,18 +188,29 @@ def measure_cluster(seeds: int, rounds: int) -> list[str]:
     here, local = [], []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as place:
-            here.append(timed(lambda place=place: ml.sweep(sweep, out=Path(place) / "here", threads=2)))  # type: ignore[misc]
-            local.append(timed(lambda place=place: ml.sweep(sweep, out=Path(place) / "local", cluster="local:2")))  # type: ignore[misc]
+            here.append(
+                timed(lambda place=place: ml.sweep(sweep, out=Path(place) / "here", threads=2))
+            )  # type: ignore[misc]
+            local.append(
+                timed(
+                    lambda place=place: ml.sweep(
+                        sweep, out=Path(place) / "local", cluster="local:2"
+                    )
+                )
+            )  # type: ignore[misc]
     ratios = np.array(local) / np.array(here)
     wall, cpu = np.median(ratios, axis=0)
     took, local_took = (float(np.median(found, axis=0)[0]) for found in (here, local))
     return [
         f"nine widths, {seeds} seeds each: in process {took:.1f} s, local:2 {local_took:.1f} s "
-        f"with its start included; ratio {wall:.3f} on the wall, {cpu:.3f} of CPU (median of {rounds} rounds)"
+        f"with its start included; ratio {wall:.3f} on the wall, {cpu:.3f} of CPU (median of "
+        f"{rounds} rounds)"
     ]
 
 
-def main(*, measure: str | tuple = "model", nets: float = 1e9, seeds: int = 1000, rounds: int = 1) -> None:
+def main(
+    *, measure: str | tuple = "model", nets: float = 1e9, seeds: int = 1000, rounds: int = 1
+) -> None:
     """Print the model, or measure; exit status 2 for an unknown section."""
     chosen = measure.split(",") if isinstance(measure, str) else [str(name) for name in measure]
     if not set(chosen) <= set(SECTIONS):

@@ -1,4 +1,6 @@
-"""Interleaved timing: in each round every contestant trains the same nets, one after the other, at every width."""
+"""Interleaved timing: in each round every contestant trains the same nets, one after the other, at
+every width.
+"""
 
 import time
 from collections.abc import Callable, Iterable
@@ -15,7 +17,9 @@ STEPS_UNIT = 4  # steps are whole multiples of it, for ways that do several step
 
 @dataclass(frozen=True)
 class Timing:
-    """ns per unit of one contestant at one width: one figure a round, or the trial's alone where it was too slow to go on."""
+    """ns per unit of one contestant at one width: one figure a round, or the trial's alone where it
+    was too slow to go on.
+    """
 
     width: int
     family: str
@@ -43,7 +47,9 @@ class Spread:
         return cls(*(float(q) for q in np.quantile(list(values), (0.25, 0.5, 0.75))))
 
 
-def seconds(contestant: Contestant, steps: int, clock: Callable[[], float] = time.perf_counter) -> float:
+def seconds(
+    contestant: Contestant, steps: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Of so many steps from the initial parameters; laying out the nets is not counted."""
     contestant.start()
     began = clock()
@@ -52,7 +58,9 @@ def seconds(contestant: Contestant, steps: int, clock: Callable[[], float] = tim
 
 
 def steps_for(contestant: Contestant, wanted: float, most: int) -> int:
-    """How many steps take about `wanted` seconds, at most `most`. The contestant is warm afterwards."""
+    """How many steps take about `wanted` seconds, at most `most`. The contestant is warm
+    afterwards.
+    """
     steps = STEPS_UNIT
     seconds(contestant, steps)
     while (took := seconds(contestant, steps)) < wanted / 4 and 4 * steps <= most:
@@ -61,8 +69,15 @@ def steps_for(contestant: Contestant, wanted: float, most: int) -> int:
     return int(np.clip(whole, 1, max(1, most // STEPS_UNIT))) * STEPS_UNIT
 
 
-def time_all(matches: list[tuple[Work, list[Contestant]]], rounds: int, wanted: float, tell: Callable[[str], None]) -> list[Timing]:
-    """Time every contestant of every match over `rounds` rounds of about `wanted` seconds each. `tell` gets progress lines."""
+def time_all(
+    matches: list[tuple[Work, list[Contestant]]],
+    rounds: int,
+    wanted: float,
+    tell: Callable[[str], None],
+) -> list[Timing]:
+    """Time every contestant of every match over `rounds` rounds of about `wanted` seconds each.
+    `tell` gets progress lines.
+    """
     entries: list[_Entry] = []
     for work, contestants in matches:
         tell(f"width {work.config.width}: how many steps")
@@ -109,29 +124,41 @@ class _Entry:
 
 
 def _promising(entries: list[_Entry]) -> list[_Entry]:
-    """Mark the ways that are far behind the best of their family, each judged by the best of interleaved trials."""
+    """Mark the ways that are far behind the best of their family, each judged by the best of
+    interleaved trials.
+    """
     for _ in range(TRIALS):
         for entry in entries:
             entry.trials.append(entry.run())
     for entry in entries:
-        best = min(min(other.trials) for other in entries if other.contestant.family == entry.contestant.family)
+        best = min(
+            min(other.trials)
+            for other in entries
+            if other.contestant.family == entry.contestant.family
+        )
         entry.trial_only = min(entry.trials) > CLOSE * best
     return entries
 
 
 def fastest(timings: Iterable[Timing], width: int, family: str) -> Timing | None:
-    """The family's way with the lowest median at this width; None where the family did not take part."""
+    """The family's way with the lowest median at this width; None where the family did not take
+    part.
+    """
     ways = [t for t in timings if (t.width, t.family, t.trial_only) == (width, family, False)]
     return min(ways, key=lambda t: t.median, default=None)
 
 
 def cores_had(timings: Iterable[Timing]) -> float:
-    """Cores that minilotto had on average, the least of all widths. Fewer than its threads means that others took them."""
+    """Cores that minilotto had on average, the least of all widths. Fewer than its threads means
+    that others took them.
+    """
     return min((t.cores for t in timings if t.family == "minilotto"), default=float("nan"))
 
 
 def ratio(peer: Timing, ours: Timing) -> Spread:
-    """How many times longer the peer took, round by round; a peer that was timed in its trial alone, against our median."""
+    """How many times longer the peer took, round by round; a peer that was timed in its trial
+    alone, against our median.
+    """
     if peer.trial_only:
         return Spread.of([peer.median / ours.median])
     return Spread.of(p / o for p, o in zip(peer.nanoseconds, ours.nanoseconds, strict=True))

@@ -1,4 +1,6 @@
-"""Cold start: import, first compilation, first step of the next process, peak memory. Each figure comes from fresh processes."""
+"""Cold start: import, first compilation, first step of the next process, peak memory. Each figure
+comes from fresh processes.
+"""
 
 import os
 import subprocess
@@ -63,12 +65,26 @@ def measure(repeats: int, memory_seeds: int, tell: Callable[[str], None]) -> lis
         tell("cold start: first compilation")
         first, _ = run(FIRST_STEP.format(seeds=1000), NUMBA_CACHE_DIR=cache)
         tell("cold start: the next process")
-        later = [run(FIRST_STEP.format(seeds=1000), NUMBA_CACHE_DIR=cache)[0] for _ in range(repeats)]
+        later = [
+            run(FIRST_STEP.format(seeds=1000), NUMBA_CACHE_DIR=cache)[0] for _ in range(repeats)
+        ]
         tell(f"peak memory of {memory_seeds} seeds")
         _, printed = run(PEAK_MEMORY.format(seeds=memory_seeds), NUMBA_CACHE_DIR=cache)
     return [
         Figure("import minilotto, beyond import numba", float(np.median(imports)), 0.15, "s"),
-        Figure("first training step ever, compilation included, from the command", first, 10.0, "s"),
-        Figure("first training step of a later process, from the command", float(np.median(later)), 1.5, "s"),
-        Figure(f"peak memory, {memory_seeds:,} seeds of width 2", int(printed) * RSS_UNIT / 1e9, 1.0, "GB"),
+        Figure(
+            "first training step ever, compilation included, from the command", first, 10.0, "s"
+        ),
+        Figure(
+            "first training step of a later process, from the command",
+            float(np.median(later)),
+            1.5,
+            "s",
+        ),
+        Figure(
+            f"peak memory, {memory_seeds:,} seeds of width 2",
+            int(printed) * RSS_UNIT / 1e9,
+            1.0,
+            "GB",
+        ),
     ]

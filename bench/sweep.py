@@ -1,6 +1,8 @@
-"""The paper's SiLU sweep by one command, start to finish: `python -m bench.sweep [--seeds 1000] [--rounds 1]`.
+"""The paper's SiLU sweep by one command, start to finish: `python -m bench.sweep [--seeds 1000]
+[--rounds 1]`.
 
-Widths 1, 2, 3, 4, 10, 20, 30, 40, 50; 50,000 steps; float32; `minilotto sweep` into an empty folder, its table and files included.
+Widths 1, 2, 3, 4, 10, 20, 30, 40, 50; 50,000 steps; float32; `minilotto sweep` into an empty
+folder, its table and files included.
 """
 
 import subprocess
@@ -13,7 +15,9 @@ WIDTHS = (1, 2, 3, 4, 10, 20, 30, 40, 50)
 
 
 def main(*, seeds: int = 1000, rounds: int = 1) -> None:
-    """Train the sweep `rounds` times and print what each took in seconds, from the command to its end."""
+    """Train the sweep `rounds` times and print what each took in seconds, from the command to its
+    end.
+    """
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             words = [
@@ -27,7 +31,12 @@ def main(*, seeds: int = 1000, rounds: int = 1) -> None:
                 "--quiet",
             ]
             began = time.perf_counter()
-            done = subprocess.run([sys.executable, "-m", "minilotto", *words], check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                [sys.executable, "-m", "minilotto", *words],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
             took = time.perf_counter() - began
         if number == 0:
             print(done.stdout)

@@ -1,11 +1,14 @@
 """torch's ways to train the nets of a Work, batched over seeds.
 
-    eager, autograd             loss.backward() and torch.optim.Adam(fused=True): as one writes it first
+    eager, autograd             loss.backward() and torch.optim.Adam(fused=True): as one writes it
+                                first
     eager, gradient by hand     matrix products where there are any, in-place where it may be
-    compiled, gradient by hand  torch.compile of a whole step, Adam included, in the form that its C++ code vectorises best
+    compiled, gradient by hand  torch.compile of a whole step, Adam included, in the form that its
+                                C++ code vectorises best
     compiled, 4 steps a call    the same; for narrow nets the call costs as much as the step
 
-Compiling autograd's version gave no faster way at any width, and CUDA graphs have no counterpart here.
+Compiling autograd's version gave no faster way at any width, and CUDA graphs have no counterpart
+here.
 """
 
 from collections.abc import Callable
@@ -14,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.work import Contestant, Work
-from minilotto.initial import Parameters
+from minilotto.initialisation import Parameters
 
 NARROW = 4  # up to this width, several steps a call may pay
 
@@ -22,7 +25,9 @@ Tensors = tuple[torch.Tensor, ...]  # w, b, v (R, N) and c (R,)
 
 
 def prepare(threads: int) -> None:
-    """Give torch its threads, and flush subnormals as minilotto and JAX do. Threads inherit the mode, so it is set first."""
+    """Give torch its threads, and flush subnormals as minilotto and JAX do. Threads inherit the
+    mode, so it is set first.
+    """
     torch.set_flush_denormal(True)
     torch.set_num_threads(threads)
     torch._dynamo.config.recompile_limit = 64  # each width is one more version of adam_steps
@@ -50,14 +55,21 @@ def gradient_by_products(nets: Tensors, x: torch.Tensor, y: torch.Tensor) -> Ten
 
 
 def gradient_by_sums(nets: Tensors, x: torch.Tensor, y: torch.Tensor) -> Tensors:
-    """The same without matrix products, which torch.compile would not fuse with what surrounds them."""
+    """The same without matrix products, which torch.compile would not fuse with what surrounds
+    them.
+    """
     w, b, v, c = nets
     z = w[:, :, None] * x + b[:, :, None]
     s = torch.sigmoid(z)
     value = z * s
     df = ((v[:, :, None] * value).sum(dim=1) + c[:, None] - y) * (2 / len(x))
     dz = (s + value - value * s) * df[:, None]
-    return (dz * x).sum(dim=2) * v, dz.sum(dim=2) * v, (value * df[:, None]).sum(dim=2), df.sum(dim=1)
+    return (
+        (dz * x).sum(dim=2) * v,
+        dz.sum(dim=2) * v,
+        (value * df[:, None]).sum(dim=2),
+        df.sum(dim=1),
+    )
 
 
 class _Torch:
@@ -68,10 +80,15 @@ class _Torch:
 
     def __init__(self, work: Work) -> None:
         self.work = work
-        self.x, self.y = (torch.as_tensor(a.copy(), dtype=torch.float32) for a in (work.data.x[:, 0], work.data.y))
+        self.x, self.y = (
+            torch.as_tensor(a.copy(), dtype=torch.float32) for a in (work.data.x[:, 0], work.data.y)
+        )
 
     def _initial(self) -> Tensors:
-        return tuple(torch.as_tensor(a.copy()) for a in (self.work.parameters.w[:, :, 0], *self.work.parameters[1:]))
+        return tuple(
+            torch.as_tensor(a.copy())
+            for a in (self.work.parameters.w[:, :, 0], *self.work.parameters[1:])
+        )
 
     @staticmethod
     def _numpy(nets: Tensors) -> Parameters:
@@ -97,7 +114,11 @@ class Eager(_Torch):
         config = self.work.config
         self._nets = tuple(a.requires_grad_(self.gradient is None) for a in self._initial())
         self._optimizer = torch.optim.Adam(
-            self._nets, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True
+            self._nets,
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
+            eps=config.epsilon,
+            fused=True,
         )
         self._done = 0
 
@@ -110,7 +131,9 @@ class Eager(_Torch):
                 losses_of(self._nets, self.x, self.y).sum().backward()
             else:
                 with torch.no_grad():
-                    for net, gradient in zip(self._nets, self.gradient(self._nets, self.x, self.y), strict=True):
+                    for net, gradient in zip(
+                        self._nets, self.gradient(self._nets, self.x, self.y), strict=True
+                    ):
                         net.grad = gradient
             self._optimizer.step()
         self._done += steps
@@ -123,8 +146,12 @@ def adam_steps(nets, first_moment, second_moment, rates, corrections, x, y, beta
     """len(rates) steps: the three states (w, b, v, c) after them."""
     for i in range(len(rates)):
         gradient = gradient_by_sums(nets, x, y)
-        first_moment = tuple(beta1 * m + (1 - beta1) * g for m, g in zip(first_moment, gradient, strict=True))
-        second_moment = tuple(beta2 * s + (1 - beta2) * g * g for s, g in zip(second_moment, gradient, strict=True))
+        first_moment = tuple(
+            beta1 * m + (1 - beta1) * g for m, g in zip(first_moment, gradient, strict=True)
+        )
+        second_moment = tuple(
+            beta2 * s + (1 - beta2) * g * g for s, g in zip(second_moment, gradient, strict=True)
+        )
         nets = tuple(
             p - rates[i] * m / (corrections[i] * s.sqrt() + epsilon)
             for p, m, s in zip(nets, first_moment, second_moment, strict=True)
@@ -141,14 +168,22 @@ class Compiled(_Torch):
 
     def __init__(self, work: Work, steps_a_call: int = 1) -> None:
         super().__init__(work)
-        self.way = "compiled, gradient by hand" if steps_a_call == 1 else f"compiled, {steps_a_call} steps a call"
+        self.way = (
+            "compiled, gradient by hand"
+            if steps_a_call == 1
+            else f"compiled, {steps_a_call} steps a call"
+        )
         self.steps_a_call = steps_a_call
-        self.rates, self.corrections = (torch.as_tensor(a, dtype=torch.float32) for a in work.schedule)
+        self.rates, self.corrections = (
+            torch.as_tensor(a, dtype=torch.float32) for a in work.schedule
+        )
         self.constants = (self.x, self.y, work.config.beta1, work.config.beta2, work.config.epsilon)
 
     def start(self) -> None:
         self._nets = self._initial()
-        self._first_moment, self._second_moment = (tuple(torch.zeros_like(a) for a in self._nets) for _ in range(2))
+        self._first_moment, self._second_moment = (
+            tuple(torch.zeros_like(a) for a in self._nets) for _ in range(2)
+        )
         self._done = 0
 
     @torch.no_grad()
@@ -157,7 +192,9 @@ class Compiled(_Torch):
         while self._done < last:
             count = self.steps_a_call if last - self._done >= self.steps_a_call else 1
             part = slice(self._done, self._done + count)
-            state = _compiled_steps(*state, self.rates[part], self.corrections[part], *self.constants)
+            state = _compiled_steps(
+                *state, self.rates[part], self.corrections[part], *self.constants
+            )
             self._done += count
         self._nets, self._first_moment, self._second_moment = state
 

@@ -1,4 +1,6 @@
-"""The paper's work at one width, what a contestant must be able to do with it, and minilotto as a contestant."""
+"""The paper's work at one width, what a contestant must be able to do with it, and minilotto as a
+contestant.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,13 +9,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.config import Config
-from minilotto.dataset import Dataset, sampled
+from minilotto.data.dataset import Dataset, sampled
 from minilotto.engines.compressed import CompressedEngine
+from minilotto.engines.evaluate import losses
 from minilotto.engines.interface import adam_schedule
 from minilotto.engines.lanes import LaneEngine
-from minilotto.initial import Parameters, initial_parameters
-from minilotto.kernels.evaluate import losses
+from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.settings.config import Config
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,16 @@ class Work:
 
     @property
     def units(self) -> int:
-        """One unit is one neuron at one point in one step of one seed, forward and backward; this many make a step."""
+        """One unit is one neuron at one point in one step of one seed, forward and backward; this
+        many make a step.
+        """
         return self.seeds * self.config.width * self.data.points
 
 
 class Contestant(Protocol):
-    """Trains the nets of one Work. Contestants of one family are ways of one library; its fastest is the opponent."""
+    """Trains the nets of one Work. Contestants of one family are ways of one library; its fastest
+    is the opponent.
+    """
 
     family: str
     way: str
@@ -61,7 +67,9 @@ class Contestant(Protocol):
         """The nets as they are now, as NumPy arrays."""
 
     def first_moment(self) -> Parameters:
-        """Adam's first moment, shaped as the parameters. After one step it is (1 - beta1) times the first gradient."""
+        """Adam's first moment, shaped as the parameters. After one step it is (1 - beta1) times the
+        first gradient.
+        """
 
     def losses(self) -> NDArray:
         """Mean squared errors (R,) of the nets as they are now, by this library's own forward pass."""
@@ -74,7 +82,9 @@ class Minilotto:
 
     def __init__(self, work: Work) -> None:
         self.work = work
-        self.engine: LaneEngine | CompressedEngine = LaneEngine(work.config, work.data, work.threads)
+        self.engine: LaneEngine | CompressedEngine = LaneEngine(
+            work.config, work.data, work.threads
+        )
         self.way = f"{self.engine.lanes} lanes"
 
     def start(self) -> None:
@@ -96,9 +106,11 @@ class Minilotto:
 
 
 class AsTrained(Minilotto):
-    """What `minilotto.train` does by itself: the same nets on as few nodes as give the same gradient.
+    """What `minilotto.train` does by itself: the same nets on as few nodes as give the same
+    gradient.
 
-    Its units are those of all points, which it stands for. Audits, some percent of a whole training, are not in its steps.
+    Its units are those of all points, which it stands for. Audits, some percent of a whole
+    training, are not in its steps.
     """
 
     family = "train"

@@ -1,6 +1,8 @@
-"""A trained net as C, called from C's and Fortran's side. `python examples/c_and_fortran.py [picture.png]`
+"""A trained net as C, called from C's and Fortran's side. `python examples/c_and_fortran.py
+[picture.png]`
 
-Needs a C compiler; where gfortran is installed too, examples/call_net.f90 is compiled with the net and run.
+Needs a C compiler; where gfortran is installed too, examples/call_net.f90 is compiled with the net
+and run.
 """
 
 import ctypes
@@ -19,7 +21,9 @@ import minilotto as ml
 def compiled(source):
     """The functions of a C file, by ctypes."""
     library = source.with_suffix(".so")
-    subprocess.run(["cc", "-std=c99", "-O3", "-shared", "-fPIC", source, "-o", library, "-lm"], check=True)
+    subprocess.run(
+        ["cc", "-std=c99", "-O3", "-shared", "-fPIC", source, "-o", library, "-lm"], check=True
+    )
     functions = ctypes.CDLL(str(library))
     functions.ticket.restype = functions.ticket_with_slope.restype = ctypes.c_double
     functions.ticket.argtypes = [ctypes.c_double]
@@ -32,7 +36,11 @@ def run_fortran(source, folder):
     program = folder / "call_net"
     net = source.with_suffix(".o")
     subprocess.run(["cc", "-std=c99", "-O3", "-c", source, "-o", net], check=True)
-    subprocess.run(["gfortran", Path(__file__).with_name("call_net.f90"), net, "-o", program, "-lm"], check=True, cwd=folder)
+    subprocess.run(
+        ["gfortran", Path(__file__).with_name("call_net.f90"), net, "-o", program, "-lm"],
+        check=True,
+        cwd=folder,
+    )
     return subprocess.run([program], check=True, capture_output=True, text=True).stdout
 
 
@@ -53,7 +61,8 @@ def main(picture="c_and_fortran.png"):
             functions.ticket_with_slope(at, ctypes.byref(slope))
             slopes[i] = slope.value
         print(
-            f"{len(text.splitlines())} lines of C; largest difference from predict: {np.abs(values - best.predict(x)[0]).max():.1e}"
+            f"{len(text.splitlines())} lines of C; largest difference from predict: "
+            f"{np.abs(values - best.predict(x)[0]).max():.1e}"
         )
         if shutil.which("gfortran") is None:
             print("the Fortran part is skipped: gfortran is not installed")

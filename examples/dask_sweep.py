@@ -1,7 +1,9 @@
-"""A sweep by Dask workers on this machine, and who did what. `python examples/dask_sweep.py [picture.png] [steps]`
+"""A sweep by Dask workers on this machine, and who did what. `python examples/dask_sweep.py
+[picture.png] [steps]`
 
-"local:2" starts two worker processes for the time of the sweep. The address of a scheduler, such as "tcp://host:8786", takes that
-one's workers instead, on as many machines as it has; nothing else changes, not even a bit of the nets.
+"local:2" starts two worker processes for the time of the sweep. The address of a scheduler, such as
+"tcp://host:8786", takes that one's workers instead, on as many machines as it has; nothing else
+changes, not even a bit of the nets.
 """
 
 import json
@@ -16,24 +18,39 @@ import minilotto as ml
 
 
 def main(picture="dask_sweep.png", steps=5000, seeds=64):
-    sweep = ml.Sweep(widths=(4, 8, 16, 32), tasks=("square", "sin", "exp"), steps=int(steps), seeds=seeds)
-    with tempfile.TemporaryDirectory() as folder:  # name one that stays, and nothing is trained twice
+    sweep = ml.Sweep(
+        widths=(4, 8, 16, 32), tasks=("square", "sin", "exp"), steps=int(steps), seeds=seeds
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder
+    ):  # name one that stays, and nothing is trained twice
         try:
             store = ml.sweep(sweep, out=folder, cluster="local:2", progress=True)
         except ml.MissingExtraError as error:
             print(f"skipped: {error}")
             return
         nets = {config: store.ensemble(config) for config in sweep.configs}
-        lines = [json.loads(line) for log in (Path(folder) / "logs").iterdir() for line in log.read_text().splitlines()]
+        lines = [
+            json.loads(line)
+            for log in (Path(folder) / "logs").iterdir()
+            for line in log.read_text().splitlines()
+        ]
     done = [line for line in lines if line["event"] == "block"]
     workers = sorted({line["process"] for line in done})
-    print(f"{len(done)} blocks by {len(workers)} workers; {sum(line['seconds'] for line in done):.1f} s of training")
+    print(
+        f"{len(done)} blocks by {len(workers)} workers; "
+        f"{sum(line['seconds'] for line in done):.1f} s of training"
+    )
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     colours = {"square": "C0", "sin": "C1", "exp": "C2"}
     for task, colour in colours.items():
-        losses = {config.width: np.nanmedian(each.loss) for config, each in nets.items() if config.task == task}
+        losses = {
+            config.width: np.nanmedian(each.loss)
+            for config, each in nets.items()
+            if config.task == task
+        }
         left.loglog(list(losses), list(losses.values()), "o-", color=colour, label=task)
     left.set(xlabel="width N", ylabel="median loss", title=f"{seeds} seeds, {int(steps):,} steps")
     left.set_xticks([4, 8, 16, 32], ["4", "8", "16", "32"])
@@ -43,7 +60,13 @@ def main(picture="dask_sweep.png", steps=5000, seeds=64):
     task_of = {config.key: config.task for config in nets}
     for line in done:
         worker, start = workers.index(line["process"]), line["time"] - line["seconds"] - begin
-        right.barh(worker, line["seconds"], left=start, color=colours[task_of[line["block"].split("/")[0]]], edgecolor="white")
+        right.barh(
+            worker,
+            line["seconds"],
+            left=start,
+            color=colours[task_of[line["block"].split("/")[0]]],
+            edgecolor="white",
+        )
     right.set(xlabel="seconds", title="blocks; the first of a worker loads the kernels")
     right.set_yticks(range(len(workers)), [f"worker {k + 1}" for k in range(len(workers))])
     figure.savefig(picture, dpi=150)

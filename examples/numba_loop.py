@@ -1,8 +1,9 @@
 """A net that learns inside a time step. `python examples/numba_loop.py [picture.png]`
 
-Nonlinear diffusion, u_t = (k(u) u_x)_x, whose conductivity k(u) is costly: here an equation that is solved by iteration. A net of
-four neurons stands in for it. Each time step asks the costly law at two faces only, takes an Adam step on the last 64 answers, and
-evaluates the net at all faces. Everything runs in one compiled function that allocates nothing.
+Nonlinear diffusion, u_t = (k(u) u_x)_x, whose conductivity k(u) is costly: here an equation that is
+solved by iteration. A net of four neurons stands in for it. Each time step asks the costly law at
+two faces only, takes an Adam step on the last 64 answers, and evaluates the net at all faces.
+Everything runs in one compiled function that allocates nothing.
 """
 
 import sys
@@ -47,9 +48,13 @@ def run_costly(u, k, courant, steps):
 
 
 @njit(nogil=True)
-def run_with_net(u, k, courant, steps, theta, moments, asked, answers, weight, gradient, scratch, faces):
+def run_with_net(
+    u, k, courant, steps, theta, moments, asked, answers, weight, gradient, scratch, faces
+):
     done = 2000  # Adam steps on the first answers
-    single.train_net(TANH, theta, moments, asked, answers, weight, 0, done, 1e-2, single.ADAM, gradient, scratch)
+    single.train_net(
+        TANH, theta, moments, asked, answers, weight, 0, done, 1e-2, single.ADAM, gradient, scratch
+    )
     for step in range(steps):
         for i in range(k.size):
             faces[i] = 0.5 * (u[i] + u[i + 1])
@@ -57,7 +62,20 @@ def run_with_net(u, k, courant, steps, theta, moments, asked, answers, weight, g
             slot = (2 * step + ask) % answers.size
             asked[slot] = faces[(37 * step + 101 * ask) % k.size]
             answers[slot] = costly_conductivity(asked[slot])
-        single.train_net(TANH, theta, moments, asked, answers, weight, done, 1, 1e-3, single.ADAM, gradient, scratch)
+        single.train_net(
+            TANH,
+            theta,
+            moments,
+            asked,
+            answers,
+            weight,
+            done,
+            1,
+            1e-3,
+            single.ADAM,
+            gradient,
+            scratch,
+        )
         done += 1
         single.outputs(TANH, theta, faces, k)
         diffuse(u, k, courant)

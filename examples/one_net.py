@@ -1,6 +1,8 @@
-"""One net from scratch: initial parameters, gradient, Adam, in a plain NumPy loop. `python examples/one_net.py [picture.png]`
+"""One net from scratch: initial parameters, gradient, Adam, in a plain NumPy loop. `python
+examples/one_net.py [picture.png]`
 
-`ml.train` does the same for thousands of nets at once, some hundred times faster a net; at the end both are compared.
+`ml.train` does the same for thousands of nets at once, some hundred times faster a net; at the end
+both are compared.
 """
 
 import sys
@@ -9,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minilotto as ml
-from minilotto.initial import initial_parameters
+from minilotto.initialisation import initial_parameters
 
 STEPS = 2000
 
@@ -36,7 +38,10 @@ def main(picture="one_net.png"):
     losses = adam(theta, x, y, config)
     nets = ml.train(config, seeds=1, compress=False)
     apart = np.abs(ml.pack(nets.parameters)[0] - theta).max()
-    print(f"loss {losses[0]:.2g} -> {ml.loss_and_gradient(theta, x, y)[0]:.2g}; farthest parameter from ml.train's: {apart:.1g}")
+    print(
+        f"loss {losses[0]:.2g} -> {ml.loss_and_gradient(theta, x, y)[0]:.2g}; farthest parameter "
+        f"from ml.train's: {apart:.1g}"
+    )
 
     figure = Figure(figsize=(8, 3), layout="constrained")
     left, right = figure.subplots(1, 2)

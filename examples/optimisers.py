@@ -1,6 +1,8 @@
-"""L-BFGS and least squares of scipy finish what Adam began. `python examples/optimisers.py [picture.png]`
+"""L-BFGS and least squares of scipy finish what Adam began. `python examples/optimisers.py
+[picture.png]`
 
-Matrices are small here: where other programs want the cores too, OPENBLAS_NUM_THREADS=1 makes L-BFGS ten times faster.
+Matrices are small here: where other programs want the cores too, OPENBLAS_NUM_THREADS=1 makes
+L-BFGS ten times faster.
 """
 
 import sys
@@ -18,22 +20,43 @@ def finish(nets, name, optimise):
     began = time.perf_counter()
     thetas = [optimise(theta) for theta in ml.pack(nets.parameters)]
     done = nets.with_parameters(ml.unpack(np.array(thetas)))
-    print(f"{name:24s} median loss {np.median(done.loss):.1e}, best {done.loss.min():.1e}, {time.perf_counter() - began:.1f} s")
+    print(
+        f"{name:24s} median loss {np.median(done.loss):.1e}, best {done.loss.min():.1e}, "
+        f"{time.perf_counter() - began:.1f} s"
+    )
     return done
 
 
 def main(picture="optimisers.png"):
     # float64, as L-BFGS needs to see small differences of losses.
     nets = ml.train(ml.Config(width=5, steps=1000, dtype="float64"), seeds=16)
-    print(f"{'Adam, 1000 steps':24s} median loss {np.median(nets.loss):.1e}, best {nets.loss.min():.1e}")
+    print(
+        f"{'Adam, 1000 steps':24s} median loss {np.median(nets.loss):.1e}, best "
+        f"{nets.loss.min():.1e}"
+    )
     x, y, weight = nets.data.x, nets.data.y, nets.data.weight
 
     def l_bfgs(theta):
         options = {"maxiter": 300, "maxfun": 400, "ftol": 0, "gtol": 1e-12}
-        return minimize(ml.loss_and_gradient, theta, (x, y, weight), jac=True, method="L-BFGS-B", options=options).x
+        return minimize(
+            ml.loss_and_gradient,
+            theta,
+            (x, y, weight),
+            jac=True,
+            method="L-BFGS-B",
+            options=options,
+        ).x
 
     def squares(theta):
-        return least_squares(ml.residuals, theta, ml.residual_jacobian, args=(x, y, weight), max_nfev=100, xtol=1e-15, ftol=1e-15).x
+        return least_squares(
+            ml.residuals,
+            theta,
+            ml.residual_jacobian,
+            args=(x, y, weight),
+            max_nfev=100,
+            xtol=1e-15,
+            ftol=1e-15,
+        ).x
 
     finished = {
         "Adam, 1000 steps": nets,

@@ -1,4 +1,6 @@
-"""Lottery tickets: what nets of two neurons find, group by group. `python examples/tickets.py [picture.png] [steps]`"""
+"""Lottery tickets: what nets of two neurons find, group by group. `python examples/tickets.py
+[picture.png] [steps]`
+"""
 
 import sys
 
@@ -6,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import minilotto as ml
-from minilotto.analysis.algorithms import algorithms
-from minilotto.analysis.tickets import pair_neurons
+from minilotto.analysis.tickets.algorithms import algorithms
+from minilotto.analysis.tickets.tickets import pair_neurons
 
 
 def main(picture="tickets.png", steps=20_000, seeds=400):
@@ -22,9 +24,20 @@ def main(picture="tickets.png", steps=20_000, seeds=400):
     x = np.linspace(-2, 2, 201)
     for number, found in enumerate(study.found):
         members = np.flatnonzero(study.label == number)
-        left.loglog(nets.loss[members], apart[members], ".", color=f"C{number}", label=f"{found.share:.0%} {found.name}")
+        left.loglog(
+            nets.loss[members],
+            apart[members],
+            ".",
+            color=f"C{number}",
+            label=f"{found.share:.0%} {found.name}",
+        )
         right.plot(x, nets[int(found.medoid)].predict(x)[0] - x**2, color=f"C{number}")
-    left.set(xlabel="loss", ylabel="distance from mirror images", title="algorithms of nets with two neurons", ylim=(1e-6, 1e5))
+    left.set(
+        xlabel="loss",
+        ylabel="distance from mirror images",
+        title="algorithms of nets with two neurons",
+        ylim=(1e-6, 1e5),
+    )
     left.legend(frameon=False, fontsize=7)
     right.set(xlabel="x", ylabel="f(x) - x²", title="what each leaves", ylim=(-0.1, 0.1))
     figure.savefig(picture, dpi=150)

@@ -1,4 +1,5 @@
-"""minilotto: train thousands of one-hidden-layer networks at once, and measure what scaling laws are made of.
+"""minilotto: train thousands of one-hidden-layer networks at once, and measure what scaling laws
+are made of.
 
 >>> import minilotto as ml
 >>> nets = ml.train(ml.Config(width=2, steps=200), seeds=4)
@@ -6,12 +7,9 @@
 (4,)
 """
 
-from minilotto.activations import ACTIVATIONS, Activation
-from minilotto.archive import load
-from minilotto.config import Config
-from minilotto.dataset import Dataset
-from minilotto.embedding import hessian, jacobian, loss_and_gradient, pack, predict, residual_jacobian, residuals, unpack
-from minilotto.ensemble import Ensemble, History
+from minilotto.data.dataset import Dataset
+from minilotto.ensemble.ensemble import Ensemble, History
+from minilotto.ensemble.load import load
 from minilotto.errors import (
     ConfigError,
     DataError,
@@ -24,13 +22,25 @@ from minilotto.errors import (
     TrainingInterrupted,
     UnusableFileError,
 )
-from minilotto.initial import Parameters
-from minilotto.schemes import SCHEMES
-from minilotto.store import Store, open_store
-from minilotto.study import Sweep
-from minilotto.sweep import sweep
-from minilotto.tasks import TASKS, Task, register_task
-from minilotto.train import train
+from minilotto.initialisation import Parameters
+from minilotto.interop.functional import (
+    hessian,
+    jacobian,
+    loss_and_gradient,
+    pack,
+    predict,
+    residual_jacobian,
+    residuals,
+    unpack,
+)
+from minilotto.settings.activations import ACTIVATIONS, Activation
+from minilotto.settings.config import Config
+from minilotto.settings.schemes import SCHEMES
+from minilotto.settings.tasks import TASKS, Task, register_task
+from minilotto.store.grid import Sweep
+from minilotto.store.store import Store, open_store
+from minilotto.sweeps.run import sweep
+from minilotto.training.train import train
 from minilotto.version import VERSION as __version__
 
 __all__ = [

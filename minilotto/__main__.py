@@ -2,7 +2,7 @@
 
 import sys
 
-from minilotto.cli import main
+from minilotto.cli.commands import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -20,7 +20,9 @@ class FileError(MinilottoError, OSError):
 
 
 class UnusableFileError(FileError):
-    """A file that is whole, but of no use here: from a newer minilotto, or of a task that is not registered."""
+    """A file that is whole, but of no use here: from a newer minilotto, or of a task that is not
+    registered.
+    """
 
 
 class ResourceError(MinilottoError):
@@ -32,7 +34,9 @@ class MissingExtraError(MinilottoError, ImportError):
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a training. `nets` is an Ensemble of the seeds that were done by then, or None where none was."""
+    """Ctrl-C during a training. `nets` is an Ensemble of the seeds that were done by then, or None
+    where none was.
+    """
 
     def __init__(self, nets: Any, requested: int) -> None:
         self.nets = nets
@@ -41,20 +45,27 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class SweepError(MinilottoError):
-    """Blocks of a sweep that failed while all others are done. `failures` names each and why; `store` holds the others."""
+    """Blocks of a sweep that failed while all others are done. `failures` names each and why;
+    `store` holds the others.
+    """
 
     def __init__(self, store: Any, failures: tuple[tuple[str, str], ...], blocks: int) -> None:
         self.store, self.failures = store, failures
         what, why = failures[0]
         super().__init__(
-            f"{len(failures)} of {blocks} blocks failed, the first of them {what} ({why}); the others are kept, and the same "
+            f"{len(failures)} of {blocks} blocks failed, the first of them {what} ({why}); the "
+            "others are kept, and the same "
             "sweep tries again"
         )
 
 
 class SweepInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a sweep. `store` holds every block that was done by then; the same sweep goes on from there."""
+    """Ctrl-C during a sweep. `store` holds every block that was done by then; the same sweep goes
+    on from there.
+    """
 
     def __init__(self, store: Any) -> None:
         self.store = store
-        super().__init__("interrupted: every finished block is kept, and the same sweep goes on from there")
+        super().__init__(
+            "interrupted: every finished block is kept, and the same sweep goes on from there"
+        )

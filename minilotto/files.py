@@ -20,22 +20,30 @@ from minilotto.errors import ConfigError, FileError
 def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = False) -> Path:
     """`path`, once it is clear that a file can be made there. Leaves nothing behind.
 
-    Raises ConfigError for a wrong suffix or an existing file without `force`, FileError for a folder that is missing or
-    cannot be written to.
+    Raises ConfigError for a wrong suffix or an existing file without `force`, FileError for a
+    folder that is missing or cannot be written to.
     """
     path = Path(path)
     if path.suffix not in suffixes:
-        raise ConfigError(f"output {str(path)!r} ends in {path.suffix!r}; use a name that ends in {' or '.join(suffixes)}")
+        raise ConfigError(
+            f"output {str(path)!r} ends in {path.suffix!r}; use a name that ends in "
+            f"{' or '.join(suffixes)}"
+        )
     if os.path.isdir(path):  # unlike Path.is_dir, False for what may not be looked at
         raise ConfigError(f"output {str(path)!r} is a folder; name a file in it")
     if os.path.exists(path) and not force:
-        raise ConfigError(f"output {str(path)!r} exists; choose another name, or overwrite it with --force (force=True)")
+        raise ConfigError(
+            f"output {str(path)!r} exists; choose another name, or overwrite it with --force "
+            "(force=True)"
+        )
     if not os.path.isdir(path.parent):
         raise FileError(f"folder {str(path.parent)!r} does not exist; create it first")
     try:
         probe(path)
     except OSError as error:
-        raise FileError(f"output {str(path)!r} cannot be made ({error.strerror}); choose another name or folder") from None
+        raise FileError(
+            f"output {str(path)!r} cannot be made ({error.strerror}); choose another name or folder"
+        ) from None
     return path
 
 
@@ -64,12 +72,16 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # the file is whole and in place; some file systems cannot sync a folder
+    with contextlib.suppress(
+        OSError
+    ):  # the file is whole and in place; some file systems cannot sync a folder
         _sync_folder(path.parent)
 
 
 def remove_fragments(folder: Path) -> None:
-    """Remove what writers left in `folder` that were killed: of this machine's dead processes, and whatever is a day old."""
+    """Remove what writers left in `folder` that were killed: of this machine's dead processes, and
+    whatever is a day old.
+    """
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             found = _FRAGMENT.fullmatch(entry.name)
@@ -77,7 +89,9 @@ def remove_fragments(folder: Path) -> None:
                 continue
             here = found["host"] == _host()
             with contextlib.suppress(OSError):
-                if (here and not psutil.pid_exists(int(found["process"]))) or time.time() - entry.stat().st_mtime > DAY:
+                if (
+                    here and not psutil.pid_exists(int(found["process"]))
+                ) or time.time() - entry.stat().st_mtime > DAY:
                     os.unlink(entry.path)
 
 

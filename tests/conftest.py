@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,23 +17,17 @@ from hypothesis import settings
 import minilotto
 from minilotto import Config, Ensemble, History
 
-# A shell that starts the suite in the background has it ignore Ctrl-C, which some tests send to themselves and to children.
+# A shell that starts the suite in the background has it ignore Ctrl-C, which some tests send to
+# themselves and to children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A first example may compile a kernel, so no deadline; the same examples each time, so that a red test stays red.
+# A first example may compile a kernel, so no deadline; the same examples each time, so that a red
+# test stays red.
 settings.register_profile("minilotto", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("minilotto")
 
 ROOT = Path(minilotto.__file__).resolve().parent.parent
-
-
-def mostly_slow(cases: Iterable, quick: Collection) -> list:
-    """Cases for pytest.mark.parametrize, those that are not among the quick ones marked slow: each compiles kernels of its own."""
-    return [
-        case if case in quick else pytest.param(*case if isinstance(case, tuple) else [case], marks=pytest.mark.slow)
-        for case in cases
-    ]
 
 
 class Ended(NamedTuple):
@@ -46,7 +40,9 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="session")
 def child_environment() -> Callable[..., dict[str, str]]:
-    """Makes the environment of a child: this process's, with minilotto found under `root`; None removes a variable."""
+    """Makes the environment of a child: this process's, with minilotto found under `root`; None
+    removes a variable.
+    """
 
     def make(root: Path = ROOT, **changes: str | None) -> dict[str, str]:
         environment = {**os.environ, "PYTHONPATH": str(root), **changes}
@@ -57,9 +53,13 @@ def child_environment() -> Callable[..., dict[str, str]]:
 
 @pytest.fixture
 def python(tmp_path, child_environment) -> Callable[..., Ended]:
-    """Runs a Python child in a folder of the test's own, to its end: python("-c", code, NUMBA_NUM_THREADS="1")."""
+    """Runs a Python child in a folder of the test's own, to its end: python("-c", code,
+    NUMBA_NUM_THREADS="1").
+    """
 
-    def run(*arguments: str, root: Path = ROOT, timeout: float = 100, **changes: str | None) -> Ended:
+    def run(
+        *arguments: str, root: Path = ROOT, timeout: float = 100, **changes: str | None
+    ) -> Ended:
         done = subprocess.run(
             [sys.executable, *arguments],
             env=child_environment(root, **changes),
@@ -75,13 +75,18 @@ def python(tmp_path, child_environment) -> Callable[..., Ended]:
 
 @pytest.fixture(scope="session")
 def constructed() -> Callable[..., Ensemble]:
-    """Makes an Ensemble with given losses (NaN: diverged) from copies of one trained net, with parameters of no meaning."""
+    """Makes an Ensemble with given losses (NaN: diverged) from copies of one trained net, with
+    parameters of no meaning.
+    """
 
     def make(loss, requested=None, seeds=None, config=TWO_NEURONS, provenance=None) -> Ensemble:
         loss = np.array(loss, dtype=np.float64)
         count, random = len(loss), np.random.default_rng(7)
         nets = trained(config).select(np.zeros(count, dtype=int))
-        drawn = {name: random.normal(size=a.shape).astype(a.dtype) for name, a in nets.parameters._asdict().items()}
+        drawn = {
+            name: random.normal(size=a.shape).astype(a.dtype)
+            for name, a in nets.parameters._asdict().items()
+        }
         for array in drawn.values():
             array[np.isnan(loss)] = np.nan
         return dataclasses.replace(
@@ -89,7 +94,9 @@ def constructed() -> Callable[..., Ensemble]:
             **drawn,
             seeds=np.arange(count) if seeds is None else np.array(seeds),
             loss=loss,
-            history=History(nets.history.steps, np.stack([np.full(count, 2.0), np.full(count, 1.0), loss])),
+            history=History(
+                nets.history.steps, np.stack([np.full(count, 2.0), np.full(count, 1.0), loss])
+            ),
             requested=count if requested is None else requested,
             provenance={**nets.provenance, **TWO_THREADS} if provenance is None else provenance,
         )
@@ -109,7 +116,7 @@ def trained(config: Config) -> Ensemble:
 @pytest.fixture
 def small_blocks(monkeypatch) -> Iterator[Callable[[int], None]]:
     """Makes blocks of so few seeds in this process."""
-    from minilotto import blocks
+    from minilotto.store import blocks
 
     def make(seeds: int) -> None:
         monkeypatch.setattr(blocks, "BLOCK_SEEDS", seeds)

@@ -1,4 +1,6 @@
-"""The timing suite: everyone computes the same, a wrong formula is caught, and every timing function runs."""
+"""The timing suite: everyone computes the same, a wrong formula is caught, and every timing
+function runs.
+"""
 
 import functools
 import importlib.util
@@ -11,15 +13,17 @@ import pytest
 from bench import agreement, cost, report, speed, startup
 from bench.__main__ import checked, main, plan
 from bench.work import Minilotto, Work
-from minilotto.config import Config
 from minilotto.errors import ConfigError
+from minilotto.settings.config import Config
 
 SEEDS = 129  # odd, and no multiple of any lane or device count
 
 
 @pytest.fixture(scope="module", autouse=True)
 def arithmetic_as_before():
-    """Peers have torch flush subnormal numbers, as minilotto does while it trains; other tests want them kept."""
+    """Peers have torch flush subnormal numbers, as minilotto does while it trains; other tests want
+    them kept.
+    """
     yield
     if importlib.util.find_spec("torch"):
         importlib.import_module("torch").set_flush_denormal(False)
@@ -40,7 +44,9 @@ def peer_module(name: str):
 
 def peers(work: Work, name: str, compiled: bool = False) -> list:
     """This library's ways; torch.compile's own seconds are spent in one test only."""
-    return [one for one in peer_module(name).contestants(work) if ("compiled" in one.way) == compiled]
+    return [
+        one for one in peer_module(name).contestants(work) if ("compiled" in one.way) == compiled
+    ]
 
 
 def check(contestant, work: Work) -> None:
@@ -182,16 +188,28 @@ def test_fma_kernels_do_the_fmas_they_count(dtype):
         for _ in range(5):
             want[: rows * fma.kind.lanes] = want[: rows * fma.kind.lanes] * 0.75 + 0.25
         function(fma.kind, start, fma.factors, 5)
-        np.testing.assert_allclose(start, want, rtol=8 * np.finfo(dtype).eps)  # five roundings each, in either
+        np.testing.assert_allclose(
+            start, want, rtol=8 * np.finfo(dtype).eps
+        )  # five roundings each, in either
 
 
 def test_vector_fmas_stay_in_the_code():
     """Folded ones, or scalars, would time something else."""
     kind = cost.Fma("float32").kind
-    fresh = numba.njit(cost.independent_fmas.py_func)  # what comes from the cache cannot be looked into
-    fresh(kind, np.ones(cost.ACCUMULATORS * kind.lanes, np.float32), np.ones(2 * kind.lanes, np.float32), 1)
+    fresh = numba.njit(
+        cost.independent_fmas.py_func
+    )  # what comes from the cache cannot be looked into
+    fresh(
+        kind,
+        np.ones(cost.ACCUMULATORS * kind.lanes, np.float32),
+        np.ones(2 * kind.lanes, np.float32),
+        1,
+    )
     (code,) = fresh.inspect_llvm().values()
-    assert sum(f"call <{kind.lanes} x float> @llvm.fma" in line for line in code.splitlines()) >= cost.ACCUMULATORS
+    assert (
+        sum(f"call <{kind.lanes} x float> @llvm.fma" in line for line in code.splitlines())
+        >= cost.ACCUMULATORS
+    )
 
 
 def test_cold_start_processes_run():
@@ -210,7 +228,15 @@ def test_flags():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"widths": 0}, {"widths": "a"}, {"peers": "jux"}, {"quick": 1}, {"out": "a.pdf"}, {"seeds": True}]
+    "wrong",
+    [
+        {"widths": 0},
+        {"widths": "a"},
+        {"peers": "jux"},
+        {"quick": 1},
+        {"out": "a.pdf"},
+        {"seeds": True},
+    ],
 )
 def test_wrong_flags_are_refused(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

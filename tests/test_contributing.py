@@ -1,4 +1,6 @@
-"""What CONTRIBUTING.md says of adding an activation is done to a copy of the package, word for word."""
+"""What CONTRIBUTING.md says of adding an activation is done to a copy of the package, word for
+word.
+"""
 
 import re
 import shutil
@@ -18,7 +20,7 @@ pytestmark = [
 TRAIN = """
 import numpy as np
 import minilotto as ml
-from minilotto.check import compare
+from minilotto.engines.check import compare
 
 config = ml.Config(width=3, steps=300, activation="gaussian", dtype="float64")
 nets = ml.train(config, seeds=4, threads=1)
@@ -37,7 +39,11 @@ print("trained")
 
 def block(mark: str) -> str:
     """The code block after that comment."""
-    (found,) = re.findall(rf"<!-- {re.escape(mark)} -->\n```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (found,) = re.findall(
+        rf"<!-- {re.escape(mark)} -->\n```python\n(.*?)```",
+        PAGE.read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
     return found
 
 
@@ -51,16 +57,30 @@ def put_before(path: Path, anchor: str, text: str) -> None:
 @pytest.fixture
 def package(tmp_path) -> Path:
     """A folder with a copy of minilotto and nothing compiled."""
-    shutil.copytree(ROOT / "minilotto", tmp_path / "copy" / "minilotto", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "minilotto",
+        tmp_path / "copy" / "minilotto",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     return tmp_path / "copy"
 
 
 def test_a_row_and_a_formula_make_an_activation(package, python):
     inner = package / "minilotto"
-    put_before(inner / "activations.py", ")\n\nACTIVATIONS = ", f"    {block('a row of minilotto/activations.py').rstrip()},\n")
+    put_before(
+        inner / "settings/activations.py",
+        ")\n\nACTIVATIONS = ",
+        f"    {block('a row of minilotto/settings/activations.py').rstrip()},\n",
+    )
     formulas = inner / "kernels" / "formulas.py"
-    put_before(formulas, "class Formula(NamedTuple):", block("a formula of minilotto/kernels/formulas.py") + "\n\n")
-    put_before(formulas, "}\n\n\n# The kernel's first argument", f"    {block('a line of FORMULAS')}")
+    put_before(
+        formulas,
+        "class Formula(NamedTuple):",
+        block("a formula of minilotto/kernels/formulas.py") + "\n\n",
+    )
+    put_before(
+        formulas, "}\n\n\n# The kernel's first argument", f"    {block('a line of FORMULAS')}"
+    )
     done = python("-W", "error", "-c", TRAIN, root=package)
     assert done.status == 0, done.err
     assert done.out == "trained\n"
@@ -71,7 +91,9 @@ def test_the_row_of_the_page_is_right():
     import numpy as np
     from numpy.testing import assert_allclose
 
-    row = eval(block("a row of minilotto/activations.py"), {"np": np, "Activation": ml.Activation})
+    row = eval(
+        block("a row of minilotto/settings/activations.py"), {"np": np, "Activation": ml.Activation}
+    )
     z, h = np.linspace(-4, 4, 81), 1e-5
     assert_allclose(row.slope(z), (row.value(z + h) - row.value(z - h)) / (2 * h), atol=1e-9)
     assert_allclose(row.curvature(z), (row.slope(z + h) - row.slope(z - h)) / (2 * h), atol=1e-9)

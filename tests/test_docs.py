@@ -1,17 +1,20 @@
-"""Every code block of the pages runs or is checked, commands and flags in the text too, and links lead somewhere.
+"""Every code block of the pages runs or is checked, commands and flags in the text too, and links
+lead somewhere.
 
 A page's blocks are one session, from top to bottom, in a folder of its own:
 
-python  runs, as one program a page. A training of more than WORK neuron-steps is cut to a few seeds and steps; packages that only
-        clusters have are stood in for.
-bash    each `python -m minilotto` line becomes a plan, which checks every word. On the pages of RUN it is carried out as well,
-        cut likewise, unless it needs a cluster. Flags of `python -m bench...` are looked up in the module's main, those of Dask's
-        commands in Dask. Everything else must stand in NOT_RUN with a reason.
+python  runs, as one program a page. A training of more than WORK neuron-steps is cut to a few seeds
+        and steps; packages that only clusters have are stood in for.
+bash    each `python -m minilotto` line becomes a plan, which checks every word. On the pages of RUN
+        it is carried out as well, cut likewise, unless it needs a cluster. Flags of `python -m
+        bench...` are looked up in the module's main, those of Dask's commands in Dask. Everything
+        else must stand in NOT_RUN with a reason.
 text    what the block before prints: the same lines, numbers apart.
 c       declarations that stand in a C file which the page has written.
 toml    a study.
 
-A block after a comment `<!-- a ... of ... -->` is a part of a file, and test_contributing.py's business.
+A block after a comment `<!-- a ... of ... -->` is a part of a file, and test_contributing.py's
+business.
 """
 
 import ast
@@ -34,14 +37,22 @@ import numpy as np
 import pytest
 
 import minilotto as ml
-from minilotto import cli, manual
-from minilotto.config import FIELDS
+from minilotto.cli import commands, manual
 from minilotto.errors import MissingExtraError
-from minilotto.study import AXES, read_study
-from minilotto.tasks import TASKS
+from minilotto.settings.config import FIELDS
+from minilotto.settings.tasks import TASKS
+from minilotto.store.grid import AXES, read_study
 
 ROOT = Path(ml.__file__).resolve().parent.parent
-PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))) if path.exists()]
+PAGES = [
+    path
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+    )
+    if path.exists()
+]
 pytestmark = pytest.mark.skipif(len(PAGES) < 3, reason="only a source tree has the pages")
 
 RUN = ("quickstart.md", "sweeping.md")
@@ -77,8 +88,15 @@ class Block(NamedTuple):
 
 def blocks_of(page: Path) -> list[Block]:
     whole = page.read_text(encoding="utf-8")
-    found = re.finditer(r"(?:^<!-- (?P<mark>.*) -->\n)?^```(?P<language>.*)\n(?P<text>(?:.*\n)*?)```$", whole, re.MULTILINE)
-    return [Block(m["language"], m["text"], whole[: m.start("text")].count("\n") + 1, m["mark"] or "") for m in found]
+    found = re.finditer(
+        r"(?:^<!-- (?P<mark>.*) -->\n)?^```(?P<language>.*)\n(?P<text>(?:.*\n)*?)```$",
+        whole,
+        re.MULTILINE,
+    )
+    return [
+        Block(m["language"], m["text"], whole[: m.start("text")].count("\n") + 1, m["mark"] or "")
+        for m in found
+    ]
 
 
 def commands_in(text: str) -> list[list[str]]:
@@ -97,20 +115,26 @@ def python_words(words: list[str]) -> list[str] | None:
     return words[1:] if words[0] in ("python", ".venv/bin/python") else None
 
 
-def planned(words: list[str]) -> cli.Plan | None:
+def planned(words: list[str]) -> commands.Plan | None:
     """The plan of a minilotto command line, None for a call for help. Raises what refuses it."""
     if {"--help", "-h", "--version"} & set(words) or not words:
-        assert cli.main(words) == 0
+        assert commands.main(words) == 0
         return None
-    return cli._plan(cli._affirmed(words))
+    return commands._plan(commands._affirmed(words))
 
 
 @lru_cache
 def parameters_of(module: str) -> tuple[set[str], str]:
-    """Keyword-only parameters of a bench module's main (of `plan`, for the suite itself), and its docstring."""
+    """Keyword-only parameters of a bench module's main (of `plan`, for the suite itself), and its
+    docstring.
+    """
     path = ROOT / "bench" / f"{module.removeprefix('bench').removeprefix('.') or '__main__'}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in ("main", "plan")]
+    mains = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name in ("main", "plan")
+    ]
     names = {argument.arg for main in mains for argument in main.args.kwonlyargs}
     return names, ast.get_docstring(tree) or ""
 
@@ -120,7 +144,9 @@ def check_bench(module: str, words: list[str]) -> None:
     for word in words:
         if word.startswith("--"):
             flag = word[2:].partition("=")[0]
-            assert flag.replace("-", "_") in names or f"--{flag}" in docstring, f"{module} has no --{flag}"
+            assert flag.replace("-", "_") in names or f"--{flag}" in docstring, (
+                f"{module} has no --{flag}"
+            )
 
 
 def check_dask(words: list[str]) -> None:
@@ -131,11 +157,17 @@ def check_dask(words: list[str]) -> None:
         warnings.simplefilter("ignore")
         from distributed.cli import dask_scheduler, dask_worker
     command = {"scheduler": dask_scheduler, "worker": dask_worker}[words[1]].main
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    assert [word for word in words if word.startswith("--") and word.partition("=")[0] not in known] == []
+    known = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    assert [
+        word for word in words if word.startswith("--") and word.partition("=")[0] not in known
+    ] == []
 
 
-def check_command(words: list[str]) -> cli.Plan | None:
+def check_command(words: list[str]) -> commands.Plan | None:
     """Check a command line; the plan of one of minilotto's."""
     while re.fullmatch(r"[A-Z_]+=\S*", words[0]):  # a variable for this command alone
         words = words[1:]
@@ -155,7 +187,7 @@ def check_command(words: list[str]) -> cli.Plan | None:
     elif rest[1].startswith("bench"):
         check_bench(rest[1], rest[2:])
     else:
-        assert rest[1] in ("minilotto.manual", "pytest", "mpi4py.futures"), rest[1]
+        assert rest[1] in ("minilotto.cli.manual", "pytest", "mpi4py.futures"), rest[1]
     return None
 
 
@@ -165,10 +197,19 @@ def cut(words: list[str]) -> list[str]:
         return words
     value = dict(pairwise(words))
     widths = [int(width) for width in value.get("--widths", value.get("--width", "20")).split(",")]
-    work = sum(widths) * int(value.get("--seeds", 1000)) * int(value.get("--steps", 50_000)) * (1 + ("--activations" in value))
+    work = (
+        sum(widths)
+        * int(value.get("--seeds", 1000))
+        * int(value.get("--steps", 50_000))
+        * (1 + ("--activations" in value))
+    )
     if work <= WORK:
         return [*words, "--quiet"]
-    kept = [word for before, word in pairwise(["", *words]) if not {before, word} & {"--seeds", "--steps"}]
+    kept = [
+        word
+        for before, word in pairwise(["", *words])
+        if not {before, word} & {"--seeds", "--steps"}
+    ]
     return [*kept, "--seeds", str(FEW_SEEDS), "--steps", str(FEW_STEPS), "--quiet"]
 
 
@@ -208,7 +249,9 @@ def page_module(folder, monkeypatch) -> dict:
     def short_grid(seeds=1000, **axes):
         grid = sweep_of(seeds=seeds, **axes)
         work = grid.seeds.size * sum(config.width * config.steps for config in grid.configs)
-        return grid if work <= WORK else sweep_of(**{**axes, "seeds": FEW_SEEDS, "steps": FEW_STEPS})
+        return (
+            grid if work <= WORK else sweep_of(**{**axes, "seeds": FEW_SEEDS, "steps": FEW_STEPS})
+        )
 
     def near_sweep(sweeps, out="runs", **named):
         assert named.get("cluster") is None
@@ -238,7 +281,10 @@ def tasks_as_before():
 
 def shapes_of(text: str) -> list[str]:
     """Lines with numbers, bars and runs of blanks made alike."""
-    masked = (re.sub(r"#+", "#", re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?%?", "0", line)) for line in text.splitlines())
+    masked = (
+        re.sub(r"#+", "#", re.sub(r"[-+]?\d[\d.,]*(e[-+]?\d+)?%?", "0", line))
+        for line in text.splitlines()
+    )
     return [" ".join(line.split()) for line in masked if line.strip()]
 
 
@@ -257,16 +303,24 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
             elif block.language == "bash":
                 for words in commands_in(block.text):
                     if check_command(words) and page.name in RUN and "--cluster" not in words:
-                        assert cli.main(cut(python_words(words)[2:])) == 0, f"{here}: {words}"
+                        assert commands.main(cut(python_words(words)[2:])) == 0, f"{here}: {words}"
             elif block.language == "toml":
                 Path("study.toml").write_text(block.text, encoding="utf-8")
                 assert sys.version_info < (3, 11) or read_study("study.toml"), here
             elif block.language == "c":
                 source = "".join(path.read_text() for path in tmp_path.glob("*.c"))
-                assert [line for line in block.text.splitlines() if line.rstrip(";") not in source] == [], here
+                assert [
+                    line for line in block.text.splitlines() if line.rstrip(";") not in source
+                ] == [], here
             else:
-                assert block.language == "text", f"{here}: a block of {block.language or 'no language'}"
-                assert [line for line in shapes_of(block.text) if line not in ("...", *shapes_of(printed))] == [], here
+                assert block.language == "text", (
+                    f"{here}: a block of {block.language or 'no language'}"
+                )
+                assert [
+                    line
+                    for line in shapes_of(block.text)
+                    if line not in ("...", *shapes_of(printed))
+                ] == [], here
         printed = said.getvalue()
     for name in ("loss", "gradient"):
         assert np.isfinite(names.get(name, 0.0)).all()
@@ -275,11 +329,21 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_commands_and_flags_in_the_text_are_known(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(
+        r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
     spans = [" ".join(span.split()) for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", text)]
-    known = {f"--{name}" for command in cli.COMMANDS.values() for name in inspect.signature(command).parameters}
+    known = {
+        f"--{name}"
+        for command in commands.COMMANDS.values()
+        for name in inspect.signature(command).parameters
+    }
     known |= {f"--{name}" for name in (*FIELDS, *AXES, "from")} | OTHER_FLAGS
-    known |= {f"--{name}" for path in (ROOT / "bench").glob("*.py") for name in parameters_of(f"bench.{path.stem}")[0]}
+    known |= {
+        f"--{name}"
+        for path in (ROOT / "bench").glob("*.py")
+        for name in parameters_of(f"bench.{path.stem}")[0]
+    }
     for span in spans:
         if re.search(r"\[|\bCOMMAND\b", span):
             continue
@@ -293,7 +357,9 @@ def test_commands_and_flags_in_the_text_are_known(page, tmp_path, monkeypatch, c
 
 @lru_cache
 def anchors_of(page: Path) -> set[str]:
-    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(
+        r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -314,7 +380,8 @@ def test_links_lead_somewhere(page):
 def test_the_index_names_every_page():
     index = ROOT / "docs" / "README.md"
     linked = {
-        (index.parent / link.partition("#")[0]).resolve() for link in re.findall(r"\]\(([^)\s]+)\)", index.read_text("utf-8"))
+        (index.parent / link.partition("#")[0]).resolve()
+        for link in re.findall(r"\]\(([^)\s]+)\)", index.read_text("utf-8"))
     }
     assert {page for page in PAGES if page != index} <= linked
 
@@ -322,16 +389,22 @@ def test_the_index_names_every_page():
 # The command reference
 def test_the_command_reference_is_what_the_commands_say():
     page = ROOT / "docs" / "commands.md"
-    assert page.read_text(encoding="utf-8") == manual.page(), f"python -m minilotto.manual > {page.relative_to(ROOT)}"
+    assert page.read_text(encoding="utf-8") == manual.page(), (
+        f"python -m minilotto.cli.manual > {page.relative_to(ROOT)}"
+    )
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", commands.COMMANDS)
 def test_the_command_reference_has_every_flag(name):
-    """Each command's own flags in its section, with words of its help; the fields of Config among the settings."""
+    """Each command's own flags in its section, with words of its help; the fields of Config among
+    the settings.
+    """
     section = manual.section(name)
-    for parameter in inspect.signature(cli.COMMANDS[name]).parameters.values():
+    for parameter in inspect.signature(commands.COMMANDS[name]).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
-            assert re.search(rf"^\| `--{parameter.name}\b[^`]*` \| \w", section, re.MULTILINE), parameter.name
+            assert re.search(rf"^\| `--{parameter.name}\b[^`]*` \| \w", section, re.MULTILINE), (
+                parameter.name
+            )
         elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             assert parameter.name.upper() in section
 
@@ -339,7 +412,9 @@ def test_the_command_reference_has_every_flag(name):
 def test_the_command_reference_has_every_setting_once():
     settings = manual.settings()
     for name in FIELDS:
-        assert len(re.findall(rf"^\|[^|]*`{name}`[^|]*\| [^|]+ \| \S", settings, re.MULTILINE)) == 1, name
+        assert (
+            len(re.findall(rf"^\|[^|]*`{name}`[^|]*\| [^|]+ \| \S", settings, re.MULTILINE)) == 1
+        ), name
 
 
 # The embedding page
@@ -375,6 +450,18 @@ def test_a_wrong_flag_of_dask_is_seen():
 
 
 def test_a_long_training_is_cut_and_a_short_one_is_not():
-    assert cut(["train", "--width", "2", "--seeds", "1000"]) == ["train", "--width", "2", "--seeds", "1000", "--quiet"]
-    assert cut(["sweep", "--widths", "20,30", "--seeds", "1000", "--out", "x"])[-5:-1] == ["--seeds", "10", "--steps", "40"]
+    assert cut(["train", "--width", "2", "--seeds", "1000"]) == [
+        "train",
+        "--width",
+        "2",
+        "--seeds",
+        "1000",
+        "--quiet",
+    ]
+    assert cut(["sweep", "--widths", "20,30", "--seeds", "1000", "--out", "x"])[-5:-1] == [
+        "--seeds",
+        "10",
+        "--steps",
+        "40",
+    ]
     assert cut(["status", "runs/"]) == ["status", "runs/"]

@@ -1,9 +1,11 @@
 """Trained bits stay as they are: digests of 80 trainings, recorded once and compared from then on.
 
-`python tests/test_golden.py` records them anew; that is right only where a change of bits is meant and said in its commit.
+`python tests/test_golden.py` records them anew; that is right only where a change of bits is meant
+and said in its commit.
 
-Points, targets and nodes are made by NumPy, SciPy and LAPACK, whose last bits differ between versions and CPUs. Where these differ from
-what was recorded, losses are compared as numbers, and bits only where the training took nothing else from these libraries.
+Points, targets and nodes are made by NumPy, SciPy and LAPACK, whose last bits differ between
+versions and CPUs. Where these differ from what was recorded, losses are compared as numbers, and
+bits only where the training took nothing else from these libraries.
 """
 
 import hashlib
@@ -40,37 +42,103 @@ def cases() -> dict:
             on_points = {"engine": "lanes", "compress": False}
             add(f"lanes {name} {dtype}", {"activation": name, "dtype": dtype}, **on_points)
         for name in SMOOTH:
-            add(f"compressed {name} {dtype}", {"activation": name, "dtype": dtype, "steps": 1200}, engine="compressed")
+            add(
+                f"compressed {name} {dtype}",
+                {"activation": name, "dtype": dtype, "steps": 1200},
+                engine="compressed",
+            )
         for name in ("silu", "relu", "tanh"):
-            add(f"wide {name} {dtype}", {"activation": name, "dtype": dtype, "width": 40}, 3, engine="wide", compress=False)
+            add(
+                f"wide {name} {dtype}",
+                {"activation": name, "dtype": dtype, "width": 40},
+                3,
+                engine="wide",
+                compress=False,
+            )
         for scheme in ml.SCHEMES:
-            add(f"init {scheme} {dtype}", {"init": scheme, "dtype": dtype}, engine="lanes", compress=False)
+            add(
+                f"init {scheme} {dtype}",
+                {"init": scheme, "dtype": dtype},
+                engine="lanes",
+                compress=False,
+            )
         labelled = {"data": (X, LABELS), "compress": False}
-        add(f"logistic lanes {dtype}", {"loss": "logistic", "dtype": dtype}, engine="lanes", **labelled)
-        add(f"logistic wide {dtype}", {"loss": "logistic", "dtype": dtype, "width": 20}, 2, engine="wide", **labelled)
+        add(
+            f"logistic lanes {dtype}",
+            {"loss": "logistic", "dtype": dtype},
+            engine="lanes",
+            **labelled,
+        )
+        add(
+            f"logistic wide {dtype}",
+            {"loss": "logistic", "dtype": dtype, "width": 20},
+            2,
+            engine="wide",
+            **labelled,
+        )
     add("reference", {"steps": 50}, 3, backend="reference")
-    add("reference float64 tanh", {"steps": 50, "activation": "tanh", "dtype": "float64"}, 3, backend="reference")
+    add(
+        "reference float64 tanh",
+        {"steps": 50, "activation": "tanh", "dtype": "float64"},
+        3,
+        backend="reference",
+    )
     for slope in (0.01, 0.2, -0.5):
-        fields = {"activation": "leaky_relu", "negative_slope": slope, "dtype": "float64", "width": 10}
+        fields = {
+            "activation": "leaky_relu",
+            "negative_slope": slope,
+            "dtype": "float64",
+            "width": 10,
+        }
         add(f"exact leaky_relu {slope}", {**fields, "steps": 1000}, engine="exact")
     add("exact relu", {"activation": "relu", "dtype": "float64", "steps": 1000}, engine="exact")
-    add("exact population", {"activation": "relu", "dtype": "float64", "sampling": "population"}, engine="exact")
-    add("exact many points", {"activation": "relu", "dtype": "float64"}, data=uneven(6000), engine="exact")
+    add(
+        "exact population",
+        {"activation": "relu", "dtype": "float64", "sampling": "population"},
+        engine="exact",
+    )
+    add(
+        "exact many points",
+        {"activation": "relu", "dtype": "float64"},
+        data=uneven(6000),
+        engine="exact",
+    )
     add("compressed wide", {"width": 300}, 2)
-    add("compressed refined", {"width": 4, "init": "normal", "init_scale": 8.0, "steps": 400}, 40, engine="compressed")
+    add(
+        "compressed refined",
+        {"width": 4, "init": "normal", "init_scale": 8.0, "steps": 400},
+        40,
+        engine="compressed",
+    )
     add("compressed to 24 nodes", {"steps": 400}, compress=24)
     add("compressed many points", {}, data=uneven(30_000), engine="compressed")
     add("compressed population", {"sampling": "population"})
     for task in ("cube", "quartic", "sin", "cos", "exp", "sin2", "exp_square", "relu", "tanh"):
         add(f"task {task}", {"task": task}, compress=False, engine="lanes")
-    for task, points in (("product2", 49), ("product3", 27), ("radial3", 27), ("sum4", 16), ("teacher2", 49)):
+    for task, points in (
+        ("product2", 49),
+        ("product3", 27),
+        ("radial3", 27),
+        ("sum4", 16),
+        ("teacher2", 49),
+    ):
         add(f"task {task}", {"task": task, "points": points}, 3, engine="lanes")
     add("uniform", {"sampling": "uniform", "root_seed": 11})
     add("noise", {"noise": 0.1})
     add("own data and weights", {}, data=(X, np.sin(X), 1.0 + X**2))
     add("target function", {}, target=lambda x: x[:, 0] ** 2 - x[:, 0])
     add("subnormals kept", {"subnormals": "keep", "steps": 800}, engine="lanes", compress=False)
-    add("schedule", {"lr": 0.03, "lr_decay": 0.5, "lr_decay_every": 37, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6})
+    add(
+        "schedule",
+        {
+            "lr": 0.03,
+            "lr_decay": 0.5,
+            "lr_decay_every": 37,
+            "beta1": 0.8,
+            "beta2": 0.99,
+            "epsilon": 1e-6,
+        },
+    )
     add("scales", {"init": "uniform", "init_scale": 2.0, "output_scale": 0.25})
     add("few seeds of a range", {}, range(1000, 1003))
     add("seeds in any order", {}, [17, 2, 40_000_000_000])
@@ -82,7 +150,8 @@ def cases() -> dict:
 
 
 CASES = cases()
-# One case for each kernel that other tests compile as well; the others are slow, for their compilation.
+# One case for each kernel that other tests compile as well; the others are slow, for their
+# compilation.
 QUICK = [
     "lanes silu float32",
     "lanes silu float64",
@@ -135,7 +204,9 @@ def test_every_case_is_recorded(recorded):
     assert list(recorded["trainings"]) == list(CASES)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
+)
 def test_a_training_has_the_bits_it_had(recorded, name):
     expected, found = recorded["trainings"][name], fingerprint(name)
     if libraries() == recorded["libraries"]:

@@ -1,1 +1,1 @@
-"""Engines: what can carry a wave of nets forward by some steps. `choice` chooses one; nobody else knows more than the interface."""
+"""Ways to train, the choice between them, and the evaluation of given nets."""

@@ -1,15 +1,15 @@
-"""Which engine trains a config on given data, and why: the one that a measured model of cost finds cheapest.
+"""Which engine trains a config on given data, and why: the one that a measured model of cost finds
+cheapest.
 
-The choice follows from config and data alone, never from the seeds or threads, because the bits of a result depend on it.
+The choice follows from config and data alone, never from the seeds or threads, because the bits of
+a result depend on it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from minilotto.activations import activation_of
-from minilotto.config import Config
-from minilotto.dataset import Dataset
+from minilotto.data.dataset import Dataset
 from minilotto.engines.compressed import LADDER, CompressedEngine, audit_steps
 from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.exact import PIECEWISE_LINEAR, ExactEngine
@@ -17,7 +17,9 @@ from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.wide import WideEngine
 from minilotto.errors import ConfigError
-from minilotto.gpu import the_gpu, there_is_a_gpu
+from minilotto.hardware.gpu import the_gpu, there_is_a_gpu
+from minilotto.settings.activations import activation_of
+from minilotto.settings.config import Config
 
 Compress = bool | int
 
@@ -31,8 +33,9 @@ class Candidate:
     make: Callable[[int], Engine]
 
 
-# Nanoseconds on one core of a 2 GHz AVX-512 machine (`python -m bench`); only ratios matter. A unit is one neuron at one point in
-# one step of one net, forward and backward; an update is Adam's for one parameter.
+# Nanoseconds on one core of a 2 GHz AVX-512 machine (`python -m bench`); only ratios matter. A unit
+# is one neuron at one point in one step of one net, forward and backward; an update is Adam's for
+# one parameter.
 UNITS = {
     "silu": {"float32": 0.43, "float64": 1.08},  # of activations without a row here too
     "relu": {"float32": 0.18, "float64": 0.40},
@@ -42,11 +45,20 @@ UNITS = {
     "softplus": {"float32": 0.78, "float64": 2.50},
     "sigmoid": {"float32": 0.48, "float64": 1.45},
 }
-INPUT = {"float32": 0.09, "float64": 0.2}  # more for each input beyond the first (`python -m bench.axes --only=inputs`)
+INPUT = {
+    "float32": 0.09,
+    "float64": 0.2,
+}  # more for each input beyond the first (`python -m bench.axes --only=inputs`)
 UPDATE = {"float32": 0.9, "float64": 2.6}
 EXACT_NEURON = 27.0
-NARROW, WIDE_UNIT, WIDE_STEP = 256, (1.2, 0.95), 500.0  # a unit over one of the lanes engine, below and above; a step's fixed cost
-TYPICAL_NEURONS = 20_000  # in all nets of one call: the wider the nets, the fewer there are to fill the lanes
+NARROW, WIDE_UNIT, WIDE_STEP = (
+    256,
+    (1.2, 0.95),
+    500.0,
+)  # a unit over one of the lanes engine, below and above; a step's fixed cost
+TYPICAL_NEURONS = (
+    20_000  # in all nets of one call: the wider the nets, the fewer there are to fill the lanes
+)
 # The same on a whole H100, by the instructions of the kernels and the processor's rates.
 GPU_UNIT = {"float32": 0.002, "float64": 0.012}
 GPU_UPDATE = {"float32": 0.004, "float64": 0.03}
@@ -61,12 +73,19 @@ def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candid
     lanes = 64 // (4 if config.dtype == "float32" else 8)
     idle = ceil(seeds / lanes) * lanes / seeds
 
-    unit = UNITS.get(config.activation, UNITS["silu"])[config.dtype] + (data.inputs - 1) * INPUT[config.dtype]
+    unit = (
+        UNITS.get(config.activation, UNITS["silu"])[config.dtype]
+        + (data.inputs - 1) * INPUT[config.dtype]
+    )
 
     def on_points(points: float) -> tuple[float, float]:
-        """Nanoseconds a step and net, on so many points: with one lane a seed, and with one lane a neuron."""
+        """Nanoseconds a step and net, on so many points: with one lane a seed, and with one lane a
+        neuron.
+        """
         units, update = config.width * points * unit, parameters * UPDATE[config.dtype]
-        return (units + update) * idle, units * WIDE_UNIT[config.width >= NARROW] + update + WIDE_STEP
+        return (units + update) * idle, units * WIDE_UNIT[
+            config.width >= NARROW
+        ] + update + WIDE_STEP
 
     side_by_side, shared = on_points(data.points)
     found = [
@@ -81,11 +100,19 @@ def candidates(config: Config, data: Dataset, compress: Compress) -> list[Candid
         inner = LaneEngine if side_by_side <= shared else WideEngine
         found.append(
             Candidate(
-                "compressed", min(side_by_side, shared), lambda threads: CompressedEngine(config, data, threads, inner, fixed)
+                "compressed",
+                min(side_by_side, shared),
+                lambda threads: CompressedEngine(config, data, threads, inner, fixed),
             )
         )
     if _piecewise_linear(config, data) and config.dtype == "float64":
-        found.append(Candidate("exact", config.width * EXACT_NEURON, lambda threads: ExactEngine(config, data, threads)))
+        found.append(
+            Candidate(
+                "exact",
+                config.width * EXACT_NEURON,
+                lambda threads: ExactEngine(config, data, threads),
+            )
+        )
     return found
 
 
@@ -93,7 +120,11 @@ def gpu_candidates(config: Config, data: Dataset, compress: Compress) -> list[Ca
     """Engines that can train `config` on `data` on a GPU."""
     update = (config.width * (data.inputs + 2) + 1) * GPU_UPDATE[config.dtype]
     unit = config.width * GPU_UNIT[config.dtype]
-    found = [Candidate("cuda", data.points * unit + update, lambda threads: CudaEngine(config, data, threads))]
+    found = [
+        Candidate(
+            "cuda", data.points * unit + update, lambda threads: CudaEngine(config, data, threads)
+        )
+    ]
     if compress is not False and compressible(config, data):
         fixed = None if compress is True else compress
         nodes = min(fixed or LADDER[config.dtype][0], data.points)
@@ -110,39 +141,60 @@ def _piecewise_linear(config: Config, data: Dataset) -> bool:
 
 
 def compressible(config: Config, data: Dataset) -> bool:
-    """Whether the loss needs the data's moments only: squares, one input, and an activation without kinks."""
-    return config.loss == "squared" and data.inputs == 1 and not activation_of(config.activation).kinks
+    """Whether the loss needs the data's moments only: squares, one input, and an activation without
+    kinks.
+    """
+    return (
+        config.loss == "squared" and data.inputs == 1 and not activation_of(config.activation).kinks
+    )
 
 
-def choose(config: Config, data: Dataset, engine: str, compress: Compress, backend: str = "cpu") -> tuple[Candidate, str]:
-    """The candidate to take and the reason in a few words. Raises ConfigError where `engine` or `compress` cannot be had."""
+def choose(
+    config: Config, data: Dataset, engine: str, compress: Compress, backend: str = "cpu"
+) -> tuple[Candidate, str]:
+    """The candidate to take and the reason in a few words. Raises ConfigError where `engine` or
+    `compress` cannot be had.
+    """
     if compress is not True and compress is not False and not compressible(config, data):
         raise ConfigError(
-            f"compress={compress} is not to be had for {config.activation} on {data.inputs} inputs with loss={config.loss!r}; "
+            f"compress={compress} is not to be had for {config.activation} on {data.inputs} "
+            f"inputs with loss={config.loss!r}; "
             "it takes squares, one input and a smooth activation (compress=False)"
         )
     if engine not in ("auto", "compressed") and compress is not True and compress is not False:
-        raise ConfigError(f"compress={compress} goes with engine='compressed', not with {engine!r}; leave out one of them")
+        raise ConfigError(
+            f"compress={compress} goes with engine='compressed', not with {engine!r}; leave out "
+            "one of them"
+        )
     if engine == "reference":
-        return Candidate("reference", float("nan"), lambda threads: _reference(config, data, threads)), "asked for"
+        return Candidate(
+            "reference", float("nan"), lambda threads: _reference(config, data, threads)
+        ), "asked for"
     if backend == "cuda":
         return _choose_on_gpu(config, data, engine, compress)
     found = {candidate.name: candidate for candidate in candidates(config, data, compress)}
     if engine != "auto" and engine not in found:
         raise ConfigError(
-            f"engine={engine!r} cannot train this: {_needs(engine)}; here are {', '.join(found)} (engine='auto' chooses)"
+            f"engine={engine!r} cannot train this: {_needs(engine)}; here are {', '.join(found)} "
+            "(engine='auto' chooses)"
         )
     unresolved = _unresolved(config) and not ("exact" in found and engine in ("auto", "exact"))
     if engine != "auto" and not unresolved:
         return found[engine], "asked for"
-    if backend == "auto" and not unresolved and _worth_a_gpu(config, data, compress, min(c.cost for c in found.values())):
+    if (
+        backend == "auto"
+        and not unresolved
+        and _worth_a_gpu(config, data, compress, min(c.cost for c in found.values()))
+    ):
         return _choose_on_gpu(config, data, engine, compress)
     if compress is not True and compress is not False:
         return found["compressed"], f"asked for {compress} nodes"
     if unresolved:
         raise ConfigError(
-            f"sampling='population' cannot train {config.activation} in {config.dtype}, engine={engine!r}, inputs={data.inputs}, "
-            f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, dtype='float64', squares and engine='auto', "
+            f"sampling='population' cannot train {config.activation} in {config.dtype}, "
+            f"engine={engine!r}, inputs={data.inputs}, "
+            f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, "
+            "dtype='float64', squares and engine='auto', "
             "or sampling='uniform'"
         )
     best, reason = _cheapest(found)
@@ -166,23 +218,36 @@ def _unresolved(config: Config) -> bool:
 
 def _cheapest(found: dict[str, Candidate]) -> tuple[Candidate, str]:
     best, *others = sorted(found.values(), key=lambda candidate: candidate.cost)
-    against = " against " + ", ".join(f"{other.name} {other.cost:.3g}" for other in others) if others else ""
+    against = (
+        " against " + ", ".join(f"{other.name} {other.cost:.3g}" for other in others)
+        if others
+        else ""
+    )
     return best, f"{best.cost:.3g} ns a step and net{against}, by estimate"
 
 
-def _choose_on_gpu(config: Config, data: Dataset, engine: str, compress: Compress) -> tuple[Candidate, str]:
+def _choose_on_gpu(
+    config: Config, data: Dataset, engine: str, compress: Compress
+) -> tuple[Candidate, str]:
     """The same on a GPU. Raises MissingExtraError or ResourceError where there is none."""
     if config.loss != "squared":
-        raise ConfigError(f"loss={config.loss!r} is not trained on a GPU, whose kernels know squares alone; use backend='cpu'")
+        raise ConfigError(
+            f"loss={config.loss!r} is not trained on a GPU, whose kernels know squares alone; use "
+            "backend='cpu'"
+        )
     if _unresolved(config):
         raise ConfigError(
-            f"sampling='population' cannot train {config.activation} on a GPU: no quadrature resolves its kinks; "
+            f"sampling='population' cannot train {config.activation} on a GPU: no quadrature "
+            "resolves its kinks; "
             "use backend='cpu' with one input and dtype='float64', or sampling='uniform'"
         )
     gpu = the_gpu()
     found = {candidate.name: candidate for candidate in gpu_candidates(config, data, compress)}
     if engine != "auto" and engine not in found:
-        raise ConfigError(f"engine={engine!r} is none of a GPU's; backend='cuda' takes engine='auto'{_or_compressed(found)}")
+        raise ConfigError(
+            f"engine={engine!r} is none of a GPU's; backend='cuda' takes "
+            f"engine='auto'{_or_compressed(found)}"
+        )
     if engine != "auto":
         return found[engine], f"asked for, on {gpu.name}"
     if compress is not True and compress is not False:
@@ -196,10 +261,14 @@ def _or_compressed(found: dict[str, Candidate]) -> str:
 
 
 def _worth_a_gpu(config: Config, data: Dataset, compress: Compress, cost: float) -> bool:
-    """Whether a call of usual size gains by a GPU, and there is one. The seeds of this call do not matter: see above."""
+    """Whether a call of usual size gains by a GPU, and there is one. The seeds of this call do not
+    matter: see above.
+    """
     if config.loss != "squared":
         return False
-    gain = cost > CORES * min(candidate.cost for candidate in gpu_candidates(config, data, compress))
+    gain = cost > CORES * min(
+        candidate.cost for candidate in gpu_candidates(config, data, compress)
+    )
     seconds = 1e-9 * cost * config.steps * max(1.0, TYPICAL_NEURONS / config.width)
     return gain and seconds > WORTH_SECONDS and there_is_a_gpu()
 

@@ -1,8 +1,10 @@
-"""The engine for smooth activations and one input: another engine on a few nodes, audited against the data.
+"""The engine for smooth activations and one input: another engine on a few nodes, audited against
+the data.
 
-At fixed steps each seed's loss and gradient on its nodes are compared with those on the data. A seed whose difference exceeds what
-rounding would explain goes back to its last audit and repeats the steps since then with more nodes. How many nodes a seed has
-depends on that seed alone, so results are the same whichever seeds share a wave.
+At fixed steps each seed's loss and gradient on its nodes are compared with those on the data. A
+seed whose difference exceeds what rounding would explain goes back to its last audit and repeats
+the steps since then with more nodes. How many nodes a seed has depends on that seed alone, so
+results are the same whichever seeds share a wave.
 """
 
 from collections.abc import Callable
@@ -11,19 +13,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.compression import compress, merged, thinned
-from minilotto.config import Config
-from minilotto.dataset import Dataset
+from minilotto.data.dataset import Dataset
+from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.cuda import CudaEngine
+from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine, State
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.wide import WideEngine
-from minilotto.initial import Parameters
-from minilotto.kernels.evaluate import gradients, losses
+from minilotto.initialisation import Parameters
+from minilotto.settings.config import Config
 
-LADDER = {"float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256), "float64": (48, 64, 96, 128, 192, 256, 384, 512)}
-# Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding in float32 alone makes some 1e-7
-# of that, and the compression itself, done in float64, some 1e-15.
+LADDER = {
+    "float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256),
+    "float64": (48, 64, 96, 128, 192, 256, 384, 512),
+}
+# Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding
+# in float32 alone makes some 1e-7 of that, and the compression itself, done in float64, some 1e-15.
 TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
@@ -40,17 +45,22 @@ class _Group(NamedTuple):
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
-    """Steps after which seeds are audited: a function of the budget alone, so that it is the same for every call.
+    """Steps after which seeds are audited: a function of the budget alone, so that it is the same
+    for every call.
 
     >>> audit_steps(50_000).tolist()
     [0, 100, 300, 1000, 3000, 10000, 20000, 30000, 40000, 50000]
     """
     early = [step for step in (0, 100, 300, 1000, 3000) if step < steps]
-    return np.array([*early, *range(10_000, steps, max(10_000, steps // 50)), steps], dtype=np.int64)
+    return np.array(
+        [*early, *range(10_000, steps, max(10_000, steps // 50)), steps], dtype=np.int64
+    )
 
 
 class CompressedEngine(Engine):
-    """Trains each seed on as few nodes as its audits allow; `nodes` fixes their number, audits then only report."""
+    """Trains each seed on as few nodes as its audits allow; `nodes` fixes their number, audits then
+    only report.
+    """
 
     def __init__(
         self,
@@ -66,14 +76,17 @@ class CompressedEngine(Engine):
         self.distinct = merged(data)
         self.audits = tuple(int(step) for step in audit_steps(config.steps))
         self.fixed = nodes is not None
-        # Of many points, moments within small pieces do as well: for history, for audits, and finer ones for the losses reported.
+        # Of many points, moments within small pieces do as well: for history, for audits, and finer
+        # ones for the losses reported.
         many = self.distinct.points > FEW_POINTS
         self.audited, self.watched, self.reported = (
-            thinned(self.distinct, pieces, PIECE_DEGREE) if many else self.distinct for pieces in (256, 512, 4096)
+            thinned(self.distinct, pieces, PIECE_DEGREE) if many else self.distinct
+            for pieces in (256, 512, 4096)
         )
         ladder = (nodes,) if nodes is not None else LADDER[config.dtype]
-        # The last rung is the data itself, which passes every audit. Many points are no rung: one sharp net would take longer than
-        # all the others. The audit then tells, and so does the summary.
+        # The last rung is the data itself, which passes every audit. Many points are no rung: one
+        # sharp net would take longer than all the others. The audit then tells, and so does the
+        # summary.
         self.rungs = [count for count in ladder if count < self.distinct.points]
         if not self.rungs or (not many and not self.fixed):
             self.rungs.append(self.distinct.points)
@@ -109,14 +122,18 @@ class CompressedEngine(Engine):
         return State(*(self._scattered(list(part)) for part in parts))
 
     def audit(self, step: int) -> None:
-        """Compare every seed with the data; repeat the steps since the last audit with more nodes where that is needed."""
+        """Compare every seed with the data; repeat the steps since the last audit with more nodes
+        where that is needed.
+        """
         state = self.state()
         self._audit(state, np.arange(len(self.nodes)), step)
         self.good, self.good_step = state, step
         self._regroup(state)
 
     def _audit(self, state: State, places: NDArray[np.intp], step: int) -> None:
-        """Audit the seeds at `places`, and put into `state` what repeating gives for those that fail."""
+        """Audit the seeds at `places`, and put into `state` what repeating gives for those that
+        fail.
+        """
         while places.size:
             differences = np.empty(len(places))
             for nodes in np.unique(self.nodes[places]):
@@ -125,11 +142,15 @@ class CompressedEngine(Engine):
                 differences[here] = _difference(self, _taken(state.parameters, places[here]), rule)
             failed = differences > TOLERANCE[self.config.dtype]
             failed &= self.nodes[places] < self.rungs[-1]
-            self.worst[places[~failed]] = np.maximum(self.worst[places[~failed]], differences[~failed])
+            self.worst[places[~failed]] = np.maximum(
+                self.worst[places[~failed]], differences[~failed]
+            )
             places = places[failed]
             if not places.size:
                 return
-            before = self.nodes[places]  # a copy: a seed that is raised here must not be raised again with those above it
+            before = self.nodes[
+                places
+            ]  # a copy: a seed that is raised here must not be raised again with those above it
             for nodes in np.unique(before):
                 more = self.rungs[self.rungs.index(int(nodes)) + 1]
                 self._repeat(state, places[before == nodes], more, step)
@@ -157,7 +178,9 @@ class CompressedEngine(Engine):
 
     def _scattered(self, parts: list[Parameters]) -> Parameters:
         """Arrays of the whole wave from those of its groups."""
-        whole = Parameters(*(np.empty((len(self.nodes), *array.shape[1:]), array.dtype) for array in parts[0]))
+        whole = Parameters(
+            *(np.empty((len(self.nodes), *array.shape[1:]), array.dtype) for array in parts[0])
+        )
         for group, part in zip(self.groups, parts, strict=True):
             for array, values in zip(whole, part, strict=True):
                 array[group.places] = values
@@ -183,11 +206,14 @@ def _taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
     return Parameters(*(array[places] for array in parameters))
 
 
-def _difference(engine: CompressedEngine, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
-    """Largest difference between rule and data, over loss and every coordinate of the gradient, in units of its scale: (R,).
+def _difference(
+    engine: CompressedEngine, parameters: Parameters, rule: Dataset
+) -> NDArray[np.float64]:
+    """Largest difference between rule and data, over loss and every coordinate of the gradient, in
+    units of its scale: (R,).
 
-    Nets whose loss or gradient on the data is not finite differ by nothing: no number of nodes would mend them. Where the rule
-    alone makes them so, the difference is infinite.
+    Nets whose loss or gradient on the data is not finite differ by nothing: no number of nodes
+    would mend them. Where the rule alone makes them so, the difference is infinite.
     """
     activation, data = engine.activation, engine.audited
     exact = Parameters(*(array.astype(np.float64) for array in parameters))
@@ -196,7 +222,12 @@ def _difference(engine: CompressedEngine, parameters: Parameters, rule: Dataset)
         expected = losses(activation, exact, data)
         differences = np.abs(losses(activation, exact, rule) - expected) / loss_scale
         mendable = np.isfinite(expected) & np.isfinite(loss_scale)
-        pairs = zip(gradients(activation, exact, rule), gradients(activation, exact, data), scale, strict=True)
+        pairs = zip(
+            gradients(activation, exact, rule),
+            gradients(activation, exact, data),
+            scale,
+            strict=True,
+        )
         for ours, theirs, unit in pairs:
             ratio = (np.abs(ours - theirs) / unit).reshape(len(differences), -1)
             differences = np.maximum(differences, ratio.max(axis=1))
@@ -205,9 +236,11 @@ def _difference(engine: CompressedEngine, parameters: Parameters, rule: Dataset)
 
 
 def _scales(parameters: Parameters, data: Dataset) -> tuple[Parameters, NDArray[np.float64]]:
-    """Bounds of the sums of absolute terms of each coordinate of the gradient, and of the loss (R,).
+    """Bounds of the sums of absolute terms of each coordinate of the gradient, and of the loss
+    (R,).
 
-    They use |sigma(z)| <= |z| + 1 and |sigma'(z)| <= 2, which hold for every smooth activation here.
+    They use |sigma(z)| <= |z| + 1 and |sigma'(z)| <= 2, which hold for every smooth activation
+    here.
     """
     w, b, v, c = (np.abs(array) for array in parameters)
     reach = np.abs(data.x).max(axis=0)
@@ -216,5 +249,8 @@ def _scales(parameters: Parameters, data: Dataset) -> tuple[Parameters, NDArray[
     db = 4.0 * residual[:, None] * v
     tiny = np.finfo(np.float64).tiny
     return Parameters(
-        db[:, :, None] * reach + tiny, db + tiny, 2.0 * residual[:, None] * hidden + tiny, 2.0 * residual + tiny
+        db[:, :, None] * reach + tiny,
+        db + tiny,
+        2.0 * residual[:, None] * hidden + tiny,
+        2.0 * residual + tiny,
     ), residual**2 + tiny

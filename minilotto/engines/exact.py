@@ -1,4 +1,6 @@
-"""The engine for piecewise-linear nets of one input: exact gradients at a cost that no number of points raises."""
+"""The engine for piecewise-linear nets of one input: exact gradients at a cost that no number of
+points raises.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -7,19 +9,30 @@ from numpy.polynomial.legendre import leggauss
 from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
-from minilotto.activations import Activation
-from minilotto.config import Config
-from minilotto.dataset import Dataset
+from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import Engine, adam_schedule
+from minilotto.engines.packing import STANDSTILL, aligned, pack, rows_of, unpack
+from minilotto.engines.piecewise import PiecewiseLosses
+from minilotto.engines.population import population_losses
 from minilotto.errors import ConfigError
-from minilotto.initial import Parameters
-from minilotto.kernels import exact
-from minilotto.kernels.kinds import Kind
-from minilotto.kernels.layout import STANDSTILL, aligned, pack, rows_of, unpack
-from minilotto.kernels.moments import GROUP, LAST_PLACE, PIECE, PIECE_TERMS, REST, ROW, WINDOW, Moments, accumulate, set_places
-from minilotto.kernels.parallel import run_blocks
-from minilotto.piecewise import PiecewiseLosses
-from minilotto.population import population_losses
+from minilotto.hardware.threads import run_blocks
+from minilotto.initialisation import Parameters
+from minilotto.kernels import piecewise_linear
+from minilotto.kernels.moments import (
+    GROUP,
+    LAST_PLACE,
+    PIECE,
+    PIECE_TERMS,
+    REST,
+    ROW,
+    WINDOW,
+    Moments,
+    accumulate,
+    set_places,
+)
+from minilotto.kernels.spec import Kind
+from minilotto.settings.activations import Activation
+from minilotto.settings.config import Config
 
 PIECEWISE_LINEAR = ("relu", "leaky_relu")
 FEW_POINTS = 4096  # of more, losses come from moments too
@@ -34,7 +47,9 @@ POINTS = 60  # that the lanes engine would do in the time of a step
 def moments_of(data: Dataset) -> Moments:
     """The cumulative moments of weighted points. Raises ConfigError for more than one input."""
     if data.inputs != 1:
-        raise ConfigError(f"the exact engine takes one input, not {data.inputs}; use another engine")
+        raise ConfigError(
+            f"the exact engine takes one input, not {data.inputs}; use another engine"
+        )
     order = np.argsort(data.x[:, 0], kind="stable")
     x, y, twice = data.x[order, 0], data.y[order], 2.0 * data.weight[order]
     sums = _accumulated(twice, twice * x, twice * x * x, twice * y, twice * x * y)
@@ -43,12 +58,17 @@ def moments_of(data: Dataset) -> Moments:
 
 
 def uniform_moments(
-    function: Callable[[NDArray[np.float64]], NDArray[np.float64]], low: float, high: float, kinks: Sequence[float] = ()
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    low: float,
+    high: float,
+    kinks: Sequence[float] = (),
 ) -> Moments:
-    """The cumulative moments of the population: x uniform on [low, high], y = function(x), x (P, 1) to y (P,), both float64.
+    """The cumulative moments of the population: x uniform on [low, high], y = function(x), x (P, 1)
+    to y (P,), both float64.
 
-    y becomes piecewise polynomial, of degree 7 through the Gauss-Legendre nodes of each cell. Cells end at the kinks and are halved
-    until the pieces meet y within 2e-14 of its largest value, which leaves the moments an error of about 1e-15 of their range.
+    y becomes piecewise polynomial, of degree 7 through the Gauss-Legendre nodes of each cell. Cells
+    end at the kinks and are halved until the pieces meet y within 2e-14 of its largest value, which
+    leaves the moments an error of about 1e-15 of their range.
 
     Raises ConfigError for an empty interval, or for a y that is too rough for 65536 cells.
     """
@@ -63,23 +83,36 @@ def uniform_moments(
     powers = np.arange(PIECE_TERMS)
     integral_y = density * length[:, None] * in_q / (powers + 1)
     integral_dy = density * length[:, None] ** 2 * in_q / (powers + 2)
-    pieces = np.concatenate([start[:, None], 1.0 / length[:, None], integral_y, integral_dy], axis=1)
+    pieces = np.concatenate(
+        [start[:, None], 1.0 / length[:, None], integral_y, integral_dy], axis=1
+    )
     mass = density * length
     whole_y = integral_y.sum(axis=1)
-    terms = [mass, mass * (start + length / 2), mass * (start**2 + length * (start + length / 3)), whole_y]
+    terms = [
+        mass,
+        mass * (start + length / 2),
+        mass * (start**2 + length * (start + length / 3)),
+        whole_y,
+    ]
     sums = _accumulated(*terms, start * whole_y + integral_dy.sum(axis=1))
     return _table(edges[1:-1], sums[:-1], pieces, density, low, high)
 
 
-def _pieces(function: Callable, edges: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cells (K + 1,) that refine `edges`, and on each the coefficients (K, 8) of y in powers of q in [0, 1]."""
+def _pieces(
+    function: Callable, edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cells (K + 1,) that refine `edges`, and on each the coefficients (K, 8) of y in powers of q
+    in [0, 1].
+    """
 
     def y_at(q: NDArray[np.float64]) -> NDArray[np.float64]:
         x = start[:, None] + length[:, None] * q
         return function(x.reshape(-1, 1)).reshape(x.shape)
 
     nodes = (leggauss(PIECE_TERMS)[0] + 1) / 2
-    between = np.convolve([0.0, *nodes, 1.0], [0.5, 0.5], "valid")  # not at the ends, where y may jump
+    between = np.convolve(
+        [0.0, *nodes, 1.0], [0.5, 0.5], "valid"
+    )  # not at the ends, where y may jump
     done: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     start, length, total = edges[:-1], np.diff(edges), edges[-1] - edges[0]
     finest = 4 * np.spacing(np.abs(edges).max())
@@ -88,15 +121,24 @@ def _pieces(function: Callable, edges: NDArray[np.float64]) -> tuple[NDArray[np.
         y, truth = y_at(nodes), y_at(between)
         size = max(size, np.abs(y).max())
         coefficients = _interpolated(nodes, y)
-        # An error matters as far as its cell reaches: at a jump, halving goes on until the cell is negligible.
-        error = np.abs(polyval(between, coefficients.T) - truth).max(axis=1) * np.minimum(1.0, CELLS * length / total)
+        # An error matters as far as its cell reaches: at a jump, halving goes on until the cell is
+        # negligible.
+        error = np.abs(polyval(between, coefficients.T) - truth).max(axis=1) * np.minimum(
+            1.0, CELLS * length / total
+        )
         fine = (error <= PIECE_ERROR * size) | (length < finest)
         done.append((start[fine], coefficients[fine]))
         count += len(start)
         if count > MOST_CELLS:
-            raise ConfigError(f"y is too rough for {MOST_CELLS} pieces of degree {PIECE_TERMS - 1}; sample it at points instead")
+            raise ConfigError(
+                f"y is too rough for {MOST_CELLS} pieces of degree {PIECE_TERMS - 1}; sample it "
+                "at points instead"
+            )
         half = length[~fine] / 2
-        start, length = np.concatenate([start[~fine], start[~fine] + half]), np.concatenate([half, half])
+        start, length = (
+            np.concatenate([start[~fine], start[~fine] + half]),
+            np.concatenate([half, half]),
+        )
     starts, found = (np.concatenate(parts) for parts in zip(*done, strict=True))
     order = np.argsort(starts)
     return np.append(starts[order], edges[-1]), found[order]
@@ -105,43 +147,60 @@ def _pieces(function: Callable, edges: NDArray[np.float64]) -> tuple[NDArray[np.
 def _interpolated(nodes: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Coefficients (K, n) of the polynomials through y (K, n) at the nodes (n,), ascending.
 
-    By divided differences (Bjorck and Pereyra 1970), whose errors are those of y slightly changed, where those of an inverted
-    Vandermonde matrix would be its condition number larger.
+    By divided differences (Bjorck and Pereyra 1970), whose errors are those of y slightly changed,
+    where those of an inverted Vandermonde matrix would be its condition number larger.
     """
     coefficients, last = y.copy(), len(nodes) - 1
     for k in range(last):
-        coefficients[:, k + 1 :] = np.diff(coefficients[:, k:]) / (nodes[k + 1 :] - nodes[: last - k])
+        coefficients[:, k + 1 :] = np.diff(coefficients[:, k:]) / (
+            nodes[k + 1 :] - nodes[: last - k]
+        )
     for k in range(last - 1, -1, -1):
         coefficients[:, k:last] -= nodes[k] * coefficients[:, k + 1 :]
     return coefficients
 
 
 def _accumulated(*terms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows (P + 1, 8) of Moments.sums: leading parts, and the upper halves of the remainders behind them."""
+    """Rows (P + 1, 8) of Moments.sums: leading parts, and the upper halves of the remainders behind
+    them.
+    """
     lead, rest = np.empty((2, len(terms[0]) + 1, len(terms)))
     accumulate(np.stack(terms, axis=1), lead, rest)
     rows = aligned((len(lead), ROW), "float64")
     rows[:, : len(terms)] = lead
-    rows.view(np.uint32)[:, REST : REST + len(terms)] = rest.view(np.uint64) + 2**31 >> 32  # rounded, not cut off
+    rows.view(np.uint32)[:, REST : REST + len(terms)] = (
+        rest.view(np.uint64) + 2**31 >> 32
+    )  # rounded, not cut off
     return rows
 
 
 def _table(
-    x: NDArray[np.float64], sums: NDArray[np.float64], pieces: NDArray[np.float64], density: float, low: float, high: float
+    x: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    pieces: NDArray[np.float64],
+    density: float,
+    low: float,
+    high: float,
 ) -> Moments:
     """Moments with the groups and buckets in which x (U,), ascending and distinct, is searched."""
     heads = x[::GROUP]
     groups = len(heads)
-    ends = np.append(heads[1:], 2 * x[-1] - heads[-1])  # the last group has places for what lies beyond all x, too
+    ends = np.append(
+        heads[1:], 2 * x[-1] - heads[-1]
+    )  # the last group has places for what lies beyond all x, too
     with np.errstate(over="ignore", divide="ignore"):
         paces = np.clip((LAST_PLACE - 1) / (ends - heads), 1 / FASTEST, FASTEST)
     padded = np.append(heads, np.full(WINDOW, np.nan))
     places = aligned((groups, GROUP), "uint16")
     places[:] = LAST_PLACE + 1
     set_places(x, padded, paces, places)
-    last = min(4 * groups, MOST_BUCKETS)  # the bucket of the greatest head, or the one before it, as rounding has it
+    last = min(
+        4 * groups, MOST_BUCKETS
+    )  # the bucket of the greatest head, or the one before it, as rounding has it
     reach = heads[-1] - heads[0]
-    pace = last / reach if reach > 1 / FASTEST else 1.0  # the quotient must not overflow; then few buckets are used
+    pace = (
+        last / reach if reach > 1 / FASTEST else 1.0
+    )  # the quotient must not overflow; then few buckets are used
     bucket = np.minimum((heads - heads[0]) * pace, last).astype(np.int64)
     starts = np.searchsorted(bucket, np.arange(last + 3)).astype(np.uint32)
     rows = aligned(sums.shape, "float64")
@@ -165,31 +224,48 @@ def _table(
 
 
 class ExactEngine(Engine):
-    """Trains nets one by one with kernels/exact.py, in float64, on the data's moments or on those of a population.
+    """Trains nets one by one with kernels/piecewise_linear.py, in float64, on the data's moments or
+    on those of a population.
 
-    moments   such as those of `uniform_moments`, to train on in place of `data`; `data` still serve for losses
+    moments   such as those of `uniform_moments`, to train on in place of `data`; `data` still serve
+              for losses
 
-    Raises ConfigError for an activation that is not piecewise linear, for float32 and for more than one input.
+    Raises ConfigError for an activation that is not piecewise linear, for float32 and for more than
+    one input.
     """
 
     name = "exact"
 
-    def __init__(self, config: Config, data: Dataset, threads: int, moments: Moments | None = None) -> None:
+    def __init__(
+        self, config: Config, data: Dataset, threads: int, moments: Moments | None = None
+    ) -> None:
         super().__init__(config, data, threads)
         if config.activation not in PIECEWISE_LINEAR:
-            raise ConfigError(f"activation={config.activation!r} has no exact engine; choose from {', '.join(PIECEWISE_LINEAR)}")
+            raise ConfigError(
+                f"activation={config.activation!r} has no exact engine; choose from "
+                f"{', '.join(PIECEWISE_LINEAR)}"
+            )
         if config.dtype != "float64":
-            raise ConfigError(f"dtype={config.dtype!r} is not what the exact engine trains in; use dtype='float64'")
+            raise ConfigError(
+                f"dtype={config.dtype!r} is not what the exact engine trains in; use "
+                "dtype='float64'"
+            )
         if config.loss != "squared":
-            raise ConfigError(f"loss={config.loss!r} is not what the exact engine trains; use another engine")
+            raise ConfigError(
+                f"loss={config.loss!r} is not what the exact engine trains; use another engine"
+            )
         self.kind = _kind_of(self.activation)
         self.moments = moments or _moments_to_fit(data)
-        self.many = PiecewiseLosses(data) if data.points > FEW_POINTS and data.population is None else None
+        self.many = (
+            PiecewiseLosses(data) if data.points > FEW_POINTS and data.population is None else None
+        )
         self.constants = (config.beta1, config.beta2, config.epsilon)
 
     def start(self, parameters: Parameters) -> None:
         self.theta = pack(self.kind, parameters)
-        self.first, self.second, self.gradient = (aligned(self.theta.shape, "float64") for _ in range(3))
+        self.first, self.second, self.gradient = (
+            aligned(self.theta.shape, "float64") for _ in range(3)
+        )
         self.workspace = _workspace(len(self.theta), self.config.width)
 
     def advance(self, first: int, count: int) -> None:
@@ -207,7 +283,9 @@ class ExactEngine(Engine):
             self.gradient,
             *self.workspace,
         )
-        run_blocks(exact.train_nets, arguments, blocks=len(self.theta), threads=self.threads)
+        run_blocks(
+            piecewise_linear.train_nets, arguments, blocks=len(self.theta), threads=self.threads
+        )
 
     def parameters(self) -> Parameters:
         return unpack(self.kind, self.theta, len(self.theta), self.config.width)
@@ -215,10 +293,17 @@ class ExactEngine(Engine):
     def losses(self, final: bool) -> NDArray[np.float64]:
         if self.data.population is not None:
             return population_losses(self.activation, self.parameters(), self.data.population)
-        return super().losses(final) if self.many is None else self.many(self.activation, self.parameters())
+        return (
+            super().losses(final)
+            if self.many is None
+            else self.many(self.activation, self.parameters())
+        )
 
     def bytes_per_net(self) -> int:
-        return 4 * 8 * rows_of(self.config.width, 1) + (8 * exact.FLOATS + 4 * exact.INTEGERS) * self.config.width
+        return (
+            4 * 8 * rows_of(self.config.width, 1)
+            + (8 * piecewise_linear.FLOATS + 4 * piecewise_linear.INTEGERS) * self.config.width
+        )
 
     def points_per_step(self) -> int:
         return POINTS
@@ -232,13 +317,15 @@ def _moments_to_fit(data: Dataset) -> Moments:
 
 
 def gradients(activation: Activation, parameters: Parameters, moments: Moments) -> Parameters:
-    """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that ExactEngine trains with."""
+    """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that
+    ExactEngine trains with.
+    """
     kind = _kind_of(activation)
     nets, width, _ = parameters.w.shape
     theta = pack(kind, parameters)
     first, second, results = (aligned(theta.shape, "float64") for _ in range(3))
     lead = (kind, activation.parameter, width, theta, first, second, moments)
-    exact.train_nets(*lead, *STANDSTILL, results, *_workspace(nets, width), 0, nets)
+    piecewise_linear.train_nets(*lead, *STANDSTILL, results, *_workspace(nets, width), 0, nets)
     return unpack(kind, results, nets, width)
 
 
@@ -248,6 +335,6 @@ def _kind_of(activation: Activation) -> Kind:
 
 def _workspace(nets: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
     """floats (R, 3 N), and integers (R, 4 N) as train_nets wants them at first."""
-    integers = np.zeros((nets, exact.INTEGERS * width), np.uint32)
+    integers = np.zeros((nets, piecewise_linear.INTEGERS * width), np.uint32)
     integers[:, :width] = np.arange(width)
-    return np.empty((nets, exact.FLOATS * width)), integers
+    return np.empty((nets, piecewise_linear.FLOATS * width)), integers

@@ -6,14 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.activations import activation_of
-from minilotto.config import Config
-from minilotto.dataset import Dataset
-from minilotto.initial import Parameters
+from minilotto.data.dataset import Dataset
+from minilotto.initialisation import Parameters
+from minilotto.settings.activations import activation_of
+from minilotto.settings.config import Config
 
 
 class State(NamedTuple):
-    """Everything that a training needs to go on: parameters, and Adam's first and second moments in the same shapes."""
+    """Everything that a training needs to go on: parameters, and Adam's first and second moments in
+    the same shapes.
+    """
 
     parameters: Parameters
     first: Parameters
@@ -37,7 +39,9 @@ class Engine(ABC):
 
     @abstractmethod
     def advance(self, first: int, count: int) -> None:
-        """Do steps first, first + 1, ..., first + count - 1 (from 0). Cutting a stretch in two changes no bit."""
+        """Do steps first, first + 1, ..., first + count - 1 (from 0). Cutting a stretch in two
+        changes no bit.
+        """
 
     @abstractmethod
     def parameters(self) -> Parameters:
@@ -60,19 +64,29 @@ class Engine(ABC):
         return self.data.points
 
     def losses(self, final: bool) -> NDArray[np.float64]:
-        """Losses of the nets as they are now, in float64: (R,). `final` asks for more care than history needs."""
-        from minilotto.kernels.evaluate import losses
+        """Losses of the nets as they are now, in float64: (R,). `final` asks for more care than
+        history needs.
+        """
+        from minilotto.engines.evaluate import losses
 
         return losses(self.activation, self.parameters(), self.data, self.config.loss)
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Points that each step of each net uses (R,), and the worst difference that an audit has seen (R,), NaN without audits."""
+        """Points that each step of each net uses (R,), and the worst difference that an audit has
+        seen (R,), NaN without audits.
+        """
         count = len(self.parameters().c)
         return np.full(count, self.data.points), np.full(count, np.nan)
 
 
-def adam_schedule(config: Config, first: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """rates (count,) = lr_t / (1 - beta1^(t+1)) and corrections (count,) = 1 / sqrt(1 - beta2^(t+1)), t = first, first + 1, ..."""
+def adam_schedule(
+    config: Config, first: int, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """rates (count,) = lr_t / (1 - beta1^(t+1)) and corrections (count,) = 1 / sqrt(1 -
+    beta2^(t+1)), t = first, first + 1, ...
+    """
     step = np.arange(first, first + count)
     rates = config.lr * config.lr_decay ** (step // config.lr_decay_every)
-    return rates / (1.0 - config.beta1 ** (step + 1)), 1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1))
+    return rates / (1.0 - config.beta1 ** (step + 1)), 1.0 / np.sqrt(
+        1.0 - config.beta2 ** (step + 1)
+    )

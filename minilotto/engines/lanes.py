@@ -2,22 +2,31 @@
 
 import numpy as np
 
-from minilotto.config import Config
-from minilotto.dataset import Dataset
+from minilotto.data.dataset import Dataset
+from minilotto.engines.evaluate import kind_of
 from minilotto.engines.interface import Engine, State, adam_schedule
-from minilotto.initial import Parameters
-from minilotto.kernels import narrow
-from minilotto.kernels.evaluate import kind_of
-from minilotto.kernels.layout import aligned, pack, rows_of, training_arrays, unpack, workspace_size
-from minilotto.kernels.parallel import run_blocks
+from minilotto.engines.packing import (
+    aligned,
+    pack,
+    rows_of,
+    training_arrays,
+    unpack,
+    workspace_size,
+)
+from minilotto.hardware.threads import run_blocks
+from minilotto.initialisation import Parameters
+from minilotto.kernels import seed_parallel
+from minilotto.settings.config import Config
 
 
 class LaneEngine(Engine):
-    """Trains blocks of `lanes` seeds with kernels/narrow.py."""
+    """Trains blocks of `lanes` seeds with kernels/seed_parallel.py."""
 
     name = "lanes"
 
-    def __init__(self, config: Config, data: Dataset, threads: int, lanes: int | None = None) -> None:
+    def __init__(
+        self, config: Config, data: Dataset, threads: int, lanes: int | None = None
+    ) -> None:
         super().__init__(config, data, threads)
         self.kind = kind_of(self.activation, config.dtype, data.inputs, lanes, config.loss)
         self.lanes = self.kind.lanes
@@ -33,11 +42,18 @@ class LaneEngine(Engine):
         self.nets = len(state.parameters.c)
         self.theta, self.first, self.second = (pack(self.kind, part) for part in state)
         self.gradient = aligned(self.theta.shape, self.config.dtype)
-        self.workspace = aligned((len(self.theta), workspace_size(self.kind, self.config.width)), self.config.dtype)
+        self.workspace = aligned(
+            (len(self.theta), workspace_size(self.kind, self.config.width)), self.config.dtype
+        )
 
     def state(self) -> State:
         """Copies of the parameters and of Adam's moments."""
-        return State(*(unpack(self.kind, part, self.nets, self.config.width) for part in (self.theta, self.first, self.second)))
+        return State(
+            *(
+                unpack(self.kind, part, self.nets, self.config.width)
+                for part in (self.theta, self.first, self.second)
+            )
+        )
 
     def advance(self, first: int, count: int) -> None:
         arguments = (
@@ -54,11 +70,15 @@ class LaneEngine(Engine):
             self.gradient,
             self.workspace,
         )
-        run_blocks(narrow.train_blocks, arguments, blocks=len(self.theta), threads=self.threads)
+        run_blocks(
+            seed_parallel.train_blocks, arguments, blocks=len(self.theta), threads=self.threads
+        )
 
     def parameters(self) -> Parameters:
         return unpack(self.kind, self.theta, self.nets, self.config.width)
 
     def bytes_per_net(self) -> int:
         rows = rows_of(self.config.width, self.kind.inputs)
-        return (4 * rows + workspace_size(self.kind, self.config.width) // self.lanes) * np.dtype(self.config.dtype).itemsize
+        return (4 * rows + workspace_size(self.kind, self.config.width) // self.lanes) * np.dtype(
+            self.config.dtype
+        ).itemsize

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from minilotto.config import Config
-from minilotto.dataset import Dataset
+from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import Engine
-from minilotto.initial import Parameters
-from minilotto.kernels import reference
-from minilotto.kernels.layout import rows_of
+from minilotto.engines.packing import rows_of
+from minilotto.initialisation import Parameters
+from minilotto.oracles import numpy_reference
+from minilotto.settings.config import Config
 
 
 class ReferenceEngine(Engine):
-    """Trains with kernels/reference.py."""
+    """Trains with kernels/numpy_reference.py."""
 
     name = "reference"
 
@@ -25,10 +25,12 @@ class ReferenceEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         config = self.config
-        x, y, weight = (array.astype(config.dtype) for array in (self.data.x, self.data.y, self.data.weight))
+        x, y, weight = (
+            array.astype(config.dtype) for array in (self.data.x, self.data.y, self.data.weight)
+        )
         for step in range(first, first + count):
-            _, gradients = reference.loss_and_gradient(
-                reference.second_opinion(self.activation),
+            _, gradients = numpy_reference.loss_and_gradient(
+                numpy_reference.second_opinion(self.activation),
                 *self.state,
                 x,
                 y,
@@ -37,11 +39,24 @@ class ReferenceEngine(Engine):
                 loss=config.loss,
             )
             lr = config.lr * config.lr_decay ** (step // config.lr_decay_every)
-            reference.adam(self.state, self.first, self.second, gradients, step + 1, lr, config.beta1, config.beta2, config.epsilon)
+            numpy_reference.adam(
+                self.state,
+                self.first,
+                self.second,
+                gradients,
+                step + 1,
+                lr,
+                config.beta1,
+                config.beta2,
+                config.epsilon,
+            )
 
     def parameters(self) -> Parameters:
         return Parameters(*(array.copy() for array in self.state))
 
     def bytes_per_net(self) -> int:
         size = np.dtype(self.config.dtype).itemsize
-        return size * (4 * rows_of(self.config.width, self.data.inputs) + 6 * self.config.width * self.data.points)
+        return size * (
+            4 * rows_of(self.config.width, self.data.inputs)
+            + 6 * self.config.width * self.data.points
+        )

@@ -1,4 +1,6 @@
-"""The engine for few seeds of many neurons: one lane a neuron, threads share a net or take one each."""
+"""The engine for few seeds of many neurons: one lane a neuron, threads share a net or take one
+each.
+"""
 
 import os
 import time
@@ -7,19 +9,24 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.config import Config
-from minilotto.dataset import Dataset
+from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import Engine, State, adam_schedule
-from minilotto.initial import Parameters
-from minilotto.kernels import parallel, wide
-from minilotto.kernels.kinds import Kind
-from minilotto.kernels.layout import aligned, training_arrays
+from minilotto.engines.packing import aligned, training_arrays
+from minilotto.hardware import threads
+from minilotto.initialisation import Parameters
+from minilotto.kernels import neuron_parallel
+from minilotto.kernels.spec import Kind
+from minilotto.settings.config import Config
 
-SHARED_UNITS = 60_000  # neurons times points from which on a net is worth a meeting of threads each step
+SHARED_UNITS = (
+    60_000  # neurons times points from which on a net is worth a meeting of threads each step
+)
 
 
 def cache_bytes() -> int:
-    """How much of a core's second-level cache activations may take: five eighths of what the system tells, or of 1 MiB."""
+    """How much of a core's second-level cache activations may take: five eighths of what the system
+    tells, or of 1 MiB.
+    """
     try:
         size = os.sysconf("SC_LEVEL2_CACHE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -28,9 +35,11 @@ def cache_bytes() -> int:
 
 
 class Pace:
-    """Which is faster at this time, together or alone: threads that meet each step crawl where other programs want the cores too.
+    """Which is faster at this time, together or alone: threads that meet each step crawl where
+    other programs want the cores too.
 
-    Now and then, more and more rarely while it is in vain, a piece of a stretch is done the other way. Changes no bit.
+    Now and then, more and more rarely while it is in vain, a piece of a stretch is done the other
+    way. Changes no bit.
     """
 
     PART = 32  # of a stretch is tried the other way
@@ -65,21 +74,29 @@ class Pace:
 
 
 class WideEngine(Engine):
-    """Trains nets with kernels/wide.py."""
+    """Trains nets with kernels/neuron_parallel.py."""
 
     name = "wide"
 
     def __init__(self, config: Config, data: Dataset, threads: int) -> None:
         super().__init__(config, data, min(threads, numba.config.NUMBA_NUM_THREADS))
         itemsize = np.dtype(config.dtype).itemsize
-        self.kind = Kind(self.activation.name, config.dtype, wide.VECTOR_BYTES // itemsize, data.inputs, config.loss)
+        self.kind = Kind(
+            self.activation.name,
+            config.dtype,
+            neuron_parallel.VECTOR_BYTES // itemsize,
+            data.inputs,
+            config.loss,
+        )
         self.arrays = training_arrays(data, config.dtype, config.loss)
         self.constants = (config.beta1, config.beta2, config.epsilon)
         vectors = -(-config.width // self.kind.lanes)
         self.size = ((data.inputs + 2) * vectors + 1) * self.kind.lanes
         self.points = -(-len(self.arrays[1]) // self.kind.lanes) * self.kind.lanes
-        self.chunks = wide.chunk_count(vectors)
-        pair = 2 * len(self.arrays[1]) * self.kind.lanes  # value and slope of a vector at every point
+        self.chunks = neuron_parallel.chunk_count(vectors)
+        pair = (
+            2 * len(self.arrays[1]) * self.kind.lanes
+        )  # value and slope of a vector at every point
         self.pace = Pace()
         self.kept = min(-(-vectors // self.chunks) * self.chunks * pair, cache_bytes() // itemsize)
 
@@ -95,17 +112,26 @@ class WideEngine(Engine):
             aligned((self.threads, self.size), self.config.dtype),
             aligned((self.threads, self.size), self.config.dtype),
             aligned((self.threads, (self.kind.inputs + 1) * self.points), self.config.dtype),
-            aligned((self.threads * self.chunks, self.points), self.config.dtype).reshape(self.threads, self.chunks, self.points),
+            aligned((self.threads * self.chunks, self.points), self.config.dtype).reshape(
+                self.threads, self.chunks, self.points
+            ),
             aligned((self.threads, self.kept), self.config.dtype),
         )
 
     def state(self) -> State:
         """Copies of the parameters and of Adam's moments."""
-        return State(*(unpack(self.kind, part, self.config.width) for part in (self.theta, self.first, self.second)))
+        return State(
+            *(
+                unpack(self.kind, part, self.config.width)
+                for part in (self.theta, self.first, self.second)
+            )
+        )
 
     def advance(self, first: int, count: int) -> None:
         shared = self.config.width * len(self.arrays[1]) >= SHARED_UNITS
-        single = self.nets - self.nets % self.threads if shared else self.nets  # nets that one thread has for itself
+        single = (
+            self.nets - self.nets % self.threads if shared else self.nets
+        )  # nets that one thread has for itself
         if single:
             self._train_blocks(slice(0, single), first, count)
         for net in range(single, self.nets):
@@ -117,24 +143,40 @@ class WideEngine(Engine):
                 at += steps
 
     def _settings(self, first: int, count: int) -> tuple:
-        return self.arrays, adam_schedule(self.config, first, count), self.constants, self.config.subnormals == "flush"
+        return (
+            self.arrays,
+            adam_schedule(self.config, first, count),
+            self.constants,
+            self.config.subnormals == "flush",
+        )
 
     def _train_blocks(self, nets: slice, first: int, count: int) -> None:
         """Train these nets, each in one thread."""
         blocks = min(self.threads, nets.stop - nets.start)
         state = (self.theta[nets], self.first[nets], self.second[nets])
         scratch = tuple(array[:blocks] for array in self.scratch)
-        arguments = (self.kind, self.activation.parameter, self.config.width, state, *self._settings(first, count), scratch)
-        parallel.run_blocks(wide.train_blocks, arguments, blocks=blocks, threads=self.threads)
+        arguments = (
+            self.kind,
+            self.activation.parameter,
+            self.config.width,
+            state,
+            *self._settings(first, count),
+            scratch,
+        )
+        threads.run_blocks(
+            neuron_parallel.train_blocks, arguments, blocks=blocks, threads=self.threads
+        )
 
     def _train_net(self, net: int, first: int, count: int, together: bool) -> None:
-        """Train this net, in all threads where `together` and the rules of kernels/parallel.py allow it."""
+        """Train this net, in all threads where `together` and the rules of kernels/threads.py allow
+        it.
+        """
         shares = min(self.threads, self.chunks) if together else 1
         state = (self.theta[net], self.first[net], self.second[net])
         *common, activations = self.scratch
         scratch = (*(array[0] for array in common), activations[:shares])
-        with parallel.parallel_region(shares) as ours:
-            train = wide.train_net_together if ours else wide.train_net
+        with threads.parallel_region(shares) as ours:
+            train = neuron_parallel.train_net_together if ours else neuron_parallel.train_net
             lead = (self.kind, self.activation.parameter, self.config.width, state)
             train(*lead, *self._settings(first, count), scratch)
 
@@ -148,7 +190,9 @@ class WideEngine(Engine):
 
 
 def pack(kind: Kind, parameters: Parameters) -> NDArray:
-    """Parameters of R nets as theta (R, S), see kernels/wide.py, in the kernel's precision."""
+    """Parameters of R nets as theta (R, S), see kernels/neuron_parallel.py, in the kernel's
+    precision.
+    """
     nets, width, inputs = parameters.w.shape
     padded = -(-width // kind.lanes) * kind.lanes
     theta = aligned((nets, (inputs + 2) * padded + kind.lanes), kind.dtype)

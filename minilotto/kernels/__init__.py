@@ -1,0 +1,1 @@
+"""Compiled loops and formulas: arrays in, arrays out."""

@@ -14,13 +14,16 @@ from numba import njit
 from numba.core import event
 
 NO_CACHE = (
-    "minilotto: no folder for compiled kernels can be written to, so each process compiles them anew; "
+    "minilotto: no folder for compiled kernels can be written to, so each process compiles them "
+    "anew; "
     "set NUMBA_CACHE_DIR to a writable folder"
 )
 
 
 def kernel(**options: Any) -> Callable:
-    """njit as every kernel here is compiled. Where no cache folder is writable: compiled without a cache, and one warning."""
+    """njit as every kernel here is compiled. Where no cache folder is writable: compiled without a
+    cache, and one warning.
+    """
 
     def decorate(function: Callable) -> Callable:
         try:
@@ -35,10 +38,11 @@ def kernel(**options: Any) -> Callable:
 
 
 def _harden(cache: Any) -> None:
-    """Let neither a full disk nor an index that an older version wrote, whose classes are gone, end a training.
+    """Let neither a full disk nor an index that an older version wrote, whose classes are gone, end
+    a training.
 
-    Numba offers no hook for this, hence the reach into its cache: a compiled kernel that cannot be stored is used all the same, and
-    an index that cannot be read is emptied.
+    Numba offers no hook for this, hence the reach into its cache: a compiled kernel that cannot be
+    stored is used all the same, and an index that cannot be read is emptied.
     """
     load, save = cache.load_overload, cache.save_overload
 
@@ -68,17 +72,20 @@ def warn_of_no_cache() -> None:
 def sources_digest() -> str:
     """Eight hexadecimal digits of all the sources that a kernel can be built from.
 
-    Numba's cache notices an edit of the file that a kernel stands in, but not of the files whose functions it calls. The digest is
-    part of the type of each kernel's first argument, hence of the cache's key: an edited formula is a new kernel.
+    Numba's cache notices an edit of the file that a kernel stands in, but not of the files whose
+    functions it calls. The digest is part of the type of each kernel's first argument, hence of the
+    cache's key: an edited formula is a new kernel.
     """
     digest = hashlib.blake2b(digest_size=4)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 class Compilation(event.Listener):
-    """Told by Numba when a function is compiled rather than loaded from the cache; `seconds` counts the time that this took."""
+    """Told by Numba when a function is compiled rather than loaded from the cache; `seconds` counts
+    the time that this took.
+    """
 
     def __init__(self, notify: Callable[[], None]) -> None:
         self.seconds = 0.0

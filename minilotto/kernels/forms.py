@@ -1,4 +1,6 @@
-"""Form: what a net is made of, as callers of compiled functions name it; and the checks of what they hand in with it."""
+"""Form: what a net is made of, as callers of compiled functions name it; and the checks of what
+they hand in with it.
+"""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -7,19 +9,21 @@ import numpy as np
 from numba import types
 from numba.extending import overload, typeof_impl
 
-from minilotto.activations import activation_of
-from minilotto.config import LOSSES
 from minilotto.errors import ConfigError
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.kinds import Kind, inputs_of, lanes_of, type_of_kind
 from minilotto.kernels.points import check_precision
+from minilotto.kernels.spec import Kind, inputs_of, lanes_of, type_of_kind
+from minilotto.settings.activations import activation_of
+from minilotto.settings.config import LOSSES
 
 VECTOR_BYTES = 64
 PRECISIONS = ("float32", "float64")
 
 
 class Form(NamedTuple):
-    """What a net is made of, its parameters apart. `kind` is known while compiling; `parameter` is leaky_relu's slope for z < 0."""
+    """What a net is made of, its parameters apart. `kind` is known while compiling; `parameter` is
+    leaky_relu's slope for z < 0.
+    """
 
     kind: Kind
     parameter: float
@@ -36,13 +40,20 @@ def _type_of_form(form, context):
 
 
 def form(
-    activation: str = "silu", inputs: int = 1, dtype: str = "float64", negative_slope: float = 0.01, loss: str = "squared"
+    activation: str = "silu",
+    inputs: int = 1,
+    dtype: str = "float64",
+    negative_slope: float = 0.01,
+    loss: str = "squared",
 ) -> Form:
-    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`; `loss` as in Config.
+    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`;
+    `loss` as in Config.
 
-    Hand it to your compiled function as an argument, and your own disk cache will notice a new minilotto; as a global it works too.
+    Hand it to your compiled function as an argument, and your own disk cache will notice a new
+    minilotto; as a global it works too.
 
-    Raises ConfigError for an unknown activation, precision or loss, or no positive number of inputs.
+    Raises ConfigError for an unknown activation, precision or loss, or no positive number of
+    inputs.
 
     >>> form("tanh", inputs=2).kind.inputs
     2
@@ -54,7 +65,10 @@ def form(
     if loss not in LOSSES:
         raise ConfigError(f"loss={loss!r} is unknown; choose from {', '.join(LOSSES)}")
     row = activation_of(activation, negative_slope)
-    return Form(Kind(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs), loss), float(row.parameter))
+    return Form(
+        Kind(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs), loss),
+        float(row.parameter),
+    )
 
 
 # Shapes. Errors are raised where a wrong length would read or write beyond an array.
@@ -86,7 +100,11 @@ def _compile_coordinates(x):
 @overload(coordinate)
 def _compile_coordinate(kind, x, d):
     real = kind.lanes.dtype
-    return (lambda kind, x, d: real(x[d])) if isinstance(x, types.Array) else (lambda kind, x, d: real(x))
+    return (
+        (lambda kind, x, d: real(x[d]))
+        if isinstance(x, types.Array)
+        else (lambda kind, x, d: real(x))
+    )
 
 
 @kernel()
@@ -102,7 +120,9 @@ def width_of(form, theta):
 
 @kernel()
 def scratch_size(form, width):
-    """Numbers of scratch that `loss_and_gradient` of a net of that width takes, whatever the number of points."""
+    """Numbers of scratch that `loss_and_gradient` of a net of that width takes, whatever the number
+    of points.
+    """
     lanes, inputs = lanes_of(form.kind), inputs_of(form.kind)
     return (width * (inputs + 2) + lanes) + (inputs + width * (inputs + 4)) * lanes
 

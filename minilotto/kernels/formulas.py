@@ -1,9 +1,11 @@
-"""Every formula of the engine, once: activations with their slopes, losses with theirs, and Adam's update.
+"""Every formula of the engine, once: activations with their slopes, losses with theirs, and Adam's
+update.
 
-A formula is a plain function of numbers of one kind, Lanes or floats, so that vector kernels, scalar loops and CUDA threads
-run the same text. Activations are written in their natural unit: with t = z / input_unit, a formula returns
-(sigma(z) / output_unit, sigma'(z)). A kernel divides w and b by the input unit and multiplies v by the output unit once a step,
-which takes log2(e) out of every exponential.
+A formula is a plain function of numbers of one kind, Lanes or floats, so that vector kernels,
+scalar loops and CUDA threads run the same text. Activations are written in their natural unit: with
+t = z / input_unit, a formula returns (sigma(z) / output_unit, sigma'(z)). A kernel divides w and b
+by the input unit and multiplies v by the output unit once a step, which takes log2(e) out of every
+exponential.
 
 The polynomials come from `bench/coefficients.py`, which states their errors.
 """
@@ -13,12 +15,29 @@ from typing import NamedTuple
 
 from numba.extending import overload, register_jitable
 
-from minilotto.kernels.lanes import absolute, fma, fraction, like, polynomial, scale, square_root, where, with_sign_of
+from minilotto.kernels.simd import (
+    absolute,
+    fma,
+    fraction,
+    like,
+    polynomial,
+    scale,
+    square_root,
+    where,
+    with_sign_of,
+)
 
 LN2 = 0.6931471805599453
 
 _exp2_of_fraction = polynomial(
-    single=(1.0, 0.693146977600525753, 0.240222420864758354, 0.0555073374318849147, 0.00967151260596862778, 0.00132647270738298188),
+    single=(
+        1.0,
+        0.693146977600525753,
+        0.240222420864758354,
+        0.0555073374318849147,
+        0.00967151260596862778,
+        0.00132647270738298188,
+    ),
     double=(
         1.0,
         0.693147180559945326,
@@ -47,7 +66,13 @@ _r_over_tanh = polynomial(
     ),
 )
 _log2_over_q = polynomial(
-    single=(2.88539009320555168, 0.961791615863535726, 0.577437395633056815, 0.403386231337680019, 0.406527430764209103),
+    single=(
+        2.88539009320555168,
+        0.961791615863535726,
+        0.577437395633056815,
+        0.403386231337680019,
+        0.406527430764209103,
+    ),
     double=(
         2.88539008177792682,
         0.961796693925967923,
@@ -62,7 +87,8 @@ _log2_over_q = polynomial(
         0.246124852080349594,
     ),
 )
-# The normal tail over a in [0, reach] is a polynomial in q = offset / (offset + a), mapped to [-1, 1].
+# The normal tail over a in [0, reach] is a polynomial in q = offset / (offset + a), mapped to [-1,
+# 1].
 _normal_tail_over_q = polynomial(
     single=(
         0.274461852809248634,
@@ -106,7 +132,8 @@ _tail_slope = polynomial(single=(2.0 * 17.5 / 14.5,), double=(2.0 * 42.6 / 38.6,
 _tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
 
 
-# GPUs have instructions of their own for exp2, falling_logistic, quotient and root in float32: see kernels/cuda.py.
+# GPUs have instructions of their own for exp2, falling_logistic, quotient and root in float32: see
+# kernels/gpu/train.py.
 @register_jitable
 def exp2(t):
     """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
@@ -123,7 +150,9 @@ def falling_logistic(t):
 
 @register_jitable
 def _exp2_parts(t):
-    """Two numbers whose quotient, above / below, is 2^t: for those who divide anyway. Where |t| < 1/2, above - below = 2 t."""
+    """Two numbers whose quotient, above / below, is 2^t: for those who divide anyway. Where |t| <
+    1/2, above - below = 2 t.
+    """
     r = fraction(t)
     a = _r_over_tanh(r * r)
     return a - r, scale(a + r, t - r)
@@ -260,7 +289,9 @@ def squared(f, y):
 
 @register_jitable
 def logistic(f, y):
-    sign = fma(like(f, -2.0), y, like(f, 1.0))  # log(1 + e^f) - y f = softplus(sign f), without loss of digits for sure answers
+    sign = fma(
+        like(f, -2.0), y, like(f, 1.0)
+    )  # log(1 + e^f) - y f = softplus(sign f), without loss of digits for sure answers
     value, slope = softplus(like(f, 1.0 / LN2) * (sign * f), 0.0)
     return like(f, LN2) * value, sign * slope
 
@@ -276,7 +307,9 @@ LOSS_FORMULAS = {"squared": LossFormula(squared, 2.0), "logistic": LossFormula(l
 
 
 def loss_and_residual(kind, f, y):
-    """(l(f, y), l'(f, y) / factor) of the loss of `kind`: ((f - y)^2, f - y) or (softplus(f) - y f, sigmoid(f) - y)."""
+    """(l(f, y), l'(f, y) / factor) of the loss of `kind`: ((f - y)^2, f - y) or (softplus(f) - y f,
+    sigmoid(f) - y).
+    """
     raise TypeError("loss_and_residual runs inside compiled functions only")
 
 
@@ -314,8 +347,10 @@ def _compile_add_loss(kind, total, f, y, weight):
 def adam_update(parameter, first, second, gradient, rate, correction, beta1, beta2, epsilon):
     """One Adam step: (parameter, first moment, second moment) after it.
 
-    m = beta1 m + (1 - beta1) g,  s = beta2 s + (1 - beta2) g^2,  parameter -= rate m / (correction sqrt(s) + epsilon), where
-    rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in torch's order of operations.
+    m = beta1 m + (1 - beta1) g,  s = beta2 s + (1 - beta2) g^2,  parameter -= rate m / (correction
+                                  sqrt(s) + epsilon), where
+    rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in torch's
+    order of operations.
     """
     first = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * first)
     second = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * second)

@@ -1,4 +1,6 @@
-"""Cumulative moments of weighted data in one dimension, and finding one's place in them in constant time."""
+"""Cumulative moments of weighted data in one dimension, and finding one's place in them in constant
+time.
+"""
 
 from typing import NamedTuple
 
@@ -23,19 +25,22 @@ NEAR = 2**12  # so many points fit the caches, and fetching ahead does not pay
 class Moments(NamedTuple):
     """Cumulative moments of weighted data, to be looked up at any breakpoint.
 
-    Points: U distinct x, ascending; sums[j] belongs to the first j of them. A density: U + 1 cells, whose U inner edges take the
-    place of x; sums[j] belongs to the first j cells, and pieces[j] says what part of cell j adds.
+    Points: U distinct x, ascending; sums[j] belongs to the first j of them. A density: U + 1 cells,
+    whose U inner edges take the place of x; sums[j] belongs to the first j cells, and pieces[j]
+    says what part of cell j adds.
 
     x (32 G + 32,)         points or inner edges, in G groups of GROUP, then NaN
     heads (G + WINDOW,)    first x of each group, then NaN
     paces (G,)             places in a group are 1 + (x - head) * pace, cut to an integer of 16 bits
     places (G, 32)         of each x, in a quarter of its bytes; then 65535
-    starts (buckets + 2,)  how many heads lie in buckets before k: in bucket floor((head - origin) * pace); none in the last
-    sums (U + 1, 8)        sums of 2 weight (1, x, x^2, y, x y), each as a float64 and the upper half of one that is added to it,
-                           which makes about 74 bits; see ROW
-    pieces (U + 1, 18)     left edge and 1 / length of a cell; then coefficients of the powers of q = (x - edge) / length, of 1 / q
-                           times the integral of 2 weight y from the edge on, and of 1 / q^2 times that of 2 weight (x - edge) y.
-                           (0, 18) for points
+    starts (buckets + 2,)  how many heads lie in buckets before k: in bucket floor((head - origin) *
+                           pace); none in the last
+    sums (U + 1, 8)        sums of 2 weight (1, x, x^2, y, x y), each as a float64 and the upper
+                           half of one that is added to it, which makes about 74 bits; see ROW
+    pieces (U + 1, 18)     left edge and 1 / length of a cell; then coefficients of the powers of q
+                           = (x - edge) / length, of 1 / q times the integral of 2 weight y from the
+                           edge on, and of 1 / q^2 times that of 2 weight (x - edge) y. (0, 18) for
+                           points
     size, buckets          U and the number of buckets but the last
     density                2 weight of a unit length; 0 for points
     low, high              ends of the domain; infinite for points
@@ -64,7 +69,10 @@ _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 @intrinsic
 def pointer(typingctx, array, offset):
     """The address of array[offset]; `array` is contiguous, or a pointer itself."""
-    if not (isinstance(array, types.CPointer) or (isinstance(array, types.Array) and array.layout == "C")):
+    if not (
+        isinstance(array, types.CPointer)
+        or (isinstance(array, types.Array) and array.layout == "C")
+    ):
         return None
 
     def codegen(context, builder, signature, arguments):
@@ -83,10 +91,15 @@ def prefetch(typingctx, pointer, offset):
         return None
 
     def codegen(context, builder, signature, arguments):
-        address = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), ir.IntType(8).as_pointer())
+        address = builder.bitcast(
+            builder.gep(arguments[0], [arguments[1]]), ir.IntType(8).as_pointer()
+        )
         function = ir.FunctionType(ir.VoidType(), [address.type] + [_INT32] * 3)
         to_read, to_keep, data = (ir.Constant(_INT32, value) for value in (0, 3, 1))
-        builder.call(builder.module.declare_intrinsic("llvm.prefetch", [address.type], function), [address, to_read, to_keep, data])
+        builder.call(
+            builder.module.declare_intrinsic("llvm.prefetch", [address.type], function),
+            [address, to_read, to_keep, data],
+        )
         return context.get_dummy_value()
 
     return types.void(pointer, types.intp), codegen
@@ -107,28 +120,38 @@ def remainder(typingctx, sums, offset):
 
 
 def _compared(builder, arguments, relation, number, count, size):
-    """A vector of bits: which of `count` numbers, of so many bytes, stand in this relation to a bound."""
+    """A vector of bits: which of `count` numbers, of so many bytes, stand in this relation to a
+    bound.
+    """
     numbers, offset, bound = arguments
     vector, index = ir.VectorType(number, count), ir.VectorType(_INT32, count)
-    window = builder.load(builder.bitcast(builder.gep(numbers, [offset]), vector.as_pointer()), align=size)
+    window = builder.load(
+        builder.bitcast(builder.gep(numbers, [offset]), vector.as_pointer()), align=size
+    )
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), bound, ir.Constant(_INT32, 0))
     bounds = builder.shuffle_vector(first, first, ir.Constant(index, [0] * count))
     compare = builder.fcmp_ordered if number == ir.DoubleType() else builder.icmp_unsigned
     return builder.bitcast(compare(relation, window, bounds), ir.IntType(count))
 
 
-_NUMBERS = {types.CPointer(types.float64): (ir.DoubleType(), WINDOW, 8), types.CPointer(types.uint16): (ir.IntType(16), GROUP, 2)}
+_NUMBERS = {
+    types.CPointer(types.float64): (ir.DoubleType(), WINDOW, 8),
+    types.CPointer(types.uint16): (ir.IntType(16), GROUP, 2),
+}
 
 
 @intrinsic
 def count_below(typingctx, numbers, offset, bound):
-    """How many of the next WINDOW float64, or of the next GROUP uint16, from numbers[offset] on are less than `bound`.
+    """How many of the next WINDOW float64, or of the next GROUP uint16, from numbers[offset] on are
+    less than `bound`.
 
     Without branches, which would often be mispredicted.
     """
 
     def codegen(context, builder, signature, arguments):
-        return builder.zext(builder.ctpop(_compared(builder, arguments, "<", *_NUMBERS[numbers])), _INT64)
+        return builder.zext(
+            builder.ctpop(_compared(builder, arguments, "<", *_NUMBERS[numbers])), _INT64
+        )
 
     return types.int64(numbers, types.intp, numbers.dtype), codegen
 
@@ -167,14 +190,18 @@ def borrowed(moments):
 
 @kernel()
 def accumulate(terms, sums, rests):
-    """sums[j] + rests[j] = sum of terms[:j], with an error of about 2^-104 of it: terms (P, 5), sums and rests (P + 1, 5)."""
+    """sums[j] + rests[j] = sum of terms[:j], with an error of about 2^-104 of it: terms (P, 5),
+    sums and rests (P + 1, 5).
+    """
     for m in range(terms.shape[1]):
         lead, rest = 0.0, 0.0
         for p in range(terms.shape[0]):
             sums[p, m], rests[p, m] = lead, rest
             total = lead + terms[p, m]
             back = total - lead
-            rest += (lead - (total - back)) + (terms[p, m] - back)  # what `total` lost to rounding (Knuth's two-sum)
+            rest += (lead - (total - back)) + (
+                terms[p, m] - back
+            )  # what `total` lost to rounding (Knuth's two-sum)
             lead = total + rest
             rest -= lead - total
         sums[terms.shape[0], m], rests[terms.shape[0], m] = lead, rest

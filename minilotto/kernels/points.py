@@ -1,4 +1,5 @@
-"""Points of a caller's own arrays as lanes: one lane is one point of x (P,) or (P, D), y (P,), in any memory layout.
+"""Points of a caller's own arrays as lanes: one lane is one point of x (P,) or (P, D), y (P,), in
+any memory layout.
 
 What a caller may get wrong in types is said here, while his function compiles.
 """
@@ -9,17 +10,22 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from minilotto.kernels.kinds import KindType
-from minilotto.kernels.lanes import Lanes, llvm_type, precision_of
+from minilotto.kernels.simd import Lanes, llvm_type, precision_of
+from minilotto.kernels.spec import KindType
 
 
 def _check(contiguous: bool):
     @intrinsic
     def check(typingctx, kind, array):
         if not isinstance(kind, KindType):
-            raise TypingError(f"{kind} where the kind of a Form belongs; make one with minilotto.kernels.single.form")
+            raise TypingError(
+                f"{kind} where the kind of a Form belongs; make one with "
+                "minilotto.kernels.single.form"
+            )
         if not (isinstance(array, types.Array) and array.dtype == kind.lanes.dtype):
-            raise TypingError(f"{array} where an array of {kind.lanes.dtype} belongs, the precision of the Form")
+            raise TypingError(
+                f"{array} where an array of {kind.lanes.dtype} belongs, the precision of the Form"
+            )
         if contiguous and array.layout != "C":
             raise TypingError(f"{array} where a contiguous array belongs")
 
@@ -46,7 +52,9 @@ def _address(builder, array_type, array, point, column) -> ir.Value:
 
 def _loader(partial: bool):
     def codegen_of(kind, array):
-        side_by_side = array.layout == "F" or (array.layout == "C" and (array.ndim == 1 or kind.inputs == 1))
+        side_by_side = array.layout == "F" or (
+            array.layout == "C" and (array.ndim == 1 or kind.inputs == 1)
+        )
 
         def codegen(context, builder, signature, arguments):
             data, first, column = arguments[1:4]
@@ -75,12 +83,19 @@ _codegen_of_full, _codegen_of_partial = _loader(partial=False), _loader(partial=
 
 
 def _takes_points(kind, array) -> bool:
-    return isinstance(kind, KindType) and isinstance(array, types.Array) and array.dtype == kind.lanes.dtype and array.ndim <= 2
+    return (
+        isinstance(kind, KindType)
+        and isinstance(array, types.Array)
+        and array.dtype == kind.lanes.dtype
+        and array.ndim <= 2
+    )
 
 
 @intrinsic
 def load_points(typingctx, kind, array, first, column):
-    """The Lanes array[first + lane], or array[first + lane, column] where the array has columns; all must exist."""
+    """The Lanes array[first + lane], or array[first + lane, column] where the array has columns;
+    all must exist.
+    """
     if not _takes_points(kind, array):
         return None
     return kind.lanes(kind, array, types.intp, types.intp), _codegen_of_full(kind, array)
@@ -91,7 +106,9 @@ def load_last_points(typingctx, kind, array, first, column, points):
     """load_points where there are only `points` of them: the last fills the lanes left over."""
     if not _takes_points(kind, array):
         return None
-    return kind.lanes(kind, array, types.intp, types.intp, types.intp), _codegen_of_partial(kind, array)
+    return kind.lanes(kind, array, types.intp, types.intp, types.intp), _codegen_of_partial(
+        kind, array
+    )
 
 
 @intrinsic
@@ -106,7 +123,9 @@ def first_lanes(typingctx, value, count):
             index = ir.Constant(ir.IntType(32), lane)
             inside = builder.icmp_signed(">", arguments[1], ir.Constant(arguments[1].type, lane))
             element = builder.extract_element(vector, index)
-            vector = builder.insert_element(vector, builder.select(inside, element, ir.Constant(element.type, 0.0)), index)
+            vector = builder.insert_element(
+                vector, builder.select(inside, element, ir.Constant(element.type, 0.0)), index
+            )
         return vector
 
     return value(value, types.intp), codegen

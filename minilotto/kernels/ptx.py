@@ -10,16 +10,26 @@ INSTRUCTIONS = {
 LETTERS = {"f32": "f", "f64": "d"}
 
 
-def instruction(builder: ir.IRBuilder, name: str, signature: ir.FunctionType) -> ir.InlineAsm | None:
-    """What stands for the LLVM intrinsic `name` where code is built for a GPU; None where the intrinsic itself will do."""
+def instruction(
+    builder: ir.IRBuilder, name: str, signature: ir.FunctionType
+) -> ir.InlineAsm | None:
+    """What stands for the LLVM intrinsic `name` where code is built for a GPU; None where the
+    intrinsic itself will do.
+    """
     family, _, kind = name.rpartition(".")
     if not builder.module.triple.startswith("nvptx") or family not in INSTRUCTIONS:
         return None
     letter = LETTERS[kind]
-    return ir.InlineAsm(signature, INSTRUCTIONS[family].format(kind), f"={letter}" + f",{letter}" * len(signature.args))
+    return ir.InlineAsm(
+        signature,
+        INSTRUCTIONS[family].format(kind),
+        f"={letter}" + f",{letter}" * len(signature.args),
+    )
 
 
 def special_function(name: str) -> ir.InlineAsm:
-    """A float32 result of the special function unit, such as "ex2": subnormal numbers count as zero."""
+    """A float32 result of the special function unit, such as "ex2": subnormal numbers count as
+    zero.
+    """
     single = ir.FloatType()
     return ir.InlineAsm(ir.FunctionType(single, [single]), f"{name}.approx.ftz.f32 $0, $1;", "=f,f")

@@ -2,7 +2,8 @@
 
     from minilotto.kernels import single
 
-    SILU = single.form("silu")                       # activation, inputs D, precision; an argument or a global of your function
+    SILU = single.form("silu")                       # activation, inputs D, precision; an argument
+                                                     or a global of your function
 
     @njit
     def fit(theta, x, y, weight, gradient, scratch):
@@ -10,22 +11,33 @@
             single.loss_and_gradient(SILU, theta, x, y, weight, gradient, scratch)
             theta -= 0.01 * gradient
 
-Every function here can be called from @njit code, serial or inside a prange, and from Python. None of them allocates, keeps state,
-takes the GIL or starts a thread; whatever they write goes to the caller's buffers, one set of buffers a thread.
+Every function here can be called from @njit code, serial or inside a prange, and from Python. None
+of them allocates, keeps state, takes the GIL or starts a thread; whatever they write goes to the
+caller's buffers, one set of buffers a thread.
 
-A net is a vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights w, its b, its v; and c at the end. Points are x
-(P, D), or (P,) for D = 1; y (P,) and weight (P,). All arrays have the precision of the Form. They may have any memory layout, but
-for `scratch`, which is contiguous and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, types
+A net is a vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights w, its b, its v;
+and c at the end. Points are x (P, D), or (P,) for D = 1; y (P,) and weight (P,). All arrays have
+the precision of the Form. They may have any memory layout, but for `scratch`, which is contiguous
+and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, types
 while compiling.
 
-Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter), so that sums over points are added in the same
-order everywhere; f has the bits that `Ensemble.predict` gives.
+Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter), so that sums over
+points are added in the same order everywhere; f has the bits that `Ensemble.predict` gives.
 """
 
 import numpy as np
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.forms import Form, check_points, columns_of, coordinate, coordinates_of, form, scratch_size, width_of
+from minilotto.kernels.forms import (
+    Form,
+    check_points,
+    columns_of,
+    coordinate,
+    coordinates_of,
+    form,
+    scratch_size,
+    width_of,
+)
 from minilotto.kernels.formulas import (
     adam_update,
     add_loss,
@@ -35,9 +47,16 @@ from minilotto.kernels.formulas import (
     output_unit,
     value_and_slope,
 )
-from minilotto.kernels.kinds import inputs_of, lanes_of, load, spread, store, zero
-from minilotto.kernels.lanes import fma, like, sum_of_lanes
-from minilotto.kernels.points import check_contiguous, check_precision, first_lanes, lane_of, load_last_points, load_points
+from minilotto.kernels.points import (
+    check_contiguous,
+    check_precision,
+    first_lanes,
+    lane_of,
+    load_last_points,
+    load_points,
+)
+from minilotto.kernels.simd import fma, like, sum_of_lanes
+from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
 
 __all__ = [
     "ADAM",
@@ -62,7 +81,11 @@ ADAM = (0.9, 0.999, 1e-8)  # beta1, beta2, epsilon as Config has them
 def _at(kind, array, p, column, points):
     """Lanes of points p, p + 1, ...; behind the last point, the last once more."""
     full = p + lanes_of(kind) <= points
-    return load_points(kind, array, p, column) if full else load_last_points(kind, array, p, column, points)
+    return (
+        load_points(kind, array, p, column)
+        if full
+        else load_last_points(kind, array, p, column, points)
+    )
 
 
 # One point: plain numbers, neuron after neuron.
@@ -148,7 +171,9 @@ def _outputs_at(kind, parameter, width, theta, x, p, points):
 
 @kernel()
 def outputs(form, theta, x, out):
-    """Write f(x_p) to out (P,) for points x (P, D) or (P,): the bits that `forward` gives, several times faster."""
+    """Write f(x_p) to out (P,) for points x (P, D) or (P,): the bits that `forward` gives, several
+    times faster.
+    """
     kind, width, points = form.kind, width_of(form, theta), out.size
     check_precision(kind, x)
     check_precision(kind, out)
@@ -168,15 +193,23 @@ def loss(form, theta, x, y, weight):
     total = zero(kind)
     for p in range(0, points, lanes_of(kind)):
         f = _outputs_at(kind, form.parameter, width, theta, x, p, points)
-        total = add_loss(kind, total, f, _at(kind, y, p, 0, points), first_lanes(_at(kind, weight, p, 0, points), points - p))
+        total = add_loss(
+            kind,
+            total,
+            f,
+            _at(kind, y, p, 0, points),
+            first_lanes(_at(kind, weight, p, 0, points), points - p),
+        )
     return sum_of_lanes(total)
 
 
 @kernel()
 def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
-    """The Form's loss, sum_p weight_p (f(x_p) - y_p)^2 unless said, and its gradient written to gradient (K,), in theta's order.
+    """The Form's loss, sum_p weight_p (f(x_p) - y_p)^2 unless said, and its gradient written to
+    gradient (K,), in theta's order.
 
-    scratch: scaled parameters, then a vector of points, then values and slopes of the neurons there, then sums over points.
+    scratch: scaled parameters, then a vector of points, then values and slopes of the neurons
+    there, then sums over points.
     """
     kind, width, points = form.kind, width_of(form, theta), y.size
     check_points(form, x, y, weight)
@@ -213,7 +246,10 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
             f = fma(spread(kind, scratch, row + inputs + 1), value, f)
             store(scratch, kept, value)
             store(scratch, kept + lanes, slope)
-        target, share = _at(kind, y, p, 0, points), first_lanes(_at(kind, weight, p, 0, points), points - p)
+        target, share = (
+            _at(kind, y, p, 0, points),
+            first_lanes(_at(kind, weight, p, 0, points), points - p),
+        )
         total = add_loss(kind, total, f, target, share)
         _, r = loss_and_residual(kind, f, target)
         df = r * share * like(total, loss_factor(kind))
@@ -222,7 +258,9 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
             at, kept = sums + i * rows * lanes, hidden + 2 * i * lanes
             db = df * load(kind, scratch, kept + lanes)
             for d in range(inputs):
-                dw = fma(db, load(kind, scratch, at_x + d * lanes), load(kind, scratch, at + d * lanes))
+                dw = fma(
+                    db, load(kind, scratch, at_x + d * lanes), load(kind, scratch, at + d * lanes)
+                )
                 store(scratch, at + d * lanes, dw)
             store(scratch, at + inputs * lanes, load(kind, scratch, at + inputs * lanes) + db)
             dv = fma(df, load(kind, scratch, kept), load(kind, scratch, at + (inputs + 1) * lanes))
@@ -230,8 +268,12 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
     for i in range(width):
         v = theta[i * rows + inputs + 1]
         for d in range(inputs + 1):
-            gradient[i * rows + d] = sum_of_lanes(load(kind, scratch, sums + (i * rows + d) * lanes)) * v
-        gradient[i * rows + inputs + 1] = sum_of_lanes(load(kind, scratch, sums + (i * rows + inputs + 1) * lanes)) * outward
+            gradient[i * rows + d] = (
+                sum_of_lanes(load(kind, scratch, sums + (i * rows + d) * lanes)) * v
+            )
+        gradient[i * rows + inputs + 1] = (
+            sum_of_lanes(load(kind, scratch, sums + (i * rows + inputs + 1) * lanes)) * outward
+        )
     gradient[width * rows] = sum_of_lanes(dc)
     return sum_of_lanes(total)
 
@@ -271,7 +313,9 @@ def jacobian(form, theta, x, out):
 # Training.
 @kernel()
 def adam_step(form, theta, moments, gradient, step, lr, constants):
-    """Adam's step number `step` (from 0) in place: theta (K,), moments (2, K), which start at zero. constants: see ADAM."""
+    """Adam's step number `step` (from 0) in place: theta (K,), moments (2, K), which start at zero.
+    constants: see ADAM.
+    """
     kind = form.kind
     check_precision(kind, theta)
     check_precision(kind, moments)
@@ -282,15 +326,27 @@ def adam_step(form, theta, moments, gradient, step, lr, constants):
     rate, correction = lr / (1.0 - beta1 ** (step + 1)), 1.0 / np.sqrt(1.0 - beta2 ** (step + 1))
     for k in range(theta.size):
         theta[k], moments[0, k], moments[1, k] = adam_update(
-            theta[k], moments[0, k], moments[1, k], gradient[k], rate, correction, beta1, beta2, epsilon
+            theta[k],
+            moments[0, k],
+            moments[1, k],
+            gradient[k],
+            rate,
+            correction,
+            beta1,
+            beta2,
+            epsilon,
         )
 
 
 @kernel()
-def train_net(form, theta, moments, x, y, weight, first_step, steps, lr, constants, gradient, scratch):
-    """Adam's steps first_step, ..., first_step + steps - 1 (from 0) in place. Returns the loss before the last of them.
+def train_net(
+    form, theta, moments, x, y, weight, first_step, steps, lr, constants, gradient, scratch
+):
+    """Adam's steps first_step, ..., first_step + steps - 1 (from 0) in place. Returns the loss
+    before the last of them.
 
-    Cutting a stretch in two changes no bit. Buffers as in `loss_and_gradient` and `adam_step`. NaN for no steps.
+    Cutting a stretch in two changes no bit. Buffers as in `loss_and_gradient` and `adam_step`. NaN
+    for no steps.
     """
     before = np.nan
     for step in range(first_step, first_step + steps):
@@ -299,7 +355,7 @@ def train_net(form, theta, moments, x, y, weight, first_step, steps, lr, constan
     return before
 
 
-# Many nets, one after the other: what `embedding.py` calls.
+# Many nets, one after the other: what `interop/functional.py` calls.
 @kernel()
 def outputs_of_each(form, thetas, x, out):
     """outputs of nets thetas (R, K): out (R, P)."""

@@ -1,0 +1,1 @@
+"""What averages and combinations of nets gain."""

@@ -1,0 +1,209 @@
+"""Ensembles of nets by the equations of the paper: which weights are best, and what loss they give."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minilotto.errors import DataError
+
+Array = NDArray[np.float64]
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class Cosines:
+    """How alike the error functions of two seeds are: 1 the same but for their size, 0 orthogonal,
+    -1 opposite.
+
+    values (M,) are the cosines of the pairs, median is theirs, quantiles (5,) those at QUANTILES.
+    `directions` is 1 / (mean of the squared cosines): so many orthogonal functions, one drawn for
+    each net, would be as alike.
+    """
+
+    values: Array
+    median: float
+    quantiles: Array
+    directions: float
+
+
+def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
+    """Inner products of error functions, G_ij = sum_p weight_p e_i(x_p) e_j(x_p): (..., n, n), with
+    the losses on its diagonal.
+
+    errors (..., n, P) are outputs minus target; weight (P,) sums to one. Raises DataError for
+    shapes that do not match. Paper: the norm of section 4, with data in place of its integral.
+
+    >>> gram([[1.0, 1.0], [1.0, -1.0]], [0.5, 0.5]).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+    if e.ndim < 2 or weights.shape != e.shape[-1:]:
+        raise DataError(
+            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
+            "(..., n, P) and (P,)"
+        )
+    return (e * weights) @ np.swapaxes(e, -1, -2)
+
+
+def orthogonal_weights(losses: ArrayLike) -> Array:
+    """The best weights of n nets whose errors are orthogonal: a_i = (1 / L_i) / sum_j (1 / L_j),
+    which sum to one.
+
+    losses (..., n) are at least 0; a net without loss gets all the weight. Raises DataError for
+    anything else. Paper: Eq. 8, where equality holds.
+
+    >>> orthogonal_weights([1.0, 3.0]).tolist()
+    [0.75, 0.25]
+    """
+    share, _ = _shares(losses)
+    return share / share.sum(axis=-1, keepdims=True)
+
+
+def orthogonal_loss(losses: ArrayLike) -> Array:
+    """The loss of n nets so weighted, (sum_i 1 / L_i)^-1: L / n for n equal losses.
+
+    losses (..., n) as in `orthogonal_weights`, whose weights these are; returns (...). Paper: Eq.
+    9.
+
+    >>> float(orthogonal_loss([1.0, 3.0])), float(orthogonal_loss([1.0] * 4))
+    (0.75, 0.25)
+    """
+    share, least = _shares(losses)
+    return least / share.sum(axis=-1)
+
+
+def _shares(losses: ArrayLike) -> tuple[Array, Array]:
+    """least loss / L_i (..., n), which cannot overflow, and the least loss (...). Raises DataError."""
+    loss = np.asarray(losses, dtype=np.float64)
+    if loss.ndim < 1 or loss.shape[-1] < 1 or not (np.isfinite(loss).all() and (loss >= 0).all()):
+        raise DataError(
+            f"losses of shape {loss.shape} must be finite and at least 0, one or more; leave out "
+            "nets that diverged"
+        )
+    least = loss.min(axis=-1, keepdims=True)
+    return np.divide(least, loss, out=np.ones_like(loss), where=loss > least), least[..., 0]
+
+
+def optimal_weights(products: ArrayLike) -> Array:
+    """The weights that sum to one with the least loss a^T G a, whether errors are orthogonal or
+    not: (..., n).
+
+    products (..., n, n) is the Gram matrix G of `gram`. The answer is a = G^-1 1 / (1^T G^-1 1),
+    found as a correction to Eq. 8's weights within those that sum to one; so G may be singular
+    (errors that are multiples cancel), and a diagonal G or identical nets give Eq. 8's weights
+    themselves. Weights may be negative, and large where errors are nearly the same. What differs by
+    rounding alone is not told apart. Raises DataError for other shapes or numbers that are not
+    finite. Paper: Eq. 5 to 7. Differs: footnote 3 says that orthogonality is not needed, and goes
+    on with it; here it is not assumed.
+
+    >>> optimal_weights([[1.0, 2.0], [2.0, 4.0]]).round(12).tolist()
+    [2.0, -1.0]
+    """
+    g = _products(products)
+    count = g.shape[-1]
+    diagonal = np.diagonal(g, axis1=-2, axis2=-1)
+    a = orthogonal_weights(diagonal)
+    if count == 1:
+        return a
+    # In differences from the best net, z_i multiplies e_i - e_best: the worst nets then spoil no
+    # digits of the others.
+    order = np.argsort(diagonal, axis=-1)
+    g = np.take_along_axis(
+        np.take_along_axis(g, order[..., None], axis=-2), order[..., None, :], axis=-1
+    )
+    a = np.take_along_axis(a, order, axis=-1)
+    toward = (g[..., 1:, :] - g[..., :1, :]) @ a[..., None]
+    h = g[..., 1:, 1:] - g[..., 1:, :1] - g[..., :1, 1:] + g[..., :1, :1]
+    square = np.diagonal(h, axis1=-2, axis2=-1)
+    size = np.diagonal(g, axis1=-2, axis2=-1)
+    distinct = square > 8 * np.finfo(np.float64).eps * (size[..., 1:] + size[..., :1])
+    scale = np.divide(
+        1.0, np.sqrt(np.where(distinct, square, 1.0)), where=distinct, out=np.zeros_like(square)
+    )
+    values, vectors = np.linalg.eigh(h * scale[..., :, None] * scale[..., None, :])
+    cut = count * np.finfo(np.float64).eps * np.maximum(values[..., -1:], 0.0)
+    inverse = np.divide(1.0, values, out=np.zeros_like(values), where=values > cut)
+    along = np.swapaxes(vectors, -1, -2) @ (scale[..., None] * toward)
+    z = -scale * (vectors @ (inverse[..., None] * along))[..., 0]
+    a = a + np.concatenate([-z.sum(axis=-1, keepdims=True), z], axis=-1)
+    result = np.empty_like(a)
+    np.put_along_axis(result, order, a, axis=-1)
+    return result
+
+
+def combination_loss(
+    weights: ArrayLike,
+    products: ArrayLike,
+    target_square: ArrayLike = 0.0,
+    target_products: ArrayLike = 0.0,
+) -> Array:
+    """The loss of sum_i a_i f_i: (s - 1)^2 |f|^2 + 2 (s - 1) sum_i a_i <f, e_i> + a^T G a, with s =
+    sum_i a_i.
+
+    weights (..., n) are a; products (..., n, n) is G of `gram`; target_square (...) is |f|^2 and
+    target_products (..., n) are <f, e_i>, neither of which counts when the weights sum to one.
+    Returns (...), at least 0. Paper: Eq. 6; with a diagonal G and without target_products, Eq. 7.
+
+    >>> float(combination_loss([0.5, 0.5], [[1.0, 0.0], [0.0, 1.0]]))
+    0.5
+    """
+    a, g = np.asarray(weights, dtype=np.float64), _products(products)
+    if a.shape[-1:] != g.shape[-1:]:
+        raise DataError(
+            f"weights of shape {a.shape} do not match a Gram matrix of shape {g.shape}; give one "
+            "weight a net"
+        )
+    excess = a.sum(axis=-1) - 1
+    linear = (a * np.asarray(target_products, dtype=np.float64)).sum(axis=-1)
+    quadratic = (a[..., None, :] @ g @ a[..., None])[..., 0, 0]
+    return np.maximum(
+        excess**2 * np.asarray(target_square, dtype=np.float64) + 2 * excess * linear + quadratic,
+        0.0,
+    )
+
+
+def _products(products: ArrayLike) -> Array:
+    """A Gram matrix as float64. Raises DataError."""
+    g = np.asarray(products, dtype=np.float64)
+    if g.ndim < 2 or g.shape[-1] != g.shape[-2] or g.shape[-1] < 1 or not np.isfinite(g).all():
+        raise DataError(
+            f"a Gram matrix of shape {g.shape} must be (..., n, n) and finite; see `gram`"
+        )
+    return g
+
+
+def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None) -> Cosines:
+    """Cosines <e_i, e_j> / (|e_i| |e_j|) of the error functions of pairs of nets, in the inner
+    product of the data.
+
+    errors (R, P): nets.predict(nets.data.x) - nets.data.y; weight (P,); pairs (M, 2) of places, all
+    of i < j unless given. Raises DataError for shapes that do not match, errors that are not
+    finite, or a net without error, which has no direction. Paper: appendix C calls tickets highly
+    correlated; Eq. 7 takes them as orthogonal.
+
+    >>> cosines([[1.0, 1.0], [1.0, -1.0], [-2.0, -2.0]], [0.5, 0.5]).values.round(12).tolist()
+    [0.0, -1.0, -0.0]
+    """
+    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+    if e.ndim != 2 or len(e) < 2 or weights.shape != e.shape[1:]:
+        raise DataError(
+            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
+            "(R, P) and (P,), R > 1"
+        )
+    norm = np.sqrt((e * e) @ weights)
+    if not (np.isfinite(norm).all() and (norm > 0).all()):
+        raise DataError(
+            "errors must be finite and above 0 in norm; leave out nets that diverged or have no "
+            "error"
+        )
+    unit = e * (np.sqrt(weights) / norm[:, None])
+    if pairs is None:
+        values = (unit @ unit.T)[np.triu_indices(len(e), 1)]
+    else:
+        first, second = np.asarray(pairs, dtype=np.intp).T
+        values = np.einsum("mp,mp->m", unit[first], unit[second])
+    values = np.clip(values, -1.0, 1.0)
+    with np.errstate(divide="ignore"):
+        directions = float(1.0 / np.mean(values**2))
+    return Cosines(values, float(np.median(values)), np.quantile(values, QUANTILES), directions)

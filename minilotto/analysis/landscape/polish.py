@@ -1,0 +1,205 @@
+"""Polish: second-order descent of trained nets in float64, and the precision at which it would go
+on.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from minilotto.data.dataset import Dataset
+from minilotto.ensemble.distillation import EPSILON, RANK_CUT, centred, directions, refit
+from minilotto.errors import ConfigError, DataError
+from minilotto.initialisation import Parameters
+from minilotto.settings.activations import Activation
+
+Array = NDArray[np.float64]
+NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
+# terms grow as loss^-VALLEY down the valley that a descent follows: v ~ w^-2 and loss ~ w^8, see
+# valley.py
+VALLEY = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Polished:
+    """Nets after Levenberg-Marquardt, in float64.
+
+    parameters: w (R, N, D), b, v (R, N), c (R,); start, loss (R,): the loss before and after;
+    evaluations (R,) of the net; cancellation (R,): root mean square of sum_i |v_i sigma_i| + |c|
+    over that of f; rounding (R,): (eps times that sum)^2, the loss that rounding alone may make;
+    rank (R,): how many neurons are independent to rounding.
+    """
+
+    parameters: Parameters
+    start: Array
+    loss: Array
+    evaluations: NDArray[np.intp]
+    cancellation: Array
+    rounding: Array
+    rank: NDArray[np.intp]
+
+    @property
+    def cancelled(self) -> NDArray[np.bool_]:
+        """(R,) whether the descent ended where float64 cannot tell better nets from worse: loss
+        within NEAR times rounding.
+        """
+        return self.loss <= NEAR * self.rounding
+
+    def digits(self, loss: float | None = None, valley: float = VALLEY) -> Array:
+        """Decimal digits of arithmetic (16 is float64) that keep rounding a hundredth of the error:
+        (R,).
+
+        log10(100 T / sqrt(loss)), T the root mean square of sum_i |v_i sigma_i| + |c|: at the loss
+        where each net is, or at a lower `loss` further down its valley, where T grows as
+        loss^-valley. The default is that of mirror pairs whose b keeps the quartic error at 0, as a
+        descent does: v ~ w^-2, loss ~ w^8. At any other b, left as it is, loss ~ w^4, and valley is
+        1/2; where also sigma(b) = 0, as at b = 0, 1/4 again.
+        """
+        terms = np.sqrt(self.rounding) / EPSILON
+        if loss is None:
+            return digits_needed(terms, self.loss)
+        return digits_needed(terms * (self.loss / loss) ** valley, np.full_like(self.loss, loss))
+
+
+def digits_needed(terms: Array, loss: Array) -> Array:
+    """Decimal digits of arithmetic that keep rounding a hundredth of the error: log10(100 terms /
+    sqrt(loss)).
+
+    terms: root mean square of the sum of absolute terms, which rounding is relative to; loss: mean
+    square error.
+
+    >>> float(digits_needed(np.array(1e6), np.array(1e-20)))
+    18.0
+    """
+    with np.errstate(divide="ignore"):
+        return np.log10(100.0 * terms) - 0.5 * np.log10(loss)
+
+
+def polish(
+    activation: Activation, parameters: Parameters, data: Dataset, evaluations: int = 500
+) -> Polished:
+    """Levenberg-Marquardt from each net over all of w, b, v and c, with the analytic Jacobian, in
+    float64.
+
+    v and c are at their least squares at every step (variable projection, Golub and Pereyra 1973),
+    so the search is over w and b, with residuals r = P (y - offset) and Jacobian -P (v sigma' x, v
+    sigma'), P the projection off (1, sigma_1 ... sigma_N) (Kaufman 1975). Over all parameters at
+    once it takes hundreds of times as many steps: in the valleys that these nets lie in, w goes to
+    0 while v goes to infinity as w^-2. Such a valley has no minimum; the loss falls until
+    cancellation stops it.
+
+    It ends at a minimum, after `evaluations` of the net, or where rounding hides any further
+    descent. Nets that are not finite stay so. Raises DataError for fewer points than weights and
+    biases or for negative weights, ConfigError for `evaluations` below 1. Paper: appendix D, where
+    fine-tuning "seems impossible".
+
+    >>> import minilotto as ml
+    >>> nets = ml.train(ml.Config(width=2, steps=2000), seeds=4)
+    >>> bool((polish(nets.activation, nets.parameters, nets.data).loss < 1e-6).any())
+    True
+    """
+    if evaluations < 1:
+        raise ConfigError(f"evaluations={evaluations} is out of range; give at least 1")
+    raw = Parameters(*(np.array(part, np.float64) for part in parameters))
+    nets, width, inputs = raw.w.shape
+    if data.points < width * (inputs + 1):
+        raise DataError(
+            f"{data.points} points are fewer than the {width * (inputs + 1)} weights and biases "
+            "of a net; pass more points"
+        )
+    before = refit(activation, raw.w, raw.b, data)
+    start, spent = np.full(nets, np.nan), np.zeros(nets, np.intp)
+    w, b = raw.w.copy(), raw.b.copy()
+    for i in range(nets):
+        net = Projected(activation, data, width)
+        output = activation.value(data.x @ w[i].T + b[i]) @ raw.v[i] + raw.c[i]
+        start[i] = data.weight @ (output - data.y) ** 2 + data.offset
+        if not np.isfinite(before.loss[i]):
+            continue
+        theta = np.concatenate([w[i].ravel(), b[i]])
+        end: Any = least_squares(
+            net.residual,
+            theta,
+            net.jacobian,
+            method="lm",
+            ftol=EPSILON,
+            xtol=EPSILON,
+            gtol=EPSILON,
+            max_nfev=evaluations,
+        )
+        spent[i] = end.nfev
+        w[i], b[i] = net.split(end.x)
+    after = refit(activation, w, b, data)
+    better = after.loss <= before.loss  # a step that only rounding favoured is not taken
+    best = refit(
+        activation,
+        np.where(better[:, None, None], w, raw.w),
+        np.where(better[:, None], b, raw.b),
+        data,
+    )
+    return Polished(
+        best.parameters, start, best.loss, spent, best.cancellation, best.rounding, best.rank
+    )
+
+
+class Basis(NamedTuple):
+    """What one net's responses span at the points: z (P, N), orthonormal rows q (K, P), residual
+    (P,), v (N,).
+    """
+
+    z: Array
+    q: Array
+    residual: Array
+    v: Array
+
+
+class Projected:
+    """Residual and Jacobian of one net as functions of theta = (w, b), flat, with v and c at their
+    least squares.
+    """
+
+    def __init__(self, activation: Activation, data: Dataset, width: int) -> None:
+        self.activation, self.x, self.width = activation, data.x, width
+        self.root = np.sqrt(data.weight / data.weight.sum())
+        self.target = centred(data.y, self.root)
+        self.last: tuple[bytes, Basis] | None = None
+
+    def split(self, theta: Array) -> tuple[Array, Array]:
+        """w (N, D) and b (N,)."""
+        cut = self.width * self.x.shape[1]
+        return theta[:cut].reshape(self.width, -1), theta[cut:]
+
+    def residual(self, theta: Array) -> Array:
+        """The target less its projection on 1 and the responses, times the root of the weights:
+        (P,).
+        """
+        return self._at(theta).residual
+
+    def jacobian(self, theta: Array) -> Array:
+        """Kaufman's (P, N (D + 1)): exact in J^T r, and in J where r = 0."""
+        here = self._at(theta)
+        slope = -self.activation.slope(here.z) * here.v
+        columns = np.concatenate(
+            [(slope[:, :, None] * self.x[:, None, :]).reshape(len(self.x), -1), slope], axis=1
+        )
+        rows = centred(columns.T, self.root)
+        for _ in range(2):
+            rows = rows - (rows @ here.q.T) @ here.q
+        return rows.T
+
+    def _at(self, theta: Array) -> Basis:
+        key = theta.tobytes()
+        if self.last is None or self.last[0] != key:
+            w, b = self.split(theta)
+            z = self.x @ w.T + b
+            units, length = directions(self.activation.value(z).T, self.root)
+            left, values, q = np.linalg.svd(units, full_matrices=False)
+            kept = values > RANK_CUT * max(float(values[0]), RANK_CUT)
+            left, values, q = left[:, kept], values[kept], q[kept]
+            part = q @ self.target
+            rest = self.target - part @ q
+            more = q @ rest
+            self.last = key, Basis(z, q, rest - more @ q, left @ ((part + more) / values) / length)
+        return self.last[1]

@@ -1,0 +1,1 @@
+"""Statistics of losses: intervals, scaling laws, modes, differences."""

@@ -1,0 +1,122 @@
+"""Clusters of any shape from distances alone, and how many there are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from minilotto.errors import DataError
+
+NEIGHBOURS = 5
+LEAST_SHARE = 0.01  # of all points; smaller groups are no cluster
+LEAST_SIZE = 5
+LEAST_GAP = 1.5  # the factor by which one height must exceed the next for a cut between them
+MOST_POINTS = 6000  # their distances fill 0.3 GB
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Which cluster each point belongs to.
+
+    label (R,) int: 0 is the largest cluster, -1 belongs to none. cut: the height where the tree was
+    cut. gap: the factor between the heights on either side of it, infinite where there was nothing
+    to part. merges (M,): heights at which two groups of at least the least size meet, from the top
+    down; count - 1 of these lie above the cut.
+    """
+
+    label: NDArray[np.intp]
+    cut: float
+    gap: float
+    merges: NDArray[np.float64]
+
+    @property
+    def count(self) -> int:
+        return int(self.label.max(initial=-1)) + 1
+
+    @property
+    def size(self) -> NDArray[np.intp]:
+        """(count,) points in each cluster."""
+        return np.bincount(self.label[self.label >= 0], minlength=self.count)
+
+
+def density_clusters(
+    distance: NDArray[np.float64],
+    resolution: float = 0.0,
+    least: int | None = None,
+    count: int | None = None,
+) -> Clusters:
+    """Clusters of R points from their distances (R, R): single linkage that outliers do not chain,
+    cut in the widest gap.
+
+    Linkage is on max(d_ij, k_i, k_j), where k_i is the distance to i's NEIGHBOURS-th neighbour
+    (robust single linkage, Chaudhuri and Dasgupta 2010; the tree of HDBSCAN). It follows clusters
+    that are curves, as valleys of a loss are, where Ward's or average linkage cuts them up. The
+    heights at which two groups of at least `least` points meet are sorted; below them stands a
+    floor, the larger of `resolution` and of the height under which 95% of all merges lie. The tree
+    is cut in the gap of the largest ratio between consecutive heights; where none reaches
+    LEAST_GAP, all is one cluster. `least` defaults to LEAST_SHARE of the points and at least
+    LEAST_SIZE; smaller groups get label -1, unless no group reaches it. `count` takes the cut that
+    leaves so many clusters instead of the widest gap.
+
+    Raises DataError for fewer than two points, more than MOST_POINTS, distances that are not
+    finite, or a `count` out of reach.
+
+    >>> at = np.concatenate([np.linspace(0, 1, 40), np.linspace(3, 4, 20), [9.0]])
+    >>> found = density_clusters(abs(at[:, None] - at))
+    >>> found.count, found.size.tolist(), int(found.label[-1])
+    (2, [40, 20], -1)
+    """
+    distance = np.asarray(distance, dtype=np.float64)
+    points = len(distance)
+    if distance.ndim != 2 or distance.shape[1] != points or not 2 <= points <= MOST_POINTS:
+        raise DataError(
+            f"distances have shape {distance.shape}; clusters take (R, R) with R from 2 to "
+            f"{MOST_POINTS}"
+        )
+    if not np.isfinite(distance).all():
+        raise DataError("distances hold NaN or infinity; leave out the points that are not finite")
+    least = max(LEAST_SIZE, int(np.ceil(LEAST_SHARE * points))) if least is None else least
+    k = min(NEIGHBOURS, points - 1)
+    reach = np.partition(distance, k, axis=1)[:, k]
+    mutual = np.maximum(distance, np.maximum(reach[:, None], reach))
+    np.fill_diagonal(mutual, 0.0)
+    tree = linkage(squareform(mutual, checks=False), "single")
+    size = np.concatenate([np.ones(points), tree[:, 3]])
+    smaller = np.minimum(size[tree[:, 0].astype(np.intp)], size[tree[:, 1].astype(np.intp)])
+    merges = tree[smaller >= least, 2][::-1]
+    floor = max(resolution, float(np.quantile(tree[:, 2], 0.95)), np.finfo(np.float64).tiny)
+    if count is not None and not 1 <= count <= len(merges) + 1:
+        raise DataError(
+            f"clusters={count} is out of reach; these {points} points have 1 to {len(merges) + 1}"
+        )
+    if count is not None:
+        heights = np.concatenate(
+            [[np.inf], merges, [min(floor, merges[-1] if merges.size else floor)]]
+        )
+        cut = min(
+            float(heights[count]) * (1 + 1e-12), float(np.sqrt(heights[count - 1] * heights[count]))
+        )
+        gap = float(heights[count - 1] / heights[count])
+        return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut, gap, merges)
+    above = merges[merges > floor]
+    heights = np.append(above, floor)
+    ratios = heights[:-1] / heights[1:]
+    if ratios.size and ratios.max() >= LEAST_GAP:
+        place = int(np.argmax(ratios))
+        cut, gap = float(np.sqrt(heights[place] * heights[place + 1])), float(ratios[place])
+    else:
+        cut, gap = max(float(tree[-1, 2]), floor), float("inf")
+    return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut, gap, merges)
+
+
+def _by_size(group: NDArray[np.int32], least: int) -> NDArray[np.intp]:
+    """Labels by falling size; groups below `least` become -1, but the largest stays."""
+    names, first, where, size = np.unique(
+        group, return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.empty(len(names), np.intp)
+    rank[np.lexsort([first, -size])] = np.arange(len(names))
+    rank[(size < least) & (rank > 0)] = -1
+    return rank[where.ravel()]

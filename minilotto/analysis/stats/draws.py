@@ -1,0 +1,145 @@
+"""Statistics over draws of the data: nets that learnt the same draw share what it did to them, so
+draws are counted, not nets.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student
+
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.errors import ConfigError, DataError
+
+Array = NDArray[np.float64]
+LEAST_DRAWS = 3
+
+
+def over_draws(values: ArrayLike, level: float = 0.95) -> Estimate:
+    """Mean of one number from each of G draws, with Student's interval: mean +- t s / sqrt(G), G -
+    1 degrees of freedom.
+
+    values (G,): what is not finite is left out. Not a bootstrap: of a few draws its intervals are
+    too narrow. Raises ConfigError for a level that is no probability, DataError for fewer than
+    LEAST_DRAWS numbers.
+
+    >>> found = over_draws([1.0, 2.0, 3.0])
+    >>> found.value, round(found.high - found.value, 3)
+    (2.0, 2.484)
+    """
+    if not 0 < level < 1:
+        raise ConfigError(
+            f"level={level!r} is out of range; give a probability between 0 and 1, such as 0.95"
+        )
+    kept = np.asarray(values, dtype=np.float64).ravel()
+    kept = kept[np.isfinite(kept)]
+    if kept.size < LEAST_DRAWS:
+        raise DataError(
+            f"{kept.size} draws of the data are too few; at least {LEAST_DRAWS} are needed: train "
+            "more root seeds"
+        )
+    middle = float(kept.mean())
+    reach = float(
+        student.ppf((1 + level) / 2, kept.size - 1) * kept.std(ddof=1) / np.sqrt(kept.size)
+    )
+    return Estimate(middle, middle - reach, middle + reach, level)
+
+
+def typical_over_draws(losses: ArrayLike, level: float = 0.95) -> Estimate:
+    """Geometric mean of a loss from each of G draws, exp(mean of log L_g), with Student's interval
+    of the logarithm.
+
+    losses (G,) above 0; raises what `over_draws` raises, and DataError for a loss of zero or below.
+
+    >>> round(typical_over_draws([1e-4, 1e-3, 1e-2]).value, 9)
+    0.001
+    """
+    found = over_draws(np.log(_above_zero(losses)), level)
+    return Estimate(
+        float(np.exp(found.value)), float(np.exp(found.low)), float(np.exp(found.high)), level
+    )
+
+
+def exponent_over_draws(x: ArrayLike, losses: ArrayLike, level: float = 0.95) -> Estimate:
+    """Exponent of a power law L = A x^-alpha, fitted to each draw by least squares in logarithms;
+    its mean over the draws.
+
+    x (W,) are widths or numbers of points, losses (G, W) one row a draw. A draw is compared with
+    itself, so what raises or lowers all its losses alike does not widen the interval. Rows that are
+    not finite are left out. Raises what `over_draws` raises, and DataError for fewer than 2
+    distinct x or a loss of zero or below.
+
+    >>> x = np.array([10.0, 20.0, 50.0])
+    >>> found = exponent_over_draws(x, np.array([[1.0], [5.0], [9.0]]) / x)
+    >>> round(found.value, 12), round(found.high - found.low, 12)
+    (1.0, 0.0)
+    """
+    at, rows = np.asarray(x, dtype=np.float64), _above_zero(losses)
+    if (
+        at.ndim != 1
+        or rows.shape != (len(rows), len(at))
+        or len(np.unique(at)) < 2
+        or not (at > 0).all()
+    ):
+        raise DataError(
+            f"x of shape {at.shape} and losses of shape {rows.shape} do not match; give 2 or more "
+            "x > 0, losses (G, W)"
+        )
+    reach = np.log(at) - np.log(at).mean()
+    return over_draws(-(np.log(rows) @ reach) / (reach @ reach), level)
+
+
+def learnt_parameters(
+    losses: ArrayLike, clean: float, noise: float, points: int, level: float = 0.95
+) -> Estimate:
+    """How many parameters' worth of label noise nets have learnt: k = P (L - L_0) / sigma^2, mean
+    over draws of the noise.
+
+    losses (G,): the loss of each draw on all x, against targets without noise; clean: that of nets
+    trained without noise; noise: sigma; points: P. Least squares with k free coefficients on points
+    that stand for all x has L - L_0 = sigma^2 chi^2_k / P, so k comes out, whatever the features
+    are. Nets that pass through every point do not average: they count P or more. Raises what
+    `over_draws` raises, ConfigError for a noise or number of points that is not above 0.
+
+    >>> learnt_parameters([3.1e-4, 2.9e-4, 3.0e-4], clean=1e-4, noise=0.1, points=100).value.__round__(6)
+    2.0
+    """
+    return over_draws(
+        (np.asarray(losses, dtype=np.float64) - clean) * _weight(noise, points), level
+    )
+
+
+def absorbed_parameters(
+    losses: ArrayLike, squares: ArrayLike, noise: float, points: int, level: float = 0.95
+) -> Estimate:
+    """How many parameters' worth of label noise is gone from the training loss: k = P (S - L) /
+    sigma^2, mean over draws.
+
+    losses (G,): training losses on noisy labels; squares (G,): S, the mean square of the noise that
+    each draw really has. Least squares with k free coefficients removes sigma^2 chi^2_k / P; a net
+    through every point removes all, and counts P. What nets could not fit without noise counts
+    against it. Raises what `learnt_parameters` raises.
+
+    >>> absorbed_parameters([0.9, 1.0, 1.1], [1.0, 1.1, 1.2], noise=1.0, points=50).value.__round__(6)
+    5.0
+    """
+    lost = np.asarray(squares, dtype=np.float64) - np.asarray(losses, dtype=np.float64)
+    return over_draws(lost * _weight(noise, points), level)
+
+
+def _weight(noise: float, points: int) -> float:
+    """P / sigma^2. Raises ConfigError."""
+    if not (noise > 0 and points > 0):
+        raise ConfigError(
+            f"noise={noise!r} and points={points!r} are out of range; both must be above 0"
+        )
+    return points / noise**2
+
+
+def _above_zero(losses: ArrayLike) -> Array:
+    """Losses as float64. Raises DataError where one is zero or below."""
+    values = np.asarray(losses, dtype=np.float64)
+    if (values <= 0).any():
+        raise DataError(
+            f"{np.count_nonzero(values <= 0)} losses are zero or below and have no logarithm; "
+            "leave them out"
+        )
+    return values

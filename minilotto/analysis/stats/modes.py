@@ -1,0 +1,226 @@
+"""How many peaks the density of log10 loss has at least, with a stated chance of saying too many.
+
+Duembgen and Walther (2008) test on every stretch between two of the sorted values whether the
+density must rise or must fall somewhere in it. All those tests hold at once, for any density and
+any number of values, so a fall followed by a rise proves a valley, however narrow the peaks beside
+it are; no bandwidth is chosen.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.analysis.stats.bootstrap import Array
+from minilotto.analysis.stats.losses import SMOOTHING, Peaks, cut, positive, smoothed
+from minilotto.errors import ConfigError, DataError
+
+Ints = NDArray[np.intp]
+LEAST_LOSSES = 30
+ROUNDING = 1e-12  # decades; losses no further apart are the same
+SHORTEST = 4  # steps between the ends of a stretch
+LENGTHS = 500  # the shortest is at least one in so many of all losses
+RATIO, PARTS = 1.15, 8  # lengths of stretches grow by RATIO, their starts by a part of their length
+# decades over which a rise or a fall must be seen, so that rounding errors make no peaks
+RESOLUTION = SMOOTHING
+# Quantiles of the largest excess of T among uniform values, from bench/multiscale.py. One sign is
+# enough: a peak too many takes a false claim on a piece where the density only rises or only falls,
+# so of one known sign on each piece; and given the pieces' ends, uniform values within each are as
+# likely mirrored, so that all signs may be taken as equal.
+CRITICAL: dict[str | float, tuple[float, ...]] = {
+    "losses": (30, 50, 100, 200, 500, 1000, 2000, 5000),
+    0.1: (0.889, 0.978, 1.038, 1.093, 1.155, 1.170, 1.201, 1.211),
+    0.05: (1.126, 1.201, 1.259, 1.309, 1.368, 1.364, 1.412, 1.413),
+    0.01: (1.557, 1.658, 1.690, 1.741, 1.808, 1.807, 1.832, 1.880),
+}
+
+
+@dataclass(frozen=True)
+class Modes:
+    """What is proven of the peaks of log10 loss of R seeds, with the chance `error` of at least one
+    false claim.
+
+    count: the least number of peaks. valley_low, valley_high (count - 1,): between these losses
+    lies a valley. peaks: the losses cut at the lowest smoothed density within each valley (see
+    `losses.Peaks`); ties: how many losses another one equals.
+    """
+
+    count: int
+    error: float
+    seeds: int
+    ties: int
+    valley_low: Array
+    valley_high: Array
+    peaks: Peaks
+
+
+def modes(loss: NDArray[np.float64], error: float = 0.05, resolution: float = RESOLUTION) -> Modes:
+    """The least number of peaks of log10 loss (R,) that can be stated with at most the chance
+    `error` of stating too many.
+
+    For sorted values x_j < ... < x_k and u_i = (x_i - x_j) / (x_k - x_j):
+    T = sqrt(3 / (k - j - 1)) sum (2 u_i - 1);  |T| > sqrt(2 log(e n / (k - j))) + kappa proves a
+                                                rise (T > 0) or a fall within.
+    kappa: quantile 1 - error (0.1, 0.05 or 0.01) of the largest excess of T among uniform values.
+    Stretches shorter than
+    `resolution` decades are not asked. Losses that are not finite or zero are left out.
+
+    Raises DataError for fewer than LEAST_LOSSES losses or identical ones, ConfigError for another
+    error or resolution. Paper: figures 2b and 3, which are judged by eye. Differs from Duembgen and
+    Walther: ends of stretches in gaps, as said below.
+
+    >>> random = np.random.default_rng(0)
+    >>> found = modes(10 ** np.concatenate([random.normal(-6, 0.1, 100), random.normal(-3, 0.5, 300)]))
+    >>> found.count, found.peaks.share.tolist()
+    (2, [0.25, 0.75])
+    """
+    if error not in (0.1, 0.05, 0.01):
+        raise ConfigError(f"error={error!r} has no critical value; choose from 0.1, 0.05, 0.01")
+    if not resolution >= 0:
+        raise ConfigError(
+            f"resolution={resolution!r} is out of range; give a number of decades of at least 0"
+        )
+    kept = sorted_losses(loss)
+    exponent = np.log10(kept)
+    first, last = stretches(len(exponent))
+    kappa = critical_value(len(exponent), error)
+    # Where f does not fall between x_j and a point p in the gap before x_k, its u_i with p in place
+    # of x_k are no less than those of uniform values up to x_k itself. So a fall whose test holds
+    # with p lies before p, and a rise may begin at such a p: without this, two sharp peaks with
+    # nothing between them would have no room for a fall and a rise. Places count half steps: 2 i is
+    # the value i, 2 i + 1 the middle of the gap after it.
+    place = np.empty(2 * len(exponent) - 1)
+    place[::2], place[1::2] = exponent, (exponent[1:] + exponent[:-1]) / 2
+    falls = [
+        _proven(exponent, place, first, last, (2 * first, end), kappa, resolution, -1)
+        for end in (2 * last, 2 * last - 1)
+    ]
+    rises = [
+        _proven(exponent, place, first, last, (start, 2 * last), kappa, resolution, 1)
+        for start in (2 * first, 2 * first + 1)
+    ]
+    valleys = place[
+        np.array(_valleys(_by_end(falls), _by_end(rises)), dtype=np.intp).reshape(-1, 2)
+    ]
+    density, edges = smoothed(exponent)
+    cells = np.clip(np.searchsorted(edges, valleys, side="right") - 1, 0, len(density) - 1)
+    lowest = [a + int(np.argmin(density[a : b + 1])) for a, b in cells.tolist()]
+    return Modes(
+        count=len(valleys) + 1,
+        error=error,
+        seeds=len(exponent),
+        ties=ties(kept),
+        valley_low=10.0 ** valleys[:, 0],
+        valley_high=10.0 ** valleys[:, 1],
+        peaks=cut(kept, density, edges, lowest),
+    )
+
+
+def sorted_losses(loss: NDArray[np.float64]) -> Array:
+    """The finite positive losses, sorted. Raises DataError where a test of the shape of their
+    logarithms would mean nothing.
+    """
+    kept = np.sort(positive(loss))
+    if len(kept) < LEAST_LOSSES:
+        raise DataError(
+            f"{len(kept)} finite losses above 0 are too few to test a shape; at least "
+            f"{LEAST_LOSSES} seeds are needed"
+        )
+    if np.log10(kept[-1]) - np.log10(kept[0]) <= ROUNDING:
+        raise DataError(
+            f"the {len(kept)} losses are all {kept[0]:g}; identical losses have no shape to test"
+        )
+    return kept
+
+
+def ties(ordered: Array) -> int:
+    """How many of the sorted losses another one equals."""
+    same = ordered[1:] == ordered[:-1]
+    return int(np.count_nonzero(np.append(same, False) | np.append(False, same)))
+
+
+@lru_cache
+def stretches(count: int) -> tuple[Ints, Ints]:
+    """First and last places (S,) of the stretches that are tested among `count` sorted values: all
+    lengths, overlapping starts.
+    """
+    firsts, lasts = [], []
+    length = float(max(SHORTEST, count // LENGTHS))
+    while length < count:
+        steps = int(length)
+        starts = np.append(
+            np.arange(0, count - 1 - steps, max(1, steps // PARTS)), count - 1 - steps
+        )
+        firsts.append(starts)
+        lasts.append(starts + steps)
+        length = max(length + 1, length * RATIO)
+    return np.concatenate(firsts).astype(np.intp), np.concatenate(lasts).astype(np.intp)
+
+
+def excesses(ordered: Array, first: Ints, last: Ints, low: Array, high: Array) -> Array:
+    """T of sorted values (..., n) inside S stretches from low to high (..., S), moved towards 0 by
+    its allowance: (..., S).
+    """
+    inner = (last - first - 1).astype(np.float64)
+    total = np.cumsum(ordered - ordered[..., :1], axis=-1)
+    mass = total[..., last - 1] - total[..., first] - inner * (low - ordered[..., :1])
+    span = high - low
+    place = np.divide(mass, span, out=inner / 2 + np.zeros_like(span), where=span > 0)
+    statistic = np.sqrt(3 / inner) * (2 * place - inner)
+    allowance = np.sqrt(2 * np.log(np.e * ordered.shape[-1] / (last - first)))
+    return np.sign(statistic) * np.maximum(np.abs(statistic) - allowance, 0)
+
+
+def _proven(
+    exponent: Array,
+    place: Array,
+    first: Ints,
+    last: Ints,
+    ends: tuple[Ints, Ints],
+    kappa: float,
+    resolution: float,
+    sign: int,
+) -> Ints:
+    """Ends (M, 2) of the stretches that prove a rise (sign 1) or a fall (-1) over at least
+    `resolution`.
+
+    All claims hold at once, so those of the stretches that are long enough do.
+    """
+    low, high = place[ends[0]], place[ends[1]]
+    held = (sign * excesses(exponent, first, last, low, high) > kappa) & (high - low >= resolution)
+    return np.stack([ends[0][held], ends[1][held]], axis=1)
+
+
+def critical_value(count: int, error: float) -> float:
+    """kappa for `count` losses and one of the chances in CRITICAL, interpolated in log count; it
+    levels off for many losses.
+    """
+    return float(np.interp(np.log(count), np.log(CRITICAL["losses"]), CRITICAL[error]))
+
+
+def _by_end(parts: list[Ints]) -> Ints:
+    """Stretches (M, 2) of all parts, the one that ends first in front."""
+    found = np.concatenate(parts)
+    return found[np.argsort(found[:, 1], kind="stable")]
+
+
+def _valleys(falls: Ints, rises: Ints) -> list[tuple[int, int]]:
+    """As many pairs of a fall and a later rise as can be had one after another, each from the start
+    of one to the end of the other.
+
+    Taking the stretch that ends first each time gives the most, as in any choice of intervals.
+    """
+    found: list[tuple[int, int]] = []
+    after = 0
+    while True:
+        fall = falls[falls[:, 0] >= after]
+        if not len(fall):
+            return found
+        rise = rises[rises[:, 0] >= fall[0, 1]]
+        if not len(rise):
+            return found
+        # Of the falls that end before this rise, the last gives the tightest valley.
+        near = fall[fall[:, 1] <= rise[0, 0]]
+        found.append((int(near[:, 0].max()), int(rise[0, 1])))
+        after = int(rise[0, 1])

@@ -1,0 +1,57 @@
+"""What a power law in the width says about the number of parameters, and how little that says about
+language models.
+"""
+
+from dataclasses import dataclass
+
+from minilotto.errors import DataError
+
+MEASURED = 0.34  # Hoffmann et al. 2022, the fit that the paper quotes in equation 10
+REFIT = (
+    0.31,
+    0.39,
+    # Besiroglu et al. 2024, from the same data: 0.35 with a standard error of 0.02, two of them on
+    # either side
+)
+
+
+@dataclass(frozen=True)
+class ParameterExponent:
+    """loss ~ parameters^-exponent if parameters ~ width^power. `excluded`: whether REFIT leaves it
+    out.
+    """
+
+    shape: str
+    power: int
+    exponent: float
+
+    @property
+    def excluded(self) -> bool:
+        return not REFIT[0] <= self.exponent <= REFIT[1]
+
+
+def parameter_exponents(width_exponent: float = 1.0) -> tuple[ParameterExponent, ...]:
+    """loss ~ width^-a as loss ~ parameters^-(a / power), for three ways in which parameters grow
+    with width.
+
+    A transformer has some width^2 depth parameters. With depth ~ width that is width^3, and a = 1
+    gives 1/3, near Chinchilla's 0.34. This is no test. (1) The power is an assumption: 2 at fixed
+    depth, 1 for the nets that were measured here, and with these a = 1 gives 1/2 and 1. (2) One
+    number, chosen after it was known, cannot disagree: a = 1.02 would "predict" it exactly, and a
+    from 0.93 to 1.17 lies within REFIT. (3) It is not the same number elsewhere: Kaplan et al. 2020
+    found 0.076 for the same kind of model. (4) It says nothing about mechanism: any law of 1/3 fits
+    as well. A test would vary width at fixed depth and data, and look at the errors of the parts of
+    a model.
+
+    width_exponent: a, above 0, else DataError. Paper: equation 10.
+
+    >>> [(row.shape, round(row.exponent, 3)) for row in parameter_exponents()]
+    [('depth grows with width', 0.333), ('depth is fixed', 0.5), ('one hidden layer', 1.0)]
+    """
+    if not width_exponent > 0:
+        raise DataError(
+            f"width_exponent={width_exponent!r} is out of range; a loss that falls with width has "
+            "one above 0"
+        )
+    shapes = (("depth grows with width", 3), ("depth is fixed", 2), ("one hidden layer", 1))
+    return tuple(ParameterExponent(shape, power, width_exponent / power) for shape, power in shapes)

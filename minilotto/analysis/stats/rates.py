@@ -1,0 +1,172 @@
+"""Exponents of loss against width for several numbers of inputs D, beside what theories say of
+them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+from scipy.stats import t as student
+
+from minilotto.analysis.stats.bootstrap import Array, Estimate, ends
+from minilotto.errors import ConfigError, DataError
+
+# 4/D: Sharma and Kaplan (arXiv:2004.10802), of piecewise linear nets on data of D dimensions. 1 +
+# 3/D: one hidden layer of ReLU at its best on smooth functions, N^-(1/2 + 3/(2 D)) in the norm
+# (arXiv:2408.10996), squared. 1: an average of independent tickets.
+RULES: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {"4/D": lambda D: 4.0 / D, "1 + 3/D": lambda D: 1.0 + 3.0 / D, "1": lambda D: np.ones_like(D)}
+)
+TOLERANCE = 4 / 3  # a factor up to which two exponents pass for the same
+INSIDE, OUTSIDE, OPEN = "inside", "outside", "open"
+LEAST = 3  # exponents, from which on rules are compared
+SCANNED = 200  # sizes of misfit that are tried
+
+
+@dataclass(frozen=True)
+class RuleMiss:
+    """One rule beside K exponents: root mean square miss, misfit beyond the exponents' own errors,
+    share of the evidence.
+    """
+
+    rule: str
+    miss: float
+    misfit: float
+    log_likelihood: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """exponent = offset + slope / D, by least squares, with Student's intervals: 4/D is (0, 4), 1 +
+    3/D is (1, 3), 1 is (1, 0).
+    """
+
+    offset: Estimate
+    slope: Estimate
+    freedom: int  # exponents less two; with one the intervals are too wide to tell anything
+
+
+def predicted(rule: str, inputs: float) -> float:
+    """The exponent that a rule gives for D inputs. Raises ConfigError for an unknown rule.
+
+    >>> predicted("1 + 3/D", 3)
+    2.0
+    """
+    if rule not in RULES:
+        raise ConfigError(f"rule={rule!r} is unknown; choose from {', '.join(RULES)}")
+    return float(RULES[rule](np.float64(inputs)))
+
+
+def place(exponent: Estimate, claimed: float, factor: float = TOLERANCE) -> str:
+    """INSIDE where the whole interval lies within a factor of the claimed exponent, OUTSIDE where
+    none of it does, else OPEN.
+
+    >>> [place(Estimate(value, value - 0.2, value + 0.2, 0.95), 1.0) for value in (1.1, 1.3, 1.9)]
+    ['inside', 'open', 'outside']
+    """
+    low, high = claimed / factor, claimed * factor
+    if low <= exponent.low and exponent.high <= high:
+        return INSIDE
+    return OUTSIDE if exponent.high < low or exponent.low > high else OPEN
+
+
+def telling(inputs: float, one: str, other: str, factor: float = TOLERANCE) -> bool:
+    """Whether two rules are so far apart for D inputs that no exponent lies within a factor of
+    both.
+
+    >>> [D for D in (1, 2, 3, 4, 5, 8) if telling(D, "4/D", "1")]
+    [1, 2, 8]
+    """
+    return bool(abs(np.log(predicted(one, inputs) / predicted(other, inputs))) > 2 * np.log(factor))
+
+
+def compare_rules(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[RuleMiss, ...]:
+    """RULES beside measured exponents, in their order, with the evidence for each.
+
+    exponent_k = rule(D_k) + d_k + e_k;  Var e_k from its interval,  Var d_k = tau^2 (each rule's
+                                         own misfit, by maximum likelihood)
+    weight = L / sum L, as tau is the one free number of each
+
+    inputs (K,): D of each exponent, of one family of targets or of several; exponents: with their
+    intervals. Raises DataError for fewer than LEAST exponents, or where lengths differ.
+
+    >>> rows = compare_rules([1, 2, 4, 8], [Estimate(a, a - 0.1, a + 0.1, 0.95) for a in (3.9, 2.1, 1.0, 0.55)])
+    >>> max(rows, key=lambda row: row.weight).rule
+    '4/D'
+    """
+    D, value, error = _columns(inputs, exponents)
+    found = []
+    for rule, function in RULES.items():
+        rest = value - function(D)
+        tau = np.concatenate(
+            [[0.0], np.geomspace(1e-3, 1e3, SCANNED) * (np.abs(rest).max() + error.max())]
+        )
+        total = error**2 + tau[:, None] ** 2
+        likelihood = -0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1)
+        best = int(np.argmax(likelihood))
+        found.append(
+            (rule, float(np.sqrt(np.mean(rest**2))), float(tau[best]), float(likelihood[best]))
+        )
+    top = max(row[3] for row in found)
+    shares = np.exp([row[3] - top for row in found])
+    return tuple(
+        RuleMiss(*row, weight=float(share / shares.sum()))
+        for row, share in zip(found, shares, strict=True)
+    )
+
+
+def line_in_one_over_inputs(
+    inputs: ArrayLike, exponents: Sequence[Estimate], level: float = 0.95
+) -> Line:
+    """Offset and slope of exponents against 1/D, by ordinary least squares: scatter about the line
+    is what its intervals come from.
+
+    Raises DataError for fewer than LEAST exponents, where lengths differ, or for fewer than two
+    numbers of inputs.
+
+    >>> found = line_in_one_over_inputs([1, 2, 4, 8], [Estimate(1 + 3 / D, 0, 9, 0.95) for D in (1, 2, 4, 8)])
+    >>> round(found.offset.value, 9), round(found.slope.value, 9)
+    (1.0, 3.0)
+    """
+    D, value, _ = _columns(inputs, exponents)
+    if len(np.unique(D)) < 2:
+        raise DataError(
+            f"all exponents are of {D[0]:g} inputs; a line needs two numbers of inputs: train more"
+        )
+    design = np.stack([np.ones_like(D), 1 / D], axis=1)
+    inverse = np.linalg.inv(design.T @ design)
+    solution = inverse @ design.T @ value
+    rest = value - design @ solution
+    freedom = len(D) - 2
+    spread = np.sqrt(np.diag(inverse) * (rest @ rest) / freedom) * student.ppf(
+        ends(level)[1], freedom
+    )
+    offset, slope = (
+        Estimate(float(v), float(v - s), float(v + s), level)
+        for v, s in zip(solution, spread, strict=True)
+    )
+    return Line(offset, slope, freedom)
+
+
+def _columns(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Array, Array, Array]:
+    """D (K,), exponents (K,) and their standard errors (K,), as of normal numbers with these
+    intervals.
+    """
+    D = np.asarray(inputs, dtype=np.float64)
+    if D.shape != (len(exponents),):
+        raise DataError(
+            f"inputs of shape {D.shape} and {len(exponents)} exponents do not match; give one "
+            "number of inputs for each"
+        )
+    if len(exponents) < LEAST:
+        raise DataError(
+            f"{len(exponents)} exponents are too few to compare rules; at least {LEAST} are "
+            "needed: train more"
+        )
+    value = np.array([one.value for one in exponents])
+    error = np.array([(one.high - one.low) / (2 * ndtri(ends(one.level)[1])) for one in exponents])
+    return D, value, np.maximum(error, 1e-9)

@@ -1,0 +1,354 @@
+"""How loss falls with width: power law, plateau and break, their exponents with intervals, and
+which of them the widths support.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import chi2
+
+from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, ends
+from minilotto.analysis.stats.laws import LAWS, Law
+from minilotto.errors import ConfigError, DataError
+
+REFERENCE_EXPONENTS = (1.0, 4.0)  # figure 1c's dashed lines
+LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
+SCANNED = 16  # sizes of misfit that are tried at a time
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One law fitted to a statistic of loss at W widths.
+
+    estimates: the law's parameters with their bootstrap intervals, seeds resampled within each
+    width; with_misfit: the same with the widths' own scatter about the law added. misfit: that
+    scatter, a standard deviation in decades (0: seeds explain it all). p_value: of the law's being
+    exact, so that only seeds scatter. aicc: None for fewer widths than it needs. held_out (W,):
+    decades by which each width lies above what the others predict; None where they are too few.
+    parameters (k,), replicates (B, k).
+    """
+
+    law: str
+    formula: str
+    points: Points
+    estimates: Mapping[str, Estimate]
+    with_misfit: Mapping[str, Estimate]
+    misfit: float
+    p_value: float
+    log_likelihood: float
+    aicc: float | None
+    held_out: Array | None
+    parameters: Array
+    replicates: Array
+
+    @property
+    def held_out_error(self) -> float | None:
+        """Root mean square of held_out, in decades."""
+        return None if self.held_out is None else float(np.sqrt(np.mean(self.held_out**2)))
+
+    def predict(self, widths: ArrayLike) -> Array:
+        """The fitted loss at widths (V,)."""
+        return np.exp(
+            LAWS[self.law].log_loss(
+                self.parameters[None], np.log(np.asarray(widths, dtype=np.float64))
+            )[0]
+        )
+
+    def band(self, widths: ArrayLike) -> tuple[Array, Array]:
+        """Ends (V,), (V,) of the bootstrap intervals of the fitted loss at widths (V,), each at the
+        points' level.
+        """
+        lines = LAWS[self.law].log_loss(
+            self.replicates, np.log(np.asarray(widths, dtype=np.float64))
+        )
+        low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
+        return low, high
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One law among others: its fit, or why there is none; AICc above the least, and its share of
+    the evidence.
+    """
+
+    law: str
+    fit: Fit | None
+    delta: float | None
+    weight: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The laws side by side, in the order of LAWS; best names those with the least AICc and the
+    least held-out error, or None.
+    """
+
+    rows: tuple[Compared, ...]
+    best_aicc: str | None
+    best_held_out: str | None
+
+
+@dataclass(frozen=True)
+class LocalExponents:
+    """Exponents between neighbouring widths: arrays (W - 1,). middle is the geometric mean of the
+    two widths.
+    """
+
+    lower: Array
+    upper: Array
+    middle: Array
+    exponent: Array
+    low: Array
+    high: Array
+    level: float
+
+
+def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
+    """A law fitted to log loss by weighted least squares, with a bootstrap over seeds.
+
+    log L_i = law(N_i) + d_i + e_i;  Var e_i = error_i^2 (seeds),  Var d_i = tau^2 (misfit, by
+                                     maximum likelihood)
+    weight_i = 1 / (error_i^2 + tau^2);  each replicate of the points is fitted with the same
+                                         weights.
+
+    points: from `bootstrap.points`; law: "power law", "plateau" or "broken power law"; seed: of the
+    misfit's draws. Raises ConfigError for an unknown law, DataError for fewer than 3 widths (power
+    law), 4 (plateau) or 5 (break). Paper: figure 1c. Differs: the paper draws lines of slope -1 and
+    -4 and fits nothing.
+
+    >>> from minilotto.analysis.stats.bootstrap import points
+    >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
+    >>> widths = np.array([2, 4, 8, 16, 32])
+    >>> found = fit_law(points(widths, list(draws / widths[:, None])))
+    >>> bool(found.estimates["exponent"].low < 1 < found.estimates["exponent"].high), found.aicc is not None
+    (True, True)
+    """
+    chosen = _law(law)
+    if len(points.widths) < chosen.least_widths:
+        raise DataError(f"{_too_few(chosen, len(points.widths))}; train more widths")
+    x, y = np.log(points.widths), np.log(points.value)
+    variance = np.maximum(points.error, LEAST_ERROR) ** 2
+    tau, likelihood = _misfit(chosen, x, y, variance)
+    weight = 1 / (variance + tau**2)[None]
+    parameters = chosen.solve(x, y[None], weight)
+    replicates = chosen.solve(x, points.replicates, weight)
+    wide = replicates
+    if tau:
+        # One or two degrees of freedom leave draws so wild that amplitudes overflow; exponents and
+        # quantiles do not mind.
+        with np.errstate(over="ignore", invalid="ignore"):
+            wide = chosen.solve(
+                x,
+                points.replicates + _misfit_draws(chosen, tau, points.replicates.shape, seed),
+                weight,
+            )
+    exact = chosen.solve(x, y[None], 1 / variance[None])
+    chi_square = float(np.sum((y - chosen.log_loss(exact, x)[0]) ** 2 / variance))
+    return Fit(
+        law=chosen.name,
+        formula=chosen.formula,
+        points=points,
+        estimates=_estimates(chosen, parameters[0], replicates, points.level),
+        with_misfit=_estimates(chosen, parameters[0], wide, points.level),
+        misfit=float(tau / np.log(10)),
+        p_value=float(chi2.sf(chi_square, len(x) - len(chosen.parameters))),
+        log_likelihood=likelihood,
+        aicc=_aicc(likelihood, len(chosen.parameters) + 1, len(x)),
+        held_out=_held_out(chosen, x, y, weight),
+        parameters=parameters[0],
+        replicates=replicates,
+    )
+
+
+def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
+    """Every law fitted to the same points, compared by AICc and by widths held out.
+
+    weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws for which there are widths
+    enough; the others keep their row with a note that says how many they need. Raises DataError for
+    fewer than 3 widths, which test nothing.
+
+    >>> from minilotto.analysis.stats.bootstrap import points
+    >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
+    >>> found = compare_laws(points([1, 2, 4, 8, 16], list(draws)))
+    >>> [(row.law, row.note) for row in found.rows][2]
+    ('broken power law', 'AICc needs 7 widths for broken power law, there are 5')
+    """
+    count = len(points.widths)
+    least = min(law.least_widths for law in LAWS.values())
+    if count < least:
+        raise DataError(
+            f"{count} widths are too few to compare laws; at least {least} are needed: train more "
+            "widths"
+        )
+    fits = {
+        law.name: fit_law(points, law.name, seed=seed)
+        for law in LAWS.values()
+        if count >= law.least_widths
+    }
+    aicc = {name: fit.aicc for name, fit in fits.items() if fit.aicc is not None}
+    lowest = min(aicc.values(), default=0.0)
+    share = {name: float(np.exp((lowest - value) / 2)) for name, value in aicc.items()}
+    total = sum(share.values())
+    errors = {
+        name: fit.held_out_error for name, fit in fits.items() if fit.held_out_error is not None
+    }
+    rows = []
+    for law in LAWS.values():
+        note = ""
+        if law.name not in fits:
+            note = f"not testable: {_too_few(law, count)}"
+        elif law.name not in aicc:
+            note = f"AICc needs {len(law.parameters) + 3} widths for {law.name}, there are {count}"
+        found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
+        rows.append(
+            Compared(
+                law=law.name,
+                fit=fits.get(law.name),
+                delta=aicc[law.name] - lowest if found else None,
+                weight=share[law.name] / total if found else None,
+                note=note,
+            )
+        )
+    return Comparison(
+        rows=tuple(rows),
+        best_aicc=min(aicc, key=lambda name: aicc[name]) if len(aicc) > 1 else None,
+        best_held_out=min(errors, key=lambda name: errors[name]) if len(errors) > 1 else None,
+    )
+
+
+def local_exponents(points: Points) -> LocalExponents:
+    """Exponent between each width and the next, alpha_i = -log(L_(i+1) / L_i) / log(N_(i+1) / N_i),
+    with bootstrap intervals.
+
+    Raises DataError for fewer than 2 widths. Paper: figure 1c, where (Leaky)ReLU's slope is said to
+    go from 4 to 1.
+
+    >>> from minilotto.analysis.stats.bootstrap import points
+    >>> losses = np.geomspace(1, 4, 51)
+    >>> local_exponents(points([1, 2, 4], [losses, losses / 2, losses / 32])).exponent.round(12).tolist()
+    [1.0, 4.0]
+    """
+    if len(points.widths) < 2:
+        raise DataError(f"{len(points.widths)} width has no neighbour; give at least 2 widths")
+    x = np.log(points.widths)
+    low, high = np.quantile(-np.diff(points.replicates) / np.diff(x), ends(points.level), axis=0)
+    return LocalExponents(
+        lower=points.widths[:-1],
+        upper=points.widths[1:],
+        middle=np.exp((x[1:] + x[:-1]) / 2),
+        exponent=-np.diff(np.log(points.value)) / np.diff(x),
+        low=low,
+        high=high,
+        level=points.level,
+    )
+
+
+def reference_line(widths: ArrayLike, exponent: float, through: tuple[float, float]) -> Array:
+    """loss (V,) = L_0 (N / N_0)^-exponent through the point (N_0, L_0), at widths (V,): figure 1c's
+    dashed lines.
+
+    >>> reference_line([10, 20], 4.0, (10, 1.6)).tolist()
+    [1.6, 0.1]
+    """
+    width, loss = through
+    return loss * (np.asarray(widths, dtype=np.float64) / width) ** -exponent
+
+
+def _law(name: str) -> Law:
+    if name not in LAWS:
+        raise ConfigError(f"law={name!r} is unknown; choose from {', '.join(LAWS)}")
+    return LAWS[name]
+
+
+def _too_few(law: Law, count: int) -> str:
+    return (
+        f"{count} widths cannot test a {law.name} ({len(law.parameters)} parameters); at least "
+        f"{law.least_widths} are needed"
+    )
+
+
+def _estimates(
+    law: Law, parameters: Array, replicates: Array, level: float
+) -> Mapping[str, Estimate]:
+    with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
+        low, high = np.quantile(replicates, ends(level), axis=0)
+    rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
+    return MappingProxyType(
+        {name: Estimate(value, below, above, level) for name, value, below, above in rows}
+    )
+
+
+def _misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float]:
+    """The scatter tau >= 0 of log loss about the law beyond that of seeds, and the log likelihood
+    at its maximum.
+
+    Why not weights 1 / error^2 alone: with 1000 seeds a median is known to some percent and no
+    simple law is true to that, so one narrow width would draw the line to itself, and differences
+    of chi-square in the hundreds would declare one wrong law certain over another. With tau, many
+    seeds make the widths count alike (ordinary least squares), and few seeds those with little
+    error; the likelihood then asks how far the law misses the widths, which are its sample.
+    """
+
+    def log_likelihood(tau: Array) -> Array:
+        total = variance + tau[:, None] ** 2
+        many = np.broadcast_to(y, total.shape)
+        rest = many - law.log_loss(law.solve(x, many, 1 / total), x)
+        return -0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1)
+
+    # It may have two summits, so a grid is searched, three times ever finer: to about a percent of
+    # tau.
+    low, high = 1e-2 * np.sqrt(variance.min()), max(float(np.ptp(y)), 1e-3)
+    for _ in range(3):
+        grid = np.geomspace(low, high, SCANNED)
+        found = log_likelihood(grid)
+        at = int(np.argmax(found))
+        low, high = grid[max(at - 1, 0)], grid[min(at + 1, SCANNED - 1)]
+    none = log_likelihood(np.zeros(1))[0]
+    return (float(grid[at]), float(found[at])) if found[at] > none else (0.0, float(none))
+
+
+def _misfit_draws(law: Law, tau: float, shape: tuple[int, int], seed: int) -> Array:
+    """Misfits (B, W) to add to the replicates: normal, of a variance as uncertain as W residuals
+    leave it.
+
+    With tau^2 W / chi^2 of W - k degrees of freedom as the variance, the interval of a linear fit
+    whose misfit exceeds the seeds' errors is Student's.
+    """
+    random = np.random.default_rng((seed, 1))
+    replicates, widths = shape
+    spread = tau * np.sqrt(widths / random.chisquare(widths - len(law.parameters), (replicates, 1)))
+    return spread * random.normal(size=shape)
+
+
+def _aicc(likelihood: float, parameters: int, widths: int) -> float | None:
+    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau; None where the correction
+    has no meaning.
+
+    n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
+    between and beyond them.
+    """
+    if widths < parameters + 2:
+        return None
+    return (
+        -2 * likelihood
+        + 2 * parameters
+        + 2 * parameters * (parameters + 1) / (widths - parameters - 1)
+    )
+
+
+def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:
+    """log10 of measured over predicted (W,), each width predicted from the others; the first and
+    the last are extrapolations.
+    """
+    if len(x) - 1 < law.least_widths:
+        return None
+    result = np.empty_like(x)
+    for i in range(len(x)):
+        others = np.arange(len(x)) != i
+        parameters = law.solve(x[others], y[None, others], weight[:, others])
+        result[i] = y[i] - law.log_loss(parameters, x[i : i + 1])[0, 0]
+    return result / np.log(10)

@@ -1,0 +1,89 @@
+"""Over how many widths in a row a loss keeps near one exponent, and how sure seeds make us of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minilotto.analysis.stats.bootstrap import Array, Points, ends
+from minilotto.errors import ConfigError, DataError
+
+WINDOW = 3  # neighbouring widths that a running exponent is taken over
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The longest range of widths, low to high, along which every running exponent is near the one
+    asked for; NaN where none is.
+
+    share: of the bootstrap replicates, those in which such a range reaches over `span`, a factor in
+    width: near 1 there is one. possible: whether some range as wide has no running exponent whose
+    interval lies wholly beyond: where not, there is none.
+    """
+
+    low: float
+    high: float
+    share: float
+    possible: bool
+    span: float
+
+    @property
+    def reach(self) -> float:
+        """high / low, 0 where there is no such range."""
+        return 0.0 if np.isnan(self.low) else self.high / self.low
+
+
+def running_exponents(log_widths: Array, log_losses: Array) -> Array:
+    """Exponents (B, W - 2) of lines through each three neighbouring widths of log_losses (B, W)."""
+    x = np.lib.stride_tricks.sliding_window_view(log_widths, WINDOW)
+    y = np.lib.stride_tricks.sliding_window_view(log_losses, WINDOW, axis=1)
+    reach = x - x.mean(axis=1, keepdims=True)
+    return -np.sum(y * reach, axis=2) / np.sum(reach**2, axis=1)
+
+
+def longest_stretch(
+    points: Points, exponent: float = 1.0, factor: float = 4 / 3, span: float = 4.0
+) -> Stretch:
+    """The longest range of widths over which the loss keeps near a power law, and how sure one is
+    that reaches over `span`.
+
+    near: exponent / factor <= running exponent <= exponent * factor, for all windows of three
+    neighbouring widths in the range
+
+    A curve that bends from steep to flat passes through every exponent between; it persists in one
+    only if it stays there. `span` tells the two apart. points: from `bootstrap.points`; exponent
+    above 0; factor above 1; span above 1. Raises ConfigError for these out of range, DataError for
+    fewer than three widths.
+
+    >>> from minilotto.analysis.stats.bootstrap import points
+    >>> draws = np.random.default_rng(1).lognormal(sigma=0.2, size=(6, 400))
+    >>> widths = np.array([2, 4, 8, 16, 32, 64])
+    >>> found = longest_stretch(points(widths, list(draws / widths[:, None])))
+    >>> found.low, found.high, found.share
+    (2.0, 64.0, 1.0)
+    """
+    for name, value, least in (("exponent", exponent, 0), ("factor", factor, 1), ("span", span, 1)):
+        if not (np.isfinite(value) and value > least):
+            raise ConfigError(f"{name}={value!r} is out of range; give a number above {least}")
+    if len(points.widths) < WINDOW:
+        raise DataError(
+            f"{len(points.widths)} widths have no running exponent; at least {WINDOW} are needed: "
+            "train more widths"
+        )
+    x = np.log(points.widths)
+    both = np.concatenate([np.log(points.value)[None], points.replicates])
+    running = running_exponents(x, both)
+    near = (running >= exponent / factor) & (running <= exponent * factor)
+    lowest, highest = np.quantile(running[1:], ends(points.level), axis=0)
+    beyond = (highest < exponent / factor) | (lowest > exponent * factor)
+    reached = np.zeros(len(both), dtype=bool)
+    possible, longest = False, (np.nan, np.nan)
+    windows = near.shape[1]
+    for first in range(windows):
+        for last in range(first, windows):
+            low, high = points.widths[first], points.widths[last + WINDOW - 1]
+            if high / low >= span * (1 - 1e-12):
+                reached |= near[:, first : last + 1].all(axis=1)
+                possible |= not beyond[first : last + 1].any()
+            if near[0, first : last + 1].all() and not high / low <= longest[1] / longest[0]:
+                longest = (float(low), float(high))
+    return Stretch(*longest, share=float(reached[1:].mean()), possible=bool(possible), span=span)

@@ -1,0 +1,1 @@
+"""Small groups of neurons that solve the task, and what they compute."""

@@ -1,0 +1,95 @@
+"""Shapes of what pairs of neurons leave: cubic or quartic, and how alike the errors of one net's
+pairs are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.analysis.tickets.disentangling import Disentangled
+
+Array = NDArray[np.float64]
+DEGREES = (3, 4)  # of the polynomials that errors are compared with
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorShapes:
+    """Error functions of the useful pairs of R nets; NaN where a net has too few.
+
+    correlation (R,): median absolute correlation of two pairs of a net; within, between (R,): the
+    same of two pairs whose errors are both mostly cubic or both mostly not, and of one of either
+    kind. degrees (R, 2): mean parts of the squared errors that are polynomials of degree 3 and 4.
+    cubic (R, K): the first of these for each pair, NaN for pairs that are not useful.
+    """
+
+    correlation: Array
+    within: Array
+    between: Array
+    degrees: Array
+    cubic: Array
+
+
+def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
+    """Errors e of useful pairs on polynomials p_3, p_4 orthonormal on the points: <e p_k>^2 /
+    <e^2>, and their correlations.
+
+    What two neurons can do holds 1 and, nearly, x and x^2, so the cubic leads the error of two
+    neurons that differ, and the quartic that of mirror images, whose error is even. Best linear
+    predictors with points from -2 to 2 have the cubic's zeros at 0 and +-1.55, the quartic's at
+    +-0.68 and +-1.72.
+
+    apart: as from `disentangle`; points (P,) of its errors. Paper: figure 12, fourth column.
+
+    >>> from minilotto.data.dataset import sampled
+    >>> import minilotto as ml
+    >>> x, weight = sampled(ml.Config()).x[:, 0], np.full(100, 0.01)
+    >>> errors = np.stack([[x**3 - 2.45 * x, x**3 - x]])
+    >>> found = error_shapes(Disentangled(np.zeros((1, 2, 2), int), np.ones((1, 2)), errors, weight), x)
+    >>> found.cubic.round(2).tolist()
+    [[1.0, 0.35]]
+    """
+    root = np.sqrt(apart.weight)
+    powers = np.polynomial.polynomial.polyvander(points / np.abs(points).max(), max(DEGREES))
+    basis, _ = np.linalg.qr(powers * root[:, None])
+    useful = apart.useful()
+    cubic = np.full(useful.shape, np.nan)
+    correlation, within, between = np.full((3, len(useful)), np.nan)
+    degrees = np.full((len(useful), len(DEGREES)), np.nan)
+    for net, chosen in enumerate(useful):
+        if not chosen.any():
+            continue
+        unit = unit_errors(apart, net)[chosen] * root
+        parts = ((unit @ basis) ** 2)[:, DEGREES]
+        cubic[net, chosen], degrees[net] = parts[:, 0], parts.mean(axis=0)
+        first, second = np.triu_indices(len(unit), 1)
+        found = np.abs(unit @ unit.T)[first, second]
+        alike = (parts[first, 0] > 0.5) == (parts[second, 0] > 0.5)
+        for values, part in (
+            (correlation, found),
+            (within, found[alike]),
+            (between, found[~alike]),
+        ):
+            values[net] = np.median(part) if part.size else np.nan
+    return ErrorShapes(correlation, within, between, degrees, cubic)
+
+
+def unit_errors(apart: Disentangled, net: int) -> Array:
+    """Error functions (K, P) of one net, scaled to a weighted mean square of one; zeros stay."""
+    errors = apart.errors[net]
+    size = np.sqrt(errors**2 @ apart.weight)[:, None]
+    return np.divide(errors, size, out=np.zeros_like(errors), where=size > 0)
+
+
+def by_angle(apart: Disentangled, net: int) -> NDArray[np.intp]:
+    """Positions of a net's useful pairs, in the order of their errors' angle in the plane of the
+    two largest directions.
+
+    Signs aside, so that pairs whose errors are multiples of each other are neighbours.
+    """
+    chosen = np.flatnonzero(apart.useful()[net])
+    if len(chosen) < 3:
+        return chosen
+    unit = unit_errors(apart, net)[chosen] * np.sqrt(apart.weight)
+    first, second = np.linalg.svd(unit, full_matrices=False)[2][:2]
+    return chosen[np.argsort(np.arctan2(unit @ second, unit @ first) % np.pi)]

@@ -1,0 +1,216 @@
+"""Taylor coefficients of nets about x = 0: what a ticket gets right by its symmetry, and what it
+must get wrong.
+"""
+
+from dataclasses import dataclass
+from math import factorial
+
+import numpy as np
+from numpy.polynomial import Polynomial
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import ndtr
+
+from minilotto.errors import ConfigError, DataError
+from minilotto.settings.activations import Activation
+
+Array = NDArray[np.float64]
+HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """sigma(z) near its minimum: a (z - z_star)^2 + value + O((z - z_star)^3). Paper: footnote 1
+    (A, x_*, B).
+    """
+
+    z_star: float
+    a: float
+    value: float
+
+
+def derivatives(activation: Activation, z: ArrayLike, order: int) -> Array:
+    """sigma, sigma', ..., up to the derivative of `order`, at z of any shape: (order + 1, *z.shape)
+    float64.
+
+    The derivatives of s = 1 / (1 + e^-z) are polynomials in s, those of tanh in tanh, those of the
+    normal density Hermite polynomials times itself; silu's and gelu's follow by Leibniz, (z g)^(n)
+    = z g^(n) + n g^(n - 1). For relu and leaky_relu all from the second on are zero off the kink,
+    where none exists.
+
+    Raises ConfigError for an order outside 0 to HIGHEST_ORDER or an activation without a rule,
+    DataError for z on a kink.
+
+    >>> from minilotto.settings.activations import ACTIVATIONS
+    >>> derivatives(ACTIVATIONS["silu"], 0.0, 4).tolist()
+    [0.0, 0.5, 0.5, 0.0, -0.5]
+    """
+    _check_order(order, 0)
+    at = np.asarray(z, dtype=np.float64)
+    if activation.name not in _RULES:
+        raise ConfigError(
+            f"activation {activation.name!r} has no rule for derivatives; choose from "
+            f"{', '.join(_RULES)}"
+        )
+    return np.stack(_RULES[activation.name](activation, at, order))
+
+
+def taylor(
+    activation: Activation,
+    w: ArrayLike,
+    b: ArrayLike,
+    v: ArrayLike,
+    c: ArrayLike = 0.0,
+    order: int = 4,
+) -> Array:
+    """Coefficients of 1, x, ..., x^order of f(x) = sum_i v_i sigma(w_i x + b_i) + c about x = 0:
+    (..., order + 1) float64.
+
+    t_k = sum_i v_i sigma^(k)(b_i) w_i^k / k!, and c more for k = 0. They describe f where |w_i x|
+    is well below the distance of b_i from the nearest pole: sqrt(pi^2 + b^2) for silu.
+
+    w (..., N) or (R, N, 1), b, v (..., N), c (...). One ticket is N = 2. Raises ConfigError and
+    DataError as `derivatives`, DataError for shapes that do not fit.
+
+    >>> from minilotto.settings.activations import ACTIVATIONS
+    >>> taylor(ACTIVATIONS["silu"], [-1.0, 1.0], [0.0, 0.0], [1.0, 1.0]).round(4).tolist()
+    [0.0, 0.0, 0.5, 0.0, -0.0417]
+    """
+    bias, output = np.asarray(b, np.float64), np.asarray(v, np.float64)
+    slope, constant = np.asarray(w, np.float64), np.asarray(c, np.float64)
+    if slope.ndim == bias.ndim + 1 and slope.shape[-1] == 1:
+        slope = slope[..., 0]
+    if not slope.shape == bias.shape == output.shape or bias.ndim == 0:
+        raise DataError(
+            f"w, b, v have shapes {slope.shape}, {bias.shape}, {output.shape}; they must be one "
+            "and the same (..., N)"
+        )
+    if constant.shape not in ((), bias.shape[:-1]):
+        raise DataError(
+            f"c has shape {constant.shape} where b has {bias.shape}; it must be {bias.shape[:-1]}"
+        )
+    sigma = derivatives(activation, bias, order)
+    terms = [np.sum(output * sigma[k] * slope**k, axis=-1) / factorial(k) for k in range(order + 1)]
+    terms[0] = terms[0] + constant
+    return np.stack(terms, axis=-1)
+
+
+def ticket_taylor(
+    activation: Activation,
+    w: ArrayLike,
+    b: ArrayLike,
+    v: ArrayLike,
+    c: ArrayLike = 0.0,
+    order: int = 4,
+) -> Array:
+    """Coefficients of 1, x^2, x^4, ... of the exact pair v sigma(w x + b) + v sigma(-w x + b) + c:
+    (..., order // 2 + 1).
+
+    t_2k = 2 v sigma^(2k)(b) w^(2k) / (2k)!, and c more for k = 0: 2 sigma(b) v + c, v sigma''(b)
+    w^2, v sigma''''(b) w^4 / 12, ... Odd coefficients are zero. w, b, v, c are scalars or arrays of
+    one shape. Raises as `derivatives`.
+
+    Paper: equation 4. Differs: there a letter u stands for v.
+
+    >>> from minilotto.settings.activations import ACTIVATIONS
+    >>> ticket_taylor(ACTIVATIONS["silu"], 0.83010393, -1.16842347, 5.68585086, 3.1539197).round(4).tolist()
+    [0.003, 0.9822, 0.0154]
+    """
+    slope, bias, output, constant = (np.asarray(part, np.float64) for part in (w, b, v, c))
+    sigma = derivatives(activation, bias, order)
+    terms = [2 * output * sigma[k] * slope**k / factorial(k) for k in range(0, order + 1, 2)]
+    terms[0] = terms[0] + constant
+    return np.stack(np.broadcast_arrays(*terms), axis=-1)
+
+
+def quadratic_minimum(activation: Activation) -> Minimum:
+    """Where sigma is least, and its quadratic there: sigma'(z_star) = 0, a = sigma''(z_star) / 2,
+    value = sigma(z_star).
+
+    Raises ConfigError for activations without a minimum; silu and gelu have one.
+
+    Paper: footnote 1. Differs: the sign of x_*, which is printed as 1.278.
+
+    >>> from minilotto.settings.activations import ACTIVATIONS
+    >>> found = quadratic_minimum(ACTIVATIONS["silu"])
+    >>> round(found.z_star, 5), round(found.a, 5), round(found.value, 5)
+    (-1.27846, 0.10891, -0.27846)
+    """
+    if activation.name not in ("silu", "gelu"):
+        raise ConfigError(f"{activation.name} has no minimum with a curvature; choose silu or gelu")
+    z_star = brentq(
+        lambda z: float(activation.slope(np.array(z))),
+        -2.0,
+        -0.1,
+        xtol=1e-15,
+        rtol=4 * np.finfo(float).eps,
+    )
+    value, _, second = derivatives(activation, z_star, 2)
+    return Minimum(float(z_star), float(second) / 2, float(value))
+
+
+def _check_order(order: int, least: int) -> None:
+    if (
+        isinstance(order, bool)
+        or not isinstance(order, (int, np.integer))
+        or not least <= order <= HIGHEST_ORDER
+    ):
+        raise ConfigError(
+            f"order={order!r} is out of range; give a whole number from {least} to {HIGHEST_ORDER}"
+        )
+
+
+def _sigmoid(_: Activation, z: Array, order: int) -> list[Array]:
+    """s^(n) = s (1 - s) q_n(s), q_1 = 1, q_(n+1) = (1 - 2 s) q_n + s (1 - s) q_n'."""
+    e = np.exp(-np.abs(z))
+    s, slope = np.where(z < 0, e, 1.0) / (1.0 + e), e / (1.0 + e) ** 2
+    rows, q = [s], Polynomial([1.0])
+    for _n in range(order):
+        rows.append(slope * q(s))
+        q = Polynomial([1.0, -2.0]) * q + Polynomial([0.0, 1.0, -1.0]) * q.deriv()
+    return rows
+
+
+def _tanh(activation: Activation, z: Array, order: int) -> list[Array]:
+    """tanh z = 2 s(2 z) - 1, so that its n-th derivative is 2^(n + 1) s^(n)(2 z)."""
+    rows = [2.0 ** (n + 1) * row for n, row in enumerate(_sigmoid(activation, 2 * z, order))]
+    return [np.tanh(z), *rows[1:]]
+
+
+def _softplus(activation: Activation, z: Array, order: int) -> list[Array]:
+    return [np.logaddexp(0.0, z), *_sigmoid(activation, z, order)][: order + 1]
+
+
+def _normal(_: Activation, z: Array, order: int) -> list[Array]:
+    """Phi^(n + 1) = (-1)^n He_n(z) phi(z), He_(n+1) = z He_n - n He_(n-1)."""
+    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+    rows, before, here = [ndtr(z)], np.zeros_like(z), np.ones_like(z)
+    for n in range(order):
+        rows.append((-1) ** n * here * density)
+        before, here = here, z * here - n * before
+    return rows
+
+
+def _times_z(inner: list[Array], z: Array) -> list[Array]:
+    """Derivatives of z g(z) from those of g."""
+    return [z * inner[0], *(z * inner[n] + n * inner[n - 1] for n in range(1, len(inner)))]
+
+
+def _piecewise(activation: Activation, z: Array, order: int) -> list[Array]:
+    if (z == 0).any():
+        raise DataError(
+            f"{activation.name} has no derivative at its kink z = 0; leave out neurons with b = 0"
+        )
+    rows = [np.asarray(row, np.float64) for row in (activation.value(z), activation.slope(z))]
+    return [*rows, *(np.zeros_like(z) for _ in range(order))][: order + 1]
+
+
+_RULES = {
+    "silu": lambda activation, z, order: _times_z(_sigmoid(activation, z, order), z),
+    "gelu": lambda activation, z, order: _times_z(_normal(activation, z, order), z),
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+    "softplus": _softplus,
+    "relu": _piecewise,
+    "leaky_relu": _piecewise,
+}

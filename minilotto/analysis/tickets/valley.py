@@ -1,0 +1,222 @@
+"""The valley of mirror pairs: v sigma(w x + b) + v sigma(-w x + b) + c as w goes to 0 and v to
+infinity, and where it leads.
+
+Expanded in w, the pair is a polynomial in x^2 whose coefficient of x^(2k) is of order v w^(2k) (Eq.
+4). Where v sigma''(b) w^2 = 1, x^2 comes out exactly and x^4 has order w^2: the loss falls as w^4
+at any b. At the b where sigma'''' is zero x^4 goes too, and the loss falls as w^8. There is no
+minimum on the way: the least loss, zero, is at no net.
+"""
+
+from dataclasses import dataclass
+from math import factorial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq, least_squares
+
+from minilotto.analysis.tickets.taylor import derivatives
+from minilotto.data.dataset import Dataset
+from minilotto.ensemble.distillation import EPSILON, RANK_CUT, centred, directions
+from minilotto.errors import ConfigError, DataError
+from minilotto.settings.activations import Activation
+
+Array = NDArray[np.float64]
+REACH = 20.0  # of b, within which a zero of sigma'''' is looked for
+NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
+
+
+@dataclass(frozen=True, eq=False)
+class Valley:
+    """The best mirror pair at each |w|: arrays (M,), in the order in which the w were given.
+
+    b, v, c and the loss in float64; rounding: (eps times the root mean square of 2 |v| |sigma| +
+    |c|)^2, the loss that rounding alone may make.
+    """
+
+    w: Array
+    b: Array
+    v: Array
+    c: Array
+    loss: Array
+    rounding: Array
+
+    @property
+    def resolved(self) -> NDArray[np.bool_]:
+        """(M,) whether the loss is more than NEAR times its rounding."""
+        return self.loss > NEAR * self.rounding
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What the expansion says of the valley's far end: loss -> coefficient |w|^power as w -> 0,
+    with b -> bias.
+    """
+
+    power: int
+    coefficient: float
+    bias: float
+
+    def loss(self, w: ArrayLike) -> Array:
+        """coefficient |w|^power, at w of any shape."""
+        return self.coefficient * np.abs(np.asarray(w, np.float64)) ** self.power
+
+
+def valley(
+    activation: Activation, w: ArrayLike, data: Dataset, bias: float, fitted: bool = True
+) -> Valley:
+    """For each |w|, the b, v and c of the least loss on `data` of v sigma(w x + b) + v sigma(-w x +
+    b) + c, in float64.
+
+    v and c are at their least squares for each b, the column centred and scaled before (variable
+    projection); b is found by Levenberg and Marquardt's steps along the projected residual, from
+    `bias` at the largest |w| and from one w to the next below.
+
+    w (M,) above 0, in any order; data of one input; bias: where to begin, and with fitted=False the
+    b of all. Raises ConfigError for w not above 0, DataError for data of more inputs or with
+    negative weights. Paper: equations 2 to 4. Differs: there one pair is printed; here w is a
+    coordinate.
+
+    >>> from minilotto.settings.activations import ACTIVATIONS
+    >>> from minilotto.settings.config import Config
+    >>> from minilotto.data.dataset import sampled
+    >>> found = valley(ACTIVATIONS["silu"], [0.83, 0.083], sampled(Config()), -1.168)
+    >>> bool(found.loss[1] < 1e-7 * found.loss[0])
+    True
+    """
+    at = np.asarray(w, np.float64)
+    if at.ndim != 1 or not (at > 0).all():
+        raise ConfigError(f"w={w!r} are no slopes of mirror pairs; give numbers above 0, as (M,)")
+    if data.inputs != 1 or (data.weight < 0).any():
+        raise DataError(
+            f"data have {data.inputs} inputs or weights below zero; a mirror pair takes points of "
+            "one input"
+        )
+    pair = _Pair(activation, data)
+    result = np.empty((6, len(at)))
+    b = float(bias)
+    for i in np.argsort(-at):
+        pair.w = float(at[i])
+        if fitted:
+            found = least_squares(
+                pair.residual,
+                [b],
+                pair.jacobian,
+                method="lm",
+                x_scale=[1.0],
+                ftol=EPSILON,
+                xtol=EPSILON,
+                gtol=EPSILON,
+            )
+            b = float(found.x[0])
+        result[:, i] = at[i], b, *pair.solution(b)
+    return Valley(*result)
+
+
+class _Pair:
+    """Residual and slope of one mirror pair of slope w as functions of its b, v and c being at
+    their least squares.
+    """
+
+    w = 1.0
+
+    def __init__(self, activation: Activation, data: Dataset) -> None:
+        self.activation, self.x, self.y, self.weight = (
+            activation,
+            data.x[:, 0],
+            data.y,
+            data.weight / data.weight.sum(),
+        )
+        self.offset = data.offset
+        self.root = np.sqrt(self.weight)
+        self.target = centred(data.y, self.root)
+
+    def _sum(self, function: object, b: float) -> Array:
+        """function(w x + b) + function(-w x + b): (P,)."""
+        return function(self.w * self.x + b) + function(-self.w * self.x + b)  # type: ignore[operator]
+
+    def _unit(self, b: float) -> tuple[Array, float]:
+        units, length = directions(self._sum(self.activation.value, b)[None], self.root)
+        return units[0], float(length[0])
+
+    def residual(self, b: Array) -> Array:
+        unit, _ = self._unit(float(b[0]))
+        rest = self.target - (unit @ self.target) * unit
+        return rest - (unit @ rest) * unit
+
+    def jacobian(self, b: Array) -> Array:
+        """Kaufman's (P, 1)."""
+        unit, length = self._unit(float(b[0]))
+        slope = centred(self._sum(self.activation.slope, float(b[0])), self.root)
+        for _ in range(2):
+            slope = slope - (unit @ slope) * unit
+        return (-(unit @ self.target) / length * slope)[:, None]
+
+    def solution(self, b: float) -> tuple[float, float, float, float]:
+        """v, c, the loss as float64 evaluates the pair, and its rounding."""
+        unit, length = self._unit(b)
+        v = float(unit @ self.target) / length if length > RANK_CUT else 0.0
+        one, other = (
+            self.activation.value(self.w * self.x + b),
+            self.activation.value(-self.w * self.x + b),
+        )
+        hidden = v * one + v * other
+        c = float(self.weight @ (self.y - hidden))
+        loss = float(self.weight @ (hidden + c - self.y) ** 2) + self.offset
+        terms = abs(v) * (np.abs(one) + np.abs(other)) + abs(c)
+        return v, c, loss, float(EPSILON**2 * (self.weight @ terms**2))
+
+
+def descent(activation: Activation, data: Dataset, near: float, fitted: bool = True) -> Descent:
+    """The power of |w| by which the valley's loss falls as w -> 0, its factor and its b, from Eq.
+    4's Taylor terms.
+
+    x^4's coefficient is sigma''''(b) w^2 / (12 sigma''(b)), x^6's sigma^(6)(b) w^4 / (360
+    sigma''(b)), once v sigma''(b) w^2 = 1.
+    fitted: b goes to the zero of sigma'''' nearest to `near`, and tuned about it by order w^2 takes
+        the part of x^6 along x^4 away: loss = (sigma^(6) / (360 sigma''))^2 m w^8,  m the mean
+        square of x^6 less its projection on 1, x^2, x^4.
+    Otherwise b = near and loss = (sigma'''' / (12 sigma''))^2 m w^4, m that of x^4 less its
+    projection on 1, x^2.
+
+    Raises ConfigError for an activation without a zero of sigma'''' or without curvature there,
+    DataError for a target that is not x^2. Paper: equation 4.
+
+    >>> from minilotto.settings.activations import ACTIVATIONS
+    >>> from minilotto.settings.config import Config
+    >>> from minilotto.data.dataset import sampled
+    >>> descent(ACTIVATIONS["silu"], sampled(Config()), -1.168).power
+    8
+    """
+    x = data.x[:, 0]
+    if data.inputs != 1 or np.abs(data.y - x**2).max() > 1e-12 * np.abs(data.y).max():
+        raise DataError(
+            "the data's target is not x^2; the expansion is that of a pair which learns x^2"
+        )
+    bias = _quartic_zero(activation, near) if fitted else float(near)
+    order = 6 if fitted else 4
+    sigma = derivatives(activation, bias, order)
+    if not abs(sigma[2]) > 1e-8:
+        raise ConfigError(
+            f"{activation.name} has no curvature at {bias:g}; a mirror pair there makes no x^2"
+        )
+    factor = 2.0 * float(sigma[order]) / (factorial(order) * float(sigma[2]))
+    columns = np.stack([x**k for k in range(0, order, 2)], axis=1) * np.sqrt(data.weight)[:, None]
+    top = x**order * np.sqrt(data.weight)
+    rest = top - columns @ np.linalg.lstsq(columns, top, rcond=None)[0]
+    return Descent(2 * (order - 2), factor**2 * float(rest @ rest) / float(data.weight.sum()), bias)
+
+
+def _quartic_zero(activation: Activation, near: float) -> float:
+    """The zero of sigma'''' nearest to `near`. Raises ConfigError."""
+    grid = near + np.linspace(-REACH, REACH, 4001)
+    fourth = derivatives(activation, grid, 4)[4]
+    changes = np.flatnonzero(np.signbit(fourth[1:]) != np.signbit(fourth[:-1]))
+    changes = changes[np.abs(fourth[changes] - fourth[changes + 1]) > 1e-9]
+    if not len(changes):
+        raise ConfigError(
+            f"the fourth derivative of {activation.name} has no zero near {near:g}; give another b"
+        )
+    i = changes[np.argmin(np.abs(grid[changes] - near))]
+    return float(
+        brentq(lambda b: float(derivatives(activation, b, 4)[4]), grid[i], grid[i + 1], xtol=1e-15)
+    )

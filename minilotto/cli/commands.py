@@ -1,0 +1,383 @@
+"""The command line: Fire turns words into a plan, and the plan runs after Fire has returned.
+
+A plan is inert, so that Fire, which rejects unknown words only after it has called the command, can
+do no harm by then. Whatever is wrong with the words is one line on stderr and exit status 2, before
+anything is trained or written.
+"""
+
+import contextlib
+import dataclasses
+import inspect
+import io
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from minilotto.cli.arguments import (
+    FAILURE,
+    INTERRUPTED,
+    PROGRAM,
+    USAGE,
+    Plan,
+    file_name,
+    items,
+    nodes_or_not,
+    refuse_empty,
+    refuse_unknown,
+    seed_words,
+    suggestion,
+    truth,
+)
+from minilotto.cli.report import figure, reproduce
+from minilotto.cli.sweep import status, sweep, verify
+from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
+from minilotto.settings.activations import ACTIVATIONS, activation_of
+from minilotto.settings.config import DTYPES, FIELDS, LOSSES, Config, from_fields
+from minilotto.settings.schemes import SCHEMES
+from minilotto.settings.tasks import FAMILY_WORDS, TASKS, task_of
+from minilotto.version import VERSION
+
+
+def train(
+    *,
+    seeds: Any = 1000,
+    out: Any = None,
+    plot: Any = None,
+    data: Any = None,
+    checkpoints: Any = None,
+    threads: Any = None,
+    backend: Any = "auto",
+    engine: Any = "auto",
+    compress: Any = True,
+    force: Any = False,
+    quiet: Any = False,
+    **settings: Any,
+) -> Plan:
+    """Train one network a seed, then print what came of them.
+
+    Example: train --width 20 --seeds 1000 --out nets.npz --plot nets.png
+
+    --seeds 1000           how many seeds (0 to 999), or a range as in 1000:2000, or a list as in
+                           3,5,8
+    --out nets.npz         write the nets here; minilotto.load("nets.npz") reads them
+    --plot nets.png        draw losses against steps and their histogram, as .png, .pdf or .svg
+    --data points.csv      fit these points instead of a task: .csv with a header such as
+                           x1,x2,y,weight, or .npz with x, y, weight
+    --checkpoints 0,100    steps at which the history records losses (default 0, 1, 2, 5, 10, ...
+                           and the last)
+    --threads 2            threads to use (default: every core that this process may use)
+    --backend auto         cpu: the vector kernels; cuda: an NVIDIA GPU; auto: whichever is worth
+                           it; reference: plain NumPy, slow
+    --engine auto          the cheapest way for these settings, or lanes, wide, compressed, exact;
+                           the summary says which
+    --compress true        train on as few nodes as give the same loss and gradient; false: on all
+                           points; 32: on 32 nodes
+    --force                overwrite files that exist
+    --quiet                no progress bar
+    """
+    from minilotto.data.dataset import read_dataset
+    from minilotto.files import check_output
+    from minilotto.report.training import SUFFIXES
+    from minilotto.training.train import prepare
+
+    refuse_unknown(settings, train, FIELDS)
+    refuse_empty(
+        {
+            "seeds": seeds,
+            "out": out,
+            "plot": plot,
+            "data": data,
+            "threads": threads,
+            "backend": backend,
+            "engine": engine,
+            **settings,
+        }
+    )
+    config = from_fields(settings)
+    overwrite = truth("force", force)
+    shown = not truth("quiet", quiet)
+    out_path = None if out is None else check_output(file_name("out", out), (".npz",), overwrite)
+    plot_path = None if plot is None else check_output(file_name("plot", plot), SUFFIXES, overwrite)
+    job = prepare(
+        config,
+        seed_words(seeds),
+        data=None if data is None else read_dataset(file_name("data", data)),
+        backend=backend,
+        engine=engine,
+        compress=nodes_or_not(compress),
+        checkpoints=None if checkpoints is None else items(checkpoints),
+        threads=threads,
+    )
+
+    def run() -> int:
+        status = 0
+        try:
+            nets = job.run(progress=shown)
+        except TrainingInterrupted as interruption:
+            nets, status = interruption.nets, INTERRUPTED
+            if nets is None:
+                print("interrupted before any seed was done; nothing is written", file=sys.stderr)
+                return status
+        return _deliver(nets, out_path, plot_path) or status
+
+    return Plan(run)
+
+
+def check(
+    *,
+    activations: Any = None,
+    tasks: Any = None,
+    dtypes: Any = "float64,float32",
+    losses: Any = "squared,logistic",
+    quiet: Any = False,
+    **unknown: Any,
+) -> Plan:
+    """Compare the kernels' gradients, every coordinate, with a plain reference and, where
+    installed, with torch.
+
+    Prints the worst error of each activation and task, in units of rounding; exit status 1 when one
+    is too large. The first run compiles a kernel for each activation, number of inputs, precision
+    and loss, which takes some minutes.
+
+    --activations silu,relu    which (default all)
+    --tasks square,product2    which (default all)
+    --dtypes float64,float32   which (default both)
+    --losses squared,logistic  which (default both); labels are whether a task's target is above its
+                               median
+    --quiet                    no progress bar
+    """
+    refuse_unknown(unknown, check)
+    refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes, "losses": losses})
+    names = [str(name) for name in (ACTIVATIONS if activations is None else items(activations))]
+    functions = [name for name, task in TASKS.items() if task.examples is None]
+    targets = [str(name) for name in (functions if tasks is None else items(tasks))]
+    precisions = [str(name) for name in items(dtypes)]
+    formulas = [str(name) for name in items(losses)]
+    for flag, chosen, known in (
+        ("activations", names, ACTIVATIONS),
+        ("tasks", targets, functions),
+        ("dtypes", precisions, DTYPES),
+        ("losses", formulas, LOSSES),
+    ):
+        if not chosen:
+            raise ConfigError(f"--{flag} names nothing to check; choose from {', '.join(known)}")
+    for name in names:
+        activation_of(name)
+    for name in targets:
+        if task_of(name).examples is not None:
+            raise ConfigError(
+                f"task {name!r} is a set of examples; choose a function to check on: "
+                f"{', '.join(functions)}"
+            )
+    for name in precisions:
+        Config(dtype=name)
+    for name in formulas:
+        Config(loss=name)
+    shown = not truth("quiet", quiet)
+
+    def run() -> int:
+        from tqdm import tqdm
+
+        from minilotto.engines.check import compare, table
+
+        total = len(names) * len(targets) * len(precisions) * len(formulas)
+        comparisons = list(
+            tqdm(
+                compare(names, targets, precisions, formulas),
+                total=total,
+                disable=not shown,
+                unit=" checks",
+            )
+        )
+        print(table(comparisons))
+        return 0 if all(comparison.passed for comparison in comparisons) else FAILURE
+
+    return Plan(run)
+
+
+def info() -> Plan:
+    """Print versions, CPU, vector width, threads, threading layer, memory, GPU and where compiled
+    kernels are kept.
+    """
+
+    def run() -> int:
+        from minilotto.cli.summary import environment
+
+        print(environment())
+        return 0
+
+    return Plan(run)
+
+
+COMMANDS: dict[str, Callable[..., Plan]] = {
+    "train": train,
+    "sweep": sweep,
+    "status": status,
+    "verify": verify,
+    "reproduce": reproduce,
+    "figure": figure,
+    "check": check,
+    "info": info,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the words of a command line; returns the exit status."""
+    words = _affirmed(arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if words[0] in ("--version", "version"):
+        print(f"minilotto {VERSION}")
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise ConfigError(
+                f"{words[0]!r} is no command{suggestion(words[0], COMMANDS)}; choose from "
+                f"{', '.join(COMMANDS)}"
+            )
+        if "-h" in words or "--help" in words:
+            print(_help(words[0]))
+            return 0
+        status = _plan(words).run()
+        sys.stdout.flush()
+        return status
+    except MinilottoError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:  # of our output: whoever read it is gone, or its disk is full
+        if not isinstance(error, BrokenPipeError):
+            print(f"output cannot be written ({error.strerror or error})", file=sys.stderr)
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # for what Python flushes when it ends
+        return FAILURE
+
+
+def _plan(words: Sequence[str]) -> Plan:
+    """The plan that Fire makes of the words. Raises ConfigError where it makes none."""
+    import fire
+    from fire.core import FireExit
+
+    if "--" in words or "-" in words:
+        raise ConfigError(
+            f"a lone dash means nothing to {words[0]}; see {PROGRAM} {words[0]} --help"
+        )
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            plan = fire.Fire(
+                COMMANDS, command=list(words), name="minilotto", serialize=lambda result: None
+            )
+    except FireExit:
+        complaint = next(
+            (line for line in said.getvalue().splitlines() if line.startswith("ERROR:")),
+            "ERROR: not understood",
+        )
+        reason = complaint.removeprefix("ERROR:").strip().splitlines()[0]
+        raise ConfigError(
+            f"{' '.join(words)!r} is not understood ({reason}); see {PROGRAM} {words[0]} --help"
+        ) from None
+    sys.stderr.write(said.getvalue())  # warnings
+    if not isinstance(plan, Plan):
+        raise ConfigError(f"{' '.join(words)!r} is not understood; see {PROGRAM} {words[0]} --help")
+    return plan
+
+
+def _deliver(nets: Any, out: Path | None, plot: Path | None) -> int:
+    """Print the summary, write the files; 1 where a file could not be written (the nets are then
+    rescued if at all possible).
+    """
+    from minilotto.cli.summary import summary
+    from minilotto.report.training import training_figure
+
+    told = [
+        summary(nets)
+    ]  # printed last, so that whatever becomes of the output, the nets are safe by then
+    status = 0
+    if out is not None:
+        try:
+            nets.save(out, force=True)
+            told.append(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
+        except FileError as error:
+            status = FAILURE
+            print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
+    if plot is not None:
+        try:
+            training_figure(nets, plot)
+            told.append(f"picture in {plot}")
+        except MinilottoError as error:
+            status = FAILURE
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    print("\n".join(told))
+    return status
+
+
+def _rescue(nets: Any) -> str:
+    """Try to keep nets that could not be written where they belong; says how that went."""
+    folder = Path(tempfile.gettempdir())
+    name = f"minilotto-{nets.config.key}-{secrets.token_hex(4)}.npz"
+    try:
+        return f"the nets are in {nets.save(folder / name)} instead"
+    except FileError as error:
+        return f"nor could they be kept elsewhere ({error}); they are lost"
+
+
+def _affirmed(words: Sequence[str]) -> list[str]:
+    """--no-quiet as Fire spells it, --noquiet; and as --noise=True a flag without a value that Fire
+    would take for --no-ise.
+    """
+    said = ["--no" + word[5:] if word.startswith("--no-") else word for word in words]
+    for i, word in enumerate(said):
+        if word in ("--noise", "--noises") and (i + 1 == len(said) or said[i + 1].startswith("--")):
+            said[i] += "=True"
+    return said
+
+
+def summary_of(command: object) -> str:
+    """The first paragraph of a command's docstring, on one line."""
+    return " ".join((inspect.getdoc(command) or "").partition("\n\n")[0].split())
+
+
+def _overview() -> str:
+    lines = [
+        f"minilotto {VERSION}: trains thousands of one-hidden-layer networks at once",
+        "",
+        f"usage: {PROGRAM} COMMAND [--flag value ...]",
+        "",
+    ]
+    for name, command in COMMANDS.items():
+        lines.append(f"  {name:11}{summary_of(command)}")
+    lines += ["", f"{PROGRAM} COMMAND --help says more; {PROGRAM} --version tells the version"]
+    return "\n".join(lines)
+
+
+def _help(name: str) -> str:
+    """All that a command takes: its own docstring, and for those that train that of Config, whose
+    fields are flags too.
+    """
+    text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{inspect.getdoc(COMMANDS[name])}"
+    if name not in ("train", "sweep"):
+        return text
+    fields = inspect.getdoc(Config).split("\n\n")[1]  # type: ignore[union-attr]
+    defaults = ", ".join(f"{field.name} {field.default}" for field in dataclasses.fields(Config))
+    plural = (
+        "\nThe plural takes several, as in --widths 1,2,3 --tasks square,sin --lrs 0.01,0.001."
+        if name == "sweep"
+        else ""
+    )
+    return (
+        f"{text}\n\nEach setting of the training is a flag as well, as in --width 20 --lr_decay "
+        f"0.5:{plural}\n\n{fields}\n\n"
+        f"Defaults, the paper's: {defaults}\n\n"
+        f"Activations: {', '.join(ACTIVATIONS)}\nTasks: {', '.join(TASKS)}; {FAMILY_WORDS}\n"
+        f"Precisions: {', '.join(DTYPES)}\nInitialisations:\n"
+        + "\n".join(f"  {name:16}{scheme.note}" for name, scheme in SCHEMES.items())
+    )

@@ -1,0 +1,169 @@
+"""What a person reads after a training."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from minilotto.analysis.stats.losses import peaks
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.hardware.gpu import about_the_gpu
+from minilotto.hardware.machine import available_memory, cpu_name, usable_cores
+from minilotto.version import VERSION
+
+BAR_WIDTH = 40
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def summary(nets: Ensemble) -> str:
+    """Outcome of a training in some lines of text: losses, the histogram of their logarithms with
+    its peaks, speed.
+    """
+    config = nets.config
+    diverged = int(np.count_nonzero(nets.status == "diverged"))
+    lines = [
+        f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, "
+        f"{config.steps} steps, "
+        f"{_points(nets)} points ({config.sampling}), {config.dtype}"
+        + (f", noise {config.noise:g}" if config.noise else "")
+    ]
+    if nets.partial:
+        lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")
+    lines.append(f"{len(nets) - diverged} ok, {diverged} diverged")
+    good = nets.loss[nets.status == "ok"]
+    if good.size:
+        lines += ["", *_quantile_lines(nets), "", *_histogram_lines(good)]
+    lines += ["", *_engine_lines(nets), _speed_line(nets)]
+    return "\n".join(lines)
+
+
+def _quantile_lines(nets: Ensemble) -> list[str]:
+    values = np.nanquantile(nets.loss, QUANTILES)
+    names = ["median" if q == 0.5 else f"{q:.0%}" for q in QUANTILES]
+    best, worst = int(np.nanargmin(nets.loss)), int(np.nanargmax(nets.loss))
+    return [
+        f"loss ({'MSE' if nets.config.loss == 'squared' else nets.config.loss})   "
+        + "   ".join(f"{name} {value:.3g}" for name, value in zip(names, values, strict=True)),
+        f"best {nets.loss[best]:.3g} (seed {nets.seeds[best]})   worst {nets.loss[worst]:.3g} "
+        f"(seed {nets.seeds[worst]})",
+    ]
+
+
+def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
+    """A histogram of log10 loss, one line a bin, with the share of each peak where it is highest."""
+    exact = int(np.count_nonzero(loss == 0))
+    loss = loss[loss > 0]
+    lines = [f"{exact} nets have loss zero"] if exact else []
+    if not loss.size:
+        return lines
+    exponent = np.log10(loss)
+    step = next(
+        s
+        for s in (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 50.0)
+        if (np.ptp(exponent) / s) < rows or s == 50.0
+    )
+    first = np.floor(exponent.min() / step)
+    counts = np.bincount(np.floor(exponent / step - first).astype(np.intp))
+    found = peaks(loss)
+    notes: dict[int, list[str]] = {}
+    for place, share in zip(found.location, found.share, strict=True):
+        bin_of_peak = int(np.clip(np.floor(np.log10(place) / step - first), 0, len(counts) - 1))
+        notes.setdefault(bin_of_peak, []).append(f"peak at {place:.2g}: {share:.1%}")
+    lines.append("log10 loss         nets")
+    for i, count in enumerate(counts):
+        low = (first + i) * step
+        bar = "#" * int(np.ceil(BAR_WIDTH * count / counts.max()))
+        note = "   " + ", ".join(notes[i]) if i in notes else ""
+        lines.append(f"{low:7.2f}..{low + step:6.2f} {count:7d} {bar}{note}")
+    return lines
+
+
+def _engine_lines(nets: Ensemble) -> list[str]:
+    """Which engine and why; nodes a seed and the worst audit where there were audits."""
+    lines = [f"engine: {nets.engine} ({nets.reason})"]
+    audited = nets.audit[~np.isnan(nets.audit)]
+    if audited.size:
+        from minilotto.engines.compressed import (
+            TOLERANCE,  # here, because it takes the kernels along
+        )
+
+        nodes, counts = np.unique(nets.nodes, return_counts=True)
+        spent = ", ".join(
+            f"{node} ({count / len(nets):.0%})" for node, count in zip(nodes, counts, strict=True)
+        )
+        lines.append(
+            f"nodes a seed: {spent}; worst audit {audited.max():.1e} of the sum of absolute terms"
+        )
+        failed, tolerance = (
+            int(np.sum(audited > TOLERANCE[nets.config.dtype])),
+            TOLERANCE[nets.config.dtype],
+        )
+        if failed:
+            lines.append(
+                f"audits failed: {failed} nets are too sharp for their nodes (tolerance "
+                f"{tolerance:g}); see compress=False"
+            )
+    return lines
+
+
+def _speed_line(nets: Ensemble) -> str:
+    config, how = nets.config, nets.provenance
+    if not {"seconds", "seconds_compiling", "threads"} <= how.keys():
+        return "trained elsewhere; how fast is not recorded"
+    seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
+    units = len(nets) * config.width * _points(nets) * config.steps / max(seconds - compiling, 1e-3)
+    threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")
+    compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
+    unit = f"a unit: one neuron at one of {_points(nets)} points in one step"
+    return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s ({unit})"
+
+
+def _points(nets: Ensemble) -> int:
+    return nets.data.points if nets.config.sampling == "examples" else nets.config.points
+
+
+def environment() -> str:
+    """What a training would run on: versions, CPU, vector width, threads, memory, GPU, cache
+    folder.
+    """
+    import numba
+
+    from minilotto.hardware.threads import available_layers
+    from minilotto.kernels import seed_parallel
+    from minilotto.kernels.simd import lane_count, target_features
+
+    vectors = [
+        name
+        for name in ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
+        if name in target_features()
+    ]
+    cache = seed_parallel.train_blocks.stats.cache_path
+    rows = {
+        "minilotto": VERSION,
+        "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        **{
+            package: _version_of(package)
+            for package in ("numpy", "numba", "scipy", "matplotlib", "torch")
+        },
+        "CPU": cpu_name(),
+        "vector features": ", ".join(vectors) or "none known",
+        "lanes": f"{lane_count('float32')} x float32, {lane_count('float64')} x float64",
+        "threads": f"{usable_cores()} of {os.cpu_count()} cores usable, numba allows "
+        f"{numba.config.NUMBA_NUM_THREADS}",
+        "threading layers": f"{', '.join(available_layers()) or 'none'} (priority "
+        f"{numba.config.THREADING_LAYER})",
+        "memory free": f"{available_memory() / 1e9:.1f} GB",
+        "GPU": about_the_gpu(),
+        "kernel cache": str(cache)
+        if cache
+        else "none: no folder is writable, kernels are compiled in each process",
+    }
+    return "\n".join(f"{name:18}{value}" for name, value in rows.items())
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,181 @@
+"""Commands about many configs at once: sweep, status, verify."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from minilotto.cli.arguments import (
+    FAILURE,
+    INTERRUPTED,
+    Plan,
+    file_name,
+    items,
+    refuse_empty,
+    refuse_unknown,
+    seed_words,
+    truth,
+)
+from minilotto.errors import ConfigError, FileError, ResourceError, SweepError, SweepInterrupted
+from minilotto.settings.config import FIELDS, whole_number
+from minilotto.store.grid import AXES, Sweep, read_study
+
+
+def sweep(
+    *,
+    seeds: Any = 1000,
+    out: Any = None,
+    cluster: Any = None,
+    backend: Any = "auto",
+    threads: Any = None,
+    check: Any = "full",
+    quiet: Any = False,
+    **settings: Any,
+) -> Plan:
+    """Train every combination of settings, each with the same seeds, into a folder; the same
+    command goes on where it stopped.
+
+    Example: sweep --widths 1,2,3,4,10,20,30,40,50 --activations silu,leaky_relu --seeds 1000 --out
+    runs/
+
+    --seeds 1000           how many seeds (0 to 999), or a range as in 1000:2000, or a list as in
+                           3,5,8
+    --out runs/            the folder; what it holds already is not trained again
+                           (minilotto.open_store("runs/") reads it)
+    --from study.toml      take settings and seeds from a .toml or .json file instead
+    --cluster local:4      train in four worker processes, or by the workers of a Dask scheduler, as
+                           in tcp://host:8786
+    --backend auto         cpu, cuda or auto, as for train; with cuda a cluster's workers that have
+                           a GPU train, one each
+    --threads 2            threads to use (default: every core that this process may use; of a
+                           cluster's worker, one)
+    --check full           read all blocks that are there and check them; quick: only see whether
+                           they are cut short
+    --quiet                no progress bar
+    """
+    from minilotto.sweeps.run import CHECKS
+    from minilotto.training.train import BACKENDS
+
+    study = settings.pop("from", None)
+    refuse_unknown(settings, sweep, ("from", *FIELDS, *AXES))
+    given = {
+        "seeds": seeds,
+        "out": out,
+        "from": study,
+        "cluster": cluster,
+        "backend": backend,
+        "threads": threads,
+        "check": check,
+    }
+    refuse_empty({**given, **settings})
+    if out is None:
+        raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
+    if study is not None and (settings or seeds != 1000):
+        other = next(iter(settings), "seeds")
+        raise ConfigError(
+            f"--{other} is given beside --from, which describes the whole sweep; write it into "
+            "the file"
+        )
+    if check not in CHECKS:
+        raise ConfigError(f"--check={check!r} is unknown; choose from {', '.join(CHECKS)}")
+    if backend not in BACKENDS:
+        raise ConfigError(f"--backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
+    if study is not None:
+        sweeps = read_study(file_name("from", study))
+    else:
+        listed = {
+            name: name not in FIELDS or isinstance(value, (list, tuple))
+            for name, value in settings.items()
+        }
+        axes = {name: items(value) if listed[name] else value for name, value in settings.items()}
+        sweeps = (Sweep(seeds=seed_words(seeds), **axes),)
+    folder = file_name("out", out)
+    if threads is not None:
+        threads = whole_number("threads", threads, at_least=1)
+    shown = not truth("quiet", quiet)
+
+    def run() -> int:
+        from minilotto.store.verify import losses_of, losses_text
+        from minilotto.sweeps.run import sweep as train_sweep
+
+        status = 0
+        try:
+            address = None if cluster is None else str(cluster)
+            options = {
+                "threads": threads,
+                "cluster": address,
+                "backend": str(backend),
+                "check": check,
+            }
+            store = train_sweep(sweeps, folder, progress=shown, **options)
+        except SweepInterrupted as interruption:
+            print(interruption, file=sys.stderr)
+            return INTERRUPTED
+        except SweepError as error:
+            store, status = error.store, FAILURE
+            print(f"SweepError: {error}", file=sys.stderr)
+            for what, why in error.failures[1:]:
+                print(f"also failed: {what} ({why})", file=sys.stderr)
+        except (FileError, ResourceError) as error:  # in the midst of it: what is done is kept
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            return FAILURE
+        print(losses_text(losses_of(store, sweeps)))
+        print(f"nets in {folder}")
+        return status
+
+    return Plan(run)
+
+
+def status(folder: Any = None, *, check: Any = "quick") -> Plan:
+    """Say what was asked for of a sweep's folder, what is done, missing and damaged.
+
+    Example: status runs/
+
+    --check quick   see whether blocks are cut short; full: read them all and check them
+    """
+    from minilotto.store.store import open_store
+    from minilotto.sweeps.run import CHECKS
+
+    refuse_empty({"check": check})
+    if check not in CHECKS:
+        raise ConfigError(f"--check={check!r} is unknown; choose from {', '.join(CHECKS)}")
+    place = _folder("status", folder)
+
+    def run() -> int:
+        from minilotto.store.verify import status_text
+
+        rows = open_store(place).status(quick=check == "quick")
+        print(status_text(rows))
+        return FAILURE if any(row.damaged for row in rows) else 0
+
+    return Plan(run)
+
+
+def verify(folder: Any = None, *, recompute: Any = 0, threads: Any = None) -> Plan:
+    """Read everything in a sweep's folder and check all that can be checked; exit status 1 where
+    something is wrong.
+
+    Example: verify runs/ --recompute 20
+
+    --recompute 20   also train so many random nets again and compare every bit
+    --threads 2      threads to use for that (default: every core that this process may use)
+    """
+    from minilotto.store.store import open_store
+
+    refuse_empty({"recompute": recompute, "threads": threads})
+    count = whole_number("recompute", recompute, at_least=0)
+    if threads is not None:
+        threads = whole_number("threads", threads, at_least=1)
+    place = _folder("verify", folder)
+
+    def run() -> int:
+        found = open_store(place).verify(count, threads=threads)
+        print(found)
+        return 0 if found.passed else FAILURE
+
+    return Plan(run)
+
+
+def _folder(command: str, folder: Any) -> Path:
+    if folder is None:
+        raise ConfigError(f"{command} needs a folder; name it, as in {command} runs/")
+    return Path(file_name("folder", folder))

@@ -1,0 +1,1 @@
+"""What is fitted: weighted points, and fewer of them with the same loss."""

@@ -1,0 +1,1 @@
+"""What a training leaves behind: nets, their file format, smaller nets made of them."""

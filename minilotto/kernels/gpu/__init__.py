@@ -1,0 +1,1 @@
+"""The same formulas on an NVIDIA GPU."""

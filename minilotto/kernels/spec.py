@@ -1,0 +1,255 @@
+"""What a kernel is compiled for, and how it reads and writes memory.
+
+A Kind names an activation, a precision, a lane count, a number of inputs and a loss. It is the
+first argument of every kernel, lives in the argument's type, and costs nothing at run time.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from llvmlite import ir
+from numba import types
+from numba.core.datamodel import models
+from numba.core.imputils import lower_constant
+from numba.extending import NativeValue, intrinsic, register_model, typeof_impl, unbox
+
+from minilotto.kernels.compile import sources_digest
+from minilotto.kernels.simd import (
+    Lanes,
+    call,
+    constant_of,
+    llvm_type,
+    precision_of,
+    splat,
+    suffix_of,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Compile-time constants of a kernel. Pass one as first argument; it costs nothing at run time."""
+
+    activation: str
+    dtype: str
+    lanes: int
+    inputs: int
+    loss: str = "squared"
+
+
+class KindType(types.Type):
+    """Numba type of one particular Kind."""
+
+    def __init__(self, activation: str, dtype: str, lanes: int, inputs: int, loss: str) -> None:
+        self.activation = activation
+        self.loss = loss
+        self.inputs = inputs
+        self.lanes = Lanes(types.float32 if dtype == "float32" else types.float64, lanes)
+        super().__init__(
+            name=f"Kind({activation}, {dtype}, {lanes}, {inputs}, {loss}, {sources_digest()})"
+        )
+
+
+@lru_cache(maxsize=256)
+def type_of_kind(kind: Kind) -> KindType:
+    """The KindType of a Kind, kept: making one takes longer than a small kernel."""
+    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs, kind.loss)
+
+
+@typeof_impl.register(Kind)
+def _type_of_kind(kind, context):
+    return type_of_kind(kind)
+
+
+register_model(KindType)(models.OpaqueModel)
+
+
+@unbox(KindType)
+def _unbox_kind(kind, obj, context):
+    return NativeValue(context.context.get_dummy_value())
+
+
+@lower_constant(KindType)
+def _kind_among_globals(context, builder, kind, value):
+    return context.get_dummy_value()
+
+
+def _constant_of(kind_attribute):
+    @intrinsic
+    def constant(typingctx, kind):
+        if not isinstance(kind, KindType):
+            return None
+
+        def codegen(context, builder, signature, arguments):
+            return context.get_constant(types.intp, kind_attribute(kind))
+
+        return types.intp(kind), codegen
+
+    return constant
+
+
+inputs_of = _constant_of(lambda kind: kind.inputs)
+lanes_of = _constant_of(lambda kind: kind.lanes.count)
+
+
+@intrinsic
+def zero(typingctx, kind):
+    """Lanes of zeros."""
+    if not isinstance(kind, KindType):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        return constant_of(kind.lanes, 0.0)
+
+    return kind.lanes(kind), codegen
+
+
+# Memory. Offsets count array elements from the start of a contiguous array and are never negative:
+# no wraparound, no gathers.
+def _address(context, builder, array_type, array, offset):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [offset], inbounds=True)
+
+
+def _fits(kind, array) -> bool:
+    return (
+        isinstance(kind, KindType)
+        and isinstance(array, types.Array)
+        and array.dtype == kind.lanes.dtype
+    )
+
+
+@intrinsic
+def load(typingctx, kind, array, offset):
+    """The Lanes at `array[offset : offset + lanes]`."""
+    if not _fits(kind, array):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        address = _address(context, builder, array, arguments[1], arguments[2])
+        address = builder.bitcast(address, llvm_type(kind.lanes).as_pointer())
+        return builder.load(address, align=precision_of(kind.lanes) // 8)
+
+    return kind.lanes(kind, array, types.intp), codegen
+
+
+@intrinsic
+def spread(typingctx, kind, array, offset):
+    """`array[offset]` in every lane."""
+    if not _fits(kind, array):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        address = _address(context, builder, array, arguments[1], arguments[2])
+        return splat(builder, llvm_type(kind.lanes), builder.load(address))
+
+    return kind.lanes(kind, array, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, array, offset, value):
+    """Write Lanes to `array[offset : offset + lanes]`."""
+    if not (
+        isinstance(value, Lanes) and isinstance(array, types.Array) and array.dtype == value.dtype
+    ):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        address = _address(context, builder, array, arguments[0], arguments[1])
+        address = builder.bitcast(address, llvm_type(value).as_pointer())
+        builder.store(arguments[2], address, align=precision_of(value) // 8)
+
+    return types.void(array, types.intp, value), codegen
+
+
+# Where a lane is a neuron: one vector for each of the D inputs, held in registers as a tuple, and
+# sums over a vector's lanes.
+def _each_input(kind) -> types.UniTuple:
+    return types.UniTuple(kind.lanes, kind.inputs)
+
+
+def _tuple_of(builder, kind, vectors) -> ir.Value:
+    result = ir.Constant(ir.ArrayType(llvm_type(kind.lanes), kind.inputs), ir.Undefined)
+    for d, vector in enumerate(vectors):
+        result = builder.insert_value(result, vector, d)
+    return result
+
+
+def _spread_element(context, builder, kind, array_type, array, offset, d) -> ir.Value:
+    address = _address(
+        context, builder, array_type, array, builder.add(offset, ir.Constant(offset.type, d))
+    )
+    return splat(builder, llvm_type(kind.lanes), builder.load(address))
+
+
+@intrinsic
+def zero_each(typingctx, kind):
+    """A tuple of D Lanes of zeros."""
+    if not isinstance(kind, KindType):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        return _tuple_of(builder, kind, [constant_of(kind.lanes, 0.0)] * kind.inputs)
+
+    return _each_input(kind)(kind), codegen
+
+
+@intrinsic
+def load_each(typingctx, kind, array, offset, stride):
+    """A tuple of D Lanes, that of input d from `array[offset + d * stride]` on."""
+    if not _fits(kind, array):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        _, data, offset, stride = arguments
+        vectors = []
+        for _ in range(kind.inputs):
+            address = builder.bitcast(
+                _address(context, builder, array, data, offset), llvm_type(kind.lanes).as_pointer()
+            )
+            vectors.append(builder.load(address, align=precision_of(kind.lanes) // 8))
+            offset = builder.add(offset, stride)
+        return _tuple_of(builder, kind, vectors)
+
+    return _each_input(kind)(kind, array, types.intp, types.intp), codegen
+
+
+@intrinsic
+def add_products(typingctx, kind, start, factors, array, offset):
+    """start + sum_d factors[d] * array[offset + d], one fma after the other."""
+    if not (_fits(kind, array) and start == kind.lanes and factors == _each_input(kind)):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        _, result, vectors, data, offset = arguments
+        for d in range(kind.inputs):
+            x = _spread_element(context, builder, kind, array, data, offset, d)
+            terms = [builder.extract_value(vectors, d), x, result]
+            result = call(
+                builder, f"llvm.fma.{suffix_of(kind.lanes)}", llvm_type(kind.lanes), terms
+            )
+        return result
+
+    return kind.lanes(kind, start, factors, array, types.intp), codegen
+
+
+@intrinsic
+def add_each_product(typingctx, kind, sums, factor, array, offset):
+    """The tuple of sums[d] + factor * array[offset + d]."""
+    if not (_fits(kind, array) and factor == kind.lanes and sums == _each_input(kind)):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        _, before, vector, data, offset = arguments
+        after = []
+        for d in range(kind.inputs):
+            terms = [
+                vector,
+                _spread_element(context, builder, kind, array, data, offset, d),
+                builder.extract_value(before, d),
+            ]
+            after.append(
+                call(builder, f"llvm.fma.{suffix_of(kind.lanes)}", llvm_type(kind.lanes), terms)
+            )
+        return _tuple_of(builder, kind, after)
+
+    return _each_input(kind)(kind, sums, factor, array, types.intp), codegen

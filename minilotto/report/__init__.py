@@ -1,0 +1,1 @@
+"""The paper's figures and the studies beyond it, with a verdict on each claim."""

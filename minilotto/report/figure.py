@@ -1,0 +1,217 @@
+"""What a figure of the paper is here: trainings that it needs, a study of them, a drawing, the
+numbers behind it, verdicts.
+"""
+
+import csv
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import ConfigError, DataError, MinilottoError
+from minilotto.settings.config import Config
+from minilotto.store.grid import Sweep
+from minilotto.store.store import Store
+
+if TYPE_CHECKING:
+    from minilotto.report.plots.style import Drawing
+
+Array = NDArray[np.float64]
+HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "fails", "could not be tested"
+LEVEL = 0.95  # of every interval in the report
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is trained: seeds at the paper's widths, wider ones and giant_width, the largest
+    width of scaling fits, steps.
+
+    product_seeds and product_points are those of nets that learn products, at most `seeds` of them;
+    check_seeds those that learn the same from other points, 0 for none.
+    """
+
+    seeds: int = 1000
+    wide_seeds: int = 100
+    giants: int = 6
+    giant_width: int = 10_000
+    widest: int = 1000
+    steps: int = 50_000
+    quick: bool = False
+    product_seeds: int = 192
+    product_points: int = 1000
+    check_seeds: int = 16
+
+    @property
+    def target_seeds(self) -> int:
+        """Seeds of each of the nine unary targets."""
+        return min(self.seeds, 48) if self.quick else self.seeds
+
+    @property
+    def product_widths(self) -> tuple[int, ...]:
+        """Widths of nets that learn products, which are by far the dearest."""
+        return tuple(width for width in self.widths if width <= 30 or not self.quick)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The paper's widths. Paper: section 4."""
+        return (1, 2, 3, 4, 10, 20, 30, 40, 50)
+
+    @property
+    def wide(self) -> tuple[int, ...]:
+        """Widths beyond the paper's."""
+        return tuple(width for width in (70, 100, 200, 500, 1000) if width <= self.widest)
+
+
+QUICK = Scale(
+    seeds=200,
+    wide_seeds=32,
+    giants=2,
+    widest=200,
+    quick=True,
+    product_seeds=32,
+    product_points=300,
+    check_seeds=0,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length, for a .csv file beside the figure."""
+
+    name: str
+    columns: Mapping[str, Sequence[Any]]
+
+    def to_csv(self) -> str:
+        """Header and rows; floating-point numbers to the last digit, NaN as an empty cell."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in zip(*self.columns.values(), strict=True):
+            writer.writerow([_cell(value) for value in row])
+        return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (float, np.floating)):
+        return "" if np.isnan(value) else repr(float(value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim of the paper and what became of it.
+
+    claim is a short name, `says` the paper's claim in our words, `measured` the numbers with
+    intervals, `how` the test, `verdict` one of HOLDS, IN_PART, FAILS, UNTESTED, `reason` why.
+    numbers are the same figures for machines.
+    """
+
+    claim: str
+    says: str
+    measured: str
+    how: str
+    verdict: str
+    reason: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.verdict not in (HOLDS, IN_PART, FAILS, UNTESTED):
+            raise ConfigError(
+                f"verdict={self.verdict!r} is none; choose from {HOLDS}, {IN_PART}, {FAILS}, "
+                f"{UNTESTED}"
+            )
+
+
+class Source:
+    """Nets by config and seeds out of a store; what is not there is noted, not raised."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.missing: list[str] = []
+
+    def nets(self, sweep: Sweep) -> dict[Config, Ensemble]:
+        """The nets of each config of `sweep` that has all its seeds, in the sweep's order."""
+        found = {}
+        for config in sweep.configs:
+            try:
+                found[config] = self._store.ensemble(config, sweep.seeds)
+            except MinilottoError as error:
+                self.missing.append(str(error))
+        return found
+
+    def by_width(self, sweep: Sweep) -> dict[int, Ensemble]:
+        """The same by width, for a sweep whose only axis is the width."""
+        return {config.width: nets for config, nets in self.nets(sweep).items()}
+
+
+class Figure(ABC):
+    """One figure. Constructing it does the study, from whatever `source` has; it raises DataError
+    where that is too little.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
+        """Trainings that the figure needs."""
+
+    @abstractmethod
+    def __init__(self, source: Source, scale: Scale) -> None:
+        """Study the nets."""
+
+    @abstractmethod
+    def draw(self) -> "Drawing":
+        """The figure, inside `plots.style.style()`."""
+
+    @abstractmethod
+    def caption(self) -> str:
+        """What is seen, and from which nets: seeds, steps, dtype, data."""
+
+    def headline(self) -> str:
+        """What it comes to, in a sentence or two with numbers, for the top of the report; "" where
+        that is not worth saying.
+        """
+        return ""
+
+    @abstractmethod
+    def tables(self) -> list[Table]:
+        """The numbers behind the figure."""
+
+    @abstractmethod
+    def verdicts(self) -> list[Verdict]:
+        """What it says about the paper's claims."""
+
+
+def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:
+    """Raise DataError where a width is missing that `what` cannot do without."""
+    missing = [width for width in widths if width not in nets]
+    if missing:
+        raise DataError(
+            f"{what} needs widths {', '.join(map(str, missing))}, which are not there; train them "
+            "first"
+        )
+
+
+def training_words(nets: Iterable[Ensemble]) -> str:
+    """How these nets were trained, for a caption: seeds (or their range), steps, dtype, points."""
+    nets = list(nets)
+    counts = sorted({len(each) for each in nets})
+    seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    config = nets[0].config
+    where = (
+        "infinitely many points"
+        if config.sampling == "population"
+        else f"{config.points} points ({config.sampling})"
+    )
+    where += (
+        f", noise of standard deviation {config.noise:g} on their targets" if config.noise else ""
+    )
+    plural = "seed" if counts == [1] else "seeds a width"
+    return f"{seeds} {plural}, {config.steps:,} Adam steps, {config.dtype}, {where}"

@@ -1,0 +1,137 @@
+"""Nets of one width taken apart into mirror pairs, for figure 12."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import spearmanr
+
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.tickets.disentangling import (
+    ALIKE,
+    NUMERICAL,
+    Disentangled,
+    disentangle,
+    median_interval,
+)
+from minilotto.analysis.tickets.error_shapes import ErrorShapes, error_shapes
+from minilotto.analysis.tickets.tickets import alive, pair_neurons
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.report.figure import LEVEL, Array
+
+PREDICTORS = {"span": "both weights free", "output": "the net's weights"}
+COUNTS = {
+    "participation": "participation ratio",
+    "entropy": "exp(entropy)",
+    "numerical": f"eigenvalues above {NUMERICAL:.0%}",
+    "groups": f"groups with |correlation| above {ALIKE:g}",
+}
+
+
+@dataclass(frozen=True)
+class Apart:
+    """The pairs of all nets of one width, with free output weights (`span`) and with the net's own
+    (`output`).
+
+    `working` is `span` where pairs of two dead neurons, whose errors are rounding, do not count.
+    living, unpaired (R, N); useless, both_dead (R,): shares of the pairs that explain less than
+    USELESS, and that are two dead neurons; dead_useless: the part of all useless pairs that are.
+    shapes: of the errors of the useful pairs. mirror: rank correlation, over these, of their
+    distance from mirror symmetry with the cubic share of their error.
+    """
+
+    nets: Ensemble
+    living: NDArray[np.bool_]
+    unpaired: NDArray[np.bool_]
+    apart: dict[str, Disentangled]
+    working: Disentangled
+    counts: dict[tuple[str, str], Estimate]
+    useless: Array
+    both_dead: Array
+    dead_useless: float
+    shapes: ErrorShapes
+    mirror: float
+
+    @property
+    def typical(self) -> int:
+        """The net of the median loss."""
+        return int(np.argsort(self.nets.loss)[len(self.nets) // 2])
+
+
+def taken_apart(nets: Ensemble) -> Apart:
+    living = alive(nets.activation, nets.parameters, nets.data)
+    pairing = pair_neurons(nets.w, nets.b)
+    apart = {
+        kind: disentangle(nets.activation, nets.parameters, pairing.pairs, nets.data, kind)
+        for kind in PREDICTORS
+    }
+    span = apart["span"]
+    row = np.arange(len(nets))[:, None, None]
+    dead = ~np.any(living[row, pairing.pairs], axis=2) & ~span.incomplete
+    useless = ~span.useful() & ~span.incomplete
+    working = {
+        kind: dataclasses.replace(one, r2=np.where(dead, 0.0, one.r2))
+        for kind, one in apart.items()
+    }
+    counts = {}
+    for kind, one in working.items():
+        ranks = one.ranks()
+        some = ranks.groups > 0  # nets without a useful pair have no number of independent ones
+        for count in COUNTS:
+            counts[kind, count] = median_estimate(np.where(some, getattr(ranks, count), np.nan))
+    whole = np.count_nonzero(~span.incomplete, axis=1)
+    shapes = error_shapes(working["span"], nets.data.x[:, 0])
+    size = np.abs(nets.w[row, pairing.pairs, 0].astype(np.float64)).mean(axis=2)
+    useful = working["span"].useful()
+    return Apart(
+        nets=nets,
+        living=living,
+        unpaired=pairing.unpaired,
+        apart=apart,
+        working=working["span"],
+        counts=counts,
+        useless=span.useless_share(),
+        both_dead=np.divide(
+            dead.sum(axis=1), whole, out=np.full(len(nets), np.nan), where=whole > 0
+        ),
+        dead_useless=float((useless & dead).sum() / max(int(useless.sum()), 1)),
+        shapes=shapes,
+        mirror=rank_correlation(pairing.distance[useful] / size[useful], shapes.cubic[useful]),
+    )
+
+
+def rank_correlation(first: Array, second: Array) -> float:
+    """Spearman's, NaN for fewer than three values or constant ones."""
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(spearmanr(first, second).statistic)
+
+
+def whole_pairs(apart: Disentangled) -> Array:
+    """R^2 of pairs that are whole, NaN elsewhere."""
+    return np.where(apart.incomplete, np.nan, apart.r2)
+
+
+def median_estimate(values: Array) -> Estimate:
+    """The median over nets with its interval; NaN where no net has a value."""
+    if not np.isfinite(values).any():
+        return Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
+    found = median_interval(values)
+    return Estimate(found.value, found.low, found.high, LEVEL)
+
+
+def mean_estimate(values: Array) -> Estimate:
+    """The mean over nets with the normal interval of its standard error; NaN where no net has a
+    value.
+    """
+    kept = values[np.isfinite(values)]
+    if not kept.size:
+        return Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
+    reach = ndtri((1 + LEVEL) / 2) * (
+        kept.std(ddof=1) / np.sqrt(kept.size) if kept.size > 1 else 0.0
+    )
+    return Estimate(
+        float(kept.mean()), float(kept.mean() - reach), float(kept.mean() + reach), LEVEL
+    )

@@ -1,0 +1,142 @@
+"""Narrow nets made from wide ones in several ways, for figure 13."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.analysis.landscape.polish import Polished, polish
+from minilotto.analysis.tickets.tickets import alive, pair_neurons
+from minilotto.data.dataset import sampled
+from minilotto.ensemble.distillation import Distilled, distill_pairs, distill_path, refit
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.report.figure import Array
+from minilotto.settings.activations import ACTIVATIONS
+from minilotto.settings.config import Config
+
+KEPT = (1, 2, 3, 4, 6, 10)  # neurons that are kept
+SOME = 100  # nets that are cut down to several widths
+EQ11 = {"w": (-5.9e-8, 1.2e-5), "b": (-2.8e-7, 7.6e-5), "v": (5.5e12, 2.6e10), "c": (-2.2e5,)}
+WAYS = {
+    "pairs": "best mirror pair, refitted",
+    "output": "pair of the best own output, refitted",
+    "living": "best pair of living neurons, refitted",
+    "untrained": "best pair before training, refitted",
+    "keep": "best mirror pair, subnormals kept",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """Nets of width 2 made of a pair of neurons of each of R nets.
+
+    seeds (R,): of these; nets: the pairs, refitted; living (R,): how many of the two neurons do
+    something in the wide net.
+    """
+
+    label: str
+    seeds: NDArray[np.int64]
+    nets: Distilled
+    living: NDArray[np.intp]
+
+    @property
+    def loss(self) -> Array:
+        return self.nets.loss
+
+    def below(self, loss: float) -> NDArray[np.bool_]:
+        """(R,) nets below this loss even if all that rounding may have taken away is added."""
+        return self.nets.loss + self.nets.rounding < loss
+
+
+def ways(wide: Ensemble, kept: Ensemble | None) -> dict[str, Way]:
+    """Width-2 nets by each of WAYS; `kept` were trained with subnormals kept, and None leaves that
+    way out.
+    """
+    start = initial_parameters(wide.config, wide.data.inputs, wide.seeds)
+    living = alive(wide.activation, wide.parameters, wide.data)
+
+    def way(
+        name: str,
+        nets: Ensemble,
+        parameters: Parameters,
+        among: NDArray[np.bool_] | None,
+        predictor: str = "span",
+    ) -> Way:
+        pairs = pair_neurons(parameters.w, parameters.b, among=among).pairs
+        found = distill_pairs(nets.activation, parameters, pairs, nets.data, predictor)
+        alive_there = alive(nets.activation, parameters, nets.data)
+        chosen = np.take_along_axis(alive_there, np.maximum(found.chosen, 0), axis=1) & (
+            found.chosen >= 0
+        )
+        return Way(WAYS[name], nets.seeds, found, chosen.sum(axis=1))
+
+    found = {
+        "pairs": way("pairs", wide, wide.parameters, None),
+        "output": way("output", wide, wide.parameters, None, "output"),
+        "living": way("living", wide, wide.parameters, living),
+        "untrained": way("untrained", wide, start, None),
+    }
+    if kept is not None:
+        found["keep"] = way("keep", kept, kept.parameters, None)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Medians of loss (K,) with nine tenths of the nets, by number of neurons (K,)."""
+
+    widths: tuple[int, ...]
+    low: Array
+    median: Array
+    high: Array
+
+
+def curves(wide: Ensemble, trained: Mapping[int, Ensemble]) -> dict[str, Curve]:
+    """Loss against neurons: distilled from wide nets, trained at that width, and trained with the
+    last layer refitted likewise.
+    """
+    few = wide.select(np.arange(min(SOME, len(wide))))
+    distilled = [
+        one.loss for one in distill_path(few.activation, few.parameters, list(KEPT), few.data)
+    ]
+    again = []
+    for nets in trained.values():
+        w, b = (np.asarray(part, np.float64)[:SOME] for part in (nets.w, nets.b))
+        again.append(refit(nets.activation, w, b, nets.data).loss)
+    return {
+        "distilled": _curve(KEPT, distilled),
+        "trained": _curve(tuple(trained), [nets.loss for nets in trained.values()]),
+        "refitted": _curve(tuple(trained), again),
+    }
+
+
+def polished(nets: Ensemble, parameters: Parameters, chosen: NDArray[np.intp]) -> Polished:
+    """Some nets of these parameters, polished on the data of `nets`."""
+    return polish(nets.activation, Parameters(*(part[chosen] for part in parameters)), nets.data)
+
+
+def equation_11() -> dict[str, float]:
+    """Loss of x² on 100 points from Eq. 11's first layer, by several ways of finding v and c."""
+    data, value = sampled(Config()), ACTIVATIONS["silu"].value
+    w, b = np.array(EQ11["w"])[None, :, None], np.array(EQ11["b"])[None]
+    columns = np.concatenate([value(data.x @ w[0].T + b[0]), np.ones((data.points, 1))], axis=1)
+    single = columns.astype(np.float32), data.y.astype(np.float32)
+    scale = np.linalg.norm(columns, axis=0)
+
+    def loss(solution: Array) -> float:
+        return float(np.mean((columns @ solution - data.y) ** 2))
+
+    return {
+        "centred and scaled": float(refit(ACTIVATIONS["silu"], w, b, data).loss[0]),
+        "scaled": loss(np.linalg.lstsq(columns / scale, data.y, rcond=None)[0] / scale),
+        "plain": loss(np.linalg.lstsq(columns, data.y, rcond=None)[0]),
+        "plain, float32": loss(np.linalg.lstsq(*single, rcond=None)[0].astype(np.float64)),
+        "v and c as printed": loss(np.array([*EQ11["v"], *EQ11["c"]])),
+    }
+
+
+def _curve(widths: tuple[int, ...], losses: list[Array]) -> Curve:
+    low, median, high = np.array([np.nanquantile(loss, (0.05, 0.5, 0.95)) for loss in losses]).T
+    return Curve(tuple(widths), low, median, high)

@@ -1,0 +1,62 @@
+"""Exponents against the number of inputs, beside what theories say."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+from minilotto.analysis.stats.bootstrap import Array, Estimate
+from minilotto.report.plots.comparisons import MARKERS
+from minilotto.report.plots.style import GREY, PALETTE
+
+LINES = ("-", "--", ":", "-.")
+SHOWN = (1.0, 6.5)  # exponents below 0 and above it that are shown
+BESIDE = 1.025  # factor by which marks of one number of inputs are set apart
+
+
+def exponents_against_inputs(
+    found: Mapping[str, Mapping[int, Estimate]],
+    rules: Mapping[str, Callable[[Array], Array]],
+    ax: Axes,
+) -> Axes:
+    """Exponents with intervals by name and number of inputs D, and rules as curves; both axes'
+    marks are plain numbers.
+    """
+    numbers = sorted({inputs for some in found.values() for inputs in some})
+    span = np.geomspace(min(numbers, default=1) / 1.1, max(numbers, default=8) * 1.1, 200)
+    for (name, rule), line in zip(rules.items(), LINES, strict=False):
+        ax.plot(span, rule(span), color=GREY, linestyle=line, linewidth=1.2, label=name)
+    for k, (name, some) in enumerate(found.items()):
+        if not some:
+            continue
+        value = np.array([one.value for one in some.values()])
+        bars = [
+            value - [one.low for one in some.values()],
+            [one.high for one in some.values()] - value,
+        ]
+        at = np.array(list(some), dtype=np.float64) * BESIDE ** (k - (len(found) - 1) / 2)
+        color, marker = PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
+        ax.errorbar(
+            at,
+            value,
+            yerr=np.abs(bars),
+            fmt=marker,
+            color=color,
+            markersize=4.5,
+            capsize=2,
+            linewidth=1.0,
+            label=name,
+        )
+    ax.axhline(0, color=GREY, linewidth=0.6)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(numbers))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_minor_locator(FixedLocator([]))
+    ax.set_xlabel("number of inputs $D$")
+    ax.set_ylabel("exponent")
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, -SHOWN[0]), min(high, SHOWN[1]))
+    ax.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22))
+    return ax

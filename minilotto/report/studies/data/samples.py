@@ -1,0 +1,235 @@
+"""What nets have lost on the data they learnt and on all x: by number of points, width and label
+noise, for the study of data.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, Points, points
+from minilotto.analysis.stats.draws import (
+    LEAST_DRAWS,
+    absorbed_parameters,
+    exponent_over_draws,
+    learnt_parameters,
+    typical_over_draws,
+)
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import DataError
+from minilotto.report.figure import LEVEL
+from minilotto.settings.config import Config
+from minilotto.settings.tasks import task_of
+
+NAMES = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
+NEAR = 0.25  # between exponents that are called the same
+INFINITE = float("inf")  # points of a population
+FLOOR = 1e-300  # what stands for a loss of zero, which has no logarithm
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of the nets of one config: on their training data and on all x, (R,) each."""
+
+    training: Array
+    everywhere: Array
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Of G draws of the data, (G,) each: medians of the nets' losses on their data and on all x;
+    mean square of the label noise.
+    """
+
+    nets: int
+    training: Array
+    everywhere: Array
+    squares: Array
+
+    @property
+    def draws(self) -> int:
+        return len(self.training)
+
+
+@dataclass
+class Samples:
+    """One activation's nets.
+
+    lattice: nets on equally spaced points without noise and on all x, by (P, N), P infinite for the
+    latter. uniform: by (P, N), nets on several draws of independent uniform points. noisy: by
+    (noise, P, N), on equally spaced points with several draws of label noise.
+    """
+
+    lattice: dict[tuple[float, int], Losses] = field(default_factory=dict)
+    uniform: dict[tuple[int, int], Drawn] = field(default_factory=dict)
+    noisy: dict[tuple[float, int, int], Drawn] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> list[float]:
+        """Numbers of points on lattices, the infinite last."""
+        return sorted({count for count, _ in self.lattice})
+
+    def widths(self, count: float) -> list[int]:
+        return sorted(width for at, width in self.lattice if at == count)
+
+    def by_width(self, count: float, everywhere: bool) -> Points | None:
+        """Median loss against width on lattices of so many points; None for fewer than two widths."""
+        widths = self.widths(count)
+        rows = [_shown(self.lattice[count, width], everywhere) for width in widths]
+        return points(widths, rows, level=LEVEL) if len(widths) > 1 else None
+
+    def by_count(self, width: int, everywhere: bool = True) -> Points | None:
+        """Median loss against the number of points of a lattice at one width; None for fewer than
+        two numbers.
+        """
+        counts = [
+            count for count in self.counts if count != INFINITE and (count, width) in self.lattice
+        ]
+        rows = [_shown(self.lattice[count, width], everywhere) for count in counts]
+        return points(counts, rows, level=LEVEL) if len(counts) > 1 else None
+
+    def median(self, count: float, width: int) -> float | None:
+        """Median loss on all x of nets trained without noise."""
+        found = self.lattice.get((count, width))
+        return None if found is None else float(np.nanmedian(found.everywhere))
+
+    def middle(self, count: float, width: int) -> Estimate | None:
+        """The same with its interval over seeds."""
+        found = self.lattice.get((count, width))
+        if found is None:
+            return None
+        one = points([width], [_shown(found, True)], level=LEVEL)
+        return Estimate(float(one.value[0]), float(one.low[0]), float(one.high[0]), LEVEL)
+
+    def gaps(self) -> dict[tuple[str, int, int], float]:
+        """Loss on all x over that on the training points, without noise, by (kind of points, P, N)."""
+        found = {
+            ("equally spaced", int(count), width): _median(one.everywhere) / _median(one.training)
+            for (count, width), one in self.lattice.items()
+            if count != INFINITE
+        }
+        uniform = {
+            ("uniform", count, width): float(np.exp(np.mean(np.log(one.everywhere / one.training))))
+            for (count, width), one in self.uniform.items()
+        }
+        return found | uniform
+
+    def learnt(self, noise: float, count: int, width: int) -> Estimate | None:
+        """Parameters' worth of noise that has been learnt, as seen on all x; None without nets that
+        had no noise.
+        """
+        found, clean = self.noisy.get((noise, count, width)), self.median(count, width)
+        return (
+            None
+            if found is None or clean is None
+            else learnt_parameters(found.everywhere, clean, noise, count, LEVEL)
+        )
+
+    def absorbed(self, noise: float, count: int, width: int) -> Estimate | None:
+        """The same as seen in the training loss."""
+        found = self.noisy.get((noise, count, width))
+        return (
+            None
+            if found is None
+            else absorbed_parameters(found.training, found.squares, noise, count, LEVEL)
+        )
+
+    def noisy_by_width(self, noise: float, count: int) -> dict[int, Estimate]:
+        """Typical loss on all x of nets that learnt noisy labels, by width."""
+        found = {
+            width: one
+            for (at, points_, width), one in self.noisy.items()
+            if (at, points_) == (noise, count)
+        }
+        return {
+            width: typical_over_draws(found[width].everywhere, LEVEL) for width in sorted(found)
+        }
+
+    def noisy_exponent(self, noise: float, count: int) -> Estimate | None:
+        """Exponent in width of that loss, draw by draw; None for fewer than two widths with the
+        same draws.
+        """
+        widths = sorted(
+            width for at, points_, width in self.noisy if (at, points_) == (noise, count)
+        )
+        rows = [self.noisy[noise, count, width].everywhere for width in widths]
+        if len(widths) < 2 or len({len(row) for row in rows}) > 1:
+            return None
+        return exponent_over_draws(widths, np.stack(rows, axis=1), LEVEL)
+
+    def noise_decay(self, noise: float, width: int) -> tuple[list[int], Estimate] | None:
+        """Exponent in P of what noise adds to the loss on all x, draw by draw, over those P where
+        every draw adds something.
+        """
+        counts, rows = [], []
+        for count in sorted(
+            count for at, count, wide in self.noisy if (at, wide) == (noise, width)
+        ):
+            clean, found = self.median(count, width), self.noisy[noise, count, width].everywhere
+            if clean is not None and (found > clean).all():
+                counts.append(count)
+                rows.append(found - clean)
+        if len(counts) < 2 or len({len(row) for row in rows}) > 1:
+            return None
+        return counts, exponent_over_draws(counts, np.stack(rows, axis=1), LEVEL)
+
+
+def _shown(losses: Losses, everywhere: bool) -> Array:
+    values = losses.everywhere if everywhere else losses.training
+    return np.where(values <= 0, FLOOR, values)
+
+
+def gathered(nets: Mapping[Config, Ensemble]) -> dict[str, Samples]:
+    """The nets of each activation; configs with fewer than LEAST_SEEDS finite losses, or
+    LEAST_DRAWS draws, are left out.
+    """
+    found: dict[str, Samples] = {}
+    drawn: dict[tuple, list[tuple[float, ...]]] = {}
+    for config, one in nets.items():
+        samples = found.setdefault(config.activation, Samples())
+        count = INFINITE if config.sampling == "population" else config.points
+        losses = Losses(one.loss, one.population_loss)
+        if config.noise or config.sampling == "uniform":
+            place = (config.activation, config.sampling, config.noise, config.points, config.width)
+            row = (
+                _median(losses.training),
+                _median(losses.everywhere),
+                _noise_square(one),
+                len(one),
+            )
+            drawn.setdefault(place, []).append(row)
+        elif (
+            np.count_nonzero(np.isfinite(losses.training) & np.isfinite(losses.everywhere))
+            >= LEAST_SEEDS
+        ):
+            samples.lattice[count, config.width] = losses
+    for (activation, sampling, noise, count, width), rows in drawn.items():
+        table = np.array([row for row in rows if np.isfinite(row).all()]).reshape(-1, 4)
+        if len(table) < LEAST_DRAWS:
+            continue
+        one_drawn = Drawn(int(table[:, 3].sum()), *table[:, :3].T)
+        if noise:
+            found[activation].noisy[noise, count, width] = one_drawn
+        elif sampling == "uniform":
+            found[activation].uniform[count, width] = one_drawn
+    return found
+
+
+def _median(losses: Array) -> float:
+    kept = losses[np.isfinite(losses)]
+    return max(float(np.median(kept)), FLOOR) if kept.size else float("nan")
+
+
+def _noise_square(nets: Ensemble) -> float:
+    """Mean square of what the targets have beyond the task."""
+    return float(np.mean((nets.data.y - task_of(nets.config.task)(nets.data.x)) ** 2))
+
+
+def nearest(counts: Iterable[int], wanted: int) -> int:
+    """The number of points nearest to `wanted`, in logarithms. Raises DataError where there is
+    none.
+    """
+    chosen = sorted(counts, key=lambda count: abs(np.log(count / wanted)))
+    if not chosen:
+        raise DataError("no number of points is named; name some, as in points=(10, 100, 1000)")
+    return chosen[0]

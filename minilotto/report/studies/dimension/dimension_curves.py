@@ -1,0 +1,251 @@
+"""Curves of loss against width for targets of one input and more: what is trained, and what is
+measured of each curve.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import ceil
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minilotto.analysis.stats.bootstrap import Estimate, Points, points
+from minilotto.analysis.stats.rates import (
+    LEAST,
+    TOLERANCE,
+    Line,
+    RuleMiss,
+    compare_rules,
+    line_in_one_over_inputs,
+)
+from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
+from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
+from minilotto.data.dataset import Dataset, sampled
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.report.figure import LEVEL
+from minilotto.report.study import Settings
+from minilotto.settings.config import Config
+from minilotto.store.grid import Sweep
+
+PRODUCT_INPUTS = (
+    2,
+    5,
+)  # one factor is no product; of eight a few hundred points catch nothing but the tails
+PRODUCT_POINTS = 2  # times as many training points
+HELD_OUT = 8192  # uniform points that no training has seen
+LABELS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
+FAMILIES = {"sum": "sums", "product": "products", "radial": "radial", "teacher": "teachers"}
+LEARNT_BY_HEART = 2.0  # held-out loss over training loss, above which a width is left out
+# held-out loss over the target's variance, above which a width has hardly begun to learn and is
+# left out
+BEGUN = 0.5
+LONGER = 2.5  # times as many steps, to see what shorter training does
+SPAN = 4.0  # a factor in width over which an exponent must last to count as a law
+
+
+@dataclass(frozen=True)
+class DimensionSettings(Settings):
+    """Widths of the nets; numbers of inputs; families of targets; activations.
+
+    points_per_parameter: training points for each parameter of the widest net. checked: tasks of
+    the nets that are also trained LONGER times as long, with the defaults as long as the paper's.
+    """
+
+    seeds: int = 16
+    steps: int = 20_000
+    widths: tuple[int, ...] = (4, 6, 9, 13, 19, 28)
+    inputs: tuple[int, ...] = (1, 2, 3, 4, 5, 8)
+    families: tuple[str, ...] = ("sum", "product", "radial", "teacher")
+    activations: tuple[str, ...] = ("silu", "leaky_relu")
+    points_per_parameter: float = 5.0
+    checked: tuple[str, ...] = ("radial2", "teacher3")
+
+    @classmethod
+    def quick(cls) -> "DimensionSettings":
+        return cls(steps=4_000, widths=(4, 6, 9, 13, 19), inputs=(1, 2, 5))
+
+    def points(self, family: str, inputs: int) -> int:
+        """Training points; more for products, most of whose variance lies in a few corners."""
+        share = PRODUCT_POINTS if family == "product" else 1
+        return ceil(share * self.points_per_parameter * max(self.widths) * (inputs + 2))
+
+    def sweep(self, case: "Case", longer: float = 1.0) -> Sweep:
+        """The nets of one curve of loss against width; the rate falls four times, however many
+        steps there are.
+        """
+        activation, family, inputs = case
+        steps = round(longer * self.steps)
+        return Sweep(
+            widths=self.widths,
+            activations=(activation,),
+            tasks=(f"{family}{inputs}",),
+            sampling="uniform",
+            points=self.points(family, inputs),
+            seeds=self.seeds,
+            steps=steps,
+            lr_decay_every=max(1, steps // 5),
+        )
+
+
+Case = tuple[str, str, int]  # activation, family, number of inputs
+
+
+def cases(settings: DimensionSettings) -> list[Case]:
+    """(activation, family, number of inputs) of every curve."""
+    low, high = PRODUCT_INPUTS
+    return [
+        (activation, family, inputs)
+        for activation in settings.activations
+        for family in settings.families
+        for inputs in settings.inputs
+        if family != "product" or low <= inputs <= high
+    ]
+
+
+def checks(settings: DimensionSettings) -> list[Case]:
+    """Those that are also trained longer."""
+    return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Loss against width of one activation on one target.
+
+    seen, held: median loss on the training points and on others; by_heart, idle (W,): widths that
+    have learnt their points by heart or have hardly begun. fit, seen_fit and stretch are of the
+    widths kept, None where these are too few.
+    """
+
+    activation: str
+    family: str
+    inputs: int
+    seen: Points
+    held: Points
+    by_heart: NDArray[np.bool_]
+    idle: NDArray[np.bool_]
+    fit: Fit | None
+    seen_fit: Fit | None
+    stretch: Stretch | None
+
+    @property
+    def exponent(self) -> Estimate | None:
+        """Of the held-out loss, with seeds' and widths' scatter."""
+        return None if self.fit is None else self.fit.with_misfit["exponent"]
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """Laws for the widths kept."""
+        return None if self.fit is None else compare_laws(self.fit.points)
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(W,) neither of the two."""
+        return ~(self.by_heart | self.idle)
+
+    @property
+    def span(self) -> float:
+        """The largest width kept over the smallest, 1 for none."""
+        widths = self.held.widths[self.kept]
+        return float(widths[-1] / widths[0]) if len(widths) else 1.0
+
+    @property
+    def ratio(self) -> NDArray[np.float64]:
+        """Held-out loss over training loss (W,)."""
+        return self.held.value / self.seen.value
+
+    @property
+    def task(self) -> str:
+        return f"{self.family}{self.inputs}"
+
+    @property
+    def named(self) -> str:
+        """Activation and task, for a reader."""
+        return f"{LABELS.get(self.activation, self.activation)} {self.task}"
+
+
+def curve(
+    case: Case,
+    widths: Sequence[int],
+    seen: Sequence[ArrayLike],
+    held: Sequence[ArrayLike],
+    variance: float = 1.0,
+) -> Curve:
+    """The study of one target's losses on training points and on others, each (R,) by width;
+    `variance` is the target's.
+
+    Raises DataError for too few seeds.
+    """
+    on_seen, on_held = points(widths, seen, level=LEVEL), points(widths, held, level=LEVEL)
+    by_heart, idle = (
+        on_held.value > LEARNT_BY_HEART * on_seen.value,
+        on_held.value > BEGUN * variance,
+    )
+    kept = ~(by_heart | idle)
+    if np.count_nonzero(kept) < WINDOW:
+        return Curve(*case, on_seen, on_held, by_heart, idle, None, None, None)
+    fit, seen_fit = fit_law(on_held.select(kept)), fit_law(on_seen.select(kept))
+    stretch = longest_stretch(fit.points, 1.0, TOLERANCE, SPAN)
+    return Curve(*case, on_seen, on_held, by_heart, idle, fit, seen_fit, stretch)
+
+
+@lru_cache(maxsize=64)
+def held_out_points(task: str) -> Dataset:
+    """Uniform points of the cube that no training here has seen."""
+    return sampled(Config(task=task, sampling="uniform", points=HELD_OUT, root_seed=2**32))
+
+
+def curve_of_nets(case: Case, nets: Mapping[int, Ensemble]) -> Curve:
+    """The same of nets by width. Raises DataError for too few seeds."""
+    data, some = held_out_points(f"{case[1]}{case[2]}"), nets.values()
+    held = [np.mean((one.predict(data.x) - data.y) ** 2, axis=1) for one in some]
+    return curve(case, list(nets), [one.loss for one in some], held, float(data.y.var()))
+
+
+class Findings:
+    """All curves, those of nets trained longer, rules for the exponents of each activation, and
+    lines in 1/D of each family.
+    """
+
+    def __init__(
+        self,
+        settings: DimensionSettings,
+        curves: Mapping[Case, Curve],
+        longer: Mapping[Case, Curve],
+    ) -> None:
+        self.settings, self.curves, self.longer = settings, curves, longer
+        self.activations = [
+            a for a in settings.activations if any(one.activation == a for one in curves.values())
+        ]
+        self.families = [
+            f for f in settings.families if any(one.family == f for one in curves.values())
+        ]
+        self.inputs = sorted({one.inputs for one in curves.values()})
+        self.rules: dict[str, tuple[RuleMiss, ...]] = {}
+        self.lines: dict[tuple[str, str], Line] = {}
+        for activation in self.activations:
+            told = self.told(activation)
+            if len(told) >= LEAST:
+                self.rules[activation] = compare_rules(
+                    [one.inputs for one, _ in told], [e for _, e in told]
+                )
+            for family in self.families:
+                some = [(one.inputs, e) for one, e in told if one.family == family]
+                if len(some) >= LEAST:
+                    inputs, exponents = zip(*some, strict=True)
+                    self.lines[activation, family] = line_in_one_over_inputs(
+                        inputs, exponents, LEVEL
+                    )
+
+    @property
+    def left_out(self) -> tuple[int, int]:
+        """Widths of all curves that have learnt their points by heart, and that have hardly begun."""
+        curves = self.curves.values()
+        return sum(int(one.by_heart.sum()) for one in curves), sum(
+            int(one.idle.sum()) for one in curves
+        )
+
+    def told(self, activation: str) -> list[tuple[Curve, Estimate]]:
+        """Curves of an activation that have an exponent, with it."""
+        some = [(one, one.exponent) for one in self.curves.values() if one.activation == activation]
+        return [(one, exponent) for one, exponent in some if exponent is not None]

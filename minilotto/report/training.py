@@ -1,0 +1,41 @@
+"""The picture that goes with one training."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import DataError
+from minilotto.files import write_atomically
+from minilotto.settings.tasks import CUSTOM, task_of
+
+SUFFIXES = (".png", ".pdf", ".svg")
+
+
+def training_figure(nets: Ensemble, path: Path) -> None:
+    """Draw how the losses fell and where they ended, to a .png, .pdf or .svg.
+
+    Raises DataError when no seed has a finite loss above zero, FileError when the file cannot be
+    written.
+    """
+    from minilotto.report.plots.losses import loss_histogram, loss_history
+    from minilotto.report.plots.style import new_figure, save, style
+
+    if not (np.isfinite(nets.loss) & (nets.loss > 0)).any():
+        raise DataError("no seed has a finite loss above 0; there is nothing to draw")
+    config = nets.config
+    good = nets.status == "ok"
+    target = "given data" if config.task == CUSTOM else f"$y = {task_of(config.task).latex}$"
+    if config.sampling == "examples":
+        target = task_of(config.task).formula
+    with style():
+        figure, (left, right) = new_figure(8.0, 4.0, (2.0, 1.0))
+        loss_history(nets.history.steps, nets.history.loss[:, good], left)
+        loss_histogram(nets.loss[good], right)
+        if config.loss != "squared":
+            left.set_ylabel(f"loss ({config.loss})")
+        left.set_title(
+            f"{int(good.sum())} nets of width {config.width} ({config.activation}) learn {target}"
+        )
+        right.set_title(f"after {config.steps:,} steps")
+        write_atomically(path, lambda file: save(figure, file, path.suffix))

@@ -1,0 +1,1 @@
+"""What a training is: Config, and the tables that it names things in."""

@@ -1,0 +1,81 @@
+"""SCHEMES: how initial parameters are drawn, as frozen rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How parameters are drawn. Each of w, b, v, c is `spread(D, N)` times a unit draw; a spread of
+    zero gives zeros.
+
+    `unit` is "uniform" on (-1, 1) or "normal". `spreads(D, N)` returns the four factors for (w, b,
+    v, c). All four are multiplied by Config.init_scale where `scalable`; v and c are multiplied by
+    Config.output_scale in every scheme.
+    """
+
+    unit: str
+    spreads: Callable[[int, int], tuple[float, float, float, float]]
+    note: str
+    scalable: bool = False
+
+
+def _fan(gain: float, mode: str) -> Callable[[int, int], tuple[float, float, float, float]]:
+    def spreads(inputs: int, width: int) -> tuple[float, float, float, float]:
+        fans = {"in": (inputs, width), "mean": ((inputs + width) / 2, (width + 1) / 2)}[mode]
+        return gain / fans[0] ** 0.5, 0.0, gain / fans[1] ** 0.5, 0.0
+
+    return spreads
+
+
+_ROOT2, _ROOT3, _ROOT6 = 2.0**0.5, 3.0**0.5, 6.0**0.5
+
+SCHEMES = MappingProxyType(
+    {
+        "torch": Scheme(
+            "uniform",
+            lambda D, N: (D**-0.5, D**-0.5, N**-0.5, N**-0.5),
+            "torch.nn.Linear's default: U(+-1/sqrt(fan_in))",
+        ),
+        "kaiming_uniform": Scheme(
+            "uniform", _fan(_ROOT6, "in"), "variance 2/fan_in, biases zero (He et al. 2015)"
+        ),
+        "kaiming_normal": Scheme(
+            "normal", _fan(_ROOT2, "in"), "variance 2/fan_in, biases zero (He et al. 2015)"
+        ),
+        "glorot_uniform": Scheme(
+            "uniform",
+            _fan(_ROOT3, "mean"),
+            "variance 2/(fan_in + fan_out), biases zero (Glorot and Bengio 2010)",
+        ),
+        "glorot_normal": Scheme(
+            "normal",
+            _fan(1.0, "mean"),
+            "variance 2/(fan_in + fan_out), biases zero (Glorot and Bengio 2010)",
+        ),
+        "lecun_uniform": Scheme(
+            "uniform", _fan(_ROOT3, "in"), "variance 1/fan_in, biases zero (LeCun et al. 1998)"
+        ),
+        "lecun_normal": Scheme(
+            "normal", _fan(1.0, "in"), "variance 1/fan_in, biases zero (LeCun et al. 1998)"
+        ),
+        "uniform": Scheme(
+            "uniform",
+            lambda D, N: (1.0, 1.0, 1.0, 1.0),
+            "every parameter U(+-init_scale)",
+            scalable=True,
+        ),
+        "normal": Scheme(
+            "normal",
+            lambda D, N: (1.0, 1.0, 1.0, 1.0),
+            "every parameter N(0, init_scale^2)",
+            scalable=True,
+        ),
+        "mean_field": Scheme(
+            "uniform",
+            lambda D, N: (D**-0.5, D**-0.5, 1.0 / N, 0.0),
+            "hidden layer as torch, v in U(+-1/N), c = 0",
+        ),
+    }
+)

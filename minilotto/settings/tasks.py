@@ -1,0 +1,299 @@
+"""TASKS: targets of the paper and sets of examples, as frozen rows, families of any number of
+inputs, and the user's own.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.errors import ConfigError
+from minilotto.settings.examples import EXAMPLES, Examples
+from minilotto.settings.streams import stream
+
+CUSTOM = "custom"  # stands in a Config for a target or data that the caller handed in
+
+
+@dataclass(frozen=True)
+class Task:
+    """A target y(x) on a box, or a set of examples.
+
+    function maps x (P, D) float64 to y (P,). `domain` holds one (low, high) per input, so its
+    length is D. `kinks` lists, for one input, the points where y or a derivative jumps; a
+    quadrature rule must not straddle them.
+
+    examples, in place of a function and a domain, is a callable that gives `Examples`, the same at
+    each call. `shape` then says how many points they have for training, and how many inputs D. A
+    Config takes such a task with sampling="examples".
+
+    Raises ConfigError when the domain is empty, reversed or infinite, a kink lies outside it, or
+    there are both a function and examples.
+    """
+
+    name: str
+    formula: str
+    latex: str
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    domain: tuple[tuple[float, float], ...] = ((-2.0, 2.0),)
+    kinks: tuple[float, ...] = ()
+    examples: Callable[[], Examples] | None = None
+    shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise ConfigError(
+                f"task name {self.name!r} is no identifier; use letters, digits and underscores"
+            )
+        if (self.function is None) == (self.examples is None):
+            raise ConfigError(
+                f"task {self.name!r} takes either a function or examples; give one of them"
+            )
+        if (self.shape is None) != (self.examples is None):
+            raise ConfigError(
+                f"task {self.name!r} takes a shape (points for training, inputs) with examples, "
+                "and only with them"
+            )
+        if self.shape is not None:
+            if np.shape(self.shape) != (2,) or not all(
+                isinstance(n, int) and n >= 1 for n in self.shape
+            ):
+                raise ConfigError(
+                    f"task {self.name!r} has shape {self.shape}; give whole numbers (points for "
+                    "training, inputs)"
+                )
+            object.__setattr__(self, "domain", ())
+            return
+        if not self.domain:
+            raise ConfigError(
+                f"task {self.name!r} has an empty domain; give one (low, high) per input"
+            )
+        if not all(np.shape(pair) == (2,) for pair in self.domain):
+            raise ConfigError(
+                f"task {self.name!r} has domain {self.domain}; it takes one (low, high) per input"
+            )
+        for low, high in self.domain:
+            if not (np.isfinite(low) and np.isfinite(high) and low < high):
+                raise ConfigError(
+                    f"task {self.name!r} has domain ({low}, {high}); it takes finite low < high"
+                )
+        if self.kinks and (
+            len(self.domain) > 1
+            or not all(self.domain[0][0] <= k <= self.domain[0][1] for k in self.kinks)
+        ):
+            raise ConfigError(
+                f"task {self.name!r} has kinks {self.kinks}; they belong inside a one-dimensional "
+                "domain"
+            )
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs D."""
+        return len(self.domain) if self.shape is None else self.shape[1]
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """y (P,) at x (P, D), checked for shape and finiteness. Raises ConfigError."""
+        if self.function is None:
+            raise ConfigError(
+                f"task {self.name!r} is a set of examples and no function; use sampling='examples'"
+            )
+        y = np.asarray(self.function(x))
+        if y.shape != (len(x),):
+            raise ConfigError(
+                f"task {self.name!r} returned shape {y.shape} for x of shape {x.shape}; it must "
+                f"return ({len(x)},), "
+                "so index the inputs, as in x[:, 0]"
+            )
+        if y.dtype.kind not in "fiu":
+            raise ConfigError(f"task {self.name!r} returned dtype {y.dtype}; return real numbers")
+        y = y.astype(np.float64)
+        if not np.isfinite(y).all():
+            where = x[np.flatnonzero(~np.isfinite(y))[0]]
+            raise ConfigError(
+                f"task {self.name!r} is not finite at x = {where.tolist()}; change its formula or "
+                "its domain"
+            )
+        return y
+
+
+def _unary(
+    name: str, formula: str, latex: str, function: Callable, kinks: tuple[float, ...] = ()
+) -> Task:
+    return Task(name, formula, latex, lambda x: function(x[:, 0]), kinks=kinks)
+
+
+def _member(name: str, formula: str, latex: str, function: Callable, inputs: int) -> Task:
+    return Task(name, formula, latex, function, domain=((-2.0, 2.0),) * inputs)
+
+
+def _product(inputs: int) -> Task:
+    """The paper's product, as it is: of mean zero and variance (4/3)^D."""
+    names = range(1, inputs + 1)
+    formula, latex = " ".join(f"x{i}" for i in names), " ".join(f"x_{{{i}}}" for i in names)
+    return _member(f"product{inputs}", formula, latex, lambda x: np.prod(x, axis=1), inputs)
+
+
+def _sum(inputs: int) -> Task:
+    """A sum of squares, the paper's x^2 in each input: E x^2 = 4/3 and Var x^2 = 64/45 on [-2, 2]."""
+    scale = math.sqrt(45 / (64 * inputs))
+    return _member(
+        f"sum{inputs}",
+        f"sqrt(45 / (64 * {inputs})) sum_i (x_i^2 - 4/3), mean 0, variance 1",
+        rf"\sqrt{{45/(64 \cdot {inputs})}} \sum_{{i=1}}^{{{inputs}}} (x_i^2 - 4/3)",
+        lambda x: scale * np.sum(x * x - 4 / 3, axis=1),
+        inputs,
+    )
+
+
+def _radial(inputs: int) -> Task:
+    """A Gaussian of |x|. E e^(-|x|^2/2) = m^D and E e^(-|x|^2) = q^D, with one input's means m and
+    q over [-2, 2].
+    """
+    m = math.sqrt(2 * math.pi) * math.erf(math.sqrt(2)) / 4
+    q = math.sqrt(math.pi) * math.erf(2) / 4
+    spread = math.sqrt(
+        1 - (m * m / q) ** inputs
+    )  # the deviation over q^(D/2), which alone would underflow
+    shift, mean = inputs * math.log(q) / 2, (m / math.sqrt(q)) ** inputs
+    a, s = m**inputs, q ** (inputs / 2) * spread
+    return _member(
+        f"radial{inputs}",
+        f"(exp(-|x|^2 / 2) - {a:.6g}) / {s:.6g}, mean 0, variance 1",
+        rf"(e^{{-|x|^2/2}} - {a:.4g}) / {s:.4g}",
+        lambda x: (np.exp(-np.sum(x * x, axis=1) / 2 - shift) - mean) / spread,
+        inputs,
+    )
+
+
+TEACHER_NEURONS, TEACHER_POINTS = 64, 4096
+# weights are U(+-gain / sqrt(D)), biases U(+-gain): u . x has a deviation of 2, whatever D is
+TEACHER_GAIN = 3.0
+
+
+def _teacher(inputs: int) -> Task:
+    """A fixed random net of tanh neurons, too many to be copied, less its mean and over its
+    deviation on fixed uniform points.
+    """
+    parts = (TEACHER_NEURONS * inputs, TEACHER_NEURONS, TEACHER_NEURONS, TEACHER_POINTS * inputs)
+    draws = 2 * stream(0, f"teacher {inputs}", 0, sum(parts)) - 1
+    u, t, a, x = np.split(draws, np.cumsum(parts)[:-1])
+    u, t = TEACHER_GAIN / math.sqrt(inputs) * u.reshape(TEACHER_NEURONS, inputs), TEACHER_GAIN * t
+
+    def raw(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        y = np.zeros(len(x))
+        for k in range(TEACHER_NEURONS):  # one by one, as P points times all neurons may be many
+            y += a[k] * np.tanh(np.einsum("pd,d->p", x, u[k]) + t[k])
+        return y
+
+    found = raw(2 * x.reshape(TEACHER_POINTS, inputs))
+    mean, spread = found.mean(), found.std()
+    return _member(
+        f"teacher{inputs}",
+        f"sum_k a_k tanh(u_k . x + t_k) of {TEACHER_NEURONS} fixed random neurons, mean 0, "
+        "variance 1 (to some percent)",
+        rf"\sum_{{k=1}}^{{{TEACHER_NEURONS}}} a_k \tanh(u_k \cdot x + t_k)",
+        lambda x: (raw(x) - mean) / spread,
+        inputs,
+    )
+
+
+# A family has a member for each number of inputs, which is made when its name is asked for: sum7,
+# radial3. Members of all but product have mean 0 and variance 1 for uniform x, so that a loss of 1
+# is that of the best constant for any D.
+FAMILIES: dict[str, Callable[[int], Task]] = {
+    "product": _product,
+    "sum": _sum,
+    "radial": _radial,
+    "teacher": _teacher,
+}
+MOST_INPUTS = 1000
+_MEMBER = re.compile(f"({'|'.join(FAMILIES)})([1-9][0-9]{{0,8}})")
+
+
+def _upright(words: str) -> str:
+    """Words as LaTeX's mathematics sets them."""
+    return r"\mathrm{" + words.replace(" ", r"\ ") + "}"
+
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        _unary("square", "x^2", r"x^2", np.square),
+        _unary("cube", "x^3", r"x^3", lambda x: x * x * x),
+        _unary("quartic", "x^4", r"x^4", lambda x: (x * x) ** 2),
+        _unary("sin", "sin(x)", r"\sin x", np.sin),
+        _unary("cos", "cos(x)", r"\cos x", np.cos),
+        _unary("exp", "exp(x)", r"e^x", np.exp),
+        _unary("sin2", "sin(x)^2", r"\sin^2 x", lambda x: np.sin(x) ** 2),
+        _unary("exp_square", "exp(x^2)", r"e^{x^2}", lambda x: np.exp(x * x)),
+        _unary("relu", "max(x, 0)", r"\max(x, 0)", lambda x: np.maximum(x, 0.0), kinks=(0.0,)),
+        _unary("tanh", "tanh(x)", r"\tanh x", np.tanh),
+        *(_product(inputs) for inputs in (2, 3, 4, 5)),
+        *(
+            Task(name, note, _upright(note), examples=load, shape=shape)
+            for name, (note, load, shape) in EXAMPLES.items()
+        ),
+    )
+}
+
+BUILT_IN = frozenset(TASKS)
+FAMILY_WORDS = ", ".join(f"{family}7" for family in FAMILIES) + " (any number of inputs)"
+
+
+@cache
+def _family_member(name: str) -> Task | None:
+    """The row of "sum7" and the like, None for any other name. Raises ConfigError for too many
+    inputs.
+    """
+    found = _MEMBER.fullmatch(name)
+    if not found:
+        return None
+    if int(found[2]) > MOST_INPUTS:
+        raise ConfigError(
+            f"task={name!r} has {found[2]} inputs; {found[1]} goes up to {found[1]}{MOST_INPUTS}"
+        )
+    return FAMILIES[found[1]](int(found[2]))
+
+
+def built_in(name: str) -> bool:
+    """Whether every process knows the task of that name, without `register_task`."""
+    return name in BUILT_IN or _MEMBER.fullmatch(name) is not None
+
+
+def register_task(task: Task) -> Task:
+    """Make `task` known under its name, so that a Config and the command line can use it. Returns
+    it.
+
+    Raises ConfigError when the name is taken by another task.
+
+    >>> saw = register_task(Task("saw", "|x|", "|x|", lambda x: abs(x[:, 0]), domain=((-1, 1),), kinks=(0,)))
+    >>> TASKS.pop("saw").inputs
+    1
+    """
+    known = TASKS.get(task.name) or _family_member(task.name)
+    if task.name == CUSTOM or (known is not None and known != task):
+        raise ConfigError(f"task name {task.name!r} is taken; choose another")
+    TASKS[task.name] = task
+    return task
+
+
+def task_of(name: str) -> Task:
+    """The row of that name, in TASKS or of a family. Raises ConfigError for an unknown one.
+
+    >>> task_of("sum7").inputs, task_of("square").inputs
+    (7, 1)
+    """
+    if name == CUSTOM:
+        raise ConfigError(
+            "task='custom' stands for a target or data of your own; pass target= or data= to train"
+        )
+    task = (TASKS.get(name) or _family_member(name)) if isinstance(name, str) else None
+    if task is None:
+        raise ConfigError(
+            f"task={name!r} is unknown; choose from {', '.join(TASKS)}, {FAMILY_WORDS}, or "
+            "register_task your own"
+        )
+    return task

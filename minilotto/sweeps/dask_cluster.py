@@ -1,0 +1,92 @@
+"""Dask distributed as an executor: worker processes on this machine, or a cluster that is there
+already.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+from minilotto.errors import ConfigError, MissingExtraError, ResourceError
+
+CONNECT_SECONDS = 30
+GPU = {"GPU": 1}  # what a block needs of a worker, by the name that Dask's own pages use
+
+
+@contextmanager
+def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
+    """An executor over `address`: "local:4" starts four worker processes here, "tcp://host:8786"
+    uses that scheduler's workers.
+
+    Each worker trains one block at a time in one thread of its own; start workers with `--nthreads
+    1`, one a core. With `gpu`, only workers that have a GPU to themselves get blocks: one a GPU,
+    started with `--resources GPU=1` and CUDA_VISIBLE_DEVICES set. The scheduler runs whatever code
+    it is sent: keep it within a network that you trust.
+
+    Raises ConfigError for another address, MissingExtraError without Dask, ResourceError where
+    nobody answers or has a GPU.
+    """
+    local = re.fullmatch(r"local:([1-9]\d{0,3})", address) if isinstance(address, str) else None
+    if not local and not (
+        isinstance(address, str) and re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+", address)
+    ):
+        raise ConfigError(
+            f"cluster={address!r} is no cluster; give local:4 for four worker processes, or "
+            "tcp://host:8786"
+        )
+    try:
+        import distributed
+    except ImportError:
+        raise MissingExtraError(
+            'cluster= needs Dask; pip install "minilotto[dask]" brings it'
+        ) from None
+    options: dict[str, Any] = {"pure": False, **({"resources": GPU} if gpu else {})}
+    if local:
+        if gpu and int(local[1]) > 1:
+            raise ConfigError(
+                f"cluster={address!r} has more workers than the one GPU that is used here; give "
+                "local:1"
+            )
+        with (
+            distributed.LocalCluster(
+                n_workers=int(local[1]),
+                threads_per_worker=1,
+                processes=True,
+                # a free port: two sweeps at once would quarrel over the usual one
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                # a training sees to its own memory, and a worker killed for it would only begin
+                # again
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                resources=GPU if gpu else None,
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client.get_executor(**options)
+        return
+    try:
+        client = distributed.Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise ResourceError(
+            f"cluster={address!r} does not answer within {CONNECT_SECONDS} s ({why}); check the "
+            "address"
+        ) from None
+    with client:
+        if gpu:
+            # A lambda travels as code, so that the scheduler's machine need not have minilotto.
+            workers, with_gpu = client.run_on_scheduler(
+                lambda dask_scheduler: (
+                    len(dask_scheduler.workers),
+                    len(dask_scheduler.resources.get("GPU", ())),
+                )
+            )
+            if workers and not with_gpu:  # Dask would wait for one for ever
+                raise ResourceError(
+                    f"none of {address}'s {workers} workers has a GPU; start one a GPU with "
+                    "--resources GPU=1"
+                )
+        yield client.get_executor(**options)

@@ -1,0 +1,1 @@
+"""From Config and seeds to an Ensemble."""

@@ -1,0 +1,134 @@
+"""Nets as a scikit-learn regressor. Needs scikit-learn (extra `sklearn`)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.data.dataset import given
+from minilotto.errors import ConfigError, MissingExtraError, ResourceError
+from minilotto.settings.config import Config
+from minilotto.training.train import train
+
+try:
+    from sklearn.base import BaseEstimator, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    raise MissingExtraError(
+        f'scikit-learn is not installed ({error}); pip install "minilotto[sklearn]" brings it'
+    ) from None
+
+COMBINATIONS = ("best", "median", "mean")
+
+
+class NetsRegressor(RegressorMixin, BaseEstimator):
+    """Trains R nets of one hidden layer at once, and predicts with the best of them, their median
+    or their mean.
+
+    width, activation, steps, lr, dtype, init  as in Config; lr falls to 1/625 on the way, in steps
+                                               of 1/5 as in Config's default
+    seeds         R, how many nets
+    combine       "best": the net of least training loss; "median" and "mean": at each point, of the
+                  `share` best nets
+    share         part of the nets that take part in a median or mean, in (0, 1]
+    random_state  None, a number or a numpy RandomState, from which the initial parameters follow
+    threads       as in train
+
+    Inputs and targets are standardised (mean 0, variance 1) before training. After fit: `nets_`,
+    the Ensemble on standardised data, ordered from the best net on; `n_features_in_`.
+
+    >>> x = np.linspace(-2, 2, 50)[:, None]
+    >>> bool(NetsRegressor(width=5, seeds=8, random_state=0).fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.999)
+    True
+    """
+
+    def __init__(
+        self,
+        width: int = 20,
+        activation: str = "silu",
+        seeds: int = 16,
+        steps: int = 5000,
+        lr: float = 1e-2,
+        combine: str = "best",
+        share: float = 0.5,
+        init: str = "torch",
+        dtype: str = "float64",
+        random_state: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        self.width = width
+        self.activation = activation
+        self.seeds = seeds
+        self.steps = steps
+        self.lr = lr
+        self.combine = combine
+        self.share = share
+        self.init = init
+        self.dtype = dtype
+        self.random_state = random_state
+        self.threads = threads
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetsRegressor":
+        """Train on X (P, D), y (P,), with weights (P,) of any positive sum. Returns itself.
+
+        Raises ValueError (or ConfigError, which is one) for data or settings that cannot be
+        trained, ResourceError where all nets diverge.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        y = np.asarray(y, dtype=np.float64)
+        if self.combine not in COMBINATIONS:
+            raise ConfigError(
+                f"combine={self.combine!r} is unknown; choose from {', '.join(COMBINATIONS)}"
+            )
+        if not 0 < self.share <= 1:
+            raise ConfigError(
+                f"share={self.share!r} is out of range; give a number above 0 and at most 1"
+            )
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        used = weight > 0
+        self._x_mean, self._x_scale = _standard(X[used], weight[used])
+        self._y_mean, self._y_scale = _standard(y[used], weight[used])
+        config = Config(
+            width=self.width,
+            activation=self.activation,
+            steps=self.steps,
+            lr=self.lr,
+            lr_decay_every=max(1, -(-int(self.steps) // 5)),
+            init=self.init,
+            dtype=self.dtype,
+            root_seed=_root_seed(self.random_state),
+        )
+        data = given(
+            (X[used] - self._x_mean) / self._x_scale,
+            (y[used] - self._y_mean) / self._y_scale,
+            weight[used],
+        )
+        nets = train(config, self.seeds, data=data, threads=self.threads, checkpoints=[])
+        nets = nets.select(nets.status == "ok")
+        if len(nets) == 0:
+            raise ResourceError(f"all {self.seeds} nets diverged; lower lr={self.lr}")
+        self.nets_ = nets.select(np.argsort(nets.loss, kind="stable"))
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predictions (P,) at X (P, D)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        taking_part = 1 if self.combine == "best" else max(1, round(self.share * len(self.nets_)))
+        outputs = self.nets_[:taking_part].predict((X - self._x_mean) / self._x_scale)
+        combined = np.median(outputs, axis=0) if self.combine == "median" else outputs.mean(axis=0)
+        return self._y_mean + self._y_scale * combined
+
+
+def _standard(values: NDArray, weight: NDArray) -> tuple[Any, Any]:
+    """Weighted mean and standard deviation along the points; 1 for what does not vary."""
+    mean = np.average(values, axis=0, weights=weight)
+    scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    return mean, np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
+
+
+def _root_seed(random_state: Any) -> int:
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))

@@ -1,0 +1,195 @@
+"""The loop: waves of seeds, stretches of steps, and what is recorded between them. Ctrl-C and
+progress live here.
+"""
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.engines.interface import Engine
+from minilotto.ensemble.ensemble import Ensemble, History
+from minilotto.errors import ResourceError, TrainingInterrupted
+from minilotto.hardware.machine import available_memory, cpu_name, readable_bytes
+from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.kernels.compile import watched_compilation
+from minilotto.settings.config import Config
+from minilotto.training.progress import Reporter
+from minilotto.version import VERSION
+
+STRETCH_SECONDS = 0.2  # between two looks at Ctrl-C
+WAVE_SECONDS = 2.0  # of work a thread, after which a wave's seeds are done for good
+UNIT_SECONDS = (
+    0.5e-9  # one neuron, one point, one step of one seed; only sizes waves, never changes a result
+)
+
+
+class _Record:
+    """What is kept of `count` seeds, filled wave by wave."""
+
+    def __init__(
+        self, config: Config, inputs: int, count: int, checkpoints: NDArray[np.int64]
+    ) -> None:
+        width = config.width
+        self.parameters = Parameters(
+            np.empty((count, width, inputs), config.dtype),
+            np.empty((count, width), config.dtype),
+            np.empty((count, width), config.dtype),
+            np.empty(count, config.dtype),
+        )
+        self.loss = np.empty((len(checkpoints), count))
+        self.nodes = np.empty(count, np.int64)
+        self.audit = np.empty(count)
+        self.done = 0
+
+    def finish(self, part: slice, engine: Engine) -> None:
+        """Take over a wave that has reached its last step."""
+        for array, result in zip(self.parameters, engine.parameters(), strict=True):
+            array[part] = result
+        self.nodes[part], self.audit[part] = engine.effort()
+        self.done = part.stop
+
+
+def run(
+    engine: Engine,
+    seeds: NDArray[np.int64],
+    checkpoints: NDArray[np.int64],
+    reason: str,
+    report: Reporter,
+) -> Ensemble:
+    """Train `seeds` (R,) with `engine`, recording losses at `checkpoints` (C,), the last of which
+    ends the training.
+
+    Raises TrainingInterrupted on Ctrl-C, with the seeds whose wave was done.
+    """
+    began = time.perf_counter()
+    record = _Record(engine.config, engine.data.inputs, len(seeds), checkpoints)
+    interrupted = False
+    with watched_compilation(report.compiling) as compilation:
+        try:
+            _waves(engine, seeds, checkpoints, record, report)
+        except KeyboardInterrupt:
+            interrupted = True
+    if record.done == 0:
+        raise TrainingInterrupted(None, len(seeds))
+    provenance = {
+        "minilotto": VERSION,
+        "engine": engine.name,
+        "reason": reason,
+        "lanes": engine.lanes,
+        "threads": engine.threads,
+        "cpu": cpu_name(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "seconds": round(time.perf_counter() - began, 3),
+        "seconds_compiling": round(compilation.seconds, 3),
+    }
+    nets = _ensemble(engine, seeds, checkpoints, record, provenance)
+    if interrupted:
+        raise TrainingInterrupted(nets, len(seeds))
+    return nets
+
+
+def _waves(
+    engine: Engine,
+    seeds: NDArray[np.int64],
+    checkpoints: NDArray[np.int64],
+    record: _Record,
+    report: Reporter,
+) -> None:
+    config, pace = engine.config, _Pace()
+    stops = sorted({*checkpoints.tolist(), *engine.audits})
+    size = _wave_size(engine)
+    for first in range(0, len(seeds), size):
+        part = slice(first, min(first + size, len(seeds)))
+        count = part.stop - part.start
+        engine.start(initial_parameters(config, engine.data.inputs, seeds[part]))
+        reached = 0
+        for stop in stops:
+            while reached < stop:
+                length = min(pace.length, stop - reached)
+                with pace.measured(length):
+                    engine.advance(reached, length)
+                reached += length
+                report.advance(length * count)
+            if stop in engine.audits:
+                engine.audit(stop)
+            for row in np.flatnonzero(checkpoints == stop):
+                record.loss[row, part] = engine.losses(final=stop == config.steps)
+        record.finish(part, engine)
+
+
+def _ensemble(
+    engine: Engine,
+    seeds: NDArray[np.int64],
+    checkpoints: NDArray[np.int64],
+    record: _Record,
+    provenance: dict[str, Any],
+) -> Ensemble:
+    """The Ensemble of the seeds that are done, with NaN in the rows of those that diverged."""
+    done = record.done
+    parameters = Parameters(*(array[:done] for array in record.parameters))
+    history = record.loss[:, :done]
+    finite = np.isfinite(history[-1])
+    for array in parameters:
+        finite &= np.isfinite(array.reshape(done, -1)).all(axis=1)
+    np.copyto(history, np.nan, where=~np.isfinite(history))
+    history[-1, ~finite] = np.nan
+    for array in parameters:
+        array[~finite] = np.nan
+    return Ensemble(
+        config=engine.config,
+        data=engine.data,
+        seeds=seeds[:done],
+        **parameters._asdict(),
+        loss=history[-1].copy(),
+        history=History(checkpoints, history),
+        nodes=record.nodes[:done],
+        audit=record.audit[:done],
+        requested=len(seeds),
+        provenance=provenance,
+    )
+
+
+class _Pace:
+    """Chooses how many steps a stretch has, so that it takes about STRETCH_SECONDS. Changes no
+    result.
+    """
+
+    def __init__(self) -> None:
+        self.length = 1
+
+    @contextmanager
+    def measured(self, length: int) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        wanted = int(length * STRETCH_SECONDS / max(time.perf_counter() - began, 1e-9))
+        if length == self.length or wanted < self.length:
+            self.length = max(1, min(wanted, 8 * self.length))
+
+
+def _wave_size(engine: Engine) -> int:
+    """Seeds that are trained from start to end before the next ones: enough to fill the threads for
+    WAVE_SECONDS, if they fit.
+
+    Raises ResourceError where not even one vector of nets does.
+    """
+    config = engine.config
+    wanted = engine.nets_per_wave()
+    if wanted is not None:
+        return max(1, min(wanted, available_memory() // 2 // engine.bytes_per_net()))
+    seconds = config.width * engine.points_per_step() * config.steps * UNIT_SECONDS * engine.lanes
+    least = 4 if engine.lanes > 1 else 1  # blocks a thread, which end at different times
+    blocks = engine.threads * min(64, max(least, round(WAVE_SECONDS / seconds)))
+    free, block = available_memory(), engine.lanes * engine.bytes_per_net()
+    if block > free:
+        raise ResourceError(
+            f"{engine.lanes} nets of width {config.width} need {readable_bytes(block)} of memory "
+            "while they train and "
+            f"{readable_bytes(free)} is free; train narrower nets"
+        )
+    return engine.lanes * max(1, min(blocks, free // 2 // block))

@@ -1,0 +1,290 @@
+"""train: Config and seeds in, Ensemble out. The only place that chooses an engine."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minilotto.data.dataset import Dataset, check_labels, given, sampled
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import ConfigError, DataError, ResourceError
+from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
+from minilotto.settings.config import Config, whole_number
+from minilotto.settings.tasks import CUSTOM, Task, task_of
+from minilotto.training.progress import Reporter, reporter
+
+if TYPE_CHECKING:
+    from minilotto.engines.choice import Candidate
+
+BACKENDS = ("auto", "cpu", "cuda", "reference")
+ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
+
+
+def train(
+    config: Config,
+    seeds: int | Iterable[int] = 1000,
+    *,
+    data: Dataset | tuple[ArrayLike, ...] | None = None,
+    target: Task | Callable[[NDArray], NDArray] | None = None,
+    backend: str = "auto",
+    engine: str = "auto",
+    compress: bool | int = True,
+    checkpoints: Sequence[int] | None = None,
+    threads: int | None = None,
+    progress: bool = False,
+) -> Ensemble:
+    """Train one network a seed, each from its own initial parameters, on the same data.
+
+    seeds        a number R for 0, 1, ..., R - 1, or distinct whole numbers such as range(1000,
+                 2000)
+    data         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,),
+                 weight (P,)
+    target       a Task, or a function from x (P, 1) to y (P,) on [-2, 2], to sample instead of
+                 config.task
+    backend      "cpu": the vector kernels; "cuda": an NVIDIA GPU; "auto": the GPU where there is
+                 one and the config is worth it; "reference": plain NumPy, slow, independent
+    engine       "auto" takes the cheapest way; "lanes", "wide", "compressed", "exact" ask for one
+                 (see nets.engine and nets.reason)
+    compress     True: train on as few nodes as give the same loss and gradient, where that is
+                 cheaper; False: on all points; a number: on so many nodes
+    checkpoints  steps at which history records the losses; by default 0, 1, 2, 5, 10, ... and the
+                 last
+    threads      how many threads to use; by default all cores that this process may use
+    progress     show a bar on stderr
+
+    A seed's result depends on (config, data, seed) alone, bit for bit on one machine: not on the
+    other seeds, on threads or on checkpoints.
+
+    Raises ConfigError or DataError for what cannot be trained, ResourceError for what would not fit
+    in memory, TrainingInterrupted (a KeyboardInterrupt) on Ctrl-C, with the seeds that were done.
+
+    >>> nets = train(Config(width=2, steps=100), seeds=3)
+    >>> nets.loss.shape, nets.w.shape
+    ((3,), (3, 2, 1))
+    """
+    job = prepare(
+        config,
+        seeds,
+        data=data,
+        target=target,
+        backend=backend,
+        engine=engine,
+        compress=compress,
+        checkpoints=checkpoints,
+        threads=threads,
+    )
+    return job.run(progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A training whose every setting has been checked; `run` does it."""
+
+    config: Config
+    data: Dataset
+    seeds: NDArray[np.int64]
+    checkpoints: NDArray[np.int64]
+    threads: int
+    choice: "Candidate"
+    reason: str
+
+    def run(self, progress: bool = False) -> Ensemble:
+        """Train; see `train`."""
+        count = len(self.seeds)
+        with reporter(
+            progress, count * self.config.steps, f"{count} x width {self.config.width}"
+        ) as report:
+            return self.run_reporting(report)
+
+    def run_reporting(self, report: Reporter) -> Ensemble:
+        """Train, and tell `report` how far it is."""
+        from minilotto.training.loop import run
+
+        return run(
+            self.choice.make(self.threads), self.seeds, self.checkpoints, self.reason, report
+        )
+
+
+def prepare(
+    config: Config,
+    seeds: int | Iterable[int] = 1000,
+    *,
+    data: Dataset | tuple[ArrayLike, ...] | None = None,
+    target: Task | Callable[[NDArray], NDArray] | None = None,
+    backend: str = "auto",
+    engine: str = "auto",
+    compress: bool | int = True,
+    checkpoints: Sequence[int] | None = None,
+    threads: int | None = None,
+) -> Job:
+    """Check everything that `train` takes, and sample the data. Raises what `train` raises, before
+    anything is trained.
+    """
+    if data is None and config.sampling not in ("population", "examples"):
+        inputs = (
+            target.inputs
+            if isinstance(target, Task)
+            else 1
+            if target
+            else task_of(config.task).inputs
+        )
+        _refuse_beyond_memory(8 * config.points * (4 * inputs + 4), f"{config.points} points")
+    config, dataset = _what_to_fit(config, data, target)
+    if config.loss == "logistic":
+        check_labels(dataset.y)
+    _refuse_what_squares_overflow(config, dataset)
+    seed_array = seeds_of(seeds)
+    steps = checkpoint_steps(config.steps, checkpoints)
+    if backend not in BACKENDS:
+        raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
+    cores = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
+    _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
+    if engine not in ENGINES:
+        raise ConfigError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
+    if isinstance(compress, np.bool_):
+        compress = bool(compress)
+    if not isinstance(compress, (bool, int, np.integer)) or (
+        not isinstance(compress, bool) and compress < 1
+    ):
+        raise ConfigError(
+            f"compress={compress!r} is out of range; give True, False or a number of nodes of at "
+            "least 1"
+        )
+    compress = compress if isinstance(compress, bool) else int(compress)
+    if backend == "reference" and engine not in ("auto", "reference"):
+        raise ConfigError(f"backend='reference' has no engine={engine!r}; leave out one of them")
+    # The engines are imported last, so that `import minilotto` stays light and whatever is refused
+    # above is refused at once.
+    from minilotto.engines.choice import choose
+
+    choice, reason = choose(
+        config, dataset, "reference" if backend == "reference" else engine, compress, backend
+    )
+    return Job(config, dataset, seed_array, steps, cores, choice, reason)
+
+
+def _refuse_what_squares_overflow(config: Config, data: Dataset) -> None:
+    largest = float(np.sqrt(np.finfo(config.dtype).max))
+    for name, values in (("x", data.x), ("y", data.y)):
+        if np.abs(values).max(initial=0.0) > largest:
+            place = tuple(int(i) for i in np.argwhere(np.abs(values) > largest)[0])
+            raise DataError(
+                f"{name}{list(place)} = {values[place]:g} is too large for "
+                f"dtype={config.dtype!r}, where squares end at "
+                f"{largest:.2g}^2; give {name} in other units"
+            )
+
+
+def _what_to_fit(config: Config, data: Any, target: Any) -> tuple[Config, Dataset]:
+    if data is not None and target is not None:
+        raise ConfigError("both data and target are given; pass one of them")
+    if data is not None:
+        dataset = data if isinstance(data, Dataset) else _given(data)
+        return dataclasses.replace(
+            config, task=CUSTOM, sampling=CUSTOM, points=dataset.points
+        ), dataset
+    if target is not None:
+        if not callable(target):
+            raise ConfigError(
+                f"target={target!r} is no function; pass a Task or a function of x (P, 1)"
+            )
+        task = target if isinstance(target, Task) else Task("target", "f(x)", "f(x)", target)
+        if task.examples is not None:
+            raise ConfigError(
+                f"target {task.name!r} is a set of examples; register it (register_task) and name "
+                "it in Config(task=)"
+            )
+        return dataclasses.replace(config, task=CUSTOM), sampled(config, task)
+    return config, sampled(config)
+
+
+def _given(data: Any) -> Dataset:
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise ConfigError(f"data is a {type(data).__name__}; pass (x, y) or (x, y, weight)")
+    return given(*data)
+
+
+def seeds_of(seeds: Any) -> NDArray[np.int64]:
+    """Seeds as an array (R,): R for 0, ..., R - 1, or the distinct whole numbers given. Raises
+    ConfigError.
+    """
+    if isinstance(seeds, range):
+        _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
+        array = np.arange(seeds.start, seeds.stop, seeds.step)
+    elif isinstance(seeds, Iterable) and not isinstance(seeds, (str, bytes)):
+        seeds = seeds if isinstance(seeds, np.ndarray) else list(seeds)
+        try:
+            array = np.asarray(seeds)
+        except ValueError:  # lists of unequal lengths
+            raise ConfigError(
+                f"seeds={seeds!r} are no seeds; give a number, a range or a list of numbers"
+            ) from None
+    else:
+        count = whole_number("seeds", seeds, at_least=1, below=2**48)
+        _refuse_beyond_memory(16 * count, f"{count} seeds")
+        return np.arange(count)
+    if array.ndim != 1 or array.size == 0:
+        raise ConfigError(
+            f"seeds of shape {array.shape} are no seeds; give a number, a range or a list with at "
+            "least one seed"
+        )
+    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= 2**48:
+        wrong = next(
+            (
+                seed
+                for seed in seeds
+                if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**48
+            ),
+            array[0],
+        )
+        raise ConfigError(
+            f"seed {wrong!r} is none; seeds are whole numbers of at least 0 and below 2^48, in a "
+            "range or a list"
+        )
+    distinct, counts = np.unique(array, return_counts=True)
+    if distinct.size < array.size:
+        raise ConfigError(f"seed {distinct[counts > 1][0]} is given twice; give each once")
+    return array.astype(np.int64)
+
+
+def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> NDArray[np.int64]:
+    """Steps at which history records losses, ascending, always with the last: by default 0, 1, 2,
+    5, 10, 20, 50, ...
+
+    Raises ConfigError when one is no whole number or lies beyond `steps`.
+
+    >>> checkpoint_steps(70).tolist()
+    [0, 1, 2, 5, 10, 20, 50, 70]
+    """
+    if checkpoints is None:
+        chosen = {0} | {
+            m * 10**k for k in range(len(str(steps))) for m in (1, 2, 5) if m * 10**k < steps
+        }
+    else:
+        if not isinstance(checkpoints, Iterable) or isinstance(checkpoints, (str, bytes)):
+            raise ConfigError(f"checkpoints={checkpoints!r} is no list; give a list of steps")
+        chosen = {
+            whole_number("checkpoint", step, at_least=0, below=steps + 1) for step in checkpoints
+        }
+    return np.array(sorted(chosen | {steps}), dtype=np.int64)
+
+
+def _refuse_what_cannot_fit(config: Config, inputs: int, count: int, checkpoints: int) -> None:
+    size = np.dtype(config.dtype).itemsize
+    rows = config.width * (inputs + 2) + 1
+    per_net = 2 * rows * size + 8 * (
+        checkpoints + 6
+    )  # what is kept, once more while it is checked; a wave sees to itself
+    _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}")
+
+
+def _refuse_beyond_memory(needed: int, what: str) -> None:
+    free = available_memory()
+    if needed > free:
+        raise ResourceError(
+            f"{what} need about {readable_bytes(needed)} of memory and {readable_bytes(free)} is "
+            "free; train fewer at a time"
+        )

@@ -1,0 +1,195 @@
+"""Taylor coefficients of nets and tickets, against mpmath, against the nets themselves and against
+the paper's numbers.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import lambertw
+
+import minilotto as ml
+from minilotto.analysis.tickets.taylor import (
+    HIGHEST_ORDER,
+    derivatives,
+    quadratic_minimum,
+    taylor,
+    ticket_taylor,
+)
+
+SMOOTH = ("silu", "gelu", "sigmoid", "tanh", "softplus")
+SILU = ml.ACTIVATIONS["silu"]
+TICKET = {  # equation 2
+    "w": np.array([-0.83010483, 0.83010304]),
+    "b": np.array([-1.16842330, -1.16842365]),
+    "v": np.array([5.68583536, 5.68586636]),
+    "c": 3.1539197,
+}
+
+
+def in_many_digits(mp):
+    return {
+        "silu": lambda z: z / (1 + mp.exp(-z)),
+        "gelu": lambda z: z * mp.ncdf(z),
+        "sigmoid": lambda z: 1 / (1 + mp.exp(-z)),
+        "tanh": mp.tanh,
+        "softplus": lambda z: mp.log(1 + mp.exp(z)),
+    }
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("z", [-9.0, -1.17, 0.0, 0.3, 4.0])
+def test_derivatives_are_those_of_mpmath(name, z):
+    mp = pytest.importorskip("mpmath", reason="the oracle of this test is mpmath (extra bench)")
+    order = 12
+    with mp.workdps(60):
+        exact = [
+            float(value * math.factorial(n))
+            for n, value in enumerate(mp.taylor(in_many_digits(mp)[name], mp.mpf(z), order))
+        ]
+    found = derivatives(ml.ACTIVATIONS[name], z, order)
+    # The polynomials in s have coefficients of up to n!, which cancel: an error of some eps on that
+    # scale, times how fast s levels off. tanh is s stretched by two, which brings 2^n.
+    factor, rate = {"tanh": (2.0, 2.0), "gelu": (1.0, 2.0)}.get(name, (1.0, 1.0))
+    scale = np.array([math.factorial(n) * factor ** (n + 1) for n in range(order + 1)]) * np.exp(
+        -rate * abs(z) / 2
+    )
+    assert (np.abs(found - exact) <= 1e-15 * scale + 2e-14 * np.abs(exact)).all()
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_first_two_are_value_and_slope(name):
+    z = np.linspace(-30, 30, 121).reshape(11, 11)
+    found = derivatives(ml.ACTIVATIONS[name], z, 1)
+    assert found.shape == (2, 11, 11)
+    np.testing.assert_allclose(found[0], ml.ACTIVATIONS[name].value(z), rtol=1e-15, atol=1e-300)
+    np.testing.assert_allclose(found[1], ml.ACTIVATIONS[name].slope(z), rtol=1e-14, atol=1e-16)
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, "relu", "leaky_relu"])
+def test_the_series_is_the_net(name):
+    random = np.random.default_rng(5)
+    w, b, v, c = (
+        random.uniform(-0.1, 0.1, (3, 6)),
+        random.uniform(0.5, 1.5, (3, 6)),
+        random.normal(size=(3, 6)),
+        random.normal(size=3),
+    )
+    x = np.linspace(-2, 2, 9)
+    net = (
+        np.einsum("rn,rnp->rp", v, ml.ACTIVATIONS[name].value(w[..., None] * x + b[..., None]))
+        + c[:, None]
+    )
+    coefficients = taylor(ml.ACTIVATIONS[name], w, b, v, c, order=HIGHEST_ORDER)
+    assert coefficients.shape == (3, HIGHEST_ORDER + 1)
+    # |w x| <= 0.2 and poles at pi or farther (tanh: pi / 2): the rest is below (0.13)^21, rounding
+    # some eps of the sum.
+    np.testing.assert_allclose(np.polynomial.polynomial.polyval(x, coefficients.T), net, atol=1e-14)
+    np.testing.assert_array_equal(
+        taylor(ml.ACTIVATIONS[name], w[..., None], b, v, c, order=HIGHEST_ORDER), coefficients
+    )
+
+
+@given(
+    st.sampled_from(SMOOTH),
+    st.floats(0.01, 3),
+    st.floats(-3, 3),
+    st.floats(-10, 10),
+    st.floats(-10, 10),
+    st.integers(0, 10),
+)
+def test_a_ticket_is_a_pair_without_its_odd_part(name, w, b, v, c, order):
+    activation = ml.ACTIVATIONS[name]
+    whole = taylor(activation, [-w, w], [b, b], [v, v], c, order)
+    even = ticket_taylor(activation, w, b, v, c, order)
+    # Powers of -w and of w may differ in their last place.
+    size = [
+        abs(v * term) * w**k / math.factorial(k)
+        for k, term in enumerate(derivatives(activation, b, order).tolist())
+    ]
+    assert (np.abs(whole[1::2]) <= 1e-15 * np.array(size)[1::2]).all()
+    np.testing.assert_allclose(even, whole[::2], rtol=1e-14, atol=1e-14 * abs(c))
+
+
+def test_equation_4_with_v_where_it_has_u():
+    w, b, v, c = 0.83, -1.17, 5.7, 3.15
+    s = 1 / (1 + math.exp(-b))
+    slope = s * (1 - s)
+    second = 2 * slope + b * slope * (1 - 2 * s)  # sigma = z s, differentiated by hand
+    fourth = 4 * slope * (1 - 6 * s + 6 * s * s) + b * slope * (1 - 2 * s) * (
+        1 - 12 * s + 12 * s * s
+    )
+    by_hand = [2 * b * s * v + c, v * second * w**2, v * fourth * w**4 / 12]
+    np.testing.assert_allclose(ticket_taylor(SILU, w, b, v, c), by_hand, rtol=1e-13)
+
+
+def test_the_printed_ticket_is_nearly_but_not_quite_x_squared_at_zero():
+    w, b, v = np.abs(TICKET["w"]).mean(), TICKET["b"].mean(), TICKET["v"].mean()
+    constant, quadratic, quartic = ticket_taylor(SILU, w, b, v, TICKET["c"])
+    assert abs(constant) < 4e-3
+    assert 0.98 < quadratic < 0.99  # the fit on [-2, 2] gives up some of x^2 for the quartic term
+    assert 0.015 < quartic < 0.016
+    odd = taylor(SILU, TICKET["w"], TICKET["b"], TICKET["v"], TICKET["c"])[1::2]
+    assert (np.abs(odd) < 1e-4).all()
+    assert (odd != 0).all()
+
+
+def test_shapes_follow_the_arrays():
+    assert ticket_taylor(SILU, np.ones((4, 3)), -1.0, 2.0, np.zeros(3), order=6).shape == (4, 3, 4)
+    assert ticket_taylor(SILU, 1.0, -1.0, 2.0, order=7).shape == (4,)
+    assert taylor(SILU, np.ones((5, 3)), np.ones((5, 3)), np.ones((5, 3)), order=0).shape == (5, 1)
+
+
+def test_the_minimum_of_footnote_1():
+    found = quadratic_minimum(SILU)
+    # sigma' = 0 means e^-z (1 + z) = -1, so -1 - z is Lambert's W of 1 / e; and there sigma = z +
+    # 1.
+    exact = -1 - float(lambertw(math.exp(-1)).real)
+    assert found.z_star == pytest.approx(exact, rel=1e-14)
+    assert found.value == pytest.approx(exact + 1, rel=1e-14)
+    assert round(found.a, 3) == 0.109
+    assert round(found.value, 3) == -0.278
+    assert round(found.z_star, 3) == -1.278  # the paper prints 1.278
+    z = found.z_star + np.array([-1e-3, 1e-3])
+    np.testing.assert_allclose(found.a * 1e-6 + found.value, SILU.value(z), atol=1e-10)
+    assert SILU.value(np.array(1.278)) > 0.9
+
+
+def test_gelu_has_a_minimum_too():
+    found = quadratic_minimum(ml.ACTIVATIONS["gelu"])
+    z = np.linspace(-3, 0, 30_001)
+    assert found.z_star == pytest.approx(z[np.argmin(ml.ACTIVATIONS["gelu"].value(z))], abs=1e-4)
+    assert found.a > 0
+
+
+def test_kinks():
+    assert derivatives(ml.ACTIVATIONS["leaky_relu"], [-2.0, 3.0], 3).tolist() == [
+        [-0.02, 3.0],
+        [0.01, 1.0],
+        [0, 0],
+        [0, 0],
+    ]
+    with pytest.raises(ml.DataError, match="kink"):
+        derivatives(ml.ACTIVATIONS["relu"], [1.0, 0.0], 2)
+
+
+@pytest.mark.parametrize("order", [-1, 21, 2.0, True])
+def test_orders_that_mean_nothing_are_refused(order):
+    with pytest.raises(ml.ConfigError, match="order"):
+        derivatives(SILU, 0.0, order)
+    with pytest.raises(ml.ConfigError, match="order"):
+        ticket_taylor(SILU, 1.0, 0.0, 1.0, order=order)
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ml.ConfigError, match="minimum"):
+        quadratic_minimum(ml.ACTIVATIONS["tanh"])
+    with pytest.raises(ml.DataError, match="one and the same"):
+        taylor(SILU, [1.0, 2.0], [1.0], [1.0, 2.0])
+    with pytest.raises(ml.DataError, match="c has shape"):
+        taylor(SILU, np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 2)), np.ones(2))
+    odd_one = ml.Activation("cube", "z^3", lambda z: z**3, lambda z: 3 * z**2, lambda z: 6 * z)
+    with pytest.raises(ml.ConfigError, match="'cube' has no rule"):
+        derivatives(odd_one, 1.0, 2)

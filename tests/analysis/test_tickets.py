@@ -1,0 +1,371 @@
+"""Mirror pairs: the assignment against all permutations, planted pairs under noise, and what a pair
+is told to be worth.
+"""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minilotto as ml
+from minilotto.analysis.tickets.tickets import (
+    DEAD,
+    alive,
+    neuron_spread,
+    pair_neurons,
+    pair_quality,
+)
+from minilotto.data.dataset import given as dataset
+from minilotto.engines.evaluate import losses
+from minilotto.initialisation import Parameters
+
+SILU = ml.ACTIVATIONS["silu"]
+GRID = dataset(np.linspace(-2, 2, 100), np.linspace(-2, 2, 100) ** 2)
+TICKET = Parameters(  # equation 2
+    np.array([[[-0.83010483], [0.83010304]]]),
+    np.array([[-1.16842330, -1.16842365]]),
+    np.array([[5.68583536, 5.68586636]]),
+    np.array([3.1539197]),
+)
+
+
+def cost(w, b, i, j):
+    return (w[i] + w[j]) ** 2 + (b[i] - b[j]) ** 2
+
+
+def cheapest(w, b, reach=np.inf):
+    """Least total cost of pairing left with right, each neuron without a partner costing reach^2 /
+    2, by trying everything.
+    """
+    left, right = np.flatnonzero(w < 0), np.flatnonzero(w > 0)
+    short, long = sorted([left, right], key=len)
+    least = np.inf
+    for chosen in permutations(long, len(short)):
+        least = min(
+            least, sum(min(cost(w, b, i, j), reach**2) for i, j in zip(short, chosen, strict=True))
+        )
+    return least
+
+
+def greedy(w, b):
+    """The nearest two first, then the nearest two of the rest: what an assignment is meant to
+    better.
+    """
+    left, right, total = list(np.flatnonzero(w < 0)), list(np.flatnonzero(w > 0)), 0.0
+    while left and right:
+        i, j = min(((i, j) for i in left for j in right), key=lambda pair: cost(w, b, *pair))
+        total += cost(w, b, i, j)
+        left.remove(i), right.remove(j)
+    return total
+
+
+def as_sets(pairing, net=0):
+    return {tuple(pair) for pair in pairing.pairs[net].tolist() if pair[0] >= 0}
+
+
+def planted(pairs, seed, noise=0.0, loners=0):
+    """Pairs (w, b), (-w, b) at least 0.3 apart, with noise, in random order: w, b (N,), and the set
+    of (left, right) positions.
+    """
+    random = np.random.default_rng(seed)
+    places = random.permutation(
+        [(w, b) for w in (0.5, 0.8, 1.1, 1.4) for b in (-1.2, -0.9, -0.6, -0.3, 0.0, 0.3)]
+    )
+    w = np.concatenate([-places[:pairs, 0], places[: pairs + loners, 0]]) + noise * random.uniform(
+        -1, 1, 2 * pairs + loners
+    )
+    b = np.concatenate([places[:pairs, 1], places[: pairs + loners, 1]]) + noise * random.uniform(
+        -1, 1, 2 * pairs + loners
+    )
+    order = random.permutation(len(w))
+    where = np.argsort(order)
+    return w[order], b[order], {(int(where[k]), int(where[pairs + k])) for k in range(pairs)}
+
+
+# The assignment
+@given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([np.inf, 0.3, 1.0]))
+def test_no_other_pairing_is_cheaper(seed, width, reach):
+    random = np.random.default_rng(seed)
+    w, b = random.normal(size=width), random.normal(size=width)
+    found = pair_neurons(w[None], b[None], reach=reach)
+    total = sum(cost(w, b, i, j) for i, j in as_sets(found))
+    if reach < np.inf:
+        possible = min((w < 0).sum(), (w > 0).sum())
+        total += (possible - found.count[0]) * reach**2
+    assert total == pytest.approx(cheapest(w, b, reach), rel=1e-12, abs=1e-15)
+    for (i, j), distance in zip(found.pairs[0], found.distance[0], strict=True):
+        if i >= 0:
+            assert w[i] < 0 < w[j]
+            assert distance == pytest.approx(np.sqrt(cost(w, b, i, j)), rel=1e-12)
+            assert distance < reach
+        else:
+            assert j == -1
+            assert np.isnan(distance)
+    used = found.pairs[0][found.pairs[0] >= 0]
+    assert len(set(used)) == len(used) == 2 * found.count[0]
+    np.testing.assert_array_equal(np.flatnonzero(found.state[0] == "paired"), np.sort(used))
+    assert (np.diff(found.distance[0, : found.count[0]]) >= 0).all()
+
+
+def test_the_nearest_first_would_do_worse():
+    w = np.array([-1.0, -1.0, 1.0, 1.0])
+    b = np.array([0.0, 3.0, 2.0, 5.5])
+    found = pair_neurons(w[None], b[None])
+    assert as_sets(found) == {(0, 2), (1, 3)}
+    assert np.sum(found.distance**2) == pytest.approx(10.25)
+    assert greedy(w, b) == pytest.approx(31.25)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 16), st.integers(0, 4))
+def test_planted_pairs_are_recovered_under_noise(seed, pairs, loners):
+    # Noise moves a pair's two images by less than 0.1 from each other; those of different pairs
+    # stay 0.2 apart, so that an exchange costs more. A loner can only displace a partner that lies
+    # farther off than itself.
+    w, b, truth = planted(pairs, seed, noise=0.1 / np.sqrt(8), loners=loners)
+    found = pair_neurons(w[None], b[None])
+    assert as_sets(found) == truth
+    assert found.unpaired.sum() == loners
+    assert (found.distance[0, :pairs] <= 0.1).all()
+
+
+@given(st.integers(0, 10**6), st.integers(1, 12))
+def test_the_order_of_the_neurons_does_not_matter(seed, width):
+    random = np.random.default_rng(seed)
+    w, b, order = random.normal(size=width), random.normal(size=width), random.permutation(width)
+    once, again = pair_neurons(w[None], b[None]), pair_neurons(w[None, order], b[None, order])
+    assert {(int(order[i]), int(order[j])) for i, j in as_sets(again)} == as_sets(once)
+    assert (again.state[0] == once.state[0, order]).all()
+    np.testing.assert_array_equal(again.distance, once.distance)
+    mirrored = pair_neurons(-w[None], b[None])
+    assert {(j, i) for i, j in as_sets(mirrored)} == as_sets(once)
+
+
+def test_each_net_is_paired_by_itself():
+    random = np.random.default_rng(1)
+    w, b = random.normal(size=(9, 7, 1)), random.normal(size=(9, 7))
+    together = pair_neurons(w, b)
+    assert len(together) == 9
+    for net in range(9):
+        alone = pair_neurons(w[net : net + 1, :, 0], b[net : net + 1])
+        np.testing.assert_array_equal(alone.pairs[0], together.pairs[net])
+        np.testing.assert_array_equal(alone.state[0], together.state[net])
+
+
+# Widths and neurons that make trouble
+def test_sides_of_different_size_leave_the_farthest():
+    found = pair_neurons([[-1.0, 1.0, 1.1, 0.9, 3.0]], [[0.0, 0.0, 0.0, 0.0, 0.0]])
+    assert as_sets(found) == {(0, 1)}
+    assert found.state[0].tolist() == ["paired", "paired", "unpaired", "unpaired", "unpaired"]
+    assert found.pairs.shape == (1, 2, 2)
+
+
+@pytest.mark.parametrize("w", [[0.5], [-0.5], [0.0], [1.0, 2.0, 3.0], [0.0, 0.0]])
+def test_nets_without_a_second_side_have_no_pair(w):
+    found = pair_neurons([w], [np.zeros(len(w))])
+    assert found.count.tolist() == [0]
+    assert found.pairs.shape == (1, len(w) // 2, 2)
+    assert (found.pairs == -1).all()
+    assert found.state[0].tolist() == ["flat" if value == 0 else "unpaired" for value in w]
+
+
+def test_neurons_without_slope_are_flat_whatever_the_sign_of_zero():
+    found = pair_neurons([[0.0, -0.0, 1.0, -1.0]], [[1.0, 1.0, 2.0, 2.0]])
+    assert found.state[0].tolist() == ["flat", "flat", "paired", "paired"]
+
+
+def test_nets_that_are_not_finite_are_told_and_harm_no_other():
+    w, b = (
+        np.array([[1.0, -1.0], [np.nan, -1.0], [1.0, -1.0]]),
+        np.array([[0.0, 0.0], [0.0, 0.0], [np.inf, 0.0]]),
+    )
+    found = pair_neurons(w, b)
+    assert found.count.tolist() == [1, 0, 0]
+    assert found.state.tolist() == [["paired"] * 2, ["not finite"] * 2, ["not finite"] * 2]
+
+
+def test_neurons_that_are_left_out_are_nobodys_partners():
+    w, b = [[-1.0, 1.0, 1.2]], [[0.0, 0.0, 0.0]]
+    found = pair_neurons(w, b, among=np.array([[True, False, True]]))
+    assert as_sets(found) == {(0, 2)}
+    assert found.state[0].tolist() == ["paired", "left out", "paired"]
+
+
+def test_many_neurons_at_one_place():
+    found = pair_neurons([[-1.0] * 5 + [1.0] * 5], np.zeros((1, 10)))
+    assert found.count[0] == 5
+    assert (found.distance == 0).all()
+
+
+@pytest.mark.parametrize("reach", [0.0, -1.0, np.nan])
+def test_a_reach_that_means_nothing_is_refused(reach):
+    with pytest.raises(ml.ConfigError, match="reach"):
+        pair_neurons([[1.0]], [[1.0]], reach=reach)
+
+
+@pytest.mark.parametrize(
+    ("w", "b", "among"),
+    [
+        (np.ones((2, 3, 2)), np.ones((2, 3)), None),
+        (np.ones(3), np.ones(3), None),
+        (np.ones((2, 3)), np.ones((2, 4)), None),
+        (np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 3))),
+        (np.ones((2, 3)), np.ones((2, 3)), np.ones(3, bool)),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(w, b, among):
+    with pytest.raises(ml.DataError, match="pass"):
+        pair_neurons(w, b, among)
+
+
+# What a pair is worth
+def test_the_papers_ticket():
+    np.testing.assert_allclose(losses(SILU, TICKET, GRID), 7.790e-6, rtol=1e-4)
+    pairing = pair_neurons(TICKET.w, TICKET.b)
+    quality = pair_quality(SILU, TICKET, pairing, GRID)
+    assert pairing.pairs.tolist() == [[[0, 1]]]
+    np.testing.assert_allclose(
+        pairing.distance, np.hypot(0.83010483 - 0.83010304, 1.16842365 - 1.16842330), rtol=1e-8
+    )
+    np.testing.assert_allclose(quality.dw, 0.83010304 - 0.83010483, rtol=1e-8)
+    np.testing.assert_allclose(quality.dv, 5.68586636 - 5.68583536, rtol=1e-8)
+    assert quality.kind.tolist() == [["ticket"]]
+    # The best linear predictor cannot be worse than the net itself: 1 - R^2 <= loss / variance.
+    assert 1 - 7.791e-6 / np.var(GRID.y) < quality.r2[0, 0] < 1
+    assert 0 < quality.odd[0, 0] < 1e-10
+    np.testing.assert_allclose(quality.spread, 1.0, rtol=1e-3)
+
+
+def plain_quality(net, pair, data):
+    """spread, odd and r2 of one pair by loops over the points and np.cov."""
+    x, y, weight = data.x[:, 0], data.y, data.weight
+
+    def g(at):
+        return sum(
+            net.v[0, k] * (z := net.w[0, k, 0] * at + net.b[0, k]) / (1 + np.exp(-z)) for k in pair
+        )
+
+    forth, back = np.array([g(at) for at in x]), np.array([g(-at) for at in x])
+    both, double = np.concatenate([forth, back]), np.concatenate([weight, weight]) / 2
+    variance = np.cov(both, aweights=double, ddof=0)
+    moments = np.cov((forth + back) / 2, y, aweights=weight, ddof=0)
+    odd = np.sum(weight * (forth - back) ** 2) / 4 / variance
+    spread = np.sqrt(np.cov(forth, aweights=weight, ddof=0) / moments[1, 1])
+    return spread, odd, moments[0, 1] ** 2 / moments[0, 0] / moments[1, 1]
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.integers(2, 6))
+def test_quality_by_its_definition(seed, width):
+    random = np.random.default_rng(seed)
+    data = dataset(random.uniform(-2, 3, 40), random.normal(size=40), random.uniform(0.1, 1, 40))
+    net = Parameters(
+        *(random.normal(size=shape) for shape in ((1, width, 1), (1, width), (1, width), (1,)))
+    )
+    pairing = pair_neurons(net.w, net.b)
+    quality = pair_quality(SILU, net, pairing, data)
+    for k, (i, j) in enumerate(pairing.pairs[0]):
+        if i < 0:
+            assert quality.kind[0, k] == "none"
+            assert all(
+                np.isnan(part[0, k])
+                for part in (quality.dv, quality.imbalance, quality.spread, quality.odd, quality.r2)
+            )
+            continue
+        spread, odd, r2 = plain_quality(net, (i, j), data)
+        np.testing.assert_allclose(
+            [quality.spread[0, k], quality.odd[0, k], quality.r2[0, k]],
+            [spread, odd, r2],
+            rtol=1e-9,
+        )
+        v = net.v[0]
+        np.testing.assert_allclose(
+            quality.imbalance[0, k], abs(v[i] - v[j]) / (abs(v[i]) + abs(v[j])), rtol=1e-12
+        )
+        assert quality.kind[0, k] == ("ticket" if r2 >= 0.9 else "useless")
+
+
+def test_dead_useless_and_opposite_pairs_are_told():
+    w = np.array([[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [-8.0, 8.0], [-1e-9, 1e-9], [-1.0, 1.0]])[
+        ..., None
+    ]
+    b = np.array(
+        [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0], [-15.0, -15.0], [0.5, 0.5], [0.3, -0.3]]
+    )
+    v = np.array([[2.0, 2.0], [2.0, -2.0], [1e-9, 1e-9], [1.0, 1.0], [1.0, 1.0], [2.0, -2.0]])
+    nets = Parameters(w, b, v, np.zeros(6))
+    steep = dataset(GRID.x, np.cos(4 * GRID.x[:, 0]))
+    quality = pair_quality(SILU, nets, pair_neurons(w, b), GRID)
+    assert quality.kind[:, 0].tolist() == [
+        "ticket",
+        "useless",
+        "dead",
+        "useless",
+        "dead",
+        "useless",
+    ]
+    np.testing.assert_allclose(quality.odd[[0, 1, 3], 0], [0, 1, 0], atol=1e-15)
+    # silu(z) - silu(-z) = z: the last pair is a straight line. Its even part is constant but for
+    # rounding, which is no ticket.
+    assert quality.r2[[1, 5], 0].tolist() == [0, 0]
+    np.testing.assert_allclose(quality.imbalance[:, 0], [0, 1, 0, 0, 0, 1], atol=1e-15)
+    assert pair_quality(SILU, nets, pair_neurons(w, b), steep).kind[0, 0] == "useless"
+
+
+def test_pairs_without_output_weights_divide_nothing_by_zero():
+    nets = Parameters(np.array([[[-1.0], [1.0]]]), np.zeros((1, 2)), np.zeros((1, 2)), np.zeros(1))
+    quality = pair_quality(SILU, nets, pair_neurons(nets.w, nets.b), GRID)
+    assert quality.kind.tolist() == [["dead"]]
+    assert [
+        float(part[0, 0]) for part in (quality.imbalance, quality.spread, quality.odd, quality.r2)
+    ] == [0, 0, 0, 0]
+
+
+def test_dead_neurons():
+    w = np.array([[1.0, 1e-9, 0.0, 1.0, 1.0]])[..., None]
+    b = np.array([[0.0, 1.0, 1.0, 0.0, -60.0]])
+    v = np.array([[1.0, 1.0, 1.0, 1e-8, 1.0]])
+    nets = Parameters(
+        np.concatenate([w, w + np.nan]), np.tile(b, (2, 1)), np.tile(v, (2, 1)), np.zeros(2)
+    )
+    spread = neuron_spread(SILU, nets, GRID)
+    np.testing.assert_allclose(
+        spread[0, 0], np.std(SILU.value(GRID.x[:, 0])) / np.std(GRID.y), rtol=1e-13
+    )
+    assert ((spread[0] >= DEAD) == [True, False, False, False, False]).all()
+    assert np.isnan(spread[1]).all()
+    assert alive(SILU, nets, GRID).tolist() == [[True, False, False, False, False], [False] * 5]
+    assert alive(SILU, nets, GRID, least=1e-9)[0].tolist() == [True, False, False, True, False]
+
+
+def test_trained_tickets_are_pairs_and_even():
+    nets = ml.train(ml.Config(width=2), seeds=200)
+    pairing = pair_neurons(nets.w, nets.b, alive(nets.activation, nets.parameters, nets.data))
+    quality = pair_quality(nets.activation, nets.parameters, pairing, nets.data)
+    tickets = (
+        nets.loss < 1.3e-5
+    )  # from 1.4e-5 there are nets of two unequal neurons, steep and flat, as in no ticket
+    assert 20 < tickets.sum() < 80
+    assert (pairing.count[tickets] == 1).all()
+    assert (quality.kind[tickets] == "ticket").all()
+    assert (pairing.distance[tickets] < 0.01).all()
+    assert (quality.odd[tickets] < 1e-6).all()
+    assert (quality.imbalance[tickets] < 0.01).all()
+    others = (nets.loss > 1.3e-5) & (nets.loss < 5e-5)
+    assert others.any()
+    assert (pairing.distance[others] > 1).all()
+
+
+def test_what_does_not_fit_is_refused():
+    pairing = pair_neurons(TICKET.w, TICKET.b)
+    with pytest.raises(ml.DataError, match="constant"):
+        pair_quality(SILU, TICKET, pairing, dataset(GRID.x, np.ones(100)))
+    with pytest.raises(ml.DataError, match="same nets"):
+        pair_quality(
+            SILU, Parameters(*(np.concatenate([part, part]) for part in TICKET)), pairing, GRID
+        )
+    with pytest.raises(ml.DataError, match="one input"):
+        alive(SILU, TICKET, dataset(np.ones((4, 2)), np.arange(4.0)))
+    with pytest.raises(ml.DataError, match="one input"):
+        alive(SILU, TICKET._replace(w=np.ones((1, 2, 2))), GRID)

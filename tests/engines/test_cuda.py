@@ -1,0 +1,548 @@
+"""The GPU's engine: on hardware where there is some, else on Numba's simulator in a child process;
+and compiled, GPU or not.
+
+Tests on `device` run where NUMBA_ENABLE_CUDASIM=1 or a GPU is there. Without either, one test runs
+them all on the simulator.
+"""
+
+import importlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minilotto as ml
+from minilotto.data.dataset import given as given_data
+from minilotto.data.dataset import sampled
+from minilotto.engines import choice
+from minilotto.engines.check import sums_of_absolute_terms
+from minilotto.engines.cuda import CudaEngine
+from minilotto.engines.interface import State
+from minilotto.engines.reference import ReferenceEngine
+from minilotto.errors import ConfigError, MissingExtraError, ResourceError
+from minilotto.hardware import gpu
+from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.kernels.compile import sources_digest
+from minilotto.kernels.formulas import FORMULAS
+from minilotto.kernels.gpu.partition import BLOCK_WARPS, REGISTERS, WARP, WORDS, Team, team_for
+from minilotto.kernels.gpu.simulated import uncompiled
+from minilotto.oracles import numpy_reference
+from minilotto.settings.activations import ACTIVATIONS
+
+SIMULATED = gpu.simulated()
+EPSILON = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
+
+
+@pytest.fixture(scope="module")
+def device():
+    """A GPU, or the simulator."""
+    if not SIMULATED and not gpu.there_is_a_gpu():
+        pytest.skip(f"needs a GPU: {gpu.about_the_gpu()}")
+    before = sys.getswitchinterval()
+    with pytest.MonkeyPatch.context() as patch:
+        if SIMULATED:
+            from numba.cuda.simulator.kernelapi import FakeCUDAShared
+
+            sys.setswitchinterval(1e-5)  # the simulator spins while its threads want to run
+            patch.setattr(FakeCUDAShared, "array", _shared_array)
+        yield
+    sys.setswitchinterval(before)
+
+
+def _shared_array(shared, shape, dtype):
+    """The simulator's shared arrays, one for each line that asks: its own way now and then gives
+    two threads two arrays.
+    """
+    dtype = np.dtype(str(dtype))
+    if shape == 0:
+        return np.frombuffer(
+            shared._dynshared.data, dtype=dtype, count=shared._dynshared_size // dtype.itemsize
+        )
+    frame = sys._getframe(1)
+    return shared._allocations.setdefault(
+        (frame.f_code.co_filename, frame.f_lineno), np.empty(shape, dtype)
+    )
+
+
+on_device = pytest.mark.usefixtures("device")
+
+
+class Case:
+    """A small net for each way in which threads can share one."""
+
+    def __init__(
+        self, config: ml.Config, inputs: int = 1, team: Team | None = None, nets: int = 3
+    ) -> None:
+        self.config, self.team = config, team
+        if inputs == 1:
+            self.data = sampled(config)
+        else:
+            random = np.random.default_rng(11)
+            self.data = given_data(
+                random.uniform(-1, 1, (config.points, inputs)), random.normal(size=config.points)
+            )
+        self.inputs = inputs
+        self.parameters = initial_parameters(config, inputs, np.arange(nets))
+
+    def trained(
+        self, steps: int, *cuts: int, parameters: Parameters | None = None, **options
+    ) -> State:
+        """The state after so many steps, launched in pieces that end at `cuts`."""
+        engine = CudaEngine(self.config, self.data, team=self.team, **options)
+        engine.start(parameters or self.parameters)
+        reached = 0
+        for stop in (*cuts, steps):
+            engine.advance(reached, stop - reached)
+            reached = stop
+        return engine.state()
+
+
+def config(**changes) -> ml.Config:
+    return ml.Config(
+        **{"width": 3, "steps": 10, "sampling": "uniform", "points": 7, "init": "normal", **changes}
+    )
+
+
+CASES = {
+    "thread": Case(config()),
+    "thread, float64": Case(config(width=2, dtype="float64", activation="gelu")),
+    "slots": Case(config(width=6, dtype="float64", activation="tanh", points=5)),
+    "splits": Case(config(width=1, points=50, activation="softplus"), nets=2),
+    "slots and splits": Case(
+        config(width=5, points=11), team=Team(slots=2, neurons=3, splits=2, batch=3)
+    ),
+    "inputs": Case(
+        config(width=4, points=6, activation="leaky_relu", negative_slope=0.1), inputs=3
+    ),
+    "block": Case(
+        config(width=5, points=3), team=Team(slots=2 * WARP, neurons=1, splits=1, batch=2), nets=1
+    ),
+    "streamed": Case(config(width=2, points=3, activation="sigmoid"), inputs=20, nets=1),
+    "streamed, float64": Case(
+        config(width=33, points=3, dtype="float64"),
+        team=Team(WARP, neurons=0, splits=1, batch=2, streamed=True),
+        nets=1,
+    ),
+}
+QUICK = ("thread", "slots", "slots and splits")
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+quick_case = pytest.mark.parametrize("case", [CASES[name] for name in QUICK], ids=QUICK)
+
+
+def same(ours: State, theirs: State) -> bool:
+    """Whether all bits are equal."""
+    pairs = [
+        (a, b)
+        for one, other in zip(ours, theirs, strict=True)
+        for a, b in zip(one, other, strict=True)
+    ]
+    return all(a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+@on_device
+@every_case
+def test_the_gradient_is_the_reference_s_in_every_coordinate(case):
+    """After one step with beta1 = 0 Adam's first moment is the gradient. Errors are counted as
+    `minilotto check` counts them.
+    """
+    first_moment = (
+        Case(case.config.replace(beta1=0.0), case.inputs, case.team, len(case.parameters.c))
+        .trained(1)
+        .first
+    )
+    exact = [array.astype(np.float64) for array in case.parameters]
+    data, slope = case.data, case.config.negative_slope
+    _, expected = numpy_reference.loss_and_gradient(
+        case.config.activation, *exact, data.x, data.y, data.weight, negative_slope=slope
+    )
+    for ours, theirs, scale in zip(
+        first_moment,
+        expected,
+        sums_of_absolute_terms(case.config.activation, case.parameters, data, "squared"),
+        strict=True,
+    ):
+        assert np.all(np.abs(ours - theirs) <= 4 * EPSILON[case.config.dtype] * scale)
+        assert np.all(ours != 0)
+
+
+@on_device
+@every_case
+def test_steps_are_the_reference_s(case):
+    """Ten where the simulator is quick. A step is at most lr; rounding moves it by some epsilon of
+    that, more where Adam divides small gradients by their own size, hence the factor of 100 over lr
+    * epsilon."""
+    steps = 10 if case in [CASES[name] for name in QUICK] else 2
+    trained = case.trained(steps).parameters
+    engine = ReferenceEngine(case.config.replace(dtype="float64"), case.data)
+    engine.start(Parameters(*(array.astype(np.float64) for array in case.parameters)))
+    engine.advance(0, steps)
+    for ours, theirs, before in zip(trained, engine.parameters(), case.parameters, strict=True):
+        bound = 2 * EPSILON[case.config.dtype] * (np.abs(theirs) + 100 * steps * case.config.lr)
+        assert np.all(np.abs(ours - theirs) <= bound)
+        assert np.median(np.abs(ours - before)) > 1e3 * np.median(bound)
+
+
+@on_device
+@quick_case
+def test_a_seed_does_not_depend_on_its_neighbours_nor_on_blocks_nor_on_stretches(case):
+    whole = case.trained(3)
+    unit = (
+        case.team.threads
+        if case.team
+        else team_for(case.config.width, 1, case.data.points, case.config.dtype).threads
+    )
+    others = [2 * unit, 4 * unit] if SIMULATED else [WARP, 8 * WARP]
+    assert all(same(case.trained(3, block=block), whole) for block in others)
+    assert same(case.trained(3, 1, 2), whole)
+    alone = case.trained(3, parameters=Parameters(*(array[1:2] for array in case.parameters)))
+    assert same(alone, State(*(Parameters(*(array[1:2] for array in part)) for part in whole)))
+
+
+@on_device
+@quick_case
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the simulator's arithmetic
+def test_a_nan_stays_in_its_own_seed(case):
+    ill = Parameters(*(array.copy() for array in case.parameters))
+    ill.w[1, 0] = np.nan
+    ours, well = case.trained(3, parameters=ill), case.trained(3)
+    assert np.isnan(ours.parameters.c[1])
+    for part, expected in zip(ours, well, strict=True):
+        for array, healthy in zip(part, expected, strict=True):
+            assert array[[0, 2]].tobytes() == healthy[[0, 2]].tobytes()
+
+
+@on_device
+@pytest.mark.parametrize(("compress", "engine"), [(False, "cuda"), (4, "cuda, compressed")])
+def test_train_takes_the_gpu_when_asked(compress, engine):
+    small = config(width=2, steps=4, points=9)
+    ours = ml.train(small, seeds=3, backend="cuda", compress=compress, checkpoints=[0, 2])
+    theirs = ml.train(small, seeds=3, backend="cpu", compress=compress, checkpoints=[0, 2])
+    assert ours.engine == engine
+    assert (
+        ours.history.loss[0].tobytes() == theirs.history.loss[0].tobytes()
+    )  # the same initial nets, losses in float64
+    np.testing.assert_allclose(ours.history.loss, theirs.history.loss, rtol=1e-5)
+    copies = ours.to_device()
+    assert all(
+        copy.copy_to_host().tobytes() == array.tobytes()
+        for copy, array in zip(copies, ours.parameters, strict=True)
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(SIMULATED or not gpu.there_is_a_gpu(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("width", [1, 2, 20, 50, 300, 3000])
+def test_on_hardware_a_short_training_ends_like_the_cpu_s(name, dtype, width):
+    """The CPU's lanes and the reference differ by up to 7e-5 in float32 and 1e-14 in float64 after
+    these 30 steps.
+    """
+    settings = ml.Config(width=width, activation=name, dtype=dtype, steps=30 if width < 1000 else 3)
+    ours, theirs = (
+        ml.train(settings, seeds=70, backend=backend, compress=False) for backend in ("cuda", "cpu")
+    )
+    np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-3 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(SIMULATED or not gpu.there_is_a_gpu(), reason="needs an NVIDIA GPU")
+def test_on_hardware_losses_of_long_trainings_have_the_cpu_s_distribution():
+    from scipy.stats import ks_2samp
+
+    settings = ml.Config(width=2, steps=20_000)
+    ours, theirs = (ml.train(settings, seeds=2000, backend=backend) for backend in ("cuda", "cpu"))
+    assert ks_2samp(ours.loss, theirs.loss).pvalue > 1e-3
+
+
+needs_numba_s_simulator = pytest.mark.skipif(
+    importlib.util.find_spec("numba.cuda") is None, reason="Numba has no simulator here"
+)
+
+
+@pytest.mark.slow
+@needs_numba_s_simulator
+@pytest.mark.skipif(
+    SIMULATED or gpu.there_is_a_gpu(), reason="the tests that it runs have run already"
+)
+def test_all_this_holds_on_the_simulator(python):
+    ended = python(
+        *(
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            str(Path(__file__).resolve()),
+            "-k",
+            "not on_the_simulator and not compile",
+        ),
+        NUMBA_ENABLE_CUDASIM="1",
+    )
+    assert ended.status == 0, ended.out[-3000:]
+    assert f"{len(CASES) * 2 + len(QUICK) * 2 + 2 + ALWAYS} passed" in ended.out, ended.out[-500:]
+
+
+BENCH = (
+    "import sys; sys.setswitchinterval(1e-5); from bench.cuda import main; "
+    "sys.exit(main(sys.argv[1:]))"
+)
+
+
+@needs_numba_s_simulator
+def test_the_bench_runs_on_the_simulator(python, tmp_path):
+    ended = python(
+        "-c",
+        BENCH,
+        "errors",
+        "ceiling",
+        "million",
+        "--tiny",
+        "--json=rows.json",
+        NUMBA_ENABLE_CUDASIM="1",
+    )
+    assert ended.status == 0, ended.err
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert set(rows) == {"errors", "ceiling", "million"}
+    assert all(row["met"] for row in rows["errors"])
+    assert python("-c", BENCH, "nothing", NUMBA_ENABLE_CUDASIM="1").status == 2
+
+
+# What needs no GPU and no simulator.
+
+
+@given(
+    width=st.integers(1, 20_000),
+    inputs=st.integers(1, 30),
+    points=st.integers(1, 5000),
+    dtype=st.sampled_from(list(WORDS)),
+)
+def test_a_team_covers_its_net_and_fits_its_registers(width, inputs, points, dtype):
+    team = team_for(width, inputs, points, dtype)
+    assert team.threads <= WARP * BLOCK_WARPS
+    padded = team.padded(points)
+    assert points <= padded
+    assert padded % (team.splits * team.batch) == 0
+    if team.streamed:
+        assert team.threads % WARP == 0
+        return
+    assert team.slots * team.neurons >= width
+    assert WORDS[dtype] * team.neurons * (5 * (inputs + 2) + 2 * team.batch) <= REGISTERS
+    assert WARP % team.threads == 0 or (team.threads % WARP == 0 and team.splits == 1)
+    assert team.threads <= WARP or team.slots * team.neurons < width + WARP * team.neurons
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_formulas_without_a_compiler_are_the_reference_s(name, dtype):
+    formula, real = FORMULAS[name], np.dtype(dtype).type
+    z = np.linspace(-9.0, 9.0, 301)
+    value, slope = numpy_reference.activation(name, z)
+    pairs = [uncompiled(formula.evaluate)(real(point / formula.input_unit), 0.01) for point in z]
+    assert {type(number) for pair in pairs for number in pair} == {real}
+    bound = 8 * EPSILON[dtype] * (1 + np.abs(z))
+    assert np.all(
+        np.abs(np.array([pair[0] for pair in pairs]) * formula.output_unit - value) < bound
+    )
+    assert np.all(np.abs(np.array([pair[1] for pair in pairs]) - slope) < bound)
+
+
+H100 = gpu.Gpu("NVIDIA H100 80GB HBM3", (9, 0), 132, 85 * 10**9)
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    monkeypatch.setattr(choice, "the_gpu", lambda: H100)
+    monkeypatch.setattr(choice, "there_is_a_gpu", lambda: True)
+
+
+def chosen(
+    settings: ml.Config, backend: str, engine: str = "auto", compress: bool | int = True
+) -> tuple[str, str]:
+    candidate, reason = choice.choose(settings, sampled(settings), engine, compress, backend)
+    return candidate.name, reason
+
+
+def test_auto_takes_a_gpu_where_one_is_there_and_the_config_is_worth_it(pretended, monkeypatch):
+    large, small = ml.Config(width=50), ml.Config(width=50, steps=10)
+    assert chosen(large, "auto")[1].endswith("on NVIDIA H100 80GB HBM3")
+    assert "H100" not in chosen(small, "auto")[1]
+    assert "H100" not in chosen(large, "cpu")[1]
+    assert chosen(large, "auto", engine="lanes") == ("lanes", "asked for")
+    assert chosen(large, "cuda", compress=False)[0] == "cuda"
+    assert chosen(large, "cuda", compress=24) == (
+        "compressed",
+        "asked for 24 nodes, on NVIDIA H100 80GB HBM3",
+    )
+    exact = ml.Config(width=50, activation="relu", dtype="float64", sampling="population")
+    assert chosen(exact, "auto")[0] == "exact"
+    monkeypatch.setattr(choice, "there_is_a_gpu", lambda: False)
+    assert "H100" not in chosen(large, "auto")[1]
+
+
+def test_what_the_gpu_cannot_do_is_refused_by_name(pretended):
+    with pytest.raises(ConfigError, match=r"population.*relu on a GPU"):
+        chosen(ml.Config(activation="relu", sampling="population"), "cuda")
+    with pytest.raises(
+        ConfigError,
+        match="engine='wide' is none of a GPU's; backend='cuda' takes engine='auto' or "
+        "'compressed'",
+    ):
+        chosen(ml.Config(), "cuda", engine="wide")
+
+
+@pytest.mark.skipif(SIMULATED or gpu.there_is_a_gpu(), reason="there is one")
+def test_without_a_gpu_one_line_says_why(monkeypatch):
+    monkeypatch.setattr(gpu, "DEVICES", (Path(__file__),))  # a sign of one, so that more is asked
+    gpu.the_gpu.cache_clear()
+    assert not gpu.there_is_a_gpu()
+    about = gpu.about_the_gpu()
+    assert about.startswith("none: ")
+    assert "\n" not in about
+    with pytest.raises((MissingExtraError, ResourceError)):
+        ml.train(ml.Config(steps=1), seeds=1, backend="cuda")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install \"minilotto\[cuda\]\""):
+        gpu.the_gpu()
+
+
+def test_a_net_that_does_not_fit_is_foreseen(monkeypatch):
+    monkeypatch.setattr("minilotto.engines.cuda.free_memory", lambda: 1000)
+    engine = CudaEngine.__new__(CudaEngine)
+    engine.config, engine.data = ml.Config(width=100), SimpleNamespace(inputs=1, points=100)
+    engine.team, engine.points = team_for(100, 1, 100, "float32"), np.zeros(300, np.float32)
+    with pytest.raises(
+        ResourceError,
+        match=r"width 100 on 100 points needs 4\.81 kB of the GPU's memory and 1 kB is free",
+    ):
+        engine.nets_per_wave()
+
+
+ALWAYS = 4  # of the tests above, those that the child runs too
+
+
+# Compiled for an H100, with or without one. numba-cuda asks for the current device; a stand-in
+# answers.
+
+
+@pytest.fixture
+def compiler(monkeypatch):
+    if SIMULATED:
+        pytest.skip("the simulator compiles nothing")
+    if importlib.util.find_spec("numba_cuda") is None:
+        pytest.skip("numba-cuda is not installed")
+    from numba import cuda
+    from numba.cuda.cudadrv import nvvm
+
+    if not nvvm.is_available():
+        pytest.skip("NVVM is not installed")
+    monkeypatch.setattr(
+        "numba.cuda.dispatcher.get_current_device",
+        lambda: SimpleNamespace(compute_capability=(9, 0)),
+    )
+    kernels = importlib.import_module("minilotto.kernels.cuda")
+
+    def compiled(
+        width, points, activation="silu", dtype="float32", inputs=1, staged=True
+    ) -> tuple[str, Team]:
+        team = team_for(width, inputs, points, dtype)
+        function = kernels.training_function(activation, dtype, inputs, team, staged)
+        text, _ = cuda.compile_ptx(function, kernels.signature(dtype), cc=(9, 0))
+        return text, team
+
+    return compiled
+
+
+def machine_code_needs(text: str, most_registers: int) -> dict[str, int]:
+    """Registers and bytes of local memory a thread, as the assembler in nvJitLink reports them."""
+    import re
+
+    nvjitlink = pytest.importorskip("cuda.bindings.nvjitlink", reason="nvJitLink is not installed")
+    source = text.encode() + b"\0"
+    options = ["-arch=sm_90", "-verbose", f"-maxrregcount={most_registers}"]
+    handle = nvjitlink.create(len(options), options)
+    try:
+        nvjitlink.add_data(handle, nvjitlink.InputType.PTX, source, len(source), "kernel")
+        nvjitlink.complete(handle)
+        log = bytearray(nvjitlink.get_info_log_size(handle))
+        nvjitlink.get_info_log(handle, log)
+    finally:
+        nvjitlink.destroy(handle)
+    found = re.search(r"used (\d+) registers.*?(\d+) stack.*?(\d+) bytes lmem", log.decode())
+    assert found, log.decode()
+    return {"registers": int(found[1]), "stack": int(found[2]), "local": int(found[3])}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_compiles_without_what_is_too_coarse(compiler, name, dtype):
+    from numba import cuda
+
+    evaluate, real = FORMULAS[name].evaluate, getattr(numba.types, dtype)
+
+    def both(t, values, slopes):
+        values[0], slopes[0] = evaluate(t, 0.01)
+
+    text, _ = cuda.compile_ptx(both, (real, real[::1], real[::1]), cc=(9, 0))
+    assert ".target sm_90" in text
+    approximate = {line.split()[0] for line in text.splitlines() if ".approx" in line}
+    expected = set()
+    if dtype == "float32" and name not in ("relu", "leaky_relu"):
+        # tanh needs both parts of 2^t, as its own power of two gives them.
+        expected = {"rcp.approx.ftz.f32"} | ({"ex2.approx.ftz.f32"} if name != "tanh" else set())
+    assert approximate == expected
+    assert "div.full" not in text
+
+
+@pytest.mark.parametrize(
+    ("width", "points", "activation", "dtype", "inputs"),
+    [
+        (20, 100, "silu", "float32", 1),
+        (50, 48, "gelu", "float64", 1),
+        (600, 16, "tanh", "float32", 1),
+        (10, 100, "leaky_relu", "float32", 5),
+        (4000, 100, "softplus", "float32", 1),
+    ],
+)
+def test_every_kind_of_team_compiles_into_registers(
+    compiler, width, points, activation, dtype, inputs
+):
+    from minilotto.kernels.gpu.train import MOST_REGISTERS, limits, training_function
+
+    text, team = compiler(width, points, activation, dtype, inputs)
+    function = training_function(activation, dtype, inputs, team, staged=True)
+    assert int(sources_digest(), 16) in [
+        cell.cell_contents for cell in function.__closure__
+    ]  # so that no kernel on disk is stale
+    assert "__local_depot" not in text
+    assert ("sqrt.approx.ftz.f32" in text) == (dtype == "float32")
+    assert ("shfl.sync.bfly" in text) == (team.threads > 1)
+    assert ("bar.sync" in text) or team.threads <= WARP
+    needs = machine_code_needs(text, limits(team).get("max_registers", MOST_REGISTERS))
+    assert needs["local"] == needs["stack"] == 0
+    assert needs["registers"] * max(team.threads, 4 * WARP) <= 65536
+
+
+def test_compiling_for_a_gpu_leaves_the_cpu_s_scalars_alone(compiler):
+    """Before and after: Numba keeps the building blocks of both targets side by side."""
+    from numba import cuda
+
+    evaluate, real = FORMULAS["tanh"].evaluate, numba.types.float64
+
+    def for_gpu(t, values):
+        values[0], _ = evaluate(t, 0.0)
+
+    def on_cpu(t):
+        return numba.njit(lambda t: evaluate(t, 0.0))(t)
+
+    before = on_cpu(0.7)
+    cuda.compile_ptx(for_gpu, (real, real[::1]), cc=(9, 0))
+    assert on_cpu(0.7) == before
+    np.testing.assert_allclose(before, uncompiled(evaluate)(np.float64(0.7), 0.0), rtol=1e-14)

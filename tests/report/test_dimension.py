@@ -1,0 +1,317 @@
+"""The study of dimension: planted curves give each verdict, and a small store is trained, drawn and
+tabulated.
+"""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+import minilotto as ml
+from minilotto.report.catalogue import BEYOND, FIGURES
+from minilotto.report.figure import FAILS, HOLDS, IN_PART, QUICK, UNTESTED, Scale, Source
+from minilotto.report.plots.style import style
+from minilotto.report.studies.dimension import dimension_curves as curves
+from minilotto.report.studies.dimension.dimension import Dimension
+from minilotto.report.studies.dimension.dimension_curves import (
+    LONGER,
+    DimensionSettings,
+    Findings,
+    cases,
+    checks,
+    curve,
+)
+from minilotto.report.studies.dimension.dimension_tables import tables
+from minilotto.report.studies.dimension.dimension_verdicts import (
+    by_heart,
+    four_over_d,
+    inputs_decide,
+    longer,
+    one_law,
+    persists,
+    verdicts,
+)
+
+WIDTHS = (4, 6, 9, 13, 19, 28)
+SETTINGS = DimensionSettings(widths=WIDTHS, activations=("silu",), seeds=32)
+
+
+def planted(exponent, sigma=0.05, gap=1.0, top=0.3, **changes):
+    """Findings of curves whose held-out losses are top (N/4)^-exponent(family, D), `gap` times
+    those on the training points.
+    """
+    settings = DimensionSettings(
+        **{"widths": WIDTHS, "activations": ("silu",), "seeds": 32, **changes}
+    )
+    made, random = {}, np.random.default_rng(0)
+    for case in cases(settings):
+        power = exponent(*case[1:])
+        shape = power if callable(power) else lambda n, power=power: n**-power
+        seen = [
+            top * shape(width / 4) * random.lognormal(0, sigma, settings.seeds)
+            for width in settings.widths
+        ]
+        made[case] = curve(case, settings.widths, seen, [gap * loss for loss in seen])
+    return Findings(settings, made, {})
+
+
+def steep_then_flat(n):
+    return np.minimum(n**-4.0, 2.0**-4 * (n / 2) ** -0.1)
+
+
+# Hypotheses
+@pytest.mark.parametrize(
+    ("exponent", "verdict", "nearest"),
+    [
+        (lambda family, D: 4 / D, HOLDS, "4/D is the nearest"),
+        (lambda family, D: 1.0, FAILS, "1 is the nearest"),
+        (lambda family, D: 4 / D if family == "sum" else 1.0, IN_PART, ""),
+        (lambda family, D: 1 + 3 / D, IN_PART, "1 + 3/D is the nearest"),  # it is 4/D at D = 1
+    ],
+    ids=["4/D", "1", "one family", "1 + 3/D"],
+)
+def test_four_over_d(exponent, verdict, nearest):
+    found = four_over_d(planted(exponent), "silu")
+    assert found.verdict == verdict, found.reason
+    assert nearest in found.reason
+
+
+def test_noise_leaves_four_over_d_open():
+    assert four_over_d(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "silu").verdict in (
+        UNTESTED,
+        IN_PART,
+    )
+    found = four_over_d(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "silu")
+    assert found.verdict == UNTESTED
+    assert "tells 4/D from 1" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("exponent", "verdict"),
+    [
+        (lambda family, D: 1.0, HOLDS),
+        (lambda family, D: 2.5, FAILS),
+        (lambda family, D: 1.0 if family == "teacher" else 2.5, IN_PART),
+        (lambda family, D: steep_then_flat, FAILS),
+    ],
+    ids=["1/N", "steeper", "one family", "passes through 1"],
+)
+def test_a_range_of_one_over_n(exponent, verdict):
+    found = persists(planted(exponent, sigma=0.02), "silu")
+    assert found.verdict == verdict, found.reason
+    assert ("teacher8" in found.reason) == (verdict in (HOLDS, IN_PART))
+
+
+def test_one_input_says_nothing_of_more():
+    assert persists(planted(lambda family, D: 1.0, inputs=(1,)), "silu").verdict == UNTESTED
+    assert persists(planted(lambda family, D: 1.0, sigma=1.0), "silu").verdict == UNTESTED
+
+
+@pytest.mark.parametrize(
+    ("exponent", "sigma", "verdict"),
+    [
+        (lambda family, D: 4 / D, 0.05, HOLDS),
+        (
+            lambda family, D: {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}[family],
+            0.05,
+            FAILS,
+        ),
+        (lambda family, D: 3.0 if family == "sum" and D > 3 else 1.0, 0.02, IN_PART),
+        (lambda family, D: 1.0, 2.0, UNTESTED),
+    ],
+    ids=["D alone", "families", "one family", "noise"],
+)
+def test_whether_the_number_of_inputs_decides(exponent, sigma, verdict):
+    found = inputs_decide(
+        planted(exponent, sigma=sigma, families=("sum", "product", "radial", "teacher")), "silu"
+    )
+    assert found.verdict == verdict, found.reason
+
+
+def test_one_family_compares_with_none():
+    assert (
+        inputs_decide(planted(lambda family, D: 1.0, families=("sum",)), "silu").verdict == UNTESTED
+    )
+
+
+def test_shapes_of_curves():
+    def plateau(n):
+        return n**-3.0 + 0.2
+
+    few = {"families": ("sum",), "inputs": (1, 4), "sigma": 0.02, "seeds": 12}
+    assert one_law(planted(lambda family, D: 1.0, **few)).verdict == HOLDS
+    assert one_law(planted(lambda family, D: plateau, **few)).verdict == FAILS
+    assert one_law(planted(lambda family, D: plateau if D > 2 else 1.0, **few)).verdict == IN_PART
+    assert (
+        one_law(planted(lambda family, D: 1.0, **{**few, "widths": (4, 9, 28)})).verdict == UNTESTED
+    )
+
+
+def test_points_learnt_by_heart():
+    assert by_heart(planted(lambda family, D: 1.0, gap=1.9)).verdict == HOLDS
+    found = by_heart(planted(lambda family, D: 1.0, gap=2.1))
+    assert found.verdict == FAILS
+    assert "132 widths" in found.reason
+    some = planted(lambda family, D: 1.0)
+    case = next(iter(some.curves))
+    seen = [0.1 / width * np.geomspace(0.9, 1.1, 20) for width in WIDTHS]
+    held = [loss * (3 if width == 28 else 1) for width, loss in zip(WIDTHS, seen, strict=True)]
+    one = curve(case, WIDTHS, seen, held)
+    assert one.kept.tolist() == [True] * 5 + [False]
+    assert one.fit is not None
+    assert one.fit.points.widths[-1] == 19
+    assert by_heart(Findings(SETTINGS, {**some.curves, case: one}, {})).verdict == IN_PART
+
+
+def test_what_has_hardly_begun_is_left_out():
+    seen = [np.geomspace(0.9, 1.1, 20) * loss for loss in (0.9, 0.8, 0.45, 0.3, 0.2, 0.1)]
+    one = curve(("silu", "sum", 2), WIDTHS, seen, seen)
+    assert one.idle.tolist() == [True, True, False, False, False, False]
+    assert one.span == pytest.approx(28 / 9)
+    twice = curve(("silu", "product", 2), WIDTHS, seen, seen, variance=2.0)
+    assert not twice.idle.any()
+    nothing = curve(
+        ("silu", "sum", 2), WIDTHS, [9 * loss for loss in seen], [9 * loss for loss in seen]
+    )
+    assert nothing.fit is None
+    assert nothing.exponent is None
+
+
+def test_longer_training():
+    few = {"families": ("radial",), "inputs": (2,)}
+    usual = planted(lambda family, D: 2.0, **few)
+    case = ("silu", "radial", 2)
+    same, other = usual.curves[case], planted(lambda family, D: 4.0, **few).curves[case]
+    near = planted(lambda family, D: 0.75 * 2.5, **few).curves[
+        case
+    ]  # on the verge of what passes for 1 + 3/D
+    assert longer(usual).verdict == UNTESTED
+    for one, verdict in ((same, HOLDS), (other, FAILS), (near, IN_PART)):
+        found = longer(Findings(SETTINGS, usual.curves, {case: one}))
+        assert found.verdict == verdict, found.measured
+
+
+def test_all_verdicts_and_tables_of_planted_curves():
+    found = planted(lambda family, D: 4 / D, families=("teacher",), inputs=(1, 2, 5, 8))
+    told = verdicts(found)
+    assert len(told) == 6
+    assert len({verdict.claim for verdict in told}) == 6
+    assert found.rules["silu"][0].weight > 0.95
+    line = found.lines["silu", "teacher"]
+    assert line.slope.low < 4 < line.slope.high
+    for table in tables(found):
+        header, *rows = csv.reader(io.StringIO(table.to_csv()))
+        assert rows, table.name
+        assert all(len(row) == len(header) for row in rows)
+        assert len(set(header)) == len(header)
+
+
+def test_the_headline_is_one_sentence_with_the_numbers():
+    study = object.__new__(Dimension)
+    study.settings, study.found = SETTINGS, planted(lambda family, D: 1.0)
+    said = study.headline()
+    assert "Over 1 to 8 inputs SiLU exponents are off 4/D by 1." in said
+    assert "1 by 0.0" in said
+    assert said.endswith("for 22 of 22 targets.")
+    assert said.count(". ") == 0
+    study.found = planted(lambda family, D: 4.0)
+    assert study.headline().endswith("for 0 of 22 targets.")
+
+
+# Settings
+def test_what_is_trained_at_the_defaults():
+    settings = DimensionSettings()
+    sweeps = Dimension.trainings(settings)
+    assert len(sweeps) == len(cases(settings)) + len(checks(settings)) == 2 * 22 + 4
+    tasks = {sweep.configs[0].task for sweep in sweeps}
+    assert {"sum1", "sum8", "product2", "product5", "radial3", "teacher8"} <= tasks
+    assert not {"product1", "product8"} & tasks
+    for sweep in sweeps:
+        for config in sweep.configs:
+            assert config.lr_decay_every * 5 == config.steps
+            assert config.points >= 5 * (config.width * (int(config.task[-1]) + 2))
+    usual, late = sweeps[0].configs[0], sweeps[-1].configs[0]
+    assert late.steps == LONGER * usual.steps
+    assert (late.steps, late.lr_decay_every) == (ml.Config().steps, ml.Config().lr_decay_every)
+
+
+def test_the_report_asks_for_no_more_than_its_scale():
+    few = Dimension.chosen(Scale(seeds=12, steps=300))
+    assert (few.seeds, few.steps, few.widths) == (12, 300, DimensionSettings().widths)
+    quick = Dimension.chosen(QUICK)
+    assert quick == DimensionSettings.quick()
+    cost = [
+        sum(c.width * c.points * c.steps for s in Dimension.trainings(settings) for c in s.configs)
+        for settings in (quick, few)
+    ]
+    full = sum(
+        c.width * c.points * c.steps
+        for s in Dimension.trainings(DimensionSettings())
+        for c in s.configs
+    )
+    assert max(cost) < full / 10
+    assert Dimension in BEYOND
+    assert FIGURES["dimension"] is Dimension
+
+
+# From a small store
+SMALL = {
+    "seeds": 10,
+    "steps": 200,
+    "widths": (2, 4, 8),
+    "inputs": (1, 2),
+    "activations": ("silu",),
+    "families": ("sum", "teacher"),
+    "checked": ("sum2",),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("dimension") / "runs"
+
+
+@pytest.fixture(scope="module")
+def small(folder):
+    return Dimension.run(folder, **SMALL)
+
+
+def test_a_small_study_is_whole(small, tmp_path):
+    with style():
+        small.draw().savefig(tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+    assert len(small.found.curves) == 4
+    assert len(small.found.longer) == 1
+    assert len(small.verdicts()) == 6
+    assert "200 Adam steps" in small.caption()
+    assert "D = 1, 2" in small.design()
+    assert "(120 to 160)" in small.design()
+    assert small.tables()[0].to_csv().count("\n") == 1 + 3 * 5
+    assert small.question.endswith("?")
+
+
+def test_held_out_losses_are_of_points_that_nobody_was_trained_on(small, folder):
+    case = ("silu", "teacher", 2)
+    config = small.settings.sweep(case).configs[1]
+    data = curves.held_out_points("teacher2")
+    nets = ml.open_store(folder).ensemble(config)
+    assert not set(map(tuple, data.x)) & set(map(tuple, nets.data.x))
+    expected = np.median(np.mean((nets.predict(data.x) - data.y) ** 2, axis=1))
+    assert small.found.curves[case].held.value[1] == pytest.approx(expected, rel=1e-12)
+    assert small.found.curves[case].seen.value[1] == pytest.approx(np.median(nets.loss))
+
+
+def test_missing_parts_are_named_and_the_rest_is_studied(small, folder):
+    source = Source(ml.open_store(folder))
+    more = DimensionSettings(**{**SMALL, "families": ("sum", "radial", "teacher")})
+    study = Dimension(source, more)
+    assert len(study.found.curves) == 4
+    assert any("radial1" in note for note in source.missing)
+
+
+def test_too_little_is_an_error_with_a_remedy(folder, small):
+    with pytest.raises(ml.DataError, match="train"):
+        Dimension(Source(ml.open_store(folder)), DimensionSettings(**{**SMALL, "steps": 201}))
+    with pytest.raises(ml.ConfigError, match="'depth' is no setting"):
+        Dimension.run(folder, depth=2)

@@ -1,0 +1,260 @@
+"""The study of initialisation: verdicts from planted exponents, shares and cosines, and the whole
+of it on few small nets.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import minilotto as ml
+from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.tickets.tickets import pair_neurons
+from minilotto.initialisation import initial_parameters
+from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Source
+from minilotto.report.plots.style import style
+from minilotto.report.studies.initialisation.initialisation import (
+    Initialisation,
+    InitialisationSettings,
+)
+from minilotto.report.studies.initialisation.start_verdicts import start_verdicts
+from minilotto.report.studies.initialisation.starts import DEFAULT, Start, Started, started
+
+EXPONENT, OWN, TICKETS, ALIKE, LAZY = range(5)
+NAMES = ("torch", "kaiming_normal", "glorot_normal", "lecun_normal", "uniform", "normal")
+
+
+def about(value, reach):
+    return Estimate(value, value - reach, value + reach, 0.95)
+
+
+def planted(exponent=1.0, reach=0.05, won=80, tried=400, cosine=0.9, moved=1.0, loss=1e-7):
+    found = points(
+        [10, 50],
+        [np.geomspace(5 * loss, 5.1 * loss, 11), np.geomspace(loss / 1.1, loss * 1.1, 11)],
+        level=0.95,
+    )
+    return Started(
+        points=found,
+        exponent=about(exponent, reach),
+        strict_exponent=about(exponent, 1.5 * reach),
+        weights={},
+        won=won,
+        tried=tried,
+        likenesses={50: about(cosine, 0.03)},
+        distances={50: about(moved, 0.01)},
+        hidden={},
+        paired={},
+        widest=50,
+    )
+
+
+def verdict_of(which, *changes):
+    """Of the default, and others that are it but for some changes."""
+    starts = {DEFAULT: planted()} | {
+        Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=False)
+    }
+    return start_verdicts(starts)[which]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ([{}, {"exponent": 1.1}], HOLDS),
+        ([{}, {"exponent": 1.6}], FAILS),
+        ([{}, {"exponent": 1.25}], IN_PART),
+        ([{"reach": 0.5}], UNTESTED),
+        ([], UNTESTED),
+    ],
+)
+def test_exponents_are_compared_with_the_defaults(changes, verdict):
+    assert verdict_of(EXPONENT, *changes).verdict == verdict
+
+
+def test_a_start_with_another_exponent_is_named():
+    found = verdict_of(EXPONENT, {}, {"exponent": 0.4})
+    assert "glorot normal" in found.reason
+    assert "1 of 2" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("default", "others", "verdict"),
+    [
+        (1.0, [2.0, 0.5, 1.5], HOLDS),
+        (1.0, [1.0, 0.5, 1.5], IN_PART),
+        (1.0, [1.0, 1.1, 1.5], FAILS),
+        (1.5, [1.0, 2.0, 3.0], FAILS),
+    ],
+)
+def test_whose_property_an_exponent_of_one_is(default, others, verdict):
+    starts = {DEFAULT: planted(default)} | {
+        Start(n): planted(e) for n, e in zip(NAMES[1:], others, strict=False)
+    }
+    assert start_verdicts(starts)[OWN].verdict == verdict
+
+
+@pytest.mark.parametrize(("won", "verdict"), [(85, HOLDS), (50, IN_PART), (8, FAILS), (0, FAILS)])
+def test_shares_of_tickets_are_compared(won, verdict):
+    found = verdict_of(TICKETS, {"won": won})
+    assert found.verdict == verdict
+    assert ("none with" in found.reason) == (won == 0)
+
+
+def test_a_wide_interval_leaves_it_open_whose_property_it_is():
+    assert (
+        start_verdicts({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN].verdict
+        == UNTESTED
+    )
+    found = start_verdicts(
+        {DEFAULT: planted(), Start("normal"): planted(reach=0.6), Start("uniform"): planted(2.0)}
+    )[OWN]
+    assert found.verdict == UNTESTED
+    assert "undecided in 1" in found.measured
+
+
+def test_shares_of_few_nets_tell_nothing():
+    starts = {DEFAULT: planted(won=4, tried=20), Start("normal"): planted(won=1, tried=20)}
+    assert start_verdicts(starts)[TICKETS].verdict == UNTESTED
+    assert start_verdicts({DEFAULT: planted(won=0, tried=0)})[TICKETS].verdict == UNTESTED
+
+
+@pytest.mark.parametrize(("cosine", "verdict"), [(0.8, HOLDS), (0.05, IN_PART), (0.5, IN_PART)])
+def test_likeness_must_be_that_of_all(cosine, verdict):
+    found = verdict_of(ALIKE, {"cosine": cosine})
+    assert found.verdict == verdict
+    assert ("not alike at all: kaiming" in found.reason) == (cosine == 0.05)
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(-1, HOLDS), (1, FAILS), (0, UNTESTED)])
+def test_moving_far_is_good_bad_or_neither(sign, verdict):
+    order = {-1: (5, 4, 3, 2, 1), 1: (1, 2, 3, 4, 5), 0: (3, 1, 4, 5, 2)}[sign]
+    changes = [
+        {"moved": 1.0 + i, "loss": 1e-7 * (1 + sign * 0.1 + j)} for i, j in enumerate(order, 1)
+    ]
+    starts = {
+        DEFAULT: planted(moved=0.5, loss=1e-7 * (9.0 if sign < 0 else 0.5 if sign > 0 else 3.3))
+    }
+    starts |= {
+        Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=True)
+    }
+    assert start_verdicts(starts)[LAZY].verdict == verdict
+
+
+def test_starts_are_torch_and_each_other_once():
+    starts = InitialisationSettings().starts
+    assert starts[0] == DEFAULT
+    assert len(set(starts)) == len(starts) == len(ml.SCHEMES) + 2 * 2 + 5
+    assert str(Start("normal", init_scale=3.0)) == "normal, scale 3"
+    assert str(Start(output_scale=0.01)) == "torch, output 0.01"
+    assert InitialisationSettings(inits=("normal",), init_scales=(), output_scales=()).starts == (
+        DEFAULT,
+        Start("normal"),
+    )
+
+
+def test_an_unknown_start_is_refused():
+    with pytest.raises(ml.ConfigError, match="init 'zeros' is unknown; choose from torch"):
+        InitialisationSettings(inits=("zeros",))
+
+
+def test_what_became_of_a_start_is_that_of_its_nets():
+    widths = (10, 12, 14)
+    nets = {
+        width: ml.train(ml.Config(width=width, steps=150), seeds=20, threads=1)
+        for width in (2, *widths)
+    }
+    one = started(nets, (10, 50), 0.99)
+    assert one.widest == 14
+    assert one.strict_exponent.low < one.exponent.low < one.exponent.high < one.strict_exponent.high
+    last = nets[14]
+    begun = initial_parameters(last.config, 1, last.seeds)
+    flat = [
+        np.concatenate([part.reshape(20, -1) for part in parts], axis=1).astype(float)
+        for parts in (begun, last.parameters)
+    ]
+    moved = np.linalg.norm(flat[1] - flat[0], axis=1) / np.linalg.norm(flat[0], axis=1)
+    assert one.moved.value == pytest.approx(np.median(moved))
+    error = last.predict(last.data.x) - last.data.y
+    cosine = [
+        a @ b / np.sqrt(a @ a * (b @ b)) for a, b in zip(error[::2], error[1::2], strict=True)
+    ]
+    assert one.likeness.value == pytest.approx(np.median(cosine))
+    assert one.loss.value == pytest.approx(np.median(last.loss))
+    assert one.tried == 20
+    with pytest.raises(ml.DataError, match="needs three"):
+        started({10: nets[10], 12: nets[12]}, (10, 50), 0.99)
+
+
+def test_mirror_pairs_that_fit_are_counted():
+    """The printed ticket twice over: both pairs of each net are symmetric and fit; with one neuron
+    turned round, none.
+    """
+    nets = ml.train(ml.Config(width=4, steps=1), seeds=10, threads=1)
+    w = np.tile([0.83010304, -0.83010304, 0.7, -0.7], (10, 1))[:, :, None]
+    b, v = np.tile([-1.16842365, -1.16842365, -1.1, -1.1], (10, 1)), np.full((10, 4), 2.8)
+    good = nets.with_parameters((w, b, v, np.full(10, 3.15)))
+    assert (pair_neurons(good.w, good.b).count == 2).all()
+    from minilotto.report.studies.initialisation.starts import _paired
+
+    assert _paired(good).value == 1.0
+    turned = nets.with_parameters((w, b * np.array([1, 1, -1, 1]), v, np.full(10, 3.15)))
+    assert _paired(turned).value == 0.5
+
+
+# The whole
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("starts") / "runs"
+    settings = {
+        "seeds": 12, "steps": 150, "inits": ("torch", "normal", "mean_field"), "init_scales": (0.3,), "output_scales": (0.1, 10),
+        "widths": (10, 12, 14), "wide": (16,), "wide_seeds": 12, "narrow_seeds": 12,
+    }  # fmt: skip
+    return Initialisation.run(folder, threads=1, **settings), folder
+
+
+def test_it_draws_tells_and_tabulates_what_it_trained(small):
+    study, _ = small
+    assert [str(start) for start in study.starts] == [
+        "torch", "normal", "mean field", "normal, scale 0.3", "torch, output 0.1", "torch, output 10",
+    ]  # fmt: skip
+    with style():
+        assert study.draw().axes
+    assert "150 Adam steps" in study.caption()
+    assert "6 ways to start" in study.headline()
+    assert "torch, output 0.1" in study.design()
+    losses, quantities = (table.columns for table in study.tables())
+    assert set(losses["width"]) == {2, 10, 12, 14, 16}
+    assert {
+        "exponent",
+        "cosine of errors",
+        "distance moved",
+        "share of neurons in symmetric tickets",
+    } < set(quantities["quantity"])
+    assert all(
+        len({len(column) for column in columns.values()}) == 1 for columns in (losses, quantities)
+    )
+    assert len(study.verdicts()) == 5
+
+
+def test_its_trainings_are_each_config_once():
+    for settings in (
+        InitialisationSettings(),
+        InitialisationSettings.quick(),
+        InitialisationSettings(widths=(2, 10, 20, 50)),
+    ):
+        configs = [
+            config for sweep in Initialisation.trainings(settings) for config in sweep.configs
+        ]
+        assert len(configs) == len(set(configs))
+
+
+def test_what_is_missing_is_noted_and_the_rest_is_studied(small):
+    study, folder = small
+    source = Source(ml.open_store(folder))
+    found = Initialisation(
+        source, dataclasses.replace(study.settings, output_scales=(0.1, 10, 100))
+    )
+    assert any("torch, output 100" in note for note in source.missing)
+    assert len(found.starts) == len(study.starts)
+    with pytest.raises(ml.DataError, match="train more widths or seeds"):
+        Initialisation(Source(ml.open_store(folder)), dataclasses.replace(study.settings, seeds=5))

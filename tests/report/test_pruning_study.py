@@ -1,0 +1,222 @@
+"""The study of pruning: planted losses that give each verdict, and a small real store."""
+
+import numpy as np
+import pytest
+
+import minilotto as ml
+from minilotto.ensemble.distillation import refit
+from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Scale, Source
+from minilotto.report.plots.style import style
+from minilotto.report.studies.pruning.pruning import Pruning, PruningSettings
+from minilotto.report.studies.pruning.pruning_verdicts import tables, verdicts
+from minilotto.report.studies.pruning.prunings import (
+    READOUTS,
+    RULES,
+    UNFITTED,
+    Cut,
+    Small,
+    cut_down,
+    lossless,
+    median_ratio,
+    ratio_of_medians,
+)
+from minilotto.store.store import open_store
+
+NETS, WIDTH = 40, 20
+KEPT = (1, 2, 4, 6, 8, 10, 12, 14, 16, 18)
+RANDOM = np.random.default_rng(0)
+SPREAD = RANDOM.lognormal(sigma=0.3, size=NETS)
+
+
+def cut(factors, merged, width=WIDTH, kept=KEPT, whole=1e-3):
+    """Losses by rule: factors[rule](k) times those of a trained net, 1e-6, each net with its own
+    size.
+    """
+    base = 1e-6 * SPREAD
+    losses = {(rule, k): base * factors[rule](k) for rule in RULES for k in kept}
+    unfitted = {
+        (rule, k): base * (merged(k) if rule == "merging" else 50 * merged(k))
+        for rule in UNFITTED
+        for k in kept
+    }
+    growth = {place: np.full(NETS, 10.0) for place in losses}
+    return Cut(
+        width,
+        base,
+        dict.fromkeys(READOUTS, whole * base),
+        dict.fromkeys(READOUTS, losses),
+        unfitted,
+        growth,
+    )
+
+
+def small(factor, again):
+    return {
+        k: Small(factor * 1e-6 * SPREAD, dict.fromkeys(READOUTS, again * 1e-6 * SPREAD))
+        for k in (1, 2, 4, 10)
+    }
+
+
+def by_claim(one, trained):
+    return {verdict.claim: verdict for verdict in verdicts({one.width: one}, trained)}
+
+
+CLAIMS = (
+    "Half of the neurons can go: the rest does what the trained net does",
+    "Half of the neurons can go: the rest does what all could do",
+    "Half of the neurons are copies: they merge without a fit",
+    "Pruning that sees correlations beats magnitude",
+    "Without a fit, merging beats dropping the smallest",
+    "Once the last layer is fitted, it matters which neurons stay",
+    "Elimination is as good as a search",
+    "Pruned nets beat nets trained small",
+)
+
+
+def redundant():
+    aware = {
+        rule: lambda k: 1e-3 if k >= 6 else 1e-2
+        for rule in ("tickets", "merging", "elimination", "distilled")
+    }
+    return cut(
+        aware | {"magnitude": lambda k: 1.0, "random": lambda k: 100.0},
+        lambda k: 1.0 if k >= 8 else 10.0,
+    )
+
+
+def needed():
+    return cut(
+        {rule: (lambda k: 1e4) if rule == "elimination" else (lambda k: 1e3) for rule in RULES},
+        lambda k: 1e4,
+    )
+
+
+def test_redundant_nets_hold_every_hypothesis():
+    found = by_claim(redundant(), small(1.0, 0.5))
+    assert {claim: verdict.verdict for claim, verdict in found.items()} == dict.fromkeys(
+        CLAIMS, HOLDS
+    )
+    half = found["Half of the neurons can go: the rest does what all could do"]
+    assert half.numbers == {"N = 20, float64": 6, "N = 20, float32": 6}
+    assert found["Half of the neurons are copies: they merge without a fit"].numbers == {
+        "N = 20": 8
+    }
+
+
+def test_nets_that_need_all_neurons_fail_them():
+    one = needed()
+    one.unfitted.update({("merging", k): one.unfitted["magnitude", k] for k in KEPT})
+    found = by_claim(one, small(1.0, 0.5))
+    assert {claim: verdict.verdict for claim, verdict in found.items()} == dict.fromkeys(
+        CLAIMS, FAILS
+    )
+    assert (
+        "none can go"
+        in found["Half of the neurons can go: the rest does what the trained net does"].measured
+    )
+
+
+def test_in_between_holds_in_part():
+    one = cut(
+        {
+            rule: (lambda k: 1.6 if k >= 4 else 50.0) if rule != "magnitude" else (lambda k: 2.0)
+            for rule in RULES
+        },
+        lambda k: 1.6,
+        whole=1.0,
+    )
+    one.unfitted.update(
+        {("merging", k): one.unfitted["magnitude", k] * (0.5 if k > 4 else 2) for k in KEPT}
+    )
+    found = by_claim(one, small(10.0, 1.0))
+    assert found[CLAIMS[0]].verdict == IN_PART  # within a factor of two
+    assert found[CLAIMS[1]].verdict == IN_PART
+    assert found[CLAIMS[3]].verdict == IN_PART
+    assert found[CLAIMS[4]].verdict == IN_PART
+    assert found[CLAIMS[7]].verdict == IN_PART  # against nets as trained alone
+
+
+def test_too_few_numbers_of_neurons_test_nothing():
+    one = cut({rule: lambda k: 1.0 for rule in RULES}, lambda k: 1.0, width=2, kept=(1,))
+    found = by_claim(one, {})
+    assert {found[claim].verdict for claim in CLAIMS[3:6]} == {UNTESTED}
+    assert found["Pruned nets beat nets trained small"].verdict == UNTESTED
+    for table in tables({2: one}, {}):
+        assert len({len(column) for column in table.columns.values()}) == 1
+
+
+def test_fewest_neurons_are_those_above_which_all_are_enough():
+    one = cut(
+        {rule: lambda k: 1.0 if k in (2, 12, 14, 16, 18) else 5.0 for rule in RULES}, lambda k: 3.0
+    )
+    assert lossless(one, "elimination", "float32", "trained") == 12
+    assert lossless(one, "elimination", "float32", "refitted") is None
+    assert lossless(one, "merging", None, "trained") is None
+    assert lossless(one, "merging", None, "trained", 4.0) == 1
+
+
+def test_ratios_are_those_planted():
+    random = np.random.default_rng(1)
+    first, second = random.lognormal(sigma=1, size=(2, 400))
+    paired, apart = median_ratio(3 * first, first), ratio_of_medians(3 * first, second)
+    assert (paired.value, paired.low, paired.high) == pytest.approx((3, 3, 3))
+    assert apart.low < 3 < apart.high
+    assert apart.value == pytest.approx(3 * np.median(first) / np.median(second), rel=1e-3)
+    assert apart.high / apart.low < 2
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    settings = {"wide": (8, 5), "small": (1, 2, 3, 12), "seeds": 12, "steps": 200}
+    return folder, settings, Pruning.run(folder, **settings)
+
+
+def test_a_small_store_is_studied_drawn_and_told(store):
+    _, _, study = store
+    assert (study.main, set(study.cuts), set(study.small)) == (8, {8, 5}, {1, 2, 3, 5})
+    with style():
+        study.draw().savefig("/dev/null", format="png")
+    assert "12 seeds" in study.caption()
+    assert study.headline().startswith("Of 8 neurons")
+    assert study.design()
+    for table in study.tables():
+        assert len({len(column) for column in table.columns.values()}) == 1
+        assert table.to_csv().count("\n") > 1
+    assert [verdict.claim for verdict in study.verdicts()] == list(CLAIMS)
+
+
+def test_losses_of_a_cut_are_those_of_the_neurons_kept(store):
+    folder, _, study = store
+    nets = open_store(folder).ensemble(ml.Config(width=5, steps=200), np.arange(12))
+    one = cut_down(nets, (1, 4), search=False)
+    assert one.kept == (1, 4)
+    assert ("distilled", 1) not in one.losses["float64"]
+    single = np.stack(
+        [refit(nets.activation, nets.w[:, [i]], nets.b[:, [i]], nets.data).loss for i in range(5)],
+        axis=1,
+    )
+    for rule in ("random", "magnitude", "elimination"):
+        near = np.abs(single / one.losses["float64"][rule, 1][:, None] - 1).min(axis=1)
+        assert (near < 1e-9).all()
+    # No output weights in float32 do better than the best in float64.
+    for place, loss in one.losses["float32"].items():
+        assert (loss >= one.losses["float64"][place] * (1 - 1e-6) - 1e-20).all()
+    assert (
+        study.cuts[8].losses["float64"]["distilled", 1]
+        <= study.cuts[8].losses["float64"]["elimination", 1] * (1 + 1e-9)
+    ).all()
+
+
+def test_what_is_missing_is_told(store):
+    folder, settings, _ = store
+    source = Source(open_store(folder))
+    study = Pruning(source, PruningSettings(**{**settings, "wide": (9, 5)}))
+    assert study.main == 5
+    assert any("9" in missing for missing in source.missing)
+    with pytest.raises(ml.DataError, match=r"Pruning\.run\(wide=\(9,\)"):
+        Pruning(Source(open_store(folder)), PruningSettings(**{**settings, "wide": (9,)}))
+    with pytest.raises(ml.ConfigError, match="nothing to prune"):
+        Pruning.trainings(PruningSettings(wide=(1,)))
+    assert PruningSettings.at(Scale(seeds=7, steps=30)).seeds == 7
+    assert PruningSettings.at(Scale(quick=True)).seeds == 24

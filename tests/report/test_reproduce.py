@@ -1,0 +1,418 @@
+"""The paper's figures, their verdicts, and the report: from small trainings and from losses made up
+for the purpose.
+"""
+
+import csv
+import dataclasses
+import html
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from html.parser import HTMLParser
+from multiprocessing import active_children
+
+import numpy as np
+import pytest
+
+import minilotto as ml
+from minilotto.cli.commands import main
+from minilotto.report.build import REPORT_FILES, _sections, figure_names, needed, reproduce
+from minilotto.report.catalogue import APPENDICES, FIGURES, MAIN_TEXT
+from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Scale, Source, Table, Verdict
+from minilotto.report.page import Report, Section, to_html, to_json, to_markdown
+from minilotto.report.paper.histograms import LossHistograms
+from minilotto.report.paper.scaling_law import ScalingLaw
+from minilotto.report.paper.two_neurons import LossHistogram
+from minilotto.report.paper.wide_net import digitised
+
+SMALL = Scale(seeds=40, wide_seeds=12, giants=2, giant_width=300, widest=70, steps=300)
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A report of all figures from few seeds and steps, and its folder."""
+    folder = tmp_path_factory.mktemp("reproduced") / "report"
+    return reproduce(folder, scale=SMALL), folder
+
+
+class Made:
+    """Stands for a store: losses by config from a function."""
+
+    def __init__(self, nets_of):
+        self.nets_of = nets_of
+
+    def ensemble(self, config, seeds=None):
+        return self.nets_of(config)
+
+
+# The whole
+def test_every_figure_is_drawn_captioned_and_tabulated(small):
+    report, folder = small
+    assert [section.name for section in report.sections] == [kind.name for kind in MAIN_TEXT]
+    for section in report.sections:
+        assert section.picture is not None, section.notes
+        assert section.verdicts
+        assert not section.notes
+        assert {f"figure-{section.name}{suffix}" for suffix in (".png", ".pdf", ".svg")} <= set(
+            section.files
+        )
+        for name in section.files:
+            assert (folder / name).stat().st_size > 40, name
+        assert "300 Adam steps" in section.caption
+        assert "Reduced run" in section.caption
+    assert "Reduced run" in report.warning
+
+
+def test_tables_are_rectangular_and_hold_numbers(small):
+    _, folder = small
+    tables = sorted(folder.glob("*.csv"))
+    assert len(tables) >= len(MAIN_TEXT)
+    for path in tables:
+        header, *rows = csv.reader(io.StringIO(path.read_text()))
+        assert rows, path
+        assert all(len(row) == len(header) for row in rows)
+        assert "nan" not in path.read_text()
+
+
+@pytest.mark.slow
+def test_a_second_run_in_one_process_trains_nothing_and_makes_the_same_files(small, tmp_path):
+    report, folder = small
+    before = {path: path.stat().st_mtime_ns for path in (folder / "runs" / "blocks").rglob("*.npz")}
+    again = reproduce(tmp_path / "again", ["2b", "3"], scale=SMALL, runs=folder / "runs", threads=1)
+    assert {
+        path: path.stat().st_mtime_ns for path in (folder / "runs" / "blocks").rglob("*.npz")
+    } == before
+    assert again.verdicts == [
+        verdict
+        for section in report.sections
+        if section.name in ("2b", "3")
+        for verdict in section.verdicts
+    ]
+    for name in (name for section in again.sections for name in section.files):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_what_is_missing_is_named_and_the_rest_is_drawn(small, tmp_path):
+    _, folder = small
+    wider = dataclasses.replace(SMALL, widest=100)
+    report = reproduce(
+        tmp_path / "report", ["1c", "2b"], scale=wider, runs=folder / "runs", train=False
+    )
+    law, histogram = report.sections
+    assert law.picture is not None
+    assert any("width=100" in note for note in law.notes)
+    assert not histogram.notes
+
+
+@pytest.mark.slow
+def test_too_few_seeds_make_a_note_not_a_crash(tmp_path):
+    report = reproduce(
+        tmp_path / "report",
+        ["2b", "3"],
+        scale=Scale(seeds=5, wide_seeds=2, giants=1, giant_width=100, widest=50, steps=20),
+    )
+    one, many = report.sections
+    assert one.picture is None
+    assert "too few" in one.notes[-1]
+    assert many.picture is not None
+    assert {verdict.verdict for verdict in many.verdicts} == {UNTESTED}
+
+
+# The page
+class Dying:
+    """A figure at which its process is killed, as the kernel does where memory runs out."""
+
+    name = title = "dying"
+
+    def __init__(self, source, scale):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Endless:
+    """A figure whose study does not end."""
+
+    name = title = "endless"
+
+    def __init__(self, source, scale):
+        time.sleep(1000)
+
+
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="reports are drawn by several processes on Linux only"
+)
+
+
+@on_linux
+def test_a_killed_process_is_told_in_one_line(tmp_path):
+    with pytest.raises(ml.ResourceError, match="was killed") as error:
+        _sections([Dying, Dying], None, Scale(), tmp_path, 2)
+    assert "\n" not in str(error.value)
+    assert not active_children()
+
+
+@on_linux
+def test_ctrl_c_at_one_process_ends_them_all(tmp_path):
+    began = time.monotonic()
+    timer = threading.Timer(
+        0.5, os.kill, (os.getpid(), signal.SIGINT)
+    )  # this process alone, not its group
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        _sections([Endless, Endless, Endless], None, Scale(), tmp_path, 2)
+    timer.join()
+    assert time.monotonic() - began < 20
+    assert not active_children()
+
+
+class Checked(HTMLParser):
+    """Counts open elements, and collects addresses of what a page loads."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.loaded = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+        self.loaded += [
+            value for name, value in attrs if name == "src" or (tag == "link" and name == "href")
+        ]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_else(small):
+    _, folder = small
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    parser = Checked()
+    parser.feed(text)
+    assert parser.open == []
+    assert len(parser.loaded) == len(MAIN_TEXT)
+    assert all(address.startswith("data:image/") for address in parser.loaded)
+    for word in ("nan", "None", "inf "):
+        assert f" {word}" not in text
+
+
+def test_all_three_forms_tell_the_same_verdicts(small):
+    report, folder = small
+    page, markdown = ((folder / name).read_text(encoding="utf-8") for name in REPORT_FILES[:2])
+    content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    told = [
+        (claim["claim"], claim["verdict"])
+        for figure in content["figures"]
+        for claim in figure["claims"]
+    ]
+    assert told == [(verdict.claim, verdict.verdict) for verdict in report.verdicts]
+    for claim, verdict in told:
+        assert html.escape(claim) in page
+        assert f"| {claim} |" in markdown
+        assert f"**{verdict}**" in markdown
+
+
+def test_a_page_shows_what_could_not_be_drawn_and_escapes_what_it_is_told():
+    verdict = Verdict(
+        "a < b",
+        "says <b>",
+        "1 | 2",
+        "how",
+        UNTESTED,
+        "no `data`",
+        {"x": NAN, "y": float("inf"), "z": 1.0},
+    )
+    report = Report(
+        "T & T",
+        ("in",),
+        "",
+        [Section("9", "Nine", "", "cmd", None, (), [verdict], ["not drawn"])],
+        ["remark"],
+        {"k": 1},
+    )
+    page = to_html(report)
+    for told in (
+        "T &amp; T",
+        "a &lt; b",
+        "says &lt;b&gt;",
+        "<code>data</code>",
+        "not drawn",
+        "remark",
+    ):
+        assert told in page
+    assert "<img" not in page
+    assert "1 \\| 2" in to_markdown(report)
+    assert json.loads(to_json(report))["figures"][0]["claims"][0]["numbers"] == {
+        "x": None,
+        "y": None,
+        "z": 1.0,
+    }
+
+
+def test_a_verdict_is_one_of_four():
+    with pytest.raises(ml.ConfigError, match="'perhaps' is none"):
+        Verdict("a", "b", "c", "d", "perhaps", "e")
+
+
+def test_a_table_keeps_every_digit_and_leaves_nan_empty():
+    text = Table("t", {"a": [1, 2], "b": [np.float64(0.1), NAN]}).to_csv()
+    assert text == "a,b\n1,0.1\n2,\n"
+
+
+# Verdicts from losses that are known
+def scaling_verdicts(constructed, silu, leaky):
+    random = np.random.default_rng(0)
+
+    def nets_of(config):
+        median = (silu if config.activation == "silu" else leaky)(config.width)
+        return dataclasses.replace(
+            constructed(median * 10 ** random.normal(0, 0.2, 400)), config=config
+        )
+
+    figure = ScalingLaw(Source(Made(nets_of)), dataclasses.replace(SMALL, widest=1000))
+    return {verdict.claim: verdict for verdict in figure.verdicts()}
+
+
+@pytest.fixture
+def no_population(monkeypatch):
+    """The population loss of made-up nets is their loss."""
+    monkeypatch.setattr(
+        ml.Ensemble, "population_loss", property(lambda nets: nets.loss), raising=True
+    )
+
+
+def test_planted_exponents_are_judged(constructed, no_population):
+    broken = scaling_verdicts(
+        constructed, lambda n: 1e-4 / n, lambda n: n**-4.0 if n <= 20 else 20.0**-3 / n
+    )
+    assert {claim: verdict.verdict for claim, verdict in broken.items()} == {
+        "SiLU: the loss falls as 1/N": HOLDS,
+        "SiLU: one power law, not a plateau or a break": HOLDS,
+        "SiLU: the law goes on past width 50": HOLDS,
+        "LeakyReLU: first 1/N⁴": HOLDS,
+        "LeakyReLU: then 1/N": HOLDS,
+        "100 points are enough": HOLDS,
+    }
+    other = scaling_verdicts(
+        constructed, lambda n: 1e-4 / n**2 if n <= 50 else 1e-8 * n, lambda n: n**-2.0
+    )
+    assert other["SiLU: the loss falls as 1/N"].verdict == FAILS
+    assert "rises with width" in other["SiLU: the law goes on past width 50"].reason
+    assert other["LeakyReLU: first 1/N⁴"].verdict == FAILS
+    assert other["LeakyReLU: then 1/N"].verdict == FAILS
+    near = scaling_verdicts(constructed, lambda n: 1e-4 / n**1.22, lambda n: n**-4.0)
+    assert near["SiLU: the loss falls as 1/N"].verdict == IN_PART
+
+
+def test_planted_peaks_are_counted(constructed):
+    random = np.random.default_rng(1)
+    places = (1e-5, 1e-4, 1e-3, 5e-3, 1.0)
+    losses = np.concatenate([place * 10 ** random.normal(0, 0.03, 200) for place in places])
+    found = LossHistogram(Source(Made(lambda config: constructed(losses))), SMALL).verdicts()
+    assert [verdict.verdict for verdict in found] == [HOLDS, HOLDS, HOLDS]
+    assert found[1].numbers["peaks below 1e-2"] == 4
+    assert found[2].numbers["share"] == pytest.approx(0.2, abs=1e-12)
+    one = LossHistogram(Source(Made(lambda config: constructed(losses[:200]))), SMALL).verdicts()
+    assert [verdict.verdict for verdict in one[:2]] == [FAILS, FAILS]
+
+
+def test_a_central_limit_is_recognised_and_its_absence_too(constructed):
+    random = np.random.default_rng(2)
+
+    def averages(config):
+        if config.width <= 4:
+            return constructed(
+                10 ** np.concatenate([random.normal(-5, 0.1, 300), random.normal(-2, 0.1, 300)])
+            )
+        return constructed(10 ** random.normal(-6, 1 / np.sqrt(config.width), 600))
+
+    claims = [
+        verdict.verdict for verdict in LossHistograms(Source(Made(averages)), SMALL).verdicts()
+    ]
+    assert claims == [HOLDS, HOLDS, HOLDS, HOLDS]
+    always = LossHistograms(
+        Source(
+            Made(
+                lambda config: constructed(
+                    10 ** np.append(random.normal(-6, 0.2, 300), random.exponential(1.5, 300))
+                )
+            )
+        ),
+        SMALL,
+    ).verdicts()
+    assert [verdict.verdict for verdict in always[1:]] == [FAILS, FAILS, FAILS]
+
+
+def test_the_digitised_curve_is_there():
+    abs_w, right, left = digitised()
+    assert abs_w.shape == right.shape == left.shape == (11,)
+    assert (np.diff(abs_w) > 0).all()
+    assert (np.diff(right) < 0).all()
+
+
+# The commands
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["reproduce", "--figures", "9z"], "figure '9z' is unknown; choose from 1c"),
+        (["reproduce", "--seeds", "0"], "seeds=0 is out of range"),
+        (["reproduce", "--figurs", "1c"], "--figurs"),
+        (["figure"], "figure needs a name"),
+        (["figure", "1c", "--out", "x.gif"], "ends in '.gif'"),
+        (["figure", "17"], "figure '17' is unknown"),
+    ],
+)
+def test_wrong_words_are_refused_in_one_line(words, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("x")
+    assert main(["reproduce", "--out", str(tmp_path)]) == 2
+    assert "holds other things" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_the_commands_tell_verdicts_and_draw(small, capsys, tmp_path):
+    _, folder = small
+    assert (
+        main(
+            [
+                "reproduce",
+                "--out",
+                str(tmp_path / "r"),
+                "--figures",
+                "3",
+                "--runs",
+                str(folder / "runs"),
+                "--train=false",
+                "--quiet",
+            ]
+        )
+        == 0
+    )
+    told = capsys.readouterr().out
+    assert "report in" in told
+    assert "figure 3" in told
+
+
+def test_names_come_in_the_papers_order():
+    assert figure_names(["3", "1c"]) == ["1c", "3"]
+    main, appended = ([kind.name for kind in kinds] for kinds in (MAIN_TEXT, APPENDICES))
+    assert figure_names(None) == main
+    assert figure_names(None, appendices=True) == main + appended
+    assert figure_names(None, appendices=True, beyond=True) == list(FIGURES)
+    assert figure_names(["3"], appendices=True) == ["3", *appended]
+    assert {config.activation for sweep in needed(["1c"], SMALL) for config in sweep.configs} == {
+        "silu",
+        "leaky_relu",
+    }

@@ -1,0 +1,302 @@
+"""Sweeps through Dask distributed: the same blocks, whatever dies."""
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import minilotto as ml
+from minilotto.cli import commands
+
+distributed = pytest.importorskip("distributed", reason="needs the extra dask")
+
+STUDY = ml.Sweep(widths=(1, 2), seeds=64, steps=20_000)
+HERE = Path(__file__).parent
+# Dask's own warnings about slow or busy machines are not ours to mend.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:.*:UserWarning:distributed", "ignore::DeprecationWarning:distributed"
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def _sixteen_seeds_a_block(small_blocks, monkeypatch):
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(Path(ml.__file__).parent.parent), str(HERE)])
+    )
+    return small_blocks(16)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    return {
+        name: content
+        for name, content in found.items()
+        if name.split(os.sep)[0] not in ("logs", "quarantine")
+    }
+
+
+def blocks_in(folder: Path) -> dict[str, bytes]:
+    return {
+        name: content
+        for name, content in files_in(folder).items()
+        if name.endswith(".npz") and "/." not in name
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory) -> dict[str, bytes]:
+    """The files of STUDY, trained here."""
+    from minilotto.store import blocks
+
+    folder = tmp_path_factory.mktemp("expected") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_SEEDS", 16)
+        blocks.block_size.cache_clear()
+        ml.sweep(STUDY, out=folder)
+    blocks.block_size.cache_clear()
+    return files_in(folder)
+
+
+def workers_in(folder: Path, count: int) -> set[int]:
+    """Process ids of the workers that have written blocks, once `count` blocks are there."""
+    while len(blocks_in(folder)) < count:
+        time.sleep(0.01)
+    lines = "".join(path.read_text() for path in (folder / "logs").iterdir())
+    return {int(process) for process in re.findall(r'"process": (\d+)', lines)}
+
+
+def wait_for(condition, seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_local_workers_write_the_same_blocks_though_one_is_killed_in_mid_block(tmp_path, expected):
+    killed = []
+
+    def kill_one():
+        wait_for(lambda: (tmp_path / "runs" / "logs").exists() and workers_in(tmp_path / "runs", 1))
+        pid = min(workers_in(tmp_path / "runs", 2))
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
+
+    thread = threading.Thread(target=kill_one)
+    thread.start()
+    store = ml.sweep(STUDY, out=tmp_path / "runs", cluster="local:2")
+    thread.join()
+    assert len(killed) == 1
+    assert files_in(store.folder) == expected
+
+
+def deadly(x):
+    """A target that ends every process that learns it, but the first one."""
+    if os.environ.get("DRIVER") != str(os.getpid()):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x[:, 0]
+
+
+def test_a_block_that_always_kills_its_worker_is_one_failure_and_the_rest_completes(
+    tmp_path, expected, monkeypatch
+):
+    monkeypatch.setenv("DRIVER", str(os.getpid()))
+    monkeypatch.setitem(ml.TASKS, "deadly", ml.Task("deadly", "x", "x", deadly))
+    poison = ml.Sweep(width=1, task="deadly", steps=5, seeds=3)
+    with pytest.raises(
+        ml.SweepError, match=r"1 of 9 blocks failed.*task='deadly'.*KilledWorker"
+    ) as error:
+        ml.sweep([STUDY, poison], out=tmp_path / "runs", cluster="local:2")
+    assert len(error.value.failures) == 1
+    assert blocks_in(tmp_path / "runs") == {
+        name: content for name, content in expected.items() if name.endswith(".npz")
+    }
+
+
+def test_a_task_of_ones_own_goes_along(tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        ml.TASKS, "saw", ml.Task("saw", "|x|", "|x|", lambda x: abs(x[:, 0]), kinks=(0.0,))
+    )
+    sweep = ml.Sweep(width=1, task="saw", steps=40, seeds=80)
+    store = ml.sweep(sweep, out=tmp_path / "runs", cluster="local:1")
+    assert (
+        store.ensemble(sweep.configs[0]).loss.tolist()
+        == ml.train(sweep.configs[0], seeds=80).loss.tolist()
+    )
+
+
+DRIVER = """
+import sys
+import minilotto as ml
+from minilotto import blocks
+
+if __name__ == "__main__":
+    blocks.BLOCK_SEEDS = 16
+    print("begun", flush=True)
+    ml.sweep(ml.Sweep(widths=(1, 2), seeds=64, steps=20_000), out=sys.argv[1], cluster=sys.argv[2])
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="needs Linux's /proc to see which processes are left"
+)
+def test_a_driver_killed_in_mid_run_leaves_whole_blocks_and_no_workers(
+    tmp_path, expected, child_environment
+):
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(tmp_path / "runs"), "local:2"], env=child_environment()
+    )
+    pids = (
+        workers_in(tmp_path / "runs", 2)
+        if wait_for(lambda: len(blocks_in(tmp_path / "runs")) >= 2)
+        else set()
+    )
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    assert wait_for(lambda: not any(alive(pid) for pid in pids))
+    kept = blocks_in(tmp_path / "runs")
+    assert 2 <= len(kept) < 8
+    assert kept.items() <= expected.items()
+    assert files_in(ml.sweep(STUDY, out=tmp_path / "runs").folder) == expected
+
+
+@contextmanager
+def scheduler(environment, workers: int, gpus: int = 0):
+    """The address of a scheduler in a process of its own, with workers, some of them with a
+    simulated GPU; and that process.
+    """
+    base = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    command = [
+        *base,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        "scheduler.json",
+    ]
+    child = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    others = []
+    try:
+        address = next(
+            found[1]
+            for line in child.stderr
+            if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line))
+        )
+        threading.Thread(target=child.stderr.read, daemon=True).start()
+        worker = [
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_worker",
+            address,
+            "--nthreads",
+            "1",
+            "--no-dashboard",
+        ]
+        kinds = [(worker, environment)] * workers
+        kinds += [
+            ([*worker, "--resources", "GPU=1"], {**environment, "NUMBA_ENABLE_CUDASIM": "1"})
+        ] * gpus
+        for command, variables in kinds:
+            others.append(
+                subprocess.Popen(
+                    command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+            )
+        with distributed.Client(address) as client:
+            client.wait_for_workers(workers + gpus)
+        yield address, child
+    finally:
+        for process in (*others, child):
+            process.terminate()
+        for process in (*others, child):
+            process.wait(timeout=30)
+        child.stderr.close()
+
+
+def test_a_scheduler_that_is_there_already_is_used_and_its_end_is_told(
+    tmp_path, expected, child_environment, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with scheduler(child_environment(), workers=1) as (address, process):
+        words = (
+            f"sweep --widths 1,2 --seeds 64 --steps 20000 --quiet --out {tmp_path}/runs "
+            f"--cluster {address}"
+        )
+        assert commands.main(words.split()) == 0
+        capsys.readouterr()
+        assert files_in(tmp_path / "runs") == expected
+
+        def end():
+            wait_for(lambda: len(blocks_in(tmp_path / "runs")) >= 10)
+            process.kill()
+
+        thread = threading.Thread(target=end)
+        thread.start()
+        with pytest.raises(ml.ResourceError, match="same sweep goes on") as error:
+            ml.sweep(
+                ml.Sweep(widths=(1, 2, 3), seeds=128, steps=20_000),
+                out=tmp_path / "runs",
+                cluster=address,
+            )
+        thread.join()
+    assert len(str(error.value).splitlines()) == 1
+    assert expected.items() <= {**files_in(tmp_path / "runs")}.items()
+
+
+def test_nobody_at_the_address_is_one_line(monkeypatch, tmp_path):
+    from minilotto.sweeps import dask_cluster
+
+    monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 0.5)
+    with pytest.raises(ml.ResourceError, match="does not answer") as error:
+        ml.sweep(STUDY, out=tmp_path / "runs", cluster="tcp://127.0.0.1:9")
+    assert len(str(error.value).splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_dask_the_extra_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ml.MissingExtraError, match=r'pip install "minilotto\[dask\]"'):
+        ml.sweep(STUDY, out=tmp_path / "runs", cluster="local:2")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("numba.cuda") is None, reason="Numba has no simulator here"
+)
+def test_blocks_for_a_gpu_go_to_workers_that_have_one(tmp_path, child_environment):
+    study, folder = ml.Sweep(width=1, seeds=3, steps=2, points=4), tmp_path / "runs"
+    with (
+        scheduler(child_environment(), workers=1) as (address, _),
+        pytest.raises(ml.ResourceError, match=r"none of tcp://.* 1 workers has a GPU"),
+    ):
+        ml.sweep(study, out=folder, cluster=address, backend="cuda")
+    with scheduler(child_environment(), workers=1, gpus=1) as (address, _):
+        store = ml.sweep(study, out=folder, cluster=address, backend="cuda")
+    assert store.ensemble(study.configs[0]).engine == "cuda"
+    with pytest.raises(ml.ConfigError, match=r"local:2.*give local:1"):
+        ml.sweep(study, out=folder, cluster="local:2", backend="cuda")

@@ -1,0 +1,103 @@
+"""SIGKILL at each step of a block's writing and at random times, several drivers on one folder,
+Ctrl-C from a terminal.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import minilotto as ml
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+
+
+def test_nothing_is_lost_to_sigkill_nor_to_drivers_at_once(python):
+    ended = python("-W", "error", "-m", "bench.kills", "--kills", "40", "--seed", "3")
+    assert ended.status == 0, ended
+    told = json.loads(ended.out)
+    assert told["lost"] == 0
+    assert told["kills"] == 40
+    assert (
+        told["steps"] >= 25
+        # two blocks, each written beside its place, synced, moved, its folder synced; marker, study,
+        # log
+    )
+    assert told["blocks that survived a kill"] > 0
+
+
+FRAGILE = """
+import io, os, sys
+from minilotto import files
+import bench.kills
+def write(path, write):
+    memory = io.BytesIO()
+    write(memory)
+    with path.open("wb") as file:
+        file.write(memory.getvalue()[:100])
+        file.flush()
+        os.fsync(file.fileno())
+        file.write(memory.getvalue()[100:])
+files.write_atomically = write
+from minilotto import blocks, store
+blocks.write_atomically = store.write_atomically = write
+sys.exit(bench.kills.main(kills=0))
+"""
+
+
+def test_the_check_finds_a_writer_that_is_not_atomic(python):
+    ended = python("-c", FRAGILE)
+    assert ended.status == 1, ended
+    assert "LOST" in ended.err
+
+
+SLOW = "sweep --widths 1,2 --seeds 48 --steps 20000 --threads 1 --quiet"
+SMALL = """
+import sys
+from importlib import import_module
+from minilotto.cli import commands
+from minilotto.store import blocks
+blocks.BLOCK_SEEDS = 16
+import_module("minilotto.sweeps.run").BATCH_SECONDS = 0.0
+sys.exit(commands.main(sys.argv[1:]))
+"""
+
+
+def blocks_in(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("blocks/*/*.npz")
+    }
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(
+    tmp_path, python, child_environment
+):
+    words = [*SLOW.split(), "--out", str(tmp_path / "runs")]
+    child = subprocess.Popen(
+        [sys.executable, "-c", SMALL, *words],
+        env=child_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(blocks_in(tmp_path / "runs")) < 2 and child.poll() is None:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, "")
+    assert (
+        err == "interrupted: every finished block is kept, and the same sweep goes on from there\n"
+    )
+    kept = blocks_in(tmp_path / "runs")
+    assert 2 <= len(kept) < 6
+    ended = python("-c", SMALL, *words)
+    assert (ended.status, ended.err) == (0, "")
+    assert python("-c", SMALL, *SLOW.split(), "--out", str(tmp_path / "other")).status == 0
+    assert blocks_in(tmp_path / "runs") == blocks_in(tmp_path / "other")
+    assert kept.items() <= blocks_in(tmp_path / "runs").items()
+    assert len(ml.open_store(tmp_path / "runs").ensemble(ml.Config(width=2, steps=20000))) == 48
