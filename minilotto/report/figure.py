@@ -6,14 +6,16 @@ import csv
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import ConfigError, DataError, MinilottoError
+from minilotto.errors import DataError, MinilottoError
+from minilotto.report.claims import Entry, Outcome, Verdict
+from minilotto.report.rules import LEVEL
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
 Array = NDArray[np.float64]
-HOLDS, IN_PART, FAILS, UNTESTED = "holds", "holds in part", "fails", "could not be tested"
-LEVEL = 0.95  # of every interval in the report
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,13 @@ class Table:
     name: str
     columns: Mapping[str, Sequence[Any]]
 
+    @classmethod
+    def of(cls, name: str, header: str, rows: Iterable[Sequence[Any]]) -> "Table":
+        """A table from its rows; `header` names the columns, with commas between them."""
+        names, rows = [each.strip() for each in header.split(",")], list(rows)
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        return cls(name, dict(zip(names, columns, strict=True)))
+
     def to_csv(self) -> str:
         """Header and rows; floating-point numbers to the last digit, NaN as an empty cell."""
         text = io.StringIO()
@@ -100,31 +107,6 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return "" if np.isnan(value) else repr(float(value))
     return value.item() if isinstance(value, np.generic) else value
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One claim of the paper and what became of it.
-
-    claim is a short name, `says` the paper's claim in our words, `measured` the numbers with
-    intervals, `how` the test, `verdict` one of HOLDS, IN_PART, FAILS, UNTESTED, `reason` why.
-    numbers are the same figures for machines.
-    """
-
-    claim: str
-    says: str
-    measured: str
-    how: str
-    verdict: str
-    reason: str
-    numbers: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.verdict not in (HOLDS, IN_PART, FAILS, UNTESTED):
-            raise ConfigError(
-                f"verdict={self.verdict!r} is none; choose from {HOLDS}, {IN_PART}, {FAILS}, "
-                f"{UNTESTED}"
-            )
 
 
 class Source:
@@ -156,6 +138,7 @@ class Figure(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    entry: ClassVar[Entry | None] = None  # of the register of claims
 
     @staticmethod
     @abstractmethod
@@ -170,9 +153,14 @@ class Figure(ABC):
     def draw(self) -> "Drawing":
         """The figure, inside `plots.style.style()`."""
 
-    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What names in braces stand for in the register's texts."""
+        return {}
+
     def caption(self) -> str:
         """What is seen, and from which nets: seeds, steps, dtype, data."""
+        assert self.entry is not None
+        return self.entry.caption.format(level=LEVEL, **self.facts())
 
     def headline(self) -> str:
         """What it comes to, in a sentence or two with numbers, for the top of the report; "" where
@@ -184,9 +172,17 @@ class Figure(ABC):
     def tables(self) -> list[Table]:
         """The numbers behind the figure."""
 
-    @abstractmethod
+    def outcomes(self) -> dict[str, Outcome]:
+        """What became of the register's claims, by key; those without an outcome do not apply."""
+        raise NotImplementedError
+
     def verdicts(self) -> list[Verdict]:
-        """What it says about the paper's claims."""
+        """What it says about the register's claims, in their order."""
+        assert self.entry is not None
+        found, facts = self.outcomes(), self.facts()
+        assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
+        rows = self.entry.claims.items()
+        return [claim.judged(found[key], facts) for key, claim in rows if key in found]
 
 
 def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:

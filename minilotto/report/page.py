@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 
 _CLASSES = {HOLDS: "holds", IN_PART: "part", FAILS: "fails", UNTESTED: "none"}
 _STYLE = """

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from minilotto.errors import ConfigError
 from minilotto.report.figure import Figure, Scale, Source
+from minilotto.report.rules import LEVEL
 from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
 
@@ -71,11 +72,12 @@ class Study(Figure):
         few, and says which to train.
         """
 
-    @abstractmethod
     def design(self) -> str:
         """How the question is put to the test: what is varied, what is held, how many seeds, and
         what could have come out.
         """
+        assert self.entry is not None
+        return self.entry.design.format(level=LEVEL, **self.facts())
 
     @classmethod
     def run(

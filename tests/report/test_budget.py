@@ -9,8 +9,9 @@ import pytest
 import minilotto as ml
 from minilotto.analysis.stats.scaling import Comparison
 from minilotto.report.catalogue import FIGURES
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, QUICK, UNTESTED, Scale, Source
+from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.budget.budget import Budget, BudgetSettings, ways
 from minilotto.report.studies.budget.budget_lines import LEAKY, MAIN, UNSCALED
 

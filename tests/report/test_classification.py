@@ -8,8 +8,9 @@ import pytest
 
 import minilotto as ml
 from minilotto.data.dataset import given
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, QUICK, UNTESTED, Scale
+from minilotto.report.figure import QUICK, Scale
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.classification import classification, two_classes
 from minilotto.report.studies.classification.classification import (
     Classification,

@@ -9,8 +9,9 @@ import pytest
 
 import minilotto as ml
 from minilotto.data.dataset import sampled
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Source
+from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.data.data import Data, DataSettings
 
 SETTINGS = DataSettings(

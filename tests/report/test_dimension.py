@@ -10,8 +10,9 @@ import pytest
 
 import minilotto as ml
 from minilotto.report.catalogue import BEYOND, FIGURES
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, QUICK, UNTESTED, Scale, Source
+from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.dimension import dimension_curves as curves
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.dimension.dimension_curves import (

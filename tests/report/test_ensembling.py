@@ -12,8 +12,9 @@ from minilotto.analysis.ensembling.attribution import attribute
 from minilotto.analysis.ensembling.averages import averages
 from minilotto.analysis.ensembling.decomposition import decompose
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, QUICK, UNTESTED, Scale, Source
+from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.ensembling.ensembles import Ensembles, OneWidth, _worth
 from minilotto.report.studies.ensembling.ensembling import Ensembling, EnsemblingSettings
 from minilotto.report.studies.ensembling.ensembling_verdicts import tables, verdicts

@@ -15,7 +15,7 @@ from minilotto.cli.commands import main
 from minilotto.data.dataset import sampled
 from minilotto.report.build import reproduce
 from minilotto.report.catalogue import APPENDICES, MAIN_TEXT
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, QUICK, UNTESTED, Scale, Source
+from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.page import Report
 from minilotto.report.paper import product_scaling, target_histograms, targets, unary_scaling
 from minilotto.report.paper.product_scaling import CHECKED, ProductScaling, checks
@@ -23,6 +23,7 @@ from minilotto.report.paper.target_histograms import ProductHistograms, UnaryHis
 from minilotto.report.paper.targets import PRODUCTS, UNARY, product_sweeps
 from minilotto.report.paper.unary_scaling import UnaryScaling
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.tasks import TASKS
 

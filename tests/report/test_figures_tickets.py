@@ -17,13 +17,14 @@ from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.data.dataset import sampled
 from minilotto.engines.evaluate import losses
 from minilotto.initialisation import Parameters
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Scale, Source
+from minilotto.report.figure import Scale, Source
 from minilotto.report.paper.algorithms import AlgorithmClusters, AlgorithmParts, AlgorithmResponses
 from minilotto.report.paper.disentangled import NARROW, WIDE, Disentanglement
 from minilotto.report.paper.distilled import RECORD, Distillation
 from minilotto.report.paper.distilling import EQ11, equation_11
 from minilotto.report.paper.parameter_law import ParameterLaw
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.activations import ACTIVATIONS
 
 SILU, SQUARE = ACTIVATIONS["silu"], sampled(ml.Config())

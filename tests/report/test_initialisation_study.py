@@ -11,8 +11,9 @@ import minilotto as ml
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.initialisation import initial_parameters
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Source
+from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.initialisation.initialisation import (
     Initialisation,
     InitialisationSettings,

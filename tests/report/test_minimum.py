@@ -14,8 +14,9 @@ from minilotto.data.dataset import sampled
 from minilotto.engines.evaluate import losses
 from minilotto.initialisation import Parameters
 from minilotto.report.catalogue import FIGURES
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, QUICK, UNTESTED, Scale, Source
+from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.minimum.minimum import EQ2, SILU, Minimum, MinimumSettings, tickets
 
 SQUARE = sampled(ml.Config())

@@ -5,8 +5,9 @@ import pytest
 
 import minilotto as ml
 from minilotto.ensemble.distillation import refit
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Scale, Source
+from minilotto.report.figure import Scale, Source
 from minilotto.report.plots.style import style
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.pruning.pruning import Pruning, PruningSettings
 from minilotto.report.studies.pruning.pruning_verdicts import tables, verdicts
 from minilotto.report.studies.pruning.prunings import (

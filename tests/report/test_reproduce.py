@@ -22,12 +22,14 @@ import minilotto as ml
 from minilotto.cli.commands import main
 from minilotto.report.build import REPORT_FILES, _sections, figure_names, needed, reproduce
 from minilotto.report.catalogue import APPENDICES, FIGURES, MAIN_TEXT
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Scale, Source, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table
 from minilotto.report.page import Report, Section, to_html, to_json, to_markdown
 from minilotto.report.paper.histograms import LossHistograms
 from minilotto.report.paper.scaling_law import ScalingLaw
 from minilotto.report.paper.two_neurons import LossHistogram
 from minilotto.report.paper.wide_net import digitised
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 
 SMALL = Scale(seeds=40, wide_seeds=12, giants=2, giant_width=300, widest=70, steps=300)
 NAN = float("nan")
@@ -254,7 +256,7 @@ def test_a_page_shows_what_could_not_be_drawn_and_escapes_what_it_is_told():
 
 
 def test_a_verdict_is_one_of_four():
-    with pytest.raises(ml.ConfigError, match="'perhaps' is none"):
+    with pytest.raises(ml.ConfigError, match="'perhaps' is unknown"):
         Verdict("a", "b", "c", "d", "perhaps", "e")
 
 

@@ -15,20 +15,10 @@ from minilotto.analysis.tickets.algorithms import (
 )
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    UNTESTED,
-    Array,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Array, Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.two_neurons import BAD
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

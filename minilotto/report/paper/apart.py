@@ -19,7 +19,8 @@ from minilotto.analysis.tickets.disentangling import (
 from minilotto.analysis.tickets.error_shapes import ErrorShapes, error_shapes
 from minilotto.analysis.tickets.tickets import alive, pair_neurons
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.figure import LEVEL, Array
+from minilotto.report.figure import Array
+from minilotto.report.rules import LEVEL
 
 PREDICTORS = {"span": "both weights free", "output": "the net's weights"}
 COUNTS = {

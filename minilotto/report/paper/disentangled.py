@@ -10,19 +10,8 @@ from minilotto.analysis.tickets.disentangling import USELESS
 from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    UNTESTED,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.apart import (
     COUNTS,
     PREDICTORS,
@@ -32,6 +21,7 @@ from minilotto.report.paper.apart import (
     taken_apart,
     whole_pairs,
 )
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

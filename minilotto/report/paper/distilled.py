@@ -8,20 +8,10 @@ import numpy as np
 
 from minilotto.analysis.tickets.disentangling import Interval, median_interval
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    UNTESTED,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    need,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.paper.distilling import SOME, WAYS, curves, equation_11, polished, ways
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

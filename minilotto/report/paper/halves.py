@@ -11,19 +11,9 @@ from minilotto.analysis.ensembling.synergy import Nets, NullComparison, Synergy,
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    UNTESTED,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -8,19 +8,9 @@ import numpy as np
 
 from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    UNTESTED,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -10,16 +10,9 @@ from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.parameter_count import MEASURED, REFIT, parameter_exponents
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    LEVEL,
-    UNTESTED,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.rules import LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -14,19 +14,8 @@ from minilotto.analysis.stats.scaling import local_exponents, reference_line
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    UNTESTED,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.scaling_law import NEAR, STATED
 from minilotto.report.paper.targets import (
     FORMULAS,
@@ -42,6 +31,7 @@ from minilotto.report.paper.targets import (
     told,
     training_left,
 )
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 

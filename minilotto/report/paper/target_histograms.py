@@ -10,21 +10,11 @@ import numpy as np
 from minilotto.analysis.stats.modality import FEW_WIDTHS, CentralLimit, Shape, central_limit
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    UNTESTED,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.histograms import NARROW
 from minilotto.report.paper.targets import FORMULAS, PRODUCTS, UNARY, product_sweeps, product_words
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
 from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law, local_exponents
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, Scale, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Table
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
 
 UNARY = {

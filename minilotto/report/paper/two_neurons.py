@@ -10,18 +10,9 @@ from scipy.stats import binomtest
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

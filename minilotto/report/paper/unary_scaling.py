@@ -8,7 +8,8 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.scaling import reference_line
 from minilotto.errors import DataError
-from minilotto.report.figure import LEVEL, Figure, Scale, Source, Table, Verdict, training_words
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.scaling_law import NEAR, STATED
 from minilotto.report.paper.targets import (
     PAPER_RANGE,
@@ -21,6 +22,7 @@ from minilotto.report.paper.targets import (
     told,
     training_left,
 )
+from minilotto.report.rules import LEVEL
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -12,18 +12,9 @@ from minilotto.analysis.tickets.attractor import Attractor, attractor, correlati
 from minilotto.analysis.tickets.mirror import mirror_symmetry
 from minilotto.analysis.tickets.tickets import alive
 from minilotto.errors import DataError
-from minilotto.report.figure import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    Array,
-    Figure,
-    Scale,
-    Source,
-    Table,
-    Verdict,
-    training_words,
-)
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Array, Figure, Scale, Source, Table, training_words
+from minilotto.report.rules import FAILS, HOLDS, IN_PART
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

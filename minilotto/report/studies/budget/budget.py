@@ -11,7 +11,9 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate
 from minilotto.analysis.stats.scaling import Comparison, compare_laws
 from minilotto.errors import DataError
-from minilotto.report.figure import HOLDS, LEVEL, UNTESTED, Scale, Source, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.rules import HOLDS, LEVEL, UNTESTED
 from minilotto.report.studies.budget.budget_lines import (
     GAIN,
     LEAKY,

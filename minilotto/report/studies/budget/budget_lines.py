@@ -12,7 +12,7 @@ from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.saturation import Saturation, saturation
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.figure import LEVEL
+from minilotto.report.rules import LEVEL
 
 PAPER_RANGE = (10.0, 50.0)
 BEYOND_RANGE = (50.0, np.inf)

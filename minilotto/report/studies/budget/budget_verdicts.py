@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Verdict
+from minilotto.report.claims import Verdict
 from minilotto.report.paper.scaling_law import NEAR, STATED
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.budget.budget_lines import (
     GAIN,
     LEAKY,

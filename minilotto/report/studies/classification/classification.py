@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.scaling import reference_line
 from minilotto.errors import DataError, MinilottoError, MissingExtraError
-from minilotto.report.figure import LEVEL, Scale, Source, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table
 from minilotto.report.paper.targets import over_targets, told
+from minilotto.report.rules import LEVEL
 from minilotto.report.studies.classification.two_classes import (
     FITTED_FROM,
     PARTS,

@@ -10,18 +10,18 @@ from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.draws import typical_over_draws
 from minilotto.analysis.stats.scaling import Fit, compare_laws, fit_law, local_exponents
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.figure import (
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.rules import (
     FAILS,
     HOLDS,
     IN_PART,
     LEVEL,
+    SEPARATED,
     UNTESTED,
-    Scale,
-    Source,
-    Table,
-    Verdict,
+    together,
+    within,
 )
-from minilotto.report.rules import SEPARATED, together, within
 from minilotto.report.studies.data.samples import INFINITE, NAMES, NEAR, gathered, nearest
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.scaling import fit_law
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Verdict
-from minilotto.report.rules import SEPARATED, together, within
+from minilotto.report.claims import Verdict
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, SEPARATED, UNTESTED, together, within
 from minilotto.report.studies.data.samples import NAMES, NEAR, Samples
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import numpy as np
 
 from minilotto.analysis.stats.draws import typical_over_draws
 from minilotto.analysis.stats.scaling import Fit
-from minilotto.report.figure import LEVEL, Table
+from minilotto.report.figure import Table
+from minilotto.report.rules import LEVEL
 from minilotto.report.studies.data.samples import Drawn, Samples
 
 _LOSSES = (

@@ -17,7 +17,7 @@ from minilotto.analysis.stats.draws import (
 )
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import LEVEL
+from minilotto.report.rules import LEVEL
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import task_of
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from minilotto.analysis.stats.rates import RULES, TOLERANCE, telling
 from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
-from minilotto.report.figure import LEVEL, Scale, Source, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.rules import LEVEL
 from minilotto.report.studies.dimension.dimension_curves import (
     BEGUN,
     FAMILIES,

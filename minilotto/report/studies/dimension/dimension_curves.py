@@ -23,7 +23,7 @@ from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_
 from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.figure import LEVEL
+from minilotto.report.rules import LEVEL
 from minilotto.report.study import Settings
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep

@@ -17,7 +17,8 @@ from minilotto.analysis.stats.rates import (
     telling,
 )
 from minilotto.analysis.stats.stretches import WINDOW, Stretch
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.dimension.dimension_curves import (
     FAMILIES,
     HELD_OUT,

@@ -20,9 +20,10 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points, points
 from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import LEVEL, Array
+from minilotto.report.figure import Array
 from minilotto.report.paper.apart import median_estimate, taken_apart
 from minilotto.report.paper.halves import FLOAT32_CUT
+from minilotto.report.rules import LEVEL
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # nets that are averaged
 DRAWS = 2000  # pairs of seeds

@@ -10,7 +10,9 @@ import numpy as np
 from minilotto.analysis.ensembling.attribution import STEPS
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.figure import LEVEL, Scale, Source, Table, Verdict, training_words
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table, training_words
+from minilotto.report.rules import LEVEL
 from minilotto.report.studies.ensembling.ensembles import (
     DRAWS,
     LEAST_TICKETS,

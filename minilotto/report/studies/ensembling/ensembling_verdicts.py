@@ -8,8 +8,10 @@ import numpy as np
 from minilotto.analysis.ensembling.attribution import STEPS, Attribution
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.scaling import Comparison
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Table
 from minilotto.report.paper.targets import over_targets
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.ensembling.ensembles import (
     COMPARED_FROM,
     PAPER_COUNTS,

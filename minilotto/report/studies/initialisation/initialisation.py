@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.figure import LEVEL, Scale, Source, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.rules import LEVEL
 from minilotto.report.studies.initialisation.start_verdicts import start_verdicts
 from minilotto.report.studies.initialisation.starts import (
     DEFAULT,

@@ -7,8 +7,17 @@ from scipy.stats import chi2_contingency, spearmanr
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, Verdict
-from minilotto.report.rules import SEPARATED, together, within
+from minilotto.report.claims import Verdict
+from minilotto.report.rules import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    LEVEL,
+    SEPARATED,
+    UNTESTED,
+    together,
+    within,
+)
 from minilotto.report.studies.initialisation.starts import (
     DEFAULT,
     LEAST_SHARE,

@@ -18,7 +18,7 @@ from minilotto.analysis.tickets.tickets import alive, pair_neurons, pair_quality
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import initial_parameters
-from minilotto.report.figure import LEVEL
+from minilotto.report.rules import LEVEL
 
 TICKET = 1e-5  # loss of a two-neuron net up to which it has drawn a ticket
 NEAR = 0.25  # between exponents that are called the same

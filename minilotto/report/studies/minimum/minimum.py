@@ -17,7 +17,9 @@ from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.report.figure import LEVEL, Scale, Source, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.rules import LEVEL
 from minilotto.report.studies.minimum.minimum_verdicts import verdicts
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS

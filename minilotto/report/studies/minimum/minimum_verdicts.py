@@ -7,7 +7,8 @@ import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.scaling import local_exponents
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
 
 if TYPE_CHECKING:
     from minilotto.report.studies.minimum.minimum import Kind, Minimum

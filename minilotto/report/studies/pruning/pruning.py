@@ -10,7 +10,9 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.figure import LEVEL, Scale, Source, Table, Verdict, training_words
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Scale, Source, Table, training_words
+from minilotto.report.rules import LEVEL
 from minilotto.report.studies.pruning.pruning_verdicts import tables, verdicts
 from minilotto.report.studies.pruning.prunings import (
     OTHERS,

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.figure import FAILS, HOLDS, IN_PART, UNTESTED, Table, Verdict
+from minilotto.report.claims import Verdict
+from minilotto.report.figure import Table
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.pruning.prunings import (
     READOUTS,
     RULES,
