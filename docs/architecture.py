@@ -1,0 +1,118 @@
+"""Draw docs/architecture.png from the imports as they are: `python docs/architecture.py`."""
+
+import ast
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "minilotto"
+WIDTH, HEIGHT, COLUMN, ROW = 2.55, 0.62, 2.8, 1.02  # of a box, and from one to the next, in inches
+
+
+def entries() -> dict[str, str]:
+    """What stands directly under minilotto/, and the first sentence that each says of itself."""
+    found = {}
+    for path in sorted(PACKAGE.iterdir()):
+        if path.name.startswith("__"):
+            continue
+        source = path / "__init__.py" if path.is_dir() else path
+        if source.suffix == ".py" and source.exists():
+            text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+            found[path.stem] = " ".join(text.split("\n\n")[0].split())
+    return found
+
+
+def arrows(names: dict[str, str]) -> dict[str, set[str]]:
+    """The entries that each one imports."""
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for path in PACKAGE.rglob("*.py"):
+        entry = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            if entry in found and module and module.startswith("minilotto."):
+                other = module.split(".")[1]
+                found[entry] |= {other} & (set(names) - {entry})
+    return found
+
+
+def levels(imports: dict[str, set[str]]) -> dict[str, int]:
+    """1 for what imports nothing, else one more than the highest level imported."""
+    known: dict[str, int] = {}
+
+    def level(name: str) -> int:
+        if name not in known:
+            known[name] = 1 + max(map(level, imports[name]), default=0)
+        return known[name]
+
+    for name in imports:
+        level(name)
+    return known
+
+
+def direct(imports: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The arrows without those that a longer way implies."""
+
+    def reach(name: str) -> set[str]:
+        return imports[name].union(*(reach(other) for other in imports[name]))
+
+    return {
+        name: {other for other in others if not any(other in reach(each) for each in others)}
+        for name, others in imports.items()
+    }
+
+
+def wrapped(text: str, width: int = 42, most: int = 2) -> str:
+    """A sentence over at most two lines."""
+    import textwrap
+
+    lines = textwrap.wrap(text.rstrip("."), width)
+    return "\n".join(lines[:most]) + ("..." if len(lines) > most else "")
+
+
+def draw(path: Path) -> None:
+    names = entries()
+    imports = arrows(names)
+    rows: dict[int, list[str]] = {}
+    for name, level in levels(imports).items():
+        rows.setdefault(level, []).append(name)
+    widest, deepest = max(map(len, rows.values())), max(rows)
+    figure = Figure(figsize=(COLUMN * widest + 0.2, ROW * deepest + 0.2), dpi=110)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, COLUMN * widest + 0.2)
+    axes.set_ylim(0, ROW * deepest + 0.2)
+    axes.set_axis_off()
+    place = {}
+    for level, row in rows.items():
+        for column, name in enumerate(row):
+            x = (COLUMN * widest + 0.2) / 2 + (column - (len(row) - 1) / 2) * COLUMN
+            place[name] = (x, ROW * (level - 0.5) + 0.1)
+    for name, others in direct(imports).items():
+        for other in others:
+            (x, y), (a, b) = place[name], place[other]
+            ends = ((x, y - HEIGHT / 2), (a, b + HEIGHT / 2))
+            axes.add_patch(
+                FancyArrowPatch(
+                    *ends, arrowstyle="-|>", mutation_scale=9, color="#9a9a9a", linewidth=0.9
+                )
+            )
+    for name, (x, y) in place.items():
+        corner = (x - WIDTH / 2, y - HEIGHT / 2)
+        axes.add_patch(
+            FancyBboxPatch(
+                corner,
+                WIDTH,
+                HEIGHT,
+                boxstyle="round,pad=0.02,rounding_size=0.08",
+                facecolor="#eef3f8",
+                edgecolor="#33546f",
+            )
+        )
+        axes.text(x, y + 0.17, name, ha="center", va="center", fontsize=11, weight="bold")
+        axes.text(x, y - 0.1, wrapped(names[name]), ha="center", va="center", fontsize=7)
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    draw(Path(__file__).with_suffix(".png"))
