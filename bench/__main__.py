@@ -181,8 +181,8 @@ def machine(threads: int, load: float, peers: Sequence[str]) -> dict[str, Any]:
 
 
 def run(chosen: Plan) -> int:
-    """Run the plan, print its tables and write its files. Returns the exit status: 1 where somebody
-    computes something else.
+    """Run the plan, print its tables and write its files. Returns the exit status: 1 where a library
+    disagrees.
     """
     threads = usable_cores()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
@@ -222,7 +222,7 @@ def run(chosen: Plan) -> int:
 
 
 def main() -> int:
-    """Exit status: 0 done, 1 somebody computes something else, 2 wrong flags, 130 interrupted."""
+    """Exit status: 0 done, 1 a library disagrees, 2 wrong flags, 130 interrupted."""
     import fire
 
     try:

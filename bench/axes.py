@@ -44,7 +44,7 @@ def noisy_square(points: int) -> Dataset:
 
 
 def microseconds(engine: Engine, nets: int, wanted: float) -> float:
-    """Of one step of one net: the least of some stretches of about `wanted` seconds."""
+    """Of one step of one net: the minimum over chunks of about `wanted` seconds."""
     engine.start(initial_parameters(engine.config, engine.data.inputs, np.arange(nets)))
     engine.advance(0, 1)
     done, steps, best = 1, 1, np.inf
@@ -63,7 +63,7 @@ def microseconds(engine: Engine, nets: int, wanted: float) -> float:
 
 
 def seconds_of_training(engine: Engine, nets: int) -> float:
-    """From fresh networks to the config's last step, audits and what they have repeated included."""
+    """From fresh networks to the config's last step, audits and repeated steps included."""
     engine.start(initial_parameters(engine.config, engine.data.inputs, np.arange(nets)))
     began, done = time.perf_counter(), 0
     for stop in sorted({*engine.audits, engine.config.steps}):
@@ -235,7 +235,7 @@ def axis_of_inputs(wanted: float) -> dict[str, Curve]:
 
 
 def axis_of_neurons(wanted: float, steps: int, jax: JaxSteps | None) -> dict[str, Curve]:
-    """SiLU in float32 on the paper's grid of 100; as many seeds as make 2000 neurons, at least one."""
+    """SiLU in float32 on the paper's grid of 100, 2000 neurons in all, at least one seed."""
 
     def nets(width: int) -> int:
         return max(1, 2000 // width)

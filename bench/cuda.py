@@ -10,7 +10,7 @@
     million   1,000,000 nets of width 2, 50,000 steps
 
 Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before
-they are timed; how long that took is told apart. Needs numba-cuda, and jax for its section;
+they are timed; how long that took is reported separately. Needs numba-cuda, and jax for its section;
 `--tiny` is for Numba's simulator, and measures nothing.
 """
 
@@ -211,7 +211,7 @@ def sweep(scale: Scale) -> Iterator[Row]:
 
 
 def _seconds_a_step(engine: Any, steps: int) -> float:
-    """The median of three stretches, after one that warms up."""
+    """The median of three runs, after one to warm up."""
     engine.advance(0, max(1, steps // 4))
     taken = []
     for _ in range(3):
@@ -248,7 +248,7 @@ def ceiling(scale: Scale) -> Iterator[Row]:
 
 
 def jax(scale: Scale) -> Iterator[Row]:
-    """JAX's time for a step over ours, the same nets on the same points, at the seeds of the paper."""
+    """JAX's time for a step over ours: the same nets, points and number of seeds."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax as library
 

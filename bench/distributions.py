@@ -1,12 +1,12 @@
-"""Do whole trainings end alike, whatever trains? `python -m bench.distributions [--seeds 300]
-[--steps 50000] [--peers none]`.
+"""Do all engines give the same distribution of final losses?
 
-After thousands of steps rounding has decided where a net ends, so that engines can only be compared
-as distributions: each trains seeds of its own by the paper's protocol, and final losses, evaluated
-alike in float64, are compared with those of the lanes engine on every point. A Kolmogorov-Smirnov
-test for each, all of which together take like for unlike with a chance of 1 percent, and the ratio
-of medians with its 99 percent interval. On 20,000 points, spread unevenly, trainings are shorter.
-Exits with status 1 where a test says no.
+`python -m bench.distributions [--seeds 300] [--steps 50000] [--peers none]`
+
+After thousands of steps rounding decides where a net ends, so that engines can only be compared as
+distributions: each trains its own seeds by the paper's protocol, and final losses, evaluated in
+float64, are compared with those of the lanes engine on every point: a Kolmogorov-Smirnov test each,
+with a family-wise error of 1 percent, and the ratio of medians with its 99 percent interval. On
+20,000 uneven points trainings are shorter. Exits with status 1 where a test rejects.
 """
 
 import sys
@@ -144,8 +144,8 @@ def run(seeds: int, steps: int, jax_too: bool) -> int:
     rows += compared("LeakyReLU, float64", leaky, WIDTHS, ways, seeds)
     rows += on_many_points(steps // SHORT, seeds)
     least = ERRORS / len(rows)
-    print(f"{seeds} seeds, {steps:,} steps; alike: p above {least:.2g}\n")
-    print("| | width | median | every point | ratio of medians | Kolmogorov-Smirnov p | alike |")
+    print(f"{seeds} seeds, {steps:,} steps; same: p above {least:.2g}\n")
+    print("| | width | median | every point | ratio of medians | Kolmogorov-Smirnov p | same |")
     print("|---|---:|---:|---:|---:|---:|---|")
     for row, p in rows:
         print("| " + " | ".join([*row, f"{p:.2g}", "yes" if p > least else "NO"]) + " |")

@@ -57,7 +57,7 @@ class Line:
 
 
 def ratio(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float, float]:
-    """Least seconds of either, and their ratio, from bursts in turns after both have been compiled."""
+    """Minimum seconds of each, and their ratio, in turns after both have been compiled."""
     functions, counts = (first, second), []
     for function in functions:
         function()

@@ -30,7 +30,7 @@ Nets = tuple[jax.Array, ...]  # w, b, v (R, N) and c (R,); with seeds last (N, R
 
 
 def prepare(threads: int) -> None:
-    """One host device a core, for the sharded ways. JAX wants to know before it does anything else."""
+    """One host device a core, for the sharded ways. JAX takes this setting only at its start."""
     jax.config.update("jax_num_cpu_devices", threads)
 
 

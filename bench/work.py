@@ -72,7 +72,7 @@ class Contestant(Protocol):
         """
 
     def losses(self) -> NDArray:
-        """Mean squared errors (R,) of the nets as they are now, by this library's own forward pass."""
+        """Mean squared errors (R,) of the present nets, by this library's own forward pass."""
 
 
 class Minilotto:

@@ -78,7 +78,7 @@ OTHER_FLAGS = {"--flag", "--help", "--version", "--no_quiet"}  # that pages name
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, its text, the number of its first line, the comment before it."""
+    """A fenced block: language, text, number of its first line, the comment before it."""
 
     language: str
     text: str
