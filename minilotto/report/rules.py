@@ -40,7 +40,7 @@ def reaches(found: Estimate, claimed: float, stated: float, near: float) -> str:
     else FAILS.
     """
     away = max(found.low - claimed, claimed - found.high)  # of the nearer end; below 0 inside
-    return HOLDS if away <= stated else IN_PART if away <= near else FAILS
+    return at_most(away, stated, near)
 
 
 def unchanged(change: Estimate, margin: float) -> str:
@@ -78,3 +78,8 @@ def together(verdicts: Sequence[str]) -> str:
 def share(part: float, most: float, some: float) -> str:
     """HOLDS where a share is at least `most`, IN_PART at least `some`, else FAILS."""
     return HOLDS if part >= most else IN_PART if part >= some else FAILS
+
+
+def at_most(value: float, least: float, most: float) -> str:
+    """HOLDS where a number is at most `least`, IN_PART at most `most`, else FAILS."""
+    return HOLDS if value <= least else IN_PART if value <= most else FAILS

@@ -1,13 +1,17 @@
-"""One style for every figure: colours that colour-blind readers tell apart, grids of panels, names
-of panels, and files.
+"""One style for every figure: colours that colour-blind readers tell apart, grids of panels, values
+with intervals, and files.
 """
 
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 
 Drawing = Figure  # by this name elsewhere, where a Figure is one of the paper's
 # Okabe and Ito's palette.
@@ -56,6 +60,18 @@ def grid(
     return figure, [list(row) for row in axes]
 
 
+def panels(
+    count: int, columns: int, width: float, height: float, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels of some inches each, by rows; the rest of the last row is blank."""
+    rows = -(-count // columns)
+    figure, axes = grid(rows, columns, width * columns, height * rows, **options)
+    every = [ax for row in axes for ax in row]
+    for ax in every[count:]:
+        ax.set_visible(False)
+    return figure, every[:count]
+
+
 def mosaic(
     pattern: Sequence[Sequence[str]], width: float, height: float, **options: Any
 ) -> tuple[Figure, dict[str, Axes]]:
@@ -64,6 +80,29 @@ def mosaic(
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, dict(figure.subplot_mosaic([list(row) for row in pattern], **options))
+
+
+def intervals(
+    x: ArrayLike,
+    found: Points | Sequence[Estimate],
+    ax: Axes,
+    color: str,
+    marker: str,
+    label: str | None = None,
+    **options: Any,
+) -> Axes:
+    """Values with their intervals at x (n,); `options` go to matplotlib's `errorbar`."""
+    value, low, high = (
+        np.array(
+            getattr(found, end) if isinstance(found, Points) else [getattr(e, end) for e in found]
+        )
+        for end in ("value", "low", "high")
+    )
+    options = {"markersize": 4, "linewidth": 1.0, "capsize": 2, "label": label, **options}
+    ax.errorbar(
+        x, value, np.abs([value - low, high - value]), None, color=color, marker=marker, **options
+    )
+    return ax
 
 
 def lay_out(figure: Figure) -> None:
