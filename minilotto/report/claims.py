@@ -122,9 +122,14 @@ def register(package: str, file: str, name: str) -> Entry:
     >>> register("minilotto.report.paper", "claims.toml", "1c").title
     'loss against width'
     """
-    table = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))[name]
+    table = read_toml(package, file)[name]
     claims = {key: _claim(name, key, row) for key, row in table.get("claims", {}).items()}
     return Entry(claims=claims, **_folded(table, ("title", "caption", "question", "design")))
+
+
+def read_toml(package: str, file: str) -> dict[str, Any]:
+    """A TOML file beside the modules of a package."""
+    return tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
 
 
 def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:

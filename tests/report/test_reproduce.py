@@ -202,42 +202,28 @@ def test_the_page_is_whole_and_needs_nothing_else(small):
         assert f" {word}" not in text
 
 
-def test_all_three_forms_tell_the_same_verdicts(small):
+def test_all_three_forms_print_the_same_claims_as_they_stand_in_the_register(small):
     report, folder = small
     page, markdown = ((folder / name).read_text(encoding="utf-8") for name in REPORT_FILES[:2])
     content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    told = [
-        (claim["claim"], claim["verdict"])
-        for figure in content["figures"]
-        for claim in figure["claims"]
-    ]
-    assert told == [(verdict.claim, verdict.verdict) for verdict in report.verdicts]
-    for claim, verdict in told:
-        assert html.escape(claim) in page
-        assert f"| {claim} |" in markdown
-        assert f"**{verdict}**" in markdown
+    claims = [claim for figure in content["figures"] for claim in figure["claims"]]
+    for claim, verdict in zip(claims, report.verdicts, strict=True):
+        assert claim == json.loads(json.dumps(dataclasses.asdict(verdict)))
+        assert f"| {verdict.claim} |" in markdown
+        assert f"**{verdict.verdict}**" in markdown
+        for text in (verdict.claim, verdict.where, verdict.says, verdict.how, verdict.fails):
+            assert text
+            assert html.escape(text) in page
+            assert text.replace("|", "\\|") in markdown
 
 
 def test_a_page_shows_what_could_not_be_drawn_and_escapes_what_it_is_told():
-    verdict = Verdict(
-        "a < b",
-        "says <b>",
-        "1 | 2",
-        "how",
-        UNTESTED,
-        "no `data`",
-        {"x": NAN, "y": float("inf"), "z": 1.0},
-    )
-    report = Report(
-        "T & T",
-        ("in",),
-        "",
-        [Section("9", "Nine", "", "cmd", None, (), [verdict], ["not drawn"])],
-        ["remark"],
-        {"k": 1},
-    )
+    numbers = {"x": NAN, "y": float("inf"), "z": 1.0}
+    verdict = Verdict("a < b", "says <b>", "1 | 2", "how", UNTESTED, "no `data`", numbers)
+    section = Section("9", "Nine", "", "cmd", None, (), [verdict], ["not drawn"])
+    report = Report("T & T", ("in",), "", [section], ["remark"], {"k": 1})
     page = to_html(report)
-    for told in (
+    for text in (
         "T &amp; T",
         "a &lt; b",
         "says &lt;b&gt;",
@@ -245,14 +231,12 @@ def test_a_page_shows_what_could_not_be_drawn_and_escapes_what_it_is_told():
         "not drawn",
         "remark",
     ):
-        assert told in page
+        assert text in page
     assert "<img" not in page
+    assert "fails if" not in page  # what is empty is not printed
     assert "1 \\| 2" in to_markdown(report)
-    assert json.loads(to_json(report))["figures"][0]["claims"][0]["numbers"] == {
-        "x": None,
-        "y": None,
-        "z": 1.0,
-    }
+    (claim,) = json.loads(to_json(report))["figures"][0]["claims"]
+    assert claim["numbers"] == {"x": None, "y": None, "z": 1.0}
 
 
 def test_a_verdict_is_one_of_four():

@@ -124,6 +124,7 @@ class ScalingLaw(Figure):
         for exponent in (0.0, 1.0, 4.0):
             right.axhline(exponent, color=GREY, linewidth=0.8, linestyle=":" if exponent else "-")
         right.set_ylim(*EXPONENTS_SHOWN)
+        left.set_ylim(bottom=left.get_ylim()[0] / 100)  # for the legend
         return figure
 
     def headline(self) -> str:
