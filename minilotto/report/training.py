@@ -18,7 +18,7 @@ def training_figure(nets: Ensemble, path: Path) -> None:
     Raises DataError when no seed has a finite loss above zero, FileError when the file cannot be
     written.
     """
-    from minilotto.report.plots.losses import loss_histogram, loss_history
+    from minilotto.report.plots.distributions import loss_histogram, loss_history
     from minilotto.report.plots.style import new_figure, save, style
 
     if not (np.isfinite(nets.loss) & (nets.loss > 0)).any():

@@ -83,8 +83,8 @@ class Halves(Figure):
         return {"narrow": narrow, "training": training_words(self.nets)}
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.comparisons import ratios
         from minilotto.report.plots.distributions import log_edges, note, shares
+        from minilotto.report.plots.estimates import ratios
         from minilotto.report.plots.style import BLUE, ORANGE, mosaic
 
         names = [half.name for half in self.halves]
