@@ -223,7 +223,7 @@ def _heading(chosen: type[Figure]) -> str:
 def _sections(
     figures: Sequence[type[Figure]], store: Store, scale: Scale, out: Path, processes: int
 ) -> list[Section]:
-    """All sections, in parallel processes where forking is cheap and safe: the work holds the GIL."""
+    """All sections, in several processes where forking is safe: studies hold the GIL."""
     one = partial(_section, store=store, scale=scale, out=out)
     if min(processes, len(figures)) == 1 or sys.platform != "linux":
         return [one(figure) for figure in figures]

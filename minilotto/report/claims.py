@@ -27,6 +27,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError
 from minilotto.report.rules import LEVEL, THRESHOLDS, UNTESTED, VERDICTS
 
@@ -52,6 +53,11 @@ class Outcome(NamedTuple):
 def untested(reason: str, measured: str = "") -> Outcome:
     """The outcome of a claim that could not be tested."""
     return Outcome(UNTESTED, measured, str(reason))
+
+
+def as_numbers(name: str, found: Estimate) -> dict[str, float]:
+    """An estimate and its interval, as numbers of an outcome."""
+    return {name: found.value, "low": found.low, "high": found.high}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from minilotto.analysis.ensembling.synergy import Nets, NullComparison, Synergy,
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register, untested
+from minilotto.report.claims import Outcome, as_numbers, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, share
 from minilotto.store.grid import Sweep
@@ -164,7 +164,7 @@ class Halves(Figure):
                 f"{joined.ratio.value:.2g}."
             )
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
-        numbers = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "ks": null.ks}
+        numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
         return Outcome(verdict, f"ratio {ratio}{more}", reason, numbers)
 
     def _orthogonal(self, half: _Half) -> Outcome:
@@ -185,12 +185,7 @@ class Halves(Figure):
             f"cosine {median}, nine tenths of the pairs between {low:.2f} and {high:.2f}; as "
             f"alike as {similarity.directions:.1f} orthogonal functions would make them",
             reason,
-            {
-                "cosine": median.value,
-                "low": median.low,
-                "high": median.high,
-                "directions": similarity.directions,
-            },
+            {**as_numbers("cosine", median), "directions": similarity.directions},
         )
 
     def _average(self, half: _Half) -> Outcome:
@@ -206,8 +201,8 @@ class Halves(Figure):
             FAILS: "It gains almost nothing. Where the harmonic null fits, it is not because "
             "errors average out.",
         }[verdict]
-        numbers = {"gain": gain.value, "low": gain.low, "high": gain.high}
-        return Outcome(verdict, f"{gain} of one net's median loss", reason, numbers)
+        measured = f"{gain} of one net's median loss"
+        return Outcome(verdict, measured, reason, as_numbers("gain", gain))
 
 
 def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:

@@ -8,7 +8,7 @@ import numpy as np
 
 from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register, untested
+from minilotto.report.claims import Outcome, as_numbers, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, counted
 from minilotto.store.grid import Sweep
@@ -157,9 +157,5 @@ class LossHistograms(Figure):
             reason = "The spread falls, but not as that of an average of N independent parts."
         else:
             verdict, reason = FAILS, "The spread does not fall, or not provably."
-        return Outcome(
-            verdict,
-            f"deviation in decades: {spread}; exponent {exponent}",
-            reason,
-            {"exponent": exponent.value, "low": exponent.low, "high": exponent.high},
-        )
+        measured = f"deviation in decades: {spread}; exponent {exponent}"
+        return Outcome(verdict, measured, reason, as_numbers("exponent", exponent))

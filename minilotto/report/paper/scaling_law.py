@@ -15,7 +15,7 @@ from minilotto.analysis.stats.scaling import (
 )
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, register, untested
+from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import (
     FAILS,
@@ -145,23 +145,14 @@ class ScalingLaw(Figure):
             sentences.append(
                 f"LeakyReLU's exponent is {slope:.1f} at the tail that the paper calls N⁻¹"
             )
-        return "".join(f"{sentence}. " for sentence in sentences).rstrip()
+        return " ".join(f"{sentence}." for sentence in sentences)
 
     def tables(self) -> list[Table]:
-        losses = [
-            (activation, *row)
-            for activation, found in self.grid.items()
-            for row in zip(
-                found.widths.astype(int),
-                found.seeds,
-                found.diverged,
-                found.value,
-                found.low,
-                found.high,
-                self.population[activation].value,
-                strict=True,
-            )
-        ]
+        losses = []
+        for activation, found in self.grid.items():
+            counts = (found.widths.astype(int), found.seeds, found.diverged)
+            medians = (found.value, found.low, found.high, self.population[activation].value)
+            losses += [(activation, *row) for row in zip(*counts, *medians, strict=True)]
         slopes = [
             (activation, *row)
             for activation, one in self.local.items()
@@ -211,8 +202,8 @@ class ScalingLaw(Figure):
             f"exponent {exponent}, over seeds alone {by_seeds}; {len(widths)} widths from "
             f"{widths[0]} to {widths[-1]}"
         )
-        numbers = {"exponent": exponent.value, "low": exponent.low, "high": exponent.high}
-        return Outcome(verdict, measured, reason, {**numbers, "claimed": claimed})
+        numbers = {**as_numbers("exponent", exponent), "claimed": claimed}
+        return Outcome(verdict, measured, reason, numbers)
 
     def _curvature(self) -> Outcome:
         claim = self.entry.claims["curvature"]
@@ -224,20 +215,16 @@ class ScalingLaw(Figure):
         if len(weights) < 2:
             notes = "; ".join(row.note for row in comparison.rows if row.note)
             return untested("Too few widths to compare laws.", notes)
-        described = ", ".join(
-            f"{row.law} {row.weight:.2f}"
-            + (
-                f" (held out: {row.fit.held_out_error:.3f} decades)"
-                if row.fit and row.fit.held_out_error
-                else ""
-            )
-            for row in comparison.rows
-            if row.weight is not None
-        )
+        described = []
+        for row in comparison.rows:
+            if row.weight is not None:
+                described.append(f"{row.law} {row.weight:.2f}")
+                if row.fit and row.fit.held_out_error:
+                    described[-1] += f" (held out: {row.fit.held_out_error:.3f} decades)"
         span = f"{np.log10(claim['high'] / claim['low']):.1f} decades"
         return Outcome(
             share(weights.get("power law", 0.0), claim["some"], claim["little"]),
-            f"weight of evidence: {described}",
+            f"weight of evidence: {', '.join(described)}",
             f"The evidence favours {comparison.best_aicc}; these widths span {span}.",
             {f"weight {law}": weight for law, weight in weights.items()},
         )
@@ -254,10 +241,8 @@ class ScalingLaw(Figure):
                 f"from 1 at width {found.widths[np.argmax(size)]:g}"
             )
         agree = sum(one <= similar for one in worst)
-        reason = (
-            f"The two agree within a factor of {similar:g}."
-            if agree == len(worst)
-            else "Wide piecewise linear nets fit the points, not the function between."
-        )
+        reason = f"The two agree within a factor of {similar:g}."
+        if agree < len(worst):
+            reason = "Wide piecewise linear nets fit the points, not the function between."
         verdict = counted(agree, len(worst) - agree, len(worst))
         return Outcome(verdict, "; ".join(described), reason, {"worst ratio": max(worst)})

@@ -89,6 +89,10 @@ class LossHistogram(Figure):
     def outcomes(self) -> dict[str, Outcome]:
         found, count, good = self.modes.peaks, self.modes.count, self.good
         claim = self.entry.claims["good"]
+        verdict, reason = HOLDS, "The same number."
+        if good != claim["claimed"]:
+            verdict = IN_PART if good >= claim["several"] else FAILS
+            reason = "Another number can be proven with these seeds."
         places = ", ".join(
             f"{place:.2g} ({fraction:.1%})"
             for place, fraction in zip(found.location, found.share, strict=True)
@@ -103,16 +107,7 @@ class LossHistogram(Figure):
                 {"peaks": count},
             ),
             "good": Outcome(
-                HOLDS
-                if good == claim["claimed"]
-                else IN_PART
-                if good >= claim["several"]
-                else FAILS,
-                f"{good} proven below {BAD:g}",
-                "The same number."
-                if good == claim["claimed"]
-                else "Another number can be proven with these seeds.",
-                {"peaks below 1e-2": good},
+                verdict, f"{good} proven below {BAD:g}", reason, {"peaks below 1e-2": good}
             ),
             "tickets": Outcome(
                 HOLDS if count > 1 else FAILS,

@@ -173,11 +173,7 @@ class NeuronCloud(Figure):
                 if symmetric == count
                 else "Close to symmetric by distance; with thousands of neurons the test detects "
                 "a small excess on one side.",
-                {
-                    "nets": symmetric,
-                    "of": count,
-                    "paired": paired,
-                    "largest coefficient": max(coefficients),
-                },
+                {"nets": symmetric, "of": count, "paired": paired}
+                | {"largest coefficient": max(coefficients)},
             ),
         }
