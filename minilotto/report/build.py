@@ -266,8 +266,9 @@ def _section(chosen: type[Figure], store: Store, scale: Scale, out: Path) -> Sec
     for table in tables:
         names.append(f"figure-{name}-{table.name}.csv")
         _write(out / names[-1], table.to_csv().encode())
-    vector, pixels = ((out / f"figure-{name}{suffix}").read_bytes() for suffix in (".svg", ".png"))
-    picture = vector if len(vector) <= LARGEST_VECTOR_PICTURE else pixels
+    picture = (out / f"figure-{name}.svg").read_bytes()
+    if len(picture) > LARGEST_VECTOR_PICTURE:
+        picture = (out / f"figure-{name}.png").read_bytes()
     more: dict[str, Any] = {"notes": source.missing, "headline": figure.headline()}
     if isinstance(figure, Study):
         more |= {"preface": (figure.question, figure.design()), "claimed_by": "hypothesis"}
