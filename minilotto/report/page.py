@@ -169,12 +169,13 @@ def to_markdown(report: Report) -> str:
         pictures = [name for name in section.files if name.endswith(".png")]
         parts += [f"![{section.title}]({pictures[0]})", section.caption] if pictures else []
         parts += [f"*{note}*" for note in section.notes]
-        lines: list[str] = []
-        for verdict in section.verdicts:
-            rows = {"claim": verdict.claim, **section.rows(verdict)}
-            rows["verdict"] = f"**{verdict.verdict}**: {rows['verdict']}"
-            cells = [re.sub(r"\|", r"\\|", " ".join(text.split())) for text in rows.values()]
-            lines = lines or [f"| {' | '.join(rows)} |", "|---" * len(rows) + "|"]
+        rows = [{"claim": one.claim, **section.rows(one)} for one in section.verdicts]
+        for row, one in zip(rows, section.verdicts, strict=True):
+            row["verdict"] = f"**{one.verdict}**: {one.reason}"
+        labels = [label for label in (rows[0] if rows else ()) if any(row[label] for row in rows)]
+        lines = [f"| {' | '.join(labels)} |", "|---" * len(labels) + "|"] if rows else []
+        for row in rows:
+            cells = (" ".join(row[label].split()).replace("|", "\\|") for label in labels)
             lines.append(f"| {' | '.join(cells)} |")
         parts += ["\n".join(lines), f"`{section.command}`"]
     provenance = [f"{key}: {value}" for key, value in report.provenance.items()]
@@ -190,9 +191,10 @@ def to_json(report: Report) -> str:
     """The same for machines; numbers that are not finite become null."""
     figures = []
     for section in report.sections:
-        content = asdict(replace(section, picture=None))
-        del content["picture"]
-        figures.append({**content, "claims": content.pop("verdicts")})
+        one = asdict(replace(section, picture=None))
+        del one["picture"]
+        one["claims"] = one.pop("verdicts")
+        figures.append(one)
     content = {"title": report.title, "warning": report.warning, "figures": figures}
     content["provenance"] = dict(report.provenance)
     return json.dumps(_finite(content), indent=1, sort_keys=True) + "\n"

@@ -235,8 +235,10 @@ def test_a_page_shows_what_could_not_be_drawn_and_escapes_what_it_is_told():
     assert "<img" not in page
     assert "fails if" not in page  # what is empty is not printed
     assert "1 \\| 2" in to_markdown(report)
+    assert "| claim | the paper | measured | tested by | verdict |" in to_markdown(report)
     (claim,) = json.loads(to_json(report))["figures"][0]["claims"]
     assert claim["numbers"] == {"x": None, "y": None, "z": 1.0}
+    assert "verdicts" not in json.loads(to_json(report))["figures"][0]
 
 
 def test_a_verdict_is_one_of_four():
