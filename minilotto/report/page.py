@@ -195,8 +195,8 @@ def to_json(report: Report) -> str:
         del one["picture"]
         one["claims"] = one.pop("verdicts")
         figures.append(one)
-    content = {"title": report.title, "warning": report.warning, "figures": figures}
-    content["provenance"] = dict(report.provenance)
+    content: dict[str, Any] = {"title": report.title, "warning": report.warning}
+    content |= {"figures": figures, "provenance": dict(report.provenance)}
     return json.dumps(_finite(content), indent=1, sort_keys=True) + "\n"
 
 

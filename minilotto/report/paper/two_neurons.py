@@ -54,21 +54,14 @@ class LossHistogram(Figure):
 
     def draw(self) -> "Drawing":
         from minilotto.report.plots.distributions import log_edges, peak_marks, shares
-        from minilotto.report.plots.style import GREY, grid
+        from minilotto.report.plots.style import GREY, beside, grid
 
         loss, peaks = self.nets.loss[np.isfinite(self.nets.loss)], self.modes.peaks
         figure, ((ax,),) = grid(1, 1, 7.0, 3.8)
         shares(loss, ax, log_edges(loss.min(), loss.max(), 20))
         peak_marks(peaks.location.tolist(), peaks.share.tolist(), ax)
         ax.axvline(BAD, color=GREY, linewidth=1.0)
-        ax.text(
-            BAD,
-            0.9,
-            "  good below, bad above",
-            transform=ax.get_xaxis_transform(),
-            color=GREY,
-            fontsize=8,
-        )
+        beside("good below, bad above", (BAD, 0.9), (6, 0), ax, ax.get_xaxis_transform())
         return figure
 
     def headline(self) -> str:
@@ -197,19 +190,18 @@ class Ticket(Figure):
 
     def _mirror(self) -> Outcome:
         claim = self.entry.claims["mirror"]
-        middle = {name: float(np.median(values)) for name, values in self.asymmetry.items()}
-        high = {
-            name: float(np.quantile(values, claim["most"]))
+        found = {
+            name: (float(np.median(values)), float(np.quantile(values, claim["most"])))
             for name, values in self.asymmetry.items()
         }
         described = ", ".join(
-            f"{name} {middle[name]:.1e} ({claim['most']:.0%} below {high[name]:.1e})"
-            for name in middle
+            f"{name} {middle:.1e} ({claim['most']:.0%} below {high:.1e})"
+            for name, (middle, high) in found.items()
         )
-        most, typical = (max(each.values()) < claim["small"] for each in (high, middle))
+        typical, most = (max(each) < claim["small"] for each in zip(*found.values(), strict=True))
         verdict = HOLDS if most else IN_PART if typical else FAILS
         reason = "Every ticket is a mirror pair." if most else "Some tickets are less symmetric."
-        numbers = {f"asymmetry of {name}": value for name, value in middle.items()}
+        numbers = {f"asymmetry of {name}": middle for name, (middle, _) in found.items()}
         return Outcome(verdict, f"median relative difference: {described}", reason, numbers)
 
     def _printed(self) -> Outcome:

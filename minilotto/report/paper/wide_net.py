@@ -44,7 +44,7 @@ class _Cloud:
     dimension: float
     distance: float
     coefficient: float
-    p_lopsided: float
+    p_asymmetric: float
     p_paired: float
 
 
@@ -92,7 +92,7 @@ class NeuronCloud(Figure):
             dimension=correlation_dimension(w, b),
             distance=float(np.sqrt(np.nanmean(np.concatenate(gaps) ** 2))),
             coefficient=float(symmetry.coefficient[0]),
-            p_lopsided=float(symmetry.p_asymmetric[0]),
+            p_asymmetric=float(symmetry.p_asymmetric[0]),
             p_paired=float(symmetry.p_paired[0]),
         )
 
@@ -125,7 +125,7 @@ class NeuronCloud(Figure):
             for cloud in self.clouds
             for w, b in zip(cloud.w, cloud.b, strict=True)
         ]
-        names = ("dimension", "distance", "coefficient", "p_lopsided", "p_paired")
+        names = ("dimension", "distance", "coefficient", "p_asymmetric", "p_paired")
         shapes = [
             (one.seed, one.loss, len(one.w), *(getattr(one, name) for name in names))
             for one in self.clouds
@@ -139,7 +139,7 @@ class NeuronCloud(Figure):
         curves = sum(cloud.dimension < claims["curve"]["curve"] for cloud in self.clouds)
         areas = sum(cloud.dimension > claims["curve"]["area"] for cloud in self.clouds)
         same = sum(cloud.distance <= 2 * claims["same"]["reading"] for cloud in self.clouds)
-        symmetric = sum(cloud.p_lopsided > error for cloud in self.clouds)
+        symmetric = sum(cloud.p_asymmetric > error for cloud in self.clouds)
         paired = sum(cloud.p_paired <= error for cloud in self.clouds)
         dimensions, distances, coefficients = (
             [getattr(cloud, name) for cloud in self.clouds]
@@ -165,11 +165,11 @@ class NeuronCloud(Figure):
             ),
             "symmetric": Outcome(
                 counted(symmetric, count - symmetric, count),
-                f"{symmetric} of {count} clouds are no more lopsided than fair coins make them, "
-                f"{paired} more symmetric than that; energy distance from the mirror image "
+                f"{symmetric} of {count} clouds are no more asymmetric than random signs make "
+                f"them, {paired} more symmetric than that; energy distance from the mirror image "
                 f"{min(coefficients):.1e} to {max(coefficients):.1e} of that of two separate "
                 "clusters",
-                "As symmetric as fair coins make it; nothing needs to pair neurons."
+                "As symmetric as random signs make it; nothing needs to pair neurons."
                 if symmetric == count
                 else "Close to symmetric by distance; with thousands of neurons the test detects "
                 "a small excess on one side.",
