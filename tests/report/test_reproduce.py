@@ -265,15 +265,20 @@ def scaling_verdicts(constructed, silu, leaky):
     return {verdict.claim: verdict for verdict in figure.verdicts()}
 
 
-@pytest.fixture
-def no_population(monkeypatch):
-    """The population loss of made-up nets is their loss."""
-    monkeypatch.setattr(
-        ml.Ensemble, "population_loss", property(lambda nets: nets.loss), raising=True
-    )
+def population(monkeypatch, factor):
+    """The population loss of made-up nets is a multiple of their loss."""
+    monkeypatch.setattr(ml.Ensemble, "population_loss", property(lambda nets: factor * nets.loss))
 
 
-def test_planted_exponents_are_judged(constructed, no_population):
+def test_points_that_do_not_suffice_are_judged(constructed, monkeypatch):
+    for factor, verdict in ((1.9, HOLDS), (0.6, HOLDS), (2.1, FAILS), (0.4, FAILS)):
+        population(monkeypatch, factor)
+        found = scaling_verdicts(constructed, lambda n: 1e-4 / n, lambda n: n**-4.0)
+        assert found["100 points are enough"].verdict == verdict
+
+
+def test_planted_exponents_are_judged(constructed, monkeypatch):
+    population(monkeypatch, 1.0)
     broken = scaling_verdicts(
         constructed, lambda n: 1e-4 / n, lambda n: n**-4.0 if n <= 20 else 20.0**-3 / n
     )
@@ -305,7 +310,7 @@ def test_planted_peaks_are_counted(constructed):
     assert found[1].numbers["peaks below 1e-2"] == 4
     assert found[2].numbers["share"] == pytest.approx(0.2, abs=1e-12)
     one = LossHistogram(Source(Made(lambda config: constructed(losses[:200]))), SMALL).verdicts()
-    assert [verdict.verdict for verdict in one[:2]] == [FAILS, FAILS]
+    assert [verdict.verdict for verdict in one] == [FAILS, FAILS, FAILS]
 
 
 def test_a_central_limit_is_recognised_and_its_absence_too(constructed):
