@@ -13,6 +13,7 @@ from datetime import date
 from functools import partial
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from minilotto.errors import ConfigError, FileError, MinilottoError, ResourceErr
 from minilotto.files import write_atomically
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT
+from minilotto.report.claims import read_toml
 from minilotto.report.figure import QUICK, Figure, Scale, Source
 from minilotto.report.page import Report, Section, to_html, to_json, to_markdown
 from minilotto.report.plots.style import lay_out, save, style
@@ -34,34 +36,6 @@ from minilotto.version import VERSION
 PROGRAM = "python -m minilotto"
 REPORT_FILES = ("index.html", "report.md", "report.json")
 LARGEST_VECTOR_PICTURE = 400_000  # bytes; a larger one is embedded as pixels
-
-INTRODUCTION = (
-    "Liu and Tegmark, “A Neural Scaling Law from Lottery Ticket Ensembling” (arXiv:2310.02258), "
-    "trained thousands of networks with "
-    "one hidden layer to compute y = x² and found that the loss falls as 1/N with the number of "
-    "neurons N. They explain it by "
-    "“lottery tickets”, small groups of neurons that solve the task by themselves, whose average "
-    "a wide network takes. The "
-    "authors' own note says that the theory is questionable and the observations stand.",
-    "This page repeats each experiment from scratch and tests each claim with a number and an "
-    "interval. Every network was trained "
-    "by minilotto; f(x) = Σ vᵢ σ(wᵢ x + bᵢ) + c, mean squared error, full-batch Adam. Intervals "
-    "are 95 percent, over seeds.",
-)
-REMARKS = (
-    "The paper does not say at which points the networks were trained. Its printed ticket (Eq. "
-    "2) has a vanishing gradient only on "
-    "100 equally spaced points from -2 to 2, which is what is used here; its footnote 2 says "
-    "[-1, 1], which does not fit.",
-    "All its printed parameters are float32 roundings; the initialisation that fits is torch's "
-    "default, U(±1/√fan-in).",
-    "LeakyReLU's slope is not stated; 0.01, torch's default, is used. The text mixes ReLU and "
-    "LeakyReLU.",
-    "Footnote 1 gives the minimum of SiLU at x* = 1.278 with value -0.278; it lies at -1.278. "
-    "Eq. 4 writes u where v is meant.",
-    "The bins of the paper's histograms are not known, so peaks are found by the density of "
-    "log10 loss, not by eye.",
-)
 
 
 def reproduce(
@@ -78,25 +52,51 @@ def reproduce(
     force: bool = False,
     progress: bool = False,
 ) -> Report:
-    """Reproduce the paper: out/index.html, report.md and report.json, and each figure as .png,
-    .svg, .pdf and .csv files.
+    """Reproduce the paper: train, draw, judge, and write a report of it.
 
-    out       folder of the report; made where it is missing
-    figures   names in FIGURES; by default those of the main text
-    appendices  those of the appendices too, whose products of inputs take most of an hour on two
-                cores
-    beyond    the studies of what the paper leaves open too; most of an hour on two cores
-    quick     fewer seeds, said on every figure
-    scale     seeds, widths and steps of your own; overrides `quick`
-    runs      folder of the store with the trained nets, by default out/runs: what is there is not
-              trained again
-    train     False: use only what the store has, and say what is missing
-    threads   to train with; on Linux as many processes study and draw
-    force     write into a folder that holds other things
+    The folder gets index.html, report.md and report.json, and each figure as .png, .svg, .pdf and
+    .csv files.
 
-    Raises ConfigError for unknown figures and a folder with other contents, FileError when it
-    cannot be written, ResourceError where memory does not suffice, SweepInterrupted (a
-    KeyboardInterrupt) on Ctrl-C: the same call goes on from there.
+    Parameters
+    ----------
+    out : str or Path
+        Folder of the report; made where it is missing.
+    figures : iterable of str, optional
+        Names in FIGURES; by default those of the main text.
+    appendices, beyond : bool
+        Also the figures of the appendices, and the studies of what the paper leaves open; each
+        takes most of an hour on two cores.
+    quick : bool
+        Fewer seeds, which every figure states.
+    scale : Scale, optional
+        Seeds, widths and steps; overrides `quick`.
+    runs : str or Path, optional
+        Folder of the store with the trained nets, by default out/runs. What is there is not trained
+        again.
+    train : bool
+        False: use only what the store has, and name what is missing.
+    threads : int, optional
+        Threads of the training; on Linux also the processes that study and draw.
+    force : bool
+        Write into a folder that holds other things.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Report
+        Everything on the page.
+
+    Raises
+    ------
+    ConfigError
+        For unknown figures and a folder with other contents.
+    FileError
+        Where the folder cannot be written.
+    ResourceError
+        Where memory does not suffice.
+    SweepInterrupted
+        On Ctrl-C (it is a KeyboardInterrupt); the same call continues from there.
     """
     names = figure_names(figures, appendices, beyond)
     processes = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
@@ -116,12 +116,10 @@ def reproduce(
     )
     trained = time.perf_counter() - began
     sections = _sections([FIGURES[name] for name in names], store, scale, out, processes)
+    texts = read_toml("minilotto.report", "report.toml")
     report = Report(
-        title="Lottery ticket ensembling, reproduced and tested",
-        introduction=INTRODUCTION,
         warning=_warning(scale),
         sections=sections,
-        remarks=REMARKS,
         provenance={
             "minilotto": VERSION,
             "date": date.today().isoformat(),
@@ -129,15 +127,14 @@ def reproduce(
             "Python, NumPy": f"{platform.python_version()}, {np.__version__}",
             "seeds": f"{scale.seeds:,} at the paper's widths, {scale.wide_seeds:,} at wider ones; "
             f"root seed {Config().root_seed}",
-            "training": f"{trained:.0f} s, what the store already had aside",
+            "training": f"{trained:.0f} s, without what the store already had",
             "analysis and drawing": f"{time.perf_counter() - began - trained:.0f} s",
             "nets": str(runs),
         },
+        **texts,
     )
-    for name, text in zip(
-        REPORT_FILES, (to_html(report), to_markdown(report), to_json(report)), strict=True
-    ):
-        _write(out / name, text.encode())
+    for name, form in zip(REPORT_FILES, (to_html, to_markdown, to_json), strict=True):
+        _write(out / name, form(report).encode())
     return report
 
 
@@ -152,9 +149,9 @@ def draw(
     """Train what one figure needs into the store at `runs`, draw it to `path`. Raises what
     `reproduce` raises, and DataError.
     """
-    kind = FIGURES[figure_names([name])[0]]
-    store = sweep(list(kind.sweeps(scale)), out=runs, threads=threads, progress=progress)
-    figure = kind(Source(store), scale)
+    chosen = FIGURES[figure_names([name])[0]]
+    store = sweep(list(chosen.sweeps(scale)), out=runs, threads=threads, progress=progress)
+    figure = chosen(Source(store), scale)
     _pictures(figure, [Path(path)])
     return figure
 
@@ -162,27 +159,20 @@ def draw(
 def figure_names(
     figures: Iterable[str] | None, appendices: bool = False, beyond: bool = False
 ) -> list[str]:
-    """Names in FIGURES, in the catalogue's order: those asked for, by default the main text's; the
-    appendices' and the studies too.
-
-    Raises ConfigError for others.
+    """Names in FIGURES, in the catalogue's order: the given ones, by default the main text's; also
+    the appendices' and the studies. Raises ConfigError for others.
     """
-    asked = (
-        [kind.name for kind in MAIN_TEXT] if figures is None else [str(name) for name in figures]
-    )
+    known = ", ".join(FIGURES)
+    asked = [one.name for one in MAIN_TEXT] if figures is None else [str(name) for name in figures]
     for name in asked:
         if name not in FIGURES:
-            raise ConfigError(f"figure {name!r} is unknown; choose from {', '.join(FIGURES)}")
+            raise ConfigError(f"figure {name!r} is unknown; choose from {known}")
     if not asked:
         raise ConfigError(
-            f"no figure is named; choose from {', '.join(FIGURES)}, or leave it out for the main "
-            "text's"
+            f"no figure is named; choose from {known}, or leave it out for the main text's"
         )
-    wanted = {
-        *asked,
-        *(kind.name for kind in APPENDICES if appendices),
-        *(kind.name for kind in BEYOND if beyond),
-    }
+    more = (*(APPENDICES if appendices else ()), *(BEYOND if beyond else ()))
+    wanted = {*asked, *(one.name for one in more)}
     return [name for name in FIGURES if name in wanted]
 
 
@@ -218,44 +208,37 @@ def _warning(scale: Scale) -> str:
         return ""
     return (
         f"Reduced run: {scale.seeds:,} seeds a width (the paper: {full.seeds:,}), "
-        f"{scale.wide_seeds:,} at wider ones, "
-        f"widths up to {scale.widest:,}, {scale.steps:,} steps (the paper: {full.steps:,}). "
-        "Intervals are wider for it, and "
-        f"verdicts weaker."
+        f"{scale.wide_seeds:,} at wider ones, widths up to {scale.widest:,}, {scale.steps:,} steps "
+        f"(the paper: {full.steps:,}). Intervals are wider for it, and verdicts weaker."
     )
 
 
-def _called(kind: type[Figure]) -> str:
-    """What a reader calls it: Figure 1c, Equation 10 for eq10, or a study's question."""
-    if issubclass(kind, Study):
-        return f"Beyond the paper: {kind.title}"
-    return (
-        f"{f'Equation {kind.name[2:]}' if kind.name.startswith('eq') else f'Figure {kind.name}'}: "
-        f"{kind.title}"
-    )
+def _heading(chosen: type[Figure]) -> str:
+    """Figure 1c, Equation 10 for eq10, or that it is beyond the paper; and the title."""
+    name = chosen.name
+    number = f"Equation {name[2:]}" if name.startswith("eq") else f"Figure {name}"
+    return f"{'Beyond the paper' if issubclass(chosen, Study) else number}: {chosen.title}"
 
 
 def _sections(
-    kinds: Sequence[type[Figure]], store: Store, scale: Scale, out: Path, processes: int
+    figures: Sequence[type[Figure]], store: Store, scale: Scale, out: Path, processes: int
 ) -> list[Section]:
-    """All sections, in so many processes where forking is cheap and safe: studying and drawing hold
-    the GIL.
-    """
+    """All sections, in several processes where forking is safe: studies hold the GIL."""
     one = partial(_section, store=store, scale=scale, out=out)
-    if min(processes, len(kinds)) == 1 or sys.platform != "linux":
-        return [one(kind) for kind in kinds]
-    # On Ctrl-C a child ends at once, without a word; this process tells of it.
+    if min(processes, len(figures)) == 1 or sys.platform != "linux":
+        return [one(figure) for figure in figures]
+    # On Ctrl-C a child ends at once and silently; this process reports it.
     silent = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with warnings.catch_warnings():
-        # From Python 3.12 on a fork beside threads warns. Those there may be are of OpenBLAS, which
-        # knows how, and of Numba, which analyses do not use.
+        # From Python 3.12 on a fork beside threads warns. OpenBLAS's threads survive a fork, and
+        # analyses do not use Numba's.
         warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
         others = set(active_children())
         with ProcessPoolExecutor(
-            min(processes, len(kinds)), mp_context=get_context("fork"), initializer=silent
+            min(processes, len(figures)), mp_context=get_context("fork"), initializer=silent
         ) as pool:
             try:
-                return list(pool.map(one, kinds))
+                return list(pool.map(one, figures))
             except BrokenProcessPool:
                 raise ResourceError(
                     f"one of {processes} processes that study and draw was killed, perhaps for "
@@ -267,53 +250,31 @@ def _sections(
                 raise
 
 
-def _section(kind: type[Figure], store: Store, scale: Scale, out: Path) -> Section:
+def _section(chosen: type[Figure], store: Store, scale: Scale, out: Path) -> Section:
     """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
-    source = Source(store)
-    name, title = kind.name, _called(kind)
-    command = (
-        f"{PROGRAM} reproduce --figures {name} --out {out}{' --quick' if scale == QUICK else ''}"
-    )
+    source, name, title = Source(store), chosen.name, _heading(chosen)
+    quick = " --quick" if scale == QUICK else ""
+    command = f"{PROGRAM} reproduce --figures {name} --out {out}{quick}"
     try:
-        figure = kind(source, scale)
+        figure = chosen(source, scale)
         caption, tables, verdicts = figure.caption(), figure.tables(), figure.verdicts()
     except MinilottoError as error:
-        return Section(
-            name,
-            title,
-            "",
-            command,
-            None,
-            (),
-            (),
-            [*source.missing, f"This figure could not be made: {error}"],
-        )
-    if scale != Scale():
-        caption += (
-            ""
-            if issubclass(kind, Study)
-            else f" Reduced run: the paper has {Scale().seeds:,} seeds a width."
-        )
-    files = []
-    files += [f"figure-{name}{suffix}" for suffix in SUFFIXES]
-    _pictures(figure, [out / file for file in files])
+        notes = [*source.missing, f"This figure could not be made: {error}"]
+        return Section(name, title, "", command, None, (), (), notes)
+    names = [f"figure-{name}{suffix}" for suffix in SUFFIXES]
+    _pictures(figure, [out / file for file in names])
     for table in tables:
-        files.append(f"figure-{name}-{table.name}.csv")
-        _write(out / files[-1], table.to_csv().encode())
-    vector = (out / f"figure-{name}.svg").read_bytes()
-    picture = (
-        vector
-        if len(vector) <= LARGEST_VECTOR_PICTURE
-        else (out / f"figure-{name}.png").read_bytes()
-    )
-    section = Section(
-        name, title, caption, command, picture, files, verdicts, source.missing, figure.headline()
-    )
+        names.append(f"figure-{name}-{table.name}.csv")
+        _write(out / names[-1], table.to_csv().encode())
+    picture = (out / f"figure-{name}.svg").read_bytes()
+    if len(picture) > LARGEST_VECTOR_PICTURE:
+        picture = (out / f"figure-{name}.png").read_bytes()
+    more: dict[str, Any] = {"notes": source.missing, "headline": figure.headline()}
     if isinstance(figure, Study):
-        return dataclasses.replace(
-            section, preface=(figure.question, figure.design()), claimed_by="hypothesis"
-        )
-    return section
+        more |= {"preface": (figure.question, figure.design()), "claimed_by": "hypothesis"}
+    elif scale != Scale():
+        caption += f" Reduced run: the paper has {Scale().seeds:,} seeds a width."
+    return Section(name, title, caption, command, picture, names, verdicts, **more)
 
 
 def _pictures(figure: Figure, paths: Sequence[Path]) -> None:
@@ -332,8 +293,6 @@ def _write(path: Path, content: bytes) -> None:
 def scale_of(quick: bool, seeds: int | None) -> Scale:
     """The Scale that a command's flags ask for."""
     scale = QUICK if quick else Scale()
-    return (
-        scale
-        if seeds is None
-        else dataclasses.replace(scale, seeds=seeds, wide_seeds=min(scale.wide_seeds, seeds))
-    )
+    if seeds is None:
+        return scale
+    return dataclasses.replace(scale, seeds=seeds, wide_seeds=min(scale.wide_seeds, seeds))

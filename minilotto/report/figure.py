@@ -1,5 +1,5 @@
-"""What a figure of the paper is here: trainings that it needs, a study of them, a drawing, the
-numbers behind it, verdicts.
+"""A figure of the report: the trainings that it needs, a study of them, a drawing, tables and
+verdicts.
 """
 
 import csv
@@ -28,11 +28,24 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is trained: seeds at the paper's widths, wider ones and giant_width, the largest
-    width of scaling fits, steps.
+    """How much is trained.
 
-    product_seeds and product_points are those of nets that learn products, at most `seeds` of them;
-    check_seeds those that learn the same from other points, 0 for none.
+    Parameters
+    ----------
+    seeds, wide_seeds : int
+        Seeds at the paper's widths and at wider ones.
+    giants, giant_width : int
+        Seeds and width of the nets of figure 2a.
+    widest : int
+        Largest width of scaling fits.
+    steps : int
+        Adam steps.
+    quick : bool
+        Fewer targets' seeds and products' widths.
+    product_seeds, product_points : int
+        Those of nets that learn products, at most `seeds` of them.
+    check_seeds : int
+        Seeds of nets that learn the same products from other points; 0 for none.
     """
 
     seeds: int = 1000
@@ -53,7 +66,7 @@ class Scale:
 
     @property
     def product_widths(self) -> tuple[int, ...]:
-        """Widths of nets that learn products, which are by far the dearest."""
+        """Widths of nets that learn products, by far the most expensive."""
         return tuple(width for width in self.widths if width <= 30 or not self.quick)
 
     @property
@@ -68,14 +81,7 @@ class Scale:
 
 
 QUICK = Scale(
-    seeds=200,
-    wide_seeds=32,
-    giants=2,
-    widest=200,
-    quick=True,
-    product_seeds=32,
-    product_points=300,
-    check_seeds=0,
+    200, 32, 2, widest=200, quick=True, product_seeds=32, product_points=300, check_seeds=0
 )
 
 
@@ -132,13 +138,13 @@ class Source:
 
 
 class Figure(ABC):
-    """One figure. Constructing it does the study, from whatever `source` has; it raises DataError
-    where that is too little.
+    """One figure. Constructing it does the study of what `source` has; it raises DataError where
+    that is too little.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    entry: ClassVar[Entry | None] = None  # of the register of claims
+    entry: ClassVar[Entry]  # of the register of claims
 
     @staticmethod
     @abstractmethod
@@ -159,13 +165,10 @@ class Figure(ABC):
 
     def caption(self) -> str:
         """What is seen, and from which nets: seeds, steps, dtype, data."""
-        assert self.entry is not None
         return self.entry.caption.format(level=LEVEL, **self.facts())
 
     def headline(self) -> str:
-        """What it comes to, in a sentence or two with numbers, for the top of the report; "" where
-        that is not worth saying.
-        """
+        """The result in a sentence or two with numbers, for the top of the report; "" for none."""
         return ""
 
     @abstractmethod
@@ -178,7 +181,6 @@ class Figure(ABC):
 
     def verdicts(self) -> list[Verdict]:
         """What it says about the register's claims, in their order."""
-        assert self.entry is not None
         found, facts = self.outcomes(), self.facts()
         assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
         rows = self.entry.claims.items()
@@ -201,13 +203,10 @@ def training_words(nets: Iterable[Ensemble]) -> str:
     counts = sorted({len(each) for each in nets})
     seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     config = nets[0].config
-    where = (
-        "infinitely many points"
-        if config.sampling == "population"
-        else f"{config.points} points ({config.sampling})"
-    )
-    where += (
-        f", noise of standard deviation {config.noise:g} on their targets" if config.noise else ""
-    )
+    where = f"{config.points} points ({config.sampling})"
+    if config.sampling == "population":
+        where = "infinitely many points"
+    if config.noise:
+        where += f", noise of standard deviation {config.noise:g} on their targets"
     plural = "seed" if counts == [1] else "seeds a width"
     return f"{seeds} {plural}, {config.steps:,} Adam steps, {config.dtype}, {where}"

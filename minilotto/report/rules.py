@@ -15,9 +15,9 @@ THRESHOLDS = {
     "wide": 1.0,  # an interval of an exponent that is wider decides nothing
     "same": 1.25,  # ratio of losses, of medians or of counts that are called equal
     "similar": 2.0,  # ratio that is called nearly equal
-    "most": 0.95,  # share that is called almost all
-    "some": 0.5,  # share that is called a part
-    "little": 0.05,  # share, or weight of evidence, that is called none
+    "most": 0.95,  # fraction that is called almost all
+    "some": 0.5,  # fraction that is called a part
+    "little": 0.05,  # fraction, or weight of evidence, that is called none
 }
 
 SEPARATED = (
@@ -40,7 +40,7 @@ def reaches(found: Estimate, claimed: float, stated: float, near: float) -> str:
     else FAILS.
     """
     away = max(found.low - claimed, claimed - found.high)  # of the nearer end; below 0 inside
-    return HOLDS if away <= stated else IN_PART if away <= near else FAILS
+    return at_most(away, stated, near)
 
 
 def unchanged(change: Estimate, margin: float) -> str:
@@ -76,5 +76,10 @@ def together(verdicts: Sequence[str]) -> str:
 
 
 def share(part: float, most: float, some: float) -> str:
-    """HOLDS where a share is at least `most`, IN_PART at least `some`, else FAILS."""
+    """HOLDS where a fraction is at least `most`, IN_PART at least `some`, else FAILS."""
     return HOLDS if part >= most else IN_PART if part >= some else FAILS
+
+
+def at_most(value: float, least: float, most: float) -> str:
+    """HOLDS where a number is at most `least`, IN_PART at most `most`, else FAILS."""
+    return HOLDS if value <= least else IN_PART if value <= most else FAILS

@@ -1,6 +1,4 @@
-"""What a study beyond the paper is: a figure of the report that has a question, a design and
-settings of its own.
-"""
+"""A study beyond the paper: a figure of the report with its own question, design and settings."""
 
 import dataclasses
 from abc import abstractmethod
@@ -20,11 +18,15 @@ Made = TypeVar("Made", bound="Study")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study trains. Each study's own adds widths, budgets and the like; the defaults are
-    those of the report.
+    """What a study trains; each study adds widths, budgets and the like. The defaults are those of
+    the report.
 
-    seeds  networks of each config
-    steps  Adam steps, where the study does not vary them
+    Parameters
+    ----------
+    seeds : int
+        Networks of each config.
+    steps : int
+        Adam steps, where the study does not vary them.
     """
 
     seeds: int = 100
@@ -73,10 +75,9 @@ class Study(Figure):
         """
 
     def design(self) -> str:
-        """How the question is put to the test: what is varied, what is held, how many seeds, and
-        what could have come out.
+        """How the question is tested: what varies, what is fixed, how many seeds, which outcomes
+        are possible.
         """
-        assert self.entry is not None
         return self.entry.design.format(level=LEVEL, **self.facts())
 
     @classmethod
@@ -88,11 +89,28 @@ class Study(Figure):
         progress: bool = False,
         **settings: Any,
     ) -> Made:
-        """Train what is missing in the store at `runs`, and study it, with settings of your own in
-        place of the report's.
+        """Train what is missing, and study it.
 
-        Raises ConfigError for a name that is no setting, what `sweep` raises, and DataError where
-        there is too little to study.
+        Parameters
+        ----------
+        runs : str or Path
+            Folder of the store.
+        threads, progress
+            As of `sweep`.
+        **settings
+            Fields of the study's settings, in place of the report's.
+
+        Returns
+        -------
+        Study
+            With its tables, verdicts and drawing.
+
+        Raises
+        ------
+        ConfigError
+            For a name that is no setting, and what `sweep` raises.
+        DataError
+            Where there is too little to study.
         """
         names = [field.name for field in dataclasses.fields(cls.settings_type)]
         for name in settings:

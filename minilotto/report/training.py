@@ -13,12 +13,23 @@ SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def training_figure(nets: Ensemble, path: Path) -> None:
-    """Draw how the losses fell and where they ended, to a .png, .pdf or .svg.
+    """Draw the losses against the steps, and the distribution of the final ones.
 
-    Raises DataError when no seed has a finite loss above zero, FileError when the file cannot be
-    written.
+    Parameters
+    ----------
+    nets : Ensemble
+        One training.
+    path : Path
+        The picture, a .png, .pdf or .svg.
+
+    Raises
+    ------
+    DataError
+        Where no seed has a finite loss above 0.
+    FileError
+        Where the file cannot be written.
     """
-    from minilotto.report.plots.losses import loss_histogram, loss_history
+    from minilotto.report.plots.distributions import loss_histogram, loss_history
     from minilotto.report.plots.style import new_figure, save, style
 
     if not (np.isfinite(nets.loss) & (nets.loss > 0)).any():

@@ -1,5 +1,5 @@
-"""Figures 9 to 13 and equation 10: nets planted so that the verdict is known, and what cannot be
-judged.
+"""Figures 2c, 9 to 13 and equation 10: nets planted so that the verdict is known, and what cannot
+be judged.
 """
 
 import dataclasses
@@ -23,6 +23,7 @@ from minilotto.report.paper.disentangled import NARROW, WIDE, Disentanglement
 from minilotto.report.paper.distilled import RECORD, Distillation
 from minilotto.report.paper.distilling import EQ11, equation_11
 from minilotto.report.paper.parameter_law import ParameterLaw
+from minilotto.report.paper.two_neurons import Ticket
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.activations import ACTIVATIONS
@@ -93,6 +94,18 @@ def is_whole(figure):
         assert "nan" not in text
         assert len(text.splitlines()) > 1
     return True
+
+
+# Figure 2c
+def test_a_ticket_is_a_mirror_pair_like_the_printed_one(ensemble):
+    def verdicts(kind):
+        parameters, loss = followers((kind,), 200)
+        figure = Ticket(Source(Made(lambda config: ensemble(config, parameters, loss))), Scale())
+        assert is_whole(figure)
+        return [verdict.verdict for verdict in figure.verdicts()]
+
+    assert verdicts(0) == [HOLDS, HOLDS, IN_PART]
+    assert verdicts(1) == [FAILS, FAILS, FAILS]
 
 
 # Figures 9 to 11

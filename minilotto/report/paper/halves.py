@@ -1,9 +1,9 @@
-"""Figure 4: is a net of width N more than two nets of width N / 2? The paper's answer, and what
-other ways of joining them say.
+"""Figure 4: is a net of width N more than two nets of width N / 2? The paper's null, and other ways
+of combining them.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,21 +11,27 @@ from minilotto.analysis.ensembling.synergy import Nets, NullComparison, Synergy,
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Verdict
+from minilotto.report.claims import Outcome, as_numbers, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, share
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
 WIDE = (2, 4, 20, 40)  # the paper's, each against two of half the width
+AS_GOOD = 20  # from here on the paper finds no difference
 # directions that a last layer in float32 could not tell apart are left out of least squares
 FLOAT32_CUT = 1e-6
 PAPERS = "harmonic"
-SAME, SIMILAR = 1.25, 2.0  # ratios of medians that are called equal, or nearly so
+LABELS = {
+    PAPERS: "the paper's null",
+    "average": "average",
+    "sum to one": "best weights that sum to one",
+    "joined": "joined, last layer refitted",
+    "joined, all refitted": "joined, against refitted nets",
+}
 RATIOS_SHOWN = (0.05, 300.0)
-ALIKE = 0.1  # a median cosine of error functions below which they pass for orthogonal
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Halves(Figure):
     """Four comparisons of width N with two nets of width N / 2, each by six nulls."""
 
     name = "4"
-    title = "one wide net against two half as wide"
+    entry = register(__package__, "claims.toml", name)
+    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -71,9 +78,13 @@ class Halves(Figure):
             for narrow, wide in pairs
         ]
 
+    def facts(self) -> dict[str, Any]:
+        narrow = self.halves[-1].wide // 2
+        return {"narrow": narrow, "training": training_words(self.nets)}
+
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.comparisons import ratios
         from minilotto.report.plots.distributions import log_edges, note, shares
+        from minilotto.report.plots.estimates import ratios
         from minilotto.report.plots.style import BLUE, ORANGE, mosaic
 
         names = [half.name for half in self.halves]
@@ -85,10 +96,9 @@ class Halves(Figure):
                 continue
             low = min(np.quantile(null.losses, 0.002), np.quantile(null.wider, 0.002))
             edges = log_edges(float(low), float(max(null.losses.max(), null.wider.max())), 8)
+            narrow = f"{half.wide // 2} + {half.wide // 2}"
             shares(null.wider, ax, edges, BLUE, f"N = {half.wide}")
-            shares(
-                null.losses, ax, edges, ORANGE, f"{half.wide // 2} + {half.wide // 2}", outline=True
-            )
+            shares(null.losses, ax, edges, ORANGE, narrow, outline=True)
             ax.legend(loc="upper right")
             ax.set_ylim(top=1.35 * ax.get_ylim()[1])
             ax.set_xlabel("loss")
@@ -96,201 +106,103 @@ class Halves(Figure):
                 ax.set_ylabel("")
         series = {
             label: [null.ratio if (null := half.null(name)) else None for half in self.halves]
-            for name, label in _LABELS.items()
+            for name, label in LABELS.items()
         }
         ratios(names, series, axes["ratios"], RATIOS_SHOWN)
         axes["ratios"].set_ylabel("median of two halves / of one net")
         return figure
 
-    def caption(self) -> str:
-        return (
-            "Top: losses of nets of width N (blue) and the paper's null of two nets of half the "
-            "width (orange), (1/L₁ + 1/L₂)⁻¹. "
-            "Bottom: by how much the median of two halves exceeds that of one net, for the "
-            "paper's null and for nets that are "
-            "really put together: their average; the best combination whose weights sum to one; "
-            "all their neurons under one last "
-            "layer fitted by least squares (to float32's precision), against trained nets and "
-            "against nets refitted likewise. "
-            f"{LEVEL:.0%} intervals. {training_words(self.nets)}."
-        )
-
     def headline(self) -> str:
         half = self.halves[-1]
         average, similarity = half.null("average"), half.study.similarity
-        if half.wide < 20 or average is None or similarity is None:
+        if half.wide < AS_GOOD or average is None or similarity is None:
             return ""
         return (
             "The theory's average is not what happens: the errors of two nets of width "
-            f"{half.wide // 2} have a cosine of "
-            f"{similarity.median:.2f} where it assumes 0, and averaging two such nets leaves "
-            f"{average.median.value / half.narrow_median:.0%} "
-            "of the loss where it says 50%."
+            f"{half.wide // 2} have a cosine of {similarity.median:.2f} where it assumes 0, and "
+            f"averaging two such nets leaves {average.median.value / half.narrow_median:.0%} of "
+            "the loss where it says 50%."
         )
 
     def tables(self) -> list[Table]:
-        names = (
-            "comparison",
-            "null",
-            "ratio",
-            "low",
-            "high",
-            "ks",
-            "p",
-            "wasserstein decades",
-            "floor",
-        )
-        rows: dict[str, list] = {name: [] for name in names}
-        for half in self.halves:
-            for null in half.study.nulls.values():
-                row = (
-                    half.name,
-                    null.name,
-                    null.ratio.value,
-                    null.ratio.low,
-                    null.ratio.high,
-                    null.ks,
-                    null.p_value,
-                )
-                for name, value in zip(
-                    names, (*row, null.wasserstein.value, null.floor), strict=True
-                ):
-                    rows[name].append(value)
-        return [Table("nulls", rows)]
-
-    def verdicts(self) -> list[Verdict]:
-        told = {
-            2: (
-                "2 ≫ 1 + 1",
-                "A net of width 2 is much better than two of width 1 ensembled: synergy.",
-            ),
-            4: (
-                "4 > 2 + 2",
-                "A net of width 4 is (slightly) better than two of width 2 ensembled.",
-            ),
-            20: (
-                "20 = 10 + 10",
-                "Nets of width 20 do as well as two of width 10 ensembled: no synergy is left.",
-            ),
-            40: (
-                "40 = 20 + 20",
-                "Nets of width 40 do as well as two of width 20 ensembled: no synergy is left.",
-            ),
-        }
-        found = [self._by_the_papers_null(half, *told[half.wide]) for half in self.halves]
-        wide = [half for half in self.halves if half.wide >= 20]
-        return [
-            *found,
-            *(self._orthogonal(half) for half in wide[-1:]),
-            *(self._averaging(half) for half in wide[-1:]),
+        rows = [
+            (half.name, null.name, null.ratio.value, null.ratio.low, null.ratio.high, null.ks)
+            + (null.p_value, null.wasserstein.value, null.floor)
+            for half in self.halves
+            for null in half.study.nulls.values()
         ]
+        header = "comparison, null, ratio, low, high, ks, p, wasserstein decades, floor"
+        return [Table.of("nulls", header, rows)]
 
-    def _by_the_papers_null(self, half: _Half, claim: str, says: str) -> Verdict:
-        how = (
-            f"Ratio of medians, paper's null over width N; bootstrap over nets. "
-            f"{'Holds above 2, in part above 1.' if half.wide == 2 else ''}"
-            f"{'Holds above 1.' if half.wide == 4 else ''}"
-            f"{f'Holds within a factor of {SAME:g}, in part within {SIMILAR:g}.' if half.wide >= 20 else ''}"
-        )
+    def outcomes(self) -> dict[str, Outcome]:
+        found = {str(half.wide): self._by_the_papers_null(half) for half in self.halves}
+        if (last := self.halves[-1]).wide >= AS_GOOD:
+            found |= {"orthogonal": self._orthogonal(last), "average": self._average(last)}
+        return found
+
+    def _by_the_papers_null(self, half: _Half) -> Outcome:
         null, best, joined = half.null(PAPERS), half.null("sum to one"), half.null("joined")
         if null is None:
-            return Verdict(claim, says, "", how, UNTESTED, "; ".join(half.study.notes))
-        ratio = null.ratio
-        if half.wide >= 20:
+            return untested("; ".join(half.study.notes))
+        claim, ratio = self.entry.claims[str(half.wide)], null.ratio
+        if half.wide >= AS_GOOD:
             away = max(ratio.high, 1 / ratio.low)
-            verdict = HOLDS if away <= SAME else IN_PART if away <= SIMILAR else FAILS
+            verdict = at_most(away, claim["same"], claim["similar"])
             chance = f"p {'below' if null.bounded else '='} {null.p_value:.2g}"
             reason = f"Medians agree; the distributions differ by {null.ks:.2f} at most ({chance})."
             if verdict == FAILS:
                 reason = "The medians differ by more than that."
         else:
-            needed = 2.0 if half.wide == 2 else 1.0
-            verdict = HOLDS if ratio.low > needed else IN_PART if ratio.low > 1 else FAILS
+            verdict = share(ratio.low, claim["factor"], 1.0)
             reason = "The wide net is better by the paper's measure."
+            if verdict == FAILS:
+                reason = "The wide net is not better by the paper's measure, or not provably."
         if half.wide == 4 and best is not None and joined is not None:
             reason += (
                 " But two nets with the best weights come within a factor of "
-                f"{best.ratio.value:.2g}, and with one last layer for "
-                f"all their neurons within {joined.ratio.value:.2g}."
+                f"{best.ratio.value:.2g}, and with one last layer for all their neurons within "
+                f"{joined.ratio.value:.2g}."
             )
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
-        numbers = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "ks": null.ks}
-        return Verdict(claim, says, f"ratio {ratio}{more}", how, verdict, reason, numbers)
+        numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
+        return Outcome(verdict, f"ratio {ratio}{more}", reason, numbers)
 
-    def _orthogonal(self, half: _Half) -> Verdict:
-        narrow = half.wide // 2
-        claim, says = (
-            "Error functions of different nets are orthogonal",
-            "Eq. 7 to 9 assume that tickets have orthogonal, unbiased errors; so their ensemble "
-            "has a loss of L / n.",
-        )
-        how = (
-            f"Cosine of the errors of two nets of width {narrow}, median over pairs; holds "
-            f"below {ALIKE:g}, fails above 0.5."
-        )
+    def _orthogonal(self, half: _Half) -> Outcome:
+        claim = self.entry.claims["orthogonal"]
         similarity, median = half.study.similarity, half.study.similarity_median
         if similarity is None or median is None:
-            return Verdict(claim, says, "", how, UNTESTED, "; ".join(half.study.notes))
+            return untested("; ".join(half.study.notes))
         low, _, _, _, high = similarity.quantiles
-        verdict = HOLDS if abs(median.high) < ALIKE else FAILS if median.low > 0.5 else IN_PART
-        return Verdict(
-            claim,
-            says,
-            f"cosine {median}, nine tenths of the pairs between {low:.2f} and {high:.2f}; as "
-            f"alike as {similarity.directions:.1f} "
-            "orthogonal functions would make them",
-            how,
+        if abs(median.high) < claim["orthogonal"]:
+            verdict, reason = HOLDS, "The errors of different nets are nearly orthogonal."
+        elif median.low > claim["alike"]:
+            verdict = FAILS
+            reason = "All seeds make nearly the same error; there is little to average out."
+        else:
+            verdict, reason = IN_PART, "The errors of different nets are correlated."
+        return Outcome(
             verdict,
-            "All seeds make nearly the same error; there is little to average out."
-            if verdict == FAILS
-            else "",
-            {
-                "cosine": median.value,
-                "low": median.low,
-                "high": median.high,
-                "directions": similarity.directions,
-            },
+            f"cosine {median}, nine tenths of the pairs between {low:.2f} and {high:.2f}; as "
+            f"alike as {similarity.directions:.1f} orthogonal functions would make them",
+            reason,
+            {**as_numbers("cosine", median), "directions": similarity.directions},
         )
 
-    def _averaging(self, half: _Half) -> Verdict:
-        narrow = half.wide // 2
-        claim, says = (
-            "Averaging two nets halves the loss",
-            "The central limit: averaging n tickets divides the loss by n.",
-        )
-        how = (
-            f"Median loss of the average of two nets of width {narrow} over that of one; holds "
-            "up to 0.6, in part below 0.9."
-        )
-        null = half.null("average")
+    def _average(self, half: _Half) -> Outcome:
+        claim, null = self.entry.claims["average"], half.null("average")
         if null is None:
-            return Verdict(claim, says, "", how, UNTESTED, "; ".join(half.study.notes))
+            return untested("; ".join(half.study.notes))
         one, pair = half.narrow_median, null.median
         gain = Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
-        verdict = HOLDS if gain.high <= 0.6 else IN_PART if gain.high < 0.9 else FAILS
-        return Verdict(
-            claim,
-            says,
-            f"{gain} of one net's median loss",
-            how,
-            verdict,
-            {
-                HOLDS: "As the theory has it.",
-                IN_PART: "It gains, but less than the theory has it.",
-                FAILS: "It gains almost nothing. Where the harmonic null fits, it is not "
-                "because errors average out.",
-            }[verdict],
-            {"gain": gain.value, "low": gain.low, "high": gain.high},
-        )
-
-
-_LABELS = {
-    PAPERS: "the paper's null",
-    "average": "average",
-    "sum to one": "best weights that sum to one",
-    "joined": "joined, last layer refitted",
-    "joined, all refitted": "joined, against refitted nets",
-}
+        verdict = at_most(gain.high, claim["halved"], claim["reduced"])
+        reason = {
+            HOLDS: "As the theory says.",
+            IN_PART: "The loss falls, but by less than the theory says.",
+            FAILS: "It gains almost nothing. Where the harmonic null fits, it is not because "
+            "errors average out.",
+        }[verdict]
+        measured = f"{gain} of one net's median loss"
+        return Outcome(verdict, measured, reason, as_numbers("gain", gain))
 
 
 def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:

@@ -1,10 +1,8 @@
-"""Figure 2a: the neurons of nets of width 10,000, the curve that they lie on, and whether it is its
-own mirror image.
-"""
+"""Figure 2a: the neurons of nets of width 10,000, the curve on which they lie, and its symmetry."""
 
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,18 +10,16 @@ from minilotto.analysis.tickets.attractor import Attractor, attractor, correlati
 from minilotto.analysis.tickets.mirror import mirror_symmetry
 from minilotto.analysis.tickets.tickets import alive
 from minilotto.errors import DataError
-from minilotto.report.claims import Verdict
+from minilotto.report.claims import Outcome, register
 from minilotto.report.figure import Array, Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART
+from minilotto.report.rules import counted
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
 COLUMNS = 3
-TESTED_NEURONS = 3000
-READING_ERROR = 0.02  # of points read off the paper's figure
-CURVE, AREA = 1.35, 1.65  # correlation dimensions: curves below, areas above
+TESTED_NEURONS = 3000  # the test's cost is quadratic; a random subset has the same distribution
 DIGITISED = "figure-2a-digitised.csv"
 
 
@@ -36,8 +32,8 @@ def digitised() -> tuple[Array, Array, Array]:
 
 @dataclass(frozen=True)
 class _Cloud:
-    """The neurons of one net that do something: w, b (n,), their running median, and its distance
-    (22,) from the paper's points.
+    """The living neurons of one net: w, b (n,), their running median, its root mean square distance
+    from the paper's points where the cloud reaches, and measures of shape and symmetry.
     """
 
     seed: int
@@ -45,23 +41,19 @@ class _Cloud:
     w: Array
     b: Array
     curve: Attractor
-    gaps: Array
     dimension: float
+    distance: float
     coefficient: float
-    p_lopsided: float
+    p_asymmetric: float
     p_paired: float
-
-    @property
-    def distance(self) -> float:
-        """Root mean square of the gaps, where the cloud reaches."""
-        return float(np.sqrt(np.nanmean(self.gaps**2)))
 
 
 class NeuronCloud(Figure):
     """The cloud (w, b) of each of some very wide nets: the paper shows one; they differ."""
 
     name = "2a"
-    title = "the neurons of very wide nets"
+    entry = register(__package__, "claims.toml", name)
+    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -84,8 +76,6 @@ class NeuronCloud(Figure):
         w, b = (
             array[living].astype(np.float64) for array in (self.nets.w[i, :, 0], self.nets.b[i])
         )
-        # The test costs the square of the number of neurons; a random part of them has the same
-        # law.
         some = np.random.default_rng(i).permutation(len(w))[:TESTED_NEURONS]
         symmetry = mirror_symmetry(w[None, some], b[None, some])
         abs_w, right, left = digitised()
@@ -99,148 +89,91 @@ class NeuronCloud(Figure):
             w=w,
             b=b,
             curve=attractor(w, b),
-            gaps=np.concatenate(gaps),
             dimension=correlation_dimension(w, b),
+            distance=float(np.sqrt(np.nanmean(np.concatenate(gaps) ** 2))),
             coefficient=float(symmetry.coefficient[0]),
-            p_lopsided=float(symmetry.p_asymmetric[0]),
+            p_asymmetric=float(symmetry.p_asymmetric[0]),
             p_paired=float(symmetry.p_paired[0]),
         )
 
+    def facts(self) -> dict[str, Any]:
+        training = training_words([self.nets])
+        return {"width": self.width, "dead": self.dead, "training": training}
+
     def draw(self) -> "Drawing":
         from minilotto.report.plots.distributions import note
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, grid
+        from minilotto.report.plots.style import BLUE, GREY, ORANGE, panels
 
         abs_w, right, left = digitised()
-        columns = min(COLUMNS, len(self.clouds))
-        rows = -(-len(self.clouds) // columns)
-        figure, axes = grid(rows, columns, 3.2 * columns, 2.7 * rows, sharex=True, sharey=True)
-        for ax in [ax for row in axes for ax in row][len(self.clouds) :]:
-            ax.set_visible(False)
-        for i, cloud in enumerate(self.clouds):
-            ax = axes[i // columns][i % columns]
+        count, columns = len(self.clouds), min(COLUMNS, len(self.clouds))
+        figure, axes = panels(count, columns, 3.2, 2.7, sharex=True, sharey=True)
+        for i, (cloud, ax) in enumerate(zip(self.clouds, axes, strict=True)):
             ax.plot(cloud.w, cloud.b, ".", color=BLUE, markersize=2, alpha=0.3, rasterized=True)
-            for sign in (1, -1):
+            for sign, paper in ((1, right), (-1, left)):
                 ax.plot(sign * cloud.curve.abs_w, cloud.curve.b, color=GREY, linewidth=1.0)
-                ax.plot(
-                    sign * abs_w,
-                    right if sign > 0 else left,
-                    "o",
-                    color=ORANGE,
-                    markerfacecolor="none",
-                    markersize=4,
-                )
+                ax.plot(sign * abs_w, paper, "o", color=ORANGE, mfc="none", markersize=4)
             note(f"seed {cloud.seed}, loss {cloud.loss:.1e}", ax, right=False)
-            ax.set_xlabel("weight $w_i$" if i + columns >= len(self.clouds) else "")
+            ax.set_xlabel("weight $w_i$" if i + columns >= count else "")
             ax.set_ylabel("bias $b_i$" if i % columns == 0 else "")
-        axes[0][0].set_xlim(-1.6, 1.6)
-        axes[0][0].set_ylim(-1.7, 1.0)
+        axes[0].set_xlim(-1.6, 1.6)
+        axes[0].set_ylim(-1.7, 1.0)
         return figure
 
-    def caption(self) -> str:
-        return (
-            f"First-layer weights and biases of networks of {self.width:,} SiLU neurons after "
-            "training, one panel a seed, none "
-            f"left out: neurons that do something (blue; {self.dead:.0%} do not, most of them "
-            "near w = b = 0), the running median "
-            "of b against |w| (grey), and eleven places of the curve on each side as read off "
-            "the paper's figure 2a, which shows "
-            f"one net (orange). {training_words([self.nets])}."
-        )
-
     def tables(self) -> list[Table]:
-        neurons: dict[str, list] = {"seed": [], "w": [], "b": []}
-        shapes: dict[str, list] = {
-            name: []
-            for name in (
-                "seed",
-                "loss",
-                "neurons",
-                "dimension",
-                "distance",
-                "coefficient",
-                "p lopsided",
-                "p paired",
-            )
-        }
-        for cloud in self.clouds:
-            neurons["seed"] += [cloud.seed] * len(cloud.w)
-            neurons["w"] += cloud.w.tolist()
-            neurons["b"] += cloud.b.tolist()
-            names = ("dimension", "distance", "coefficient", "p_lopsided", "p_paired")
-            row = (cloud.seed, cloud.loss, len(cloud.w), *(getattr(cloud, name) for name in names))
-            for name, value in zip(shapes, row, strict=True):
-                shapes[name].append(value)
-        return [Table("neurons", neurons), Table("shapes", shapes)]
+        neurons = [
+            (cloud.seed, w, b)
+            for cloud in self.clouds
+            for w, b in zip(cloud.w, cloud.b, strict=True)
+        ]
+        names = ("dimension", "distance", "coefficient", "p_asymmetric", "p_paired")
+        shapes = [
+            (one.seed, one.loss, len(one.w), *(getattr(one, name) for name in names))
+            for one in self.clouds
+        ]
+        header = "seed, loss, neurons, dimension, distance, coefficient, p lopsided, p paired"
+        return [Table.of("neurons", "seed, w, b", neurons), Table.of("shapes", header, shapes)]
 
-    def verdicts(self) -> list[Verdict]:
-        count = len(self.clouds)
-
-        def judged(good: int) -> str:
-            return HOLDS if good == count else IN_PART if good else FAILS
-
-        curves = sum(cloud.dimension < CURVE for cloud in self.clouds)
-        areas = sum(cloud.dimension > AREA for cloud in self.clouds)
-        same = sum(cloud.distance <= 2 * READING_ERROR for cloud in self.clouds)
-        symmetric = sum(cloud.p_lopsided > 0.05 for cloud in self.clouds)
-        paired = sum(cloud.p_paired <= 0.05 for cloud in self.clouds)
+    def outcomes(self) -> dict[str, Outcome]:
+        claims, count = self.entry.claims, len(self.clouds)
+        error = claims["symmetric"]["error"]
+        curves = sum(cloud.dimension < claims["curve"]["curve"] for cloud in self.clouds)
+        areas = sum(cloud.dimension > claims["curve"]["area"] for cloud in self.clouds)
+        same = sum(cloud.distance <= 2 * claims["same"]["reading"] for cloud in self.clouds)
+        symmetric = sum(cloud.p_asymmetric > error for cloud in self.clouds)
+        paired = sum(cloud.p_paired <= error for cloud in self.clouds)
         dimensions, distances, coefficients = (
             [getattr(cloud, name) for cloud in self.clouds]
             for name in ("dimension", "distance", "coefficient")
         )
-        return [
-            Verdict(
-                "The neurons lie on a curve",
-                "Most neurons are concentrated around a bell-shaped curve: an attractor manifold.",
-                f"correlation dimension {min(dimensions):.2f} to {max(dimensions):.2f}; 1 for "
-                "curves, 2 for areas such as the "
-                f"initial square",
-                "How the number of pairs of living neurons within r of each other grows from r = "
-                "0.02 to 0.1; holds for a net "
-                f"below {CURVE:g}, fails above {AREA:g}.",
-                HOLDS if curves == count else FAILS if areas == count else IN_PART,
+        least, most = min(dimensions), max(dimensions)
+        return {
+            "curve": Outcome(
+                counted(curves, areas, count),
+                f"correlation dimension {least:.2f} to {most:.2f}; 1 for curves, 2 for areas such "
+                "as the initial square",
                 f"{curves} of {count} nets are curves by this measure, {areas} areas: arcs in the "
-                "shape of a bell, often with more "
-                "than one branch, and neurons scattered beside them.",
-                {
-                    "curves": curves,
-                    "areas": areas,
-                    "of": count,
-                    "least": min(dimensions),
-                    "largest": max(dimensions),
-                },
+                "shape of a bell, often with more than one branch, and neurons scattered beside "
+                "them.",
+                {"curves": curves, "areas": areas, "of": count, "least": least, "largest": most},
             ),
-            Verdict(
-                "It is the paper's curve",
-                "Figure 2a shows one net's curve; 11 places on either side were read off it.",
+            "same": Outcome(
+                counted(same, count - same, count),
                 f"root mean square distance from {min(distances):.2f} to {max(distances):.2f}",
-                "Median b at these |w| against the readings, whose error is about "
-                f"±{READING_ERROR:g}; holds to twice that.",
-                judged(same),
                 f"{same} of {count} nets. Each seed has a curve of its own, and a detail of the "
-                "paper's protocol at this width may "
-                "differ from ours.",
+                "paper's protocol at this width may differ from ours.",
                 {"nets": same, "of": count, "nearest": min(distances), "furthest": max(distances)},
             ),
-            Verdict(
-                "The cloud is mirror-symmetric",
-                "If there is a neuron at (w, b), there is one around (-w, b).",
-                f"{symmetric} of {count} clouds are no more lopsided than fair coins make them, "
-                f"{paired} more "
-                "symmetric than that; energy distance from the mirror image "
-                f"{min(coefficients):.1e} to "
-                f"{max(coefficients):.1e} of that of two separate clusters",
-                "Energy distance of (w, b) and (-w, b) against 999 draws in which every sign of "
-                "w is a fair coin, at 5%.",
-                judged(symmetric),
-                "Close to symmetric by eye and by distance; with thousands of neurons the test "
-                "sees small excesses of one side."
-                if symmetric < count
-                else "As symmetric as fair coins make it; nothing needs to pair neurons.",
-                {
-                    "nets": symmetric,
-                    "of": count,
-                    "paired": paired,
-                    "largest coefficient": max(coefficients),
-                },
+            "symmetric": Outcome(
+                counted(symmetric, count - symmetric, count),
+                f"{symmetric} of {count} clouds are no more asymmetric than random signs make "
+                f"them, {paired} more symmetric than that; energy distance from the mirror image "
+                f"{min(coefficients):.1e} to {max(coefficients):.1e} of that of two separate "
+                "clusters",
+                "As symmetric as random signs make it; nothing needs to pair neurons."
+                if symmetric == count
+                else "Close to symmetric by distance; with thousands of neurons the test detects "
+                "a small excess on one side.",
+                {"nets": symmetric, "of": count, "paired": paired}
+                | {"largest coefficient": max(coefficients)},
             ),
-        ]
+        }

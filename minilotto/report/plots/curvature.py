@@ -1,15 +1,14 @@
 """Curvature of the loss, descents by polishing, and the valley of mirror pairs."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from minilotto.analysis.stats.bootstrap import Points
-from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, intervals, plain_numbers
 
 Array = NDArray[np.float64]
 MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)  # of |w|
@@ -40,28 +39,12 @@ def spectra(groups: Mapping[str, tuple[Array, Array]], ax: Axes) -> Axes:
             (part < 0, ORANGE, "below zero"),
         ):
             size = np.maximum(np.abs(part[chosen]), LEAST)
-            ax.plot(
-                place[chosen],
-                size,
-                ".",
-                color=color,
-                markersize=2.5,
-                rasterized=True,
-                label=label if k == 0 else None,
-            )
+            name = label if k == 0 else None
+            ax.plot(place[chosen], size, ".", color=color, ms=2.5, label=name, rasterized=True)
         hidden = float(np.median(unresolved[kept] / largest[:, 0]))
-        ax.plot(
-            [k - 0.4, k + 0.4],
-            [hidden] * 2,
-            color=GREY,
-            linewidth=1.2,
-            label="rounding" if k == 0 else None,
-        )
-    ax.set_yscale("log")
-    ax.set_xticks(range(len(groups)), list(groups))
-    ax.set_ylabel("size of eigenvalue / largest")
-    ax.legend(loc="lower left", fontsize=8)
-    return ax
+        name = "rounding" if k == 0 else None
+        ax.plot([k - 0.4, k + 0.4], [hidden] * 2, color=GREY, linewidth=1.2, label=name)
+    return _grouped(groups, ax, "size of eigenvalue / largest", "lower left")
 
 
 def falls(groups: Mapping[str, Fall], ax: Axes) -> Axes:
@@ -75,10 +58,13 @@ def falls(groups: Mapping[str, Fall], ax: Axes) -> Axes:
             (one.rounding, "_", ORANGE, "rounding"),
         ):
             ax.plot(place, values, mark, color=color, markersize=4, label=label if k == 0 else None)
-    ax.set_yscale("log")
+    return _grouped(groups, ax, "loss (mean squared error)", "best")
+
+
+def _grouped(groups: Mapping[str, object], ax: Axes, label: str, place: Any) -> Axes:
+    ax.set(yscale="log", ylabel=label)
     ax.set_xticks(range(len(groups)), list(groups))
-    ax.set_ylabel("loss (mean squared error)")
-    ax.legend(loc="best", fontsize=8)
+    ax.legend(loc=place, fontsize=8)
     return ax
 
 
@@ -90,10 +76,8 @@ def valley(w: Array, loss: Array, rounding: Array, law: Array, text: str, ax: Ax
     ax.plot(w, rounding, color=ORANGE, linewidth=1.0, label="rounding")
     inside = law > loss[loss > 0].min() / 10
     ax.plot(w[inside], law[inside], color=GREY, linestyle=":", linewidth=1.4, label=text)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("|w| of the pair")
-    ax.set_ylabel("loss (mean squared error)")
+    ax.set(xscale="log", yscale="log")
+    ax.set(xlabel="|w| of the pair", ylabel="loss (mean squared error)")
     return ax
 
 
@@ -108,23 +92,10 @@ def tickets(w: Array, loss: Array, ax: Axes, text: str, printed: tuple[float, fl
 def positions(series: Mapping[str, Points], ax: Axes) -> Axes:
     """Median |w| of tickets against steps, with intervals, a mark a series."""
     for (name, one), color, mark in zip(series.items(), (BLUE, ORANGE), "os", strict=False):
-        bars = np.abs(np.stack([one.value - one.low, one.high - one.value]))
-        ax.errorbar(
-            one.widths,
-            one.value,
-            yerr=bars,
-            color=color,
-            marker=mark,
-            markersize=4,
-            capsize=2,
-            label=name,
-        )
-    ax.set_yscale("log")
+        intervals(one.widths, one, ax, color, mark, name)
+    ax.set(yscale="log", ylabel="median |w| of tickets")
     low, high = ax.get_ylim()
-    ax.yaxis.set_major_locator(FixedLocator([mark for mark in MARKS if low <= mark <= high]))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_ylabel("median |w| of tickets")
+    plain_numbers(ax.yaxis, [mark for mark in MARKS if low <= mark <= high])
     if series:
         ax.legend(loc="best", fontsize=8)
     return ax

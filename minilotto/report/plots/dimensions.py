@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
 from minilotto.analysis.stats.bootstrap import Array, Estimate
-from minilotto.report.plots.comparisons import MARKERS
-from minilotto.report.plots.style import GREY, PALETTE
+from minilotto.report.plots.style import GREY, MARKERS, PALETTE, intervals, plain_numbers
 
 LINES = ("-", "--", ":", "-.")
 SHOWN = (1.0, 6.5)  # exponents below 0 and above it that are shown
@@ -30,32 +28,12 @@ def exponents_against_inputs(
     for k, (name, some) in enumerate(found.items()):
         if not some:
             continue
-        value = np.array([one.value for one in some.values()])
-        bars = [
-            value - [one.low for one in some.values()],
-            [one.high for one in some.values()] - value,
-        ]
         at = np.array(list(some), dtype=np.float64) * BESIDE ** (k - (len(found) - 1) / 2)
         color, marker = PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
-        ax.errorbar(
-            at,
-            value,
-            yerr=np.abs(bars),
-            fmt=marker,
-            color=color,
-            markersize=4.5,
-            capsize=2,
-            linewidth=1.0,
-            label=name,
-        )
+        intervals(at, list(some.values()), ax, color, marker, name, linestyle="none")
     ax.axhline(0, color=GREY, linewidth=0.6)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(FixedLocator(numbers))
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.xaxis.set_minor_locator(FixedLocator([]))
-    ax.set_xlabel("number of inputs $D$")
-    ax.set_ylabel("exponent")
+    ax.set(xscale="log", xlabel="number of inputs $D$", ylabel="exponent")
+    plain_numbers(ax.xaxis, numbers)
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, -SHOWN[0]), min(high, SHOWN[1]))
     ax.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22))

@@ -1,12 +1,11 @@
 """Many small histograms in one grid."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, beside
 
 Array = NDArray[np.float64]
 CELL = (1.1, 0.85)  # inches
@@ -41,8 +40,8 @@ def histogram_grid(
     ticks = np.arange(-(-low // step) * step, high + 1, step)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
-            # Axes that share nothing, and count decades: sharing costs the square of their number,
-            # logarithmic ticks more.
+            # Axes that share nothing, and count decades: the cost of sharing is quadratic, and
+            # logarithmic ticks are slow.
             ax = figure.add_subplot(len(rows), len(columns), i * len(columns) + j + 1)
             ax.set_xlim(low, high)
             ax.set_yticks([])
@@ -57,14 +56,7 @@ def histogram_grid(
                 ax.set_ylabel(row, rotation=0, ha="right", va="center")
             values = exponents.get((i, j))
             if values is None or not values.size:
-                ax.annotate(
-                    "none",
-                    (0.5, 0.5),
-                    xycoords="axes fraction",
-                    ha="center",
-                    color=GREY,
-                    fontsize=8,
-                )
+                beside("none", (0.5, 0.5), (0, 0), ax, "axes fraction", ha="center")
                 continue
             ax.stairs(np.histogram(values, edges)[0], edges, fill=True, color=BLUE, alpha=0.7)
             ax.set_ylim(0)
@@ -73,13 +65,8 @@ def histogram_grid(
             if counts.get((i, j), 0) > 1:
                 right = middle < (low + high) / 2
                 place, side = (0.98, "right") if right else (0.02, "left")
-                options: dict[str, Any] = {
-                    "xycoords": "axes fraction",
-                    "va": "top",
-                    "fontsize": 9,
-                    "fontweight": "bold",
-                    "color": ORANGE,
-                }
-                ax.annotate(f"{counts[i, j]}", (place, 1.0), ha=side, **options)
+                options = {"ha": side, "va": "top", "fontsize": 9, "fontweight": "bold"}
+                text, corner = f"{counts[i, j]}", (place, 1.0)
+                beside(text, corner, (0, 0), ax, "axes fraction", color=ORANGE, **options)
     figure.supxlabel("loss (mean squared error)", fontsize=10, y=0.12 / height)
     return figure

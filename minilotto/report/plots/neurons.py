@@ -31,13 +31,10 @@ def neuron_cloud(
         (living & ~unpaired, BLUE, "o"),
         (living & unpaired, ORANGE, "D"),
     ):
-        ax.plot(
-            w[chosen], b[chosen], mark, color=color, markersize=size, rasterized=len(w) > 2 * LINES
-        )
+        many = len(w) > 2 * LINES
+        ax.plot(w[chosen], b[chosen], mark, color=color, markersize=size, rasterized=many)
     reach = 1.1 * max(float(np.abs(w).max()), 1e-3)
-    ax.set_xlim(-reach, reach)
-    ax.set_xlabel("$w_i$")
-    ax.set_ylabel("$b_i$")
+    ax.set(xlim=(-reach, reach), xlabel="$w_i$", ylabel="$b_i$")
     return ax
 
 
@@ -48,9 +45,7 @@ def ranked(r2: Array, cut: float, ax: Axes) -> Axes:
     kept = np.sort(r2[np.isfinite(r2)])[::-1]
     ax.plot(np.arange(1, len(kept) + 1), kept, "o", color=BLUE, markersize=3)
     ax.axhline(cut, color=ORANGE, linewidth=0.8, linestyle="--")
-    ax.set_ylim(-0.05, 1.08)
-    ax.set_xlabel("pair, by rank")
-    ax.set_ylabel("R² with x²")
+    ax.set(ylim=(-0.05, 1.08), xlabel="pair, by rank", ylabel="R² with x²")
     return ax
 
 
@@ -61,9 +56,7 @@ def correlations(matrix: Array, ax: Axes) -> Axes:
         return ax
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.figure.colorbar(image, cax=ax.inset_axes((1.04, 0.0, 0.06, 1.0)), ticks=[-1, 0, 1])
-    ax.set_xlabel("useful pair")
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set(xlabel="useful pair", xticks=[], yticks=[])
     return ax
 
 
@@ -74,12 +67,10 @@ def errors(x: Array, values: Array, ax: Axes) -> Axes:
     if len(values):
         sign = np.where(values[:, -1] < 0, -1.0, 1.0)
         shown = (values * sign[:, None])[:: -(-len(values) // CURVES)]
-        ax.plot(
-            x, shown.T, color=BLUE, alpha=float(np.clip(6.0 / len(shown), 0.1, 0.8)), linewidth=0.8
-        )
+        alpha = float(np.clip(6.0 / len(shown), 0.1, 0.8))
+        ax.plot(x, shown.T, color=BLUE, alpha=alpha, linewidth=0.8)
     ax.axhline(0, color=GREY, linewidth=0.8)
     for place in (-1.6, 0.0, 1.6):
         ax.axvline(place, color=ORANGE, linewidth=0.8, linestyle=":")
-    ax.set_xlabel("x")
-    ax.set_ylabel("error, scaled")
+    ax.set(xlabel="x", ylabel="error, scaled")
     return ax

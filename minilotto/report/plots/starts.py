@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.report.plots.parts import width_axis
-from minilotto.report.plots.style import BLUE, GREY, PALETTE
+from minilotto.report.plots.style import BLUE, GREY, PALETTE, intervals
 
 SINGLED_OUT = 4  # lowest and highest curves, and the first, that get a colour and a name
 
@@ -27,23 +27,12 @@ def losses_of_starts(found: Mapping[str, Points], ax: Axes) -> Axes:
             ax.plot(points.widths, points.value, "-", color=GREY, linewidth=0.7, alpha=0.6)
     for k, name in enumerate(chosen):
         points = found[name]
-        bars = np.abs(np.stack([points.value - points.low, points.high - points.value]))
         color = PALETTE[k % len(PALETTE)]
-        ax.errorbar(
-            points.widths,
-            points.value,
-            yerr=bars,
-            color=color,
-            marker="o",
-            markersize=3.5,
-            capsize=1.5,
-            label=name,
-        )
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+        intervals(points.widths, points, ax, color, "o", name, markersize=3.5, capsize=1.5)
+    ax.set(
+        xscale="log", yscale="log", xlabel="width $N$", ylabel="median loss (mean squared error)"
+    )
     width_axis((2, 10, 20, 50, 200), ax)
-    ax.set_xlabel("width $N$")
-    ax.set_ylabel("median loss (mean squared error)")
     ax.legend(loc="best", fontsize=7)
     return ax
 
@@ -63,16 +52,7 @@ def forest(
     for row, one in zip(rows, found, strict=True):
         if one is not None:
             bars = [[max(one.value - one.low, 0)], [max(one.high - one.value, 0)]]
-            ax.errorbar(
-                one.value,
-                row,
-                xerr=bars,
-                fmt="o",
-                color=BLUE,
-                markersize=4,
-                capsize=2,
-                linewidth=1.0,
-            )
+            ax.errorbar(one.value, row, None, bars, "o", color=BLUE, markersize=4, capsize=2)
     if found and found[0] is not None:
         ax.axvline(found[0].value, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xscale(scale)

@@ -1,26 +1,28 @@
-"""One style for every figure: colours that colour-blind readers tell apart, grids of panels, names
-of panels, and files.
+"""One style for every figure: colours that colour-blind readers tell apart, grids of panels, values
+with intervals, and files.
 """
 
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import ArrayLike
+
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 
 Drawing = Figure  # by this name elsewhere, where a Figure is one of the paper's
 # Okabe and Ito's palette.
-BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, GREY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-    "#666666",
+BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER = PALETTE = (
+    *("#0072B2", "#D55E00", "#009E73"),
+    *("#CC79A7", "#56B4E9", "#E69F00"),
 )
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER)
+GREY = "#666666"
+MARKERS = "osDPX"  # no triangles: those point beyond the frame
 _STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -50,20 +52,74 @@ def new_figure(width: float, height: float, ratios: Sequence[float]) -> tuple[Fi
 def grid(
     rows: int, columns: int, width: float, height: float, **options: Any
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of some inches with rows x columns panels; `options` go to matplotlib's `subplots`."""
+    """A figure of some inches with rows x columns panels; `options` go to `subplots`."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **options)
     return figure, [list(row) for row in axes]
 
 
+def panels(
+    count: int, columns: int, width: float, height: float, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels of some inches each, row by row; the last row may end early."""
+    rows = -(-count // columns)
+    figure, axes = grid(rows, columns, width * columns, height * rows, **options)
+    every = [ax for row in axes for ax in row]
+    for ax in every[count:]:
+        ax.set_visible(False)
+    return figure, every[:count]
+
+
 def mosaic(
     pattern: Sequence[Sequence[str]], width: float, height: float, **options: Any
 ) -> tuple[Figure, dict[str, Axes]]:
-    """A figure of some inches with panels of several sizes, by name; `options` go to matplotlib's
-    `subplot_mosaic`.
-    """
+    """A figure of some inches with named panels of several sizes; see `subplot_mosaic`."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, dict(figure.subplot_mosaic([list(row) for row in pattern], **options))
+
+
+def intervals(
+    x: ArrayLike,
+    found: Points | Sequence[Estimate],
+    ax: Axes,
+    color: str,
+    marker: str,
+    label: str | None = None,
+    **options: Any,
+) -> Axes:
+    """Values with their intervals at x (n,); `options` go to matplotlib's `errorbar`."""
+    ends = ("value", "low", "high")
+    if isinstance(found, Points):
+        value, low, high = (getattr(found, end) for end in ends)
+    else:
+        value, low, high = (np.array([getattr(one, end) for one in found]) for end in ends)
+    bars = np.maximum([value - low, high - value], 0.0)
+    options = {"markersize": 4, "linewidth": 1.0, "capsize": 2, **options}
+    ax.errorbar(x, value, bars, color=color, marker=marker, label=label, **options)
+    return ax
+
+
+def beside(
+    text: str,
+    at: tuple[float, float],
+    offset: tuple[float, float],
+    ax: Axes,
+    frame: Any = "data",
+    **options: Any,
+) -> Axes:
+    """A few words, `offset` points from a place; `frame` and `options` as of `annotate`."""
+    options = {"color": GREY, "fontsize": 8, **options}
+    ax.annotate(text, at, offset, frame, "offset points", **options)
+    return ax
+
+
+def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:
+    """Plain numbers beside a logarithmic axis, at these places only where some are given."""
+    if len(places):
+        axis.set_major_locator(FixedLocator(places))
+        axis.set_minor_locator(FixedLocator([]))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def lay_out(figure: Figure) -> None:
@@ -73,7 +129,5 @@ def lay_out(figure: Figure) -> None:
 
 
 def save(figure: Figure, file: BinaryIO, suffix: str) -> None:
-    """Write a figure as .png, .pdf or .svg: the same bytes for the same figure, whenever it is
-    drawn.
-    """
+    """Write a figure as .png, .pdf or .svg: the same figure gives the same bytes."""
     figure.savefig(file, format=suffix[1:], dpi=160, metadata=_UNDATED[suffix])
