@@ -27,8 +27,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError
-from minilotto.report.rules import THRESHOLDS, UNTESTED, VERDICTS
+from minilotto.report.rules import THRESHOLDS, UNTESTED, VERDICTS, counted
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,6 +53,25 @@ class Outcome(NamedTuple):
 def untested(reason: str, measured: str = "") -> Outcome:
     """The outcome of a claim that could not be tested."""
     return Outcome(UNTESTED, measured, str(reason))
+
+
+def agreement(
+    good: int, of: int, measured: str, reason: str, numbers: Mapping[str, float] = {}
+) -> Outcome:
+    """The outcome of a claim about `of` cases, of which `good` agree with it."""
+    if not of:
+        return untested("These nets are missing, or too few.")
+    return Outcome(counted(good, of - good, of), measured, reason, numbers)
+
+
+def listed(found: Mapping[str, object]) -> str:
+    """Names and values, in one line."""
+    return "; ".join(f"{name}: {value}" for name, value in found.items())
+
+
+def values(found: Mapping[str, Estimate], prefix: str = "") -> dict[str, float]:
+    """Estimates without their intervals, for the numbers of an outcome."""
+    return {prefix + name: one.value for name, one in found.items()}
 
 
 @dataclass(frozen=True)
@@ -124,7 +144,9 @@ def register(package: str, file: str, name: str) -> Entry:
     """
     table = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))[name]
     claims = {key: _claim(name, key, row) for key, row in table.get("claims", {}).items()}
-    texts = (table.get(text, "") for text in ("title", "caption", "question", "design"))
+    texts = (
+        " ".join(table.get(text, "").split()) for text in ("title", "caption", "question", "design")
+    )
     return Entry(*texts, claims)
 
 

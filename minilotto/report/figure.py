@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict
@@ -107,6 +108,12 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return "" if np.isnan(value) else repr(float(value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def interval(found: Estimate | None) -> tuple[float, float, float]:
+    """Value and ends of an estimate, as columns of a table; NaN where there is none."""
+    nan = float("nan")
+    return (found.value, found.low, found.high) if found else (nan, nan, nan)
 
 
 class Source:
