@@ -21,7 +21,7 @@ the run that `Figure.facts` names.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -56,12 +56,24 @@ def untested(reason: str, measured: str = "") -> Outcome:
 
 
 def agreement(
-    good: int, of: int, measured: str, reason: str, numbers: Mapping[str, float] = {}
+    good: int, of: int, measured: str, numbers: Mapping[str, float], more: str = ""
 ) -> Outcome:
     """The outcome of a claim about `of` cases, of which `good` agree with it."""
     if not of:
         return untested("These nets are missing, or too few.")
-    return Outcome(counted(good, of - good, of), measured, reason, numbers)
+    verdict = counted(good, of - good, of)
+    return Outcome(verdict, measured, f"{good} of {of} agree{more}.", numbers)
+
+
+def tally(
+    found: Mapping[str, Estimate],
+    agrees: Callable[[Estimate], bool],
+    more: str = "",
+    what: str = "",
+) -> Outcome:
+    """The outcome of a claim with which each of some estimates agrees or not."""
+    good = sum(agrees(one) for one in found.values())
+    return agreement(good, len(found), what + listed(found), values(found), more)
 
 
 def listed(found: Mapping[str, object]) -> str:

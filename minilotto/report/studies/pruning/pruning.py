@@ -11,7 +11,7 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, agreement, listed, register, untested, values
+from minilotto.report.claims import Outcome, agreement, listed, register, tally, untested, values
 from minilotto.report.figure import Array, Scale, Source, Table, interval, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART
 from minilotto.report.studies.pruning.analysis import (
@@ -206,10 +206,9 @@ class Pruning(Study):
         found = self.cuts[self.main].ratios("elimination", "distilled", "float64", least=1)
         ratios = {f"k = {k}": ratio for k, ratio in found.items()}
         most = self.entry.claims["search"]["same"]
-        good = sum(ratio.high <= most for ratio in ratios.values())
         better = sum(ratio.high < 1 for ratio in ratios.values())
-        reason = f"{good} of {len(ratios)} agree; elimination is the better one in {better}."
-        return agreement(good, len(ratios), listed(ratios), reason, values(ratios))
+        more = f"; elimination is the better one in {better}"
+        return tally(ratios, lambda ratio: ratio.high <= most, more)
 
     def _small(self) -> Outcome:
         cut = self.cuts[self.main]
@@ -247,8 +246,8 @@ def _better(cut: Cut, rules: tuple[str, ...], than: str, readout: Readout) -> Ou
         measured.append(f"{name}: {listed(ratios)}")
     better = sum(ratio.high < 1 for ratio in found.values())
     worse = sum(ratio.low > 1 for ratio in found.values())
-    reason = f"Better at {better} and worse at {worse} of {len(found)} places."
-    return agreement(better, len(found), ". ".join(measured), reason, values(found))
+    more = f"; {than} is better at {worse}"
+    return agreement(better, len(found), ". ".join(measured), values(found), more)
 
 
 def _enough(count: int | None) -> str:
