@@ -21,7 +21,7 @@ the run that `Figure.facts` names.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError
-from minilotto.report.rules import THRESHOLDS, UNTESTED, VERDICTS, counted
+from minilotto.report.rules import LEVEL, THRESHOLDS, UNTESTED, VERDICTS, counted
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -53,37 +53,6 @@ class Outcome(NamedTuple):
 def untested(reason: str, measured: str = "") -> Outcome:
     """The outcome of a claim that could not be tested."""
     return Outcome(UNTESTED, measured, str(reason))
-
-
-def agreement(
-    good: int, of: int, measured: str, numbers: Mapping[str, float], more: str = ""
-) -> Outcome:
-    """The outcome of a claim about `of` cases, of which `good` agree with it."""
-    if not of:
-        return untested("These nets are missing, or too few.")
-    verdict = counted(good, of - good, of)
-    return Outcome(verdict, measured, f"{good} of {of} agree{more}.", numbers)
-
-
-def tally(
-    found: Mapping[str, Estimate],
-    agrees: Callable[[Estimate], bool],
-    more: str = "",
-    what: str = "",
-) -> Outcome:
-    """The outcome of a claim with which each of some estimates agrees or not."""
-    good = sum(agrees(one) for one in found.values())
-    return agreement(good, len(found), what + listed(found), values(found), more)
-
-
-def listed(found: Mapping[str, object]) -> str:
-    """Names and values, in one line."""
-    return "; ".join(f"{name}: {value}" for name, value in found.items())
-
-
-def values(found: Mapping[str, Estimate], prefix: str = "") -> dict[str, float]:
-    """Estimates without their intervals, for the numbers of an outcome."""
-    return {prefix + name: one.value for name, one in found.items()}
 
 
 @dataclass(frozen=True)
@@ -127,7 +96,7 @@ class Claim:
 
     def judged(self, outcome: Outcome, facts: Mapping[str, Any]) -> Verdict:
         """The claim with its outcome, names in braces replaced."""
-        known = {**THRESHOLDS, **self.numbers, **facts}
+        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts}
         claim, where, says, how, fails = (
             text.format(**known)
             for text in (self.claim, self.where, self.says, self.how, self.fails)
@@ -147,6 +116,37 @@ class Entry:
     claims: Mapping[str, Claim]
 
 
+def agreement(
+    good: int, of: int, measured: str, numbers: Mapping[str, float], more: str = ""
+) -> Outcome:
+    """The outcome of a claim about `of` cases, of which `good` agree with it."""
+    if not of:
+        return untested("These nets are missing, or too few.")
+    verdict = counted(good, of - good, of)
+    return Outcome(verdict, measured, f"{good} of {of} agree{more}.", numbers)
+
+
+def tally(
+    found: Mapping[str, Estimate],
+    agrees: Callable[[Estimate], bool],
+    more: str = "",
+    what: str = "",
+) -> Outcome:
+    """The outcome of a claim with which each of some estimates agrees or not."""
+    good = sum(agrees(one) for one in found.values())
+    return agreement(good, len(found), what + described(found), values(found), more)
+
+
+def described(found: Mapping[str, object]) -> str:
+    """Names and values, in one line."""
+    return "; ".join(f"{name}: {value}" for name, value in found.items())
+
+
+def values(found: Mapping[str, Estimate], prefix: str = "") -> dict[str, float]:
+    """Estimates without their intervals, for the numbers of an outcome."""
+    return {prefix + name: one.value for name, one in found.items()}
+
+
 @lru_cache
 def register(package: str, file: str, name: str) -> Entry:
     """The entry `name` of a TOML file in a package. Raises ConfigError for a row that is not whole.
@@ -154,12 +154,14 @@ def register(package: str, file: str, name: str) -> Entry:
     >>> register("minilotto.report.paper", "claims.toml", "1c").title
     'loss against width'
     """
-    table = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))[name]
+    table = read_toml(package, file)[name]
     claims = {key: _claim(name, key, row) for key, row in table.get("claims", {}).items()}
-    texts = (
-        " ".join(table.get(text, "").split()) for text in ("title", "caption", "question", "design")
-    )
-    return Entry(*texts, claims)
+    return Entry(claims=claims, **_folded(table, ("title", "caption", "question", "design")))
+
+
+def read_toml(package: str, file: str) -> dict[str, Any]:
+    """A TOML file beside the modules of a package."""
+    return tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
 
 
 def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
@@ -169,5 +171,9 @@ def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
     if missing or (changed and not row.get("why")):
         need = missing or [f"why (its {', '.join(changed)} differ from the shared thresholds)"]
         raise ConfigError(f"claim {name}.{key} lacks {', '.join(need)}; add it to the register")
-    texts = (" ".join(row.get(text, "").split()) for text in TEXTS)
-    return Claim(key, *texts, numbers)
+    return Claim(key=key, numbers=numbers, **_folded(row, TEXTS))
+
+
+def _folded(table: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Texts of a table, "" where there is none, each on one line."""
+    return {name: " ".join(table.get(name, "").split()) for name in names}

@@ -2,16 +2,16 @@
 independence predicts?
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.errors import DataError, MinilottoError, MissingExtraError
-from minilotto.report.claims import Outcome, agreement, listed, register, tally, values
-from minilotto.report.figure import Scale, Source, Table, interval
-from minilotto.report.rules import LEVEL
+from minilotto.report.claims import Outcome, agreement, described, register, tally, values
+from minilotto.report.figure import Scale, Source, Table, estimates, triple
+from minilotto.report.rules import HOLDS, LEVEL, reaches
 from minilotto.report.studies.classification.analysis import (
     FITTED_FROM,
     PARTS,
@@ -36,6 +36,15 @@ FEWER_STEPS = {"breast_cancer": 0.5, "digits": 0.125}  # for many inputs, which 
 MEMBERS = (2, 4)
 SHORTER = 0.25  # of the steps, to see whether the exponent is the budget's
 TRAINING, HELD_OUT = PARTS
+COLUMNS = {  # of the tables
+    "losses": "problem, part, width, seeds, loss, loss low, loss high, error, error low, "
+    "error high",
+    "ensembles": "problem, part, width, members, way, loss, loss low, loss high, over members, "
+    "over members low, over members high, over wide, over wide low, over wide high, error, "
+    "error low, error high",
+    "nulls": "problem, width, null, over wide, low, high, cosine, cosine low, cosine high",
+    "laws": "problem, part, law, weight, held out decades, parameter, value, low, high",
+}
 
 
 @dataclass(frozen=True)
@@ -147,63 +156,25 @@ class Classification(Study):
         return draw(self.problems, max(self.settings.widths))
 
     def tables(self) -> list[Table]:
-        nan, every = float("nan"), [(one.name, one) for one in self.problems.values()]
-        return [
-            Table.of(
-                "losses",
-                "problem, part, width, seeds, loss, loss low, loss high, error, error low, "
-                "error high",
-                (
-                    (name, part, int(width), seeds, *loss, *interval(one.errors[part][int(width)]))
-                    for name, one in every
-                    for part, found in one.losses.items()
-                    for width, seeds, *loss in zip(
-                        found.widths, found.seeds, found.value, found.low, found.high, strict=True
-                    )
-                ),
-            ),
-            Table.of(
-                "ensembles",
-                "problem, part, width, members, way, loss, loss low, loss high, over members, "
-                "over members low, over members high, over wide, over wide low, over wide high, "
-                "error, error low, error high",
-                (
-                    (name, *key, *(number for each in found for number in interval(each)))
-                    for name, one in every
-                    for key, found in one.combined.items()
-                ),
-            ),
-            Table.of(
-                "nulls",
-                "problem, width, null, over wide, low, high, cosine, cosine low, cosine high",
-                (
-                    (name, width, null.name, *interval(null.ratio), *interval(one.cosine(width)))
-                    for name, one in every
-                    for width, both in one.synergies.items()
-                    for null in both.nulls.values()
-                ),
-            ),
-            Table.of(
-                "laws",
-                "problem, part, law, weight, held out decades, parameter, value, low, high",
-                (
-                    (
-                        name,
-                        part,
-                        row.law,
-                        nan if row.weight is None else row.weight,
-                        nan if row.fit.held_out_error is None else row.fit.held_out_error,
-                        parameter,
-                        *interval(estimate),
-                    )
-                    for name, one in every
-                    for part, (laws, _) in one.laws.items()
-                    for row in laws.rows
-                    if row.fit
-                    for parameter, estimate in row.fit.with_misfit.items()
-                ),
-            ),
-        ]
+        rows: dict[str, list[Sequence[Any]]] = {name: [] for name in COLUMNS}
+        for one in self.problems.values():
+            for part, loss in one.losses.items():
+                for (width, median), seeds in zip(estimates(loss).items(), loss.seeds, strict=True):
+                    ends = *triple(median), *triple(one.errors[part][width])
+                    rows["losses"].append((one.name, part, width, seeds, *ends))
+            for part, (laws, _) in one.laws.items():
+                for fit, weight in ((row.fit, row.weight) for row in laws.rows if row.fit):
+                    start = one.name, part, fit.law, weight, fit.held_out_error
+                    found = fit.with_misfit.items()
+                    rows["laws"] += [(*start, name, *triple(value)) for name, value in found]
+            for key, combined in one.combined.items():
+                numbers = (number for each in combined for number in triple(each))
+                rows["ensembles"].append((one.name, *key, *numbers))
+            for width, both in one.synergies.items():
+                for null in both.nulls.values():
+                    ends = *triple(null.ratio), *triple(one.cosine(width))
+                    rows["nulls"].append((one.name, width, null.name, *ends))
+        return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
     def exponents(self, part: str) -> dict[str, Estimate]:
         """Of the power law, or of what is above the plateau where AICc prefers one."""
@@ -216,25 +187,9 @@ class Classification(Study):
     def _lawful(self, part: str) -> tuple[list[str], list[str]]:
         """Problems whose exponent reaches the claimed one, and those whose interval decides."""
         claim, found = self.entry.claims["training"], self.exponents(part)
-        low, high = claim["claimed"] - claim["stated"], claim["claimed"] + claim["stated"]
+        claimed, near = claim["claimed"], claim["stated"]
         clear = [name for name, one in found.items() if one.high - one.low <= claim["wide"]]
-        return [
-            name for name in clear if found[name].low <= high and found[name].high >= low
-        ], clear
-
-    def _by_budget(self) -> tuple[dict[str, tuple[Estimate, Estimate]], list[str], list[str]]:
-        """Exponents after all steps and after fewer; problems whose intervals decide; and of these,
-        those where both agree.
-        """
-        full, wide = self.exponents(TRAINING), self.entry.claims["budget"]["wide"]
-        pairs = {name: (full[name], few) for name, few in self.shorter.items() if name in full}
-        clear = [name for name, pair in pairs.items() if max(e.high - e.low for e in pair) <= wide]
-        agree = [
-            name
-            for name in clear
-            if max(one.low for one in pairs[name]) <= min(one.high for one in pairs[name])
-        ]
-        return pairs, clear, agree
+        return [name for name in clear if reaches(found[name], claimed, near, near) == HOLDS], clear
 
     def _pairs(self, part: str, way: str) -> dict[str, Combined]:
         """Two of the widest nets whose double is there, combined, by problem and width in words."""
@@ -255,16 +210,14 @@ class Classification(Study):
         if not train or not gains or not cosines:
             return ""
         lawful = [len(self._lawful(part)[0]) for part in PARTS]
-        _, clear, same = self._by_budget()
         left = [f"{end:.0%}" for end in ((min(gains), max(gains)) if len(gains) > 1 else gains)]
         return (
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on "
             f"the training points and in {lawful[1]} on held-out ones (exponents {_span(train)} "
-            f"and {_span(held)}, above a plateau where there is one, widths from {FITTED_FROM} on; "
-            f"training for {SHORTER:.0%} of the steps changes {len(clear) - len(same)} of "
-            f"{len(clear)}), and averaging the logits of two of the wider nets leaves "
-            f"{' to '.join(left)} of their held-out loss where independent errors would leave 50%: "
-            f"their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
+            f"and {_span(held)}, above a plateau where there is one, widths from {FITTED_FROM}), "
+            f"and averaging the logits of two of the wider nets leaves {' to '.join(left)} of "
+            "their held-out loss where independent errors would leave 50%: their residuals have "
+            f"cosines of {min(cosines):.2f} to {max(cosines):.2f}."
         )
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -287,8 +240,8 @@ class Classification(Study):
         good, clear = self._lawful(part)
         unclear = [name for name in found if name not in clear]
         best = {n: s.laws[part][0].best_aicc for n, s in self.problems.items() if part in s.laws}
-        laws = listed({name: law for name, law in best.items() if law})
-        measured = listed(found)
+        laws = described({name: law for name, law in best.items() if law})
+        measured = described(found)
         if laws:
             measured += f". Best by AICc of power law, plateau and break: {laws}"
         more = f": {', '.join(good)}" if good else ""
@@ -296,10 +249,13 @@ class Classification(Study):
         return agreement(len(good), len(clear), measured, values(found), more)
 
     def _budget(self) -> Outcome:
-        pairs, clear, good = self._by_budget()
-        measured = {name: f"{fewer}, then {full}" for name, (full, fewer) in pairs.items()}
-        changes = {name: full.value - fewer.value for name, (full, fewer) in pairs.items()}
-        return agreement(len(good), len(clear), listed(measured), changes)
+        full, wide = self.exponents(TRAINING), self.entry.claims["budget"]["wide"]
+        pairs = {name: (few, full[name]) for name, few in self.shorter.items() if name in full}
+        clear = [pair for pair in pairs.values() if max(e.high - e.low for e in pair) <= wide]
+        good = sum(max(e.low for e in pair) <= min(e.high for e in pair) for pair in clear)
+        measured = {name: f"{fewer}, then {one}" for name, (fewer, one) in pairs.items()}
+        changes = {name: one.value - fewer.value for name, (fewer, one) in pairs.items()}
+        return agreement(good, len(clear), described(measured), changes)
 
     def _averaging(self, key: str, part: str) -> Outcome:
         claim = self.entry.claims[key]

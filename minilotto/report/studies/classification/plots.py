@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.scaling import reference_line
+from minilotto.report.figure import estimates
 from minilotto.report.plots.estimates import estimates_on_line, loss_axes
 from minilotto.report.plots.parts import estimates_against_width, shared_legend
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
-from minilotto.report.rules import LEVEL
 from minilotto.report.studies.classification.analysis import PARTS, Problem
 
 TICKS = (2, 8, 32, 128)
@@ -45,10 +44,7 @@ def draw(problems: Mapping[str, Problem], widest: int) -> Drawing:
 
 
 def _single(one: Problem, part: str, upper: Axes, middle: Axes, color: str, mark: str) -> None:
-    found = one.losses[part]
-    ends = zip(found.value, found.low, found.high, strict=True)
-    medians = (Estimate(*each, LEVEL) for each in ends)
-    loss = dict(zip(found.widths.astype(int).tolist(), medians, strict=True))
+    loss = estimates(one.losses[part])
     estimates_against_width(loss, upper, color, mark, f"one net, {part}")
     estimates_on_line(one.errors[part], middle, color, mark)
 

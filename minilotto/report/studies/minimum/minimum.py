@@ -3,7 +3,7 @@ the paper's ticket lies.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +20,7 @@ from minilotto.initialisation import Parameters
 from minilotto.report.claims import Outcome, register, untested
 from minilotto.report.figure import Scale, Source, Table
 from minilotto.report.paper.targets import slope
-from minilotto.report.rules import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    UNTESTED,
-    share,
-    together,
-    unchanged,
-)
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, share, together, unchanged
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.store.grid import Sweep
@@ -49,6 +40,13 @@ DROPS = 5  # of the learning rate
 SILU = ACTIVATIONS["silu"]
 DTYPES = ("float32", "float64")
 TICKETS = "2, tickets"  # the group of nets of width 2
+COLUMNS = {  # of the tables
+    "curvature": "width, net, loss, gradient, negative, undecided, positive, flat, least, "
+    "largest, decrease",
+    "polish": "width, net, start, end, evaluations, cancellation, rounding, cancelled",
+    "valley": "w, b, v, c, loss, rounding, predicted",
+    "tickets": "dtype, steps, nets, tickets, median w, median loss",
+}
 
 
 @dataclass(frozen=True)
@@ -204,51 +202,25 @@ class Minimum(Study):
         return draw(self)
 
     def tables(self) -> list[Table]:
-        spectra = {"2, Eq. 2": self.printed}
-        spectra |= {name: one.curvature for name, one in self.groups.items()}
-        line = self.valley
-        return [
-            Table.of(
-                "curvature",
-                "width, net, loss, gradient, negative, undecided, positive, flat, least, largest, "
-                "decrease",
-                (
-                    row
-                    for name, one in spectra.items()
-                    for row in _numbered(
-                        name, one.loss, one.gradient, one.negative, one.undecided, one.positive,
-                        one.flat, one.eigenvalues[:, 0], one.eigenvalues[:, -1], one.decrease,
-                    )
-                ),
-            ),
-            Table.of(
-                "polish",
-                "width, net, start, end, evaluations, cancellation, rounding, cancelled",
-                (
-                    row
-                    for name, group in self.groups.items()
-                    for end in (group.polished,)
-                    for row in _numbered(
-                        name, end.start, end.loss, end.evaluations, end.cancellation, end.rounding,
-                        end.cancelled.astype(int),
-                    )
-                ),
-            ),
-            Table.of(
-                "valley",
-                "w, b, v, c, loss, rounding, predicted",
-                zip(*vars(line).values(), self.law.loss(line.w), strict=True),
-            ),
-            Table.of(
-                "tickets",
-                "dtype, steps, nets, tickets, median w, median loss",
-                (
-                    (dtype, n, one.of, len(one.w), np.median(one.w), np.median(one.nets.loss))
-                    for dtype, by_budget in self.tickets.items()
-                    for n, one in by_budget.items()
-                ),
-            ),
-        ]  # fmt: skip
+        curvatures, polished = [], []
+        groups = {name: one.curvature for name, one in self.groups.items()}
+        for name, one in {"2, Eq. 2": self.printed, **groups}.items():
+            counts = one.negative, one.undecided, one.positive, one.flat
+            ends = one.eigenvalues[:, 0], one.eigenvalues[:, -1]
+            columns = zip(one.loss, one.gradient, *counts, *ends, one.decrease, strict=True)
+            curvatures += [(name, i, *row) for i, row in enumerate(columns)]
+        for name, end in ((name, one.polished) for name, one in self.groups.items()):
+            more = end.evaluations, end.cancellation, end.rounding, end.cancelled.astype(int)
+            columns = zip(end.start, end.loss, *more, strict=True)
+            polished += [(name, i, *row) for i, row in enumerate(columns)]
+        places = [
+            (dtype, budget, one.of, len(one.w), np.median(one.w), np.median(one.nets.loss))
+            for dtype, by_budget in self.tickets.items()
+            for budget, one in by_budget.items()
+        ]
+        line = zip(*vars(self.valley).values(), self.law.loss(self.valley.w), strict=True)
+        rows = {"curvature": curvatures, "polish": polished, "valley": line, "tickets": places}
+        return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
     def outcomes(self) -> dict[str, Outcome]:
         eq2 = self.printed
@@ -392,12 +364,12 @@ class Minimum(Study):
         change = Estimate(float(np.log(ratio.value)), float(ends[0]), float(ends[1]), LEVEL)
         verdict = unchanged(change, float(np.log(self.entry.claims["precision"]["same"])))
         where = "earlier" if ratio.value > 1 else "further down"
-        reason = {
+        reasons = {
             HOLDS: "Both end at the same place.",
             IN_PART: f"Nearly: float32 ends a little {where}.",
             FAILS: f"Precision does matter: float32 ends {where}.",
-            UNTESTED: "The interval is too wide to decide.",
-        }[verdict]
+        }
+        reason = reasons.get(verdict, "The interval is too wide to decide.")
         measured = (
             f"after {int(shared[-1]):,} steps {single.value[0]:.4g} and {double.value[0]:.4g}, "
             f"ratio {ratio}"
@@ -417,12 +389,6 @@ def _wider(settings: MinimumSettings) -> list[Sweep]:
     """Nets of the other widths."""
     counts = {"seeds": settings.looked_at, "steps": settings.steps}
     return [Sweep(widths=settings.widths, **counts)] if settings.widths else []
-
-
-def _numbered(name: str, *columns: np.ndarray) -> Iterator[tuple[Any, ...]]:
-    """Rows of a table: name, place, and a number of each column."""
-    for i, row in enumerate(zip(*columns, strict=True)):
-        yield (name, i, *row)
 
 
 def tickets(nets: Ensemble, bias: float) -> Tickets:

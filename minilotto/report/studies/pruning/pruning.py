@@ -11,8 +11,8 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, agreement, listed, register, tally, untested, values
-from minilotto.report.figure import Array, Scale, Source, Table, interval, training_words
+from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
+from minilotto.report.figure import Array, Scale, Source, Table, training_words, triple
 from minilotto.report.rules import FAILS, HOLDS, IN_PART
 from minilotto.report.studies.pruning.analysis import (
     RULES,
@@ -130,36 +130,21 @@ class Pruning(Study):
         return draw(self)
 
     def tables(self) -> list[Table]:
-        nan = float("nan")
-        whole = [(width, "cut down", cut.whole) for width, cut in self.cuts.items()]
-        whole += [(width, "small", losses) for width, losses in self.small.items()]
-        return [
-            Table.of(
-                "kept",
-                "from, rule, output weights, kept, loss, low, high, cancellation",
-                (
-                    (
-                        width,
-                        RULES[rule] if readout else UNFITTED[rule],
-                        readout or "not fitted",
-                        k,
-                        *interval(loss),
-                        np.median(cut.growth[rule, k]) if readout == "float64" else nan,
-                    )
-                    for width, cut in self.cuts.items()
-                    for (rule, k, readout), loss in cut.medians.items()
-                ),
-            ),
-            Table.of(
-                "whole",
-                "width, kind, output weights, nets, loss, low, high",
-                (
-                    (width, kind, readout or "as trained", len(loss), *interval(median_loss(loss)))
-                    for width, kind, losses in whole
-                    for readout, loss in losses.items()
-                ),
-            ),
-        ]
+        kept, whole = [], []
+        for width, cut in self.cuts.items():
+            for (rule, k, readout), median in cut.medians.items():
+                name = RULES[rule] if readout else UNFITTED[rule]
+                growth = np.median(cut.growth[rule, k]) if readout == "float64" else None
+                kept.append((width, name, readout or "not fitted", k, *triple(median), growth))
+        every = [(width, "cut down", cut.whole) for width, cut in self.cuts.items()]
+        every += [(width, "small", losses) for width, losses in self.small.items()]
+        for width, kind, losses in every:
+            for readout, loss in losses.items():
+                found = len(loss), *triple(median_loss(loss))
+                whole.append((width, kind, readout or "as trained", *found))
+        header = "from, rule, output weights, kept, loss, low, high, cancellation"
+        other = "width, kind, output weights, nets, loss, low, high"
+        return [Table.of("kept", header, kept), Table.of("whole", other, whole)]
 
     def outcomes(self) -> dict[str, Outcome]:
         cut = self.cuts[self.main]
@@ -228,7 +213,7 @@ class Pruning(Study):
         worse = [k for k, ratio in fair.items() if ratio.low > 1]
         return Outcome(
             HOLDS if good == len(shared) else IN_PART if good or plain else FAILS,
-            f"fitted likewise: {listed(fair)}. Against small nets as trained: {listed(raw)}",
+            f"fitted likewise: {described(fair)}. Against small nets as trained: {described(raw)}",
             f"Better at {good} of {len(shared)} numbers of neurons, worse at {len(worse)}"
             + (f" ({', '.join(worse)})." if worse else "."),
             values(fair) | values(raw, "as trained, "),
@@ -243,7 +228,7 @@ def _better(cut: Cut, rules: tuple[str, ...], than: str, readout: Readout) -> Ou
         name = f"{RULES[rule] if readout else rule} / {than}"
         ratios = {f"k = {k}": ratio for k, ratio in cut.ratios(rule, than, readout).items()}
         found |= {f"{name}, {k}": ratio for k, ratio in ratios.items()}
-        measured.append(f"{name}: {listed(ratios)}")
+        measured.append(f"{name}: {described(ratios)}")
     better = sum(ratio.high < 1 for ratio in found.values())
     worse = sum(ratio.low > 1 for ratio in found.values())
     more = f"; {than} is better at {worse}"
