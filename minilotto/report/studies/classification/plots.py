@@ -31,10 +31,9 @@ def draw(problems: Mapping[str, Problem], widest: int) -> Drawing:
         _guide(one, upper)
         label = "gain of independent errors"
         lower.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2, label=label)
-        upper.set_title(title)
         loss_axes(tuple(tick for tick in TICKS if tick <= widest), upper)
-        lower.set_ylim(-0.05, 1.25)
-        lower.set_xlabel("width $N$")
+        upper.set_title(title)
+        lower.set(ylim=(-0.05, 1.25), xlabel="width $N$")
         middle.set_ylim(bottom=0)
     labels = ("median logistic loss", "mean error rate", "gain of averaging, cosine")
     for row, text in zip(axes, labels, strict=True):

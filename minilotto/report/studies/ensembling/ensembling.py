@@ -28,6 +28,7 @@ from minilotto.store.grid import Sweep
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
+RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
 NARROW = 10  # below, the paper finds synergy, from here on none
 PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 TICKETS = ("independent", "groups", "needed", "alike")
@@ -121,7 +122,7 @@ class Ensembling(Study):
             "training": self.training,
             "draws": DRAWS,
             "precision": self._precision(),
-            "range": "{} to {}".format(*PAPER_RANGE),
+            "range": RANGE,
             "narrow": NARROW,
             "double": 2 * NARROW,
         }
@@ -129,11 +130,8 @@ class Ensembling(Study):
     def _precision(self) -> str:
         """How well medians are known, which is what the numbers of seeds were chosen for."""
         words = []
-        low, high = PAPER_RANGE
-        for ends, where in (
-            ((low, high), f"at widths {low} to {high}"),
-            ((high + 1, np.inf), "at wider ones"),
-        ):
+        wider = PAPER_RANGE[1] + 1, np.inf
+        for ends, where in ((PAPER_RANGE, f"at widths {RANGE}"), (wider, "at wider ones")):
             every = [n.means for one in self.found.values() for n in one.within(*ends).values()]
             reach = [float(means.high[0] / means.loss[0] - 1) for means in every if means]
             if reach:
@@ -157,13 +155,12 @@ class Ensembling(Study):
                 "there is no gain to explain."
             )
         averaging, combination, neither = (
-            f"{shares[part].value:.0%} ({shares[part].low:.0%} to {shares[part].high:.0%})"
-            for part in STEPS
+            "{:.0%} ({:.0%} to {:.0%})".format(*triple(shares[part])) for part in STEPS
         )
         others = ""
         for other in self.found.values():
             same = other.gains.get((narrow, wide))
-            if other is not one and same is not None and same.shares is not None:
+            if other is not one and same and same.shares:
                 parts = ", ".join(f"{share.value:.0%}" for share in same.shares.values())
                 others += f"; for {other.label} {parts}"
         return (
@@ -233,20 +230,15 @@ class Ensembling(Study):
     def _variance(self) -> Outcome:
         shares = {name: one.parts.share for name, one in self._each()}
         good = sum(one.high < self.entry.claims["variance"]["half"] for one in shares.values())
-        laws = [
-            f"{one.label} {part}: {fit.with_misfit['exponent']} ({_weights(one.laws(part))})"
+        laws = {
+            f"{one.label} {part}": f"{fit.with_misfit['exponent']} ({_weights(one.laws(part))})"
             for one in self.found.values()
             for part in ("bias", "variance")
             if (fit := one.law(part))
-        ]
-        return agreement(
-            good,
-            len(shares),
-            f"bias / loss: {described(shares)}. Exponents over {self.facts()['range']}: "
-            f"{'; '.join(laws) or 'not available'}",
-            values(shares, "bias / loss, "),
-            "; elsewhere half of the loss or more may be common to all seeds",
-        )
+        }
+        what = f"bias / loss: {described(shares)}. Exponents over {RANGE}: {described(laws)}"
+        more = "; elsewhere half of the loss or more may be common to all seeds"
+        return agreement(good, len(shares), what, values(shares, "bias / loss, "), more)
 
     def _orthogonal(self) -> Outcome:
         near = self.entry.claims["orthogonal"]["orthogonal"]
@@ -254,13 +246,10 @@ class Ensembling(Study):
         within = {name: one.tickets["alike"] for name, one in self._each() if one.tickets}
         within = {name: one for name, one in within.items() if np.isfinite(one.value)}
         every = [*seeds.values(), *within.values()]
-        return agreement(
-            sum(one.high < near and one.low > -near for one in every),
-            len(every),
-            f"cosine of two seeds: {described(seeds)}; of two mirror pairs of a net, absolute: "
-            f"{described(within)}",
-            values(seeds, "seeds, ") | values(within, "pairs, "),
-        )
+        good = sum(one.high < near and one.low > -near for one in every)
+        what = f"cosine of two seeds: {described(seeds)}; of two mirror pairs of a net, absolute: "
+        numbers = values(seeds, "seeds, ") | values(within, "pairs, ")
+        return agreement(good, len(every), what + described(within), numbers)
 
     def _mean(self) -> Outcome:
         measured: dict[str, str] = {}
@@ -274,10 +263,8 @@ class Ensembling(Study):
             good += bool(means.high[-1] / base < 2 / size)
             worst = max(worst, means.misfit)
             measured[name] = f"{means.loss[-1] / base:.2g} at R = {size}, in the limit {means.left}"
-            numbers |= {
-                f"limit, {name}": means.left.value,
-                f"misfit in decades, {name}": means.misfit,
-            }
+            numbers[f"limit, {name}"] = means.left.value
+            numbers[f"misfit in decades, {name}"] = means.misfit
         more = f"; the line bias + variance/R misses the medians by {worst:.2f} decades at most"
         if worst >= np.log10(self.entry.claims["mean"]["same"]):
             more += ", so it is no good description everywhere"
@@ -352,13 +339,8 @@ class Ensembling(Study):
                 f"{min(sizes):.3g} and {max(sizes):.3g} (an average: 1), and both are positive in "
                 f"{min(both):.0%} to {max(both):.0%} of the pairs"
             )
-        joined = [
-            ratio.value
-            for one in self.found.values()
-            for (narrow, _), ratio in one.joined.items()
-            if narrow >= NARROW
-        ]
-        if joined:
+        every = [each for one in self.found.values() for each in one.joined.items()]
+        if joined := [ratio.value for (narrow, _), ratio in every if narrow >= NARROW]:
             more += (
                 ". With one last layer fitted to the neurons of both halves the loss would be "
                 f"between {min(joined):.2g} and {max(joined):.2g} times that of the wide net"

@@ -1,6 +1,7 @@
 """The figure of the study of ensembling."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,9 +40,8 @@ def _parts(one: Ensembles, ax: Axes) -> None:
         found = {n: getattr(at.parts, part) for n, at in one.widths.items()}
         estimates_against_width(found, ax, color, mark, label)
     _width_axis(ax, one.widths)
-    ax.set_ylabel("mean loss, central half")
+    ax.set(ylabel="mean loss, central half", title=f"{one.label}: bias and variance")
     ax.legend(loc="upper right", fontsize=8)
-    ax.set_title(f"{one.label}: bias and variance")
 
 
 def _means(one: Ensembles, ax: Axes) -> None:
@@ -53,10 +53,8 @@ def _means(one: Ensembles, ax: Axes) -> None:
         found = means[width]
         base = found.loss[0]
         bars = np.stack([found.loss - found.low, found.high - found.loss]) / base
-        ax.errorbar(
-            found.sizes, found.loss / base, yerr=bars, fmt="o", color=color, markersize=3.5,
-            capsize=2, label=f"N = {width}",
-        )  # fmt: skip
+        marks: dict[str, Any] = {"fmt": "o", "color": color, "markersize": 3.5, "capsize": 2}
+        ax.errorbar(found.sizes, found.loss / base, bars, label=f"N = {width}", **marks)
         fine = np.geomspace(1, found.sizes[-1], 50)
         ax.plot(fine, found.line(fine) / base, color=color, linewidth=0.9)
     law, label = [1, 1 / longest], "1/R, as Eq. 9 has it"
@@ -64,12 +62,10 @@ def _means(one: Ensembles, ax: Axes) -> None:
     ax.set_xscale("log", base=2)
     ticks = [2**k for k in range(7) if 2**k <= longest]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
-    ax.set_yscale("log")
+    ax.set(yscale="log", title="means of R nets; lines: bias + variance/R")
     ax.minorticks_off()
-    ax.set_xlabel("nets averaged, $R$")
-    ax.set_ylabel("loss of the mean / of one net")
+    ax.set(xlabel="nets averaged, $R$", ylabel="loss of the mean / of one net")
     ax.legend(loc="lower left", fontsize=8)
-    ax.set_title("means of R nets; lines: bias + variance/R")
 
 
 def _gains(one: Ensembles, ax: Axes) -> None:
@@ -85,12 +81,11 @@ def _gains(one: Ensembles, ax: Axes) -> None:
     ax.axhline(np.log10(2), color=GREY, linestyle=":", linewidth=1.2, label=label)
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set_xticks(at, [f"{a} to {b}" for a, b in one.gains], rotation=30, ha="right")
-    ax.set_ylabel("decades of loss")
+    ax.set(ylabel="decades of loss", title="gain from N/2 to N, and its parts")
     ax.set_yscale("symlog", linthresh=1, linscale=1.5)
     ticks = [-3, -1, -0.5, 0, 0.5, 1, 3]
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
-    ax.set_title("gain from N/2 to N, and its parts")
 
 
 def _cosines(found: list[Ensembles], ax: Axes) -> None:
@@ -103,11 +98,9 @@ def _cosines(found: list[Ensembles], ax: Axes) -> None:
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set_xscale("log")
     _width_axis(ax, found[0].widths)
-    ax.set_ylim(-0.15, 1.5)
+    ax.set(ylim=(-0.15, 1.5), ylabel="cosine of errors, median", title="how similar errors are")
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
-    ax.set_ylabel("cosine of errors, median")
     ax.legend(loc="upper left", fontsize=7)
-    ax.set_title("how similar errors are")
 
 
 def _tickets(one: Ensembles, paper: Mapping[int, int], ax: Axes) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
+from minilotto.report.figure import estimates
 from minilotto.report.plots.budgets import paper_budget, steps_axis
+from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
 
 if TYPE_CHECKING:
@@ -66,11 +68,8 @@ def _places(k: int, count: int, reach: float) -> np.ndarray:
 
 
 def _finish_groups(study: "Minimum", ax: Axes, title: str, label: str) -> None:
-    ax.set_yscale("log")
+    ax.set(yscale="log", xlabel="width", ylabel=label, title=title)
     ax.set_xticks(range(len(study.groups)), list(study.groups))
-    ax.set_xlabel("width")
-    ax.set_ylabel(label)
-    ax.set_title(title)
 
 
 def _valley(study: "Minimum", ax: Axes) -> None:
@@ -88,30 +87,21 @@ def _valley(study: "Minimum", ax: Axes) -> None:
     ax.plot(w, loss, ".", color=PURPLE, markersize=4, label=label, rasterized=True)
     printed = float(np.abs(study.eq2.w).mean()), study.printed.loss[0]
     ax.plot(*printed, "*", color=GREEN, markersize=10, label="Eq. 2")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("|w| of the pair")
-    ax.set_ylabel("loss (mean squared error)")
+    ax.set(xscale="log", yscale="log", title="the valley of mirror pairs")
+    ax.set(xlabel="|w| of the pair", ylabel="loss (mean squared error)")
     ax.legend(loc="upper left", fontsize=8)
-    ax.set_title("the valley of mirror pairs")
 
 
 def _positions(study: "Minimum", ax: Axes) -> None:
     """Median |w| of tickets against steps, with intervals, a mark a precision."""
     for (name, one), color, mark in zip(study.place.items(), (BLUE, ORANGE), "os", strict=False):
-        bars = np.abs(np.stack([one.value - one.low, one.high - one.value]))
-        ax.errorbar(
-            one.widths, one.value, yerr=bars, color=color, marker=mark, markersize=4, capsize=2,
-            label=name,
-        )  # fmt: skip
-    ax.set_yscale("log")
+        estimates_on_line(estimates(one), ax, color, mark, name)
+    ax.set(yscale="log", ylabel="median |w| of tickets", title="where in the valley training ends")
     low, high = ax.get_ylim()
     ax.yaxis.set_major_locator(FixedLocator([mark for mark in MARKS if low <= mark <= high]))
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_ylabel("median |w| of tickets")
     if study.place:
         ax.legend(loc="best", fontsize=8)
     steps_axis(ax)
     paper_budget(study.settings.steps, ax)
-    ax.set_title("where in the valley training ends")

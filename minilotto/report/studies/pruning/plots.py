@@ -75,7 +75,5 @@ def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -
 def _finish(study: "Pruning", ax: Axes, title: str) -> None:
     most = max(k for cut in study.cuts.values() for _, k, _ in cut.losses)
     width_axis(tuple(tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= most), ax)
-    ax.set_xlabel("neurons kept, $k$")
-    ax.set_ylabel("median loss")
+    ax.set(xlabel="neurons kept, $k$", ylabel="median loss", title=title)
     ax.legend(loc="lower left" if ax.get_ylim()[0] > LOW else "upper right", fontsize=7)
-    ax.set_title(title)
