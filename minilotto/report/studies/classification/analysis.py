@@ -98,8 +98,26 @@ class Problem:
 
 
 def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int]) -> Problem:
-    """The study of one problem's nets by width. Raises DataError for fewer than two widths, or too
-    few seeds.
+    """The study of one problem.
+
+    Parameters
+    ----------
+    name : str
+        Of the problem, for messages and tables.
+    nets : mapping of int to Ensemble
+        Nets by width.
+    members : sequence of int
+        Numbers of nets that are combined.
+
+    Returns
+    -------
+    Problem
+        Everything that is measured.
+
+    Raises
+    ------
+    DataError
+        For fewer than two widths, or too few finite nets at one.
     """
     kept = {width: one.select(np.isfinite(one.loss)) for width, one in sorted(nets.items())}
     if len(kept) < 2:

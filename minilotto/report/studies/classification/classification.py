@@ -49,13 +49,19 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class ClassificationSettings(Settings):
-    """What the study trains.
+    """What is trained.
 
-    problems  tasks of examples with labels 0 and 1
-    widths    the same for each problem; doubles and fourfolds of a width make the comparisons with
-              ensembles
-    steps     those of few inputs; breast_cancer takes half of them, digits an eighth; all also
-              train with a quarter of them
+    Parameters
+    ----------
+    seeds : int
+        Networks of each config.
+    steps : int
+        Those of problems of few inputs; breast_cancer takes half of them, digits an eighth. All
+        also train with a quarter of them.
+    problems : tuple of str
+        Tasks of examples with labels 0 and 1.
+    widths : tuple of int
+        The same for each problem; ensembles need doubles and fourfolds of a width.
     """
 
     seeds: int = 64

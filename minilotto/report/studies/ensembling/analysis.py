@@ -105,8 +105,19 @@ class Ensembles:
 
 
 def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
-    """The study of one activation's nets by width; widths of fewer than LEAST_SEEDS finite nets are
-    left out.
+    """The study of one activation.
+
+    Parameters
+    ----------
+    activation : str
+        Its name.
+    nets : mapping of int to Ensemble
+        Nets by width; widths of fewer than LEAST_SEEDS finite nets are left out.
+
+    Returns
+    -------
+    Ensembles
+        Everything that is measured, where there are enough nets.
     """
     finite = {width: nets[width].select(np.isfinite(nets[width].loss)) for width in sorted(nets)}
     finite = {width: one for width, one in finite.items() if len(one) >= LEAST_SEEDS}
@@ -170,8 +181,17 @@ def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
 
 
 def worth(widths: Mapping[int, OneWidth]) -> dict[tuple[int, int], Estimate]:
-    """Loss of the mean of M / N nets of width N over the median loss of nets of width M, for each
-    such pair.
+    """Loss of the mean of M / N nets of width N over the median loss of nets of width M.
+
+    Parameters
+    ----------
+    widths : mapping of int to OneWidth
+        By width.
+
+    Returns
+    -------
+    dict of (int, int) to Estimate
+        By (N, M), for each pair where N divides M and there are enough nets.
     """
     found = {}
     for narrow, one in widths.items():

@@ -32,13 +32,10 @@ RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
 NARROW = 10  # below, the paper finds synergy, from here on none
 PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 TICKETS = ("independent", "groups", "needed", "alike")
+PARTS = ("loss", "bias", "variance", "share of bias", "cosine", *TICKETS[:3], "cosine within")
 COLUMNS = {  # of the tables
-    "widths": "activation, width, seeds, "
-    + ", ".join(
-        f"{kind}{end}"
-        for kind in ("loss", "bias", "variance", "share of bias", "cosine", *TICKETS[:3])
-        + ("cosine within",)
-        for end in ("", " low", " high")
+    "widths": ", ".join(
+        ["activation, width, seeds", *(f"{part}, {part} low, {part} high" for part in PARTS)]
     ),
     "gains": "activation, from, to, part, decades, low, high, expected, share, share low, "
     "share high",
@@ -51,8 +48,18 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class EnsemblingSettings(Settings):
-    """Widths, each with `seeds` nets, and wider ones with `wide_seeds`; activations. Those of
-    figure 1c, which trains them too.
+    """What is trained, which is what figure 1c trains too.
+
+    Parameters
+    ----------
+    seeds, wide_seeds : int
+        Networks of each of `widths`, and of each of `wide`.
+    steps : int
+        Adam steps.
+    widths, wide : tuple of int
+        The paper's widths, and wider ones.
+    activations : tuple of str
+        Each is studied.
     """
 
     seeds: int = 1000

@@ -53,11 +53,20 @@ COLUMNS = {  # of the tables
 class MinimumSettings(Settings):
     """What is trained and looked at.
 
-    seeds, double_seeds  networks of width 2 at each budget, in float32 and in float64
-    budgets              steps, the schedule scaled with them
-    widths               of the other nets, trained for `steps`
-    looked_at            nets of each width whose Hessian is taken
-    polished             neurons in all that are polished of each width, 2 nets at least
+    Parameters
+    ----------
+    seeds, double_seeds : int
+        Networks of width 2 at each budget, in float32 and in float64.
+    steps : int
+        The paper's budget, at which nets are looked at.
+    budgets : tuple of int
+        Steps, the schedule scaled with them.
+    widths : tuple of int
+        Of the other nets, trained for `steps`.
+    looked_at : int
+        Nets of each width whose Hessian is taken.
+    polished : int
+        Neurons in all that are polished of each width, 2 nets at least.
     """
 
     seeds: int = 400
@@ -392,8 +401,19 @@ def _wider(settings: MinimumSettings) -> list[Sweep]:
 
 
 def tickets(nets: Ensemble, bias: float) -> Tickets:
-    """The nets of two neurons (w, b, v) and (-w, b, v) to ASYMMETRY, with b nearer to `bias` than
-    to 0.
+    """The nets of two neurons (w, b, v) and (-w, b, v) to ASYMMETRY, with b nearer to `bias`.
+
+    Parameters
+    ----------
+    nets : Ensemble
+        Nets of width 2 and one input.
+    bias : float
+        Of the valley's far end; b is nearer to it than to 0.
+
+    Returns
+    -------
+    Tickets
+        Those whose loss is finite.
     """
     w, b, v = (part.astype(np.float64) for part in (nets.w[:, :, 0], nets.b, nets.v))
     with np.errstate(invalid="ignore", divide="ignore"):

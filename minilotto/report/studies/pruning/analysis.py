@@ -94,9 +94,21 @@ class Cut:
 
 
 def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True) -> Cut:
-    """These nets, all of them finite, cut down by every rule to each of `counts` below their width.
+    """Nets cut down by every rule.
 
-    search: by distillation's search too, which takes longer than all the rest.
+    Parameters
+    ----------
+    nets : Ensemble
+        R nets of one width, all of them finite.
+    counts : sequence of int
+        Numbers of neurons to keep; those below the width are used.
+    search : bool
+        By distillation's search too, which takes longer than all the rest.
+
+    Returns
+    -------
+    Cut
+        Losses of the nets that are left.
     """
     net, data = (nets.activation, nets.parameters), nets.data
     width = nets.config.width
@@ -156,7 +168,20 @@ def median_loss(loss: Array) -> Estimate:
 
 
 def ratio_of_medians(first: Array, second: Array, resamples: int = 2000, seed: int = 0) -> Estimate:
-    """The ratio of the median losses of two sets of nets, with its bootstrap interval."""
+    """The ratio of the median losses of two sets of nets, with its bootstrap interval.
+
+    Parameters
+    ----------
+    first, second : (R,) array of float
+        Losses above 0, as many as there are of each.
+    resamples, seed : int
+        Of the bootstrap over nets.
+
+    Returns
+    -------
+    Estimate
+        The ratio and its interval.
+    """
     random = np.random.default_rng(seed)
     logs = [np.log10(loss) for loss in (first, second)]
     one, two = (

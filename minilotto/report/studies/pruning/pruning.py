@@ -37,8 +37,18 @@ AWARE = ("tickets", "merging", "elimination")  # rules that use what neurons hav
 
 @dataclass(frozen=True)
 class PruningSettings(Settings):
-    """Nets of widths `wide` are cut down, the first of which the verdicts are about; `small` are
-    trained to compare with.
+    """What is trained.
+
+    Parameters
+    ----------
+    seeds, steps : int
+        Networks of each width, and their Adam steps.
+    wide : tuple of int
+        Widths from 2 on of the nets that are cut down; rules are compared on the first.
+    small : tuple of int
+        Widths of nets that are trained to compare with.
+    activation : str
+        Of all nets.
     """
 
     seeds: int = 100
