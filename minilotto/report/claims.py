@@ -55,6 +55,11 @@ def untested(reason: str, measured: str = "") -> Outcome:
     return Outcome(UNTESTED, measured, str(reason))
 
 
+def as_numbers(name: str, found: Estimate) -> dict[str, float]:
+    """An estimate and its interval, as numbers of an outcome."""
+    return {name: found.value, "low": found.low, "high": found.high}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One claim and its outcome, as the page prints it; `how` states the rule, `fails` what would

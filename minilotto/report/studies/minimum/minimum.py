@@ -17,7 +17,7 @@ from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.report.claims import Outcome, register, untested
+from minilotto.report.claims import Outcome, as_numbers, register, untested
 from minilotto.report.figure import Scale, Source, Table
 from minilotto.report.paper.targets import slope
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, share, together, unchanged
@@ -355,8 +355,8 @@ class Minimum(Study):
             f"{above[n]:.3g} times the valley's"
             for n, value, low, high in zip(budgets, place.value, place.low, place.high, strict=True)
         )
-        numbers = {"exponent": exponent.value, "low": exponent.low, "high": exponent.high}
-        return Outcome(verdict, f"|w| falls as steps^-{exponent}; {by_budget}", reason, numbers)
+        measured = f"|w| falls as steps^-{exponent}; {by_budget}"
+        return Outcome(verdict, measured, reason, as_numbers("exponent", exponent))
 
     def _by_precision(self) -> Outcome:
         if len(self.place) < len(DTYPES):
@@ -383,8 +383,7 @@ class Minimum(Study):
             f"after {int(shared[-1]):,} steps {single.value[0]:.4g} and {double.value[0]:.4g}, "
             f"ratio {ratio}"
         )
-        numbers = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high}
-        return Outcome(verdict, measured, reason, numbers)
+        return Outcome(verdict, measured, reason, as_numbers("ratio", ratio))
 
 
 def _pairs(settings: MinimumSettings, dtype: str, budget: int) -> Sweep:
