@@ -21,7 +21,7 @@ the run that `Figure.facts` names.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError
-from minilotto.report.rules import LEVEL, THRESHOLDS, UNTESTED, VERDICTS
+from minilotto.report.rules import LEVEL, THRESHOLDS, UNTESTED, VERDICTS, counted
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -119,6 +119,37 @@ class Entry:
     question: str
     design: str
     claims: Mapping[str, Claim]
+
+
+def agreement(
+    good: int, of: int, measured: str, numbers: Mapping[str, float], more: str = ""
+) -> Outcome:
+    """The outcome of a claim about `of` cases, of which `good` agree with it."""
+    if not of:
+        return untested("These nets are missing, or too few.")
+    verdict = counted(good, of - good, of)
+    return Outcome(verdict, measured, f"{good} of {of} agree{more}.", numbers)
+
+
+def tally(
+    found: Mapping[str, Estimate],
+    agrees: Callable[[Estimate], bool],
+    more: str = "",
+    what: str = "",
+) -> Outcome:
+    """The outcome of a claim with which each of some estimates agrees or not."""
+    good = sum(agrees(one) for one in found.values())
+    return agreement(good, len(found), what + described(found), values(found), more)
+
+
+def described(found: Mapping[str, object]) -> str:
+    """Names and values, in one line."""
+    return "; ".join(f"{name}: {value}" for name, value in found.items())
+
+
+def values(found: Mapping[str, Estimate], prefix: str = "") -> dict[str, float]:
+    """Estimates without their intervals, for the numbers of an outcome."""
+    return {prefix + name: one.value for name, one in found.items()}
 
 
 @lru_cache

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict
@@ -113,6 +114,20 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return "" if np.isnan(value) else repr(float(value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def triple(one: Estimate | None) -> tuple[float, float, float]:
+    """Value, low and high, for columns of a table; NaN for None."""
+    return (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
+
+
+def estimates(found: Points | None) -> dict[int, Estimate]:
+    """The statistic and its interval at each width; empty for None."""
+    if found is None:
+        return {}
+    columns = (getattr(found, name).tolist() for name in ("widths", "value", "low", "high"))
+    rows = zip(*columns, strict=True)
+    return {int(width): Estimate(value, low, high, found.level) for width, value, low, high in rows}
 
 
 class Source:

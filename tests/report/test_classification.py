@@ -10,8 +10,8 @@ import minilotto as ml
 from minilotto.data.dataset import given
 from minilotto.report.figure import QUICK, Scale
 from minilotto.report.plots.style import style
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.classification import classification, two_classes
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, THRESHOLDS, UNTESTED
+from minilotto.report.studies.classification import analysis, classification
 from minilotto.report.studies.classification.classification import (
     Classification,
     ClassificationSettings,
@@ -27,8 +27,8 @@ TRAINING, HELD_OUT = (given(np.full(POINTS, float(part)), LABELS) for part in (0
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
-    monkeypatch.setattr(two_classes, "RESAMPLES", 100)
-    monkeypatch.setattr(two_classes, "PAIRS", 100)
+    monkeypatch.setattr(analysis, "RESAMPLES", 100)
+    monkeypatch.setattr(analysis, "PAIRS", 100)
 
 
 class Planted:
@@ -102,18 +102,19 @@ def verdicts_of(one):
 def test_a_world_of_the_theory_gets_every_hypothesis_right():
     one = study_of(moons=of_the_theory)
     assert verdicts_of(one) == [HOLDS] * 8
-    assert one._exponents("training")["moons"].value == pytest.approx(1, abs=0.05)
+    assert one.exponents("training")["moons"].value == pytest.approx(1, abs=0.05)
 
 
 def test_a_world_of_one_function_gets_every_hypothesis_wrong():
     one = study_of(moons=of_one_function)
     assert verdicts_of(one) == [FAILS, FAILS, HOLDS, *[FAILS] * 5]
-    study = one.studies["moons"]
-    assert one._exponents("held out")["moons"].value == pytest.approx(0.5, abs=0.02)
+    study = one.problems["moons"]
+    assert one.exponents("held out")["moons"].value == pytest.approx(0.5, abs=0.02)
     assert study.cosine(32).low > 0.99
-    assert study.of(32, 2, "logits", "training").gain.value == pytest.approx(1, abs=0.02)
-    assert study.of(32, 2, "harmonic", "training").against.value == pytest.approx(2**-0.5, abs=0.02)
-    assert study.of(16, 4, "probabilities", "held out").against.value == pytest.approx(2, abs=0.05)
+    assert study.pair("training", "logits").gain.value == pytest.approx(1, abs=0.02)
+    assert study.pair("training", "harmonic").against.value == pytest.approx(2**-0.5, abs=0.02)
+    four = study.combined["held out", 16, 4, "probabilities"]
+    assert four.against.value == pytest.approx(2, abs=0.05)
 
 
 def test_an_exponent_that_changes_with_the_budget_is_seen():
@@ -132,12 +133,12 @@ def test_problems_that_differ_make_parts():
 
 def test_a_fall_above_a_floor_is_seen_as_such():
     one = study_of(circles=with_a_floor, widths=(2, 4, 8, 16, 32, 64, 128))
-    assert one.studies["circles"].laws["training"].best_aicc == "plateau"
-    assert one._exponents("training")["circles"].value == pytest.approx(1, abs=0.1)
+    assert one.problems["circles"].laws["training"][0].best_aicc == "plateau"
+    assert one.exponents("training")["circles"].value == pytest.approx(1, abs=0.1)
     assert verdicts_of(one)[:2] == [HOLDS, HOLDS]
 
 
-def test_what_two_widths_cannot_tell_is_not_tested():
+def test_what_two_widths_cannot_decide_is_not_tested():
     one = study_of(moons=of_one_function, widths=(4, 6))
     assert verdicts_of(one) == [UNTESTED] * 8
     assert one.headline() == ""
@@ -145,8 +146,8 @@ def test_what_two_widths_cannot_tell_is_not_tested():
         one.draw()
 
 
-def test_an_interval_that_tells_nothing_is_not_counted(monkeypatch):
-    monkeypatch.setattr(classification, "WIDE", 1e-9)
+def test_an_interval_that_decides_nothing_is_not_counted(monkeypatch):
+    monkeypatch.setitem(THRESHOLDS, "wide", 1e-9)
     one = study_of(moons=of_the_theory)
     assert verdicts_of(one)[:3] == [UNTESTED] * 3
 
@@ -157,7 +158,7 @@ def small(tmp_path_factory):
     return Classification.run(tmp_path_factory.mktemp("store") / "runs", threads=1, **settings)
 
 
-def test_a_small_store_is_drawn_told_and_tabulated(small):
+def test_a_small_store_is_drawn_described_and_tabulated(small):
     with style():
         drawing = small.draw()
     assert len(drawing.axes) == 6
@@ -176,7 +177,7 @@ def test_a_small_store_is_drawn_told_and_tabulated(small):
 def test_loss_and_error_are_those_of_the_nets(small, tmp_path):
     sweep = Classification.trainings(small.settings)[0]
     nets = ml.train(sweep.configs[1], small.settings.seeds, threads=1)
-    study = small.studies["moons"]
+    study = small.problems["moons"]
     assert study.losses["training"].value[1] == pytest.approx(np.median(nets.loss), rel=1e-9)
     assert study.losses["held out"].value[1] == pytest.approx(
         np.median(nets.loss_on(nets.held_out)), rel=1e-9
@@ -194,7 +195,7 @@ def test_too_few_seeds_are_refused_and_half_a_study_is_noted():
     one = Classification(
         source, ClassificationSettings(problems=("moons", "circles"), widths=WIDTHS)
     )
-    assert list(one.studies) == ["circles"]
+    assert list(one.problems) == ["circles"]
     assert "moons" in source.missing[0]
 
 

@@ -15,14 +15,14 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.ensembling.ensembles import Ensembles, OneWidth, _worth
+from minilotto.report.studies.ensembling.analysis import Ensembles, OneWidth, worth
 from minilotto.report.studies.ensembling.ensembling import Ensembling, EnsemblingSettings
-from minilotto.report.studies.ensembling.ensembling_verdicts import tables, verdicts
 from minilotto.store.store import open_store
 
 POINTS, NETS = 60, 80
 WEIGHT, Y = np.full(POINTS, 1 / POINTS), 1e3 * np.linspace(-1, 1, POINTS) ** 2
 SHAPE = np.sqrt(2) * np.sin(9 * np.linspace(0, np.pi, POINTS))
+KINDS = ("independent", "groups", "needed", "alike")
 WIDTHS = (1, 2, 4, 10, 20, 30, 40, 50)
 
 
@@ -47,19 +47,17 @@ def world(loss, common, tickets, needed, alike, cosine, widths=WIDTHS):
     random = np.random.default_rng(0)
     errors, found = {}, {}
     for n in widths:
+        counts = tickets(n), tickets(n), needed(n), alike
         own = random.normal(size=(NETS, POINTS))
         errors[n] = np.sqrt(loss(n)) * (np.sqrt(common) * SHAPE + np.sqrt(1 - common) * own)
         found[n] = OneWidth(
             nets=Losses(errors[n] ** 2 @ WEIGHT),
             parts=decompose(errors[n], WEIGHT, level=0.95, resamples=200),
             cosine=sharp(cosine),
-            directions=1.0,
             means=averages(errors[n], WEIGHT, (1, 2, 3, 4, 5, 8), level=0.95, halves=20),
-            tickets={
-                "independent": sharp(tickets(n)), "groups": sharp(tickets(n)), "needed": sharp(needed(n)), "alike": sharp(alike)
-            } if n >= 4 else None,
+            tickets=dict(zip(KINDS, map(sharp, counts), strict=True)) if n >= 4 else {},
             inverse=random.uniform(0.95, 1.05, 50) / tickets(n) if n >= 4 else np.empty(0),
-        )  # fmt: skip
+        )
     gains = {
         (n, 2 * n): attribute(
             Y + errors[n], Y, WEIGHT, found[2 * n].nets.loss, draws=300, level=0.95, resamples=200
@@ -67,7 +65,7 @@ def world(loss, common, tickets, needed, alike, cosine, widths=WIDTHS):
         for n in widths
         if 2 * n in widths
     }
-    return {"silu": Ensembles("silu", found, gains, {(10, 20): sharp(0.1)}, _worth(found))}
+    return {"silu": Ensembles("silu", found, gains, {(10, 20): sharp(0.1)}, worth(found))}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +80,14 @@ def others():
     return world(lambda n: n**-3.0, 0.95, lambda n: 2.0, lambda n: 1e4, 0.8, 0.95)
 
 
+def study_of(found):
+    study = Ensembling.__new__(Ensembling)
+    study.found, study.training = found, ""
+    return study
+
+
 def by_claim(found):
-    return {verdict.claim: verdict for verdict in verdicts(found)}
+    return {verdict.claim: verdict for verdict in study_of(found).verdicts()}
 
 
 ALL = (
@@ -125,7 +129,7 @@ def test_two_activations_that_differ_hold_in_part(papers, others):
     }
     found = by_claim(both)
     assert {verdict.verdict for verdict in found.values()} == {IN_PART}
-    for table in tables(both):
+    for table in study_of(both).tables():
         assert len({len(column) for column in table.columns.values()}) == 1
         assert "nan" not in table.to_csv().lower()
 
@@ -139,18 +143,14 @@ def test_a_loss_that_rises_has_no_gain_to_explain():
         SYNERGY,
     ):
         assert said[claim].verdict == UNTESTED
-    study = Ensembling.__new__(Ensembling)
-    study.found = found
-    assert "no gain to explain" in study.headline()
+    assert "no gain to explain" in study_of(found).headline()
 
 
 def test_the_headline_is_one_sentence_with_numbers(papers):
-    study = Ensembling.__new__(Ensembling)
-    study.found = papers
-    told = study.headline()
-    assert "width 40 gains" in told
-    assert "averaging two of them gives 9" in told or "averaging two of them gives 10" in told
-    assert told.count(". ") == 0
+    said = study_of(papers).headline()
+    assert "width 40 gains" in said
+    assert "averaging two of them gives 9" in said or "averaging two of them gives 10" in said
+    assert said.count(". ") == 0
 
 
 def test_settings_follow_the_scale():
@@ -171,7 +171,7 @@ def store(tmp_path_factory):
     return folder, settings, Ensembling.run(folder, **settings)
 
 
-def test_a_small_store_is_studied_drawn_and_told(store):
+def test_a_small_store_is_studied_drawn_and_described(store):
     _, _, study = store
     assert set(study.found) == {"silu", "leaky_relu"}
     assert set(study.found["silu"].gains) == {(2, 4), (4, 8)}
@@ -188,7 +188,7 @@ def test_a_small_store_is_studied_drawn_and_told(store):
     assert len(study.verdicts()) == 9
 
 
-def test_missing_widths_are_told_and_the_rest_is_studied(store):
+def test_missing_widths_are_noted_and_the_rest_is_studied(store):
     folder, settings, _ = store
     source = Source(open_store(folder))
     study = Ensembling(source, EnsemblingSettings(**{**settings, "wide": (32,)}))

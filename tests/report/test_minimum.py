@@ -17,7 +17,14 @@ from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.minimum.minimum import EQ2, SILU, Minimum, MinimumSettings, tickets
+from minilotto.report.studies.minimum.minimum import (
+    EQ2,
+    SILU,
+    TICKETS,
+    Minimum,
+    MinimumSettings,
+    tickets,
+)
 
 SQUARE = sampled(ml.Config())
 SETTINGS = MinimumSettings(
@@ -75,18 +82,13 @@ def falling():
 
 def test_tickets_that_go_down_the_valley_with_their_steps(falling):
     found = verdicts(falling)
-    assert [found[claim].verdict for claim in (TICKET, ENDLESS, STEPS, PRECISION)] == [
-        FAILS,
-        HOLDS,
-        HOLDS,
-        HOLDS,
-    ]
+    assert found[TICKET].verdict == FAILS
+    assert {found[claim].verdict for claim in (ENDLESS, STEPS, PRECISION)} == {HOLDS}
     assert found[STEPS].numbers["low"] < 0.1 < found[STEPS].numbers["high"]
     assert found[ENDLESS].numbers["power"] == pytest.approx(8, abs=0.02)
     assert found[WIDER].verdict == UNTESTED
-    assert all(
-        len(one.w) == 12 for one in falling.tickets["float32"].values()
-    )  # not the neurons that are there twice
+    # Not the neurons that are there twice.
+    assert {len(one.w) for one in falling.tickets["float32"].values()} == {12}
     assert "0 are minima" in falling.headline()
     assert "|w|^8" in falling.headline()
     np.testing.assert_allclose(falling.above[500_000], 1, rtol=1e-3)
@@ -111,11 +113,11 @@ def test_precision_that_matters(factor, verdict):
     assert verdicts(one)[PRECISION].verdict == verdict
 
 
-def kind(falling, name, settled, kept, noise):
-    """A kind of nets whose curvature and polish are as told: shares of nets settled and of those
+def group(falling, settled, kept, noise):
+    """Nets with a planted curvature and polish: fractions of nets that are settled, and of those
     that polishing leaves.
     """
-    base = falling.kinds["2, tickets"]
+    base = falling.groups[TICKETS]
     count = len(base.polished.loss)
     at = np.arange(count) / count
     curvature = dataclasses.replace(
@@ -125,7 +127,7 @@ def kind(falling, name, settled, kept, noise):
     )
     loss = np.where(at < kept, 1.0, 1e-9) * base.polished.start
     polished = dataclasses.replace(base.polished, loss=loss, rounding=(noise / 2) ** 2 * loss)
-    return dataclasses.replace(base, name=name, curvature=curvature, polished=polished)
+    return dataclasses.replace(base, curvature=curvature, polished=polished)
 
 
 @pytest.mark.parametrize(
@@ -133,18 +135,15 @@ def kind(falling, name, settled, kept, noise):
     [(1, 1, HOLDS), (0, 1, FAILS), (1, 0, FAILS), (0.5, 1, IN_PART), (1, 0.5, IN_PART)],
 )
 def test_what_counts_as_a_minimum(falling, monkeypatch, settled, kept, expected):
-    both = {
-        "2, tickets": kind(falling, "2, tickets", settled, kept, 0.1),
-        "4": kind(falling, "4", settled, kept, 0.1),
-    }
-    monkeypatch.setattr(falling, "kinds", both)
+    both = dict.fromkeys((TICKETS, "4"), group(falling, settled, kept, 0.1))
+    monkeypatch.setattr(falling, "groups", both)
     found = verdicts(falling)
     assert [found[claim].verdict for claim in (TICKET, WIDER)] == [expected] * 2
 
 
 @pytest.mark.parametrize(("noise", "verdict"), [(0.021, HOLDS), (0.019, FAILS)])
 def test_what_counts_as_rounding(falling, monkeypatch, noise, verdict):
-    monkeypatch.setattr(falling, "kinds", {"2, tickets": kind(falling, "2, tickets", 1, 1, noise)})
+    monkeypatch.setattr(falling, "groups", {TICKETS: group(falling, 1, 1, noise)})
     assert verdicts(falling)[ENDS].verdict == verdict
 
 
@@ -174,14 +173,9 @@ def test_the_printed_ticket_is_a_ticket_and_a_lopsided_one_is_not():
     assert len(tickets(net.with_parameters(EQ2._replace(b=np.full((1, 2), -0.1))), -1.03).w) == 0
 
 
-def test_missing_parts_are_told():
-    source = Source(
-        Made(
-            lambda config: (
-                None if config.steps == 500_000 or config.dtype == "float64" else down(config)
-            )
-        )
-    )
+def test_missing_parts_are_noted():
+    missing = lambda c: c.steps == 500_000 or c.dtype == "float64"  # noqa: E731
+    source = Source(Made(lambda config: None if missing(config) else down(config)))
     one = Minimum(source, SETTINGS)
     found = verdicts(one)
     assert [found[claim].verdict for claim in (STEPS, PRECISION)] == [UNTESTED] * 2
@@ -221,7 +215,7 @@ def test_a_real_store(tmp_path):
         "polished": 4,
     }
     one = Minimum.run(tmp_path / "runs", **settings)
-    assert set(one.kinds) == {"2, tickets", "4"}
+    assert set(one.groups) == {TICKETS, "4"}
     with style():
         one.draw().canvas.draw()
     told = (

@@ -8,19 +8,15 @@ from minilotto.ensemble.distillation import refit
 from minilotto.report.figure import Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.pruning.pruning import Pruning, PruningSettings
-from minilotto.report.studies.pruning.pruning_verdicts import tables, verdicts
-from minilotto.report.studies.pruning.prunings import (
+from minilotto.report.studies.pruning.analysis import (
     READOUTS,
     RULES,
-    UNFITTED,
     Cut,
-    Small,
     cut_down,
-    lossless,
-    median_ratio,
+    median_loss,
     ratio_of_medians,
 )
+from minilotto.report.studies.pruning.pruning import Pruning, PruningSettings
 from minilotto.store.store import open_store
 
 NETS, WIDTH = 40, 20
@@ -34,32 +30,33 @@ def cut(factors, merged, width=WIDTH, kept=KEPT, whole=1e-3):
     size.
     """
     base = 1e-6 * SPREAD
-    losses = {(rule, k): base * factors[rule](k) for rule in RULES for k in kept}
-    unfitted = {
-        (rule, k): base * (merged(k) if rule == "merging" else 50 * merged(k))
-        for rule in UNFITTED
+    losses = {
+        (rule, k, readout): base * factors[rule](k)
+        for readout in READOUTS
+        for rule in RULES
         for k in kept
     }
-    growth = {place: np.full(NETS, 10.0) for place in losses}
-    return Cut(
-        width,
-        base,
-        dict.fromkeys(READOUTS, whole * base),
-        dict.fromkeys(READOUTS, losses),
-        unfitted,
-        growth,
-    )
+    for k in kept:
+        losses["merging", k, None] = base * merged(k)
+        losses["magnitude", k, None] = 50 * base * merged(k)
+    growth = {(rule, k): np.full(NETS, 10.0) for rule in RULES for k in kept}
+    return Cut(width, {None: base, **dict.fromkeys(READOUTS, whole * base)}, losses, growth)
 
 
 def small(factor, again):
-    return {
-        k: Small(factor * 1e-6 * SPREAD, dict.fromkeys(READOUTS, again * 1e-6 * SPREAD))
-        for k in (1, 2, 4, 10)
-    }
+    base = 1e-6 * SPREAD
+    losses = {None: factor * base, **dict.fromkeys(READOUTS, again * base)}
+    return dict.fromkeys((1, 2, 4, 10), losses)
+
+
+def study(one, trained):
+    found = Pruning.__new__(Pruning)
+    found.cuts, found.small, found.training = {one.width: one}, trained, ""
+    return found
 
 
 def by_claim(one, trained):
-    return {verdict.claim: verdict for verdict in verdicts({one.width: one}, trained)}
+    return {verdict.claim: verdict for verdict in study(one, trained).verdicts()}
 
 
 CLAIMS = (
@@ -106,15 +103,12 @@ def test_redundant_nets_hold_every_hypothesis():
 
 def test_nets_that_need_all_neurons_fail_them():
     one = needed()
-    one.unfitted.update({("merging", k): one.unfitted["magnitude", k] for k in KEPT})
+    one.losses.update({("merging", k, None): one.losses["magnitude", k, None] for k in KEPT})
     found = by_claim(one, small(1.0, 0.5))
     assert {claim: verdict.verdict for claim, verdict in found.items()} == dict.fromkeys(
         CLAIMS, FAILS
     )
-    assert (
-        "none can go"
-        in found["Half of the neurons can go: the rest does what the trained net does"].measured
-    )
+    assert "none can go" in found[CLAIMS[0]].measured
 
 
 def test_in_between_holds_in_part():
@@ -126,9 +120,8 @@ def test_in_between_holds_in_part():
         lambda k: 1.6,
         whole=1.0,
     )
-    one.unfitted.update(
-        {("merging", k): one.unfitted["magnitude", k] * (0.5 if k > 4 else 2) for k in KEPT}
-    )
+    for k in KEPT:
+        one.losses["merging", k, None] = one.losses["magnitude", k, None] * (0.5 if k > 4 else 2)
     found = by_claim(one, small(10.0, 1.0))
     assert found[CLAIMS[0]].verdict == IN_PART  # within a factor of two
     assert found[CLAIMS[1]].verdict == IN_PART
@@ -142,7 +135,7 @@ def test_too_few_numbers_of_neurons_test_nothing():
     found = by_claim(one, {})
     assert {found[claim].verdict for claim in CLAIMS[3:6]} == {UNTESTED}
     assert found["Pruned nets beat nets trained small"].verdict == UNTESTED
-    for table in tables({2: one}, {}):
+    for table in study(one, {}).tables():
         assert len({len(column) for column in table.columns.values()}) == 1
 
 
@@ -150,17 +143,18 @@ def test_fewest_neurons_are_those_above_which_all_are_enough():
     one = cut(
         {rule: lambda k: 1.0 if k in (2, 12, 14, 16, 18) else 5.0 for rule in RULES}, lambda k: 3.0
     )
-    assert lossless(one, "elimination", "float32", "trained") == 12
-    assert lossless(one, "elimination", "float32", "refitted") is None
-    assert lossless(one, "merging", None, "trained") is None
-    assert lossless(one, "merging", None, "trained", 4.0) == 1
+    assert one.fewest("elimination", "float32", None, 1.25) == 12
+    assert one.fewest("elimination", "float32", "float32", 1.25) is None
+    assert one.fewest("merging", None, None, 1.25) is None
+    assert one.fewest("merging", None, None, 4.0) == 1
 
 
 def test_ratios_are_those_planted():
     random = np.random.default_rng(1)
     first, second = random.lognormal(sigma=1, size=(2, 400))
-    paired, apart = median_ratio(3 * first, first), ratio_of_medians(3 * first, second)
-    assert (paired.value, paired.low, paired.high) == pytest.approx((3, 3, 3))
+    one = median_loss(np.full(5, 3.0))
+    assert (one.value, one.low, one.high) == pytest.approx((3, 3, 3))
+    apart = ratio_of_medians(3 * first, second)
     assert apart.low < 3 < apart.high
     assert apart.value == pytest.approx(3 * np.median(first) / np.median(second), rel=1e-3)
     assert apart.high / apart.low < 2
@@ -173,7 +167,7 @@ def store(tmp_path_factory):
     return folder, settings, Pruning.run(folder, **settings)
 
 
-def test_a_small_store_is_studied_drawn_and_told(store):
+def test_a_small_store_is_studied_drawn_and_described(store):
     _, _, study = store
     assert (study.main, set(study.cuts), set(study.small)) == (8, {8, 5}, {1, 2, 3, 5})
     with style():
@@ -191,25 +185,27 @@ def test_losses_of_a_cut_are_those_of_the_neurons_kept(store):
     folder, _, study = store
     nets = open_store(folder).ensemble(ml.Config(width=5, steps=200), np.arange(12))
     one = cut_down(nets, (1, 4), search=False)
-    assert one.kept == (1, 4)
-    assert ("distilled", 1) not in one.losses["float64"]
+    assert one.kept("random", None) == []
+    assert one.kept("random", "float32") == one.kept("merging", None) == [1, 4]
+    assert ("distilled", 1, "float64") not in one.losses
     single = np.stack(
         [refit(nets.activation, nets.w[:, [i]], nets.b[:, [i]], nets.data).loss for i in range(5)],
         axis=1,
     )
     for rule in ("random", "magnitude", "elimination"):
-        near = np.abs(single / one.losses["float64"][rule, 1][:, None] - 1).min(axis=1)
+        near = np.abs(single / one.losses[rule, 1, "float64"][:, None] - 1).min(axis=1)
         assert (near < 1e-9).all()
     # No output weights in float32 do better than the best in float64.
-    for place, loss in one.losses["float32"].items():
-        assert (loss >= one.losses["float64"][place] * (1 - 1e-6) - 1e-20).all()
-    assert (
-        study.cuts[8].losses["float64"]["distilled", 1]
-        <= study.cuts[8].losses["float64"]["elimination", 1] * (1 + 1e-9)
-    ).all()
+    for rule, k in one.growth:
+        best = one.losses[rule, k, "float64"]
+        assert (one.losses[rule, k, "float32"] >= best * (1 - 1e-6) - 1e-20).all()
+    found, other = (
+        study.cuts[8].losses[rule, 1, "float64"] for rule in ("distilled", "elimination")
+    )
+    assert (found <= other * (1 + 1e-9)).all()
 
 
-def test_what_is_missing_is_told(store):
+def test_what_is_missing_is_noted(store):
     folder, settings, _ = store
     source = Source(open_store(folder))
     study = Pruning(source, PruningSettings(**{**settings, "wide": (9, 5)}))

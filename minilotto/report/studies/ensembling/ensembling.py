@@ -1,42 +1,65 @@
-"""Ensembling measured rather than assumed: what the paper's Eq. 5 to 9 predict, and what nets do."""
+"""Ensembling measured, not assumed: what the paper's Eq. 5 to 9 predict, and what nets do."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.analysis.ensembling.attribution import STEPS
+from minilotto.analysis.ensembling.attribution import STEPS, Attribution
+from minilotto.analysis.stats.scaling import Comparison
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Verdict
-from minilotto.report.figure import Scale, Source, Table, training_words
-from minilotto.report.rules import LEVEL
-from minilotto.report.studies.ensembling.ensembles import (
+from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
+from minilotto.report.figure import Scale, Source, Table, training_words, triple
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, reaches
+from minilotto.report.studies.ensembling.analysis import (
+    COMPARED_FROM,
     DRAWS,
-    LEAST_TICKETS,
-    PAPER_COUNTS,
     PAPER_RANGE,
     Ensembles,
+    OneWidth,
     ensembles,
-    label_of,
 )
-from minilotto.report.studies.ensembling.ensembling_verdicts import tables, verdicts
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
+    from minilotto.report.plots.style import Drawing
 
-SHOWN = 5  # widths whose means are drawn
-TICKS = (1, 3, 10, 30, 100, 300, 1000)
+RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
+NARROW = 10  # below, the paper finds synergy, from here on none
+PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
+TICKETS = ("independent", "groups", "needed", "alike")
+PARTS = ("loss", "bias", "variance", "share of bias", "cosine", *TICKETS[:3], "cosine within")
+COLUMNS = {  # of the tables
+    "widths": ", ".join(
+        ["activation, width, seeds", *(f"{part}, {part} low, {part} high" for part in PARTS)]
+    ),
+    "gains": "activation, from, to, part, decades, low, high, expected, share, share low, "
+    "share high",
+    "combinations": "activation, from, to, what, value, low, high",
+    "means": "activation, width, averaged, loss, low, high, fitted",
+    "limits": "activation, width, bias, variance, limit, low, high, misfit decades",
+    "worth": "activation, width, averaged, against width, ratio, low, high",
+}
 
 
 @dataclass(frozen=True)
 class EnsemblingSettings(Settings):
-    """Widths, each with `seeds` nets, and wider ones with `wide_seeds`; activations. Those of
-    figure 1c, which trains them too.
+    """What is trained, which is what figure 1c trains too.
+
+    Parameters
+    ----------
+    seeds, wide_seeds : int
+        Networks of each of `widths`, and of each of `wide`.
+    steps : int
+        Adam steps.
+    widths, wide : tuple of int
+        The paper's widths, and wider ones.
+    activations : tuple of str
+        Each is studied.
     """
 
     seeds: int = 1000
@@ -53,9 +76,8 @@ class EnsemblingSettings(Settings):
     def at(cls, scale: Scale) -> "EnsemblingSettings":
         chosen = super().at(scale)
         wide = tuple(width for width in chosen.wide if width <= scale.widest)
-        return dataclasses.replace(
-            chosen, wide=wide, wide_seeds=min(chosen.wide_seeds, scale.wide_seeds)
-        )
+        fewer = min(chosen.wide_seeds, scale.wide_seeds)
+        return dataclasses.replace(chosen, wide=wide, wide_seeds=fewer)
 
 
 class Ensembling(Study):
@@ -64,12 +86,8 @@ class Ensembling(Study):
     """
 
     name = "ensembling"
-    title = "is a wide net an ensemble?"
-    question: ClassVar[str] = (
-        "The paper explains 1/N by an average of independent tickets. Are the errors "
-        "independent, and is it averaging that "
-        "makes a net of width N better than one of width N/2?"
-    )
+    entry = register(__package__, "claims.toml", "ensembling")
+    title, question = entry.title, entry.question
     settings_type = EnsemblingSettings
 
     @classmethod
@@ -78,13 +96,11 @@ class Ensembling(Study):
             raise ConfigError(
                 "there is no width or no activation to study; give some, such as widths=(10, 20)"
             )
+        sets = ((settings.widths, settings.seeds), (settings.wide, settings.wide_seeds))
         return tuple(
             Sweep(widths=widths, activations=(activation,), seeds=seeds, steps=settings.steps)
             for activation in settings.activations
-            for widths, seeds in (
-                (settings.widths, settings.seeds),
-                (settings.wide, settings.wide_seeds),
-            )
+            for widths, seeds in sets
             if widths
         )
 
@@ -104,295 +120,279 @@ class Ensembling(Study):
         if not self.found:
             raise DataError(
                 "no activation has nets of a width and of twice that width with 20 finite seeds "
-                "each; train them, as in "
-                "Ensembling.run(widths=(10, 20), wide=(), seeds=100)"
+                "each; train them, as in Ensembling.run(widths=(10, 20), wide=(), seeds=100)"
             )
-        self.words = training_words(trained)
+        self.training = training_words(trained)
 
-    def design(self) -> str:
-        return (
-            "Eq. 5 to 9 take a net as a combination of n ∝ N tickets whose errors are orthogonal "
-            "and have mean zero. If so, all "
-            "of the loss is variance between seeds and none is bias; errors of two seeds, and of "
-            "two tickets of a net, have "
-            "a cosine of 0; R averaged nets lose L/R, as one net of R times the width does; from "
-            "N/2 to N the loss halves, all "
-            "of it by averaging; and the number of independent tickets (the paper reads 1, 2, 3 "
-            "off N = 10, 30, 50) grows as N "
-            "and explains the loss. Each of these is measured. The gain from N/2 to N is parted "
-            "on the scale of log median "
-            "loss: from one net to the mean of two of them (averaging), on to a₁f₁ + a₂f₂ + "
-            "constant with the best of the "
-            "three (combination), on to the net of width N (neither). The parts add up to the "
-            "gain, and any of them may be "
-            f"negative. {self.words}; {DRAWS:,} pairs of seeds at most. Bias, variance and means "
-            "are of the central half of the "
-            f"nets by loss. {self._precision()}"
-        )
+    def facts(self) -> dict[str, Any]:
+        return {
+            "training": self.training,
+            "draws": DRAWS,
+            "precision": self._precision(),
+            "range": RANGE,
+            "narrow": NARROW,
+            "double": 2 * NARROW,
+        }
 
     def _precision(self) -> str:
         """How well medians are known, which is what the numbers of seeds were chosen for."""
-        told = []
-        for low, high, words in (
-            (*PAPER_RANGE, "at widths {} to {}".format(*PAPER_RANGE)),
-            (PAPER_RANGE[1] + 1, np.inf, "at wider ones"),
-        ):
-            every = [
-                one.means
-                for found in self.found.values()
-                for one in found.within(low, high).values()
-                if one.means
-            ]
-            reach = [float(means.high[0] / means.loss[0] - 1) for means in every]
+        words = []
+        wider = PAPER_RANGE[1] + 1, np.inf
+        for ends, where in ((PAPER_RANGE, f"at widths {RANGE}"), (wider, "at wider ones")):
+            every = [n.means for one in self.found.values() for n in one.within(*ends).values()]
+            reach = [float(means.high[0] / means.loss[0] - 1) for means in every if means]
             if reach:
-                told.append(f"within {min(reach):.0%} to {max(reach):.0%} {words}")
-        return (
-            f"So many seeds tell a median {', '.join(told)} ({LEVEL:.0%} intervals)."
-            if told
-            else ""
-        )
+                words.append(f"within {min(reach):.0%} to {max(reach):.0%} {where}")
+        known = ", ".join(words)
+        return f"So many seeds fix a median {known} ({LEVEL:.0%} intervals)." if known else ""
 
     def headline(self) -> str:
         one = next(iter(self.found.values()))
-        inside = [
-            pair for pair in one.gains if PAPER_RANGE[0] <= pair[0] and pair[1] <= PAPER_RANGE[1]
-        ]
+        low, high = PAPER_RANGE
+        inside = [pair for pair in one.gains if low <= pair[0] and pair[1] <= high]
         narrow, wide = (inside or list(one.gains))[-1]
-        gain, half = one.gains[narrow, wide], one.widths[narrow]
-        label = label_of(one.activation)
+        shares = one.gains[narrow, wide].shares
         start = (
-            f"Errors of two {label} nets of width {narrow} have a cosine of "
-            f"{half.cosine.value:.2f}, and"
+            f"Errors of two {one.label} nets of width {narrow} have a cosine of "
+            f"{one.widths[narrow].cosine.value:.2f}, and"
         )
-        if gain.shares is None:
+        if shares is None:
             return (
-                f"{start} from there to width {wide} the loss does not fall for certain, so "
+                f"{start} from there to width {wide} the loss does not fall with certainty, so "
                 "there is no gain to explain."
             )
-        told = {
-            name: f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"
-            for name, share in gain.shares.items()
-        }
+        averaging, combination, neither = (
+            "{:.0%} ({:.0%} to {:.0%})".format(*triple(shares[part])) for part in STEPS
+        )
         others = ""
-        for name, other in self.found.items():
+        for other in self.found.values():
             same = other.gains.get((narrow, wide))
-            if other is not one and same is not None and same.shares is not None:
-                others += f"; for {label_of(name)} " + ", ".join(
-                    f"{share.value:.0%}" for share in same.shares.values()
-                )
+            if other is not one and same and same.shares:
+                parts = ", ".join(f"{share.value:.0%}" for share in same.shares.values())
+                others += f"; for {other.label} {parts}"
         return (
-            f"{start} of what width {wide} gains over them in log loss averaging two of them "
-            f"gives {told['averaging']}, "
-            f"their best combination {told['combination']} more, and neither gives "
-            f"{told['neither']}{others}."
+            f"{start} of what width {wide} gains over them in log loss averaging two of them gives "
+            f"{averaging}, their best combination {combination} more, and neither gives "
+            f"{neither}{others}."
         )
 
-    # Drawing
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import mosaic
+        from minilotto.report.studies.ensembling.plots import draw
 
-        rows = [[f"parts {name}", f"means {name}", f"gains {name}"] for name in self.found]
-        figure, axes = mosaic(
-            [*rows, ["cosines", "tickets", "tickets"]], 11.0, 3.2 * len(rows) + 3.0
-        )
-        for name, one in self.found.items():
-            self._draw_parts(one, axes[f"parts {name}"])
-            self._draw_means(one, axes[f"means {name}"])
-            self._draw_gains(one, axes[f"gains {name}"])
-        self._draw_cosines(axes["cosines"])
-        self._draw_tickets(axes["tickets"])
-        return figure
+        return draw(self.found, PAPER_COUNTS)
 
-    def _draw_parts(self, one: Ensembles, ax: "Axes") -> None:
-        from minilotto.report.plots.parts import estimates_against_width
-        from minilotto.report.plots.style import BLUE, GREEN, ORANGE
-
-        for part, color, marker, label in (
-            ("loss", BLUE, "o", "loss"),
-            ("bias", ORANGE, "s", "bias: common to all seeds"),
-            ("variance", GREEN, "D", "variance: between seeds"),
-        ):
-            estimates_against_width(
-                {n: getattr(w.parts, part) for n, w in one.widths.items()}, ax, color, marker, label
-            )
-        _width_axis(ax, one.widths)
-        ax.set_ylabel("mean loss, central half")
-        ax.legend(loc="upper right", fontsize=8)
-        ax.set_title(f"{label_of(one.activation)}: bias and variance")
-
-    def _draw_means(self, one: Ensembles, ax: "Axes") -> None:
-        from minilotto.report.plots.style import GREY, PALETTE
-
-        means = {n: w.means for n, w in one.widths.items() if w.means is not None}
-        wide = [n for n in means if n >= LEAST_TICKETS] or list(means)
-        picked = wide[:: max(1, -(-len(wide) // SHOWN))]
-        longest = 2.0
-        for width, color in zip(picked, PALETTE, strict=False):
-            found = means[width]
-            if found is None:
-                continue
-            base = found.loss[0]
-            bars = np.stack([found.loss - found.low, found.high - found.loss]) / base
-            ax.errorbar(
-                found.sizes,
-                found.loss / base,
-                yerr=bars,
-                fmt="o",
-                color=color,
-                markersize=3.5,
-                capsize=2,
-                label=f"N = {width}",
-            )
-            fine = np.geomspace(1, found.sizes[-1], 50)
-            ax.plot(fine, found.line(fine) / base, color=color, linewidth=0.9)
-            longest = max(longest, float(found.sizes[-1]))
-        ax.plot(
-            [1, longest],
-            [1, 1 / longest],
-            color=GREY,
-            linestyle=":",
-            linewidth=1.2,
-            label="1/R, as Eq. 9 has it",
-        )
-        ax.set_xscale("log", base=2)
-        ticks = [2**k for k in range(7) if 2**k <= longest]
-        ax.set_xticks(ticks, [str(tick) for tick in ticks])
-        ax.set_yscale("log")
-        ax.minorticks_off()
-        ax.set_xlabel("nets averaged, $R$")
-        ax.set_ylabel("loss of the mean / of one net")
-        ax.legend(loc="lower left", fontsize=8)
-        ax.set_title("means of R nets; lines: bias + variance/R")
-
-    def _draw_gains(self, one: Ensembles, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE
-
-        at = np.arange(len(one.gains))
-        for k, (name, color) in enumerate(zip(STEPS, (BLUE, ORANGE, GREEN), strict=True)):
-            parts = [gain.part(name) for gain in one.gains.values()]
-            value = np.array([part.value for part in parts])
-            bars = np.abs(
-                np.array([[part.value - part.low, part.high - part.value] for part in parts]).T
-            )
-            ax.bar(
-                at + (k - 1) * 0.26,
-                value,
-                0.24,
-                yerr=bars,
-                color=color,
-                alpha=0.8,
-                capsize=2,
-                label=name,
-            )
-        for i, gain in enumerate(one.gains.values()):
-            ax.hlines(
-                gain.gain.value,
-                i - 0.4,
-                i + 0.4,
-                color="black",
-                linewidth=1.2,
-                label="the gain" if i == 0 else "",
-            )
-        ax.axhline(
-            np.log10(2), color=GREY, linestyle=":", linewidth=1.2, label="log 2, as Eq. 9 has it"
-        )
-        ax.axhline(0, color=GREY, linewidth=0.8)
-        ax.set_xticks(at, [f"{a} to {b}" for a, b in one.gains], rotation=30, ha="right")
-        ax.set_ylabel("decades of loss")
-        ax.set_yscale("symlog", linthresh=1, linscale=1.5)
-        ax.set_yticks([-3, -1, -0.5, 0, 0.5, 1, 3], ["-3", "-1", "-0.5", "0", "0.5", "1", "3"])
-        ax.minorticks_off()
-        if one is list(self.found.values())[-1]:
-            ax.legend(loc="lower right", fontsize=8)
-        ax.set_title("gain from N/2 to N, and its parts")
-
-    def _draw_cosines(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE
-
-        for (name, one), color in zip(self.found.items(), (BLUE, ORANGE), strict=False):
-            seeds = {n: w.cosine for n, w in one.widths.items()}
-            within = {
-                n: w.tickets["alike"]
-                for n, w in one.widths.items()
-                if w.tickets and np.isfinite(w.tickets["alike"].value)
-            }
-            for values, mark, label in (
-                (seeds, "o-", "two seeds"),
-                (within, "D--", "two pairs of a net (size)"),
-            ):
-                if values:
-                    y = np.array([value.value for value in values.values()])
-                    bars = np.abs(
-                        np.array([[v.value - v.low, v.high - v.value] for v in values.values()]).T
-                    )
-                    ax.errorbar(list(values), y, yerr=bars, fmt=mark, color=color, markersize=4, capsize=2, linewidth=0.9,
-                                label=f"{label_of(name)}, {label}")  # fmt: skip
-        ax.axhline(0, color=GREY, linewidth=0.8)
-        ax.set_xscale("log")
-        _width_axis(ax, next(iter(self.found.values())).widths)
-        ax.set_ylim(-0.15, 1.5)
-        ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
-        ax.set_ylabel("cosine of errors, median")
-        ax.legend(loc="upper left", fontsize=7)
-        ax.set_title("how alike errors are")
-
-    def _draw_tickets(self, ax: "Axes") -> None:
-        from minilotto.report.plots.parts import estimates_against_width
-        from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE
-
-        one = next(iter(self.found.values()))
-        counted = {n: w.tickets for n, w in one.widths.items() if w.tickets is not None}
-        for kind, color, mark, label in (
-            ("independent", BLUE, "o", "independent (participation ratio)"),
-            ("groups", GREEN, "D", "independent (groups with |correlation| above 0.9)"),
-            ("needed", ORANGE, "s", "needed by Eq. 9 for the net's loss"),
-        ):
-            estimates_against_width(
-                {n: each[kind] for n, each in counted.items()}, ax, color, mark, label
-            )
-        ax.plot(
-            list(PAPER_COUNTS),
-            list(PAPER_COUNTS.values()),
-            "*",
-            color=GREY,
-            markersize=9,
-            label="the paper: 1, 2, 3",
-        )
-        _width_axis(ax, counted or one.widths)
-        ax.set_ylim(bottom=min(ax.get_ylim()[0], 1e-3))  # for the legend
-        ax.set_ylabel("tickets in a net")
-        ax.legend(loc="lower left", fontsize=8)
-        ax.set_title(
-            f"{label_of(one.activation)}: independent tickets that nets have, and would need"
-        )
-
-    def caption(self) -> str:
-        return (
-            "For each activation: loss of the nets, parted into what is common to all seeds and "
-            "the rest; the loss of the mean of "
-            "R nets over that of one, with the line bias + variance/R; what a net of width N "
-            "gains over one of width N/2, "
-            "parted into averaging two of these, combining them with the best weights and "
-            "constant, and neither (log10 of "
-            "median losses; the axis is linear up to 1 decade). Below: median cosine of the "
-            "errors of two seeds, and of two "
-            "mirror pairs of a net (absolute); how many of a net's mirror pairs are independent, "
-            "and how many orthogonal ones "
-            f"Eq. 9 would need for its loss. Bars are {LEVEL:.0%} intervals over seeds. "
-            f"{self.words}."
-        )
-
-    # Numbers
     def tables(self) -> list[Table]:
-        return tables(self.found)
+        rows: dict[str, list[Sequence[Any]]] = {name: [] for name in COLUMNS}
+        for name, one in self.found.items():
+            for width, at in one.widths.items():
+                tickets = (at.tickets.get(kind) for kind in TICKETS)
+                parts = at.parts.loss, at.parts.bias, at.parts.variance, at.parts.share, at.cosine
+                numbers = (number for each in (*parts, *tickets) for number in triple(each))
+                rows["widths"].append((name, width, len(at.nets), *numbers))
+                if means := at.means:
+                    lines = means.loss, means.low, means.high, means.line(means.sizes)
+                    sizes = zip(means.sizes, *lines, strict=True)
+                    rows["means"] += [(name, width, *row) for row in sizes]
+                    ends = means.bias.value, means.variance.value, *triple(means.left)
+                    rows["limits"].append((name, width, *ends, means.misfit))
+            for (narrow, wide), gain in one.gains.items():
+                pair, shares = (name, narrow, wide), gain.shares or {}
+                steps = {"gain": gain.gain, **{step: gain.part(step) for step in STEPS}}
+                for part, value in {**steps, "weights that sum to one": gain.balanced}.items():
+                    more = gain.expected.get(part), *triple(shares.get(part))
+                    rows["gains"].append((*pair, part, *triple(value), *more))
+                others = {
+                    "both weights positive": gain.positive,
+                    "sum of absolute weights": gain.size,
+                    "one last layer for both / wide net": one.joined.get((narrow, wide)),
+                }
+                found = {what: value for what, value in others.items() if value}
+                rows["combinations"] += [(*pair, what, *triple(v)) for what, v in found.items()]
+            for (narrow, wide), ratio in one.worth.items():
+                rows["worth"].append((name, narrow, wide // narrow, wide, *triple(ratio)))
+        return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
-    def verdicts(self) -> list[Verdict]:
-        return verdicts(self.found)
+    def outcomes(self) -> dict[str, Outcome]:
+        rest = {name: gain.neither for name, gain in self._gains(1, NARROW / 2).items()}
+        far = np.log10(self.entry.claims["synergy"]["same"])
+        what = "decades of loss from the best combination to the net of width N: "
+        return {
+            "variance": self._variance(),
+            "orthogonal": self._orthogonal(),
+            "mean": self._mean(),
+            "worth": self._worth(),
+            "averaging": self._averaging(),
+            "combination": self._combination(),
+            "synergy": tally(rest, lambda one: one.low > far, what=what),
+            "growth": self._growth(),
+            "explains": self._explains(),
+        }
+
+    def _each(self) -> Iterator[tuple[str, OneWidth]]:
+        """Each activation and width of the paper's range, in words."""
+        for one in self.found.values():
+            for width, at in one.within().items():
+                yield f"{one.label} {width}", at
+
+    def _variance(self) -> Outcome:
+        shares = {name: one.parts.share for name, one in self._each()}
+        good = sum(one.high < self.entry.claims["variance"]["half"] for one in shares.values())
+        laws = {
+            f"{one.label} {part}": f"{fit.with_misfit['exponent']} ({_weights(one.laws(part))})"
+            for one in self.found.values()
+            for part in ("bias", "variance")
+            if (fit := one.law(part))
+        }
+        what = f"bias / loss: {described(shares)}. Exponents over {RANGE}: {described(laws)}"
+        more = "; elsewhere half of the loss or more may be common to all seeds"
+        return agreement(good, len(shares), what, values(shares, "bias / loss, "), more)
+
+    def _orthogonal(self) -> Outcome:
+        near = self.entry.claims["orthogonal"]["orthogonal"]
+        seeds = {name: one.cosine for name, one in self._each()}
+        within = {name: one.tickets["alike"] for name, one in self._each() if one.tickets}
+        within = {name: one for name, one in within.items() if np.isfinite(one.value)}
+        every = [*seeds.values(), *within.values()]
+        good = sum(one.high < near and one.low > -near for one in every)
+        what = f"cosine of two seeds: {described(seeds)}; of two mirror pairs of a net, absolute: "
+        numbers = values(seeds, "seeds, ") | values(within, "pairs, ")
+        return agreement(good, len(every), what + described(within), numbers)
+
+    def _mean(self) -> Outcome:
+        measured: dict[str, str] = {}
+        numbers: dict[str, float] = {}
+        good, worst = 0, 0.0
+        for name, one in self._each():
+            means = one.means
+            if means is None or means.sizes[-1] < self.entry.claims["mean"]["large"]:
+                continue
+            size, base = int(means.sizes[-1]), means.loss[0]
+            good += bool(means.high[-1] / base < 2 / size)
+            worst = max(worst, means.misfit)
+            measured[name] = f"{means.loss[-1] / base:.2g} at R = {size}, in the limit {means.left}"
+            numbers[f"limit, {name}"] = means.left.value
+            numbers[f"misfit in decades, {name}"] = means.misfit
+        more = f"; the line bias + variance/R misses the medians by {worst:.2f} decades at most"
+        if worst >= np.log10(self.entry.claims["mean"]["same"]):
+            more += ", so it is no good description everywhere"
+        what = f"loss over that of one net: {described(measured)}"
+        return agreement(good, len(measured), what, numbers, more)
+
+    def _worth(self) -> Outcome:
+        claim = self.entry.claims["worth"]
+        ratios = {
+            f"{one.label} {wide // narrow} x {narrow} for {wide}": ratio
+            for one in self.found.values()
+            for (narrow, wide), ratio in one.worth.items()
+            if narrow >= NARROW
+        }
+        if not ratios:
+            return untested("There are no widths that are multiples of others, or too few nets.")
+        same, near = (
+            sum(one.low <= factor and one.high >= 1 / factor for one in ratios.values())
+            for factor in (claim["same"], claim["similar"])
+        )
+        better = sum(ratio.low > 1 for ratio in ratios.values())
+        worse = sum(ratio.high < 1 for ratio in ratios.values())
+        return Outcome(
+            HOLDS if same == len(ratios) else IN_PART if near else FAILS,
+            f"loss of the mean over that of the one net of as many neurons: {described(ratios)}",
+            f"{same} of {len(ratios)} are worth as much; the wide net is better in {better}, the "
+            f"mean of narrow ones in {worse}.",
+            values(ratios),
+        )
+
+    def _gains(self, start: float, end: float = np.inf) -> dict[str, Attribution]:
+        """Gains whose interval lies above zero, by activation and widths in words, where the narrow
+        width is at least `start` and below `end`.
+        """
+        return {
+            f"{one.label} {narrow} to {wide}": gain
+            for one in self.found.values()
+            for (narrow, wide), gain in one.gains.items()
+            if start <= narrow < end and gain.shares
+        }
+
+    def _averaging(self) -> Outcome:
+        half = self.entry.claims["averaging"]["half"]
+        gains = self._gains(NARROW).items()
+        shares = {name: gain.shares["averaging"] for name, gain in gains if gain.shares}
+        flat = [
+            f"{one.label} {narrow} to {wide} ({gain.gain.value:+.2f})"
+            for one in self.found.values()
+            for (narrow, wide), gain in one.gains.items()
+            if narrow >= NARROW and gain.shares is None
+        ]
+        more = f"; no certain gain, in decades: {', '.join(flat)}" if flat else ""
+        what = "fraction of the gain that is averaging: "
+        return tally(shares, lambda share: share.low > half, more, what)
+
+    def _combination(self) -> Outcome:
+        gains = self._gains(NARROW)
+        rest = {name: gain.neither for name, gain in gains.items()}
+        near = np.log10(self.entry.claims["combination"]["same"])
+        over = sum(one.high < -near for one in rest.values())
+        under = sum(one.low > near for one in rest.values())
+        more = ""
+        if over:
+            more += f"; in {over} the best combination of two halves is better than the wide net"
+        if under:
+            more += f"; in {under} the wide net does what no combination of two halves does"
+        if gains:
+            sizes = [gain.size.value for gain in gains.values()]
+            both = [gain.positive.value for gain in gains.values()]
+            more += (
+                ". The sum of absolute values of the best two weights that sum to one is between "
+                f"{min(sizes):.3g} and {max(sizes):.3g} (an average: 1), and both are positive in "
+                f"{min(both):.0%} to {max(both):.0%} of the pairs"
+            )
+        every = [each for one in self.found.values() for each in one.joined.items()]
+        if joined := [ratio.value for (narrow, _), ratio in every if narrow >= NARROW]:
+            more += (
+                ". With one last layer fitted to the neurons of both halves the loss would be "
+                f"between {min(joined):.2g} and {max(joined):.2g} times that of the wide net"
+            )
+        what = "decades of loss from the best a₁f₁ + a₂f₂ + constant to the net of width N: "
+        return tally(rest, lambda one: one.low <= near and one.high >= -near, more, what)
+
+    def _growth(self) -> Outcome:
+        claim = self.entry.claims["growth"]
+        measured: dict[str, str] = {}
+        numbers: dict[str, float] = {}
+        good = 0
+        for name, one in self.found.items():
+            if fit := one.law("independent"):
+                found = fit.with_misfit["exponent"]
+                good += reaches(found, claim["claimed"], claim["stated"], claim["stated"]) == HOLDS
+                ends = zip(("exponent", "low", "high"), triple(found), strict=True)
+                numbers |= {f"{end}, {name}": value for end, value in ends}
+                some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
+                counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
+                weights = _weights(one.laws("independent"))
+                measured[one.label] = f"exponent {found} ({weights}); {described(counts)}"
+        more = "; exponent 0 is no growth"
+        return agreement(good, len(measured), described(measured), numbers, more)
+
+    def _explains(self) -> Outcome:
+        similar = self.entry.claims["explains"]["similar"]
+        measured: dict[str, str] = {}
+        ratios: dict[str, float] = {}
+        good = 0
+        for name, one in self._each():
+            needed, has = (one.tickets.get(kind) for kind in ("needed", "independent"))
+            if not needed or not has or not np.isfinite([needed.value, has.value]).all():
+                continue
+            ratios[f"needed / there, {name}"] = needed.value / has.value
+            good += needed.low <= similar * has.high and needed.high >= has.low / similar
+            measured[name] = f"{has.value:.3g} there, {needed.value:.3g} needed"
+        above = sum(ratio > similar for ratio in ratios.values())
+        more = f"; in {above} nets do far better than their independent tickets allow"
+        return agreement(good, len(ratios), described(measured), ratios, more if above else "")
 
 
-def _width_axis(ax: "Axes", widths: Iterable[int]) -> None:
-    """Some of the widths below a logarithmic axis."""
-    from minilotto.report.plots.parts import width_axis
-
-    width_axis(tuple(width for width in TICKS if min(widths) <= width <= max(widths)), ax)
-    ax.set_xlabel("width $N$")
+def _weights(laws: Comparison | None) -> str:
+    rows = laws.rows if laws else ()
+    weights = [f"{row.law} {row.weight:.2f}" for row in rows if row.weight is not None]
+    if not weights:
+        return "laws could not be compared"
+    return f"evidence, widths from {COMPARED_FROM} on: {', '.join(weights)}"

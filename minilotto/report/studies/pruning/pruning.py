@@ -2,51 +2,58 @@
 small nets do as well.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Verdict
-from minilotto.report.figure import Scale, Source, Table, training_words
-from minilotto.report.rules import LEVEL
-from minilotto.report.studies.pruning.pruning_verdicts import tables, verdicts
-from minilotto.report.studies.pruning.prunings import (
-    OTHERS,
-    READOUTS,
+from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
+from minilotto.report.figure import Array, Scale, Source, Table, training_words, triple
+from minilotto.report.rules import FAILS, HOLDS, IN_PART
+from minilotto.report.studies.pruning.analysis import (
     RULES,
     UNFITTED,
     Cut,
-    Small,
+    Readout,
     cut_down,
-    enough,
-    lossless,
     median_loss,
-    small,
+    ratio_of_medians,
+    whole_losses,
 )
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
+    from minilotto.report.plots.style import Drawing
 
 LEAST_SEEDS = 10
-LOW = 1e-11  # an axis of losses that goes further down leaves its upper right corner free
-SMALL_WIDTHS = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40)
+OTHERS = 40  # nets of each width beyond the first
+AWARE = ("tickets", "merging", "elimination")  # rules that use what neurons have in common
 
 
 @dataclass(frozen=True)
 class PruningSettings(Settings):
-    """Nets of widths `wide` are cut down, the first of which the verdicts are about; `small` are
-    trained to compare with.
+    """What is trained.
+
+    Parameters
+    ----------
+    seeds, steps : int
+        Networks of each width, and their Adam steps.
+    wide : tuple of int
+        Widths from 2 on of the nets that are cut down; rules are compared on the first.
+    small : tuple of int
+        Widths of nets that are trained to compare with.
+    activation : str
+        Of all nets.
     """
 
     seeds: int = 100
     wide: tuple[int, ...] = (50, 20, 200)
-    small: tuple[int, ...] = SMALL_WIDTHS
+    small: tuple[int, ...] = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40)
     activation: str = "silu"
 
     @classmethod
@@ -60,13 +67,8 @@ class Pruning(Study):
     """
 
     name = "pruning"
-    title = "how much of a net is redundant?"
-    question: ClassVar[str] = (
-        "Pairs of neurons in a wide net make nearly the same errors, which the paper takes for "
-        "redundancy. How many neurons can "
-        "be taken out, do correlations tell which, and is the rest better than a net trained at "
-        "that size?"
-    )
+    entry = register(__package__, "claims.toml", "pruning")
+    title, question = entry.title, entry.question
     settings_type = PruningSettings
 
     @classmethod
@@ -76,12 +78,10 @@ class Pruning(Study):
                 f"wide={settings.wide!r} leaves nothing to prune; give widths from 2 on, such as "
                 "(50,)"
             )
-        widths = sorted(
-            {*settings.wide, *(width for width in settings.small if width < max(settings.wide))}
-        )
+        small = (width for width in settings.small if width < max(settings.wide))
         return (
             Sweep(
-                widths=widths,
+                widths=sorted({*settings.wide, *small}),
                 activations=(settings.activation,),
                 seeds=settings.seeds,
                 steps=settings.steps,
@@ -96,171 +96,157 @@ class Pruning(Study):
             good = np.isfinite(one.loss) & (one.loss > 0)
             if good.sum() >= LEAST_SEEDS:
                 nets[width] = one.select(good)
-        there = [width for width in settings.wide if width in nets]
-        self.cuts: dict[int, Cut] = {width: cut_down(nets[width]) for width in there[:1]}
-        for width in there[1:]:
-            self.cuts[width] = cut_down(
-                nets[width].select(np.arange(min(OTHERS, len(nets[width])))), search=False
-            )
+        self.cuts: dict[int, Cut] = {}
+        for width in (width for width in settings.wide if width in nets):
+            one, first = nets[width], not self.cuts
+            some = one if first else one.select(np.arange(min(OTHERS, len(one))))
+            self.cuts[width] = cut_down(some, search=first)
         if not self.cuts:
             raise DataError(
                 f"no width of {', '.join(map(str, settings.wide))} has {LEAST_SEEDS} finite nets "
-                "to prune; train them, as in "
-                f"Pruning.run(wide=({settings.wide[0]},), seeds=100)"
+                f"to prune; train them, as in Pruning.run(wide=({settings.wide[0]},), seeds=100)"
             )
-        self.small: dict[int, Small] = {
-            width: small(one) for width, one in nets.items() if width < max(self.cuts)
+        self.small: dict[int, Mapping[Readout, Array]] = {
+            width: whole_losses(one)
+            for width, one in sorted(nets.items())
+            if width < max(self.cuts)
         }
-        self.main = next(iter(self.cuts))
-        self.words = training_words(nets.values())
+        self.training = training_words(nets.values())
 
-    def design(self) -> str:
-        return (
-            "Trained nets are cut down to k neurons, always the same nets (of widths other than "
-            f"{self.main} the first {OTHERS}). "
-            "Rules: at random; magnitude, |vᵢ| times the standard "
-            "deviation of the neuron's response; merging, where the neuron goes whose "
-            "contribution another one can take up with "
-            "the least change of the net (size times 1 - correlation²); correlated tickets, "
-            "where of the two mirror pairs "
-            "whose errors correlate most the worse one goes; backward elimination, where the "
-            "neuron goes whose absence costs "
-            "least once the last layer is fitted anew; and distillation's search for the best "
-            "few neurons. Then v and c are "
-            "fitted by least squares, in float64 (column-scaled) or to what float32 can hold; "
-            "magnitude and merging also "
-            "without. Compared per net with the whole net, and with nets trained at that width, "
-            "which get the same fit. If "
-            "correlation is redundancy, rules that see it keep the loss where magnitude and "
-            "chance do not; if all neurons are "
-            "needed, all rules lose at once. " + self.words + "."
-        )
+    @property
+    def main(self) -> int:
+        """The width on which rules are compared."""
+        return next(iter(self.cuts))
+
+    def facts(self) -> dict[str, Any]:
+        return {"main": self.main, "others": OTHERS, "training": self.training}
 
     def headline(self) -> str:
-        cut = self.cuts[self.main]
-        few = {
-            rule: lossless(cut, rule, "float32", "trained")
+        cut, same = self.cuts[self.main], self.entry.claims["trained"]["same"]
+        elimination, magnitude, random = (
+            _enough(cut.fewest(rule, "float32", None, same))
             for rule in ("elimination", "magnitude", "random")
-        }
-        unfitted = lossless(cut, "merging", None, "trained")
+        )
         return (
-            f"Of {self.main} neurons {enough(few['elimination'])} for the trained loss when the "
-            "last layer is fitted anew for "
-            "float32 and backward elimination chooses them (by magnitude "
-            f"{enough(few['magnitude'])}, at random "
-            f"{enough(few['random'])}); merged without a fit, {enough(unfitted)}."
+            f"Of {self.main} neurons {elimination} for the trained loss when the last layer is "
+            "fitted again for float32 and backward elimination chooses them (by magnitude "
+            f"{magnitude}, at random {random}); merged without a fit, "
+            f"{_enough(cut.fewest('merging', None, None, same))}."
         )
 
-    # Drawing
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import grid
+        from minilotto.report.studies.pruning.plots import draw
 
-        figure, ((left, right), (below, corner)) = grid(2, 2, 11.0, 8.6)
-        self._draw_rules(left, "float64")
-        self._draw_rules(right, "float32")
-        self._draw_unfitted(below)
-        self._draw_widths(corner)
-        return figure
-
-    def _whole(self, ax: "Axes", cut: Cut, readout: str | None) -> None:
-        from minilotto.report.plots.style import GREY
-
-        ax.axhline(
-            float(np.median(cut.trained)),
-            color=GREY,
-            linewidth=1.0,
-            linestyle="--",
-            label=f"all {cut.width}, as trained",
-        )
-        if readout:
-            again = float(np.median(cut.whole[readout]))
-            ax.axhline(
-                again,
-                color=GREY,
-                linewidth=1.0,
-                linestyle=":",
-                label=f"all {cut.width}, fitted anew",
-            )
-
-    def _finish(self, ax: "Axes", title: str) -> None:
-        from minilotto.report.plots.parts import width_axis
-
-        most = max(count for cut in self.cuts.values() for count in cut.kept)
-        width_axis(tuple(tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= most), ax)
-        ax.set_xlabel("neurons kept, $k$")
-        ax.set_ylabel("median loss")
-        ax.legend(loc="lower left" if ax.get_ylim()[0] > LOW else "upper right", fontsize=7)
-        ax.set_title(title)
-
-    def _trained_small(self, readout: str | None) -> dict[int, Estimate]:
-        return {
-            k: median_loss(one.trained if readout is None else one.again[readout])
-            for k, one in sorted(self.small.items())
-        }
-
-    def _draw_rules(self, ax: "Axes", readout: str) -> None:
-        from minilotto.report.plots.parts import estimates_against_width
-        from minilotto.report.plots.style import PALETTE
-
-        cut = self.cuts[self.main]
-        for (rule, label), color, mark in zip(RULES.items(), PALETTE, "xos^D*", strict=True):
-            estimates_against_width(cut.curve(rule, readout), ax, color, mark, label)
-        below = {k: one for k, one in self._trained_small(readout).items() if k < self.main}
-        estimates_against_width(below, ax, "black", "P", "trained at width k, fitted anew")
-        self._whole(ax, cut, readout)
-        self._finish(ax, f"N = {self.main}: {READOUTS[readout]}")
-
-    def _draw_unfitted(self, ax: "Axes") -> None:
-        from minilotto.report.plots.parts import estimates_against_width
-        from minilotto.report.plots.style import ORANGE, PURPLE
-
-        cut = self.cuts[self.main]
-        for (rule, label), color, mark in zip(
-            UNFITTED.items(), (ORANGE, PURPLE), "o^", strict=True
-        ):
-            estimates_against_width(cut.curve(rule, None), ax, color, mark, label)
-        below = {k: one for k, one in self._trained_small(None).items() if k < self.main}
-        estimates_against_width(below, ax, "black", "P", "trained at width k")
-        self._whole(ax, cut, None)
-        ax.set_ylim(bottom=ax.get_ylim()[0] / 100)  # for the legend
-        self._finish(ax, f"N = {self.main}: last layer not fitted")
-
-    def _draw_widths(self, ax: "Axes") -> None:
-        from minilotto.report.plots.parts import estimates_against_width
-        from minilotto.report.plots.style import BLUE, GREEN, ORANGE
-
-        for (width, cut), color, mark in zip(
-            sorted(self.cuts.items()), (ORANGE, BLUE, GREEN), "osD", strict=False
-        ):
-            estimates_against_width(
-                cut.curve("elimination", "float32"),
-                ax,
-                color,
-                mark,
-                f"from N = {width}, elimination",
-            )
-            ax.axhline(float(np.median(cut.trained)), color=color, linewidth=1.0, linestyle="--")
-        estimates_against_width(
-            self._trained_small("float32"), ax, "black", "P", "trained at width k, fitted anew"
-        )
-        estimates_against_width(self._trained_small(None), ax, "0.6", "X", "trained at width k")
-        self._finish(ax, f"{READOUTS['float32']}; dashed: the whole nets")
-
-    def caption(self) -> str:
-        return (
-            f"Median loss of nets of width {self.main} cut down to k neurons by six rules, with "
-            "the last layer fitted anew in "
-            "float64 (top left) or as far as float32 holds the weights (top right), and without "
-            "(bottom left); the same for other "
-            "widths (bottom right). Black: nets trained at width k. Dashed: the whole nets as "
-            "trained; dotted: with the last "
-            f"layer fitted anew. Bars are {LEVEL:.0%} bootstrap intervals over nets. To losses in "
-            "float64 the most that rounding "
-            f"may have hidden is added. {self.words}."
-        )
+        return draw(self)
 
     def tables(self) -> list[Table]:
-        return tables(self.cuts, self.small)
+        kept, whole = [], []
+        for width, cut in self.cuts.items():
+            for (rule, k, readout), median in cut.medians.items():
+                name = RULES[rule] if readout else UNFITTED[rule]
+                growth = np.median(cut.growth[rule, k]) if readout == "float64" else None
+                kept.append((width, name, readout or "not fitted", k, *triple(median), growth))
+        every = [(width, "cut down", cut.whole) for width, cut in self.cuts.items()]
+        every += [(width, "small", losses) for width, losses in self.small.items()]
+        for width, kind, losses in every:
+            for readout, loss in losses.items():
+                found = len(loss), *triple(median_loss(loss))
+                whole.append((width, kind, readout or "as trained", *found))
+        header = "from, rule, output weights, kept, loss, low, high, cancellation"
+        other = "width, kind, output weights, nets, loss, low, high"
+        return [Table.of("kept", header, kept), Table.of("whole", other, whole)]
 
-    def verdicts(self) -> list[Verdict]:
-        return verdicts(self.cuts, self.small)
+    def outcomes(self) -> dict[str, Outcome]:
+        cut = self.cuts[self.main]
+        return {
+            "trained": self._half("trained", "elimination", ("float32", "float64")),
+            "refitted": self._half("refitted", "elimination", ("float32", "float64")),
+            "merged": self._half("merged", "merging", (None,)),
+            "aware": _better(cut, AWARE, "magnitude", "float32"),
+            "unfitted": _better(cut, ("merging",), "magnitude", None),
+            "chance": _better(cut, ("magnitude", *AWARE), "random", "float32"),
+            "search": self._search(),
+            "small": self._small(),
+        }
+
+    def _half(self, key: str, rule: str, readouts: tuple[Readout, ...]) -> Outcome:
+        """Whether half of the neurons are enough; the first readout decides."""
+        claim = self.entry.claims[key]
+        fewest: dict[str, int | None] = {}
+        good, near, measured = 0, 0, []
+        for width, cut in self.cuts.items():
+            words = []
+            for readout in readouts:
+                against = readout if key == "refitted" else None
+                found = cut.fewest(rule, readout, against, claim["same"])
+                fewest[f"N = {width}, {readout}" if readout else f"N = {width}"] = found
+                words.append(_enough(found) + (f" in {readout}" if readout else ""))
+                if readout == readouts[0]:
+                    nearly = cut.fewest(rule, readout, against, claim["similar"])
+                    words[0] += f" (within a factor of {claim['similar']:g}: {_enough(nearly)})"
+                    good += found is not None and found <= width / 2
+                    near += nearly is not None and nearly <= width / 2
+            measured.append(f"N = {width}: {', '.join(words)}")
+        reason = f"{good} of {len(self.cuts)} widths agree."
+        if key == "trained" and good:
+            reason += " The trained last layer is not the best that these neurons allow."
+        return Outcome(
+            HOLDS if good == len(self.cuts) else IN_PART if near else FAILS,
+            f"neurons from which on nothing is lost: {'; '.join(measured)}",
+            reason,
+            {name: count for name, count in fewest.items() if count is not None},
+        )
+
+    def _search(self) -> Outcome:
+        found = self.cuts[self.main].ratios("elimination", "distilled", "float64", least=1)
+        ratios = {f"k = {k}": ratio for k, ratio in found.items()}
+        most = self.entry.claims["search"]["same"]
+        better = sum(ratio.high < 1 for ratio in ratios.values())
+        more = f"; elimination is the better one in {better}"
+        return tally(ratios, lambda ratio: ratio.high <= most, more)
+
+    def _small(self) -> Outcome:
+        cut = self.cuts[self.main]
+        shared = [k for k in cut.kept("elimination", "float32") if k in self.small]
+        if not shared:
+            return untested("No nets were trained at a width that was pruned to.")
+        fair, raw = (
+            {
+                f"k = {k}": ratio_of_medians(
+                    cut.losses["elimination", k, "float32"], self.small[k][readout]
+                )
+                for k in shared
+            }
+            for readout in ("float32", None)
+        )
+        good, plain = (sum(one.high < 1 for one in ratios.values()) for ratios in (fair, raw))
+        worse = [k for k, ratio in fair.items() if ratio.low > 1]
+        return Outcome(
+            HOLDS if good == len(shared) else IN_PART if good or plain else FAILS,
+            f"fitted likewise: {described(fair)}. Against small nets as trained: {described(raw)}",
+            f"Better at {good} of {len(shared)} numbers of neurons, worse at {len(worse)}"
+            + (f" ({', '.join(worse)})." if worse else "."),
+            values(fair) | values(raw, "as trained, "),
+        )
+
+
+def _better(cut: Cut, rules: tuple[str, ...], than: str, readout: Readout) -> Outcome:
+    """Whether rules lose less than another one, at all numbers of neurons."""
+    found: dict[str, Estimate] = {}
+    measured = []
+    for rule in rules:
+        name = f"{RULES[rule] if readout else rule} / {than}"
+        ratios = {f"k = {k}": ratio for k, ratio in cut.ratios(rule, than, readout).items()}
+        found |= {f"{name}, {k}": ratio for k, ratio in ratios.items()}
+        measured.append(f"{name}: {described(ratios)}")
+    better = sum(ratio.high < 1 for ratio in found.values())
+    worse = sum(ratio.low > 1 for ratio in found.values())
+    more = f"; {than} is better at {worse}"
+    return agreement(better, len(found), ". ".join(measured), values(found), more)
+
+
+def _enough(count: int | None) -> str:
+    """The fewest neurons, in words."""
+    return (
+        "none can go" if count is None else "1 is enough" if count == 1 else f"{count} are enough"
+    )

@@ -1,11 +1,10 @@
-"""Nets of one activation at all widths: what their errors share, what means of them lose, and where
-a wider net's gain is from.
+"""Nets of one activation at all widths: what their errors have in common, what means of them lose,
+and where a wider net's gain comes from.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -34,7 +33,6 @@ APART = ((500, 12), (100, 48), (0, 100))  # from this width on, so many nets are
 PAPER_RANGE = (10, 50)
 COMPARED_FROM = 3  # widths from here on are enough to compare all laws
 LEAST_SEEDS = 20  # half of which are kept
-PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 LABELS = {"silu": "SiLU", "leaky_relu": "LeakyReLU", "relu": "ReLU"}
 
 
@@ -42,19 +40,18 @@ LABELS = {"silu": "SiLU", "leaky_relu": "LeakyReLU", "relu": "ReLU"}
 class OneWidth:
     """Nets of one width.
 
-    parts: bias and variance; cosine: between the errors of two seeds, median over pairs, and
-    `directions`, so many orthogonal functions would be as alike; means: None where the nets are too
-    few for groups. Of the mirror pairs within a net: independent, groups (as the eye counts),
-    needed (by Eq. 9 for the net's loss), alike (|cosine| of two); None below LEAST_TICKETS neurons,
-    NaN where no net has a useful pair. inverse (.,): 1 / independent of each net that has some.
+    parts: bias and variance; cosine: between the errors of two seeds, median over pairs; means:
+    None where the nets are too few for groups. tickets: of the mirror pairs within a net, how many
+    are independent (independent), groups by correlation (groups), how many Eq. 9 needs for the
+    net's loss (needed), |cosine| of two (alike); empty below LEAST_TICKETS neurons, NaN where no
+    net has a useful pair. inverse (.,): 1 / independent of each net that has some.
     """
 
     nets: Ensemble
     parts: Decomposition
     cosine: Estimate
-    directions: float
     means: Averages | None
-    tickets: Mapping[str, Estimate] | None
+    tickets: Mapping[str, Estimate]
     inverse: Array
 
 
@@ -71,68 +68,56 @@ class Ensembles:
     joined: Mapping[tuple[int, int], Estimate]
     worth: Mapping[tuple[int, int], Estimate]
 
+    @property
+    def label(self) -> str:
+        """How the activation is written."""
+        return LABELS.get(self.activation, self.activation)
+
     def within(
         self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]
     ) -> dict[int, OneWidth]:
         """The widths from `low` to `high`."""
         return {width: one for width, one in self.widths.items() if low <= width <= high}
 
-    def part_law(self, part: str) -> Fit | None:
-        """The power law of the bias or the variance over the paper's widths, None where it cannot
-        be had.
+    def law(self, what: str) -> Fit | None:
+        """The power law of the "bias", the "variance" or 1 / the "independent" tickets over the
+        paper's widths, None where data are too few.
         """
-        return _or_none(lambda: fit_law(self._parts(part, PAPER_RANGE[0])))
-
-    def part_laws(self, part: str) -> Comparison | None:
-        """The same beside a plateau and a break, over widths from COMPARED_FROM on."""
-        return _or_none(lambda: compare_laws(self._parts(part, COMPARED_FROM)))
-
-    def independent_law(self) -> Fit | None:
-        """The power law of 1 / (independent tickets) over the paper's widths, None where it cannot
-        be had.
-        """
-        return _or_none(lambda: fit_law(self._inverse(PAPER_RANGE[0])))
-
-    def independent_laws(self) -> Comparison | None:
-        """The same beside a plateau, at which the number would end, and a break, over widths from
-        COMPARED_FROM on.
-        """
-        return _or_none(lambda: compare_laws(self._inverse(COMPARED_FROM)))
-
-    def _parts(self, part: str, low: int) -> Points:
-        some = self.within(low)
-        return as_points(list(some), [one.parts for one in some.values()], part)
-
-    def _inverse(self, low: int) -> Points:
-        some = {
-            width: one.inverse
-            for width, one in self.within(low).items()
-            if len(one.inverse) >= BOOTSTRAP_SEEDS
-        }
-        if not some:
-            raise DataError("no width has enough nets with useful pairs")
-        return points(list(some), list(some.values()), level=LEVEL)
-
-
-Law = TypeVar("Law")
-
-
-def _or_none(law: Callable[[], Law]) -> Law | None:
-    """What it finds, None where the data are too few or have no logarithm."""
-    try:
-        return law()
-    except DataError:
+        with contextlib.suppress(DataError):
+            return fit_law(self._points(what, PAPER_RANGE[0]))
         return None
 
+    def laws(self, what: str) -> Comparison | None:
+        """The same beside a plateau and a break, over widths from COMPARED_FROM on."""
+        with contextlib.suppress(DataError):
+            return compare_laws(self._points(what, COMPARED_FROM))
+        return None
 
-def label_of(activation: str) -> str:
-    """How an activation is written."""
-    return LABELS.get(activation, activation)
+    def _points(self, what: str, low: int) -> Points:
+        some = self.within(low)
+        if what != "independent":
+            return as_points(list(some), [one.parts for one in some.values()], what)
+        inverse = {width: one.inverse for width, one in some.items()}
+        inverse = {n: values for n, values in inverse.items() if len(values) >= BOOTSTRAP_SEEDS}
+        if not inverse:
+            raise DataError("no width has enough nets with useful pairs")
+        return points(list(inverse), list(inverse.values()), level=LEVEL)
 
 
 def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
-    """The study of one activation's nets by width; widths of fewer than LEAST_SEEDS finite nets are
-    left out.
+    """The study of one activation.
+
+    Parameters
+    ----------
+    activation : str
+        Its name.
+    nets : mapping of int to Ensemble
+        Nets by width; widths of fewer than LEAST_SEEDS finite nets are left out.
+
+    Returns
+    -------
+    Ensembles
+        Everything that is measured, where there are enough nets.
     """
     finite = {width: nets[width].select(np.isfinite(nets[width].loss)) for width in sorted(nets)}
     finite = {width: one for width, one in finite.items() if len(one) >= LEAST_SEEDS}
@@ -142,29 +127,25 @@ def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
     }
     gains, joined = {}, {}
     for narrow, wide in ((width, 2 * width) for width in finite if 2 * width in finite):
-        halves, whole = finite[narrow], finite[wide]
-        data = halves.data
-        try:
-            gains[narrow, wide] = attribute(
-                halves.predict(data.x), data.y, data.weight, whole.loss, draws=DRAWS, level=LEVEL
-            )
-        except DataError:  # losses of zero
-            continue
-        if wide <= MOST_JOINED:
-            pairs = drawn_pairs(len(halves), JOINED)
-            loss = refitted(
-                halves.activation,
-                halves.w,
-                halves.b,
-                data.x,
-                data.y,
-                data.weight,
-                pairs,
-                FLOAT32_CUT,
-            ).loss
-            with contextlib.suppress(DataError):
-                joined[narrow, wide] = compare(loss, whole.loss, pairs, level=LEVEL).ratio
-    return Ensembles(activation, widths, gains, joined, _worth(widths))
+        with contextlib.suppress(DataError):  # losses of zero
+            gains[narrow, wide] = _gain(finite[narrow], finite[wide])
+            if wide <= MOST_JOINED:
+                joined[narrow, wide] = _joined(finite[narrow], finite[wide])
+    return Ensembles(activation, widths, gains, joined, worth(widths))
+
+
+def _gain(halves: Ensemble, whole: Ensemble) -> Attribution:
+    data = halves.data
+    outputs = halves.predict(data.x)
+    return attribute(outputs, data.y, data.weight, whole.loss, draws=DRAWS, level=LEVEL)
+
+
+def _joined(halves: Ensemble, whole: Ensemble) -> Estimate:
+    """Median loss of all neurons of two nets under one last layer over that of the wide net."""
+    data, pairs = halves.data, drawn_pairs(len(halves), JOINED)
+    neurons = halves.activation, halves.w, halves.b
+    loss = refitted(*neurons, data.x, data.y, data.weight, pairs, FLOAT32_CUT).loss
+    return compare(loss, whole.loss, pairs, level=LEVEL).ratio
 
 
 def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
@@ -175,10 +156,9 @@ def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
     between = cosines(errors, data.weight, pairs)
     drawn = cosine_medians(between.values, pairs, 1000, np.random.default_rng(0))
     low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    sizes = possible_sizes(
-        sorted({*SIZES, *(size for size in more if size <= max(SIZES))}), len(nets)
-    )
-    tickets, inverse = None, np.empty(0)
+    wanted = sorted({*SIZES, *(size for size in more if size <= max(SIZES))})
+    sizes = possible_sizes(wanted, len(nets))
+    tickets, inverse = {}, np.empty(0)
     if nets.config.width >= LEAST_TICKETS and data.inputs == 1:
         most = next(count for width, count in APART if nets.config.width >= width)
         apart = taken_apart(nets.select(np.arange(min(most, len(nets)))))
@@ -194,16 +174,24 @@ def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
         nets=nets,
         parts=decompose(errors, data.weight, level=LEVEL),
         cosine=Estimate(between.median, float(low), float(high), LEVEL),
-        directions=between.directions,
         means=averages(errors, data.weight, sizes, level=LEVEL) if len(sizes) > 1 else None,
         tickets=tickets,
         inverse=inverse,
     )
 
 
-def _worth(widths: Mapping[int, OneWidth]) -> dict[tuple[int, int], Estimate]:
-    """Loss of the mean of M / N nets of width N over the median loss of nets of width M, for each
-    such pair.
+def worth(widths: Mapping[int, OneWidth]) -> dict[tuple[int, int], Estimate]:
+    """Loss of the mean of M / N nets of width N over the median loss of nets of width M.
+
+    Parameters
+    ----------
+    widths : mapping of int to OneWidth
+        By width.
+
+    Returns
+    -------
+    dict of (int, int) to Estimate
+        By (N, M), for each pair where N divides M and there are enough nets.
     """
     found = {}
     for narrow, one in widths.items():
@@ -211,12 +199,10 @@ def _worth(widths: Mapping[int, OneWidth]) -> dict[tuple[int, int], Estimate]:
             size = wide // narrow
             if one.means is None or wide % narrow or size < 2 or size not in one.means.sizes:
                 continue
-            try:
+            with contextlib.suppress(DataError):
                 whole = points([wide], [widths[wide].nets.loss], level=LEVEL)
-            except DataError:
-                continue
-            k = int(np.flatnonzero(one.means.sizes == size)[0])
-            ratio = float(one.means.loss[k] / whole.value[0])
-            reach = float(np.exp(1.96 * np.hypot(one.means.error[k], whole.error[0])))
-            found[narrow, wide] = Estimate(ratio, ratio / reach, ratio * reach, LEVEL)
+                k = int(np.flatnonzero(one.means.sizes == size)[0])
+                ratio = float(one.means.loss[k] / whole.value[0])
+                reach = float(np.exp(1.96 * np.hypot(one.means.error[k], whole.error[0])))
+                found[narrow, wide] = Estimate(ratio, ratio / reach, ratio * reach, LEVEL)
     return found

@@ -1,0 +1,68 @@
+"""The figure of the study of two-class problems, a column for each."""
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+
+from minilotto.analysis.stats.scaling import reference_line
+from minilotto.report.figure import estimates
+from minilotto.report.plots.estimates import estimates_on_line, loss_axes
+from minilotto.report.plots.parts import estimates_against_width, shared_legend
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
+from minilotto.report.studies.classification.analysis import PARTS, Problem
+
+TICKS = (2, 8, 32, 128)
+
+
+def draw(problems: Mapping[str, Problem], widest: int) -> Drawing:
+    """Losses, error rates, and gains of averaging with cosines."""
+    figure, axes = grid(3, len(problems), max(5.0, 2.75 * len(problems)), 8.2, sharex=True)
+    for column, (title, one) in enumerate(problems.items()):
+        upper, middle, lower = (row[column] for row in axes)
+        for part, color, mark in zip(PARTS, (BLUE, ORANGE), "os", strict=True):
+            _single(one, part, upper, middle, color, mark)
+            gains = {width: two.gain for width, two in one.means(part, 2).items()}
+            label = f"loss of two nets' mean logit / their mean loss, {part}"
+            estimates_on_line(gains, lower, color, mark, label)
+        _ensembles(one, upper, middle)
+        cosines = {width: cosine for width in one.synergies if (cosine := one.cosine(width))}
+        label = "cosine of two nets' residuals, training"
+        estimates_on_line(cosines, lower, PURPLE, "P", label, "--")
+        _guide(one, upper)
+        label = "gain of independent errors"
+        lower.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2, label=label)
+        loss_axes(tuple(tick for tick in TICKS if tick <= widest), upper)
+        upper.set_title(title)
+        lower.set(ylim=(-0.05, 1.25), xlabel="width $N$")
+        middle.set_ylim(bottom=0)
+    labels = ("median logistic loss", "mean error rate", "gain of averaging, cosine")
+    for row, text in zip(axes, labels, strict=True):
+        row[0].set_ylabel(text)
+    shared_legend(figure, [axes[0][0], axes[2][0]], 3)
+    return figure
+
+
+def _single(one: Problem, part: str, upper: Axes, middle: Axes, color: str, mark: str) -> None:
+    loss = estimates(one.losses[part])
+    estimates_against_width(loss, upper, color, mark, f"one net, {part}")
+    estimates_on_line(one.errors[part], middle, color, mark)
+
+
+def _ensembles(one: Problem, upper: Axes, middle: Axes) -> None:
+    """Held-out loss and error of most nets, at their number of neurons in all."""
+    found = {one.most * width: each for width, each in one.means(PARTS[1], one.most).items()}
+    loss = {neurons: each.loss for neurons, each in found.items()}
+    label = f"mean logit of {one.most} nets, held out"
+    estimates_against_width(loss, upper, GREEN, "D", label)
+    errors = {neurons: each.error for neurons, each in found.items() if each.error}
+    estimates_on_line(errors, middle, GREEN, "D")
+
+
+def _guide(one: Problem, ax: Axes) -> None:
+    """A line of 1/N above the training losses."""
+    found = one.losses[PARTS[0]]
+    span = found.widths[[0, -1]]
+    line = reference_line(span, 1.0, (float(span[0]), 1.6 * float(found.value[0])))
+    limits = ax.get_ylim()
+    ax.plot(span, line, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
+    ax.set_ylim(limits)

@@ -1,0 +1,107 @@
+"""The figure of the study of minima: spectra, descents by polishing, and the valley of pairs."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+from minilotto.report.figure import estimates
+from minilotto.report.plots.budgets import paper_budget, steps_axis
+from minilotto.report.plots.estimates import estimates_on_line
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.minimum.minimum import Minimum
+
+MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)  # of |w|
+LEAST = 1e-18  # of the largest eigenvalue, below which none is drawn
+
+
+def draw(study: "Minimum") -> Drawing:
+    """Four panels."""
+    figure, ((a, b), (c, d)) = grid(2, 2, 10.0, 8.0)
+    for k, one in enumerate(study.groups.values()):
+        spectrum = one.curvature
+        _spectra(spectrum.eigenvalues, spectrum.unresolved, k, a)
+        _descents(one.polished.start, one.polished.loss, one.polished.rounding, k, b)
+    _finish_groups(study, a, "curvature at trained nets", "size of eigenvalue / largest")
+    a.legend(loc="lower left", fontsize=8)
+    _finish_groups(study, b, "polished by Levenberg and Marquardt", "loss (mean squared error)")
+    b.legend(loc="best", fontsize=8)
+    _valley(study, c)
+    _positions(study, d)
+    return figure
+
+
+def _spectra(values: np.ndarray, unresolved: np.ndarray, k: int, ax: Axes) -> None:
+    """Sizes of eigenvalues (R, K) over the largest of each net, and the mean size that rounding
+    hides (R,), at place k.
+    """
+    kept = np.isfinite(values).all(axis=1)
+    largest = np.abs(values[kept]).max(axis=1, keepdims=True)
+    part = values[kept] / largest
+    place = _places(k, len(part), 0.35)[:, None] + np.zeros_like(part)
+    for chosen, color, label in ((part > 0, BLUE, "above zero"), (part < 0, ORANGE, "below zero")):
+        size = np.maximum(np.abs(part[chosen]), LEAST)
+        label = label if k == 0 else ""
+        ax.plot(place[chosen], size, ".", color=color, markersize=2.5, rasterized=True, label=label)
+    hidden = float(np.median(unresolved[kept] / largest[:, 0]))
+    ax.hlines(hidden, k - 0.4, k + 0.4, color=GREY, linewidth=1.2, label="" if k else "rounding")
+
+
+def _descents(start: np.ndarray, end: np.ndarray, noise: np.ndarray, k: int, ax: Axes) -> None:
+    """Losses (R,) before and after polishing, connected, and what rounding alone makes of them."""
+    place = _places(k, len(start), 0.3)
+    ax.vlines(place, end, start, color=GREY, linewidth=0.6, alpha=0.6)
+    for values, mark, color, label in (
+        (start, "o", BLUE, "as trained"),
+        (end, "v", GREEN, "polished"),
+        (noise, "_", ORANGE, "rounding"),
+    ):
+        ax.plot(place, values, mark, color=color, markersize=4, label="" if k else label)
+
+
+def _places(k: int, count: int, reach: float) -> np.ndarray:
+    """Places of nets side by side about k."""
+    return k + np.linspace(-reach, reach, max(count, 2))[:count]
+
+
+def _finish_groups(study: "Minimum", ax: Axes, title: str, label: str) -> None:
+    ax.set(yscale="log", xlabel="width", ylabel=label, title=title)
+    ax.set_xticks(range(len(study.groups)), list(study.groups))
+
+
+def _valley(study: "Minimum", ax: Axes) -> None:
+    """Loss along the valley against |w|, the law that it should follow, and trained tickets."""
+    line, law = study.valley, study.law.loss(study.valley.w)
+    ax.plot(line.w, line.loss, color=BLUE, linewidth=1.8, label="best mirror pair, float64")
+    ax.plot(line.w, line.rounding, color=ORANGE, linewidth=1.0, label="rounding")
+    inside = law > line.loss[line.loss > 0].min() / 10
+    text = f"Taylor: {study.law.coefficient:.2g} |w|^{study.law.power}"
+    ax.plot(line.w[inside], law[inside], color=GREY, linestyle=":", linewidth=1.4, label=text)
+    every = study.tickets["float32"].values()
+    w = np.concatenate([one.w for one in every])
+    loss = np.concatenate([one.nets.loss for one in every])
+    label = "tickets, all budgets"
+    ax.plot(w, loss, ".", color=PURPLE, markersize=4, label=label, rasterized=True)
+    printed = float(np.abs(study.eq2.w).mean()), study.printed.loss[0]
+    ax.plot(*printed, "*", color=GREEN, markersize=10, label="Eq. 2")
+    ax.set(xscale="log", yscale="log", title="the valley of mirror pairs")
+    ax.set(xlabel="|w| of the pair", ylabel="loss (mean squared error)")
+    ax.legend(loc="upper left", fontsize=8)
+
+
+def _positions(study: "Minimum", ax: Axes) -> None:
+    """Median |w| of tickets against steps, with intervals, a mark a precision."""
+    for (name, one), color, mark in zip(study.place.items(), (BLUE, ORANGE), "os", strict=False):
+        estimates_on_line(estimates(one), ax, color, mark, name)
+    ax.set(yscale="log", ylabel="median |w| of tickets", title="where in the valley training ends")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(FixedLocator([mark for mark in MARKS if low <= mark <= high]))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    if study.place:
+        ax.legend(loc="best", fontsize=8)
+    steps_axis(ax)
+    paper_budget(study.settings.steps, ax)

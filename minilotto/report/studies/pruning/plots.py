@@ -1,0 +1,79 @@
+"""The figure of the study of pruning: loss against neurons kept."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from minilotto.report.plots.parts import estimates_against_width, width_axis
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, grid
+from minilotto.report.studies.pruning.analysis import (
+    READOUTS,
+    RULES,
+    UNFITTED,
+    Readout,
+    median_loss,
+)
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.pruning.pruning import Pruning
+
+LOW = 1e-11  # an axis of losses that goes further down leaves its upper right corner free
+STYLES = dict(zip(RULES, zip(PALETTE, "xos^D*", strict=True), strict=True))
+
+
+def draw(study: "Pruning") -> Drawing:
+    """Rules and readouts at the main width, and elimination at all widths."""
+    figure, ((left, right), (below, corner)) = grid(2, 2, 11.0, 8.6)
+    for readout, ax in (("float64", left), ("float32", right)):
+        _rules(study, ax, RULES, readout, f"N = {study.main}: {READOUTS[readout]}")
+    _rules(study, below, UNFITTED, None, f"N = {study.main}: last layer not fitted")
+    _widths(study, corner)
+    return figure
+
+
+def _rules(
+    study: "Pruning", ax: Axes, rules: Mapping[str, str], readout: Readout, title: str
+) -> None:
+    cut = study.cuts[study.main]
+    for rule, label in rules.items():
+        estimates_against_width(cut.curve(rule, readout), ax, *STYLES[rule], label)
+    _small(study, readout, study.main, ax, "black", "P")
+    _whole(ax, cut.whole[None], "--", GREY, f"all {cut.width}, as trained")
+    if readout:
+        _whole(ax, cut.whole[readout], ":", GREY, f"all {cut.width}, fitted again")
+    else:
+        ax.set_ylim(bottom=ax.get_ylim()[0] / 100)  # for the legend
+    _finish(study, ax, title)
+
+
+def _widths(study: "Pruning", ax: Axes) -> None:
+    styles = zip((ORANGE, BLUE, GREEN), "osD", strict=True)
+    for (width, cut), (color, mark) in zip(sorted(study.cuts.items()), styles, strict=False):
+        curve = cut.curve("elimination", "float32")
+        estimates_against_width(curve, ax, color, mark, f"from N = {width}, elimination")
+        _whole(ax, cut.whole[None], "--", color)
+    most = max(study.cuts)
+    _small(study, "float32", most, ax, "black", "P")
+    _small(study, None, most, ax, "0.6", "X")
+    _finish(study, ax, f"{READOUTS['float32']}; dashed: the whole nets")
+
+
+def _small(study: "Pruning", readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:
+    """Nets that were trained at widths below another."""
+    found = {k: median_loss(one[readout]) for k, one in study.small.items() if k < below}
+    label = "trained at width k, fitted again" if readout else "trained at width k"
+    estimates_against_width(found, ax, color, mark, label)
+
+
+def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -> None:
+    """The median loss of whole nets."""
+    ax.axhline(float(np.median(loss)), color=color, linewidth=1.0, linestyle=line, label=label)
+
+
+def _finish(study: "Pruning", ax: Axes, title: str) -> None:
+    most = max(k for cut in study.cuts.values() for _, k, _ in cut.losses)
+    width_axis(tuple(tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= most), ax)
+    ax.set(xlabel="neurons kept, $k$", ylabel="median loss", title=title)
+    ax.legend(loc="lower left" if ax.get_ylim()[0] > LOW else "upper right", fontsize=7)
