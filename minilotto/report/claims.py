@@ -39,19 +39,20 @@ TEXTS = ("claim", "where", "says", "how", "fails", "why")
 
 
 class Outcome(NamedTuple):
-    """What became of a claim: one of VERDICTS, the numbers with intervals in words, why, and the
-    same numbers for machines.
+    """What became of a claim: one of VERDICTS, the numbers with intervals in words, why, the same
+    numbers for machines, and facts that are this outcome's alone.
     """
 
     verdict: str
     measured: str
     reason: str
     numbers: Mapping[str, float] = {}
+    facts: Mapping[str, Any] = {}
 
 
-def untested(reason: str, measured: str = "") -> Outcome:
+def untested(reason: str, measured: str = "", numbers: Mapping[str, float] = {}) -> Outcome:
     """The outcome of a claim that could not be tested."""
-    return Outcome(UNTESTED, measured, str(reason))
+    return Outcome(UNTESTED, measured, str(reason), numbers)
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,12 @@ class Claim:
 
     def judged(self, outcome: Outcome, facts: Mapping[str, Any]) -> Verdict:
         """The claim with its outcome, names in braces replaced."""
-        known = {**THRESHOLDS, **self.numbers, **facts}
+        known = {**THRESHOLDS, **self.numbers, **facts, **outcome.facts}
         claim, where, says, how, fails = (
             text.format(**known)
             for text in (self.claim, self.where, self.says, self.how, self.fails)
         )
-        verdict, measured, reason, numbers = outcome
+        verdict, measured, reason, numbers, _ = outcome
         return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails)
 
 
@@ -124,8 +125,8 @@ def register(package: str, file: str, name: str) -> Entry:
     """
     table = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))[name]
     claims = {key: _claim(name, key, row) for key, row in table.get("claims", {}).items()}
-    texts = (table.get(text, "") for text in ("title", "caption", "question", "design"))
-    return Entry(*texts, claims)
+    names = ("title", "caption", "question", "design")
+    return Entry(**{n: " ".join(table.get(n, "").split()) for n in names}, claims=claims)
 
 
 def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
@@ -135,5 +136,5 @@ def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
     if missing or (changed and not row.get("why")):
         need = missing or [f"why (its {', '.join(changed)} differ from the shared thresholds)"]
         raise ConfigError(f"claim {name}.{key} lacks {', '.join(need)}; add it to the register")
-    texts = (" ".join(row.get(text, "").split()) for text in TEXTS)
-    return Claim(key, *texts, numbers)
+    texts = {text: " ".join(row.get(text, "").split()) for text in TEXTS}
+    return Claim(key, **texts, numbers=numbers)

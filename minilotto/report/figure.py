@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict
@@ -109,6 +110,32 @@ def _cell(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def listed(things: Iterable[Any]) -> str:
+    """Things with commas between them; integers as 1,000, other numbers as 0.01."""
+    return ", ".join(format(one, {int: ",", float: "g"}.get(type(one), "")) for one in things)
+
+
+def triple(one: Estimate | None) -> tuple[float, float, float]:
+    """Value, low and high, for columns of a table; NaN for None."""
+    return (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
+
+
+def estimates(found: Points | None) -> dict[int, Estimate]:
+    """The statistic and its interval at each width; empty for None."""
+    if found is None:
+        return {}
+    columns = (getattr(found, name).tolist() for name in ("widths", "value", "low", "high"))
+    rows = zip(*columns, strict=True)
+    return {int(width): Estimate(value, low, high, found.level) for width, value, low, high in rows}
+
+
+def width_rows(found: Points) -> list[tuple[Any, ...]]:
+    """Rows of a table: width, seeds, diverged seeds, value, low and high."""
+    names = ("seeds", "diverged", "value", "low", "high")
+    columns = (found.widths.astype(int), *(getattr(found, name) for name in names))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
 class Source:
     """Nets by config and seeds out of a store; what is not there is noted, not raised."""
 
@@ -172,8 +199,10 @@ class Figure(ABC):
     def tables(self) -> list[Table]:
         """The numbers behind the figure."""
 
-    def outcomes(self) -> dict[str, Outcome]:
-        """What became of the register's claims, by key; those without an outcome do not apply."""
+    def outcomes(self) -> Mapping[str, Outcome | Sequence[Outcome]]:
+        """What became of the register's claims, by key; those without an outcome do not apply. A
+        claim about each of several things has an outcome for each, whose facts say which it is.
+        """
         raise NotImplementedError
 
     def verdicts(self) -> list[Verdict]:
@@ -181,8 +210,12 @@ class Figure(ABC):
         assert self.entry is not None
         found, facts = self.outcomes(), self.facts()
         assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
-        rows = self.entry.claims.items()
-        return [claim.judged(found[key], facts) for key, claim in rows if key in found]
+        judged = []
+        for key, claim in self.entry.claims.items():
+            several = found.get(key, ())
+            several = [several] if isinstance(several, Outcome) else several
+            judged += [claim.judged(outcome, facts) for outcome in several]
+        return judged
 
 
 def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:

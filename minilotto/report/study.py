@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from minilotto.errors import ConfigError
-from minilotto.report.figure import Figure, Scale, Source
-from minilotto.report.rules import LEVEL
+from minilotto.report.figure import Figure, Scale, Source, listed
+from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
 
@@ -51,6 +51,7 @@ class Study(Figure):
 
     question: ClassVar[str]
     settings_type: ClassVar[type[Settings]]
+    settings: Any
 
     @classmethod
     def chosen(cls, scale: Scale | Settings) -> Any:
@@ -71,6 +72,12 @@ class Study(Figure):
         """Study the nets that `source` has of `sweeps(scale)`. Raises DataError where they are too
         few, and says which to train.
         """
+
+    def facts(self) -> dict[str, Any]:
+        """The settings by name, lists in words; less those that are named as a threshold."""
+        found = {name: one for name, one in vars(self.settings).items() if name not in THRESHOLDS}
+        several = (list, tuple)
+        return {n: listed(one) if isinstance(one, several) else one for n, one in found.items()}
 
     def design(self) -> str:
         """How the question is put to the test: what is varied, what is held, how many seeds, and

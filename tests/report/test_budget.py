@@ -13,7 +13,7 @@ from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.budget.budget import Budget, BudgetSettings, ways
-from minilotto.report.studies.budget.budget_lines import LEAKY, MAIN, UNSCALED
+from minilotto.report.studies.budget.analysis import LEAKY, MAIN, UNSCALED
 
 SETTINGS = BudgetSettings(
     seeds=60,
@@ -68,8 +68,8 @@ LEAKS = f"{LEAKY}: 1/N at every budget"
 SAME = "The exponent is the networks', not the budget's"
 ONE = "One power law from width 10 on, at every budget"
 ENOUGH = "50,000 steps are enough"
-WIDER = "Past width 50 it is the budget that lacks"
-SCHEDULE = "It is the schedule that ends the descent"
+WIDER = "Past width 50 the budget is too small"
+SCHEDULE = "The schedule ends the descent"
 VARIED = "Rate, schedule and precision do not matter"
 
 

@@ -1,9 +1,9 @@
-"""Median losses by budget and width of one way of training, and what is read off them: exponents,
-and where loss saturates.
-"""
+"""Median losses by budget and width of one way of training; their exponents and saturation."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,12 @@ from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.saturation import Saturation, saturation
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
+from minilotto.report.figure import estimates
 from minilotto.report.rules import LEVEL
 
 PAPER_RANGE = (10.0, 50.0)
-BEYOND_RANGE = (50.0, np.inf)
 WHOLE_RANGE = (10.0, np.inf)
-RANGES = {"10 to 50": PAPER_RANGE, "50 on": BEYOND_RANGE, "10 on": WHOLE_RANGE}
-GAIN = 1.5  # a loss that ten times the steps divide by less has saturated
+RANGES = {"10 to 50": PAPER_RANGE, "50 on": (50.0, np.inf), "10 on": WHOLE_RANGE}
 MAIN, UNSCALED, LEAKY = "SiLU", "unscaled schedule", "LeakyReLU"
 
 
@@ -26,7 +25,7 @@ MAIN, UNSCALED, LEAKY = "SiLU", "unscaled schedule", "LeakyReLU"
 class Line:
     """One way of training: the median loss at each budget and width, and what follows from it.
 
-    losses: by budget and width, one a seed. found: points over widths, by budget. exponents: by
+    losses: by budget and width, one per seed. found: points over widths, by budget. exponents: by
     name of a range of widths and budget, with seeds' and widths' scatter. by_width: points over
     budgets. saturated: by width.
     """
@@ -43,21 +42,22 @@ class Line:
         return gap(self.found[later], self.found[earlier], *RANGES[span])
 
     def gain(self, width: int, earlier: int, later: int) -> Estimate | None:
-        """By what factor longer training lowers the loss: the median over the seeds that both have;
-        None for too few.
+        """Factor by which longer training lowers the loss, as from ten times the steps: the median
+        over the seeds that both have; None for too few.
         """
         try:
             before, after = (self.losses[budget][width] for budget in (earlier, later))
             both = min(len(before), len(after))
-            ratio = points([width], [before[:both] / after[:both]], level=LEVEL)
+            one = estimates(points([width], [before[:both] / after[:both]], level=LEVEL))[width]
         except (KeyError, DataError):
             return None
-        return Estimate(float(ratio.value[0]), float(ratio.low[0]), float(ratio.high[0]), LEVEL)
+        power = float(1 / np.log10(later / earlier))
+        return Estimate(one.value**power, one.low**power, one.high**power, one.level)
 
 
-def line_of(name: str, losses: Mapping[int, Mapping[int, Array]]) -> Line:
+def line_of(name: str, losses: Mapping[int, Mapping[int, Array]], gain: float) -> Line:
     """What follows from losses (R,) by budget and width; a budget with fewer than two widths is
-    left out.
+    left out. A loss that ten times the steps divide by less than `gain` has saturated.
     """
     found = {}
     for k, (budget, by) in enumerate(sorted(losses.items())):
@@ -66,18 +66,14 @@ def line_of(name: str, losses: Mapping[int, Mapping[int, Array]]) -> Line:
             # Resampled with draws of its own, or budgets would seem to scatter together.
             found[budget] = points(widths, [by[width] for width in widths], level=LEVEL, seed=k)
     exponents = {
-        span: {
-            budget: exponent
-            for budget, one in found.items()
-            if (exponent := exponent_over(one, *ends)) is not None
-        }
+        span: {budget: e for budget, one in found.items() if (e := exponent_over(one, *ends))}
         for span, ends in RANGES.items()
     }
     by_width = against_budget(found)
     saturated = {}
     for width, one in by_width.items():
         try:
-            saturated[width] = saturation(one, GAIN)
+            saturated[width] = saturation(one, gain)
         except DataError:
             continue
     return Line(name, losses, found, exponents, by_width, saturated)
@@ -95,35 +91,26 @@ def gap(one: Points, other: Points, low: float, high: float) -> Estimate | None:
         exponent_over(each.select(np.isin(each.widths, widths)), low, high, False)
         for each in (one, other)
     )
-    return None if first is None or second is None else difference(first, second)
+    return difference(first, second) if first and second else None
 
 
 def against_budget(found: Mapping[int, Points]) -> dict[int, Points]:
     """Points over widths by budget, turned into points over budgets by width; a width with one
     budget is left out.
     """
-    widths = sorted({int(width) for one in found.values() for width in one.widths})
     turned = {}
-    for width in widths:
+    for width in sorted({int(width) for one in found.values() for width in one.widths}):
         have = {
-            budget: one.select(one.widths == width)
-            for budget, one in sorted(found.items())
-            if (one.widths == width).any()
+            b: one.select(one.widths == width) for b, one in found.items() if width in one.widths
         }
         if len(have) < 2:
             continue
         some = list(have.values())
-        parts = {
-            name: np.concatenate([getattr(one, name) for one in some])
-            for name in ("seeds", "diverged", "value", "low", "high", "error")
+        parts: dict[str, Any] = {
+            name: np.concatenate([getattr(one, name) for one in some], axis=-1)
+            for name in ("seeds", "diverged", "value", "low", "high", "error", "replicates")
         }
-        turned[width] = Points(
-            widths=np.array(list(have), np.float64),
-            statistic=some[0].statistic,
-            level=some[0].level,
-            replicates=np.concatenate([one.replicates for one in some], axis=1),
-            **parts,
-        )
+        turned[width] = dataclasses.replace(some[0], widths=np.array(list(have), float), **parts)
     return turned
 
 
