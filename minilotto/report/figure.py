@@ -16,7 +16,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict
-from minilotto.report.rules import LEVEL
+from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
@@ -187,7 +187,11 @@ class Figure(ABC):
     def caption(self) -> str:
         """What is seen, and from which nets: seeds, steps, dtype, data."""
         assert self.entry is not None
-        return self.entry.caption.format(level=LEVEL, **self.facts())
+        return self.filled(self.entry.caption)
+
+    def filled(self, text: str) -> str:
+        """A text of the register with names in braces replaced."""
+        return text.format(**{"level": LEVEL, **THRESHOLDS, **self.facts()})
 
     def headline(self) -> str:
         """What it comes to, in a sentence or two with numbers, for the top of the report; "" where

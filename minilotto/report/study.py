@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from minilotto.errors import ConfigError
 from minilotto.report.figure import Figure, Scale, Source, listed
-from minilotto.report.rules import LEVEL, THRESHOLDS
+from minilotto.report.rules import THRESHOLDS
 from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
 
@@ -84,7 +84,7 @@ class Study(Figure):
         what could have come out.
         """
         assert self.entry is not None
-        return self.entry.design.format(level=LEVEL, **self.facts())
+        return self.filled(self.entry.design)
 
     @classmethod
     def run(

@@ -1,6 +1,4 @@
-"""What nets have lost on the data they learnt and on all x: by number of points, width and label
-noise, for the study of data.
-"""
+"""Losses on the training data and on all x by number of points, width and label noise."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,14 +15,19 @@ from minilotto.analysis.stats.draws import (
 )
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
+from minilotto.report.figure import estimates
 from minilotto.report.rules import LEVEL
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import task_of
 
 NAMES = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
-NEAR = 0.25  # between exponents that are called the same
 INFINITE = float("inf")  # points of a population
-FLOOR = 1e-300  # what stands for a loss of zero, which has no logarithm
+FLOOR = 1e-300  # in place of a loss of zero, which has no logarithm
+
+
+def named(activation: str) -> str:
+    """An activation as a reader knows it."""
+    return NAMES.get(activation, activation)
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ class Drawn:
     squares: Array
 
     @property
-    def draws(self) -> int:
-        return len(self.training)
+    def typical(self) -> Estimate:
+        """Loss on all x, over draws."""
+        return typical_over_draws(self.everywhere, LEVEL)
 
 
 @dataclass
@@ -73,19 +77,19 @@ class Samples:
         return sorted(width for at, width in self.lattice if at == count)
 
     def by_width(self, count: float, everywhere: bool) -> Points | None:
-        """Median loss against width on lattices of so many points; None for fewer than two widths."""
+        """Median loss against width at one number of points; None for fewer than two widths."""
         widths = self.widths(count)
         rows = [_shown(self.lattice[count, width], everywhere) for width in widths]
         return points(widths, rows, level=LEVEL) if len(widths) > 1 else None
 
-    def by_count(self, width: int, everywhere: bool = True) -> Points | None:
-        """Median loss against the number of points of a lattice at one width; None for fewer than
-        two numbers.
+    def by_count(self, width: int) -> Points | None:
+        """Median loss on all x against the number of points of a lattice at one width; None for
+        fewer than two numbers.
         """
         counts = [
-            count for count in self.counts if count != INFINITE and (count, width) in self.lattice
+            count for count in self.counts if count < INFINITE and (count, width) in self.lattice
         ]
-        rows = [_shown(self.lattice[count, width], everywhere) for count in counts]
+        rows = [_shown(self.lattice[count, width], True) for count in counts]
         return points(counts, rows, level=LEVEL) if len(counts) > 1 else None
 
     def median(self, count: float, width: int) -> float | None:
@@ -98,80 +102,69 @@ class Samples:
         found = self.lattice.get((count, width))
         if found is None:
             return None
-        one = points([width], [_shown(found, True)], level=LEVEL)
-        return Estimate(float(one.value[0]), float(one.low[0]), float(one.high[0]), LEVEL)
+        return estimates(points([width], [_shown(found, True)], level=LEVEL))[width]
 
     def gaps(self) -> dict[tuple[str, int, int], float]:
-        """Loss on all x over that on the training points, without noise, by (kind of points, P, N)."""
+        """Loss on all x over training loss, without noise, by kind of points, P and N."""
         found = {
             ("equally spaced", int(count), width): _median(one.everywhere) / _median(one.training)
             for (count, width), one in self.lattice.items()
-            if count != INFINITE
+            if count < INFINITE
         }
-        uniform = {
-            ("uniform", count, width): float(np.exp(np.mean(np.log(one.everywhere / one.training))))
-            for (count, width), one in self.uniform.items()
+        return found | {
+            ("uniform", *place): float(np.exp(np.mean(np.log(one.everywhere / one.training))))
+            for place, one in self.uniform.items()
         }
-        return found | uniform
 
     def learnt(self, noise: float, count: int, width: int) -> Estimate | None:
-        """Parameters' worth of noise that has been learnt, as seen on all x; None without nets that
-        had no noise.
+        """Number of parameters that fit noise, from the loss on all x; None without nets that had
+        no noise.
         """
         found, clean = self.noisy.get((noise, count, width)), self.median(count, width)
-        return (
-            None
-            if found is None or clean is None
-            else learnt_parameters(found.everywhere, clean, noise, count, LEVEL)
-        )
+        if found is None or clean is None:
+            return None
+        return learnt_parameters(found.everywhere, clean, noise, count, LEVEL)
 
     def absorbed(self, noise: float, count: int, width: int) -> Estimate | None:
-        """The same as seen in the training loss."""
+        """The same from the training loss."""
         found = self.noisy.get((noise, count, width))
-        return (
-            None
-            if found is None
-            else absorbed_parameters(found.training, found.squares, noise, count, LEVEL)
-        )
+        if found is None:
+            return None
+        return absorbed_parameters(found.training, found.squares, noise, count, LEVEL)
 
-    def noisy_by_width(self, noise: float, count: int) -> dict[int, Estimate]:
-        """Typical loss on all x of nets that learnt noisy labels, by width."""
-        found = {
-            width: one
-            for (at, points_, width), one in self.noisy.items()
-            if (at, points_) == (noise, count)
-        }
-        return {
-            width: typical_over_draws(found[width].everywhere, LEVEL) for width in sorted(found)
-        }
+    def noisy_by_width(self, noise: float, count: int) -> dict[int, Drawn]:
+        """Nets that learnt noisy labels, by width."""
+        found = {n: one for (at, p, n), one in self.noisy.items() if (at, p) == (noise, count)}
+        return dict(sorted(found.items()))
+
+    def noisy_by_count(self, noise: float, width: int) -> dict[int, Drawn]:
+        """The same by number of points."""
+        found = {p: one for (at, p, n), one in self.noisy.items() if (at, n) == (noise, width)}
+        return dict(sorted(found.items()))
 
     def noisy_exponent(self, noise: float, count: int) -> Estimate | None:
-        """Exponent in width of that loss, draw by draw; None for fewer than two widths with the
-        same draws.
+        """Exponent in width of their loss on all x, draw by draw; None for fewer than two widths
+        with the same draws.
         """
-        widths = sorted(
-            width for at, points_, width in self.noisy if (at, points_) == (noise, count)
-        )
-        rows = [self.noisy[noise, count, width].everywhere for width in widths]
-        if len(widths) < 2 or len({len(row) for row in rows}) > 1:
-            return None
-        return exponent_over_draws(widths, np.stack(rows, axis=1), LEVEL)
+        return _exponent({n: d.everywhere for n, d in self.noisy_by_width(noise, count).items()})
 
     def noise_decay(self, noise: float, width: int) -> tuple[list[int], Estimate] | None:
         """Exponent in P of what noise adds to the loss on all x, draw by draw, over those P where
         every draw adds something.
         """
-        counts, rows = [], []
-        for count in sorted(
-            count for at, count, wide in self.noisy if (at, wide) == (noise, width)
-        ):
-            clean, found = self.median(count, width), self.noisy[noise, count, width].everywhere
-            if clean is not None and (found > clean).all():
-                counts.append(count)
-                rows.append(found - clean)
-        if len(counts) < 2 or len({len(row) for row in rows}) > 1:
-            return None
-        return counts, exponent_over_draws(counts, np.stack(rows, axis=1), LEVEL)
+        added = {}
+        for count, found in self.noisy_by_count(noise, width).items():
+            clean = self.median(count, width)
+            if clean is not None and (found.everywhere > clean).all():
+                added[count] = found.everywhere - clean
+        exponent = _exponent(added)
+        return None if exponent is None else (list(added), exponent)
+
+
+def _exponent(rows: Mapping[int, Array]) -> Estimate | None:
+    if len(rows) < 2 or len({len(row) for row in rows.values()}) > 1:
+        return None
+    return exponent_over_draws(list(rows), np.stack(list(rows.values()), axis=1), LEVEL)
 
 
 def _shown(losses: Losses, everywhere: bool) -> Array:
@@ -187,30 +180,23 @@ def gathered(nets: Mapping[Config, Ensemble]) -> dict[str, Samples]:
     drawn: dict[tuple, list[tuple[float, ...]]] = {}
     for config, one in nets.items():
         samples = found.setdefault(config.activation, Samples())
-        count = INFINITE if config.sampling == "population" else config.points
         losses = Losses(one.loss, one.population_loss)
+        medians = _median(losses.training), _median(losses.everywhere)
+        finite = np.isfinite(losses.training) & np.isfinite(losses.everywhere)
         if config.noise or config.sampling == "uniform":
-            place = (config.activation, config.sampling, config.noise, config.points, config.width)
-            row = (
-                _median(losses.training),
-                _median(losses.everywhere),
-                _noise_square(one),
-                len(one),
-            )
-            drawn.setdefault(place, []).append(row)
-        elif (
-            np.count_nonzero(np.isfinite(losses.training) & np.isfinite(losses.everywhere))
-            >= LEAST_SEEDS
-        ):
+            place = (config.activation, config.noise, config.points, config.width)
+            drawn.setdefault(place, []).append((*medians, _noise_square(one), len(one)))
+        elif np.count_nonzero(finite) >= LEAST_SEEDS:
+            count = INFINITE if config.sampling == "population" else config.points
             samples.lattice[count, config.width] = losses
-    for (activation, sampling, noise, count, width), rows in drawn.items():
+    for (activation, noise, count, width), rows in drawn.items():
         table = np.array([row for row in rows if np.isfinite(row).all()]).reshape(-1, 4)
         if len(table) < LEAST_DRAWS:
             continue
         one_drawn = Drawn(int(table[:, 3].sum()), *table[:, :3].T)
         if noise:
             found[activation].noisy[noise, count, width] = one_drawn
-        elif sampling == "uniform":
+        else:
             found[activation].uniform[count, width] = one_drawn
     return found
 
@@ -225,10 +211,15 @@ def _noise_square(nets: Ensemble) -> float:
     return float(np.mean((nets.data.y - task_of(nets.config.task)(nets.data.x)) ** 2))
 
 
-def nearest(counts: Iterable[int], wanted: int) -> int:
-    """The number of points nearest to `wanted`, in logarithms. Raises DataError where there is
-    none.
+def straight_lines(count: Array) -> Array:
+    """Mean squared error of the straight lines between P equally spaced points of x² on [-2, 2]:
+    h^4 / 30.
     """
+    return (4.0 / (np.asarray(count, dtype=np.float64) - 1.0)) ** 4 / 30.0
+
+
+def nearest(counts: Iterable[int], wanted: int) -> int:
+    """The number of points nearest to `wanted`, in logarithms. Raises DataError for none."""
     chosen = sorted(counts, key=lambda count: abs(np.log(count / wanted)))
     if not chosen:
         raise DataError("no number of points is named; name some, as in points=(10, 100, 1000)")
