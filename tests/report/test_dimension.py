@@ -13,9 +13,8 @@ from minilotto.report.catalogue import BEYOND, FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.dimension import dimension_curves as curves
-from minilotto.report.studies.dimension.dimension import Dimension
-from minilotto.report.studies.dimension.dimension_curves import (
+from minilotto.report.studies.dimension import analysis as curves
+from minilotto.report.studies.dimension.analysis import (
     LONGER,
     DimensionSettings,
     Findings,
@@ -23,15 +22,14 @@ from minilotto.report.studies.dimension.dimension_curves import (
     checks,
     curve,
 )
-from minilotto.report.studies.dimension.dimension_tables import tables
-from minilotto.report.studies.dimension.dimension_verdicts import (
-    by_heart,
+from minilotto.report.studies.dimension.dimension import Dimension
+from minilotto.report.studies.dimension.verdicts import (
+    enough_points,
     four_over_d,
     inputs_decide,
     longer,
     one_law,
     persists,
-    verdicts,
 )
 
 WIDTHS = (4, 6, 9, 13, 19, 28)
@@ -149,9 +147,9 @@ def test_shapes_of_curves():
     )
 
 
-def test_points_learnt_by_heart():
-    assert by_heart(planted(lambda family, D: 1.0, gap=1.9)).verdict == HOLDS
-    found = by_heart(planted(lambda family, D: 1.0, gap=2.1))
+def test_points_that_are_overfitted():
+    assert enough_points(planted(lambda family, D: 1.0, gap=1.9)).verdict == HOLDS
+    found = enough_points(planted(lambda family, D: 1.0, gap=2.1))
     assert found.verdict == FAILS
     assert "132 widths" in found.reason
     some = planted(lambda family, D: 1.0)
@@ -162,7 +160,7 @@ def test_points_learnt_by_heart():
     assert one.kept.tolist() == [True] * 5 + [False]
     assert one.fit is not None
     assert one.fit.points.widths[-1] == 19
-    assert by_heart(Findings(SETTINGS, {**some.curves, case: one}, {})).verdict == IN_PART
+    assert enough_points(Findings(SETTINGS, {**some.curves, case: one}, {})).verdict == IN_PART
 
 
 def test_what_has_hardly_begun_is_left_out():
@@ -184,9 +182,8 @@ def test_longer_training():
     usual = planted(lambda family, D: 2.0, **few)
     case = ("silu", "radial", 2)
     same, other = usual.curves[case], planted(lambda family, D: 4.0, **few).curves[case]
-    near = planted(lambda family, D: 0.75 * 2.5, **few).curves[
-        case
-    ]  # on the verge of what passes for 1 + 3/D
+    # On the verge of what agrees with 1 + 3/D.
+    near = planted(lambda family, D: 0.75 * 2.5, **few).curves[case]
     assert longer(usual).verdict == UNTESTED
     for one, verdict in ((same, HOLDS), (other, FAILS), (near, IN_PART)):
         found = longer(Findings(SETTINGS, usual.curves, {case: one}))
@@ -195,13 +192,15 @@ def test_longer_training():
 
 def test_all_verdicts_and_tables_of_planted_curves():
     found = planted(lambda family, D: 4 / D, families=("teacher",), inputs=(1, 2, 5, 8))
-    told = verdicts(found)
-    assert len(told) == 6
-    assert len({verdict.claim for verdict in told}) == 6
+    study = object.__new__(Dimension)
+    study.settings, study.found = found.settings, found
+    verdicts = study.verdicts()
+    assert len(verdicts) == 6
+    assert len({verdict.claim for verdict in verdicts}) == 6
     assert found.rules["silu"][0].weight > 0.95
     line = found.lines["silu", "teacher"]
     assert line.slope.low < 4 < line.slope.high
-    for table in tables(found):
+    for table in study.tables():
         header, *rows = csv.reader(io.StringIO(table.to_csv()))
         assert rows, table.name
         assert all(len(row) == len(header) for row in rows)

@@ -20,9 +20,7 @@ def exponents_against_inputs(
     rules: Mapping[str, Callable[[Array], Array]],
     ax: Axes,
 ) -> Axes:
-    """Exponents with intervals by name and number of inputs D, and rules as curves; both axes'
-    marks are plain numbers.
-    """
+    """Exponents with intervals by name and number of inputs D, and rules as curves."""
     numbers = sorted({inputs for some in found.values() for inputs in some})
     span = np.geomspace(min(numbers, default=1) / 1.1, max(numbers, default=8) * 1.1, 200)
     for (name, rule), line in zip(rules.items(), LINES, strict=False):
@@ -30,19 +28,13 @@ def exponents_against_inputs(
     for k, (name, some) in enumerate(found.items()):
         if not some:
             continue
-        value = np.array([one.value for one in some.values()])
-        bars = [
-            value - [one.low for one in some.values()],
-            [one.high for one in some.values()] - value,
-        ]
-        at = np.array(list(some), dtype=np.float64) * BESIDE ** (k - (len(found) - 1) / 2)
-        color, marker = PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
+        value, low, high = np.array([(e.value, e.low, e.high) for e in some.values()]).T
         ax.errorbar(
-            at,
+            np.array(list(some), dtype=np.float64) * BESIDE ** (k - (len(found) - 1) / 2),
             value,
-            yerr=np.abs(bars),
-            fmt=marker,
-            color=color,
+            yerr=np.abs([value - low, high - value]),
+            fmt=MARKERS[k % len(MARKERS)],
+            color=PALETTE[k % len(PALETTE)],
             markersize=4.5,
             capsize=2,
             linewidth=1.0,
