@@ -14,14 +14,20 @@ from minilotto.initialisation import initial_parameters
 from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
+from minilotto.report.studies.initialisation.analysis import (
+    DEFAULT,
+    Start,
+    Started,
+    _paired,
+    started,
+)
 from minilotto.report.studies.initialisation.initialisation import (
     Initialisation,
     InitialisationSettings,
 )
-from minilotto.report.studies.initialisation.start_verdicts import start_verdicts
-from minilotto.report.studies.initialisation.starts import DEFAULT, Start, Started, started
+from minilotto.report.studies.initialisation.verdicts import outcomes
 
-EXPONENT, OWN, TICKETS, ALIKE, LAZY = range(5)
+EXPONENT, OWN, TICKETS, ALIKE, LAZY = "exponents", "own", "tickets", "alike", "lazy"
 NAMES = ("torch", "kaiming_normal", "glorot_normal", "lecun_normal", "uniform", "normal")
 
 
@@ -55,7 +61,7 @@ def verdict_of(which, *changes):
     starts = {DEFAULT: planted()} | {
         Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=False)
     }
-    return start_verdicts(starts)[which]
+    return outcomes(starts)[which]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,7 @@ def test_whose_property_an_exponent_of_one_is(default, others, verdict):
     starts = {DEFAULT: planted(default)} | {
         Start(n): planted(e) for n, e in zip(NAMES[1:], others, strict=False)
     }
-    assert start_verdicts(starts)[OWN].verdict == verdict
+    assert outcomes(starts)[OWN].verdict == verdict
 
 
 @pytest.mark.parametrize(("won", "verdict"), [(85, HOLDS), (50, IN_PART), (8, FAILS), (0, FAILS)])
@@ -103,10 +109,10 @@ def test_shares_of_tickets_are_compared(won, verdict):
 
 def test_a_wide_interval_leaves_it_open_whose_property_it_is():
     assert (
-        start_verdicts({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN].verdict
+        outcomes({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN].verdict
         == UNTESTED
     )
-    found = start_verdicts(
+    found = outcomes(
         {DEFAULT: planted(), Start("normal"): planted(reach=0.6), Start("uniform"): planted(2.0)}
     )[OWN]
     assert found.verdict == UNTESTED
@@ -115,8 +121,8 @@ def test_a_wide_interval_leaves_it_open_whose_property_it_is():
 
 def test_shares_of_few_nets_tell_nothing():
     starts = {DEFAULT: planted(won=4, tried=20), Start("normal"): planted(won=1, tried=20)}
-    assert start_verdicts(starts)[TICKETS].verdict == UNTESTED
-    assert start_verdicts({DEFAULT: planted(won=0, tried=0)})[TICKETS].verdict == UNTESTED
+    assert outcomes(starts)[TICKETS].verdict == UNTESTED
+    assert outcomes({DEFAULT: planted(won=0, tried=0)})[TICKETS].verdict == UNTESTED
 
 
 @pytest.mark.parametrize(("cosine", "verdict"), [(0.8, HOLDS), (0.05, IN_PART), (0.5, IN_PART)])
@@ -138,7 +144,7 @@ def test_moving_far_is_good_bad_or_neither(sign, verdict):
     starts |= {
         Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=True)
     }
-    assert start_verdicts(starts)[LAZY].verdict == verdict
+    assert outcomes(starts)[LAZY].verdict == verdict
 
 
 def test_starts_are_torch_and_each_other_once():
@@ -195,8 +201,6 @@ def test_mirror_pairs_that_fit_are_counted():
     b, v = np.tile([-1.16842365, -1.16842365, -1.1, -1.1], (10, 1)), np.full((10, 4), 2.8)
     good = nets.with_parameters((w, b, v, np.full(10, 3.15)))
     assert (pair_neurons(good.w, good.b).count == 2).all()
-    from minilotto.report.studies.initialisation.starts import _paired
-
     assert _paired(good).value == 1.0
     turned = nets.with_parameters((w, b * np.array([1, 1, -1, 1]), v, np.full(10, 3.15)))
     assert _paired(turned).value == 0.5
