@@ -128,26 +128,19 @@ class Budget(Study):
         self.laws = {b: compare_laws(one) for b, one in inside.items() if len(one.widths) >= 3}
 
     def _line(self, source: Source, name: str) -> Line:
+        """One way of training; widths without a median and its interval are left out and noted."""
         losses: dict[int, dict[int, Array]] = {}
         for budget, sweeps in _of_line(self.settings, name).items():
-            found = {w: nets.loss for s in sweeps for w, nets in source.by_width(s).items()}
-            losses[budget] = {
-                width: loss
-                for width, loss in found.items()
-                if self._usable(name, budget, width, loss)
-            }
+            losses[budget] = {}
+            found = {w: nets.loss for sweep in sweeps for w, nets in source.by_width(sweep).items()}
+            for width, loss in found.items():
+                finite = loss[np.isfinite(loss)]
+                if len(finite) >= LEAST_SEEDS and 0 < finite.min() < finite.max():
+                    losses[budget][width] = loss
+                    continue
+                seeds = f"{len(finite)} of {len(loss)} seeds are finite"
+                self.left_out.append(f"{name}, {budget:,} steps, width {width}: {seeds}")
         return line_of(name, losses, self.gain)
-
-    def _usable(self, name: str, budget: int, width: int, loss: Array) -> bool:
-        """Whether these losses have a median with an interval; noted where they have not."""
-        finite = loss[np.isfinite(loss)]
-        good = len(finite) >= LEAST_SEEDS and 0 < finite.min() < finite.max()
-        if not good:
-            self.left_out.append(
-                f"{name}, {budget:,} steps, width {width}: {len(finite)} of {len(loss)} seeds are "
-                "finite"
-            )
-        return good
 
     def facts(self) -> dict[str, Any]:
         seeds = sorted({int(count) for one in self.main.found.values() for count in one.seeds})
@@ -243,12 +236,11 @@ class Budget(Study):
             for row in comparison.rows
             if row.fit
         ]
+        loss = "training, steps, width, seeds, diverged, median, low, high"
         law = "steps, widths, law, weight, held out decades, exponent, low, high"
         limit = "training, width, saturated at, low, high, share still gaining"
         return [
-            Table.of(
-                "losses", "training, steps, width, seeds, diverged, median, low, high", losses
-            ),
+            Table.of("losses", loss, losses),
             Table.of("exponents", "training, steps, widths, exponent, low, high", slopes),
             Table.of("laws", law, laws),
             Table.of("saturation", limit, limits),

@@ -9,7 +9,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.figure import listed
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted, reaches, unchanged
-from minilotto.report.studies.budget.analysis import LEAKY, MAIN, PAPER_RANGE, UNSCALED, Line, gap
+from minilotto.report.studies.budget.analysis import LEAKY, MAIN, PAPER_RANGE, UNSCALED, gap
 
 if TYPE_CHECKING:
     from minilotto.report.studies.budget.budget import Budget
@@ -18,23 +18,16 @@ if TYPE_CHECKING:
 def outcomes(study: "Budget") -> dict[str, Outcome]:
     """Of each claim, by key; of LeakyReLU's only where there are nets of it."""
     claims = study.entry.claims
-    rules = {
-        "one_law": _one_law,
-        "enough": _enough,
-        "wide_nets": _wide_nets,
-        "schedule": _schedule,
-        "varied": _varied,
-    }
-    found = {key: rule(study, claims[key]) for key, rule in rules.items()}
-    found["law"] = _law(study.main, claims["law"])
-    found["independent"] = _independent(study.main, claims["independent"])
+    rules = (law, independent, one_law, enough, wide_nets, schedule, varied)
+    found = {rule.__name__: rule(study, claims[rule.__name__]) for rule in rules}
     if LEAKY in study.lines:
-        found["leaky_law"] = _law(study.lines[LEAKY], claims["leaky_law"])
+        found["leaky_law"] = law(study, claims["leaky_law"], LEAKY)
     return found
 
 
-def _law(line: Line, claim: Claim) -> Outcome:
-    every = line.exponents["10 to 50"]
+def law(study: "Budget", claim: Claim, name: str = MAIN) -> Outcome:
+    """Whether the exponent of one way of training is 1 at each budget."""
+    every = study.lines[name].exponents["10 to 50"]
     known = {budget: e for budget, e in every.items() if e.high - e.low <= claim["wide"]}
     good = [budget for budget, e in known.items() if _reached(e, claim)]
     others = [budget for budget in known if budget not in good]
@@ -51,10 +44,11 @@ def _reached(exponent: Estimate, claim: Claim) -> bool:
     return reaches(exponent, claim["claimed"], claim["stated"], claim["near"]) == HOLDS
 
 
-def _independent(line: Line, claim: Claim) -> Outcome:
-    found, near = line.exponents["10 to 50"], claim["near"]
+def independent(study: "Budget", claim: Claim) -> Outcome:
+    """Whether the exponent is the same after the shortest and the longest training."""
+    found, near = study.main.exponents["10 to 50"], claim["near"]
     first, last = min(found), max(found)
-    change = line.moved(last, first)
+    change = study.main.moved(last, first)
     if change is None:
         return untested("The two have fewer than three widths in common.", _in_words(found))
     verdict = unchanged(change, near)
@@ -74,7 +68,8 @@ def _independent(line: Line, claim: Claim) -> Outcome:
     return Outcome(verdict, measured, reason, numbers)
 
 
-def _one_law(study: "Budget", claim: Claim) -> Outcome:
+def one_law(study: "Budget", claim: Claim) -> Outcome:
+    """Whether the loss is one power law from width 10 on."""
     weights = {
         budget: {row.law: row.weight for row in comparison.rows if row.weight is not None}
         for budget, comparison in study.laws.items()
@@ -106,7 +101,8 @@ def _one_law(study: "Budget", claim: Claim) -> Outcome:
     )
 
 
-def _enough(study: "Budget", claim: Claim) -> Outcome:
+def enough(study: "Budget", claim: Claim) -> Outcome:
+    """Whether each width has saturated after the paper's steps."""
     steps, saturated, last = study.settings.steps, study.main.saturated, max(study.main.found)
     if not saturated:
         return untested("No width has two budgets a factor of 3 apart.")
@@ -132,7 +128,8 @@ def _saturated(budget: Estimate, last: float) -> str:
     return value if low == value == high else f"{value} ({low} to {high})"
 
 
-def _wide_nets(study: "Budget", claim: Claim) -> Outcome:
+def wide_nets(study: "Budget", claim: Claim) -> Outcome:
+    """Whether more steps restore the law beyond width 50."""
     found, steps = study.main.exponents["50 on"], study.settings.steps
     if len(found) < 2:
         return untested("Fewer than three widths from 50 on at two budgets.")
@@ -155,7 +152,8 @@ def _wide_nets(study: "Budget", claim: Claim) -> Outcome:
     return Outcome(verdict, measured, reason, _numbers(found))
 
 
-def _schedule(study: "Budget", claim: Claim) -> Outcome:
+def schedule(study: "Budget", claim: Claim) -> Outcome:
+    """Whether the loss gains from more steps only with the schedule scaled."""
     steps, gain, words = study.settings.steps, claim["gain"], []
     missing = f"Both schedules at {steps:,} steps and at a longer training are missing."
     other = study.lines.get(UNSCALED)
@@ -183,7 +181,8 @@ def _schedule(study: "Budget", claim: Claim) -> Outcome:
     )
 
 
-def _varied(study: "Budget", claim: Claim) -> Outcome:
+def varied(study: "Budget", claim: Claim) -> Outcome:
+    """Whether the variations have the main line's exponent."""
     places, words = {}, []
     for name, line in study.lines.items():
         for budget in line.exponents["10 to 50"] if name not in (MAIN, LEAKY) else ():
