@@ -115,6 +115,11 @@ def listed(things: Iterable[Any]) -> str:
     return ", ".join(format(one, {int: ",", float: "g"}.get(type(one), "")) for one in things)
 
 
+def named(activation: str) -> str:
+    """An activation as a reader knows it."""
+    return {"silu": "SiLU", "leaky_relu": "LeakyReLU"}.get(activation, activation)
+
+
 def triple(one: Estimate | None) -> tuple[float, float, float]:
     """Value, low and high, for columns of a table; NaN for None."""
     return (np.nan,) * 3 if one is None else (one.value, one.low, one.high)

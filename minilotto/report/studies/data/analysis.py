@@ -20,14 +20,8 @@ from minilotto.report.rules import LEVEL
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import task_of
 
-NAMES = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
 INFINITE = float("inf")  # points of a population
 FLOOR = 1e-300  # in place of a loss of zero, which has no logarithm
-
-
-def named(activation: str) -> str:
-    """An activation as a reader knows it."""
-    return NAMES.get(activation, activation)
 
 
 @dataclass(frozen=True)
@@ -60,13 +54,12 @@ class Samples:
     """One activation's nets.
 
     lattice: nets on equally spaced points without noise and on all x, by (P, N), P infinite for the
-    latter. uniform: by (P, N), nets on several draws of independent uniform points. noisy: by
-    (noise, P, N), on equally spaced points with several draws of label noise.
+    latter. drawn: nets on several draws of the data, by (noise, P, N): of independent uniform
+    points for noise 0, else of label noise on equally spaced points.
     """
 
     lattice: dict[tuple[float, int], Losses] = field(default_factory=dict)
-    uniform: dict[tuple[int, int], Drawn] = field(default_factory=dict)
-    noisy: dict[tuple[float, int, int], Drawn] = field(default_factory=dict)
+    drawn: dict[tuple[float, int, int], Drawn] = field(default_factory=dict)
 
     @property
     def counts(self) -> list[float]:
@@ -112,48 +105,49 @@ class Samples:
             if count < INFINITE
         }
         return found | {
-            ("uniform", *place): float(np.exp(np.mean(np.log(one.everywhere / one.training))))
-            for place, one in self.uniform.items()
+            ("uniform", count, width): float(np.exp(np.log(one.everywhere / one.training).mean()))
+            for (noise, count, width), one in self.drawn.items()
+            if not noise
         }
 
     def learnt(self, noise: float, count: int, width: int) -> Estimate | None:
         """Number of parameters that fit noise, from the loss on all x; None without nets that had
         no noise.
         """
-        found, clean = self.noisy.get((noise, count, width)), self.median(count, width)
-        if found is None or clean is None:
+        found, clean = self.drawn.get((noise, count, width)), self.median(count, width)
+        if found is None or clean is None or not noise:
             return None
         return learnt_parameters(found.everywhere, clean, noise, count, LEVEL)
 
     def absorbed(self, noise: float, count: int, width: int) -> Estimate | None:
         """The same from the training loss."""
-        found = self.noisy.get((noise, count, width))
-        if found is None:
+        found = self.drawn.get((noise, count, width))
+        if found is None or not noise:
             return None
         return absorbed_parameters(found.training, found.squares, noise, count, LEVEL)
 
-    def noisy_by_width(self, noise: float, count: int) -> dict[int, Drawn]:
-        """Nets that learnt noisy labels, by width."""
-        found = {n: one for (at, p, n), one in self.noisy.items() if (at, p) == (noise, count)}
+    def drawn_by_width(self, noise: float, count: int) -> dict[int, Drawn]:
+        """Nets on draws of one kind, by width."""
+        found = {n: one for (at, p, n), one in self.drawn.items() if (at, p) == (noise, count)}
         return dict(sorted(found.items()))
 
-    def noisy_by_count(self, noise: float, width: int) -> dict[int, Drawn]:
+    def drawn_by_count(self, noise: float, width: int) -> dict[int, Drawn]:
         """The same by number of points."""
-        found = {p: one for (at, p, n), one in self.noisy.items() if (at, n) == (noise, width)}
+        found = {p: one for (at, p, n), one in self.drawn.items() if (at, n) == (noise, width)}
         return dict(sorted(found.items()))
 
     def noisy_exponent(self, noise: float, count: int) -> Estimate | None:
-        """Exponent in width of their loss on all x, draw by draw; None for fewer than two widths
-        with the same draws.
+        """Exponent in width of the loss on all x, draw by draw; None for fewer than two widths with
+        the same draws.
         """
-        return _exponent({n: d.everywhere for n, d in self.noisy_by_width(noise, count).items()})
+        return _exponent({n: d.everywhere for n, d in self.drawn_by_width(noise, count).items()})
 
     def noise_decay(self, noise: float, width: int) -> tuple[list[int], Estimate] | None:
         """Exponent in P of what noise adds to the loss on all x, draw by draw, over those P where
         every draw adds something.
         """
         added = {}
-        for count, found in self.noisy_by_count(noise, width).items():
+        for count, found in self.drawn_by_count(noise, width).items():
             clean = self.median(count, width)
             if clean is not None and (found.everywhere > clean).all():
                 added[count] = found.everywhere - clean
@@ -191,13 +185,9 @@ def gathered(nets: Mapping[Config, Ensemble]) -> dict[str, Samples]:
             samples.lattice[count, config.width] = losses
     for (activation, noise, count, width), rows in drawn.items():
         table = np.array([row for row in rows if np.isfinite(row).all()]).reshape(-1, 4)
-        if len(table) < LEAST_DRAWS:
-            continue
-        one_drawn = Drawn(int(table[:, 3].sum()), *table[:, :3].T)
-        if noise:
-            found[activation].noisy[noise, count, width] = one_drawn
-        else:
-            found[activation].uniform[count, width] = one_drawn
+        if len(table) >= LEAST_DRAWS:
+            one_drawn = Drawn(int(table[:, 3].sum()), *table[:, :3].T)
+            found[activation].drawn[noise, count, width] = one_drawn
     return found
 
 

@@ -10,17 +10,16 @@ from minilotto.analysis.stats.draws import typical_over_draws
 from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Scale, Source, Table, estimates, listed, triple
+from minilotto.report.figure import Scale, Source, Table, estimates, listed, named, triple
 from minilotto.report.rules import LEVEL, SEPARATED
-from minilotto.report.studies.data import verdicts
 from minilotto.report.studies.data.analysis import (
     INFINITE,
     Drawn,
     gathered,
-    named,
     nearest,
     straight_lines,
 )
+from minilotto.report.studies.data.verdicts import outcomes
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
@@ -186,12 +185,12 @@ class Data(Study):
                 exponents.append(f"{all_x.value:.2f} for {name} ({here.value:.2f} on {self.usual})")
             learnt = found.learnt(self.noise, most, width)
             if learnt:
-                costs.append(f"{learnt.value:.2g} for a {name} net of {3 * width + 1}")
+                costs.append(f"{learnt.value:.2g} of {3 * width + 1} parameters of {name} nets")
         said = []
         if exponents:
             said.append(f"On infinitely many points the exponent is {' and '.join(exponents)}")
         if costs:
-            said.append(f"label noise costs as many free parameters as {' and '.join(costs)}")
+            said.append(f"label noise is fitted by {' and '.join(costs)}")
         return f"{'; '.join(said)}." if said else ""
 
     @property
@@ -214,14 +213,13 @@ class Data(Study):
             plots.against_width(pairs, left)
             series = {}
             for width in widths:
-                uniform = {p: one for (p, n), one in sorted(found.uniform.items()) if n == width}
                 series["equally spaced", width] = estimates(found.by_count(width))
-                series["uniform", width] = _typical(uniform)
-                series[f"noise {noise:g}", width] = _typical(found.noisy_by_count(noise, width))
+                series["uniform", width] = _typical(found.drawn_by_count(0.0, width))
+                series[f"noise {noise:g}", width] = _typical(found.drawn_by_count(noise, width))
             levels = {width: found.median(INFINITE, width) for width in widths}
             plots.against_points(series, levels, lines, middle)
             noisy = {0.0: estimates(found.by_width(self.usual, True))} | {
-                at: _typical(found.noisy_by_width(at, self.usual))
+                at: _typical(found.drawn_by_width(at, self.usual))
                 for at in sorted(self.settings.noises)
             }
             plots.noise_against_width(noisy, right)
@@ -245,11 +243,12 @@ class Data(Study):
                 lead = (activation, *where, 0.0, width, len(one.training), 1)
                 middle = triple(found.middle(count, width))
                 losses.append((*lead, float(np.nanmedian(one.training)), *middle))
-            for (few, width), drawn in sorted(found.uniform.items()):
-                losses.append((activation, "uniform", few, 0.0, width, *_drawn(drawn)))
-            for place, drawn in sorted(found.noisy.items()):
+            for place, drawn in sorted(found.drawn.items()):
                 size, few, width = place
-                losses.append((activation, "lattice", few, size, width, *_drawn(drawn)))
+                training = typical_over_draws(drawn.training, LEVEL).value
+                kind, draws = "lattice" if size else "uniform", len(drawn.training)
+                row = (kind, few, size, width, drawn.nets, draws, training)
+                losses.append((activation, *row, *triple(drawn.typical)))
                 learnt, absorbed = found.learnt(*place), found.absorbed(*place)
                 if learnt and absorbed:
                     free = 3 * width + 1
@@ -261,36 +260,19 @@ class Data(Study):
             widths = " ".join(f"{width:g}" for width in fit.points.widths)
             ends = (*triple(fit.with_misfit["exponent"]), *triple(fit.estimates["exponent"])[1:])
             exponents.append((activation, points, what, widths, *ends))
-        of_losses = (
-            "activation, sampling, points, noise, width, nets, draws, training median, "
-            "median on all x, low, high"
-        )
-        of_exponents = (
-            "activation, points, loss, widths, exponent, low, high, low over seeds, high over seeds"
-        )
-        of_noise = (
-            "activation, noise, points, width, parameters, learnt, low, high, absorbed, "
-            "absorbed low, absorbed high"
-        )
-        found_tables = (
-            ("losses", of_losses, losses),
-            ("exponents", of_exponents, exponents),
-            ("noise", of_noise, noise),
-        )
-        return [Table.of(*one) for one in found_tables if one[-1]]
+        headers = {
+            "losses": "activation, sampling, points, noise, width, nets, draws, training median, "
+            "median on all x, low, high",
+            "exponents": "activation, points, loss, widths, exponent, low, high, low over seeds, "
+            "high over seeds",
+            "noise": "activation, noise, points, width, parameters, learnt, low, high, absorbed, "
+            "absorbed low, absorbed high",
+        }
+        every = zip(headers.items(), (losses, exponents, noise), strict=True)
+        return [Table.of(*head, rows) for head, rows in every if rows]
 
     def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        one_each = {"same_exponent": verdicts.same_exponent, "survives": verdicts.survives}
-        of_all = ("few_points", "resolution", "misled", "noise_cost", "noise_decay")
-        claims = self.entry.claims
-        found = {key: getattr(verdicts, key)(self, claims[key]) for key in of_all}
-        return found | {
-            key: [
-                rule(self, claims[key], name)._replace(facts={"activation": named(name)})
-                for name in self.samples
-            ]
-            for key, rule in one_each.items()
-        }
+        return outcomes(self)
 
 
 def _fit(found: Points | None) -> Fit | None:
@@ -303,8 +285,3 @@ def _fit(found: Points | None) -> Fit | None:
 
 def _typical(found: dict[int, Drawn]) -> dict[int, Estimate]:
     return {at: one.typical for at, one in found.items()}
-
-
-def _drawn(one: Drawn) -> tuple[Any, ...]:
-    training = typical_over_draws(one.training, LEVEL).value
-    return one.nets, len(one.training), training, *triple(one.typical)

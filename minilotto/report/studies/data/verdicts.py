@@ -8,14 +8,28 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.scaling import compare_laws, fit_law, local_exponents
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import estimates
+from minilotto.report.figure import estimates, named
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, share, together, within
-from minilotto.report.studies.data.analysis import INFINITE, Samples, named, straight_lines
+from minilotto.report.studies.data.analysis import INFINITE, Samples, straight_lines
 
 if TYPE_CHECKING:
     from minilotto.report.studies.data.data import Data
 
 MANY = 1_000_000  # times, beyond which the exact number says nothing
+
+
+def outcomes(study: "Data") -> dict[str, Outcome | list[Outcome]]:
+    """Of each claim, by key; of the first and the last for each activation."""
+    claims = study.entry.claims
+    rules = (few_points, resolution, misled, noise_cost, noise_decay)
+    found = {rule.__name__: rule(study, claims[rule.__name__]) for rule in rules}
+    several = {}
+    for rule in (same_exponent, survives):
+        every = {name: rule(study, claims[rule.__name__], name) for name in study.samples}
+        several[rule.__name__] = [
+            one._replace(facts={"activation": named(name)}) for name, one in every.items()
+        ]
+    return {**found, **several}
 
 
 def same_exponent(study: "Data", claim: Claim, activation: str) -> Outcome:

@@ -21,6 +21,7 @@ from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_
 from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.report.figure import named
 from minilotto.report.rules import LEVEL
 from minilotto.report.study import Settings
 from minilotto.settings.config import Config
@@ -30,7 +31,6 @@ from minilotto.store.grid import Sweep
 PRODUCT_INPUTS = (2, 5)
 PRODUCT_POINTS = 2  # times as many training points
 HELD_OUT = 8192  # uniform points that no training has seen
-LABELS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
 FAMILIES = {"sum": "sums", "product": "products", "radial": "radial", "teacher": "teachers"}
 OVERFITTED = 2.0  # held-out loss over training loss, above which a width is left out
 BEGUN = 0.5  # held-out loss over the target's variance, above which a width is left out
@@ -163,7 +163,7 @@ class Curve:
     @property
     def named(self) -> str:
         """Activation and task, for a reader."""
-        return f"{LABELS.get(self.activation, self.activation)} {self.task}"
+        return f"{named(self.activation)} {self.task}"
 
 
 def curve(

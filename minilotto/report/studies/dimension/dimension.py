@@ -11,12 +11,11 @@ from minilotto.analysis.stats.rates import RULES, TOLERANCE, place, predicted, t
 from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome
-from minilotto.report.figure import Scale, Source, Table, listed, triple, width_rows
+from minilotto.report.figure import Scale, Source, Table, listed, named, triple, width_rows
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
     FAMILIES,
     HELD_OUT,
-    LABELS,
     LONGER,
     OVERFITTED,
     PRODUCT_POINTS,
@@ -116,7 +115,7 @@ class Dimension(Study):
         for a in activations:
             for f in families:
                 ax = axes[f"{a} {f}"]
-                ax.set_title(f"{LABELS.get(a, a)}, {FAMILIES.get(f, f)}")
+                ax.set_title(f"{named(a)}, {FAMILIES.get(f, f)}")
                 ax.set_ylabel("held-out loss" if f == families[0] else "")
                 ax.set_xlabel("width $N$" if a == activations[-1] else "")
                 width_axis(tuple(sorted(self.settings.widths)[::2]), ax)
@@ -125,7 +124,7 @@ class Dimension(Study):
                 for f in families
             }
             exponents_against_inputs(exponents, RULES, axes[a])
-            axes[a].set_title(f"{LABELS.get(a, a)}: exponent against the number of inputs")
+            axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
         shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
         return figure
 
@@ -133,7 +132,7 @@ class Dimension(Study):
         said = []
         for activation, rows in self.found.rules.items():
             misses = ", ".join(f"{row.rule} by {row.misfit:.2f}" for row in rows)
-            said.append(f"{LABELS.get(activation, activation)} exponents are off {misses}")
+            said.append(f"{named(activation)} exponents are off {misses}")
         stretches = [one.stretch for one in self.found.curves.values() if one.stretch]
         if not said:
             return ""

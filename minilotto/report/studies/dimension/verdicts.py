@@ -10,16 +10,9 @@ from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.rates import INSIDE, OPEN, OUTSIDE, RULES, place, predicted, telling
 from minilotto.analysis.stats.stretches import WINDOW, Stretch
 from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import listed
+from minilotto.report.figure import listed, named
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
-from minilotto.report.studies.dimension.analysis import (
-    FAMILIES,
-    LABELS,
-    LONGER,
-    SPAN,
-    Curve,
-    Findings,
-)
+from minilotto.report.studies.dimension.analysis import FAMILIES, LONGER, SPAN, Curve, Findings
 
 ENTRY = register(__package__, "claims.toml", "dimension")
 SHARMA, TICKETS = "4/D", "1"  # the two rules that are tested
@@ -31,7 +24,7 @@ def outcomes(found: Findings) -> dict[str, Outcome | list[Outcome]]:
     rules = {"four_over_d": four_over_d, "persists": persists, "inputs_decide": inputs_decide}
     one_each = {
         key: [
-            rule(found, name)._replace(facts={"activation": LABELS.get(name, name)})
+            rule(found, name)._replace(facts={"activation": named(name)})
             for name in found.activations
         ]
         for key, rule in rules.items()
