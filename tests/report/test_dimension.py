@@ -16,11 +16,11 @@ from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.dimension import analysis as curves
 from minilotto.report.studies.dimension.analysis import (
     LONGER,
+    Curve,
     DimensionSettings,
     Findings,
     cases,
     checks,
-    curve,
 )
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.dimension.verdicts import (
@@ -51,7 +51,7 @@ def planted(exponent, sigma=0.05, gap=1.0, top=0.3, **changes):
             top * shape(width / 4) * random.lognormal(0, sigma, settings.seeds)
             for width in settings.widths
         ]
-        made[case] = curve(case, settings.widths, seen, [gap * loss for loss in seen])
+        made[case] = Curve(case, settings.widths, seen, [gap * loss for loss in seen])
     return Findings(settings, made, {})
 
 
@@ -156,7 +156,7 @@ def test_points_that_are_overfitted():
     case = next(iter(some.curves))
     seen = [0.1 / width * np.geomspace(0.9, 1.1, 20) for width in WIDTHS]
     held = [loss * (3 if width == 28 else 1) for width, loss in zip(WIDTHS, seen, strict=True)]
-    one = curve(case, WIDTHS, seen, held)
+    one = Curve(case, WIDTHS, seen, held)
     assert one.kept.tolist() == [True] * 5 + [False]
     assert one.fit is not None
     assert one.fit.points.widths[-1] == 19
@@ -165,12 +165,12 @@ def test_points_that_are_overfitted():
 
 def test_what_has_hardly_begun_is_left_out():
     seen = [np.geomspace(0.9, 1.1, 20) * loss for loss in (0.9, 0.8, 0.45, 0.3, 0.2, 0.1)]
-    one = curve(("silu", "sum", 2), WIDTHS, seen, seen)
+    one = Curve(("silu", "sum", 2), WIDTHS, seen, seen)
     assert one.idle.tolist() == [True, True, False, False, False, False]
     assert one.span == pytest.approx(28 / 9)
-    twice = curve(("silu", "product", 2), WIDTHS, seen, seen, variance=2.0)
+    twice = Curve(("silu", "product", 2), WIDTHS, seen, seen, variance=2.0)
     assert not twice.idle.any()
-    nothing = curve(
+    nothing = Curve(
         ("silu", "sum", 2), WIDTHS, [9 * loss for loss in seen], [9 * loss for loss in seen]
     )
     assert nothing.fit is None

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ RANGES = {"10 to 50": PAPER_RANGE, "50 on": (50.0, np.inf), "10 on": WHOLE_RANGE
 MAIN, UNSCALED, LEAKY = "SiLU", "unscaled schedule", "LeakyReLU"
 
 
-@dataclass(frozen=True, eq=False)
 class Line:
     """One way of training: the median loss at each budget and width, and what follows from it.
 
@@ -30,12 +29,26 @@ class Line:
     budgets. saturated: by width.
     """
 
-    name: str
-    losses: Mapping[int, Mapping[int, Array]]
-    found: Mapping[int, Points]
-    exponents: Mapping[str, Mapping[int, Estimate]]
-    by_width: Mapping[int, Points]
-    saturated: Mapping[int, Saturation]
+    def __init__(self, losses: Mapping[int, Mapping[int, Array]], gain: float) -> None:
+        """From losses (R,) by budget and width; a budget with fewer than two widths is left out. A
+        loss that ten times the steps divide by less than `gain` has saturated.
+        """
+        self.losses = losses
+        self.found: dict[int, Points] = {}
+        for k, (budget, by) in enumerate(sorted(losses.items())):
+            if len(by) > 1:
+                # Resampled with draws of its own, or budgets would seem to scatter together.
+                widths, rows = zip(*sorted(by.items(), key=lambda row: row[0]), strict=True)
+                self.found[budget] = points(widths, rows, level=LEVEL, seed=k)
+        self.exponents = {
+            span: {b: e for b, one in self.found.items() if (e := exponent_over(one, *ends))}
+            for span, ends in RANGES.items()
+        }
+        self.by_width = against_budget(self.found)
+        self.saturated: dict[int, Saturation] = {}
+        for width, one in self.by_width.items():
+            with suppress(DataError):  # budgets too near to one another
+                self.saturated[width] = saturation(one, gain)
 
     def moved(self, later: int, earlier: int, span: str = "10 to 50") -> Estimate | None:
         """By how much the exponent differs between two budgets."""
@@ -53,30 +66,6 @@ class Line:
             return None
         power = float(1 / np.log10(later / earlier))
         return Estimate(one.value**power, one.low**power, one.high**power, one.level)
-
-
-def line_of(name: str, losses: Mapping[int, Mapping[int, Array]], gain: float) -> Line:
-    """What follows from losses (R,) by budget and width; a budget with fewer than two widths is
-    left out. A loss that ten times the steps divide by less than `gain` has saturated.
-    """
-    found = {}
-    for k, (budget, by) in enumerate(sorted(losses.items())):
-        if len(by) > 1:
-            widths = sorted(by)
-            # Resampled with draws of its own, or budgets would seem to scatter together.
-            found[budget] = points(widths, [by[width] for width in widths], level=LEVEL, seed=k)
-    exponents = {
-        span: {budget: e for budget, one in found.items() if (e := exponent_over(one, *ends))}
-        for span, ends in RANGES.items()
-    }
-    by_width = against_budget(found)
-    saturated = {}
-    for width, one in by_width.items():
-        try:
-            saturated[width] = saturation(one, gain)
-        except DataError:
-            continue
-    return Line(name, losses, found, exponents, by_width, saturated)
 
 
 def gap(one: Points, other: Points, low: float, high: float) -> Estimate | None:

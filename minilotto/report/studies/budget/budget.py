@@ -22,7 +22,6 @@ from minilotto.report.studies.budget.analysis import (
     WHOLE_RANGE,
     Line,
     exponent_over,
-    line_of,
 )
 from minilotto.report.studies.budget.verdicts import outcomes
 from minilotto.report.study import Settings, Study
@@ -140,7 +139,7 @@ class Budget(Study):
                     continue
                 seeds = f"{len(finite)} of {len(loss)} seeds are finite"
                 self.left_out.append(f"{name}, {budget:,} steps, width {width}: {seeds}")
-        return line_of(name, losses, self.gain)
+        return Line(losses, self.gain)
 
     def facts(self) -> dict[str, Any]:
         seeds = sorted({int(count) for one in self.main.found.values() for count in one.seeds})

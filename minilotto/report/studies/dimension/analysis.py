@@ -6,9 +6,9 @@ from functools import cached_property, lru_cache
 from math import ceil
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.rates import (
     LEAST,
     TOLERANCE,
@@ -110,25 +110,40 @@ def checks(settings: DimensionSettings) -> list[Case]:
     return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
 
 
-@dataclass(frozen=True)
 class Curve:
-    """Loss against width of one activation on one target.
+    """Loss against width of one activation on one target, whose variance is given.
 
     seen, held: median loss on the training points and on others; overfitted, idle (W,): widths that
     overfit or have hardly begun. fit, seen_fit and stretch are of the widths kept, None where these
-    are too few.
+    are too few. span: the largest width kept over the smallest, 1 for none.
     """
 
-    activation: str
-    family: str
-    inputs: int
-    seen: Points
-    held: Points
-    overfitted: NDArray[np.bool_]
-    idle: NDArray[np.bool_]
-    fit: Fit | None = None
-    seen_fit: Fit | None = None
-    stretch: Stretch | None = None
+    def __init__(
+        self,
+        case: Case,
+        widths: Sequence[int],
+        seen: Sequence[ArrayLike],
+        held: Sequence[ArrayLike],
+        variance: float = 1.0,
+    ) -> None:
+        """From losses on training points and on others, each (R,) by width. Raises DataError for
+        too few seeds.
+        """
+        self.activation, self.family, self.inputs = case
+        self.task = f"{self.family}{self.inputs}"
+        self.seen, self.held = (points(widths, each, level=LEVEL) for each in (seen, held))
+        self.ratio = self.held.value / self.seen.value
+        self.overfitted = self.ratio > OVERFITTED
+        self.idle = self.held.value > BEGUN * variance
+        self.kept = ~(self.overfitted | self.idle)
+        kept = self.held.widths[self.kept]
+        self.span = float(kept[-1] / kept[0]) if len(kept) else 1.0
+        self.fit: Fit | None = None
+        self.seen_fit: Fit | None = None
+        self.stretch: Stretch | None = None
+        if len(kept) >= WINDOW:
+            self.fit, self.seen_fit = (fit_law(e.select(self.kept)) for e in (self.held, self.seen))
+            self.stretch = longest_stretch(self.fit.points, 1.0, TOLERANCE, SPAN)
 
     @property
     def exponent(self) -> Estimate | None:
@@ -141,49 +156,9 @@ class Curve:
         return None if self.fit is None else compare_laws(self.fit.points)
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
-        """(W,) neither of the two."""
-        return ~(self.overfitted | self.idle)
-
-    @property
-    def span(self) -> float:
-        """The largest width kept over the smallest, 1 for none."""
-        widths = self.held.widths[self.kept]
-        return float(widths[-1] / widths[0]) if len(widths) else 1.0
-
-    @property
-    def ratio(self) -> NDArray[np.float64]:
-        """Held-out loss over training loss (W,)."""
-        return self.held.value / self.seen.value
-
-    @property
-    def task(self) -> str:
-        return f"{self.family}{self.inputs}"
-
-    @property
     def named(self) -> str:
         """Activation and task, for a reader."""
         return f"{named(self.activation)} {self.task}"
-
-
-def curve(
-    case: Case,
-    widths: Sequence[int],
-    seen: Sequence[ArrayLike],
-    held: Sequence[ArrayLike],
-    variance: float = 1.0,
-) -> Curve:
-    """The study of one target's losses on training points and on others, each (R,) by width;
-    `variance` is the target's. Raises DataError for too few seeds.
-    """
-    on_seen, on_held = points(widths, seen, level=LEVEL), points(widths, held, level=LEVEL)
-    overfitted = on_held.value > OVERFITTED * on_seen.value
-    found = (*case, on_seen, on_held, overfitted, on_held.value > BEGUN * variance)
-    kept = Curve(*found).kept
-    if np.count_nonzero(kept) < WINDOW:
-        return Curve(*found)
-    fit, seen_fit = fit_law(on_held.select(kept)), fit_law(on_seen.select(kept))
-    return Curve(*found, fit, seen_fit, longest_stretch(fit.points, 1.0, TOLERANCE, SPAN))
 
 
 @lru_cache(maxsize=64)
@@ -193,10 +168,10 @@ def held_out_points(task: str) -> Dataset:
 
 
 def curve_of_nets(case: Case, nets: Mapping[int, Ensemble]) -> Curve:
-    """The same of nets by width. Raises DataError for too few seeds."""
+    """The curve of nets by width. Raises DataError for too few seeds."""
     data, some = held_out_points(f"{case[1]}{case[2]}"), nets.values()
     held = [np.mean((one.predict(data.x) - data.y) ** 2, axis=1) for one in some]
-    return curve(case, list(nets), [one.loss for one in some], held, float(data.y.var()))
+    return Curve(case, list(nets), [one.loss for one in some], held, float(data.y.var()))
 
 
 class Findings:
