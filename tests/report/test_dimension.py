@@ -33,6 +33,7 @@ from minilotto.report.studies.dimension.verdicts import (
 )
 
 WIDTHS = (4, 6, 9, 13, 19, 28)
+APART = {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}  # exponents by family
 SETTINGS = DimensionSettings(widths=WIDTHS, activations=("silu",), seeds=32)
 
 
@@ -77,10 +78,8 @@ def test_four_over_d(exponent, verdict, nearest):
 
 
 def test_noise_leaves_four_over_d_open():
-    assert four_over_d(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "silu").verdict in (
-        UNTESTED,
-        IN_PART,
-    )
+    found = four_over_d(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "silu")
+    assert found.verdict in (UNTESTED, IN_PART)
     found = four_over_d(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "silu")
     assert found.verdict == UNTESTED
     assert "tells 4/D from 1" in found.reason
@@ -111,27 +110,20 @@ def test_one_input_says_nothing_of_more():
     ("exponent", "sigma", "verdict"),
     [
         (lambda family, D: 4 / D, 0.05, HOLDS),
-        (
-            lambda family, D: {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}[family],
-            0.05,
-            FAILS,
-        ),
+        (lambda family, D: APART[family], 0.05, FAILS),
         (lambda family, D: 3.0 if family == "sum" and D > 3 else 1.0, 0.02, IN_PART),
         (lambda family, D: 1.0, 2.0, UNTESTED),
     ],
     ids=["D alone", "families", "one family", "noise"],
 )
 def test_whether_the_number_of_inputs_decides(exponent, sigma, verdict):
-    found = inputs_decide(
-        planted(exponent, sigma=sigma, families=("sum", "product", "radial", "teacher")), "silu"
-    )
+    found = inputs_decide(planted(exponent, sigma=sigma, families=tuple(APART)), "silu")
     assert found.verdict == verdict, found.reason
 
 
 def test_one_family_compares_with_none():
-    assert (
-        inputs_decide(planted(lambda family, D: 1.0, families=("sum",)), "silu").verdict == UNTESTED
-    )
+    found = inputs_decide(planted(lambda family, D: 1.0, families=("sum",)), "silu")
+    assert found.verdict == UNTESTED
 
 
 def test_shapes_of_curves():
@@ -142,9 +134,8 @@ def test_shapes_of_curves():
     assert one_law(planted(lambda family, D: 1.0, **few)).verdict == HOLDS
     assert one_law(planted(lambda family, D: plateau, **few)).verdict == FAILS
     assert one_law(planted(lambda family, D: plateau if D > 2 else 1.0, **few)).verdict == IN_PART
-    assert (
-        one_law(planted(lambda family, D: 1.0, **{**few, "widths": (4, 9, 28)})).verdict == UNTESTED
-    )
+    few["widths"] = (4, 9, 28)
+    assert one_law(planted(lambda family, D: 1.0, **few)).verdict == UNTESTED
 
 
 def test_points_that_are_overfitted():
@@ -241,16 +232,11 @@ def test_the_report_asks_for_no_more_than_its_scale():
     assert (few.seeds, few.steps, few.widths) == (12, 300, DimensionSettings().widths)
     quick = Dimension.chosen(QUICK)
     assert quick == DimensionSettings.quick()
-    cost = [
+    fast, small, full = (
         sum(c.width * c.points * c.steps for s in Dimension.trainings(settings) for c in s.configs)
-        for settings in (quick, few)
-    ]
-    full = sum(
-        c.width * c.points * c.steps
-        for s in Dimension.trainings(DimensionSettings())
-        for c in s.configs
+        for settings in (quick, few, DimensionSettings())
     )
-    assert max(cost) < full / 10
+    assert max(fast, small) < full / 10
     assert Dimension in BEYOND
     assert FIGURES["dimension"] is Dimension
 

@@ -56,9 +56,9 @@ def planted(exponent=1.0, reach=0.05, won=80, tried=400, cosine=0.9, moved=1.0, 
     )
 
 
-def verdict_of(which, *changes):
+def verdict_of(which, *changes, **default):
     """Of the default, and others that are it but for some changes."""
-    starts = {DEFAULT: planted()} | {
+    starts = {DEFAULT: planted(**default)} | {
         Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=False)
     }
     return outcomes(starts)[which]
@@ -94,10 +94,8 @@ def test_a_start_with_another_exponent_is_named():
     ],
 )
 def test_whose_property_an_exponent_of_one_is(default, others, verdict):
-    starts = {DEFAULT: planted(default)} | {
-        Start(n): planted(e) for n, e in zip(NAMES[1:], others, strict=False)
-    }
-    assert outcomes(starts)[OWN].verdict == verdict
+    found = verdict_of(OWN, *({"exponent": e} for e in others), exponent=default)
+    assert found.verdict == verdict
 
 
 @pytest.mark.parametrize(("won", "verdict"), [(85, HOLDS), (50, IN_PART), (8, FAILS), (0, FAILS)])
@@ -108,13 +106,10 @@ def test_shares_of_tickets_are_compared(won, verdict):
 
 
 def test_a_wide_interval_leaves_it_open_whose_property_it_is():
-    assert (
-        outcomes({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN].verdict
-        == UNTESTED
-    )
-    found = outcomes(
-        {DEFAULT: planted(), Start("normal"): planted(reach=0.6), Start("uniform"): planted(2.0)}
-    )[OWN]
+    found = outcomes({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN]
+    assert found.verdict == UNTESTED
+    others = {Start("normal"): planted(reach=0.6), Start("uniform"): planted(2.0)}
+    found = outcomes({DEFAULT: planted(), **others})[OWN]
     assert found.verdict == UNTESTED
     assert "undecided in 1" in found.measured
 
@@ -138,13 +133,8 @@ def test_moving_far_is_good_bad_or_neither(sign, verdict):
     changes = [
         {"moved": 1.0 + i, "loss": 1e-7 * (1 + sign * 0.1 + j)} for i, j in enumerate(order, 1)
     ]
-    starts = {
-        DEFAULT: planted(moved=0.5, loss=1e-7 * (9.0 if sign < 0 else 0.5 if sign > 0 else 3.3))
-    }
-    starts |= {
-        Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=True)
-    }
-    assert outcomes(starts)[LAZY].verdict == verdict
+    loss = {-1: 9e-7, 1: 0.5e-7, 0: 3.3e-7}[sign]
+    assert verdict_of(LAZY, *changes, moved=0.5, loss=loss).verdict == verdict
 
 
 def test_starts_are_torch_and_each_other_once():
@@ -211,17 +201,17 @@ def test_mirror_pairs_that_fit_are_counted():
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("starts") / "runs"
     settings = {
-        "seeds": 12, "steps": 150, "inits": ("torch", "normal", "mean_field"), "init_scales": (0.3,), "output_scales": (0.1, 10),
-        "widths": (10, 12, 14), "wide": (16,), "wide_seeds": 12, "narrow_seeds": 12,
+        "seeds": 12, "steps": 150, "inits": ("torch", "normal", "mean_field"),
+        "init_scales": (0.3,), "output_scales": (0.1, 10), "widths": (10, 12, 14), "wide": (16,),
+        "wide_seeds": 12, "narrow_seeds": 12,
     }  # fmt: skip
     return Initialisation.run(folder, threads=1, **settings), folder
 
 
 def test_it_draws_tells_and_tabulates_what_it_trained(small):
     study, _ = small
-    assert [str(start) for start in study.starts] == [
-        "torch", "normal", "mean field", "normal, scale 0.3", "torch, output 0.1", "torch, output 10",
-    ]  # fmt: skip
+    starts = "torch; normal; mean field; normal, scale 0.3; torch, output 0.1; torch, output 10"
+    assert "; ".join(map(str, study.starts)) == starts
     with style():
         assert study.draw().axes
     assert "150 Adam steps" in study.caption()
@@ -242,14 +232,10 @@ def test_it_draws_tells_and_tabulates_what_it_trained(small):
 
 
 def test_its_trainings_are_each_config_once():
-    for settings in (
-        InitialisationSettings(),
-        InitialisationSettings.quick(),
-        InitialisationSettings(widths=(2, 10, 20, 50)),
-    ):
-        configs = [
-            config for sweep in Initialisation.trainings(settings) for config in sweep.configs
-        ]
+    kinds = InitialisationSettings
+    for settings in (kinds(), kinds.quick(), kinds(widths=(2, 10, 20, 50))):
+        sweeps = Initialisation.trainings(settings)
+        configs = [config for sweep in sweeps for config in sweep.configs]
         assert len(configs) == len(set(configs))
 
 
