@@ -21,14 +21,14 @@ the run that `Figure.facts` names.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from minilotto.errors import ConfigError
-from minilotto.report.rules import THRESHOLDS, UNTESTED, VERDICTS
+from minilotto.report.rules import LEVEL, THRESHOLDS, UNTESTED, VERDICTS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -96,7 +96,7 @@ class Claim:
 
     def judged(self, outcome: Outcome, facts: Mapping[str, Any]) -> Verdict:
         """The claim with its outcome, names in braces replaced."""
-        known = {**THRESHOLDS, **self.numbers, **facts, **outcome.facts}
+        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts, **outcome.facts}
         claim, where, says, how, fails = (
             text.format(**known)
             for text in (self.claim, self.where, self.says, self.how, self.fails)
@@ -123,10 +123,14 @@ def register(package: str, file: str, name: str) -> Entry:
     >>> register("minilotto.report.paper", "claims.toml", "1c").title
     'loss against width'
     """
-    table = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))[name]
+    table = read_toml(package, file)[name]
     claims = {key: _claim(name, key, row) for key, row in table.get("claims", {}).items()}
-    names = ("title", "caption", "question", "design")
-    return Entry(**{n: " ".join(table.get(n, "").split()) for n in names}, claims=claims)
+    return Entry(claims=claims, **_folded(table, ("title", "caption", "question", "design")))
+
+
+def read_toml(package: str, file: str) -> dict[str, Any]:
+    """A TOML file beside the modules of a package."""
+    return tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
 
 
 def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
@@ -136,5 +140,9 @@ def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
     if missing or (changed and not row.get("why")):
         need = missing or [f"why (its {', '.join(changed)} differ from the shared thresholds)"]
         raise ConfigError(f"claim {name}.{key} lacks {', '.join(need)}; add it to the register")
-    texts = {text: " ".join(row.get(text, "").split()) for text in TEXTS}
-    return Claim(key, **texts, numbers=numbers)
+    return Claim(key=key, numbers=numbers, **_folded(row, TEXTS))
+
+
+def _folded(table: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Texts of a table, "" where there is none, each on one line."""
+    return {name: " ".join(table.get(name, "").split()) for name in names}

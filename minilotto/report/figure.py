@@ -110,35 +110,10 @@ def _cell(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def listed(things: Iterable[Any]) -> str:
-    """Things with commas between them; integers as 1,000, other numbers as 0.01."""
-    return ", ".join(format(one, {int: ",", float: "g"}.get(type(one), "")) for one in things)
-
-
-def named(activation: str) -> str:
-    """An activation as a reader knows it."""
-    return {"silu": "SiLU", "leaky_relu": "LeakyReLU"}.get(activation, activation)
-
-
-def triple(one: Estimate | None) -> tuple[float, float, float]:
-    """Value, low and high, for columns of a table; NaN for None."""
-    return (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
-
-
-def estimates(found: Points | None) -> dict[int, Estimate]:
-    """The statistic and its interval at each width; empty for None."""
-    if found is None:
-        return {}
-    columns = (getattr(found, name).tolist() for name in ("widths", "value", "low", "high"))
-    rows = zip(*columns, strict=True)
-    return {int(width): Estimate(value, low, high, found.level) for width, value, low, high in rows}
-
-
-def width_rows(found: Points) -> list[tuple[Any, ...]]:
-    """Rows of a table: width, seeds, diverged seeds, value, low and high."""
-    names = ("seeds", "diverged", "value", "low", "high")
-    columns = (found.widths.astype(int), *(getattr(found, name) for name in names))
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+def interval(found: Estimate | None) -> tuple[float, float, float]:
+    """Value and ends of an estimate, as columns of a table; NaN where there is none."""
+    nan = float("nan")
+    return (found.value, found.low, found.high) if found else (nan, nan, nan)
 
 
 class Source:
@@ -170,7 +145,7 @@ class Figure(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    entry: ClassVar[Entry | None] = None  # of the register of claims
+    entry: ClassVar[Entry]  # of the register of claims
 
     @staticmethod
     @abstractmethod
@@ -191,7 +166,6 @@ class Figure(ABC):
 
     def caption(self) -> str:
         """What is seen, and from which nets: seeds, steps, dtype, data."""
-        assert self.entry is not None
         return self.filled(self.entry.caption)
 
     def filled(self, text: str) -> str:
@@ -216,7 +190,6 @@ class Figure(ABC):
 
     def verdicts(self) -> list[Verdict]:
         """What it says about the register's claims, in their order."""
-        assert self.entry is not None
         found, facts = self.outcomes(), self.facts()
         assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
         judged = []
@@ -235,6 +208,32 @@ def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:
             f"{what} needs widths {', '.join(map(str, missing))}, which are not there; train them "
             "first"
         )
+
+
+def commas(things: Iterable[Any]) -> str:
+    """Things with commas between them; integers as 1,000, other numbers as 0.01."""
+    return ", ".join(format(one, {int: ",", float: "g"}.get(type(one), "")) for one in things)
+
+
+def named(activation: str) -> str:
+    """An activation as a reader knows it."""
+    return {"silu": "SiLU", "leaky_relu": "LeakyReLU"}.get(activation, activation)
+
+
+def estimates(found: Points | None) -> dict[int, Estimate]:
+    """The statistic and its interval at each width; empty for None."""
+    if found is None:
+        return {}
+    columns = (getattr(found, name).tolist() for name in ("widths", "value", "low", "high"))
+    rows = zip(*columns, strict=True)
+    return {int(width): Estimate(value, low, high, found.level) for width, value, low, high in rows}
+
+
+def width_rows(found: Points) -> list[tuple[Any, ...]]:
+    """Rows of a table: width, seeds, diverged seeds, value, low and high."""
+    names = ("seeds", "diverged", "value", "low", "high")
+    columns = (found.widths.astype(int), *(getattr(found, name) for name in names))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def training_words(nets: Iterable[Ensemble]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from minilotto.errors import ConfigError
-from minilotto.report.figure import Figure, Scale, Source, listed
+from minilotto.report.figure import Figure, Scale, Source, commas
 from minilotto.report.rules import THRESHOLDS
 from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
@@ -77,13 +77,12 @@ class Study(Figure):
         """The settings by name, lists in words; less those that are named as a threshold."""
         found = {name: one for name, one in vars(self.settings).items() if name not in THRESHOLDS}
         several = (list, tuple)
-        return {n: listed(one) if isinstance(one, several) else one for n, one in found.items()}
+        return {n: commas(one) if isinstance(one, several) else one for n, one in found.items()}
 
     def design(self) -> str:
         """How the question is put to the test: what is varied, what is held, how many seeds, and
         what could have come out.
         """
-        assert self.entry is not None
         return self.filled(self.entry.design)
 
     @classmethod

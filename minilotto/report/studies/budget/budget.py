@@ -12,7 +12,7 @@ from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate
 from minilotto.analysis.stats.scaling import compare_laws
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Scale, Source, Table, triple, width_rows
+from minilotto.report.figure import Scale, Source, Table, interval, width_rows
 from minilotto.report.rules import HOLDS, UNTESTED, unchanged
 from minilotto.report.studies.budget.analysis import (
     LEAKY,
@@ -204,46 +204,28 @@ class Budget(Study):
         return shown
 
     def tables(self) -> list[Table]:
-        lines = self.lines.items()
-        losses = [
-            (name, budget, *row)
-            for name, line in lines
-            for budget, one in line.found.items()
-            for row in width_rows(one)
-        ]
-        slopes = [
-            (name, budget, span, *triple(e))
-            for name, line in lines
-            for span, found in line.exponents.items()
-            for budget, e in found.items()
-        ]
-        limits = [
-            (name, width, *triple(one.budget), one.gaining)
-            for name, line in lines
-            for width, one in line.saturated.items()
-        ]
-        laws = [
-            (
-                budget,
-                f"{row.fit.points.widths[0]:g} to {row.fit.points.widths[-1]:g}",
-                row.law,
-                np.nan if row.weight is None else row.weight,
-                row.fit.held_out_error or np.nan,
-                *triple(row.fit.with_misfit["exponent"]),
-            )
-            for budget, comparison in self.laws.items()
-            for row in comparison.rows
-            if row.fit
-        ]
-        loss = "training, steps, width, seeds, diverged, median, low, high"
-        law = "steps, widths, law, weight, held out decades, exponent, low, high"
-        limit = "training, width, saturated at, low, high, share still gaining"
-        return [
-            Table.of("losses", loss, losses),
-            Table.of("exponents", "training, steps, widths, exponent, low, high", slopes),
-            Table.of("laws", law, laws),
-            Table.of("saturation", limit, limits),
-        ]
+        losses, slopes, limits, laws = [], [], [], []
+        for name, line in self.lines.items():
+            for budget, one in line.found.items():
+                losses += [(name, budget, *row) for row in width_rows(one)]
+            for span, found in line.exponents.items():
+                slopes += [(name, budget, span, *interval(e)) for budget, e in found.items()]
+            for width, limit in line.saturated.items():
+                limits.append((name, width, *interval(limit.budget), limit.gaining))
+        for budget, comparison in self.laws.items():
+            for row in comparison.rows:
+                if row.fit:
+                    widths, e = row.fit.points.widths, row.fit.with_misfit["exponent"]
+                    weights = np.array([row.weight, row.fit.held_out_error], float)
+                    span = f"{widths[0]:g} to {widths[-1]:g}"
+                    laws.append((budget, span, row.law, *weights, *interval(e)))
+        rows = {
+            "losses": ("training, steps, width, seeds, diverged, median, low, high", losses),
+            "exponents": ("training, steps, widths, exponent, low, high", slopes),
+            "laws": ("steps, widths, law, weight, held out decades, exponent, low, high", laws),
+            "saturation": ("training, width, saturated at, low, high, share still gaining", limits),
+        }
+        return [Table.of(name, *one) for name, one in rows.items()]
 
     def outcomes(self) -> dict[str, Outcome]:
         return outcomes(self)

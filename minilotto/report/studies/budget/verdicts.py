@@ -7,7 +7,7 @@ import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import listed
+from minilotto.report.figure import commas
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted, reaches, unchanged
 from minilotto.report.studies.budget.analysis import LEAKY, MAIN, PAPER_RANGE, UNSCALED, gap
 
@@ -36,7 +36,7 @@ def law(study: "Budget", claim: Claim, name: str = MAIN) -> Outcome:
     if verdict == UNTESTED:
         reason = "No budget has an exponent that is known well enough."
     elif verdict == IN_PART:
-        reason = f"At {listed(good)} steps, and not at {listed(others)}."
+        reason = f"At {commas(good)} steps, and not at {commas(others)}."
     return Outcome(verdict, _in_words(every), reason, _numbers(every))
 
 

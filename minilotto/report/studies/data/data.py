@@ -10,7 +10,7 @@ from minilotto.analysis.stats.draws import typical_over_draws
 from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Scale, Source, Table, estimates, listed, named, triple
+from minilotto.report.figure import Scale, Source, Table, commas, estimates, interval, named
 from minilotto.report.rules import LEVEL, SEPARATED
 from minilotto.report.studies.data.analysis import (
     INFINITE,
@@ -169,7 +169,7 @@ class Data(Study):
             "noise": self.noise,
             "most_points": max(s.noisy_points),
             "widest": max(s.drawn_widths),
-            "drawn_widths": listed(sorted(s.drawn_widths)),
+            "drawn_widths": commas(sorted(s.drawn_widths)),
             "shown_widths": " and ".join(map(str, self._shown_widths)),
             "precision": f"{1.2 / s.seeds**0.5:.1g}",
             "networks": self.count,
@@ -241,24 +241,27 @@ class Data(Study):
             for (count, width), one in sorted(found.lattice.items()):
                 where = ("lattice", int(count)) if count < INFINITE else ("all x", "infinite")
                 lead = (activation, *where, 0.0, width, len(one.training), 1)
-                middle = triple(found.middle(count, width))
+                middle = interval(found.middle(count, width))
                 losses.append((*lead, float(np.nanmedian(one.training)), *middle))
             for place, drawn in sorted(found.drawn.items()):
                 size, few, width = place
                 training = typical_over_draws(drawn.training, LEVEL).value
                 kind, draws = "lattice" if size else "uniform", len(drawn.training)
                 row = (kind, few, size, width, drawn.nets, draws, training)
-                losses.append((activation, *row, *triple(drawn.typical)))
+                losses.append((activation, *row, *interval(drawn.typical)))
                 learnt, absorbed = found.learnt(*place), found.absorbed(*place)
                 if learnt and absorbed:
                     free = 3 * width + 1
-                    noise.append((activation, *place, free, *triple(learnt), *triple(absorbed)))
+                    noise.append((activation, *place, free, *interval(learnt), *interval(absorbed)))
         exponents = []
         for (activation, count, everywhere), fit in self.fits.items():
             what = "on all x" if everywhere else "training"
             points = int(count) if count < INFINITE else "infinite"
             widths = " ".join(f"{width:g}" for width in fit.points.widths)
-            ends = (*triple(fit.with_misfit["exponent"]), *triple(fit.estimates["exponent"])[1:])
+            ends = (
+                *interval(fit.with_misfit["exponent"]),
+                *interval(fit.estimates["exponent"])[1:],
+            )
             exponents.append((activation, points, what, widths, *ends))
         headers = {
             "losses": "activation, sampling, points, noise, width, nets, draws, training median, "

@@ -2,7 +2,6 @@
 targets, two activations.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from minilotto.analysis.stats.rates import RULES, TOLERANCE, place, predicted, t
 from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome
-from minilotto.report.figure import Scale, Source, Table, listed, named, triple, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, interval, named, width_rows
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
     FAMILIES,
@@ -69,11 +68,11 @@ class Dimension(Study):
     def facts(self) -> dict[str, Any]:
         s, (overfitted, idle) = self.settings, self.found.left_out
         sizes = [s.points(family, inputs) for _, family, inputs in cases(s)]
-        apart = listed(D for D in s.inputs if telling(D, SHARMA, TICKETS))
+        apart = commas(D for D in s.inputs if telling(D, SHARMA, TICKETS))
         which = f"{overfitted} that overfit and {idle} that have hardly begun"
         return {
             **super().facts(),
-            "families": listed(FAMILIES.get(f, f) for f in s.families),
+            "families": commas(FAMILIES.get(f, f) for f in s.families),
             "neurons": TEACHER_NEURONS,
             "count": len(s.widths),
             "least": min(s.widths),
@@ -144,60 +143,48 @@ class Dimension(Study):
         )
 
     def tables(self) -> list[Table]:
-        nan, rules = float("nan"), self.found.rules.items()
-        of_rules: list[tuple] = [
-            (activation, "all", one.rule, one.miss, one.misfit, one.weight, *[nan] * 6)
-            for activation, misses in rules
-            for one in misses
-        ]
-        for place_, line in self.found.lines.items():
-            ends = (*triple(line.offset), *triple(line.slope))
-            of_rules.append((*place_, "offset + slope / D", nan, nan, nan, *ends))
-        lead = "activation, family, inputs"
-        beside = ", ".join(f"beside {rule}" for rule in RULES)
-        headers = {
-            "losses": f"{lead}, points, steps, width, seeds, diverged, on training points, held "
-            "out, low, high, by heart, hardly begun",
-            "exponents": f"{lead}, steps, widths, from, to, exponent, low, high, low by seeds, "
+        lead, beside = "activation, family, inputs", ", ".join(f"beside {rule}" for rule in RULES)
+        rows: dict[str, list[tuple]] = {
+            f"losses: {lead}, points, steps, width, seeds, diverged, on training points, held out, "
+            "low, high, by heart, hardly begun": [],
+            f"exponents: {lead}, steps, widths, from, to, exponent, low, high, low by seeds, "
             "high by seeds, on training points, on training points low, on training points high, "
-            f"{beside}, near 1/N from, near 1/N to, share that lasts, possible",
-            "laws": f"{lead}, law, weight, held out decades, parameter, value, low, high",
-            "rules": "activation, family, rule, miss, misfit, weight, offset, offset low, offset "
-            "high, slope, slope low, slope high",
+            f"{beside}, near 1/N from, near 1/N to, share that lasts, possible": [],
+            f"laws: {lead}, law, weight, held out decades, parameter, value, low, high": [],
+            "rules: activation, family, rule, miss, misfit, weight, offset, offset low, "
+            "offset high, slope, slope low, slope high": [],
         }
-        rows = (self._losses(), self._exponents(), self._laws(), of_rules)
-        return [Table.of(*one) for one in zip(headers, headers.values(), rows, strict=True)]
-
-    def _curves(self) -> Iterator[tuple[Case, int, Curve]]:
-        """Case, steps and curve of all nets."""
-        for times, curves in ((1, self.found.curves), (LONGER, self.found.longer)):
-            for case, one in curves.items():
-                yield case, round(times * self.settings.steps), one
-
-    def _losses(self) -> Iterator[tuple]:
-        for case, steps, one in self._curves():
-            points = self.settings.points(one.family, one.inputs)
+        losses, exponents, laws, rules = rows.values()
+        usual = [(1.0, *row) for row in self.found.curves.items()]
+        for times, case, one in usual + [(LONGER, *row) for row in self.found.longer.items()]:
+            steps, points = round(times * self.settings.steps), self.settings.points(*case[1:])
             flags = zip(one.seen.value, one.overfitted, one.idle, strict=True)
-            for row, (seen, overfitted, idle) in zip(width_rows(one.held), flags, strict=True):
-                yield (*case, points, steps, *row[:3], seen, *row[3:], overfitted, idle)
-
-    def _exponents(self) -> Iterator[tuple]:
-        for case, steps, one in self._curves():
+            for row, (seen, *left_out) in zip(width_rows(one.held), flags, strict=True):
+                losses.append((*case, points, steps, *row[:3], seen, *row[3:], *left_out))
             if one.fit and one.exponent and one.seen_fit and one.stretch:
                 widths, near = one.fit.points.widths, one.stretch
-                by_seeds, seen = one.fit.estimates["exponent"], one.seen_fit.with_misfit["exponent"]
-                ends = (*triple(one.exponent), *triple(by_seeds)[1:], *triple(seen))
+                by_seeds, e = one.fit.estimates["exponent"], one.seen_fit.with_misfit["exponent"]
                 places = (place(one.exponent, predicted(rule, one.inputs)) for rule in RULES)
-                lead = (*case, steps, len(widths), int(widths[0]), int(widths[-1]))
-                yield (*lead, *ends, *places, near.low, near.high, near.share, near.possible)
-
-    def _laws(self) -> Iterator[tuple]:
-        for case, one in self.found.curves.items():
+                ends = (*interval(one.exponent), by_seeds.low, by_seeds.high, *interval(e))
+                last = (*places, near.low, near.high, near.share, near.possible)
+                span = (len(widths), int(widths[0]), int(widths[-1]))
+                exponents.append((*case, steps, *span, *ends, *last))
+        for _, case, one in usual:
             for law in one.comparison.rows if one.comparison else ():
                 if law.fit:
-                    numbers = np.array([law.weight, law.fit.held_out_error], dtype=float)
-                    for name, e in law.fit.with_misfit.items():
-                        yield (*case, law.law, *numbers, name, *triple(e))
+                    weights = np.array([law.weight, law.fit.held_out_error], float)
+                    found = law.fit.with_misfit.items()
+                    laws += [(*case, law.law, *weights, n, *interval(e)) for n, e in found]
+        none = (np.nan,) * 6
+        for activation, misses in self.found.rules.items():
+            for miss in misses:
+                numbers = (miss.miss, miss.misfit, miss.weight, *none)
+                rules.append((activation, "all", miss.rule, *numbers))
+        for family, line in self.found.lines.items():
+            both = (*interval(line.offset), *interval(line.slope))
+            rules.append((*family, "offset + slope / D", *none[:3], *both))
+        heads = (head.partition(": ") for head in rows)
+        return [Table.of(name, header, rows[f"{name}: {header}"]) for name, _, header in heads]
 
     def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
         return outcomes(self.found)

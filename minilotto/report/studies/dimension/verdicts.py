@@ -10,7 +10,7 @@ from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.rates import INSIDE, OPEN, OUTSIDE, RULES, place, predicted, telling
 from minilotto.analysis.stats.stretches import WINDOW, Stretch
 from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import listed, named
+from minilotto.report.figure import commas, named
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.report.studies.dimension.analysis import FAMILIES, LONGER, SPAN, Curve, Findings
 
@@ -93,7 +93,7 @@ def persists(found: Findings, activation: str) -> Outcome:
         "others are open."
     )
     if lasting:
-        reason += f" It is there for {listed(lasting)}."
+        reason += f" It is there for {commas(lasting)}."
     if not decided:
         few = f"No target of two inputs or more has widths over a factor {SPAN:g} that count."
         reason = "No target is decided." if stretches else few
@@ -186,7 +186,7 @@ def enough_points(found: Findings) -> Outcome:
         f"Of {sum(len(one.kept) for one in curves)} widths {out} are left out for it, {idle} as "
         "they have hardly begun."
     )
-    reason += f" Too few are left of {listed(lost)}." if lost else ""
+    reason += f" Too few are left of {commas(lost)}." if lost else ""
     verdict = HOLDS if not out else FAILS if lost else IN_PART
     return Outcome(verdict, measured, reason, {"largest ratio": largest, "left out": float(out)})
 

@@ -7,7 +7,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Scale, Source, Table, listed, triple, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.rules import LEVEL, SEPARATED
 from minilotto.report.studies.initialisation.analysis import (
     DEFAULT,
@@ -138,7 +138,7 @@ class Initialisation(Study):
             "ticket": TICKET,
             "count": len(s.starts),
             "starts": "; ".join(map(str, s.starts)),
-            "wider": f", {s.wide_seeds} at {listed(s.wide)}" if s.wide else "",
+            "wider": f", {s.wide_seeds} at {commas(s.wide)}" if s.wide else "",
             "precision": 1.2 / s.seeds**0.5,
             "fraction_precision": 1.96 * (0.16 / s.narrow_seeds) ** 0.5,
             "widest": self.default.widest,
@@ -186,7 +186,7 @@ class Initialisation(Study):
         found = self.starts.items()
         losses = ((str(start), *row) for start, one in found for row in width_rows(one.points))
         quantities = (
-            (str(start), quantity, width, *triple(estimate))
+            (str(start), quantity, width, *interval(estimate))
             for start, one in found
             for quantity, width, estimate in one.quantities()
         )
