@@ -137,9 +137,7 @@ def test_wide_nets_that_catch_up():
 
 
 def test_scatter_leaves_open_what_it_hides():
-    """With losses of ten seeds scattered over decades no difference of exponents can be told from
-    none.
-    """
+    """With losses of ten seeds scattered over decades no difference of exponents is decided."""
     few = dataclasses.replace(SETTINGS, seeds=12, wide_seeds=12, varied_seeds=12)
     one = Budget(Source(Made(lambda config: 1 / config.width, noise=3.0)), few)
     found = verdicts(one)

@@ -166,7 +166,7 @@ def test_wide_intervals_are_undecided(judged):
 
     found, _ = judged(scattered)
     assert found[SAME.format("SiLU")].verdict == UNTESTED
-    assert "cannot tell" in found[SAME.format("SiLU")].reason
+    assert "both sides of 0.25" in found[SAME.format("SiLU")].reason
 
 
 # The whole

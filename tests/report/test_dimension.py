@@ -82,7 +82,7 @@ def test_noise_leaves_four_over_d_open():
     assert found.verdict in (UNTESTED, IN_PART)
     found = four_over_d(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "silu")
     assert found.verdict == UNTESTED
-    assert "tells 4/D from 1" in found.reason
+    assert "distinguishes 4/D from 1" in found.reason
 
 
 @pytest.mark.parametrize(

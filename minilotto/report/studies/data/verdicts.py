@@ -44,8 +44,7 @@ def same_exponent(study: "Data", claim: Claim, activation: str) -> Outcome:
     reason = {
         HOLDS: "The points do not affect it.",
         FAILS: f"On infinitely many points the loss falls {faster} with width.",
-        UNTESTED: f"The interval reaches both sides of {claim['near']:g}; these seeds and widths "
-        "cannot tell.",
+        UNTESTED: f"The interval reaches both sides of {claim['near']:g}.",
     }[verdict]
     laws = _evidence(study.fits[activation, INFINITE, False].points)
     measured = (
@@ -121,7 +120,7 @@ def resolution(study: "Data", claim: Claim) -> Outcome:
 
 
 def misled(study: "Data", claim: Claim) -> Outcome:
-    """Whether counting parameters tells where the training loss misleads."""
+    """Whether the number of parameters predicts where the training loss misleads."""
     gaps = [
         (activation, *place, gap)
         for activation, found in study.samples.items()
@@ -143,12 +142,12 @@ def misled(study: "Data", claim: Claim) -> Outcome:
             )
         else:
             words.append(f"{named(activation)}: nowhere")
-    tells = "tells" if verdict == HOLDS else "does not tell"
+    predicts = "predicts" if verdict == HOLDS else "does not predict"
     return Outcome(
         verdict,
         f"misled in {len(wrong)} of {len(gaps)} cases ({'; '.join(words)}); the rule is right in "
         f"{right / len(gaps):.0%}",
-        f"Counting parameters {tells} where.",
+        f"The number of parameters {predicts} where.",
         {"right": right / len(gaps), "misled": len(wrong), "cases": len(gaps)},
     )
 
@@ -176,7 +175,7 @@ def noise_cost(study: "Data", claim: Claim) -> Outcome:
     count_words = f"{less} of {len(rows)} learn less of the noise than their parameters could"
     reason = {
         HOLDS: "As in least squares with that many coefficients.",
-        UNTESTED: "The intervals are too wide to tell; more draws are needed.",
+        UNTESTED: "The intervals are too wide to decide; more draws are needed.",
     }.get(verdict, f"{count_words}, {more} more.")
     return Outcome(verdict, "; ".join(words), reason, numbers)
 
@@ -231,7 +230,7 @@ def survives(study: "Data", claim: Claim, activation: str) -> Outcome:
         FAILS: f"Noise of {least:g}, with targets up to 4, is enough to change it.",
         IN_PART: f"It is another one from noise {min(gone):g} on."
         if gone
-        else "It stays, or cannot be told from one that does not.",
+        else "It stays, or the intervals are too wide to decide.",
         UNTESTED: "The intervals reach both sides; more draws are needed.",
     }[verdict]
     words = "; ".join(f"noise {noise:g}: {exponent}" for noise, exponent in rows.items())

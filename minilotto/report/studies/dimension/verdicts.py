@@ -47,7 +47,9 @@ def four_over_d(found: Findings, activation: str) -> Outcome:
     numbers = {one.task: e.value for one, e in every}
     numbers |= {f"off {row.rule}": row.misfit for row in rows}
     if not places:
-        return untested("No number of inputs here tells 4/D from 1.", "; ".join(words), numbers)
+        return untested(
+            "No number of inputs here distinguishes 4/D from 1.", "; ".join(words), numbers
+        )
     half = len(places) / 2
     if agree:
         verdict = IN_PART if differ or agree < half else HOLDS
@@ -61,7 +63,9 @@ def four_over_d(found: Findings, activation: str) -> Outcome:
         best = max(rows, key=lambda row: row.weight)
         nearest = f"{best.rule} is the nearest of the three rules"
         decided = best.weight >= SURE
-        reason += f" Over all D {nearest if decided else 'the three rules cannot be told apart'}."
+        reason += (
+            f" Over all D {nearest if decided else 'the three rules cannot be distinguished'}."
+        )
     return Outcome(verdict, "; ".join(words), reason, numbers)
 
 
