@@ -21,6 +21,7 @@ from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_
 from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.report.claims import register
 from minilotto.report.figure import named
 from minilotto.report.rules import LEVEL
 from minilotto.report.study import Settings
@@ -32,10 +33,13 @@ PRODUCT_INPUTS = (2, 5)
 PRODUCT_POINTS = 2  # times as many training points
 HELD_OUT = 8192  # uniform points that no training has seen
 FAMILIES = {"sum": "sums", "product": "products", "radial": "radial", "teacher": "teachers"}
-OVERFITTED = 2.0  # held-out loss over training loss, above which a width is left out
 BEGUN = 0.5  # held-out loss over the target's variance, above which a width is left out
 LONGER = 2.5  # times as many steps, to see what shorter training does
-SPAN = 4.0  # a factor in width over which an exponent must last to count as a law
+ENTRY = register(__package__, "claims.toml", "dimension")
+# Held-out loss over training loss, above which a width is left out.
+OVERFITTED = ENTRY.claims["enough_points"]["overfitted"]
+# A factor in width over which an exponent must last to count as a law.
+SPAN = ENTRY.claims["persists"]["span"]
 
 Case = tuple[str, str, int]  # activation, family, number of inputs
 

@@ -13,6 +13,7 @@ from minilotto.report.claims import Outcome
 from minilotto.report.figure import Scale, Source, Table, commas, interval, named, width_rows
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
+    ENTRY,
     FAMILIES,
     HELD_OUT,
     LONGER,
@@ -27,7 +28,7 @@ from minilotto.report.studies.dimension.analysis import (
     checks,
     curve_of_nets,
 )
-from minilotto.report.studies.dimension.verdicts import ENTRY, SHARMA, SURE, TICKETS, outcomes
+from minilotto.report.studies.dimension.verdicts import SHARMA, SURE, TICKETS, outcomes
 from minilotto.report.study import Study
 from minilotto.settings.tasks import TEACHER_NEURONS
 from minilotto.store.grid import Sweep
@@ -84,7 +85,6 @@ class Dimension(Study):
             "overfitted": OVERFITTED,
             "begun": BEGUN,
             "tolerance": TOLERANCE,
-            "span": SPAN,
             "window": WINDOW,
             "longer": LONGER,
             "longer_steps": round(LONGER * s.steps),

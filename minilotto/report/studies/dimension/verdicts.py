@@ -9,12 +9,18 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.rates import INSIDE, OPEN, OUTSIDE, RULES, place, predicted, telling
 from minilotto.analysis.stats.stretches import WINDOW, Stretch
-from minilotto.report.claims import Outcome, register, untested
+from minilotto.report.claims import Outcome, untested
 from minilotto.report.figure import commas, named
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
-from minilotto.report.studies.dimension.analysis import FAMILIES, LONGER, SPAN, Curve, Findings
+from minilotto.report.studies.dimension.analysis import (
+    ENTRY,
+    FAMILIES,
+    LONGER,
+    SPAN,
+    Curve,
+    Findings,
+)
 
-ENTRY = register(__package__, "claims.toml", "dimension")
 SHARMA, TICKETS = "4/D", "1"  # the two rules that are tested
 SURE = ENTRY.claims["persists"]["most"]
 

@@ -15,10 +15,12 @@ from minilotto.analysis.tickets.tickets import alive, pair_neurons, pair_quality
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import initial_parameters
+from minilotto.report.claims import register
 from minilotto.report.figure import estimates
 from minilotto.report.rules import LEVEL
 
-TICKET = 1e-5  # loss of a two-neuron net up to which it has drawn a ticket
+ENTRY = register(__package__, "claims.toml", "initialisation")
+TICKET = ENTRY.claims["tickets"]["ticket"]  # loss up to which two neurons are a ticket
 SYMMETRIC = 0.01  # fraction of a pair's variance that is odd in x, up to which it is a mirror pair
 RESAMPLES = 4000  # of the losses at a width, for the outer quantiles
 

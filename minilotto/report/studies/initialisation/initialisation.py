@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, register
+from minilotto.report.claims import Outcome
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.rules import LEVEL, SEPARATED
 from minilotto.report.studies.initialisation.analysis import (
     DEFAULT,
+    ENTRY,
     TICKET,
     Start,
     Started,
@@ -91,7 +92,7 @@ class Initialisation(Study):
     """
 
     name = "initialisation"
-    entry = register(__package__, "claims.toml", name)
+    entry = ENTRY
     title, question = entry.title, entry.question
     settings_type = InitialisationSettings
 

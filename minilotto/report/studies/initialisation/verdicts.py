@@ -7,9 +7,9 @@ from scipy.stats import chi2_contingency, spearmanr
 
 from minilotto.analysis.stats.bootstrap import Array, Estimate
 from minilotto.analysis.stats.differences import difference
-from minilotto.report.claims import Claim, Outcome, register, untested
+from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, reaches, together, within
-from minilotto.report.studies.initialisation.analysis import DEFAULT, Start, Started
+from minilotto.report.studies.initialisation.analysis import DEFAULT, ENTRY, Start, Started
 
 Starts = Mapping[Start, Started]  # the default among them
 LEAST_FRACTION = 1e-3  # of nets, in place of none
@@ -17,9 +17,8 @@ LEAST_FRACTION = 1e-3  # of nets, in place of none
 
 def outcomes(starts: Starts) -> dict[str, Outcome]:
     """Of each claim, by key."""
-    claims = register(__package__, "claims.toml", "initialisation").claims
     rules = (exponents, own, tickets, alike, lazy)
-    return {rule.__name__: rule(starts, claims[rule.__name__]) for rule in rules}
+    return {rule.__name__: rule(starts, ENTRY.claims[rule.__name__]) for rule in rules}
 
 
 def exponents(starts: Starts, claim: Claim) -> Outcome:
