@@ -5,7 +5,7 @@ numbers behind it, verdicts.
 import csv
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -218,6 +218,11 @@ def commas(things: Iterable[Any]) -> str:
 def named(activation: str) -> str:
     """An activation as a reader knows it."""
     return {"silu": "SiLU", "leaky_relu": "LeakyReLU"}.get(activation, activation)
+
+
+def each(activations: Iterable[str], outcome: Callable[[str], Outcome]) -> list[Outcome]:
+    """The outcome for each activation, which the register's texts name."""
+    return [outcome(one)._replace(facts={"activation": named(one)}) for one in activations]
 
 
 def estimates(found: Points | None) -> dict[int, Estimate]:

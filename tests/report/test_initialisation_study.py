@@ -16,6 +16,8 @@ from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.initialisation.analysis import (
     DEFAULT,
+    LIKENESS,
+    MOVED,
     Start,
     Started,
     _paired,
@@ -48,10 +50,7 @@ def planted(exponent=1.0, reach=0.05, won=80, tried=400, cosine=0.9, moved=1.0, 
         weights={},
         won=won,
         tried=tried,
-        likenesses={50: about(cosine, 0.03)},
-        distances={50: about(moved, 0.01)},
-        hidden={},
-        paired={},
+        measured={LIKENESS: {50: about(cosine, 0.03)}, MOVED: {50: about(moved, 0.01)}},
         widest=50,
     )
 
@@ -145,6 +144,8 @@ def test_starts_are_torch_and_each_other_once():
     assert str(Start(output_scale=0.01)) == "torch, output 0.01"
     assert InitialisationSettings(inits=("normal",), init_scales=(), output_scales=()).starts == (
         DEFAULT,
+        LIKENESS,
+        MOVED,
         Start("normal"),
     )
 

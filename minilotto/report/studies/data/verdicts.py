@@ -1,5 +1,6 @@
 """What became of each claim about the number of points and label noise."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.scaling import compare_laws, fit_law, local_exponents
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import estimates, named
+from minilotto.report.figure import each, estimates, interval, named
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, share, together, within
 from minilotto.report.studies.data.analysis import INFINITE, Samples, straight_lines
 
@@ -22,22 +23,18 @@ def outcomes(study: "Data") -> dict[str, Outcome | list[Outcome]]:
     """Of each claim, by key; of the first and the last for each activation."""
     claims = study.entry.claims
     rules = (few_points, resolution, misled, noise_cost, noise_decay)
-    found = {rule.__name__: rule(study, claims[rule.__name__]) for rule in rules}
-    several = {}
+    found: dict[str, Outcome | list[Outcome]] = {}
     for rule in (same_exponent, survives):
-        every = {name: rule(study, claims[rule.__name__], name) for name in study.samples}
-        several[rule.__name__] = [
-            one._replace(facts={"activation": named(name)}) for name, one in every.items()
-        ]
-    return {**found, **several}
+        claim = claims[rule.__name__]
+        found[rule.__name__] = each(study.samples, partial(rule, study, claim))
+    return found | {rule.__name__: rule(study, claims[rule.__name__]) for rule in rules}
 
 
 def same_exponent(study: "Data", claim: Claim, activation: str) -> Outcome:
     """Whether the exponent of one activation depends on the points."""
     here, all_x = (study.exponent(activation, count) for count in (study.usual, INFINITE))
     if here is None or all_x is None:
-        reason = "One of the two fits is missing: train three widths or more on both."
-        return untested(reason)
+        return untested("One of the two fits is missing: train three widths or more on both.")
     change = difference(all_x, here)
     verdict = within(change, -claim["near"], claim["near"])
     faster = "faster" if change.value > 0 else "more slowly"
@@ -51,13 +48,8 @@ def same_exponent(study: "Data", claim: Claim, activation: str) -> Outcome:
         f"{study.usual} points: {here}; infinitely many: {all_x}; difference {change}. On "
         f"infinitely many points: {laws}"
     )
-    numbers = {
-        "on points": here.value,
-        "on all x": all_x.value,
-        "difference": change.value,
-        "low": change.low,
-        "high": change.high,
-    }
+    ends = dict(zip(("difference", "low", "high"), interval(change), strict=True))
+    numbers = {"on points": here.value, "on all x": all_x.value, **ends}
     return Outcome(verdict, measured, reason, numbers)
 
 

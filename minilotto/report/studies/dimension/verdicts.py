@@ -1,6 +1,7 @@
 """What became of each claim about the number of inputs."""
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +11,7 @@ from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.rates import INSIDE, OPEN, OUTSIDE, RULES, place, predicted, telling
 from minilotto.analysis.stats.stretches import WINDOW, Stretch
 from minilotto.report.claims import Outcome, untested
-from minilotto.report.figure import commas, named
+from minilotto.report.figure import commas, each
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.report.studies.dimension.analysis import (
     ENTRY,
@@ -27,16 +28,10 @@ SURE = ENTRY.claims["persists"]["most"]
 
 def outcomes(found: Findings) -> dict[str, Outcome | list[Outcome]]:
     """Of each claim, by key; for each activation, of the first three."""
-    rules = {"four_over_d": four_over_d, "persists": persists, "inputs_decide": inputs_decide}
-    one_each = {
-        key: [
-            rule(found, name)._replace(facts={"activation": named(name)})
-            for name in found.activations
-        ]
-        for key, rule in rules.items()
-    }
-    others = {"one_law": one_law, "enough_points": enough_points, "longer": longer}
-    return one_each | {key: rule(found) for key, rule in others.items()}
+    shared, several = (one_law, enough_points, longer), (four_over_d, persists, inputs_decide)
+    activations = found.activations
+    by_activation = {rule.__name__: each(activations, partial(rule, found)) for rule in several}
+    return by_activation | {rule.__name__: rule(found) for rule in shared}
 
 
 def four_over_d(found: Findings, activation: str) -> Outcome:

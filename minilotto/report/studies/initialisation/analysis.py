@@ -22,6 +22,8 @@ from minilotto.report.rules import LEVEL
 ENTRY = register(__package__, "claims.toml", "initialisation")
 TICKET = ENTRY.claims["tickets"]["ticket"]  # loss up to which two neurons are a ticket
 SYMMETRIC = 0.01  # fraction of a pair's variance that is odd in x, up to which it is a mirror pair
+LIKENESS, MOVED, HIDDEN = "cosine of errors", "distance moved", "distance moved by w and b"
+PAIRED = "share of neurons in symmetric tickets"
 RESAMPLES = 4000  # of the losses at a width, for the outer quantiles
 
 
@@ -48,10 +50,10 @@ class Started:
 
     points: median loss by width. exponent: over the widths of the law, and strict_exponent at
     another level; weights: the evidence for each law there. won, tried: two-neuron nets with a
-    ticket, and all. By width: likenesses, the median cosine of the errors of two seeds; distances
-    and hidden, the median distance of all parameters and of w, b from where they started; paired,
-    the fraction of neurons that are in mirror pairs which fit the target. widest: the largest width
-    of the law.
+    ticket, and all. measured: by name and width, LIKENESS, the median cosine of the errors of two
+    seeds; MOVED and HIDDEN, the median distance of all parameters and of w, b from where they
+    started; PAIRED, the fraction of neurons that are in mirror pairs which fit the target. widest:
+    the largest width of the law.
     """
 
     points: Points
@@ -60,10 +62,7 @@ class Started:
     weights: Mapping[str, float]
     won: int
     tried: int
-    likenesses: Mapping[int, Estimate]
-    distances: Mapping[int, Estimate]
-    hidden: Mapping[int, Estimate]
-    paired: Mapping[int, Estimate]
+    measured: Mapping[str, Mapping[int, Estimate]]
     widest: int
 
     @property
@@ -76,11 +75,11 @@ class Started:
 
     @property
     def likeness(self) -> Estimate | None:
-        return self.likenesses.get(self.widest)
+        return self.measured[LIKENESS].get(self.widest)
 
     @property
     def moved(self) -> Estimate | None:
-        return self.distances.get(self.widest)
+        return self.measured[MOVED].get(self.widest)
 
     @property
     def loss(self) -> Estimate | None:
@@ -92,14 +91,8 @@ class Started:
         yield "exponent", self.widest, self.exponent
         if self.tickets:
             yield "share of tickets", 2, self.tickets
-        by_width = {
-            "cosine of errors": self.likenesses,
-            "distance moved": self.distances,
-            "distance moved by w and b": self.hidden,
-            "share of neurons in symmetric tickets": self.paired,
-        }
-        for name, found in by_width.items():
-            for width, estimate in found.items():
+        for name, by_width in self.measured.items():
+            for width, estimate in by_width.items():
                 yield name, width, estimate
         for law, weight in self.weights.items():
             yield f"weight of {law}", self.widest, Estimate(weight, weight, weight, LEVEL)
@@ -123,16 +116,19 @@ def started(nets: Mapping[int, Ensemble], span: tuple[int, int], strict: float) 
     narrow = points(law, [losses[width] for width in law], level=strict, resamples=RESAMPLES)
     inside = found.select(np.isin(found.widths, law))
     weights = {row.law: row.weight for row in compare_laws(inside).rows if row.weight is not None}
-    likenesses, distances, hidden, paired = {}, {}, {}, {}
+    measured: dict[str, dict[int, Estimate]] = {LIKENESS: {}, MOVED: {}, HIDDEN: {}, PAIRED: {}}
     for width in widths:
         one = nets[width].select(np.isfinite(losses[width]))
         begun = initial_parameters(one.config, one.data.inputs, one.seeds)
         moved = distance_moved(begun, one.parameters)
-        distances[width], hidden[width] = _median(moved.whole), _median(moved.hidden)
+        measured[MOVED][width], measured[HIDDEN][width] = (
+            _median(moved.whole),
+            _median(moved.hidden),
+        )
         if width >= span[0]:
-            likenesses[width] = _likeness(one)
+            measured[LIKENESS][width] = _likeness(one)
         if width in (2, law[0], law[-1]):
-            paired[width] = _paired(one)
+            measured[PAIRED][width] = _paired(one)
     two = losses.get(2, np.empty(0))
     return Started(
         points=found,
@@ -141,10 +137,7 @@ def started(nets: Mapping[int, Ensemble], span: tuple[int, int], strict: float) 
         weights=weights,
         won=int(np.count_nonzero(two <= TICKET)),
         tried=len(two),
-        likenesses=likenesses,
-        distances=distances,
-        hidden=hidden,
-        paired=paired,
+        measured=measured,
         widest=law[-1],
     )
 
