@@ -144,8 +144,6 @@ def test_starts_are_torch_and_each_other_once():
     assert str(Start(output_scale=0.01)) == "torch, output 0.01"
     assert InitialisationSettings(inits=("normal",), init_scales=(), output_scales=()).starts == (
         DEFAULT,
-        LIKENESS,
-        MOVED,
         Start("normal"),
     )
 
