@@ -40,19 +40,20 @@ TEXTS = ("claim", "where", "says", "how", "fails", "why")
 
 
 class Outcome(NamedTuple):
-    """What became of a claim: one of VERDICTS, the numbers with intervals in words, why, and the
-    same numbers for machines.
+    """What became of a claim: one of VERDICTS, the numbers with intervals in words, why, the same
+    numbers for machines, and facts that are this outcome's alone.
     """
 
     verdict: str
     measured: str
     reason: str
     numbers: Mapping[str, float] = {}
+    facts: Mapping[str, Any] = {}
 
 
-def untested(reason: str, measured: str = "") -> Outcome:
+def untested(reason: str, measured: str = "", numbers: Mapping[str, float] = {}) -> Outcome:
     """The outcome of a claim that could not be tested."""
-    return Outcome(UNTESTED, measured, str(reason))
+    return Outcome(UNTESTED, measured, str(reason), numbers)
 
 
 def as_numbers(name: str, found: Estimate) -> dict[str, float]:
@@ -101,12 +102,12 @@ class Claim:
 
     def judged(self, outcome: Outcome, facts: Mapping[str, Any]) -> Verdict:
         """The claim with its outcome, names in braces replaced."""
-        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts}
+        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts, **outcome.facts}
         claim, where, says, how, fails = (
             text.format(**known)
             for text in (self.claim, self.where, self.says, self.how, self.fails)
         )
-        verdict, measured, reason, numbers = outcome
+        verdict, measured, reason, numbers, _ = outcome
         return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails)
 
 

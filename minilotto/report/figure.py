@@ -5,7 +5,7 @@ verdicts.
 import csv
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +16,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict
-from minilotto.report.rules import LEVEL
+from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
@@ -116,18 +116,10 @@ def _cell(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def triple(one: Estimate | None) -> tuple[float, float, float]:
-    """Value, low and high, for columns of a table; NaN for None."""
-    return (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
-
-
-def estimates(found: Points | None) -> dict[int, Estimate]:
-    """The statistic and its interval at each width; empty for None."""
-    if found is None:
-        return {}
-    columns = (getattr(found, name).tolist() for name in ("widths", "value", "low", "high"))
-    rows = zip(*columns, strict=True)
-    return {int(width): Estimate(value, low, high, found.level) for width, value, low, high in rows}
+def interval(found: Estimate | None) -> tuple[float, float, float]:
+    """Value and ends of an estimate, as columns of a table; NaN where there is none."""
+    nan = float("nan")
+    return (found.value, found.low, found.high) if found else (nan, nan, nan)
 
 
 class Source:
@@ -180,7 +172,11 @@ class Figure(ABC):
 
     def caption(self) -> str:
         """What is seen, and from which nets: seeds, steps, dtype, data."""
-        return self.entry.caption.format(level=LEVEL, **self.facts())
+        return self.filled(self.entry.caption)
+
+    def filled(self, text: str) -> str:
+        """A text of the register with names in braces replaced."""
+        return text.format(**{"level": LEVEL, **THRESHOLDS, **self.facts()})
 
     def headline(self) -> str:
         """The result in a sentence or two with numbers, for the top of the report; "" for none."""
@@ -190,16 +186,22 @@ class Figure(ABC):
     def tables(self) -> list[Table]:
         """The numbers behind the figure."""
 
-    def outcomes(self) -> dict[str, Outcome]:
-        """What became of the register's claims, by key; those without an outcome do not apply."""
+    def outcomes(self) -> Mapping[str, Outcome | Sequence[Outcome]]:
+        """What became of the register's claims, by key; those without an outcome do not apply. A
+        claim about each of several things has an outcome for each, whose facts say which it is.
+        """
         raise NotImplementedError
 
     def verdicts(self) -> list[Verdict]:
         """What it says about the register's claims, in their order."""
         found, facts = self.outcomes(), self.facts()
         assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
-        rows = self.entry.claims.items()
-        return [claim.judged(found[key], facts) for key, claim in rows if key in found]
+        judged = []
+        for key, claim in self.entry.claims.items():
+            several = found.get(key, ())
+            several = [several] if isinstance(several, Outcome) else several
+            judged += [claim.judged(outcome, facts) for outcome in several]
+        return judged
 
 
 def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:
@@ -210,6 +212,37 @@ def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:
             f"{what} needs widths {', '.join(map(str, missing))}, which are not there; train them "
             "first"
         )
+
+
+def commas(things: Iterable[Any]) -> str:
+    """Things with commas between them; integers as 1,000, other numbers as 0.01."""
+    return ", ".join(format(one, {int: ",", float: "g"}.get(type(one), "")) for one in things)
+
+
+def named(activation: str) -> str:
+    """An activation as a reader knows it."""
+    return {"silu": "SiLU", "leaky_relu": "LeakyReLU"}.get(activation, activation)
+
+
+def each(activations: Iterable[str], outcome: Callable[[str], Outcome]) -> list[Outcome]:
+    """The outcome for each activation, which the register's texts name."""
+    return [outcome(one)._replace(facts={"activation": named(one)}) for one in activations]
+
+
+def estimates(found: Points | None) -> dict[int, Estimate]:
+    """The statistic and its interval at each width; empty for None."""
+    if found is None:
+        return {}
+    columns = (getattr(found, name).tolist() for name in ("widths", "value", "low", "high"))
+    rows = zip(*columns, strict=True)
+    return {int(width): Estimate(value, low, high, found.level) for width, value, low, high in rows}
+
+
+def width_rows(found: Points) -> list[tuple[Any, ...]]:
+    """Rows of a table: width, seeds, diverged seeds, value, low and high."""
+    names = ("seeds", "diverged", "value", "low", "high")
+    columns = (found.widths.astype(int), *(getattr(found, name) for name in names))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def training_words(nets: Iterable[Ensemble]) -> str:

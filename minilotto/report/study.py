@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from minilotto.errors import ConfigError
-from minilotto.report.figure import Figure, Scale, Source
-from minilotto.report.rules import LEVEL
+from minilotto.report.figure import Figure, Scale, Source, commas
+from minilotto.report.rules import THRESHOLDS
 from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
 
@@ -53,6 +53,7 @@ class Study(Figure):
 
     question: ClassVar[str]
     settings_type: ClassVar[type[Settings]]
+    settings: Any
 
     @classmethod
     def chosen(cls, scale: Scale | Settings) -> Any:
@@ -74,11 +75,17 @@ class Study(Figure):
         few, and says which to train.
         """
 
+    def facts(self) -> dict[str, Any]:
+        """The settings by name, lists in words; less those that are named as a threshold."""
+        found = {name: one for name, one in vars(self.settings).items() if name not in THRESHOLDS}
+        several = (list, tuple)
+        return {n: commas(one) if isinstance(one, several) else one for n, one in found.items()}
+
     def design(self) -> str:
         """How the question is tested: what varies, what is fixed, how many seeds, which outcomes
         are possible.
         """
-        return self.entry.design.format(level=LEVEL, **self.facts())
+        return self.filled(self.entry.design)
 
     @classmethod
     def run(

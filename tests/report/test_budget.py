@@ -1,4 +1,4 @@
-"""The study of the training budget: losses planted so that each verdict is known, and a real store."""
+"""The study of the training budget: planted losses, whose verdicts are known, and a real store."""
 
 import dataclasses
 import json
@@ -12,8 +12,8 @@ from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
+from minilotto.report.studies.budget.analysis import LEAKY, MAIN, UNSCALED
 from minilotto.report.studies.budget.budget import Budget, BudgetSettings, ways
-from minilotto.report.studies.budget.budget_lines import LEAKY, MAIN, UNSCALED
 
 SETTINGS = BudgetSettings(
     seeds=60,
@@ -68,8 +68,8 @@ LEAKS = f"{LEAKY}: 1/N at every budget"
 SAME = "The exponent is the networks', not the budget's"
 ONE = "One power law from width 10 on, at every budget"
 ENOUGH = "50,000 steps are enough"
-WIDER = "Past width 50 it is the budget that lacks"
-SCHEDULE = "It is the schedule that ends the descent"
+WIDER = "Past width 50 the budget is too small"
+SCHEDULE = "The schedule ends the descent"
 VARIED = "Rate, schedule and precision do not matter"
 
 
@@ -103,56 +103,41 @@ def test_a_law_that_is_the_budgets():
     one = study(loss, MORE)
     found = verdicts(one)
     assert found[LAW] == IN_PART
-    assert [found[claim] for claim in (SAME, ENOUGH, WIDER, LEAKS, VARIED)] == [
-        FAILS,
-        FAILS,
-        FAILS,
-        FAILS,
-        IN_PART,
-    ]
-    assert [found[claim] for claim in (ONE, SCHEDULE)] == [FAILS, HOLDS]
+    assert [found[claim] for claim in (SAME, ENOUGH, WIDER, LEAKS, ONE)] == [FAILS] * 5
+    assert [found[claim] for claim in (VARIED, SCHEDULE)] == [IN_PART, HOLDS]
     assert "moves with the training budget" in one.headline()
     assert "10 of 10 widths" in one.headline()
     change = next(v for v in one.verdicts() if v.claim == SAME).numbers
     assert change["low"] < -0.6 < change["high"]
     varied = next(v for v in one.verdicts() if v.claim == VARIED)
-    assert (
-        varied.numbers["differ"] == 6 + 1
-    )  # rate and precision at three budgets, the schedule at 500,000 steps
+    # Rate and precision at three budgets, the schedule at 500,000 steps.
+    assert varied.numbers["differ"] == 6 + 1
     assert "unscaled schedule at 500,000" in varied.reason
 
 
 def test_a_change_within_a_quarter_holds_in_part():
-    found = verdicts(
-        study(
-            lambda config: (
-                config.width ** -(1 + 0.05 * np.log10(config.steps / 5_000)) / config.steps
-            )
-        )
-    )
+    def loss(config):
+        return config.width ** -(1 + 0.05 * np.log10(config.steps / 5_000)) / config.steps
+
+    found = verdicts(study(loss))
     assert found[SAME] == IN_PART
     assert found[LAW] in (HOLDS, IN_PART)
 
 
 def test_wide_nets_that_catch_up():
     """Past width 50 the loss rises after few steps and is flat, not 1/N, after many."""
-    found = verdicts(
-        study(
-            lambda c: (
-                1
-                / min(c.width, 50)
-                * (max(c.width, 50) / 50) ** (1 if c.steps <= 50_000 else 0.0)
-                / c.steps
-            )
-        )
-    )
+
+    def loss(config):
+        narrow = min(config.width, 50)
+        rise = 1 if config.steps <= 50_000 else 0.0
+        return (config.width / narrow) ** rise / narrow / config.steps
+
+    found = verdicts(study(loss))
     assert found[WIDER] == IN_PART
 
 
 def test_scatter_leaves_open_what_it_hides():
-    """With losses of ten seeds scattered over decades no difference of exponents can be told from
-    none.
-    """
+    """With losses of ten seeds scattered over decades no difference of exponents is decided."""
     few = dataclasses.replace(SETTINGS, seeds=12, wide_seeds=12, varied_seeds=12)
     one = Budget(Source(Made(lambda config: 1 / config.width, noise=3.0)), few)
     found = verdicts(one)
@@ -163,22 +148,17 @@ def test_scatter_leaves_open_what_it_hides():
 
 
 def test_missing_parts_are_told_and_the_rest_is_studied():
-    source = Source(
-        Made(
-            lambda c: (
-                None
-                if c.activation == "leaky_relu" or c.width == 2 or c.dtype == "float64"
-                else 1 / c.width
-            )
-        )
-    )
+    def loss(config):
+        missing = config.activation == "leaky_relu" or config.width == 2
+        return None if missing or config.dtype == "float64" else 1 / config.width
+
+    source = Source(Made(loss))
     one = Budget(source, SETTINGS)
     assert LEAKS not in verdicts(one)
     assert set(one.lines) == {MAIN, UNSCALED, "rate 0.003"}
     assert any("width=2" in text for text in source.missing)
-    with pytest.raises(
-        ml.DataError, match=r"three widths from 10 to 50 at two budgets.*Budget\.run"
-    ):
+    few = r"three widths from 10 to 50 at two budgets.*Budget\.run"
+    with pytest.raises(ml.DataError, match=few):
         study(lambda c: None if c.width in (20, 30, 40) else 1 / c.width)
     with pytest.raises(ml.DataError, match="10 finite seeds"):
         study(lambda c: 1 / c.width, dataclasses.replace(SETTINGS, seeds=5))
@@ -204,27 +184,16 @@ def test_what_is_trained():
     assert {config.steps for config in configs} >= {5_000, 1_000_000}
     long = ml.Config(width=50, steps=1_000_000, lr_decay_every=200_000)
     assert configs[long] == 80  # 384 / sqrt(20) = 86, to the nearest vector
-    assert (
-        configs[ml.Config(width=20, steps=150_000, dtype="float64", lr_decay_every=30_000)] == 112
-    )
+    varied = ml.Config(width=20, steps=150_000, dtype="float64", lr_decay_every=30_000)
+    assert configs[varied] == 112
     assert ml.Config(width=20, steps=150_000, lr_decay_every=10_000) in configs
     assert {ways(BudgetSettings())[LEAKY]["activation"]} == {"leaky_relu"}
-    neurons = sum(config.width * config.steps * seeds for config, seeds in configs.items())
-    assert (
-        sum(
-            c.width * c.steps * sweep.seeds.size
-            for sweep in Budget.sweeps(QUICK)
-            for c in sweep.configs
-        )
-        < neurons / 9
-    )
+    full = sum(config.width * config.steps * seeds for config, seeds in configs.items())
+    quick = ((c, sweep.seeds.size) for sweep in Budget.sweeps(QUICK) for c in sweep.configs)
+    assert sum(config.width * config.steps * seeds for config, seeds in quick) < full / 9
     small = Budget.chosen(Scale(seeds=20, steps=500, widest=100))
-    assert (small.steps, small.seeds, small.budgets[-1], max(small.widths)) == (
-        500,
-        20,
-        10_000,
-        100,
-    )
+    assert (small.steps, small.seeds) == (500, 20)
+    assert (small.budgets[-1], max(small.widths)) == (10_000, 100)
 
 
 def test_a_real_store(tmp_path):
@@ -244,13 +213,8 @@ def test_a_real_store(tmp_path):
     assert len(one.lines) == 5
     with style():
         one.draw().canvas.draw()
-    told = (
-        one.caption()
-        + one.design()
-        + one.headline()
-        + json.dumps([dataclasses.astuple(v)[:6] for v in one.verdicts()])
-    )
-    assert "nan" not in told
+    rows = json.dumps([dataclasses.astuple(v)[:6] for v in one.verdicts()])
+    assert "nan" not in one.caption() + one.design() + one.headline() + rows
     for table in one.tables():
         assert "nan" not in table.to_csv()
         assert len(table.to_csv().splitlines()) > 1

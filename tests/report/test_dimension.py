@@ -13,28 +13,27 @@ from minilotto.report.catalogue import BEYOND, FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.dimension import dimension_curves as curves
-from minilotto.report.studies.dimension.dimension import Dimension
-from minilotto.report.studies.dimension.dimension_curves import (
+from minilotto.report.studies.dimension import analysis as curves
+from minilotto.report.studies.dimension.analysis import (
     LONGER,
+    Curve,
     DimensionSettings,
     Findings,
     cases,
     checks,
-    curve,
 )
-from minilotto.report.studies.dimension.dimension_tables import tables
-from minilotto.report.studies.dimension.dimension_verdicts import (
-    by_heart,
+from minilotto.report.studies.dimension.dimension import Dimension
+from minilotto.report.studies.dimension.verdicts import (
+    enough_points,
     four_over_d,
     inputs_decide,
     longer,
     one_law,
     persists,
-    verdicts,
 )
 
 WIDTHS = (4, 6, 9, 13, 19, 28)
+APART = {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}  # exponents by family
 SETTINGS = DimensionSettings(widths=WIDTHS, activations=("silu",), seeds=32)
 
 
@@ -53,7 +52,7 @@ def planted(exponent, sigma=0.05, gap=1.0, top=0.3, **changes):
             top * shape(width / 4) * random.lognormal(0, sigma, settings.seeds)
             for width in settings.widths
         ]
-        made[case] = curve(case, settings.widths, seen, [gap * loss for loss in seen])
+        made[case] = Curve(case, settings.widths, seen, [gap * loss for loss in seen])
     return Findings(settings, made, {})
 
 
@@ -79,13 +78,11 @@ def test_four_over_d(exponent, verdict, nearest):
 
 
 def test_noise_leaves_four_over_d_open():
-    assert four_over_d(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "silu").verdict in (
-        UNTESTED,
-        IN_PART,
-    )
+    found = four_over_d(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "silu")
+    assert found.verdict in (UNTESTED, IN_PART)
     found = four_over_d(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "silu")
     assert found.verdict == UNTESTED
-    assert "tells 4/D from 1" in found.reason
+    assert "distinguishes 4/D from 1" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -113,27 +110,20 @@ def test_one_input_says_nothing_of_more():
     ("exponent", "sigma", "verdict"),
     [
         (lambda family, D: 4 / D, 0.05, HOLDS),
-        (
-            lambda family, D: {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}[family],
-            0.05,
-            FAILS,
-        ),
+        (lambda family, D: APART[family], 0.05, FAILS),
         (lambda family, D: 3.0 if family == "sum" and D > 3 else 1.0, 0.02, IN_PART),
         (lambda family, D: 1.0, 2.0, UNTESTED),
     ],
     ids=["D alone", "families", "one family", "noise"],
 )
 def test_whether_the_number_of_inputs_decides(exponent, sigma, verdict):
-    found = inputs_decide(
-        planted(exponent, sigma=sigma, families=("sum", "product", "radial", "teacher")), "silu"
-    )
+    found = inputs_decide(planted(exponent, sigma=sigma, families=tuple(APART)), "silu")
     assert found.verdict == verdict, found.reason
 
 
 def test_one_family_compares_with_none():
-    assert (
-        inputs_decide(planted(lambda family, D: 1.0, families=("sum",)), "silu").verdict == UNTESTED
-    )
+    found = inputs_decide(planted(lambda family, D: 1.0, families=("sum",)), "silu")
+    assert found.verdict == UNTESTED
 
 
 def test_shapes_of_curves():
@@ -144,35 +134,34 @@ def test_shapes_of_curves():
     assert one_law(planted(lambda family, D: 1.0, **few)).verdict == HOLDS
     assert one_law(planted(lambda family, D: plateau, **few)).verdict == FAILS
     assert one_law(planted(lambda family, D: plateau if D > 2 else 1.0, **few)).verdict == IN_PART
-    assert (
-        one_law(planted(lambda family, D: 1.0, **{**few, "widths": (4, 9, 28)})).verdict == UNTESTED
-    )
+    few["widths"] = (4, 9, 28)
+    assert one_law(planted(lambda family, D: 1.0, **few)).verdict == UNTESTED
 
 
-def test_points_learnt_by_heart():
-    assert by_heart(planted(lambda family, D: 1.0, gap=1.9)).verdict == HOLDS
-    found = by_heart(planted(lambda family, D: 1.0, gap=2.1))
+def test_points_that_are_overfitted():
+    assert enough_points(planted(lambda family, D: 1.0, gap=1.9)).verdict == HOLDS
+    found = enough_points(planted(lambda family, D: 1.0, gap=2.1))
     assert found.verdict == FAILS
     assert "132 widths" in found.reason
     some = planted(lambda family, D: 1.0)
     case = next(iter(some.curves))
     seen = [0.1 / width * np.geomspace(0.9, 1.1, 20) for width in WIDTHS]
     held = [loss * (3 if width == 28 else 1) for width, loss in zip(WIDTHS, seen, strict=True)]
-    one = curve(case, WIDTHS, seen, held)
+    one = Curve(case, WIDTHS, seen, held)
     assert one.kept.tolist() == [True] * 5 + [False]
     assert one.fit is not None
     assert one.fit.points.widths[-1] == 19
-    assert by_heart(Findings(SETTINGS, {**some.curves, case: one}, {})).verdict == IN_PART
+    assert enough_points(Findings(SETTINGS, {**some.curves, case: one}, {})).verdict == IN_PART
 
 
 def test_what_has_hardly_begun_is_left_out():
     seen = [np.geomspace(0.9, 1.1, 20) * loss for loss in (0.9, 0.8, 0.45, 0.3, 0.2, 0.1)]
-    one = curve(("silu", "sum", 2), WIDTHS, seen, seen)
+    one = Curve(("silu", "sum", 2), WIDTHS, seen, seen)
     assert one.idle.tolist() == [True, True, False, False, False, False]
     assert one.span == pytest.approx(28 / 9)
-    twice = curve(("silu", "product", 2), WIDTHS, seen, seen, variance=2.0)
+    twice = Curve(("silu", "product", 2), WIDTHS, seen, seen, variance=2.0)
     assert not twice.idle.any()
-    nothing = curve(
+    nothing = Curve(
         ("silu", "sum", 2), WIDTHS, [9 * loss for loss in seen], [9 * loss for loss in seen]
     )
     assert nothing.fit is None
@@ -184,9 +173,8 @@ def test_longer_training():
     usual = planted(lambda family, D: 2.0, **few)
     case = ("silu", "radial", 2)
     same, other = usual.curves[case], planted(lambda family, D: 4.0, **few).curves[case]
-    near = planted(lambda family, D: 0.75 * 2.5, **few).curves[
-        case
-    ]  # on the verge of what passes for 1 + 3/D
+    # On the verge of what agrees with 1 + 3/D.
+    near = planted(lambda family, D: 0.75 * 2.5, **few).curves[case]
     assert longer(usual).verdict == UNTESTED
     for one, verdict in ((same, HOLDS), (other, FAILS), (near, IN_PART)):
         found = longer(Findings(SETTINGS, usual.curves, {case: one}))
@@ -195,13 +183,15 @@ def test_longer_training():
 
 def test_all_verdicts_and_tables_of_planted_curves():
     found = planted(lambda family, D: 4 / D, families=("teacher",), inputs=(1, 2, 5, 8))
-    told = verdicts(found)
-    assert len(told) == 6
-    assert len({verdict.claim for verdict in told}) == 6
+    study = object.__new__(Dimension)
+    study.settings, study.found = found.settings, found
+    verdicts = study.verdicts()
+    assert len(verdicts) == 6
+    assert len({verdict.claim for verdict in verdicts}) == 6
     assert found.rules["silu"][0].weight > 0.95
     line = found.lines["silu", "teacher"]
     assert line.slope.low < 4 < line.slope.high
-    for table in tables(found):
+    for table in study.tables():
         header, *rows = csv.reader(io.StringIO(table.to_csv()))
         assert rows, table.name
         assert all(len(row) == len(header) for row in rows)
@@ -242,16 +232,11 @@ def test_the_report_asks_for_no_more_than_its_scale():
     assert (few.seeds, few.steps, few.widths) == (12, 300, DimensionSettings().widths)
     quick = Dimension.chosen(QUICK)
     assert quick == DimensionSettings.quick()
-    cost = [
+    fast, small, full = (
         sum(c.width * c.points * c.steps for s in Dimension.trainings(settings) for c in s.configs)
-        for settings in (quick, few)
-    ]
-    full = sum(
-        c.width * c.points * c.steps
-        for s in Dimension.trainings(DimensionSettings())
-        for c in s.configs
+        for settings in (quick, few, DimensionSettings())
     )
-    assert max(cost) < full / 10
+    assert max(fast, small) < full / 10
     assert Dimension in BEYOND
     assert FIGURES["dimension"] is Dimension
 

@@ -14,14 +14,22 @@ from minilotto.initialisation import initial_parameters
 from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
+from minilotto.report.studies.initialisation.analysis import (
+    DEFAULT,
+    LIKENESS,
+    MOVED,
+    Start,
+    Started,
+    _paired,
+    started,
+)
 from minilotto.report.studies.initialisation.initialisation import (
     Initialisation,
     InitialisationSettings,
 )
-from minilotto.report.studies.initialisation.start_verdicts import start_verdicts
-from minilotto.report.studies.initialisation.starts import DEFAULT, Start, Started, started
+from minilotto.report.studies.initialisation.verdicts import outcomes
 
-EXPONENT, OWN, TICKETS, ALIKE, LAZY = range(5)
+EXPONENT, OWN, TICKETS, ALIKE, LAZY = "exponents", "own", "tickets", "alike", "lazy"
 NAMES = ("torch", "kaiming_normal", "glorot_normal", "lecun_normal", "uniform", "normal")
 
 
@@ -42,20 +50,17 @@ def planted(exponent=1.0, reach=0.05, won=80, tried=400, cosine=0.9, moved=1.0, 
         weights={},
         won=won,
         tried=tried,
-        likenesses={50: about(cosine, 0.03)},
-        distances={50: about(moved, 0.01)},
-        hidden={},
-        paired={},
+        measured={LIKENESS: {50: about(cosine, 0.03)}, MOVED: {50: about(moved, 0.01)}},
         widest=50,
     )
 
 
-def verdict_of(which, *changes):
+def verdict_of(which, *changes, **default):
     """Of the default, and others that are it but for some changes."""
-    starts = {DEFAULT: planted()} | {
+    starts = {DEFAULT: planted(**default)} | {
         Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=False)
     }
-    return start_verdicts(starts)[which]
+    return outcomes(starts)[which]
 
 
 @pytest.mark.parametrize(
@@ -88,10 +93,8 @@ def test_a_start_with_another_exponent_is_named():
     ],
 )
 def test_whose_property_an_exponent_of_one_is(default, others, verdict):
-    starts = {DEFAULT: planted(default)} | {
-        Start(n): planted(e) for n, e in zip(NAMES[1:], others, strict=False)
-    }
-    assert start_verdicts(starts)[OWN].verdict == verdict
+    found = verdict_of(OWN, *({"exponent": e} for e in others), exponent=default)
+    assert found.verdict == verdict
 
 
 @pytest.mark.parametrize(("won", "verdict"), [(85, HOLDS), (50, IN_PART), (8, FAILS), (0, FAILS)])
@@ -102,21 +105,18 @@ def test_shares_of_tickets_are_compared(won, verdict):
 
 
 def test_a_wide_interval_leaves_it_open_whose_property_it_is():
-    assert (
-        start_verdicts({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN].verdict
-        == UNTESTED
-    )
-    found = start_verdicts(
-        {DEFAULT: planted(), Start("normal"): planted(reach=0.6), Start("uniform"): planted(2.0)}
-    )[OWN]
+    found = outcomes({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN]
+    assert found.verdict == UNTESTED
+    others = {Start("normal"): planted(reach=0.6), Start("uniform"): planted(2.0)}
+    found = outcomes({DEFAULT: planted(), **others})[OWN]
     assert found.verdict == UNTESTED
     assert "undecided in 1" in found.measured
 
 
 def test_shares_of_few_nets_tell_nothing():
     starts = {DEFAULT: planted(won=4, tried=20), Start("normal"): planted(won=1, tried=20)}
-    assert start_verdicts(starts)[TICKETS].verdict == UNTESTED
-    assert start_verdicts({DEFAULT: planted(won=0, tried=0)})[TICKETS].verdict == UNTESTED
+    assert outcomes(starts)[TICKETS].verdict == UNTESTED
+    assert outcomes({DEFAULT: planted(won=0, tried=0)})[TICKETS].verdict == UNTESTED
 
 
 @pytest.mark.parametrize(("cosine", "verdict"), [(0.8, HOLDS), (0.05, IN_PART), (0.5, IN_PART)])
@@ -132,13 +132,8 @@ def test_moving_far_is_good_bad_or_neither(sign, verdict):
     changes = [
         {"moved": 1.0 + i, "loss": 1e-7 * (1 + sign * 0.1 + j)} for i, j in enumerate(order, 1)
     ]
-    starts = {
-        DEFAULT: planted(moved=0.5, loss=1e-7 * (9.0 if sign < 0 else 0.5 if sign > 0 else 3.3))
-    }
-    starts |= {
-        Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=True)
-    }
-    assert start_verdicts(starts)[LAZY].verdict == verdict
+    loss = {-1: 9e-7, 1: 0.5e-7, 0: 3.3e-7}[sign]
+    assert verdict_of(LAZY, *changes, moved=0.5, loss=loss).verdict == verdict
 
 
 def test_starts_are_torch_and_each_other_once():
@@ -195,8 +190,6 @@ def test_mirror_pairs_that_fit_are_counted():
     b, v = np.tile([-1.16842365, -1.16842365, -1.1, -1.1], (10, 1)), np.full((10, 4), 2.8)
     good = nets.with_parameters((w, b, v, np.full(10, 3.15)))
     assert (pair_neurons(good.w, good.b).count == 2).all()
-    from minilotto.report.studies.initialisation.starts import _paired
-
     assert _paired(good).value == 1.0
     turned = nets.with_parameters((w, b * np.array([1, 1, -1, 1]), v, np.full(10, 3.15)))
     assert _paired(turned).value == 0.5
@@ -207,17 +200,17 @@ def test_mirror_pairs_that_fit_are_counted():
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("starts") / "runs"
     settings = {
-        "seeds": 12, "steps": 150, "inits": ("torch", "normal", "mean_field"), "init_scales": (0.3,), "output_scales": (0.1, 10),
-        "widths": (10, 12, 14), "wide": (16,), "wide_seeds": 12, "narrow_seeds": 12,
+        "seeds": 12, "steps": 150, "inits": ("torch", "normal", "mean_field"),
+        "init_scales": (0.3,), "output_scales": (0.1, 10), "widths": (10, 12, 14), "wide": (16,),
+        "wide_seeds": 12, "narrow_seeds": 12,
     }  # fmt: skip
     return Initialisation.run(folder, threads=1, **settings), folder
 
 
 def test_it_draws_tells_and_tabulates_what_it_trained(small):
     study, _ = small
-    assert [str(start) for start in study.starts] == [
-        "torch", "normal", "mean field", "normal, scale 0.3", "torch, output 0.1", "torch, output 10",
-    ]  # fmt: skip
+    starts = "torch; normal; mean field; normal, scale 0.3; torch, output 0.1; torch, output 10"
+    assert "; ".join(map(str, study.starts)) == starts
     with style():
         assert study.draw().axes
     assert "150 Adam steps" in study.caption()
@@ -238,14 +231,10 @@ def test_it_draws_tells_and_tabulates_what_it_trained(small):
 
 
 def test_its_trainings_are_each_config_once():
-    for settings in (
-        InitialisationSettings(),
-        InitialisationSettings.quick(),
-        InitialisationSettings(widths=(2, 10, 20, 50)),
-    ):
-        configs = [
-            config for sweep in Initialisation.trainings(settings) for config in sweep.configs
-        ]
+    kinds = InitialisationSettings
+    for settings in (kinds(), kinds.quick(), kinds(widths=(2, 10, 20, 50))):
+        sweeps = Initialisation.trainings(settings)
+        configs = [config for sweep in sweeps for config in sweep.configs]
         assert len(configs) == len(set(configs))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.errors import DataError, MinilottoError, MissingExtraError
 from minilotto.report.claims import Outcome, agreement, described, register, tally, values
-from minilotto.report.figure import Scale, Source, Table, estimates, triple
+from minilotto.report.figure import Scale, Source, Table, estimates, interval
 from minilotto.report.rules import HOLDS, LEVEL, reaches
 from minilotto.report.studies.classification.analysis import (
     FITTED_FROM,
@@ -166,19 +166,19 @@ class Classification(Study):
         for one in self.problems.values():
             for part, loss in one.losses.items():
                 for (width, median), seeds in zip(estimates(loss).items(), loss.seeds, strict=True):
-                    ends = *triple(median), *triple(one.errors[part][width])
+                    ends = *interval(median), *interval(one.errors[part][width])
                     rows["losses"].append((one.name, part, width, seeds, *ends))
             for part, (laws, _) in one.laws.items():
                 for fit, weight in ((row.fit, row.weight) for row in laws.rows if row.fit):
                     start = one.name, part, fit.law, weight, fit.held_out_error
                     found = fit.with_misfit.items()
-                    rows["laws"] += [(*start, name, *triple(value)) for name, value in found]
+                    rows["laws"] += [(*start, name, *interval(value)) for name, value in found]
             for key, combined in one.combined.items():
-                numbers = (number for each in combined for number in triple(each))
+                numbers = (number for each in combined for number in interval(each))
                 rows["ensembles"].append((one.name, *key, *numbers))
             for width, both in one.synergies.items():
                 for null in both.nulls.values():
-                    ends = *triple(null.ratio), *triple(one.cosine(width))
+                    ends = *interval(null.ratio), *interval(one.cosine(width))
                     rows["nulls"].append((one.name, width, null.name, *ends))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 

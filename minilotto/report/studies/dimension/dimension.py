@@ -2,21 +2,22 @@
 targets, two activations.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from minilotto.analysis.stats.rates import RULES, TOLERANCE, telling
+import numpy as np
+
+from minilotto.analysis.stats.rates import RULES, TOLERANCE, place, predicted, telling
 from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
-from minilotto.report.claims import Verdict
-from minilotto.report.figure import Scale, Source, Table
-from minilotto.report.rules import LEVEL
-from minilotto.report.studies.dimension.dimension_curves import (
+from minilotto.report.claims import Outcome
+from minilotto.report.figure import Scale, Source, Table, commas, interval, named, width_rows
+from minilotto.report.studies.dimension.analysis import (
     BEGUN,
+    ENTRY,
     FAMILIES,
     HELD_OUT,
-    LABELS,
-    LEARNT_BY_HEART,
     LONGER,
+    OVERFITTED,
     PRODUCT_POINTS,
     SPAN,
     Case,
@@ -27,8 +28,7 @@ from minilotto.report.studies.dimension.dimension_curves import (
     checks,
     curve_of_nets,
 )
-from minilotto.report.studies.dimension.dimension_tables import tables
-from minilotto.report.studies.dimension.dimension_verdicts import SHARMA, SURE, TICKETS, verdicts
+from minilotto.report.studies.dimension.verdicts import SHARMA, SURE, TICKETS, outcomes
 from minilotto.report.study import Study
 from minilotto.settings.tasks import TEACHER_NEURONS
 from minilotto.store.grid import Sweep
@@ -43,12 +43,8 @@ class Dimension(Study):
     """
 
     name = "dimension"
-    title = "the exponent and the number of inputs"
-    question = (
-        "Does the exponent of loss against width fall with the number of inputs D as 4/D, does "
-        "N⁻¹ persist in more inputs, and is "
-        "it the number of inputs that decides, or the function?"
-    )
+    entry = ENTRY
+    title, question = entry.title, entry.question
     settings_type = DimensionSettings
 
     @classmethod
@@ -67,48 +63,42 @@ class Dimension(Study):
         self.found = Findings(self.settings, found[1], found[LONGER])
         if not any(one.fit for one in found[1].values()):
             raise DataError(
-                f"no target has {WINDOW} widths to fit: that learn, but not their points by "
-                "heart; train more"
+                f"no target has {WINDOW} widths to fit, which learn and do not overfit; train more"
             )
 
-    def design(self) -> str:
-        s = self.settings
+    def facts(self) -> dict[str, Any]:
+        s, (overfitted, idle) = self.settings, self.found.left_out
         sizes = [s.points(family, inputs) for _, family, inputs in cases(s)]
-        apart = ", ".join(str(D) for D in s.inputs if telling(D, SHARMA, TICKETS))
-        return (
-            f"Targets on [-2, 2]^D for D = {', '.join(map(str, s.inputs))}: "
-            f"{', '.join(FAMILIES.get(f, f) for f in s.families)}. "
-            "Sums are of x², so that one input is the paper's problem; radial is exp(-|x|²/2); "
-            "teachers are "
-            f"{TEACHER_NEURONS} fixed random tanh neurons; products are the paper's, of two to "
-            "five factors; the others have "
-            "variance 1. "
-            f"{len(s.widths)} widths from {min(s.widths)} to {max(s.widths)}, {s.seeds} seeds "
-            f"each, {s.steps:,} Adam steps with "
-            "the paper's schedule shrunk to them. Training points are uniform, the same for all "
-            "nets of a target, "
-            f"{s.points_per_parameter:g} for each parameter of the widest net, {PRODUCT_POINTS} "
-            "times as many for products "
-            f"({min(sizes):,} to {max(sizes):,}). Exponents are of the loss on {HELD_OUT:,} other "
-            "points. Widths are left out that "
-            f"learn their points by heart, with more than {LEARNT_BY_HEART:g} times the loss on "
-            "the training points, or that have "
-            f"hardly begun, with more than {BEGUN:.0%} of the target's variance. An exponent "
-            "agrees with a rule where its whole "
-            f"interval lies within a factor {TOLERANCE:.2f} of it, and disagrees where none of it "
-            "does; so 4/D and 1 "
-            + (
-                f"can be told apart for D = {apart}, and either could come out."
-                if apart
-                else "cannot be told apart here."
-            )
-        )
+        apart = commas(D for D in s.inputs if telling(D, SHARMA, TICKETS))
+        which = f"{overfitted} that overfit and {idle} that have hardly begun"
+        return {
+            **super().facts(),
+            "families": commas(FAMILIES.get(f, f) for f in s.families),
+            "neurons": TEACHER_NEURONS,
+            "count": len(s.widths),
+            "least": min(s.widths),
+            "widest": max(s.widths),
+            "product_points": PRODUCT_POINTS,
+            "fewest": min(sizes),
+            "most_points": max(sizes),
+            "held_out": HELD_OUT,
+            "overfitted": OVERFITTED,
+            "begun": BEGUN,
+            "tolerance": TOLERANCE,
+            "window": WINDOW,
+            "longer": LONGER,
+            "longer_steps": round(LONGER * s.steps),
+            "apart": f"can be distinguished for D = {apart}, and either could come out."
+            if apart
+            else "cannot be distinguished here.",
+            "crosses": f" Crosses: widths left out, {which}." if overfitted or idle else "",
+        }
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.dimensions import exponents_against_inputs
         from minilotto.report.plots.parts import shared_legend, width_axis
         from minilotto.report.plots.scaling import loss_against_width
         from minilotto.report.plots.style import PALETTE, mosaic
+        from minilotto.report.studies.dimension.plots import exponents_against_inputs
 
         found = self.found
         activations, families = found.activations, found.families
@@ -116,71 +106,85 @@ class Dimension(Study):
         size = max(7.0, 2.8 * len(families)), 2.5 * len(activations) + 3.8
         figure, axes = mosaic([*above, [a for a in activations for _ in families]], *size)
         colors = {inputs: PALETTE[i % len(PALETTE)] for i, inputs in enumerate(found.inputs)}
+        out: Any = {"color": "black", "markersize": 8, "zorder": 5}
         for one in found.curves.values():
-            ax = axes[f"{one.activation} {one.family}"]
-            loss_against_width(one.held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
-            ax.plot(
-                one.held.widths[~one.kept],
-                one.held.value[~one.kept],
-                "x",
-                color="black",
-                markersize=8,
-                zorder=5,
-            )
+            ax, held = axes[f"{one.activation} {one.family}"], one.held
+            loss_against_width(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
+            ax.plot(held.widths[~one.kept], held.value[~one.kept], "x", **out)
         for a in activations:
             for f in families:
                 ax = axes[f"{a} {f}"]
-                ax.set_title(f"{LABELS.get(a, a)}, {FAMILIES.get(f, f)}")
+                ax.set_title(f"{named(a)}, {FAMILIES.get(f, f)}")
                 ax.set_ylabel("held-out loss" if f == families[0] else "")
                 ax.set_xlabel("width $N$" if a == activations[-1] else "")
                 width_axis(tuple(sorted(self.settings.widths)[::2]), ax)
             exponents = {
-                f: {one.inputs: e for one, e in found.told(a) if one.family == f} for f in families
+                FAMILIES.get(f, f): {one.inputs: e for one, e in found.known(a) if one.family == f}
+                for f in families
             }
-            exponents_against_inputs(
-                {FAMILIES.get(f, f): some for f, some in exponents.items()}, RULES, axes[a]
-            )
-            axes[a].set_title(f"{LABELS.get(a, a)}: exponent against the number of inputs")
+            exponents_against_inputs(exponents, RULES, axes[a])
+            axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
         shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
         return figure
 
-    def caption(self) -> str:
-        s = self.settings
-        by_heart, idle = self.found.left_out
-        crosses = (
-            f" Crosses: widths left out, {by_heart} that learnt their points by heart and "
-            f"{idle} that have hardly begun."
-        )
-        return (
-            f"Above: median loss on {HELD_OUT:,} points that no net was trained on, against "
-            "width, for D inputs."
-            f"{crosses if by_heart or idle else ''} Below: "
-            "the exponent of a power law through these widths, against D, and what three "
-            "theories say: 4/D (Sharma and Kaplan), "
-            "1 (an average of tickets) and 1 + 3/D (the best of one hidden layer of ReLU on "
-            "smooth functions). Bars are "
-            f"{LEVEL:.0%} bootstrap intervals over seeds, below with the widths' scatter about "
-            f"the power law. {s.seeds} seeds a "
-            f"width, {s.steps:,} Adam steps, float32."
-        )
-
     def headline(self) -> str:
-        found, told = self.found, []
-        for activation, rows in found.rules.items():
+        said = []
+        for activation, rows in self.found.rules.items():
             misses = ", ".join(f"{row.rule} by {row.misfit:.2f}" for row in rows)
-            told.append(f"{LABELS.get(activation, activation)} exponents are off {misses}")
-        stretches = [one.stretch for one in found.curves.values() if one.stretch]
-        if not told:
+            said.append(f"{named(activation)} exponents are off {misses}")
+        stretches = [one.stretch for one in self.found.curves.values() if one.stretch]
+        if not said:
             return ""
+        inputs = self.found.inputs
         return (
-            f"Over {found.inputs[0]} to {found.inputs[-1]} inputs {'; '.join(told)} beyond their "
-            "own errors; N⁻¹ lasts over a "
-            f"factor of {SPAN:g} in width for {sum(one.share >= SURE for one in stretches)} of "
-            f"{len(stretches)} targets."
+            f"Over {inputs[0]} to {inputs[-1]} inputs {'; '.join(said)} beyond their own errors; "
+            f"N⁻¹ lasts over a factor of {SPAN:g} in width for "
+            f"{sum(one.share >= SURE for one in stretches)} of {len(stretches)} targets."
         )
 
     def tables(self) -> list[Table]:
-        return tables(self.found)
+        lead, beside = "activation, family, inputs", ", ".join(f"beside {rule}" for rule in RULES)
+        rows: dict[str, list[tuple]] = {
+            f"losses: {lead}, points, steps, width, seeds, diverged, on training points, held out, "
+            "low, high, by heart, hardly begun": [],
+            f"exponents: {lead}, steps, widths, from, to, exponent, low, high, low by seeds, "
+            "high by seeds, on training points, on training points low, on training points high, "
+            f"{beside}, near 1/N from, near 1/N to, share that lasts, possible": [],
+            f"laws: {lead}, law, weight, held out decades, parameter, value, low, high": [],
+            "rules: activation, family, rule, miss, misfit, weight, offset, offset low, "
+            "offset high, slope, slope low, slope high": [],
+        }
+        losses, exponents, laws, rules = rows.values()
+        usual = [(1.0, *row) for row in self.found.curves.items()]
+        for times, case, one in usual + [(LONGER, *row) for row in self.found.longer.items()]:
+            steps, points = round(times * self.settings.steps), self.settings.points(*case[1:])
+            flags = zip(one.seen.value, one.overfitted, one.idle, strict=True)
+            for row, (seen, *left_out) in zip(width_rows(one.held), flags, strict=True):
+                losses.append((*case, points, steps, *row[:3], seen, *row[3:], *left_out))
+            if one.fit and one.exponent and one.seen_fit and one.stretch:
+                widths, near = one.fit.points.widths, one.stretch
+                by_seeds, e = one.fit.estimates["exponent"], one.seen_fit.with_misfit["exponent"]
+                places = (place(one.exponent, predicted(rule, one.inputs)) for rule in RULES)
+                ends = (*interval(one.exponent), by_seeds.low, by_seeds.high, *interval(e))
+                last = (*places, near.low, near.high, near.share, near.possible)
+                span = (len(widths), int(widths[0]), int(widths[-1]))
+                exponents.append((*case, steps, *span, *ends, *last))
+        for _, case, one in usual:
+            for law in one.comparison.rows if one.comparison else ():
+                if law.fit:
+                    weights = np.array([law.weight, law.fit.held_out_error], float)
+                    found = law.fit.with_misfit.items()
+                    laws += [(*case, law.law, *weights, n, *interval(e)) for n, e in found]
+        none = (np.nan,) * 6
+        for activation, misses in self.found.rules.items():
+            for miss in misses:
+                numbers = (miss.miss, miss.misfit, miss.weight, *none)
+                rules.append((activation, "all", miss.rule, *numbers))
+        for family, line in self.found.lines.items():
+            both = (*interval(line.offset), *interval(line.slope))
+            rules.append((*family, "offset + slope / D", *none[:3], *both))
+        heads = (head.partition(": ") for head in rows)
+        return [Table.of(name, header, rows[f"{name}: {header}"]) for name, _, header in heads]
 
-    def verdicts(self) -> list[Verdict]:
-        return verdicts(self.found)
+    def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
+        return outcomes(self.found)

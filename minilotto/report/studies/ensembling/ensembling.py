@@ -12,7 +12,7 @@ from minilotto.analysis.stats.scaling import Comparison
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
-from minilotto.report.figure import Scale, Source, Table, training_words, triple
+from minilotto.report.figure import Scale, Source, Table, interval, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, reaches
 from minilotto.report.studies.ensembling.analysis import (
     COMPARED_FROM,
@@ -162,7 +162,7 @@ class Ensembling(Study):
                 "there is no gain to explain."
             )
         averaging, combination, neither = (
-            "{:.0%} ({:.0%} to {:.0%})".format(*triple(shares[part])) for part in STEPS
+            "{:.0%} ({:.0%} to {:.0%})".format(*interval(shares[part])) for part in STEPS
         )
         others = ""
         for other in self.found.values():
@@ -187,29 +187,29 @@ class Ensembling(Study):
             for width, at in one.widths.items():
                 tickets = (at.tickets.get(kind) for kind in TICKETS)
                 parts = at.parts.loss, at.parts.bias, at.parts.variance, at.parts.share, at.cosine
-                numbers = (number for each in (*parts, *tickets) for number in triple(each))
+                numbers = (number for each in (*parts, *tickets) for number in interval(each))
                 rows["widths"].append((name, width, len(at.nets), *numbers))
                 if means := at.means:
                     lines = means.loss, means.low, means.high, means.line(means.sizes)
                     sizes = zip(means.sizes, *lines, strict=True)
                     rows["means"] += [(name, width, *row) for row in sizes]
-                    ends = means.bias.value, means.variance.value, *triple(means.left)
+                    ends = means.bias.value, means.variance.value, *interval(means.left)
                     rows["limits"].append((name, width, *ends, means.misfit))
             for (narrow, wide), gain in one.gains.items():
                 pair, shares = (name, narrow, wide), gain.shares or {}
                 steps = {"gain": gain.gain, **{step: gain.part(step) for step in STEPS}}
                 for part, value in {**steps, "weights that sum to one": gain.balanced}.items():
-                    more = gain.expected.get(part), *triple(shares.get(part))
-                    rows["gains"].append((*pair, part, *triple(value), *more))
+                    more = gain.expected.get(part), *interval(shares.get(part))
+                    rows["gains"].append((*pair, part, *interval(value), *more))
                 others = {
                     "both weights positive": gain.positive,
                     "sum of absolute weights": gain.size,
                     "one last layer for both / wide net": one.joined.get((narrow, wide)),
                 }
                 found = {what: value for what, value in others.items() if value}
-                rows["combinations"] += [(*pair, what, *triple(v)) for what, v in found.items()]
+                rows["combinations"] += [(*pair, what, *interval(v)) for what, v in found.items()]
             for (narrow, wide), ratio in one.worth.items():
-                rows["worth"].append((name, narrow, wide // narrow, wide, *triple(ratio)))
+                rows["worth"].append((name, narrow, wide // narrow, wide, *interval(ratio)))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -364,7 +364,7 @@ class Ensembling(Study):
             if fit := one.law("independent"):
                 found = fit.with_misfit["exponent"]
                 good += reaches(found, claim["claimed"], claim["stated"], claim["stated"]) == HOLDS
-                ends = zip(("exponent", "low", "high"), triple(found), strict=True)
+                ends = zip(("exponent", "low", "high"), interval(found), strict=True)
                 numbers |= {f"{end}, {name}": value for end, value in ends}
                 some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
                 counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}

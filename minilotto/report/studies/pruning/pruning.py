@@ -12,7 +12,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
-from minilotto.report.figure import Array, Scale, Source, Table, training_words, triple
+from minilotto.report.figure import Array, Scale, Source, Table, interval, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART
 from minilotto.report.studies.pruning.analysis import (
     RULES,
@@ -145,12 +145,12 @@ class Pruning(Study):
             for (rule, k, readout), median in cut.medians.items():
                 name = RULES[rule] if readout else UNFITTED[rule]
                 growth = np.median(cut.growth[rule, k]) if readout == "float64" else None
-                kept.append((width, name, readout or "not fitted", k, *triple(median), growth))
+                kept.append((width, name, readout or "not fitted", k, *interval(median), growth))
         every = [(width, "cut down", cut.whole) for width, cut in self.cuts.items()]
         every += [(width, "small", losses) for width, losses in self.small.items()]
         for width, kind, losses in every:
             for readout, loss in losses.items():
-                found = len(loss), *triple(median_loss(loss))
+                found = len(loss), *interval(median_loss(loss))
                 whole.append((width, kind, readout or "as trained", *found))
         header = "from, rule, output weights, kept, loss, low, high, cancellation"
         other = "width, kind, output weights, nets, loss, low, high"

@@ -18,9 +18,7 @@ def exponents_against_inputs(
     rules: Mapping[str, Callable[[Array], Array]],
     ax: Axes,
 ) -> Axes:
-    """Exponents with intervals by name and number of inputs D, and rules as curves; both axes'
-    marks are plain numbers.
-    """
+    """Exponents with intervals by name and number of inputs D, and rules as curves."""
     numbers = sorted({inputs for some in found.values() for inputs in some})
     span = np.geomspace(min(numbers, default=1) / 1.1, max(numbers, default=8) * 1.1, 200)
     for (name, rule), line in zip(rules.items(), LINES, strict=False):

@@ -1,6 +1,4 @@
-"""Curves of loss against width for targets of one input and more: what is trained, and what is
-measured of each curve.
-"""
+"""Curves of loss against width for targets of one input and more: settings, fits, rules."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +6,9 @@ from functools import cached_property, lru_cache
 from math import ceil
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.rates import (
     LEAST,
     TOLERANCE,
@@ -23,33 +21,44 @@ from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_
 from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.report.claims import register
+from minilotto.report.figure import named
 from minilotto.report.rules import LEVEL
 from minilotto.report.study import Settings
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
-PRODUCT_INPUTS = (
-    2,
-    5,
-)  # one factor is no product; of eight a few hundred points catch nothing but the tails
+# One factor is no product; of eight a few hundred points sample nothing but the tails.
+PRODUCT_INPUTS = (2, 5)
 PRODUCT_POINTS = 2  # times as many training points
 HELD_OUT = 8192  # uniform points that no training has seen
-LABELS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
 FAMILIES = {"sum": "sums", "product": "products", "radial": "radial", "teacher": "teachers"}
-LEARNT_BY_HEART = 2.0  # held-out loss over training loss, above which a width is left out
-# held-out loss over the target's variance, above which a width has hardly begun to learn and is
-# left out
-BEGUN = 0.5
+BEGUN = 0.5  # held-out loss over the target's variance, above which a width is left out
 LONGER = 2.5  # times as many steps, to see what shorter training does
-SPAN = 4.0  # a factor in width over which an exponent must last to count as a law
+ENTRY = register(__package__, "claims.toml", "dimension")
+# Held-out loss over training loss, above which a width is left out.
+OVERFITTED = ENTRY.claims["enough_points"]["overfitted"]
+# A factor in width over which an exponent must last to count as a law.
+SPAN = ENTRY.claims["persists"]["span"]
+
+Case = tuple[str, str, int]  # activation, family, number of inputs
 
 
 @dataclass(frozen=True)
 class DimensionSettings(Settings):
-    """Widths of the nets; numbers of inputs; families of targets; activations.
+    """What is trained.
 
-    points_per_parameter: training points for each parameter of the widest net. checked: tasks of
-    the nets that are also trained LONGER times as long, with the defaults as long as the paper's.
+    Parameters
+    ----------
+    widths, inputs : tuple of int
+        Widths of the nets; numbers of inputs.
+    families, activations : tuple of str
+        Of targets; of nets.
+    points_per_parameter : float
+        Training points for each parameter of the widest net.
+    checked : tuple of str
+        Tasks of the nets that are also trained LONGER times as long, with the defaults as long as
+        the paper's.
     """
 
     seeds: int = 16
@@ -67,10 +76,10 @@ class DimensionSettings(Settings):
 
     def points(self, family: str, inputs: int) -> int:
         """Training points; more for products, most of whose variance lies in a few corners."""
-        share = PRODUCT_POINTS if family == "product" else 1
-        return ceil(share * self.points_per_parameter * max(self.widths) * (inputs + 2))
+        times = PRODUCT_POINTS if family == "product" else 1
+        return ceil(times * self.points_per_parameter * max(self.widths) * (inputs + 2))
 
-    def sweep(self, case: "Case", longer: float = 1.0) -> Sweep:
+    def sweep(self, case: Case, longer: float = 1.0) -> Sweep:
         """The nets of one curve of loss against width; the rate falls four times, however many
         steps there are.
         """
@@ -86,9 +95,6 @@ class DimensionSettings(Settings):
             steps=steps,
             lr_decay_every=max(1, steps // 5),
         )
-
-
-Case = tuple[str, str, int]  # activation, family, number of inputs
 
 
 def cases(settings: DimensionSettings) -> list[Case]:
@@ -108,25 +114,40 @@ def checks(settings: DimensionSettings) -> list[Case]:
     return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
 
 
-@dataclass(frozen=True)
 class Curve:
-    """Loss against width of one activation on one target.
+    """Loss against width of one activation on one target, whose variance is given.
 
-    seen, held: median loss on the training points and on others; by_heart, idle (W,): widths that
-    have learnt their points by heart or have hardly begun. fit, seen_fit and stretch are of the
-    widths kept, None where these are too few.
+    seen, held: median loss on the training points and on others; overfitted, idle (W,): widths that
+    overfit or have hardly begun. fit, seen_fit and stretch are of the widths kept, None where these
+    are too few. span: the largest width kept over the smallest, 1 for none.
     """
 
-    activation: str
-    family: str
-    inputs: int
-    seen: Points
-    held: Points
-    by_heart: NDArray[np.bool_]
-    idle: NDArray[np.bool_]
-    fit: Fit | None
-    seen_fit: Fit | None
-    stretch: Stretch | None
+    def __init__(
+        self,
+        case: Case,
+        widths: Sequence[int],
+        seen: Sequence[ArrayLike],
+        held: Sequence[ArrayLike],
+        variance: float = 1.0,
+    ) -> None:
+        """From losses on training points and on others, each (R,) by width. Raises DataError for
+        too few seeds.
+        """
+        self.activation, self.family, self.inputs = case
+        self.task = f"{self.family}{self.inputs}"
+        self.seen, self.held = (points(widths, each, level=LEVEL) for each in (seen, held))
+        self.ratio = self.held.value / self.seen.value
+        self.overfitted = self.ratio > OVERFITTED
+        self.idle = self.held.value > BEGUN * variance
+        self.kept = ~(self.overfitted | self.idle)
+        kept = self.held.widths[self.kept]
+        self.span = float(kept[-1] / kept[0]) if len(kept) else 1.0
+        self.fit: Fit | None = None
+        self.seen_fit: Fit | None = None
+        self.stretch: Stretch | None = None
+        if len(kept) >= WINDOW:
+            self.fit, self.seen_fit = (fit_law(e.select(self.kept)) for e in (self.held, self.seen))
+            self.stretch = longest_stretch(self.fit.points, 1.0, TOLERANCE, SPAN)
 
     @property
     def exponent(self) -> Estimate | None:
@@ -139,54 +160,9 @@ class Curve:
         return None if self.fit is None else compare_laws(self.fit.points)
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
-        """(W,) neither of the two."""
-        return ~(self.by_heart | self.idle)
-
-    @property
-    def span(self) -> float:
-        """The largest width kept over the smallest, 1 for none."""
-        widths = self.held.widths[self.kept]
-        return float(widths[-1] / widths[0]) if len(widths) else 1.0
-
-    @property
-    def ratio(self) -> NDArray[np.float64]:
-        """Held-out loss over training loss (W,)."""
-        return self.held.value / self.seen.value
-
-    @property
-    def task(self) -> str:
-        return f"{self.family}{self.inputs}"
-
-    @property
     def named(self) -> str:
         """Activation and task, for a reader."""
-        return f"{LABELS.get(self.activation, self.activation)} {self.task}"
-
-
-def curve(
-    case: Case,
-    widths: Sequence[int],
-    seen: Sequence[ArrayLike],
-    held: Sequence[ArrayLike],
-    variance: float = 1.0,
-) -> Curve:
-    """The study of one target's losses on training points and on others, each (R,) by width;
-    `variance` is the target's.
-
-    Raises DataError for too few seeds.
-    """
-    on_seen, on_held = points(widths, seen, level=LEVEL), points(widths, held, level=LEVEL)
-    by_heart, idle = (
-        on_held.value > LEARNT_BY_HEART * on_seen.value,
-        on_held.value > BEGUN * variance,
-    )
-    kept = ~(by_heart | idle)
-    if np.count_nonzero(kept) < WINDOW:
-        return Curve(*case, on_seen, on_held, by_heart, idle, None, None, None)
-    fit, seen_fit = fit_law(on_held.select(kept)), fit_law(on_seen.select(kept))
-    stretch = longest_stretch(fit.points, 1.0, TOLERANCE, SPAN)
-    return Curve(*case, on_seen, on_held, by_heart, idle, fit, seen_fit, stretch)
+        return f"{named(self.activation)} {self.task}"
 
 
 @lru_cache(maxsize=64)
@@ -196,10 +172,10 @@ def held_out_points(task: str) -> Dataset:
 
 
 def curve_of_nets(case: Case, nets: Mapping[int, Ensemble]) -> Curve:
-    """The same of nets by width. Raises DataError for too few seeds."""
+    """The curve of nets by width. Raises DataError for too few seeds."""
     data, some = held_out_points(f"{case[1]}{case[2]}"), nets.values()
     held = [np.mean((one.predict(data.x) - data.y) ** 2, axis=1) for one in some]
-    return curve(case, list(nets), [one.loss for one in some], held, float(data.y.var()))
+    return Curve(case, list(nets), [one.loss for one in some], held, float(data.y.var()))
 
 
 class Findings:
@@ -214,38 +190,33 @@ class Findings:
         longer: Mapping[Case, Curve],
     ) -> None:
         self.settings, self.curves, self.longer = settings, curves, longer
-        self.activations = [
-            a for a in settings.activations if any(one.activation == a for one in curves.values())
-        ]
-        self.families = [
-            f for f in settings.families if any(one.family == f for one in curves.values())
-        ]
-        self.inputs = sorted({one.inputs for one in curves.values()})
+        self.activations = [a for a in settings.activations if any(a == case[0] for case in curves)]
+        self.families = [f for f in settings.families if any(f == case[1] for case in curves)]
+        self.inputs = sorted({inputs for _, _, inputs in curves})
         self.rules: dict[str, tuple[RuleMiss, ...]] = {}
         self.lines: dict[tuple[str, str], Line] = {}
         for activation in self.activations:
-            told = self.told(activation)
-            if len(told) >= LEAST:
-                self.rules[activation] = compare_rules(
-                    [one.inputs for one, _ in told], [e for _, e in told]
-                )
+            some = [(one.inputs, e) for one, e in self.known(activation)]
+            if len(some) >= LEAST:
+                self.rules[activation] = compare_rules(*_columns(some))
             for family in self.families:
-                some = [(one.inputs, e) for one, e in told if one.family == family]
+                some = [(c.inputs, e) for c, e in self.known(activation) if c.family == family]
                 if len(some) >= LEAST:
-                    inputs, exponents = zip(*some, strict=True)
-                    self.lines[activation, family] = line_in_one_over_inputs(
-                        inputs, exponents, LEVEL
-                    )
+                    line = line_in_one_over_inputs(*_columns(some), LEVEL)
+                    self.lines[activation, family] = line
 
     @property
     def left_out(self) -> tuple[int, int]:
-        """Widths of all curves that have learnt their points by heart, and that have hardly begun."""
+        """Widths of all curves that overfit, and that have hardly begun."""
         curves = self.curves.values()
-        return sum(int(one.by_heart.sum()) for one in curves), sum(
-            int(one.idle.sum()) for one in curves
-        )
+        overfitted = sum(int(one.overfitted.sum()) for one in curves)
+        return overfitted, sum(int(one.idle.sum()) for one in curves)
 
-    def told(self, activation: str) -> list[tuple[Curve, Estimate]]:
+    def known(self, activation: str) -> list[tuple[Curve, Estimate]]:
         """Curves of an activation that have an exponent, with it."""
         some = [(one, one.exponent) for one in self.curves.values() if one.activation == activation]
         return [(one, exponent) for one, exponent in some if exponent is not None]
+
+
+def _columns(rows: Sequence[tuple[int, Estimate]]) -> tuple[list[int], list[Estimate]]:
+    return [inputs for inputs, _ in rows], [exponent for _, exponent in rows]

@@ -17,14 +17,13 @@ def losses_of_starts(found: Mapping[str, Points], ax: Axes) -> Axes:
     """Median loss against width: the first start, the lowest and the highest in colour, the others
     grey.
     """
-    last = {name: float(points.value[-1]) for name, points in found.items()}
-    names = list(found)
-    order = sorted(names[1:], key=lambda name: last[name])
+    first, *others = found
+    order = sorted(others, key=lambda name: float(found[name].value[-1]))
     half = SINGLED_OUT // 2
-    chosen = list(dict.fromkeys([names[0], *order[:half], *order[-half:]]))
-    for name, points in found.items():
+    chosen = list(dict.fromkeys([first, *order[:half], *order[-half:]]))
+    for name, one in found.items():
         if name not in chosen:
-            ax.plot(points.widths, points.value, "-", color=GREY, linewidth=0.7, alpha=0.6)
+            ax.plot(one.widths, one.value, "-", color=GREY, linewidth=0.7, alpha=0.6)
     for k, name in enumerate(chosen):
         points = found[name]
         color = PALETTE[k % len(PALETTE)]
@@ -37,6 +36,12 @@ def losses_of_starts(found: Mapping[str, Points], ax: Axes) -> Axes:
     return ax
 
 
+def band(low: float, high: float, ax: Axes) -> Axes:
+    """A vertical band."""
+    ax.axvspan(low, high, color=BLUE, alpha=0.12, linewidth=0)
+    return ax
+
+
 def forest(
     labels: Sequence[str],
     found: Sequence[Estimate | None],
@@ -45,11 +50,10 @@ def forest(
     scale: str,
     limits: tuple[float, float] | None = None,
 ) -> Axes:
-    """A row a start, from the top: a mark and its interval; the first row's value as a line.
+    """A row per start, from the top: a mark and its interval; the first row's value as a line.
     Intervals are cut at the limits.
     """
-    rows = np.arange(len(labels))
-    for row, one in zip(rows, found, strict=True):
+    for row, one in enumerate(found):
         if one is not None:
             bars = [[max(one.value - one.low, 0)], [max(one.high - one.value, 0)]]
             ax.errorbar(one.value, row, None, bars, "o", color=BLUE, markersize=4, capsize=2)
@@ -62,12 +66,11 @@ def forest(
     if scale == "log":
         ax.xaxis.set_minor_formatter(NullFormatter())
         if high < 50 * low:  # powers of ten alone would leave one label, or none
-            ax.xaxis.set_major_locator(
-                LogLocator(10, (1, 2, 5) if high > 5 * low else range(1, 10))
-            )
+            marks = (1, 2, 5) if high > 5 * low else range(1, 10)
+            ax.xaxis.set_major_locator(LogLocator(10, marks))
             ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.set_ylim(len(labels) - 0.5, -0.5)
-    ax.set_yticks(rows, list(labels), fontsize=8)
+    ax.set_yticks(np.arange(len(labels)), list(labels), fontsize=8)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(title, fontsize=8)
     ax.tick_params(axis="x", labelsize=8)
