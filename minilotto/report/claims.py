@@ -124,7 +124,8 @@ def register(package: str, file: str, name: str) -> Entry:
     """
     table = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))[name]
     claims = {key: _claim(name, key, row) for key, row in table.get("claims", {}).items()}
-    texts = (table.get(text, "") for text in ("title", "caption", "question", "design"))
+    names = ("title", "caption", "question", "design")
+    texts = (" ".join(table.get(text, "").split()) for text in names)
     return Entry(*texts, claims)
 
 

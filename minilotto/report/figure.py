@@ -138,7 +138,7 @@ class Figure(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    entry: ClassVar[Entry | None] = None  # of the register of claims
+    entry: ClassVar[Entry]  # of the register of claims
 
     @staticmethod
     @abstractmethod
@@ -159,7 +159,6 @@ class Figure(ABC):
 
     def caption(self) -> str:
         """What is seen, and from which nets: seeds, steps, dtype, data."""
-        assert self.entry is not None
         return self.entry.caption.format(level=LEVEL, **self.facts())
 
     def headline(self) -> str:
@@ -178,7 +177,6 @@ class Figure(ABC):
 
     def verdicts(self) -> list[Verdict]:
         """What it says about the register's claims, in their order."""
-        assert self.entry is not None
         found, facts = self.outcomes(), self.facts()
         assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
         rows = self.entry.claims.items()

@@ -76,7 +76,6 @@ class Study(Figure):
         """How the question is put to the test: what is varied, what is held, how many seeds, and
         what could have come out.
         """
-        assert self.entry is not None
         return self.entry.design.format(level=LEVEL, **self.facts())
 
     @classmethod

@@ -17,7 +17,7 @@ from minilotto.report.build import reproduce
 from minilotto.report.catalogue import APPENDICES, MAIN_TEXT
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.page import Report
-from minilotto.report.paper import product_scaling, target_histograms, targets, unary_scaling
+from minilotto.report.paper import target_histograms, targets, unary_scaling
 from minilotto.report.paper.product_scaling import CHECKED, ProductScaling, checks
 from minilotto.report.paper.target_histograms import ProductHistograms, UnaryHistograms
 from minilotto.report.paper.targets import PRODUCTS, UNARY, product_sweeps
@@ -51,7 +51,6 @@ def few_resamples():
         for module, name in (
             (targets, "points"),
             (targets, "decompose"),
-            (product_scaling, "points"),
             (target_histograms, "central_limit"),
         ):
             patch.setattr(module, name, partial(getattr(module, name), resamples=100))
@@ -172,7 +171,7 @@ def test_numbers_behind_the_verdicts_are_those_planted(worlds):
     assert other.studies["cube"].left[50][1] < 0.05
     assert cube.part_fit("variance").estimates["exponent"].value == pytest.approx(1, abs=0.1)
     assert cube.part_fit("bias") is None  # nothing certain to fit
-    best = {row.law: row.weight for row in relu.comparison.rows if row.weight is not None}
+    best = {row.law: row.weight for row in relu.laws if row.weight is not None}
     assert set(best) == {"power law", "plateau"}
     assert sum(best.values()) == pytest.approx(1)
 
@@ -376,7 +375,7 @@ def test_products_without_other_points_or_their_widths():
     assert found["Products: somewhere 1/N"].verdict == UNTESTED
 
 
-def test_points_learnt_by_heart_are_seen():
+def test_overfitted_points_are_seen():
     made = of_products(SLOWING)
 
     def nets_of(config):

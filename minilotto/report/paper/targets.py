@@ -1,22 +1,34 @@
-"""Appendix A's targets, and what is asked of each: how the loss falls with width, what of it seeds
-share, what training left.
+"""Appendix A's targets: how the loss falls with width, what part of it is common to all seeds, and
+what training left undone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.readout import readout_loss
 from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
-from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law, local_exponents
+from minilotto.analysis.stats.scaling import (
+    Compared,
+    Fit,
+    compare_laws,
+    fit_law,
+    local_exponents,
+    reference_line,
+)
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Verdict
-from minilotto.report.figure import Scale, Table
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
+from minilotto.report.claims import Outcome, Verdict, untested
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.rules import LEVEL, counted
 from minilotto.store.grid import Sweep
+
+if TYPE_CHECKING:
+    from minilotto.report.plots.style import Axes
 
 UNARY = {
     "cube": "x³",
@@ -38,24 +50,21 @@ PRODUCTS = {
 FORMULAS = {"square": "x²", **UNARY, **PRODUCTS}
 PAPER_RANGE = (10, 50)
 COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
-REFITTED = 32  # nets whose output weights are fitted anew
-# part of the loss that is left by a refit, above which the hidden neurons count as the limit
-LIMIT = 0.1
+REFITTED = 32  # nets whose output weights are fitted again
 
 
 @dataclass(frozen=True)
 class TargetStudy:
-    """One target: median loss at W widths, laws over the paper's and over more widths, bias and
-    variance, loss after a refit.
+    """One target: median loss at W widths, laws of it, bias and variance, loss after a refit.
 
-    parts and left are by width; left is the loss that the same hidden neurons would have with the
-    best output weights, over the loss that they have: quartiles (3,) over nets. comparison is None
-    where widths are too few.
+    laws: empty where the widths are too few. parts and left are by width; left is the loss that
+    the same hidden neurons would have with the best output weights, over the loss that they have:
+    quartiles (3,) over nets.
     """
 
     task: str
     points: Points
-    comparison: Comparison | None
+    laws: tuple[Compared, ...]
     parts: Mapping[int, Decomposition]
     left: Mapping[int, Array]
 
@@ -63,20 +72,23 @@ class TargetStudy:
     def formula(self) -> str:
         return FORMULAS[self.task]
 
+    @property
+    def widest(self) -> int:
+        return int(self.points.widths[-1])
+
     def fit(self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]) -> Fit | None:
         """The power law over these widths, None for fewer than three."""
-        return _power(self.points, low, high)
+        found = self.points.select((self.points.widths >= low) & (self.points.widths <= high))
+        return fit_law(found) if len(found.widths) >= 3 else None
 
     @property
     def exponent(self) -> Estimate | None:
-        """That of the paper's range, with seeds' and widths' scatter."""
+        """That of the paper's range, with the scatter of seeds and of widths."""
         fit = self.fit()
         return None if fit is None else fit.with_misfit["exponent"]
 
     def part_fit(self, part: str) -> Fit | None:
-        """The power law of the bias or the variance over the paper's range, None where it cannot be
-        had.
-        """
+        """The power law of the bias or the variance over the paper's range, None without one."""
         widths = [width for width in self.parts if PAPER_RANGE[0] <= width <= PAPER_RANGE[1]]
         try:
             return fit_law(as_points(widths, [self.parts[width] for width in widths], part))
@@ -84,56 +96,37 @@ class TargetStudy:
             return None
 
     def slope(self, low: int, high: int) -> Estimate | None:
-        """The exponent between two widths, with its interval over seeds; None where one is missing."""
+        """The exponent between two widths, with its interval over seeds; None without one of
+        them.
+        """
         return slope(self.points, low, high)
 
-    @property
-    def widest(self) -> int:
-        return int(self.points.widths[-1])
 
-
-def study(task: str, nets: Mapping[int, Ensemble], level: float = LEVEL) -> TargetStudy:
-    """The study of one target's nets by width. Raises DataError for fewer than two widths, or few
-    seeds.
+def target_studies(
+    source: Source, sweeps: Iterable[Sweep]
+) -> tuple[dict[str, TargetStudy], dict[str, dict[int, Ensemble]]]:
+    """Studies, and nets by width, of every target with at least two widths. Raises DataError for
+    none, and for fewer than ten seeds.
     """
-    if len(nets) < 2:
-        raise DataError(
-            f"{FORMULAS[task]} has nets of {len(nets)} widths; loss against width needs two: "
-            "train more widths"
-        )
-    widths = sorted(nets)
-    found = points(widths, [nets[width].loss for width in widths], level=level)
-    try:
-        comparison = compare_laws(found.select(found.widths >= COMPARED_FROM))
-    except DataError:
-        comparison = None
+    nets = {sweep.configs[0].task: source.by_width(sweep) for sweep in sweeps}
+    nets = {task: found for task, found in nets.items() if len(found) > 1}
+    if not nets:
+        raise DataError("no target has two widths; train them first")
+    return {task: _study(task, found) for task, found in nets.items()}, nets
+
+
+def _study(task: str, nets: Mapping[int, Ensemble]) -> TargetStudy:
+    found = medians({width: one.loss for width, one in nets.items()})
+    laws: tuple[Compared, ...] = ()
     parts = {}
-    for width in widths:
-        one = nets[width]
-        try:
-            parts[width] = decompose(
-                one.predict(one.data.x) - one.data.y, one.data.weight, level=level
-            )
-        except DataError:
-            continue
-    left = {width: _left(nets[width]) for width in widths if width >= PAPER_RANGE[0]}
-    return TargetStudy(task, found, comparison, parts, left)
-
-
-def slope(found: Points, low: int, high: int) -> Estimate | None:
-    """The exponent between two widths, with its interval over seeds; None where one is missing."""
-    chosen = np.isin(found.widths, (low, high))
-    if low == high or np.count_nonzero(chosen) != 2:
-        return None
-    local = local_exponents(found.select(chosen))
-    return Estimate(
-        float(local.exponent[0]), float(local.low[0]), float(local.high[0]), local.level
-    )
-
-
-def _power(found: Points, low: float, high: float) -> Fit | None:
-    chosen = found.select((found.widths >= low) & (found.widths <= high))
-    return fit_law(chosen) if len(chosen.widths) >= 3 else None
+    with suppress(DataError):
+        laws = compare_laws(found.select(found.widths >= COMPARED_FROM)).rows
+    for width, one in sorted(nets.items()):
+        with suppress(DataError):
+            errors = one.predict(one.data.x) - one.data.y
+            parts[width] = decompose(errors, one.data.weight, level=LEVEL)
+    left = {width: _left(one) for width, one in nets.items() if width >= PAPER_RANGE[0]}
+    return TargetStudy(task, found, laws, parts, left)
 
 
 def _left(nets: Ensemble) -> Array:
@@ -143,86 +136,173 @@ def _left(nets: Ensemble) -> Array:
     return np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))
 
 
+def medians(losses: Mapping[int, Array]) -> Points:
+    """Median losses by width, with intervals of the report's level."""
+    return points(list(losses), list(losses.values()), level=LEVEL)
+
+
+def estimates(found: Points) -> dict[int, Estimate]:
+    """Each width's value with its interval."""
+    rows = zip(found.value.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
+    return {int(w): Estimate(*row, LEVEL) for w, row in zip(found.widths, rows, strict=True)}
+
+
+def exponents(found: Points) -> list[tuple[float, float, Estimate]]:
+    """(lower width, upper width, exponent) of each two neighbouring widths."""
+    local = local_exponents(found)
+    parts = (local.lower, local.upper, local.exponent, local.low, local.high)
+    rows = zip(*(part.tolist() for part in parts), strict=True)
+    return [(a, b, Estimate(value, low, high, LEVEL)) for a, b, value, low, high in rows]
+
+
+def slope(found: Points, low: int, high: int) -> Estimate | None:
+    """The exponent between two widths, with its interval over seeds; None without one of them."""
+    chosen = np.isin(found.widths, (low, high))
+    if low == high or np.count_nonzero(chosen) != 2:
+        return None
+    return exponents(found.select(chosen))[0][2]
+
+
 def scaling_tables(
-    studies: Mapping[str, TargetStudy], extra: Mapping[str, Mapping[tuple[str, int], float]]
+    studies: Mapping[str, TargetStudy], elsewhere: Mapping[str, Points] | None = None
 ) -> list[Table]:
-    """Losses and their parts by width, exponents, and laws compared. extra: more columns, by (task,
-    width).
+    """Losses and their parts by width, exponents, and laws compared; elsewhere: medians on other
+    points, of the same widths.
     """
-    nan = float("nan")
-    losses: dict[str, list] = {
-        name: []
-        for name in (
-            "target", "width", "seeds", "diverged", "median", "low", "high", "central mean", "bias", "bias low", "bias high",
-            "variance", "variance low", "variance high", "share of bias", "share low", "share high", "left by a refit", *extra,
-        )
-    }  # fmt: skip
-    slopes: dict[str, list] = {
-        name: [] for name in ("target", "from", "to", "exponent", "low", "high")
-    }
-    laws: dict[str, list] = {
-        name: []
-        for name in (
-            "target",
-            "law",
-            "widths",
-            "weight",
-            "held out decades",
-            "parameter",
-            "value",
-            "low",
-            "high",
-        )
-    }
+    losses, slopes, laws = [], [], []
     for task, one in studies.items():
         found = one.points
-        for i, width in enumerate(found.widths.astype(int).tolist()):
+        for i, width in enumerate(found.widths.astype(int)):
             part, left = one.parts.get(width), one.left.get(width)
-            row = [task, width, int(found.seeds[i]), int(found.diverged[i])]
-            row += [float(found.value[i]), float(found.low[i]), float(found.high[i])]
-            row += [part.loss.value] if part else [nan]
+            line = [task, width, found.seeds[i], found.diverged[i]]
+            line += [found.value[i], found.low[i], found.high[i], part.loss.value if part else None]
             for name in ("bias", "variance", "share"):
-                estimate = getattr(part, name) if part else None
-                row += [estimate.value, estimate.low, estimate.high] if estimate else [nan] * 3
-            row += [
-                nan if left is None else float(left[1]),
-                *(values.get((task, width), nan) for values in extra.values()),
-            ]
-            for name, value in zip(losses, row, strict=True):
-                losses[name].append(value)
-        local = local_exponents(found)
-        slopes["target"] += [task] * len(local.exponent)
-        columns = (local.lower, local.upper, local.exponent, local.low, local.high)
-        for name, values in zip(("from", "to", "exponent", "low", "high"), columns, strict=True):
-            slopes[name] += values.tolist()
-        power = one.fit()
-        fitted: list[tuple[str, Fit, float | None]] = (
-            [("power law, widths 10 to 50", power, None)] if power else []
-        )
-        if one.comparison:
-            fitted += [
-                (f"{row.law}, widths from {COMPARED_FROM}", row.fit, row.weight)
-                for row in one.comparison.rows
-                if row.fit
-            ]
-        for law, fit, weight in fitted:
-            for parameter, estimate in fit.with_misfit.items():
-                row = [
-                    task,
-                    law,
-                    len(fit.points.widths),
-                    nan if weight is None else weight,
-                    fit.held_out_error or nan,
-                ]
-                row += [parameter, estimate.value, estimate.low, estimate.high]
-                for name, value in zip(laws, row, strict=True):
-                    laws[name].append(value)
-    return [Table("losses", losses), Table("exponents", slopes), Table("laws", laws)]
+                line += interval(getattr(part, name)) if part else [None] * 3
+            line += [None if left is None else left[1]]
+            losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
+        slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]
+        rows = [("10 to 50", Compared("power law", one.fit(), None, None, ""))]
+        rows += [(f"from {COMPARED_FROM}", row) for row in one.laws]
+        for widths, row in rows:
+            if fit := row.fit:
+                of = task, f"{row.law}, widths {widths}", len(fit.points.widths), row.weight
+                error = fit.held_out_error or None
+                laws += [(*of, error, name, *interval(e)) for name, e in fit.with_misfit.items()]
+    header = (
+        "target, width, seeds, diverged, median, low, high, central mean, bias, bias low, "
+        "bias high, variance, variance low, variance high, share of bias, share low, share high, "
+        "left by a refit" + (", median on other points" if elsewhere else "")
+    )
+    head = "target, law, widths, weight, held out decades, parameter, value, low, high"
+    return [
+        Table.of("losses", header, losses),
+        Table.of("exponents", "target, from, to, exponent, low, high", slopes),
+        Table.of("laws", head, laws),
+    ]
 
 
-def told(estimates: Mapping[str, object]) -> str:
-    """Formula and number of each, in one line."""
-    return "; ".join(f"{formula}: {estimate}" for formula, estimate in estimates.items())
+def interval(one: Estimate) -> tuple[float, float, float]:
+    """Value and both ends, for a table."""
+    return one.value, one.low, one.high
+
+
+def draw_parts(parts: Mapping[int, Decomposition], ax: "Axes") -> None:
+    """Bias and variance against width."""
+    from minilotto.report.plots.parts import estimates_against_width
+    from minilotto.report.plots.style import GREEN, ORANGE
+
+    bias = {width: part.bias for width, part in parts.items()}
+    variance = {width: part.variance for width, part in parts.items()}
+    estimates_against_width(bias, ax, ORANGE, "s", "bias: common to all seeds")
+    estimates_against_width(variance, ax, GREEN, "D", "variance: between seeds")
+
+
+def draw_law(start: float, ax: "Axes") -> None:
+    """A line of slope -1 over the paper's range, from this loss."""
+    from minilotto.report.plots.style import GREY
+
+    loss = reference_line(PAPER_RANGE, 1.0, (PAPER_RANGE[0], start))
+    ax.plot(PAPER_RANGE, loss, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
+
+
+def told(found: Mapping[str, object]) -> str:
+    """Name and number of each, in one line."""
+    return "; ".join(f"{name}: {one}" for name, one in found.items())
+
+
+class Row(NamedTuple):
+    """What one target says of a claim: whether it agrees, in words, and in numbers."""
+
+    name: str
+    agrees: bool
+    words: object
+    numbers: Mapping[str, float]
+
+
+def over(rows: Sequence[Row], reason: str, every: str = "", before: str = "") -> Outcome:
+    """The outcome of a claim about several targets, of which {good} of {of} in `reason` agree;
+    `every` is the reason where all do, `before` precedes what was measured.
+    """
+    if not rows:
+        return untested("These nets are missing, or too few.")
+    good, of = sum(row.agrees for row in rows), len(rows)
+    return Outcome(
+        counted(good, of - good, of),
+        before + told({row.name: row.words for row in rows}),
+        every if every and good == of else reason.format(good=good, of=of),
+        {key: value for row in rows for key, value in row.numbers.items()},
+    )
+
+
+def over_targets(
+    claim: str,
+    says: str,
+    measured: str,
+    how: str,
+    good: int,
+    of: int,
+    reason: str,
+    numbers: Mapping[str, float],
+) -> Verdict:
+    """The verdict on a claim that `good` of `of` targets agree with."""
+    if not of:
+        measured, reason = "", "These nets are missing, or too few."
+    return Verdict(claim, says, measured, how, counted(good, of - good, of), reason, numbers)
+
+
+def bias_rows(
+    studies: Iterable[TargetStudy],
+    half: float,
+    beside: Callable[[TargetStudy], str] = lambda one: "",
+) -> list[Row]:
+    """Whether bias makes more than half of the loss at the largest width, with words beside it."""
+    return [
+        Row(one.formula, share.low > half, f"{share}{beside(one)}",
+            {f"share for {one.formula}": share.value})
+        for one in studies
+        if one.widest in one.parts and (share := one.parts[one.widest].share)
+    ]  # fmt: skip
+
+
+def training_left(studies: Iterable[TargetStudy], limit: float) -> Outcome:
+    """Whether the hidden neurons limit the loss, of which a refit leaves more than `limit`, or
+    training does.
+    """
+    rows = [
+        Row(one.formula, left[1] > limit,
+            f"{left[1]:.1e} (quartiles {left[0]:.1e} to {left[2]:.1e})",
+            {f"left for {one.formula}": float(left[1])})
+        for one in studies
+        if (left := one.left.get(one.widest)) is not None
+    ]  # fmt: skip
+    limited = ", ".join(row.name for row in rows if row.agrees)
+    some = f"At {limited} the neurons themselves are the limit"
+    reason = (
+        "With other output weights the same neurons could do far better: the limit is training."
+    )
+    if limited:
+        reason = f"{some}; elsewhere other output weights could do far better."
+    return over(rows, reason, f"{some}.", "fraction of the loss left: ")
 
 
 def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -242,80 +322,13 @@ def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:
     )
 
 
-def product_words(nets: Sequence[Ensemble]) -> str:
+def product_words(nets: Ensemble) -> str:
     """How products were sampled, and why with so many points and so few seeds."""
-    config, count = nets[0].config, len(nets[0])
-    words = (
-        f"Inputs: {config.points:,} independent uniform points of the cube, the same for all "
-        "seeds; the paper does not say its own."
+    few = (
+        f" Only {len(nets)} seeds: time goes with the number of points, and fewer of them would be "
+        "overfitted (figure 8)."
     )
-    if count < Scale().seeds:
-        words += (
-            f" Only {count} seeds: time goes with the number of points, and fewer of them "
-            "would be learnt by heart (figure 8)."
-        )
-    return words
-
-
-def part_words() -> str:
-    """What bias and variance are, for a caption."""
     return (
-        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half "
-        "of the nets by "
-        "loss, so that a few bad nets do not decide."
-    )
-
-
-def over_targets(
-    claim: str,
-    says: str,
-    measured: str,
-    how: str,
-    good: int,
-    of: int,
-    reason: str,
-    numbers: Mapping[str, float],
-) -> Verdict:
-    """The verdict on a claim that `good` of `of` targets agree with."""
-    verdict = UNTESTED if not of else HOLDS if good == of else IN_PART if good else FAILS
-    if not of:
-        measured, reason = "", "These nets are missing, or too few."
-    return Verdict(claim, says, measured, how, verdict, reason, numbers)
-
-
-def training_left(claim: str, studies: Sequence[TargetStudy], says: str) -> Verdict:
-    """Whether plateaus are what the hidden neurons cannot do, or what training leaves undone."""
-    how = (
-        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by "
-        "least squares on the training "
-        "points, rounded to the training's precision. If the tickets cannot do better, the loss "
-        "stays: a target's tickets count as "
-        f"its limit where more than {LIMIT:.0%} of the loss is left in the median. Holds for all, "
-        "in part for some."
-    )
-    found = {one.formula: one.left[one.widest] for one in studies if one.widest in one.left}
-    limited = [name for name, left in found.items() if left[1] > LIMIT]
-    reason = (
-        "With other output weights the same neurons could do far better: the limit is training."
-    )
-    if limited:
-        some = f"At {', '.join(limited)} the neurons themselves are the limit"
-        reason = (
-            f"{some}."
-            if len(limited) == len(found)
-            else f"{some}; elsewhere other output weights could do far better."
-        )
-    measured = "; ".join(
-        f"{name}: {left[1]:.1e} (quartiles {left[0]:.1e} to {left[2]:.1e})"
-        for name, left in found.items()
-    )
-    return over_targets(
-        claim,
-        says,
-        f"part of the loss left: {measured}",
-        how,
-        len(limited),
-        len(found),
-        reason,
-        {f"left for {name}": float(left[1]) for name, left in found.items()},
+        f"Inputs: {nets.config.points:,} independent uniform points of the cube, the same for all "
+        "seeds; the paper does not say its own." + (few if len(nets) < Scale().seeds else "")
     )
