@@ -150,7 +150,7 @@ def test_few_nets_prove_nothing_missing(ensemble):
 
 @pytest.mark.parametrize("figure", [AlgorithmClusters, AlgorithmParts])
 def test_missing_nets_are_told(figure):
-    with pytest.raises(ml.DataError, match="width 2"):
+    with pytest.raises(ml.DataError, match="widths 2"):
         figure(Source(Made(lambda config: None)), Scale(seeds=10))
 
 
