@@ -14,27 +14,8 @@ from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.report.claims import Outcome, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.paper.targets import (
-    FORMULAS,
-    PRODUCTS,
-    REFITTED,
-    Row,
-    TargetStudy,
-    bias_rows,
-    draw_law,
-    draw_parts,
-    estimates,
-    exponents,
-    medians,
-    over,
-    product_sweeps,
-    product_words,
-    scaling_tables,
-    slope,
-    target_studies,
-    told,
-    training_left,
-)
+from minilotto.report.paper import targets
+from minilotto.report.paper.targets import Row, TargetStudy, over, slope
 from minilotto.report.rules import HOLDS, reaches, share
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -56,7 +37,7 @@ def checks(scale: Scale) -> dict[str, tuple[Sweep, ...]]:
         return {}
     alike: Any = {"widths": CHECKED, "seeds": seeds, "steps": scale.steps}
     grid, more = [], []
-    for inputs, task in enumerate(PRODUCTS, start=2):
+    for inputs, task in enumerate(targets.PRODUCTS, start=2):
         axis = int(np.ceil(scale.product_points ** (1 / inputs) - 1e-9))
         count = MORE * scale.product_points
         grid.append(Sweep(tasks=(task,), sampling="grid", points=axis**inputs, **alike))
@@ -76,7 +57,7 @@ def _elsewhere(nets: Mapping[int, Ensemble]) -> Points:
     for width, one in nets.items():
         data = other_points(one.config.task)
         losses[width] = np.mean((one.predict(data.x) - data.y) ** 2, axis=1)
-    return medians(losses)
+    return targets.medians(losses)
 
 
 class ProductScaling(Figure):
@@ -88,10 +69,11 @@ class ProductScaling(Figure):
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return (*product_sweeps(scale), *(s for some in checks(scale).values() for s in some))
+        other = (sweep for some in checks(scale).values() for sweep in some)
+        return (*targets.product_sweeps(scale), *other)
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        self.studies, trained = target_studies(source, product_sweeps(scale))
+        self.studies, trained = targets.target_studies(source, targets.product_sweeps(scale))
         self.elsewhere = {task: _elsewhere(nets) for task, nets in trained.items()}
         self.trained = [one for nets in trained.values() for one in nets.values()]
         self.checked: dict[tuple[str, str], tuple[Points, Points]] = {}
@@ -101,7 +83,7 @@ class ProductScaling(Figure):
             for sweep in some:
                 nets, task = source.by_width(sweep), sweep.configs[0].task
                 if len(nets) == len(CHECKED) and task in self.studies:
-                    seen = medians({width: one.loss for width, one in nets.items()})
+                    seen = targets.medians({width: one.loss for width, one in nets.items()})
                     self.checked[task, name] = seen, _elsewhere(nets)
                     counts.append(f"{sweep.configs[0].points:,}")
             if counts:
@@ -113,14 +95,14 @@ class ProductScaling(Figure):
         early, late = (f"{low} to {high}" for low, high in pairwise(CHECKED))
         return {
             "training": training_words(self.trained),
-            "sampling": product_words(self.trained[0]),
+            "sampling": targets.product_words(self.trained[0]),
             "tried": self.tried,
             "other": OTHER_POINTS,
             "from_width": CHECKED[0],
             "early": early,
             "late": late,
             "more": MORE,
-            "refitted": REFITTED,
+            "refitted": targets.REFITTED,
         }
 
     def draw(self) -> "Drawing":
@@ -130,25 +112,24 @@ class ProductScaling(Figure):
         columns = len(self.studies)
         figure, (above, below) = grid(2, columns, 2.8 * columns, 6.0, sharex=True, sharey="col")
         for upper, lower, (task, one) in zip(above, below, self.studies.items(), strict=True):
-            series = [
+            series: list[Any] = [
                 (one.points, BLUE, "o", "median loss, on the training points"),
                 (self.elsewhere[task], SKY, "o", "the same nets, on other points"),
             ]
-            for name, color, marker in (
-                ("grid", AMBER, "s"),
-                (f"{MORE} times the points", PURPLE, "D"),
+            for name, words, color, marker in (
+                ("grid", "a grid", AMBER, "s"),
+                (f"{MORE} times the points", f"{MORE} times the points", PURPLE, "D"),
             ):
                 if (task, name) in self.checked:
-                    words = "a grid" if name == "grid" else name
                     unseen = self.checked[task, name][1]
                     series.append((unseen, color, marker, f"trained on {words}, on other points"))
             for found, *look in series:
-                estimates_against_width(estimates(found), upper, *look)
+                estimates_against_width(targets.estimates(found), upper, *look)
             middle = {width: part.loss for width, part in one.parts.items()}
             words = "mean of the central half of the nets"
             estimates_against_width(middle, lower, GREY, "o", words)
-            draw_parts(one.parts, lower)
-            draw_law(3.0 * float(np.interp(10, one.points.widths, one.points.value)), upper)
+            targets.draw_parts(one.parts, lower)
+            targets.draw_law(3.0 * float(np.interp(10, one.points.widths, one.points.value)), upper)
             upper.set_title(f"y = {one.formula}")
             for ax in (upper, lower):
                 width_axis((1, 3, 10, 50), ax)
@@ -158,73 +139,68 @@ class ProductScaling(Figure):
         return shared_legend(figure, (*above, *below), 4)
 
     def headline(self) -> str:
-        slopes = {one.formula: one.slope(10, one.widest) for one in self.studies.values()}
+        slopes = {one.formula: slope(one.points, 10, one.widest) for one in self.studies.values()}
         falls = {formula: f"{found.value:.1f}" for formula, found in slopes.items() if found}
-        words = f"Products of inputs, exponents from width 10 on: {told(falls)}."
+        words = f"Products of inputs, exponents from width 10 on: {targets.told(falls)}."
         return words if len(falls) > 1 else ""
 
     def tables(self) -> list[Table]:
-        tables = scaling_tables(self.studies, self.elsewhere)
-        rows = [
-            (task, name, width, *row)
-            for (task, name), (seen, unseen) in self.checked.items()
-            for width, *row in zip(
-                seen.widths.astype(int), seen.seeds, seen.value, seen.low, seen.high, unseen.value,
-                strict=True,
+        rows = []
+        for (task, name), (seen, unseen) in self.checked.items():
+            columns = (
+                seen.widths.astype(int),
+                seen.seeds,
+                seen.value,
+                seen.low,
+                seen.high,
+                unseen.value,
             )
-        ]  # fmt: skip
+            rows += [(task, name, *row) for row in zip(*columns, strict=True)]
         header = "target, trained on, width, seeds, median, low, high, on other points"
+        tables = targets.scaling_tables(self.studies, self.elsewhere)
         return [*tables, Table.of("sampling", header, rows)] if rows else tables
 
     def outcomes(self) -> dict[str, Outcome]:
         studies, claims = self.studies.values(), self.entry.claims
         wide = [one for one in studies if one.widest >= CHECKED[0]]
+        bias = targets.bias_rows(studies, claims["bias"]["half"])
         return {
             "range": self._range(),
             "around": self._around(),
-            "bias": over(
-                bias_rows(studies, claims["bias"]["half"]),
-                "{good} of {of} agree.",
-                "",
-                "bias / loss: ",
-            ),
-            "neurons": training_left(wide, claims["neurons"]["limit"]),
+            "bias": over(bias, "{good} of {of} agree.", before="bias / loss: "),
+            "neurons": targets.training_left(wide, claims["neurons"]["limit"]),
             "points": self._points(),
             "sampling": self._sampling(),
         }
 
     def _range(self) -> Outcome:
         claim, rows = self.entry.claims["range"], []
+        stated, near = claim["stated"], claim["near"]
         for one in self.studies.values():
-            runs = {f"{a} to {b}": e for a, b, e in _runs(one)}
+            runs = _runs(one)
             agree = [
-                reaches(e, 1, claim["stated"], claim["near"]) == HOLDS
-                and abs(e.value - 1) <= claim["near"]
+                reaches(e, 1, stated, near) == HOLDS and abs(e.value - 1) <= near
                 for e in runs.values()
             ]
-            words = ", ".join(
+            words = (
                 f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
             )
             numbers = {f"{one.formula}, {at}": e.value for at, e in runs.items()}
-            rows += [Row(one.formula, any(agree), words, numbers)] if runs else []
-        return over(rows, "{good} of {of} have one.", "", "exponents: ")
+            rows += [Row(one.formula, any(agree), ", ".join(words), numbers)] if runs else []
+        return over(rows, "{good} of {of} have one.", before="exponents: ")
 
     def _around(self) -> Outcome:
         near, rows, steep = self.entry.claims["around"]["near"], [], []
         for one in self.studies.values():
-            if not (runs := _runs(one)):
-                continue
-            low, high, first = max(exponents(one.points), key=lambda row: row[2].value)
-            start, stop, last = runs[-1]
-            steep += [one.formula] if last.high >= 1 else []
-            rows.append(
-                Row(
-                    one.formula,
-                    first.low > 1 + near and last.high < 1,
-                    f"{first} at {low:g} to {high:g}, finally {last} at {start} to {stop}",
-                    {f"{one.formula} steepest": first.value, f"{one.formula} last": last.value},
-                )
-            )
+            if runs := _runs(one):
+                low, high, first = max(targets.exponents(one.points), key=lambda row: row[2].value)
+                at, last = list(runs.items())[-1]
+                agrees = first.low > 1 + near and last.high < 1
+                steep += [one.formula] if last.high >= 1 else []
+                words = f"{first} at {low:g} to {high:g}, finally {last} at {at}"
+                numbers = {"steepest": first.value, "last": last.value}
+                numbers = {f"{one.formula} {name}": value for name, value in numbers.items()}
+                rows.append(Row(one.formula, agrees, words, numbers))
         still = (
             f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the largest "
             "widths."
@@ -245,24 +221,26 @@ class ProductScaling(Figure):
         return over(rows, reason, "The points are enough.")
 
     def _sampling(self) -> Outcome:
-        claim = self.entry.claims["sampling"]
+        near, some = (self.entry.claims["sampling"][name] for name in ("near", "some"))
         words: dict[str, str] = {}
         numbers: dict[str, float] = {}
         ratios: list[float] = []
         agree: list[bool] = []
         for (task, name), (seen, unseen) in self.checked.items():
-            title, slopes = f"{FORMULAS[task]}, {name}", []
+            title, slopes = f"{targets.FORMULAS[task]}, {name}", []
             for low, high in pairwise(CHECKED):
-                mine, other = self.studies[task].slope(low, high), slope(seen, low, high)
+                mine, other = slope(self.studies[task].points, low, high), slope(seen, low, high)
                 if mine and other:
-                    agree.append(
-                        _steepness(mine, claim["near"]) == _steepness(other, claim["near"])
-                    )
+                    agree.append(_steepness(mine, near) == _steepness(other, near))
                     slopes.append(f"{other.value:.2f} where ours is {mine.value:.2f}")
                     numbers[f"{title}, {low} to {high}"] = other.value
             if slopes:
-                ours = estimates(self.elsewhere[task])
-                ratio = [e.value / ours[w].value for w, e in estimates(unseen).items() if w in ours]
+                ours = targets.estimates(self.elsewhere[task])
+                ratio = [
+                    e.value / ours[w].value
+                    for w, e in targets.estimates(unseen).items()
+                    if w in ours
+                ]
                 ratios += ratio
                 losses = "/".join(f"{value:.2g}" for value in ratio)
                 words[title] = f"{', '.join(slopes)} (unseen points {losses})"
@@ -270,19 +248,19 @@ class ProductScaling(Figure):
             return untested("No nets were trained on other points here.")
         good, of = sum(agree), len(agree)
         return Outcome(
-            share(good / of, 1.0, claim["some"]),
-            f"exponents: {told(words)}",
+            share(good / of, 1.0, some),
+            f"exponents: {targets.told(words)}",
             f"{good} of {of} exponents agree. Losses themselves depend on the points: on unseen "
             f"ones they are {min(ratios):.2g} to {max(ratios):.2g} times ours.",
             numbers,
         )
 
 
-def _runs(one: TargetStudy) -> list[tuple[int, int, Estimate]]:
-    """Exponents over each three neighbouring widths from CHECKED[0] on."""
+def _runs(one: TargetStudy) -> dict[str, Estimate]:
+    """Exponents over each three neighbouring widths from CHECKED[0] on, by these widths."""
     widths = [int(width) for width in one.points.widths if width >= CHECKED[0]]
-    found = [(a, b, one.fit(a, b)) for a, b in zip(widths, widths[2:], strict=False)]
-    return [(a, b, fit.estimates["exponent"]) for a, b, fit in found if fit is not None]
+    found = {f"{a} to {b}": one.fit(a, b) for a, b in zip(widths, widths[2:], strict=False)}
+    return {at: fit.estimates["exponent"] for at, fit in found.items() if fit is not None}
 
 
 def _steepness(exponent: Estimate, near: float) -> int:

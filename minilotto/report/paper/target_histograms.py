@@ -2,7 +2,6 @@
 two to five.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,15 +32,15 @@ class _Histograms(Figure):
             raise DataError("no target has any width; train them first")
         self.widths = sorted({width for nets in self.nets.values() for width in nets})
         self.shapes: dict[tuple[str, int], Shape] = {}
+        # Distance of the quartiles of log10 loss over 1.349, of wide nets.
         self.spread: dict[str, dict[float, float]] = {}
         for task, nets in self.nets.items():
             losses = [each.loss for each in nets.values()]
             found = central_limit(list(nets), losses, statistic="quartiles", level=LEVEL)
             self.shapes |= {(task, int(shape.width)): shape for shape in found.shapes}
-            if (
-                found.spread is not None
-            ):  # quartiles of log10 loss apart, over 1.349; wide nets only
-                self.spread[task] = dict(zip(found.spread.widths, found.spread.value, strict=True))
+            if (spread := found.spread) is not None:
+                self.spread[task] = dict(zip(spread.widths, spread.value, strict=True))
+        self.counts = {at: shape.modes.count for at, shape in self.shapes.items() if shape.modes}
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -54,14 +53,12 @@ class _Histograms(Figure):
         from minilotto.report.plots.multiples import histogram_grid
 
         tasks, losses, counts = list(self.nets), {}, {}
-        for (task, width), shape in self.shapes.items():
+        for task, width in self.shapes:
             place = tasks.index(task), self.widths.index(width)
             losses[place] = self.nets[task][width].loss
-            counts[place] = shape.modes.count if shape.modes else 0
-        rows, columns = (
-            [FORMULAS[task] for task in tasks],
-            [f"N = {width}" for width in self.widths],
-        )
+            counts[place] = self.counts.get((task, width), 0)
+        rows = [FORMULAS[task] for task in tasks]
+        columns = [f"N = {width}" for width in self.widths]
         return histogram_grid(losses, counts, rows, columns, BINS_PER_DECADE)
 
     def tables(self) -> list[Table]:
@@ -69,29 +66,18 @@ class _Histograms(Figure):
         for (task, width), shape in self.shapes.items():
             nets = self.nets[task][width]
             shapes.append((
-                task, width, shape.seeds, np.nanmedian(nets.loss), *_parts(shape.modes, "count"),
+                task, width, shape.seeds, np.nanmedian(nets.loss), self.counts.get((task, width)),
                 *_parts(shape.dip, "dip", "p_value"),
                 *_parts(shape.normality, "skewness", "skewness_error", "kurtosis", "p_value"),
                 self.spread.get(task, {}).get(width),
             ))  # fmt: skip
-            rows = zip(nets.seeds, nets.loss, strict=True)
-            losses += [(task, width, seed, loss) for seed, loss in rows]
+            losses += [(task, width, *row) for row in zip(nets.seeds, nets.loss, strict=True)]
         header = (
             "target, width, seeds, median, peaks proven, dip, dip p, skewness, skewness error, "
             "kurtosis, normality p, spread in decades"
         )
-        return [
-            Table.of("shapes", header, shapes),
-            Table.of("losses", "target, width, seed, loss", losses),
-        ]
-
-    def _counts(self, task: str, low: float = 0, high: float = np.inf) -> dict[int, int]:
-        """Proven peaks by width, of the widths from `low` to `high` that could be tested."""
-        return {
-            width: shape.modes.count
-            for (name, width), shape in self.shapes.items()
-            if name == task and low <= width <= high and shape.modes is not None
-        }
+        each = Table.of("losses", "target, width, seed, loss", losses)
+        return [Table.of("shapes", header, shapes), each]
 
 
 def _parts(test: object, *names: str) -> list[float | None]:
@@ -117,49 +103,46 @@ class UnaryHistograms(_Histograms):
         return {**super().facts(), "narrow": NARROW, "wide": FEW_WIDTHS}
 
     def headline(self) -> str:
-        narrow, several = self._cells(0, NARROW, _several)
-        wide, single = self._cells(FEW_WIDTHS, np.inf, _single)
+        narrow = [count > 1 for (_, width), count in self.counts.items() if width <= NARROW]
+        wide = [count > 1 for (_, width), count in self.counts.items() if width >= FEW_WIDTHS]
         if not narrow or not wide:
             return ""
         return (
             f"{len(self.nets)} other functions of one input: several peaks are proven in "
-            f"{several} of {narrow} histograms of narrow nets, and in {wide - single} of {wide} of "
-            "wide nets."
+            f"{sum(narrow)} of {len(narrow)} histograms of narrow nets, and in {sum(wide)} of "
+            f"{len(wide)} of wide nets."
         )
 
     def outcomes(self) -> dict[str, Outcome]:
         small = "Peaks that are too small or too close to prove are not counted."
         absent = "A test can prove a second peak, not its absence."
         return {
-            "narrow": self._peaks("narrow", 0, NARROW, _several, small),
-            "wide": self._peaks("wide", FEW_WIDTHS, np.inf, _single, absent),
+            "narrow": self._peaks("narrow", 0, NARROW, True, small),
+            "wide": self._peaks("wide", FEW_WIDTHS, np.inf, False, absent),
             "cos": self._left_tail(),
             "sin": self._concentrated(),
         }
 
-    def _cells(self, low: float, high: float, wanted: Callable[[int], bool]) -> tuple[int, int]:
-        """Histograms of these widths, and how many of them have a wanted number of peaks."""
-        counts = [count for task in self.nets for count in self._counts(task, low, high).values()]
-        return len(counts), sum(map(wanted, counts))
-
-    def _peaks(
-        self, key: str, low: float, high: float, wanted: Callable[[int], bool], reason: str
-    ) -> Outcome:
-        """A claim on the number of peaks at all targets and these widths."""
-        claim, (cells, good) = self.entry.claims[key], self._cells(low, high, wanted)
-        if not cells:
+    def _peaks(self, key: str, low: float, high: float, several: bool, reason: str) -> Outcome:
+        """A claim that all targets have several peaks at these widths, or one."""
+        claim, widths = self.entry.claims[key], [w for w in self.widths if low <= w <= high]
+        counts = {at: count for at, count in self.counts.items() if at[1] in widths}
+        if not counts:
             return untested("Too few nets to test a shape.")
-        shapes = [shape for (_, width), shape in self.shapes.items() if low <= width <= high]
-        dips = [shape.dip.p_value < SIGNIFICANT for shape in shapes if shape.dip]
-        counts = {task: self._counts(task, low, high).values() for task in self.nets}
-        each = "; ".join(f"{FORMULAS[t]} {'/'.join(map(str, c))}" for t, c in counts.items() if c)
+        good, of = sum((count > 1) == several for count in counts.values()), len(counts)
+        dips = [shape.dip for (_, width), shape in self.shapes.items() if width in widths]
+        significant = [dip.p_value < SIGNIFICANT for dip in dips if dip]
+        each = {
+            FORMULAS[task]: "/".join(str(counts[task, w]) for w in widths if (task, w) in counts)
+            for task in self.nets
+        }
         return Outcome(
-            share(good / cells, claim["most"], claim["some"]),
-            f"{good} of {cells} histograms; the dip is significant at 5% in {sum(dips)} of "
-            f"{len(dips)}. Peaks proven at N = "
-            f"{', '.join(str(width) for width in self.widths if low <= width <= high)}: {each}",
+            share(good / of, claim["most"], claim["some"]),
+            f"{good} of {of} histograms; the dip is significant at 5% in {sum(significant)} of "
+            f"{len(significant)}. Peaks proven at N = {', '.join(map(str, widths))}: "
+            + "; ".join(f"{formula} {peaks}" for formula, peaks in each.items() if peaks),
             reason,
-            {"histograms": cells, "as claimed": good},
+            {"histograms": of, "as claimed": good},
         )
 
     def _left_tail(self) -> Outcome:
@@ -205,14 +188,6 @@ class UnaryHistograms(_Histograms):
         )
 
 
-def _several(count: int) -> bool:
-    return count > 1
-
-
-def _single(count: int) -> bool:
-    return count == 1
-
-
 class ProductHistograms(_Histograms):
     """Peaks of products of two to five inputs."""
 
@@ -229,16 +204,13 @@ class ProductHistograms(_Histograms):
         return {**super().facts(), "sampling": product_words(first)}
 
     def outcomes(self) -> dict[str, Outcome]:
-        return {
-            "product2": self._pattern("product2", (2, 3, 4), others=True),
-            "product3": self._pattern("product3", (10,)),
-            "product4": self._pattern("product4", (10,)),
-            "product5": self._pattern("product5", ()),
-        }
+        two = self._pattern("product2", (2, 3, 4), others=True)
+        several = {"product3": (10,), "product4": (10,), "product5": ()}
+        return {"product2": two, **{task: self._pattern(task, at) for task, at in several.items()}}
 
     def _pattern(self, task: str, several: tuple[int, ...], others: bool = False) -> Outcome:
         """A claim that these widths have several peaks, and, unless `others` may, no other has."""
-        counts = self._counts(task)
+        counts = {width: count for (name, width), count in self.counts.items() if name == task}
         asked = {width: count for width, count in counts.items() if not others or width in several}
         if not asked or not set(several) <= set(asked):
             return untested("These nets are missing or too few to test a shape.")

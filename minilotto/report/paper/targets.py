@@ -31,22 +31,12 @@ if TYPE_CHECKING:
     from minilotto.report.plots.style import Axes
 
 UNARY = {
-    "cube": "x³",
-    "quartic": "x⁴",
-    "sin": "sin x",
-    "cos": "cos x",
-    "exp": "exp x",
-    "sin2": "sin² x",
-    "exp_square": "exp x²",
-    "relu": "relu x",
-    "tanh": "tanh x",
-}
+    "cube": "x³", "quartic": "x⁴", "sin": "sin x", "cos": "cos x", "exp": "exp x",
+    "sin2": "sin² x", "exp_square": "exp x²", "relu": "relu x", "tanh": "tanh x",
+}  # fmt: skip
 PRODUCTS = {
-    "product2": "x₁x₂",
-    "product3": "x₁x₂x₃",
-    "product4": "x₁x₂x₃x₄",
-    "product5": "x₁x₂x₃x₄x₅",
-}
+    "product2": "x₁x₂", "product3": "x₁x₂x₃", "product4": "x₁x₂x₃x₄", "product5": "x₁x₂x₃x₄x₅",
+}  # fmt: skip
 FORMULAS = {"square": "x²", **UNARY, **PRODUCTS}
 PAPER_RANGE = (10, 50)
 COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
@@ -94,12 +84,6 @@ class TargetStudy:
             return fit_law(as_points(widths, [self.parts[width] for width in widths], part))
         except DataError:
             return None
-
-    def slope(self, low: int, high: int) -> Estimate | None:
-        """The exponent between two widths, with its interval over seeds; None without one of
-        them.
-        """
-        return slope(self.points, low, high)
 
 
 def target_studies(
@@ -211,10 +195,12 @@ def draw_parts(parts: Mapping[int, Decomposition], ax: "Axes") -> None:
     from minilotto.report.plots.parts import estimates_against_width
     from minilotto.report.plots.style import GREEN, ORANGE
 
-    bias = {width: part.bias for width, part in parts.items()}
-    variance = {width: part.variance for width, part in parts.items()}
-    estimates_against_width(bias, ax, ORANGE, "s", "bias: common to all seeds")
-    estimates_against_width(variance, ax, GREEN, "D", "variance: between seeds")
+    for name, color, marker, what in (
+        ("bias", ORANGE, "s", "common to all seeds"),
+        ("variance", GREEN, "D", "between seeds"),
+    ):
+        found = {width: getattr(part, name) for width, part in parts.items()}
+        estimates_against_width(found, ax, color, marker, f"{name}: {what}")
 
 
 def draw_law(start: float, ax: "Axes") -> None:

@@ -5,31 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 from minilotto.report.claims import Outcome, register
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.paper.targets import (
-    PAPER_RANGE,
-    REFITTED,
-    UNARY,
-    Row,
-    TargetStudy,
-    bias_rows,
-    draw_law,
-    draw_parts,
-    estimates,
-    over,
-    scaling_tables,
-    target_studies,
-    training_left,
-)
+from minilotto.report.paper import targets
+from minilotto.report.paper.targets import Row, TargetStudy, over, slope
 from minilotto.report.rules import HOLDS, reaches
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
-TARGETS = ("square", *UNARY)  # x² for comparison
+TARGETS = ("square", *targets.UNARY)  # x² for comparison
 THROUGHOUT = ("square", "cube")  # those of the 1/N claim for which it does not say until when
 LAWFUL, DECAYING = (*THROUGHOUT, "tanh"), ("quartic", "sin2", "exp_square")
 FLAT = ("sin", "cos", "exp", "relu")
+FIRST, LAST = targets.PAPER_RANGE
 EARLY, LATE = (10, 20), (30, 50)
 
 
@@ -53,12 +41,13 @@ class UnaryScaling(Figure):
         )
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        self.studies, nets = target_studies(source, self.sweeps(scale))
+        self.studies, nets = targets.target_studies(source, self.sweeps(scale))
         self.training = training_words(one for found in nets.values() for one in found.values())
 
     def facts(self) -> dict[str, Any]:
         early, late = (f"{low} to {high}" for low, high in (EARLY, LATE))
-        return {"training": self.training, "refitted": REFITTED, "early": early, "late": late}
+        words = {"training": self.training, "refitted": targets.REFITTED}
+        return {**words, "early": early, "late": late}
 
     def draw(self) -> "Drawing":
         from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
@@ -69,11 +58,11 @@ class UnaryScaling(Figure):
         figure, axes = grid(rows, columns, 11.0, 2.7 * rows + 0.4, sharex=True)
         flat = [ax for row in axes for ax in row]
         for ax, one in zip(flat, self.studies.values(), strict=False):
-            loss = estimates(one.points)
-            draw_parts({w: part for w, part in one.parts.items() if w >= PAPER_RANGE[0]}, ax)
+            loss = targets.estimates(one.points)
+            targets.draw_parts({w: part for w, part in one.parts.items() if w >= FIRST}, ax)
             estimates_against_width(loss, ax, BLUE, "o", "median loss")
-            if PAPER_RANGE[0] in loss:
-                draw_law(2.5 * loss[PAPER_RANGE[0]].value, ax)
+            if FIRST in loss:
+                targets.draw_law(2.5 * loss[FIRST].value, ax)
             if (fit := one.fit()) is not None:
                 value = round(fit.estimates["exponent"].value, 2) + 0.0  # no -0.00
                 ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
@@ -89,7 +78,7 @@ class UnaryScaling(Figure):
         return shared_legend(figure, flat[:1], 4)
 
     def headline(self) -> str:
-        shares = bias_rows(self._plateaus(), self.entry.claims["bias"]["half"])
+        shares = targets.bias_rows(self._plateaus(), self.entry.claims["bias"]["half"])
         lawful = [one for one in self._some(THROUGHOUT) if one.widest in one.parts]
         if not shares or not lawful:
             return ""
@@ -107,7 +96,7 @@ class UnaryScaling(Figure):
         )
 
     def tables(self) -> list[Table]:
-        return scaling_tables(self.studies)
+        return targets.scaling_tables(self.studies)
 
     def outcomes(self) -> dict[str, Outcome]:
         limit = self.entry.claims["neurons"]["limit"]
@@ -117,7 +106,7 @@ class UnaryScaling(Figure):
             "flat": self._flat(),
             "bias": self._bias(),
             "variance": self._variance(),
-            "neurons": training_left(self._plateaus(), limit),
+            "neurons": targets.training_left(self._plateaus(), limit),
         }
 
     def _some(self, tasks: Sequence[str]) -> list[TargetStudy]:
@@ -129,7 +118,7 @@ class UnaryScaling(Figure):
         return [
             one
             for task, one in self.studies.items()
-            if (fit := one.fit(20, PAPER_RANGE[1])) is not None
+            if (fit := one.fit(20, LAST)) is not None
             and one.widest in one.parts
             and (fit.estimates["exponent"].value < level or task in DECAYING)
         ]
@@ -139,20 +128,18 @@ class UnaryScaling(Figure):
         rows = [
             Row(one.formula, reaches(e, 1, stated, stated) == HOLDS, e, {one.formula: e.value})
             for one in self._some(LAWFUL)
-            if (e := one.slope(*EARLY) if one.task == "tanh" else one.exponent)
+            if (e := slope(one.points, *EARLY) if one.task == "tanh" else one.exponent)
         ]
         found = over(rows, "{good} of {of} agree.")
-        late = self.studies["tanh"].slope(*LATE) if "tanh" in self.studies else None
-        if not rows or not late:
-            return found
-        words = f"{found.measured}; tanh x from {LATE[0]} to {LATE[1]}: {late}"
-        return found._replace(measured=words)
+        late = slope(self.studies["tanh"].points, *LATE) if "tanh" in self.studies else None
+        words = f"; tanh x from {LATE[0]} to {LATE[1]}: {late}" if rows and late else ""
+        return found._replace(measured=found.measured + words)
 
     def _slowing(self) -> Outcome:
         near = self.entry.claims["slowing"]["near"]
         rows = []
         for one in self._some(DECAYING):
-            early, late = one.slope(*EARLY), one.slope(*LATE)
+            early, late = slope(one.points, *EARLY), slope(one.points, *LATE)
             if early and late:
                 slows = early.value - late.value > near and 0 < late.high < 1
                 found = ", ".join(
@@ -178,7 +165,7 @@ class UnaryScaling(Figure):
         varied = [one.formula for one in plateaus if one.parts[one.widest].share.high < half]
         without = f"; at {', '.join(varied)} the loss levels off without: its variance does."
         return over(
-            bias_rows(plateaus, half, _level),
+            targets.bias_rows(plateaus, half, _level),
             "{good} of {of} agree" + (without if varied else "."),
             "At each plateau most of the loss is the same function for all seeds.",
             "bias / loss: ",
@@ -188,7 +175,7 @@ class UnaryScaling(Figure):
         claim = self.entry.claims["variance"]
         rows, common = [], []
         for one in self._some(THROUGHOUT):
-            shares = [part.share.value for w, part in one.parts.items() if w >= PAPER_RANGE[0]]
+            shares = [part.share.value for w, part in one.parts.items() if w >= FIRST]
             fits = {part: one.part_fit(part) for part in ("bias", "variance")}
             slopes = {part: fit.with_misfit["exponent"] for part, fit in fits.items() if fit}
             if not shares or "variance" not in slopes:
