@@ -29,6 +29,7 @@ COUNTS = {
     "numerical": f"eigenvalues above {NUMERICAL:.0%}",
     "groups": f"groups with |correlation| above {ALIKE:g}",
 }
+NONE = Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def whole_pairs(apart: Disentangled) -> Array:
 def median_estimate(values: Array) -> Estimate:
     """The median over nets with its interval; NaN where no net has a value."""
     if not np.isfinite(values).any():
-        return Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
+        return NONE
     found = median_interval(values)
     return Estimate(found.value, found.low, found.high, LEVEL)
 
@@ -129,10 +130,7 @@ def mean_estimate(values: Array) -> Estimate:
     """
     kept = values[np.isfinite(values)]
     if not kept.size:
-        return Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
-    reach = ndtri((1 + LEVEL) / 2) * (
-        kept.std(ddof=1) / np.sqrt(kept.size) if kept.size > 1 else 0.0
-    )
-    return Estimate(
-        float(kept.mean()), float(kept.mean() - reach), float(kept.mean() + reach), LEVEL
-    )
+        return NONE
+    error = kept.std(ddof=1) / np.sqrt(kept.size) if kept.size > 1 else 0.0
+    mean, reach = float(kept.mean()), float(ndtri((1 + LEVEL) / 2) * error)
+    return Estimate(mean, mean - reach, mean + reach, LEVEL)

@@ -98,12 +98,9 @@ class Distillation(Figure):
         from minilotto.report.plots.style import AMBER, BLUE, GREY, ORANGE, PURPLE, SKY
 
         colors = {"pairs": BLUE, "living": SKY, "untrained": PURPLE, "keep": AMBER}
-        series = [
-            (WAYS[way], self.ways[way].loss, color)
-            for way, color in colors.items()
-            if way in self.ways
-        ]
-        for label, loss, color in [*series, ("trained nets of width 2", self.narrow.loss, ORANGE)]:
+        series = [(self.ways[way], color) for way, color in colors.items() if way in self.ways]
+        lines = [(way.label, way.loss, color) for way, color in series]
+        for label, loss, color in [*lines, ("trained nets of width 2", self.narrow.loss, ORANGE)]:
             rising = np.sort(loss[np.isfinite(loss)])
             below = np.arange(1, len(rising) + 1) / len(rising)
             line = "--" if label == WAYS["keep"] else "-"
@@ -112,8 +109,8 @@ class Distillation(Figure):
         place: Any = {"xycoords": ax.get_xaxis_transform(), "fontsize": 8, "color": GREY}
         ax.annotate(" the paper's record", (RECORD, 0.62), **place)
         ax.set(xscale="log", yscale="log", xlabel="loss (mean squared error)")
-        ax.set_ylim(top=12)
         ax.set(ylabel="share of nets below", title="where the best come from")
+        ax.set_ylim(top=12)
         ax.legend(loc="upper left", fontsize=8)
 
     def _draw_path(self, ax: "Axes") -> None:
@@ -124,26 +121,13 @@ class Distillation(Figure):
             ("trained", "trained at that width", ORANGE, "s"),
             ("refitted", "trained, last layer refitted", PURPLE, "D"),
         ):
-            one = self.path[name]
-            look: Any = {
-                "color": color,
-                "marker": mark,
-                "markersize": 5,
-                "capsize": 2,
-                "label": label,
-            }
-            ax.errorbar(
-                one.widths, one.median, [one.median - one.low, one.high - one.median], **look
-            )
-        look = {
-            "color": GREY,
-            "linewidth": 1.0,
-            "linestyle": "--",
-            "label": f"nets of width {WIDE}",
-        }
-        ax.axhline(float(np.median(self.wide.loss)), **look)
+            widths, low, median, high = np.array(self.path[name]).T
+            look: Any = {"color": color, "marker": mark, "markersize": 5, "capsize": 2}
+            ax.errorbar(widths, median, [median - low, high - median], label=label, **look)
+        look = {"color": GREY, "linewidth": 1.0, "linestyle": "--"}
+        ax.axhline(float(np.median(self.wide.loss)), label=f"nets of width {WIDE}", **look)
         ax.set(xscale="log", yscale="log")
-        ticks = sorted({width for one in self.path.values() for width in one.widths})
+        ticks = sorted({row[0] for rows in self.path.values() for row in rows})
         ax.set_xticks(ticks, [str(k) for k in ticks])
         ax.minorticks_off()
         ax.set(xlabel="neurons", ylabel="loss, median and 90% of nets")
@@ -170,7 +154,7 @@ class Distillation(Figure):
         ax.legend(loc="upper left", fontsize=8)
 
     def tables(self) -> list[Table]:
-        losses, path, after = [], [], []
+        losses, after = [], []
         for way in self.ways.values():
             one = way.nets
             w, b, v, c = one.parameters
@@ -179,9 +163,7 @@ class Distillation(Figure):
                 *w[:, :, 0].T, *b.T, *v.T, c,
             )  # fmt: skip
             losses += [(way.label, *row) for row in zip(*parts, strict=True)]
-        for name, curve in self.path.items():
-            rows = zip(curve.widths, curve.low, curve.median, curve.high, strict=True)
-            path += [(name, *row) for row in rows]
+        path = [(name, *row) for name, rows in self.path.items() for row in rows]
         for name, end in self.polished.items():
             parts = (
                 end.start,
@@ -236,12 +218,14 @@ class Distillation(Figure):
     def _best(self) -> Outcome:
         pairs, seeds = self.ways["pairs"], len(self.wide)
         count, extreme = int(pairs.below(MACHINE).sum()), int(pairs.below(EXTREME).sum())
-        found = "Two almost linear neurons with output weights of 1e10 and more, whose curvatures make x²."
         return Outcome(
             HOLDS if count else FAILS if seeds >= MANY else UNTESTED,
             f"{count} of {seeds} below {MACHINE:g}, {extreme} below {EXTREME:g}; best "
             f"{np.nanmin(pairs.loss):.2g}",
-            found if count else f"None among {seeds} nets.",
+            "Two almost linear neurons with output weights of 1e10 and more, whose curvatures "
+            "make x²."
+            if count
+            else f"None among {seeds} nets.",
             {"below 1e-16": count, "below 1e-12": extreme, "of": seeds},
         )
 
@@ -332,8 +316,7 @@ class Distillation(Figure):
 
     def _compression(self) -> Outcome:
         distilled, trained = (
-            dict(zip(one.widths, one.median, strict=True))
-            for one in (self.path["distilled"], self.path["trained"])
+            {k: median for k, _, median, _ in self.path[name]} for name in ("distilled", "trained")
         )
         shared = [k for k in distilled if k in trained]
         asked = [k for k in shared if k >= NARROW]

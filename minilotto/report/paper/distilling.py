@@ -55,60 +55,50 @@ def ways(wide: Ensemble, kept: Ensemble | None) -> dict[str, Way]:
     way out.
     """
     start = initial_parameters(wide.config, wide.data.inputs, wide.seeds)
-    living = alive(wide.activation, wide.parameters, wide.data)
-
-    def way(
-        name: str,
-        nets: Ensemble,
-        parameters: Parameters,
-        among: NDArray[np.bool_] | None,
-        predictor: str = "span",
-    ) -> Way:
-        pairs = pair_neurons(parameters.w, parameters.b, among=among).pairs
-        found = distill_pairs(nets.activation, parameters, pairs, nets.data, predictor)
-        alive_there = alive(nets.activation, parameters, nets.data)
-        chosen = np.take_along_axis(alive_there, np.maximum(found.chosen, 0), axis=1) & (
-            found.chosen >= 0
-        )
-        return Way(WAYS[name], nets.seeds, found, chosen.sum(axis=1))
-
+    trained, living = wide.parameters, alive(wide.activation, wide.parameters, wide.data)
     found = {
-        "pairs": way("pairs", wide, wide.parameters, None),
-        "output": way("output", wide, wide.parameters, None, "output"),
-        "living": way("living", wide, wide.parameters, living),
-        "untrained": way("untrained", wide, start, None),
+        "pairs": _way("pairs", wide, trained),
+        "output": _way("output", wide, trained, predictor="output"),
+        "living": _way("living", wide, trained, among=living),
+        "untrained": _way("untrained", wide, start),
     }
-    if kept is not None:
-        found["keep"] = way("keep", kept, kept.parameters, None)
-    return found
+    return found if kept is None else {**found, "keep": _way("keep", kept, kept.parameters)}
 
 
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """Medians of loss (K,) with nine tenths of the nets, by number of neurons (K,)."""
+def _way(
+    name: str,
+    nets: Ensemble,
+    parameters: Parameters,
+    among: NDArray[np.bool_] | None = None,
+    predictor: str = "span",
+) -> Way:
+    pairs = pair_neurons(parameters.w, parameters.b, among=among).pairs
+    found = distill_pairs(nets.activation, parameters, pairs, nets.data, predictor)
+    living = alive(nets.activation, parameters, nets.data)
+    chosen = np.take_along_axis(living, np.maximum(found.chosen, 0), axis=1) & (found.chosen >= 0)
+    return Way(WAYS[name], nets.seeds, found, chosen.sum(axis=1))
 
-    widths: tuple[int, ...]
-    low: Array
-    median: Array
-    high: Array
 
-
-def curves(wide: Ensemble, trained: Mapping[int, Ensemble]) -> dict[str, Curve]:
-    """Loss against neurons: distilled from wide nets, trained at that width, and trained with the
-    last layer refitted likewise.
+def curves(
+    wide: Ensemble, trained: Mapping[int, Ensemble]
+) -> dict[str, list[tuple[int, float, float, float]]]:
+    """Loss against neurons, rows of (neurons, 5% quantile, median, 95% quantile) over nets:
+    distilled from wide nets, trained at that width, and trained with the last layer refitted.
     """
     few = wide.select(np.arange(min(SOME, len(wide))))
-    distilled = [
-        one.loss for one in distill_path(few.activation, few.parameters, list(KEPT), few.data)
-    ]
-    again = []
-    for nets in trained.values():
+    path = distill_path(few.activation, few.parameters, list(KEPT), few.data)
+    again = {}
+    for width, nets in trained.items():
         w, b = (np.asarray(part, np.float64)[:SOME] for part in (nets.w, nets.b))
-        again.append(refit(nets.activation, w, b, nets.data).loss)
+        again[width] = refit(nets.activation, w, b, nets.data).loss
+    losses = {
+        "distilled": {width: one.loss for width, one in zip(KEPT, path, strict=True)},
+        "trained": {width: nets.loss for width, nets in trained.items()},
+        "refitted": again,
+    }
     return {
-        "distilled": _curve(KEPT, distilled),
-        "trained": _curve(tuple(trained), [nets.loss for nets in trained.values()]),
-        "refitted": _curve(tuple(trained), again),
+        name: [(k, *np.nanquantile(loss, (0.05, 0.5, 0.95)).tolist()) for k, loss in found.items()]
+        for name, found in losses.items()
     }
 
 
@@ -135,8 +125,3 @@ def equation_11() -> dict[str, float]:
         "plain, float32": loss(np.linalg.lstsq(*single, rcond=None)[0].astype(np.float64)),
         "v and c as printed": loss(np.array([*EQ11["v"], *EQ11["c"]])),
     }
-
-
-def _curve(widths: tuple[int, ...], losses: list[Array]) -> Curve:
-    low, median, high = np.array([np.nanquantile(loss, (0.05, 0.5, 0.95)) for loss in losses]).T
-    return Curve(tuple(widths), low, median, high)
