@@ -12,6 +12,7 @@ import minilotto as ml
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.tickets.algorithms import principal_components
 from minilotto.analysis.tickets.disentangling import disentangle
+from minilotto.analysis.tickets.distilling import EQ11, equation_11
 from minilotto.analysis.tickets.error_shapes import by_angle, error_shapes, unit_errors
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.data.dataset import sampled
@@ -21,7 +22,6 @@ from minilotto.report.figure import Scale, Source
 from minilotto.report.paper.algorithms import AlgorithmClusters, AlgorithmParts, AlgorithmResponses
 from minilotto.report.paper.disentangled import NARROW, WIDE, Disentanglement
 from minilotto.report.paper.distilled import RECORD, Distillation
-from minilotto.report.paper.distilling import EQ11, equation_11
 from minilotto.report.paper.parameter_law import ParameterLaw
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED

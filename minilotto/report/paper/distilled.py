@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minilotto.analysis.landscape.polish import polish
 from minilotto.analysis.tickets.disentangling import Interval, median_interval
+from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.initialisation import Parameters
 from minilotto.report.claims import Outcome, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
-from minilotto.report.paper.distilling import SOME, WAYS, curves, equation_11, polished, ways
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.store.grid import Sweep
 
@@ -50,11 +52,14 @@ class Distillation(Figure):
         self.ways = ways(self.wide, kept.get(WIDE))
         self.path = curves(self.wide, {n: nets for n, nets in plain.items() if n != WIDE})
         pairs, every = self.ways["pairs"].nets, np.arange(SOME)
-        narrow = self.narrow.parameters
+        chosen = {
+            "best": (self.wide, pairs.parameters, np.argsort(pairs.loss)[:BEST]),
+            "distilled": (self.wide, pairs.parameters, every[: len(pairs)]),
+            "trained": (self.narrow, self.narrow.parameters, every[: len(self.narrow)]),
+        }
         self.polished = {
-            "best": polished(self.wide, pairs.parameters, np.argsort(pairs.loss)[:BEST]),
-            "distilled": polished(self.wide, pairs.parameters, every[: len(pairs)]),
-            "trained": polished(self.narrow, narrow, every[: len(self.narrow)]),
+            name: polish(nets.activation, Parameters(*(part[at] for part in parameters)), nets.data)
+            for name, (nets, parameters, at) in chosen.items()
         }
 
     def facts(self) -> dict[str, Any]:

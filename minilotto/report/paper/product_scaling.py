@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.estimates import estimates, exponents, slope
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.report.claims import Outcome, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.targets import Row, TargetStudy, over, slope
+from minilotto.report.paper.targets import Row, TargetStudy, over
 from minilotto.report.rules import HOLDS, reaches, share
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -124,7 +125,7 @@ class ProductScaling(Figure):
                     unseen = self.checked[task, name][1]
                     series.append((unseen, color, marker, f"trained on {words}, on other points"))
             for found, *look in series:
-                estimates_against_width(targets.estimates(found), upper, *look)
+                estimates_against_width(estimates(found), upper, *look)
             middle = {width: part.loss for width, part in one.parts.items()}
             words = "mean of the central half of the nets"
             estimates_against_width(middle, lower, GREY, "o", words)
@@ -193,7 +194,7 @@ class ProductScaling(Figure):
         near, rows, steep = self.entry.claims["around"]["near"], [], []
         for one in self.studies.values():
             if runs := _runs(one):
-                low, high, first = max(targets.exponents(one.points), key=lambda row: row[2].value)
+                low, high, first = max(exponents(one.points), key=lambda row: row[2].value)
                 at, last = list(runs.items())[-1]
                 agrees = first.low > 1 + near and last.high < 1
                 steep += [one.formula] if last.high >= 1 else []
@@ -235,12 +236,8 @@ class ProductScaling(Figure):
                     slopes.append(f"{other.value:.2f} where ours is {mine.value:.2f}")
                     numbers[f"{title}, {low} to {high}"] = other.value
             if slopes:
-                ours = targets.estimates(self.elsewhere[task])
-                ratio = [
-                    e.value / ours[w].value
-                    for w, e in targets.estimates(unseen).items()
-                    if w in ours
-                ]
+                ours = estimates(self.elsewhere[task])
+                ratio = [e.value / ours[w].value for w, e in estimates(unseen).items() if w in ours]
                 ratios += ratio
                 losses = "/".join(f"{value:.2g}" for value in ratio)
                 words[title] = f"{', '.join(slopes)} (unseen points {losses})"

@@ -12,14 +12,8 @@ import numpy as np
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.readout import readout_loss
 from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
-from minilotto.analysis.stats.scaling import (
-    Compared,
-    Fit,
-    compare_laws,
-    fit_law,
-    local_exponents,
-    reference_line,
-)
+from minilotto.analysis.stats.estimates import exponents
+from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, fit_law, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, Verdict, untested
@@ -123,28 +117,6 @@ def _left(nets: Ensemble) -> Array:
 def medians(losses: Mapping[int, Array]) -> Points:
     """Median losses by width, with intervals of the report's level."""
     return points(list(losses), list(losses.values()), level=LEVEL)
-
-
-def estimates(found: Points) -> dict[int, Estimate]:
-    """Each width's value with its interval."""
-    rows = zip(found.value.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
-    return {int(w): Estimate(*row, LEVEL) for w, row in zip(found.widths, rows, strict=True)}
-
-
-def exponents(found: Points) -> list[tuple[float, float, Estimate]]:
-    """(lower width, upper width, exponent) of each two neighbouring widths."""
-    local = local_exponents(found)
-    parts = (local.lower, local.upper, local.exponent, local.low, local.high)
-    rows = zip(*(part.tolist() for part in parts), strict=True)
-    return [(a, b, Estimate(value, low, high, LEVEL)) for a, b, value, low, high in rows]
-
-
-def slope(found: Points, low: int, high: int) -> Estimate | None:
-    """The exponent between two widths, with its interval over seeds; None without one of them."""
-    chosen = np.isin(found.widths, (low, high))
-    if low == high or np.count_nonzero(chosen) != 2:
-        return None
-    return exponents(found.select(chosen))[0][2]
 
 
 def scaling_tables(

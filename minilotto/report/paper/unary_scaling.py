@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from minilotto.analysis.stats.estimates import estimates, slope
 from minilotto.report.claims import Outcome, register
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.targets import Row, TargetStudy, over, slope
+from minilotto.report.paper.targets import Row, TargetStudy, over
 from minilotto.report.rules import HOLDS, reaches
 from minilotto.store.grid import Sweep
 
@@ -58,7 +59,7 @@ class UnaryScaling(Figure):
         figure, axes = grid(rows, columns, 11.0, 2.7 * rows + 0.4, sharex=True)
         flat = [ax for row in axes for ax in row]
         for ax, one in zip(flat, self.studies.values(), strict=False):
-            loss = targets.estimates(one.points)
+            loss = estimates(one.points)
             targets.draw_parts({w: part for w, part in one.parts.items() if w >= FIRST}, ax)
             estimates_against_width(loss, ax, BLUE, "o", "median loss")
             if FIRST in loss:

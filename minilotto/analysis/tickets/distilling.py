@@ -1,4 +1,4 @@
-"""Narrow nets made from wide ones in several ways, for figure 13."""
+"""Narrow nets made of neurons of wide ones in several ways, and their losses. Paper: figure 13."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.analysis.landscape.polish import Polished, polish
 from minilotto.analysis.tickets.tickets import alive, pair_neurons
 from minilotto.data.dataset import sampled
 from minilotto.ensemble.distillation import Distilled, distill_pairs, distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.initialisation import Parameters, initial_parameters
-from minilotto.report.figure import Array
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.config import Config
 
+Array = NDArray[np.float64]
 KEPT = (1, 2, 3, 4, 6, 10)  # neurons that are kept
 SOME = 100  # nets that are cut down to several widths
 EQ11 = {"w": (-5.9e-8, 1.2e-5), "b": (-2.8e-7, 7.6e-5), "v": (5.5e12, 2.6e10), "c": (-2.2e5,)}
@@ -30,10 +29,18 @@ WAYS = {
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """Nets of width 2 made of a pair of neurons of each of R nets.
+    """Nets of width 2, each made of a pair of neurons of one of R nets.
 
-    seeds (R,): of these; nets: the pairs, refitted; living (R,): how many of the two neurons do
-    something in the wide net.
+    Attributes
+    ----------
+    label : str
+        How they were made.
+    seeds : (R,) int
+        Of the wide nets.
+    nets : Distilled
+        The pairs, last layer refitted.
+    living : (R,) int
+        How many of the two neurons do something in the wide net.
     """
 
     label: str
@@ -51,8 +58,23 @@ class Way:
 
 
 def ways(wide: Ensemble, kept: Ensemble | None) -> dict[str, Way]:
-    """Width-2 nets by each of WAYS; `kept` were trained with subnormals kept, and None leaves that
-    way out.
+    """Nets of width 2 by each of WAYS.
+
+    Parameters
+    ----------
+    wide : Ensemble
+        Of finite nets.
+    kept : Ensemble or None
+        The same trained with float32's subnormal numbers kept; None leaves that way out.
+
+    Returns
+    -------
+    dict of str to Way
+        By the keys of WAYS.
+
+    References
+    ----------
+    Appendix D, where the pair is chosen by R². Differs: other pairs are there to compare.
     """
     start = initial_parameters(wide.config, wide.data.inputs, wide.seeds)
     trained, living = wide.parameters, alive(wide.activation, wide.parameters, wide.data)
@@ -82,8 +104,20 @@ def _way(
 def curves(
     wide: Ensemble, trained: Mapping[int, Ensemble]
 ) -> dict[str, list[tuple[int, float, float, float]]]:
-    """Loss against neurons, rows of (neurons, 5% quantile, median, 95% quantile) over nets:
-    distilled from wide nets, trained at that width, and trained with the last layer refitted.
+    """Loss against the number of neurons, of distilled and of trained nets.
+
+    Parameters
+    ----------
+    wide : Ensemble
+        Nets, of which the first SOME are cut down to their best KEPT neurons.
+    trained : dict of int to Ensemble
+        Nets by width.
+
+    Returns
+    -------
+    dict of str to list of (int, float, float, float)
+        Neurons, 5% quantile, median and 95% quantile over nets, for nets that are "distilled" from
+        wide ones, "trained", and trained with the last layer "refitted".
     """
     few = wide.select(np.arange(min(SOME, len(wide))))
     path = distill_path(few.activation, few.parameters, list(KEPT), few.data)
@@ -102,13 +136,19 @@ def curves(
     }
 
 
-def polished(nets: Ensemble, parameters: Parameters, chosen: NDArray[np.intp]) -> Polished:
-    """Some nets of these parameters, polished on the data of `nets`."""
-    return polish(nets.activation, Parameters(*(part[chosen] for part in parameters)), nets.data)
-
-
 def equation_11() -> dict[str, float]:
-    """Loss of x² on 100 points from Eq. 11's first layer, by several ways of finding v and c."""
+    """Loss of x² on 100 points from Eq. 11's first layer, by several ways of finding v and c.
+
+    Returns
+    -------
+    dict of str to float
+        Mean squared error by way: least squares with columns "centred and scaled", "scaled",
+        "plain" and "plain, float32", and "v and c as printed".
+
+    References
+    ----------
+    Equation 11, which states 1.6e-19.
+    """
     data, value = sampled(Config()), ACTIVATIONS["silu"].value
     w, b = np.array(EQ11["w"])[None, :, None], np.array(EQ11["b"])[None]
     columns = np.concatenate([value(data.x @ w[0].T + b[0]), np.ones((data.points, 1))], axis=1)
