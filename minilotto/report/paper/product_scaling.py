@@ -233,7 +233,7 @@ class ProductScaling(Figure):
                 mine, other = slope(self.studies[task].points, low, high), slope(seen, low, high)
                 if mine and other:
                     agree.append(_steepness(mine, near) == _steepness(other, near))
-                    slopes.append(f"{other.value:.2f} where ours is {mine.value:.2f}")
+                    slopes.append(f"{other.value:.2f} against {mine.value:.2f}")
                     numbers[f"{title}, {low} to {high}"] = other.value
             if slopes:
                 ours = estimates(self.elsewhere[task])
@@ -248,7 +248,7 @@ class ProductScaling(Figure):
             share(good / of, 1.0, some),
             f"exponents: {targets.told(words)}",
             f"{good} of {of} exponents agree. Losses themselves depend on the points: on unseen "
-            f"ones they are {min(ratios):.2g} to {max(ratios):.2g} times ours.",
+            f"ones they are {min(ratios):.2g} to {max(ratios):.2g} times those of the figure.",
             numbers,
         )
 

@@ -10,8 +10,9 @@ from minilotto.analysis.stats.modality import FEW_WIDTHS, Shape, central_limit
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.paper import targets
 from minilotto.report.paper.histograms import NARROW
-from minilotto.report.paper.targets import FORMULAS, UNARY, product_sweeps, product_words
+from minilotto.report.paper.targets import FORMULAS, UNARY
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, counted, share
 from minilotto.store.grid import Sweep
 
@@ -94,10 +95,7 @@ class UnaryHistograms(_Histograms):
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return tuple(
-            Sweep(widths=scale.widths, tasks=(task,), seeds=scale.target_seeds, steps=scale.steps)
-            for task in UNARY
-        )
+        return targets.unary_sweeps(scale, UNARY)
 
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "narrow": NARROW, "wide": FEW_WIDTHS}
@@ -197,11 +195,11 @@ class ProductHistograms(_Histograms):
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return product_sweeps(scale)
+        return targets.product_sweeps(scale)
 
     def facts(self) -> dict[str, Any]:
         first = next(iter(next(iter(self.nets.values())).values()))
-        return {**super().facts(), "sampling": product_words(first)}
+        return {**super().facts(), "sampling": targets.product_words(first)}
 
     def outcomes(self) -> dict[str, Outcome]:
         two = self._pattern("product2", (2, 3, 4), others=True)

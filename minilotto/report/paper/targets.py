@@ -1,5 +1,5 @@
-"""Appendix A's targets: how the loss falls with width, what part of it is common to all seeds, and
-what training left undone.
+"""Appendix A's targets: how the loss falls with width, how much of it is common to all seeds, and
+how much a refit of the output weights leaves.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,6 +59,11 @@ class TargetStudy:
     @property
     def widest(self) -> int:
         return int(self.points.widths[-1])
+
+    @property
+    def share(self) -> Estimate | None:
+        """Bias over loss at the largest width, None where it could not be had."""
+        return self.parts[self.widest].share if self.widest in self.parts else None
 
     def fit(self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]) -> Fit | None:
         """The power law over these widths, None for fewer than three."""
@@ -189,7 +194,7 @@ def told(found: Mapping[str, object]) -> str:
 
 
 class Row(NamedTuple):
-    """What one target says of a claim: whether it agrees, in words, and in numbers."""
+    """One target's result for a claim: whether it agrees, in words, and in numbers."""
 
     name: str
     agrees: bool
@@ -229,30 +234,26 @@ def over_targets(
 
 
 def bias_rows(
-    studies: Iterable[TargetStudy],
-    half: float,
-    beside: Callable[[TargetStudy], str] = lambda one: "",
+    studies: Iterable[TargetStudy], half: float, also: Callable[[TargetStudy], str] = lambda one: ""
 ) -> list[Row]:
-    """Whether bias makes more than half of the loss at the largest width, with words beside it."""
+    """Whether bias is more than `half` of the loss at the largest width; `also` gives words."""
     return [
-        Row(one.formula, share.low > half, f"{share}{beside(one)}",
-            {f"share for {one.formula}": share.value})
+        Row(one.formula, e.low > half, f"{e}{also(one)}", {f"share for {one.formula}": e.value})
         for one in studies
-        if one.widest in one.parts and (share := one.parts[one.widest].share)
-    ]  # fmt: skip
+        if (e := one.share)
+    ]
 
 
 def training_left(studies: Iterable[TargetStudy], limit: float) -> Outcome:
     """Whether the hidden neurons limit the loss, of which a refit leaves more than `limit`, or
     training does.
     """
-    rows = [
-        Row(one.formula, left[1] > limit,
-            f"{left[1]:.1e} (quartiles {left[0]:.1e} to {left[2]:.1e})",
-            {f"left for {one.formula}": float(left[1])})
-        for one in studies
-        if (left := one.left.get(one.widest)) is not None
-    ]  # fmt: skip
+    rows = []
+    for one in studies:
+        if one.widest in one.left:
+            low, left, high = one.left[one.widest].tolist()
+            words = f"{left:.1e} (quartiles {low:.1e} to {high:.1e})"
+            rows.append(Row(one.formula, left > limit, words, {f"left for {one.formula}": left}))
     limited = ", ".join(row.name for row in rows if row.agrees)
     some = f"At {limited} the neurons themselves are the limit"
     reason = (
@@ -261,6 +262,15 @@ def training_left(studies: Iterable[TargetStudy], limit: float) -> Outcome:
     if limited:
         reason = f"{some}; elsewhere other output weights could do far better."
     return over(rows, reason, f"{some}.", "fraction of the loss left: ")
+
+
+def unary_sweeps(scale: Scale, tasks: Iterable[str]) -> tuple[Sweep, ...]:
+    """Functions of one input, one sweep each; x² has the seeds of figure 3."""
+    seeds = {task: scale.seeds if task == "square" else scale.target_seeds for task in tasks}
+    return tuple(
+        Sweep(widths=scale.widths, tasks=(task,), seeds=count, steps=scale.steps)
+        for task, count in seeds.items()
+    )
 
 
 def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:

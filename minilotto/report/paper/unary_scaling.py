@@ -23,7 +23,7 @@ EARLY, LATE = (10, 20), (30, 50)
 
 
 class UnaryScaling(Figure):
-    """Medians, exponents, laws, and the parts of the loss that all seeds share and do not."""
+    """Medians, exponents and laws of the loss, its bias and its variance."""
 
     name = "7"
     entry = register(__package__, "appendices.toml", "7")
@@ -31,15 +31,7 @@ class UnaryScaling(Figure):
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return tuple(
-            Sweep(
-                widths=scale.widths,
-                tasks=(task,),
-                seeds=scale.seeds if task == "square" else scale.target_seeds,  # those of figure 3
-                steps=scale.steps,
-            )
-            for task in TARGETS
-        )
+        return targets.unary_sweeps(scale, TARGETS)
 
     def __init__(self, source: Source, scale: Scale) -> None:
         self.studies, nets = targets.target_studies(source, self.sweeps(scale))
@@ -79,21 +71,20 @@ class UnaryScaling(Figure):
         return shared_legend(figure, flat[:1], 4)
 
     def headline(self) -> str:
-        shares = targets.bias_rows(self._plateaus(), self.entry.claims["bias"]["half"])
-        lawful = [one for one in self._some(THROUGHOUT) if one.widest in one.parts]
-        if not shares or not lawful:
+        half = self.entry.claims["bias"]["half"]
+        rows = targets.bias_rows(self._plateaus(), half)
+        lawful = {one.formula: e.value for one in self._some(THROUGHOUT) if (e := one.share)}
+        if not rows or not lawful:
             return ""
-        found = (
-            f"Where the loss levels off ({len(shares)} functions of one input) most of it is "
-            f"common to all seeds in {sum(row.agrees for row in shares)}"
+        least = min(lawful.values())
+        also = (
+            f"; but so is {least:.0%} or more of it for {' and '.join(lawful)}, so what falls "
+            "there is not a variance between seeds"
         )
-        least = min(one.parts[one.widest].share.value for one in lawful)
-        if least <= self.entry.claims["bias"]["half"]:
-            return f"{found}."
         return (
-            f"{found}; but so is {least:.0%} or more of it for "
-            f"{' and '.join(one.formula for one in lawful)}, so what falls there is not a variance "
-            "between seeds."
+            f"Where the loss levels off ({len(rows)} functions of one input) most of it is "
+            f"common to all seeds in {sum(row.agrees for row in rows)}"
+            f"{also if least > half else ''}."
         )
 
     def tables(self) -> list[Table]:
@@ -120,7 +111,7 @@ class UnaryScaling(Figure):
             one
             for task, one in self.studies.items()
             if (fit := one.fit(20, LAST)) is not None
-            and one.widest in one.parts
+            and one.share
             and (fit.estimates["exponent"].value < level or task in DECAYING)
         ]
 
@@ -143,10 +134,8 @@ class UnaryScaling(Figure):
             early, late = slope(one.points, *EARLY), slope(one.points, *LATE)
             if early and late:
                 slows = early.value - late.value > near and 0 < late.high < 1
-                found = ", ".join(
-                    f"{r.law} {r.weight:.2f}" for r in one.laws if r.weight is not None
-                )
-                weights = f" (evidence from N = 3 on: {found})" if found else ""
+                found = [f"{r.law} {r.weight:.2f}" for r in one.laws if r.weight is not None]
+                weights = f" (evidence from N = 3 on: {', '.join(found)})" if found else ""
                 numbers = {f"{one.formula} early": early.value, f"{one.formula} late": late.value}
                 rows.append(Row(one.formula, slows, f"{early}, then {late}{weights}", numbers))
         return over(rows, "{good} of {of} slow down and still fall.")
@@ -163,7 +152,7 @@ class UnaryScaling(Figure):
 
     def _bias(self) -> Outcome:
         half, plateaus = self.entry.claims["bias"]["half"], self._plateaus()
-        varied = [one.formula for one in plateaus if one.parts[one.widest].share.high < half]
+        varied = [one.formula for one in plateaus if one.share and one.share.high < half]
         without = f"; at {', '.join(varied)} the loss levels off without: its variance does."
         return over(
             targets.bias_rows(plateaus, half, _level),
@@ -184,12 +173,10 @@ class UnaryScaling(Figure):
             exponent = slopes["variance"].value
             agrees = max(shares) < claim["half"] and abs(exponent - 1) <= claim["near"]
             common += [one.formula] if min(shares) > claim["half"] else []
-            words = (
-                f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: "
-                + ", ".join(f"{name} {found}" for name, found in slopes.items())
-            )
-            numbers = {f"largest share for {one.formula}": max(shares),
-                       f"variance of {one.formula}": exponent}  # fmt: skip
+            each = ", ".join(f"{name} {found}" for name, found in slopes.items())
+            words = f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: {each}"
+            numbers = {f"largest share for {one.formula}": max(shares)}
+            numbers |= {f"variance of {one.formula}": exponent}
             rows.append(Row(one.formula, agrees, words, numbers))
         reason = (
             f" For {' and '.join(common)} errors of nets of different seeds are largely one "
