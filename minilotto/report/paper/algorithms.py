@@ -27,7 +27,7 @@ MARKERS = "osD^vP"
 
 
 class _Algorithms(Figure):
-    """What the three figures share: the nets, and the algorithms that they follow."""
+    """The nets of all three figures, and the algorithms that they follow."""
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -76,9 +76,7 @@ class _Algorithms(Figure):
 
 
 class AlgorithmClusters(_Algorithms):
-    """The plane of the first two principal components, its clusters, and which of them a swap of
-    neurons exchanges.
-    """
+    """Clusters in the plane of two principal components, and which of them a swap exchanges."""
 
     name = "9"
     entry = register(__package__, "appendices.toml", "9")
@@ -93,12 +91,11 @@ class AlgorithmClusters(_Algorithms):
         # The corners of what is shown of the plane: all clusters, with a margin.
         inside = self.scores[self.study.label >= 0]
         margin = 0.1 * np.ptp(inside, axis=0)
-        self.frame = inside.min(axis=0) - margin, inside.max(axis=0) + margin
+        self.low, self.high = inside.min(axis=0) - margin, inside.max(axis=0) + margin
 
     def facts(self) -> dict[str, Any]:
-        low, high = self.frame
         finite = self.scores[np.isfinite(self.scores).all(axis=1)]
-        beyond = ((finite < low) | (finite > high)).any(axis=1).sum()
+        beyond = ((finite < self.low) | (finite > self.high)).any(axis=1).sum()
         return {**super().facts(), "lost": np.mean(self.study.label < 0), "beyond": beyond}
 
     def draw(self) -> "Drawing":
@@ -120,23 +117,22 @@ class AlgorithmClusters(_Algorithms):
             words = f"{name} ({one.share:.0%})"
             left.plot(*self.scores[one.members].T, mark, color=color, label=words, **look)
             shares(np.where(label == i, loss, np.nan), right, edges, color, name)
-        look = {"textcoords": "offset points", "xytext": (9, 9), "fontsize": 11}
+        look = {"textcoords": "offset points", "xytext": (9, 9)}
+        look |= {"fontsize": 11, "fontweight": "bold"}
         for k in range(self.clusters.count):
             x, y = np.median(self.scores[self.clusters.label == k], axis=0)
             ranks = label[(self.clusters.label == k) & (label >= 0)]
             if ranks.size:
-                left.annotate(
-                    f"{np.bincount(ranks).argmax() + 1}", (x, y), fontweight="bold", **look
-                )
+                left.annotate(f"{np.bincount(ranks).argmax() + 1}", (x, y), **look)
         first, second = self.clusters.plane.explained[:2]
         left.set(
-            xlim=(self.frame[0][0], self.frame[1][0]),
-            ylim=(self.frame[0][1], self.frame[1][1]),
+            xlim=(self.low[0], self.high[0]),
+            ylim=(self.low[1], self.high[1]),
             xlabel=f"first principal component ({first:.0%} of the variance)",
             ylabel=f"second principal component ({second:.0%})",
             title="seven parameters of each net",
         )
-        left.legend(title="algorithm (share)", loc="center left", bbox_to_anchor=(1.0, 0.5))
+        left.legend(title="algorithm (fraction)", loc="center left", bbox_to_anchor=(1.0, 0.5))
         right.set_title("loss of each algorithm")
         return figure
 
@@ -154,11 +150,10 @@ class AlgorithmClusters(_Algorithms):
             "asymmetry, what its neurons do, seed, w1, w2, b1, b2, v1, v2, c"
         )
         label, cluster = self.study.label + 1, self.clusters.label + 1
-        nets = zip(
-            self.nets.seeds, self.nets.loss, label, cluster, *self.scores[:, :2].T, strict=True
-        )
-        columns = "seed, loss, algorithm, cluster in the plane, component 1, component 2"
-        return [Table.of("algorithms", header, rows), Table.of("nets", columns, nets)]
+        columns = (self.nets.seeds, self.nets.loss, label, cluster, *self.scores[:, :2].T)
+        names = "seed, loss, algorithm, cluster in the plane, component 1, component 2"
+        nets = Table.of("nets", names, zip(*columns, strict=True))
+        return [Table.of("algorithms", header, rows), nets]
 
     def outcomes(self) -> dict[str, Outcome]:
         return {"clusters": self._clusters(), "algorithms": self._modulo_swap()}
@@ -176,16 +171,14 @@ class AlgorithmClusters(_Algorithms):
         )
 
     def _modulo_swap(self) -> Outcome:
-        paper, counts = (
-            self.entry.claims["algorithms"]["paper"],
-            (self.clusters.orbits, len(self.good)),
-        )
+        paper = self.entry.claims["algorithms"]["paper"]
+        counts = self.clusters.orbits, len(self.good)
         each = ", ".join(f"{one.share:.1%} (loss {one.loss_median:.2g})" for one in self.good)
         return self._judged(
             counts == (paper, paper),
             paper in counts,
             f"{counts[0]} modulo the swap in the plane; {counts[1]} by what the neurons compute, "
-            f"with shares {each}",
+            f"with fractions {each}",
             "Both ways agree.",
             "The two ways do not both give four.",
             {"modulo the swap": counts[0], "by function": counts[1]},
@@ -197,7 +190,7 @@ class _Panels(_Algorithms):
 
     across: str
     place: Any  # of the legend
-    headroom: float  # for the legend, of the frame's upper end
+    top: float  # of the frame, over that of the curves: space for the legend
 
     def draw(self) -> "Drawing":
         from minilotto.report.plots.style import grid
@@ -210,7 +203,7 @@ class _Panels(_Algorithms):
             self._panel(one, ax)
             ax.set_title(f"algorithm {i + 1}: loss {one.loss_median:.1e}")
             ax.set(xlabel=self.across, ylabel="activation" if i % 4 == 0 else "")
-            ax.set_ylim(top=self.headroom * ax.get_ylim()[1])
+            ax.set_ylim(top=self.top * ax.get_ylim()[1])
             ax.legend(loc=self.place, fontsize=8)
         for ax in flat[len(self.good) :]:
             ax.set_visible(False)
@@ -231,7 +224,7 @@ class AlgorithmResponses(_Panels):
     name = "10"
     entry = register(__package__, "appendices.toml", "10")
     title = entry.title
-    across, place, headroom = "input x", "upper center", 1.3
+    across, place, top = "input x", "upper center", 1.3
 
     def _response(self, net: int, k: int, x: Array) -> Array:
         w, b = self._neuron(net, k)
@@ -269,14 +262,12 @@ class AlgorithmResponses(_Panels):
 
 
 class AlgorithmParts(_Panels):
-    """Activations of both neurons against their pre-activations: the part of the activation
-    function that each uses.
-    """
+    """Activations of both neurons against their pre-activations."""
 
     name = "11"
     entry = register(__package__, "appendices.toml", "11")
     title = entry.title
-    across, place, headroom = "pre-activation z", "upper left", 1.45
+    across, place, top = "pre-activation z", "upper left", 1.45
 
     def _panel(self, one: Algorithm, ax: "Axes") -> None:
         from minilotto.report.plots.style import BLUE, GREY, ORANGE

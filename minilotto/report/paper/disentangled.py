@@ -36,9 +36,7 @@ PAPER_COUNTS = {10: 1, 30: 2, 50: 3}
 
 
 class Disentanglement(Figure):
-    """Clouds, R^2, correlations and errors of one typical net a width; ranks and shares over all
-    seeds.
-    """
+    """Pairs of one typical net a width; effective ranks and useless pairs over all seeds."""
 
     name = "12"
     entry = register(__package__, "appendices.toml", "12")
@@ -123,7 +121,7 @@ class Disentanglement(Figure):
         ax.set_xscale("log")
         ax.set_xticks(list(self.widths), [str(width) for width in self.widths])
         ax.minorticks_off()
-        ax.set(ylim=(-0.02, 0.72), xlabel="width $N$", ylabel="share of the pairs")
+        ax.set(ylim=(-0.02, 0.72), xlabel="width $N$", ylabel="fraction of the pairs")
         ax.set_title("useless pairs, median over nets")
         ax.legend(loc="upper left", fontsize=8)
 
@@ -205,8 +203,8 @@ class Disentanglement(Figure):
         found, dead = median_estimate(one.useless), float(np.mean(~one.living))
         away = max(0.5 - found.low, found.high - 0.5)
         reason = (
-            "They are neurons that training has let die: w and b have shrunk to zero, and with "
-            "them what they add."
+            "They are neurons that died in training: w and b have shrunk to zero, and with them "
+            "what they add."
         )
         return Outcome(
             HOLDS if away <= claim["close"] else IN_PART if away <= claim["rough"] else FAILS,
@@ -267,8 +265,8 @@ class Disentanglement(Figure):
         numbers |= {f"quartic at width {n}": part[1] for n, part in parts.items()}
         return Outcome(
             HOLDS if cubic >= most else IN_PART if both >= most else FAILS,
-            f"mean parts of the squared errors: {'; '.join(words)}",
-            reason if both >= most else "Other shapes take part.",
+            f"mean fractions of the squared errors: {'; '.join(words)}",
+            reason if both >= most else "There are other shapes too.",
             numbers,
         )
 

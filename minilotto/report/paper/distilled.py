@@ -30,9 +30,7 @@ SHOWN_FLOOR = 1e-31
 
 
 class Distillation(Figure):
-    """Losses of distilled nets, their tail, loss against the neurons kept, and what second-order
-    polishing makes of them.
-    """
+    """Losses of distilled nets, against the neurons kept, and after second-order polishing."""
 
     name = "13"
     entry = register(__package__, "appendices.toml", "13")
@@ -114,7 +112,7 @@ class Distillation(Figure):
         place: Any = {"xycoords": ax.get_xaxis_transform(), "fontsize": 8, "color": GREY}
         ax.annotate(" the paper's record", (RECORD, 0.62), **place)
         ax.set(xscale="log", yscale="log", xlabel="loss (mean squared error)")
-        ax.set(ylabel="share of nets below", title="where the best come from")
+        ax.set(ylabel="fraction of nets below", title="where the best come from")
         ax.set_ylim(top=12)
         ax.legend(loc="upper left", fontsize=8)
 
@@ -170,19 +168,11 @@ class Distillation(Figure):
             losses += [(way.label, *row) for row in zip(*parts, strict=True)]
         path = [(name, *row) for name, rows in self.path.items() for row in rows]
         for name, end in self.polished.items():
-            parts = (
-                end.start,
-                end.loss,
-                end.rounding,
-                end.evaluations,
-                end.digits(),
-                end.digits(1e-30),
-            )
+            digits = end.digits(), end.digits(1e-30)
+            parts = (end.start, end.loss, end.rounding, end.evaluations, *digits)
             after += [(name, *row) for row in zip(*parts, strict=True)]
-        header = (
-            "way, seed, loss, rounding, cancellation, rank, living neurons, w1, w2, b1, b2, v1, "
-            "v2, c"
-        )
+        header = "way, seed, loss, rounding, cancellation, rank, living neurons, "
+        header += "w1, w2, b1, b2, v1, v2, c"
         head = "nets, start, loss, rounding, evaluations, digits, digits for 1e-30"
         return [
             Table.of("distilled", header, losses),
@@ -242,7 +232,7 @@ class Distillation(Figure):
         both, dead = (float(np.mean(pairs.living[best] == alive)) for alive in (2, 0))
         living = self.ways["living"]
         reason = (
-            "They are made of neurons that training has let die, with w and b near zero: the "
+            "They are made of neurons that died in training, with w and b near zero: the "
             "smaller the weights, the better two neurons and least squares make a parabola. The "
             "wide net does not use them. Eq. 11's weights, of 6e-8 and 1e-5, are of this kind."
         )
@@ -298,12 +288,12 @@ class Distillation(Figure):
             name: float(np.mean(one.loss < one.start / 10)) for name, one in self.polished.items()
         }
         words = {
-            "best": f"the {len(best.loss)} best",
-            "distilled": f"{len(self.polished['distilled'].loss)} distilled nets",
-            "trained": f"{len(self.polished['trained'].loss)} trained nets of width 2",
+            "best": "best",
+            "distilled": "distilled nets",
+            "trained": "trained nets of width 2",
         }
         medians = "; ".join(
-            f"{words[name]}: {further[name]:.0%} gain a factor of 10, median "
+            f"{len(one.loss)} {words[name]}: {further[name]:.0%} gain a factor of 10, median "
             f"{np.median(one.start):.1e} before, {np.median(one.loss):.1e} after"
             for name, one in self.polished.items()
         )
@@ -313,9 +303,9 @@ class Distillation(Figure):
             f"{medians}. Of the best {np.mean(best.cancelled):.0%} end where float64 rounding "
             f"hides any descent; to go on takes {np.nanmedian(best.digits()):.0f} digits of "
             f"arithmetic, a loss of 1e-30 {np.nanmedian(best.digits(1e-30)):.0f}",
-            "What stops the best is arithmetic: there is no minimum to reach, and the loss falls "
-            "for ever as w goes to 0 and v to infinity, until 16 digits end. Trained nets of width "
-            "2 fall as far by the same method, without any wide net.",
+            "Arithmetic stops the best: there is no minimum, and the loss falls as w goes to 0 "
+            "and v to infinity, until 16 digits end. Trained nets of width 2 reach as low a loss "
+            "by the same method, without any wide net.",
             {f"further, {name}": value for name, value in further.items()},
         )
 
