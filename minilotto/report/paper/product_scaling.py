@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates, exponents, slope
 from minilotto.data.dataset import Dataset, sampled
@@ -16,7 +17,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.report.claims import Outcome, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.targets import Row, TargetStudy, over
+from minilotto.report.paper.targets import Row, over
 from minilotto.report.rules import HOLDS, reaches, share
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -103,7 +104,7 @@ class ProductScaling(Figure):
             "early": early,
             "late": late,
             "more": MORE,
-            "refitted": targets.REFITTED,
+            "refitted": REFITTED,
         }
 
     def draw(self) -> "Drawing":
@@ -131,7 +132,7 @@ class ProductScaling(Figure):
             estimates_against_width(middle, lower, GREY, "o", words)
             targets.draw_parts(one.parts, lower)
             targets.draw_law(3.0 * float(np.interp(10, one.points.widths, one.points.value)), upper)
-            upper.set_title(f"y = {one.formula}")
+            upper.set_title(f"y = {one.name}")
             for ax in (upper, lower):
                 width_axis((1, 3, 10, 50), ax)
             lower.set_xlabel("width $N$")
@@ -140,7 +141,7 @@ class ProductScaling(Figure):
         return shared_legend(figure, (*above, *below), 4)
 
     def headline(self) -> str:
-        slopes = {one.formula: slope(one.points, 10, one.widest) for one in self.studies.values()}
+        slopes = {one.name: slope(one.points, 10, one.widest) for one in self.studies.values()}
         falls = {formula: f"{found.value:.1f}" for formula, found in slopes.items() if found}
         words = f"Products of inputs, exponents from width 10 on: {targets.told(falls)}."
         return words if len(falls) > 1 else ""
@@ -186,8 +187,8 @@ class ProductScaling(Figure):
             words = (
                 f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
             )
-            numbers = {f"{one.formula}, {at}": e.value for at, e in runs.items()}
-            rows += [Row(one.formula, any(agree), ", ".join(words), numbers)] if runs else []
+            numbers = {f"{one.name}, {at}": e.value for at, e in runs.items()}
+            rows += [Row(one.name, any(agree), ", ".join(words), numbers)] if runs else []
         return over(rows, "{good} of {of} have one.", before="exponents: ")
 
     def _around(self) -> Outcome:
@@ -197,11 +198,11 @@ class ProductScaling(Figure):
                 low, high, first = max(exponents(one.points), key=lambda row: row[2].value)
                 at, last = list(runs.items())[-1]
                 agrees = first.low > 1 + near and last.high < 1
-                steep += [one.formula] if last.high >= 1 else []
+                steep += [one.name] if last.high >= 1 else []
                 words = f"{first} at {low:g} to {high:g}, finally {last} at {at}"
                 numbers = {"steepest": first.value, "last": last.value}
-                numbers = {f"{one.formula} {name}": value for name, value in numbers.items()}
-                rows.append(Row(one.formula, agrees, words, numbers))
+                numbers = {f"{one.name} {name}": value for name, value in numbers.items()}
+                rows.append(Row(one.name, agrees, words, numbers))
         still = (
             f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the largest "
             "widths."
@@ -215,9 +216,9 @@ class ProductScaling(Figure):
             if wide.any():
                 ratio = (self.elsewhere[task].value / one.points.value)[wide]
                 largest = float(ratio.max())
-                numbers = {f"largest ratio for {one.formula}": largest}
+                numbers = {f"largest ratio for {one.name}": largest}
                 words = f"{ratio.min():.2g} to {largest:.2g}"
-                rows.append(Row(one.formula, largest < similar, words, numbers))
+                rows.append(Row(one.name, largest < similar, words, numbers))
         reason = "{good} of {of} agree; the others begin to overfit their points."
         return over(rows, reason, "The points are enough.")
 
@@ -253,7 +254,7 @@ class ProductScaling(Figure):
         )
 
 
-def _runs(one: TargetStudy) -> dict[str, Estimate]:
+def _runs(one: WidthStudy) -> dict[str, Estimate]:
     """Exponents over each three neighbouring widths from CHECKED[0] on, by these widths."""
     widths = [int(width) for width in one.points.widths if width >= CHECKED[0]]
     found = {f"{a} to {b}": one.fit(a, b) for a, b in zip(widths, widths[2:], strict=False)}

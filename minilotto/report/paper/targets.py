@@ -3,17 +3,13 @@ how much a refit of the output weights leaves.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
-from minilotto.analysis.ensembling.readout import readout_loss
+from minilotto.analysis.ensembling.decomposition import Decomposition
+from minilotto.analysis.ensembling.width_study import COMPARED_FROM, WidthStudy, width_study
 from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
 from minilotto.analysis.stats.estimates import exponents
-from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, fit_law, reference_line
+from minilotto.analysis.stats.scaling import Compared, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, Verdict, untested
@@ -32,91 +28,23 @@ PRODUCTS = {
     "product2": "x₁x₂", "product3": "x₁x₂x₃", "product4": "x₁x₂x₃x₄", "product5": "x₁x₂x₃x₄x₅",
 }  # fmt: skip
 FORMULAS = {"square": "x²", **UNARY, **PRODUCTS}
-PAPER_RANGE = (10, 50)
-COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
-REFITTED = 32  # nets whose output weights are fitted again
-
-
-@dataclass(frozen=True)
-class TargetStudy:
-    """One target: median loss at W widths, laws of it, bias and variance, loss after a refit.
-
-    laws: empty where the widths are too few. parts and left are by width; left is the loss that
-    the same hidden neurons would have with the best output weights, over the loss that they have:
-    quartiles (3,) over nets.
-    """
-
-    task: str
-    points: Points
-    laws: tuple[Compared, ...]
-    parts: Mapping[int, Decomposition]
-    left: Mapping[int, Array]
-
-    @property
-    def formula(self) -> str:
-        return FORMULAS[self.task]
-
-    @property
-    def widest(self) -> int:
-        return int(self.points.widths[-1])
-
-    @property
-    def share(self) -> Estimate | None:
-        """Bias over loss at the largest width, None where it could not be had."""
-        return self.parts[self.widest].share if self.widest in self.parts else None
-
-    def fit(self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]) -> Fit | None:
-        """The power law over these widths, None for fewer than three."""
-        found = self.points.select((self.points.widths >= low) & (self.points.widths <= high))
-        return fit_law(found) if len(found.widths) >= 3 else None
-
-    @property
-    def exponent(self) -> Estimate | None:
-        """That of the paper's range, with the scatter of seeds and of widths."""
-        fit = self.fit()
-        return None if fit is None else fit.with_misfit["exponent"]
-
-    def part_fit(self, part: str) -> Fit | None:
-        """The power law of the bias or the variance over the paper's range, None without one."""
-        widths = [width for width in self.parts if PAPER_RANGE[0] <= width <= PAPER_RANGE[1]]
-        try:
-            return fit_law(as_points(widths, [self.parts[width] for width in widths], part))
-        except DataError:
-            return None
+FIRST, LAST = 10, 50  # widths of the paper's exponents
 
 
 def target_studies(
     source: Source, sweeps: Iterable[Sweep]
-) -> tuple[dict[str, TargetStudy], dict[str, dict[int, Ensemble]]]:
+) -> tuple[dict[str, WidthStudy], dict[str, dict[int, Ensemble]]]:
     """Studies, and nets by width, of every target with at least two widths. Raises DataError for
-    none, and for fewer than ten seeds.
+    none.
     """
     nets = {sweep.configs[0].task: source.by_width(sweep) for sweep in sweeps}
     nets = {task: found for task, found in nets.items() if len(found) > 1}
     if not nets:
         raise DataError("no target has two widths; train them first")
-    return {task: _study(task, found) for task, found in nets.items()}, nets
-
-
-def _study(task: str, nets: Mapping[int, Ensemble]) -> TargetStudy:
-    found = medians({width: one.loss for width, one in nets.items()})
-    laws: tuple[Compared, ...] = ()
-    parts = {}
-    with suppress(DataError):
-        laws = compare_laws(found.select(found.widths >= COMPARED_FROM)).rows
-    for width, one in sorted(nets.items()):
-        with suppress(DataError):
-            errors = one.predict(one.data.x) - one.data.y
-            parts[width] = decompose(errors, one.data.weight, level=LEVEL)
-    left = {width: _left(one) for width, one in nets.items() if width >= PAPER_RANGE[0]}
-    return TargetStudy(task, found, laws, parts, left)
-
-
-def _left(nets: Ensemble) -> Array:
-    """Loss with the best output weights over loss as trained: quartiles (3,) over some nets."""
-    some = nets.select(np.flatnonzero(np.isfinite(nets.loss))[:REFITTED])
-    better = readout_loss(some.activation, some.w, some.b, some.data, nets.config.dtype)
-    return np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))
+    studies = {
+        task: width_study(FORMULAS[task], found, LEVEL, FIRST) for task, found in nets.items()
+    }
+    return studies, nets
 
 
 def medians(losses: Mapping[int, Array]) -> Points:
@@ -125,7 +53,7 @@ def medians(losses: Mapping[int, Array]) -> Points:
 
 
 def scaling_tables(
-    studies: Mapping[str, TargetStudy], elsewhere: Mapping[str, Points] | None = None
+    studies: Mapping[str, WidthStudy], elsewhere: Mapping[str, Points] | None = None
 ) -> list[Table]:
     """Losses and their parts by width, exponents, and laws compared; elsewhere: medians on other
     points, of the same widths.
@@ -142,7 +70,7 @@ def scaling_tables(
             line += [None if left is None else left[1]]
             losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
         slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]
-        rows = [("10 to 50", Compared("power law", one.fit(), None, None, ""))]
+        rows = [(f"{FIRST} to {LAST}", Compared("power law", one.fit(FIRST, LAST), None, None, ""))]
         rows += [(f"from {COMPARED_FROM}", row) for row in one.laws]
         for widths, row in rows:
             if fit := row.fit:
@@ -184,8 +112,8 @@ def draw_law(start: float, ax: "Axes") -> None:
     """A line of slope -1 over the paper's range, from this loss."""
     from minilotto.report.plots.style import GREY
 
-    loss = reference_line(PAPER_RANGE, 1.0, (PAPER_RANGE[0], start))
-    ax.plot(PAPER_RANGE, loss, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
+    loss = reference_line((FIRST, LAST), 1.0, (FIRST, start))
+    ax.plot((FIRST, LAST), loss, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
 
 
 def told(found: Mapping[str, object]) -> str:
@@ -234,17 +162,17 @@ def over_targets(
 
 
 def bias_rows(
-    studies: Iterable[TargetStudy], half: float, also: Callable[[TargetStudy], str] = lambda one: ""
+    studies: Iterable[WidthStudy], half: float, also: Callable[[WidthStudy], str] = lambda one: ""
 ) -> list[Row]:
     """Whether bias is more than `half` of the loss at the largest width; `also` gives words."""
     return [
-        Row(one.formula, e.low > half, f"{e}{also(one)}", {f"share for {one.formula}": e.value})
+        Row(one.name, e.low > half, f"{e}{also(one)}", {f"share for {one.name}": e.value})
         for one in studies
         if (e := one.share)
     ]
 
 
-def training_left(studies: Iterable[TargetStudy], limit: float) -> Outcome:
+def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:
     """Whether the hidden neurons limit the loss, of which a refit leaves more than `limit`, or
     training does.
     """
@@ -253,7 +181,7 @@ def training_left(studies: Iterable[TargetStudy], limit: float) -> Outcome:
         if one.widest in one.left:
             low, left, high = one.left[one.widest].tolist()
             words = f"{left:.1e} (quartiles {low:.1e} to {high:.1e})"
-            rows.append(Row(one.formula, left > limit, words, {f"left for {one.formula}": left}))
+            rows.append(Row(one.name, left > limit, words, {f"left for {one.name}": left}))
     limited = ", ".join(row.name for row in rows if row.agrees)
     some = f"At {limited} the neurons themselves are the limit"
     reason = (

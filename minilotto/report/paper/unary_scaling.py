@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.estimates import estimates, slope
 from minilotto.report.claims import Outcome, register
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.targets import Row, TargetStudy, over
+from minilotto.report.paper.targets import FIRST, LAST, Row, over
 from minilotto.report.rules import HOLDS, reaches
 from minilotto.store.grid import Sweep
 
@@ -18,7 +20,6 @@ TARGETS = ("square", *targets.UNARY)  # x² for comparison
 THROUGHOUT = ("square", "cube")  # those of the 1/N claim for which it does not say until when
 LAWFUL, DECAYING = (*THROUGHOUT, "tanh"), ("quartic", "sin2", "exp_square")
 FLAT = ("sin", "cos", "exp", "relu")
-FIRST, LAST = targets.PAPER_RANGE
 EARLY, LATE = (10, 20), (30, 50)
 
 
@@ -39,7 +40,7 @@ class UnaryScaling(Figure):
 
     def facts(self) -> dict[str, Any]:
         early, late = (f"{low} to {high}" for low, high in (EARLY, LATE))
-        words = {"training": self.training, "refitted": targets.REFITTED}
+        words = {"training": self.training, "refitted": REFITTED}
         return {**words, "early": early, "late": late}
 
     def draw(self) -> "Drawing":
@@ -56,10 +57,10 @@ class UnaryScaling(Figure):
             estimates_against_width(loss, ax, BLUE, "o", "median loss")
             if FIRST in loss:
                 targets.draw_law(2.5 * loss[FIRST].value, ax)
-            if (fit := one.fit()) is not None:
+            if (fit := one.fit(FIRST, LAST)) is not None:
                 value = round(fit.estimates["exponent"].value, 2) + 0.0  # no -0.00
                 ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
-            ax.set_title(one.formula)
+            ax.set_title(one.name)
             width_axis((1, 3, 10, 50), ax)
         for ax in flat[count:]:
             ax.set_visible(False)
@@ -73,7 +74,7 @@ class UnaryScaling(Figure):
     def headline(self) -> str:
         half = self.entry.claims["bias"]["half"]
         rows = targets.bias_rows(self._plateaus(), half)
-        lawful = {one.formula: e.value for one in self._some(THROUGHOUT) if (e := one.share)}
+        lawful = {one.name: e.value for one in self._some(THROUGHOUT).values() if (e := one.share)}
         if not rows or not lawful:
             return ""
         least = min(lawful.values())
@@ -101,10 +102,10 @@ class UnaryScaling(Figure):
             "neurons": targets.training_left(self._plateaus(), limit),
         }
 
-    def _some(self, tasks: Sequence[str]) -> list[TargetStudy]:
-        return [self.studies[task] for task in tasks if task in self.studies]
+    def _some(self, tasks: Sequence[str]) -> dict[str, WidthStudy]:
+        return {task: self.studies[task] for task in tasks if task in self.studies}
 
-    def _plateaus(self) -> list[TargetStudy]:
+    def _plateaus(self) -> list[WidthStudy]:
         """Targets whose loss levels off, by the paper or by these nets."""
         level = self.entry.claims["bias"]["plateau"]
         return [
@@ -118,9 +119,9 @@ class UnaryScaling(Figure):
     def _law(self) -> Outcome:
         stated = self.entry.claims["law"]["stated"]
         rows = [
-            Row(one.formula, reaches(e, 1, stated, stated) == HOLDS, e, {one.formula: e.value})
-            for one in self._some(LAWFUL)
-            if (e := slope(one.points, *EARLY) if one.task == "tanh" else one.exponent)
+            Row(one.name, reaches(e, 1, stated, stated) == HOLDS, e, {one.name: e.value})
+            for task, one in self._some(LAWFUL).items()
+            if (e := slope(one.points, *EARLY) if task == "tanh" else _exponent(one))
         ]
         found = over(rows, "{good} of {of} agree.")
         late = slope(self.studies["tanh"].points, *LATE) if "tanh" in self.studies else None
@@ -130,29 +131,29 @@ class UnaryScaling(Figure):
     def _slowing(self) -> Outcome:
         near = self.entry.claims["slowing"]["near"]
         rows = []
-        for one in self._some(DECAYING):
+        for one in self._some(DECAYING).values():
             early, late = slope(one.points, *EARLY), slope(one.points, *LATE)
             if early and late:
                 slows = early.value - late.value > near and 0 < late.high < 1
                 found = [f"{r.law} {r.weight:.2f}" for r in one.laws if r.weight is not None]
                 weights = f" (evidence from N = 3 on: {', '.join(found)})" if found else ""
-                numbers = {f"{one.formula} early": early.value, f"{one.formula} late": late.value}
-                rows.append(Row(one.formula, slows, f"{early}, then {late}{weights}", numbers))
+                numbers = {f"{one.name} early": early.value, f"{one.name} late": late.value}
+                rows.append(Row(one.name, slows, f"{early}, then {late}{weights}", numbers))
         return over(rows, "{good} of {of} slow down and still fall.")
 
     def _flat(self) -> Outcome:
         near = self.entry.claims["flat"]["near"]
         rows = [
-            Row(one.formula, e.value < near, e, {one.formula: e.value})
-            for one in self._some(FLAT)
-            if (e := one.exponent)
+            Row(one.name, e.value < near, e, {one.name: e.value})
+            for one in self._some(FLAT).values()
+            if (e := _exponent(one))
         ]
         falling = ", ".join(row.name for row in rows if not row.agrees)
         return over(rows, f"Still falling over these widths: {falling}.", "All are flat.")
 
     def _bias(self) -> Outcome:
         half, plateaus = self.entry.claims["bias"]["half"], self._plateaus()
-        varied = [one.formula for one in plateaus if one.share and one.share.high < half]
+        varied = [one.name for one in plateaus if one.share and one.share.high < half]
         without = f"; at {', '.join(varied)} the loss levels off without: its variance does."
         return over(
             targets.bias_rows(plateaus, half, _level),
@@ -164,20 +165,20 @@ class UnaryScaling(Figure):
     def _variance(self) -> Outcome:
         claim = self.entry.claims["variance"]
         rows, common = [], []
-        for one in self._some(THROUGHOUT):
+        for one in self._some(THROUGHOUT).values():
             shares = [part.share.value for w, part in one.parts.items() if w >= FIRST]
-            fits = {part: one.part_fit(part) for part in ("bias", "variance")}
-            slopes = {part: fit.with_misfit["exponent"] for part, fit in fits.items() if fit}
+            exponents = {part: _exponent(one, part) for part in ("bias", "variance")}
+            slopes = {part: e for part, e in exponents.items() if e}
             if not shares or "variance" not in slopes:
                 continue
             exponent = slopes["variance"].value
             agrees = max(shares) < claim["half"] and abs(exponent - 1) <= claim["near"]
-            common += [one.formula] if min(shares) > claim["half"] else []
+            common += [one.name] if min(shares) > claim["half"] else []
             each = ", ".join(f"{name} {found}" for name, found in slopes.items())
             words = f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: {each}"
-            numbers = {f"largest share for {one.formula}": max(shares)}
-            numbers |= {f"variance of {one.formula}": exponent}
-            rows.append(Row(one.formula, agrees, words, numbers))
+            numbers = {f"largest share for {one.name}": max(shares)}
+            numbers |= {f"variance of {one.name}": exponent}
+            rows.append(Row(one.name, agrees, words, numbers))
         reason = (
             f" For {' and '.join(common)} errors of nets of different seeds are largely one "
             "function, and it is this common part that falls with width: not what an average of "
@@ -187,7 +188,13 @@ class UnaryScaling(Figure):
         return over(rows, reason, "As an average of independent errors does.")
 
 
-def _level(one: TargetStudy) -> str:
+def _exponent(one: WidthStudy, part: str | None = None) -> Estimate | None:
+    """That of the paper's range, with the scatter of seeds and of widths."""
+    fit = one.fit(FIRST, LAST, part)
+    return fit.with_misfit["exponent"] if fit else None
+
+
+def _level(one: WidthStudy) -> str:
     """The bias at the largest width over the plateau of the fitted law, in words."""
     for row in one.laws:
         if row.law == "plateau" and row.fit:
