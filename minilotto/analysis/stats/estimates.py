@@ -18,6 +18,14 @@ def estimates(points: Points) -> dict[int, Estimate]:
     -------
     dict of int to Estimate
         By width, ascending.
+
+    Examples
+    --------
+    >>> from minilotto.analysis.stats.bootstrap import points
+    >>> losses = np.geomspace(1, 4, 51)
+    >>> found = estimates(points([1, 2], [losses, losses / 2]))
+    >>> round(found[2].value, 12)
+    1.0
     """
     rows = zip(points.widths, points.value, points.low, points.high, strict=True)
     return {
