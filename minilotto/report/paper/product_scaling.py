@@ -247,7 +247,7 @@ class ProductScaling(Figure):
         good, of = sum(agree), len(agree)
         return Outcome(
             share(good / of, 1.0, some),
-            f"exponents: {targets.told(words)}",
+            f"exponents, against those of the figure's nets: {targets.told(words)}",
             f"{good} of {of} exponents agree. Losses themselves depend on the points: on unseen "
             f"ones they are {min(ratios):.2g} to {max(ratios):.2g} times those of the figure.",
             numbers,
