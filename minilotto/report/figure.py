@@ -229,15 +229,6 @@ def each(activations: Iterable[str], outcome: Callable[[str], Outcome]) -> list[
     return [outcome(one)._replace(facts={"activation": named(one)}) for one in activations]
 
 
-def estimates(found: Points | None) -> dict[int, Estimate]:
-    """The statistic and its interval at each width; empty for None."""
-    if found is None:
-        return {}
-    columns = (getattr(found, name).tolist() for name in ("widths", "value", "low", "high"))
-    rows = zip(*columns, strict=True)
-    return {int(width): Estimate(value, low, high, found.level) for width, value, low, high in rows}
-
-
 def width_rows(found: Points) -> list[tuple[Any, ...]]:
     """Rows of a table: width, seeds, diverged seeds, value, low and high."""
     names = ("seeds", "diverged", "value", "low", "high")

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import minilotto as ml
+from minilotto.analysis.ensembling import width_study
 from minilotto.cli.commands import main
 from minilotto.data.dataset import sampled
 from minilotto.report.build import reproduce
 from minilotto.report.catalogue import APPENDICES, MAIN_TEXT
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.page import Report
-from minilotto.report.paper import product_scaling, target_histograms, targets, unary_scaling
+from minilotto.report.paper import target_histograms, targets, unary_scaling
 from minilotto.report.paper.product_scaling import CHECKED, ProductScaling, checks
 from minilotto.report.paper.target_histograms import ProductHistograms, UnaryHistograms
 from minilotto.report.paper.targets import PRODUCTS, UNARY, product_sweeps
@@ -50,12 +51,12 @@ def few_resamples():
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
             (targets, "points"),
-            (targets, "decompose"),
-            (product_scaling, "points"),
+            (width_study, "points"),
+            (width_study, "decompose"),
             (target_histograms, "central_limit"),
         ):
             patch.setattr(module, name, partial(getattr(module, name), resamples=100))
-        patch.setattr(targets, "REFITTED", 3)
+        patch.setattr(width_study, "REFITTED", 3)
         yield
 
 
@@ -165,14 +166,14 @@ def test_the_papers_world_holds_and_its_reverse_fails(worlds):
 def test_numbers_behind_the_verdicts_are_those_planted(worlds):
     paper, other = worlds
     cube, relu = paper.studies["cube"], paper.studies["relu"]
-    assert cube.exponent.value == pytest.approx(1, abs=0.1)
+    assert cube.fit(10, 50).with_misfit["exponent"].value == pytest.approx(1, abs=0.1)
     assert relu.parts[50].share.value == pytest.approx(1, abs=0.01)
     assert cube.parts[50].share.value == pytest.approx(0, abs=0.05)
     assert cube.left[50].tolist() == [1, 1, 1]
     assert other.studies["cube"].left[50][1] < 0.05
-    assert cube.part_fit("variance").estimates["exponent"].value == pytest.approx(1, abs=0.1)
-    assert cube.part_fit("bias") is None  # nothing certain to fit
-    best = {row.law: row.weight for row in relu.comparison.rows if row.weight is not None}
+    assert cube.fit(10, 50, "variance").estimates["exponent"].value == pytest.approx(1, abs=0.1)
+    assert cube.fit(10, 50, "bias") is None  # nothing certain to fit
+    best = {row.law: row.weight for row in relu.laws if row.weight is not None}
     assert set(best) == {"power law", "plateau"}
     assert sum(best.values()) == pytest.approx(1)
 
@@ -376,7 +377,7 @@ def test_products_without_other_points_or_their_widths():
     assert found["Products: somewhere 1/N"].verdict == UNTESTED
 
 
-def test_points_learnt_by_heart_are_seen():
+def test_overfitted_points_are_seen():
     made = of_products(SLOWING)
 
     def nets_of(config):

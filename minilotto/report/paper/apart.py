@@ -1,7 +1,6 @@
 """Nets of one width taken apart into mirror pairs, for figure 12."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ COUNTS = {
     "numerical": f"eigenvalues above {NUMERICAL:.0%}",
     "groups": f"groups with |correlation| above {ALIKE:g}",
 }
+NONE = Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Apart:
     (`output`).
 
     `working` is `span` where pairs of two dead neurons, whose errors are rounding, do not count.
-    living, unpaired (R, N); useless, both_dead (R,): shares of the pairs that explain less than
-    USELESS, and that are two dead neurons; dead_useless: the part of all useless pairs that are.
-    shapes: of the errors of the useful pairs. mirror: rank correlation, over these, of their
-    distance from mirror symmetry with the cubic share of their error.
+    living, unpaired (R, N); useless, both_dead (R,): fractions of the pairs that explain less than
+    USELESS, and that are two dead neurons; dead_useless: the fraction of all useless pairs that
+    are. shapes: of the errors of the useful pairs. mirror: rank correlation, over these, of their
+    distance from mirror symmetry with the cubic fraction of their error.
     """
 
     nets: Ensemble
@@ -62,27 +62,23 @@ class Apart:
 
 
 def taken_apart(nets: Ensemble) -> Apart:
+    """Pairs neurons that are near mirror images, and studies each pair by itself."""
     living = alive(nets.activation, nets.parameters, nets.data)
     pairing = pair_neurons(nets.w, nets.b)
-    apart = {
-        kind: disentangle(nets.activation, nets.parameters, pairing.pairs, nets.data, kind)
-        for kind in PREDICTORS
-    }
+    given = nets.activation, nets.parameters, pairing.pairs, nets.data
+    apart = {kind: disentangle(*given, kind) for kind in PREDICTORS}
     span = apart["span"]
     row = np.arange(len(nets))[:, None, None]
     dead = ~np.any(living[row, pairing.pairs], axis=2) & ~span.incomplete
     useless = ~span.useful() & ~span.incomplete
-    working = {
-        kind: dataclasses.replace(one, r2=np.where(dead, 0.0, one.r2))
-        for kind, one in apart.items()
-    }
+    working = {kind: replace(one, r2=np.where(dead, 0.0, one.r2)) for kind, one in apart.items()}
     counts = {}
     for kind, one in working.items():
         ranks = one.ranks()
         some = ranks.groups > 0  # nets without a useful pair have no number of independent ones
         for count in COUNTS:
             counts[kind, count] = median_estimate(np.where(some, getattr(ranks, count), np.nan))
-    whole = np.count_nonzero(~span.incomplete, axis=1)
+    whole, none = np.count_nonzero(~span.incomplete, axis=1), np.full(len(nets), np.nan)
     shapes = error_shapes(working["span"], nets.data.x[:, 0])
     size = np.abs(nets.w[row, pairing.pairs, 0].astype(np.float64)).mean(axis=2)
     useful = working["span"].useful()
@@ -94,9 +90,7 @@ def taken_apart(nets: Ensemble) -> Apart:
         working=working["span"],
         counts=counts,
         useless=span.useless_share(),
-        both_dead=np.divide(
-            dead.sum(axis=1), whole, out=np.full(len(nets), np.nan), where=whole > 0
-        ),
+        both_dead=np.divide(dead.sum(axis=1), whole, out=none, where=whole > 0),
         dead_useless=float((useless & dead).sum() / max(int(useless.sum()), 1)),
         shapes=shapes,
         mirror=rank_correlation(pairing.distance[useful] / size[useful], shapes.cubic[useful]),
@@ -118,7 +112,7 @@ def whole_pairs(apart: Disentangled) -> Array:
 def median_estimate(values: Array) -> Estimate:
     """The median over nets with its interval; NaN where no net has a value."""
     if not np.isfinite(values).any():
-        return Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
+        return NONE
     found = median_interval(values)
     return Estimate(found.value, found.low, found.high, LEVEL)
 
@@ -129,10 +123,7 @@ def mean_estimate(values: Array) -> Estimate:
     """
     kept = values[np.isfinite(values)]
     if not kept.size:
-        return Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
-    reach = ndtri((1 + LEVEL) / 2) * (
-        kept.std(ddof=1) / np.sqrt(kept.size) if kept.size > 1 else 0.0
-    )
-    return Estimate(
-        float(kept.mean()), float(kept.mean() - reach), float(kept.mean() + reach), LEVEL
-    )
+        return NONE
+    error = kept.std(ddof=1) / np.sqrt(kept.size) if kept.size > 1 else 0.0
+    mean, reach = float(kept.mean()), float(ndtri((1 + LEVEL) / 2) * error)
+    return Estimate(mean, mean - reach, mean + reach, LEVEL)

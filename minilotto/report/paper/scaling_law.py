@@ -17,17 +17,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    THRESHOLDS,
-    UNTESTED,
-    counted,
-    reaches,
-    share,
-)
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, counted, reaches, share
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
@@ -35,7 +25,6 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
 BETWEEN = (5, 15, 25)  # widths that the paper leaves out, where the exponent changes
-STATED, NEAR = THRESHOLDS["stated"], THRESHOLDS["near"]
 EXPONENTS_SHOWN = (-3.0, 6.0)
 # Claims about exponents, and whose.
 EXPONENTS = {"silu": "silu", "beyond": "silu", "early": "leaky_relu", "late": "leaky_relu"}

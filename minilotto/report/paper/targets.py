@@ -1,228 +1,183 @@
-"""Appendix A's targets, and what is asked of each: how the loss falls with width, what of it seeds
-share, what training left.
+"""Appendix A's targets: how the loss falls with width, how much of it is common to all seeds, and
+how much a refit of the output weights leaves.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
-from minilotto.analysis.ensembling.readout import readout_loss
+from minilotto.analysis.ensembling.decomposition import Decomposition
+from minilotto.analysis.ensembling.width_study import COMPARED_FROM, WidthStudy, width_study
 from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
-from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law, local_exponents
+from minilotto.analysis.stats.estimates import exponents
+from minilotto.analysis.stats.scaling import Compared, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Verdict
-from minilotto.report.figure import Scale, Table
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED
+from minilotto.report.claims import Outcome, described, untested
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.rules import LEVEL, counted
 from minilotto.store.grid import Sweep
 
+if TYPE_CHECKING:
+    from minilotto.report.plots.style import Axes
+
 UNARY = {
-    "cube": "x³",
-    "quartic": "x⁴",
-    "sin": "sin x",
-    "cos": "cos x",
-    "exp": "exp x",
-    "sin2": "sin² x",
-    "exp_square": "exp x²",
-    "relu": "relu x",
-    "tanh": "tanh x",
-}
+    "cube": "x³", "quartic": "x⁴", "sin": "sin x", "cos": "cos x", "exp": "exp x",
+    "sin2": "sin² x", "exp_square": "exp x²", "relu": "relu x", "tanh": "tanh x",
+}  # fmt: skip
 PRODUCTS = {
-    "product2": "x₁x₂",
-    "product3": "x₁x₂x₃",
-    "product4": "x₁x₂x₃x₄",
-    "product5": "x₁x₂x₃x₄x₅",
-}
+    "product2": "x₁x₂", "product3": "x₁x₂x₃", "product4": "x₁x₂x₃x₄", "product5": "x₁x₂x₃x₄x₅",
+}  # fmt: skip
 FORMULAS = {"square": "x²", **UNARY, **PRODUCTS}
-PAPER_RANGE = (10, 50)
-COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
-REFITTED = 32  # nets whose output weights are fitted anew
-# part of the loss that is left by a refit, above which the hidden neurons count as the limit
-LIMIT = 0.1
+FIRST, LAST = 10, 50  # widths of the paper's exponents
 
 
-@dataclass(frozen=True)
-class TargetStudy:
-    """One target: median loss at W widths, laws over the paper's and over more widths, bias and
-    variance, loss after a refit.
-
-    parts and left are by width; left is the loss that the same hidden neurons would have with the
-    best output weights, over the loss that they have: quartiles (3,) over nets. comparison is None
-    where widths are too few.
+def target_studies(
+    source: Source, sweeps: Iterable[Sweep]
+) -> tuple[dict[str, WidthStudy], dict[str, dict[int, Ensemble]]]:
+    """Studies, and nets by width, of every target with at least two widths. Raises DataError for
+    none.
     """
-
-    task: str
-    points: Points
-    comparison: Comparison | None
-    parts: Mapping[int, Decomposition]
-    left: Mapping[int, Array]
-
-    @property
-    def formula(self) -> str:
-        return FORMULAS[self.task]
-
-    def fit(self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]) -> Fit | None:
-        """The power law over these widths, None for fewer than three."""
-        return _power(self.points, low, high)
-
-    @property
-    def exponent(self) -> Estimate | None:
-        """That of the paper's range, with seeds' and widths' scatter."""
-        fit = self.fit()
-        return None if fit is None else fit.with_misfit["exponent"]
-
-    def part_fit(self, part: str) -> Fit | None:
-        """The power law of the bias or the variance over the paper's range, None where it cannot be
-        had.
-        """
-        widths = [width for width in self.parts if PAPER_RANGE[0] <= width <= PAPER_RANGE[1]]
-        try:
-            return fit_law(as_points(widths, [self.parts[width] for width in widths], part))
-        except DataError:
-            return None
-
-    def slope(self, low: int, high: int) -> Estimate | None:
-        """The exponent between two widths, with its interval over seeds; None where one is missing."""
-        return slope(self.points, low, high)
-
-    @property
-    def widest(self) -> int:
-        return int(self.points.widths[-1])
+    nets = {sweep.configs[0].task: source.by_width(sweep) for sweep in sweeps}
+    nets = {task: found for task, found in nets.items() if len(found) > 1}
+    if not nets:
+        raise DataError("no target has two widths; train them first")
+    studies = {
+        task: width_study(FORMULAS[task], found, LEVEL, FIRST) for task, found in nets.items()
+    }
+    return studies, nets
 
 
-def study(task: str, nets: Mapping[int, Ensemble], level: float = LEVEL) -> TargetStudy:
-    """The study of one target's nets by width. Raises DataError for fewer than two widths, or few
-    seeds.
-    """
-    if len(nets) < 2:
-        raise DataError(
-            f"{FORMULAS[task]} has nets of {len(nets)} widths; loss against width needs two: "
-            "train more widths"
-        )
-    widths = sorted(nets)
-    found = points(widths, [nets[width].loss for width in widths], level=level)
-    try:
-        comparison = compare_laws(found.select(found.widths >= COMPARED_FROM))
-    except DataError:
-        comparison = None
-    parts = {}
-    for width in widths:
-        one = nets[width]
-        try:
-            parts[width] = decompose(
-                one.predict(one.data.x) - one.data.y, one.data.weight, level=level
-            )
-        except DataError:
-            continue
-    left = {width: _left(nets[width]) for width in widths if width >= PAPER_RANGE[0]}
-    return TargetStudy(task, found, comparison, parts, left)
-
-
-def slope(found: Points, low: int, high: int) -> Estimate | None:
-    """The exponent between two widths, with its interval over seeds; None where one is missing."""
-    chosen = np.isin(found.widths, (low, high))
-    if low == high or np.count_nonzero(chosen) != 2:
-        return None
-    local = local_exponents(found.select(chosen))
-    return Estimate(
-        float(local.exponent[0]), float(local.low[0]), float(local.high[0]), local.level
-    )
-
-
-def _power(found: Points, low: float, high: float) -> Fit | None:
-    chosen = found.select((found.widths >= low) & (found.widths <= high))
-    return fit_law(chosen) if len(chosen.widths) >= 3 else None
-
-
-def _left(nets: Ensemble) -> Array:
-    """Loss with the best output weights over loss as trained: quartiles (3,) over some nets."""
-    some = nets.select(np.flatnonzero(np.isfinite(nets.loss))[:REFITTED])
-    better = readout_loss(some.activation, some.w, some.b, some.data, nets.config.dtype)
-    return np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))
+def medians(losses: Mapping[int, Array]) -> Points:
+    """Median losses by width, with intervals of the report's level."""
+    return points(list(losses), list(losses.values()), level=LEVEL)
 
 
 def scaling_tables(
-    studies: Mapping[str, TargetStudy], extra: Mapping[str, Mapping[tuple[str, int], float]]
+    studies: Mapping[str, WidthStudy], elsewhere: Mapping[str, Points] | None = None
 ) -> list[Table]:
-    """Losses and their parts by width, exponents, and laws compared. extra: more columns, by (task,
-    width).
+    """Losses and their parts by width, exponents, and laws compared; elsewhere: medians on other
+    points, of the same widths.
     """
-    nan = float("nan")
-    losses: dict[str, list] = {
-        name: []
-        for name in (
-            "target", "width", "seeds", "diverged", "median", "low", "high", "central mean", "bias", "bias low", "bias high",
-            "variance", "variance low", "variance high", "share of bias", "share low", "share high", "left by a refit", *extra,
-        )
-    }  # fmt: skip
-    slopes: dict[str, list] = {
-        name: [] for name in ("target", "from", "to", "exponent", "low", "high")
-    }
-    laws: dict[str, list] = {
-        name: []
-        for name in (
-            "target",
-            "law",
-            "widths",
-            "weight",
-            "held out decades",
-            "parameter",
-            "value",
-            "low",
-            "high",
-        )
-    }
+    losses, slopes, laws = [], [], []
     for task, one in studies.items():
         found = one.points
-        for i, width in enumerate(found.widths.astype(int).tolist()):
+        for i, width in enumerate(found.widths.astype(int)):
             part, left = one.parts.get(width), one.left.get(width)
-            row = [task, width, int(found.seeds[i]), int(found.diverged[i])]
-            row += [float(found.value[i]), float(found.low[i]), float(found.high[i])]
-            row += [part.loss.value] if part else [nan]
+            line = [task, width, found.seeds[i], found.diverged[i]]
+            line += [found.value[i], found.low[i], found.high[i], part.loss.value if part else None]
             for name in ("bias", "variance", "share"):
-                estimate = getattr(part, name) if part else None
-                row += [estimate.value, estimate.low, estimate.high] if estimate else [nan] * 3
-            row += [
-                nan if left is None else float(left[1]),
-                *(values.get((task, width), nan) for values in extra.values()),
-            ]
-            for name, value in zip(losses, row, strict=True):
-                losses[name].append(value)
-        local = local_exponents(found)
-        slopes["target"] += [task] * len(local.exponent)
-        columns = (local.lower, local.upper, local.exponent, local.low, local.high)
-        for name, values in zip(("from", "to", "exponent", "low", "high"), columns, strict=True):
-            slopes[name] += values.tolist()
-        power = one.fit()
-        fitted: list[tuple[str, Fit, float | None]] = (
-            [("power law, widths 10 to 50", power, None)] if power else []
-        )
-        if one.comparison:
-            fitted += [
-                (f"{row.law}, widths from {COMPARED_FROM}", row.fit, row.weight)
-                for row in one.comparison.rows
-                if row.fit
-            ]
-        for law, fit, weight in fitted:
-            for parameter, estimate in fit.with_misfit.items():
-                row = [
-                    task,
-                    law,
-                    len(fit.points.widths),
-                    nan if weight is None else weight,
-                    fit.held_out_error or nan,
-                ]
-                row += [parameter, estimate.value, estimate.low, estimate.high]
-                for name, value in zip(laws, row, strict=True):
-                    laws[name].append(value)
-    return [Table("losses", losses), Table("exponents", slopes), Table("laws", laws)]
+                line += interval(getattr(part, name)) if part else [None] * 3
+            line += [None if left is None else left[1]]
+            losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
+        slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]
+        rows = [(f"{FIRST} to {LAST}", Compared("power law", one.fit(FIRST, LAST), None, None, ""))]
+        rows += [(f"from {COMPARED_FROM}", row) for row in one.laws]
+        for widths, row in rows:
+            if fit := row.fit:
+                of = task, f"{row.law}, widths {widths}", len(fit.points.widths), row.weight
+                error = fit.held_out_error or None
+                laws += [(*of, error, name, *interval(e)) for name, e in fit.with_misfit.items()]
+    header = (
+        "target, width, seeds, diverged, median, low, high, central mean, bias, bias low, "
+        "bias high, variance, variance low, variance high, share of bias, share low, share high, "
+        "left by a refit" + (", median on other points" if elsewhere else "")
+    )
+    head = "target, law, widths, weight, held out decades, parameter, value, low, high"
+    return [
+        Table.of("losses", header, losses),
+        Table.of("exponents", "target, from, to, exponent, low, high", slopes),
+        Table.of("laws", head, laws),
+    ]
 
 
-def told(estimates: Mapping[str, object]) -> str:
-    """Formula and number of each, in one line."""
-    return "; ".join(f"{formula}: {estimate}" for formula, estimate in estimates.items())
+def interval(one: Estimate) -> tuple[float, float, float]:
+    """Value and both ends, for a table."""
+    return one.value, one.low, one.high
+
+
+def draw_parts(parts: Mapping[int, Decomposition], ax: "Axes") -> None:
+    """Bias and variance against width."""
+    from minilotto.report.plots.parts import estimates_against_width
+    from minilotto.report.plots.style import GREEN, ORANGE
+
+    for name, color, marker, what in (
+        ("bias", ORANGE, "s", "common to all seeds"),
+        ("variance", GREEN, "D", "between seeds"),
+    ):
+        found = {width: getattr(part, name) for width, part in parts.items()}
+        estimates_against_width(found, ax, color, marker, f"{name}: {what}")
+
+
+def draw_law(start: float, ax: "Axes") -> None:
+    """A line of slope -1 over the paper's range, from this loss."""
+    from minilotto.report.plots.style import GREY
+
+    loss = reference_line((FIRST, LAST), 1.0, (FIRST, start))
+    ax.plot((FIRST, LAST), loss, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
+
+
+class Row(NamedTuple):
+    """One target's result for a claim: whether it agrees, in words, and in numbers."""
+
+    name: str
+    agrees: bool
+    words: object
+    numbers: Mapping[str, float]
+
+
+def over(rows: Sequence[Row], reason: str, every: str = "", before: str = "") -> Outcome:
+    """The outcome of a claim about several targets, of which {good} of {of} in `reason` agree;
+    `every` is the reason where all do, `before` precedes what was measured.
+    """
+    if not rows:
+        return untested("These nets are missing, or too few.")
+    good, of = sum(row.agrees for row in rows), len(rows)
+    return Outcome(
+        counted(good, of - good, of),
+        before + described({row.name: row.words for row in rows}),
+        every if every and good == of else reason.format(good=good, of=of),
+        {key: value for row in rows for key, value in row.numbers.items()},
+    )
+
+
+def bias_rows(
+    studies: Iterable[WidthStudy], half: float, also: Callable[[WidthStudy], str] = lambda one: ""
+) -> list[Row]:
+    """Whether bias is more than `half` of the loss at the largest width; `also` gives words."""
+    return [
+        Row(one.name, e.low > half, f"{e}{also(one)}", {f"share for {one.name}": e.value})
+        for one in studies
+        if (e := one.share)
+    ]
+
+
+def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:
+    """Whether the hidden neurons limit the loss, of which a refit leaves more than `limit`, or
+    training does.
+    """
+    rows = []
+    for one in studies:
+        if one.widest in one.left:
+            low, left, high = one.left[one.widest].tolist()
+            words = f"{left:.1e} (quartiles {low:.1e} to {high:.1e})"
+            rows.append(Row(one.name, left > limit, words, {f"left for {one.name}": left}))
+    limited = ", ".join(row.name for row in rows if row.agrees)
+    some = f"At {limited} the neurons themselves are the limit"
+    reason = (
+        "With other output weights the same neurons could do far better: the limit is training."
+    )
+    if limited:
+        reason = f"{some}; elsewhere other output weights could do far better."
+    return over(rows, reason, f"{some}.", "fraction of the loss left: ")
+
+
+def unary_sweeps(scale: Scale, tasks: Iterable[str]) -> tuple[Sweep, ...]:
+    """Functions of one input, one sweep each; x² has the seeds of figure 3."""
+    seeds = {task: scale.seeds if task == "square" else scale.target_seeds for task in tasks}
+    return tuple(
+        Sweep(widths=scale.widths, tasks=(task,), seeds=count, steps=scale.steps)
+        for task, count in seeds.items()
+    )
 
 
 def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -242,80 +197,13 @@ def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:
     )
 
 
-def product_words(nets: Sequence[Ensemble]) -> str:
+def product_words(nets: Ensemble) -> str:
     """How products were sampled, and why with so many points and so few seeds."""
-    config, count = nets[0].config, len(nets[0])
-    words = (
-        f"Inputs: {config.points:,} independent uniform points of the cube, the same for all "
-        "seeds; the paper does not say its own."
+    few = (
+        f" Only {len(nets)} seeds: time goes with the number of points, and fewer of them would be "
+        "overfitted (figure 8)."
     )
-    if count < Scale().seeds:
-        words += (
-            f" Only {count} seeds: time goes with the number of points, and fewer of them "
-            "would be learnt by heart (figure 8)."
-        )
-    return words
-
-
-def part_words() -> str:
-    """What bias and variance are, for a caption."""
     return (
-        "bias, the loss of the mean over all seeds, and variance, the rest, of the central half "
-        "of the nets by "
-        "loss, so that a few bad nets do not decide."
-    )
-
-
-def over_targets(
-    claim: str,
-    says: str,
-    measured: str,
-    how: str,
-    good: int,
-    of: int,
-    reason: str,
-    numbers: Mapping[str, float],
-) -> Verdict:
-    """The verdict on a claim that `good` of `of` targets agree with."""
-    verdict = UNTESTED if not of else HOLDS if good == of else IN_PART if good else FAILS
-    if not of:
-        measured, reason = "", "These nets are missing, or too few."
-    return Verdict(claim, says, measured, how, verdict, reason, numbers)
-
-
-def training_left(claim: str, studies: Sequence[TargetStudy], says: str) -> Verdict:
-    """Whether plateaus are what the hidden neurons cannot do, or what training leaves undone."""
-    how = (
-        f"Hidden neurons of {REFITTED} nets as trained, at the largest width; output weights by "
-        "least squares on the training "
-        "points, rounded to the training's precision. If the tickets cannot do better, the loss "
-        "stays: a target's tickets count as "
-        f"its limit where more than {LIMIT:.0%} of the loss is left in the median. Holds for all, "
-        "in part for some."
-    )
-    found = {one.formula: one.left[one.widest] for one in studies if one.widest in one.left}
-    limited = [name for name, left in found.items() if left[1] > LIMIT]
-    reason = (
-        "With other output weights the same neurons could do far better: the limit is training."
-    )
-    if limited:
-        some = f"At {', '.join(limited)} the neurons themselves are the limit"
-        reason = (
-            f"{some}."
-            if len(limited) == len(found)
-            else f"{some}; elsewhere other output weights could do far better."
-        )
-    measured = "; ".join(
-        f"{name}: {left[1]:.1e} (quartiles {left[0]:.1e} to {left[2]:.1e})"
-        for name, left in found.items()
-    )
-    return over_targets(
-        claim,
-        says,
-        f"part of the loss left: {measured}",
-        how,
-        len(limited),
-        len(found),
-        reason,
-        {f"left for {name}": float(left[1]) for name, left in found.items()},
+        f"Inputs: {nets.config.points:,} independent uniform points of the cube, the same for all "
+        "seeds; the paper does not say its own." + (few if len(nets) < Scale().seeds else "")
     )

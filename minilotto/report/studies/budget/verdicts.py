@@ -115,7 +115,7 @@ def enough(study: "Budget", claim: Claim) -> Outcome:
         counted(good, bad, len(saturated)),
         "; ".join(words),
         reason + (f"; {undecided} are undecided." if undecided else "."),
-        {"saturated": good, "not saturated": bad, "not told": undecided},
+        {"saturated": good, "not saturated": bad, "undecided": undecided},
     )
 
 
@@ -193,7 +193,7 @@ def varied(study: "Budget", claim: Claim) -> Outcome:
                 words.append(f"{name}, {budget:,} steps: {change}")
                 places[f"{name} at {budget:,}"] = unchanged(change, claim["near"])
     if not words:
-        numbers = {"agree": 0, "differ": 0, "not told": 0}
+        numbers = {"agree": 0, "differ": 0, "undecided": 0}
         return untested("The variations are missing.", "", numbers)
     alike, undecided = (list(places.values()).count(one) for one in (HOLDS, UNTESTED))
     differ = [place for place, verdict in places.items() if verdict in (FAILS, IN_PART)]
@@ -205,7 +205,7 @@ def varied(study: "Budget", claim: Claim) -> Outcome:
         counted(alike, len(differ), alike + len(differ)),
         f"differences: {'; '.join(words)}",
         reason + (f"{more}{claim['near']:g}." if undecided else "."),
-        {"agree": alike, "differ": len(differ), "not told": undecided},
+        {"agree": alike, "differ": len(differ), "undecided": undecided},
     )
 
 

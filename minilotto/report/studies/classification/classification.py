@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.errors import DataError, MinilottoError, MissingExtraError
 from minilotto.report.claims import Outcome, agreement, described, register, tally, values
-from minilotto.report.figure import Scale, Source, Table, estimates, interval
+from minilotto.report.figure import Scale, Source, Table, interval
 from minilotto.report.rules import HOLDS, LEVEL, reaches
 from minilotto.report.studies.classification.analysis import (
     FITTED_FROM,

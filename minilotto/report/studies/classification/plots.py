@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.scaling import reference_line
-from minilotto.report.figure import estimates
 from minilotto.report.plots.estimates import estimates_on_line, loss_axes
 from minilotto.report.plots.parts import estimates_against_width, shared_legend
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid

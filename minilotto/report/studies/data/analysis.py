@@ -13,9 +13,9 @@ from minilotto.analysis.stats.draws import (
     learnt_parameters,
     typical_over_draws,
 )
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import estimates
 from minilotto.report.rules import LEVEL
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import task_of

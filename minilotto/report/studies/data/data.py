@@ -7,10 +7,11 @@ import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.draws import typical_over_draws
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Scale, Source, Table, commas, estimates, interval, named
+from minilotto.report.figure import Scale, Source, Table, commas, interval, named
 from minilotto.report.rules import LEVEL, SEPARATED
 from minilotto.report.studies.data.analysis import (
     INFINITE,

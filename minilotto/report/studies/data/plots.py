@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Array, Estimate, Points
-from minilotto.report.figure import estimates
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.parts import estimates_against_width, width_axis
 from minilotto.report.plots.style import GREY, PALETTE
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import difference, ratio
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.scaling import compare_laws, fit_law, local_exponents
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import each, estimates, interval, named
+from minilotto.report.figure import each, interval, named
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, share, together, within
 from minilotto.report.studies.data.analysis import INFINITE, Samples, straight_lines
 

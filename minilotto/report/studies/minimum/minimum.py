@@ -12,6 +12,7 @@ import numpy as np
 from minilotto.analysis.landscape.curvature import Curvature, curvature
 from minilotto.analysis.landscape.polish import Polished, polish
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, Points, points
+from minilotto.analysis.stats.estimates import slope
 from minilotto.analysis.tickets.valley import Descent, Valley, descent, valley
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
@@ -19,7 +20,6 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.report.claims import Outcome, as_numbers, register, untested
 from minilotto.report.figure import Scale, Source, Table
-from minilotto.report.paper.targets import slope
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, share, together, unchanged
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS

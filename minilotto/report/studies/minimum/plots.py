@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
-from minilotto.report.figure import estimates
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.budgets import paper_budget, steps_axis
 from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid

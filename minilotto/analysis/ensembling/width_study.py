@@ -1,0 +1,131 @@
+"""One target's nets against width: how the loss falls, how much of it is common to all seeds, and
+how much a refit of the output weights leaves.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
+from minilotto.analysis.ensembling.readout import readout_loss
+from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
+from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, fit_law
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import DataError
+
+COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
+REFITTED = 32  # nets of a width whose output weights are fitted again
+
+
+@dataclass(frozen=True)
+class WidthStudy:
+    """Loss against width of nets that learn one target.
+
+    Attributes
+    ----------
+    name : str
+        The target.
+    points : Points
+        Median loss at each width.
+    laws : tuple of Compared
+        From width COMPARED_FROM on; none where the widths are too few.
+    parts : dict of int to Decomposition
+        Bias and variance by width, where there are nets enough.
+    left : dict of int to (3,) float
+        Loss with the best output weights for the same hidden neurons over loss as trained, by
+        width: quartiles over REFITTED nets.
+    """
+
+    name: str
+    points: Points
+    laws: tuple[Compared, ...]
+    parts: Mapping[int, Decomposition]
+    left: Mapping[int, Array]
+
+    @property
+    def widest(self) -> int:
+        """The largest width."""
+        return int(self.points.widths[-1])
+
+    @property
+    def share(self) -> Estimate | None:
+        """Bias over loss at the largest width, None where it could not be had."""
+        return self.parts[self.widest].share if self.widest in self.parts else None
+
+    def fit(self, low: float, high: float, part: str | None = None) -> Fit | None:
+        """The power law of the median loss, or of its bias or variance, over some widths.
+
+        Parameters
+        ----------
+        low, high : float
+            Least and greatest width.
+        part : "bias", "variance" or None
+            None for the median loss.
+
+        Returns
+        -------
+        Fit or None
+            None for fewer than 3 widths, and for a part that may be 0.
+        """
+        found = self.points.select((self.points.widths >= low) & (self.points.widths <= high))
+        with suppress(DataError):
+            if part:
+                parts = {width: one for width, one in self.parts.items() if low <= width <= high}
+                found = as_points(list(parts), list(parts.values()), part)
+            return fit_law(found)
+        return None
+
+
+def width_study(
+    name: str, nets: Mapping[int, Ensemble], level: float = 0.95, refitted_from: int = 1
+) -> WidthStudy:
+    """Studies the loss of some nets against their width.
+
+    Parameters
+    ----------
+    name : str
+        Of their target.
+    nets : dict of int to Ensemble
+        By width.
+    level : float in (0, 1)
+        Probability of the intervals.
+    refitted_from : int
+        Least width whose output weights are fitted again.
+
+    Returns
+    -------
+    WidthStudy
+
+    Raises
+    ------
+    DataError
+        For fewer than 10 finite losses at a width.
+
+    Examples
+    --------
+    >>> import minilotto as ml
+    >>> nets = {n: ml.train(ml.Config(width=n, steps=50), seeds=12) for n in (2, 3, 4)}
+    >>> found = width_study("x²", nets)
+    >>> found.widest, found.fit(2, 4) is None, found.fit(3, 4) is None, sorted(found.left)
+    (4, False, True, [2, 3, 4])
+    """
+    found = points(list(nets), [one.loss for one in nets.values()], level=level)
+    laws: tuple[Compared, ...] = ()
+    parts = {}
+    with suppress(DataError):
+        laws = compare_laws(found.select(found.widths >= COMPARED_FROM)).rows
+    for width, one in sorted(nets.items()):
+        with suppress(DataError):
+            errors = one.predict(one.data.x) - one.data.y
+            parts[width] = decompose(errors, one.data.weight, level=level)
+    left = {width: _left(one) for width, one in nets.items() if width >= refitted_from}
+    return WidthStudy(name, found, laws, parts, left)
+
+
+def _left(nets: Ensemble) -> Array:
+    """Loss with the best output weights over loss as trained: quartiles (3,) over some nets."""
+    some = nets.select(np.flatnonzero(np.isfinite(nets.loss))[:REFITTED])
+    better = readout_loss(some.activation, some.w, some.b, some.data, nets.config.dtype)
+    return np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))
