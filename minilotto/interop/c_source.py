@@ -6,14 +6,14 @@ plain functions of numbers, so they are called with numbers that write down what
 """
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
-from minilotto.kernels import formulas
+from minilotto.kernels.formulas import FORMULAS
+from minilotto.kernels.retarget import retargeted
 from minilotto.settings.activations import Activation
 from minilotto.version import VERSION
 
@@ -140,11 +140,9 @@ class Writer:
     def number(self, value: float) -> str:
         return number(value, self.dtype)
 
-    def run(self, function: Callable, *arguments: Any) -> Any:
-        """What the formula returns, called with the operations of this Writer in place of the
-        kernels'.
-        """
-        operations: dict[str, Any] = {
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a formula returns, called with operations that write C."""
+        operations: dict[str, Callable[..., Any]] = {
             "fma": lambda a, b, c: self.keep(f"{self.prefix}_FMA({a.text}, {b.text}, {c.text})"),
             "like": lambda model, value: (
                 value if isinstance(value, Written) else Written(self, self.number(value))
@@ -156,26 +154,7 @@ class Writer:
             "fraction": lambda t: self.keep(f"{t.text} - rint{self.suffix}({t.text})"),
             "scale": lambda a, n: self.keep(f"{self.prefix}_scale({a.text}, {n.text})"),
         }
-        namespace = dict(vars(formulas))
-        for name, value in vars(formulas).items():
-            if name in operations:
-                namespace[name] = operations[name]
-            elif hasattr(value, "coefficients"):
-                namespace[name] = self._polynomial(value.coefficients[self.bits])
-            elif isinstance(value, FunctionType) and value.__module__ == formulas.__name__:
-                namespace[name] = FunctionType(value.__code__, namespace, name)
-        return namespace[function.__name__](*arguments)
-
-    def _polynomial(self, coefficients: tuple[float, ...]) -> Callable[[Written], Written]:
-        def horner(x: Written) -> Written:
-            value = Written(self, self.number(coefficients[-1]))
-            for coefficient in coefficients[-2::-1]:
-                value = self.keep(
-                    f"{self.prefix}_FMA({value.text}, {x.text}, {self.number(coefficient)})"
-                )
-            return value
-
-        return horner
+        return retargeted(function, operations, lambda x: self.bits)(*arguments)
 
 
 def number(value: float, dtype: str) -> str:
@@ -232,7 +211,7 @@ class _Source:
         )
         self.nets, self.width, self.inputs = parameters.w.shape
         self.real, self.suffix, self.bits = REAL[dtype]
-        self.formula = formulas.FORMULAS[activation.name]
+        self.formula = FORMULAS[activation.name]
         self.prefix = f"minilotto_{name}"
         self.derivative = "slope" if self.inputs == 1 else "gradient"
 
