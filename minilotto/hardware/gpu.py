@@ -52,9 +52,7 @@ def the_gpu() -> Gpu:
     if simulated():
         return Gpu("Numba's simulator", OLDEST, 1, 2**30)
     if importlib.util.find_spec("numba_cuda") is None:
-        raise MissingExtraError(
-            'backend="cuda" needs the package numba-cuda; pip install "minilotto[cuda]" brings it'
-        )
+        raise MissingExtraError.of("numba-cuda", "cuda", 'backend="cuda" needs it')
     from numba import cuda
 
     try:

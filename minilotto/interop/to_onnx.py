@@ -12,9 +12,7 @@ try:
     import onnx
     from onnx import helper, numpy_helper
 except ImportError as error:
-    raise MissingExtraError(
-        f'onnx is not installed ({error}); pip install "minilotto[onnx]" brings it'
-    ) from None
+    raise MissingExtraError.of("onnx", "onnx", error) from None
 
 OPSET, FORMAT = 20, 9  # the first opset with Gelu, and the file format that belongs to it
 

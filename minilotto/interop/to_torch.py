@@ -12,9 +12,7 @@ from minilotto.settings.activations import Activation
 try:
     import torch
 except ImportError as error:
-    raise MissingExtraError(
-        f'torch is not installed ({error}); pip install "minilotto[torch]" brings it'
-    ) from None
+    raise MissingExtraError.of("torch", "torch", error) from None
 
 
 class Nets(torch.nn.Module):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import DataError, MissingExtraError
+from minilotto.errors import DataError, imported
 
 Array = NDArray[np.float64]
 SHUFFLED = 20231003  # key of the order from which the parts are cut
@@ -54,13 +54,7 @@ def split(x: Any, y: Any, training: int) -> Examples:
 
 
 def _datasets() -> Any:
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        raise MissingExtraError(
-            f'scikit-learn is not installed ({error}); pip install "minilotto[sklearn]" brings it'
-        ) from None
-    return datasets
+    return imported("sklearn.datasets", "sklearn")
 
 
 def _moons() -> Examples:

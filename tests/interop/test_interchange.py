@@ -193,12 +193,12 @@ def test_a_wish_for_a_package_that_is_missing_names_the_extra(nets, monkeypatch)
     ):
         monkeypatch.setitem(sys.modules, package, None)
         monkeypatch.delitem(sys.modules, module, raising=False)
-        with pytest.raises(ml.MissingExtraError, match=rf'pip install "minilotto\[{package}\]"'):
+        with pytest.raises(ml.MissingExtraError, match=rf'pip install -e "\.\[{package}\]"'):
             wish()
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     monkeypatch.delitem(sys.modules, "minilotto.training.estimator", raising=False)
-    with pytest.raises(ml.MissingExtraError, match=r'pip install "minilotto\[sklearn\]"'):
+    with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[sklearn\]"'):
         __import__("minilotto.training.estimator")
 
 

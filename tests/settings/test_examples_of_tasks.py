@@ -262,5 +262,5 @@ def test_without_scikit_learn_the_extra_is_named():
         "except ml.MissingExtraError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "minilotto[sklearn]" in done.stdout
+    assert 'pip install -e ".[sklearn]"' in done.stdout
     assert done.stdout.count("\n") == 1

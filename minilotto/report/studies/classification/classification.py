@@ -120,10 +120,7 @@ class Classification(Study):
 
     def __init__(self, source: Source, scale: Scale | Settings) -> None:
         if find_spec("sklearn") is None:
-            raise MissingExtraError(
-                "the problems are of scikit-learn, which is not installed; pip install "
-                '"minilotto[sklearn]"'
-            )
+            raise MissingExtraError.of("scikit-learn", "sklearn", "its problems are studied here")
         self.settings: ClassificationSettings = self.chosen(scale)
         self.studies: dict[str, ProblemStudy] = {}
         refused = []
