@@ -18,9 +18,24 @@ OPSET, FORMAT = 20, 9  # the first opset with Gelu, and the file format that bel
 
 
 def onnx_model(activation: Activation, parameters: Parameters) -> Any:
-    """A ModelProto with input x (P, D) and output f (P, R), in the parameters' precision.
+    """Nets as an ONNX model.
 
-    Raises ConfigError for an activation that is none of ONNX's operators.
+    Parameters
+    ----------
+    activation : Activation
+        Activation of the nets.
+    parameters : Parameters
+        Of R nets.
+
+    Returns
+    -------
+    onnx.ModelProto
+        With input x (P, D) and output f (P, R), in the parameters' precision.
+
+    Raises
+    ------
+    ConfigError
+        For an activation that is none of ONNX's operators.
     """
     w, b, v, c = (np.asarray(array) for array in parameters)
     nets, width, inputs = w.shape

@@ -77,9 +77,9 @@ def test_the_split_is_of_the_points_as_they_are():
     assert training.y.sum() + held_out.y.sum() == y.sum()
 
 
-def test_a_split_leaves_no_part_empty():
+def test_a_split_leaves_no_subset_empty():
     for training in (0, 5):
-        with pytest.raises(ml.DataError, match="part empty"):
+        with pytest.raises(ml.DataError, match="subset empty"):
             split(np.zeros((5, 1)), np.zeros(5), training)
 
 
