@@ -208,4 +208,6 @@ def test_an_activation_that_a_library_does_not_know_is_refused(package, make):
     row = dataclasses.replace(ml.ACTIVATIONS["silu"], name="gaussian")
     nets = ml.train(ml.Config(width=2, steps=5), seeds=1)
     with pytest.raises(ml.ConfigError, match="gaussian"):
-        getattr(importlib.import_module(f"minilotto.interop.to_{package}"), make)(row, nets.parameters)
+        getattr(importlib.import_module(f"minilotto.interop.to_{package}"), make)(
+            row, nets.parameters
+        )
