@@ -4,6 +4,7 @@ truths.
 
 import numpy as np
 import pytest
+from nets import random_nets
 from scipy import stats
 
 import minilotto as ml
@@ -140,8 +141,7 @@ def test_what_has_no_difference_or_ratio_is_refused():
 # Lazy or rich
 def test_distance_is_that_of_all_numbers_of_a_net_and_of_w_and_b():
     random = np.random.default_rng(5)
-    shapes = ((4, 3, 2), (4, 3), (4, 3), (4,))
-    start, end = (Parameters(*(random.normal(size=shape) for shape in shapes)) for _ in range(2))
+    start, end = (random_nets(random, 4, 3, 2) for _ in range(2))
     found = distance_moved(start, end)
     for i in range(4):
         before, after = (

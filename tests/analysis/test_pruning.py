@@ -1,5 +1,8 @@
 """Orders in which neurons go: planted copies, sparse nets, brute force, shuffles."""
 
+from functools import partial
+
+import nets
 import numpy as np
 import pytest
 from hypothesis import given as hypothesis_given
@@ -27,12 +30,7 @@ from minilotto.settings.activations import ACTIVATIONS
 SILU, TANH = ACTIVATIONS["silu"], ACTIVATIONS["tanh"]
 SQUARE = sampled(ml.Config())
 X = SQUARE.x[:, 0]
-
-
-def random_nets(seed, count=5, width=8):
-    random = np.random.default_rng(seed)
-    shapes = ((count, width, 1), (count, width), (count, width), (count,))
-    return Parameters(*(2 * random.normal(size=shape) for shape in shapes))
+random_nets = partial(nets.random_nets, count=5, width=8, scale=2.0)
 
 
 def with_copies(nets, times):

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from nets import NUMBERS
 
 import minilotto as ml
 from minilotto.data.dataset import Dataset
@@ -24,7 +25,6 @@ QUICK = settings(
 MANY = settings(QUICK, max_examples=150)
 
 KINDS = st.sampled_from([("silu", 1), ("relu", 2)])  # few, for each is compiled
-NUMBERS = st.floats(-3, 3, width=32)
 WEIGHTS = st.integers(1, 64).map(float)
 
 
