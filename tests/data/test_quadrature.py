@@ -180,7 +180,7 @@ def test_a_net_too_sharp_for_every_rung_is_reported_not_hidden():
 
 
 def test_a_failed_audit_goes_back_to_the_last_good_one(monkeypatch):
-    """Forced to fail at step 100, seeds end where more nodes from the start of that stretch would
+    """Forced to fail at step 100, seeds end where more nodes from the start of that chunk would
     have brought them.
     """
     config = ml.Config(width=3, steps=100)
@@ -232,7 +232,7 @@ def test_seeds_that_fail_an_audit_at_different_rungs_are_raised_one_rung_each():
         ), name
 
 
-def test_a_fixed_number_of_nodes_is_kept_and_its_error_told():
+def test_a_fixed_number_of_nodes_is_kept_and_its_error_reported():
     nets = ml.train(ml.Config(width=3, steps=50), seeds=5, compress=10)
     assert set(nets.nodes) == {10}
     assert (nets.audit > TOLERANCE["float32"]).any()

@@ -124,9 +124,9 @@ def test_regression_on_examples_works_with_squares():
 
 def test_squares_on_labels_tell_classes_by_a_half():
     nets = ml.train(examples_config("moons", loss="squared"), seeds=3, threads=1)
-    told = nets.predict(nets.held_out.x) > 0.5
+    positive = nets.predict(nets.held_out.x) > 0.5
     np.testing.assert_allclose(
-        nets.error_rate_on(nets.held_out), np.mean(told != nets.held_out.y, axis=1), rtol=1e-12
+        nets.error_rate_on(nets.held_out), np.mean(positive != nets.held_out.y, axis=1), rtol=1e-12
     )
 
 
