@@ -18,7 +18,6 @@ PENDING = (
     "minilotto.analysis",
     "minilotto.ensemble",
     "minilotto.kernels",
-    "minilotto.settings.config",
     "minilotto.store",
     "minilotto.sweeps",
     "minilotto.training",

@@ -42,36 +42,61 @@ NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() accepts the
 class Config:
     """One training protocol; the defaults are the paper's.
 
-    width            number of hidden neurons N, at least 1
-    activation       a name in ACTIVATIONS
-    task             a name in TASKS, or of a family for any number of inputs: sum7, product7,
-                     radial7, teacher7
-    sampling         "grid": `points` equally spaced points, ends included, one lattice axis per
-                     input; "uniform": `points` independent uniform points, drawn from root_seed;
-                     "population": infinitely many uniform points, by quadrature (up to three
-                     inputs; `points` is not used) "examples": those of a task that is a set of
-                     examples, such as moons or digits (`points` is not used)
-    points           number of training points P; each step uses all of them
-    steps            number of Adam steps
-    lr, lr_decay, lr_decay_every
-                     the rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every)
-    beta1, beta2, epsilon
-                     Adam's constants
-    init             a name in SCHEMES; init_scale and output_scale are explained there
-    negative_slope   slope of leaky_relu for z < 0; no other activation takes it
-    dtype            "float32" or "float64": precision of the training; losses are always reported
-                     in float64
-    subnormals       "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in
-                     float32) as zero while training, as JAX does; "keep": they keep them, as torch
-                     does, at up to ten times the cost where neurons die
-    root_seed        changes every random number at once; seed s of another root is another network
-    noise            standard deviation of independent Gaussian noise on the targets of a grid or of
-                     uniform points, drawn from root_seed: the same for all seeds
-    loss             "squared": mean of (f - y)^2; "logistic": mean of log(1 + e^f) - y f for labels
-                     y of 0 and 1, where 1 / (1 + e^-f) is the probability of 1
+    Parameters
+    ----------
+    width : int
+        Number of hidden neurons N, at least 1.
+    activation : str
+        A name in ACTIVATIONS.
+    task : str
+        A name in TASKS, or of a family for any number of inputs: sum7, product7, radial7, teacher7.
+    sampling : {"grid", "uniform", "population", "examples"}
+        "grid": equally spaced points, ends included, one lattice axis per input. "uniform":
+        independent uniform points, drawn from root_seed. "population": infinitely many uniform
+        points, by quadrature, for up to three inputs. "examples": those of a task that is a set of
+        examples, such as moons or digits. The last two do not use `points`.
+    points : int
+        Number of training points P, at least 1; each step uses all of them.
+    steps : int
+        Number of Adam steps, at least 1.
+    lr, lr_decay, lr_decay_every : float, float, int
+        The rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every); all above 0.
+    beta1, beta2, epsilon : float
+        Adam's constants; the betas in [0, 1), epsilon above 0.
+    init : str
+        A name in SCHEMES.
+    init_scale : float
+        Factor of all initial parameters, above 0; for the schemes that take it.
+    output_scale : float
+        Factor of the initial v and c, above 0.
+    negative_slope : float
+        Slope of leaky_relu for z < 0, below 1; no other activation takes it.
+    dtype : {"float32", "float64"}
+        Precision of the training; losses are always reported in float64.
+    subnormals : {"flush", "keep"}
+        "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in float32) as zero
+        while training, as JAX does. "keep": they keep them, as torch does, at up to ten times the
+        cost where neurons die.
+    root_seed : int
+        Changes all random numbers; in [0, 2**64). Seed s of another root is another network.
+    noise : float
+        Standard deviation, at least 0, of independent Gaussian noise on the targets of a grid or of
+        uniform points, drawn from root_seed: the same for all seeds.
+    loss : {"squared", "logistic"}
+        "squared": mean of (f - y)^2. "logistic": mean of log(1 + e^f) - y f for labels y of 0 and
+        1, where 1 / (1 + e^-f) is the probability of 1.
 
-    Raises ConfigError with the value, the rule and the remedy. Paper: section 2.2.
+    Raises
+    ------
+    ConfigError
+        For a value out of range, an unknown name, or fields that contradict each other.
 
+    References
+    ----------
+    Paper: section 2.2.
+
+    Examples
+    --------
     >>> Config(width=20, steps=1e3).steps
     1000
     """
