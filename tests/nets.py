@@ -20,8 +20,11 @@ KINKED = ("relu", "leaky_relu")
 SMOOTH = tuple(name for name in ACTIVATIONS if name not in KINKED)
 # The same numbers, worked out once in 40 digits: the loss, then dw1, dw2, db1, db2, dv1, dv2, dc.
 GOLDEN_NET = Parameters(
-    np.array([[[0.75], [-1.25]]]), np.array([[-0.5, 0.25]]), np.array([[1.5, -0.875]]), np.array([0.125])
-)  # fmt: skip
+    w=np.array([[[0.75], [-1.25]]]),
+    b=np.array([[-0.5, 0.25]]),
+    v=np.array([[1.5, -0.875]]),
+    c=np.array([0.125]),
+)
 GOLDEN_X = np.array([-2.0, -1.25, -0.5, 0.25, 1.0, 1.75])
 
 

@@ -26,7 +26,7 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def modules():
-    """Those whose public functions and classes are checked, as far as their extras are installed."""
+    """Those whose functions and classes are checked, as far as their extras are installed."""
     for package in PACKAGES:
         path = importlib.import_module(package).__path__
         for found in pkgutil.walk_packages(path, f"{package}."):

@@ -97,9 +97,9 @@ def test_permuting_neurons_leaves_the_function_alone(problem, random):
     )
     assert close([losses(activation, permuted, data)], [losses(activation, nets, data)], [loss])
     dw, db, dv, dc = gradients(activation, nets, data)
-    assert close(gradients(activation, permuted, data), (dw[:, order], db[:, order], dv[:, order], dc), [
-        gradient.w[:, order], gradient.b[:, order], gradient.v[:, order], gradient.c
-    ])  # fmt: skip
+    bounds = gradient.w[:, order], gradient.b[:, order], gradient.v[:, order], gradient.c
+    expected = dw[:, order], db[:, order], dv[:, order], dc
+    assert close(gradients(activation, permuted, data), expected, bounds)
 
 
 @QUICK
