@@ -1,8 +1,7 @@
-"""A trained net as C, called from C's and Fortran's side. `python examples/c_and_fortran.py
-[picture.png]`
+"""A trained net as C, called by Python and by Fortran.
 
-Needs a C compiler; where gfortran is installed too, examples/call_net.f90 is compiled with the net
-and run.
+Run `python examples/c_and_fortran.py [picture.png]`. It needs a C compiler; with gfortran it also
+compiles and runs examples/call_net.f90.
 """
 
 import ctypes
@@ -32,15 +31,11 @@ def compiled(source):
 
 
 def run_fortran(source, folder):
-    """What call_net.f90 prints."""
-    program = folder / "call_net"
-    net = source.with_suffix(".o")
+    """The output of call_net.f90."""
+    program, net = folder / "call_net", source.with_suffix(".o")
     subprocess.run(["cc", "-std=c99", "-O3", "-c", source, "-o", net], check=True)
-    subprocess.run(
-        ["gfortran", Path(__file__).with_name("call_net.f90"), net, "-o", program, "-lm"],
-        check=True,
-        cwd=folder,
-    )
+    fortran = Path(__file__).with_name("call_net.f90")
+    subprocess.run(["gfortran", fortran, net, "-o", program, "-lm"], check=True, cwd=folder)
     return subprocess.run([program], check=True, capture_output=True, text=True).stdout
 
 

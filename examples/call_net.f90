@@ -1,4 +1,4 @@
-! Calls the C functions that `nets[i].to_c("ticket.c", name="ticket")` wrote. See c_and_fortran.py.
+! Calls the C functions of the file that `nets[i].to_c("ticket.c", name="ticket")` writes.
 program call_net
   use, intrinsic :: iso_c_binding, only: c_double
   implicit none

@@ -1,9 +1,8 @@
-"""A sweep by Dask workers on this machine, and who did what. `python examples/dask_sweep.py
-[picture.png] [steps]`
+"""A sweep by Dask workers on this machine, and which worker trained which block.
 
-"local:2" starts two worker processes for the time of the sweep. The address of a scheduler, such as
-"tcp://host:8786", takes that one's workers instead, on as many machines as it has; nothing else
-changes, not even a bit of the nets.
+Run `python examples/dask_sweep.py [picture.png] [steps]`. "local:2" starts two worker processes for
+the duration of the sweep. The address of a scheduler, such as "tcp://host:8786", uses its workers
+instead, on any number of machines; the nets are the same to the bit.
 """
 
 import json
@@ -21,9 +20,8 @@ def main(picture="dask_sweep.png", steps=5000, seeds=64):
     sweep = ml.Sweep(
         widths=(4, 8, 16, 32), tasks=("square", "sin", "exp"), steps=int(steps), seeds=seeds
     )
-    with (
-        tempfile.TemporaryDirectory() as folder
-    ):  # name one that stays, and nothing is trained twice
+    # In a permanent folder, a second run of the sweep would train nothing again.
+    with tempfile.TemporaryDirectory() as folder:
         try:
             store = ml.sweep(sweep, out=folder, cluster="local:2", progress=True)
         except ml.MissingExtraError as error:
@@ -60,17 +58,12 @@ def main(picture="dask_sweep.png", steps=5000, seeds=64):
     task_of = {config.key: config.task for config in nets}
     for line in done:
         worker, start = workers.index(line["process"]), line["time"] - line["seconds"] - begin
-        right.barh(
-            worker,
-            line["seconds"],
-            left=start,
-            color=colours[task_of[line["block"].split("/")[0]]],
-            edgecolor="white",
-        )
-    right.set(xlabel="seconds", title="blocks; the first of a worker loads the kernels")
+        colour = colours[task_of[line["block"].split("/")[0]]]
+        right.barh(worker, line["seconds"], left=start, color=colour, edgecolor="white")
+    right.set(xlabel="seconds", title="blocks; the first of each worker loads the kernels")
     right.set_yticks(range(len(workers)), [f"worker {k + 1}" for k in range(len(workers))])
     figure.savefig(picture, dpi=150)
 
 
-if __name__ == "__main__":  # which worker processes need, as they import this file
+if __name__ == "__main__":  # worker processes import this file, and must not run it
     main(*sys.argv[1:])

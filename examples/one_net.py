@@ -1,8 +1,7 @@
-"""One net from scratch: initial parameters, gradient, Adam, in a plain NumPy loop. `python
-examples/one_net.py [picture.png]`
+"""One net from scratch: initial parameters, gradient and Adam in a plain NumPy loop.
 
-`ml.train` does the same for thousands of nets at once, some hundred times faster a net; at the end
-both are compared.
+Run `python examples/one_net.py [picture.png]`. `ml.train` does the same for thousands of nets at
+once, about a hundred times faster for each; at the end both results are compared.
 """
 
 import sys
@@ -17,14 +16,14 @@ STEPS = 2000
 
 
 def adam(theta, x, y, config):
-    """Losses along the way; theta is moved in place."""
-    mean, square, losses = np.zeros_like(theta), np.zeros_like(theta), []
+    """The loss before each step; theta is updated in place."""
+    m, s, losses = np.zeros_like(theta), np.zeros_like(theta), []
     for step in range(1, config.steps + 1):
         loss, gradient = ml.loss_and_gradient(theta, x, y, activation=config.activation)
         losses.append(loss)
-        mean += (1 - config.beta1) * (gradient - mean)
-        square += (1 - config.beta2) * (gradient**2 - square)
-        unbiased = mean / (1 - config.beta1**step), square / (1 - config.beta2**step)
+        m += (1 - config.beta1) * (gradient - m)
+        s += (1 - config.beta2) * (gradient**2 - s)
+        unbiased = m / (1 - config.beta1**step), s / (1 - config.beta2**step)
         theta -= config.lr * unbiased[0] / (np.sqrt(unbiased[1]) + config.epsilon)
     return losses
 
@@ -37,11 +36,9 @@ def main(picture="one_net.png"):
     before = ml.predict(theta, x)
     losses = adam(theta, x, y, config)
     nets = ml.train(config, seeds=1, compress=False)
-    apart = np.abs(ml.pack(nets.parameters)[0] - theta).max()
-    print(
-        f"loss {losses[0]:.2g} -> {ml.loss_and_gradient(theta, x, y)[0]:.2g}; farthest parameter "
-        f"from ml.train's: {apart:.1g}"
-    )
+    difference = np.abs(ml.pack(nets.parameters)[0] - theta).max()
+    loss = ml.loss_and_gradient(theta, x, y)[0]
+    print(f"loss {losses[0]:.2g} -> {loss:.2g}; largest difference from ml.train: {difference:.1g}")
 
     figure = Figure(figsize=(8, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -51,7 +48,7 @@ def main(picture="one_net.png"):
     for w, b, _ in theta[:-1].reshape(-1, 3):
         if abs(b) < 2 * abs(w):
             left.axvline(-b / w, color="0.85", zorder=0)
-    left.set(xlabel="x", title="grey: where a neuron bends")
+    left.set(xlabel="x", title="grey: breakpoints of the neurons")
     left.legend(frameon=False)
     right.semilogy(losses)
     right.set(xlabel="Adam step", ylabel="loss")

@@ -1,8 +1,7 @@
-"""L-BFGS and least squares of scipy finish what Adam began. `python examples/optimisers.py
-[picture.png]`
+"""L-BFGS and least squares of SciPy continue where Adam stopped.
 
-Matrices are small here: where other programs want the cores too, OPENBLAS_NUM_THREADS=1 makes
-L-BFGS ten times faster.
+Run `python examples/optimisers.py [picture.png]`. The matrices are small: where other programs use
+the cores too, OPENBLAS_NUM_THREADS=1 makes L-BFGS ten times faster.
 """
 
 import sys
@@ -28,7 +27,7 @@ def finish(nets, name, optimise):
 
 
 def main(picture="optimisers.png"):
-    # float64, as L-BFGS needs to see small differences of losses.
+    # float64, because L-BFGS depends on small differences of losses.
     nets = ml.train(ml.Config(width=5, steps=1000, dtype="float64"), seeds=16)
     print(
         f"{'Adam, 1000 steps':24s} median loss {np.median(nets.loss):.1e}, best "

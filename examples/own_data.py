@@ -1,4 +1,4 @@
-"""Your own target and your own data. `python examples/own_data.py [picture.png]`"""
+"""Your own target and your own data. Run `python examples/own_data.py [picture.png]`."""
 
 import sys
 
@@ -11,13 +11,12 @@ import minilotto as ml
 def main(picture="own_data.png"):
     config = ml.Config(width=8, steps=5000)
 
-    # A function of x (P, 1) on [-2, 2] takes the place of a task ...
+    # A function of x (P, 1) on [-2, 2] in place of a task.
     waves = ml.train(
         config, seeds=64, target=lambda x: np.sin(3 * x[:, 0]) * np.exp(-(x[:, 0] ** 2))
     )
 
-    # ... a Task has a domain of its own, and a name once it is registered: then Config and the
-    # command line know it.
+    # A Task with its own domain; once it is registered, Config takes its name.
     box = ml.Task(
         "box",
         "1 on [-1/2, 1/2]",
@@ -29,8 +28,7 @@ def main(picture="own_data.png"):
     ml.register_task(box)
     boxes = ml.train(config.replace(task="box"), seeds=64)
 
-    # Points, values and weights that were measured: here the noise grows to the right, so weights
-    # fall as its variance grows.
+    # Measured points, values and weights. The noise grows with x, and weights are 1 / variance.
     rng = np.random.default_rng(1)
     x = np.sort(rng.uniform(-2, 2, 500))
     noise = 0.02 + 0.1 * (x + 2)

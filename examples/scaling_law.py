@@ -1,5 +1,6 @@
-"""The paper's scaling law in twenty lines: median loss against width. `python
-examples/scaling_law.py [picture.png] [steps]`
+"""The paper's scaling law: median loss against width.
+
+Run `python examples/scaling_law.py [picture.png] [steps]`.
 """
 
 import sys
@@ -19,9 +20,8 @@ def main(picture="scaling_law.png", steps=3000, seeds=64):
     )
     figure = Figure(figsize=(6, 4), layout="constrained")
     ax = figure.subplots()
-    with (
-        tempfile.TemporaryDirectory() as folder
-    ):  # name one that stays, and nothing is trained twice
+    # In a permanent folder, a second run of the sweep would train nothing again.
+    with tempfile.TemporaryDirectory() as folder:
         store = ml.sweep(sweep, out=folder, progress=True)
         for activation in ("silu", "leaky_relu"):
             nets = {

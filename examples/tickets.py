@@ -1,5 +1,6 @@
-"""Lottery tickets: what nets of two neurons find, group by group. `python examples/tickets.py
-[picture.png] [steps]`
+"""Lottery tickets: the algorithms that nets of two neurons find.
+
+Run `python examples/tickets.py [picture.png] [steps]`.
 """
 
 import sys
@@ -15,9 +16,8 @@ from minilotto.analysis.tickets.tickets import pair_neurons
 def main(picture="tickets.png", steps=20_000, seeds=400):
     nets = ml.train(ml.Config(width=2, steps=int(steps)), seeds=seeds, progress=True)
     study = algorithms(nets.activation, nets.parameters, nets.data, nets.loss)
-    apart = pair_neurons(nets.w, nets.b).distance[
-        :, 0
-    ]  # of each net's two neurons from being mirror images, NaN if both lean one way
+    # how far the two neurons of a net are from mirror images; NaN if their w have the same sign
+    distance = pair_neurons(nets.w, nets.b).distance[:, 0]
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -26,7 +26,7 @@ def main(picture="tickets.png", steps=20_000, seeds=400):
         members = np.flatnonzero(study.label == number)
         left.loglog(
             nets.loss[members],
-            apart[members],
+            distance[members],
             ".",
             color=f"C{number}",
             label=f"{found.share:.0%} {found.name}",
@@ -39,7 +39,9 @@ def main(picture="tickets.png", steps=20_000, seeds=400):
         ylim=(1e-6, 1e5),
     )
     left.legend(frameon=False, fontsize=7)
-    right.set(xlabel="x", ylabel="f(x) - x²", title="what each leaves", ylim=(-0.1, 0.1))
+    right.set(
+        xlabel="x", ylabel="f(x) - x²", title="error of a typical net of each", ylim=(-0.1, 0.1)
+    )
     figure.savefig(picture, dpi=150)
 
 

@@ -1,5 +1,4 @@
-"""minilotto: train thousands of one-hidden-layer networks at once, and measure what scaling laws
-are made of.
+"""minilotto trains thousands of one-hidden-layer networks at once and measures scaling laws.
 
 >>> import minilotto as ml
 >>> nets = ml.train(ml.Config(width=2, steps=200), seeds=4)
@@ -27,12 +26,11 @@ from minilotto.interop.functional import (
     hessian,
     jacobian,
     loss_and_gradient,
-    pack,
     predict,
     residual_jacobian,
     residuals,
-    unpack,
 )
+from minilotto.interop.vectors import pack, unpack
 from minilotto.settings.activations import ACTIVATIONS, Activation
 from minilotto.settings.config import Config
 from minilotto.settings.schemes import SCHEMES

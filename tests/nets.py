@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from minilotto.data.dataset import given
 from minilotto.engines.evaluate import gradients
@@ -14,12 +15,16 @@ from minilotto.settings.tasks import TASKS
 
 K = 4
 SLOPE = 0.2  # of leaky_relu, unless said otherwise
+NUMBERS = st.floats(-3, 3, width=32)
 KINKED = ("relu", "leaky_relu")
 SMOOTH = tuple(name for name in ACTIVATIONS if name not in KINKED)
 # The same numbers, worked out once in 40 digits: the loss, then dw1, dw2, db1, db2, dv1, dv2, dc.
 GOLDEN_NET = Parameters(
-    np.array([[[0.75], [-1.25]]]), np.array([[-0.5, 0.25]]), np.array([[1.5, -0.875]]), np.array([0.125])
-)  # fmt: skip
+    w=np.array([[[0.75], [-1.25]]]),
+    b=np.array([[-0.5, 0.25]]),
+    v=np.array([[1.5, -0.875]]),
+    c=np.array([0.125]),
+)
 GOLDEN_X = np.array([-2.0, -1.25, -0.5, 0.25, 1.0, 1.75])
 
 
@@ -42,6 +47,20 @@ def some_data(task, points, weighted, seed=0):
     x = (low + (high - low) * rng.random((points, task.inputs))).astype(np.float32).astype(float)
     weight = rng.integers(1, 9, points).astype(float) if weighted else None
     return given(x, task(x).astype(np.float32).astype(float), weight)
+
+
+def random_nets(seed, count, width, inputs=1, scale=1.0, uniform=False):
+    """Nets with independent parameters: normal of deviation `scale`, or uniform on +-scale. `seed`
+    may be a generator.
+    """
+    rng = np.random.default_rng(seed)
+    draw = (
+        (lambda shape: rng.uniform(-scale, scale, shape))
+        if uniform
+        else (lambda shape: scale * rng.normal(size=shape))
+    )
+    shapes = ((count, width, inputs), (count, width), (count, width), (count,))
+    return Parameters(*map(draw, shapes))
 
 
 def some_nets(data, count, width, seed=0):

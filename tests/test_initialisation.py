@@ -64,7 +64,7 @@ def test_a_stream_is_philox(root_seed, first):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 12345, 2**48 - 1])
-def test_a_seed_owns_a_stretch_of_the_stream(seed):
+def test_a_seed_owns_a_range_of_the_stream(seed):
     width, inputs = 3, 2
     nets = initial_parameters(
         ml.Config(width=width, init="uniform", root_seed=5, dtype="float64"),
@@ -150,7 +150,7 @@ def test_first_numbers_never_change(init):
 @pytest.mark.parametrize(
     "seeds", [[5], [9, 2, 3, 4, 0], [1, 2, 3, 8, 7, 6], [2**48 - 1, 0, 2**40, 2**40 + 1]]
 )
-def test_a_seed_draws_the_same_whoever_comes_with_it(init, seeds):
+def test_a_seed_draws_the_same_with_any_other_seeds(init, seeds):
     config = ml.Config(width=3, init=init)
     together = initial_parameters(config, 2, np.array(seeds))
     for row, seed in enumerate(seeds):

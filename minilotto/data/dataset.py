@@ -4,12 +4,15 @@ import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from minilotto.data.checks import checked
 from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.settings.activations import Reals
+from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.settings.streams import stream
 from minilotto.settings.tasks import CUSTOM, Task, task_of
@@ -17,64 +20,90 @@ from minilotto.settings.tasks import CUSTOM, Task, task_of
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Points x (P, D), targets y (P,), weights (P,) that sum to one; float64, read-only.
+    """Weighted points, with the loss sum_p weight_p (f(x_p) - y_p)^2 + offset.
 
-    The loss is sum_p weight_p (f(x_p) - y_p)^2 + offset. The offset is zero for data as given;
-    compression puts there what no smooth function could fit, and may leave weights below zero.
+    Parameters
+    ----------
+    x : (P, D) array of float64
+        Points; read-only, as all arrays here.
+    y : (P,) array of float64
+        Targets.
+    weight : (P,) array of float64
+        Weights, whose sum is 1.
+    offset : float
+        The part of the loss that no smooth function can reduce: zero for data as given, above zero
+        after compression.
+    population : Task, optional
+        The task, where the points are quadrature nodes for infinitely many of its points.
     """
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    x: Array
+    y: Array
+    weight: Array
     offset: float = 0.0
-    population: Task | None = (
-        None  # the task whose infinitely many points these are the quadrature of
-    )
+    population: Task | None = None
 
     @property
     def points(self) -> int:
-        return self.x.shape[0]
+        return len(self.y)
 
     @property
     def inputs(self) -> int:
-        return self.x.shape[1]
+        inputs: int = self.x.shape[1]
+        return inputs
 
 
-def given(x: Any, y: Any, weight: Any = None) -> Dataset:
-    """A Dataset from the caller's arrays: x (P,) or (P, D), y (P,), weight (P,) of any positive
-    sum, or None for equal weights.
+def given(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Dataset:
+    """A Dataset of the caller's arrays.
 
-    Raises DataError for wrong shapes, integer or complex dtypes, NaN or infinity, negative or
-    all-zero weights.
+    Parameters
+    ----------
+    x : (P,) or (P, D) array_like of float32 or float64
+        Points.
+    y : (P,) array_like of float32 or float64
+        Targets.
+    weight : (P,) array_like of float32 or float64, optional
+        At least 0, of any positive sum; equal weights by default.
 
+    Returns
+    -------
+    Dataset
+        Copies in float64, with weights divided by their sum.
+
+    Raises
+    ------
+    DataError
+        For wrong shapes, integer or complex dtypes, NaN or infinity, negative or all-zero weights.
+
+    Examples
+    --------
     >>> given(np.linspace(0, 1, 3), np.zeros(3), weight=np.array([1.0, 2.0, 1.0])).weight.tolist()
     [0.25, 0.5, 0.25]
     """
-    x, y = _floating("x", x), _floating("y", y)
-    if x.ndim not in (1, 2) or 0 in x.shape:
-        raise DataError(
-            f"x has shape {x.shape}; it must be (P,) or (P, D) with at least one point and one "
-            "input"
-        )
-    if y.shape != x.shape[:1]:
-        raise DataError(f"y has shape {y.shape} where x has {x.shape}; it must be ({x.shape[0]},)")
-    weight = np.ones(len(y)) if weight is None else _floating("weight", weight)
-    if weight.shape != y.shape:
-        raise DataError(
-            f"weight has shape {weight.shape} where y has {y.shape}; give one weight a point"
-        )
+    points, targets, weights = (a.astype(np.float64) for a in checked(x, y, weight))
     with np.errstate(over="ignore"):
-        total = weight.sum()
-    if (weight < 0).any() or not 0 < total < np.inf:
+        total = weights.sum()
+    if (weights < 0).any() or not 0 < total < np.inf:
         raise DataError(
-            f"weight has minimum {weight.min()} and sum {total}; weights are at least 0 with a "
+            f"weight has minimum {weights.min()} and sum {total}; weights are at least 0 with a "
             "finite positive sum"
         )
-    return frozen(x.reshape(len(y), -1), y, weight / total)
+    return frozen(points, targets, weights / total)
 
 
-def check_labels(y: NDArray) -> None:
-    """Raises DataError for labels other than 0 and 1, which the logistic loss takes."""
+def check_labels(y: Reals) -> None:
+    """Refuse labels that the logistic loss does not take.
+
+    Parameters
+    ----------
+    y : (P,) array of float
+        Labels.
+
+    Raises
+    ------
+    DataError
+        For labels other than 0 and 1.
+    """
     wrong = np.flatnonzero((y != 0) & (y != 1))
     if wrong.size:
         raise DataError(
@@ -84,21 +113,34 @@ def check_labels(y: NDArray) -> None:
 
 
 def sampled(config: Config, task: Task | None = None) -> Dataset:
-    """The points of config.sampling on the task's domain, with their targets; `task` defaults to
-    config.task.
+    """The points of config.sampling, with targets y_p = task(x_p) + noise z_p.
 
-    y_p = task(x_p) + noise z_p, with z_p of the normal distribution; the first P of z_1, z_2, ...
-    are the same whatever P, the points, the noise and the task are. For sampling="population" these
-    are the nodes of `population_rule`, for "examples" the training part of `examples_of`.
+    The z_p are standard normal; z_1, z_2, ... are the same for any P, points, noise and task. For
+    sampling="population" the points are the nodes of `population_rule`, for "examples" the training
+    subset of `examples_of`.
 
-    Raises ConfigError when a grid of D inputs is asked for a number of points that is no D-th
-    power.
+    Parameters
+    ----------
+    config : Config
+        Sampling, number of points, noise and root seed.
+    task : Task, optional
+        In place of config.task.
+
+    Returns
+    -------
+    Dataset
+        Of equal weights, except for "population".
+
+    Raises
+    ------
+    ConfigError
+        If no grid of D inputs has this number of points, or for sampling="custom".
     """
     task = task_of(config.task) if task is None else task
     if config.sampling == "examples":
         return examples_of(task).training
     low, high = np.array(task.domain, dtype=np.float64).T
-    inputs, points = task.inputs, config.points
+    shape = points, inputs = config.points, task.inputs
     if config.sampling == "population":
         return population_rule(task)
     if config.sampling == CUSTOM:
@@ -106,10 +148,7 @@ def sampled(config: Config, task: Task | None = None) -> Dataset:
     if config.sampling == "grid":
         per_axis = round(points ** (1 / inputs))
         if per_axis**inputs != points:
-            below, above = (
-                int(points ** (1 / inputs)) ** inputs,
-                (int(points ** (1 / inputs)) + 1) ** inputs,
-            )
+            below, above = ((int(points ** (1 / inputs)) + k) ** inputs for k in (0, 1))
             raise ConfigError(
                 f"points={points} makes no grid of {inputs} inputs; use points={below}, "
                 f"points={above} or sampling='uniform'"
@@ -118,12 +157,10 @@ def sampled(config: Config, task: Task | None = None) -> Dataset:
             np.linspace(a, b, per_axis) if per_axis > 1 else np.array([(a + b) / 2])
             for a, b in task.domain
         ]
-        x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(points, inputs)
+        x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(shape)
     else:
-        unit = stream(config.root_seed, f"points {inputs}", 0, points * inputs).reshape(
-            points, inputs
-        )
-        x = low + (high - low) * unit
+        unit = stream(config.root_seed, f"points {inputs}", 0, points * inputs)
+        x = low + (high - low) * unit.reshape(shape)
     y = task(x)
     if config.noise:
         from scipy.special import ndtri
@@ -133,7 +170,13 @@ def sampled(config: Config, task: Task | None = None) -> Dataset:
 
 
 class Split(NamedTuple):
-    """A task's examples: those to train on, and those held out."""
+    """A task's examples.
+
+    Parameters
+    ----------
+    training, held_out : Dataset
+        Those for training and those for testing.
+    """
 
     training: Dataset
     held_out: Dataset
@@ -141,23 +184,38 @@ class Split(NamedTuple):
 
 @lru_cache(maxsize=16)
 def examples_of(task: Task) -> Split:
-    """The examples of a task that is a set of them, equally weighted within each part.
+    """The examples of a task that is a set of examples.
 
-    Raises ConfigError for another task, DataError for examples that are not what the task says,
-    MissingExtraError for a package.
+    Parameters
+    ----------
+    task : Task
+        A task with examples.
+
+    Returns
+    -------
+    Split
+        Training and held-out examples, of equal weights within each.
+
+    Raises
+    ------
+    ConfigError
+        For a task that is a function.
+    DataError
+        For examples whose shape is not the one that the task states.
+    MissingExtraError
+        Without the package that has them.
     """
     if task.examples is None:
         raise ConfigError(
-            f"task {task.name!r} is a function and holds out no examples; evaluate it where you "
-            "like"
+            f"task {task.name!r} is a function and holds out no examples; evaluate it at points "
+            "of your own"
         )
     found = task.examples()
     training, held_out = given(found.x, found.y), given(found.held_out_x, found.held_out_y)
     if (training.points, training.inputs) != task.shape or held_out.inputs != training.inputs:
         raise DataError(
             f"the examples of task {task.name!r} have shapes {training.x.shape} and "
-            f"{held_out.x.shape}, where its shape is "
-            f"{task.shape}; make them agree"
+            f"{held_out.x.shape}, where its shape is {task.shape}; make them agree"
         )
     return Split(training, held_out)
 
@@ -167,13 +225,30 @@ QUADRATURE_INPUTS = max(RULE_NODES)
 
 
 def population_rule(task: Task, nodes: int | None = None) -> Dataset:
-    """Uniform x on the task's domain in the limit of infinitely many points: a Gauss-Legendre rule,
-    a tensor product for D > 1.
+    """Infinitely many uniform points of the task's domain, as nodes of a Gauss-Legendre rule.
 
-    `nodes` along each axis (default RULE_NODES); one input is split at the task's kinks. Loss and
-    gradient are exact for functions that are polynomials of degree below `nodes` on each part.
-    Raises ConfigError for more inputs than are affordable.
+    For D > 1 it is a tensor product; one input is split at the task's kinks. Loss and gradient are
+    exact for nets and targets that are polynomials of degree below `nodes` on each interval.
 
+    Parameters
+    ----------
+    task : Task
+        A function of up to QUADRATURE_INPUTS inputs.
+    nodes : int, optional
+        Nodes along each axis (in each interval between kinks); by default those of RULE_NODES.
+
+    Returns
+    -------
+    Dataset
+        The nodes with their weights.
+
+    Raises
+    ------
+    ConfigError
+        For more inputs.
+
+    Examples
+    --------
     >>> from minilotto.settings.tasks import TASKS
     >>> rule = population_rule(TASKS["square"], nodes=3)
     >>> round(float(rule.weight @ rule.y), 12)
@@ -182,33 +257,38 @@ def population_rule(task: Task, nodes: int | None = None) -> Dataset:
     if task.inputs > QUADRATURE_INPUTS:
         raise ConfigError(
             f"sampling='population' is out of reach for {task.inputs} inputs; it takes up to "
-            f"{QUADRATURE_INPUTS}, "
-            "use sampling='uniform' with many points"
+            f"{QUADRATURE_INPUTS}, use sampling='uniform' with many points"
         )
-    axes = []
-    for low, high in task.domain:
-        edges = np.unique([low, *task.kinks, high])
-        axes.append(gauss_legendre(edges, nodes or RULE_NODES[task.inputs]))
-    x = np.stack(np.meshgrid(*(at for at, _ in axes), indexing="ij"), axis=-1).reshape(
-        -1, task.inputs
-    )
-    weight = np.ones(1)
+    axes = [
+        gauss_legendre(np.unique([low, *task.kinks, high]), nodes or RULE_NODES[task.inputs])
+        for low, high in task.domain
+    ]
+    x = np.stack(np.meshgrid(*(at for at, _ in axes), indexing="ij"), axis=-1)
+    x, weight = x.reshape(-1, task.inputs), np.ones(1)
     for _, rule in axes:
         weight = np.outer(weight, rule).ravel()
     nodes_of_rule = frozen(x, task(x), weight / weight.sum())
     return dataclasses.replace(nodes_of_rule, population=task)
 
 
-_leggauss = lru_cache(maxsize=16)(
-    np.polynomial.legendre.leggauss
-)  # an eigenvalue problem, where many nets ask for the same rule
+# an eigenvalue problem, solved once where many nets need the same rule
+_leggauss = lru_cache(maxsize=16)(np.polynomial.legendre.leggauss)
 
 
-def gauss_legendre(
-    edges: NDArray[np.float64], nodes: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Nodes and weights of a composite rule with `nodes` in each interval between consecutive edges
-    (E,).
+def gauss_legendre(edges: Array, nodes: int) -> tuple[Array, Array]:
+    """A composite Gauss-Legendre rule.
+
+    Parameters
+    ----------
+    edges : (E,) array of float64
+        Ends of the intervals, ascending.
+    nodes : int
+        Nodes in each interval.
+
+    Returns
+    -------
+    at, rule : ((E - 1) nodes,) arrays of float64
+        Nodes, ascending, and their weights, whose sum is edges[-1] - edges[0].
     """
     at, rule = _leggauss(nodes)
     half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
@@ -216,10 +296,25 @@ def gauss_legendre(
 
 
 def read_dataset(path: str | Path) -> Dataset:
-    """A Dataset from a file: .npz with arrays x, y and perhaps weight, or .csv with a header such
-    as `x1,x2,y,weight`.
+    """A Dataset from a file.
 
-    Raises FileError when it cannot be read, DataError for what is in it.
+    Parameters
+    ----------
+    path : str or Path
+        An .npz with arrays x, y and perhaps weight, or a .csv with a header such as
+        `x1,x2,y,weight`.
+
+    Returns
+    -------
+    Dataset
+        As `given` makes it.
+
+    Raises
+    ------
+    FileError
+        Where the file cannot be read.
+    DataError
+        For content that is no data.
     """
     path = Path(path)
     try:
@@ -227,13 +322,9 @@ def read_dataset(path: str | Path) -> Dataset:
             # np.load(path) would leave the file open where the archive is damaged.
             with open(path, "rb") as binary, np.load(binary, allow_pickle=False) as arrays:
                 columns = {
-                    name: arrays[name] for name in arrays.files if name in ("x", "y", "weight")
+                    name: arrays[name] if name in arrays.files else None
+                    for name in ("x", "y", "weight")
                 }
-            columns = {
-                "x": columns.get("x"),
-                "y": columns.get("y"),
-                "weight": columns.get("weight"),
-            }
         elif path.suffix == ".csv":
             with open(path, encoding="utf-8") as file:
                 names = [name.strip() for name in file.readline().split(",")]
@@ -259,9 +350,7 @@ def read_dataset(path: str | Path) -> Dataset:
             raise FileError(f"{path} is neither .npz nor .csv; data files are one of these")
     except (FileError, DataError):
         raise
-    except (
-        Exception
-    ) as error:  # a damaged archive raises whatever zipfile, zlib and NumPy make of it
+    except Exception as error:  # damaged archives raise errors of zipfile, zlib and NumPy
         raise FileError(
             f"{path} cannot be read as data ({error}); give an .npz with x and y, or a .csv with "
             "a header"
@@ -271,27 +360,19 @@ def read_dataset(path: str | Path) -> Dataset:
     return given(columns["x"], columns["y"], columns["weight"])
 
 
-def _floating(name: str, values: Any) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise DataError(f"{name} is no array ({error}); pass rows of equal length") from None
-    if array.dtype not in (np.float32, np.float64):
-        raise DataError(
-            f"{name} has dtype {array.dtype}; pass float32 or float64, as in {name}.astype(float)"
-        )
-    if not np.isfinite(array).all():
-        raise DataError(
-            f"{name} holds NaN or infinity at index "
-            f"{np.argwhere(~np.isfinite(array))[0].tolist()}; remove it first"
-        )
-    return array.astype(np.float64)
+def frozen(x: Array, y: Array, weight: Array, offset: float = 0.0) -> Dataset:
+    """A Dataset of these arrays themselves, which become read-only.
 
+    Parameters
+    ----------
+    x, y, weight, offset
+        As Dataset takes them.
 
-def frozen(
-    x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64], offset: float = 0.0
-) -> Dataset:
-    """The Dataset of these arrays, which become read-only."""
+    Returns
+    -------
+    Dataset
+        The data.
+    """
     for array in (x, y, weight):
         array.setflags(write=False)
     return Dataset(x, y, weight, offset)

@@ -1,40 +1,50 @@
-"""Lossless compression: many one-dimensional points become few weighted nodes with the same loss
-and gradient.
+"""Lossless compression: many points of one input become few weighted nodes with the same loss.
 
-A smooth network f is a polynomial of modest degree on the data's interval, to rounding. So sum_p
+A smooth network f is a polynomial of moderate degree on the data's interval, to rounding. So sum_p
 weight_p (f(x_p) - y_p)^2 needs only the data's moments, and these are kept by K nodes: the Gauss
 rule of the data's own measure (Lanczos, then Golub and Welsch 1969), with the labels projected on
-the polynomials of degree below K. What the labels hold beyond these, no such f can see; it becomes
+the polynomials of degree below K. The rest of the labels is orthogonal to every such f and becomes
 a constant offset of the loss. For f of degree below K, loss and gradient are equal in exact
 arithmetic.
 
-Many points are cut into pieces, each piece becomes the nodes of its own Gauss rule, and these
+Many points are split into pieces, each piece becomes the nodes of its own Gauss rule, and these
 become the K. Rules have positive weights, so that nothing cancels, however uneven the data.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset, frozen
 from minilotto.errors import ConfigError
+from minilotto.settings.arrays import Array, Ints
 
-Array = NDArray[np.float64]
 PIECE = 4096  # points that are reduced to local nodes at a time
 DIRECT = 16_384  # up to so many points, the Gauss rule is made from the points themselves
 LARGEST_BASIS = 2**29  # numbers in the values of all polynomials at the points
 AT_ONCE = 2**18  # numbers in those of some pieces
-LITTLE = 0.1  # of half an interval; b of evenly spread points is 0.5
-FAINT = 1e-100  # square root of a part of the weight
+LITTLE = 0.1  # of half an interval; b of evenly spaced points is 0.5
+FAINT = 1e-100  # square root of a fraction of the weight
 BREAKDOWN = 1e-14  # of half an interval: a polynomial this small is rounding
 
 
 def merged(data: Dataset) -> Dataset:
-    """The same loss from distinct points in ascending order: ties become one point at their mean
-    label, zero weights vanish.
+    """The same loss from distinct points in ascending order.
 
-    Raises ConfigError for more than one input.
+    Parameters
+    ----------
+    data : Dataset
+        P points of one input.
+
+    Returns
+    -------
+    Dataset
+        Without points of zero weight; points with equal x become one with their mean label.
+
+    Raises
+    ------
+    ConfigError
+        For more than one input.
     """
     if data.inputs != 1:
         raise ConfigError(
@@ -54,13 +64,30 @@ def merged(data: Dataset) -> Dataset:
 
 
 def compress(data: Dataset, nodes: int) -> Dataset:
-    """At most `nodes` nodes whose loss and gradient equal those of `data` for each f that is a
-    polynomial of degree below `nodes`.
+    """Few nodes with the loss and gradient of all points.
 
-    Data of no more than `nodes` distinct points come back as these. Costs O(P nodes^2). Raises
-    ConfigError for more than one input, fewer than one node, or so many that what they need would
-    fill some gigabytes.
+    They are equal for each f that is a polynomial of degree below `nodes`. The cost is
+    O(P nodes^2).
 
+    Parameters
+    ----------
+    data : Dataset
+        P points of one input.
+    nodes : int
+        Largest number of nodes, at least 1.
+
+    Returns
+    -------
+    Dataset
+        At most `nodes` nodes; the distinct points where there are no more than that.
+
+    Raises
+    ------
+    ConfigError
+        For more than one input, no node, or so many that the computation needs some gigabytes.
+
+    Examples
+    --------
     >>> from minilotto.data.dataset import given
     >>> x = np.linspace(-1, 1, 501)
     >>> few = compress(given(x, np.exp(x)), 12)
@@ -91,12 +118,25 @@ def compress(data: Dataset, nodes: int) -> Dataset:
 
 
 def thinned(data: Dataset, pieces: int, degree: int) -> Dataset:
-    """Nodes that keep the loss of every f that is a polynomial of this degree within each piece of
-    the data.
+    """Nodes with the loss of every f that is a polynomial of this degree within each piece.
 
-    Unlike `compress`, it serves functions that bend at the scale of a piece: what many points are
-    audited with. Pieces are equal parts of the interval, and of what is left of it without its
-    outermost points where that is less than half; quantiles cut these.
+    Unlike `compress`, it serves functions that bend at the scale of a piece: audits of many points
+    use it. Pieces are equal subintervals of the interval, and of what is left of it without its
+    outermost points where that is less than half; quantiles split these.
+
+    Parameters
+    ----------
+    data : Dataset
+        Points of one input.
+    pieces : int
+        Number of subintervals of the interval.
+    degree : int
+        Degree of the polynomials.
+
+    Returns
+    -------
+    Dataset
+        At most degree + 1 nodes for each piece.
     """
     points = merged(data)
     middle, half = _interval(points.x[:, 0])
@@ -134,10 +174,10 @@ class _Basis(NamedTuple):
 
 
 def _lanczos(s: Array, weight: Array, labels: Array, count: int) -> _Basis:
-    """At most `count` orthonormal polynomials; fewer where the measure has no more distinct points
-    to rounding.
+    """At most `count` orthonormal polynomials; fewer where the measure has fewer distinct points to
+    rounding.
 
-    Each is orthogonalised twice against all before it, without which Lanczos loses them.
+    Each is orthogonalised twice against all before it; otherwise Lanczos loses orthogonality.
     """
     constant = float(1.0 / np.sqrt(weight.sum()))
     p = np.empty((count, len(s)))
@@ -159,12 +199,11 @@ def _lanczos(s: Array, weight: Array, labels: Array, count: int) -> _Basis:
 
 
 def _gauss_rule(basis: _Basis) -> tuple[Array, Array, Array, float]:
-    """Nodes (K,), weights (K,) and projected labels (K,): eigenvalues and eigenvectors of the
-    Jacobi matrix.
+    """Nodes, weights and projected labels (K,) each, from the eigenvectors of the Jacobi matrix.
 
-    The eigenvector of node k holds sqrt(weight_k) p_j(node_k), which stays accurate where the
-    recurrence does not. Nodes of no weight are left out; the last number is what their labels would
-    have added to the loss.
+    That of node k holds sqrt(weight_k) p_j(node_k), which stays accurate where the recurrence does
+    not. Nodes of no weight are left out; the last number is what their labels would have added to
+    the loss.
     """
     at, vectors = np.linalg.eigh(np.diag(basis.a) + np.diag(basis.b, 1) + np.diag(basis.b, -1))
     kept = np.abs(vectors[0]) > FAINT
@@ -174,10 +213,10 @@ def _gauss_rule(basis: _Basis) -> tuple[Array, Array, Array, float]:
 
 
 def _reduced(
-    s: Array, weight: Array, y: Array, starts: NDArray[np.int64], count: int
+    s: Array, weight: Array, y: Array, starts: Ints, count: int
 ) -> tuple[Array, Array, Array, float]:
     """(s, weight, y) of at most `count` nodes for each piece from one of `starts` to the next, and
-    what their labels lose.
+    the offset.
 
     Each piece has its own Gauss rule and its own projection of the labels, as in `compress`. Pieces
     of no more than `count` points stay as they are.
@@ -189,9 +228,8 @@ def _reduced(
     large = np.flatnonzero(sizes > count)
     large = large[np.argsort(sizes[large], kind="stable")]  # pieces of like size share a batch
     while len(large):
-        numbers = (
-            count * sizes[large] * np.arange(1, len(large) + 1)
-        )  # of a batch that ends with this piece
+        # in the polynomials of a batch that ends with this piece
+        numbers = count * sizes[large] * np.arange(1, len(large) + 1)
         batch, large = np.split(large, [max(1, int(np.searchsorted(numbers, AT_ONCE, "right")))])
         place = starts[batch][:, None] + np.arange(sizes[batch[-1]])
         there = place < ends[batch][:, None]
@@ -209,24 +247,22 @@ def _reduced(
 def _local_rules(
     s: Array, weight: Array, y: Array, count: int
 ) -> tuple[Array, Array, Array, float]:
-    """Gauss rules of B pieces at once, s, weight, y (B, M), with more than `count` points of weight
+    """Gauss rules of B pieces at once, s, weight, y (B, M), with more than `count` weighted points
     each: `_lanczos` for many.
 
-    Nodes, weights and labels of all, and what the labels lose. Orthogonalised a second time only
-    where the first left little.
+    Nodes, weights and labels of all, and the offset. Orthogonalised a second time only where the
+    first time left little.
     """
 
     def rest_of(q: Array) -> Array:
-        return (
-            q
-            - (
-                np.matmul(p[:, : j + 1], (weight * q)[:, :, None]).transpose(0, 2, 1)
-                @ p[:, : j + 1]
-            )[:, 0]
-        )
+        before = p[:, : j + 1]
+        projected = np.matmul(before, (weight * q)[:, :, None]).transpose(0, 2, 1) @ before
+        rest: Array = q - projected[:, 0]
+        return rest
 
     def norm(q: Array) -> Array:
-        return np.sqrt(np.einsum("bm,bm,bm->b", weight, q, q))
+        squares: Array = np.einsum("bm,bm,bm->b", weight, q, q)
+        return np.sqrt(squares)
 
     low, high = s.min(axis=1, keepdims=True), s.max(axis=1, keepdims=True)
     middle, half = (low + high) / 2, (high - low) / 2

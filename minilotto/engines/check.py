@@ -1,4 +1,4 @@
-"""check: do the kernels' gradients agree with the reference, and with torch where it is installed?"""
+"""check: compares kernels' gradients with the oracles: NumPy, and torch where it is installed."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.initialisation import Parameters, initial_parameters
-from minilotto.settings.activations import activation_of
+from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import Config
 
 WIDTH, NETS, ROOT_SEED = 5, 24, 20231003
@@ -22,8 +21,14 @@ TOLERANCE = 4.0
 
 @dataclass(frozen=True)
 class Comparison:
-    """Worst error over all nets and coordinates of one activation, task and loss, in units of
-    rounding, by oracle.
+    """Largest error over all nets and coordinates.
+
+    Parameters
+    ----------
+    activation, task, dtype, loss : str
+        What was compared.
+    errors : dict of str to float
+        By oracle, in units of rounding.
     """
 
     activation: str
@@ -37,11 +42,22 @@ class Comparison:
         return all(error <= TOLERANCE for error in self.errors.values())
 
 
-Oracle = Callable[..., tuple[NDArray, tuple[NDArray, ...]]]
+Oracle = Callable[..., tuple[Reals, tuple[Reals, ...]]]
 
 
 def oracles(name: str) -> dict[str, Oracle]:
-    """What the kernels' gradients of that activation are compared with here, by the oracle's name."""
+    """The oracles that can compute with an activation.
+
+    Parameters
+    ----------
+    name : str
+        A name in ACTIVATIONS.
+
+    Returns
+    -------
+    dict of str to callable
+        Each oracle's loss_and_gradient, by its name.
+    """
     from minilotto.oracles import numpy_reference, torch_reference
 
     found: dict[str, Oracle] = {
@@ -60,10 +76,18 @@ def compare(
     dtypes: Sequence[str],
     losses: Sequence[str] = ("squared",),
 ) -> Iterator[Comparison]:
-    """One Comparison for each combination: every coordinate of every gradient of NETS nets of width
-    WIDTH.
+    """Compare every coordinate of every gradient of NETS nets of width WIDTH.
 
-    The logistic loss takes a target above its median for label 1.
+    Parameters
+    ----------
+    activations, tasks, dtypes, losses : sequences of str
+        What is compared, in all combinations. For the logistic loss, targets above their median
+        are the label 1.
+
+    Yields
+    ------
+    Comparison
+        One for each combination.
     """
     against = {name: oracles(name) for name in activations}
     for dtype, loss, task, name in itertools.product(dtypes, losses, tasks, activations):
@@ -106,43 +130,54 @@ def _rounded(data: Dataset, dtype: str, loss: str) -> Dataset:
 def sums_of_absolute_terms(
     name: str, parameters: Parameters, data: Dataset, loss: str
 ) -> Parameters:
-    """For each coordinate of the gradient, the sum of the absolute values of everything that is
-    added up to make it.
+    """For each coordinate of the gradient, the sum of the absolute values of its terms.
+
+    Parameters
+    ----------
+    name, loss : str
+        Activation and loss.
+    parameters : Parameters
+        Of R nets.
+    data : Dataset
+        Points.
+
+    Returns
+    -------
+    Parameters
+        In the shapes of the parameters.
     """
     from minilotto.oracles import numpy_reference
 
     w, b, v, c = (np.abs(array.astype(np.float64)) for array in parameters)
-    z = (
-        np.einsum("rnd,pd->rnp", parameters.w.astype(np.float64), data.x)
-        + parameters.b.astype(np.float64)[:, :, None]
-    )
-    value, slope = (
-        np.abs(array)
-        for array in numpy_reference.activation(
-            numpy_reference.second_opinion(activation_of(name)), z
-        )
-    )
-    largest_slope = np.maximum(slope, 1.0)  # an error in z moves value and slope by up to this much
+    signed_w, signed_b = (array.astype(np.float64) for array in parameters[:2])
+    z = np.einsum("rnd,pd->rnp", signed_w, data.x) + signed_b[:, :, None]
+    row = numpy_reference.second_opinion(activation_of(name))
+    value, slope = (np.abs(array) for array in numpy_reference.activation(row, z))
     z_terms = np.einsum("rnd,pd->rnp", w, np.abs(data.x)) + b[:, :, None]
-    output = (
-        np.einsum("rn,rnp->rp", v, value + largest_slope * z_terms) + c[:, None] + np.abs(data.y)
-    )
-    df = (
-        (2 if loss == "squared" else 1) * data.weight * output
-    )  # that of the logistic loss is at most 1, and no steeper than f
+    # an error in z changes value and slope by up to max(slope, 1) times as much
+    value_terms = value + np.maximum(slope, 1.0) * z_terms
+    output = np.einsum("rn,rnp->rp", v, value_terms) + c[:, None] + np.abs(data.y)
+    # the slope of the logistic loss is at most 1 and changes no faster than f
+    df = (2 if loss == "squared" else 1) * data.weight * output
     dz = df[:, None, :] * v[:, :, None] * (slope + z_terms)
     dw = np.einsum("rnp,pd->rnd", dz, np.abs(data.x))
-    return Parameters(
-        dw,
-        dz.sum(axis=2),
-        np.einsum("rp,rnp->rn", df, value + largest_slope * z_terms),
-        df.sum(axis=1),
-    )
+    dv = np.einsum("rp,rnp->rn", df, value_terms)
+    return Parameters(dw, dz.sum(axis=2), dv, df.sum(axis=1))
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """Rows: dtype, loss and task; columns: activations; entries: the worst error over the oracles,
-    in units of rounding.
+    """The comparisons as text.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        At least one.
+
+    Returns
+    -------
+    str
+        A row for each dtype, loss and task, a column for each activation, with the largest error
+        over the oracles in units of rounding; then what failed.
     """
     activations = list(dict.fromkeys(c.activation for c in comparisons))
     worst = {(c.dtype, c.loss, c.task, c.activation): max(c.errors.values()) for c in comparisons}

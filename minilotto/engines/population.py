@@ -1,9 +1,8 @@
-"""Loss on infinitely many uniform points: an integral over the task's domain, by quadrature whose
-error is watched.
-"""
+"""Loss on infinitely many uniform points, by quadrature with error control."""
+
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.data.dataset import (
     QUADRATURE_INPUTS,
@@ -15,6 +14,7 @@ from minilotto.data.dataset import (
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array, Ints
 from minilotto.settings.tasks import Task
 
 RELATIVE_ERROR = 1e-9  # one input; two and three inputs get TENSOR_ERROR
@@ -26,19 +26,34 @@ TENSOR_NODES = (24, 36, 54)
 
 def population_losses(
     activation: Activation, parameters: Parameters, task: Task, loss: str = "squared"
-) -> NDArray[np.float64]:
-    """Integral of (f(x) - y(x))^2 over the task's domain, divided by its volume, for R nets, in
-    float64: (R,).
+) -> Array:
+    """Integral of (f(x) - y(x))^2 over the task's domain, divided by its volume.
 
-    `loss`: another of Config's losses in place of the square.
+    For one input and a smooth activation it is composite Gauss-Legendre quadrature, with panels
+    doubled for those nets whose value still changes by more than RELATIVE_ERROR. For a piecewise
+    linear activation the domain is split at each net's breakpoints, which is exact up to the
+    target's smoothness. For two or three inputs it is tensor rules of growing order.
 
-    One input and a smooth activation: composite Gauss-Legendre, panels doubled for those nets whose
-    value still moves by more than RELATIVE_ERROR. A piecewise linear activation: split at each
-    net's own breakpoints, exact up to the target's smoothness. Two or three inputs: tensor rules of
-    growing order. Nets that are not finite, and nets whose quadrature does not settle, get NaN.
+    Parameters
+    ----------
+    activation : Activation
+        Activation of the nets.
+    parameters : Parameters
+        Of R nets.
+    task : Task
+        A function of up to three inputs.
+    loss : str
+        In place of the square, another of Config's losses.
 
-    Raises ConfigError for examples, for more than three inputs, or more than one with a piecewise
-    linear activation.
+    Returns
+    -------
+    (R,) array of float64
+        Losses; NaN for nets that are not finite and where the quadrature does not converge.
+
+    Raises
+    ------
+    ConfigError
+        For examples, more than three inputs, or more than one with a piecewise linear activation.
     """
     if task.examples is not None:
         raise ConfigError(
@@ -59,10 +74,8 @@ def population_losses(
                 for i in range(len(parameters.c))
             ]
         )
-    panels = [2**k for k in range(2, MOST_PANELS.bit_length())]
-    return _settled(
-        activation, parameters, [_composite(task, count) for count in panels], RELATIVE_ERROR, loss
-    )
+    panels = [_composite(task, 2**k) for k in range(2, MOST_PANELS.bit_length())]
+    return _settled(activation, parameters, panels, RELATIVE_ERROR, loss)
 
 
 def _settled(
@@ -71,8 +84,10 @@ def _settled(
     rules: list[Dataset],
     tolerance: float,
     loss: str,
-) -> NDArray[np.float64]:
-    """Losses by the first rule that agrees with the one before it, net by net; NaN where none does."""
+) -> Array:
+    """Losses by the first rule that agrees with the one before it, for each net; NaN where none
+    does.
+    """
     from minilotto.engines.evaluate import losses
 
     result = np.full(len(parameters.c), np.nan)
@@ -88,14 +103,10 @@ def _settled(
     return result
 
 
-def _composite(task: Task, panels: int, bends: NDArray[np.float64] | None = None) -> Dataset:
-    """The mean over the domain of one input, from `panels` equal panels, kinks (and bends of a net)
-    among their edges.
-    """
+def _composite(task: Task, panels: int, bends: Iterable[float] = ()) -> Dataset:
+    """The mean over the domain of one input, from equal panels, split at kinks and bends."""
     low, high = task.domain[0]
-    edges = np.unique(
-        [*np.linspace(low, high, panels + 1), *task.kinks, *(() if bends is None else bends)]
-    )
+    edges = np.unique([*np.linspace(low, high, panels + 1), *task.kinks, *bends])
     x, weight = gauss_legendre(edges, PANEL_NODES)
     return frozen(x[:, None], task(x[:, None]), weight / (high - low))
 
@@ -113,17 +124,12 @@ def _split_at_breakpoints(
     w, b = one.w[0, :, 0].astype(np.float64), one.b[0].astype(np.float64)
     breakpoints = -b[w != 0] / w[w != 0]
     inside = breakpoints[(breakpoints > low) & (breakpoints < high)]
-    if loss != "squared":  # which bends a straight output as sharply as it is steep
-        panels = [2**k for k in range(5, MOST_PANELS.bit_length())]
-        return float(
-            _settled(
-                activation, one, [_composite(task, n, inside) for n in panels], RELATIVE_ERROR, loss
-            )[0]
-        )
-    # Between breakpoints only the target is curved, so a few panels more serve it as they serve a
-    # polynomial.
+    if loss != "squared":  # a steep output makes it vary fast, even where the output is linear
+        rules = [_composite(task, 2**k, inside) for k in range(5, MOST_PANELS.bit_length())]
+        return float(_settled(activation, one, rules, RELATIVE_ERROR, loss)[0])
+    # Between breakpoints only the target is curved, and 32 panels are enough for it.
     return float(losses(activation, one, _composite(task, 32, inside))[0])
 
 
-def _taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
+def _taken(parameters: Parameters, places: Ints) -> Parameters:
     return Parameters(*(array[places] for array in parameters))

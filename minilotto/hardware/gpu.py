@@ -1,6 +1,4 @@
-"""Which GPU this machine offers, or in one line why it offers none. Nothing of CUDA is loaded
-before somebody asks.
-"""
+"""Which GPU this machine has, or in one line why none can be used. CUDA is loaded on demand."""
 
 import importlib.util
 import os
@@ -18,8 +16,18 @@ DEVICES = ("/dev/nvidiactl", "/dev/dxg")  # of Linux, and of Linux within Window
 
 @dataclass(frozen=True)
 class Gpu:
-    """The GPU that trainings use: the one that CUDA lists first (CUDA_VISIBLE_DEVICES says which
-    that is).
+    """The GPU that trainings use: the first in CUDA's list, which CUDA_VISIBLE_DEVICES selects.
+
+    Parameters
+    ----------
+    name : str
+        Model.
+    capability : (int, int)
+        Compute capability, major and minor.
+    processors : int
+        Number of multiprocessors.
+    memory : int
+        Bytes of memory.
     """
 
     name: str
@@ -36,8 +44,12 @@ class Gpu:
 
 
 def simulated() -> bool:
-    """Whether NUMBA_ENABLE_CUDASIM asks for Numba's simulator, which is for tests: right, and a
-    million times slower.
+    """Whether NUMBA_ENABLE_CUDASIM selects Numba's simulator, which is for tests.
+
+    Returns
+    -------
+    bool
+        If True, results are correct and about a million times slower.
     """
     import numba
 
@@ -46,21 +58,30 @@ def simulated() -> bool:
 
 @lru_cache(maxsize=1)
 def the_gpu() -> Gpu:
-    """The GPU. Raises MissingExtraError without numba-cuda, ResourceError where there is no driver
-    or none that will do.
+    """The GPU.
+
+    Returns
+    -------
+    Gpu
+        Its description.
+
+    Raises
+    ------
+    MissingExtraError
+        Without numba-cuda.
+    ResourceError
+        Without a driver or a GPU that is recent enough.
     """
     if simulated():
         return Gpu("Numba's simulator", OLDEST, 1, 2**30)
     if importlib.util.find_spec("numba_cuda") is None:
-        raise MissingExtraError(
-            'backend="cuda" needs the package numba-cuda; pip install "minilotto[cuda]" brings it'
-        )
+        raise MissingExtraError.of("numba-cuda", "cuda", 'backend="cuda" needs it')
     from numba import cuda
 
     try:
         device = cuda.get_current_device()
         with_memory = cuda.current_context().get_memory_info()
-    except Exception as error:  # of whatever kind the driver's state makes it
+    except Exception as error:  # its class depends on the state of the driver
         reason = " ".join(str(error).split()).strip(" .:") or type(error).__name__
         raise ResourceError(f"no GPU can be used here ({reason}); use backend='cpu'") from None
     name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
@@ -68,15 +89,18 @@ def the_gpu() -> Gpu:
     if capability < OLDEST:
         raise ResourceError(
             f"{name} has compute capability {capability[0]}.{capability[1]} where "
-            f"{OLDEST[0]}.{OLDEST[1]} is needed; "
-            "use backend='cpu'"
+            f"{OLDEST[0]}.{OLDEST[1]} is needed; use backend='cpu'"
         )
     return Gpu(name, capability, int(device.MULTIPROCESSOR_COUNT), int(with_memory.total))
 
 
 def there_is_a_gpu() -> bool:
-    """Whether one can be used, without loading CUDA where the system shows no sign of any; the
-    simulator does not count.
+    """Whether a GPU can be used, without loading CUDA where the system shows no sign of one.
+
+    Returns
+    -------
+    bool
+        False for the simulator.
     """
     signs = any(Path(device).exists() for device in DEVICES) or (
         os.name == "nt" and sys.maxsize > 2**32
@@ -91,7 +115,13 @@ def there_is_a_gpu() -> bool:
 
 
 def about_the_gpu() -> str:
-    """The GPU, or why there is none, in one line."""
+    """The GPU, or why there is none.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     try:
         return str(the_gpu())
     except MinilottoError as error:
@@ -99,7 +129,13 @@ def about_the_gpu() -> str:
 
 
 def free_memory() -> int:
-    """Bytes that are free on the GPU."""
+    """Free memory of the GPU.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     from numba import cuda
 
     free = cuda.current_context().get_memory_info().free

@@ -15,7 +15,8 @@ _lost_threads = False
 def _after_fork() -> None:
     global _lost_threads
     numba = sys.modules.get("numba")
-    with contextlib.suppress(AttributeError, ValueError):  # imported by half, or no layer started
+    # AttributeError: numba is imported in part; ValueError: it has started no threads
+    with contextlib.suppress(AttributeError, ValueError):
         _lost_threads = _lost_threads or (numba is not None and bool(numba.threading_layer()))
 
 
@@ -24,29 +25,35 @@ if hasattr(os, "register_at_fork"):
 
 
 def threads_lost_by_fork() -> bool:
-    """Whether this is a forked child of a process in which Numba had threads: they did not come
-    along, and starting them aborts.
+    """Whether this process was forked from one in which Numba had threads.
+
+    Returns
+    -------
+    bool
+        If True, parallel kernels would abort: the threads are not in this process and cannot be
+        started again.
     """
     return _lost_threads
 
 
 def _cgroup_numbers(*names: str) -> list[str]:
-    """Words of the first of these cgroup files that exists; [] where none does."""
+    """Words of the first of these cgroup files that can be read; [] where none can."""
     for name in names:
-        try:
+        with contextlib.suppress(OSError):
             return (_CGROUP / name).read_text().split()
-        except OSError:
-            continue
     return []
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: its CPU affinity, less where the container has a smaller
-    quota.
+    """Number of cores that this process may use.
+
+    Returns
+    -------
+    int
+        Those of its CPU affinity, or fewer where the container has a smaller quota.
     """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    pinned = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1
     quota = _cgroup_numbers("cpu.max")  # cgroup 2: "200000 100000" or "max 100000"
     if not quota:
         quota = _cgroup_numbers("cpu/cpu.cfs_quota_us") + _cgroup_numbers("cpu/cpu.cfs_period_us")
@@ -56,8 +63,12 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that this process can still take: free memory, less where the container has a smaller
-    limit.
+    """Bytes of memory that this process can still use.
+
+    Returns
+    -------
+    int
+        The free memory, or less where the container has a smaller limit.
     """
     available = int(psutil.virtual_memory().available)
     limit = _cgroup_numbers("memory.max", "memory/memory.limit_in_bytes")
@@ -65,7 +76,7 @@ def available_memory() -> int:
     if limit and used and limit[0].isdigit():
         stat = _cgroup_numbers("memory.stat", "memory/memory.stat")
         counts = dict(zip(stat[::2], stat[1::2], strict=False))
-        # Usage counts file pages, which the kernel gives back when asked; version 1 sums over
+        # Usage includes file pages, which the kernel frees on demand; cgroup version 1 sums over
         # subgroups under another name.
         pages = int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
         available = min(available, max(0, int(limit[0]) - int(used[0]) + pages))
@@ -73,19 +84,35 @@ def available_memory() -> int:
 
 
 def cpu_name() -> str:
-    """The CPU's model name, as far as the system tells."""
-    try:
+    """The CPU's model name.
+
+    Returns
+    -------
+    str
+        The name, or the architecture where the system does not state it.
+    """
+    with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
-    except OSError:
-        return platform.processor() or platform.machine()
     return platform.processor() or platform.machine()
 
 
 def readable_bytes(count: float) -> str:
-    """1234567 as "1.23 MB".
+    """A number of bytes in a suitable unit.
 
+    Parameters
+    ----------
+    count : float
+        Bytes.
+
+    Returns
+    -------
+    str
+        Three digits and the unit.
+
+    Examples
+    --------
     >>> readable_bytes(1234567)
     '1.23 MB'
     """

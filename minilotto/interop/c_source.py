@@ -1,36 +1,38 @@
-"""Nets as C: a C99 source without dependencies beyond <math.h>, for C, C++, Fortran (iso_c_binding)
-and whatever else calls C.
+"""Nets as C99 source that needs only the standard library, for C, C++, Fortran (iso_c_binding) and
+other languages that call C.
 
-The arithmetic of an activation is not written again here. The formulas of kernels/formulas.py are
-plain functions of numbers, so they are called with numbers that write down what is done to them.
+The arithmetic of an activation is not repeated here: the formulas of kernels/formulas.py are called
+with objects that record the operations as C statements.
 """
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
-from minilotto.kernels import formulas
+from minilotto.kernels.formulas import FORMULAS
+from minilotto.kernels.retarget import retargeted
 from minilotto.settings.activations import Activation
 from minilotto.version import VERSION
 
 REAL = {"float64": ("double", "", 64), "float32": ("float", "f", 32)}
 MOST_NUMBERS = 10**6  # in one source; compilers need minutes for more
-# Of C99, C11, C++20 and their standard headers' own names, what a function must not be called.
+# Keywords and library names of C99, C11 and C++20 that a function must not have.
 _NAMES = """
-    auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm fortran alignas
-    alignof and and_eq bitand bitor bool catch char8_t char16_t char32_t class compl concept consteval constexpr constinit
-    const_cast co_await co_return co_yield decltype delete dynamic_cast explicit export false friend mutable namespace new
-    noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast requires static_assert
-    static_cast template this thread_local throw true try typeid typename using virtual wchar_t xor xor_eq main NULL NAN
-    INFINITY acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 log log10 log1p log2 logb modf
-    frexp ldexp ilogb scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint
-    round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin fma isnan isinf
-    isfinite isnormal signbit fpclassify y0 y1 yn j0 j1 jn gamma memcpy
+    auto break case char const continue default do double else enum extern float for goto if inline
+    int long register restrict return short signed sizeof static struct switch typedef union
+    unsigned void volatile while asm fortran alignas alignof and and_eq bitand bitor bool catch
+    char8_t char16_t char32_t class compl concept consteval constexpr constinit const_cast co_await
+    co_return co_yield decltype delete dynamic_cast explicit export false friend mutable namespace
+    new noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast
+    requires static_assert static_cast template this thread_local throw true try typeid typename
+    using virtual wchar_t xor xor_eq main NULL NAN INFINITY acos asin atan atan2 cos sin tan acosh
+    asinh atanh cosh sinh tanh exp exp2 expm1 log log10 log1p log2 logb modf frexp ldexp ilogb
+    scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint
+    llrint round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim
+    fmax fmin fma isnan isinf isfinite isnormal signbit fpclassify y0 y1 yn j0 j1 jn gamma memcpy
 """
 RESERVED = frozenset(_NAMES.split())
 
@@ -38,20 +40,40 @@ RESERVED = frozenset(_NAMES.split())
 def c_source(
     activation: Activation, parameters: Parameters, name: str, dtype: str, note: str = ""
 ) -> str:
-    """The source of functions `name` and `name`_with_gradient that evaluate R nets in `dtype`.
+    """C source of functions that evaluate R nets.
 
-    Their declarations, with `double` for float64 and `float` for float32, are for one net and one
-    input
+    For one net of one input they are
 
         double name(double x);
         double name_with_slope(double x, double *slope);
 
-    for several inputs x is `const double *x` (D numbers), and name_with_gradient(x, double
-    *gradient) writes D numbers; for R > 1 nets all of them take `int net` first, from 0, and return
-    NaN for a net that there is not. `note` goes into the first comment.
+    with `float` for float32. For several inputs x is `const double *x` (D numbers), and
+    name_with_gradient(x, double *gradient) writes D numbers. For R > 1 nets the first argument is
+    `int net`, from 0; both return NaN if there is no such net.
 
-    Raises ConfigError for a name that is no C identifier, no net, a net that is not finite, or one
-    too large to be source code.
+    Parameters
+    ----------
+    activation : Activation
+        Activation of the nets.
+    parameters : Parameters
+        Of R nets.
+    name : str
+        A C identifier of up to 31 characters.
+    dtype : {"float32", "float64"}
+        Precision of the computation.
+    note : str
+        Text for the first comment.
+
+    Returns
+    -------
+    str
+        The source.
+
+    Raises
+    ------
+    ConfigError
+        For another dtype, another name, no net, a net that is not finite, or more than a million
+        numbers.
     """
     if dtype not in REAL:
         raise ConfigError(f"dtype={dtype!r} is unknown; choose from {', '.join(REAL)}")
@@ -84,14 +106,20 @@ def _check_name(name: Any) -> None:
         raise ConfigError(f"name={name!r} is reserved in C or C++; choose another")
     if len(name) > 31:
         raise ConfigError(
-            f"name={name!r} is longer than the 31 characters that every C compiler tells apart; "
-            "choose a shorter one"
+            f"name={name!r} is longer than the 31 characters that C compilers distinguish; choose "
+            "a shorter one"
         )
 
 
 class Written:
-    """A number of which only the C text is known. Operators append a statement to `lines` and
-    return its result.
+    """A number of which only the C text is known; operators write statements.
+
+    Parameters
+    ----------
+    writer : Writer
+        Keeps the statements.
+    text : str
+        The number, as C.
     """
 
     def __init__(self, writer: "Writer", text: str) -> None:
@@ -120,8 +148,14 @@ class Written:
 
 
 class Writer:
-    """Runs a formula of kernels/formulas.py and keeps what it does as statements of C, one
-    operation each.
+    """Runs formulas of kernels/formulas.py and records them as C statements, one operation each.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        Precision of the C code.
+    prefix : str
+        Of the names of its macros.
     """
 
     def __init__(self, dtype: str, prefix: str) -> None:
@@ -131,23 +165,42 @@ class Writer:
         self.known: dict[str, Written] = {}
 
     def keep(self, expression: str) -> Written:
-        """The result of an expression; one that has been written before is not written again."""
+        """Record an expression, once however often it occurs.
+
+        Parameters
+        ----------
+        expression : str
+            C text.
+
+        Returns
+        -------
+        Written
+            Its result.
+        """
         if expression not in self.known:
             self.known[expression] = Written(self, f"t{len(self.lines)}")
             self.lines.append(f"const {self.real} t{len(self.lines)} = {expression};")
         return self.known[expression]
 
-    def number(self, value: float) -> str:
-        return number(value, self.dtype)
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a formula with operations that write C.
 
-    def run(self, function: Callable, *arguments: Any) -> Any:
-        """What the formula returns, called with the operations of this Writer in place of the
-        kernels'.
+        Parameters
+        ----------
+        function : callable
+            Of kernels/formulas.py.
+        *arguments
+            What it takes.
+
+        Returns
+        -------
+        Written or tuple of Written
+            What it returns.
         """
-        operations: dict[str, Any] = {
+        operations: dict[str, Callable[..., Any]] = {
             "fma": lambda a, b, c: self.keep(f"{self.prefix}_FMA({a.text}, {b.text}, {c.text})"),
             "like": lambda model, value: (
-                value if isinstance(value, Written) else Written(self, self.number(value))
+                value if isinstance(value, Written) else Written(self, number(value, self.dtype))
             ),
             "absolute": lambda a: self.keep(f"fabs{self.suffix}({a.text})"),
             "square_root": lambda a: self.keep(f"sqrt{self.suffix}({a.text})"),
@@ -156,30 +209,24 @@ class Writer:
             "fraction": lambda t: self.keep(f"{t.text} - rint{self.suffix}({t.text})"),
             "scale": lambda a, n: self.keep(f"{self.prefix}_scale({a.text}, {n.text})"),
         }
-        namespace = dict(vars(formulas))
-        for name, value in vars(formulas).items():
-            if name in operations:
-                namespace[name] = operations[name]
-            elif hasattr(value, "coefficients"):
-                namespace[name] = self._polynomial(value.coefficients[self.bits])
-            elif isinstance(value, FunctionType) and value.__module__ == formulas.__name__:
-                namespace[name] = FunctionType(value.__code__, namespace, name)
-        return namespace[function.__name__](*arguments)
-
-    def _polynomial(self, coefficients: tuple[float, ...]) -> Callable[[Written], Written]:
-        def horner(x: Written) -> Written:
-            value = Written(self, self.number(coefficients[-1]))
-            for coefficient in coefficients[-2::-1]:
-                value = self.keep(
-                    f"{self.prefix}_FMA({value.text}, {x.text}, {self.number(coefficient)})"
-                )
-            return value
-
-        return horner
+        return retargeted(function, operations, lambda x: self.bits)(*arguments)
 
 
 def number(value: float, dtype: str) -> str:
-    """A C constant that reads back as this number, to the bit."""
+    """A C constant with exactly this value.
+
+    Parameters
+    ----------
+    value : float
+        Finite.
+    dtype : {"float32", "float64"}
+        Its precision.
+
+    Returns
+    -------
+    str
+        C text.
+    """
     if dtype == "float32":
         text = str(np.float32(value))
         return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
@@ -188,7 +235,8 @@ def number(value: float, dtype: str) -> str:
 
 HEAD = """\
 /* {title}
-   {count} of {width} neurons, {activation}, {inputs} input{s}; {real}. Written by minilotto {version}.
+   {count} of {width} neurons, {activation}, {inputs} input{s}; {real}. \
+Written by minilotto {version}.
 {note}
 {declarations} */
 #include <math.h>
@@ -224,15 +272,11 @@ class _Source:
     def __init__(
         self, activation: Activation, parameters: Parameters, name: str, dtype: str
     ) -> None:
-        self.activation, self.parameters, self.name, self.dtype = (
-            activation,
-            parameters,
-            name,
-            dtype,
-        )
+        self.activation, self.parameters = activation, parameters
+        self.name, self.dtype = name, dtype
         self.nets, self.width, self.inputs = parameters.w.shape
         self.real, self.suffix, self.bits = REAL[dtype]
-        self.formula = formulas.FORMULAS[activation.name]
+        self.formula = FORMULAS[activation.name]
         self.prefix = f"minilotto_{name}"
         self.derivative = "slope" if self.inputs == 1 else "gradient"
 
@@ -270,7 +314,7 @@ class _Source:
         results = writer.run(
             self.formula.evaluate,
             Written(writer, "t"),
-            Written(writer, writer.number(self.activation.parameter)),
+            Written(writer, number(self.activation.parameter, self.dtype)),
         )
         body = "".join(f"    {line}\n" for line in writer.lines)
         return (
@@ -290,12 +334,10 @@ class _Source:
         )
 
     def _tables(self) -> str:
-        """Parameters as the kernels scale them, in the precision of the source: per neuron w and b
-        over the input unit, v, v w.
-        """
-        kept = np.dtype(self.dtype).type
-        w, b, v, c = (array.astype(kept) for array in self.parameters)
-        inward, outward = kept(1.0 / self.formula.input_unit), kept(self.formula.output_unit)
+        """Parameters as the kernels scale them, in the precision of the source."""
+        real = np.dtype(self.dtype).type
+        w, b, v, c = (array.astype(real) for array in self.parameters)
+        inward, outward = real(1.0 / self.formula.input_unit), real(self.formula.output_unit)
         columns = [w * inward, (b * inward)[..., None], (v * outward)[..., None], v[..., None] * w]
         rows = np.concatenate(columns, axis=2).reshape(self.nets * self.width, -1)
         lines = ["    {" + ", ".join(self._number(value) for value in row) + "},\n" for row in rows]
@@ -319,23 +361,16 @@ class _Source:
         argument = f"n[{D}]"
         for d in range(D):
             argument = f"{P}_FMA(n[{d}], {x[d]}, {argument})"
-        outside = (
-            f"    if (net < 0 || net >= {self.nets})\n        return NAN;\n"
-            if self.nets > 1
-            else ""
-        )
-        first, end = (
-            (f"net * {self.width}", f"(net + 1) * {self.width}")
-            if self.nets > 1
-            else ("0", str(self.width))
-        )
-        at = f"{P}_c[{'net' if self.nets > 1 else '0'}]"
+        outside, first, end, at = "", "0", str(self.width), "0"
+        if self.nets > 1:
+            outside = f"    if (net < 0 || net >= {self.nets})\n        return NAN;\n"
+            first, end, at = f"net * {self.width}", f"(net + 1) * {self.width}", "net"
         sums = "".join(
             f"        {o} = {P}_FMA(n[{D + 2 + d}], s, {o});\n" for d, o in enumerate(out)
         )
         zeros = "".join(f"    {o} = 0;\n" for o in out)
         loop = (
-            f"    {real} f = {at}, s;\n"
+            f"    {real} f = {P}_c[{at}], s;\n"
             f"    int i;\n"
             f"    for (i = {first}; i < {end}; i++) {{\n"
             f"        const {real} *n = {P}_neurons[i];\n"
@@ -349,10 +384,5 @@ class _Source:
 
 def _comment(note: str) -> str:
     """`note` on one line that ends no comment and is plain ASCII."""
-    return (
-        " ".join(note.split())
-        .replace("*/", "* /")
-        .replace("/*", "/ *")
-        .encode("ascii", "replace")
-        .decode()
-    )
+    line = " ".join(note.split()).replace("*/", "* /").replace("/*", "/ *")
+    return line.encode("ascii", "replace").decode()

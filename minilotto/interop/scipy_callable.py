@@ -1,4 +1,4 @@
-"""Nets as scipy.LowLevelCallable: scipy's compiled loops call them without passing through Python."""
+"""Nets as scipy.LowLevelCallable, which SciPy's compiled loops call without the interpreter."""
 
 import ctypes
 from functools import lru_cache
@@ -10,7 +10,7 @@ from scipy import LowLevelCallable
 
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
-from minilotto.interop.functional import pack
+from minilotto.interop.vectors import pack
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.forms import Form, form
 from minilotto.kernels.single import forward
@@ -22,54 +22,68 @@ HEADER = 2  # numbers before theta: the activation's parameter, and how many num
 
 
 @kernel()
-def _theta(data):
-    """The activation's parameter and theta, from where user_data points."""
+def _theta(data: Any) -> Any:
+    """The activation's parameter and theta, from the address in user_data."""
     header = carray(data, HEADER, np.float64)
     return header[0], carray(data, HEADER + int(header[1]), np.float64)[HEADER:]
 
 
 @lru_cache(maxsize=64)
 def _compiled(kind: Kind, use: str) -> Any:
-    """The C callback of a Kind: one for all its nets, which differ in user_data alone."""
+    """The C callback of a kernel: one for all its nets, which differ in user_data alone."""
     inputs = kind.inputs
 
-    def of_number(x, data):
+    def of_number(x: Any, data: Any) -> Any:
         parameter, theta = _theta(data)
         return forward(Form(kind, parameter), theta, x)
 
-    def of_point(count, x, data):
+    def of_point(count: Any, x: Any, data: Any) -> Any:
         parameter, theta = _theta(data)
         if count != inputs:
             return np.nan
         return forward(Form(kind, parameter), theta, carray(x, inputs))
 
-    def of_neighbours(values, count, result, data):
+    def of_neighbours(values: Any, count: Any, result: Any, data: Any) -> Any:
         parameter, theta = _theta(data)
         if count != inputs:
             return 0
         result[0] = forward(Form(kind, parameter), theta, carray(values, inputs))
         return 1
 
-    real, numbers = types.float64, types.CPointer(types.float64)
+    real, numbers, data = types.float64, types.CPointer(types.float64), types.voidptr
     if use == "filter":
-        return cfunc(types.intc(numbers, types.intp, numbers, types.voidptr), error_model="numpy")(
-            of_neighbours
-        )
+        compiled = cfunc(types.intc(numbers, types.intp, numbers, data), error_model="numpy")
+        return compiled(of_neighbours)
     if inputs == 1:
-        return cfunc(real(real, types.voidptr), error_model="numpy")(of_number)
-    return cfunc(real(types.intc, numbers, types.voidptr), error_model="numpy")(of_point)
+        return cfunc(real(real, data), error_model="numpy")(of_number)
+    return cfunc(real(types.intc, numbers, data), error_model="numpy")(of_point)
 
 
 def low_level_callable(
     activation: Activation, parameters: Parameters, use: str = "integrate"
 ) -> LowLevelCallable:
-    """One net, parameters with R = 1, as a LowLevelCallable in float64.
+    """One net as a LowLevelCallable in float64.
 
-    use="integrate": for scipy.integrate: `double (double, void *)`, or `double (int, double *, void
-    *)` for nquad of D inputs. use="filter": for scipy.ndimage.generic_filter with a footprint of D
-    places, whose values are the inputs.
+    Parameters
+    ----------
+    activation : Activation
+        Activation of the net.
+    parameters : Parameters
+        With R = 1.
+    use : {"integrate", "filter"}
+        "integrate" is for scipy.integrate: `double (double, void *)`, or
+        `double (int, double *, void *)` for nquad of D inputs. "filter" is for
+        scipy.ndimage.generic_filter with a footprint of D elements, whose values are the inputs.
 
-    Raises ConfigError for an unknown use and unless there is exactly one net.
+    Returns
+    -------
+    scipy.LowLevelCallable
+        The function f.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown use, or several nets.
     """
     if use not in USES:
         raise ConfigError(f"use={use!r} is unknown; choose from {', '.join(USES)}")

@@ -12,17 +12,30 @@ try:
     import onnx
     from onnx import helper, numpy_helper
 except ImportError as error:
-    raise MissingExtraError(
-        f'onnx is not installed ({error}); pip install "minilotto[onnx]" brings it'
-    ) from None
+    raise MissingExtraError.of("onnx", "onnx", error) from None
 
 OPSET, FORMAT = 20, 9  # the first opset with Gelu, and the file format that belongs to it
 
 
 def onnx_model(activation: Activation, parameters: Parameters) -> Any:
-    """A ModelProto with input x (P, D) and output f (P, R), in the parameters' precision.
+    """Nets as an ONNX model.
 
-    Raises ConfigError for an activation that is none of ONNX's operators.
+    Parameters
+    ----------
+    activation : Activation
+        Activation of the nets.
+    parameters : Parameters
+        Of R nets.
+
+    Returns
+    -------
+    onnx.ModelProto
+        With input x (P, D) and output f (P, R), in the parameters' precision.
+
+    Raises
+    ------
+    ConfigError
+        For an activation that is none of ONNX's operators.
     """
     w, b, v, c = (np.asarray(array) for array in parameters)
     nets, width, inputs = w.shape

@@ -1,6 +1,6 @@
 """Nets as pandas tables. Needs pandas (extra `pandas`)."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,21 +9,43 @@ from minilotto.errors import MissingExtraError
 try:
     import pandas
 except ImportError as error:
-    raise MissingExtraError(
-        f'pandas is not installed ({error}); pip install "minilotto[pandas]" brings it'
-    ) from None
+    raise MissingExtraError.of("pandas", "pandas", error) from None
+
+if TYPE_CHECKING:
+    from minilotto.ensemble.ensemble import Ensemble
 
 
-def table_of_nets(nets: Any) -> pandas.DataFrame:
-    """One row a net of an Ensemble: seed, loss, status, nodes, audit, c."""
-    columns = {
-        name: np.array(getattr(nets, name)) for name in ("loss", "status", "nodes", "audit", "c")
-    }
-    return pandas.DataFrame({"seed": np.array(nets.seeds), **columns})
+def table_of_nets(nets: "Ensemble") -> pandas.DataFrame:
+    """One row for each net.
+
+    Parameters
+    ----------
+    nets : Ensemble
+        R nets.
+
+    Returns
+    -------
+    pandas.DataFrame
+        R rows; columns seed, loss, status, nodes, audit, c.
+    """
+    columns = ("loss", "status", "nodes", "audit", "c")
+    values = {name: np.array(getattr(nets, name)) for name in columns}
+    return pandas.DataFrame({"seed": np.array(nets.seeds), **values})
 
 
-def table_of_neurons(nets: Any) -> pandas.DataFrame:
-    """One row a neuron of an Ensemble: seed, neuron, w (or w0, w1, ... of several inputs), b, v."""
+def table_of_neurons(nets: "Ensemble") -> pandas.DataFrame:
+    """One row for each neuron.
+
+    Parameters
+    ----------
+    nets : Ensemble
+        R nets of width N.
+
+    Returns
+    -------
+    pandas.DataFrame
+        R N rows; columns seed, neuron (0 to N - 1), w (w0, w1, ... for several inputs), b, v.
+    """
     count, width, inputs = nets.w.shape
     w = {"w" if inputs == 1 else f"w{d}": nets.w[:, :, d].ravel() for d in range(inputs)}
     where = {"seed": np.repeat(nets.seeds, width), "neuron": np.tile(np.arange(width), count)}

@@ -7,19 +7,28 @@ import numpy as np
 from minilotto.errors import ConfigError, DataError, MissingExtraError
 from minilotto.initialisation import Parameters
 from minilotto.oracles.torch_reference import function_of, knows
-from minilotto.settings.activations import Activation
+from minilotto.settings.activations import Activation, Reals
 
 try:
     import torch
 except ImportError as error:
-    raise MissingExtraError(
-        f'torch is not installed ({error}); pip install "minilotto[torch]" brings it'
-    ) from None
+    raise MissingExtraError.of("torch", "torch", error) from None
 
 
-class Nets(torch.nn.Module):
-    """R nets f(x) = sum_i v_i sigma(w_i x + b_i) + c with torch parameters w (R, N, D), b (R, N), v
-    (R, N), c (R,).
+class Nets(torch.nn.Module):  # type: ignore[misc]
+    """R nets f(x) = sum_i v_i sigma(w_i x + b_i) + c with torch parameters w, b, v and c.
+
+    Parameters
+    ----------
+    activation : Activation
+        Activation of the nets.
+    parameters : Parameters
+        Of R nets; copied.
+
+    Raises
+    ------
+    ConfigError
+        For an activation that torch does not have.
     """
 
     def __init__(self, activation: Activation, parameters: Parameters) -> None:
@@ -27,14 +36,14 @@ class Nets(torch.nn.Module):
         self.activation, self.negative_slope = activation.name, activation.parameter
         if not knows(self.activation):
             raise ConfigError(
-                f"{self.activation} has no function of torch's; name one in "
+                f"{self.activation} is not among torch's functions; add it to "
                 "oracles/torch_reference.py"
             )
         for name, array in parameters._asdict().items():
             self.register_parameter(name, torch.nn.Parameter(torch.tensor(np.array(array))))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """f(x) of every net: (R, P) for x (P, D), or (P,) for D = 1."""
+        """Outputs (R, P) of all nets at x (P, D), or (P,) for D = 1."""
         points = x[:, None] if x.ndim == 1 else x
         hidden = function_of(self.activation, self.negative_slope)(
             self.w @ points.T + self.b[:, :, None]
@@ -42,26 +51,34 @@ class Nets(torch.nn.Module):
         return (self.v[:, None, :] @ hidden)[:, 0, :] + self.c[:, None]
 
     def extra_repr(self) -> str:
+        """The line that torch prints."""
         nets, width, inputs = self.w.shape
         return f"{nets} nets, {inputs} -> {width} -> 1, {self.activation}"
 
 
 def from_torch(module: Any) -> Parameters:
-    """Parameters, as NumPy copies in the module's precision, of what `Ensemble.to_torch` made or of
-    two Linear layers.
+    """Parameters of a torch module.
 
-    The latter are taken from any module that holds exactly two torch.nn.Linear, with biases or
-    without, such as Sequential(Linear(D, N), SiLU(), Linear(N, 1)); they make one net (R = 1).
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What `Ensemble.to_torch` returned, or a module with exactly two torch.nn.Linear, with or
+        without biases, such as Sequential(Linear(D, N), SiLU(), Linear(N, 1)): one net (R = 1).
 
-    Raises DataError for any other module.
+    Returns
+    -------
+    Parameters
+        Copies in the module's precision.
+
+    Raises
+    ------
+    DataError
+        For any other module.
     """
     if isinstance(module, Nets):
         return Parameters(*(_array(getattr(module, name)) for name in "wbvc"))
-    layers = (
-        [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
-        if isinstance(module, torch.nn.Module)
-        else []
-    )
+    modules = module.modules() if isinstance(module, torch.nn.Module) else ()
+    layers = [layer for layer in modules if isinstance(layer, torch.nn.Linear)]
     if (
         len(layers) != 2
         or layers[1].out_features != 1
@@ -80,5 +97,6 @@ def from_torch(module: Any) -> Parameters:
     return Parameters(w[None], b[None], v, c)
 
 
-def _array(parameter: torch.Tensor) -> np.ndarray:
-    return parameter.detach().cpu().numpy().copy()
+def _array(parameter: torch.Tensor) -> Reals:
+    array: Reals = parameter.detach().cpu().numpy().copy()
+    return array

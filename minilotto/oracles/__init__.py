@@ -1,1 +1,1 @@
-"""Independent references that kernels are compared with; they import nothing of ours."""
+"""Independent references that kernels are compared with; they import nothing of minilotto."""

@@ -1,35 +1,46 @@
-"""The plain reference: NumPy, no speed, and no formula of ours.
+"""The oracle of every kernel: plain NumPy that shares no formula with the package.
 
-It is the oracle for every kernel. Activations are written anew, as functions that also take complex
-numbers; slopes of smooth ones come from a complex step, sigma'(z) = Im sigma(z + ih) / h with h =
-1e-200 (in float64 exact to rounding), so that no slope formula is trusted. An activation that is
-not written anew here comes as its NumPy row. backend="reference" trains with it.
+Activations are written a second time, as functions that also take complex numbers. Slopes of smooth
+ones come from a complex step, sigma'(z) = Im sigma(z + ih) / h with h = 1e-200 (in float64 exact to
+rounding), so that no formula of a slope is trusted. backend="reference" trains with it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
+Reals = NDArray[np.floating]  # float32 or float64
+Numbers = NDArray[np.inexact]  # these, or complex
 STEP = 1e-200
 
 
-def _logistic(z: NDArray) -> NDArray:
+class Row(Protocol):
+    """An activation as NumPy functions of its value and slope."""
+
+    @property
+    def value(self) -> Callable[[Any], Any]: ...
+    @property
+    def slope(self) -> Callable[[Any], Any]: ...
+
+
+def _logistic(z: Numbers) -> Numbers:
     if not np.iscomplexobj(z):
-        return expit(z)
+        real: Numbers = expit(z)
+        return real
     positive = z.real > 0
     e = np.exp(np.where(positive, -z, z))
     return np.where(positive, 1 / (1 + e), e / (1 + e))
 
 
-def _softplus(z: NDArray) -> NDArray:
+def _softplus(z: Numbers) -> Numbers:
     large = z.real > 0
     return np.where(large, z, 0) + np.log1p(np.exp(np.where(large, -z, z)))
 
 
-SMOOTH: dict[str, Callable[[NDArray], NDArray]] = {
+SMOOTH: dict[str, Callable[[Numbers], Numbers]] = {
     "silu": lambda z: z * _logistic(z),
     "tanh": np.tanh,
     "gelu": lambda z: z * (1 + erf(z * 2**-0.5)) / 2,
@@ -39,16 +50,39 @@ SMOOTH: dict[str, Callable[[NDArray], NDArray]] = {
 KINKED = ("relu", "leaky_relu")
 
 
-def second_opinion(row: Any) -> Any:
-    """What the functions here take for an activation: its name, or the row with its functions where
-    it is not written anew here.
+def second_opinion(row: Any) -> "str | Row":
+    """What the functions here take for an activation.
+
+    Parameters
+    ----------
+    row : Activation
+        The activation.
+
+    Returns
+    -------
+    str or Row
+        Its name where it is written here, else the row with its own functions.
     """
-    return row.name if row.name in SMOOTH or row.name in KINKED else row
+    known: str | Row = row.name if row.name in SMOOTH or row.name in KINKED else row
+    return known
 
 
-def activation(name: Any, z: NDArray, negative_slope: float = 0.01) -> tuple[NDArray, NDArray]:
-    """(sigma(z), sigma'(z)) for real z, in z's precision. At a kink the slope is the one from the
-    left.
+def activation(name: str | Row, z: Reals, negative_slope: float = 0.01) -> tuple[Reals, Reals]:
+    """(sigma(z), sigma'(z)), where the slope at a kink is its left limit.
+
+    Parameters
+    ----------
+    name : str or Row
+        The activation.
+    z : array of float32 or float64
+        Arguments.
+    negative_slope : float
+        Slope of leaky_relu for z < 0.
+
+    Returns
+    -------
+    value, slope : arrays
+        In the shape and precision of z.
     """
     if not isinstance(name, str):
         return name.value(z).astype(z.dtype), name.slope(z).astype(z.dtype)
@@ -62,45 +96,74 @@ def activation(name: Any, z: NDArray, negative_slope: float = 0.01) -> tuple[NDA
 
 
 def predict(
-    name: Any,
-    w: NDArray,
-    b: NDArray,
-    v: NDArray,
-    c: NDArray,
-    x: NDArray,
-    negative_slope: float = 0.01,
-) -> NDArray:
-    """f(x) = sum_i v_i sigma(w_i x + b_i) + c, (R, P), for x (P, D), w (R, N, D), b and v (R, N), c
-    (R,). Paper: Eq. 1.
+    name: str | Row, w: Reals, b: Reals, v: Reals, c: Reals, x: Reals, negative_slope: float = 0.01
+) -> Reals:
+    """Outputs f(x) = sum_i v_i sigma(w_i x + b_i) + c.
+
+    Parameters
+    ----------
+    name : str or Row
+        The activation.
+    w, b, v, c : (R, N, D), (R, N), (R, N) and (R,) arrays
+        Parameters of R nets.
+    x : (P, D) array
+        Points.
+    negative_slope : float
+        Slope of leaky_relu for z < 0.
+
+    Returns
+    -------
+    (R, P) array
+        Outputs.
+
+    References
+    ----------
+    Paper: equation 1.
     """
     z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
-    return np.einsum("rn,rnp->rp", v, activation(name, z, negative_slope)[0]) + c[:, None]
+    f: Reals = np.einsum("rn,rnp->rp", v, activation(name, z, negative_slope)[0]) + c[:, None]
+    return f
 
 
-def _square(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+def _square(f: Reals, y: Reals) -> tuple[Numbers, Numbers]:
     return (f - y) ** 2, 2 * (f - y)
 
 
-def _cross_entropy(f: NDArray, y: NDArray) -> tuple[NDArray, NDArray]:
+def _cross_entropy(f: Reals, y: Reals) -> tuple[Numbers, Numbers]:
     return _softplus(f) - y * f, _logistic(f) - y
 
 
 def loss_and_gradient(
-    name: Any,
-    w: NDArray,
-    b: NDArray,
-    v: NDArray,
-    c: NDArray,
-    x: NDArray,
-    y: NDArray,
-    weight: NDArray,
+    name: str | Row,
+    w: Reals,
+    b: Reals,
+    v: Reals,
+    c: Reals,
+    x: Reals,
+    y: Reals,
+    weight: Reals,
     negative_slope: float = 0.01,
     loss: str = "squared",
-) -> tuple[NDArray, tuple[NDArray, NDArray, NDArray, NDArray]]:
-    """Losses (R,) and gradients (dw, db, dv, dc), shaped as w, b, v, c, of sum_p weight_p (f(x_p) -
-    y_p)^2.
+) -> tuple[Reals, tuple[Reals, Reals, Reals, Reals]]:
+    """The losses sum_p weight_p (f(x_p) - y_p)^2 and their gradients.
 
-    loss="logistic": of sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)) for y_p of 0 or 1.
+    Parameters
+    ----------
+    name, w, b, v, c, x
+        As `predict` takes them.
+    y, weight : (P,) arrays
+        Targets and weights.
+    negative_slope : float
+        Slope of leaky_relu for z < 0.
+    loss : {"squared", "logistic"}
+        The latter is sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)) for y_p of 0 or 1.
+
+    Returns
+    -------
+    losses : (R,) array
+        Loss of each net.
+    gradients : (dw, db, dv, dc)
+        In the shapes of w, b, v, c.
     """
     z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
     value, slope = activation(name, z, negative_slope)
@@ -109,31 +172,39 @@ def loss_and_gradient(
     df = weight * slopes
     dz = df[:, None, :] * v[:, :, None] * slope
     dw = np.einsum("rnp,pd->rnd", dz, x)
-    return np.einsum("p,rp->r", weight, terms), (
-        dw,
-        dz.sum(axis=2),
-        np.einsum("rp,rnp->rn", df, value),
-        df.sum(axis=1),
-    )
+    dv = np.einsum("rp,rnp->rn", df, value)
+    return np.einsum("p,rp->r", weight, terms), (dw, dz.sum(axis=2), dv, df.sum(axis=1))
 
 
 def adam(
-    parameters: Sequence[NDArray],
-    first: Sequence[NDArray],
-    second: Sequence[NDArray],
-    gradients: Sequence[NDArray],
+    parameters: Sequence[Reals],
+    m: Sequence[Reals],
+    s: Sequence[Reals],
+    gradients: Sequence[Reals],
     step: int,
     lr: float,
     beta1: float,
     beta2: float,
     epsilon: float,
 ) -> None:
-    """One Adam step in place; `step` counts from 1. Kingma and Ba 2015, Algorithm 1, with the bias
-    corrections inside.
+    """One Adam step in place.
+
+    Parameters
+    ----------
+    parameters, m, s, gradients : sequences of arrays
+        Parameters, their first and second moments, and their gradients.
+    step : int
+        Number of the step, from 1.
+    lr, beta1, beta2, epsilon : float
+        Constants of Adam.
+
+    References
+    ----------
+    Kingma and Ba 2015, Algorithm 1.
     """
-    for p, m, s, g in zip(parameters, first, second, gradients, strict=True):
-        m += (1 - beta1) * (g - m)
-        s += (1 - beta2) * (g * g - s)
-        unbiased_m = m / (1 - beta1**step)
-        unbiased_s = s / (1 - beta2**step)
+    for p, first, second, g in zip(parameters, m, s, gradients, strict=True):
+        first += (1 - beta1) * (g - first)
+        second += (1 - beta2) * (g * g - second)
+        unbiased_m = first / (1 - beta1**step)
+        unbiased_s = second / (1 - beta2**step)
         p -= lr * unbiased_m / (np.sqrt(unbiased_s) + epsilon)

@@ -1,13 +1,23 @@
-"""A second oracle: torch's own autograd, in float64, where torch is installed. Imports nothing of
-ours.
-"""
+"""A second oracle: torch's autograd, in float64, where torch is installed."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[np.float64]
+Reals = NDArray[np.floating]  # float32 or float64
+
 
 def installed() -> bool:
-    """Whether torch can be imported."""
+    """Whether torch can be imported.
+
+    Returns
+    -------
+    bool
+        True if it can.
+    """
     try:
         import torch
     except ImportError:
@@ -15,12 +25,30 @@ def installed() -> bool:
     return torch is not None
 
 
-def function_of(name: str, negative_slope: float):
-    """torch's own function of that name. Raises KeyError where none is known here."""
+def function_of(name: str, negative_slope: float) -> Callable[[Any], Any]:
+    """torch's function for an activation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the activation.
+    negative_slope : float
+        Slope of leaky_relu for z < 0.
+
+    Returns
+    -------
+    callable
+        Maps a tensor to a tensor of the same shape.
+
+    Raises
+    ------
+    KeyError
+        For an unknown name.
+    """
     import torch
     from torch.nn import functional
 
-    return {
+    functions: dict[str, Callable[[Any], Any]] = {
         "silu": functional.silu,
         "relu": torch.relu,
         "leaky_relu": lambda z: functional.leaky_relu(z, negative_slope),
@@ -28,11 +56,23 @@ def function_of(name: str, negative_slope: float):
         "gelu": functional.gelu,
         "softplus": lambda z: functional.softplus(z, threshold=700),
         "sigmoid": torch.sigmoid,
-    }[name]
+    }
+    return functions[name]
 
 
 def knows(name: str) -> bool:
-    """Whether there is a function of torch's for that name here."""
+    """Whether `function_of` knows an activation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the activation.
+
+    Returns
+    -------
+    bool
+        True if it does.
+    """
     try:
         function_of(name, 0.0)
     except KeyError:
@@ -42,21 +82,37 @@ def knows(name: str) -> bool:
 
 def loss_and_gradient(
     name: str,
-    w: NDArray,
-    b: NDArray,
-    v: NDArray,
-    c: NDArray,
-    x: NDArray,
-    y: NDArray,
-    weight: NDArray,
+    w: Reals,
+    b: Reals,
+    v: Reals,
+    c: Reals,
+    x: Reals,
+    y: Reals,
+    weight: Reals,
     negative_slope: float = 0.01,
     loss: str = "squared",
-) -> tuple[NDArray, tuple[NDArray, NDArray, NDArray, NDArray]]:
-    """Losses (R,) and gradients (dw, db, dv, dc) of sum_p weight_p (f(x_p) - y_p)^2; shapes as in
-    reference.py, float64.
+) -> tuple[Array, tuple[Array, Array, Array, Array]]:
+    """The losses sum_p weight_p (f(x_p) - y_p)^2 and their gradients, by autograd.
 
-    loss="logistic": torch's binary cross entropy of logits f(x_p) and labels y_p in place of the
-    square.
+    Parameters
+    ----------
+    name : str
+        The activation.
+    w, b, v, c : (R, N, D), (R, N), (R, N) and (R,) arrays
+        Parameters of R nets.
+    x, y, weight : (P, D), (P,) and (P,) arrays
+        Points, targets and weights.
+    negative_slope : float
+        Slope of leaky_relu for z < 0.
+    loss : {"squared", "logistic"}
+        The latter is torch's binary cross entropy of logits f(x_p) and labels y_p.
+
+    Returns
+    -------
+    losses : (R,) array of float64
+        Loss of each net.
+    gradients : (dw, db, dv, dc)
+        In the shapes of w, b, v, c, float64.
     """
     import torch
     from torch.nn import functional

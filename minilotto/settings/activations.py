@@ -1,8 +1,8 @@
 """ACTIVATIONS: the activation functions, as frozen rows of NumPy functions.
 
 These rows are the definition, readable and exact to float64 rounding. `kernels/formulas.py` holds
-the forms that the machine runs; the tests hold one against the other, each slope against its value,
-and both against torch.
+the forms that are compiled. The tests compare one with the other, each slope with its value, and
+both with torch.
 """
 
 from collections.abc import Callable
@@ -14,70 +14,98 @@ from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError
 
-Array = NDArray[np.floating]
+Reals = NDArray[np.floating]  # float32 or float64
 
 
 @dataclass(frozen=True)
 class Activation:
     """One activation sigma.
 
-    value, slope and curvature map an array z to sigma(z), sigma'(z) and sigma''(z), same shape.
-    `kinks` lists the z where the slope jumps: there it takes its left limit, as in torch, and the
-    curvature is given as zero. `parameter` is the one number that a kernel gets beside z: the slope
-    for z < 0 of leaky_relu, unused elsewhere.
+    Parameters
+    ----------
+    name : str
+        What Config.activation takes.
+    latex : str
+        Its formula.
+    value, slope, curvature : callable
+        Map an array z to sigma(z), sigma'(z) and sigma''(z), of the same shape.
+    kinks : tuple of float
+        Where the slope jumps: there it takes its left limit, as in torch, and the curvature is
+        given as zero.
+    parameter : float
+        The one number that a kernel gets beside z: the slope of leaky_relu for z < 0, unused by
+        the others.
     """
 
     name: str
     latex: str
-    value: Callable[[Array], Array]
-    slope: Callable[[Array], Array]
-    curvature: Callable[[Array], Array]
+    value: Callable[[Reals], Reals]
+    slope: Callable[[Reals], Reals]
+    curvature: Callable[[Reals], Reals]
     kinks: tuple[float, ...] = ()
     parameter: float = 0.0
 
 
-def _sigmoid(z: Array) -> Array:
+def _sigmoid(z: Reals) -> Reals:
     e = np.exp(-np.abs(z))
     return np.where(z < 0, e, 1.0) / (1.0 + e)
 
 
-def _sigmoid_slope(z: Array) -> Array:
-    e = np.exp(-np.abs(z))
+def _sigmoid_slope(z: Reals) -> Reals:
+    e: Reals = np.exp(-np.abs(z))
     return e / (1.0 + e) ** 2
 
 
-def _silu_slope(z: Array) -> Array:
+def _silu_slope(z: Reals) -> Reals:
     return _sigmoid(z) * (1.0 + z * _sigmoid(-z))
 
 
-def _silu_curvature(z: Array) -> Array:
-    return _sigmoid_slope(z) * (2.0 - z * np.tanh(z / 2.0))
+def _silu_curvature(z: Reals) -> Reals:
+    curvature: Reals = _sigmoid_slope(z) * (2.0 - z * np.tanh(z / 2.0))
+    return curvature
 
 
-def _tanh_slope(z: Array) -> Array:
-    return 1.0 / np.cosh(np.minimum(np.abs(z), 350.0)) ** 2
+def _tanh_slope(z: Reals) -> Reals:
+    cosh: Reals = np.cosh(np.minimum(np.abs(z), 350.0))
+    return 1.0 / cosh**2
 
 
-def _gelu(z: Array) -> Array:
+def _gelu(z: Reals) -> Reals:
     from scipy.special import ndtr
 
-    return z * ndtr(z)
+    value: Reals = z * ndtr(z)
+    return value
 
 
-def _gelu_slope(z: Array) -> Array:
+def _gelu_slope(z: Reals) -> Reals:
     from scipy.special import ndtr
 
-    return ndtr(z) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    slope: Reals = ndtr(z) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    return slope
 
 
-def _gelu_curvature(z: Array) -> Array:
+def _gelu_curvature(z: Reals) -> Reals:
     square = np.minimum(np.abs(z), 100.0) ** 2
-    return np.exp(-0.5 * square) / np.sqrt(2.0 * np.pi) * (2.0 - square)
+    curvature: Reals = np.exp(-0.5 * square) / np.sqrt(2.0 * np.pi) * (2.0 - square)
+    return curvature
 
 
 def leaky_relu(negative_slope: float = 0.01) -> Activation:
-    """LeakyReLU, max(z, 0) + negative_slope * min(z, 0). Paper: section 2.2; the slope is torch's
-    default there, by our guess.
+    """LeakyReLU, sigma(z) = max(z, 0) + negative_slope min(z, 0).
+
+    Parameters
+    ----------
+    negative_slope : float
+        Slope for z < 0.
+
+    Returns
+    -------
+    Activation
+        With the slope as its parameter.
+
+    References
+    ----------
+    Paper: section 2.2, which gives no slope; the default is torch's.
     """
     return Activation(
         name="leaky_relu",
@@ -123,10 +151,27 @@ ACTIVATIONS = MappingProxyType({row.name: row for row in _ROWS})
 
 
 def activation_of(name: str, negative_slope: float = 0.01) -> Activation:
-    """The row of that name, with leaky_relu's slope set.
+    """The row of that name.
 
-    Raises ConfigError for an unknown name.
+    Parameters
+    ----------
+    name : str
+        A name in ACTIVATIONS.
+    negative_slope : float
+        Slope for z < 0 of leaky_relu; other activations ignore it.
 
+    Returns
+    -------
+    Activation
+        The row.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name.
+
+    Examples
+    --------
     >>> float(activation_of("leaky_relu", 0.2).value(np.array(-1.0)))
     -0.2
     """

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,43 +19,84 @@ SAMPLINGS = ("grid", "uniform", "population", "examples")
 DTYPES = ("float32", "float64")
 SUBNORMALS = ("flush", "keep")
 LOSSES = ("squared", "logistic")
-NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() would take them
+CHOICES = {
+    "sampling": (*SAMPLINGS, CUSTOM),
+    "dtype": DTYPES,
+    "subnormals": SUBNORMALS,
+    "loss": LOSSES,
+    "init": tuple(SCHEMES),
+}
+REAL_FIELDS: dict[str, tuple[str, Callable[[float], bool]]] = {
+    **dict.fromkeys(
+        ("lr", "lr_decay", "epsilon", "init_scale", "output_scale"),
+        ("above 0", lambda value: value > 0),
+    ),
+    **dict.fromkeys(("beta1", "beta2"), ("in [0, 1)", lambda value: 0 <= value < 1)),
+    "negative_slope": ("below 1", lambda value: value < 1),
+    "noise": ("of at least 0", lambda value: value >= 0),
+}
+NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() accepts them
 
 
 @dataclass(frozen=True)
 class Config:
     """One training protocol; the defaults are the paper's.
 
-    width            number of hidden neurons N, at least 1
-    activation       a name in ACTIVATIONS
-    task             a name in TASKS, or of a family for any number of inputs: sum7, product7,
-                     radial7, teacher7
-    sampling         "grid": `points` equally spaced points, ends included, one lattice axis per
-                     input; "uniform": `points` independent uniform points, drawn from root_seed;
-                     "population": infinitely many uniform points, by quadrature (up to three
-                     inputs; `points` is not used) "examples": those of a task that is a set of
-                     examples, such as moons or digits (`points` is not used)
-    points           number of training points P; each step uses all of them
-    steps            number of Adam steps
-    lr, lr_decay, lr_decay_every
-                     the rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every)
-    beta1, beta2, epsilon
-                     Adam's constants
-    init             a name in SCHEMES; init_scale and output_scale are explained there
-    negative_slope   slope of leaky_relu for z < 0; no other activation takes it
-    dtype            "float32" or "float64": precision of the training; losses are always reported
-                     in float64
-    subnormals       "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in
-                     float32) as zero while training, as JAX does; "keep": they keep them, as torch
-                     does, at up to ten times the cost where neurons die
-    root_seed        changes every random number at once; seed s of another root is another network
-    noise            standard deviation of independent Gaussian noise on the targets of a grid or of
-                     uniform points, drawn from root_seed: the same for all seeds
-    loss             "squared": mean of (f - y)^2; "logistic": mean of log(1 + e^f) - y f for labels
-                     y of 0 and 1, where 1 / (1 + e^-f) is the probability of 1
+    Parameters
+    ----------
+    width : int
+        Number of hidden neurons N, at least 1.
+    activation : str
+        A name in ACTIVATIONS.
+    task : str
+        A name in TASKS, or of a family for any number of inputs: sum7, product7, radial7, teacher7.
+    sampling : {"grid", "uniform", "population", "examples"}
+        "grid": equally spaced points, ends included, one lattice axis per input. "uniform":
+        independent uniform points, drawn from root_seed. "population": infinitely many uniform
+        points, by quadrature, for up to three inputs. "examples": those of a task that is a set of
+        examples, such as moons or digits. The last two do not use `points`.
+    points : int
+        Number of training points P, at least 1; each step uses all of them.
+    steps : int
+        Number of Adam steps, at least 1.
+    lr, lr_decay, lr_decay_every : float, float, int
+        The rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every); all above 0.
+    beta1, beta2, epsilon : float
+        Adam's constants; the betas in [0, 1), epsilon above 0.
+    init : str
+        A name in SCHEMES.
+    init_scale : float
+        Factor of all initial parameters, above 0; for the schemes that take it.
+    output_scale : float
+        Factor of the initial v and c, above 0.
+    negative_slope : float
+        Slope of leaky_relu for z < 0, below 1; no other activation takes it.
+    dtype : {"float32", "float64"}
+        Precision of the training; losses are always reported in float64.
+    subnormals : {"flush", "keep"}
+        "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in float32) as zero
+        while training, as JAX does. "keep": they keep them, as torch does, at up to ten times the
+        cost where neurons die.
+    root_seed : int
+        Changes all random numbers; in [0, 2**64). Seed s of another root is another network.
+    noise : float
+        Standard deviation, at least 0, of independent Gaussian noise on the targets of a grid or of
+        uniform points, drawn from root_seed: the same for all seeds.
+    loss : {"squared", "logistic"}
+        "squared": mean of (f - y)^2. "logistic": mean of log(1 + e^f) - y f for labels y of 0 and
+        1, where 1 / (1 + e^-f) is the probability of 1.
 
-    Raises ConfigError with the value, the rule and the remedy. Paper: section 2.2.
+    Raises
+    ------
+    ConfigError
+        For a value out of range, an unknown name, or fields that contradict each other.
 
+    References
+    ----------
+    Paper: section 2.2.
+
+    Examples
+    --------
     >>> Config(width=20, steps=1e3).steps
     1000
     """
@@ -85,27 +127,10 @@ class Config:
         for name in ("width", "points", "steps", "lr_decay_every"):
             self._set(name, whole_number(name, getattr(self, name), at_least=1, below=2**53))
         self._set("root_seed", whole_number("root_seed", self.root_seed, at_least=0, below=2**64))
-        for name in ("lr", "lr_decay", "epsilon", "init_scale", "output_scale"):
-            self._set(
-                name, _real_number(name, getattr(self, name), "above 0", lambda value: value > 0)
-            )
-        for name in ("beta1", "beta2"):
-            self._set(
-                name,
-                _real_number(name, getattr(self, name), "in [0, 1)", lambda value: 0 <= value < 1),
-            )
-        self._set(
-            "negative_slope",
-            _real_number("negative_slope", self.negative_slope, "below 1", lambda value: value < 1),
-        )
-        self._set(
-            "noise", _real_number("noise", self.noise, "of at least 0", lambda value: value >= 0)
-        )
-        _one_of("sampling", self.sampling, (*SAMPLINGS, CUSTOM))
-        _one_of("dtype", self.dtype, DTYPES)
-        _one_of("subnormals", self.subnormals, SUBNORMALS)
-        _one_of("loss", self.loss, LOSSES)
-        _one_of("init", self.init, tuple(SCHEMES))
+        for name, (rule, holds) in REAL_FIELDS.items():
+            self._set(name, _real_number(name, getattr(self, name), rule, holds))
+        for name, choices in CHOICES.items():
+            _one_of(name, getattr(self, name), choices)
         activation_of(self.activation)
         self._check_examples()
         if self.negative_slope != 0.01 and self.activation != "leaky_relu":
@@ -136,9 +161,7 @@ class Config:
             )
 
     def _check_examples(self) -> None:
-        """Refuse an unknown task, and a task of examples without that sampling or the other way
-        round.
-        """
+        """Refuse an unknown task, and examples without sampling="examples" or the reverse."""
         has_examples = self.task != CUSTOM and task_of(self.task).examples is not None
         if has_examples and self.sampling != "examples":
             raise ConfigError(
@@ -161,16 +184,54 @@ class Config:
         object.__setattr__(self, name, value)
 
     def replace(self, **changes: Any) -> "Config":
-        """A copy with some fields changed. Raises ConfigError as Config does."""
+        """A copy with some fields changed.
+
+        Parameters
+        ----------
+        **changes
+            Fields and their new values.
+
+        Returns
+        -------
+        Config
+            The copy.
+
+        Raises
+        ------
+        ConfigError
+            As Config does.
+        """
         return from_fields({**dataclasses.asdict(self), **changes})
 
     def to_json(self) -> str:
-        """All fields as one line of JSON, in the order of their declaration."""
+        """All fields as JSON.
+
+        Returns
+        -------
+        str
+            One line, fields in the order of their declaration.
+        """
         return json.dumps(dataclasses.asdict(self))
 
     @staticmethod
     def from_json(text: str) -> "Config":
-        """The inverse of to_json. Raises ConfigError for anything else."""
+        """The inverse of to_json.
+
+        Parameters
+        ----------
+        text : str
+            What to_json returned.
+
+        Returns
+        -------
+        Config
+            The same config.
+
+        Raises
+        ------
+        ConfigError
+            For any other text.
+        """
         try:
             fields = json.loads(text)
         except (TypeError, json.JSONDecodeError) as error:
@@ -190,25 +251,33 @@ class Config:
         it existed keep their key.
         """
         fields = dataclasses.asdict(self)
-        told = {
-            name: value
-            for name, value in fields.items()
-            if name not in LATER or value != LATER[name]
-        }
-        return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
+        stated = {n: value for n, value in fields.items() if n not in LATER or value != LATER[n]}
+        return hashlib.blake2b(json.dumps(stated).encode(), digest_size=8).hexdigest()
 
 
-LATER: dict[str, Any] = {
-    "noise": 0.0,
-    "loss": "squared",
-}  # fields gained after stores were first written, with their defaults
-
-
+# fields added after stores were first written, with their defaults
+LATER: dict[str, Any] = {"noise": 0.0, "loss": "squared"}
 FIELDS = tuple(field.name for field in dataclasses.fields(Config))
 
 
 def from_fields(fields: dict[str, Any]) -> Config:
-    """Config(**fields). Raises ConfigError, not TypeError, for a name that is no field."""
+    """Config(**fields), with ConfigError for a name that is no field.
+
+    Parameters
+    ----------
+    fields : dict
+        Fields and their values.
+
+    Returns
+    -------
+    Config
+        The config.
+
+    Raises
+    ------
+    ConfigError
+        For a name that is no field; otherwise as Config does.
+    """
     for name in fields:
         if name not in FIELDS:
             raise ConfigError(f"{name!r} is no field of Config; choose from {', '.join(FIELDS)}")
@@ -216,7 +285,27 @@ def from_fields(fields: dict[str, Any]) -> Config:
 
 
 def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
-    """`value` as an int; 1e6 counts as whole. Raises ConfigError."""
+    """A setting as an int; 1e6 counts as whole.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting, for the message.
+    value : object
+        What was given.
+    at_least, below : int
+        Range of the number, without `below` itself.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
     whole = None
     if not isinstance(value, NO_NUMBERS):
         try:
@@ -230,13 +319,11 @@ def whole_number(name: str, value: Any, at_least: int, below: int | None = None)
     return whole
 
 
-def _real_number(name: str, value: Any, rule: str, holds: Any) -> float:
+def _real_number(name: str, value: Any, rule: str, holds: Callable[[float], bool]) -> float:
     real = None
     if not isinstance(value, NO_NUMBERS):
         try:
-            real = (
-                float(value) + 0.0
-            )  # makes a negative zero positive, as equal configs have equal keys
+            real = float(value) + 0.0  # no negative zero: equal configs have equal keys
         except (TypeError, ValueError, OverflowError):
             real = None
     if real is None or not math.isfinite(real) or not holds(real):
@@ -246,7 +333,5 @@ def _real_number(name: str, value: Any, rule: str, holds: Any) -> float:
 
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in choices:
-        raise ConfigError(
-            f"{name}={value!r} is unknown; choose from "
-            f"{', '.join(c for c in choices if c != CUSTOM)}"
-        )
+        known = ", ".join(choice for choice in choices if choice != CUSTOM)
+        raise ConfigError(f"{name}={value!r} is unknown; choose from {known}")

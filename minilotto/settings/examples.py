@@ -1,5 +1,5 @@
-"""EXAMPLES: problems of scikit-learn's bundled data, standardised, and parted once for all into
-training and held-out points.
+"""EXAMPLES: data of scikit-learn, standardised, with a fixed split into training and held-out
+points.
 """
 
 from collections.abc import Callable
@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from minilotto.errors import DataError, MissingExtraError
+from minilotto.errors import DataError, imported
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
-SHUFFLED = 20231003  # key of the order from which the parts are cut
-MADE = 2000  # points of a problem that is made, not measured
+SHUFFLED = 20231003  # key of the random order that is split
+MADE = 2000  # points of a generated problem
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Points x (P, D) and targets y (P,) to train on; held_out_x (Q, D) and held_out_y (Q,) of the
-    same kind, to judge by.
+    """Points for training, and held-out points of the same distribution for testing.
+
+    Parameters
+    ----------
+    x, y : (P, D) and (P,) arrays of float64
+        Points and targets for training.
+    held_out_x, held_out_y : (Q, D) and (Q,) arrays of float64
+        Points and targets that are held out.
     """
 
     x: Array
@@ -28,13 +34,33 @@ class Examples:
     held_out_y: Array
 
 
-def split(x: Any, y: Any, training: int) -> Examples:
-    """Points (M, D) and targets (M,) in a fixed random order, the first `training` of them to train
-    on, inputs standardised.
+def split(x: ArrayLike, y: ArrayLike, training: int) -> Examples:
+    """Points in a fixed random order, split in two, with standardised inputs.
 
-    Mean and deviation are those of the training points; an input that does not vary among them is 0
-    everywhere. Raises DataError where either part would be empty.
+    Mean and standard deviation are those of the training points; an input that does not vary among
+    them is 0 everywhere.
 
+    Parameters
+    ----------
+    x : (M, D) array_like of float
+        Points.
+    y : (M,) array_like of float
+        Targets.
+    training : int in [1, M)
+        Number of points for training; the others are held out.
+
+    Returns
+    -------
+    Examples
+        The two subsets.
+
+    Raises
+    ------
+    DataError
+        Where a subset would be empty.
+
+    Examples
+    --------
     >>> parts = split(np.arange(8.0)[:, None], np.arange(8.0), 6)
     >>> parts.x.shape, parts.held_out_y.shape, bool(abs(parts.x.mean()) < 1e-15)
     ((6, 1), (2,), True)
@@ -42,7 +68,7 @@ def split(x: Any, y: Any, training: int) -> Examples:
     points, targets = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if not 0 < training < len(targets):
         raise DataError(
-            f"{training} of {len(targets)} points for training leave one part empty; give a "
+            f"{training} of {len(targets)} points for training leave one subset empty; give a "
             "number in between"
         )
     order = np.argsort(np.random.Philox(key=SHUFFLED).random_raw(len(targets)), kind="stable")
@@ -54,13 +80,7 @@ def split(x: Any, y: Any, training: int) -> Examples:
 
 
 def _datasets() -> Any:
-    try:
-        from sklearn import datasets
-    except ImportError as error:
-        raise MissingExtraError(
-            f'scikit-learn is not installed ({error}); pip install "minilotto[sklearn]" brings it'
-        ) from None
-    return datasets
+    return imported("sklearn.datasets", "sklearn")
 
 
 def _moons() -> Examples:
@@ -86,17 +106,11 @@ def _digits() -> Examples:
 def _diabetes() -> Examples:
     x, y = _datasets().load_diabetes(return_X_y=True)
     parts = split(x, y, 309)
-    mean, deviation = parts.y.mean(), parts.y.std()
-    return Examples(
-        parts.x,
-        (parts.y - mean) / deviation,
-        parts.held_out_x,
-        (parts.held_out_y - mean) / deviation,
-    )
+    y, held_out_y = ((t - parts.y.mean()) / parts.y.std() for t in (parts.y, parts.held_out_y))
+    return Examples(parts.x, y, parts.held_out_x, held_out_y)
 
 
-# What a task says of each: in words, how to load it, how many points for training and how many
-# inputs.
+# Of each: description, how to load it, (points for training, inputs).
 EXAMPLES: dict[str, tuple[str, Callable[[], Examples], tuple[int, int]]] = {
     "moons": ("which of two moons", _moons, (500, 2)),
     "circles": ("which of two circles", _circles, (500, 2)),

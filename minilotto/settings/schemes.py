@@ -7,12 +7,19 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Scheme:
-    """How parameters are drawn. Each of w, b, v, c is `spread(D, N)` times a unit draw; a spread of
-    zero gives zeros.
+    """How initial parameters are drawn: each of w, b, v, c is its spread times a unit draw.
 
-    `unit` is "uniform" on (-1, 1) or "normal". `spreads(D, N)` returns the four factors for (w, b,
-    v, c). All four are multiplied by Config.init_scale where `scalable`; v and c are multiplied by
-    Config.output_scale in every scheme.
+    Parameters
+    ----------
+    unit : {"uniform", "normal"}
+        Distribution of the unit draw: uniform on (-1, 1), or normal.
+    spreads : callable
+        Maps (D, N) to the spreads of (w, b, v, c); a spread of zero gives zeros. Those of v and c
+        are multiplied by Config.output_scale.
+    note : str
+        Description in words.
+    scalable : bool
+        Whether all four spreads are multiplied by Config.init_scale.
     """
 
     unit: str

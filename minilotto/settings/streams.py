@@ -1,18 +1,30 @@
-"""Random numbers that depend on their purpose and on a place in a counter alone, not on what was
-drawn before.
-"""
+"""Random numbers that depend on their purpose and their position alone, not on earlier draws."""
 
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
+
+from minilotto.settings.arrays import Array
 
 
-def stream(root_seed: int, purpose: str, first: int, count: int) -> NDArray[np.float64]:
-    """`count` numbers in (0, 1), symmetric about 1/2, from Philox blocks `first`, first + 1, ... of
-    four numbers each.
+def stream(root_seed: int, purpose: str, first: int, count: int) -> Array:
+    """Uniform random numbers in (0, 1), symmetric about 1/2.
 
-    `purpose` and root_seed select the key, so that different purposes share no numbers.
+    Parameters
+    ----------
+    root_seed : int
+        Selects, with `purpose`, the key of the Philox generator.
+    purpose : str
+        Different purposes share no numbers.
+    first : int
+        Number of the first Philox block; a block is four numbers.
+    count : int
+        How many numbers.
+
+    Returns
+    -------
+    (count,) array of float64
+        The numbers of blocks first, first + 1, ...
     """
     tag = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
     philox = np.random.Philox(key=np.array([root_seed, tag], dtype=np.uint64), counter=first)

@@ -1,6 +1,4 @@
-"""TASKS: targets of the paper and sets of examples, as frozen rows, families of any number of
-inputs, and the user's own.
-"""
+"""TASKS: the paper's targets, sets of examples and tasks of the user, as frozen rows; families."""
 
 import math
 import re
@@ -9,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError
+from minilotto.settings.arrays import Array
 from minilotto.settings.examples import EXAMPLES, Examples
 from minilotto.settings.streams import stream
 
@@ -22,22 +20,34 @@ CUSTOM = "custom"  # stands in a Config for a target or data that the caller han
 class Task:
     """A target y(x) on a box, or a set of examples.
 
-    function maps x (P, D) float64 to y (P,). `domain` holds one (low, high) per input, so its
-    length is D. `kinks` lists, for one input, the points where y or a derivative jumps; a
-    quadrature rule must not straddle them.
+    Parameters
+    ----------
+    name : str
+        An identifier, which Config.task takes once the task is registered.
+    formula, latex : str
+        The target in words or as a formula, plain and in LaTeX.
+    function : callable, optional
+        Maps x (P, D) of float64 to y (P,). Either this or `examples` is given.
+    domain : tuple of (low, high)
+        The box, one finite interval for each of D inputs.
+    kinks : tuple of float
+        For one input, the points where y or a derivative jumps; quadrature rules are split there.
+    examples : callable, optional
+        Returns `Examples`, the same at each call. Such a task needs sampling="examples".
+    shape : (int, int), optional
+        For examples: number of points for training, number of inputs D.
 
-    examples, in place of a function and a domain, is a callable that gives `Examples`, the same at
-    each call. `shape` then says how many points they have for training, and how many inputs D. A
-    Config takes such a task with sampling="examples".
-
-    Raises ConfigError when the domain is empty, reversed or infinite, a kink lies outside it, or
-    there are both a function and examples.
+    Raises
+    ------
+    ConfigError
+        For an empty, reversed or infinite domain, a kink outside it, both a function and examples
+        or neither, or examples without a shape.
     """
 
     name: str
     formula: str
     latex: str
-    function: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    function: Callable[[Array], Array] | None = None
     domain: tuple[tuple[float, float], ...] = ((-2.0, 2.0),)
     kinks: tuple[float, ...] = ()
     examples: Callable[[], Examples] | None = None
@@ -48,54 +58,43 @@ class Task:
             raise ConfigError(
                 f"task name {self.name!r} is no identifier; use letters, digits and underscores"
             )
+        rule = self._broken_rule()
+        if rule:
+            raise ConfigError(f"task {self.name!r} {rule}")
+        if self.shape is not None:
+            object.__setattr__(self, "domain", ())
+
+    def _broken_rule(self) -> str:
+        """What is wrong with the fields but the name, "" where nothing is."""
         if (self.function is None) == (self.examples is None):
-            raise ConfigError(
-                f"task {self.name!r} takes either a function or examples; give one of them"
-            )
+            return "takes either a function or examples; give one of them"
         if (self.shape is None) != (self.examples is None):
-            raise ConfigError(
-                f"task {self.name!r} takes a shape (points for training, inputs) with examples, "
-                "and only with them"
-            )
+            return "takes a shape (points for training, inputs) with examples, and only with them"
         if self.shape is not None:
             if np.shape(self.shape) != (2,) or not all(
                 isinstance(n, int) and n >= 1 for n in self.shape
             ):
-                raise ConfigError(
-                    f"task {self.name!r} has shape {self.shape}; give whole numbers (points for "
-                    "training, inputs)"
-                )
-            object.__setattr__(self, "domain", ())
-            return
+                return f"has shape {self.shape}; give whole numbers (points for training, inputs)"
+            return ""
         if not self.domain:
-            raise ConfigError(
-                f"task {self.name!r} has an empty domain; give one (low, high) per input"
-            )
+            return "has an empty domain; give one (low, high) per input"
         if not all(np.shape(pair) == (2,) for pair in self.domain):
-            raise ConfigError(
-                f"task {self.name!r} has domain {self.domain}; it takes one (low, high) per input"
-            )
+            return f"has domain {self.domain}; it takes one (low, high) per input"
         for low, high in self.domain:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise ConfigError(
-                    f"task {self.name!r} has domain ({low}, {high}); it takes finite low < high"
-                )
-        if self.kinks and (
-            len(self.domain) > 1
-            or not all(self.domain[0][0] <= k <= self.domain[0][1] for k in self.kinks)
-        ):
-            raise ConfigError(
-                f"task {self.name!r} has kinks {self.kinks}; they belong inside a one-dimensional "
-                "domain"
-            )
+                return f"has domain ({low}, {high}); it takes finite low < high"
+        low, high = self.domain[0]
+        if self.kinks and (len(self.domain) > 1 or not all(low <= k <= high for k in self.kinks)):
+            return f"has kinks {self.kinks}; they belong inside a one-dimensional domain"
+        return ""
 
     @property
     def inputs(self) -> int:
         """Number of inputs D."""
         return len(self.domain) if self.shape is None else self.shape[1]
 
-    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """y (P,) at x (P, D), checked for shape and finiteness. Raises ConfigError."""
+    def __call__(self, x: Array) -> Array:
+        """y (P,) at x (P, D). Raises ConfigError for a wrong shape or type, NaN or infinity."""
         if self.function is None:
             raise ConfigError(
                 f"task {self.name!r} is a set of examples and no function; use sampling='examples'"
@@ -104,8 +103,7 @@ class Task:
         if y.shape != (len(x),):
             raise ConfigError(
                 f"task {self.name!r} returned shape {y.shape} for x of shape {x.shape}; it must "
-                f"return ({len(x)},), "
-                "so index the inputs, as in x[:, 0]"
+                f"return ({len(x)},), so index the inputs, as in x[:, 0]"
             )
         if y.dtype.kind not in "fiu":
             raise ConfigError(f"task {self.name!r} returned dtype {y.dtype}; return real numbers")
@@ -120,24 +118,30 @@ class Task:
 
 
 def _unary(
-    name: str, formula: str, latex: str, function: Callable, kinks: tuple[float, ...] = ()
+    name: str,
+    formula: str,
+    latex: str,
+    function: Callable[[Array], Array],
+    kinks: tuple[float, ...] = (),
 ) -> Task:
     return Task(name, formula, latex, lambda x: function(x[:, 0]), kinks=kinks)
 
 
-def _member(name: str, formula: str, latex: str, function: Callable, inputs: int) -> Task:
+def _member(
+    name: str, formula: str, latex: str, function: Callable[[Array], Array], inputs: int
+) -> Task:
     return Task(name, formula, latex, function, domain=((-2.0, 2.0),) * inputs)
 
 
 def _product(inputs: int) -> Task:
-    """The paper's product, as it is: of mean zero and variance (4/3)^D."""
+    """The paper's product, not standardised: its mean is 0, its variance (4/3)^D."""
     names = range(1, inputs + 1)
     formula, latex = " ".join(f"x{i}" for i in names), " ".join(f"x_{{{i}}}" for i in names)
     return _member(f"product{inputs}", formula, latex, lambda x: np.prod(x, axis=1), inputs)
 
 
 def _sum(inputs: int) -> Task:
-    """A sum of squares, the paper's x^2 in each input: E x^2 = 4/3 and Var x^2 = 64/45 on [-2, 2]."""
+    """A sum of squares, x^2 for each input: E x^2 = 4/3 and Var x^2 = 64/45 on [-2, 2]."""
     scale = math.sqrt(45 / (64 * inputs))
     return _member(
         f"sum{inputs}",
@@ -149,14 +153,13 @@ def _sum(inputs: int) -> Task:
 
 
 def _radial(inputs: int) -> Task:
-    """A Gaussian of |x|. E e^(-|x|^2/2) = m^D and E e^(-|x|^2) = q^D, with one input's means m and
-    q over [-2, 2].
+    """A Gaussian of |x|. With m and q the means of one input over [-2, 2], E e^(-|x|^2/2) = m^D and
+    E e^(-|x|^2) = q^D.
     """
     m = math.sqrt(2 * math.pi) * math.erf(math.sqrt(2)) / 4
     q = math.sqrt(math.pi) * math.erf(2) / 4
-    spread = math.sqrt(
-        1 - (m * m / q) ** inputs
-    )  # the deviation over q^(D/2), which alone would underflow
+    # the deviation over q^(D/2), which alone would underflow
+    spread = math.sqrt(1 - (m * m / q) ** inputs)
     shift, mean = inputs * math.log(q) / 2, (m / math.sqrt(q)) ** inputs
     a, s = m**inputs, q ** (inputs / 2) * spread
     return _member(
@@ -174,17 +177,15 @@ TEACHER_GAIN = 3.0
 
 
 def _teacher(inputs: int) -> Task:
-    """A fixed random net of tanh neurons, too many to be copied, less its mean and over its
-    deviation on fixed uniform points.
-    """
+    """A fixed random net of tanh neurons, standardised on fixed uniform points."""
     parts = (TEACHER_NEURONS * inputs, TEACHER_NEURONS, TEACHER_NEURONS, TEACHER_POINTS * inputs)
     draws = 2 * stream(0, f"teacher {inputs}", 0, sum(parts)) - 1
     u, t, a, x = np.split(draws, np.cumsum(parts)[:-1])
     u, t = TEACHER_GAIN / math.sqrt(inputs) * u.reshape(TEACHER_NEURONS, inputs), TEACHER_GAIN * t
 
-    def raw(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def raw(x: Array) -> Array:
         y = np.zeros(len(x))
-        for k in range(TEACHER_NEURONS):  # one by one, as P points times all neurons may be many
+        for k in range(TEACHER_NEURONS):  # one by one: P points times all neurons may be many
             y += a[k] * np.tanh(np.einsum("pd,d->p", x, u[k]) + t[k])
         return y
 
@@ -200,9 +201,9 @@ def _teacher(inputs: int) -> Task:
     )
 
 
-# A family has a member for each number of inputs, which is made when its name is asked for: sum7,
-# radial3. Members of all but product have mean 0 and variance 1 for uniform x, so that a loss of 1
-# is that of the best constant for any D.
+# A family has a member for each number of inputs, made when its name is looked up: sum7, radial3.
+# Members of all but product have mean 0 and variance 1 for uniform x, so that the best constant has
+# a loss of 1 for any D.
 FAMILIES: dict[str, Callable[[int], Task]] = {
     "product": _product,
     "sum": _sum,
@@ -214,7 +215,7 @@ _MEMBER = re.compile(f"({'|'.join(FAMILIES)})([1-9][0-9]{{0,8}})")
 
 
 def _upright(words: str) -> str:
-    """Words as LaTeX's mathematics sets them."""
+    """Words as upright text in a LaTeX formula."""
     return r"\mathrm{" + words.replace(" ", r"\ ") + "}"
 
 
@@ -245,9 +246,7 @@ FAMILY_WORDS = ", ".join(f"{family}7" for family in FAMILIES) + " (any number of
 
 @cache
 def _family_member(name: str) -> Task | None:
-    """The row of "sum7" and the like, None for any other name. Raises ConfigError for too many
-    inputs.
-    """
+    """The row of "sum7" and the like, None for any other name."""
     found = _MEMBER.fullmatch(name)
     if not found:
         return None
@@ -259,17 +258,44 @@ def _family_member(name: str) -> Task | None:
 
 
 def built_in(name: str) -> bool:
-    """Whether every process knows the task of that name, without `register_task`."""
+    """Whether the task of that name is known in every process, without `register_task`.
+
+    Parameters
+    ----------
+    name : str
+        Name of a task.
+
+    Returns
+    -------
+    bool
+        True for the rows of TASKS that minilotto defines, and for members of families.
+    """
     return name in BUILT_IN or _MEMBER.fullmatch(name) is not None
 
 
 def register_task(task: Task) -> Task:
-    """Make `task` known under its name, so that a Config and the command line can use it. Returns
-    it.
+    """Add a task to TASKS, so that Config and the command line accept its name.
 
-    Raises ConfigError when the name is taken by another task.
+    Parameters
+    ----------
+    task : Task
+        The task.
 
-    >>> saw = register_task(Task("saw", "|x|", "|x|", lambda x: abs(x[:, 0]), domain=((-1, 1),), kinks=(0,)))
+    Returns
+    -------
+    Task
+        The same task.
+
+    Raises
+    ------
+    ConfigError
+        If another task has the name.
+
+    Examples
+    --------
+    >>> saw = register_task(
+    ...     Task("saw", "|x|", "|x|", lambda x: abs(x[:, 0]), domain=((-1, 1),), kinks=(0,))
+    ... )
     >>> TASKS.pop("saw").inputs
     1
     """
@@ -281,8 +307,25 @@ def register_task(task: Task) -> Task:
 
 
 def task_of(name: str) -> Task:
-    """The row of that name, in TASKS or of a family. Raises ConfigError for an unknown one.
+    """The task of that name.
 
+    Parameters
+    ----------
+    name : str
+        A name in TASKS, or of a member of a family, such as "sum7".
+
+    Returns
+    -------
+    Task
+        The row.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name.
+
+    Examples
+    --------
     >>> task_of("sum7").inputs, task_of("square").inputs
     (7, 1)
     """

@@ -1,17 +1,15 @@
 """A store as a table for other programs: a row a net."""
 
-import contextlib
 import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import MissingExtraError
+from minilotto.errors import imported
 from minilotto.files import check_output, write_atomically
 from minilotto.settings.config import FIELDS, Config
 
@@ -54,7 +52,7 @@ def _parts(store: "Store") -> Iterator[tuple[Config, tuple[NDArray, ...]]]:
 
 def to_dataframe(store: "Store") -> Any:
     """See `Store.to_dataframe`."""
-    pandas = _extra("pandas", "pandas")
+    pandas = imported("pandas", "pandas")
     parts = list(_parts(store))
     counts = [len(columns[0]) for _, columns in parts]
     table: dict[str, Any] = {}
@@ -78,7 +76,7 @@ def to_dataframe(store: "Store") -> Any:
 
 def to_parquet(store: "Store", path: str | Path, force: bool) -> Path:
     """See `Store.to_parquet`."""
-    _extra("pyarrow", "pandas")
+    imported("pyarrow", "pandas")
     path = check_output(path, (".parquet",), force)
     frame = to_dataframe(store)
     write_atomically(path, lambda file: frame.to_parquet(file, index=False))
@@ -87,7 +85,7 @@ def to_parquet(store: "Store", path: str | Path, force: bool) -> Path:
 
 def to_netcdf(store: "Store", path: str | Path, force: bool) -> Path:
     """See `Store.to_netcdf`."""
-    xarray = _extra("xarray", "netcdf")
+    xarray = imported("xarray", "netcdf")
     path = check_output(path, (".nc",), force)
     columns = {name: ("net", _plain(column)) for name, column in to_dataframe(store).items()}
     content = xarray.Dataset(columns).to_netcdf(engine="scipy", format="NETCDF3_64BIT")
@@ -105,13 +103,3 @@ def _plain(column: Any) -> NDArray:
     if values.dtype.kind not in "iu" or not values.size or values.max() < 2**31:
         return values.astype(np.int32) if values.dtype.kind in "iu" else values
     return values.astype(np.float64) if values.max() < 2**53 else values.astype(str).astype(object)
-
-
-def _extra(package: str, extra: str) -> ModuleType:
-    from importlib import import_module
-
-    with contextlib.suppress(ImportError):
-        return import_module(package)
-    raise MissingExtraError(
-        f'{package} is not installed; pip install "minilotto[{extra}]" brings it'
-    )

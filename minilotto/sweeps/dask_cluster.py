@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
-from minilotto.errors import ConfigError, MissingExtraError, ResourceError
+from minilotto.errors import ConfigError, ResourceError, imported
 
 CONNECT_SECONDS = 30
 GPU = {"GPU": 1}  # what a block needs of a worker, by the name that Dask's own pages use
@@ -36,12 +36,7 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
             f"cluster={address!r} is no cluster; give local:4 for four worker processes, or "
             "tcp://host:8786"
         )
-    try:
-        import distributed
-    except ImportError:
-        raise MissingExtraError(
-            'cluster= needs Dask; pip install "minilotto[dask]" brings it'
-        ) from None
+    distributed = imported("distributed", "dask")
     options: dict[str, Any] = {"pure": False, **({"resources": GPU} if gpu else {})}
     if local:
         if gpu and int(local[1]) > 1:

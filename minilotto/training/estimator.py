@@ -15,9 +15,7 @@ try:
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
-    raise MissingExtraError(
-        f'scikit-learn is not installed ({error}); pip install "minilotto[sklearn]" brings it'
-    ) from None
+    raise MissingExtraError.of("scikit-learn", "sklearn", error) from None
 
 COMBINATIONS = ("best", "median", "mean")
 

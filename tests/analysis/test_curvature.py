@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given as hypothesis_given
 from hypothesis import settings
 from hypothesis import strategies as st
+from nets import random_nets
 
 import minilotto as ml
 from minilotto.analysis.landscape.curvature import EPSILON, curvature
@@ -17,12 +18,6 @@ from minilotto.report.studies.minimum.minimum import EQ2
 from minilotto.settings.activations import ACTIVATIONS, leaky_relu
 
 SILU, SQUARE = ACTIVATIONS["silu"], sampled(ml.Config())
-
-
-def random_nets(seed, count, width, inputs=1):
-    rng = np.random.default_rng(seed)
-    shapes = ((count, width, inputs), (count, width), (count, width), (count,))
-    return Parameters(*(rng.normal(size=shape) for shape in shapes))
 
 
 def flat(parameters, i):

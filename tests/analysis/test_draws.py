@@ -4,6 +4,7 @@ truths.
 
 import numpy as np
 import pytest
+from nets import random_nets
 from scipy import stats
 
 import minilotto as ml
@@ -77,7 +78,9 @@ def test_least_squares_learns_as_many_parameters_as_it_has(coefficients):
 
 def test_a_net_through_every_point_absorbs_them_all():
     squares = np.array([0.09, 0.1, 0.11])
-    assert absorbed_parameters(np.zeros(3), squares, np.sqrt(0.1), 50).value == pytest.approx(50)
+    assert absorbed_parameters(np.zeros(3), squares, np.sqrt(0.1), 50).value == pytest.approx(
+        50, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,18 +141,17 @@ def test_what_has_no_difference_or_ratio_is_refused():
 # Lazy or rich
 def test_distance_is_that_of_all_numbers_of_a_net_and_of_w_and_b():
     random = np.random.default_rng(5)
-    shapes = ((4, 3, 2), (4, 3), (4, 3), (4,))
-    start, end = (Parameters(*(random.normal(size=shape) for shape in shapes)) for _ in range(2))
+    start, end = (random_nets(random, 4, 3, 2) for _ in range(2))
     found = distance_moved(start, end)
     for i in range(4):
         before, after = (
             np.concatenate([np.ravel(part[i]) for part in parts]) for parts in (start, end)
         )
         assert found.whole[i] == pytest.approx(
-            np.linalg.norm(after - before) / np.linalg.norm(before)
+            np.linalg.norm(after - before) / np.linalg.norm(before), rel=1e-12
         )
         assert found.hidden[i] == pytest.approx(
-            np.linalg.norm((after - before)[:9]) / np.linalg.norm(before[:9])
+            np.linalg.norm((after - before)[:9]) / np.linalg.norm(before[:9]), rel=1e-12
         )
 
 

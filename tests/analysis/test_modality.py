@@ -184,12 +184,12 @@ def test_more_losses_than_the_dips_table_has_raise_no_warning():
 def test_without_diptest_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "diptest", None)
     loss = np.geomspace(1, 10, 40)
-    with pytest.raises(ml.MissingExtraError, match=r"minilotto\[report\]"):
+    with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[report\]"'):
         dip_test(loss)
     shape = central_limit([10], [loss]).shapes[0]
     assert shape.dip is None
     assert shape.modes.count == 1
-    assert "minilotto[report]" in shape.note
+    assert 'pip install -e ".[report]"' in shape.note
 
 
 # Normality

@@ -4,12 +4,13 @@ integral.
 
 import dataclasses
 
+import nets
 import numpy as np
 import pytest
 from hypothesis import given as hypothesis_given
 from hypothesis import settings
 from hypothesis import strategies as st
-from nets import mostly_slow
+from nets import NUMBERS, mostly_slow
 from scipy.integrate import quad
 from scipy.stats import ks_2samp
 
@@ -24,13 +25,8 @@ from minilotto.oracles import numpy_reference
 
 
 def random_nets(seed, count=12, width=6, weight=1.0):
-    rng = np.random.default_rng(seed)
-    return Parameters(
-        weight * rng.uniform(-1, 1, (count, width, 1)),
-        rng.uniform(-1, 1, (count, width)),
-        rng.uniform(-1, 1, (count, width)),
-        rng.uniform(-1, 1, count),
-    )
+    drawn = nets.random_nets(seed, count, width, uniform=True)
+    return drawn._replace(w=weight * drawn.w)
 
 
 def loss_and_gradient(nets, data, activation="silu"):
@@ -84,12 +80,9 @@ def test_trained_nets_in_float64_lose_nothing_at_the_default_number_of_nodes():
     assert np.abs(gradient_few - gradient).max() <= 1e-12 * np.abs(untrained).max()
 
 
-finite = st.floats(-3, 3, allow_nan=False, width=32)
-
-
 @settings(max_examples=60)
 @hypothesis_given(
-    points=st.lists(st.tuples(finite, finite, st.integers(-12, 3)), min_size=1, max_size=60),
+    points=st.lists(st.tuples(NUMBERS, NUMBERS, st.integers(-12, 3)), min_size=1, max_size=60),
     nodes=st.integers(1, 40),
     seed=st.integers(0, 9),
 )
@@ -187,7 +180,7 @@ def test_a_net_too_sharp_for_every_rung_is_reported_not_hidden():
 
 
 def test_a_failed_audit_goes_back_to_the_last_good_one(monkeypatch):
-    """Forced to fail at step 100, seeds end where more nodes from the start of that stretch would
+    """Forced to fail at step 100, seeds end where more nodes from the start of that chunk would
     have brought them.
     """
     config = ml.Config(width=3, steps=100)
@@ -239,7 +232,7 @@ def test_seeds_that_fail_an_audit_at_different_rungs_are_raised_one_rung_each():
         ), name
 
 
-def test_a_fixed_number_of_nodes_is_kept_and_its_error_told():
+def test_a_fixed_number_of_nodes_is_kept_and_its_error_reported():
     nets = ml.train(ml.Config(width=3, steps=50), seeds=5, compress=10)
     assert set(nets.nodes) == {10}
     assert (nets.audit > TOLERANCE["float32"]).any()

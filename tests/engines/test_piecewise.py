@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from nets import random_nets
 
 import minilotto as ml
 from minilotto.data.dataset import given
@@ -18,13 +19,7 @@ def noisy_data(points):
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu"])
 def test_moments_give_the_sums_over_points(name):
-    random = np.random.default_rng(3)
-    nets = Parameters(
-        random.normal(size=(8, 7, 1)),
-        random.normal(size=(8, 7)),
-        random.normal(size=(8, 7)),
-        random.normal(size=8),
-    )
+    nets = random_nets(3, 8, 7)
     nets.w[0, :3] = 0.0  # neurons without a breakpoint
     nets.b[1] = 30.0  # breakpoints outside the data
     nets.c[7] = np.nan

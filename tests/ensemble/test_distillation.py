@@ -2,8 +2,10 @@
 paper's equation 11.
 """
 
+from functools import partial
 from itertools import combinations
 
+import nets
 import numpy as np
 import pytest
 from hypothesis import given as hypothesis_given
@@ -32,12 +34,7 @@ from minilotto.settings.activations import ACTIVATIONS
 SILU = ACTIVATIONS["silu"]
 SQUARE = sampled(ml.Config())
 W11, B11 = np.array([[[-5.9e-8], [1.2e-5]]]), np.array([[-2.8e-7, 7.6e-5]])
-
-
-def random_nets(seed, count=6, width=8, inputs=1):
-    rng = np.random.default_rng(seed)
-    shapes = ((count, width, inputs), (count, width), (count, width), (count,))
-    return Parameters(*(rng.normal(size=shape) for shape in shapes))
+random_nets = partial(nets.random_nets, count=6, width=8)
 
 
 def brute_loss(nets, i, chosen, data, activation=SILU):
@@ -419,7 +416,9 @@ def test_digits_down_the_valley():
 
 
 def test_widths_and_parameters():
-    assert [row.exponent for row in parameter_exponents(1.2)] == pytest.approx([0.4, 0.6, 1.2])
+    assert [row.exponent for row in parameter_exponents(1.2)] == pytest.approx(
+        [0.4, 0.6, 1.2], rel=1e-12
+    )
     assert [row.excluded for row in parameter_exponents()] == [False, True, True]
     for bad in (0.0, -1.0, float("nan")):
         with pytest.raises(DataError, match="width_exponent"):

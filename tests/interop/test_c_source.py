@@ -7,6 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from nets import random_nets
 from scipy import integrate, ndimage
 
 import minilotto as ml
@@ -29,11 +30,7 @@ DOUBLE, POINTER = ctypes.c_double, ctypes.POINTER(ctypes.c_double)
 
 
 def some_parameters(nets=1, width=6, inputs=1, seed=0):
-    rng = np.random.default_rng(seed)
-    draw = lambda *shape: rng.uniform(-1.5, 1.5, shape)  # noqa: E731
-    return ml.Parameters(
-        draw(nets, width, inputs), draw(nets, width), draw(nets, width), draw(nets)
-    )
+    return random_nets(seed, nets, width, inputs, scale=1.5, uniform=True)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from nets import (
     SMOOTH,
     allowed,
     mostly_slow,
+    random_nets,
     some_data,
     some_nets,
     truth,
@@ -30,9 +31,7 @@ from minilotto.settings.activations import ACTIVATIONS, activation_of
     st.integers(1, 4), st.integers(1, 5), st.integers(1, 3), st.sampled_from(["float32", "float64"])
 )
 def test_unpack_undoes_pack(nets, width, inputs, dtype):
-    rng = np.random.default_rng(1)
-    shapes = (nets, width, inputs), (nets, width), (nets, width), (nets,)
-    parameters = ml.Parameters(*(rng.normal(size=shape).astype(dtype) for shape in shapes))
+    parameters = ml.Parameters(*(a.astype(dtype) for a in random_nets(1, nets, width, inputs)))
     thetas = ml.pack(parameters)
     assert thetas.shape == (nets, width * (inputs + 2) + 1)
     for before, after in zip(parameters, ml.unpack(thetas, inputs), strict=True):

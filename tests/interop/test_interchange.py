@@ -193,12 +193,12 @@ def test_a_wish_for_a_package_that_is_missing_names_the_extra(nets, monkeypatch)
     ):
         monkeypatch.setitem(sys.modules, package, None)
         monkeypatch.delitem(sys.modules, module, raising=False)
-        with pytest.raises(ml.MissingExtraError, match=rf'pip install "minilotto\[{package}\]"'):
+        with pytest.raises(ml.MissingExtraError, match=rf'pip install -e "\.\[{package}\]"'):
             wish()
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
     monkeypatch.delitem(sys.modules, "minilotto.training.estimator", raising=False)
-    with pytest.raises(ml.MissingExtraError, match=r'pip install "minilotto\[sklearn\]"'):
+    with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[sklearn\]"'):
         __import__("minilotto.training.estimator")
 
 
@@ -208,4 +208,6 @@ def test_an_activation_that_a_library_does_not_know_is_refused(package, make):
     row = dataclasses.replace(ml.ACTIVATIONS["silu"], name="gaussian")
     nets = ml.train(ml.Config(width=2, steps=5), seeds=1)
     with pytest.raises(ml.ConfigError, match="gaussian"):
-        getattr(importlib.import_module(f"minilotto.{package}"), make)(row, nets.parameters)
+        getattr(importlib.import_module(f"minilotto.interop.to_{package}"), make)(
+            row, nets.parameters
+        )

@@ -13,7 +13,7 @@ from numba.core.runtime import _nrt_python, rtsys
 
 import minilotto as ml
 from minilotto.data.dataset import given
-from minilotto.interop.functional import pack, unpack
+from minilotto.interop.vectors import pack, unpack
 from minilotto.kernels import single
 from minilotto.kernels.compile import sources_digest
 from minilotto.kernels.spec import type_of_kind

@@ -77,7 +77,9 @@ def test_every_name_in_braces_is_a_threshold_or_a_fact(kind: type[Figure]):
     entry, known = kind.entry, {"level", *THRESHOLDS, "activation"}  # the last is an outcome's
     if issubclass(kind, Study):
         known |= {field.name for field in dataclasses.fields(kind.settings_type)}
-    source = inspect.getsource(kind.facts)
+    source = "".join(
+        inspect.getsource(base.facts) for base in kind.__mro__ if "facts" in vars(base)
+    )
     used = names_in(entry.caption, entry.design)
     for claim in entry.claims.values():
         texts = (claim.claim, claim.where, claim.says, claim.how, claim.fails)

@@ -211,5 +211,5 @@ def test_settings_scale():
 def test_a_report_goes_on_without_scikit_learn(monkeypatch):
     monkeypatch.setattr(classification, "find_spec", lambda name: None)
     assert Classification.sweeps(QUICK) == ()
-    with pytest.raises(ml.MissingExtraError, match=r"minilotto\[sklearn\]"):
+    with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[sklearn\]"'):
         Classification(Source(), QUICK)

@@ -158,7 +158,7 @@ def test_what_has_hardly_begun_is_left_out():
     seen = [np.geomspace(0.9, 1.1, 20) * loss for loss in (0.9, 0.8, 0.45, 0.3, 0.2, 0.1)]
     one = Curve(("silu", "sum", 2), WIDTHS, seen, seen)
     assert one.idle.tolist() == [True, True, False, False, False, False]
-    assert one.span == pytest.approx(28 / 9)
+    assert one.span == pytest.approx(28 / 9, rel=1e-12)
     twice = Curve(("silu", "product", 2), WIDTHS, seen, seen, variance=2.0)
     assert not twice.idle.any()
     nothing = Curve(
@@ -285,7 +285,9 @@ def test_held_out_losses_are_of_points_that_nobody_was_trained_on(small, folder)
     assert not set(map(tuple, data.x)) & set(map(tuple, nets.data.x))
     expected = np.median(np.mean((nets.predict(data.x) - data.y) ** 2, axis=1))
     assert small.found.curves[case].held.value[1] == pytest.approx(expected, rel=1e-12)
-    assert small.found.curves[case].seen.value[1] == pytest.approx(np.median(nets.loss))
+    assert small.found.curves[case].seen.value[1] == pytest.approx(
+        np.median(nets.loss), rel=1e-12, abs=0
+    )
 
 
 def test_missing_parts_are_named_and_the_rest_is_studied(small, folder):

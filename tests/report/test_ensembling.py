@@ -119,7 +119,7 @@ def test_another_world_is_not_taken_for_it(others):
     assert "better in 5" in found["R nets of width N are worth one of width R N"].reason
     assert found["The independent tickets explain the loss"].numbers[
         "needed / there, SiLU 10"
-    ] == pytest.approx(5000)
+    ] == pytest.approx(5000, rel=1e-12)
 
 
 def test_two_activations_that_differ_hold_in_part(papers, others):

@@ -169,13 +169,13 @@ def test_what_became_of_a_start_is_that_of_its_nets():
         for parts in (begun, last.parameters)
     ]
     moved = np.linalg.norm(flat[1] - flat[0], axis=1) / np.linalg.norm(flat[0], axis=1)
-    assert one.moved.value == pytest.approx(np.median(moved))
+    assert one.moved.value == pytest.approx(np.median(moved), rel=1e-12)
     error = last.predict(last.data.x) - last.data.y
     cosine = [
         a @ b / np.sqrt(a @ a * (b @ b)) for a, b in zip(error[::2], error[1::2], strict=True)
     ]
-    assert one.likeness.value == pytest.approx(np.median(cosine))
-    assert one.loss.value == pytest.approx(np.median(last.loss))
+    assert one.likeness.value == pytest.approx(np.median(cosine), rel=1e-12)
+    assert one.loss.value == pytest.approx(np.median(last.loss), rel=1e-12, abs=0)
     assert one.tried == 20
     with pytest.raises(ml.DataError, match="needs three"):
         started({10: nets[10], 12: nets[12]}, (10, 50), 0.99)

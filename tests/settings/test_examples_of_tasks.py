@@ -77,9 +77,9 @@ def test_the_split_is_of_the_points_as_they_are():
     assert training.y.sum() + held_out.y.sum() == y.sum()
 
 
-def test_a_split_leaves_no_part_empty():
+def test_a_split_leaves_no_subset_empty():
     for training in (0, 5):
-        with pytest.raises(ml.DataError, match="part empty"):
+        with pytest.raises(ml.DataError, match="subset empty"):
             split(np.zeros((5, 1)), np.zeros(5), training)
 
 
@@ -124,9 +124,9 @@ def test_regression_on_examples_works_with_squares():
 
 def test_squares_on_labels_tell_classes_by_a_half():
     nets = ml.train(examples_config("moons", loss="squared"), seeds=3, threads=1)
-    told = nets.predict(nets.held_out.x) > 0.5
+    positive = nets.predict(nets.held_out.x) > 0.5
     np.testing.assert_allclose(
-        nets.error_rate_on(nets.held_out), np.mean(told != nets.held_out.y, axis=1), rtol=1e-12
+        nets.error_rate_on(nets.held_out), np.mean(positive != nets.held_out.y, axis=1), rtol=1e-12
     )
 
 
@@ -262,5 +262,5 @@ def test_without_scikit_learn_the_extra_is_named():
         "except ml.MissingExtraError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "minilotto[sklearn]" in done.stdout
+    assert 'pip install -e ".[sklearn]"' in done.stdout
     assert done.stdout.count("\n") == 1

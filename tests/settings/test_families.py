@@ -83,7 +83,7 @@ def test_mean_zero_and_variance_one_by_quadrature(family, inputs):
 @pytest.mark.parametrize("family", NORMALISED)
 @pytest.mark.parametrize("inputs", [5, 8])
 def test_mean_zero_and_variance_one_on_many_points(family, inputs):
-    """Five standard errors of a mean of P numbers; the teacher adds those of its own 4096 points."""
+    """Five standard errors of a mean of P numbers; the teacher adds those of its 4096 points."""
     y = task_of(f"{family}{inputs}")(uniform(inputs, 200_000))
     squares = y * y
     error = 5 * squares.std() / math.sqrt(len(y)) + (

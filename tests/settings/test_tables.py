@@ -495,10 +495,14 @@ def test_uniform_points_are_drawn_one_after_the_other():
 
 
 # Standard normal numbers of root seed 0, which never change.
-# fmt: off
-GOLDEN_NOISE = (-1.8249465795063466, 1.8295697146435212, 0.331558215927395, -0.39982583027702145, -0.6189039079733073,
-                -0.2681427484702942)
-# fmt: on
+GOLDEN_NOISE = (
+    -1.8249465795063466,
+    1.8295697146435212,
+    0.331558215927395,
+    -0.39982583027702145,
+    -0.6189039079733073,
+    -0.2681427484702942,
+)
 
 
 def test_noise_is_that_of_its_own_stream():

@@ -573,7 +573,7 @@ def test_a_missing_extra_is_named(method, folder, tmp_path, monkeypatch):
     for package in ("pandas", "pyarrow", "xarray"):
         monkeypatch.setitem(sys.modules, package, None)
     arguments = [] if method == "to_dataframe" else [tmp_path / "nets"]
-    with pytest.raises(ml.MissingExtraError, match=r'pip install "minilotto\[(pandas|netcdf)\]"'):
+    with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[(pandas|netcdf)\]"'):
         getattr(ml.open_store(folder), method)(*arguments)
 
 

@@ -280,7 +280,7 @@ def test_nobody_at_the_address_is_one_line(monkeypatch, tmp_path):
 
 def test_without_dask_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ml.MissingExtraError, match=r'pip install "minilotto\[dask\]"'):
+    with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[dask\]"'):
         ml.sweep(STUDY, out=tmp_path / "runs", cluster="local:2")
     assert not (tmp_path / "runs").exists()
 

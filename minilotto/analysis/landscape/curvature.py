@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.interop.functional import hessian, loss_and_gradient, pack
+from minilotto.interop.functional import hessian, loss_and_gradient
+from minilotto.interop.vectors import pack
 from minilotto.settings.activations import Activation
 
 Array = NDArray[np.float64]

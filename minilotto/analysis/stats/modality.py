@@ -21,7 +21,7 @@ from minilotto.analysis.stats.bootstrap import (
 )
 from minilotto.analysis.stats.modes import Modes, modes, sorted_losses, ties
 from minilotto.analysis.stats.scaling import Fit, fit_law
-from minilotto.errors import ConfigError, DataError, MissingExtraError
+from minilotto.errors import ConfigError, DataError, MissingExtraError, imported
 
 # the last chance that the dip test's table resolves, with ten of its million samples beyond
 LEAST_P = 1e-5
@@ -114,12 +114,7 @@ def dip_test(loss: NDArray[np.float64]) -> Dip:
     >>> str(dip_test(10 ** np.concatenate([random.normal(-6, 0.5, 200), random.normal(-3, 0.5, 200)])))
     'dip 0.101, p below 1e-05'
     """
-    try:
-        import diptest
-    except ImportError as error:
-        raise MissingExtraError(
-            'the dip test needs diptest; pip install "minilotto[report]"'
-        ) from error
+    diptest = imported("diptest", "report")
     kept = sorted_losses(loss)
     with warnings.catch_warnings():
         warnings.filterwarnings(

@@ -116,10 +116,7 @@ class Classification(Study):
 
     def __init__(self, source: Source, scale: Scale | Settings) -> None:
         if find_spec("sklearn") is None:
-            raise MissingExtraError(
-                "the problems are of scikit-learn, which is not installed; pip install "
-                '"minilotto[sklearn]"'
-            )
+            raise MissingExtraError.of("scikit-learn", "sklearn", "its problems are studied here")
         self.settings: ClassificationSettings = self.chosen(scale)
         self.problems: dict[str, Problem] = {}  # by title
         self.shorter: dict[str, Estimate] = {}  # exponents of the training loss after fewer steps
