@@ -20,7 +20,7 @@ from pathlib import Path
 
 import minilotto as ml
 from minilotto.store import blocks
-from minilotto.store.store import LOGS
+from minilotto.store.folder import LOGS
 
 STUDY = ml.Sweep(widths=(1, 2, 3), seeds=20, steps=40)
 SMALL_STUDY = ml.Sweep(width=1, seeds=10, steps=5)

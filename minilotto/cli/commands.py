@@ -32,7 +32,7 @@ from minilotto.cli.arguments import (
     suggestion,
     truth,
 )
-from minilotto.cli.report import figure, reproduce
+from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
 from minilotto.settings.activations import ACTIVATIONS, activation_of
@@ -82,7 +82,7 @@ def train(
     from minilotto.data.dataset import read_dataset
     from minilotto.files import check_output
     from minilotto.report.training import SUFFIXES
-    from minilotto.training.train import prepare
+    from minilotto.training.train import EngineOptions, prepare, what_to_fit
 
     refuse_unknown(settings, train, FIELDS)
     refuse_empty(
@@ -102,16 +102,11 @@ def train(
     shown = not truth("quiet", quiet)
     out_path = None if out is None else check_output(file_name("out", out), (".npz",), overwrite)
     plot_path = None if plot is None else check_output(file_name("plot", plot), SUFFIXES, overwrite)
-    job = prepare(
-        config,
-        seed_words(seeds),
-        data=None if data is None else read_dataset(file_name("data", data)),
-        backend=backend,
-        engine=engine,
-        compress=nodes_or_not(compress),
-        checkpoints=None if checkpoints is None else items(checkpoints),
-        threads=threads,
-    )
+    points = None if data is None else read_dataset(file_name("data", data))
+    config, points = what_to_fit(config, points)
+    options = EngineOptions(backend, engine, nodes_or_not(compress))
+    steps = None if checkpoints is None else items(checkpoints)
+    job = prepare(config, seed_words(seeds), options, points, steps, threads)
 
     def run() -> int:
         status = 0

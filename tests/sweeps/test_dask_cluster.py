@@ -61,14 +61,12 @@ def blocks_in(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory) -> dict[str, bytes]:
     """The files of STUDY, trained here."""
-    from minilotto.store import blocks
+    from minilotto.store import format as store_format
 
     folder = tmp_path_factory.mktemp("expected") / "runs"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_SEEDS", 16)
-        blocks.block_size.cache_clear()
+        patch.setattr(store_format, "BLOCK_SEEDS", 16)
         ml.sweep(STUDY, out=folder)
-    blocks.block_size.cache_clear()
     return files_in(folder)
 
 

@@ -63,7 +63,7 @@ from importlib import import_module
 from minilotto.cli import commands
 from minilotto.store import blocks
 blocks.BLOCK_SEEDS = 16
-import_module("minilotto.sweeps.run").BATCH_SECONDS = 0.0
+import_module("minilotto.sweeps.runners").BATCH_SECONDS = 0.0
 sys.exit(commands.main(sys.argv[1:]))
 """
 
