@@ -55,7 +55,7 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Ensemble:
     return Ensemble(
         config=config,
         data=frozen(arrays["x"], arrays["y"], arrays["weight"]),
-        **{name: arrays[name] for name in ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit")},
+        **{name: arrays[name] for name in npz.PER_NET},
         history=History(arrays["history_steps"], arrays["history_loss"]),
         requested=requested,
         provenance=provenance,

@@ -12,21 +12,8 @@ from minilotto.errors import ConfigError, FileError, UnusableFileError
 from minilotto.settings.config import Config
 
 SCHEMA = 1
-ARRAYS = (
-    "seeds",
-    "w",
-    "b",
-    "v",
-    "c",
-    "loss",
-    "nodes",
-    "audit",
-    "history_steps",
-    "history_loss",
-    "x",
-    "y",
-    "weight",
-)
+PER_NET = ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit")  # one row for each net
+ARRAYS = (*PER_NET, "history_steps", "history_loss", "x", "y", "weight")
 
 
 class Content(NamedTuple):

@@ -7,6 +7,7 @@ that was cut, changed or put in another's place has a broken seal, which is foun
 reading; any reader of .npz reads it all the same.
 """
 
+import dataclasses
 import hashlib
 import io
 import re
@@ -178,17 +179,12 @@ def put_block(folder: Path, name: str, content: bytes) -> None:
 def sealed_bytes(block: Block, nets: Ensemble) -> bytes:
     """The bytes of a block's file."""
     provenance = {name: nets.provenance[name] for name in TIMELESS if name in nets.provenance}
-    timeless = Ensemble(**{**vars_of(nets), "requested": len(nets), "provenance": provenance})
+    timeless = dataclasses.replace(nets, requested=len(nets), provenance=provenance)
     memory = io.BytesIO()
     timeless.write(memory)
     content = memory.getbuffer()
     body = bytes(content[:-2]) + _SEAL_BYTES.to_bytes(2, "little") + SEAL
     return body + _digest(body, block.name)
-
-
-def vars_of(nets: Ensemble) -> dict[str, Any]:
-    """The fields of an Ensemble by name, without copies."""
-    return {name: getattr(nets, name) for name in Ensemble.__dataclass_fields__}
 
 
 def is_sealed(content: bytes | memoryview, name: str) -> bool:
@@ -304,15 +300,17 @@ def concatenate(blocks: Sequence[Ensemble]) -> Ensemble:
                 f"blocks of {described(one.config)} disagree about their data or their "
                 "checkpoints; keep them apart"
             )
-    fields = vars_of(one)
-    for name in ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit"):
-        fields[name] = np.concatenate([getattr(nets, name) for nets in blocks])
-    fields["history"] = type(one.history)(
-        one.history.steps, np.concatenate([nets.history.loss for nets in blocks], axis=1)
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(nets, name) for nets in blocks]) for name in one.per_net()
+    }
+    losses = np.concatenate([nets.history.loss for nets in blocks], axis=1)
+    return dataclasses.replace(
+        one,
+        **arrays,
+        history=type(one.history)(one.history.steps, losses),
+        requested=len(arrays["seeds"]),
+        provenance=_common_provenance([nets.provenance for nets in blocks]),
     )
-    fields["requested"] = len(fields["seeds"])
-    fields["provenance"] = _common_provenance([nets.provenance for nets in blocks])
-    return Ensemble(**fields)
 
 
 def _common_provenance(found: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -208,8 +208,8 @@ def _different(
 
 
 def _same_net(a: Ensemble, b: Ensemble, i: int) -> bool:
-    names = ("w", "b", "v", "c", "loss", "nodes", "audit")
-    pairs = [(getattr(a, name)[i], getattr(b, name)[i]) for name in names]
+    arrays = zip(a.per_net().values(), b.per_net().values(), strict=True)
+    pairs = [(one[i], other[i]) for one, other in arrays]
     pairs.append((a.history.loss[:, i], b.history.loss[:, i]))
     return all(p.dtype == q.dtype and p.tobytes() == q.tobytes() for p, q in pairs)
 
