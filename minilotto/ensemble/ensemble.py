@@ -40,8 +40,7 @@ class History:
 class Ensemble(Conversions):
     """R trained nets.
 
-    f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only; the row of a seed that diverged
-    is NaN.
+    f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only; rows of diverged seeds are NaN.
 
     Parameters
     ----------

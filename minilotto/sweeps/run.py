@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from minilotto.data.dataset import sampled
+from minilotto.engines.request import Request, requested
 from minilotto.errors import ConfigError, FileError, SweepInterrupted
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import built_in
@@ -16,7 +17,7 @@ from minilotto.store.grid import Sweep, as_sweeps, wanted
 from minilotto.store.store import Store, make_store, open_store
 from minilotto.sweeps.runners import ExecutorRunner, LocalRunner, Log
 from minilotto.training.progress import SweepBar
-from minilotto.training.train import EngineOptions, prepare, thread_count
+from minilotto.training.train import prepare, thread_count
 from minilotto.version import VERSION
 
 CHECKS = ("full", "quick")
@@ -85,22 +86,21 @@ def sweep(
     ...     [len(store.ensemble(config)) for config in store.configs]
     [4, 4]
     """
-    requested = as_sweeps(sweeps)
+    asked = as_sweeps(sweeps)
     if executor is not None and cluster is not None:
         raise ConfigError("both executor and cluster are given; pass one of them")
     elsewhere = executor is not None or cluster is not None
     cores, quick = thread_count(threads, default=1 if elsewhere else None), is_quick(check)
-    options = EngineOptions(backend)
+    request = requested(backend, "auto", True)
     # Only the workers know whether they have a GPU and can train a config on it.
-    _refuse_untrainable(
-        requested, Path(out), EngineOptions("cpu") if elsewhere and backend == "cuda" else options
-    )
+    here = Request("cpu") if elsewhere and backend == "cuda" else request
+    _refuse_untrainable(asked, Path(out), here)
     if cluster is None:
-        return _sweep(requested, Path(out), progress, cores, executor, backend, quick)
+        return _sweep(asked, Path(out), progress, cores, executor, backend, quick)
     from minilotto.sweeps.dask_cluster import connected
 
     with connected(cluster, gpu=backend == "cuda") as pool:
-        return _sweep(requested, Path(out), progress, cores, pool, backend, quick)
+        return _sweep(asked, Path(out), progress, cores, pool, backend, quick)
 
 
 def is_quick(check: str) -> bool:
@@ -110,13 +110,13 @@ def is_quick(check: str) -> bool:
     return check == "quick"
 
 
-def _refuse_untrainable(sweeps: Sequence[Sweep], out: Path, options: EngineOptions) -> None:
+def _refuse_untrainable(sweeps: Sequence[Sweep], out: Path, request: Request) -> None:
     """Whatever `train` would refuse, before anything is trained or written."""
     configs: Iterable[Config] = wanted(sweeps)
     if os.path.exists(out / MARKER):
         configs = open_store(out).missing_runs(sweeps)
     for config in configs:
-        prepare(config, 1, options)
+        prepare(config, 1, request)
 
 
 def _sweep(

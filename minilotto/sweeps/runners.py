@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from minilotto.engines.request import requested
 from minilotto.errors import (
     FileError,
     MinilottoError,
@@ -31,7 +32,7 @@ from minilotto.store.format import LANES, seconds_per_seed
 from minilotto.store.store import Store
 from minilotto.sweeps.worker import Receipt, train_block
 from minilotto.training.progress import SweepBar
-from minilotto.training.train import EngineOptions, prepare
+from minilotto.training.train import prepare
 
 # Blocks of one config are trained together until they take this many seconds of all threads.
 BATCH_SECONDS = 10.0
@@ -61,6 +62,7 @@ class Runner:
     def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int, backend: str) -> None:
         self.store, self.bar, self.log = store, bar, log
         self.threads, self.backend = threads, backend
+        self.request = requested(backend, "auto", True)
         self.failures: list[tuple[Block, BaseException]] = []
 
     def fail(self, failed: Sequence[Block], error: Exception) -> None:
@@ -120,8 +122,7 @@ class LocalRunner(Runner):
         seeds = sum(block.stop - block.first for block in batch)
         if seeds > LANES * (self.threads - 1):
             return True
-        options = EngineOptions(self.backend)
-        engine = prepare(batch[0].config, 1, options).choice.make(1)
+        engine = prepare(batch[0].config, 1, self.request).choice.make(1)
         return engine.lanes == 1 or seeds > engine.lanes * (self.threads - 1)
 
     def _train(self, batch: Sequence[Block], threads: int) -> None:
@@ -140,7 +141,7 @@ class LocalRunner(Runner):
         config = batch[0].config
         seeds = blocks.seeds_in((block.first, block.stop) for block in batch)
         report = self.bar.part(seconds_per_seed(config) / config.steps, self.stop)
-        job = prepare(config, seeds, EngineOptions(self.backend), threads=threads)
+        job = prepare(config, seeds, self.request, threads=threads)
         interrupted = False
         try:
             nets = job.run_reporting(report)

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from minilotto.engines.request import requested
 from minilotto.errors import FileError
 from minilotto.settings.tasks import TASKS, Task
 from minilotto.store import blocks
 from minilotto.store.blocks import Block
 from minilotto.training.progress import Silent
-from minilotto.training.train import EngineOptions, prepare
+from minilotto.training.train import prepare
 
 
 class Receipt(NamedTuple):
@@ -45,7 +46,7 @@ def train_block(
     reachable = Path(token).exists()
     if not (reachable and _is_there(Path(folder), block.name)):
         seeds = range(block.first, block.stop)
-        job = prepare(block.config, seeds, EngineOptions(backend), threads=threads)
+        job = prepare(block.config, seeds, requested(backend, "auto", True), threads=threads)
         content = blocks.sealed_bytes(block, job.run_reporting(Silent()))
         if reachable:
             # Where it fails, the sweeping process tries it too, and says why.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.data.dataset import Dataset, check_labels, given, sampled
+from minilotto.engines.request import Request, requested
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
@@ -19,8 +20,7 @@ from minilotto.training.progress import Reporter, reporter
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
 
-BACKENDS = ("auto", "cpu", "cuda", "reference")
-ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
+AUTO = Request("auto")
 
 
 def train(
@@ -88,36 +88,8 @@ def train(
     ((3,), (3, 2, 1))
     """
     config, dataset = what_to_fit(config, data, target)
-    options = EngineOptions(backend, engine, compress)
-    return prepare(config, seeds, options, dataset, checkpoints, threads).run(progress)
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """How to train, as `train` takes it. Raises ConfigError."""
-
-    backend: str = "auto"
-    engine: str = "auto"
-    compress: bool | int = True
-
-    def __post_init__(self) -> None:
-        for name, value, known in (
-            ("backend", self.backend, BACKENDS),
-            ("engine", self.engine, ENGINES),
-        ):
-            if value not in known:
-                raise ConfigError(f"{name}={value!r} is unknown; choose from {', '.join(known)}")
-        truth = isinstance(self.compress, (bool, np.bool_))
-        if not truth and not (isinstance(self.compress, (int, np.integer)) and self.compress >= 1):
-            raise ConfigError(
-                f"compress={self.compress!r} is out of range; give True, False or a number of "
-                "nodes of at least 1"
-            )
-        if self.backend == "reference" and self.engine != "auto":
-            raise ConfigError(
-                f"backend='reference' has no engine={self.engine!r}; leave out one of them"
-            )
-        object.__setattr__(self, "compress", bool(self.compress) if truth else int(self.compress))
+    request = requested(backend, engine, compress)
+    return prepare(config, seeds, request, dataset, checkpoints, threads).run(progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +123,7 @@ class Job:
 def prepare(
     config: Config,
     seeds: int | Iterable[int] = 1000,
-    options: EngineOptions = EngineOptions(),
+    request: Request = AUTO,
     data: Dataset | None = None,
     checkpoints: Sequence[int] | None = None,
     threads: int | None = None,
@@ -172,8 +144,9 @@ def prepare(
     # at once.
     from minilotto.engines.choice import choose
 
-    engine = "reference" if options.backend == "reference" else options.engine
-    choice, reason = choose(config, dataset, engine, options.compress, options.backend)
+    engine = "reference" if request.backend == "reference" else request.engine
+    compress = request.nodes or request.compress
+    choice, reason = choose(config, dataset, engine, compress, request.backend)
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
 
 
