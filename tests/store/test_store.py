@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import minilotto as ml
 from minilotto import files
+from minilotto.ensemble import npz
 from minilotto.ensemble.npz import ARRAYS, digest_of
 from minilotto.store import blocks
 from minilotto.store import format as store_format
@@ -220,6 +221,21 @@ def test_nothing_is_read_before_it_is_asked_for(folder, monkeypatch):
     monkeypatch.setattr(blocks, "read_block", lambda *where: asked.append(where[1]) or real(*where))
     store.ensemble(ONE, range(9, 12))
     assert asked == [Block(ONE, 8, 16).name]
+
+
+def test_the_bytes_of_a_block_are_digested_once(folder, monkeypatch):
+    """The seal covers the digest within; and status, of what was asked for, digests none."""
+    digested, real = [], blocks._digest
+    monkeypatch.setattr(npz, "digest_of", None)
+    monkeypatch.setattr(blocks, "_digest", lambda *what: digested.append(what[1]) or real(*what))
+    store = ml.open_store(folder)
+    assert len(store.ensemble(ONE)) == 20
+    assert digested == [one.name for one in store.stored(ONE.key)]
+    digested.clear()
+    assert sum(row.done for row in store.status()) == 40
+    assert digested == []
+    assert sum(row.done for row in store.status(quick=False)) == 40
+    assert len(digested) == len(set(digested)) == 6
 
 
 def test_what_is_missing_is_named(folder):

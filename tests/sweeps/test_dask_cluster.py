@@ -140,10 +140,10 @@ def test_a_task_of_ones_own_goes_along(tmp_path, monkeypatch):
 DRIVER = """
 import sys
 import minilotto as ml
-from minilotto import blocks
+from minilotto.store import format
 
 if __name__ == "__main__":
-    blocks.BLOCK_SEEDS = 16
+    format.BLOCK_SEEDS = 16
     print("begun", flush=True)
     ml.sweep(ml.Sweep(widths=(1, 2), seeds=64, steps=20_000), out=sys.argv[1], cluster=sys.argv[2])
 """

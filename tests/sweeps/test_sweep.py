@@ -1,4 +1,4 @@
-"""Sweeps: what they ask for, what they train, what they leave alone, and executors of every kind."""
+"""Sweeps: what they request, what they train and what they leave alone; executors."""
 
 import json
 import os
