@@ -19,8 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import minilotto as ml
-from minilotto.store import blocks
-from minilotto.store.store import LOGS
+from minilotto.store import format as store_format
+from minilotto.store.folder import LOGS
+from minilotto.sweeps import runners
 
 STUDY = ml.Sweep(widths=(1, 2, 3), seeds=20, steps=40)
 SMALL_STUDY = ml.Sweep(width=1, seeds=10, steps=5)
@@ -162,10 +163,7 @@ def main(*, kills: int = 1000, seed: int = 1) -> int:
     """Kill, check, and print what came of it as a line of JSON. Exit status 1 where anything was
     lost.
     """
-    from importlib import import_module
-
-    blocks.BLOCK_SEEDS = BLOCK_SEEDS
-    import_module("minilotto.sweep").BATCH_SECONDS = 0.0
+    store_format.BLOCK_SEEDS, runners.BATCH_SECONDS = BLOCK_SEEDS, 0.0
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # where fsync costs nothing
     with tempfile.TemporaryDirectory(dir=memory) as place:
         sweep(Path(place) / "warm")

@@ -19,6 +19,7 @@ import numpy as np
 
 import minilotto as ml
 from minilotto.store import blocks
+from minilotto.store import format as store_format
 from minilotto.store.blocks import Block
 from minilotto.store.store import Store, make_store
 
@@ -33,13 +34,13 @@ def model(nets: int, cores: Sequence[int]) -> list[str]:
     """
     configs = ml.Sweep(widths=WIDTHS).configs
     each = nets / len(configs)
-    seconds = [blocks.seconds_per_seed(config) for config in configs]
-    size = [blocks.bytes_per_seed(config, 1) for config in configs]
-    count = [each / blocks.block_size(config) for config in configs]
+    seconds = [store_format.seconds_per_seed(config) for config in configs]
+    size = [store_format.bytes_per_seed(config) for config in configs]
+    count = [each / store_format.block_size(config) for config in configs]
     units = sum(each * config.width * config.points * config.steps for config in configs)
     work, disk, tasks = each * sum(seconds), each * sum(size), sum(count)
     longest = max(
-        blocks.block_size(config) * one for config, one in zip(configs, seconds, strict=True)
+        store_format.block_size(config) * one for config, one in zip(configs, seconds, strict=True)
     )
     lines = [
         f"{nets:.0e} networks, {len(configs)} widths: {units:.2g} units on every point, "
@@ -146,7 +147,7 @@ def measure_scheduler(count: int) -> list[str]:
     and a look at a file.
     """
     from minilotto.sweeps.dask_cluster import connected
-    from minilotto.sweeps.run import Elsewhere, Log
+    from minilotto.sweeps.runners import ExecutorRunner, Log
     from minilotto.training.progress import SweepBar
 
     with tempfile.TemporaryDirectory() as place, connected("local:2") as executor:
@@ -155,7 +156,7 @@ def measure_scheduler(count: int) -> list[str]:
             Block(config, *one.run) for config in sweep.configs for one in store.stored(config.key)
         ]
         for part in (todo[:50], todo):  # the first ones import minilotto in the workers
-            driver = Elsewhere(store, SweepBar(False, 1.0, 1), Log(store.folder), executor, 1)
+            driver = ExecutorRunner(store, SweepBar(False, 1.0, 1), Log(store.folder), executor, 1)
             wall, _ = timed(lambda part=part, driver=driver: driver.run(part))  # type: ignore[misc]
         return [
             f"scheduler, driver and worker: {1e3 * wall / count:.2f} ms a block, "

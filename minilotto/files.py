@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and folders."""
 
 import contextlib
 import hashlib
@@ -72,31 +72,52 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    with contextlib.suppress(
-        OSError
-    ):  # the file is whole and in place; some file systems cannot sync a folder
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
         _sync_folder(path.parent)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """`write_atomically` of these bytes."""
+    write_atomically(path, lambda file: file.write(content))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing. Raises FileError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise FileError(
+            f"folder {str(folder)!r} cannot be made ({reason}); choose another"
+        ) from None
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Entries of a folder, none where it is missing. Raises FileError where it is unreadable."""
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise FileError(f"{str(folder)!r} cannot be listed ({error.strerror})") from None
+
+
+DAY = 86_400.0
+_FRAGMENT = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
+
+
 def remove_fragments(folder: Path) -> None:
-    """Remove what writers left in `folder` that were killed: of this machine's dead processes, and
-    whatever is a day old.
-    """
+    """Remove temporary files of this machine's dead processes, and those older than a day."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             found = _FRAGMENT.fullmatch(entry.name)
             if not found:
                 continue
-            here = found["host"] == _host()
+            dead = found["host"] == _host() and not psutil.pid_exists(int(found["process"]))
             with contextlib.suppress(OSError):
-                if (
-                    here and not psutil.pid_exists(int(found["process"]))
-                ) or time.time() - entry.stat().st_mtime > DAY:
+                if dead or time.time() - entry.stat().st_mtime > DAY:
                     os.unlink(entry.path)
-
-
-DAY = 86_400.0
-_FRAGMENT = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
 
 
 @lru_cache(maxsize=1)
@@ -105,17 +126,8 @@ def _host() -> str:
     return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """write_atomically of these bytes."""
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
-    write_atomically(path, write)
-
-
 def _beside(path: Path) -> Path:
-    """A hidden name in the same folder that nobody else uses, and that tells whose it is."""
+    """A hidden name in the same folder, unique, with the machine and process that write it."""
     return path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(6)}")
 
 

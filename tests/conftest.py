@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -114,13 +114,8 @@ def trained(config: Config) -> Ensemble:
 
 
 @pytest.fixture
-def small_blocks(monkeypatch) -> Iterator[Callable[[int], None]]:
+def small_blocks(monkeypatch) -> Callable[[int], None]:
     """Makes blocks of so few seeds in this process."""
-    from minilotto.store import blocks
+    from minilotto.store import format as store_format
 
-    def make(seeds: int) -> None:
-        monkeypatch.setattr(blocks, "BLOCK_SEEDS", seeds)
-        blocks.block_size.cache_clear()
-
-    yield make
-    blocks.block_size.cache_clear()
+    return lambda seeds: monkeypatch.setattr(store_format, "BLOCK_SEEDS", seeds)

@@ -1,7 +1,7 @@
-"""Words of a command line, as Fire reads them, made what they should be.
+"""Conversion of a command line's words, as Fire reads them, to the values that are meant.
 
-Fire reads types off the words: 1e6 is a float, 1,2 a tuple, --flag=false a string, and a flag
-without a value True.
+Fire guesses types: 1e6 is a float, 1,2 a tuple, --flag=false a string, and a flag without a value
+True.
 """
 
 import difflib
@@ -16,8 +16,9 @@ FAILURE, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 
 
 class Plan:
-    """What a command is going to do. `run()` does it and returns the exit status; Fire finds
-    nothing here to walk into.
+    """What a command will do: `run()` does it and returns the exit status.
+
+    It lists no attributes, so that Fire takes no further word for one.
     """
 
     def __init__(self, run: Callable[[], int]) -> None:
@@ -30,17 +31,9 @@ class Plan:
 def refuse_unknown(
     settings: dict[str, Any], command: Callable[..., Plan], fields: Iterable[str] = ()
 ) -> None:
-    """Raises ConfigError, with the nearest flag, for a name that is neither a flag of `command` nor
-    one of `fields`.
-    """
-    known = (
-        *(
-            p.name
-            for p in inspect.signature(command).parameters.values()
-            if p.kind is p.KEYWORD_ONLY
-        ),
-        *fields,
-    )
+    """Raises ConfigError, with the nearest flag, for a name that is no flag nor in `fields`."""
+    parameters = inspect.signature(command).parameters.values()
+    known = (*(p.name for p in parameters if p.kind is p.KEYWORD_ONLY), *fields)
     for name in settings:
         if name not in known:
             raise ConfigError(
@@ -59,13 +52,13 @@ def refuse_empty(values: dict[str, Any]) -> None:
 
 
 def suggestion(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """What to say where a word is close to a known one."""
+    """The known word that is close to this one, as a question; nothing where none is."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {prefix}{close[0]}?)" if close else ""
 
 
 def truth(name: str, value: Any) -> bool:
-    """Of --quiet, --quiet=false and the like. Raises ConfigError."""
+    """The value of --quiet, --quiet=false and so on. Raises ConfigError."""
     known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if str(value).lower() not in known:
         raise ConfigError(
@@ -76,7 +69,7 @@ def truth(name: str, value: Any) -> bool:
 
 
 def nodes_or_not(value: Any) -> Any:
-    """--compress, --compress=false or a number. Raises ConfigError."""
+    """The value of --compress, --compress=false or a number. Raises ConfigError."""
     try:
         return truth("compress", value) if isinstance(value, str) else value
     except ConfigError:
@@ -87,21 +80,21 @@ def nodes_or_not(value: Any) -> Any:
 
 
 def file_name(name: str, value: Any) -> str:
-    """A file's or folder's name. Raises ConfigError."""
+    """The name of a file or folder. Raises ConfigError."""
     if isinstance(value, (bool, list, tuple, dict, set)):
         raise ConfigError(f"--{name}={value!r} is no file name; give one, as in --{name} nets.npz")
     return str(value)
 
 
 def items(value: Any) -> list[Any]:
-    """A list, whether Fire made one or not."""
+    """The value as a list, whether Fire made one or not."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def seed_words(value: Any) -> Any:
-    """1000, or range(1000, 2000) for "1000:2000", or a list. Raises ConfigError."""
+    """Seeds as `train` takes them: "1000:2000" becomes a range. Raises ConfigError."""
     if not isinstance(value, str):
         return value
     first, colon, last = value.partition(":")

@@ -1,7 +1,7 @@
 """The command line: Fire turns words into a plan, and the plan runs after Fire has returned.
 
-A plan is inert, so that Fire, which rejects unknown words only after it has called the command, can
-do no harm by then. Whatever is wrong with the words is one line on stderr and exit status 2, before
+Making a plan trains and writes nothing, because Fire rejects unknown words only after it has called
+the command. Whatever is wrong with the words is one line on stderr and exit status 2, before
 anything is trained or written.
 """
 
@@ -32,7 +32,8 @@ from minilotto.cli.arguments import (
     suggestion,
     truth,
 )
-from minilotto.cli.report import figure, reproduce
+from minilotto.cli.docstrings import in_columns, parsed, summary_of
+from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
 from minilotto.settings.activations import ACTIVATIONS, activation_of
@@ -57,11 +58,11 @@ def train(
     quiet: Any = False,
     **settings: Any,
 ) -> Plan:
-    """Train one network a seed, then print what came of them.
+    """Train one network for each seed, and print a summary.
 
     Example: train --width 20 --seeds 1000 --out nets.npz --plot nets.png
 
-    --seeds 1000           how many seeds (0 to 999), or a range as in 1000:2000, or a list as in
+    --seeds 1000           number of seeds (0 to 999), or a range as in 1000:2000, or a list as in
                            3,5,8
     --out nets.npz         write the nets here; minilotto.load("nets.npz") reads them
     --plot nets.png        draw losses against steps and their histogram, as .png, .pdf or .svg
@@ -69,49 +70,35 @@ def train(
                            x1,x2,y,weight, or .npz with x, y, weight
     --checkpoints 0,100    steps at which the history records losses (default 0, 1, 2, 5, 10, ...
                            and the last)
-    --threads 2            threads to use (default: every core that this process may use)
-    --backend auto         cpu: the vector kernels; cuda: an NVIDIA GPU; auto: whichever is worth
-                           it; reference: plain NumPy, slow
-    --engine auto          the cheapest way for these settings, or lanes, wide, compressed, exact;
-                           the summary says which
+    --threads 2            number of threads (default: every core that this process may use)
+    --backend auto         cpu: the vector kernels; cuda: an NVIDIA GPU; auto: the GPU where there
+                           is one and the training is long enough; reference: plain NumPy, slow
+    --engine auto          the one of least estimated cost, or lanes, wide, compressed, exact; the
+                           summary names it
     --compress true        train on as few nodes as give the same loss and gradient; false: on all
                            points; 32: on 32 nodes
     --force                overwrite files that exist
     --quiet                no progress bar
     """
     from minilotto.data.dataset import read_dataset
+    from minilotto.engines.request import requested
     from minilotto.files import check_output
     from minilotto.report.training import SUFFIXES
-    from minilotto.training.train import prepare
+    from minilotto.training.train import prepare, what_to_fit
 
     refuse_unknown(settings, train, FIELDS)
-    refuse_empty(
-        {
-            "seeds": seeds,
-            "out": out,
-            "plot": plot,
-            "data": data,
-            "threads": threads,
-            "backend": backend,
-            "engine": engine,
-            **settings,
-        }
-    )
+    given = {"seeds": seeds, "out": out, "plot": plot, "data": data, "threads": threads}
+    refuse_empty({**given, "backend": backend, "engine": engine, **settings})
     config = from_fields(settings)
     overwrite = truth("force", force)
     shown = not truth("quiet", quiet)
     out_path = None if out is None else check_output(file_name("out", out), (".npz",), overwrite)
     plot_path = None if plot is None else check_output(file_name("plot", plot), SUFFIXES, overwrite)
-    job = prepare(
-        config,
-        seed_words(seeds),
-        data=None if data is None else read_dataset(file_name("data", data)),
-        backend=backend,
-        engine=engine,
-        compress=nodes_or_not(compress),
-        checkpoints=None if checkpoints is None else items(checkpoints),
-        threads=threads,
-    )
+    points = None if data is None else read_dataset(file_name("data", data))
+    config, points = what_to_fit(config, points)
+    request = requested(backend, engine, nodes_or_not(compress))
+    steps = None if checkpoints is None else items(checkpoints)
+    job = prepare(config, seed_words(seeds), request, points, steps, threads)
 
     def run() -> int:
         status = 0
@@ -139,9 +126,9 @@ def check(
     """Compare the kernels' gradients, every coordinate, with a plain reference and, where
     installed, with torch.
 
-    Prints the worst error of each activation and task, in units of rounding; exit status 1 when one
-    is too large. The first run compiles a kernel for each activation, number of inputs, precision
-    and loss, which takes some minutes.
+    Prints the largest error of each activation and task, in units of rounding; exit status 1 where
+    one is too large. The first run compiles a kernel for each activation, number of inputs,
+    precision and loss, which takes some minutes.
 
     --activations silu,relu    which (default all)
     --tasks square,product2    which (default all)
@@ -200,8 +187,8 @@ def check(
 
 
 def info() -> Plan:
-    """Print versions, CPU, vector width, threads, threading layer, memory, GPU and where compiled
-    kernels are kept.
+    """Print versions, CPU, vector width, threads, threading layer, memory, GPU and the folder of
+    compiled kernels.
     """
 
     def run() -> int:
@@ -252,12 +239,11 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except OSError as error:  # of our output: whoever read it is gone, or its disk is full
+    except OSError as error:  # of our output: its reader has ended, or its disk is full
         if not isinstance(error, BrokenPipeError):
             print(f"output cannot be written ({error.strerror or error})", file=sys.stderr)
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # for what Python flushes when it ends
+        # Python flushes stdout when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
 
 
@@ -270,58 +256,55 @@ def _plan(words: Sequence[str]) -> Plan:
         raise ConfigError(
             f"a lone dash means nothing to {words[0]}; see {PROGRAM} {words[0]} --help"
         )
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        with contextlib.redirect_stderr(output), contextlib.redirect_stdout(output):
             plan = fire.Fire(
                 COMMANDS, command=list(words), name="minilotto", serialize=lambda result: None
             )
     except FireExit:
-        complaint = next(
-            (line for line in said.getvalue().splitlines() if line.startswith("ERROR:")),
-            "ERROR: not understood",
-        )
-        reason = complaint.removeprefix("ERROR:").strip().splitlines()[0]
+        lines = (line for line in output.getvalue().splitlines() if line.startswith("ERROR:"))
+        reason = next(lines, "not understood").removeprefix("ERROR:").strip()
         raise ConfigError(
             f"{' '.join(words)!r} is not understood ({reason}); see {PROGRAM} {words[0]} --help"
         ) from None
-    sys.stderr.write(said.getvalue())  # warnings
+    sys.stderr.write(output.getvalue())  # warnings
     if not isinstance(plan, Plan):
         raise ConfigError(f"{' '.join(words)!r} is not understood; see {PROGRAM} {words[0]} --help")
     return plan
 
 
 def _deliver(nets: Any, out: Path | None, plot: Path | None) -> int:
-    """Print the summary, write the files; 1 where a file could not be written (the nets are then
-    rescued if at all possible).
+    """Write the files, print the summary; 1 where a file could not be written.
+
+    The nets are then written elsewhere if possible.
     """
     from minilotto.cli.summary import summary
     from minilotto.report.training import training_figure
 
-    told = [
-        summary(nets)
-    ]  # printed last, so that whatever becomes of the output, the nets are safe by then
+    # Printed last: even if that fails, the nets are saved by then.
+    lines = [summary(nets)]
     status = 0
     if out is not None:
         try:
             nets.save(out, force=True)
-            told.append(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
+            lines.append(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
         except FileError as error:
             status = FAILURE
             print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
     if plot is not None:
         try:
             training_figure(nets, plot)
-            told.append(f"picture in {plot}")
+            lines.append(f"picture in {plot}")
         except MinilottoError as error:
             status = FAILURE
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    print("\n".join(told))
+    print("\n".join(lines))
     return status
 
 
 def _rescue(nets: Any) -> str:
-    """Try to keep nets that could not be written where they belong; says how that went."""
+    """Try to keep nets that could not be written to their file; returns the outcome in words."""
     folder = Path(tempfile.gettempdir())
     name = f"minilotto-{nets.config.key}-{secrets.token_hex(4)}.npz"
     try:
@@ -331,19 +314,17 @@ def _rescue(nets: Any) -> str:
 
 
 def _affirmed(words: Sequence[str]) -> list[str]:
-    """--no-quiet as Fire spells it, --noquiet; and as --noise=True a flag without a value that Fire
-    would take for --no-ise.
+    """The words in Fire's spelling.
+
+    --no-quiet is --noquiet, and --noise without a value is --noise=True, which Fire would read as
+    the negation of a flag named ise.
     """
-    said = ["--no" + word[5:] if word.startswith("--no-") else word for word in words]
-    for i, word in enumerate(said):
-        if word in ("--noise", "--noises") and (i + 1 == len(said) or said[i + 1].startswith("--")):
-            said[i] += "=True"
-    return said
-
-
-def summary_of(command: object) -> str:
-    """The first paragraph of a command's docstring, on one line."""
-    return " ".join((inspect.getdoc(command) or "").partition("\n\n")[0].split())
+    spelt = ["--no" + word[5:] if word.startswith("--no-") else word for word in words]
+    for i, word in enumerate(spelt):
+        last = i + 1 == len(spelt) or spelt[i + 1].startswith("--")
+        if last and word in ("--noise", "--noises"):
+            spelt[i] += "=True"
+    return spelt
 
 
 def _overview() -> str:
@@ -355,29 +336,28 @@ def _overview() -> str:
     ]
     for name, command in COMMANDS.items():
         lines.append(f"  {name:11}{summary_of(command)}")
-    lines += ["", f"{PROGRAM} COMMAND --help says more; {PROGRAM} --version tells the version"]
+    lines += ["", f"{PROGRAM} COMMAND --help prints its flags; {PROGRAM} --version the version"]
     return "\n".join(lines)
 
 
 def _help(name: str) -> str:
-    """All that a command takes: its own docstring, and for those that train that of Config, whose
-    fields are flags too.
-    """
+    """A command's docstring; for `train` and `sweep` the fields of Config too, which are flags."""
     text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{inspect.getdoc(COMMANDS[name])}"
     if name not in ("train", "sweep"):
         return text
-    fields = inspect.getdoc(Config).split("\n\n")[1]  # type: ignore[union-attr]
+    fields = in_columns(parsed(Config)[1])
     defaults = ", ".join(f"{field.name} {field.default}" for field in dataclasses.fields(Config))
-    plural = (
-        "\nThe plural takes several, as in --widths 1,2,3 --tasks square,sin --lrs 0.01,0.001."
-        if name == "sweep"
-        else ""
+    flags = "Each setting of the training is a flag as well, as in --width 20 --lr_decay 0.5."
+    if name == "sweep":
+        flags += " The plural takes several, as in --widths 1,2,3 --tasks square,sin."
+    choices = in_columns(
+        [
+            ("Defaults", f"the paper's: {defaults}"),
+            ("Activations", ", ".join(ACTIVATIONS)),
+            ("Tasks", f"{', '.join(TASKS)}; {FAMILY_WORDS}"),
+            ("Precisions", ", ".join(DTYPES)),
+            ("Initialisations", ""),
+            *((f"  {name}", scheme.note) for name, scheme in SCHEMES.items()),
+        ]
     )
-    return (
-        f"{text}\n\nEach setting of the training is a flag as well, as in --width 20 --lr_decay "
-        f"0.5:{plural}\n\n{fields}\n\n"
-        f"Defaults, the paper's: {defaults}\n\n"
-        f"Activations: {', '.join(ACTIVATIONS)}\nTasks: {', '.join(TASKS)}; {FAMILY_WORDS}\n"
-        f"Precisions: {', '.join(DTYPES)}\nInitialisations:\n"
-        + "\n".join(f"  {name:16}{scheme.note}" for name, scheme in SCHEMES.items())
-    )
+    return f"{text}\n\n{flags}\n\n{fields}\n\n{choices}"

@@ -1,15 +1,13 @@
-"""The command reference, as the commands themselves tell it: `python -m minilotto.cli.manual >
-docs/commands.md`.
-"""
+"""The command reference from docstrings: `python -m minilotto.cli.manual > docs/commands.md`."""
 
 import dataclasses
 import inspect
-import re
 import sys
 from collections.abc import Iterable, Sequence
 
 from minilotto.cli.arguments import FAILURE, INTERRUPTED, PROGRAM, USAGE
-from minilotto.cli.commands import COMMANDS, summary_of
+from minilotto.cli.commands import COMMANDS
+from minilotto.cli.docstrings import parsed, summary_of
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.config import Config
 from minilotto.settings.schemes import SCHEMES
@@ -18,11 +16,13 @@ from minilotto.settings.tasks import BUILT_IN, TASKS
 TRAINS = ("train", "sweep")  # commands to which each field of Config is a flag
 OPENING = f"""# Commands
 
-This page is what `python -m minilotto.cli.manual` prints, from the commands' own words; a test fails where it is out of date.
+`python -m minilotto.cli.manual` prints this page from the commands' docstrings; a test fails where
+it is out of date.
 
-`{PROGRAM} COMMAND --help` says the same in a terminal, `{PROGRAM} --version` tells the version. Flags are written
-`--flag value` or `--flag=value`, in any order, with dashes or underscores within a name; `--quiet` alone means yes, `--no-quiet`
-no. A word that a command does not know ends it, with the nearest that it knows, before anything is trained or written.
+`{PROGRAM} COMMAND --help` prints the same in a terminal, `{PROGRAM} --version` the
+version. Flags are written `--flag value` or `--flag=value`, in any order, with dashes or
+underscores within a name; `--quiet` alone means yes, `--no-quiet` no. An unknown word is refused,
+with the nearest known one, before anything is trained or written.
 """
 
 
@@ -30,11 +30,9 @@ def page() -> str:
     """The whole page as Markdown."""
     statuses = {
         0: "done",
-        FAILURE: "something failed on the way, or what was checked is not right; the line on "
-        "stderr says what",
-        USAGE: "the words cannot be used, said in one line; nothing was trained or written",
-        INTERRUPTED: "interrupted by Ctrl-C; what was finished is kept, or the line says that "
-        "nothing was",
+        FAILURE: "something failed on the way, or a check found an error; stderr has the reason",
+        USAGE: "the words were refused, for a reason in one line; nothing was trained or written",
+        INTERRUPTED: "interrupted by Ctrl-C; what was finished is kept",
     }
     parts = [
         OPENING,
@@ -54,7 +52,7 @@ def page() -> str:
 def section(name: str) -> str:
     """One command: what it does, an example, its flags."""
     command = COMMANDS[name]
-    prose, flags = _read(inspect.getdoc(command) or "")
+    prose, flags = parsed(command)
     places = [
         p.name.upper()
         for p in inspect.signature(command).parameters.values()
@@ -89,15 +87,15 @@ def section(name: str) -> str:
 
 
 def settings() -> str:
-    """The fields of Config, and what may stand in them."""
+    """The fields of Config and their values."""
     defaults = {field.name: field.default for field in dataclasses.fields(Config)}
-    _, described = _read(inspect.getdoc(Config).split("\n\n")[1])  # type: ignore[union-attr]
+    _, described = parsed(Config)
     rows = []
-    told = {name for names, _ in described for name in names.split(", ")}
+    named = {name for names, _ in described for name in names.split(", ")}
     for names, meaning in described:
         fields = [
             *names.split(", "),
-            *(name for name in defaults if name not in told and name in meaning),
+            *(name for name in defaults if name not in named and name in meaning),
         ]
         rows.append(
             (
@@ -142,27 +140,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         *([cell.replace("|", "\\|") for cell in row] for row in rows),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _read(text: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """Paragraphs of prose, and the rows of the lists `name   meaning`, whose lines go on where they
-    are indented.
-    """
-    prose: list[str] = []
-    rows: list[tuple[str, str]] = []
-    for paragraph in text.split("\n\n"):
-        lines = paragraph.splitlines()
-        if not all(re.match(r"\s|--|\w+(, \w+)*(\s\s|$)", line) for line in lines):
-            prose.append(" ".join(line.strip() for line in lines))
-            continue
-        for line in lines:
-            if line.startswith(" "):
-                name, meaning = rows.pop()
-                rows.append((name, f"{meaning} {line.strip()}".strip()))
-            else:
-                name, _, meaning = line.partition("  ")
-                rows.append((name, meaning.strip()))
-    return prose, rows
 
 
 def _box(domain: Sequence[tuple[float, float]]) -> str:

@@ -1,4 +1,4 @@
-"""What a person reads after a training."""
+"""Summary of a training in text, and of the machine."""
 
 import os
 import platform
@@ -17,16 +17,13 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def summary(nets: Ensemble) -> str:
-    """Outcome of a training in some lines of text: losses, the histogram of their logarithms with
-    its peaks, speed.
-    """
+    """Result of a training as text: losses, histogram of their logarithms with its peaks, speed."""
     config = nets.config
     diverged = int(np.count_nonzero(nets.status == "diverged"))
+    noise = f", noise {config.noise:g}" if config.noise else ""
     lines = [
         f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, "
-        f"{config.steps} steps, "
-        f"{_points(nets)} points ({config.sampling}), {config.dtype}"
-        + (f", noise {config.noise:g}" if config.noise else "")
+        f"{config.steps} steps, {_points(nets)} points ({config.sampling}), {config.dtype}{noise}"
     ]
     if nets.partial:
         lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")
@@ -41,35 +38,33 @@ def summary(nets: Ensemble) -> str:
 def _quantile_lines(nets: Ensemble) -> list[str]:
     values = np.nanquantile(nets.loss, QUANTILES)
     names = ["median" if q == 0.5 else f"{q:.0%}" for q in QUANTILES]
+    listed = (f"{name} {value:.3g}" for name, value in zip(names, values, strict=True))
     best, worst = int(np.nanargmin(nets.loss)), int(np.nanargmax(nets.loss))
     return [
         f"loss ({'MSE' if nets.config.loss == 'squared' else nets.config.loss})   "
-        + "   ".join(f"{name} {value:.3g}" for name, value in zip(names, values, strict=True)),
+        + "   ".join(listed),
         f"best {nets.loss[best]:.3g} (seed {nets.seeds[best]})   worst {nets.loss[worst]:.3g} "
         f"(seed {nets.seeds[worst]})",
     ]
 
 
 def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
-    """A histogram of log10 loss, one line a bin, with the share of each peak where it is highest."""
+    """A histogram of log10 loss, one line for each bin, with the fraction of nets in each peak."""
     exact = int(np.count_nonzero(loss == 0))
     loss = loss[loss > 0]
     lines = [f"{exact} nets have loss zero"] if exact else []
     if not loss.size:
         return lines
     exponent = np.log10(loss)
-    step = next(
-        s
-        for s in (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 50.0)
-        if (np.ptp(exponent) / s) < rows or s == 50.0
-    )
+    steps = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
+    step = next((step for step in steps if np.ptp(exponent) / step < rows), 50.0)
     first = np.floor(exponent.min() / step)
     counts = np.bincount(np.floor(exponent / step - first).astype(np.intp))
     found = peaks(loss)
     notes: dict[int, list[str]] = {}
-    for place, share in zip(found.location, found.share, strict=True):
+    for place, fraction in zip(found.location, found.share, strict=True):
         bin_of_peak = int(np.clip(np.floor(np.log10(place) / step - first), 0, len(counts) - 1))
-        notes.setdefault(bin_of_peak, []).append(f"peak at {place:.2g}: {share:.1%}")
+        notes.setdefault(bin_of_peak, []).append(f"peak at {place:.2g}: {fraction:.1%}")
     lines.append("log10 loss         nets")
     for i, count in enumerate(counts):
         low = (first + i) * step
@@ -80,13 +75,11 @@ def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
 
 
 def _engine_lines(nets: Ensemble) -> list[str]:
-    """Which engine and why; nodes a seed and the worst audit where there were audits."""
+    """Engine and reason; nodes and the largest audit where there were audits."""
     lines = [f"engine: {nets.engine} ({nets.reason})"]
     audited = nets.audit[~np.isnan(nets.audit)]
     if audited.size:
-        from minilotto.engines.compressed import (
-            TOLERANCE,  # here, because it takes the kernels along
-        )
+        from minilotto.engines.compressed import TOLERANCE  # here, as it imports the kernels
 
         nodes, counts = np.unique(nets.nodes, return_counts=True)
         spent = ", ".join(
@@ -95,10 +88,8 @@ def _engine_lines(nets: Ensemble) -> list[str]:
         lines.append(
             f"nodes a seed: {spent}; worst audit {audited.max():.1e} of the sum of absolute terms"
         )
-        failed, tolerance = (
-            int(np.sum(audited > TOLERANCE[nets.config.dtype])),
-            TOLERANCE[nets.config.dtype],
-        )
+        tolerance = TOLERANCE[nets.config.dtype]
+        failed = int(np.sum(audited > tolerance))
         if failed:
             lines.append(
                 f"audits failed: {failed} nets are too sharp for their nodes (tolerance "
@@ -124,28 +115,21 @@ def _points(nets: Ensemble) -> int:
 
 
 def environment() -> str:
-    """What a training would run on: versions, CPU, vector width, threads, memory, GPU, cache
-    folder.
-    """
+    """What a training would run on: versions, CPU, vectors, threads, memory, GPU, kernel cache."""
     import numba
 
     from minilotto.hardware.threads import available_layers
     from minilotto.kernels import seed_parallel
     from minilotto.kernels.simd import lane_count, target_features
 
-    vectors = [
-        name
-        for name in ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
-        if name in target_features()
-    ]
+    features = ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
+    vectors = [name for name in features if name in target_features()]
     cache = seed_parallel.train_blocks.stats.cache_path
+    packages = ("numpy", "numba", "scipy", "matplotlib", "torch")
     rows = {
         "minilotto": VERSION,
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-        **{
-            package: _version_of(package)
-            for package in ("numpy", "numba", "scipy", "matplotlib", "torch")
-        },
+        **{package: _version_of(package) for package in packages},
         "CPU": cpu_name(),
         "vector features": ", ".join(vectors) or "none known",
         "lanes": f"{lane_count('float32')} x float32, {lane_count('float64')} x float64",

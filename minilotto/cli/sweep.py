@@ -37,36 +37,29 @@ def sweep(
     Example: sweep --widths 1,2,3,4,10,20,30,40,50 --activations silu,leaky_relu --seeds 1000 --out
     runs/
 
-    --seeds 1000           how many seeds (0 to 999), or a range as in 1000:2000, or a list as in
+    --seeds 1000           number of seeds (0 to 999), or a range as in 1000:2000, or a list as in
                            3,5,8
-    --out runs/            the folder; what it holds already is not trained again
+    --out runs/            the folder; nets in it are not trained again
                            (minilotto.open_store("runs/") reads it)
-    --from study.toml      take settings and seeds from a .toml or .json file instead
+    --from study.toml      settings and seeds from a .toml or .json file instead
     --cluster local:4      train in four worker processes, or by the workers of a Dask scheduler, as
                            in tcp://host:8786
-    --backend auto         cpu, cuda or auto, as for train; with cuda a cluster's workers that have
-                           a GPU train, one each
-    --threads 2            threads to use (default: every core that this process may use; of a
-                           cluster's worker, one)
-    --check full           read all blocks that are there and check them; quick: only see whether
+    --backend auto         cpu, cuda or auto, as for train; with cuda only the workers of a cluster
+                           that have a GPU train, one each
+    --threads 2            number of threads (default: every core that this process may use; one in
+                           each worker of a cluster)
+    --check full           read all blocks in the folder and check them; quick: only see whether
                            they are cut short
     --quiet                no progress bar
     """
-    from minilotto.sweeps.run import CHECKS
-    from minilotto.training.train import BACKENDS
+    from minilotto.engines.request import requested
+    from minilotto.sweeps.run import is_quick
+    from minilotto.training.train import thread_count
 
     study = settings.pop("from", None)
     refuse_unknown(settings, sweep, ("from", *FIELDS, *AXES))
-    given = {
-        "seeds": seeds,
-        "out": out,
-        "from": study,
-        "cluster": cluster,
-        "backend": backend,
-        "threads": threads,
-        "check": check,
-    }
-    refuse_empty({**given, **settings})
+    given = {"seeds": seeds, "out": out, "from": study, "cluster": cluster, "check": check}
+    refuse_empty({**given, "backend": backend, "threads": threads, **settings})
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
     if study is not None and (settings or seeds != 1000):
@@ -75,23 +68,17 @@ def sweep(
             f"--{other} is given beside --from, which describes the whole sweep; write it into "
             "the file"
         )
-    if check not in CHECKS:
-        raise ConfigError(f"--check={check!r} is unknown; choose from {', '.join(CHECKS)}")
-    if backend not in BACKENDS:
-        raise ConfigError(f"--backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
+    is_quick(check)
+    requested(backend, "auto", True)
+    thread_count(threads)
     if study is not None:
         sweeps = read_study(file_name("from", study))
     else:
-        listed = {
-            name: name not in FIELDS or isinstance(value, (list, tuple))
-            for name, value in settings.items()
-        }
-        axes = {name: items(value) if listed[name] else value for name, value in settings.items()}
+        several = {name for name in settings if name not in FIELDS}
+        several |= {name for name in settings if isinstance(settings[name], (list, tuple))}
+        axes = {n: items(value) if n in several else value for n, value in settings.items()}
         sweeps = (Sweep(seeds=seed_words(seeds), **axes),)
-    folder = file_name("out", out)
-    if threads is not None:
-        threads = whole_number("threads", threads, at_least=1)
-    shown = not truth("quiet", quiet)
+    folder, shown = file_name("out", out), not truth("quiet", quiet)
 
     def run() -> int:
         from minilotto.store.verify import losses_of, losses_text
@@ -99,14 +86,15 @@ def sweep(
 
         status = 0
         try:
-            address = None if cluster is None else str(cluster)
-            options = {
-                "threads": threads,
-                "cluster": address,
-                "backend": str(backend),
-                "check": check,
-            }
-            store = train_sweep(sweeps, folder, progress=shown, **options)
+            store = train_sweep(
+                sweeps,
+                folder,
+                progress=shown,
+                threads=threads,
+                cluster=None if cluster is None else str(cluster),
+                backend=backend,
+                check=check,
+            )
         except SweepInterrupted as interruption:
             print(interruption, file=sys.stderr)
             return INTERRUPTED
@@ -115,7 +103,7 @@ def sweep(
             print(f"SweepError: {error}", file=sys.stderr)
             for what, why in error.failures[1:]:
                 print(f"also failed: {what} ({why})", file=sys.stderr)
-        except (FileError, ResourceError) as error:  # in the midst of it: what is done is kept
+        except (FileError, ResourceError) as error:  # finished blocks are kept
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             return FAILURE
         print(losses_text(losses_of(store, sweeps)))
@@ -126,24 +114,23 @@ def sweep(
 
 
 def status(folder: Any = None, *, check: Any = "quick") -> Plan:
-    """Say what was asked for of a sweep's folder, what is done, missing and damaged.
+    """Print for each config in the folder of a sweep how many nets are requested, done, missing and
+    damaged.
 
     Example: status runs/
 
     --check quick   see whether blocks are cut short; full: read them all and check them
     """
     from minilotto.store.store import open_store
-    from minilotto.sweeps.run import CHECKS
+    from minilotto.sweeps.run import is_quick
 
     refuse_empty({"check": check})
-    if check not in CHECKS:
-        raise ConfigError(f"--check={check!r} is unknown; choose from {', '.join(CHECKS)}")
-    place = _folder("status", folder)
+    quick, place = is_quick(check), _folder("status", folder)
 
     def run() -> int:
         from minilotto.store.verify import status_text
 
-        rows = open_store(place).status(quick=check == "quick")
+        rows = open_store(place).status(quick)
         print(status_text(rows))
         return FAILURE if any(row.damaged for row in rows) else 0
 
@@ -151,24 +138,23 @@ def status(folder: Any = None, *, check: Any = "quick") -> Plan:
 
 
 def verify(folder: Any = None, *, recompute: Any = 0, threads: Any = None) -> Plan:
-    """Read everything in a sweep's folder and check all that can be checked; exit status 1 where
-    something is wrong.
+    """Read everything in the folder of a sweep and check all that can be checked; exit status 1
+    where something is wrong.
 
     Example: verify runs/ --recompute 20
 
     --recompute 20   also train so many random nets again and compare every bit
-    --threads 2      threads to use for that (default: every core that this process may use)
+    --threads 2      number of threads for that (default: every core that this process may use)
     """
     from minilotto.store.store import open_store
+    from minilotto.training.train import thread_count
 
     refuse_empty({"recompute": recompute, "threads": threads})
     count = whole_number("recompute", recompute, at_least=0)
-    if threads is not None:
-        threads = whole_number("threads", threads, at_least=1)
-    place = _folder("verify", folder)
+    cores, place = thread_count(threads), _folder("verify", folder)
 
     def run() -> int:
-        found = open_store(place).verify(count, threads=threads)
+        found = open_store(place).verify(count, threads=cores)
         print(found)
         return 0 if found.passed else FAILURE
 

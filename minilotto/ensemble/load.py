@@ -1,4 +1,4 @@
-"""Ensembles out of their files."""
+"""Reading of ensembles from their files."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -10,10 +10,30 @@ from minilotto.errors import FileError
 
 
 def load(path: str | Path) -> Ensemble:
-    """The Ensemble that `save` wrote.
+    """Read the Ensemble that `Ensemble.save` wrote.
 
-    Raises FileError when the file is missing, damaged, from a newer minilotto, no Ensemble, or of a
-    task that is not registered.
+    Parameters
+    ----------
+    path : str or Path
+        A .npz file.
+
+    Returns
+    -------
+    Ensemble
+        Equal to the one that was saved, in every bit.
+
+    Raises
+    ------
+    FileError
+        For a file that is missing, damaged or no ensemble.
+    UnusableFileError
+        For a file of a newer minilotto, or of a task that is not registered.
+
+    Examples
+    --------
+    >>> load("no/such/file.npz")
+    Traceback (most recent call last):
+    minilotto.errors.FileError: 'no/such/file.npz' does not exist; check the name
     """
     try:
         with open(path, "rb") as file:
@@ -29,15 +49,13 @@ def load(path: str | Path) -> Ensemble:
         ) from None
 
 
-def read(file: BinaryIO, path: str) -> Ensemble:
-    """The Ensemble that `Ensemble.write` wrote; `path` is what errors call it. Raises FileError as
-    `load` does.
-    """
-    config, requested, provenance, arrays = npz.read(file, path)
+def read(file: BinaryIO, path: str, sealed: bool = False) -> Ensemble:
+    """The Ensemble of an open file, which errors call `path`; see `npz.read`."""
+    config, requested, provenance, arrays = npz.read(file, path, sealed)
     return Ensemble(
         config=config,
         data=frozen(arrays["x"], arrays["y"], arrays["weight"]),
-        **{name: arrays[name] for name in ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit")},
+        **{name: arrays[name] for name in npz.PER_NET},
         history=History(arrays["history_steps"], arrays["history_loss"]),
         requested=requested,
         provenance=provenance,

@@ -12,30 +12,17 @@ from minilotto.errors import ConfigError, FileError, UnusableFileError
 from minilotto.settings.config import Config
 
 SCHEMA = 1
-ARRAYS = (
-    "seeds",
-    "w",
-    "b",
-    "v",
-    "c",
-    "loss",
-    "nodes",
-    "audit",
-    "history_steps",
-    "history_loss",
-    "x",
-    "y",
-    "weight",
-)
+PER_NET = ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit")  # one row for each net
+ARRAYS = (*PER_NET, "history_steps", "history_loss", "x", "y", "weight")
 
 
 class Content(NamedTuple):
-    """What a file holds: the arrays ARRAYS by name, and what the header says of them."""
+    """Contents of a file: the arrays ARRAYS by name, and what the header says of them."""
 
     config: Config
     requested: int
     provenance: dict[str, Any]
-    arrays: dict[str, NDArray]
+    arrays: dict[str, NDArray[Any]]
 
 
 def write(content: Content, file: BinaryIO) -> None:
@@ -51,8 +38,11 @@ def write(content: Content, file: BinaryIO) -> None:
     np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
 
 
-def read(file: BinaryIO, path: str) -> Content:
-    """What `write` wrote, checked; `path` is what errors call it. Raises FileError as `load` does."""
+def read(file: BinaryIO, path: str, sealed: bool = False) -> Content:
+    """What `write` wrote, checked; `path` is what errors call it. Raises FileError as `load` does.
+
+    With `sealed`, a digest of the whole file was checked before, and the one within it is not.
+    """
     try:
         _refuse_compressed(file)
         with np.load(file, allow_pickle=False) as content:
@@ -62,9 +52,7 @@ def read(file: BinaryIO, path: str) -> Content:
         config_text, requested, provenance = (
             header[name] for name in ("config", "requested", "provenance")
         )
-    except (
-        Exception
-    ) as error:  # a damaged archive raises whatever zipfile, zlib, NumPy and json make of it
+    except Exception as error:  # a damaged archive makes zipfile, zlib, NumPy and json raise any
         reason = " ".join(str(error).split())
         raise FileError(f"{path!r} is no whole ensemble ({reason}); train it again") from None
     if type(schema) is not int or schema < 1:
@@ -74,7 +62,7 @@ def read(file: BinaryIO, path: str) -> Content:
             f"{path!r} has schema {schema}, and {SCHEMA} is the newest known here; upgrade "
             "minilotto"
         )
-    if digest_of(header, arrays) != digest:
+    if not sealed and digest_of(header, arrays) != digest:
         raise FileError(
             f"{path!r} is damaged: its contents do not match their digest; train it again"
         )
@@ -91,9 +79,7 @@ def read(file: BinaryIO, path: str) -> Content:
 
 
 def _refuse_compressed(file: BinaryIO) -> None:
-    """Nothing here is written compressed, so a member that is would only be a bomb. Raises
-    ValueError.
-    """
+    """Raises ValueError for a compressed member, which may expand without limit."""
     if file.read(2) == b"PK":
         with zipfile.ZipFile(file) as archive:
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
@@ -102,9 +88,9 @@ def _refuse_compressed(file: BinaryIO) -> None:
 
 
 def _contradiction(
-    config: Config, requested: Any, provenance: Any, arrays: dict[str, NDArray]
+    config: Config, requested: Any, provenance: Any, arrays: dict[str, NDArray[Any]]
 ) -> str | None:
-    """What in a file's contents does not go together, or None."""
+    """The contradiction in the contents of a file, or None."""
     count, steps = arrays["seeds"].size, arrays["history_steps"].size
     points = arrays["y"].size if config.sampling in ("population", "examples") else config.points
     inputs = arrays["x"].shape[-1] if arrays["x"].ndim else 0
@@ -138,7 +124,8 @@ def _contradiction(
     return None
 
 
-def digest_of(header: dict[str, Any], arrays: dict[str, NDArray]) -> str:
+def digest_of(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
+    """Digest of the header, without a digest, and of every array with its dtype and shape."""
     digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
     for name in ARRAYS:
         array = np.ascontiguousarray(arrays[name])

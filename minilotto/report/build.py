@@ -27,10 +27,11 @@ from minilotto.report.page import Report, Section, to_html, to_json, to_markdown
 from minilotto.report.plots.style import lay_out, save, style
 from minilotto.report.study import Study
 from minilotto.report.training import SUFFIXES
-from minilotto.settings.config import Config, whole_number
+from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store, open_store
 from minilotto.sweeps.run import sweep
+from minilotto.training.train import thread_count
 from minilotto.version import VERSION
 
 PROGRAM = "python -m minilotto"
@@ -99,7 +100,7 @@ def reproduce(
         On Ctrl-C (it is a KeyboardInterrupt); the same call continues from there.
     """
     names = figure_names(figures, appendices, beyond)
-    processes = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
+    processes = thread_count(threads)
     scale = scale or (QUICK if quick else Scale())
     out = report_folder(out, force)
     try:

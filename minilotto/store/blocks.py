@@ -1,60 +1,43 @@
 """Blocks: consecutive seeds of one config, the unit that a sweep trains and a store keeps.
 
-A block's file is an .npz as `Ensemble.save` writes it, with nothing in it that depends on when, in
-how many threads or beside which other seeds it was trained, so that one machine makes the same
-bytes of it every time. The archive's comment seals it: a digest of everything before it and of the
-block's name. A file that is cut, changed anywhere or put in another's place breaks its seal, which
-is found at the speed of reading; any reader of .npz reads it all the same.
+A block's file is an .npz as `Ensemble.save` writes it, without what depends on the time, on the
+number of threads or on the other seeds of the call: one machine writes the same bytes each time.
+The archive's comment seals it: a digest of everything before it and of the block's name. A file
+that was cut, changed or put in another's place has a broken seal, which is found at the speed of
+reading; any reader of .npz reads it all the same.
 """
 
+import dataclasses
 import hashlib
 import io
 import re
 import struct
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.data.dataset import sampled
+from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.load import read
 from minilotto.errors import FileError, UnusableFileError
-from minilotto.files import write_atomically
+from minilotto.files import make_folder, write_bytes
 from minilotto.hardware.machine import available_memory
 from minilotto.settings.config import FIELDS, Config
-from minilotto.training.train import checkpoint_steps
+from minilotto.store.format import block_size, seconds_per_seed
 
 DEFAULT = Config()
 Run = tuple[int, int]  # seeds first, first + 1, ..., stop - 1
 
-# Where one block ends and the next begins follows from the config alone, so that a later sweep of
-# more seeds finds the blocks of an earlier one. By the model of cost a block takes at most
-# BLOCK_SECONDS of one core and BLOCK_BYTES of disk; a whole vector of nets, though, may take
-# MOST_SECONDS.
-BLOCK_SECONDS, MOST_SECONDS = 30.0, 300.0
-BLOCK_BYTES = 2**25
-BLOCK_SEEDS = 2**20
-LARGE_BYTES = 2**30  # beyond it, a look at the memory that is free
-LANES = 16
-TIMELESS = (
-    "minilotto",
-    "engine",
-    "reason",
-    "lanes",
-    "cpu",
-    "python",
-    "numpy",
-)  # provenance that is the same whenever it is trained
+# Provenance that does not depend on when or in how many threads a block was trained.
+TIMELESS = ("minilotto", "engine", "reason", "lanes", "cpu", "python", "numpy")
+LARGE_BYTES = 2**30  # a file beyond it is compared with free memory before it is read
 SEAL = b"minilotto block "
 _END_OF_ARCHIVE, _DIGEST_BYTES = b"PK\x05\x06", 16
-_MEMBER, _LOCAL = (
-    b"PK\x03\x04",
-    struct.Struct("<IHH"),
-)  # of a member's header: its size, and those of its name and extra fields
+_MEMBER = b"PK\x03\x04"
+_LOCAL = struct.Struct("<IHH")  # of a member's header: its size, those of its name and extra field
 _SEAL_BYTES = len(SEAL) + 2 * _DIGEST_BYTES
 _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
@@ -68,14 +51,12 @@ class Block(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The file's name within a store, config first: equal for equal blocks, in the order of
-        seeds.
-        """
+        """Name of the file within a store: config, then seeds; equal for equal blocks."""
         return f"{self.config.key}/{self.first:015d}-{self.stop:015d}.npz"
 
     @property
     def seconds(self) -> float:
-        """What it takes one core, by the model of cost."""
+        """Time that it takes one core, by the format's model of cost."""
         return (self.stop - self.first) * seconds_per_seed(self.config)
 
     def __str__(self) -> str:
@@ -90,61 +71,25 @@ class Stored(NamedTuple):
 
 
 def described(config: Config) -> str:
-    """A config in few words: its width, and whatever is not the default.
+    """A config in few words: its width, and each field that is not the default.
 
     >>> described(Config(width=3, steps=500))
     'Config(width=3, steps=500)'
     """
-    told = [
-        name
-        for name in FIELDS
-        if name == "width" or getattr(config, name) != getattr(DEFAULT, name)
-    ]
-    return f"Config({', '.join(f'{name}={getattr(config, name)!r}' for name in told)})"
+    apart = [name for name in FIELDS if getattr(config, name) != getattr(DEFAULT, name)]
+    names = (name for name in FIELDS if name == "width" or name in apart)
+    return f"Config({', '.join(f'{name}={getattr(config, name)!r}' for name in names)})"
 
 
 def run_of(file_name: str) -> Run | None:
-    """First seed and stop of a block's file name (without its folder), or None where it is no
-    block's name.
-    """
+    """First seed and stop in the name of a file (without its folder); None for another name."""
     found = _NAME.fullmatch(file_name)
     return (int(found[1]), int(found[2])) if found and found[1] < found[2] else None
 
 
-@lru_cache(maxsize=4096)
-def seconds_per_seed(config: Config) -> float:
-    """What one net takes one core, by the model of cost in engines/choice.py."""
-    from minilotto.engines.choice import choose
-
-    choice, _ = choose(config, sampled(config), "auto", True)
-    return choice.cost * 1e-9 * config.steps
-
-
-def bytes_per_seed(config: Config, inputs: int) -> int:
-    """What one net takes on disk: parameters, losses along the way, and what is known of it."""
-    parameters = config.width * (inputs + 2) + 1
-    return parameters * np.dtype(config.dtype).itemsize + 8 * (
-        len(checkpoint_steps(config.steps)) + 4
-    )
-
-
-@lru_cache(maxsize=4096)
-def block_size(config: Config) -> int:
-    """Seeds of a whole block, a power of two; blocks begin at its multiples."""
-    seconds, size = seconds_per_seed(config), bytes_per_seed(config, sampled(config).inputs)
-
-    def fits(seeds: int, limit: float) -> bool:
-        return seeds * seconds <= limit and seeds * size <= BLOCK_BYTES and seeds <= BLOCK_SEEDS
-
-    seeds = 1
-    while fits(2 * seeds, MOST_SECONDS if 2 * seeds <= LANES else BLOCK_SECONDS):
-        seeds *= 2
-    return seeds
-
-
 # Runs of seeds
 def runs_of(seeds: NDArray[np.int64]) -> tuple[Run, ...]:
-    """Distinct seeds (R,), in any order, as ascending runs.
+    """Ascending runs of distinct seeds (R,) in any order.
 
     >>> runs_of(np.array([5, 3, 4, 9]))
     ((3, 6), (9, 10))
@@ -158,19 +103,19 @@ def runs_of(seeds: NDArray[np.int64]) -> tuple[Run, ...]:
 
 
 def seeds_in(runs: Iterable[Run]) -> NDArray[np.int64]:
-    """The seeds of runs, in their order: (R,)."""
+    """(R,) the seeds of runs, in their order."""
     return np.concatenate([np.empty(0, np.int64), *(np.arange(*run) for run in runs)])
 
 
 def count_of(runs: Iterable[Run]) -> int:
-    """How many seeds runs that do not overlap have."""
+    """Number of seeds in runs that do not overlap."""
     return sum(stop - first for first, stop in runs)
 
 
-def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Runs that may overlap, as ascending ones that do not touch.
+def union(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Ascending runs, apart from each other, of all seeds in runs that may overlap.
 
-    >>> joined([(4, 6), (0, 2), (1, 3), (6, 7)])
+    >>> union([(4, 6), (0, 2), (1, 3), (6, 7)])
     ((0, 3), (4, 7))
     """
     result: list[Run] = []
@@ -182,16 +127,16 @@ def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(result)
 
 
-def without(wanted: Iterable[Run], have: Iterable[Run]) -> tuple[Run, ...]:
-    """What of `wanted` is not in `have`, as ascending runs.
+def difference(wanted: Iterable[Run], have: Iterable[Run]) -> tuple[Run, ...]:
+    """Ascending runs of the seeds in `wanted` that are not in `have`.
 
-    >>> without([(0, 10)], [(8, 12), (2, 4)])
+    >>> difference([(0, 10)], [(8, 12), (2, 4)])
     ((0, 2), (4, 8))
     """
     result: list[Run] = []
-    taken = joined(have)
+    taken = union(have)
     at = 0
-    for first, stop in joined(wanted):
+    for first, stop in union(wanted):
         while at < len(taken) and taken[at][1] <= first:
             at += 1
         here = at
@@ -206,7 +151,7 @@ def without(wanted: Iterable[Run], have: Iterable[Run]) -> tuple[Run, ...]:
 
 
 def cut(config: Config, runs: Iterable[Run]) -> list[Block]:
-    """Runs, cut where the config's blocks begin."""
+    """The parts of runs in each block of the config."""
     size = block_size(config)
     edges = ((first, stop, range(first // size * size, stop, size)) for first, stop in runs)
     return [
@@ -218,30 +163,23 @@ def cut(config: Config, runs: Iterable[Run]) -> list[Block]:
 
 # Files
 def write_block(folder: Path, block: Block, nets: Ensemble) -> int:
-    """Write a block's nets where they belong below `folder`; returns the number of bytes. Raises
-    FileError.
-    """
+    """Write a block's nets below `folder`; returns the number of bytes. Raises FileError."""
     content = sealed_bytes(block, nets)
     put_block(folder, block.name, content)
     return len(content)
 
 
 def put_block(folder: Path, name: str, content: bytes) -> None:
-    """Put sealed bytes in their place below `folder`, whole or not at all. Raises FileError."""
+    """Write sealed bytes below `folder`, whole or not at all. Raises FileError."""
     path = folder / name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"{str(path.parent)!r} cannot be made ({error.strerror or error})"
-        ) from None
-    write_atomically(path, lambda file: file.write(content))
+    make_folder(path.parent)
+    write_bytes(path, content)
 
 
 def sealed_bytes(block: Block, nets: Ensemble) -> bytes:
     """The bytes of a block's file."""
     provenance = {name: nets.provenance[name] for name in TIMELESS if name in nets.provenance}
-    timeless = Ensemble(**{**vars_of(nets), "requested": len(nets), "provenance": provenance})
+    timeless = dataclasses.replace(nets, requested=len(nets), provenance=provenance)
     memory = io.BytesIO()
     timeless.write(memory)
     content = memory.getbuffer()
@@ -249,21 +187,14 @@ def sealed_bytes(block: Block, nets: Ensemble) -> bytes:
     return body + _digest(body, block.name)
 
 
-def vars_of(nets: Ensemble) -> dict:
-    """The fields of an Ensemble by name, without copies."""
-    return {name: getattr(nets, name) for name in Ensemble.__dataclass_fields__}
-
-
 def is_sealed(content: bytes | memoryview, name: str) -> bool:
-    """Whether these are all the bytes that were written as the block `name`, and no others."""
-    body = memoryview(content)[: -2 * _DIGEST_BYTES]
-    return len(content) > _SEAL_BYTES and _digest(body, name) == bytes(
-        content[-2 * _DIGEST_BYTES :]
-    )
+    """Whether these are exactly the bytes that were written as the block `name`."""
+    body, digest = memoryview(content)[: -2 * _DIGEST_BYTES], content[-2 * _DIGEST_BYTES :]
+    return len(content) > _SEAL_BYTES and _digest(body, name) == bytes(digest)
 
 
 def has_ending(path: Path) -> bool:
-    """Whether the file ends as a sealed one does: a look at its last bytes, which finds a cut one."""
+    """Whether the last bytes of the file are those of a sealed one, as a cut one's are not."""
     with path.open("rb") as file:
         file.seek(0, io.SEEK_END)
         tail = _SEAL_BYTES + 22
@@ -281,16 +212,15 @@ def _digest(body: bytes | memoryview, name: str) -> bytes:
 
 
 def read_block(folder: Path, name: str) -> Ensemble:
-    """The nets of a block's file. Raises FileError, one line, for anything but what was written
-    under that name.
+    """The nets of a block's file. Raises FileError unless it is what was written under that name.
+
+    The seal covers the digest within the archive, so the bytes are digested once.
     """
     path = str(folder / name)
-    content = sealed_content(folder, name)
-    nets = read(io.BytesIO(content), path)
+    nets = read(io.BytesIO(sealed_content(folder, name)), path, sealed=True)
     first, stop = run_of(name.rpartition("/")[2]) or (0, 0)
-    if nets.config.key != name.partition("/")[0] or not np.array_equal(
-        nets.seeds, np.arange(first, stop)
-    ):
+    ours = nets.config.key == name.partition("/")[0]
+    if not (ours and np.array_equal(nets.seeds, np.arange(first, stop))):
         raise FileError(
             f"{path!r} is damaged: it holds other seeds or another config than its name says; "
             "sweep again"
@@ -302,16 +232,16 @@ def sealed_content(folder: Path, name: str) -> bytes:
     """The bytes of a block's file, their seal checked. Raises FileError."""
     path = folder / name
     try:
-        if path.stat().st_size > LARGE_BYTES and path.stat().st_size > available_memory() // 2:
-            raise FileError(
-                f"{str(path)!r} is larger than any block that was written here; the same sweep "
-                "trains it again"
-            )
-        content = path.read_bytes()
-    except FileError:
-        raise
+        size = path.stat().st_size
+        too_large = size > LARGE_BYTES and size > available_memory() // 2
+        content = b"" if too_large else path.read_bytes()
     except OSError as error:
         raise FileError(f"{str(path)!r} cannot be read ({error.strerror or error})") from None
+    if too_large:
+        raise FileError(
+            f"{str(path)!r} is larger than any block that was written here; the same sweep trains "
+            "it again"
+        )
     if not is_sealed(content, name):
         _refuse_newer(content, str(path))
         raise FileError(
@@ -322,73 +252,71 @@ def sealed_content(folder: Path, name: str) -> bytes:
 
 
 def _refuse_newer(content: bytes, path: str) -> None:
-    """Without a seal of ours a file may still be a good one, from a newer minilotto. Raises
-    UnusableFileError.
-    """
+    """Raises UnusableFileError where a file without our seal is whole, from a newer minilotto."""
     try:
         read(io.BytesIO(content), path)
-    except UnusableFileError:
-        raise
-    except FileError:
-        return
+    except FileError as error:
+        if isinstance(error, UnusableFileError):
+            raise
 
 
 def losses_in(content: bytes) -> NDArray[np.float64]:
-    """(R,) float64: the losses in sealed bytes. Found by hand: NumPy's look at the archive's
-    directory takes ten times longer.
+    """(R,) float64: the losses in sealed bytes.
+
+    The archive's members are walked through here: NumPy takes ten times longer.
     """
     at = 0
     while content[at : at + 4] == _MEMBER:
         size, name_size, extra_size = _LOCAL.unpack_from(content, at + 22)
         name_at = at + 30
         begin = name_at + name_size + extra_size
+        extra_at = name_at + name_size
         if size == 2**32 - 1:  # the true size stands first in the first extra field
-            size = int.from_bytes(
-                content[name_at + name_size + 4 : name_at + name_size + 12], "little"
-            )
-        if content[name_at : name_at + name_size] == b"loss.npy":
+            size = int.from_bytes(content[extra_at + 4 : extra_at + 12], "little")
+        if content[name_at:extra_at] == b"loss.npy":
             begin_of_data = begin + 10 + int.from_bytes(content[begin + 8 : begin + 10], "little")
             if b"'descr': '<f8'" not in content[begin:begin_of_data]:
                 break
             return np.frombuffer(content, "<f8", (begin + size - begin_of_data) // 8, begin_of_data)
         at = begin + size
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return arrays["loss"]
+        loss: NDArray[np.float64] = arrays["loss"]
+        return loss
 
 
-def together(blocks: Sequence[Ensemble]) -> Ensemble:
-    """Blocks of one config, in the order given, as one Ensemble. Raises FileError where they were
-    not trained on the same data.
-    """
+def same_data(a: Dataset, b: Dataset) -> bool:
+    """Whether two data sets have equal points, targets and weights."""
+    names = ("x", "y", "weight")
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
+
+
+def concatenate(blocks: Sequence[Ensemble]) -> Ensemble:
+    """One Ensemble of blocks of one config, in their order. Raises FileError for unequal data."""
     one = blocks[0]
     for other in blocks[1:]:
-        same = all(
-            np.array_equal(getattr(one.data, name), getattr(other.data, name))
-            for name in ("x", "y", "weight")
-        )
-        if not same or not np.array_equal(one.history.steps, other.history.steps):
+        same_steps = np.array_equal(one.history.steps, other.history.steps)
+        if not same_steps or not same_data(one.data, other.data):
             raise FileError(
                 f"blocks of {described(one.config)} disagree about their data or their "
                 "checkpoints; keep them apart"
             )
-    fields = vars_of(one)
-    for name in ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit"):
-        fields[name] = np.concatenate([getattr(nets, name) for nets in blocks])
-    fields["history"] = type(one.history)(
-        one.history.steps, np.concatenate([nets.history.loss for nets in blocks], axis=1)
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(nets, name) for nets in blocks]) for name in one.per_net()
+    }
+    losses = np.concatenate([nets.history.loss for nets in blocks], axis=1)
+    return dataclasses.replace(
+        one,
+        **arrays,
+        history=type(one.history)(one.history.steps, losses),
+        requested=len(arrays["seeds"]),
+        provenance=_common_provenance([nets.provenance for nets in blocks]),
     )
-    fields["requested"] = len(fields["seeds"])
-    fields["provenance"] = _common_provenance([nets.provenance for nets in blocks])
-    return Ensemble(**fields)
 
 
-def _common_provenance(found: Sequence[dict]) -> dict:
-    """What blocks say of their making; where they differ, all of it."""
-    names = dict.fromkeys(name for one in found for name in one)
-    distinct = {
-        name: list(dict.fromkeys(one.get(name, "unknown") for one in found)) for name in names
-    }
-    return {
-        name: values[0] if len(values) == 1 else " and ".join(map(str, values))
-        for name, values in distinct.items()
-    }
+def _common_provenance(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Provenance of blocks; where they differ, the distinct values joined by "and"."""
+    common: dict[str, Any] = {}
+    for name in dict.fromkeys(name for one in found for name in one):
+        values = list(dict.fromkeys(one.get(name, "unknown") for one in found))
+        common[name] = values[0] if len(values) == 1 else " and ".join(map(str, values))
+    return common

@@ -1,6 +1,4 @@
-"""Sweep: a grid of configs and the seeds to train of each; and the files that describe studies made
-of such grids.
-"""
+"""Sweep: a grid of configs with the seeds to train of each; and files that describe sweeps."""
 
 import hashlib
 import itertools
@@ -16,8 +14,13 @@ from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, FileError
 from minilotto.settings.config import FIELDS, Config, from_fields, whole_number
-from minilotto.store.blocks import Run, joined, runs_of, seeds_in
+from minilotto.store.blocks import Run, runs_of, seeds_in, union
 from minilotto.training.train import seeds_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 MOST_CONFIGS = 10**6
 SUFFIXES = (".toml", ".json")
@@ -29,19 +32,33 @@ AXES = {
 
 
 class Sweep:
-    """Every combination of the values given for each Config field, each with the same seeds.
+    """A grid: every combination of values of Config's fields, each with the same seeds.
 
-    Config's fields bear their own names, with one value, or the plural (widths, activations, tasks,
-    inits, ...), with a list: an axis of the grid. A list under the singular is an axis too, as in
-    steps=(1000, 10_000). What is not named has Config's default. The first axis varies slowest.
-    `seeds` is a number R for 0, ..., R - 1, or a range or a list of distinct seeds.
+    Parameters
+    ----------
+    seeds : int or iterable of int
+        R for the seeds 0, ..., R - 1, or distinct whole numbers such as range(1000, 2000).
+    **axes : value or sequence of values
+        Fields of Config, each by its own name or the plural (widths, tasks, losses, ...); a
+        sequence is an axis of the grid. The first axis varies slowest. Other fields have Config's
+        defaults.
 
-    configs  tuple of Config, one a combination
-    seeds    (R,) int64, ascending
+    Attributes
+    ----------
+    configs : tuple of Config
+        One for each combination.
+    axes : dict of str to tuple
+        Values of each field that was given.
+    runs : tuple of (int, int)
+        The seeds as ascending runs: first seed and stop.
 
-    Raises ConfigError for a name that is no field, a value that Config refuses, or the same value
-    twice.
+    Raises
+    ------
+    ConfigError
+        For a name that is no field, a value that Config refuses, and a value given twice.
 
+    Examples
+    --------
     >>> sweep = Sweep(widths=(1, 2, 3), activations=("silu", "tanh"), seeds=10, steps=500)
     >>> len(sweep.configs), sweep.configs[1].width, sweep.configs[1].activation, sweep.seeds.size
     (6, 1, 'tanh', 10)
@@ -68,7 +85,7 @@ class Sweep:
         self.configs: tuple[Config, ...] = tuple(
             from_fields(combination) for combination in combinations
         )
-        # As Config reads them, so that 1e3 steps and 1000 steps are one study.
+        # Values as Config reads them, so that 1e3 steps and 1000 steps are one study.
         self.axes = {
             field: tuple(dict.fromkeys(getattr(config, field) for config in self.configs))
             for field in fields
@@ -79,7 +96,7 @@ class Sweep:
 
     @cached_property
     def seeds(self) -> NDArray[np.int64]:
-        """(R,) the seeds of each config, ascending."""
+        """(R,) int64: seeds of each config, ascending."""
         return seeds_in(self.runs)
 
     def __repr__(self) -> str:
@@ -87,7 +104,7 @@ class Sweep:
             f"{field}={values[0] if len(values) == 1 else values}"
             for field, values in self.axes.items()
         )
-        return f"Sweep({', '.join(filter(None, (axes, f'seeds={_said(self.runs)}')))})"
+        return f"Sweep({', '.join(filter(None, (axes, f'seeds={_words_of(self.runs)}')))})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sweep) and (self.configs, self.runs) == (other.configs, other.runs)
@@ -96,33 +113,29 @@ class Sweep:
         return hash((self.configs, self.runs))
 
     def to_dict(self) -> dict[str, Any]:
-        """What `Sweep(**...)` takes to make it again, in JSON's types."""
-        return {
-            **{field: list(values) for field, values in self.axes.items()},
-            "seeds": _said(self.runs),
-        }
+        """Arguments of an equal Sweep, in JSON's types.
+
+        Returns
+        -------
+        dict
+            The values of each axis as a list, and seeds.
+        """
+        axes = {field: list(values) for field, values in self.axes.items()}
+        return {**axes, "seeds": _words_of(self.runs)}
 
 
 def _runs(seeds: Any) -> tuple[Run, ...]:
-    """Seeds as runs; a number, a range of step 1 and "1000:2000" without an array, for they may be
-    many.
-    """
+    """Seeds as runs; of a number, a range or "1000:2000" without an array of them."""
     if isinstance(seeds, str):
-        return tuple(_spoken(part) for part in seeds.split(","))
-    if (
-        isinstance(seeds, range)
-        and seeds.step == 1
-        and len(seeds)
-        and seeds.start >= 0
-        and seeds.stop <= 2**48
-    ):
+        return tuple(_run_of_words(part) for part in seeds.split(","))
+    if isinstance(seeds, range) and seeds.step == 1 and 0 <= seeds.start < seeds.stop <= 2**48:
         return ((seeds.start, seeds.stop),)
     if not isinstance(seeds, Iterable):
         return ((0, whole_number("seeds", seeds, at_least=1, below=2**48)),)
     return runs_of(seeds_of(seeds))
 
 
-def _spoken(part: str) -> Run:
+def _run_of_words(part: str) -> Run:
     """The run of "1000:2000" or "7"."""
     first, colon, last = part.strip().partition(":")
     last = last if colon else str(int(first) + 1) if first.isdecimal() else ""
@@ -134,8 +147,8 @@ def _spoken(part: str) -> Run:
     return int(first), int(last)
 
 
-def _said(runs: Sequence[Run]) -> int | str:
-    """Runs as `_runs` takes them: a number where it is one from 0."""
+def _words_of(runs: Sequence[Run]) -> int | str:
+    """Runs as `_runs` takes them: a number for one run from 0."""
     if len(runs) == 1 and runs[0][0] == 0:
         return runs[0][1]
     return ",".join(f"{first}:{stop}" for first, stop in runs)
@@ -143,32 +156,23 @@ def _said(runs: Sequence[Run]) -> int | str:
 
 def _values(name: str, value: Any) -> tuple[Any, ...]:
     """The values of an axis. Raises ConfigError for none."""
-    if isinstance(value, Mapping) or (
-        isinstance(value, Iterable) and not isinstance(value, (str, bytes, Sequence, np.ndarray))
-    ):
+    ordered = isinstance(value, (str, bytes, Sequence, np.ndarray))
+    if isinstance(value, Mapping) or (isinstance(value, Iterable) and not ordered):
         raise ConfigError(
             f"{name}={value!r} is no list; give the values of an axis as a list or a tuple"
         )
-    values = (
-        (value,)
-        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable)
-        else tuple(value)
-    )
+    single = isinstance(value, (str, bytes)) or not isinstance(value, Iterable)
+    values = (value,) if single else tuple(value)
     if not values:
         raise ConfigError(f"{name} has no value; give at least one, or leave it out")
     return tuple(one.item() if isinstance(one, np.generic) else one for one in values)
 
 
-# Studies: one or more sweeps, as a file describes them
+# Studies: one or more sweeps in a file
 def as_sweeps(given: Any) -> tuple[Sweep, ...]:
     """One Sweep or several, as a tuple. Raises ConfigError for anything else."""
-    sweeps = (
-        (given,)
-        if isinstance(given, Sweep)
-        else tuple(given)
-        if isinstance(given, Iterable)
-        else ()
-    )
+    several = tuple(given) if isinstance(given, Iterable) else ()
+    sweeps = (given,) if isinstance(given, Sweep) else several
     if not sweeps or not all(isinstance(one, Sweep) for one in sweeps):
         raise ConfigError(f"{given!r} is no sweep; give a Sweep or a list of them")
     return sweeps
@@ -180,15 +184,15 @@ def as_text(sweeps: Sequence[Sweep]) -> str:
 
 
 def name_of(sweeps: Sequence[Sweep]) -> str:
-    """A file name that stands for these sweeps and no others."""
+    """A file name for these sweeps, different for others."""
     return f"{hashlib.blake2b(as_text(sweeps).encode(), digest_size=8).hexdigest()}.json"
 
 
 def read_study(path: str | Path) -> tuple[Sweep, ...]:
-    """The sweeps that a .toml or .json file describes: the arguments of one Sweep, or a list of
-    such tables named `sweep`.
+    """The sweeps that a .toml or .json file describes.
 
-    Raises FileError when it cannot be read, ConfigError for what is in it.
+    The file holds the arguments of one Sweep, or a list of such tables named `sweep`. Raises
+    FileError where it cannot be read, ConfigError for its content.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
@@ -201,13 +205,14 @@ def read_study(path: str | Path) -> tuple[Sweep, ...]:
         raise FileError(
             f"study {str(path)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from None
-    content = _parsed_toml(text, path) if path.suffix == ".toml" else _parsed_json(text, path)
+    kind, parsed = ("TOML", tomllib.loads) if path.suffix == ".toml" else ("JSON", json.loads)
+    try:
+        content = parsed(text)
+    except ValueError as error:
+        raise ConfigError(f"study {str(path)!r} is no {kind} ({error})") from None
     tables = content.get("sweep") if isinstance(content, dict) and "sweep" in content else [content]
-    if (
-        not isinstance(tables, list)
-        or not tables
-        or not all(isinstance(table, dict) and table for table in tables)
-    ):
+    sound = isinstance(tables, list) and all(isinstance(one, dict) and one for one in tables)
+    if not tables or not sound:
         raise ConfigError(
             f"study {str(path)!r} describes no sweep; name axes as in widths = [1, 2, 3], or give "
             "[[sweep]] tables"
@@ -220,30 +225,10 @@ def read_study(path: str | Path) -> tuple[Sweep, ...]:
     return tuple(Sweep(**table) for table in tables)
 
 
-def _parsed_json(text: str, path: Path) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"study {str(path)!r} is no JSON ({error})") from None
-
-
-def _parsed_toml(text: str, path: Path) -> Any:
-    if sys.version_info < (3, 11):
-        raise ConfigError(
-            f"study {str(path)!r} is TOML, which Python reads from 3.11 on; write it as .json"
-        )
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"study {str(path)!r} is no TOML ({error})") from None
-
-
 def wanted(sweeps: Sequence[Sweep]) -> dict[Config, tuple[Run, ...]]:
-    """The seeds that several sweeps ask for, by config, in the order in which configs first appear."""
+    """Seeds of several sweeps, by config, in the order in which configs first appear."""
     found: dict[Config, list[Run]] = {}
     for one in sweeps:
         for config in one.configs:
             found.setdefault(config, []).extend(one.runs)
-    return {config: joined(runs) for config, runs in found.items()}
+    return {config: union(runs) for config, runs in found.items()}

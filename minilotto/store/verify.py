@@ -1,6 +1,4 @@
-"""What is in a store: what was asked for, what is missing or damaged, whether everything is what it
-says, how losses are spread.
-"""
+"""Reports on a store: what is requested, missing or damaged, recomputation, spread of losses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +9,11 @@ from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import FileError, UnusableFileError
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.config import FIELDS, Config, whole_number
 from minilotto.store import blocks
 from minilotto.store.blocks import Stored, count_of, described
 from minilotto.store.grid import Sweep, wanted
-from minilotto.training.train import train
+from minilotto.training.train import thread_count, train
 
 if TYPE_CHECKING:
     from minilotto.store.store import Store
@@ -24,10 +22,20 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class Status(NamedTuple):
-    """Of one config: seeds that were asked for, those of them that are there, all that are there,
-    damaged blocks, blocks, bytes.
+    """What a store has of one config.
 
-    `config` is None for a folder whose config is not known here.
+    Attributes
+    ----------
+    key : str
+        Name of the config's folder.
+    config : Config or None
+        None where it is not known in this process.
+    asked, done, there : int
+        Seeds that were requested, those of them in sound blocks, all in sound blocks.
+    damaged : tuple of str
+        Names of damaged blocks.
+    blocks, bytes : int
+        Number and size of the files.
     """
 
     key: str
@@ -41,58 +49,43 @@ class Status(NamedTuple):
 
     @property
     def missing(self) -> int:
-        """Seeds that were asked for and are not there, or are damaged."""
+        """Seeds that were requested and are in no sound block."""
         return self.asked - self.done
 
 
 def status(store: "Store", quick: bool) -> tuple[Status, ...]:
-    """A Status for each config that was asked for, and then for each other one that is there."""
+    """See `Store.status`."""
     asked = wanted([one for study in store.studies() for one in study])
-    others = [key for key in store.folders() if key not in {config.key for config in asked}]
-    known = {config.key: config for config in (*asked, *store.configs)}
+    requested: dict[str, Config | None] = {config.key: config for config in asked}
+    others = {key: store.config_of(key) for key in store.folders() if key not in requested}
     rows = []
-    for key in (*(config.key for config in asked), *others):
+    for key, config in (requested | others).items():
         stored = store.stored(key)
-        damaged = store.damaged([one.name for one in stored], quick)
-        sound = blocks.joined(one.run for one in stored if one.name not in set(damaged))
-        runs = asked.get(known[key], ()) if key in known else ()
-        missing = count_of(blocks.without(runs, sound))
+        damaged = tuple(store.damaged([one.name for one in stored], quick))
+        sound = blocks.union(one.run for one in stored if one.name not in damaged)
+        runs = asked.get(config, ()) if config is not None else ()
+        done = count_of(runs) - count_of(blocks.difference(runs, sound))
         size = sum(store.size_of(one.name) for one in stored)
-        rows.append(
-            Status(
-                key,
-                known.get(key),
-                count_of(runs),
-                count_of(runs) - missing,
-                count_of(sound),
-                tuple(damaged),
-                len(stored),
-                size,
-            )
-        )
+        counts = count_of(runs), done, count_of(sound)
+        rows.append(Status(key, config, *counts, damaged, len(stored), size))
     return tuple(rows)
 
 
 def status_text(rows: Sequence[Status]) -> str:
-    """A line a config, and a sum."""
+    """One line for each config, and a sum."""
     if not rows:
         return "an empty store: nothing was asked for, and nothing is there"
-    lines = [
-        f"{'asked':>9}{'done':>9}{'missing':>9}{'damaged':>9}{'there':>9}{'blocks':>8}  config"
-    ]
+    head = ("asked", "done", "missing", "damaged", "there", "blocks")
+    lines = ["".join(f"{name:>9}" for name in head) + "  config"]
     for row in rows:
-        name = (
-            described(row.config) if row.config else f"{row.key}, a config that is not known here"
-        )
-        lines.append(
-            f"{row.asked:9}{row.done:9}{row.missing:9}{len(row.damaged):9}{row.there:9}{row.blocks:8} "
-            f" {name}"
-        )
+        known = described(row.config) if row.config else f"{row.key}, a config not known here"
+        counts = (row.asked, row.done, row.missing, len(row.damaged), row.there, row.blocks)
+        lines.append("".join(f"{count:9}" for count in counts) + f"  {known}")
     asked, done = sum(row.asked for row in rows), sum(row.done for row in rows)
     size = sum(row.bytes for row in rows)
-    share = f", {done / asked:.1%} of what was asked for" if asked else ""
+    fraction = f", {done / asked:.1%} of what was asked for" if asked else ""
     lines.append(
-        f"{done} of {asked} nets{share}; {sum(row.blocks for row in rows)} blocks, "
+        f"{done} of {asked} nets{fraction}; {sum(row.blocks for row in rows)} blocks, "
         f"{size / 1e6:.3g} MB"
     )
     lines += [f"damaged: {name}" for row in rows for name in row.damaged]
@@ -103,14 +96,22 @@ def status_text(rows: Sequence[Status]) -> str:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found.
+    """What `Store.verify` found.
 
-    blocks      blocks that were read
-    nets        nets in those that are sound
-    damaged     (name, why) of those that are not what they should be
-    unusable    (name, why) of those from a newer minilotto or of a task that is not registered here
-    recomputed  nets that were trained again
-    different   of them, those that came out otherwise: config, seed, and by whom they were stored
+    Attributes
+    ----------
+    blocks : int
+        Blocks that were read.
+    nets : int
+        Nets in sound blocks.
+    damaged : tuple of (str, str)
+        Name and reason of each damaged block.
+    unusable : tuple of (str, str)
+        The same of blocks of a newer minilotto or of a task that is not registered.
+    recomputed : int
+        Nets that were trained again.
+    different : tuple of (Config, int, str)
+        Those that differed: config, seed, version and CPU that stored them.
     """
 
     blocks: int
@@ -122,12 +123,13 @@ class Verification:
 
     @property
     def passed(self) -> bool:
+        """Whether no block is damaged and no net differed."""
         return not self.damaged and not self.different
 
     def __str__(self) -> str:
         lines = [
-            f"{self.blocks} blocks read: {self.nets} nets in sound ones, {len(self.damaged)} "
-            "damaged"
+            f"{self.blocks} blocks read: {self.nets} nets in sound ones, "
+            f"{len(self.damaged)} damaged"
         ]
         lines += [f"damaged: {name}: {why}" for name, why in self.damaged]
         lines += [f"not checked: {name}: {why}" for name, why in self.unusable]
@@ -146,10 +148,10 @@ class Verification:
 
 def verify(store: "Store", recompute: int, threads: int | None, choice: int | None) -> Verification:
     """See `Store.verify`."""
-    sound: list[Stored] = []
-    damaged, unusable, read = [], [], 0
-    for one in (one for key in store.folders() for one in store.stored(key)):
-        read += 1
+    recompute, threads = whole_number("recompute", recompute, at_least=0), thread_count(threads)
+    stored = [one for key in store.folders() for one in store.stored(key)]
+    sound, damaged, unusable = [], [], []
+    for one in stored:
         try:
             blocks.read_block(store.blocks, one.name)
         except UnusableFileError as error:
@@ -158,23 +160,22 @@ def verify(store: "Store", recompute: int, threads: int | None, choice: int | No
             damaged.append((one.name, str(error)))
         else:
             sound.append(one)
-    nets = count_of(one.run for one in sound)
     drawn = _drawn(sound, recompute, choice)
     different = [found for one, seeds in drawn for found in _different(store, one, seeds, threads)]
     return Verification(
-        read,
-        nets,
-        tuple(damaged),
-        tuple(unusable),
-        sum(len(seeds) for _, seeds in drawn),
-        tuple(different),
+        blocks=len(stored),
+        nets=count_of(one.run for one in sound),
+        damaged=tuple(damaged),
+        unusable=tuple(unusable),
+        recomputed=sum(len(seeds) for _, seeds in drawn),
+        different=tuple(different),
     )
 
 
 def _drawn(
     stored: Sequence[Stored], count: int, choice: int | None
 ) -> list[tuple[Stored, NDArray[np.int64]]]:
-    """Some `count` distinct nets, each as likely as another, by block."""
+    """Seeds of `count` distinct random nets, all equally likely, by block."""
     ends = np.cumsum([stop - first for first, stop in (one.run for one in stored)], dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
     random = np.random.default_rng(choice)
@@ -190,17 +191,13 @@ def _drawn(
 
 
 def _different(
-    store: "Store", one: Stored, seeds: NDArray[np.int64], threads: int | None
+    store: "Store", one: Stored, seeds: NDArray[np.int64], threads: int
 ) -> list[tuple[Config, int, str]]:
-    """Of these seeds of a block, those that come out otherwise when they are trained again."""
+    """Those of these seeds of a block that differ when they are trained again."""
     kept = blocks.read_block(store.blocks, one.name)
-    backend = kept.engine.split(",")[0]
-    again = train(
-        kept.config,
-        seeds,
-        backend=backend if backend in ("cuda", "reference") else "cpu",
-        threads=threads,
-    )
+    engine = kept.engine.split(",")[0]
+    backend = engine if engine in ("cuda", "reference") else "cpu"
+    again = train(kept.config, seeds, backend=backend, threads=threads)
     kept = kept.select(seeds - one.run[0])
     who = f"minilotto {kept.provenance.get('minilotto')} on {kept.provenance.get('cpu')}"
     return [
@@ -211,18 +208,14 @@ def _different(
 
 
 def _same_net(a: Ensemble, b: Ensemble, i: int) -> bool:
-    pairs = [
-        (getattr(a, name)[i], getattr(b, name)[i])
-        for name in ("w", "b", "v", "c", "loss", "nodes", "audit")
-    ]
+    arrays = zip(a.per_net().values(), b.per_net().values(), strict=True)
+    pairs = [(one[i], other[i]) for one, other in arrays]
     pairs.append((a.history.loss[:, i], b.history.loss[:, i]))
     return all(p.dtype == q.dtype and p.tobytes() == q.tobytes() for p, q in pairs)
 
 
 class Row(NamedTuple):
-    """Losses of one config: seeds asked for and done, of these diverged, quantiles of the others'
-    losses (QUANTILES), the best.
-    """
+    """Losses of one config: seeds requested, done and diverged; QUANTILES and least of the rest."""
 
     config: Config
     asked: int
@@ -233,43 +226,34 @@ class Row(NamedTuple):
 
 
 def losses_of(store: "Store", sweeps: Sequence[Sweep]) -> tuple[Row, ...]:
-    """A Row for each config of these sweeps. Raises FileError for a damaged block."""
+    """One Row for each config of these sweeps. Raises FileError for a damaged block."""
     rows = []
     for config, runs in wanted(sweeps).items():
         losses = store.losses(config, runs)
         finite = losses[np.isfinite(losses)]
-        spread = (
-            tuple(np.quantile(finite, QUANTILES).tolist())
-            if finite.size
-            else (float("nan"),) * len(QUANTILES)
-        )
-        best = float(finite.min()) if finite.size else float("nan")
+        # The least loss is the quantile of 0.
+        spread = np.quantile(finite if finite.size else np.nan, (0.0, *QUANTILES)).tolist()
+        diverged = losses.size - finite.size
         rows.append(
-            Row(config, count_of(runs), losses.size, losses.size - finite.size, spread, best)
+            Row(config, count_of(runs), losses.size, diverged, tuple(spread[1:]), spread[0])
         )
     return tuple(rows)
 
 
 def losses_text(rows: Sequence[Row]) -> str:
-    """A line a config: what varies between the configs, seeds done, losses, diverged."""
-    varying = [name for name in FIELDS if len({getattr(row.config, name) for row in rows}) > 1] or [
-        "width"
-    ]
-    labels = [[str(getattr(row.config, name)) for name in varying] for row in rows]
-    sizes = [
-        max(len(name), *(len(label[i]) for label in labels)) + 2 for i, name in enumerate(varying)
-    ]
-    head = "".join(f"{name:>{size}}" for name, size in zip(varying, sizes, strict=True))
-    names = ("median" if q == 0.5 else f"{q:.0%}" for q in QUANTILES)
-    lines = [
-        head
-        + f"{'seeds':>16}{'best':>10}"
-        + "".join(f"{name:>10}" for name in names)
-        + f"{'diverged':>10}"
-    ]
-    for row, label in zip(rows, labels, strict=True):
-        left = "".join(f"{text:>{size}}" for text, size in zip(label, sizes, strict=True))
+    """One line for each config: fields that vary, seeds done, losses, diverged."""
+    varying = [name for name in FIELDS if len({getattr(row.config, name) for row in rows}) > 1]
+    varying = varying or ["width"]
+    quantiles = ("median" if q == 0.5 else f"{q:.0%}" for q in QUANTILES)
+    table = [[*varying, "seeds", "best", *quantiles, "diverged"]]
+    for row in rows:
+        label = (str(getattr(row.config, name)) for name in varying)
         done = f"{row.done}/{row.asked}" if row.done < row.asked else f"{row.done}"
-        values = "".join(f"{value:10.3g}" for value in (row.best, *row.quantiles))
-        lines.append(f"{left}{done:>16}{values}{row.diverged:10}")
-    return "\n".join(lines)
+        values = (f"{value:.3g}" for value in (row.best, *row.quantiles))
+        table.append([*label, done, *values, str(row.diverged)])
+    fixed = (16, *(10,) * (len(QUANTILES) + 2))
+    sizes = [max(map(len, column)) + 2 for column in zip(*table, strict=True)][: len(varying)]
+    return "\n".join(
+        "".join(f"{text:>{size}}" for text, size in zip(line, (*sizes, *fixed), strict=True))
+        for line in table
+    )

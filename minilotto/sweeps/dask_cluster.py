@@ -1,6 +1,4 @@
-"""Dask distributed as an executor: worker processes on this machine, or a cluster that is there
-already.
-"""
+"""Dask distributed as an executor: worker processes on this machine, or an existing cluster."""
 
 import logging
 import re
@@ -12,26 +10,23 @@ from typing import Any
 from minilotto.errors import ConfigError, ResourceError, imported
 
 CONNECT_SECONDS = 30
-GPU = {"GPU": 1}  # what a block needs of a worker, by the name that Dask's own pages use
+GPU = {"GPU": 1}  # what a block needs of a worker, by the name in Dask's documentation
 
 
 @contextmanager
 def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
-    """An executor over `address`: "local:4" starts four worker processes here, "tcp://host:8786"
-    uses that scheduler's workers.
+    """An executor: "local:4" starts four workers, "tcp://host:8786" uses those of a scheduler.
 
-    Each worker trains one block at a time in one thread of its own; start workers with `--nthreads
-    1`, one a core. With `gpu`, only workers that have a GPU to themselves get blocks: one a GPU,
-    started with `--resources GPU=1` and CUDA_VISIBLE_DEVICES set. The scheduler runs whatever code
+    Each worker trains one block at a time in one thread; start workers with `--nthreads 1`, one for
+    each core. With `gpu`, only workers that have a GPU to themselves get blocks: one for each GPU,
+    started with `--resources GPU=1` and CUDA_VISIBLE_DEVICES set. The scheduler runs any code that
     it is sent: keep it within a network that you trust.
 
-    Raises ConfigError for another address, MissingExtraError without Dask, ResourceError where
-    nobody answers or has a GPU.
+    Raises ConfigError for another address, MissingExtraError without Dask, ResourceError where no
+    scheduler answers or no worker has a GPU.
     """
-    local = re.fullmatch(r"local:([1-9]\d{0,3})", address) if isinstance(address, str) else None
-    if not local and not (
-        isinstance(address, str) and re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+", address)
-    ):
+    local = re.fullmatch(r"local:([1-9]\d{0,3})", str(address))
+    if not local and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://\S+", str(address)):
         raise ConfigError(
             f"cluster={address!r} is no cluster; give local:4 for four worker processes, or "
             "tcp://host:8786"
@@ -49,11 +44,10 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                 n_workers=int(local[1]),
                 threads_per_worker=1,
                 processes=True,
-                # a free port: two sweeps at once would quarrel over the usual one
+                # A free port, so that two sweeps can run at once.
                 dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard": False},
-                # a training sees to its own memory, and a worker killed for it would only begin
-                # again
+                # A training limits its own memory; a worker killed for it would only start again.
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
                 resources=GPU if gpu else None,
@@ -79,9 +73,9 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                     len(dask_scheduler.resources.get("GPU", ())),
                 )
             )
-            if workers and not with_gpu:  # Dask would wait for one for ever
+            if workers and not with_gpu:  # Dask would wait without end
                 raise ResourceError(
-                    f"none of {address}'s {workers} workers has a GPU; start one a GPU with "
-                    "--resources GPU=1"
+                    f"none of {address}'s {workers} workers has a GPU; start one for each "
+                    "GPU with --resources GPU=1"
                 )
         yield client.get_executor(**options)

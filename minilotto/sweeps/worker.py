@@ -1,11 +1,13 @@
-"""What a worker process does: train one block and put it where it belongs."""
+"""Work of a worker process: train one block and store it."""
 
+import contextlib
 import os
 import platform
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from minilotto.engines.request import requested
 from minilotto.errors import FileError
 from minilotto.settings.tasks import TASKS, Task
 from minilotto.store import blocks
@@ -15,9 +17,7 @@ from minilotto.training.train import prepare
 
 
 class Receipt(NamedTuple):
-    """A block is done: in how many seconds, by whom. `content` holds its sealed bytes where the
-    worker could not write them.
-    """
+    """Seconds, host and process of a finished block, and its bytes where they were not written."""
 
     seconds: float
     host: str
@@ -33,35 +33,26 @@ def train_block(
     task: Task | None = None,
     backend: str = "auto",
 ) -> Receipt:
-    """Train a block in so many threads and write it below `folder`, unless a sound one is there by
-    now.
+    """Train a block in so many threads and write it below `folder`, unless a sound one is there.
 
-    token  a file of the driver's; where it is not to be seen, this is not the driver's folder, and
-           the receipt holds the block
-    task   to be registered first: one that the driver has and this process may lack
+    `token` is a file of the sweeping process; where it is missing, this is another machine's
+    folder, and the receipt holds the block. `task` is one that this process may lack.
     """
     began = time.perf_counter()
     if task is not None:
-        TASKS[task.name] = (
-            # each block brings a copy of its own, which register_task would take for another
-            # function
-            task
-        )
+        # Each block has its own copy, which register_task would take for another function.
+        TASKS[task.name] = task
     content: bytes | None = None
     reachable = Path(token).exists()
     if not (reachable and _is_there(Path(folder), block.name)):
-        nets = prepare(
-            block.config, range(block.first, block.stop), backend=backend, threads=threads
-        ).run_reporting(Silent())
-        content = blocks.sealed_bytes(block, nets)
+        seeds = range(block.first, block.stop)
+        job = prepare(block.config, seeds, requested(backend, "auto", True), threads=threads)
+        content = blocks.sealed_bytes(block, job.run_reporting(Silent()))
         if reachable:
-            try:
+            # Where it fails, the sweeping process tries it too, and says why.
+            with contextlib.suppress(FileError):
                 blocks.put_block(Path(folder), block.name, content)
                 content = None
-            except FileError:
-                # the driver, which may have other rights or another disk, tries it too, and says
-                # why it fails
-                pass
     return Receipt(round(time.perf_counter() - began, 3), platform.node(), os.getpid(), content)
 
 

@@ -21,23 +21,42 @@ COMBINATIONS = ("best", "median", "mean")
 
 
 class NetsRegressor(RegressorMixin, BaseEstimator):
-    """Trains R nets of one hidden layer at once, and predicts with the best of them, their median
-    or their mean.
+    """Regression by R nets of one hidden layer: the best of them, their median or their mean.
 
-    width, activation, steps, lr, dtype, init  as in Config; lr falls to 1/625 on the way, in steps
-                                               of 1/5 as in Config's default
-    seeds         R, how many nets
-    combine       "best": the net of least training loss; "median" and "mean": at each point, of the
-                  `share` best nets
-    share         part of the nets that take part in a median or mean, in (0, 1]
-    random_state  None, a number or a numpy RandomState, from which the initial parameters follow
-    threads       as in train
+    Inputs and targets are standardised (mean 0, variance 1) before training. lr falls to 1/625
+    during the training, in steps of 1/5 as by Config's defaults.
 
-    Inputs and targets are standardised (mean 0, variance 1) before training. After fit: `nets_`,
-    the Ensemble on standardised data, ordered from the best net on; `n_features_in_`.
+    Parameters
+    ----------
+    width, activation
+        As of Config.
+    seeds : int
+        Number of nets R.
+    steps, lr
+        As of Config.
+    combine : {"best", "median", "mean"}
+        "best": the net of least training loss; others: at each point, over the best nets.
+    share : float in (0, 1]
+        Fraction of the nets that a median or mean is taken over.
+    init, dtype
+        As of Config.
+    random_state : int, numpy.random.RandomState or None
+        Determines the initial parameters.
+    threads : int or None
+        As of `train`.
 
+    Attributes
+    ----------
+    nets_ : Ensemble
+        Trained on standardised data, ordered by loss.
+    n_features_in_ : int
+        Number of inputs D.
+
+    Examples
+    --------
     >>> x = np.linspace(-2, 2, 50)[:, None]
-    >>> bool(NetsRegressor(width=5, seeds=8, random_state=0).fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.999)
+    >>> nets = NetsRegressor(width=5, seeds=8, random_state=0).fit(x, x[:, 0] ** 2)
+    >>> bool(nets.score(x, x[:, 0] ** 2) > 0.999)
     True
     """
 
@@ -68,10 +87,28 @@ class NetsRegressor(RegressorMixin, BaseEstimator):
         self.threads = threads
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetsRegressor":
-        """Train on X (P, D), y (P,), with weights (P,) of any positive sum. Returns itself.
+        """Train on weighted points.
 
-        Raises ValueError (or ConfigError, which is one) for data or settings that cannot be
-        trained, ResourceError where all nets diverge.
+        Parameters
+        ----------
+        X : (P, D) array_like of float
+            Inputs.
+        y : (P,) array_like of float
+            Targets.
+        sample_weight : (P,) array_like of float or None
+            Weights of any positive sum; by default equal.
+
+        Returns
+        -------
+        NetsRegressor
+            Itself.
+
+        Raises
+        ------
+        ConfigError
+            For settings that cannot be trained, a ValueError as for wrong data.
+        ResourceError
+            Where all nets diverge.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
@@ -110,17 +147,27 @@ class NetsRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predictions (P,) at X (P, D)."""
+        """Outputs of the fitted nets.
+
+        Parameters
+        ----------
+        X : (P, D) array_like of float
+            Inputs.
+
+        Returns
+        -------
+        (P,) ndarray of float64
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         taking_part = 1 if self.combine == "best" else max(1, round(self.share * len(self.nets_)))
         outputs = self.nets_[:taking_part].predict((X - self._x_mean) / self._x_scale)
         combined = np.median(outputs, axis=0) if self.combine == "median" else outputs.mean(axis=0)
-        return self._y_mean + self._y_scale * combined
+        return np.asarray(self._y_mean + self._y_scale * combined)
 
 
-def _standard(values: NDArray, weight: NDArray) -> tuple[Any, Any]:
-    """Weighted mean and standard deviation along the points; 1 for what does not vary."""
+def _standard(values: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Weighted mean and standard deviation over the points; 1 in place of a deviation of 0."""
     mean = np.average(values, axis=0, weights=weight)
     scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
     return mean, np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)

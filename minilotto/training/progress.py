@@ -1,4 +1,4 @@
-"""What a long training tells while it runs."""
+"""Progress of a long training: reporters and bars on stderr."""
 
 import sys
 import threading
@@ -9,21 +9,21 @@ from typing import Any, Protocol
 COMPILING = (
     "compiling the kernels for this CPU (some seconds, once; later runs load them from disk)"
 )
-ROOM = 1 + 1e-9  # sums of fractions may round up, and tqdm warns of a bar that is more than full
+MARGIN = 1 + 1e-9  # sums of fractions may round up, and tqdm warns of a bar beyond its end
 
 
 class Reporter(Protocol):
-    """Told by `train` how far it is."""
+    """Hears from a training how far it is."""
 
     def compiling(self) -> None:
-        """Machine code is being made, which takes seconds, once."""
+        """Kernels are being compiled, which takes seconds, once."""
 
     def advance(self, seed_steps: int) -> None:
-        """So many more (seeds x steps) are done."""
+        """More seed-steps are done: one is a step of one seed."""
 
 
 class Silent:
-    """Tells nothing."""
+    """Shows nothing."""
 
     def compiling(self) -> None:
         return None
@@ -33,12 +33,12 @@ class Silent:
 
 
 class Bar:
-    """A tqdm bar on stderr, in seed-steps: one Adam step of one net."""
+    """A tqdm bar on stderr, in seed-steps: one step of one net."""
 
     def __init__(self, total: int, title: str) -> None:
         from tqdm import tqdm
 
-        self._told = False
+        self._noted = False
         self._bar = tqdm(
             total=total,
             desc=title,
@@ -50,8 +50,8 @@ class Bar:
         )
 
     def compiling(self) -> None:
-        if not self._told:
-            self._told = True
+        if not self._noted:
+            self._noted = True
             self._bar.write(COMPILING, file=sys.stderr)
 
     def advance(self, seed_steps: int) -> None:
@@ -75,61 +75,60 @@ def reporter(shown: bool, total: int, title: str) -> Iterator[Reporter]:
 
 
 class SweepBar:
-    """One bar over trainings of many kinds, from many threads. It counts work as a model of cost
-    does, and tells nets and rate.
+    """One bar for the trainings of a sweep, from many threads.
 
-    total      work in all, in any unit, of which `done` is there already
-    nets       nets in all
+    `total` is the work by a model of cost, in any unit; `nets` is the number of nets. The bar shows
+    the fraction of the work, nets in the store and rate.
     """
 
     def __init__(self, shown: bool, total: float, nets: int) -> None:
         self._lock = threading.Lock()
-        self._told = False
+        self._noted = False
         self._nets, self._done, self._seed_steps = nets, 0, 0
         self._bar: Any = None
         if shown:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=max(total, 1e-9) * ROOM,
+                total=max(total, 1e-9) * MARGIN,
                 bar_format="sweep {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
                 dynamic_ncols=True,
                 file=sys.stderr,
                 mininterval=0.2,
             )
 
-    def part(self, work_per_seed_step: float) -> "BarPart":
+    def part(self, work_per_seed_step: float, stop: threading.Event) -> "BarPart":
         """A Reporter for nets of one config."""
-        return BarPart(self, work_per_seed_step)
+        return BarPart(self, work_per_seed_step, stop)
 
     def advance(self, work: float, seed_steps: int) -> None:
-        """So much more work is done."""
+        """More work is done."""
         if self._bar is None:
             return
         with self._lock:
             self._seed_steps += seed_steps
-            self._bar.update(min(work, self._bar.total / ROOM - self._bar.n))
-            self._tell()
+            self._bar.update(min(work, self._bar.total / MARGIN - self._bar.n))
+            self._show()
 
     def finish(self, nets: int) -> None:
-        """So many more nets are in the store."""
+        """More nets are in the store."""
         with self._lock:
             self._done += nets
             if self._bar is not None:
-                self._tell()
+                self._show()
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         with self._lock:
             if self._bar is not None:
                 self._bar.write(line, file=sys.stderr)
 
     def compiling(self) -> None:
-        if not self._told:
-            self._told = True
+        if not self._noted:
+            self._noted = True
             self.say(COMPILING)
 
-    def _tell(self) -> None:
+    def _show(self) -> None:
         elapsed = max(self._bar.format_dict["elapsed"], 1e-9)
         self._bar.set_postfix_str(
             f"{self._done}/{self._nets} nets, {self._seed_steps / elapsed:.3g} seed-steps/s",
@@ -142,18 +141,18 @@ class SweepBar:
 
 
 class BarPart:
-    """What a training of one config tells a SweepBar. Raises KeyboardInterrupt in the training once
-    `stop` is set.
+    """Reporter of one config's training to a SweepBar.
+
+    Raises KeyboardInterrupt in the training once `stop` is set.
     """
 
-    def __init__(self, bar: SweepBar, work_per_seed_step: float) -> None:
-        self._bar, self._work = bar, work_per_seed_step
-        self.stop: threading.Event | None = None
+    def __init__(self, bar: SweepBar, work_per_seed_step: float, stop: threading.Event) -> None:
+        self._bar, self._work, self._stop = bar, work_per_seed_step, stop
 
     def compiling(self) -> None:
         self._bar.compiling()
 
     def advance(self, seed_steps: int) -> None:
-        if self.stop is not None and self.stop.is_set():
+        if self._stop.is_set():
             raise KeyboardInterrupt
         self._bar.advance(seed_steps * self._work, seed_steps)

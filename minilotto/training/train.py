@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.data.dataset import Dataset, check_labels, given, sampled
+from minilotto.engines.request import Request, requested
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
@@ -19,8 +20,7 @@ from minilotto.training.progress import Reporter, reporter
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
 
-BACKENDS = ("auto", "cpu", "cuda", "reference")
-ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
+AUTO = Request("auto")
 
 
 def train(
@@ -28,7 +28,7 @@ def train(
     seeds: int | Iterable[int] = 1000,
     *,
     data: Dataset | tuple[ArrayLike, ...] | None = None,
-    target: Task | Callable[[NDArray], NDArray] | None = None,
+    target: Task | Callable[[NDArray[np.float64]], NDArray[Any]] | None = None,
     backend: str = "auto",
     engine: str = "auto",
     compress: bool | int = True,
@@ -36,52 +36,65 @@ def train(
     threads: int | None = None,
     progress: bool = False,
 ) -> Ensemble:
-    """Train one network a seed, each from its own initial parameters, on the same data.
+    """Train one network for each seed, from its own initial parameters, all on the same data.
 
-    seeds        a number R for 0, 1, ..., R - 1, or distinct whole numbers such as range(1000,
-                 2000)
-    data         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,),
-                 weight (P,)
-    target       a Task, or a function from x (P, 1) to y (P,) on [-2, 2], to sample instead of
-                 config.task
-    backend      "cpu": the vector kernels; "cuda": an NVIDIA GPU; "auto": the GPU where there is
-                 one and the config is worth it; "reference": plain NumPy, slow, independent
-    engine       "auto" takes the cheapest way; "lanes", "wide", "compressed", "exact" ask for one
-                 (see nets.engine and nets.reason)
-    compress     True: train on as few nodes as give the same loss and gradient, where that is
-                 cheaper; False: on all points; a number: on so many nodes
-    checkpoints  steps at which history records the losses; by default 0, 1, 2, 5, 10, ... and the
-                 last
-    threads      how many threads to use; by default all cores that this process may use
-    progress     show a bar on stderr
+    The result of a seed depends on config, data and seed alone, bit for bit on one machine: not on
+    the other seeds, on threads or on checkpoints.
 
-    A seed's result depends on (config, data, seed) alone, bit for bit on one machine: not on the
-    other seeds, on threads or on checkpoints.
+    Parameters
+    ----------
+    config : Config
+        The training protocol.
+    seeds : int or iterable of int
+        R for the seeds 0, ..., R - 1, or distinct whole numbers such as range(1000, 2000).
+    data : Dataset, tuple of arrays or None
+        (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,),
+        weight (P,).
+    target : Task, callable or None
+        A task, or a function from x (P, 1) to y (P,) on [-2, 2], to fit instead of config.task.
+    backend : {"auto", "cpu", "cuda", "reference"}
+        "cpu": the vector kernels; "cuda": an NVIDIA GPU; "auto": the GPU where there is one and the
+        training is long enough; "reference": plain NumPy, slow and independent.
+    engine : {"auto", "lanes", "wide", "compressed", "exact"}
+        "auto" takes the one of least estimated cost; see `Ensemble.engine` and `Ensemble.reason`.
+    compress : bool or int
+        True: train on as few nodes as give the same loss and gradient, where that is cheaper;
+        False: on all points; a number: on so many nodes.
+    checkpoints : sequence of int or None
+        Steps at which the history records losses; by default 0, 1, 2, 5, 10, ... and the last.
+    threads : int or None
+        Number of threads; by default all cores that this process may use.
+    progress : bool
+        Show a bar on stderr.
 
-    Raises ConfigError or DataError for what cannot be trained, ResourceError for what would not fit
-    in memory, TrainingInterrupted (a KeyboardInterrupt) on Ctrl-C, with the seeds that were done.
+    Returns
+    -------
+    Ensemble
+        The trained nets, in the order of seeds.
 
+    Raises
+    ------
+    ConfigError, DataError
+        For settings or data that cannot be trained.
+    ResourceError
+        For more than fits in memory, and for a GPU that cannot be used.
+    TrainingInterrupted
+        On Ctrl-C, a KeyboardInterrupt with the seeds that were done.
+
+    Examples
+    --------
     >>> nets = train(Config(width=2, steps=100), seeds=3)
     >>> nets.loss.shape, nets.w.shape
     ((3,), (3, 2, 1))
     """
-    job = prepare(
-        config,
-        seeds,
-        data=data,
-        target=target,
-        backend=backend,
-        engine=engine,
-        compress=compress,
-        checkpoints=checkpoints,
-        threads=threads,
-    )
-    return job.run(progress)
+    config, dataset = what_to_fit(config, data, target)
+    request = requested(backend, engine, compress)
+    return prepare(config, seeds, request, dataset, checkpoints, threads).run(progress)
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A training whose every setting has been checked; `run` does it."""
+    """A training whose settings have all been checked."""
 
     config: Config
     data: Dataset
@@ -94,13 +107,12 @@ class Job:
     def run(self, progress: bool = False) -> Ensemble:
         """Train; see `train`."""
         count = len(self.seeds)
-        with reporter(
-            progress, count * self.config.steps, f"{count} x width {self.config.width}"
-        ) as report:
+        title = f"{count} x width {self.config.width}"
+        with reporter(progress, count * self.config.steps, title) as report:
             return self.run_reporting(report)
 
     def run_reporting(self, report: Reporter) -> Ensemble:
-        """Train, and tell `report` how far it is."""
+        """Train, and tell `report` how far the training is."""
         from minilotto.training.loop import run
 
         return run(
@@ -111,59 +123,38 @@ class Job:
 def prepare(
     config: Config,
     seeds: int | Iterable[int] = 1000,
-    *,
-    data: Dataset | tuple[ArrayLike, ...] | None = None,
-    target: Task | Callable[[NDArray], NDArray] | None = None,
-    backend: str = "auto",
-    engine: str = "auto",
-    compress: bool | int = True,
+    request: Request = AUTO,
+    data: Dataset | None = None,
     checkpoints: Sequence[int] | None = None,
     threads: int | None = None,
 ) -> Job:
-    """Check everything that `train` takes, and sample the data. Raises what `train` raises, before
-    anything is trained.
+    """Check all that `train` takes and choose the engine; `data` by default those of the config.
+
+    Raises what `train` raises, before anything is trained.
     """
-    if data is None and config.sampling not in ("population", "examples"):
-        inputs = (
-            target.inputs
-            if isinstance(target, Task)
-            else 1
-            if target
-            else task_of(config.task).inputs
-        )
-        _refuse_beyond_memory(8 * config.points * (4 * inputs + 4), f"{config.points} points")
-    config, dataset = _what_to_fit(config, data, target)
+    dataset = _sampled(config) if data is None else data
     if config.loss == "logistic":
         check_labels(dataset.y)
     _refuse_what_squares_overflow(config, dataset)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
-    if backend not in BACKENDS:
-        raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
-    cores = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
+    cores = thread_count(threads)
     _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
-    if engine not in ENGINES:
-        raise ConfigError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
-    if isinstance(compress, np.bool_):
-        compress = bool(compress)
-    if not isinstance(compress, (bool, int, np.integer)) or (
-        not isinstance(compress, bool) and compress < 1
-    ):
-        raise ConfigError(
-            f"compress={compress!r} is out of range; give True, False or a number of nodes of at "
-            "least 1"
-        )
-    compress = compress if isinstance(compress, bool) else int(compress)
-    if backend == "reference" and engine not in ("auto", "reference"):
-        raise ConfigError(f"backend='reference' has no engine={engine!r}; leave out one of them")
-    # The engines are imported last, so that `import minilotto` stays light and whatever is refused
-    # above is refused at once.
+    # Imported last, so that `import minilotto` stays light and whatever is refused above is refused
+    # at once.
     from minilotto.engines.choice import choose
 
-    choice, reason = choose(
-        config, dataset, "reference" if backend == "reference" else engine, compress, backend
-    )
+    engine = "reference" if request.backend == "reference" else request.engine
+    compress = request.nodes or request.compress
+    choice, reason = choose(config, dataset, engine, compress, request.backend)
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
+
+
+def thread_count(threads: int | None, default: int | None = None) -> int:
+    """Number of threads; without one `default`, or all usable cores. Raises ConfigError."""
+    if threads is None:
+        return default or usable_cores()
+    return whole_number("threads", threads, at_least=1)
 
 
 def _refuse_what_squares_overflow(config: Config, data: Dataset) -> None:
@@ -173,32 +164,32 @@ def _refuse_what_squares_overflow(config: Config, data: Dataset) -> None:
             place = tuple(int(i) for i in np.argwhere(np.abs(values) > largest)[0])
             raise DataError(
                 f"{name}{list(place)} = {values[place]:g} is too large for "
-                f"dtype={config.dtype!r}, where squares end at "
-                f"{largest:.2g}^2; give {name} in other units"
+                f"dtype={config.dtype!r}, where squares end at {largest:.2g}^2; give {name} in "
+                "other units"
             )
 
 
-def _what_to_fit(config: Config, data: Any, target: Any) -> tuple[Config, Dataset]:
+def what_to_fit(config: Config, data: Any, target: Any = None) -> tuple[Config, Dataset]:
+    """The data to train on, and the config of such data."""
     if data is not None and target is not None:
         raise ConfigError("both data and target are given; pass one of them")
     if data is not None:
         dataset = data if isinstance(data, Dataset) else _given(data)
-        return dataclasses.replace(
-            config, task=CUSTOM, sampling=CUSTOM, points=dataset.points
-        ), dataset
-    if target is not None:
-        if not callable(target):
-            raise ConfigError(
-                f"target={target!r} is no function; pass a Task or a function of x (P, 1)"
-            )
-        task = target if isinstance(target, Task) else Task("target", "f(x)", "f(x)", target)
-        if task.examples is not None:
-            raise ConfigError(
-                f"target {task.name!r} is a set of examples; register it (register_task) and name "
-                "it in Config(task=)"
-            )
-        return dataclasses.replace(config, task=CUSTOM), sampled(config, task)
-    return config, sampled(config)
+        changes: dict[str, Any] = {"task": CUSTOM, "sampling": CUSTOM, "points": dataset.points}
+        return dataclasses.replace(config, **changes), dataset
+    if target is None:
+        return config, _sampled(config)
+    if not callable(target):
+        raise ConfigError(
+            f"target={target!r} is no function; pass a Task or a function of x (P, 1)"
+        )
+    task = target if isinstance(target, Task) else Task("target", "f(x)", "f(x)", target)
+    if task.examples is not None:
+        raise ConfigError(
+            f"target {task.name!r} is a set of examples; register it (register_task) and name "
+            "it in Config(task=)"
+        )
+    return dataclasses.replace(config, task=CUSTOM), _sampled(config, task)
 
 
 def _given(data: Any) -> Dataset:
@@ -207,9 +198,18 @@ def _given(data: Any) -> Dataset:
     return given(*data)
 
 
+def _sampled(config: Config, task: Task | None = None) -> Dataset:
+    """`sampled`, unless the points would not fit in memory."""
+    if config.sampling not in ("population", "examples"):
+        inputs = (task or task_of(config.task)).inputs
+        _refuse_beyond_memory(8 * config.points * (4 * inputs + 4), f"{config.points} points")
+    return sampled(config, task)
+
+
 def seeds_of(seeds: Any) -> NDArray[np.int64]:
-    """Seeds as an array (R,): R for 0, ..., R - 1, or the distinct whole numbers given. Raises
-    ConfigError.
+    """Seeds as an array (R,): 0, ..., R - 1 for R, or the distinct whole numbers given.
+
+    Raises ConfigError, and ResourceError for more than fit in memory.
     """
     if isinstance(seeds, range):
         _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
@@ -232,17 +232,11 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
             "least one seed"
         )
     if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= 2**48:
-        wrong = next(
-            (
-                seed
-                for seed in seeds
-                if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**48
-            ),
-            array[0],
-        )
+        whole = (int, np.integer)
+        wrong = (seed for seed in seeds if not isinstance(seed, whole) or not 0 <= seed < 2**48)
         raise ConfigError(
-            f"seed {wrong!r} is none; seeds are whole numbers of at least 0 and below 2^48, in a "
-            "range or a list"
+            f"seed {next(wrong, array[0])!r} is none; seeds are whole numbers of at least 0 and "
+            "below 2^48, in a range or a list"
         )
     distinct, counts = np.unique(array, return_counts=True)
     if distinct.size < array.size:
@@ -251,18 +245,16 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
 
 
 def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> NDArray[np.int64]:
-    """Steps at which history records losses, ascending, always with the last: by default 0, 1, 2,
-    5, 10, 20, 50, ...
+    """Ascending steps at which history records losses; by default 0, 1, 2, 5, 10, 20, 50, ...
 
-    Raises ConfigError when one is no whole number or lies beyond `steps`.
+    The last step is always one. Raises ConfigError for one that is no whole number up to `steps`.
 
     >>> checkpoint_steps(70).tolist()
     [0, 1, 2, 5, 10, 20, 50, 70]
     """
     if checkpoints is None:
-        chosen = {0} | {
-            m * 10**k for k in range(len(str(steps))) for m in (1, 2, 5) if m * 10**k < steps
-        }
+        powers = (10**k for k in range(len(str(steps))))
+        chosen = {0, *(m * power for power in powers for m in (1, 2, 5) if m * power < steps)}
     else:
         if not isinstance(checkpoints, Iterable) or isinstance(checkpoints, (str, bytes)):
             raise ConfigError(f"checkpoints={checkpoints!r} is no list; give a list of steps")
@@ -273,11 +265,9 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
 
 
 def _refuse_what_cannot_fit(config: Config, inputs: int, count: int, checkpoints: int) -> None:
-    size = np.dtype(config.dtype).itemsize
-    rows = config.width * (inputs + 2) + 1
-    per_net = 2 * rows * size + 8 * (
-        checkpoints + 6
-    )  # what is kept, once more while it is checked; a wave sees to itself
+    """Counts what is kept, and once more while it is checked; the loop limits its batches."""
+    parameters = config.width * (inputs + 2) + 1
+    per_net = 2 * parameters * np.dtype(config.dtype).itemsize + 8 * (checkpoints + 6)
     _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}")
 
 

@@ -57,7 +57,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def refused(folder, monkeypatch, capsys):
-    """Runs words that must be refused, checks what holds for every refusal, and returns the line."""
+    """Runs words that must be refused, checks what holds for each refusal, returns the line."""
 
     def no_training(*_, **__):
         raise AssertionError("a refused command line has trained something")

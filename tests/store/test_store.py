@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 
 import minilotto as ml
 from minilotto import files
+from minilotto.ensemble import npz
 from minilotto.ensemble.npz import ARRAYS, digest_of
 from minilotto.store import blocks
+from minilotto.store import format as store_format
 from minilotto.store import store as stores
 from minilotto.store.blocks import Block
 
@@ -41,10 +43,8 @@ def original(tmp_path_factory) -> Path:
     """The folder of TINY in blocks of eight seeds; tests that change anything take a copy."""
     folder = tmp_path_factory.mktemp("original") / "runs"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_SEEDS", 8)
-        blocks.block_size.cache_clear()
+        patch.setattr(store_format, "BLOCK_SEEDS", 8)
         ml.sweep(TINY, out=folder)
-    blocks.block_size.cache_clear()
     return folder
 
 
@@ -95,19 +95,19 @@ def seeds_of(runs) -> set[int]:
 
 @given(RUNS, RUNS)
 def test_runs_are_sets_of_seeds(wanted, have):
-    assert blocks.without(wanted, have) == blocks.runs_of(
+    assert blocks.difference(wanted, have) == blocks.runs_of(
         np.array(sorted(seeds_of(wanted) - seeds_of(have)), dtype=np.int64)
     )
-    assert blocks.joined(wanted) == blocks.runs_of(
+    assert blocks.union(wanted) == blocks.runs_of(
         np.array(sorted(seeds_of(wanted)), dtype=np.int64)
     )
-    assert blocks.count_of(blocks.joined(wanted)) == len(seeds_of(wanted))
-    assert blocks.seeds_in(blocks.joined(have)).tolist() == sorted(seeds_of(have))
+    assert blocks.count_of(blocks.union(wanted)) == len(seeds_of(wanted))
+    assert blocks.seeds_in(blocks.union(have)).tolist() == sorted(seeds_of(have))
 
 
 @given(RUNS)
 def test_cut_runs_hold_the_same_seeds_and_stay_within_their_blocks(runs):
-    cut = blocks.cut(ONE, blocks.joined(runs))
+    cut = blocks.cut(ONE, blocks.union(runs))
     assert [seed for block in cut for seed in range(block.first, block.stop)] == sorted(
         seeds_of(runs)
     )
@@ -115,17 +115,16 @@ def test_cut_runs_hold_the_same_seeds_and_stay_within_their_blocks(runs):
 
 
 def test_blocks_take_ten_seconds_to_some_minutes_of_a_core(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_SEEDS", 2**20)
-    blocks.block_size.cache_clear()
+    monkeypatch.setattr(store_format, "BLOCK_SEEDS", 2**20)
     for width in (10, 50, 1000, 10_000):
         for config in (
             ml.Config(width=width),
             ml.Config(width=width, dtype="float64", activation="relu"),
         ):
-            size = blocks.block_size(config)
+            size = store_format.block_size(config)
             assert size & (size - 1) == 0
-            assert 10 <= size * blocks.seconds_per_seed(config) <= 300 or size == 1
-            assert size * blocks.bytes_per_seed(config, 1) <= 2**25
+            assert 10 <= size * store_format.seconds_per_seed(config) <= 300 or size == 1
+            assert size * store_format.bytes_per_seed(config) <= 2**25
 
 
 # Bytes
@@ -222,6 +221,21 @@ def test_nothing_is_read_before_it_is_asked_for(folder, monkeypatch):
     monkeypatch.setattr(blocks, "read_block", lambda *where: asked.append(where[1]) or real(*where))
     store.ensemble(ONE, range(9, 12))
     assert asked == [Block(ONE, 8, 16).name]
+
+
+def test_the_bytes_of_a_block_are_digested_once(folder, monkeypatch):
+    """The seal covers the digest within; and status, of what was asked for, digests none."""
+    digested, real = [], blocks._digest
+    monkeypatch.setattr(npz, "digest_of", None)
+    monkeypatch.setattr(blocks, "_digest", lambda *what: digested.append(what[1]) or real(*what))
+    store = ml.open_store(folder)
+    assert len(store.ensemble(ONE)) == 20
+    assert digested == [one.name for one in store.stored(ONE.key)]
+    digested.clear()
+    assert sum(row.done for row in store.status()) == 40
+    assert digested == []
+    assert sum(row.done for row in store.status(quick=False)) == 40
+    assert len(digested) == len(set(digested)) == 6
 
 
 def test_what_is_missing_is_named(folder):

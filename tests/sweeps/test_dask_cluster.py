@@ -61,14 +61,12 @@ def blocks_in(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory) -> dict[str, bytes]:
     """The files of STUDY, trained here."""
-    from minilotto.store import blocks
+    from minilotto.store import format as store_format
 
     folder = tmp_path_factory.mktemp("expected") / "runs"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_SEEDS", 16)
-        blocks.block_size.cache_clear()
+        patch.setattr(store_format, "BLOCK_SEEDS", 16)
         ml.sweep(STUDY, out=folder)
-    blocks.block_size.cache_clear()
     return files_in(folder)
 
 
@@ -142,10 +140,10 @@ def test_a_task_of_ones_own_goes_along(tmp_path, monkeypatch):
 DRIVER = """
 import sys
 import minilotto as ml
-from minilotto import blocks
+from minilotto.store import format
 
 if __name__ == "__main__":
-    blocks.BLOCK_SEEDS = 16
+    format.BLOCK_SEEDS = 16
     print("begun", flush=True)
     ml.sweep(ml.Sweep(widths=(1, 2), seeds=64, steps=20_000), out=sys.argv[1], cluster=sys.argv[2])
 """

@@ -1,6 +1,7 @@
 """Commands about the paper: reproduce, figure."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from minilotto.cli.arguments import (
@@ -37,41 +38,37 @@ def reproduce(
     force: Any = False,
     quiet: Any = False,
 ) -> Plan:
-    """Repeat the paper's experiments, draw its figures and test its claims, into one page:
+    """Repeat the paper's experiments, draw its figures and test its claims, on one page:
     report/index.html.
 
     Example: reproduce --out report/
 
     --out report      folder of the report; it is made where it is missing
-    --figures 1c,3    only these figures, of the appendices too
-    --appendices      with the figures of the appendices; products of several inputs take most of an
+    --figures 1c,3    only these figures, also of the appendices
+    --appendices      also the figures of the appendices; products of several inputs take most of an
                       hour on two cores
-    --beyond          with the studies of what the paper leaves open; most of an hour on two cores
-    --quick           fewer seeds and widths, said on every figure
+    --beyond          also the studies of what the paper leaves open; most of an hour on two cores
+    --quick           fewer seeds and widths, as each figure then states
     --seeds 1000      seeds at the paper's widths (default 1000, with --quick 200)
-    --runs runs/      folder of the trained nets (default: runs/ in the report's folder); what it
-                      holds is not trained again
-    --train true      false: use only nets that are there, and say what is missing
-    --threads 2       threads to use (default: every core that this process may use)
-    --force           write into a folder that holds other things
+    --runs runs/      folder of the trained nets (default: runs/ in the report's folder); nets in it
+                      are not trained again
+    --train true      false: use only the nets in that folder, and state which are missing
+    --threads 2       number of threads (default: every core that this process may use)
+    --force           write into a folder that holds other files
     --quiet           no progress bar
     """
     refuse_empty({"out": out, "figures": figures, "seeds": seeds, "runs": runs, "threads": threads})
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of
     from minilotto.report.build import reproduce as make
+    from minilotto.training.train import thread_count
 
     named = None if figures is None else [str(name) for name in items(figures)]
     names = figure_names(named, truth("appendices", appendices), truth("beyond", beyond))
-    scale = scale_of(
-        truth("quick", quick), None if seeds is None else whole_number("seeds", seeds, at_least=1)
-    )
-    train_first, overwrite, shown = (
-        truth("train", train),
-        truth("force", force),
-        not truth("quiet", quiet),
-    )
-    if threads is not None:
-        threads = whole_number("threads", threads, at_least=1)
+    count = None if seeds is None else whole_number("seeds", seeds, at_least=1)
+    scale = scale_of(truth("quick", quick), count)
+    train_first, overwrite = truth("train", train), truth("force", force)
+    shown = not truth("quiet", quiet)
+    thread_count(threads)
     folder = report_folder(file_name("out", out), overwrite)
     kept = None if runs is None else file_name("runs", runs)
 
@@ -95,7 +92,7 @@ def reproduce(
             print(f"report in {folder / REPORT_FILES[0]}")
             return 0
 
-        return _told(work)
+        return _status_of(work)
 
     return Plan(run)
 
@@ -118,14 +115,15 @@ def figure(
     --out figure-1c.png   the picture, as .png, .pdf or .svg (default: figure-NAME.png)
     --quick               fewer seeds and widths
     --seeds 1000          seeds at the paper's widths (default 1000, with --quick 200)
-    --runs runs/          folder of the trained nets; what it holds is not trained again
-    --threads 2           threads to use (default: every core that this process may use)
+    --runs runs/          folder of the trained nets; nets in it are not trained again
+    --threads 2           number of threads (default: every core that this process may use)
     --force               overwrite the picture if it exists
     --quiet               no progress bar
     """
     from minilotto.files import check_output
     from minilotto.report.build import draw, figure_names, scale_of
     from minilotto.report.training import SUFFIXES
+    from minilotto.training.train import thread_count
 
     refuse_empty({"out": out, "seeds": seeds, "runs": runs, "threads": threads})
     if name is None:
@@ -133,15 +131,12 @@ def figure(
             f"figure needs a name; choose from {', '.join(figure_names(None))}, as in figure 1c"
         )
     (chosen,) = figure_names([str(name)])
-    scale = scale_of(
-        truth("quick", quick), None if seeds is None else whole_number("seeds", seeds, at_least=1)
-    )
-    path = check_output(
-        file_name("out", out or f"figure-{chosen}.png"), SUFFIXES, truth("force", force)
-    )
+    count = None if seeds is None else whole_number("seeds", seeds, at_least=1)
+    scale = scale_of(truth("quick", quick), count)
+    picture = file_name("out", out or f"figure-{chosen}.png")
+    path = check_output(picture, SUFFIXES, truth("force", force))
     kept, shown = file_name("runs", runs), not truth("quiet", quiet)
-    if threads is not None:
-        threads = whole_number("threads", threads, at_least=1)
+    thread_count(threads)
 
     def run() -> int:
         def work() -> int:
@@ -149,13 +144,13 @@ def figure(
             print(f"picture in {path}")
             return 0
 
-        return _told(work)
+        return _status_of(work)
 
     return Plan(run)
 
 
-def _told(work: Any) -> int:
-    """Run; what goes wrong on the way is one line, and what was trained is kept."""
+def _status_of(work: Callable[[], int]) -> int:
+    """Exit status of some work; an error on the way is one line, and finished blocks are kept."""
     try:
         return work()
     except SweepInterrupted as interruption:
