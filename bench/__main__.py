@@ -181,9 +181,7 @@ def machine(threads: int, load: float, peers: Sequence[str]) -> dict[str, Any]:
 
 
 def run(chosen: Plan) -> int:
-    """Run the plan, print its tables and write its files. Returns the exit status: 1 where a library
-    disagrees.
-    """
+    """Run the plan, print tables, write files. Exit status 1 where a library disagrees."""
     threads = usable_cores()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     if load > 0.3:

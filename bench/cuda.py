@@ -10,8 +10,8 @@
     million   1,000,000 nets of width 2, 50,000 steps
 
 Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before
-they are timed; how long that took is reported separately. Needs numba-cuda, and jax for its section;
-`--tiny` is for Numba's simulator, and measures nothing.
+they are timed; the time of compilation is reported separately. Needs numba-cuda, and jax for its
+section; `--tiny` is for Numba's simulator, and measures nothing.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Derive CRITICAL of `minilotto/analysis/stats/modes.py`: `python -m bench.multiscale [--draws 20000]`.
+"""Derive CRITICAL of `analysis/stats/modes.py`: `python -m bench.multiscale [--draws 20000]`.
 
 For each number of losses, quantiles of the largest excess of the multiscale test among uniform
 values, the density that is hardest to tell from one with a valley.

@@ -50,7 +50,7 @@ class Config:
         A name in ACTIVATIONS.
     task : str
         A name in TASKS, or of a family for any number of inputs: sum7, product7, radial7, teacher7.
-    sampling : {"grid", "uniform", "population", "examples"}
+    sampling : str
         "grid": equally spaced points, ends included, one lattice axis per input. "uniform":
         independent uniform points, drawn from root_seed. "population": infinitely many uniform
         points, by quadrature, for up to three inputs. "examples": those of a task that is a set of
@@ -73,7 +73,7 @@ class Config:
         Slope of leaky_relu for z < 0, below 1; no other activation takes it.
     dtype : {"float32", "float64"}
         Precision of the training; losses are always reported in float64.
-    subnormals : {"flush", "keep"}
+    subnormals : str
         "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in float32) as zero
         while training, as JAX does. "keep": they keep them, as torch does, at up to ten times the
         cost where neurons die.
@@ -82,7 +82,7 @@ class Config:
     noise : float
         Standard deviation, at least 0, of independent Gaussian noise on the targets of a grid or of
         uniform points, drawn from root_seed: the same for all seeds.
-    loss : {"squared", "logistic"}
+    loss : str
         "squared": mean of (f - y)^2. "logistic": mean of log(1 + e^f) - y f for labels y of 0 and
         1, where 1 / (1 + e^-f) is the probability of 1.
 
