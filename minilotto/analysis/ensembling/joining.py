@@ -11,8 +11,8 @@ from scipy.linalg import lstsq
 
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 ENTRIES = 2_000_000  # of design matrices solved at a time
 
 

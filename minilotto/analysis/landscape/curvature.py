@@ -13,8 +13,8 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.interop.functional import hessian, loss_and_gradient, pack
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
 EPSILON = float(np.finfo(np.float64).eps)
 FLAT = 1e-6  # of the largest eigenvalue, below which a direction counts as flat

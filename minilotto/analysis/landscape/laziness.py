@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-
-Array = NDArray[np.float64]
+from minilotto.settings.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from minilotto.data.dataset import Dataset
-from minilotto.ensemble.distillation import EPSILON, RANK_CUT, centred, directions, refit
+from minilotto.ensemble.distillation import refit
+from minilotto.ensemble.last_layer import EPSILON, RANK_CUT, centred, directions
 from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
 # terms grow as loss^-VALLEY down the valley that a descent follows: v ~ w^-2 and loss ~ w^8, see
 # valley.py

@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.analysis.tickets.disentangling import disentangle
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.data.dataset import Dataset
-from minilotto.ensemble.distillation import Distilled, centred, directions, refit
+from minilotto.ensemble.distillation import Distilled, refit
+from minilotto.ensemble.last_layer import centred, directions
 from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 Order = NDArray[np.intp]
 # of a response's size: output weights that make use of less of it cost more than they gain
 CUT = 1e-12

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
 GATHERED = 4_000_000  # losses resampled at a time
 STATISTICS = ("median", "mean", "geometric mean")

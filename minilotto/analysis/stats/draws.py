@@ -3,13 +3,13 @@ draws are counted, not nets.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 LEAST_DRAWS = 3
 
 

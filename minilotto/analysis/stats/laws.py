@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from minilotto.settings.arrays import Array
+
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
 MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none to rounding

@@ -28,8 +28,8 @@ from minilotto.data.dataset import Dataset
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 RESOLUTION = 0.01  # of the target's spread: nets closer than this do the same thing
 SYMMETRIC = 0.1  # relative distance to the mirror image up to which a net counts as symmetric
 IDLE = 1e-3  # of the target's spread: a neuron that adds less is idle

@@ -5,12 +5,12 @@ a curve.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 LEAST_WINDOW = 5  # neurons; fewer say nothing of a spread
 LEAST_CLOUD = 100  # neurons whose dimension can be measured
 BLOCK = 2**22  # numbers that are held at a time

@@ -13,8 +13,8 @@ from minilotto.ensemble.distillation import pair_errors
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 USELESS = 0.9  # a pair whose R^2 is below is useless
 NUMERICAL = 0.01  # of the sum of eigenvalues: those above count for the numerical rank
 ALIKE = 0.9  # absolute correlation from which two tickets belong to the same group

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.analysis.tickets.disentangling import Disentangled
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 DEGREES = (3, 4)  # of the polynomials that errors are compared with
 
 

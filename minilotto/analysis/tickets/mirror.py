@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from minilotto.analysis.tickets.tickets import cloud, mask
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 BLOCK = 2**23  # numbers that are held at a time
 
 

@@ -7,14 +7,14 @@ from math import factorial
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
 
 

@@ -12,8 +12,8 @@ from minilotto.data.dataset import Dataset
 from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 DEAD = 1e-6  # a neuron or pair whose output varies by less than this part of the target's variation
 USELESS = 0.9  # squared correlation with the target; a pair below it is no ticket
 ROUNDING = 1e-14  # of the greatest value

@@ -16,11 +16,11 @@ from scipy.optimize import brentq, least_squares
 
 from minilotto.analysis.tickets.taylor import derivatives
 from minilotto.data.dataset import Dataset
-from minilotto.ensemble.distillation import EPSILON, RANK_CUT, centred, directions
+from minilotto.ensemble.last_layer import EPSILON, RANK_CUT, centred, directions
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 REACH = 20.0  # of b, within which a zero of sigma'''' is looked for
 NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
 
