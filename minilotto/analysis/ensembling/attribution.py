@@ -17,8 +17,9 @@ from minilotto.analysis.ensembling.synergy import (
     pair_weights,
     weighted_medians,
 )
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, check_bootstrap, ends
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, check_bootstrap, ends
 from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
 
 STEPS = {
     "averaging": ("one", "average"),

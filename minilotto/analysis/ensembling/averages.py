@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 ROUNDS, HALF_ROUNDS = 20, 4  # divisions of all nets, and of half of them, into groups
 LEAST_GROUPS = 2  # that half of the nets must make

@@ -5,8 +5,9 @@ what that is worth.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, ends, resampled_means
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, ends, resampled_means
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 WAYS = ("logits", "probabilities")
 RESAMPLES = 1000

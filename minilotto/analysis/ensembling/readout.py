@@ -5,10 +5,10 @@ or its training is.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Array
 from minilotto.data.dataset import Dataset
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
 CUTS = 10.0 ** -np.arange(1.0, 13.0)  # of the largest singular value
 DTYPES = ("float32", "float64")

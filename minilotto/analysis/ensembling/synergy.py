@@ -15,9 +15,10 @@ from minilotto.analysis.ensembling.ensembling import (
     orthogonal_loss,
 )
 from minilotto.analysis.ensembling.joining import Refit, check_weight, least_squares, refitted
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, check_bootstrap, ends
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, check_bootstrap, ends
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
 WEIGHED = 200_000  # losses weighted at a time, which fit in cache
 NULLS = {

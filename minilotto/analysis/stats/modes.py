@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.analysis.stats.bootstrap import Array
 from minilotto.analysis.stats.losses import SMOOTHING, Peaks, cut, positive, smoothed
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 Ints = NDArray[np.intp]
 LEAST_LOSSES = 30

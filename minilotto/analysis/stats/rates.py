@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from scipy.stats import t as student
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, ends
+from minilotto.analysis.stats.bootstrap import Estimate, ends
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 # 4/D: Sharma and Kaplan (arXiv:2004.10802), of piecewise linear nets on data of D dimensions. 1 +
 # 3/D: one hidden layer of ReLU at its best on smooth functions, N^-(1/2 + 3/(2 D)) in the norm

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, ends
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 # factor of budget over which a gain is measured at least; over less, seeds' scatter drowns it
 LEAST_SPAN = 3.0

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, ends
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.analysis.stats.laws import LAWS, Law
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 REFERENCE_EXPONENTS = (1.0, 4.0)  # figure 1c's dashed lines
 LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none

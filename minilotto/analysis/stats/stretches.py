@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Array, Points, ends
+from minilotto.analysis.stats.bootstrap import Points, ends
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 WINDOW = 3  # neighbouring widths that a running exponent is taken over
 
