@@ -190,9 +190,7 @@ def assembled(
     low, high = np.exp(np.quantile(replicates, ends(level), axis=0))
     seeds = np.array([len(loss) for loss in kept])
     error = replicates.std(axis=0, ddof=1)
-    return Points(
-        widths, seeds, diverged, statistic, level, value, low, high, error, replicates
-    )
+    return Points(widths, seeds, diverged, statistic, level, value, low, high, error, replicates)
 
 
 def finite_losses(

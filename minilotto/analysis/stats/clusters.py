@@ -50,10 +50,7 @@ class Clusters:
 
 
 def density_clusters(
-    distance: Array,
-    resolution: float = 0.0,
-    least: int | None = None,
-    count: int | None = None,
+    distance: Array, resolution: float = 0.0, least: int | None = None, count: int | None = None
 ) -> Clusters:
     """Clusters of R points from their distances, by single linkage that outliers do not chain.
 
@@ -71,8 +68,8 @@ def density_clusters(
     resolution : float
         Distance below which points are the same.
     least : int or None
-        Smaller groups get label -1, unless no group reaches it. By default LEAST_SHARE of the points
-        and at least LEAST_SIZE.
+        Smaller groups get label -1, unless no group reaches it; by default LEAST_SHARE of the
+        points and at least LEAST_SIZE.
     count : int or None
         Take the cut that leaves so many clusters instead of the widest gap.
 

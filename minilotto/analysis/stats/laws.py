@@ -1,5 +1,5 @@
-"""Three laws of log loss against log width, and weighted least squares for each, many data sets at a
-time.
+"""Three laws of log loss against log width, and weighted least squares for each, many data sets at
+a time.
 
 x (W,) is log width in ascending order, y (B, W) log loss, weight (B, W) or one row (1, W) for all;
 a solver gives parameters (B, k) in the law's own units.
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from minilotto.settings.arrays import Array
 
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
@@ -147,9 +148,7 @@ def _starts(reach: Array) -> tuple[Array, Array]:
 
 
 def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
-    """Levenberg and Marquardt's steps in (alpha, kappa), for all rows that still move at once; never
-    uphill.
-    """
+    """Levenberg and Marquardt's steps in (alpha, kappa), for all rows that move; never uphill."""
     at, damping, moving = start.copy(), np.full(len(start), 1e-3), np.arange(len(start))
     for _ in range(ITERATIONS):
         y, weight = flat[moving], share if len(share) == 1 else share[moving]

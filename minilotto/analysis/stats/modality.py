@@ -232,7 +232,7 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
 
 
 def _standard_moments(rows: Array) -> Array:
-    """Third and fourth standardised moments (B, 2) of rows (B, n); NaN for a row of equal values."""
+    """Third and fourth standardised moments (B, 2) of rows (B, n); NaN for rows of equal values."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     square = centred * centred
     variance = square.mean(axis=1)
