@@ -113,8 +113,8 @@ def check_weight(weight: Array) -> None:
     """Raises DataError for weights of points that are no measure."""
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
         raise DataError(
-            "weights of points must be finite, at least 0 and not all 0; pass the points "
-            "themselves, not compressed ones"
+            f"weights of points have minimum {weight.min():g} and sum {weight.sum():g}; they must "
+            "be finite, at least 0 and not all 0: pass the points themselves, not compressed ones"
         )
 
 

@@ -149,7 +149,8 @@ def _starts(reach: Array) -> tuple[Array, Array]:
 
 def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
     """Levenberg and Marquardt's steps in (alpha, kappa), for all rows that move; never uphill."""
-    at, damping, moving = start.copy(), np.full(len(start), 1e-3), np.arange(len(start))
+    at: Array = start.copy()
+    damping, moving = np.full(len(start), 1e-3), np.arange(len(start))
     for _ in range(ITERATIONS):
         y, weight = flat[moving], share if len(share) == 1 else share[moving]
         here = at[moving]

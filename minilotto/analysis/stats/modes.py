@@ -144,7 +144,7 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
 
 
 def sorted_losses(loss: Array) -> Array:
-    """The finite positive losses, sorted. Raises DataError for fewer than LEAST_LOSSES or for ties."""
+    """The finite positive losses, sorted. Raises DataError for fewer than LEAST_LOSSES or ties."""
     kept = np.sort(positive(loss))
     if len(kept) < LEAST_LOSSES:
         raise DataError(

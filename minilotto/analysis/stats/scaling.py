@@ -1,6 +1,4 @@
-"""How loss falls with width: power law, plateau and break, their exponents with intervals, and which
-of them the widths support.
-"""
+"""How loss falls with width: power law, plateau and break, and which of them the widths support."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,9 +91,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The laws side by side, in the order of LAWS; the names of those with the least AICc and the least
-    held-out error, or None.
-    """
+    """The laws in the order of LAWS, and those of the least AICc and held-out error, or None."""
 
     rows: tuple[Compared, ...]
     best_aicc: str | None
@@ -181,9 +177,9 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     exact = chosen.solve(x, y[None], 1 / variance[None])
     chi_square = float(np.sum((y - chosen.log_loss(exact, x)[0]) ** 2 / variance))
     return Fit(
-        law=chosen.name,
-        formula=chosen.formula,
-        points=points,
+        chosen.name,
+        chosen.formula,
+        points,
         estimates=_estimates(chosen, parameters[0], replicates, points.level),
         with_misfit=_estimates(chosen, parameters[0], wide, points.level),
         misfit=float(tau / np.log(10)),
@@ -290,15 +286,10 @@ def local_exponents(points: Points) -> LocalExponents:
         raise DataError(f"{len(points.widths)} width has no neighbour; give at least 2 widths")
     x = np.log(points.widths)
     low, high = np.quantile(-np.diff(points.replicates) / np.diff(x), ends(points.level), axis=0)
-    return LocalExponents(
-        lower=points.widths[:-1],
-        upper=points.widths[1:],
-        middle=np.exp((x[1:] + x[:-1]) / 2),
-        exponent=-np.diff(np.log(points.value)) / np.diff(x),
-        low=low,
-        high=high,
-        level=points.level,
-    )
+    middle = np.exp((x[1:] + x[:-1]) / 2)
+    exponent = -np.diff(np.log(points.value)) / np.diff(x)
+    lower, upper = points.widths[:-1], points.widths[1:]
+    return LocalExponents(lower, upper, middle, exponent, low, high, points.level)
 
 
 def reference_line(widths: ArrayLike, exponent: float, through: tuple[float, float]) -> Array:
@@ -337,7 +328,7 @@ def _estimates(
     with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
         low, high = np.quantile(replicates, ends(level), axis=0)
     rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
-    return MappingProxyType({name: Estimate(*row, level) for name, *row in rows})
+    return MappingProxyType({name: Estimate(v, a, b, level) for name, v, a, b in rows})
 
 
 def _misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float]:
@@ -355,7 +346,7 @@ def _misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float
         total = variance + tau[:, None] ** 2
         many = np.broadcast_to(y, total.shape)
         rest = many - law.log_loss(law.solve(x, many, 1 / total), x)
-        return -0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1)
+        return np.asarray(-0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1))
 
     # It may have two maxima, so grids are searched, three times finer: to about a percent of tau.
     low, high = 1e-2 * np.sqrt(variance.min()), max(float(np.ptp(y)), 1e-3)
