@@ -67,7 +67,7 @@ class Fit:
         return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
 
     def band(self, widths: ArrayLike) -> tuple[Array, Array]:
-        """Ends (V,), (V,) of the intervals of the fitted loss at widths (V,), at the points' level."""
+        """Ends (V,), (V,) of the intervals of the fitted loss at widths (V,)."""
         lines = self._log_losses(self.replicates, widths)
         low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
         return low, high
