@@ -1,4 +1,4 @@
-"""Second-order descent of trained nets in float64, and the precision that it would need to go on."""
+"""Second-order descent of trained nets in float64, and the precision it would need to go on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -238,7 +238,7 @@ class Projected:
         columns = np.concatenate(
             [(slope[:, :, None] * self.x[:, None, :]).reshape(len(self.x), -1), slope], axis=1
         )
-        return orthogonal(centred(columns.T, self.root), here.q).T
+        return np.asarray(orthogonal(centred(columns.T, self.root), here.q).T)
 
     def _at(self, theta: Array) -> Basis:
         key = theta.tobytes()
