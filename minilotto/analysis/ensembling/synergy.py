@@ -14,31 +14,17 @@ from minilotto.analysis.ensembling.ensembling import (
     orthogonal_loss,
 )
 from minilotto.analysis.ensembling.joining import Refit, refitted
-from minilotto.analysis.ensembling.pairs import (
-    NullComparison,
-    compare,
-    cosine_medians,
-    drawn_pairs,
-    paper_null,
-)
+from minilotto.analysis.ensembling.pairs import NullComparison as NullComparison
+from minilotto.analysis.ensembling.pairs import compare as compare
+from minilotto.analysis.ensembling.pairs import cosine_medians as cosine_medians
+from minilotto.analysis.ensembling.pairs import drawn_pairs as drawn_pairs
+from minilotto.analysis.ensembling.pairs import paper_null as paper_null
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate
 from minilotto.ensemble.last_layer import RANK_CUT, check_weight, least_squares
 from minilotto.errors import DataError
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 
-__all__ = [
-    "NULLS",
-    "Nets",
-    "NullComparison",
-    "Synergy",
-    "combined",
-    "compare",
-    "cosine_medians",
-    "drawn_pairs",
-    "paper_null",
-    "synergy",
-]
 NULLS = {
     "harmonic": "(1 / L1 + 1 / L2)^-1, as in the paper",
     "average": "the mean of both nets' functions",
