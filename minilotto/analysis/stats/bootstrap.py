@@ -309,15 +309,12 @@ def estimate(value: float, replicates: Array, level: float) -> Estimate:
     return Estimate(float(value), float(low), float(high), level)
 
 
-def median_interval(
-    values: ArrayLike, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> Estimate:
-    """The median of the finite values with its bootstrap interval.
+def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> Estimate:
+    """The median of the finite values with its 95% bootstrap interval.
 
     Parameters
     ----------
     values : (R,) array_like of float
-    level : float in (0, 1)
     resamples, seed : int
         Of the bootstrap.
 
@@ -341,7 +338,8 @@ def median_interval(
         raise DataError(f"none of {given.size} values is finite; there is no median")
     rows = resampled(kept, resamples, np.random.default_rng(seed))
     drawn = np.concatenate([np.median(part, axis=1) for part in rows])
-    return estimate(float(np.median(kept)), drawn, level)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Estimate(float(np.median(kept)), float(low), float(high), 0.95)
 
 
 def _resampled_quantiles(

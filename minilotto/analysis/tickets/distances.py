@@ -72,7 +72,7 @@ class Scene:
         here, there = self.g[rows], symmetry.sign * self.g[others][:, :, symmetry.order]
         square = self.squares[rows][:, :, None, None] + self.squares[others]
         costs: Array = np.maximum(square - 2 * np.tensordot(here, there, (2, 2)), 0.0)
-        return costs.transpose(1, 3, 0, 2)
+        return np.asarray(costs.transpose(1, 3, 0, 2))
 
     def distances(self) -> Array:
         """(R, R) distances over every order of neurons and every symmetry, in units of `spread`."""
