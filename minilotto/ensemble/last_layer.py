@@ -5,7 +5,7 @@ So all is in float64, each response is centred and scaled before it meets anothe
 that rounding would decide are left out and counted.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,9 @@ EPSILON = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 # Of the largest singular value, and of a response's size: what is less is rounding.
 RANK_CUT = 100 * EPSILON
+NEAR = 100.0  # up to this multiple of the loss that rounding alone makes, rounding decides
+# Of scipy.optimize.least_squares: Levenberg and Marquardt's steps as far as float64 allows.
+TO_ROUNDING: Any = {"method": "lm", "ftol": EPSILON, "xtol": EPSILON, "gtol": EPSILON}
 
 
 class Span(NamedTuple):

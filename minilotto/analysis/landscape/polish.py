@@ -1,8 +1,7 @@
 """Second-order descent of trained nets in float64, and the precision it would need to go on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,8 @@ from minilotto.data.dataset import Dataset
 from minilotto.ensemble.distillation import refit
 from minilotto.ensemble.last_layer import (
     EPSILON,
+    NEAR,
+    TO_ROUNDING,
     centred,
     checked_nets,
     directions,
@@ -24,7 +25,6 @@ from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_whole
 
-NEAR = 100.0  # up to this multiple of the loss that rounding alone makes, rounding decides
 VALLEY = 0.25  # terms grow as loss^-VALLEY down a valley: v ~ w^-2 and loss ~ w^8, see valley.py
 
 
@@ -172,9 +172,8 @@ def polish(
         start[i] = data.weight @ (output - data.y) ** 2 + data.offset
         if not np.isfinite(before.loss[i]):
             continue
-        end = descended(
-            net.residual, np.concatenate([w[i].ravel(), b[i]]), net.jacobian, evaluations
-        )
+        theta = np.concatenate([w[i].ravel(), b[i]])
+        end = least_squares(net.residual, theta, net.jacobian, max_nfev=evaluations, **TO_ROUNDING)
         spent[i] = end.nfev
         w[i], b[i] = net.split(end.x)
     after = refit(activation, w, b, data)
@@ -184,17 +183,6 @@ def polish(
     return Polished(
         best.parameters, start, best.loss, spent, best.cancellation, best.rounding, best.rank
     )
-
-
-def descended(
-    residual: Callable[[Array], Array],
-    start: Array,
-    jacobian: Callable[[Array], Array],
-    evaluations: int | None = None,
-) -> Any:
-    """SciPy's result of Levenberg and Marquardt's steps, as far as float64 allows."""
-    exact = {"ftol": EPSILON, "xtol": EPSILON, "gtol": EPSILON}
-    return least_squares(residual, start, jacobian, method="lm", max_nfev=evaluations, **exact)
 
 
 class Basis(NamedTuple):

@@ -107,12 +107,12 @@ class Algorithm:
 
     @property
     def symmetric(self) -> bool:
-        """Whether its nets are their own images under a symmetry of the target, neurons exchanged."""
+        """Whether its nets are their own images under a symmetry, with neurons exchanged."""
         return self.asymmetry <= SYMMETRIC
 
     @property
     def name(self) -> str:
-        """In words: symmetric or not, and each neuron's part of the activation and pre-activations."""
+        """In words: symmetric or not, each neuron's part of the activation and pre-activations."""
         active = [neuron for neuron in self.neurons if neuron.part != "idle"]
         if not active:
             return "constant"

@@ -15,7 +15,7 @@ BLOCK = 2**23  # numbers that are held at a time
 
 @dataclass(frozen=True, eq=False)
 class MirrorSymmetry:
-    """Energy distance between the neurons of R nets and their mirror images, against random sign flips.
+    """Energy distance between neurons of R nets and their mirror images, against random sign flips.
 
     NaN for nets that are not finite or have fewer than two neurons.
 
