@@ -327,7 +327,7 @@ def _search(neurons: _Neurons, widths: list[int]) -> dict[int, list[int]]:
 
 
 def _exchanged(neurons: _Neurons, places: list[int]) -> list[int]:
-    """`places` after exchanges of one neuron each, the one that gains most first, while one gains."""
+    """`places` after exchanges of one neuron each, the best one first, while one gains."""
     loss = np.inf
     for _ in range(EXCHANGES):
         others = [[*places[:k], *places[k + 1 :]] for k in range(len(places))]

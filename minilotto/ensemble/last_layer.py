@@ -203,7 +203,7 @@ def directions(response: NDArray[np.floating], root: Array) -> tuple[Array, Arra
 
 
 def orthogonal(rows: Array, basis: Array) -> Array:
-    """Rows less their components in the basis; twice, or little would be right of near-parallels."""
+    """Rows less their components in the basis; twice, for accuracy in near-parallels."""
     for _ in range(2 if len(basis) else 0):
         rows = rows - (rows @ basis.T) @ basis
     return rows

@@ -1,4 +1,4 @@
-"""Limits of arguments, refused in one line of value, rule and remedy, and of memory held at a time."""
+"""Limits of arguments, refused in one line of value, rule and remedy, and of memory in use."""
 
 from collections.abc import Iterable, Iterator
 
@@ -36,9 +36,10 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
 
     >>> check_choice("predictor", "span", ("span", "output"))
     """
-    choices = tuple(choices)
-    if value not in choices:
-        raise ConfigError(f"{name}={value!r} is unknown; choose from {', '.join(map(str, choices))}")
+    known = tuple(choices)
+    if value not in known:
+        words = ", ".join(map(str, known))
+        raise ConfigError(f"{name}={value!r} is unknown; choose from {words}")
 
 
 def blocks(count: int, numbers: int, held: int = HELD) -> Iterator[slice]:

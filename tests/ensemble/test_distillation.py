@@ -16,13 +16,7 @@ from minilotto.analysis.stats.parameter_count import parameter_exponents
 from minilotto.analysis.tickets.valley import valley
 from minilotto.data.dataset import given, sampled
 from minilotto.engines.evaluate import losses
-from minilotto.ensemble.distillation import (
-    distill,
-    distill_pairs,
-    distill_path,
-    pair_errors,
-    refit,
-)
+from minilotto.ensemble.distillation import distill, distill_pairs, distill_path, pair_errors, refit
 from minilotto.ensemble.last_layer import centred, orthogonal
 from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters

@@ -23,8 +23,7 @@ from minilotto.errors import DataError, MissingExtraError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_choice
 
-# the last chance that the dip test's table resolves, with ten of its million samples beyond
-LEAST_P = 1e-5
+LEAST_P = 1e-5  # the dip test's table has ten of its million samples beyond it
 FEW_WIDTHS = 10  # from which width on the paper sees single peaks
 LEAST_NORMAL_P = 1e-16  # far beyond what its approximation is good for
 SPREADS = ("deviation", "quartiles")
