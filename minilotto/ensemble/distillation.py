@@ -69,7 +69,12 @@ class Distilled:
 def distill(activation: Activation, parameters: Parameters, width: int, data: Dataset) -> Distilled:
     """The best `width` neurons of each net that the search finds, refitted.
 
-    Parameters, exceptions and references are those of `distill_path`.
+    Parameters
+    ----------
+    activation, parameters, data
+        As in `distill_path`, whose exceptions it raises.
+    width : int
+        From 1 to N.
 
     Returns
     -------
@@ -390,11 +395,6 @@ def _refitted(
     cancellation = np.sqrt(whole / np.maximum(output**2 @ weight, TINY))
     for part in (w, b, v, c, loss, cancellation, whole):
         part[absent] = np.nan
-    return Distilled(
-        Parameters(w, b, v, c),
-        np.where(absent[:, None], -1, chosen),
-        loss,
-        np.where(absent, 0, rank),
-        cancellation,
-        EPSILON**2 * whole,
-    )
+    chosen, rank = np.where(absent[:, None], -1, chosen), np.where(absent, 0, rank)
+    nets = Parameters(w, b, v, c)
+    return Distilled(nets, chosen, loss, rank, cancellation, EPSILON**2 * whole)

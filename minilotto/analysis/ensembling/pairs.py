@@ -174,7 +174,7 @@ def compare(
 
     References
     ----------
-    Paper: figure 4, compared by eye.
+    Paper: figure 4, compared visually.
 
     Examples
     --------

@@ -52,7 +52,7 @@ def by_size(activation: Activation, parameters: Parameters, data: Dataset) -> Or
     """Magnitude pruning: the neurons that add least go first.
 
     What a neuron adds is |v_i| times the standard deviation of sigma(w_i x + b_i). Its mean does
-    not count, for the constant c can stand in for it.
+    not count, for the constant c can replace it.
 
     Parameters
     ----------

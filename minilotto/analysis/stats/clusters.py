@@ -41,6 +41,7 @@ class Clusters:
 
     @property
     def count(self) -> int:
+        """Number of clusters."""
         return int(self.label.max(initial=-1)) + 1
 
     @property

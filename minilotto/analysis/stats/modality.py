@@ -148,7 +148,7 @@ def dip_test(loss: NDArray[np.float64]) -> Dip:
 
     References
     ----------
-    Paper: figure 3, judged by eye. Differs: a test, and of log10 loss, for the dip of the losses
+    Paper: figure 3, judged visually. Differs: a test, and of log10 loss, for the dip of the losses
     themselves is another one.
 
     Examples

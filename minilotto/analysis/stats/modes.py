@@ -16,7 +16,7 @@ from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array, Ints
 
 LEAST_LOSSES = 30
-ROUNDING = 1e-12  # decades; losses no further apart are the same
+ROUNDING = 1e-12  # decades; losses that differ by no more are the same
 SHORTEST = 4  # steps between the ends of an interval
 LENGTHS = 500  # the shortest is at least one in so many of all losses
 RATIO, PARTS = 1.15, 8  # lengths grow by RATIO, starts by 1 / PARTS of the length
@@ -91,7 +91,7 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
 
     References
     ----------
-    Paper: figures 2b and 3, which are judged by eye. Differs from Duembgen and Walther: intervals
+    Paper: figures 2b and 3, which are judged visually. Differs from Duembgen and Walther: intervals
     may also end between two values, see the comments.
 
     Examples

@@ -58,7 +58,7 @@ class Line:
 
     offset: Estimate
     slope: Estimate
-    freedom: int  # exponents less two; with one the intervals are too wide to tell anything
+    freedom: int  # exponents less two; with one the intervals are too wide to be of use
 
 
 def predicted(rule: str, inputs: float) -> float:

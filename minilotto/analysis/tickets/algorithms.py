@@ -192,7 +192,7 @@ def algorithms(
 
     References
     ----------
-    Paper: figures 9 to 11. Differs: there clusters are counted by eye in a plane of two principal
+    Paper: figures 9 to 11. Differs: there clusters are counted visually in a plane of two principal
     components of the parameters.
 
     Examples

@@ -82,7 +82,7 @@ def attractor(
 
     References
     ----------
-    Paper: figure 2a (by eye).
+    Paper: figure 2a (visually).
 
     Examples
     --------

@@ -85,7 +85,7 @@ def mirror_symmetry(
 
     References
     ----------
-    Paper: figure 2a (a claim by eye).
+    Paper: figure 2a (a visual claim).
 
     Examples
     --------
