@@ -2,7 +2,7 @@
 1000] [--parts laws,shapes]`.
 
 laws: losses are drawn from laws whose parameters are known, at the paper's widths, with one or with
-two peaks a width and with 30 to 1000 seeds; each set is fitted as a user would, and the share of
+two peaks a width and with 30 to 1000 seeds; each set is fitted as a user would, and the fraction of
 intervals that hold the planted parameter is printed with its standard error. shapes: how often the
 dip test and the number of proven peaks call losses of one, two or four peaks multimodal.
 """
@@ -20,6 +20,7 @@ from minilotto.analysis.stats.bootstrap import points
 from minilotto.analysis.stats.modality import dip_test
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
+from minilotto.settings.arrays import Array
 
 WIDTHS = np.array([1, 2, 3, 4, 10, 20, 30, 40, 50.0])
 
@@ -33,25 +34,22 @@ class Spread:
     deviation: tuple[float, ...]
     share: tuple[float, ...]
 
-    def draw(self, random: np.random.Generator, seeds: int) -> np.ndarray:
+    def draw(self, random: np.random.Generator, seeds: int) -> Array:
         part = random.choice(len(self.share), seeds, p=self.share)
         return np.exp(random.normal(np.array(self.place)[part], np.array(self.deviation)[part]))
 
     def truth(self, statistic: str | float) -> float:
         """The statistic of one loss's distribution."""
         place, deviation, share = (
-            np.array(self.place),
-            np.array(self.deviation),
-            np.array(self.share),
+            np.array(part) for part in (self.place, self.deviation, self.share)
         )
         if statistic == "mean":
             return float(share @ np.exp(place + deviation**2 / 2))
         if statistic == "geometric mean":
             return float(np.exp(share @ place))
         quantile = 0.5 if statistic == "median" else float(statistic)
-        return float(
-            np.exp(brentq(lambda z: share @ norm.cdf(z, place, deviation) - quantile, -50, 50))
-        )
+        beyond = lambda z: share @ norm.cdf(z, place, deviation) - quantile  # noqa: E731
+        return float(np.exp(brentq(beyond, -50, 50)))
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,9 @@ class Planted:
     """A law with known parameters."""
 
     law: str
-    widths: np.ndarray
+    widths: Array
     parameters: dict[str, float]
-    loss: Callable[[np.ndarray], np.ndarray]
+    loss: Callable[[Array], Array]
 
 
 ONE_PEAK = Spread("one peak", (0.0,), (0.7,), (1.0,))
@@ -87,32 +85,26 @@ def coverage(
     level: float,
     resamples: int,
 ) -> dict[str, tuple[float, float]]:
-    """Share of `trials` intervals that hold each planted parameter: without and with the widths'
-    misfit.
-    """
+    """Fraction of `trials` intervals that hold each parameter: without and with the misfit."""
     truth = spread.truth(statistic)
     held = {name: np.zeros(2) for name in planted.parameters}
     case = zlib.crc32(f"{planted.law} {spread.name} {statistic} {seeds}".encode())
     for trial in range(trials):
         random = np.random.default_rng((case, trial))
-        losses = [
-            loss * spread.draw(random, seeds) / truth for loss in planted.loss(planted.widths)
-        ]
-        measured = points(
-            planted.widths, losses, statistic, level=level, resamples=resamples, seed=trial
-        )
+        widths = planted.widths
+        losses = [loss * spread.draw(random, seeds) / truth for loss in planted.loss(widths)]
+        measured = points(widths, losses, statistic, level=level, resamples=resamples, seed=trial)
         fit = fit_law(measured, planted.law)
         for name, value in planted.parameters.items():
             for i, estimate in enumerate((fit.estimates[name], fit.with_misfit[name])):
                 held[name][i] += estimate.low <= value <= estimate.high
-    return {
-        name: (float(count[0]) / trials, float(count[1]) / trials) for name, count in held.items()
-    }
+    fractions = {name: count / trials for name, count in held.items()}
+    return {name: (float(alone), float(wide)) for name, (alone, wide) in fractions.items()}
 
 
 # log10 losses. Uniform is the hardest to tell from two peaks for the dip; a peak above a level
 # density, for the count.
-SHAPES: dict[str, tuple[int, Callable[[np.random.Generator, int], np.ndarray]]] = {
+SHAPES: dict[str, tuple[int, Callable[[np.random.Generator, int], Array]]] = {
     "uniform": (1, lambda random, n: random.uniform(size=n)),
     "normal": (1, lambda random, n: random.normal(size=n)),
     "exponential": (1, lambda random, n: random.exponential(size=n)),
@@ -143,8 +135,8 @@ SHAPES: dict[str, tuple[int, Callable[[np.random.Generator, int], np.ndarray]]] 
 def shape_rates(
     trials: int, seeds: int, name: str, error: float = 0.05
 ) -> tuple[float, float, float]:
-    """Of `trials` draws: share with a dip below `error`, mean number of proven peaks, share with
-    more than there are.
+    """Of `trials` draws: fraction with a dip p-value below `error`, mean number of proven peaks,
+    fraction with more than there are.
     """
     count, draw = SHAPES[name]
     random = np.random.default_rng((seeds, zlib.crc32(name.encode())))
@@ -162,9 +154,7 @@ def main(
     resamples: int = 1000,
     parts: tuple[str, ...] = ("laws", "shapes"),
 ) -> None:
-    """Coverage of the bootstrap intervals of exponents, plateaus and breaks, and errors of the
-    tests of shape, in Markdown.
-    """
+    """Coverage of the bootstrap intervals of the laws, and errors of the tests of shape."""
     chosen = parts.split(",") if isinstance(parts, str) else parts
     if "shapes" in chosen:
         print_shapes(trials)
@@ -193,7 +183,7 @@ def print_shapes(trials: int) -> None:
 def print_laws(trials: int, level: float, resamples: int) -> None:
     """A row a law, way of losses and parameter."""
     print(
-        f"Share of {trials} intervals of level {level} that hold the truth, in percent; "
+        f"Fraction of {trials} intervals of level {level} that hold the truth, in percent; "
         f"{resamples} resamples\n"
     )
     print(
@@ -211,21 +201,11 @@ def print_laws(trials: int, level: float, resamples: int) -> None:
         found = coverage(law, spread, statistic, seeds, trials, level, resamples)
         for name, (alone, wide) in found.items():
             error = np.sqrt(level * (1 - level) / trials)
-            row = (
-                law.law,
-                spread.name,
-                statistic,
-                seeds,
-                name,
-                f"{100 * alone:.1f} ± {100 * error:.1f}",
-                f"{100 * wide:.1f}",
-            )
+            shown = f"{100 * alone:.1f} ± {100 * error:.1f}"
+            row = (law.law, spread.name, statistic, seeds, name, shown, f"{100 * wide:.1f}")
             print("| " + " | ".join(map(str, row)) + " |", flush=True)
-        print(
-            f"{law.law}, {spread.name}, {statistic}, {seeds} seeds: done",
-            file=sys.stderr,
-            flush=True,
-        )
+        done = f"{law.law}, {spread.name}, {statistic}, {seeds} seeds: done"
+        print(done, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

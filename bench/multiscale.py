@@ -1,4 +1,4 @@
-"""Derive CRITICAL of `analysis/stats/modes.py`: `python -m bench.multiscale [--draws 20000]`.
+"""Derive CRITICAL of minilotto/analysis/stats/modes.py: `python -m bench.multiscale [--draws N]`.
 
 For each number of losses, quantiles of the largest excess of the multiscale test among uniform
 values, the density that is hardest to tell from one with a valley.
@@ -7,18 +7,19 @@ values, the density that is hardest to tell from one with a valley.
 import numpy as np
 
 from minilotto.analysis.stats.modes import CRITICAL, excesses, stretches
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import blocks
 
 BATCH = 2_000_000  # tests at a time
 
 
-def largest_excesses(count: int, draws: int, seed: int = 0) -> np.ndarray:
-    """The largest excess (draws,) among all stretches of `count` sorted uniform values."""
+def largest_excesses(count: int, draws: int, seed: int = 0) -> Array:
+    """The largest excess (draws,) among all intervals of `count` sorted uniform values."""
     random = np.random.default_rng((seed, count))
     first, last = stretches(count)
     found = np.empty(draws)
-    step = max(1, BATCH // len(first))
-    for start in range(0, draws, step):
-        rows = found[start : start + step]
+    for block in blocks(draws, len(first), BATCH):
+        rows = found[block]
         ordered = np.cumsum(random.standard_exponential((len(rows), count + 1)), axis=1)
         ordered = ordered[:, :-1] / ordered[:, -1:]
         rows[:] = excesses(ordered, first, last, ordered[:, first], ordered[:, last]).max(axis=1)
@@ -28,12 +29,10 @@ def largest_excesses(count: int, draws: int, seed: int = 0) -> np.ndarray:
 def main(*, draws: int = 20_000) -> None:
     """Print the table; a chance of 5 percent is met to 0.15 percent by 20,000 draws."""
     counts = CRITICAL["losses"]
-    columns = [
-        np.quantile(
-            largest_excesses(count, draws if count < 1000 else draws // 2), [0.9, 0.95, 0.99]
-        )
-        for count in counts
-    ]
+    columns = []
+    for count in counts:
+        largest = largest_excesses(int(count), draws if count < 1000 else draws // 2)
+        columns.append(np.quantile(largest, [0.9, 0.95, 0.99]))
     print(f'CRITICAL = {{\n    "losses": {counts},')
     for name, values in zip((0.1, 0.05, 0.01), np.transpose(columns).tolist(), strict=True):
         print(f"    {name}: ({', '.join(f'{value:.3f}' for value in values)}),")

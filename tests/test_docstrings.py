@@ -13,15 +13,7 @@ import minilotto as ml
 
 PACKAGES = ("minilotto.analysis", "minilotto.interop")
 MODULES = ("minilotto.kernels.single", "minilotto.ensemble.distillation")
-# Modules that are not converted yet; to be emptied.
-PENDING = (
-    "minilotto.analysis",
-    "minilotto.ensemble",
-    "minilotto.kernels",
-    "minilotto.store",
-    "minilotto.sweeps",
-    "minilotto.training",
-)
+PENDING = ("minilotto.kernels",)
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
@@ -23,8 +22,6 @@ from minilotto.store.store import Store
 
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from scipy.spatial.distance import pdist, squareform
 
 import minilotto as ml
 from minilotto.analysis.stats.clusters import density_clusters
-from minilotto.analysis.tickets.algorithms import _cheapest, algorithms, principal_components
+from minilotto.analysis.tickets.algorithms import algorithms
+from minilotto.analysis.tickets.distances import cheapest
+from minilotto.analysis.tickets.parameter_plane import principal_components
 from minilotto.analysis.tickets.symmetries import homogeneous, parity, target_symmetries
 from minilotto.data.dataset import given, sampled
 from minilotto.engines.evaluate import predictions
@@ -196,7 +198,7 @@ def test_the_cheapest_assignment_is_the_cheapest_of_all(width, seed):
     brute = np.min(
         [sum(costs[i, p[i]] for i in range(width)) for p in permutations(range(width))], axis=0
     )
-    np.testing.assert_allclose(_cheapest(costs), brute, rtol=1e-13)
+    np.testing.assert_allclose(cheapest(costs), brute, rtol=1e-13)
 
 
 def test_dead_diverged_and_few_nets():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import minilotto as ml
 from minilotto.analysis.ensembling.attribution import STEPS, attribute
 from minilotto.analysis.ensembling.averages import averages, possible_sizes
-from minilotto.analysis.ensembling.synergy import drawn_pairs
+from minilotto.analysis.ensembling.pairs import drawn_pairs
 from minilotto.analysis.tickets.disentangling import Disentangled
 
 POINTS = 120

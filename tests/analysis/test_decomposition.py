@@ -192,7 +192,7 @@ def test_planted_powers_of_width_are_found():
     [
         (np.ones((20, 3)), np.ones(2), {}, ml.DataError, "do not match"),
         (np.ones(20), np.ones(20), {}, ml.DataError, "do not match"),
-        (np.ones((20, 2)), np.array([-1.0, 2.0]), {}, ml.DataError, "negative"),
+        (np.ones((20, 2)), np.array([-1.0, 2.0]), {}, ml.DataError, "minimum -1"),
         (np.ones((19, 2)), np.ones(2), {}, ml.DataError, "19 finite nets, 50% of them kept"),
         (np.ones((40, 2)), np.ones(2), {"central": 0}, ml.ConfigError, "central=0"),
         (np.ones((40, 2)), np.ones(2), {"central": True}, ml.ConfigError, "central=True"),

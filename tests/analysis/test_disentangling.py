@@ -6,7 +6,8 @@ from hypothesis import given as hypothesis_given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from minilotto.analysis.tickets.disentangling import disentangle, effective_ranks, median_interval
+from minilotto.analysis.stats.bootstrap import median_interval
+from minilotto.analysis.tickets.disentangling import disentangle, effective_ranks
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.data.dataset import given
 from minilotto.errors import DataError

@@ -15,7 +15,7 @@ from minilotto.analysis.tickets.tickets import pair_neurons
 
 
 def plain_statistic(w, b):
-    """The energy distance between a cloud and its mirror image, without each point's own, by loops."""
+    """The energy distance between a cloud and its mirror image, without own distances, by loops."""
     n, total, size = len(w), 0.0, 0.0
     for i, j in product(range(n), repeat=2):
         if i != j:

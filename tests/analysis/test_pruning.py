@@ -19,7 +19,7 @@ from minilotto.analysis.landscape.pruning import (
     by_size,
     by_tickets,
     kept,
-    refitted,
+    refit_kept,
 )
 from minilotto.data.dataset import given, sampled
 from minilotto.engines.evaluate import losses
@@ -65,9 +65,9 @@ def test_copies_go_first_and_nothing_is_lost(times):
     assert (
         np.abs(as_trained(SILU, many, by_size(SILU, many, SQUARE), 4, SQUARE) / trained - 1) > 1e-6
     ).all()
-    best = refitted(SILU, nets, by_size(SILU, nets, SQUARE), 4, SQUARE).loss
+    best = refit_kept(SILU, nets, by_size(SILU, nets, SQUARE), 4, SQUARE).loss
     np.testing.assert_allclose(
-        refitted(SILU, many, by_elimination(SILU, many, SQUARE), 4, SQUARE).loss, best, rtol=1e-6
+        refit_kept(SILU, many, by_elimination(SILU, many, SQUARE), 4, SQUARE).loss, best, rtol=1e-6
     )
 
 
@@ -119,7 +119,7 @@ def test_an_exact_sparse_solution_is_found(seed, planted):
     nets = Parameters(w, b, random.normal(size=(1, 8)), np.zeros(1))
     order = by_elimination(TANH, nets, data)
     assert set(kept(order, planted)[0]) == set(chosen)
-    assert refitted(TANH, nets, order, planted, data).loss[0] < 1e-20
+    assert refit_kept(TANH, nets, order, planted, data).loss[0] < 1e-20
 
 
 @pytest.mark.parametrize("cut", [1e-2, 1e-4])
@@ -144,7 +144,7 @@ def test_more_neurons_than_points_and_many_blocks(monkeypatch):
     nets = random_nets(4, count=3, width=20)
     order = by_elimination(SILU, nets, data)
     assert (np.sort(order, axis=1) == np.arange(20)).all()
-    assert (refitted(SILU, nets, order, 6, data).loss < 1e-8).all()
+    assert (refit_kept(SILU, nets, order, 6, data).loss < 1e-8).all()
     merging = by_merging(SILU, nets, data)
     loss = as_trained(SILU, nets, merging, 5, data)
     monkeypatch.setattr("minilotto.analysis.landscape.pruning.BLOCK", 1)
@@ -257,7 +257,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ml.ConfigError, match="cut=0"):
         by_elimination(SILU, nets, SQUARE, 0)
     with pytest.raises(ml.DataError, match="is none of nets"):
-        refitted(SILU, nets, np.zeros_like(order), 2, SQUARE)
+        refit_kept(SILU, nets, np.zeros_like(order), 2, SQUARE)
     with pytest.raises(ml.DataError, match="not finite"):
         by_size(SILU, nets._replace(b=nets.b * np.nan), SQUARE)
     with pytest.raises(ml.DataError, match="shapes"):

@@ -52,7 +52,7 @@ def test_the_gain_that_counts_is_the_callers(gain, knee):
 
 
 def test_an_undecided_curve_has_a_wide_interval():
-    """Slopes at the limit itself, seeds scattered: some replicates saturate early, some not at all."""
+    """Slopes at the limit, seeds scattered: some replicates saturate early, some not at all."""
     end = saturation(found(BUDGETS ** -np.log10(1.5), scatter=0.5, seeds=20))
     assert end.budget.low < end.budget.high
     assert 0.02 < end.gaining < 0.98

@@ -21,16 +21,10 @@ from minilotto.analysis.ensembling.ensembling import (
     orthogonal_loss,
     orthogonal_weights,
 )
-from minilotto.analysis.ensembling.joining import hidden, least_squares, refitted
-from minilotto.analysis.ensembling.synergy import (
-    NULLS,
-    Nets,
-    compare,
-    drawn_pairs,
-    pair_weights,
-    paper_null,
-    synergy,
-)
+from minilotto.analysis.ensembling.joining import refitted
+from minilotto.analysis.ensembling.pairs import compare, drawn_pairs, pair_weights, paper_null
+from minilotto.analysis.ensembling.synergy import NULLS, Nets, synergy
+from minilotto.ensemble.last_layer import hidden, least_squares
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import ACTIVATIONS
 
@@ -287,8 +281,8 @@ def test_a_teacher_in_two_halves_is_joined_again(inputs, activation):
     w, b = random.normal(size=(2, 2, inputs)) * 2, random.normal(size=(2, 2))
     v = random.normal(size=4)
     responses = hidden(row, w, b, x)
-    assert_allclose(responses[1, :, 0], row.value(x @ w[1, 0] + b[1, 0]), rtol=1e-12)
-    y = np.concatenate([responses[0], responses[1]], axis=1) @ v + 0.7
+    assert_allclose(responses[1, 0], row.value(x @ w[1, 0] + b[1, 0]), rtol=1e-12)
+    y = v @ np.concatenate([responses[0], responses[1]]) + 0.7
     weight = np.ones(80) / 80
     alone, joined = (
         refitted(row, w, b, x, y, weight),

@@ -366,5 +366,5 @@ def test_what_does_not_fit_is_refused():
         )
     with pytest.raises(ml.DataError, match="one input"):
         alive(SILU, TICKET, dataset(np.ones((4, 2)), np.arange(4.0)))
-    with pytest.raises(ml.DataError, match="one input"):
+    with pytest.raises(ml.DataError, match="data of 1 inputs"):
         alive(SILU, TICKET._replace(w=np.ones((1, 2, 2))), GRID)

@@ -18,15 +18,8 @@ from minilotto.analysis.stats.parameter_count import parameter_exponents
 from minilotto.analysis.tickets.valley import valley
 from minilotto.data.dataset import given, sampled
 from minilotto.engines.evaluate import losses
-from minilotto.ensemble.distillation import (
-    _orthogonal,
-    centred,
-    distill,
-    distill_pairs,
-    distill_path,
-    pair_errors,
-    refit,
-)
+from minilotto.ensemble.distillation import distill, distill_pairs, distill_path, pair_errors, refit
+from minilotto.ensemble.last_layer import centred, orthogonal
 from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import ACTIVATIONS
@@ -203,18 +196,18 @@ def test_near_parallel_responses_are_told_apart_to_rounding():
     rng = np.random.default_rng(16)
     basis = np.linalg.qr(rng.normal(size=(100, 3)))[0].T
     rows = basis + 1e-9 * rng.normal(size=(3, 100))
-    left = _orthogonal(rows, basis)
+    left = orthogonal(rows, basis)
     assert (np.abs(left @ basis.T) <= 1e-15 * np.linalg.norm(left, axis=1)[:, None]).all()
 
 
 @pytest.mark.parametrize("width", [0, 9, 2.0, True])
 def test_widths_out_of_reach_are_refused(width):
-    with pytest.raises(ConfigError, match=r"out of reach; these nets have 1 to 8"):
+    with pytest.raises(ConfigError, match="out of range; give a whole number from 1 to 8"):
         distill(SILU, random_nets(0), width, SQUARE)
 
 
 def test_data_of_other_inputs_are_refused():
-    with pytest.raises(DataError, match="nets take 2 inputs and data have 1"):
+    with pytest.raises(DataError, match="for data of 1 inputs"):
         distill(SILU, random_nets(0, inputs=2), 2, SQUARE)
 
 

@@ -10,11 +10,10 @@ import pytest
 
 import minilotto as ml
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.tickets.algorithms import principal_components
 from minilotto.analysis.tickets.disentangling import disentangle
 from minilotto.analysis.tickets.distilling import EQ11
 from minilotto.analysis.tickets.error_shapes import by_angle, error_shapes, unit_errors
-from minilotto.analysis.tickets.parameter_plane import plane_clusters
+from minilotto.analysis.tickets.parameter_plane import plane_clusters, principal_components
 from minilotto.data.dataset import sampled
 from minilotto.engines.evaluate import losses
 from minilotto.initialisation import Parameters

@@ -8,8 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate
+from minilotto.analysis.ensembling.decomposition import check_central
+from minilotto.analysis.ensembling.ensembling import matched
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_fraction, check_whole
 
 ROUNDS, HALF_ROUNDS = 20, 4  # divisions of all nets, and of half of them, into groups
 LEAST_GROUPS = 2  # that half of the nets must make
@@ -19,11 +23,20 @@ LEAST_GROUPS = 2  # that half of the nets must make
 class Averages:
     """Median loss of means of R nets, for K sizes R of such groups.
 
-    sizes, loss, low, high (K,); error (K,): standard error of the natural logarithm of `loss`. bias
-    and variance: of the line bias + variance / R through these, by relative least squares, neither
-    below 0; left: bias / (bias + variance), what is left of the loss of one net however many are
-    averaged; misfit: the greatest distance of `loss` from the line, in decades. nets: how many of
-    them were averaged.
+    Parameters
+    ----------
+    sizes : (K,) ndarray of int
+    loss, low, high : (K,) ndarray of float64
+    error : (K,) ndarray of float64
+        Standard error of the natural logarithm of `loss`.
+    bias, variance : Estimate
+        Of the line bias + variance / R through these, by relative least squares, neither below 0.
+    left : Estimate
+        bias / (bias + variance), what is left of the loss of one net however many are averaged.
+    misfit : float
+        Greatest distance of `loss` from the line, in decades.
+    nets : int
+        How many were averaged.
     """
 
     sizes: NDArray[np.int64]
@@ -39,12 +52,24 @@ class Averages:
 
     def line(self, sizes: ArrayLike) -> Array:
         """bias + variance / R at sizes (V,)."""
-        return self.bias.value + self.variance.value / np.asarray(sizes, dtype=np.float64)
+        return self.bias.value + self.variance.value / np.asarray(sizes, np.float64)
 
 
 def possible_sizes(sizes: Sequence[int], nets: int, central: float = 0.5) -> tuple[int, ...]:
-    """Those of `sizes` for which so many nets suffice: LEAST_GROUPS groups in half of the central
-    part.
+    """Those of `sizes` for which so many nets suffice.
+
+    They do for LEAST_GROUPS groups in half of the central fraction.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+    nets : int
+    central : float in (0, 1]
+        As in `averages`.
+
+    Returns
+    -------
+    tuple of int
     """
     kept = len(_central(np.arange(nets // 2, dtype=np.float64), central))
     return tuple(size for size in sizes if size * LEAST_GROUPS <= kept)
@@ -62,39 +87,57 @@ def averages(
 ) -> Averages:
     """The median of |mean of R errors|^2 over groups of R different nets, for each R in `sizes`.
 
-    Nets are the `central` part by loss, as in `decompose`, for one bad net spoils any mean it is
-    in. They are divided into groups of R at random, 20 times over. Independent errors of mean zero
-    give L / R, errors with a part in common bias + variance / R. Intervals are of random halves of
-    the nets: a half differs from the whole as the whole does from infinitely many, and has no net
-    twice, which a bootstrap has, and which would pass variance off as bias.
+    Nets are divided into groups of R at random, ROUNDS times. Independent errors of mean zero give
+    L / R, errors with a common term bias + variance / R. Intervals are of random halves of the
+    nets: a half differs from the whole as the whole does from infinitely many, and has no net
+    twice. A bootstrap has, and would count variance as bias.
 
-    errors (R, P): nets.predict(nets.data.x) - nets.data.y, rows that are not finite are left out;
-    weight (P,). Raises ConfigError for sizes that are no different whole numbers from 1 on, fewer
-    than two, or too large; DataError as `decompose`. Paper: Eq. 9 for n nets of equal loss.
+    Parameters
+    ----------
+    errors : (R, P) array_like of float
+        nets.predict(nets.data.x) - nets.data.y; nets that are not finite are left out.
+    weight : (P,) array_like of float
+    sizes : sequence of int
+        At least two different ones, from 1 on.
+    central : float in (0, 1]
+        Fraction of the nets that is kept, about the median loss, as in `decompose`: one bad net
+        spoils any mean it is in.
+    level : float in (0, 1)
+    halves : int
+        At least 20.
+    seed : int
 
-    >>> random = np.random.default_rng(0)
-    >>> found = averages(random.normal(size=(400, 200)), np.full(200, 1 / 200), (1, 2, 4, 8), central=1.0, halves=50)
+    Returns
+    -------
+    Averages
+
+    Raises
+    ------
+    ConfigError
+        For sizes that are too few, too large or no whole numbers, or another setting out of range.
+    DataError
+        For shapes that do not match, or too few nets.
+
+    References
+    ----------
+    Paper: Eq. 9 for n nets of equal loss.
+
+    Examples
+    --------
+    >>> errors, weight = np.random.default_rng(0).normal(size=(400, 200)), np.full(200, 1 / 200)
+    >>> found = averages(errors, weight, (1, 2, 4, 8), central=1.0, halves=50)
     >>> (found.loss * found.sizes).round(1).tolist(), bool(found.left.value < 0.02)
     ([1.0, 1.0, 1.0, 1.0], True)
     """
-    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
-    if e.ndim != 2 or weights.shape != e.shape[1:]:
-        raise DataError(
-            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
-            "(R, P) and (P,)"
-        )
+    e, weights = matched(errors, weight)
     e = e[np.isfinite(e).all(axis=1)] * np.sqrt(weights)
     if len(e) < LEAST_SEEDS:
         raise DataError(
             f"{len(e)} nets are finite; at least {LEAST_SEEDS} are needed: train more seeds"
         )
-    if not (
-        isinstance(central, (int, float)) and 0 < central <= 1 and 0 < level < 1 and halves >= 20
-    ):
-        raise ConfigError(
-            f"central={central!r}, level={level!r}, halves={halves!r}: give (0, 1], (0, 1) and at "
-            "least 20"
-        )
+    check_central(central)
+    check_fraction("level", level, 0.9)
+    check_whole("halves", halves, 20)
     chosen = tuple(sizes)
     whole = all(isinstance(size, (int, np.integer)) and size >= 1 for size in chosen)
     if not whole or len(set(chosen)) != len(chosen) or len(chosen) < 2:
@@ -103,7 +146,7 @@ def averages(
         raise ConfigError(
             f"sizes up to {max(chosen)} are too large for {len(e)} nets; see `possible_sizes`"
         )
-    loss = np.sum(e * e, axis=1)
+    loss: Array = np.sum(e * e, axis=1)
     random = np.random.default_rng(seed)
     value = _medians(e, loss, chosen, central, ROUNDS, random)
     if not (value > 0).all():
@@ -114,9 +157,8 @@ def averages(
         drawn.append(_medians(e[half], loss[half], chosen, central, HALF_ROUNDS, random))
     replicates = np.stack(drawn)
     # Of h among n nets the variance about all n is (n - h) / h times the variance that n nets have.
-    error = np.log(replicates / value).std(axis=0, ddof=1) * np.sqrt(
-        (len(e) // 2) / (len(e) - len(e) // 2)
-    )
+    ratio = (len(e) // 2) / (len(e) - len(e) // 2)
+    error = np.log(replicates / value).std(axis=0, ddof=1) * np.sqrt(ratio)
     reach = np.exp(ndtri((1 + level) / 2) * error)
     r = np.array(chosen, dtype=np.float64)
     fitted = _line(r, value)
@@ -136,7 +178,7 @@ def averages(
 
 
 def _central(loss: Array, central: float) -> NDArray[np.intp]:
-    """Places of the central part by loss."""
+    """Positions of the central fraction by loss."""
     out = int(len(loss) * (1 - central) / 2)
     return np.argsort(loss, kind="stable")[out : len(loss) - out]
 
@@ -162,15 +204,13 @@ def _medians(
 
 
 def _line(sizes: Array, loss: Array) -> Array:
-    """bias and variance (2,) of least squares of (bias + variance / R) / loss - 1, neither below 0."""
-    return nnls(
-        np.stack([np.ones_like(sizes), 1 / sizes], axis=1) / loss[:, None], np.ones_like(loss)
-    )[0]
+    """bias, variance (2,) of least squares of (bias + variance / R) / loss - 1, neither below 0."""
+    columns = np.stack([np.ones_like(sizes), 1 / sizes], axis=1) / loss[:, None]
+    return np.asarray(nnls(columns, np.ones_like(loss))[0])
 
 
 def _about(value: float, replicates: Array, level: float, most: float = np.inf) -> Estimate:
-    """An estimate with the normal interval of the spread of its replicates about it, not below 0."""
+    """An estimate with the normal interval of its replicates' spread about it, not below 0."""
     reach = ndtri((1 + level) / 2) * float(np.sqrt(np.mean((replicates - value) ** 2)))
-    return Estimate(
-        float(value), float(max(value - reach, 0.0)), float(min(value + reach, most)), level
-    )
+    low, high = max(value - reach, 0.0), min(value + reach, most)
+    return Estimate(float(value), float(low), float(high), level)

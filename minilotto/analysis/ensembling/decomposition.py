@@ -1,38 +1,48 @@
-"""The loss of nets that differ in their seed alone, parted into what is common to all seeds (bias)
-and the rest (variance).
-"""
+"""The loss of nets that differ in their seed alone: bias, which all share, and variance."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import (
     GATHERED,
     LEAST_SEEDS,
-    Array,
     Estimate,
     Points,
     assembled,
     check_bootstrap,
-    ends,
+    estimate,
 )
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import blocks, check_choice
 
-CENTRAL = 0.5  # part of the nets, about the median loss, that is kept
+CENTRAL = 0.5  # fraction of the nets, about the median loss, that is kept
 PARTS = ("loss", "bias", "variance")
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """loss = bias + variance of the nets kept, whose losses lie from `low` to `high`; each with its
-    interval.
+    """loss = bias + variance of the nets kept.
 
-    bias is |E e|^2, the loss of the mean over infinitely many seeds; it is estimated without bias,
-    so it may come out below zero where there is none. share is bias / loss. seeds counts finite
-    nets, of which the part `central` was kept; diverged the others. replicates (B, 2) are loss and
-    bias of each bootstrap resample.
+    Parameters
+    ----------
+    loss, bias, variance : Estimate
+        bias is |E e|^2, the loss of the mean over infinitely many seeds. It is estimated without
+        bias, so it may come out below zero where there is none.
+    share : Estimate
+        bias / loss.
+    central : float in (0, 1]
+        Fraction of the finite nets that was kept.
+    seeds, diverged : int
+        Finite nets, and the others.
+    low, high : float
+        Between these losses lie those of the nets kept.
+    replicates : (B, 2) ndarray of float64
+        Loss and bias of each bootstrap resample.
     """
 
     loss: Estimate
@@ -58,47 +68,51 @@ def decompose(
 ) -> Decomposition:
     """Bias and variance between seeds of R nets, by the products of the errors of distinct nets.
 
-    loss = sum_r k_r |e_r|^2 / sum k;  bias = sum_{r != s} k_r k_s <e_r, e_s> / sum_{r != s} k_r
-                                       k_s;  variance = loss - bias
-    |e|^2 = sum_p weight_p e(x_p)^2;  k_r: how much of net r lies in the `central` part of the nets
-                                      sorted by loss
+    loss = sum_r k_r |e_r|^2 / sum k; bias = sum_{r != s} k_r k_s <e_r, e_s> / sum_{r != s} k_r k_s;
+    variance = loss - bias. |e|^2 = sum_p weight_p e(x_p)^2; k_r is how much of net r lies in the
+    `central` fraction of the nets sorted by loss.
 
-    Few bad nets rule any mean of losses; so only the central part is kept, by default the half
-    about the median loss: up to a quarter of bad nets change nothing, and `loss` stays beside the
-    median. central=1 keeps all, and is free of bias for any R; a smaller one describes the nets
-    between two quantiles of the loss. Nets are resampled and sorted again in each replicate; there
-    too a net meets only others, never its own copy, which would pass variance off as bias.
+    Few bad nets determine any mean of losses, so only the central fraction is kept, by default the
+    half about the median loss: up to a quarter of bad nets change nothing, and `loss` stays beside
+    the median. Nets are resampled and sorted again in each replicate; there too a net meets only
+    others, never its own copy, which would count variance as bias.
 
-    errors (R, P): nets.predict(nets.data.x) - nets.data.y, rows that are not finite have diverged;
-    weight (P,). Raises ConfigError for `central`, `level` or `resamples` out of range; DataError
-    for shapes that do not match or few nets. Paper: section 5 and appendix A, where a plateau is
-    ascribed to a bias shared by all tickets.
+    Parameters
+    ----------
+    errors : (R, P) array_like of float
+        nets.predict(nets.data.x) - nets.data.y; nets that are not finite have diverged.
+    weight : (P,) array_like of float
+    central : float in (0, 1]
+        1 keeps all, and is free of bias for any R; a smaller one describes the nets between two
+        quantiles of the loss.
+    level : float in (0, 1)
+    resamples, seed : int
 
-    >>> random = np.random.default_rng(0)
-    >>> found = decompose(1.0 + random.normal(0, 2.0, (500, 400)), np.full(400, 1 / 400), central=1.0)
+    Returns
+    -------
+    Decomposition
+
+    Raises
+    ------
+    ConfigError
+        For `central`, `level` or `resamples` out of range.
+    DataError
+        For shapes that do not match, or few nets.
+
+    References
+    ----------
+    Paper: section 5 and appendix A, where a plateau is ascribed to a bias shared by all tickets.
+
+    Examples
+    --------
+    >>> errors = 1.0 + np.random.default_rng(0).normal(0, 2.0, (500, 400))
+    >>> found = decompose(errors, np.full(400, 1 / 400), central=1.0)
     >>> bool(abs(found.bias.value - 1) < 0.02), bool(abs(found.variance.value - 4) < 0.1)
     (True, True)
     """
     check_bootstrap(level, resamples)
-    if (
-        isinstance(central, bool)
-        or not isinstance(central, (int, float, np.number))
-        or not 0 < central <= 1
-    ):
-        raise ConfigError(
-            f"central={central!r} is out of range; give the part of the nets to keep, above 0 and "
-            "at most 1"
-        )
-    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
-    if e.ndim != 2 or weights.shape != e.shape[1:]:
-        raise DataError(
-            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
-            "(R, P) and (P,)"
-        )
-    if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise DataError(
-            "weight has numbers that are negative or not finite; weights are at least 0"
-        )
+    check_central(central)
+    e, weights = matched(errors, weight)
     count, finite = len(e), np.isfinite(e).all(axis=1)
     seeds = int(finite.sum())
     if seeds * central < LEAST_SEEDS:
@@ -111,19 +125,13 @@ def decompose(
     order = np.argsort(loss, kind="stable")
     e, loss = e[order], loss[order]
     kept = _central(np.ones((1, seeds)), central)
-    value = _parts(kept, e, loss)[0]
-    replicates = np.concatenate(
-        [
-            _parts(_central(counts, central), e, loss)
-            for counts in _counts(seeds, resamples, np.random.default_rng(seed))
-        ]
-    )
-    columns = [(part[..., 0], part[..., 1]) for part in (value, replicates)]
-    derived = [(total, bias, total - bias, _share(total, bias)) for total, bias in columns]
-    low, high = np.quantile(np.stack(derived[1]), ends(level), axis=1)
-    names = ("loss", "bias", "variance", "share")
-    rows = zip(names, derived[0], low, high, strict=True)
-    estimates = {name: Estimate(float(v), float(a), float(b), level) for name, v, a, b in rows}
+    value = _parts(kept, e, loss)
+    drawn = _counts(seeds, resamples, np.random.default_rng(seed))
+    replicates = np.concatenate([_parts(_central(counts, central), e, loss) for counts in drawn])
+    estimates = {
+        name: estimate(_part(value, name)[0], _part(replicates, name), level)
+        for name in (*PARTS, "share")
+    }
     inside = loss[kept[0] > 0]
     return Decomposition(
         **estimates,
@@ -137,24 +145,38 @@ def decompose(
 
 
 def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str) -> Points:
-    """One part at each width, as points that laws can be fitted to: "loss", "bias" or "variance".
+    """One term at each width, as points that laws can be fitted to.
 
-    Raises ConfigError for another part, DataError where a replicate of it is not above zero, as of
-    a bias that is nearly none.
+    Parameters
+    ----------
+    widths : sequence of W float
+    found : sequence of W Decomposition
+        Of one level and number of resamples.
+    part : {"loss", "bias", "variance"}
 
+    Returns
+    -------
+    Points
+
+    Raises
+    ------
+    ConfigError
+        For another part.
+    DataError
+        Where a replicate of it is not above zero, as of a bias that is nearly none.
+
+    Examples
+    --------
     >>> random = np.random.default_rng(0)
     >>> errors = [random.normal(0, n**-0.5, (100, 50)) for n in (1, 4)]
     >>> made = as_points([1, 4], [decompose(e, np.full(50, 0.02)) for e in errors], "variance")
     >>> bool(abs(made.value[0] / made.value[1] - 4) < 0.5)
     True
     """
-    if part not in PARTS:
-        raise ConfigError(f"part={part!r} is unknown; choose from {', '.join(PARTS)}")
+    check_choice("part", part, PARTS)
     names = np.asarray(widths, dtype=np.float64)
-    if (
-        names.shape != (len(found),)
-        or len({(len(one.replicates), one.loss.level) for one in found}) != 1
-    ):
+    settings = {(len(one.replicates), one.loss.level) for one in found}
+    if names.shape != (len(found),) or len(settings) != 1:
         raise DataError(
             f"{names.size} widths and {len(found)} decompositions do not match; give one each, "
             "made alike"
@@ -171,19 +193,26 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
         )
     kept = [np.empty(one.seeds) for one in found]
     diverged = np.array([one.diverged for one in found], dtype=np.int64)
-    return assembled(
-        names[order], kept, diverged, value, np.log(columns), part, found[0].loss.level
-    )
+    level = found[0].loss.level
+    return assembled(names[order], kept, diverged, value, np.log(columns), part, level)
+
+
+def check_central(central: float) -> None:
+    """Raises ConfigError for what is no fraction of nets to keep."""
+    number = isinstance(central, (int, float, np.number)) and not isinstance(central, bool)
+    if not number or not 0 < central <= 1:
+        raise ConfigError(
+            f"central={central!r} is out of range; give the fraction of the nets to keep, above 0 "
+            "and at most 1"
+        )
 
 
 def _central(counts: Array, central: float) -> Array:
-    """How much of each net, of counts (B, R) in ascending order of loss, lies in the central part:
-    (B, R), of the sum R central.
-    """
+    """How much of each net, of counts (B, R) by ascending loss, is in the central fraction."""
     upper = np.cumsum(counts, axis=1)
     nets = upper[:, -1:]
     low, high = nets * (1 - central) / 2, nets * (1 + central) / 2
-    return np.maximum(np.minimum(upper, high) - np.maximum(upper - counts, low), 0.0)
+    return np.asarray(np.maximum(np.minimum(upper, high) - np.maximum(upper - counts, low), 0.0))
 
 
 def _parts(kept: Array, e: Array, loss: Array) -> Array:
@@ -199,18 +228,15 @@ def _parts(kept: Array, e: Array, loss: Array) -> Array:
 
 
 def _part(rows: Array, part: str) -> Array:
-    return {"loss": rows[:, 0], "bias": rows[:, 1], "variance": rows[:, 0] - rows[:, 1]}[part]
+    """Loss, bias, variance or share (B,) of rows of loss and bias (B, 2)."""
+    total, bias = rows[:, 0], rows[:, 1]
+    if part == "share":
+        return np.divide(bias, total, out=np.ones_like(total), where=total > 0)
+    return {"loss": total, "bias": bias, "variance": total - bias}[part]
 
 
-def _share(total: Array, bias: Array) -> Array:
-    return np.divide(bias, total, out=np.ones_like(np.asarray(total)), where=np.asarray(total) > 0)
-
-
-def _counts(
-    seeds: int, resamples: int, random: np.random.Generator
-) -> Iterator[NDArray[np.float64]]:
+def _counts(seeds: int, resamples: int, random: np.random.Generator) -> Iterator[Array]:
     """How often each net is in each resample, some rows (., seeds) at a time."""
-    step = max(1, GATHERED // seeds)
-    for start in range(0, resamples, step):
-        drawn = random.multinomial(seeds, np.full(seeds, 1 / seeds), min(step, resamples - start))
-        yield drawn.astype(np.float64)
+    for block in blocks(resamples, seeds, GATHERED):
+        rows = block.stop - block.start
+        yield random.multinomial(seeds, np.full(seeds, 1 / seeds), rows).astype(np.float64)

@@ -1,24 +1,30 @@
-"""Ensembles of nets by the equations of the paper: which weights are best, and what loss they give."""
+"""Ensembles of nets by the equations of the paper: the best weights, and the loss they give."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from minilotto.ensemble.last_layer import EPSILON, check_weight
 from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
 class Cosines:
-    """How alike the error functions of two seeds are: 1 the same but for their size, 0 orthogonal,
-    -1 opposite.
+    """How alike the error functions of two seeds are: 1 the same but for their size, 0 orthogonal.
 
-    values (M,) are the cosines of the pairs, median is theirs, quantiles (5,) those at QUANTILES.
-    `directions` is 1 / (mean of the squared cosines): so many orthogonal functions, one drawn for
-    each net, would be as alike.
+    Parameters
+    ----------
+    values : (M,) ndarray of float64
+        The cosines of the pairs, from -1 to 1.
+    median, quantiles : float, (5,) ndarray of float64
+        Theirs, the latter at QUANTILES.
+    directions : float
+        1 / (mean of the squared cosines): so many orthogonal functions, one drawn for each net,
+        would be as alike.
     """
 
     values: Array
@@ -27,13 +33,58 @@ class Cosines:
     directions: float
 
 
+def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
+    """Functions of R nets at P points and the points' weights, in float64.
+
+    Parameters
+    ----------
+    errors, weight : (R, P), (P,) array_like
+
+    Returns
+    -------
+    (R, P), (P,) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match, or weights that are no measure.
+    """
+    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+    if e.ndim != 2 or weights.shape != e.shape[1:]:
+        raise DataError(
+            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
+            "(R, P) and (P,)"
+        )
+    check_weight(weights)
+    return e, weights
+
+
 def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
-    """Inner products of error functions, G_ij = sum_p weight_p e_i(x_p) e_j(x_p): (..., n, n), with
-    the losses on its diagonal.
+    """Inner products of error functions, G_ij = sum_p weight_p e_i(x_p) e_j(x_p).
 
-    errors (..., n, P) are outputs minus target; weight (P,) sums to one. Raises DataError for
-    shapes that do not match. Paper: the norm of section 4, with data in place of its integral.
+    Parameters
+    ----------
+    errors : (..., n, P) array_like of float
+        Outputs minus target.
+    weight : (P,) array_like of float
+        Of sum one.
 
+    Returns
+    -------
+    (..., n, n) ndarray of float64
+        With the losses on its diagonal.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match.
+
+    References
+    ----------
+    Paper: the norm of section 4, with data in place of its integral.
+
+    Examples
+    --------
     >>> gram([[1.0, 1.0], [1.0, -1.0]], [0.5, 0.5]).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
@@ -43,38 +94,72 @@ def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
             f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
             "(..., n, P) and (P,)"
         )
-    return (e * weights) @ np.swapaxes(e, -1, -2)
+    return np.asarray((e * weights) @ np.swapaxes(e, -1, -2))
 
 
 def orthogonal_weights(losses: ArrayLike) -> Array:
-    """The best weights of n nets whose errors are orthogonal: a_i = (1 / L_i) / sum_j (1 / L_j),
-    which sum to one.
+    """The best weights of n nets whose errors are orthogonal, a_i = (1 / L_i) / sum_j (1 / L_j).
 
-    losses (..., n) are at least 0; a net without loss gets all the weight. Raises DataError for
-    anything else. Paper: Eq. 8, where equality holds.
+    Parameters
+    ----------
+    losses : (..., n) array_like of float
+        At least 0; a net without loss gets all the weight.
 
+    Returns
+    -------
+    (..., n) ndarray of float64
+        Of sum one.
+
+    Raises
+    ------
+    DataError
+        For losses that are negative or not finite.
+
+    References
+    ----------
+    Paper: Eq. 8, where equality holds.
+
+    Examples
+    --------
     >>> orthogonal_weights([1.0, 3.0]).tolist()
     [0.75, 0.25]
     """
     share, _ = _shares(losses)
-    return share / share.sum(axis=-1, keepdims=True)
+    return np.asarray(share / share.sum(axis=-1, keepdims=True))
 
 
 def orthogonal_loss(losses: ArrayLike) -> Array:
     """The loss of n nets so weighted, (sum_i 1 / L_i)^-1: L / n for n equal losses.
 
-    losses (..., n) as in `orthogonal_weights`, whose weights these are; returns (...). Paper: Eq.
-    9.
+    Parameters
+    ----------
+    losses : (..., n) array_like of float
+        As in `orthogonal_weights`, whose weights these are.
 
+    Returns
+    -------
+    (...) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        As `orthogonal_weights`.
+
+    References
+    ----------
+    Paper: Eq. 9.
+
+    Examples
+    --------
     >>> float(orthogonal_loss([1.0, 3.0])), float(orthogonal_loss([1.0] * 4))
     (0.75, 0.25)
     """
     share, least = _shares(losses)
-    return least / share.sum(axis=-1)
+    return np.asarray(least / share.sum(axis=-1))
 
 
 def _shares(losses: ArrayLike) -> tuple[Array, Array]:
-    """least loss / L_i (..., n), which cannot overflow, and the least loss (...). Raises DataError."""
+    """least loss / L_i (..., n), which cannot overflow, and the least loss (...)."""
     loss = np.asarray(losses, dtype=np.float64)
     if loss.ndim < 1 or loss.shape[-1] < 1 or not (np.isfinite(loss).all() and (loss >= 0).all()):
         raise DataError(
@@ -86,17 +171,34 @@ def _shares(losses: ArrayLike) -> tuple[Array, Array]:
 
 
 def optimal_weights(products: ArrayLike) -> Array:
-    """The weights that sum to one with the least loss a^T G a, whether errors are orthogonal or
-    not: (..., n).
+    """The weights of sum one with the least loss a^T G a, whether errors are orthogonal or not.
 
-    products (..., n, n) is the Gram matrix G of `gram`. The answer is a = G^-1 1 / (1^T G^-1 1),
-    found as a correction to Eq. 8's weights within those that sum to one; so G may be singular
-    (errors that are multiples cancel), and a diagonal G or identical nets give Eq. 8's weights
-    themselves. Weights may be negative, and large where errors are nearly the same. What differs by
-    rounding alone is not told apart. Raises DataError for other shapes or numbers that are not
-    finite. Paper: Eq. 5 to 7. Differs: footnote 3 says that orthogonality is not needed, and goes
-    on with it; here it is not assumed.
+    a = G^-1 1 / (1^T G^-1 1), found as a correction to Eq. 8's weights within those that sum to
+    one; so G may be singular (errors that are multiples cancel), and a diagonal G or identical nets
+    give Eq. 8's weights themselves. Weights may be negative, and large where errors are nearly the
+    same. Differences that are rounding do not count.
 
+    Parameters
+    ----------
+    products : (..., n, n) array_like of float
+        The Gram matrix G of `gram`.
+
+    Returns
+    -------
+    (..., n) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        For other shapes or numbers that are not finite.
+
+    References
+    ----------
+    Paper: Eq. 5 to 7. Differs: footnote 3 says that orthogonality is not needed, and goes on with
+    it; here it is not assumed.
+
+    Examples
+    --------
     >>> optimal_weights([[1.0, 2.0], [2.0, 4.0]]).round(12).tolist()
     [2.0, -1.0]
     """
@@ -109,25 +211,23 @@ def optimal_weights(products: ArrayLike) -> Array:
     # In differences from the best net, z_i multiplies e_i - e_best: the worst nets then spoil no
     # digits of the others.
     order = np.argsort(diagonal, axis=-1)
-    g = np.take_along_axis(
-        np.take_along_axis(g, order[..., None], axis=-2), order[..., None, :], axis=-1
-    )
+    g = np.take_along_axis(g, order[..., None], axis=-2)
+    g = np.take_along_axis(g, order[..., None, :], axis=-1)
     a = np.take_along_axis(a, order, axis=-1)
     toward = (g[..., 1:, :] - g[..., :1, :]) @ a[..., None]
     h = g[..., 1:, 1:] - g[..., 1:, :1] - g[..., :1, 1:] + g[..., :1, :1]
     square = np.diagonal(h, axis1=-2, axis2=-1)
     size = np.diagonal(g, axis1=-2, axis2=-1)
-    distinct = square > 8 * np.finfo(np.float64).eps * (size[..., 1:] + size[..., :1])
-    scale = np.divide(
-        1.0, np.sqrt(np.where(distinct, square, 1.0)), where=distinct, out=np.zeros_like(square)
-    )
+    distinct = square > 8 * EPSILON * (size[..., 1:] + size[..., :1])
+    root = np.sqrt(np.where(distinct, square, 1.0))
+    scale = np.divide(1.0, root, where=distinct, out=np.zeros_like(square))
     values, vectors = np.linalg.eigh(h * scale[..., :, None] * scale[..., None, :])
-    cut = count * np.finfo(np.float64).eps * np.maximum(values[..., -1:], 0.0)
+    cut = count * EPSILON * np.maximum(values[..., -1:], 0.0)
     inverse = np.divide(1.0, values, out=np.zeros_like(values), where=values > cut)
     along = np.swapaxes(vectors, -1, -2) @ (scale[..., None] * toward)
     z = -scale * (vectors @ (inverse[..., None] * along))[..., 0]
     a = a + np.concatenate([-z.sum(axis=-1, keepdims=True), z], axis=-1)
-    result = np.empty_like(a)
+    result: Array = np.empty_like(a)
     np.put_along_axis(result, order, a, axis=-1)
     return result
 
@@ -138,13 +238,35 @@ def combination_loss(
     target_square: ArrayLike = 0.0,
     target_products: ArrayLike = 0.0,
 ) -> Array:
-    """The loss of sum_i a_i f_i: (s - 1)^2 |f|^2 + 2 (s - 1) sum_i a_i <f, e_i> + a^T G a, with s =
-    sum_i a_i.
+    """The loss of sum_i a_i f_i by Eq. 6.
 
-    weights (..., n) are a; products (..., n, n) is G of `gram`; target_square (...) is |f|^2 and
-    target_products (..., n) are <f, e_i>, neither of which counts when the weights sum to one.
-    Returns (...), at least 0. Paper: Eq. 6; with a diagonal G and without target_products, Eq. 7.
+    (s - 1)^2 |f|^2 + 2 (s - 1) sum_i a_i <f, e_i> + a^T G a, with s = sum_i a_i.
 
+    Parameters
+    ----------
+    weights : (..., n) array_like of float
+        a.
+    products : (..., n, n) array_like of float
+        G of `gram`.
+    target_square, target_products : (...), (..., n) array_like of float
+        |f|^2 and <f, e_i>, neither of which counts when the weights sum to one.
+
+    Returns
+    -------
+    (...) ndarray of float64
+        At least 0.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match.
+
+    References
+    ----------
+    Paper: Eq. 6; with a diagonal G and without target_products, Eq. 7.
+
+    Examples
+    --------
     >>> float(combination_loss([0.5, 0.5], [[1.0, 0.0], [0.0, 1.0]]))
     0.5
     """
@@ -157,10 +279,8 @@ def combination_loss(
     excess = a.sum(axis=-1) - 1
     linear = (a * np.asarray(target_products, dtype=np.float64)).sum(axis=-1)
     quadratic = (a[..., None, :] @ g @ a[..., None])[..., 0, 0]
-    return np.maximum(
-        excess**2 * np.asarray(target_square, dtype=np.float64) + 2 * excess * linear + quadratic,
-        0.0,
-    )
+    square = np.asarray(target_square, dtype=np.float64)
+    return np.asarray(np.maximum(excess**2 * square + 2 * excess * linear + quadratic, 0.0))
 
 
 def _products(products: ArrayLike) -> Array:
@@ -174,23 +294,37 @@ def _products(products: ArrayLike) -> Array:
 
 
 def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None) -> Cosines:
-    """Cosines <e_i, e_j> / (|e_i| |e_j|) of the error functions of pairs of nets, in the inner
-    product of the data.
+    """Cosines <e_i, e_j> / (|e_i| |e_j|) of the error functions of pairs of nets.
 
-    errors (R, P): nets.predict(nets.data.x) - nets.data.y; weight (P,); pairs (M, 2) of places, all
-    of i < j unless given. Raises DataError for shapes that do not match, errors that are not
-    finite, or a net without error, which has no direction. Paper: appendix C calls tickets highly
-    correlated; Eq. 7 takes them as orthogonal.
+    Parameters
+    ----------
+    errors, weight : (R, P), (P,) array_like of float
+        nets.predict(nets.data.x) - nets.data.y, and nets.data.weight.
+    pairs : (M, 2) array_like of int or None
+        Positions of nets, all of i < j unless given.
 
+    Returns
+    -------
+    Cosines
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match, errors that are not finite, or a net without error, which has
+        no direction.
+
+    References
+    ----------
+    Paper: appendix C calls tickets highly correlated; Eq. 7 takes them as orthogonal.
+
+    Examples
+    --------
     >>> cosines([[1.0, 1.0], [1.0, -1.0], [-2.0, -2.0]], [0.5, 0.5]).values.round(12).tolist()
     [0.0, -1.0, -0.0]
     """
-    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
-    if e.ndim != 2 or len(e) < 2 or weights.shape != e.shape[1:]:
-        raise DataError(
-            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
-            "(R, P) and (P,), R > 1"
-        )
+    e, weights = matched(errors, weight)
+    if len(e) < 2:
+        raise DataError(f"{len(e)} net makes no pair; give errors (R, P) with R > 1")
     norm = np.sqrt((e * e) @ weights)
     if not (np.isfinite(norm).all() and (norm > 0).all()):
         raise DataError(

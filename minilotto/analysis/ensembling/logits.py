@@ -1,84 +1,151 @@
-"""Nets that tell two classes apart, taken together: their mean logit or their mean probability, and
-what that is worth.
-"""
+"""Nets that classify into two classes, together: their mean logit or their mean probability."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, ends, resampled_means
-from minilotto.errors import ConfigError, DataError
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate, resampled_means
+from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_choice, check_whole
 
 WAYS = ("logits", "probabilities")
 RESAMPLES = 1000
 
 
 def cross_entropy(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
-    """The logistic loss sum_p weight_p (log(1 + e^f_p) - y_p f_p) of logits (..., P): (...).
+    """The logistic loss sum_p weight_p (log(1 + e^f_p) - y_p f_p).
 
-    y (P,) are labels of 0 and 1, weight (P,) sums to one. Raises DataError for shapes that do not
-    match, or other labels.
+    Parameters
+    ----------
+    logits : (..., P) array_like of float
+    y : (P,) array_like
+        Labels, 0 and 1.
+    weight : (P,) array_like of float
+        Of sum one.
 
+    Returns
+    -------
+    (...) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match, or other labels.
+
+    Examples
+    --------
     >>> round(float(cross_entropy([0.0, 0.0], [0.0, 1.0], [0.5, 0.5])), 12)
     0.69314718056
     """
     f, label, share = _checked(logits, y, weight)
-    return np.logaddexp(0.0, (1 - 2 * label) * f) @ share
+    return np.asarray(np.logaddexp(0.0, (1 - 2 * label) * f) @ share)
 
 
 def error_rate(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
-    """The weight of the points at which f > 0 and the label 1 do not go together: (...). Parameters
-    as in `cross_entropy`.
+    """The weight of the points at which f > 0 and the label 1 do not coincide.
 
+    Parameters
+    ----------
+    logits, y, weight
+        As in `cross_entropy`, whose exceptions it raises.
+
+    Returns
+    -------
+    (...) ndarray of float64
+
+    Examples
+    --------
     >>> float(error_rate([-1.0, 2.0, 3.0], [0.0, 1.0, 0.0], [0.5, 0.25, 0.25]))
     0.25
     """
     f, label, share = _checked(logits, y, weight)
-    return ((f > 0) != (label == 1)) @ share
+    return np.asarray(((f > 0) != (label == 1)) @ share)
 
 
 def misses(logits: ArrayLike, y: ArrayLike) -> Array:
-    """Residual functions sigmoid(f) - y, the slope of the logistic loss in f, with all digits:
-    (..., P).
+    """Residual functions sigmoid(f) - y, the slope of the logistic loss in f, with all digits.
 
+    Parameters
+    ----------
+    logits, y : (..., P), (P,) array_like
+        As in `cross_entropy`.
+
+    Returns
+    -------
+    (..., P) ndarray of float64
+
+    Examples
+    --------
     >>> [f"{miss:.3g}" for miss in misses([0.0, 50.0], [0.0, 1.0])]
     ['0.5', '-1.93e-22']
     """
     f, label = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     sign = 1 - 2 * label
-    return sign * np.exp(-np.logaddexp(0.0, -sign * f))
+    return np.asarray(sign * np.exp(-np.logaddexp(0.0, -sign * f)))
 
 
 def averaged(logits: ArrayLike, way: str) -> Array:
-    """The logit of k nets together: (..., P) from logits (..., k, P).
+    """The logit of k nets together.
 
-    "logits": their mean; "probabilities": the logit of the mean of 1 / (1 + e^-f). Raises
-    ConfigError for another way.
+    Parameters
+    ----------
+    logits : (..., k, P) array_like of float
+    way : {"logits", "probabilities"}
+        Their mean, or the logit of the mean of 1 / (1 + e^-f).
 
-    >>> float(averaged([[1.0], [3.0]], "logits")[0]), float(averaged([[-2.0], [2.0]], "probabilities")[0])
-    (2.0, 0.0)
+    Returns
+    -------
+    (..., P) ndarray of float64
+
+    Raises
+    ------
+    ConfigError
+        For another way.
+
+    Examples
+    --------
+    >>> float(averaged([[1.0], [3.0]], "logits")[0])
+    2.0
+    >>> float(averaged([[-2.0], [2.0]], "probabilities")[0])
+    0.0
     """
+    check_choice("way", way, WAYS)
     f = np.asarray(logits, dtype=np.float64)
     if way == "logits":
-        return f.mean(axis=-2)
-    if way != "probabilities":
-        raise ConfigError(f"way={way!r} is unknown; choose from {', '.join(WAYS)}")
+        return np.asarray(f.mean(axis=-2))
     # log p and log (1 - p), none of which underflows.
-    return np.logaddexp.reduce(-np.logaddexp(0.0, -f), axis=-2) - np.logaddexp.reduce(
-        -np.logaddexp(0.0, f), axis=-2
-    )
+    one, other = (np.logaddexp.reduce(-np.logaddexp(0.0, s * f), axis=-2) for s in (-1, 1))
+    return np.asarray(one - other)
 
 
 def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
-    """Nets to take together, as places (M, members) in groups that share no net.
+    """Nets to combine, in groups that share no net.
 
-    Raises DataError where these would be fewer than LEAST_SEEDS, too few to resample; ConfigError
-    for fewer than two members.
+    Parameters
+    ----------
+    nets : int
+    members : int
+        At least 2.
+    seed : int
 
+    Returns
+    -------
+    (M, members) ndarray of int
+        Positions of nets.
+
+    Raises
+    ------
+    DataError
+        Where there would be fewer than LEAST_SEEDS groups, too few to resample.
+    ConfigError
+        For fewer than two members.
+
+    Examples
+    --------
     >>> groups(48, 4).shape
     (12, 4)
     """
-    if members < 2:
-        raise ConfigError(f"members={members} make no ensemble; give at least 2")
+    check_whole("members", members, 2)
     if nets // members < LEAST_SEEDS:
         raise DataError(
             f"{nets} nets make {nets // members} ensembles of {members}; {LEAST_SEEDS} are "
@@ -89,9 +156,26 @@ def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
 
 
 def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
-    """The mean of values (R,) with its interval by a bootstrap over them. Raises DataError for
-    fewer than LEAST_SEEDS.
+    """The mean of values with its interval by a bootstrap over them.
 
+    Parameters
+    ----------
+    values : (R,) array_like of float
+        Finite.
+    level : float in (0, 1)
+    seed : int
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    DataError
+        For fewer than LEAST_SEEDS values, or some that are not finite.
+
+    Examples
+    --------
     >>> found = mean_estimate(np.linspace(0, 1, 101), 0.95)
     >>> round(found.value, 12), bool(0.43 < found.low < 0.46)
     (0.5, True)
@@ -102,8 +186,8 @@ def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
             f"values of shape {x.shape} must be finite and at least {LEAST_SEEDS}; leave out nets "
             "that diverged"
         )
-    low, high = np.quantile(resampled_means(x, RESAMPLES, np.random.default_rng(seed)), ends(level))
-    return Estimate(float(x.mean()), float(low), float(high), level)
+    drawn = resampled_means(x, RESAMPLES, np.random.default_rng(seed))
+    return estimate(float(x.mean()), drawn, level)
 
 
 def _checked(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:

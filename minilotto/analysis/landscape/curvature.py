@@ -1,5 +1,5 @@
-"""Curvature: the exact Hessian's eigenvalues at trained nets, what rounding leaves of their signs,
-and Newton's decrease.
+"""Curvature: the exact Hessian's eigenvalues at trained nets, the signs that rounding leaves, and
+Newton's decrease.
 """
 
 from dataclasses import dataclass
@@ -9,30 +9,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.errors import DataError
+from minilotto.ensemble.last_layer import EPSILON, checked_nets
 from minilotto.initialisation import Parameters
 from minilotto.interop.functional import hessian, loss_and_gradient
 from minilotto.interop.vectors import pack
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import blocks
 
-Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
-EPSILON = float(np.finfo(np.float64).eps)
 FLAT = 1e-6  # of the largest eigenvalue, below which a direction counts as flat
 PARTS = 2**24  # numbers of Hessians that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Curvature:
-    """Second derivatives of the loss at R nets of K = N (D + 2) + 1 parameters, in float64; NaN and
-    zero counts where not finite.
+    """Second derivatives of the loss at R nets of K = N (D + 2) + 1 parameters, in float64.
 
-    eigenvalues (R, K), ascending; loss, gradient (R,): the loss and the Euclidean norm of its
-    gradient. unresolved (R,): the size below which rounding decides an eigenvalue's sign. negative,
-    undecided, positive (R,): how many eigenvalues are below, within and above it; flat (R,): how
-    many are smaller than FLAT of the largest, whatever their sign. decrease (R,): by what Newton's
-    step would lower the loss, along the positive directions only, if the loss were its quadratic:
-    sum_k g_k^2 / (2 lambda_k).
+    NaN and zero counts for nets that are not finite.
+
+    Parameters
+    ----------
+    eigenvalues : (R, K) ndarray of float64
+        Ascending.
+    loss, gradient : (R,) ndarray of float64
+        The loss, and the Euclidean norm of its gradient.
+    unresolved : (R,) ndarray of float64
+        The size below which rounding decides an eigenvalue's sign.
+    negative, undecided, positive : (R,) ndarray of int
+        How many eigenvalues are below, within and above it.
+    flat : (R,) ndarray of int
+        How many are smaller than FLAT of the largest, whatever their sign.
+    decrease : (R,) ndarray of float64
+        By what Newton's step would lower the loss, along the positive directions only, if the loss
+        were its quadratic: sum_k g_k^2 / (2 lambda_k).
     """
 
     eigenvalues: Array
@@ -50,13 +60,13 @@ class Curvature:
 
     @property
     def saddle(self) -> NDArray[np.bool_]:
-        """(R,) whether some eigenvalue is below zero beyond rounding, so that the net is no minimum
-        whatever its gradient.
+        """(R,) whether some eigenvalue is below zero beyond rounding, so that the net is no
+        minimum.
         """
         return self.negative > 0
 
     def settled(self, part: float = 0.01) -> NDArray[np.bool_]:
-        """(R,) whether no curvature is negative and Newton's decrease is at most this part of the
+        """(R,) whether no curvature is negative and Newton's decrease is at most `part` of the
         loss.
         """
         with np.errstate(invalid="ignore"):
@@ -66,58 +76,68 @@ class Curvature:
 def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> Curvature:
     """The spectrum of the exact Hessian of the loss at each net, and whether it could be a minimum.
 
-    H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p), as `embedding.hessian`. An eigenvalue is
+    H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p), as `functional.hessian`. An eigenvalue is
     known to K eps S, S the largest diagonal entry with every term taken by its size, sum_i |v_i
     sigma_i| + |c| + |y| in place of f - y: where the sum cancels, H knows no better. Eigenvalues
     are those of the parameters as they are; signs those of any linear change of them (Sylvester).
+    Kinks of piecewise linear activations add nothing.
 
-    parameters: w (R, N, D), b, v (R, N), c (R,), in any precision; they are taken to float64 as
-    they are. Kinks of piecewise linear activations add nothing. Raises ConfigError for an
-    activation that is none of the table's, DataError for shapes that do not fit. Paper: figures 2b
-    and 9, which take losses and parameters for local minima without a test.
+    Parameters
+    ----------
+    activation : Activation
+        Of the table.
+    parameters : Parameters
+        w (R, N, D), b, v (R, N), c (R,), of any dtype.
+    data : Dataset
+        Of D inputs.
 
+    Returns
+    -------
+    Curvature
+
+    Raises
+    ------
+    ConfigError
+        For an activation that is none of the table's.
+    DataError
+        For shapes that do not fit.
+
+    References
+    ----------
+    Paper: figures 2b and 9, which take losses and parameters for local minima without a test.
+
+    Examples
+    --------
     >>> import minilotto as ml
     >>> nets = ml.train(ml.Config(width=2, steps=500), seeds=4)
     >>> found = curvature(nets.activation, nets.parameters, nets.data)
-    >>> found.eigenvalues.shape, bool((found.negative + found.undecided + found.positive == 7).all())
-    ((4, 7), True)
+    >>> found.eigenvalues.shape, (found.negative + found.undecided + found.positive).tolist()
+    ((4, 7), [7, 7, 7, 7])
     """
-    raw = Parameters(*(np.array(part, np.float64) for part in parameters))
-    if raw.w.ndim != 3 or raw.w.shape[2] != data.inputs:
-        raise DataError(
-            f"nets have w of shape {raw.w.shape} where data have {data.inputs} inputs; pass (R, "
-            f"N, {data.inputs})"
-        )
+    raw = checked_nets(parameters, data)
     theta = pack(raw)
     nets, count = theta.shape
     finite = np.isfinite(theta).all(axis=1)
-    values, loss, slope = (
-        np.full((nets, count), np.nan),
-        np.full(nets, np.nan),
-        np.full((nets, count), np.nan),
-    )
-    unresolved, along = np.full(nets, np.nan), np.full((nets, count), np.nan)
+    values, slope, along = np.full((3, nets, count), np.nan)
+    loss, unresolved = np.full((2, nets), np.nan)
     settings: dict[str, Any] = {"activation": activation.name, "negative_slope": _slope(activation)}
-    step = max(1, PARTS // count**2)
     places = np.flatnonzero(finite)
-    for first in range(0, len(places), step):
-        rows = places[first : first + step]
+    for block in blocks(len(places), count**2, PARTS):
+        rows = places[block]
         some = hessian(theta[rows], data.x, data.y, data.weight, **settings)
         values[rows], vectors = np.linalg.eigh(some)
         loss[rows], slope[rows] = loss_and_gradient(
             theta[rows], data.x, data.y, data.weight, **settings
         )
         along[rows] = np.einsum("rkm,rk->rm", vectors, slope[rows])
-        unresolved[rows] = (
-            count * EPSILON * np.array([_summed(activation, raw, i, data) for i in rows])
-        )
+        sizes = np.array([_summed(activation, raw, i, data) for i in rows])
+        unresolved[rows] = count * EPSILON * sizes
     cut = unresolved[:, None]
     with np.errstate(invalid="ignore"):
         positive, negative = values > cut, values < -cut
         flat = np.abs(values) < FLAT * np.nanmax(np.abs(values), axis=1, keepdims=True, initial=0.0)
-    decrease = 0.5 * np.sum(
-        np.divide(along**2, values, out=np.zeros_like(values), where=positive), axis=1
-    )
+    gains = np.divide(along**2, values, out=np.zeros_like(values), where=positive)
+    decrease = 0.5 * np.sum(gains, axis=1)
     decrease[~finite] = np.nan
     return Curvature(
         eigenvalues=values,
@@ -133,7 +153,7 @@ def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> 
 
 
 def _slope(activation: Activation) -> float:
-    """What the embedding calls negative_slope."""
+    """The negative_slope of `functional.hessian`."""
     if activation.name == "leaky_relu":
         return activation.parameter
     return 0.01

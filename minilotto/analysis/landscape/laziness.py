@@ -3,21 +3,24 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minilotto.ensemble.last_layer import flat
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-
-Array = NDArray[np.float64]
+from minilotto.settings.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """Distances |theta - theta_0| / |theta_0| of R nets: whole (R,), of all parameters; hidden
-    (R,), of w and b alone.
+    """Distances |theta - theta_0| / |theta_0| of R nets.
 
-    Small: lazy, the features are those of the draw. About 1 and above: rich, the draw is forgotten.
-    NaN where a net diverged.
+    Small: lazy, the features are those of the initial draw. About 1 and above: rich, they have no
+    relation to it.
+
+    Parameters
+    ----------
+    whole, hidden : (R,) ndarray of float64
+        Of all parameters, and of w and b alone; NaN where a net diverged.
     """
 
     whole: Array
@@ -27,31 +30,38 @@ class Moved:
 def distance_moved(start: Parameters, end: Parameters) -> Moved:
     """How far each net is from its initial parameters, in units of their norm.
 
-    start, end: w (R, N, D), b, v (R, N), c (R,) of the same nets, in any dtype. Raises DataError
-    for shapes that differ, or where a net starts at zero. Paper: none; the measure of Chizat,
-    Oyallon and Bach (2019).
+    Parameters
+    ----------
+    start, end : Parameters
+        w (R, N, D), b, v (R, N), c (R,) of the same nets, of any dtype.
 
+    Returns
+    -------
+    Moved
+
+    Raises
+    ------
+    DataError
+        For shapes that differ, or where a net starts at zero.
+
+    References
+    ----------
+    Chizat, Oyallon and Bach (2019); not in the paper.
+
+    Examples
+    --------
     >>> one = Parameters(*(np.ones(shape) for shape in ((2, 3, 1), (2, 3), (2, 3), (2,))))
     >>> distance_moved(one, Parameters(*(3 * part for part in one))).whole.tolist()
     [2.0, 2.0]
     """
-    shapes = [np.shape(part) for part in start]
-    if shapes != [np.shape(part) for part in end]:
+    shapes, others = ([np.shape(part) for part in nets] for nets in (start, end))
+    if shapes != others:
         raise DataError(
-            f"initial parameters have shapes {shapes}, final ones "
-            f"{[np.shape(part) for part in end]}; give the same nets"
+            f"initial parameters have shapes {shapes}, final ones {others}; give the same nets"
         )
-    before, after = _flat(start), _flat(end)
+    before, after = flat(start), flat(end)
     hidden = int(np.prod(shapes[0][1:]) + np.prod(shapes[1][1:]))
     return Moved(_relative(before, after), _relative(before[:, :hidden], after[:, :hidden]))
-
-
-def _flat(parameters: Parameters) -> Array:
-    """All parameters of each net in a row: (R, K)."""
-    count = len(parameters.c)
-    return np.concatenate(
-        [np.asarray(part, dtype=np.float64).reshape(count, -1) for part in parameters], axis=1
-    )
 
 
 def _relative(before: Array, after: Array) -> Array:

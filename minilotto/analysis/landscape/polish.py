@@ -1,35 +1,51 @@
-"""Polish: second-order descent of trained nets in float64, and the precision at which it would go
-on.
-"""
+"""Second-order descent of trained nets in float64, and the precision it would need to go on."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from minilotto.data.dataset import Dataset
-from minilotto.ensemble.distillation import EPSILON, RANK_CUT, centred, directions, refit
-from minilotto.errors import ConfigError, DataError
+from minilotto.ensemble.distillation import refit
+from minilotto.ensemble.last_layer import (
+    EPSILON,
+    NEAR,
+    TO_ROUNDING,
+    centred,
+    checked_nets,
+    directions,
+    orthogonal,
+    singular,
+)
+from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_whole
 
-Array = NDArray[np.float64]
-NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
-# terms grow as loss^-VALLEY down the valley that a descent follows: v ~ w^-2 and loss ~ w^8, see
-# valley.py
-VALLEY = 0.25
+VALLEY = 0.25  # terms grow as loss^-VALLEY down a valley: v ~ w^-2 and loss ~ w^8, see valley.py
 
 
 @dataclass(frozen=True, eq=False)
 class Polished:
     """Nets after Levenberg-Marquardt, in float64.
 
-    parameters: w (R, N, D), b, v (R, N), c (R,); start, loss (R,): the loss before and after;
-    evaluations (R,) of the net; cancellation (R,): root mean square of sum_i |v_i sigma_i| + |c|
-    over that of f; rounding (R,): (eps times that sum)^2, the loss that rounding alone may make;
-    rank (R,): how many neurons are independent to rounding.
+    Parameters
+    ----------
+    parameters : Parameters
+        w (R, N, D), b, v (R, N), c (R,).
+    start, loss : (R,) ndarray of float64
+        Before and after.
+    evaluations : (R,) ndarray of int
+        Of the net.
+    cancellation : (R,) ndarray of float64
+        Root mean square of sum_i |v_i sigma_i| + |c| over that of the output.
+    rounding : (R,) ndarray of float64
+        (eps times that sum)^2, the loss that rounding alone may make.
+    rank : (R,) ndarray of int
+        How many neurons are independent to rounding.
     """
 
     parameters: Parameters
@@ -42,20 +58,27 @@ class Polished:
 
     @property
     def cancelled(self) -> NDArray[np.bool_]:
-        """(R,) whether the descent ended where float64 cannot tell better nets from worse: loss
-        within NEAR times rounding.
-        """
+        """(R,) whether rounding ended the descent: a loss within NEAR times `rounding`."""
         return self.loss <= NEAR * self.rounding
 
     def digits(self, loss: float | None = None, valley: float = VALLEY) -> Array:
-        """Decimal digits of arithmetic (16 is float64) that keep rounding a hundredth of the error:
-        (R,).
+        """Decimal digits of arithmetic (16 is float64) that keep rounding a hundredth of the error.
 
-        log10(100 T / sqrt(loss)), T the root mean square of sum_i |v_i sigma_i| + |c|: at the loss
-        where each net is, or at a lower `loss` further down its valley, where T grows as
-        loss^-valley. The default is that of mirror pairs whose b keeps the quartic error at 0, as a
-        descent does: v ~ w^-2, loss ~ w^8. At any other b, left as it is, loss ~ w^4, and valley is
-        1/2; where also sigma(b) = 0, as at b = 0, 1/4 again.
+        log10(100 T / sqrt(loss)), T the root mean square of sum_i |v_i sigma_i| + |c|.
+
+        Parameters
+        ----------
+        loss : float or None
+            By default that of each net; or a lower one further down its valley, where T grows as
+            loss^-valley.
+        valley : float
+            The default is that of mirror pairs whose b keeps the quartic error at 0, as a descent
+            does: v ~ w^-2, loss ~ w^8. At any other b, left as it is, loss ~ w^4, and valley is
+            1/2; where also sigma(b) = 0, as at b = 0, 1/4 again.
+
+        Returns
+        -------
+        (R,) ndarray of float64
         """
         terms = np.sqrt(self.rounding) / EPSILON
         if loss is None:
@@ -64,45 +87,76 @@ class Polished:
 
 
 def digits_needed(terms: Array, loss: Array) -> Array:
-    """Decimal digits of arithmetic that keep rounding a hundredth of the error: log10(100 terms /
-    sqrt(loss)).
+    """Decimal digits of arithmetic that keep rounding a hundredth of the error.
 
-    terms: root mean square of the sum of absolute terms, which rounding is relative to; loss: mean
-    square error.
+    log10(100 terms / sqrt(loss)).
 
+    Parameters
+    ----------
+    terms : ndarray of float64
+        Root mean square of the sum of absolute terms, which rounding is relative to.
+    loss : ndarray of float64
+        Mean square error.
+
+    Returns
+    -------
+    ndarray of float64
+
+    Examples
+    --------
     >>> float(digits_needed(np.array(1e6), np.array(1e-20)))
     18.0
     """
     with np.errstate(divide="ignore"):
-        return np.log10(100.0 * terms) - 0.5 * np.log10(loss)
+        return np.asarray(np.log10(100.0 * terms) - 0.5 * np.log10(loss))
 
 
 def polish(
     activation: Activation, parameters: Parameters, data: Dataset, evaluations: int = 500
 ) -> Polished:
-    """Levenberg-Marquardt from each net over all of w, b, v and c, with the analytic Jacobian, in
-    float64.
+    """Levenberg-Marquardt from each net over all of w, b, v and c, in float64.
 
-    v and c are at their least squares at every step (variable projection, Golub and Pereyra 1973),
-    so the search is over w and b, with residuals r = P (y - offset) and Jacobian -P (v sigma' x, v
-    sigma'), P the projection off (1, sigma_1 ... sigma_N) (Kaufman 1975). Over all parameters at
-    once it takes hundreds of times as many steps: in the valleys that these nets lie in, w goes to
-    0 while v goes to infinity as w^-2. Such a valley has no minimum; the loss falls until
-    cancellation stops it.
+    v and c are at their least squares at every step (variable projection), so the search is over w
+    and b, with residuals r = P (y - offset) and Jacobian -P (v sigma' x, v sigma'), P the
+    projection off (1, sigma_1 ... sigma_N). Over all parameters at once it takes hundreds of times
+    as many steps: in the valleys that these nets lie in, w goes to 0 while v goes to infinity as
+    w^-2. Such a valley has no minimum; the loss falls until cancellation stops it. The descent ends
+    at a minimum, after `evaluations` of the net, or where rounding hides any further descent.
 
-    It ends at a minimum, after `evaluations` of the net, or where rounding hides any further
-    descent. Nets that are not finite stay so. Raises DataError for fewer points than weights and
-    biases or for negative weights, ConfigError for `evaluations` below 1. Paper: appendix D, where
-    fine-tuning "seems impossible".
+    Parameters
+    ----------
+    activation : Activation
+    parameters : Parameters
+        w (R, N, D), b, v (R, N), c (R,); nets that are not finite stay so.
+    data : Dataset
+        Of D inputs and at least N (D + 1) points, weights at least 0.
+    evaluations : int
+        At least 1.
 
+    Returns
+    -------
+    Polished
+
+    Raises
+    ------
+    DataError
+        For fewer points than weights and biases, negative weights, or shapes that do not fit.
+    ConfigError
+        For `evaluations` below 1.
+
+    References
+    ----------
+    Golub and Pereyra 1973, Kaufman 1975. Paper: appendix D, where fine-tuning "seems impossible".
+
+    Examples
+    --------
     >>> import minilotto as ml
     >>> nets = ml.train(ml.Config(width=2, steps=2000), seeds=4)
     >>> bool((polish(nets.activation, nets.parameters, nets.data).loss < 1e-6).any())
     True
     """
-    if evaluations < 1:
-        raise ConfigError(f"evaluations={evaluations} is out of range; give at least 1")
-    raw = Parameters(*(np.array(part, np.float64) for part in parameters))
+    check_whole("evaluations", evaluations, 1)
+    raw = checked_nets(parameters, data)
     nets, width, inputs = raw.w.shape
     if data.points < width * (inputs + 1):
         raise DataError(
@@ -119,34 +173,22 @@ def polish(
         if not np.isfinite(before.loss[i]):
             continue
         theta = np.concatenate([w[i].ravel(), b[i]])
-        end: Any = least_squares(
-            net.residual,
-            theta,
-            net.jacobian,
-            method="lm",
-            ftol=EPSILON,
-            xtol=EPSILON,
-            gtol=EPSILON,
-            max_nfev=evaluations,
-        )
+        end = least_squares(net.residual, theta, net.jacobian, max_nfev=evaluations, **TO_ROUNDING)
         spent[i] = end.nfev
         w[i], b[i] = net.split(end.x)
     after = refit(activation, w, b, data)
     better = after.loss <= before.loss  # a step that only rounding favoured is not taken
-    best = refit(
-        activation,
-        np.where(better[:, None, None], w, raw.w),
-        np.where(better[:, None], b, raw.b),
-        data,
-    )
+    w, b = np.where(better[:, None, None], w, raw.w), np.where(better[:, None], b, raw.b)
+    best = refit(activation, w, b, data)
     return Polished(
         best.parameters, start, best.loss, spent, best.cancellation, best.rounding, best.rank
     )
 
 
 class Basis(NamedTuple):
-    """What one net's responses span at the points: z (P, N), orthonormal rows q (K, P), residual
-    (P,), v (N,).
+    """The span of one net's responses at the points.
+
+    Pre-activations z (P, N), orthonormal rows q (K, P), residual (P,), v (N,).
     """
 
     z: Array
@@ -156,8 +198,8 @@ class Basis(NamedTuple):
 
 
 class Projected:
-    """Residual and Jacobian of one net as functions of theta = (w, b), flat, with v and c at their
-    least squares.
+    """Residual and Jacobian of one net in theta = (w, b), flat, with v and c at their least
+    squares.
     """
 
     def __init__(self, activation: Activation, data: Dataset, width: int) -> None:
@@ -172,8 +214,8 @@ class Projected:
         return theta[:cut].reshape(self.width, -1), theta[cut:]
 
     def residual(self, theta: Array) -> Array:
-        """The target less its projection on 1 and the responses, times the root of the weights:
-        (P,).
+        """(P,) the target less its projection on 1 and the responses, times the root of the
+        weights.
         """
         return self._at(theta).residual
 
@@ -184,10 +226,7 @@ class Projected:
         columns = np.concatenate(
             [(slope[:, :, None] * self.x[:, None, :]).reshape(len(self.x), -1), slope], axis=1
         )
-        rows = centred(columns.T, self.root)
-        for _ in range(2):
-            rows = rows - (rows @ here.q.T) @ here.q
-        return rows.T
+        return np.asarray(orthogonal(centred(columns.T, self.root), here.q).T)
 
     def _at(self, theta: Array) -> Basis:
         key = theta.tobytes()
@@ -195,9 +234,8 @@ class Projected:
             w, b = self.split(theta)
             z = self.x @ w.T + b
             units, length = directions(self.activation.value(z).T, self.root)
-            left, values, q = np.linalg.svd(units, full_matrices=False)
-            kept = values > RANK_CUT * max(float(values[0]), RANK_CUT)
-            left, values, q = left[:, kept], values[kept], q[kept]
+            span = singular(units)
+            left, values, q = span.left[:, span.kept], span.values[span.kept], span.right[span.kept]
             part = q @ self.target
             rest = self.target - part @ q
             more = q @ rest

@@ -1,10 +1,10 @@
-"""Pruning: in which order the neurons of trained nets can be taken out, and what the rest still
-does.
+"""Pruning: in which order the neurons of trained nets can be removed, and what the rest still does.
 
 An order (R, N) holds the positions of each net's neurons, the first to go first; so the last k of
-it are kept. Orders differ in what they look at: how much a neuron adds, whether others add the
-same, or how well the rest could do with the last layer fitted anew. None of them looks at other
-nets, so nets may be pruned in any company.
+it are kept. Orders differ in what they depend on: how much a neuron adds, whether others add the
+same, or how well the rest could do with the last layer refitted. None of them depends on other
+nets, so nets may be pruned in any batch. All functions take nets that are finite and raise
+DataError for others, or for shapes that do not fit the data.
 """
 
 from dataclasses import dataclass
@@ -15,23 +15,33 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.analysis.tickets.disentangling import disentangle
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.data.dataset import Dataset
-from minilotto.ensemble.distillation import Distilled, centred, directions, refit
-from minilotto.errors import ConfigError, DataError
+from minilotto.ensemble.distillation import Distilled, refit
+from minilotto.ensemble.last_layer import centred, checked_nets, directions, hidden
+from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import blocks, check_fraction, check_whole
 
-Array = NDArray[np.float64]
 Order = NDArray[np.intp]
-# of a response's size: output weights that make use of less of it cost more than they gain
+# Of a response's size. Not a rank cut but a ridge: it bounds output weights to what the arithmetic
+# can resolve while neurons are compared, so it is wider than `last_layer.RANK_CUT`.
 CUT = 1e-12
 BLOCK = 2**22  # numbers that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Merging:
-    """An order, and what became of each neuron that went: order (R, N); into (R, N): the neuron
-    that took it up, by the step at which it went; factor (R, N): by which multiple of its output
-    weight that neuron's grew, 0 where it took up nothing."""
+    """An order, and what took up each neuron that went.
+
+    Parameters
+    ----------
+    order : (R, N) ndarray of int
+    into : (R, N) ndarray of int
+        The neuron that took it up, by the step at which it went.
+    factor : (R, N) ndarray of float64
+        By which multiple of its output weight that neuron's grew, 0 where it took up nothing.
+    """
 
     order: Order
     into: Order
@@ -39,26 +49,48 @@ class Merging:
 
 
 def by_size(activation: Activation, parameters: Parameters, data: Dataset) -> Order:
-    """Magnitude pruning: the neurons that add least go first, by |v_i| times the standard deviation
-    of sigma(w_i x + b_i).
+    """Magnitude pruning: the neurons that add least go first.
 
-    A neuron's mean does not count, for the constant c can stand in for it. parameters: w (R, N, D),
-    b, v (R, N), c (R,).
+    What a neuron adds is |v_i| times the standard deviation of sigma(w_i x + b_i). Its mean does
+    not count, for the constant c can replace it.
 
+    Parameters
+    ----------
+    activation : Activation
+    parameters : Parameters
+        w (R, N, D), b, v (R, N), c (R,).
+    data : Dataset
+
+    Returns
+    -------
+    (R, N) ndarray of int
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> from minilotto.data.dataset import given
-    >>> x = np.linspace(-1, 1, 50)
-    >>> nets = Parameters(np.ones((1, 3, 1)), np.zeros((1, 3)), np.array([[2.0, -0.1, 1.0]]), np.zeros(1))
+    >>> x, v = np.linspace(-1, 1, 50), np.array([[2.0, -0.1, 1.0]])
+    >>> nets = Parameters(np.ones((1, 3, 1)), np.zeros((1, 3)), v, np.zeros(1))
     >>> by_size(ACTIVATIONS["relu"], nets, given(x, x**2)).tolist()
     [[1, 2, 0]]
     """
     raw, units, length = _responses(activation, parameters, data)
-    return np.argsort(np.abs(raw.v) * length * units.any(axis=2), axis=1, kind="stable")
+    return np.argsort(_sizes(raw, units, length), axis=1, kind="stable")
 
 
 def at_random(nets: int, width: int, seed: int = 0) -> Order:
-    """Orders (nets, width) drawn at random: what any rule must better.
+    """Orders drawn at random, the baseline of every rule.
 
+    Parameters
+    ----------
+    nets, width, seed : int
+
+    Returns
+    -------
+    (nets, width) ndarray of int
+
+    Examples
+    --------
     >>> at_random(2, 3).shape
     (2, 3)
     """
@@ -68,77 +100,105 @@ def at_random(nets: int, width: int, seed: int = 0) -> Order:
 def by_elimination(
     activation: Activation, parameters: Parameters, data: Dataset, cut: float = CUT
 ) -> Order:
-    """Backward elimination: at each step the neuron goes whose absence, with the last layer fitted
-    anew, costs least.
+    """Backward elimination: at each step the neuron goes whose absence, after a refit, costs least.
 
     J(kept) = min over a of |sum_i a_i u_i - y|^2 + cut^2 |a|^2, u_i the centred response of unit
     length, y centred; without i it grows by a_i^2 / (A^-1)_ii, A = U^T U + cut^2. So of neurons
-    that do the same all but one go for nothing. The ridge keeps weights to what the arithmetic can
-    tell apart. A^-1 = S S^T is never formed: S is the inverse of the triangle of a QR
-    factorisation, and taking a neuron out is one reflection of it, which loses no digits; N^3
-    operations a net in all.
+    that do the same all but one are removed at no cost. A^-1 = S S^T is never formed: S is the
+    inverse of the triangle of a QR factorisation, and removing a neuron is one reflection of it,
+    which loses no digits; N^3 operations a net in all.
 
-    Raises ConfigError for a cut not between 0 and 1. Paper: asks for it in appendix C. The reverse
-    of orthogonal least squares.
+    Parameters
+    ----------
+    activation, parameters, data
+        As in `by_size`.
+    cut : float in (0, 1)
+        Ridge that bounds the weights to what the arithmetic can resolve.
 
+    Returns
+    -------
+    (R, N) ndarray of int
+
+    Raises
+    ------
+    ConfigError
+        For a cut not between 0 and 1.
+
+    References
+    ----------
+    Paper: asked for in appendix C. The reverse of orthogonal least squares.
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> from minilotto.data.dataset import given
-    >>> x = np.linspace(-1, 1, 50)
-    >>> w, b = np.array([[[1.0], [-1.0], [1.0]]]), np.array([[0.0, 0.0, 0.5]])
-    >>> by_elimination(ACTIVATIONS["relu"], Parameters(w, b, np.ones((1, 3)), np.zeros(1)), given(x, abs(x)))[0, 0].tolist()
+    >>> x, w = np.linspace(-1, 1, 50), np.array([[[1.0], [-1.0], [1.0]]])
+    >>> nets = Parameters(w, np.array([[0.0, 0.0, 0.5]]), np.ones((1, 3)), np.zeros(1))
+    >>> int(by_elimination(ACTIVATIONS["relu"], nets, given(x, abs(x)))[0, 0])
     2
     """
-    if not 0 < cut < 1:
-        raise ConfigError(
-            f"cut={cut!r} is out of range; give a number between 0 and 1, such as {CUT:g}"
-        )
+    check_fraction("cut", cut, CUT)
     _, units, _ = _responses(activation, parameters, data)
     nets, width, points = units.shape
     root = np.sqrt(data.weight / data.weight.sum())
     target = centred(data.y, root)
     order = np.empty((nets, width), np.intp)
-    step = max(1, BLOCK // (width * (width + points)))
-    for first in range(0, nets, step):
-        block = slice(first, first + step)
+    for block in blocks(nets, width * (width + points), BLOCK):
         order[block] = _eliminated(units[block], target, cut)
     return order
 
 
 def by_merging(activation: Activation, parameters: Parameters, data: Dataset) -> Merging:
-    """Merging: at each step the neuron goes whose contribution another one can take up with the
-    least change of the net.
+    """Merging: at each step the neuron goes whose contribution another takes up with least change.
 
     Into neuron j goes i with output weight v_j + v_i <s_i, s_j> / <s_j, s_j>, s the centred
     responses, and the constant takes the means up; the net then changes by |v_i|^2 |s_i|^2 (1 -
     rho_ij^2) in mean square, and the pair with the least change is merged. So it goes by size and
-    by correlation: neurons with proportional contributions merge for nothing, whatever their size.
-    v is the merged one from then on.
+    by correlation: neurons with proportional contributions merge at no cost, whatever their size. v
+    is the merged one from then on.
+
+    Parameters
+    ----------
+    activation, parameters, data
+        As in `by_size`.
+
+    Returns
+    -------
+    Merging
     """
     raw, units, length = _responses(activation, parameters, data)
     nets, width, _ = units.shape
-    order, into = np.empty((nets, width), np.intp), np.empty((nets, width), np.intp)
-    factor = np.zeros((nets, width))
-    step = max(1, BLOCK // width**2)
-    for first in range(0, nets, step):
-        block = slice(first, first + step)
-        order[block], into[block], factor[block] = _merged(
-            units[block], length[block], raw.v[block]
-        )
-    return Merging(order, into, factor)
+    parts = [
+        _merged(units[block], length[block], raw.v[block])
+        for block in blocks(nets, width**2, BLOCK)
+    ]
+    return Merging(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) -> Order:
-    """Ticket pruning: of the two mirror pairs whose errors correlate most, the one of the larger
-    error goes, and so on.
+    """Ticket pruning: of the two mirror pairs whose errors correlate most the worse goes first.
 
     Pairs and their errors are those of figure 12 (`pair_neurons`, `disentangle`: both output
     weights of a pair fitted to the target). Neurons without a partner go first, those that add
     least before others; of a pair the one that adds less goes first. Errors that vanish correlate
-    with none. Paper: appendix C, on what the correlations may be good for.
+    with none.
+
+    Parameters
+    ----------
+    activation, parameters, data
+        As in `by_size`.
+
+    Returns
+    -------
+    (R, N) ndarray of int
+
+    References
+    ----------
+    Paper: appendix C, on what the correlations may be good for.
     """
     raw, units, length = _responses(activation, parameters, data)
     nets, width = raw.b.shape
-    size = np.abs(raw.v) * length * units.any(axis=2)
+    size = _sizes(raw, units, length)
     order = np.empty((nets, width), np.intp)
     if width == 1:
         return np.zeros((nets, 1), np.intp)
@@ -148,9 +208,8 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
         whole = np.flatnonzero(pairs[net].min(axis=1) >= 0)
         rows = apart.errors[net, whole] * np.sqrt(apart.weight)
         loss = np.sum(rows * rows, axis=1)
-        unit = np.divide(
-            rows, np.sqrt(loss)[:, None], out=np.zeros_like(rows), where=loss[:, None] > 0
-        )
+        root = np.sqrt(loss)[:, None]
+        unit = np.divide(rows, root, out=np.zeros_like(rows), where=root > 0)
         alike = np.abs(unit @ unit.T)
         np.fill_diagonal(alike, -1.0)
         gone: list[int] = []
@@ -158,9 +217,8 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
         for _ in range(len(whole)):
             last = int(np.argmax(left))
             if left.sum() > 1:
-                i, j = divmod(
-                    int(np.argmax(np.where(left[:, None] & left, alike, -2.0))), len(whole)
-                )
+                among = np.where(left[:, None] & left, alike, -2.0)
+                i, j = divmod(int(np.argmax(among)), len(whole))
                 last = i if loss[i] >= loss[j] else j
             left[last] = False
             gone += sorted(pairs[net, whole[last]].tolist(), key=lambda neuron: size[net, neuron])
@@ -170,35 +228,41 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
 
 
 def kept(order: Order, width: int) -> Order:
-    """The `width` neurons (R, width) that are kept. Raises ConfigError for a width below 1 or above
-    that of the nets.
+    """The `width` neurons (R, width) that an order (R, N) keeps. Raises ConfigError for another
+    width.
     """
-    if (
-        isinstance(width, bool)
-        or not isinstance(width, (int, np.integer))
-        or not 1 <= width <= order.shape[1]
-    ):
-        raise ConfigError(
-            f"width={width!r} is out of reach; these nets have 1 to {order.shape[1]} neurons to "
-            "keep"
-        )
+    check_whole("width", width, 1, order.shape[1])
     return order[:, order.shape[1] - width :]
 
 
-def refitted(
+def refit_kept(
     activation: Activation, parameters: Parameters, order: Order, width: int, data: Dataset
 ) -> Distilled:
-    """The last `width` neurons of the order with their output weights and the constant fitted anew,
-    as in `distillation.refit`.
+    """The last `width` neurons of an order with the output weights of least squares.
+
+    Parameters
+    ----------
+    activation, parameters, data
+        As in `by_size`.
+    order : (R, N) array_like of int
+    width : int
+        From 1 to N.
+
+    Returns
+    -------
+    Distilled
+
+    Raises
+    ------
+    ConfigError
+        For another width.
+    DataError
+        For an order that does not hold each neuron once.
     """
-    raw = _finite(parameters, data)
+    raw = checked_nets(parameters, data, finite=True)
     places = kept(_checked_order(order, raw), width)
-    return refit(
-        activation,
-        np.take_along_axis(raw.w, places[:, :, None], axis=1),
-        np.take_along_axis(raw.b, places, axis=1),
-        data,
-    )
+    w = np.take_along_axis(raw.w, places[:, :, None], axis=1)
+    return refit(activation, w, np.take_along_axis(raw.b, places, axis=1), data)
 
 
 def as_trained(
@@ -208,12 +272,29 @@ def as_trained(
     width: int,
     data: Dataset,
 ) -> Array:
-    """Loss (R,) of the last `width` neurons of an order with the output weights that they have; c
-    takes up the means of the others.
+    """Loss of the last `width` neurons of an order with the output weights that they have.
 
-    Of a Merging the weights are the merged ones; of another order those of the net.
+    c takes up the means of the others.
+
+    Parameters
+    ----------
+    activation, parameters, data
+        As in `by_size`.
+    order : (R, N) array_like of int, or Merging
+        Of a Merging the weights are the merged ones; of another order those of the net.
+    width : int
+        From 1 to N.
+
+    Returns
+    -------
+    (R,) ndarray of float64
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `refit_kept`.
     """
-    raw = _finite(parameters, data)
+    raw = checked_nets(parameters, data, finite=True)
     v = raw.v.copy()
     places = _checked_order(order.order if isinstance(order, Merging) else order, raw)
     chosen = kept(places, width)
@@ -223,61 +304,35 @@ def as_trained(
             v[row, order.into[:, step]] += order.factor[:, step] * v[row, places[:, step]]
     weight = data.weight / data.weight.sum()
     result = np.empty(len(v))
-    step = max(1, BLOCK // (v.shape[1] * data.points))
-    for first in range(0, len(v), step):
-        block = slice(first, first + step)
-        response = np.asarray(
-            activation.value(raw.w[block] @ data.x.T + raw.b[block][..., None]), np.float64
-        )
+    for block in blocks(len(v), v.shape[1] * data.points, BLOCK):
+        response = hidden(activation, raw.w[block], raw.b[block], data.x)
         whole = np.einsum("rnp,rn->rp", response, raw.v[block]) + raw.c[block][:, None] - data.y
         some = np.take_along_axis(response, chosen[block][:, :, None], axis=1)
-        rest = (
-            np.einsum("rkp,rk->rp", some, np.take_along_axis(v[block], chosen[block], axis=1))
-            - data.y
-        )
+        output = np.take_along_axis(v[block], chosen[block], axis=1)
+        rest = np.einsum("rkp,rk->rp", some, output) - data.y
         rest += ((whole - rest) @ weight)[:, None]
         result[block] = rest**2 @ weight + data.offset
     return result
 
 
-def _finite(parameters: Parameters, data: Dataset) -> Parameters:
-    """Parameters in float64. Raises DataError for nets that are not finite or do not fit the data."""
-    raw = Parameters(*(np.asarray(part, np.float64) for part in parameters))
-    if (
-        raw.w.ndim != 3
-        or raw.b.shape != raw.w.shape[:2]
-        or raw.v.shape != raw.b.shape
-        or raw.w.shape[2] != data.inputs
-    ):
-        shapes = ", ".join(str(part.shape) for part in raw)
-        raise DataError(
-            f"w, b, v, c have shapes {shapes} for {data.inputs} inputs; pass (R, N, D), (R, N), "
-            "(R, N), (R,)"
-        )
-    if not all(np.isfinite(part).all() for part in raw):
-        raise DataError(
-            "some nets are not finite; leave them out, as nets.select(np.isfinite(nets.loss))"
-        )
-    return raw
-
-
 def _responses(
     activation: Activation, parameters: Parameters, data: Dataset
 ) -> tuple[Parameters, Array, Array]:
-    """Parameters, unit vectors (R, N, P) of centred responses, and the lengths (R, N) divided out."""
-    raw = _finite(parameters, data)
+    """Parameters, unit vectors (R, N, P) of centred responses, and their lengths (R, N)."""
+    raw = checked_nets(parameters, data, finite=True)
     root = np.sqrt(data.weight / data.weight.sum())
-    response = activation.value(raw.w @ data.x.T + raw.b[..., None])
-    units, length = directions(np.asarray(response), root)
-    return raw, units, length
+    return raw, *directions(hidden(activation, raw.w, raw.b, data.x), root)
+
+
+def _sizes(raw: Parameters, units: Array, length: Array) -> Array:
+    """Standard deviation over the points of what each neuron adds: (R, N)."""
+    return np.asarray(np.abs(raw.v) * length * units.any(axis=2))
 
 
 def _checked_order(order: ArrayLike, raw: Parameters) -> Order:
     """An order of these nets' neurons. Raises DataError."""
     places = np.asarray(order)
-    if places.shape != raw.b.shape or not np.array_equal(
-        np.sort(places, axis=1), np.broadcast_to(np.arange(places.shape[1]), places.shape)
-    ):
+    if places.shape != raw.b.shape or (np.sort(places, axis=1) != np.arange(raw.b.shape[1])).any():
         raise DataError(
             f"an order of shape {places.shape} is none of nets {raw.b.shape}; give each position "
             "once a net"
@@ -288,11 +343,8 @@ def _checked_order(order: ArrayLike, raw: Parameters) -> Order:
 def _eliminated(units: Array, target: Array, cut: float) -> Order:
     """The order in which backward elimination takes the rows of units (R, N, P) out."""
     nets, width, points = units.shape
-    tall = np.concatenate(
-        [units.transpose(0, 2, 1), np.broadcast_to(cut * np.eye(width), (nets, width, width))],
-        axis=1,
-    )
-    q, r = np.linalg.qr(tall)
+    ridge = np.broadcast_to(cut * np.eye(width), (nets, width, width))
+    q, r = np.linalg.qr(np.concatenate([units.transpose(0, 2, 1), ridge], axis=1))
     z = np.einsum("rpn,p->rn", q[:, :points], target)
     s = np.linalg.inv(r)  # triangular, so its rows are as accurate as those of r
     place = np.tile(np.arange(width), (nets, 1))
@@ -326,11 +378,8 @@ def _merged(units: Array, length: Array, v: Array) -> tuple[Order, Order, Array]
     size = v * length * there  # of the contribution, with its sign
     length = np.where(there, length, 1.0)
     row = np.arange(nets)
-    order, into, factor = (
-        np.empty((nets, width), np.intp),
-        np.empty((nets, width), np.intp),
-        np.zeros((nets, width)),
-    )
+    order, into = np.empty((2, nets, width), np.intp)
+    factor = np.zeros((nets, width))
     left = np.ones((nets, width), bool)
     for step in range(width):
         nearest = lost.argmin(axis=2)

@@ -1,14 +1,15 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array, Ints
+from minilotto.settings.limits import blocks, check_fraction, check_whole
 
-Array = NDArray[np.float64]
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
 GATHERED = 4_000_000  # losses resampled at a time
 STATISTICS = ("median", "mean", "geometric mean")
@@ -16,7 +17,14 @@ STATISTICS = ("median", "mean", "geometric mean")
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval: the bootstrap's quantiles (1 - level) / 2 and (1 + level) / 2."""
+    """A number with its interval, in general the bootstrap's quantiles (1 -+ level) / 2.
+
+    Parameters
+    ----------
+    value, low, high : float
+    level : float in (0, 1)
+        Probability that the interval from `low` to `high` holds the truth.
+    """
 
     value: float
     low: float
@@ -26,19 +34,36 @@ class Estimate:
     def __str__(self) -> str:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
+    def mapped(self, function: Callable[[float], float]) -> "Estimate":
+        """The estimate of a rising function of the number."""
+        value, low, high = (float(function(x)) for x in (self.value, self.low, self.high))
+        return Estimate(value, low, high, self.level)
+
 
 @dataclass(frozen=True)
 class Points:
     """A statistic of loss at W widths, in ascending order.
 
-    widths, seeds and diverged (W,) count; value, low, high (W,) are in units of loss; error (W,) is
-    the standard error of the natural logarithm of value; replicates (B, W) are logarithms of the
-    statistic of B resamples of the seeds of each width.
+    Parameters
+    ----------
+    widths : (W,) ndarray of float64
+    seeds, diverged : (W,) ndarray of int
+        How many losses were finite, and how many were not.
+    statistic : str or float
+        As in `points`.
+    level : float in (0, 1)
+        Probability of each interval.
+    value, low, high : (W,) ndarray of float64
+        The statistic and its interval, in units of loss.
+    error : (W,) ndarray of float64
+        Standard error of the natural logarithm of `value`.
+    replicates : (B, W) ndarray of float64
+        Logarithms of the statistic of B resamples of the seeds of each width.
     """
 
     widths: Array
-    seeds: NDArray[np.int64]
-    diverged: NDArray[np.int64]
+    seeds: Ints
+    diverged: Ints
     statistic: str | float
     level: float
     value: Array
@@ -48,7 +73,17 @@ class Points:
     replicates: Array
 
     def select(self, chosen: ArrayLike) -> "Points":
-        """The same for some of the widths: a mask (W,) or places."""
+        """The same for some of the widths.
+
+        Parameters
+        ----------
+        chosen : (W,) array_like of bool, or array_like of int
+            A mask, or positions.
+
+        Returns
+        -------
+        Points
+        """
         at = np.arange(len(self.widths))[np.asarray(chosen)]
         names = ("widths", "seeds", "diverged", "value", "low", "high", "error")
         parts = {name: getattr(self, name)[at] for name in names}
@@ -66,22 +101,49 @@ def points(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Points:
-    """The median, mean, geometric mean or a quantile of the losses at each width, and `resamples`
-    of its bootstrap replicates.
+    """Median, mean, geometric mean or a quantile of the losses at each width, with a bootstrap.
 
-    widths (W,) are distinct and above 0, in any order; losses: for each width the final losses of
-    its seeds, as many as there are; what is not finite has diverged, is left out and counted.
-    statistic: "median", "mean", "geometric mean", or a number in (0, 1), that quantile (as
-    numpy.quantile). Each width is resampled on its own, with as many seeds as it has.
+    Each width is resampled on its own, with as many seeds as it has.
 
-    Raises ConfigError for a statistic, level or number of resamples out of range; DataError for
-    fewer than LEAST_SEEDS finite losses at a width, losses of zero or below (they have no
-    logarithm), or losses that are all the same. Paper: figure 1c (median). Differs: the paper gives
-    no intervals.
+    Parameters
+    ----------
+    widths : (W,) array_like of float
+        Distinct, above 0, in any order.
+    losses : sequence of W arrays (R,)
+        Final losses of each width's seeds, as many as there are; what is not finite has diverged,
+        is left out and counted.
+    statistic : {"median", "mean", "geometric mean"} or float in (0, 1)
+        A number is that quantile, as numpy.quantile.
+    level : float in (0, 1)
+        Probability of each interval.
+    resamples : int
+        At least 100.
+    seed : int
+        Of the resamples.
 
+    Returns
+    -------
+    Points
+
+    Raises
+    ------
+    ConfigError
+        For a statistic, level or number of resamples out of range.
+    DataError
+        For fewer than LEAST_SEEDS finite losses at a width, losses of zero or below (they have no
+        logarithm), or losses that are all the same.
+
+    References
+    ----------
+    Paper: figure 1c (median). Differs: the paper gives no intervals.
+
+    Examples
+    --------
     >>> found = points([1, 2], [np.geomspace(1, 4, 51), np.geomspace(0.1, 0.4, 51)])
-    >>> found.value.round(12).tolist(), bool(np.all((found.low < found.value) & (found.value < found.high)))
-    ([2.0, 0.2], True)
+    >>> found.value.round(12).tolist()
+    [2.0, 0.2]
+    >>> bool(np.all((found.low < found.value) & (found.value < found.high)))
+    True
     """
     check_bootstrap(level, resamples)
     quantile = _as_quantile(statistic)
@@ -89,7 +151,7 @@ def points(
     random = np.random.default_rng(seed)
     values, columns = [], []
     for width, loss in zip(names, kept, strict=True):
-        check_losses(width, loss, LEAST_SEEDS)
+        check_losses(f"width {width:g}", loss)
         if quantile is not None:
             values.append(np.quantile(loss, quantile))
             columns.append(np.log(_resampled_quantiles(np.sort(loss), quantile, resamples, random)))
@@ -99,43 +161,60 @@ def points(
         else:
             values.append(np.exp(np.log(loss).mean()))
             columns.append(resampled_means(np.log(loss), resamples, random))
-    return assembled(
-        names, kept, diverged, np.array(values), np.stack(columns, axis=1), statistic, level
-    )
+    replicates = np.stack(columns, axis=1)
+    return assembled(names, kept, diverged, np.array(values), replicates, statistic, level)
 
 
 def assembled(
     widths: Array,
     kept: list[Array],
-    diverged: NDArray[np.int64],
+    diverged: Ints,
     value: Array,
     replicates: Array,
     statistic: str | float,
     level: float,
 ) -> Points:
-    """Points of a statistic `value` (W,) and the logarithms (B, W) of its replicates, with
-    intervals and errors from these.
+    """Points of a statistic, with intervals and errors from its replicates.
+
+    Parameters
+    ----------
+    widths, diverged, value, replicates, statistic, level
+        As in `Points`.
+    kept : list of W arrays
+        The finite losses of each width.
+
+    Returns
+    -------
+    Points
     """
     low, high = np.exp(np.quantile(replicates, ends(level), axis=0))
-    return Points(
-        widths=widths,
-        seeds=np.array([len(loss) for loss in kept]),
-        diverged=diverged,
-        statistic=statistic,
-        level=level,
-        value=value,
-        low=low,
-        high=high,
-        error=replicates.std(axis=0, ddof=1),
-        replicates=replicates,
-    )
+    seeds = np.array([len(loss) for loss in kept])
+    error = replicates.std(axis=0, ddof=1)
+    return Points(widths, seeds, diverged, statistic, level, value, low, high, error, replicates)
 
 
 def finite_losses(
     widths: ArrayLike, losses: Sequence[ArrayLike]
-) -> tuple[Array, list[Array], NDArray[np.int64]]:
-    """Widths (W,) in ascending order, the finite losses of each, and how many were not finite (W,).
-    Raises DataError.
+) -> tuple[Array, list[Array], Ints]:
+    """Widths in ascending order with the finite losses of each.
+
+    Parameters
+    ----------
+    widths, losses
+        As in `points`.
+
+    Returns
+    -------
+    widths : (W,) ndarray of float64
+    kept : list of W arrays
+        Finite losses.
+    diverged : (W,) ndarray of int
+        How many were not finite.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match, or widths that are not distinct numbers above 0.
     """
     names = np.asarray(widths, dtype=np.float64)
     if names.ndim != 1 or len(names) != len(losses):
@@ -147,41 +226,44 @@ def finite_losses(
         raise DataError(
             f"widths {names.tolist()} are not distinct numbers above 0; give each width once"
         )
-    flat = [np.asarray(loss, dtype=np.float64) for loss in losses]
-    for name, loss in zip(names, flat, strict=True):
+    sets = [np.asarray(loss, dtype=np.float64) for loss in losses]
+    for name, loss in zip(names, sets, strict=True):
         if loss.ndim != 1:
             raise DataError(
                 f"the losses of width {name:g} have shape {loss.shape}; give one loss a seed, "
                 "shape (R,)"
             )
     order = np.argsort(names)
-    kept = [flat[i][np.isfinite(flat[i])] for i in order]
-    return (
-        names[order],
-        kept,
-        np.array(
-            [len(flat[i]) - len(loss) for i, loss in zip(order, kept, strict=True)], dtype=np.int64
-        ),
-    )
+    kept = [sets[i][np.isfinite(sets[i])] for i in order]
+    diverged = [len(sets[i]) - len(loss) for i, loss in zip(order, kept, strict=True)]
+    return names[order], kept, np.array(diverged, dtype=np.int64)
 
 
-def check_losses(width: float, loss: Array, least: int) -> None:
-    """Raises DataError for losses whose logarithms cannot be resampled."""
+def check_losses(title: str, loss: Array, least: int = LEAST_SEEDS) -> None:
+    """Raises DataError for losses whose logarithms cannot be resampled.
+
+    Parameters
+    ----------
+    title : str
+        Whose losses they are, for the message.
+    loss : (R,) ndarray of float64
+    least : int
+        How many are needed.
+    """
     if len(loss) < least:
         raise DataError(
-            f"width {width:g} has {len(loss)} finite losses; at least {least} are needed: train "
-            "more seeds or leave it out"
+            f"{title} has {len(loss)} finite losses; at least {least} are needed: train more "
+            "seeds or leave it out"
         )
     if not (loss > 0).all():
-        count = np.count_nonzero(loss <= 0)
         raise DataError(
-            f"{count} losses of width {width:g} are zero or below and have no logarithm; leave "
-            "these or the width out"
+            f"{np.count_nonzero(loss <= 0)} losses of {title} are zero or below and have no "
+            "logarithm; leave them out"
         )
     if (loss == loss[0]).all():
         raise DataError(
-            f"the {len(loss)} losses of width {width:g} are all {loss[0]:g}; seeds must differ to "
-            "be resampled"
+            f"the {len(loss)} losses of {title} are all {loss[0]:g}; seeds must differ to be "
+            "resampled"
         )
 
 
@@ -200,26 +282,64 @@ def _as_quantile(statistic: str | float) -> float | None:
 
 
 def check_bootstrap(level: float, resamples: int) -> None:
-    """Raises ConfigError for a level that is no probability, or too few resamples for its
-    quantiles.
-    """
-    if not (isinstance(level, (float, np.floating)) and 0 < level < 1):
-        raise ConfigError(
-            f"level={level!r} is out of range; give a probability between 0 and 1, such as 0.9"
-        )
-    if (
-        isinstance(resamples, bool)
-        or not isinstance(resamples, (int, np.integer))
-        or resamples < 100
-    ):
-        raise ConfigError(
-            f"resamples={resamples!r} is out of range; give a whole number of at least 100"
-        )
+    """Raises ConfigError for a level that is no probability, or fewer than 100 resamples."""
+    check_fraction("level", level, 0.9)
+    check_whole("resamples", resamples, 100)
 
 
 def ends(level: float) -> tuple[float, float]:
-    """The two quantiles between which an equal-tailed interval lies."""
+    """The two quantiles between which an equal-tailed interval of a probability lies."""
     return (1 - level) / 2, (1 + level) / 2
+
+
+def estimate(value: float, replicates: Array, level: float) -> Estimate:
+    """A number with the interval between two quantiles of its replicates.
+
+    Parameters
+    ----------
+    value : float
+    replicates : (B,) ndarray of float64
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Estimate
+    """
+    low, high = np.quantile(replicates, ends(level))
+    return Estimate(float(value), float(low), float(high), level)
+
+
+def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> Estimate:
+    """The median of the finite values with its 95% bootstrap interval.
+
+    Parameters
+    ----------
+    values : (R,) array_like of float
+    resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    DataError
+        Where no value is finite.
+
+    Examples
+    --------
+    >>> median_interval(np.full(5, 2.0)).value
+    2.0
+    """
+    given = np.asarray(values, np.float64)
+    kept = given[np.isfinite(given)]
+    if kept.size == 0:
+        raise DataError(f"none of {given.size} values is finite; there is no median")
+    rows = resampled(kept, resamples, np.random.default_rng(seed))
+    drawn = np.concatenate([np.median(part, axis=1) for part in rows])
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Estimate(float(np.median(kept)), float(low), float(high), 0.95)
 
 
 def _resampled_quantiles(
@@ -237,15 +357,15 @@ def _resampled_quantiles(
     below = int(place)
     rank = below + 1
     first = random.beta(rank, n - rank + 1, resamples)
-    result = ordered[_cells(first, n)]
+    result: Array = ordered[_cells(first, n)]
     if place > below:
         second = first + (1 - first) * -np.expm1(np.log1p(-random.random(resamples)) / (n - rank))
         result = result + (place - below) * (ordered[_cells(second, n)] - result)
     return result
 
 
-def _cells(uniform: Array, n: int) -> NDArray[np.intp]:
-    return np.minimum((n * uniform).astype(np.intp), n - 1)
+def _cells(uniform: Array, n: int) -> Ints:
+    return np.minimum((n * uniform).astype(np.int64), n - 1)
 
 
 def resampled_means(values: Array, resamples: int, random: np.random.Generator) -> Array:
@@ -256,6 +376,5 @@ def resampled_means(values: Array, resamples: int, random: np.random.Generator) 
 def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
     """Resamples of n values (n,), some rows (., n) at a time."""
     n = len(values)
-    step = max(1, GATHERED // n)
-    for start in range(0, resamples, step):
-        yield values[random.integers(0, n, (min(step, resamples - start), n))]
+    for block in blocks(resamples, n, GATHERED):
+        yield values[random.integers(0, n, (block.stop - block.start, n))]

@@ -8,6 +8,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
 
 NEIGHBOURS = 5
 LEAST_SHARE = 0.01  # of all points; smaller groups are no cluster
@@ -20,19 +21,27 @@ MOST_POINTS = 6000  # their distances fill 0.3 GB
 class Clusters:
     """Which cluster each point belongs to.
 
-    label (R,) int: 0 is the largest cluster, -1 belongs to none. cut: the height where the tree was
-    cut. gap: the factor between the heights on either side of it, infinite where there was nothing
-    to part. merges (M,): heights at which two groups of at least the least size meet, from the top
-    down; count - 1 of these lie above the cut.
+    Parameters
+    ----------
+    label : (R,) ndarray of int
+        0 is the largest cluster, -1 belongs to none.
+    cut : float
+        The height where the tree was cut.
+    gap : float
+        The factor between the heights on either side of it, infinite where nothing was separated.
+    merges : (M,) ndarray of float64
+        Heights at which two groups of at least the least size meet, from the top down; count - 1 of
+        these lie above the cut.
     """
 
     label: NDArray[np.intp]
     cut: float
     gap: float
-    merges: NDArray[np.float64]
+    merges: Array
 
     @property
     def count(self) -> int:
+        """Number of clusters."""
         return int(self.label.max(initial=-1)) + 1
 
     @property
@@ -42,27 +51,44 @@ class Clusters:
 
 
 def density_clusters(
-    distance: NDArray[np.float64],
-    resolution: float = 0.0,
-    least: int | None = None,
-    count: int | None = None,
+    distance: Array, resolution: float = 0.0, least: int | None = None, count: int | None = None
 ) -> Clusters:
-    """Clusters of R points from their distances (R, R): single linkage that outliers do not chain,
-    cut in the widest gap.
+    """Clusters of R points from their distances, by single linkage that outliers do not chain.
 
-    Linkage is on max(d_ij, k_i, k_j), where k_i is the distance to i's NEIGHBOURS-th neighbour
-    (robust single linkage, Chaudhuri and Dasgupta 2010; the tree of HDBSCAN). It follows clusters
-    that are curves, as valleys of a loss are, where Ward's or average linkage cuts them up. The
-    heights at which two groups of at least `least` points meet are sorted; below them stands a
-    floor, the larger of `resolution` and of the height under which 95% of all merges lie. The tree
-    is cut in the gap of the largest ratio between consecutive heights; where none reaches
-    LEAST_GAP, all is one cluster. `least` defaults to LEAST_SHARE of the points and at least
-    LEAST_SIZE; smaller groups get label -1, unless no group reaches it. `count` takes the cut that
-    leaves so many clusters instead of the widest gap.
+    Linkage is on max(d_ij, k_i, k_j), where k_i is the distance to i's NEIGHBOURS-th neighbour. It
+    follows clusters that are curves, as valleys of a loss are, where Ward's or average linkage cuts
+    them up. The heights at which two groups of at least `least` points meet are sorted; below them
+    is a floor, the larger of `resolution` and of the height under which 95% of all merges lie. The
+    tree is cut in the gap of the largest ratio between consecutive heights; where none reaches
+    LEAST_GAP, all is one cluster.
 
-    Raises DataError for fewer than two points, more than MOST_POINTS, distances that are not
-    finite, or a `count` out of reach.
+    Parameters
+    ----------
+    distance : (R, R) ndarray of float64
+        Finite, R from 2 to MOST_POINTS.
+    resolution : float
+        Distance below which points are the same.
+    least : int or None
+        Smaller groups get label -1, unless no group reaches it; by default LEAST_SHARE of the
+        points and at least LEAST_SIZE.
+    count : int or None
+        Take the cut that leaves so many clusters instead of the widest gap.
 
+    Returns
+    -------
+    Clusters
+
+    Raises
+    ------
+    DataError
+        For another shape, distances that are not finite, or a `count` out of reach.
+
+    References
+    ----------
+    Robust single linkage, Chaudhuri and Dasgupta 2010; the tree of HDBSCAN.
+
+    Examples
+    --------
     >>> at = np.concatenate([np.linspace(0, 1, 40), np.linspace(3, 4, 20), [9.0]])
     >>> found = density_clusters(abs(at[:, None] - at))
     >>> found.count, found.size.tolist(), int(found.label[-1])
@@ -92,22 +118,17 @@ def density_clusters(
             f"clusters={count} is out of reach; these {points} points have 1 to {len(merges) + 1}"
         )
     if count is not None:
-        heights = np.concatenate(
-            [[np.inf], merges, [min(floor, merges[-1] if merges.size else floor)]]
-        )
-        cut = min(
-            float(heights[count]) * (1 + 1e-12), float(np.sqrt(heights[count - 1] * heights[count]))
-        )
-        gap = float(heights[count - 1] / heights[count])
-        return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut, gap, merges)
-    above = merges[merges > floor]
-    heights = np.append(above, floor)
-    ratios = heights[:-1] / heights[1:]
-    if ratios.size and ratios.max() >= LEAST_GAP:
-        place = int(np.argmax(ratios))
-        cut, gap = float(np.sqrt(heights[place] * heights[place + 1])), float(ratios[place])
+        last = min(floor, merges[-1] if merges.size else floor)
+        above, below = np.concatenate([[np.inf], merges, [last]])[count - 1 : count + 1]
+        cut = min(float(below) * (1 + 1e-12), float(np.sqrt(above * below)))
+        gap = float(above / below)
     else:
+        heights = np.append(merges[merges > floor], floor)
+        ratios = heights[:-1] / heights[1:]
         cut, gap = max(float(tree[-1, 2]), floor), float("inf")
+        if ratios.size and ratios.max() >= LEAST_GAP:
+            place = int(np.argmax(ratios))
+            cut, gap = float(np.sqrt(heights[place] * heights[place + 1])), float(ratios[place])
     return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut, gap, merges)
 
 

@@ -7,13 +7,32 @@ from minilotto.errors import ConfigError, DataError
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
-    """one - other for independent estimates, by squares of the distances to their intervals' ends
-    (Zou and Donner 2008).
+    """one - other for independent estimates, by squares of the distances to their intervals' ends.
 
     low = d - sqrt((a - a_low)^2 + (b_high - b)^2), high = d + sqrt((a_high - a)^2 + (b - b_low)^2):
-    for normal errors the usual interval, and one that leans where theirs lean. Estimates that vary
-    together (the same seeds) get one that is too wide. Raises ConfigError for different levels.
+    for normal errors the usual interval, and one that leans where theirs lean. For estimates that
+    vary together (the same seeds) it is too wide.
 
+    Parameters
+    ----------
+    one, other : Estimate
+        At one level.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ConfigError
+        For different levels.
+
+    References
+    ----------
+    Zou and Donner 2008.
+
+    Examples
+    --------
     >>> difference(Estimate(2.0, 1.7, 2.3, 0.95), Estimate(1.0, 0.6, 1.4, 0.95))
     Estimate(value=1.0, low=0.5, high=1.5, level=0.95)
     """
@@ -30,20 +49,27 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
 def ratio(one: Estimate, other: Estimate) -> Estimate:
     """one / other for independent estimates above zero: the difference of their logarithms.
 
-    Raises ConfigError as `difference`, DataError where an end of an interval is not above zero.
+    Parameters
+    ----------
+    one, other : Estimate
+        At one level, intervals above 0.
 
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ConfigError
+        For different levels.
+    DataError
+        Where an end of an interval is not above zero.
+
+    Examples
+    --------
     >>> ratio(Estimate(2.0, 2.0, 2.0, 0.95), Estimate(1.0, 0.5, 4.0, 0.95))
     Estimate(value=2.0, low=0.5, high=4.0, level=0.95)
     """
     if min(one.low, other.low) <= 0:
         raise DataError(f"{one} over {other} has no logarithm; a ratio takes intervals above 0")
-    found = difference(_logarithm(one), _logarithm(other))
-    return Estimate(
-        float(np.exp(found.value)), float(np.exp(found.low)), float(np.exp(found.high)), one.level
-    )
-
-
-def _logarithm(one: Estimate) -> Estimate:
-    return Estimate(
-        float(np.log(one.value)), float(np.log(one.low)), float(np.log(one.high)), one.level
-    )
+    return difference(one.mapped(np.log), other.mapped(np.log)).mapped(np.exp)

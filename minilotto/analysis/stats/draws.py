@@ -3,32 +3,47 @@ draws are counted, not nets.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_fraction
 
-Array = NDArray[np.float64]
 LEAST_DRAWS = 3
 
 
 def over_draws(values: ArrayLike, level: float = 0.95) -> Estimate:
-    """Mean of one number from each of G draws, with Student's interval: mean +- t s / sqrt(G), G -
-    1 degrees of freedom.
+    """Mean of one number from each of G draws, with Student's interval.
 
-    values (G,): what is not finite is left out. Not a bootstrap: of a few draws its intervals are
-    too narrow. Raises ConfigError for a level that is no probability, DataError for fewer than
-    LEAST_DRAWS numbers.
+    mean +- t s / sqrt(G), G - 1 degrees of freedom. Not a bootstrap: of a few draws its intervals
+    are too narrow.
 
+    Parameters
+    ----------
+    values : (G,) array_like of float
+        What is not finite is left out.
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ConfigError
+        For a level that is no probability.
+    DataError
+        For fewer than LEAST_DRAWS numbers.
+
+    Examples
+    --------
     >>> found = over_draws([1.0, 2.0, 3.0])
     >>> found.value, round(found.high - found.value, 3)
     (2.0, 2.484)
     """
-    if not 0 < level < 1:
-        raise ConfigError(
-            f"level={level!r} is out of range; give a probability between 0 and 1, such as 0.95"
-        )
+    check_fraction("level", level, 0.95)
     kept = np.asarray(values, dtype=np.float64).ravel()
     kept = kept[np.isfinite(kept)]
     if kept.size < LEAST_DRAWS:
@@ -37,48 +52,70 @@ def over_draws(values: ArrayLike, level: float = 0.95) -> Estimate:
             "more root seeds"
         )
     middle = float(kept.mean())
-    reach = float(
-        student.ppf((1 + level) / 2, kept.size - 1) * kept.std(ddof=1) / np.sqrt(kept.size)
-    )
+    quantile = student.ppf((1 + level) / 2, kept.size - 1)
+    reach = float(quantile * kept.std(ddof=1) / np.sqrt(kept.size))
     return Estimate(middle, middle - reach, middle + reach, level)
 
 
 def typical_over_draws(losses: ArrayLike, level: float = 0.95) -> Estimate:
-    """Geometric mean of a loss from each of G draws, exp(mean of log L_g), with Student's interval
-    of the logarithm.
+    """Geometric mean of a loss from each of G draws, with Student's interval of the logarithm.
 
-    losses (G,) above 0; raises what `over_draws` raises, and DataError for a loss of zero or below.
+    Parameters
+    ----------
+    losses : (G,) array_like of float
+        Above 0.
+    level : float in (0, 1)
 
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `over_draws`; DataError also for a loss of zero or below.
+
+    Examples
+    --------
     >>> round(typical_over_draws([1e-4, 1e-3, 1e-2]).value, 9)
     0.001
     """
-    found = over_draws(np.log(_above_zero(losses)), level)
-    return Estimate(
-        float(np.exp(found.value)), float(np.exp(found.low)), float(np.exp(found.high)), level
-    )
+    return over_draws(np.log(_above_zero(losses)), level).mapped(np.exp)
 
 
 def exponent_over_draws(x: ArrayLike, losses: ArrayLike, level: float = 0.95) -> Estimate:
-    """Exponent of a power law L = A x^-alpha, fitted to each draw by least squares in logarithms;
-    its mean over the draws.
+    """Exponent of a power law L = A x^-alpha, fitted to each draw in logarithms; its mean.
 
-    x (W,) are widths or numbers of points, losses (G, W) one row a draw. A draw is compared with
-    itself, so what raises or lowers all its losses alike does not widen the interval. Rows that are
-    not finite are left out. Raises what `over_draws` raises, and DataError for fewer than 2
-    distinct x or a loss of zero or below.
+    A draw is compared with itself, so what raises or lowers all its losses alike does not widen the
+    interval.
 
+    Parameters
+    ----------
+    x : (W,) array_like of float
+        Widths or numbers of points, above 0, at least two distinct ones.
+    losses : (G, W) array_like of float
+        Above 0. Draws that are not finite are left out.
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `typical_over_draws`; DataError also for shapes that do not match or too few x.
+
+    Examples
+    --------
     >>> x = np.array([10.0, 20.0, 50.0])
     >>> found = exponent_over_draws(x, np.array([[1.0], [5.0], [9.0]]) / x)
     >>> round(found.value, 12), round(found.high - found.low, 12)
     (1.0, 0.0)
     """
     at, rows = np.asarray(x, dtype=np.float64), _above_zero(losses)
-    if (
-        at.ndim != 1
-        or rows.shape != (len(rows), len(at))
-        or len(np.unique(at)) < 2
-        or not (at > 0).all()
-    ):
+    shaped = at.ndim == 1 and rows.shape == (len(rows), len(at))
+    if not shaped or len(np.unique(at)) < 2 or not (at > 0).all():
         raise DataError(
             f"x of shape {at.shape} and losses of shape {rows.shape} do not match; give 2 or more "
             "x > 0, losses (G, W)"
@@ -90,35 +127,74 @@ def exponent_over_draws(x: ArrayLike, losses: ArrayLike, level: float = 0.95) ->
 def learnt_parameters(
     losses: ArrayLike, clean: float, noise: float, points: int, level: float = 0.95
 ) -> Estimate:
-    """How many parameters' worth of label noise nets have learnt: k = P (L - L_0) / sigma^2, mean
-    over draws of the noise.
+    """How many parameters' worth of label noise nets have learnt, k = P (L - L_0) / sigma^2.
 
-    losses (G,): the loss of each draw on all x, against targets without noise; clean: that of nets
-    trained without noise; noise: sigma; points: P. Least squares with k free coefficients on points
-    that stand for all x has L - L_0 = sigma^2 chi^2_k / P, so k comes out, whatever the features
-    are. Nets that pass through every point do not average: they count P or more. Raises what
-    `over_draws` raises, ConfigError for a noise or number of points that is not above 0.
+    Least squares with k free coefficients on points that stand for all x has L - L_0 = sigma^2
+    chi^2_k / P, so k comes out, whatever the features are. Nets that pass through every point do
+    not average: they count P or more.
 
-    >>> learnt_parameters([3.1e-4, 2.9e-4, 3.0e-4], clean=1e-4, noise=0.1, points=100).value.__round__(6)
+    Parameters
+    ----------
+    losses : (G,) array_like of float
+        The loss of each draw of the noise on all x, against targets without noise.
+    clean : float
+        L_0, the loss of nets trained without noise.
+    noise : float
+        sigma, above 0.
+    points : int
+        P, above 0.
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `over_draws`; ConfigError also for a noise or number of points that is not above 0.
+
+    Examples
+    --------
+    >>> found = learnt_parameters([3.1e-4, 2.9e-4, 3.0e-4], clean=1e-4, noise=0.1, points=100)
+    >>> round(found.value, 6)
     2.0
     """
-    return over_draws(
-        (np.asarray(losses, dtype=np.float64) - clean) * _weight(noise, points), level
-    )
+    extra = np.asarray(losses, dtype=np.float64) - clean
+    return over_draws(extra * _weight(noise, points), level)
 
 
 def absorbed_parameters(
     losses: ArrayLike, squares: ArrayLike, noise: float, points: int, level: float = 0.95
 ) -> Estimate:
-    """How many parameters' worth of label noise is gone from the training loss: k = P (S - L) /
-    sigma^2, mean over draws.
+    """How many parameters' worth of label noise is gone from the training loss.
 
-    losses (G,): training losses on noisy labels; squares (G,): S, the mean square of the noise that
-    each draw really has. Least squares with k free coefficients removes sigma^2 chi^2_k / P; a net
-    through every point removes all, and counts P. What nets could not fit without noise counts
-    against it. Raises what `learnt_parameters` raises.
+    k = P (S - L) / sigma^2. Least squares with k free coefficients removes sigma^2 chi^2_k / P; a
+    net through every point removes all, and counts P. What nets could not fit without noise counts
+    against it.
 
-    >>> absorbed_parameters([0.9, 1.0, 1.1], [1.0, 1.1, 1.2], noise=1.0, points=50).value.__round__(6)
+    Parameters
+    ----------
+    losses : (G,) array_like of float
+        Training losses on noisy labels.
+    squares : (G,) array_like of float
+        S, the mean square of the noise that each draw really has.
+    noise, points, level
+        As in `learnt_parameters`.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `learnt_parameters`.
+
+    Examples
+    --------
+    >>> found = absorbed_parameters([0.9, 1.0, 1.1], [1.0, 1.1, 1.2], noise=1.0, points=50)
+    >>> round(found.value, 6)
     5.0
     """
     lost = np.asarray(squares, dtype=np.float64) - np.asarray(losses, dtype=np.float64)

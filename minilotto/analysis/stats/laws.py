@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from minilotto.settings.arrays import Array
+
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
 MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none to rounding
@@ -19,10 +19,16 @@ MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none
 
 @dataclass(frozen=True)
 class Law:
-    """L as a function of N: `log_loss` of (parameters (B, k), x (V,)) is (B, V), `solve` of (x, y,
-    weight) is (B, k).
+    """L as a function of N.
 
-    `least_widths` is one more than its parameters: as many widths as parameters are met by any law.
+    Parameters
+    ----------
+    name, formula : str
+    parameters : tuple of k str
+    log_loss : callable
+        (parameters (B, k), x (V,)) to (B, V).
+    solve : callable
+        (x, y, weight) to parameters (B, k).
     """
 
     name: str
@@ -33,6 +39,7 @@ class Law:
 
     @property
     def least_widths(self) -> int:
+        """One more than its parameters: a law meets as many widths as it has parameters exactly."""
         return len(self.parameters) + 1
 
 
@@ -48,15 +55,13 @@ def _line(x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:
 
 def _solve_power(x: Array, y: Array, weight: Array) -> Array:
     intercept, slope, _ = _line(x, y, weight)
-    with np.errstate(
-        over="ignore"
-    ):  # the loss at width 1 that a steep line among wide nets points to
+    with np.errstate(over="ignore"):  # a steep line among wide nets may give any loss at width 1
         return np.stack([np.exp(intercept), -slope], axis=1)
 
 
 def _power(parameters: Array, x: Array) -> Array:
     amplitude, exponent = parameters.T[:, :, None]
-    return np.log(amplitude) - exponent * x
+    return np.asarray(np.log(amplitude) - exponent * x)
 
 
 def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
@@ -68,34 +73,19 @@ def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
     least = np.full(len(y), np.inf)
     best = np.full((len(y), 4), np.nan)
 
-    def offer(
-        square: Array,
-        at: Array,
-        height: Array,
-        before: Array,
-        after: Array,
-        allowed: NDArray[np.bool_],
-    ) -> None:
-        better = allowed & (square < least)
+    def offer(square: Array, at: Array, height: Array, before: Array, after: Array) -> None:
+        better = square < least
         least[better] = square[better]
         best[better] = np.stack([height + before * at, before, after, at], axis=1)[better]
 
     for j in range(1, len(x) - 1):
-        hinge = np.stack(
-            [np.ones_like(x), np.minimum(x - x[j], 0), np.maximum(x - x[j], 0)], axis=1
-        )
+        beyond = x - x[j]
+        hinge = np.stack([np.ones_like(x), np.minimum(beyond, 0), np.maximum(beyond, 0)], axis=1)
         root = np.sqrt(weight)
         solution = (np.linalg.pinv(hinge * root[:, :, None]) @ (y * root)[:, :, None])[:, :, 0]
         square = np.sum((y - solution @ hinge.T) ** 2 * weight, axis=1)
-        everywhere = np.ones(len(y), dtype=bool)
-        offer(
-            square,
-            np.full(len(y), x[j]),
-            solution[:, 0],
-            -solution[:, 1],
-            -solution[:, 2],
-            everywhere,
-        )
+        height, before, after = solution.T
+        offer(square, np.full(len(y), x[j]), height, -before, -after)
     for j in range(2, len(x) - 1):
         start, slope, square = _line(x[:j], y[:, :j], weight[:, :j])
         end, steep, other = _line(x[j:], y[:, j:], weight[:, j:])
@@ -103,7 +93,8 @@ def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
             at = (start - end) / (steep - slope)
         inside = (at > x[j - 1]) & (at < x[j])
         at = np.where(inside, at, x[j])
-        offer(square + other, at, start + slope * at, -slope, -steep, inside)
+        square = np.where(inside, square + other, np.inf)
+        offer(square, at, start + slope * at, -slope, -steep)
     with np.errstate(over="ignore"):  # as in _solve_power
         best[:, 0], best[:, 3] = np.exp(best[:, 0]), np.exp(best[:, 3])
     return best
@@ -111,16 +102,15 @@ def _solve_broken(x: Array, y: Array, weight: Array) -> Array:
 
 def _broken(parameters: Array, x: Array) -> Array:
     amplitude, before, after, place = parameters.T[:, :, None]
-    at = np.log(place)
-    return np.log(amplitude) - before * x - (after - before) * np.maximum(x - at, 0)
+    beyond = np.maximum(x - np.log(place), 0)
+    return np.asarray(np.log(amplitude) - before * x - (after - before) * beyond)
 
 
 def _solve_plateau(x: Array, y: Array, weight: Array) -> Array:
     """L = E (1 + exp(kappa - alpha (x - x_W))), E, alpha > 0: log E is a mean, (alpha, kappa) are
-    scanned, then polished.
+    scanned, then refined. Where no plateau does better than none, E = 0.
 
-    Where no plateau does better than none, E = 0. kappa is the logarithm of A N^-alpha over E at
-    the largest width.
+    kappa is the logarithm of A N^-alpha over E at the largest width.
     """
     share = weight / weight.sum(axis=1, keepdims=True)
     reach = x - x[-1]
@@ -134,19 +124,15 @@ def _solve_plateau(x: Array, y: Array, weight: Array) -> Array:
     height = np.sum((y - np.logaddexp(0, kappa[:, None] - alpha[:, None] * reach)) * share, axis=1)
     with_plateau = np.stack([np.exp(height + kappa + alpha * x[-1]), alpha, np.exp(height)], axis=1)
     without = np.concatenate([_solve_power(x, y, weight), np.zeros((len(y), 1))], axis=1)
-    # A loss that rises with width has no plateau to fall to; the best of this law is then a level
-    # line.
+    # A loss that rises with width falls to no plateau; the best of this law is then a level line.
     rising = without[:, 1] < 0
-    without[rising] = np.stack(
-        [np.zeros(len(y)), np.zeros(len(y)), np.exp(np.sum(y * share, axis=1))], axis=1
-    )[rising]
-    with np.errstate(
-        invalid="ignore"
-    ):  # where a steep line's amplitude overflows, neither is better
+    level = np.exp(np.sum(y * share, axis=1))
+    without[rising] = np.stack([np.zeros(len(y)), np.zeros(len(y)), level], axis=1)[rising]
+    # Where a steep line's amplitude overflows, neither is better.
+    with np.errstate(invalid="ignore"):
         gain = _square(without, x, y, share) - _square(with_plateau, x, y, share)
-    return np.where(
-        (gain > 1e-12 * np.sum(flat**2 * share, axis=1))[:, None], with_plateau, without
-    )
+    enough = gain > 1e-12 * np.sum(flat**2 * share, axis=1)
+    return np.where(enough[:, None], with_plateau, without)
 
 
 def _starts(reach: Array) -> tuple[Array, Array]:
@@ -156,17 +142,15 @@ def _starts(reach: Array) -> tuple[Array, Array]:
     alpha = np.geomspace(*EXPONENTS, 40)
     meeting = np.linspace(reach[0] + 0.1, 0, 24)
     beyond = np.log([2, 4, 8, 16, 50, 200, 1e4])
-    kappa = np.concatenate(
-        [alpha[:, None] * meeting, np.broadcast_to(beyond, (len(alpha), len(beyond)))], axis=1
-    )
+    beyond = np.broadcast_to(beyond, (len(alpha), len(beyond)))
+    kappa = np.concatenate([alpha[:, None] * meeting, beyond], axis=1)
     return np.repeat(alpha, kappa.shape[1]), kappa.ravel()
 
 
 def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
-    """Levenberg and Marquardt's steps in (alpha, kappa), for all rows that still move at once;
-    never uphill.
-    """
-    at, damping, moving = start.copy(), np.full(len(start), 1e-3), np.arange(len(start))
+    """Levenberg and Marquardt's steps in (alpha, kappa), for all rows that move; never uphill."""
+    at: Array = start.copy()
+    damping, moving = np.full(len(start), 1e-3), np.arange(len(start))
     for _ in range(ITERATIONS):
         y, weight = flat[moving], share if len(share) == 1 else share[moving]
         here = at[moving]
@@ -176,9 +160,8 @@ def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
         right = (weighted @ rest[:, :, None])[:, :, 0]
         a, d = ((1 + damping[moving]) * normal[:, i, i] + 1e-300 for i in (0, 1))
         b = normal[:, 0, 1]
-        step = np.stack(
-            [d * right[:, 0] - b * right[:, 1], a * right[:, 1] - b * right[:, 0]], axis=1
-        )
+        one, two = right.T
+        step = np.stack([d * one - b * two, a * two - b * one], axis=1)
         step /= np.maximum(a * d - b * b, 1e-300)[:, None]
         trial = here + np.clip(step, -3, 3)
         trial[:, 0] = np.clip(trial[:, 0], *EXPONENTS)
@@ -207,13 +190,13 @@ def _misses(at: Array, flat: Array, share: Array, reach: Array) -> tuple[Array, 
 
 
 def _square(parameters: Array, x: Array, y: Array, share: Array) -> Array:
-    return np.sum((y - _plateau(parameters, x)) ** 2 * share, axis=1)
+    return np.asarray(np.sum((y - _plateau(parameters, x)) ** 2 * share, axis=1))
 
 
 def _plateau(parameters: Array, x: Array) -> Array:
     amplitude, exponent, plateau = parameters.T[:, :, None]
     with np.errstate(divide="ignore"):
-        return np.logaddexp(np.log(plateau), np.log(amplitude) - exponent * x)
+        return np.asarray(np.logaddexp(np.log(plateau), np.log(amplitude) - exponent * x))
 
 
 POWER_LAW = Law("power law", "L = A N^-alpha", ("amplitude", "exponent"), _power, _solve_power)

@@ -10,8 +10,6 @@ from scipy.special import ndtri
 from scipy.stats import kurtosis, normaltest, skew
 
 from minilotto.analysis.stats.bootstrap import (
-    LEAST_SEEDS,
-    Array,
     Points,
     assembled,
     check_bootstrap,
@@ -21,10 +19,11 @@ from minilotto.analysis.stats.bootstrap import (
 )
 from minilotto.analysis.stats.modes import Modes, modes, sorted_losses, ties
 from minilotto.analysis.stats.scaling import Fit, fit_law
-from minilotto.errors import ConfigError, DataError, MissingExtraError, imported
+from minilotto.errors import DataError, MissingExtraError, imported
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_choice
 
-# the last chance that the dip test's table resolves, with ten of its million samples beyond
-LEAST_P = 1e-5
+LEAST_P = 1e-5  # the dip test's table has ten of its million samples beyond it
 FEW_WIDTHS = 10  # from which width on the paper sees single peaks
 LEAST_NORMAL_P = 1e-16  # far beyond what its approximation is good for
 SPREADS = ("deviation", "quartiles")
@@ -33,11 +32,20 @@ QUARTILES = 2 * float(ndtri(0.75))  # their distance in standard deviations of a
 
 @dataclass(frozen=True)
 class Dip:
-    """Hartigan and Hartigan's dip of log10 loss, and the chance of one as large from a uniform
-    distribution.
+    """Hartigan and Hartigan's dip of log10 loss.
 
-    p_value is never below LEAST_P; `bounded` says that it is that and stands for anything less.
-    ties: losses that another one equals; a share of them of s may raise the dip by s / 2.
+    Parameters
+    ----------
+    dip : float
+        The largest distance of the distribution function from the nearest unimodal one.
+    p_value : float
+        Chance of one as large from a uniform distribution, never below LEAST_P.
+    bounded : bool
+        Whether p_value is LEAST_P and stands for anything less.
+    seeds : int
+        Losses that were tested.
+    ties : int
+        Losses that another one equals; a fraction s of them may raise the dip by s / 2.
     """
 
     dip: float
@@ -52,11 +60,22 @@ class Dip:
 
 @dataclass(frozen=True)
 class Normality:
-    """How far log10 loss of R seeds is from normal; mean and deviation in decades.
+    """How far log10 loss of R seeds is from normal.
 
-    kurtosis is the excess over a normal's; errors are bootstrap standard errors; p_value is
-    D'Agostino and Pearson's, of both together, no less than LEAST_NORMAL_P. normal, values (R,):
-    quantiles of the standard normal and sorted log10 losses, for a plot of one against the other.
+    Parameters
+    ----------
+    seeds : int
+    mean, deviation : float
+        In decades.
+    skewness, kurtosis : float
+        G1 and G2; the latter is the excess over a normal distribution's.
+    skewness_error, kurtosis_error : float
+        Bootstrap standard errors.
+    p_value : float
+        D'Agostino and Pearson's, of both together, no less than LEAST_NORMAL_P.
+    normal, values : (R,) ndarray of float64
+        Quantiles of the standard normal and sorted log10 losses, for a plot of one against the
+        other.
     """
 
     seeds: int
@@ -85,12 +104,18 @@ class Shape:
 
 @dataclass(frozen=True)
 class CentralLimit:
-    """Shapes width by width, the spread of log10 loss against width, and its fall as a power of
-    width.
+    """Shapes width by width, the spread of log10 loss against width, and its fall with width.
 
-    narrowing's exponent is above 0 where the spread falls; an average of N independent parts would
-    give 1/2. spread and narrowing are None where too few widths can be used; notes say which
-    cannot, and why.
+    Parameters
+    ----------
+    shapes : tuple of Shape
+    spread : Points or None
+        None where no width can be used.
+    narrowing : Fit or None
+        A power law; its exponent is above 0 where the spread falls. An average of N independent
+        parts would give 1/2. None where too few widths can be used.
+    notes : tuple of str
+        What cannot be used, and why.
     """
 
     shapes: tuple[Shape, ...]
@@ -100,45 +125,78 @@ class CentralLimit:
 
 
 def dip_test(loss: NDArray[np.float64]) -> Dip:
-    """Dip of log10 loss (R,): the largest distance of its distribution function from the nearest
-    unimodal one, with its p-value.
+    """Dip of log10 loss, with its p-value.
 
-    The p-value is interpolated in a table of a million simulated samples for each of many R. Losses
-    that are not finite or zero are left out. Needs the extra `report`.
+    The p-value is interpolated in a table of a million simulated samples for each of many R. Needs
+    the extra `report`.
 
-    Raises DataError for fewer than 30 losses or identical ones, MissingExtraError without diptest.
-    Paper: figure 3, judged by eye. Differs: a test, and of log10 loss, for the dip of the losses
+    Parameters
+    ----------
+    loss : (R,) ndarray of float64
+        Losses that are zero or not finite are left out.
+
+    Returns
+    -------
+    Dip
+
+    Raises
+    ------
+    DataError
+        For fewer than 30 losses or identical ones.
+    MissingExtraError
+        Without diptest.
+
+    References
+    ----------
+    Paper: figure 3, judged visually. Differs: a test, and of log10 loss, for the dip of the losses
     themselves is another one.
 
+    Examples
+    --------
     >>> random = np.random.default_rng(0)
-    >>> str(dip_test(10 ** np.concatenate([random.normal(-6, 0.5, 200), random.normal(-3, 0.5, 200)])))
+    >>> two = np.concatenate([random.normal(-6, 0.5, 200), random.normal(-3, 0.5, 200)])
+    >>> str(dip_test(10**two))
     'dip 0.101, p below 1e-05'
     """
     diptest = imported("diptest", "report")
     kept = sorted_losses(loss)
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Sample size exceeds"
-        )  # its table then serves as the limit that it has reached
+        # Beyond its table's last sample size the statistic has reached its limit.
+        warnings.filterwarnings("ignore", message="Sample size exceeds")
         dip, p_value = diptest.diptest(np.log10(kept), sort_x=False)
-    return Dip(
-        dip=float(dip),
-        p_value=max(float(p_value), LEAST_P),
-        bounded=bool(p_value < LEAST_P),
-        seeds=len(kept),
-        ties=ties(kept),
-    )
+    chance = max(float(p_value), LEAST_P)
+    return Dip(float(dip), chance, bool(p_value < LEAST_P), len(kept), ties(kept))
 
 
 def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0) -> Normality:
-    """Mean, deviation, skewness and excess kurtosis of log10 loss (R,), tested against those of a
-    normal distribution.
+    """Mean, deviation, skewness and kurtosis of log10 loss, tested against a normal distribution.
 
-    Both are corrected for bias (G1 and G2). Losses that are not finite or zero are left out.
-    Quantiles for a plot stand at (i - 1/2) / R. Raises DataError for fewer than 30 losses or
-    identical ones, ConfigError for fewer than 100 resamples. Paper: "central limit", said of figure
-    3 for N >= 10; no number is given.
+    Both moments are corrected for bias (G1 and G2). Quantiles for a plot stand at (i - 1/2) / R.
 
+    Parameters
+    ----------
+    loss : (R,) ndarray of float64
+        Losses that are zero or not finite are left out.
+    resamples, seed : int
+        Of the bootstrap of both errors.
+
+    Returns
+    -------
+    Normality
+
+    Raises
+    ------
+    DataError
+        For fewer than 30 losses or identical ones.
+    ConfigError
+        For fewer than 100 resamples.
+
+    References
+    ----------
+    Paper: "central limit", said of figure 3 for N >= 10; no number is given.
+
+    Examples
+    --------
     >>> found = normality(np.random.default_rng(0).lognormal(size=500))
     >>> bool(found.p_value > 0.05), bool(abs(found.skewness) < 3 * found.skewness_error)
     (True, True)
@@ -149,11 +207,9 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
     # powers.
     standard = (values - values.mean()) / values.std()
     random = np.random.default_rng(seed)
-    moments = np.concatenate(
-        [_standard_moments(rows) for rows in resampled(standard, resamples, random)]
-    )
-    # A resample of equal values has neither; with 30 values at least, it takes nearly all of them
-    # tied.
+    rows = resampled(standard, resamples, random)
+    moments = np.concatenate([_standard_moments(part) for part in rows])
+    # A resample of equal values has neither moment; of 30 values, that takes almost all tied.
     errors = np.nanstd(moments, axis=0, ddof=1)
     return Normality(
         seeds=len(values),
@@ -170,7 +226,7 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
 
 
 def _standard_moments(rows: Array) -> Array:
-    """Third and fourth standardised moments (B, 2) of rows (B, n); NaN for a row of equal values."""
+    """Third and fourth standardised moments (B, 2) of rows (B, n); NaN for rows of equal values."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     square = centred * centred
     variance = square.mean(axis=1)
@@ -188,30 +244,46 @@ def spread(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Points:
-    """How wide the distribution of log10 loss is at each width, in decades, as points that laws can
-    be fitted to.
+    """Spread of log10 loss at each width, as points that laws can be fitted to.
 
-    statistic: "deviation", the standard deviation; or "quartiles", their distance over 1.349, which
-    is the same for a normal distribution and blind to stray nets. The rest is as in
-    `bootstrap.points`, refusals included. Paper: figure 3, where the histograms narrow with width.
+    Parameters
+    ----------
+    widths, losses, level, resamples, seed
+        As in `bootstrap.points`.
+    statistic : {"deviation", "quartiles"}
+        The standard deviation in decades; or the distance of the quartiles over 1.349, which is the
+        same for a normal distribution and not affected by single nets.
 
+    Returns
+    -------
+    Points
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `bootstrap.points`; DataError also where most losses of a width are identical.
+
+    References
+    ----------
+    Paper: figure 3, where the histograms narrow with width.
+
+    Examples
+    --------
     >>> found = spread([1, 2], [np.geomspace(1, 100, 101), np.geomspace(1, 10, 101)])
     >>> round(float(found.value[0] / found.value[1]), 12)
     2.0
     """
     check_bootstrap(level, resamples)
-    if statistic not in SPREADS:
-        raise ConfigError(f"statistic={statistic!r} is unknown; choose from {', '.join(SPREADS)}")
+    check_choice("statistic", statistic, SPREADS)
     measure = _deviation if statistic == "deviation" else _quartile_distance
     names, kept, diverged = finite_losses(widths, losses)
     random = np.random.default_rng(seed)
     values, columns = [], []
     for width, loss in zip(names, kept, strict=True):
-        check_losses(width, loss, LEAST_SEEDS)
+        check_losses(f"width {width:g}", loss)
         exponent = np.log10(loss)
-        replicates = np.concatenate(
-            [measure(rows) for rows in resampled(exponent, resamples, random)]
-        )
+        rows = resampled(exponent, resamples, random)
+        replicates = np.concatenate([measure(part) for part in rows])
         value = float(measure(exponent[None])[0])
         if not (value > 0 and (replicates > 0).all()):
             raise DataError(
@@ -220,18 +292,17 @@ def spread(
             )
         values.append(value)
         columns.append(np.log(replicates))
-    return assembled(
-        names, kept, diverged, np.array(values), np.stack(columns, axis=1), statistic, level
-    )
+    drawn = np.stack(columns, axis=1)
+    return assembled(names, kept, diverged, np.array(values), drawn, statistic, level)
 
 
 def _deviation(rows: Array) -> Array:
-    return rows.std(axis=1, ddof=1)
+    return np.asarray(rows.std(axis=1, ddof=1))
 
 
 def _quartile_distance(rows: Array) -> Array:
     low, high = np.quantile(rows, (0.25, 0.75), axis=1)
-    return (high - low) / QUARTILES
+    return np.asarray((high - low) / QUARTILES)
 
 
 def central_limit(
@@ -245,59 +316,69 @@ def central_limit(
     resamples: int = 1000,
     seed: int = 0,
 ) -> CentralLimit:
-    """The paper's "central limit" in numbers: is log10 loss single-peaked and normal at each width,
-    and narrower with width?
+    """Whether log10 loss is single-peaked and normal at each width, and narrower with width.
 
-    Each width gets a dip test, the number of peaks that is proven (with the chance `error` of too
-    many) and a test of normality; a power law is fitted to the spread of the widths from
-    `least_width` on. What cannot be tested becomes a note instead of an error. Parameters are those
-    of `spread`, `modes.modes` and `normality`. Raises ConfigError and, for widths that do not match
-    the losses, DataError. Paper: figure 3, single-peaked for N >= 10.
+    Each width gets a dip test, the number of peaks that is proven and a test of normality; a power
+    law is fitted to the spread. What cannot be tested becomes a note instead of an error.
 
-    >>> random = np.random.default_rng(0)
-    >>> found = central_limit([10, 20, 40], [10 ** random.normal(-6, 1 / np.sqrt(n), 400) for n in (10, 20, 40)])
-    >>> [shape.modes.count for shape in found.shapes], bool(abs(found.narrowing.estimates["exponent"].value - 0.5) < 0.1)
-    ([1, 1, 1], True)
+    Parameters
+    ----------
+    widths, losses, statistic, level, resamples, seed
+        As in `spread`.
+    least_width : float
+        The spread is that of widths from here on.
+    error : {0.1, 0.05, 0.01}
+        Chance of too many peaks, as in `modes.modes`.
+
+    Returns
+    -------
+    CentralLimit
+
+    Raises
+    ------
+    ConfigError
+        As `spread` and `modes.modes`.
+    DataError
+        For widths that do not match the losses.
+
+    References
+    ----------
+    Paper: figure 3, single-peaked for N >= 10.
+
+    Examples
+    --------
+    >>> random, widths = np.random.default_rng(0), (10, 20, 40)
+    >>> losses = [10 ** random.normal(-6, 1 / np.sqrt(n), 400) for n in widths]
+    >>> found = central_limit(widths, losses)
+    >>> [shape.modes.count for shape in found.shapes]
+    [1, 1, 1]
+    >>> bool(abs(found.narrowing.estimates["exponent"].value - 0.5) < 0.1)
+    True
     """
     names, kept, _ = finite_losses(widths, losses)
-    shapes = tuple(
-        _shape(width, loss, error, resamples, seed)
-        for width, loss in zip(names.tolist(), kept, strict=True)
-    )
+    pairs = list(zip(names.tolist(), kept, strict=True))
+    shapes = tuple(_shape(width, loss, error, resamples, seed) for width, loss in pairs)
     notes = [f"width {shape.width:g}: {shape.note}" for shape in shapes if shape.note]
     usable = []
-    for i, (width, loss) in enumerate(zip(names.tolist(), kept, strict=True)):
+    for width, loss in pairs:
         if width < least_width:
             continue
         try:
             spread([width], [loss], statistic, level=level, resamples=100, seed=seed)
-            usable.append(i)
+            usable.append(width)
         except DataError as refusal:
             notes.append(f"spread: {refusal}")
-    given = dict(zip(np.asarray(widths, dtype=np.float64).tolist(), losses, strict=True))
-    chosen = names[usable]
-    found = (
-        spread(
-            chosen,
-            [given[name] for name in chosen.tolist()],
-            statistic,
-            level=level,
-            resamples=resamples,
-            seed=seed,
-        )
-        if usable
-        else None
-    )
-    narrowing = None
+    found = narrowing = None
     try:
-        if found is None:
+        if not usable:
             raise DataError(f"no width of at least {least_width:g} can be used")
+        given = dict(zip(np.asarray(widths, dtype=np.float64).tolist(), losses, strict=True))
+        chosen = [given[width] for width in usable]
+        found = spread(usable, chosen, statistic, level=level, resamples=resamples, seed=seed)
         narrowing = fit_law(found, seed=seed)
     except DataError as refusal:
         notes.append(f"narrowing: {refusal}")
-    return CentralLimit(
-        shapes=shapes, spread=found, narrowing=narrowing, notes=tuple(dict.fromkeys(notes))
-    )
+    return CentralLimit(shapes, found, narrowing, tuple(dict.fromkeys(notes)))
 
 
 def _shape(width: float, loss: Array, error: float, resamples: int, seed: int) -> Shape:
@@ -308,13 +389,7 @@ def _shape(width: float, loss: Array, error: float, resamples: int, seed: int) -
     except (DataError, MissingExtraError) as refusal:
         dip, note = None, str(refusal)
     try:
-        return Shape(
-            width,
-            len(loss),
-            dip,
-            modes(loss, error),
-            normality(loss, resamples=resamples, seed=seed),
-            note,
-        )
+        normal = normality(loss, resamples=resamples, seed=seed)
+        return Shape(width, len(loss), dip, modes(loss, error), normal, note)
     except DataError as refusal:
         return Shape(width, len(loss), dip, None, None, str(refusal))

@@ -1,6 +1,6 @@
-"""How many peaks the density of log10 loss has at least, with a stated chance of saying too many.
+"""How many peaks the density of log10 loss has at least, with a stated chance of too high a number.
 
-Duembgen and Walther (2008) test on every stretch between two of the sorted values whether the
+Duembgen and Walther (2008) test on every interval between two of the sorted values whether the
 density must rise or must fall somewhere in it. All those tests hold at once, for any density and
 any number of values, so a fall followed by a rise proves a valley, however narrow the peaks beside
 it are; no bandwidth is chosen.
@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from minilotto.analysis.stats.bootstrap import Array
 from minilotto.analysis.stats.losses import SMOOTHING, Peaks, cut, positive, smoothed
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array, Ints
 
-Ints = NDArray[np.intp]
 LEAST_LOSSES = 30
-ROUNDING = 1e-12  # decades; losses no further apart are the same
-SHORTEST = 4  # steps between the ends of a stretch
+ROUNDING = 1e-12  # decades; losses that differ by no more are the same
+SHORTEST = 4  # steps between the ends of an interval
 LENGTHS = 500  # the shortest is at least one in so many of all losses
-RATIO, PARTS = 1.15, 8  # lengths of stretches grow by RATIO, their starts by a part of their length
+RATIO, PARTS = 1.15, 8  # lengths grow by RATIO, starts by 1 / PARTS of the length
 # decades over which a rise or a fall must be seen, so that rounding errors make no peaks
 RESOLUTION = SMOOTHING
 # Quantiles of the largest excess of T among uniform values, from bench/multiscale.py. One sign is
@@ -38,12 +36,20 @@ CRITICAL: dict[str | float, tuple[float, ...]] = {
 
 @dataclass(frozen=True)
 class Modes:
-    """What is proven of the peaks of log10 loss of R seeds, with the chance `error` of at least one
-    false claim.
+    """What is proven of the peaks of log10 loss of R seeds.
 
-    count: the least number of peaks. valley_low, valley_high (count - 1,): between these losses
-    lies a valley. peaks: the losses cut at the lowest smoothed density within each valley (see
-    `losses.Peaks`); ties: how many losses another one equals.
+    Parameters
+    ----------
+    count : int
+        The least number of peaks.
+    error : float
+        Chance of at least one false claim.
+    seeds, ties : int
+        Losses, and how many of them another one equals.
+    valley_low, valley_high : (count - 1,) ndarray of float64
+        Between these losses lies a valley.
+    peaks : Peaks
+        The losses cut at the lowest smoothed density within each valley.
     """
 
     count: int
@@ -55,23 +61,44 @@ class Modes:
     peaks: Peaks
 
 
-def modes(loss: NDArray[np.float64], error: float = 0.05, resolution: float = RESOLUTION) -> Modes:
-    """The least number of peaks of log10 loss (R,) that can be stated with at most the chance
-    `error` of stating too many.
+def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> Modes:
+    """The least number of peaks of log10 loss that can be stated with a small chance of error.
 
-    For sorted values x_j < ... < x_k and u_i = (x_i - x_j) / (x_k - x_j):
-    T = sqrt(3 / (k - j - 1)) sum (2 u_i - 1);  |T| > sqrt(2 log(e n / (k - j))) + kappa proves a
-                                                rise (T > 0) or a fall within.
-    kappa: quantile 1 - error (0.1, 0.05 or 0.01) of the largest excess of T among uniform values.
-    Stretches shorter than
-    `resolution` decades are not asked. Losses that are not finite or zero are left out.
+    For sorted values x_j < ... < x_k and u_i = (x_i - x_j) / (x_k - x_j),
+    T = sqrt(3 / (k - j - 1)) sum (2 u_i - 1), and |T| > sqrt(2 log(e n / (k - j))) + kappa proves a
+    rise (T > 0) or a fall within. kappa is the quantile 1 - error of the largest excess of T among
+    uniform values.
 
-    Raises DataError for fewer than LEAST_LOSSES losses or identical ones, ConfigError for another
-    error or resolution. Paper: figures 2b and 3, which are judged by eye. Differs from Duembgen and
-    Walther: ends of stretches in gaps, as said below.
+    Parameters
+    ----------
+    loss : (R,) ndarray of float64
+        Losses that are zero or not finite are left out.
+    error : {0.1, 0.05, 0.01}
+        Chance of too many peaks.
+    resolution : float
+        Intervals of fewer decades are not tested.
 
+    Returns
+    -------
+    Modes
+
+    Raises
+    ------
+    DataError
+        For fewer than LEAST_LOSSES losses or identical ones.
+    ConfigError
+        For another error or a resolution below 0.
+
+    References
+    ----------
+    Paper: figures 2b and 3, which are judged visually. Differs from Duembgen and Walther: intervals
+    may also end between two values, see the comments.
+
+    Examples
+    --------
     >>> random = np.random.default_rng(0)
-    >>> found = modes(10 ** np.concatenate([random.normal(-6, 0.1, 100), random.normal(-3, 0.5, 300)]))
+    >>> two = np.concatenate([random.normal(-6, 0.1, 100), random.normal(-3, 0.5, 300)])
+    >>> found = modes(10**two)
     >>> found.count, found.peaks.share.tolist()
     (2, [0.25, 0.75])
     """
@@ -87,9 +114,9 @@ def modes(loss: NDArray[np.float64], error: float = 0.05, resolution: float = RE
     kappa = critical_value(len(exponent), error)
     # Where f does not fall between x_j and a point p in the gap before x_k, its u_i with p in place
     # of x_k are no less than those of uniform values up to x_k itself. So a fall whose test holds
-    # with p lies before p, and a rise may begin at such a p: without this, two sharp peaks with
-    # nothing between them would have no room for a fall and a rise. Places count half steps: 2 i is
-    # the value i, 2 i + 1 the middle of the gap after it.
+    # with p lies before p, and a rise may begin at such a p: without this, no fall and rise would
+    # fit between two sharp peaks with nothing between them. Positions count half steps: 2 i is the
+    # value i, 2 i + 1 the middle of the gap after it.
     place = np.empty(2 * len(exponent) - 1)
     place[::2], place[1::2] = exponent, (exponent[1:] + exponent[:-1]) / 2
     falls = [
@@ -100,9 +127,8 @@ def modes(loss: NDArray[np.float64], error: float = 0.05, resolution: float = RE
         _proven(exponent, place, first, last, (start, 2 * last), kappa, resolution, 1)
         for start in (2 * first, 2 * first + 1)
     ]
-    valleys = place[
-        np.array(_valleys(_by_end(falls), _by_end(rises)), dtype=np.intp).reshape(-1, 2)
-    ]
+    pairs = _valleys(_by_end(falls), _by_end(rises))
+    valleys = place[np.array(pairs, dtype=np.int64).reshape(-1, 2)]
     density, edges = smoothed(exponent)
     cells = np.clip(np.searchsorted(edges, valleys, side="right") - 1, 0, len(density) - 1)
     lowest = [a + int(np.argmin(density[a : b + 1])) for a, b in cells.tolist()]
@@ -117,10 +143,8 @@ def modes(loss: NDArray[np.float64], error: float = 0.05, resolution: float = RE
     )
 
 
-def sorted_losses(loss: NDArray[np.float64]) -> Array:
-    """The finite positive losses, sorted. Raises DataError where a test of the shape of their
-    logarithms would mean nothing.
-    """
+def sorted_losses(loss: Array) -> Array:
+    """The finite positive losses, sorted. Raises DataError for fewer than LEAST_LOSSES or ties."""
     kept = np.sort(positive(loss))
     if len(kept) < LEAST_LOSSES:
         raise DataError(
@@ -142,25 +166,43 @@ def ties(ordered: Array) -> int:
 
 @lru_cache
 def stretches(count: int) -> tuple[Ints, Ints]:
-    """First and last places (S,) of the stretches that are tested among `count` sorted values: all
-    lengths, overlapping starts.
+    """The intervals that are tested among `count` sorted values: all lengths, overlapping starts.
+
+    Parameters
+    ----------
+    count : int
+
+    Returns
+    -------
+    first, last : (S,) ndarray of int
+        Positions of the values at both ends.
     """
     firsts, lasts = [], []
     length = float(max(SHORTEST, count // LENGTHS))
     while length < count:
         steps = int(length)
-        starts = np.append(
-            np.arange(0, count - 1 - steps, max(1, steps // PARTS)), count - 1 - steps
-        )
+        end = count - 1 - steps
+        starts = np.append(np.arange(0, end, max(1, steps // PARTS)), end)
         firsts.append(starts)
         lasts.append(starts + steps)
         length = max(length + 1, length * RATIO)
-    return np.concatenate(firsts).astype(np.intp), np.concatenate(lasts).astype(np.intp)
+    return np.concatenate(firsts).astype(np.int64), np.concatenate(lasts).astype(np.int64)
 
 
 def excesses(ordered: Array, first: Ints, last: Ints, low: Array, high: Array) -> Array:
-    """T of sorted values (..., n) inside S stretches from low to high (..., S), moved towards 0 by
-    its allowance: (..., S).
+    """The test statistic of sorted values inside S intervals, moved towards 0 by its allowance.
+
+    Parameters
+    ----------
+    ordered : (..., n) ndarray of float64
+    first, last : (S,) ndarray of int
+        As from `stretches`.
+    low, high : (..., S) ndarray of float64
+        Ends of the intervals.
+
+    Returns
+    -------
+    (..., S) ndarray of float64
     """
     inner = (last - first - 1).astype(np.float64)
     total = np.cumsum(ordered - ordered[..., :1], axis=-1)
@@ -169,7 +211,7 @@ def excesses(ordered: Array, first: Ints, last: Ints, low: Array, high: Array) -
     place = np.divide(mass, span, out=inner / 2 + np.zeros_like(span), where=span > 0)
     statistic = np.sqrt(3 / inner) * (2 * place - inner)
     allowance = np.sqrt(2 * np.log(np.e * ordered.shape[-1] / (last - first)))
-    return np.sign(statistic) * np.maximum(np.abs(statistic) - allowance, 0)
+    return np.asarray(np.sign(statistic) * np.maximum(np.abs(statistic) - allowance, 0))
 
 
 def _proven(
@@ -182,10 +224,9 @@ def _proven(
     resolution: float,
     sign: int,
 ) -> Ints:
-    """Ends (M, 2) of the stretches that prove a rise (sign 1) or a fall (-1) over at least
-    `resolution`.
+    """Ends (M, 2) of the intervals that prove a rise (sign 1) or a fall (-1) over `resolution`.
 
-    All claims hold at once, so those of the stretches that are long enough do.
+    All claims hold at once, so those of the intervals that are long enough do.
     """
     low, high = place[ends[0]], place[ends[1]]
     held = (sign * excesses(exponent, first, last, low, high) > kappa) & (high - low >= resolution)
@@ -193,14 +234,12 @@ def _proven(
 
 
 def critical_value(count: int, error: float) -> float:
-    """kappa for `count` losses and one of the chances in CRITICAL, interpolated in log count; it
-    levels off for many losses.
-    """
+    """kappa for a number of losses and an error of CRITICAL, interpolated in the logarithm."""
     return float(np.interp(np.log(count), np.log(CRITICAL["losses"]), CRITICAL[error]))
 
 
 def _by_end(parts: list[Ints]) -> Ints:
-    """Stretches (M, 2) of all parts, the one that ends first in front."""
+    """Intervals (M, 2) of all lists, the one that ends first in front."""
     found = np.concatenate(parts)
     return found[np.argsort(found[:, 1], kind="stable")]
 
@@ -209,7 +248,7 @@ def _valleys(falls: Ints, rises: Ints) -> list[tuple[int, int]]:
     """As many pairs of a fall and a later rise as can be had one after another, each from the start
     of one to the end of the other.
 
-    Taking the stretch that ends first each time gives the most, as in any choice of intervals.
+    Taking the interval that ends first each time gives the most.
     """
     found: list[tuple[int, int]] = []
     after = 0

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from minilotto.errors import DataError
 
 MEASURED = 0.34  # Hoffmann et al. 2022, the fit that the paper quotes in equation 10
-REFIT = (
-    0.31,
-    0.39,
-    # Besiroglu et al. 2024, from the same data: 0.35 with a standard error of 0.02, two of them on
-    # either side
-)
+# Besiroglu et al. 2024, from the same data: 0.35 with two standard errors of 0.02 on either side.
+REFIT = (0.31, 0.39)
 
 
 @dataclass(frozen=True)
 class ParameterExponent:
-    """loss ~ parameters^-exponent if parameters ~ width^power. `excluded`: whether REFIT leaves it
-    out.
+    """loss ~ parameters^-exponent if parameters ~ width^power.
+
+    Parameters
+    ----------
+    shape : str
+        How parameters grow with width.
+    power : int
+    exponent : float
     """
 
     shape: str
@@ -27,12 +29,12 @@ class ParameterExponent:
 
     @property
     def excluded(self) -> bool:
+        """Whether the exponent lies outside REFIT."""
         return not REFIT[0] <= self.exponent <= REFIT[1]
 
 
 def parameter_exponents(width_exponent: float = 1.0) -> tuple[ParameterExponent, ...]:
-    """loss ~ width^-a as loss ~ parameters^-(a / power), for three ways in which parameters grow
-    with width.
+    """loss ~ width^-a as loss ~ parameters^-(a / power), for three ways in which parameters grow.
 
     A transformer has some width^2 depth parameters. With depth ~ width that is width^3, and a = 1
     gives 1/3, near Chinchilla's 0.34. This is no test. (1) The power is an assumption: 2 at fixed
@@ -43,8 +45,26 @@ def parameter_exponents(width_exponent: float = 1.0) -> tuple[ParameterExponent,
     as well. A test would vary width at fixed depth and data, and look at the errors of the parts of
     a model.
 
-    width_exponent: a, above 0, else DataError. Paper: equation 10.
+    Parameters
+    ----------
+    width_exponent : float
+        a, above 0.
 
+    Returns
+    -------
+    tuple of ParameterExponent
+
+    Raises
+    ------
+    DataError
+        For an exponent that is not above 0.
+
+    References
+    ----------
+    Paper: equation 10.
+
+    Examples
+    --------
     >>> [(row.shape, round(row.exponent, 3)) for row in parameter_exponents()]
     [('depth grows with width', 0.333), ('depth is fixed', 0.5), ('one hidden layer', 1.0)]
     """

@@ -1,6 +1,4 @@
-"""Exponents of loss against width for several numbers of inputs D, beside what theories say of
-them.
-"""
+"""Exponents of loss against width for several numbers of inputs D, beside those of theories."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +9,10 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 from scipy.stats import t as student
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, ends
-from minilotto.errors import ConfigError, DataError
+from minilotto.analysis.stats.bootstrap import Estimate, ends
+from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_choice
 
 # 4/D: Sharma and Kaplan (arXiv:2004.10802), of piecewise linear nets on data of D dimensions. 1 +
 # 3/D: one hidden layer of ReLU at its best on smooth functions, N^-(1/2 + 3/(2 D)) in the norm
@@ -22,14 +22,24 @@ RULES: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
 )
 TOLERANCE = 4 / 3  # a factor up to which two exponents pass for the same
 INSIDE, OUTSIDE, OPEN = "inside", "outside", "open"
-LEAST = 3  # exponents, from which on rules are compared
+LEAST = 3  # exponents that rules are compared by
 SCANNED = 200  # sizes of misfit that are tried
 
 
 @dataclass(frozen=True)
 class RuleMiss:
-    """One rule beside K exponents: root mean square miss, misfit beyond the exponents' own errors,
-    share of the evidence.
+    """One rule beside K exponents.
+
+    Parameters
+    ----------
+    rule : str
+    miss : float
+        Root mean square difference.
+    misfit : float
+        tau, what of that is beyond the exponents' own errors.
+    log_likelihood : float
+    weight : float
+        Fraction of the evidence.
     """
 
     rule: str
@@ -41,13 +51,14 @@ class RuleMiss:
 
 @dataclass(frozen=True)
 class Line:
-    """exponent = offset + slope / D, by least squares, with Student's intervals: 4/D is (0, 4), 1 +
-    3/D is (1, 3), 1 is (1, 0).
+    """exponent = offset + slope / D, by least squares, with Student's intervals.
+
+    Rules are (offset, slope) too: 4/D is (0, 4), 1 + 3/D is (1, 3), 1 is (1, 0).
     """
 
     offset: Estimate
     slope: Estimate
-    freedom: int  # exponents less two; with one the intervals are too wide to tell anything
+    freedom: int  # exponents less two; with one the intervals are too wide to be of use
 
 
 def predicted(rule: str, inputs: float) -> float:
@@ -56,16 +67,31 @@ def predicted(rule: str, inputs: float) -> float:
     >>> predicted("1 + 3/D", 3)
     2.0
     """
-    if rule not in RULES:
-        raise ConfigError(f"rule={rule!r} is unknown; choose from {', '.join(RULES)}")
+    check_choice("rule", rule, RULES)
     return float(RULES[rule](np.float64(inputs)))
 
 
 def place(exponent: Estimate, claimed: float, factor: float = TOLERANCE) -> str:
-    """INSIDE where the whole interval lies within a factor of the claimed exponent, OUTSIDE where
-    none of it does, else OPEN.
+    """Where an exponent's interval lies relative to a claimed exponent.
 
-    >>> [place(Estimate(value, value - 0.2, value + 0.2, 0.95), 1.0) for value in (1.1, 1.3, 1.9)]
+    Parameters
+    ----------
+    exponent : Estimate
+    claimed : float
+        Above 0.
+    factor : float
+        Up to which two exponents count as the same.
+
+    Returns
+    -------
+    str
+        INSIDE where the whole interval lies within a factor of the claimed exponent, OUTSIDE where
+        none of it does, else OPEN.
+
+    Examples
+    --------
+    >>> exponents = [Estimate(value, value - 0.2, value + 0.2, 0.95) for value in (1.1, 1.3, 1.9)]
+    >>> [place(exponent, 1.0) for exponent in exponents]
     ['inside', 'open', 'outside']
     """
     low, high = claimed / factor, claimed * factor
@@ -75,9 +101,23 @@ def place(exponent: Estimate, claimed: float, factor: float = TOLERANCE) -> str:
 
 
 def telling(inputs: float, one: str, other: str, factor: float = TOLERANCE) -> bool:
-    """Whether two rules are so far apart for D inputs that no exponent lies within a factor of
-    both.
+    """Whether two rules differ so much for D inputs that no exponent lies within a factor of both.
 
+    Parameters
+    ----------
+    inputs : float
+        D.
+    one, other : str
+        Of RULES.
+    factor : float
+        As in `place`.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
     >>> [D for D in (1, 2, 3, 4, 5, 8) if telling(D, "4/D", "1")]
     [1, 2, 8]
     """
@@ -87,14 +127,28 @@ def telling(inputs: float, one: str, other: str, factor: float = TOLERANCE) -> b
 def compare_rules(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[RuleMiss, ...]:
     """RULES beside measured exponents, in their order, with the evidence for each.
 
-    exponent_k = rule(D_k) + d_k + e_k;  Var e_k from its interval,  Var d_k = tau^2 (each rule's
-                                         own misfit, by maximum likelihood)
-    weight = L / sum L, as tau is the one free number of each
+    exponent_k = rule(D_k) + d_k + e_k, Var e_k from its interval, Var d_k = tau^2 (each rule's own
+    misfit, by maximum likelihood); weight = L / sum L, as tau is the one free number of each.
 
-    inputs (K,): D of each exponent, of one family of targets or of several; exponents: with their
-    intervals. Raises DataError for fewer than LEAST exponents, or where lengths differ.
+    Parameters
+    ----------
+    inputs : (K,) array_like of float
+        D of each exponent, of one family of targets or of several.
+    exponents : sequence of K Estimate
 
-    >>> rows = compare_rules([1, 2, 4, 8], [Estimate(a, a - 0.1, a + 0.1, 0.95) for a in (3.9, 2.1, 1.0, 0.55)])
+    Returns
+    -------
+    tuple of RuleMiss
+
+    Raises
+    ------
+    DataError
+        For fewer than LEAST exponents, or where lengths differ.
+
+    Examples
+    --------
+    >>> exponents = [Estimate(a, a - 0.1, a + 0.1, 0.95) for a in (3.9, 2.1, 1.0, 0.55)]
+    >>> rows = compare_rules([1, 2, 4, 8], exponents)
     >>> max(rows, key=lambda row: row.weight).rule
     '4/D'
     """
@@ -102,33 +156,45 @@ def compare_rules(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Rul
     found = []
     for rule, function in RULES.items():
         rest = value - function(D)
-        tau = np.concatenate(
-            [[0.0], np.geomspace(1e-3, 1e3, SCANNED) * (np.abs(rest).max() + error.max())]
-        )
+        sizes = np.geomspace(1e-3, 1e3, SCANNED) * (np.abs(rest).max() + error.max())
+        tau = np.concatenate([[0.0], sizes])
         total = error**2 + tau[:, None] ** 2
         likelihood = -0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1)
         best = int(np.argmax(likelihood))
-        found.append(
-            (rule, float(np.sqrt(np.mean(rest**2))), float(tau[best]), float(likelihood[best]))
-        )
+        miss = float(np.sqrt(np.mean(rest**2)))
+        found.append((rule, miss, float(tau[best]), float(likelihood[best])))
     top = max(row[3] for row in found)
     shares = np.exp([row[3] - top for row in found])
-    return tuple(
-        RuleMiss(*row, weight=float(share / shares.sum()))
-        for row, share in zip(found, shares, strict=True)
-    )
+    weights = (shares / shares.sum()).tolist()
+    return tuple(RuleMiss(*row, weight) for row, weight in zip(found, weights, strict=True))
 
 
 def line_in_one_over_inputs(
     inputs: ArrayLike, exponents: Sequence[Estimate], level: float = 0.95
 ) -> Line:
-    """Offset and slope of exponents against 1/D, by ordinary least squares: scatter about the line
-    is what its intervals come from.
+    """Offset and slope of exponents against 1/D, by ordinary least squares.
 
-    Raises DataError for fewer than LEAST exponents, where lengths differ, or for fewer than two
-    numbers of inputs.
+    The intervals come from the scatter about the line.
 
-    >>> found = line_in_one_over_inputs([1, 2, 4, 8], [Estimate(1 + 3 / D, 0, 9, 0.95) for D in (1, 2, 4, 8)])
+    Parameters
+    ----------
+    inputs, exponents
+        As in `compare_rules`.
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Line
+
+    Raises
+    ------
+    DataError
+        For fewer than LEAST exponents, where lengths differ, or for one number of inputs alone.
+
+    Examples
+    --------
+    >>> exponents = [Estimate(1 + 3 / D, 0, 9, 0.95) for D in (1, 2, 4, 8)]
+    >>> found = line_in_one_over_inputs([1, 2, 4, 8], exponents)
     >>> round(found.offset.value, 9), round(found.slope.value, 9)
     (1.0, 3.0)
     """
@@ -142,13 +208,10 @@ def line_in_one_over_inputs(
     solution = inverse @ design.T @ value
     rest = value - design @ solution
     freedom = len(D) - 2
-    spread = np.sqrt(np.diag(inverse) * (rest @ rest) / freedom) * student.ppf(
-        ends(level)[1], freedom
-    )
-    offset, slope = (
-        Estimate(float(v), float(v - s), float(v + s), level)
-        for v, s in zip(solution, spread, strict=True)
-    )
+    spread = np.sqrt(np.diag(inverse) * (rest @ rest) / freedom)
+    spread = spread * student.ppf(ends(level)[1], freedom)
+    rows = zip(solution.tolist(), spread.tolist(), strict=True)
+    offset, slope = (Estimate(v, v - s, v + s, level) for v, s in rows)
     return Line(offset, slope, freedom)
 
 

@@ -1,24 +1,31 @@
-"""Where a loss stops gaining by longer training, and by how much two exponents differ."""
+"""The training budget from which on a loss stops gaining by longer training."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, ends
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
-# factor of budget over which a gain is measured at least; over less, seeds' scatter drowns it
-LEAST_SPAN = 3.0
+LEAST_SPAN = 3.0  # least factor of budget that a gain is measured over; scatter hides less
 
 
 @dataclass(frozen=True)
 class Saturation:
     """The budget from which on longer training gains little, with its interval.
 
-    budget: one of the budgets trained; infinite where none of them is long enough. gaining: share
-    of the bootstrap's replicates in which that is so. exponent (C,): -log(L_last / L_i) /
-    log(T_last / T_i) of each budget that is `LEAST_SPAN` or more below the last; low, high (C,) its
-    interval. slow: the exponent below which a gain is called little.
+    Parameters
+    ----------
+    budget : Estimate
+        One of the budgets trained; infinite where none of them is long enough.
+    gaining : float
+        Fraction of the bootstrap's replicates in which that is so.
+    exponent, low, high : (C,) ndarray of float64
+        -log(L_last / L_i) / log(T_last / T_i) of each budget that is LEAST_SPAN or more below the
+        last, with its interval.
+    slow : float
+        The exponent below which a gain counts as little.
     """
 
     budget: Estimate
@@ -30,23 +37,37 @@ class Saturation:
 
 
 def saturation(found: Points, gain: float = 1.5) -> Saturation:
-    """The least budget T_i from which on ten times the steps divide the loss by less than `gain`,
-    up to the last budget T_last.
+    """The least budget T_i from which on ten times the steps divide the loss by less than `gain`.
 
     T* = min {T_i : log10(L_j / L_last) / log10(T_last / T_j) <= log10(gain) for all j >= i with
-    T_last / T_j >= LEAST_SPAN}
+    T_last / T_j >= LEAST_SPAN}. It is infinite where the loss still gains more than that, and T_1
+    where it never did: then it saturates at T_1 or before. No model of the curve is assumed, and
+    nothing is said of budgets beyond the last.
 
-    It is infinite where the loss still gains more than that, and T_1 where it never did: then it
-    saturates at T_1 or before. No model of the curve is assumed, and nothing is said of budgets
-    beyond the last.
+    Parameters
+    ----------
+    found : Points
+        Statistic of loss at budgets T_1 < ... < T_last, as from `bootstrap.points` with budgets in
+        place of widths; its replicates make the interval.
+    gain : float
+        Above 1.
 
-    found: the statistic of loss at budgets T_1 < ... < T_last, as `bootstrap.points` gives it with
-    budgets in place of widths; its replicates make the interval. Raises ConfigError for a gain not
-    above 1, DataError for budgets that span less than LEAST_SPAN.
+    Returns
+    -------
+    Saturation
 
+    Raises
+    ------
+    ConfigError
+        For a gain not above 1.
+    DataError
+        For budgets that span less than LEAST_SPAN.
+
+    Examples
+    --------
     >>> from minilotto.analysis.stats.bootstrap import points
-    >>> losses = np.geomspace(1, 1.1, 51)
-    >>> found = saturation(points([1e3, 1e4, 1e5, 1e6], [100 * losses, 10 * losses, losses, losses]))
+    >>> one = np.geomspace(1, 1.1, 51)
+    >>> found = saturation(points([1e3, 1e4, 1e5, 1e6], [100 * one, 10 * one, one, one]))
     >>> found.budget.value, found.gaining
     (100000.0, 0.0)
     """

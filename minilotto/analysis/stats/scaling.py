@@ -1,6 +1,4 @@
-"""How loss falls with width: power law, plateau and break, their exponents with intervals, and
-which of them the widths support.
-"""
+"""How loss falls with width: power law, plateau and break, and which of them the widths support."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, ends
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.analysis.stats.laws import LAWS, Law
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_choice
 
 REFERENCE_EXPONENTS = (1.0, 4.0)  # figure 1c's dashed lines
 LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
@@ -23,12 +23,25 @@ SCANNED = 16  # sizes of misfit that are tried at a time
 class Fit:
     """One law fitted to a statistic of loss at W widths.
 
-    estimates: the law's parameters with their bootstrap intervals, seeds resampled within each
-    width; with_misfit: the same with the widths' own scatter about the law added. misfit: that
-    scatter, a standard deviation in decades (0: seeds explain it all). p_value: of the law's being
-    exact, so that only seeds scatter. aicc: None for fewer widths than it needs. held_out (W,):
-    decades by which each width lies above what the others predict; None where they are too few.
-    parameters (k,), replicates (B, k).
+    Parameters
+    ----------
+    law, formula : str
+    points : Points
+    estimates : mapping of str to Estimate
+        The law's parameters, seeds resampled within each width.
+    with_misfit : mapping of str to Estimate
+        The same with the widths' own scatter about the law added.
+    misfit : float
+        That scatter, a standard deviation in decades (0: seeds explain it all).
+    p_value : float
+        Of the law's being exact, so that only seeds scatter.
+    log_likelihood : float
+    aicc : float or None
+        None for fewer widths than it needs.
+    held_out : (W,) ndarray of float64 or None
+        Decades by which each width lies above what the others predict; None where they are too few.
+    parameters : (k,) ndarray of float64
+    replicates : (B, k) ndarray of float64
     """
 
     law: str
@@ -51,27 +64,22 @@ class Fit:
 
     def predict(self, widths: ArrayLike) -> Array:
         """The fitted loss at widths (V,)."""
-        return np.exp(
-            LAWS[self.law].log_loss(
-                self.parameters[None], np.log(np.asarray(widths, dtype=np.float64))
-            )[0]
-        )
+        return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
 
     def band(self, widths: ArrayLike) -> tuple[Array, Array]:
-        """Ends (V,), (V,) of the bootstrap intervals of the fitted loss at widths (V,), each at the
-        points' level.
-        """
-        lines = LAWS[self.law].log_loss(
-            self.replicates, np.log(np.asarray(widths, dtype=np.float64))
-        )
+        """Ends (V,), (V,) of the intervals of the fitted loss at widths (V,)."""
+        lines = self._log_losses(self.replicates, widths)
         low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
         return low, high
+
+    def _log_losses(self, parameters: Array, widths: ArrayLike) -> Array:
+        return LAWS[self.law].log_loss(parameters, np.log(np.asarray(widths, dtype=np.float64)))
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One law among others: its fit, or why there is none; AICc above the least, and its share of
-    the evidence.
+    """One law among others: its fit, or a note why there is none; AICc above the least, and its
+    fraction of the evidence.
     """
 
     law: str
@@ -83,9 +91,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The laws side by side, in the order of LAWS; best names those with the least AICc and the
-    least held-out error, or None.
-    """
+    """The laws in the order of LAWS, and those of the least AICc and held-out error, or None."""
 
     rows: tuple[Compared, ...]
     best_aicc: str | None
@@ -94,8 +100,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class LocalExponents:
-    """Exponents between neighbouring widths: arrays (W - 1,). middle is the geometric mean of the
-    two widths.
+    """Exponents between neighbouring widths, arrays (W - 1,).
+
+    Parameters
+    ----------
+    lower, upper, middle : (W - 1,) ndarray of float64
+        The two widths and their geometric mean.
+    exponent, low, high : (W - 1,) ndarray of float64
+    level : float in (0, 1)
     """
 
     lower: Array
@@ -110,24 +122,44 @@ class LocalExponents:
 def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     """A law fitted to log loss by weighted least squares, with a bootstrap over seeds.
 
-    log L_i = law(N_i) + d_i + e_i;  Var e_i = error_i^2 (seeds),  Var d_i = tau^2 (misfit, by
-                                     maximum likelihood)
-    weight_i = 1 / (error_i^2 + tau^2);  each replicate of the points is fitted with the same
-                                         weights.
+    log L_i = law(N_i) + d_i + e_i, Var e_i = error_i^2 (seeds), Var d_i = tau^2 (misfit, by maximum
+    likelihood). weight_i = 1 / (error_i^2 + tau^2); each replicate of the points is fitted with the
+    same weights.
 
-    points: from `bootstrap.points`; law: "power law", "plateau" or "broken power law"; seed: of the
-    misfit's draws. Raises ConfigError for an unknown law, DataError for fewer than 3 widths (power
-    law), 4 (plateau) or 5 (break). Paper: figure 1c. Differs: the paper draws lines of slope -1 and
-    -4 and fits nothing.
+    Parameters
+    ----------
+    points : Points
+        From `bootstrap.points`.
+    law : {"power law", "plateau", "broken power law"}
+    seed : int
+        Of the misfit's draws.
 
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    ConfigError
+        For an unknown law.
+    DataError
+        For fewer than 3 widths (power law), 4 (plateau) or 5 (break).
+
+    References
+    ----------
+    Paper: figure 1c. Differs: the paper draws lines of slope -1 and -4 and fits nothing.
+
+    Examples
+    --------
     >>> from minilotto.analysis.stats.bootstrap import points
     >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
     >>> widths = np.array([2, 4, 8, 16, 32])
     >>> found = fit_law(points(widths, list(draws / widths[:, None])))
-    >>> bool(found.estimates["exponent"].low < 1 < found.estimates["exponent"].high), found.aicc is not None
-    (True, True)
+    >>> bool(found.estimates["exponent"].low < 1 < found.estimates["exponent"].high)
+    True
     """
-    chosen = _law(law)
+    check_choice("law", law, LAWS)
+    chosen = LAWS[law]
     if len(points.widths) < chosen.least_widths:
         raise DataError(f"{_too_few(chosen, len(points.widths))}; train more widths")
     x, y = np.log(points.widths), np.log(points.value)
@@ -138,20 +170,16 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     replicates = chosen.solve(x, points.replicates, weight)
     wide = replicates
     if tau:
-        # One or two degrees of freedom leave draws so wild that amplitudes overflow; exponents and
-        # quantiles do not mind.
+        drawn = points.replicates + _misfit_draws(chosen, tau, points.replicates.shape, seed)
+        # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
         with np.errstate(over="ignore", invalid="ignore"):
-            wide = chosen.solve(
-                x,
-                points.replicates + _misfit_draws(chosen, tau, points.replicates.shape, seed),
-                weight,
-            )
+            wide = chosen.solve(x, drawn, weight)
     exact = chosen.solve(x, y[None], 1 / variance[None])
     chi_square = float(np.sum((y - chosen.log_loss(exact, x)[0]) ** 2 / variance))
     return Fit(
-        law=chosen.name,
-        formula=chosen.formula,
-        points=points,
+        chosen.name,
+        chosen.formula,
+        points,
         estimates=_estimates(chosen, parameters[0], replicates, points.level),
         with_misfit=_estimates(chosen, parameters[0], wide, points.level),
         misfit=float(tau / np.log(10)),
@@ -168,14 +196,30 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     """Every law fitted to the same points, compared by AICc and by widths held out.
 
     weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws for which there are widths
-    enough; the others keep their row with a note that says how many they need. Raises DataError for
-    fewer than 3 widths, which test nothing.
+    enough; the others keep their row with a note that says how many they need.
 
+    Parameters
+    ----------
+    points : Points
+    seed : int
+        As in `fit_law`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    DataError
+        For fewer than 3 widths, which test nothing.
+
+    Examples
+    --------
     >>> from minilotto.analysis.stats.bootstrap import points
     >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
     >>> found = compare_laws(points([1, 2, 4, 8, 16], list(draws)))
-    >>> [(row.law, row.note) for row in found.rows][2]
-    ('broken power law', 'AICc needs 7 widths for broken power law, there are 5')
+    >>> found.rows[2].note
+    'AICc needs 7 widths for broken power law, there are 5'
     """
     count = len(points.widths)
     least = min(law.least_widths for law in LAWS.values())
@@ -184,18 +228,14 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
             f"{count} widths are too few to compare laws; at least {least} are needed: train more "
             "widths"
         )
-    fits = {
-        law.name: fit_law(points, law.name, seed=seed)
-        for law in LAWS.values()
-        if count >= law.least_widths
-    }
+    usable = [law.name for law in LAWS.values() if count >= law.least_widths]
+    fits = {name: fit_law(points, name, seed=seed) for name in usable}
     aicc = {name: fit.aicc for name, fit in fits.items() if fit.aicc is not None}
     lowest = min(aicc.values(), default=0.0)
     share = {name: float(np.exp((lowest - value) / 2)) for name, value in aicc.items()}
     total = sum(share.values())
-    errors = {
-        name: fit.held_out_error for name, fit in fits.items() if fit.held_out_error is not None
-    }
+    held_out = ((name, fit.held_out_error) for name, fit in fits.items())
+    errors = {name: error for name, error in held_out if error is not None}
     rows = []
     for law in LAWS.values():
         note = ""
@@ -204,64 +244,75 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
         elif law.name not in aicc:
             note = f"AICc needs {len(law.parameters) + 3} widths for {law.name}, there are {count}"
         found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
-        rows.append(
-            Compared(
-                law=law.name,
-                fit=fits.get(law.name),
-                delta=aicc[law.name] - lowest if found else None,
-                weight=share[law.name] / total if found else None,
-                note=note,
-            )
-        )
-    return Comparison(
-        rows=tuple(rows),
-        best_aicc=min(aicc, key=lambda name: aicc[name]) if len(aicc) > 1 else None,
-        best_held_out=min(errors, key=lambda name: errors[name]) if len(errors) > 1 else None,
-    )
+        delta = aicc[law.name] - lowest if found else None
+        weight = share[law.name] / total if found else None
+        rows.append(Compared(law.name, fits.get(law.name), delta, weight, note))
+    return Comparison(tuple(rows), _least(aicc), _least(errors))
+
+
+def _least(values: Mapping[str, float]) -> str | None:
+    """The name of the least of at least two values."""
+    return min(values, key=lambda name: values[name]) if len(values) > 1 else None
 
 
 def local_exponents(points: Points) -> LocalExponents:
-    """Exponent between each width and the next, alpha_i = -log(L_(i+1) / L_i) / log(N_(i+1) / N_i),
-    with bootstrap intervals.
+    """Exponent between each width and the next, -log(L_(i+1) / L_i) / log(N_(i+1) / N_i).
 
-    Raises DataError for fewer than 2 widths. Paper: figure 1c, where (Leaky)ReLU's slope is said to
-    go from 4 to 1.
+    Parameters
+    ----------
+    points : Points
 
+    Returns
+    -------
+    LocalExponents
+
+    Raises
+    ------
+    DataError
+        For fewer than 2 widths.
+
+    References
+    ----------
+    Paper: figure 1c, where (Leaky)ReLU's slope is said to go from 4 to 1.
+
+    Examples
+    --------
     >>> from minilotto.analysis.stats.bootstrap import points
-    >>> losses = np.geomspace(1, 4, 51)
-    >>> local_exponents(points([1, 2, 4], [losses, losses / 2, losses / 32])).exponent.round(12).tolist()
+    >>> one = np.geomspace(1, 4, 51)
+    >>> local_exponents(points([1, 2, 4], [one, one / 2, one / 32])).exponent.round(12).tolist()
     [1.0, 4.0]
     """
     if len(points.widths) < 2:
         raise DataError(f"{len(points.widths)} width has no neighbour; give at least 2 widths")
     x = np.log(points.widths)
     low, high = np.quantile(-np.diff(points.replicates) / np.diff(x), ends(points.level), axis=0)
-    return LocalExponents(
-        lower=points.widths[:-1],
-        upper=points.widths[1:],
-        middle=np.exp((x[1:] + x[:-1]) / 2),
-        exponent=-np.diff(np.log(points.value)) / np.diff(x),
-        low=low,
-        high=high,
-        level=points.level,
-    )
+    middle = np.exp((x[1:] + x[:-1]) / 2)
+    exponent = -np.diff(np.log(points.value)) / np.diff(x)
+    lower, upper = points.widths[:-1], points.widths[1:]
+    return LocalExponents(lower, upper, middle, exponent, low, high, points.level)
 
 
 def reference_line(widths: ArrayLike, exponent: float, through: tuple[float, float]) -> Array:
-    """loss (V,) = L_0 (N / N_0)^-exponent through the point (N_0, L_0), at widths (V,): figure 1c's
-    dashed lines.
+    """loss = L_0 (N / N_0)^-exponent through the point (N_0, L_0): figure 1c's dashed lines.
 
+    Parameters
+    ----------
+    widths : (V,) array_like of float
+    exponent : float
+    through : (float, float)
+        N_0, L_0.
+
+    Returns
+    -------
+    (V,) ndarray of float64
+
+    Examples
+    --------
     >>> reference_line([10, 20], 4.0, (10, 1.6)).tolist()
     [1.6, 0.1]
     """
     width, loss = through
-    return loss * (np.asarray(widths, dtype=np.float64) / width) ** -exponent
-
-
-def _law(name: str) -> Law:
-    if name not in LAWS:
-        raise ConfigError(f"law={name!r} is unknown; choose from {', '.join(LAWS)}")
-    return LAWS[name]
+    return np.asarray(loss * (np.asarray(widths, dtype=np.float64) / width) ** -exponent)
 
 
 def _too_few(law: Law, count: int) -> str:
@@ -277,9 +328,7 @@ def _estimates(
     with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
         low, high = np.quantile(replicates, ends(level), axis=0)
     rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
-    return MappingProxyType(
-        {name: Estimate(value, below, above, level) for name, value, below, above in rows}
-    )
+    return MappingProxyType({name: Estimate(v, a, b, level) for name, v, a, b in rows})
 
 
 def _misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float]:
@@ -297,10 +346,9 @@ def _misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float
         total = variance + tau[:, None] ** 2
         many = np.broadcast_to(y, total.shape)
         rest = many - law.log_loss(law.solve(x, many, 1 / total), x)
-        return -0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1)
+        return np.asarray(-0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1))
 
-    # It may have two summits, so a grid is searched, three times ever finer: to about a percent of
-    # tau.
+    # It may have two maxima, so grids are searched, three times finer: to about a percent of tau.
     low, high = 1e-2 * np.sqrt(variance.min()), max(float(np.ptp(y)), 1e-3)
     for _ in range(3):
         grid = np.geomspace(low, high, SCANNED)
@@ -333,11 +381,8 @@ def _aicc(likelihood: float, parameters: int, widths: int) -> float | None:
     """
     if widths < parameters + 2:
         return None
-    return (
-        -2 * likelihood
-        + 2 * parameters
-        + 2 * parameters * (parameters + 1) / (widths - parameters - 1)
-    )
+    correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
+    return -2 * likelihood + 2 * parameters + correction
 
 
 def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:
@@ -346,9 +391,9 @@ def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:
     """
     if len(x) - 1 < law.least_widths:
         return None
-    result = np.empty_like(x)
+    result: Array = np.empty_like(x)
     for i in range(len(x)):
         others = np.arange(len(x)) != i
         parameters = law.solve(x[others], y[None, others], weight[:, others])
         result[i] = y[i] - law.log_loss(parameters, x[i : i + 1])[0, 0]
-    return result / np.log(10)
+    return np.asarray(result / np.log(10))

@@ -1,23 +1,31 @@
-"""Over how many widths in a row a loss keeps near one exponent, and how sure seeds make us of it."""
+"""Over how many widths in a row a loss keeps near one exponent, and how certain seeds make that."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Array, Points, ends
+from minilotto.analysis.stats.bootstrap import Points, ends
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
 
 WINDOW = 3  # neighbouring widths that a running exponent is taken over
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """The longest range of widths, low to high, along which every running exponent is near the one
-    asked for; NaN where none is.
+    """The longest range of widths along which every running exponent is near a given one.
 
-    share: of the bootstrap replicates, those in which such a range reaches over `span`, a factor in
-    width: near 1 there is one. possible: whether some range as wide has no running exponent whose
-    interval lies wholly beyond: where not, there is none.
+    Parameters
+    ----------
+    low, high : float
+        Widths at its ends; NaN where there is none.
+    share : float
+        Fraction of the bootstrap replicates in which such a range reaches over `span`.
+    possible : bool
+        Whether some range as wide has no running exponent whose interval lies wholly beyond: where
+        not, there is none.
+    span : float
+        A factor in width.
     """
 
     low: float
@@ -33,27 +41,54 @@ class Stretch:
 
 
 def running_exponents(log_widths: Array, log_losses: Array) -> Array:
-    """Exponents (B, W - 2) of lines through each three neighbouring widths of log_losses (B, W)."""
+    """Exponents of lines through each three neighbouring widths.
+
+    Parameters
+    ----------
+    log_widths : (W,) ndarray of float64
+    log_losses : (B, W) ndarray of float64
+
+    Returns
+    -------
+    (B, W - 2) ndarray of float64
+    """
     x = np.lib.stride_tricks.sliding_window_view(log_widths, WINDOW)
     y = np.lib.stride_tricks.sliding_window_view(log_losses, WINDOW, axis=1)
     reach = x - x.mean(axis=1, keepdims=True)
-    return -np.sum(y * reach, axis=2) / np.sum(reach**2, axis=1)
+    return np.asarray(-np.sum(y * reach, axis=2) / np.sum(reach**2, axis=1))
 
 
 def longest_stretch(
     points: Points, exponent: float = 1.0, factor: float = 4 / 3, span: float = 4.0
 ) -> Stretch:
-    """The longest range of widths over which the loss keeps near a power law, and how sure one is
-    that reaches over `span`.
+    """The longest range of widths over which the loss keeps near a power law.
 
-    near: exponent / factor <= running exponent <= exponent * factor, for all windows of three
-    neighbouring widths in the range
+    Near: exponent / factor <= running exponent <= exponent * factor, for all windows of three
+    neighbouring widths in the range. A curve that bends from steep to flat passes through every
+    exponent between; it persists in one only if it stays there, which `span` decides.
 
-    A curve that bends from steep to flat passes through every exponent between; it persists in one
-    only if it stays there. `span` tells the two apart. points: from `bootstrap.points`; exponent
-    above 0; factor above 1; span above 1. Raises ConfigError for these out of range, DataError for
-    fewer than three widths.
+    Parameters
+    ----------
+    points : Points
+        From `bootstrap.points`.
+    exponent : float
+        Above 0.
+    factor, span : float
+        Above 1.
 
+    Returns
+    -------
+    Stretch
+
+    Raises
+    ------
+    ConfigError
+        For an exponent, factor or span out of range.
+    DataError
+        For fewer than three widths.
+
+    Examples
+    --------
     >>> from minilotto.analysis.stats.bootstrap import points
     >>> draws = np.random.default_rng(1).lognormal(sigma=0.2, size=(6, 400))
     >>> widths = np.array([2, 4, 8, 16, 32, 64])

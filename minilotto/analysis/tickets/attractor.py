@@ -1,27 +1,35 @@
-"""The curve |w| -> b on which the neurons of a very wide net gather, and how far a cloud lies from
-a curve.
+"""The curve |w| -> b on which the neurons of a very wide net gather, and a cloud's distance from a
+curve.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
+from minilotto.analysis.stats.bootstrap import ends
 from minilotto.errors import ConfigError, DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import blocks, check_fraction, check_whole
 
-Array = NDArray[np.float64]
 LEAST_WINDOW = 5  # neurons; fewer say nothing of a spread
 LEAST_CLOUD = 100  # neurons whose dimension can be measured
-BLOCK = 2**22  # numbers that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Attractor:
     """A curve through a cloud of neurons, from windows of neighbours in |w|.
 
-    abs_w, b (M,): medians of |w| and b in each window, abs_w ascending. low, high (M,): quantiles
-    of b in the window between which the share `level` of it lies. window: neurons in each.
+    Parameters
+    ----------
+    abs_w, b : (M,) ndarray of float64
+        Medians of |w| and b in each window, abs_w ascending.
+    low, high : (M,) ndarray of float64
+        Quantiles of b in the window between which the fraction `level` of it lies.
+    level : float in (0, 1)
+    window : int
+        Neurons in each.
     """
 
     abs_w: Array
@@ -46,34 +54,46 @@ class Attractor:
 def attractor(
     w: ArrayLike, b: ArrayLike, window: int | None = None, level: float = 0.68
 ) -> Attractor:
-    """The running median of b against |w| over the n neurons of one cloud, both sides of w = 0
-    folded together.
+    """The running median of b against |w| over one cloud of neurons, both sides of w = 0 together.
 
-    Windows of `window` neighbours (default n / 25, at least 15) in the order of |w|, each half its
-    length after the one before. For neurons on a monotone curve the median of b is the curve at the
-    median of |w|, whatever its bend and however they lie on it. For one side pass those neurons
-    alone. Where a cloud has several branches the median runs between them, and `low`, `high` say
-    so.
+    Windows in the order of |w| start half their length after the one before. For neurons on a
+    monotone curve the median of b is the curve at the median of |w|, whatever its bend and however
+    they lie on it. For one side pass those neurons alone. Where a cloud has several branches the
+    median runs between them, and `low`, `high` show that.
 
-    w (n,) or (n, 1), b (n,); what is not finite is left out. Raises ConfigError for a window below
-    LEAST_WINDOW or a level outside (0, 1), DataError for fewer neurons than a window or shapes that
-    do not fit. Paper: figure 2a (by eye).
+    Parameters
+    ----------
+    w, b : (n,) or (n, 1), (n,) array_like
+        What is not finite is left out.
+    window : int or None
+        Neurons in a window, at least LEAST_WINDOW; by default n / 25, at least 15.
+    level : float in (0, 1)
 
+    Returns
+    -------
+    Attractor
+
+    Raises
+    ------
+    ConfigError
+        For a window or level out of range.
+    DataError
+        For fewer neurons than a window, or shapes that do not fit.
+
+    References
+    ----------
+    Paper: figure 2a (visually).
+
+    Examples
+    --------
     >>> w = np.linspace(-1, 1, 400)
     >>> bool(np.allclose(attractor(w, -(w**2)).at([0.3, 0.6]), [-0.09, -0.36], atol=1e-3))
     True
     """
     slope, bias = _flat(w, b)
-    if not 0 < level < 1:
-        raise ConfigError(
-            f"level={level!r} is out of range; give a share between 0 and 1, such as 0.68"
-        )
+    check_fraction("level", level, 0.68)
     size = max(15, len(bias) // 25) if window is None else window
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < LEAST_WINDOW:
-        raise ConfigError(
-            f"window={window!r} is out of range; give a number of neurons of at least "
-            f"{LEAST_WINDOW}"
-        )
+    check_whole("window", size, LEAST_WINDOW)
     if len(bias) < size:
         raise DataError(
             f"{len(bias)} finite neurons make no window of {size}; pass a wider net or a smaller "
@@ -83,41 +103,49 @@ def attractor(
     last = len(order) - size
     starts = np.unique([*range(0, last + 1, max(1, int(size) // 2)), last])
     places = order[starts[:, None] + np.arange(size)]
-    around = np.quantile(bias[places], [(1 - level) / 2, 0.5, (1 + level) / 2], axis=1)
+    low, high = ends(level)
+    low, middle, high = np.quantile(bias[places], [low, 0.5, high], axis=1)
     at, kept = np.unique(np.median(np.abs(slope[places]), axis=1), return_index=True)
-    return Attractor(at, around[1, kept], around[0, kept], around[2, kept], float(level), int(size))
+    return Attractor(at, middle[kept], low[kept], high[kept], float(level), int(size))
 
 
 def curve_distance(w: ArrayLike, b: ArrayLike, curve_w: ArrayLike, curve_b: ArrayLike) -> Array:
-    """Distance of each neuron (|w|, b) from the polyline through the points (curve_w, curve_b), in
-    their units: (n,) float64.
+    """Distance of each neuron (|w|, b) from a polyline, in their units.
 
-    The curve has M >= 2 points in the order in which it runs. NaN for neurons that are not finite.
-    Beyond its ends the distance is that from the end. Raises DataError for shapes that do not fit
-    or a curve that is not finite.
+    Parameters
+    ----------
+    w, b : (n,) or (n, 1), (n,) array_like
+    curve_w, curve_b : (M,) array_like of float
+        At least two points in the order in which the curve runs. Beyond its ends the distance is
+        that from the end.
 
+    Returns
+    -------
+    (n,) ndarray of float64
+        NaN for neurons that are not finite.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not fit, or a curve that is not finite.
+
+    Examples
+    --------
     >>> curve_distance([-1.0, 3.0], [1.0, 0.0], [0.0, 2.0], [0.0, 0.0]).tolist()
     [1.0, 1.0]
     """
     slope, bias = _flat(w, b, keep=True)
-    ends = np.asarray(curve_w, np.float64), np.asarray(curve_b, np.float64)
-    if (
-        ends[0].ndim != 1
-        or ends[0].shape != ends[1].shape
-        or len(ends[0]) < 2
-        or not np.isfinite(ends).all()
-    ):
+    x, y = np.asarray(curve_w, np.float64), np.asarray(curve_b, np.float64)
+    if x.ndim != 1 or x.shape != y.shape or len(x) < 2 or not np.isfinite([x, y]).all():
         raise DataError(
-            f"the curve has shapes {ends[0].shape} and {ends[1].shape}; give at least two finite "
-            "points, (M,) and (M,)"
+            f"the curve has shapes {x.shape} and {y.shape}; give at least two finite points, (M,) "
+            "and (M,)"
         )
-    curve = np.stack(ends, axis=-1)
+    curve = np.stack([x, y], axis=-1)
     start, along = curve[:-1], np.diff(curve, axis=0)
     square = np.sum(along**2, axis=1)
     result = np.empty(len(bias))
-    step = max(1, BLOCK // len(curve))
-    for first in range(0, len(bias), step):
-        part = slice(first, first + step)
+    for part in blocks(len(bias), len(curve)):
         offset = np.stack([np.abs(slope[part]), bias[part]], axis=-1)[:, None] - start
         foot = np.sum(offset * along, axis=2)
         foot = np.clip(np.divide(foot, square, out=np.zeros_like(foot), where=square > 0), 0.0, 1.0)
@@ -142,20 +170,40 @@ def _flat(w: ArrayLike, b: ArrayLike, keep: bool = False) -> tuple[Array, Array]
 def correlation_dimension(
     w: ArrayLike, b: ArrayLike, near: float = 0.02, far: float = 0.1
 ) -> float:
-    """Dimension of a cloud of n neurons by how its pairs thin out: about 1 along curves, 2 over an
-    area, 0 at isolated points.
+    """Dimension of a cloud of neurons by how the number of near pairs falls with distance.
 
-    d = log(C(far) / C(near)) / log(far / near),  C(r) = share of pairs of neurons within r of each
-                                                  other (Grassberger and
-    Procaccia 1983). It asks nothing of the number of branches, unlike a running median.
+    d = log(C(far) / C(near)) / log(far / near), C(r) the fraction of pairs of neurons within r of
+    each other: about 1 along curves, 2 over an area, 0 at isolated points. Unlike a running median
+    it does not depend on the number of branches.
 
-    w (n,) or (n, 1), b (n,); near < far in their units, far well below the extent of the cloud.
-    Raises ConfigError for distances in no such order, DataError for fewer than 100 neurons or none
-    that are near each other.
+    Parameters
+    ----------
+    w, b : (n,) or (n, 1), (n,) array_like
+    near, far : float
+        near < far in their units, far well below the extent of the cloud.
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ConfigError
+        For distances that are not 0 < near < far.
+    DataError
+        For fewer than LEAST_CLOUD neurons, or none that are near each other.
+
+    References
+    ----------
+    Grassberger and Procaccia 1983.
+
+    Examples
+    --------
     >>> t, random = np.linspace(-1, 1, 3000), np.random.default_rng(0)
-    >>> round(correlation_dimension(t, -(t**2)), 1), round(correlation_dimension(t, random.uniform(-1, 1, 3000)), 1)
-    (1.0, 2.0)
+    >>> round(correlation_dimension(t, -(t**2)), 1)
+    1.0
+    >>> round(correlation_dimension(t, random.uniform(-1, 1, 3000)), 1)
+    2.0
     """
     slope, bias = _flat(w, b)
     if not 0 < near < far:

@@ -12,9 +12,9 @@ from minilotto.ensemble.distillation import Distilled, distill_pairs, distill_pa
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.settings.activations import ACTIVATIONS
+from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 
-Array = NDArray[np.float64]
 KEPT = (1, 2, 3, 4, 6, 10)  # neurons that are kept
 SOME = 100  # nets that are cut down to several widths
 EQ11 = {"w": (-5.9e-8, 1.2e-5), "b": (-2.8e-7, 7.6e-5), "v": (5.5e12, 2.6e10), "c": (-2.2e5,)}

@@ -1,6 +1,4 @@
-"""Shapes of what pairs of neurons leave: cubic or quartic, and how alike the errors of one net's
-pairs are.
-"""
+"""Shapes of the errors of pairs of neurons: cubic or quartic, and how alike they are in a net."""
 
 from dataclasses import dataclass
 
@@ -8,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.analysis.tickets.disentangling import Disentangled
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 DEGREES = (3, 4)  # of the polynomials that errors are compared with
 
 
@@ -17,10 +15,17 @@ DEGREES = (3, 4)  # of the polynomials that errors are compared with
 class ErrorShapes:
     """Error functions of the useful pairs of R nets; NaN where a net has too few.
 
-    correlation (R,): median absolute correlation of two pairs of a net; within, between (R,): the
-    same of two pairs whose errors are both mostly cubic or both mostly not, and of one of either
-    kind. degrees (R, 2): mean parts of the squared errors that are polynomials of degree 3 and 4.
-    cubic (R, K): the first of these for each pair, NaN for pairs that are not useful.
+    Parameters
+    ----------
+    correlation : (R,) ndarray of float64
+        Median absolute correlation of two pairs of a net.
+    within, between : (R,) ndarray of float64
+        The same of two pairs whose errors are both mostly cubic or both mostly not, and of one of
+        either kind.
+    degrees : (R, 2) ndarray of float64
+        Mean fractions of the squared errors that are polynomials of degree 3 and 4.
+    cubic : (R, K) ndarray of float64
+        The first of these for each pair, NaN for pairs that are not useful.
     """
 
     correlation: Array
@@ -31,22 +36,35 @@ class ErrorShapes:
 
 
 def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
-    """Errors e of useful pairs on polynomials p_3, p_4 orthonormal on the points: <e p_k>^2 /
-    <e^2>, and their correlations.
+    """Errors of useful pairs on polynomials p_3, p_4: <e p_k>^2 / <e^2>, and their correlations.
 
-    What two neurons can do holds 1 and, nearly, x and x^2, so the cubic leads the error of two
-    neurons that differ, and the quartic that of mirror images, whose error is even. Best linear
-    predictors with points from -2 to 2 have the cubic's zeros at 0 and +-1.55, the quartic's at
-    +-0.68 and +-1.72.
+    The polynomials are orthonormal on the points. The span of two neurons holds 1 and, nearly, x
+    and x^2, so the cubic leads the error of two neurons that differ, and the quartic that of mirror
+    images, whose error is even. Best linear predictors with points from -2 to 2 have the cubic's
+    zeros at 0 and +-1.55, the quartic's at +-0.68 and +-1.72.
 
-    apart: as from `disentangle`; points (P,) of its errors. Paper: figure 12, fourth column.
+    Parameters
+    ----------
+    apart : Disentangled
+    points : (P,) ndarray of float64
+        Of its errors.
 
+    Returns
+    -------
+    ErrorShapes
+
+    References
+    ----------
+    Paper: figure 12, fourth column.
+
+    Examples
+    --------
     >>> from minilotto.data.dataset import sampled
     >>> import minilotto as ml
     >>> x, weight = sampled(ml.Config()).x[:, 0], np.full(100, 0.01)
     >>> errors = np.stack([[x**3 - 2.45 * x, x**3 - x]])
-    >>> found = error_shapes(Disentangled(np.zeros((1, 2, 2), int), np.ones((1, 2)), errors, weight), x)
-    >>> found.cubic.round(2).tolist()
+    >>> apart = Disentangled(np.zeros((1, 2, 2), int), np.ones((1, 2)), errors, weight)
+    >>> error_shapes(apart, x).cubic.round(2).tolist()
     [[1.0, 0.35]]
     """
     root = np.sqrt(apart.weight)
@@ -65,11 +83,8 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
         first, second = np.triu_indices(len(unit), 1)
         found = np.abs(unit @ unit.T)[first, second]
         alike = (parts[first, 0] > 0.5) == (parts[second, 0] > 0.5)
-        for values, part in (
-            (correlation, found),
-            (within, found[alike]),
-            (between, found[~alike]),
-        ):
+        rows = ((correlation, found), (within, found[alike]), (between, found[~alike]))
+        for values, part in rows:
             values[net] = np.median(part) if part.size else np.nan
     return ErrorShapes(correlation, within, between, degrees, cubic)
 
@@ -78,18 +93,26 @@ def unit_errors(apart: Disentangled, net: int) -> Array:
     """Error functions (K, P) of one net, scaled to a weighted mean square of one; zeros stay."""
     errors = apart.errors[net]
     size = np.sqrt(errors**2 @ apart.weight)[:, None]
-    return np.divide(errors, size, out=np.zeros_like(errors), where=size > 0)
+    return np.asarray(np.divide(errors, size, out=np.zeros_like(errors), where=size > 0))
 
 
 def by_angle(apart: Disentangled, net: int) -> NDArray[np.intp]:
-    """Positions of a net's useful pairs, in the order of their errors' angle in the plane of the
-    two largest directions.
+    """Positions of a net's useful pairs, by their errors' angle in the main plane.
 
     Signs aside, so that pairs whose errors are multiples of each other are neighbours.
+
+    Parameters
+    ----------
+    apart : Disentangled
+    net : int
+
+    Returns
+    -------
+    (K,) ndarray of int
     """
     chosen = np.flatnonzero(apart.useful()[net])
     if len(chosen) < 3:
         return chosen
     unit = unit_errors(apart, net)[chosen] * np.sqrt(apart.weight)
     first, second = np.linalg.svd(unit, full_matrices=False)[2][:2]
-    return chosen[np.argsort(np.arctan2(unit @ second, unit @ first) % np.pi)]
+    return np.asarray(chosen[np.argsort(np.arctan2(unit @ second, unit @ first) % np.pi)])

@@ -1,6 +1,4 @@
-"""Mirror symmetry of a cloud of neurons (w, b): is it as symmetric under w -> -w as chance makes
-it, less so, or more?
-"""
+"""Mirror symmetry of a cloud of neurons (w, b) under w -> -w: as chance makes it, less, or more."""
 
 from dataclasses import dataclass
 
@@ -8,24 +6,34 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.analysis.tickets.tickets import cloud, mask
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import blocks, check_whole
 
-Array = NDArray[np.float64]
 BLOCK = 2**23  # numbers that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
 class MirrorSymmetry:
-    """Energy distance between the neurons of each of R nets and their mirror images, and where it
-    stands among random sign flips.
+    """Energy distance between neurons of R nets and their mirror images, against random sign flips.
 
-    statistic (R,): in units of w and b; its mean over sign flips is zero, above means less
-    symmetric than flips make it, below more: neurons that have partners. coefficient (R,):
-    statistic over twice the mean distance of a neuron from the others' images; 1 for two clusters
-    far apart. p_asymmetric, p_paired (R,): share of flips (observed one included) with a statistic
-    at least, at most as large. pooled_*: the same for the mean over the nets that have a statistic.
-    NaN (R,) for nets that are not finite or have fewer than two neurons. neurons (R,) counts those
-    looked at.
+    NaN for nets that are not finite or have fewer than two neurons.
+
+    Parameters
+    ----------
+    statistic : (R,) ndarray of float64
+        In units of w and b; its mean over sign flips is zero, above means less symmetric than flips
+        make it, below more: neurons that have partners.
+    coefficient : (R,) ndarray of float64
+        statistic over twice the mean distance of a neuron from the others' images; 1 for two
+        clusters far apart.
+    p_asymmetric, p_paired : (R,) ndarray of float64
+        Fraction of flips (observed one included) with a statistic at least, at most as large.
+    neurons : (R,) ndarray of int
+        How many neurons were compared.
+    pooled_statistic, pooled_p_asymmetric, pooled_p_paired : float
+        The same for the mean over the nets that have a statistic.
+    flips : int
     """
 
     statistic: Array
@@ -45,21 +53,42 @@ class MirrorSymmetry:
 def mirror_symmetry(
     w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None, *, flips: int = 999, seed: int = 0
 ) -> MirrorSymmetry:
-    """Test the mirror symmetry of neurons z_i = (w_i, b_i) with images z'_i = (-w_i, b_i), net by
-    net and over all nets.
+    """Tests the mirror symmetry of neurons z_i = (w_i, b_i) with images z'_i = (-w_i, b_i).
 
     T = 2 / (n (n - 1)) sum_{i != j} (|z_i - z'_j| - |z_i - z_j|). Null: given |w_i| and b_i, the
     signs of all w_i are independent and fair, so T has its distribution over sign flips, where it
-    is sum_{i != j} s_i s_j (...), s_i = +-1. Both tails speak: too large, and the cloud leans to
-    one side; too small, and neurons sit near images of others more often than fair signs put them
-    there. An initialisation that is symmetric by law is not rejected by the first, so only the
-    second shows that training pairs neurons. n neurons have 2^(n - 1) patterns, so p of one narrow
-    net cannot be small; the pooled one can.
+    is sum_{i != j} s_i s_j (...), s_i = +-1. Both tails count: too large, and the cloud leans to
+    one side; too small, and neurons are near images of others more often than with fair signs. An
+    initialisation that is symmetric by law is not rejected by the first, so only the second shows
+    that training pairs neurons. n neurons have 2^(n - 1) patterns, so p of one narrow net cannot be
+    small; the pooled one can. Costs R N^2 flips.
 
-    w (R, N) or (R, N, 1), b (R, N), among (R, N) bool. Costs R N^2 flips. Raises ConfigError for
-    fewer than 99 flips, DataError for shapes that do not fit or where no net has two neurons.
-    Paper: figure 2a (a claim by eye).
+    Parameters
+    ----------
+    w, b : (R, N) or (R, N, 1), (R, N) array_like
+    among : (R, N) array_like of bool or None
+        The neurons to compare.
+    flips : int
+        At least 99.
+    seed : int
 
+    Returns
+    -------
+    MirrorSymmetry
+
+    Raises
+    ------
+    ConfigError
+        For fewer than 99 flips.
+    DataError
+        For shapes that do not fit, or where no net has two neurons.
+
+    References
+    ----------
+    Paper: figure 2a (a visual claim).
+
+    Examples
+    --------
     >>> random = np.random.default_rng(0)
     >>> w, b = random.uniform(0.5, 1, (1, 40)), random.normal(size=(1, 40))
     >>> found = mirror_symmetry(np.concatenate([w, -w], 1), np.concatenate([b, b], 1))
@@ -67,8 +96,7 @@ def mirror_symmetry(
     (1.0, 0.001)
     """
     slope, bias = cloud(w, b)
-    if isinstance(flips, bool) or not isinstance(flips, (int, np.integer)) or flips < 99:
-        raise ConfigError(f"flips={flips!r} is out of range; give a whole number of at least 99")
+    check_whole("flips", flips, 99)
     chosen = mask(among, bias.shape)
     chosen = chosen & (np.isfinite(slope) & np.isfinite(bias)).all(axis=1, keepdims=True)
     neurons = chosen.sum(axis=1)
@@ -84,16 +112,13 @@ def mirror_symmetry(
     for net in counted:
         z = np.stack([slope[net, chosen[net]], bias[net, chosen[net]]])
         null[net], size[net] = _flipped(z, flips, random)
-    # Flips that restore the observed pattern tie with it up to the rounding of sums in another
-    # order.
+    # Flips that restore the observed pattern tie with it but for the rounding of sums.
     slack = 1e-12 * size[:, None]
     observed = null[:, :1]
     pooled, pooled_slack = null[counted].mean(axis=0), float(slack[counted].mean())
     return MirrorSymmetry(
         statistic=null[:, 0].copy(),
-        coefficient=np.divide(
-            null[:, 0], size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0
-        ),
+        coefficient=np.divide(null[:, 0], size, out=0.0 * size, where=size > 0),
         p_asymmetric=_share(null >= observed - slack, size),
         p_paired=_share(null <= observed + slack, size),
         neurons=neurons,
@@ -112,14 +137,12 @@ def _flipped(z: Array, flips: int, random: np.random.Generator) -> tuple[Array, 
     signs = np.ones((n, flips + 1))
     signs[:, 1:] -= 2.0 * random.integers(0, 2, (n, flips))
     total, images = np.zeros(flips + 1), 0.0
-    step = max(1, BLOCK // max(n, flips))
-    for first in range(0, n, step):
-        part = slice(first, min(n, first + step))
+    for part in blocks(n, max(n, flips), BLOCK):
         across = (z[1, part, None] - z[1]) ** 2
         image = np.sqrt((z[0, part, None] + z[0]) ** 2 + across)
         kernel = image - np.sqrt((z[0, part, None] - z[0]) ** 2 + across)
         own = np.arange(part.start, part.stop)
-        image[own - first, own] = kernel[own - first, own] = 0.0
+        image[own - part.start, own] = kernel[own - part.start, own] = 0.0
         total += np.einsum("if,if->f", signs[part], kernel @ signs)
         images += float(image.sum())
     return 2 * total / (n * (n - 1)), 2 * images / (n * (n - 1))

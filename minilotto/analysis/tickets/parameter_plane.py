@@ -1,5 +1,5 @@
-"""Clusters of nets in the plane of two principal components of their parameters, and which of them
-a swap of neurons exchanges.
+"""Principal components of nets' parameters, clusters in their plane, and which of these a swap of
+neurons exchanges.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,80 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist, pdist, squareform
 
 from minilotto.analysis.stats.clusters import density_clusters
-from minilotto.analysis.tickets.algorithms import Components, principal_components
+from minilotto.ensemble.last_layer import TINY, flat
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
+from minilotto.settings.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """K principal components of R nets' F = N (D + 2) + 1 parameters.
+
+    Parameters
+    ----------
+    mean, directions : (F,), (K, F) ndarray of float64
+    scores : (R, K) ndarray of float64
+        NaN for nets that are not finite.
+    explained : (K,) ndarray of float64
+        Fractions of the whole variance.
+    """
+
+    mean: Array
+    directions: Array
+    scores: Array
+    explained: Array
+
+
+def principal_components(parameters: Parameters, count: int = 2) -> Components:
+    """The first principal components of the nets' raw parameters w, b, v, c in this order.
+
+    A direction's largest entry is positive.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        w (R, N, D), b, v (R, N), c (R,), of any dtype.
+    count : int
+
+    Returns
+    -------
+    Components
+
+    Raises
+    ------
+    DataError
+        For fewer than two finite nets.
+
+    References
+    ----------
+    Paper: figure 9.
+    """
+    rows = flat(parameters)
+    finite = np.isfinite(rows).all(axis=1)
+    if finite.sum() < 2:
+        raise DataError(
+            f"{finite.sum()} of {len(rows)} nets are finite; principal components take at least 2"
+        )
+    mean = rows[finite].mean(axis=0)
+    _, values, directions = np.linalg.svd(rows[finite] - mean, full_matrices=False)
+    largest = directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)]
+    directions = (directions * np.sign(largest)[:, None])[:count]
+    explained = values[:count] ** 2 / max(float(np.sum(values**2)), TINY)
+    return Components(mean, directions, (rows - mean) @ directions.T, explained)
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneClusters:
-    """label (R,): the cluster of each net, from 0, -1 for none. orbit (K,): equal for clusters that
-    a swap of neurons exchanges.
+    """Clusters of R nets in the plane of two principal components.
+
+    Parameters
+    ----------
+    plane : Components
+    label : (R,) ndarray of int
+        The cluster of each net, from 0, -1 for none.
+    orbit : (K,) ndarray of int
+        Equal for clusters that a swap of neurons exchanges.
     """
 
     plane: Components
@@ -38,15 +103,34 @@ class PlaneClusters:
 
 
 def plane_clusters(parameters: Parameters, chosen: NDArray[np.bool_]) -> PlaneClusters:
-    """Clusters of the `chosen` (R,) nets of width 2 in the plane of two principal components of all
-    nets' parameters.
+    """Clusters of nets of width 2 in the plane of two principal components of their parameters.
 
     Robust single linkage (`density_clusters`) on distances in the plane. Each net of a cluster is
-    projected again with its neurons swapped; the cluster is joined with the one that holds most of
-    its images' nearest neighbours. Raises DataError for another width or fewer than two finite nets
-    among those chosen. Paper: figure 9.
+    projected again with its neurons swapped; the cluster is linked with the one that holds most of
+    its images' nearest neighbours.
 
-    >>> from minilotto.initialisation import Parameters
+    Parameters
+    ----------
+    parameters : Parameters
+        w (R, 2, D), b, v (R, 2), c (R,). The plane is that of all of them.
+    chosen : (R,) ndarray of bool
+        The nets that are clustered.
+
+    Returns
+    -------
+    PlaneClusters
+
+    Raises
+    ------
+    DataError
+        For another width or fewer than two finite nets among those chosen.
+
+    References
+    ----------
+    Paper: figure 9.
+
+    Examples
+    --------
     >>> w, b, c = np.zeros((60, 2, 1)), np.zeros((60, 2)), np.random.default_rng(0).normal(size=60)
     >>> v = np.repeat([[9.0, 0.0], [0.0, 9.0], [40.0, 40.0]], 20, axis=0)
     >>> found = plane_clusters(Parameters(w, b, v, 0.1 * c), np.ones(60, bool))
@@ -66,18 +150,14 @@ def plane_clusters(parameters: Parameters, chosen: NDArray[np.bool_]) -> PlaneCl
     label = np.full(len(chosen), -1)
     label[chosen] = density_clusters(squareform(pdist(plane.scores[chosen]))).label
     inside = np.flatnonzero(label >= 0)
-    parts = [np.asarray(part, np.float64)[inside] for part in parameters]
-    swapped = [
-        part[:, ::-1].reshape(len(inside), -1) if part.ndim > 1 else part[:, None] for part in parts
-    ]
-    images = (np.concatenate(swapped, axis=1) - plane.mean) @ plane.directions.T
+    w, b, v, c = (part[inside] for part in parameters)
+    swapped = flat(Parameters(w[:, ::-1], b[:, ::-1], v[:, ::-1], c))
+    images = (swapped - plane.mean) @ plane.directions.T
     there = label[inside][cdist(images, plane.scores[inside]).argmin(axis=1)]
     count = int(label.max()) + 1
     votes = np.zeros((count, count))
     np.add.at(votes, (label[inside], there), 1)
-    links = coo_array(
-        (np.ones(count), (np.arange(count), votes.argmax(axis=1))), shape=(count, count)
-    )
-    return PlaneClusters(
-        plane, label, connected_components(links, directed=False)[1].astype(np.intp)
-    )
+    places = (np.arange(count), votes.argmax(axis=1))
+    links = coo_array((np.ones(count), places), shape=(count, count))
+    orbit = connected_components(links, directed=False)[1].astype(np.intp)
+    return PlaneClusters(plane, label, orbit)

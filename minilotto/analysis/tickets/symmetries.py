@@ -1,4 +1,6 @@
-"""Symmetries, found by trying: of a target on its points, and of an activation. No list of names."""
+"""Symmetries, found by trying: of a target on its points, and of an activation; names do not
+matter.
+"""
 
 from dataclasses import dataclass
 from itertools import permutations, product
@@ -9,23 +11,32 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array, Ints
 
-TOLERANCE = (
-    1e-9  # of the range of coordinates, of the largest target, of the activation's largest value
-)
+# Of the range of coordinates, of the largest target, of the activation's largest value.
+TOLERANCE = 1e-9
 MOST_INPUTS = 5  # 2^5 5! = 3840 signed permutations
 
 
 @dataclass(frozen=True, eq=False)
 class TargetSymmetry:
-    """A signed permutation G of the inputs with y(G x) = sign y(x) + shift at every point, points
-    and weights mapped to themselves.
+    """A signed permutation G of the inputs with y(G x) = sign y(x) + shift at every point.
 
-    matrix (D, D) is G; order (P,) int: the point G x_p is x[order[p]]. A net f then has an image of
-    equal loss, x -> sign (f(G x) - shift), that `image` gives in parameters.
+    Points and weights are mapped to themselves. A net f then has an image of equal loss, x -> sign
+    (f(G x) - shift), that `image` gives in parameters.
+
+    Parameters
+    ----------
+    matrix : (D, D) ndarray of float64
+        G.
+    sign : float
+        1 or -1.
+    shift : float
+    order : (P,) ndarray of int
+        The point G x_p is x[order[p]].
     """
 
-    matrix: NDArray[np.float64]
+    matrix: Array
     sign: float
     shift: float
     order: NDArray[np.intp]
@@ -37,13 +48,23 @@ class TargetSymmetry:
 
 
 def target_symmetries(data: Dataset) -> tuple[TargetSymmetry, ...]:
-    """Every signed permutation of the inputs under which points, weights and targets agree; the
-    identity comes first.
+    """Every signed permutation of the inputs under which points, weights and targets agree.
 
     An even target of one input has (identity, mirror); so has an odd one, with sign -1. Points
     without symmetry, such as random ones, leave the identity alone, as do more than MOST_INPUTS
     inputs.
 
+    Parameters
+    ----------
+    data : Dataset
+
+    Returns
+    -------
+    tuple of TargetSymmetry
+        The identity comes first.
+
+    Examples
+    --------
     >>> from minilotto.settings.config import Config
     >>> from minilotto.data.dataset import sampled
     >>> [(g.matrix.tolist(), g.sign) for g in target_symmetries(sampled(Config(task="cube")))]
@@ -66,28 +87,22 @@ def target_symmetries(data: Dataset) -> tuple[TargetSymmetry, ...]:
                 continue
             order = np.empty(data.points, np.intp)
             order[there] = here
-            if (
-                np.abs(data.weight[order] - data.weight).max()
-                > TOLERANCE * np.abs(data.weight).max()
-            ):
+            unequal = np.abs(data.weight[order] - data.weight).max()
+            if unequal > TOLERANCE * np.abs(data.weight).max():
                 continue
             for sign in (1.0, -1.0):
                 difference = data.y[order] - sign * data.y
                 shift = float(data.weight @ difference) / float(data.weight.sum())
                 if np.abs(difference - shift).max() <= TOLERANCE * np.abs(data.y).max():
                     shift = shift if abs(shift) > TOLERANCE * np.abs(data.y).max() else 0.0
-                    matrix = (
-                        np.eye(inputs)[list(places)] * np.array(signs, dtype=np.float64)[:, None]
-                    )
+                    matrix = np.eye(inputs)[list(places)] * np.array(signs, np.float64)[:, None]
                     found.append(TargetSymmetry(matrix, sign, shift, order))
                     break
     return tuple(found)
 
 
-def _labels(x: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Whole numbers (P, D) that stand for the coordinates: equal for equal ones to rounding,
-    negated for negated ones.
-    """
+def _labels(x: Array) -> Ints:
+    """Whole numbers (P, D) for the coordinates: equal for equal, negated for negated ones."""
     size = np.abs(x).ravel()
     rising = np.sort(size)
     tolerance = TOLERANCE * max(rising[-1], np.finfo(np.float64).tiny)
@@ -97,9 +112,20 @@ def _labels(x: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def parity(activation: Activation) -> tuple[float, float] | None:
-    """(s, t) with sigma(-z) = s sigma(z) + t, or None: the neuron (w, b, v) then equals (-w, -b, s
-    v) and a constant t v.
+    """(s, t) with sigma(-z) = s sigma(z) + t, or None.
 
+    The neuron (w, b, v) then equals (-w, -b, s v) and a constant t v.
+
+    Parameters
+    ----------
+    activation : Activation
+
+    Returns
+    -------
+    (float, float) or None
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> parity(ACTIVATIONS["tanh"]), parity(ACTIVATIONS["sigmoid"]), parity(ACTIVATIONS["silu"])
     ((-1.0, 0.0), (-1.0, 1.0), None)
@@ -116,9 +142,18 @@ def parity(activation: Activation) -> tuple[float, float] | None:
 
 
 def homogeneous(activation: Activation) -> bool:
-    """Whether sigma(a z) = a sigma(z) for a > 0: the neuron (w, b, v) then equals (a w, a b, v /
-    a).
+    """Whether sigma(a z) = a sigma(z) for a > 0: (w, b, v) then equals (a w, a b, v / a).
 
+    Parameters
+    ----------
+    activation : Activation
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> [name for name in ACTIVATIONS if homogeneous(ACTIVATIONS[name])]
     ['relu', 'leaky_relu']

@@ -1,5 +1,5 @@
-"""Taylor coefficients of nets about x = 0: what a ticket gets right by its symmetry, and what it
-must get wrong.
+"""Taylor coefficients of nets about x = 0: the ones that a ticket's symmetry makes right, and the
+others.
 """
 
 from dataclasses import dataclass
@@ -7,21 +7,24 @@ from math import factorial
 
 import numpy as np
 from numpy.polynomial import Polynomial
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from minilotto.ensemble.last_layer import EPSILON
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_whole
 
-Array = NDArray[np.float64]
 HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
 
 
 @dataclass(frozen=True)
 class Minimum:
-    """sigma(z) near its minimum: a (z - z_star)^2 + value + O((z - z_star)^3). Paper: footnote 1
-    (A, x_*, B).
+    """sigma(z) near its minimum: a (z - z_star)^2 + value + O((z - z_star)^3).
+
+    Paper: footnote 1 (A, x_*, B).
     """
 
     z_star: float
@@ -30,22 +33,39 @@ class Minimum:
 
 
 def derivatives(activation: Activation, z: ArrayLike, order: int) -> Array:
-    """sigma, sigma', ..., up to the derivative of `order`, at z of any shape: (order + 1, *z.shape)
-    float64.
+    """sigma, sigma', ..., up to the derivative of `order`, at z.
 
     The derivatives of s = 1 / (1 + e^-z) are polynomials in s, those of tanh in tanh, those of the
     normal density Hermite polynomials times itself; silu's and gelu's follow by Leibniz, (z g)^(n)
     = z g^(n) + n g^(n - 1). For relu and leaky_relu all from the second on are zero off the kink,
     where none exists.
 
-    Raises ConfigError for an order outside 0 to HIGHEST_ORDER or an activation without a rule,
-    DataError for z on a kink.
+    Parameters
+    ----------
+    activation : Activation
+    z : array_like of float
+        Of any shape.
+    order : int
+        From 0 to HIGHEST_ORDER.
 
+    Returns
+    -------
+    (order + 1, *z.shape) ndarray of float64
+
+    Raises
+    ------
+    ConfigError
+        For an order out of range, or an activation without a rule.
+    DataError
+        For z on a kink.
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> derivatives(ACTIVATIONS["silu"], 0.0, 4).tolist()
     [0.0, 0.5, 0.5, 0.0, -0.5]
     """
-    _check_order(order, 0)
+    check_whole("order", order, 0, HIGHEST_ORDER)
     at = np.asarray(z, dtype=np.float64)
     if activation.name not in _RULES:
         raise ConfigError(
@@ -63,15 +83,30 @@ def taylor(
     c: ArrayLike = 0.0,
     order: int = 4,
 ) -> Array:
-    """Coefficients of 1, x, ..., x^order of f(x) = sum_i v_i sigma(w_i x + b_i) + c about x = 0:
-    (..., order + 1) float64.
+    """Coefficients of 1, x, ..., x^order of f(x) = sum_i v_i sigma(w_i x + b_i) + c about x = 0.
 
     t_k = sum_i v_i sigma^(k)(b_i) w_i^k / k!, and c more for k = 0. They describe f where |w_i x|
     is well below the distance of b_i from the nearest pole: sqrt(pi^2 + b^2) for silu.
 
-    w (..., N) or (R, N, 1), b, v (..., N), c (...). One ticket is N = 2. Raises ConfigError and
-    DataError as `derivatives`, DataError for shapes that do not fit.
+    Parameters
+    ----------
+    activation : Activation
+    w : (..., N) or (R, N, 1) array_like of float
+    b, v, c : (..., N), (..., N), (...) array_like of float
+    order : int
+        As in `derivatives`.
 
+    Returns
+    -------
+    (..., order + 1) ndarray of float64
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `derivatives`; DataError also for shapes that do not fit.
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> taylor(ACTIVATIONS["silu"], [-1.0, 1.0], [0.0, 0.0], [1.0, 1.0]).round(4).tolist()
     [0.0, 0.0, 0.5, 0.0, -0.0417]
@@ -103,17 +138,37 @@ def ticket_taylor(
     c: ArrayLike = 0.0,
     order: int = 4,
 ) -> Array:
-    """Coefficients of 1, x^2, x^4, ... of the exact pair v sigma(w x + b) + v sigma(-w x + b) + c:
-    (..., order // 2 + 1).
+    """Coefficients of 1, x^2, x^4, ... of the exact pair v sigma(w x + b) + v sigma(-w x + b) + c.
 
     t_2k = 2 v sigma^(2k)(b) w^(2k) / (2k)!, and c more for k = 0: 2 sigma(b) v + c, v sigma''(b)
-    w^2, v sigma''''(b) w^4 / 12, ... Odd coefficients are zero. w, b, v, c are scalars or arrays of
-    one shape. Raises as `derivatives`.
+    w^2, v sigma''''(b) w^4 / 12, ... Odd coefficients are zero.
 
+    Parameters
+    ----------
+    activation : Activation
+    w, b, v, c : array_like of float
+        Scalars or arrays of one shape.
+    order : int
+        As in `derivatives`.
+
+    Returns
+    -------
+    (..., order // 2 + 1) ndarray of float64
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `derivatives`.
+
+    References
+    ----------
     Paper: equation 4. Differs: there a letter u stands for v.
 
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
-    >>> ticket_taylor(ACTIVATIONS["silu"], 0.83010393, -1.16842347, 5.68585086, 3.1539197).round(4).tolist()
+    >>> pair = (0.83010393, -1.16842347, 5.68585086, 3.1539197)
+    >>> ticket_taylor(ACTIVATIONS["silu"], *pair).round(4).tolist()
     [0.003, 0.9822, 0.0154]
     """
     slope, bias, output, constant = (np.asarray(part, np.float64) for part in (w, b, v, c))
@@ -124,13 +179,30 @@ def ticket_taylor(
 
 
 def quadratic_minimum(activation: Activation) -> Minimum:
-    """Where sigma is least, and its quadratic there: sigma'(z_star) = 0, a = sigma''(z_star) / 2,
-    value = sigma(z_star).
+    """Where sigma is least, and its quadratic there.
 
-    Raises ConfigError for activations without a minimum; silu and gelu have one.
+    sigma'(z_star) = 0, a = sigma''(z_star) / 2, value = sigma(z_star).
 
+    Parameters
+    ----------
+    activation : Activation
+        silu or gelu.
+
+    Returns
+    -------
+    Minimum
+
+    Raises
+    ------
+    ConfigError
+        For activations without a minimum.
+
+    References
+    ----------
     Paper: footnote 1. Differs: the sign of x_*, which is printed as 1.278.
 
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> found = quadratic_minimum(ACTIVATIONS["silu"])
     >>> round(found.z_star, 5), round(found.a, 5), round(found.value, 5)
@@ -138,26 +210,10 @@ def quadratic_minimum(activation: Activation) -> Minimum:
     """
     if activation.name not in ("silu", "gelu"):
         raise ConfigError(f"{activation.name} has no minimum with a curvature; choose silu or gelu")
-    z_star = brentq(
-        lambda z: float(activation.slope(np.array(z))),
-        -2.0,
-        -0.1,
-        xtol=1e-15,
-        rtol=4 * np.finfo(float).eps,
-    )
+    slope = lambda z: float(activation.slope(np.array(z)))  # noqa: E731
+    z_star = brentq(slope, -2.0, -0.1, xtol=1e-15, rtol=4 * EPSILON)
     value, _, second = derivatives(activation, z_star, 2)
     return Minimum(float(z_star), float(second) / 2, float(value))
-
-
-def _check_order(order: int, least: int) -> None:
-    if (
-        isinstance(order, bool)
-        or not isinstance(order, (int, np.integer))
-        or not least <= order <= HIGHEST_ORDER
-    ):
-        raise ConfigError(
-            f"order={order!r} is out of range; give a whole number from {least} to {HIGHEST_ORDER}"
-        )
 
 
 def _sigmoid(_: Activation, z: Array, order: int) -> list[Array]:

@@ -3,12 +3,14 @@ infinity, and where it leads.
 
 Expanded in w, the pair is a polynomial in x^2 whose coefficient of x^(2k) is of order v w^(2k) (Eq.
 4). Where v sigma''(b) w^2 = 1, x^2 comes out exactly and x^4 has order w^2: the loss falls as w^4
-at any b. At the b where sigma'''' is zero x^4 goes too, and the loss falls as w^8. There is no
+at any b. At the b where sigma'''' is zero x^4 vanishes too, and the loss falls as w^8. There is no
 minimum on the way: the least loss, zero, is at no net.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import factorial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,21 +18,32 @@ from scipy.optimize import brentq, least_squares
 
 from minilotto.analysis.tickets.taylor import derivatives
 from minilotto.data.dataset import Dataset
-from minilotto.ensemble.distillation import EPSILON, RANK_CUT, centred, directions
+from minilotto.ensemble.last_layer import (
+    EPSILON,
+    NEAR,
+    RANK_CUT,
+    TO_ROUNDING,
+    centred,
+    check_weight,
+    directions,
+)
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 REACH = 20.0  # of b, within which a zero of sigma'''' is looked for
-NEAR = 100.0  # times the loss that rounding alone makes: from here down, rounding decides
 
 
 @dataclass(frozen=True, eq=False)
 class Valley:
-    """The best mirror pair at each |w|: arrays (M,), in the order in which the w were given.
+    """The best mirror pair at each |w|, in the order in which the w were given.
 
-    b, v, c and the loss in float64; rounding: (eps times the root mean square of 2 |v| |sigma| +
-    |c|)^2, the loss that rounding alone may make.
+    Parameters
+    ----------
+    w, b, v, c, loss : (M,) ndarray of float64
+    rounding : (M,) ndarray of float64
+        (eps times the root mean square of 2 |v| |sigma| + |c|)^2, the loss that rounding alone may
+        make.
     """
 
     w: Array
@@ -48,8 +61,8 @@ class Valley:
 
 @dataclass(frozen=True)
 class Descent:
-    """What the expansion says of the valley's far end: loss -> coefficient |w|^power as w -> 0,
-    with b -> bias.
+    """The expansion of the valley's far end: loss -> coefficient |w|^power as w -> 0, with b ->
+    bias.
     """
 
     power: int
@@ -64,18 +77,40 @@ class Descent:
 def valley(
     activation: Activation, w: ArrayLike, data: Dataset, bias: float, fitted: bool = True
 ) -> Valley:
-    """For each |w|, the b, v and c of the least loss on `data` of v sigma(w x + b) + v sigma(-w x +
-    b) + c, in float64.
+    """For each |w|, the b, v and c of the least loss of v sigma(w x + b) + v sigma(-w x + b) + c.
 
     v and c are at their least squares for each b, the column centred and scaled before (variable
     projection); b is found by Levenberg and Marquardt's steps along the projected residual, from
-    `bias` at the largest |w| and from one w to the next below.
+    `bias` at the largest |w| and from one w to the next below. All in float64.
 
-    w (M,) above 0, in any order; data of one input; bias: where to begin, and with fitted=False the
-    b of all. Raises ConfigError for w not above 0, DataError for data of more inputs or with
-    negative weights. Paper: equations 2 to 4. Differs: there one pair is printed; here w is a
-    coordinate.
+    Parameters
+    ----------
+    activation : Activation
+    w : (M,) array_like of float
+        Above 0, in any order.
+    data : Dataset
+        Of one input, weights at least 0.
+    bias : float
+        Where to begin, and with fitted=False the b of all.
+    fitted : bool
 
+    Returns
+    -------
+    Valley
+
+    Raises
+    ------
+    ConfigError
+        For w not above 0.
+    DataError
+        For data of more inputs or with negative weights.
+
+    References
+    ----------
+    Paper: equations 2 to 4. Differs: there one pair is printed; here w is a coordinate.
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> from minilotto.settings.config import Config
     >>> from minilotto.data.dataset import sampled
@@ -86,53 +121,35 @@ def valley(
     at = np.asarray(w, np.float64)
     if at.ndim != 1 or not (at > 0).all():
         raise ConfigError(f"w={w!r} are no slopes of mirror pairs; give numbers above 0, as (M,)")
-    if data.inputs != 1 or (data.weight < 0).any():
-        raise DataError(
-            f"data have {data.inputs} inputs or weights below zero; a mirror pair takes points of "
-            "one input"
-        )
+    check_weight(data.weight)
+    if data.inputs != 1:
+        raise DataError(f"data have {data.inputs} inputs; a mirror pair takes points of one input")
     pair = _Pair(activation, data)
     result = np.empty((6, len(at)))
     b = float(bias)
     for i in np.argsort(-at):
         pair.w = float(at[i])
         if fitted:
-            found = least_squares(
-                pair.residual,
-                [b],
-                pair.jacobian,
-                method="lm",
-                x_scale=[1.0],
-                ftol=EPSILON,
-                xtol=EPSILON,
-                gtol=EPSILON,
-            )
-            b = float(found.x[0])
+            end = least_squares(pair.residual, [b], pair.jacobian, x_scale=[1.0], **TO_ROUNDING)
+            b = float(end.x[0])
         result[:, i] = at[i], b, *pair.solution(b)
     return Valley(*result)
 
 
 class _Pair:
-    """Residual and slope of one mirror pair of slope w as functions of its b, v and c being at
-    their least squares.
-    """
+    """Residual and slope of a mirror pair of slope w as functions of b, with v and c fitted."""
 
     w = 1.0
 
     def __init__(self, activation: Activation, data: Dataset) -> None:
-        self.activation, self.x, self.y, self.weight = (
-            activation,
-            data.x[:, 0],
-            data.y,
-            data.weight / data.weight.sum(),
-        )
-        self.offset = data.offset
+        self.activation, self.x, self.y, self.offset = activation, data.x[:, 0], data.y, data.offset
+        self.weight: Array = data.weight / data.weight.sum()
         self.root = np.sqrt(self.weight)
         self.target = centred(data.y, self.root)
 
-    def _sum(self, function: object, b: float) -> Array:
+    def _sum(self, function: Callable[[Array], NDArray[Any]], b: float) -> Array:
         """function(w x + b) + function(-w x + b): (P,)."""
-        return function(self.w * self.x + b) + function(-self.w * self.x + b)  # type: ignore[operator]
+        return np.asarray(function(self.w * self.x + b) + function(-self.w * self.x + b))
 
     def _unit(self, b: float) -> tuple[Array, float]:
         units, length = directions(self._sum(self.activation.value, b)[None], self.root)
@@ -155,10 +172,7 @@ class _Pair:
         """v, c, the loss as float64 evaluates the pair, and its rounding."""
         unit, length = self._unit(b)
         v = float(unit @ self.target) / length if length > RANK_CUT else 0.0
-        one, other = (
-            self.activation.value(self.w * self.x + b),
-            self.activation.value(-self.w * self.x + b),
-        )
+        one, other = (self.activation.value(w * self.x + b) for w in (self.w, -self.w))
         hidden = v * one + v * other
         c = float(self.weight @ (self.y - hidden))
         loss = float(self.weight @ (hidden + c - self.y) ** 2) + self.offset
@@ -167,20 +181,40 @@ class _Pair:
 
 
 def descent(activation: Activation, data: Dataset, near: float, fitted: bool = True) -> Descent:
-    """The power of |w| by which the valley's loss falls as w -> 0, its factor and its b, from Eq.
-    4's Taylor terms.
+    """The power of |w| by which the valley's loss falls as w -> 0, its factor and its b.
 
     x^4's coefficient is sigma''''(b) w^2 / (12 sigma''(b)), x^6's sigma^(6)(b) w^4 / (360
-    sigma''(b)), once v sigma''(b) w^2 = 1.
-    fitted: b goes to the zero of sigma'''' nearest to `near`, and tuned about it by order w^2 takes
-        the part of x^6 along x^4 away: loss = (sigma^(6) / (360 sigma''))^2 m w^8,  m the mean
-        square of x^6 less its projection on 1, x^2, x^4.
-    Otherwise b = near and loss = (sigma'''' / (12 sigma''))^2 m w^4, m that of x^4 less its
+    sigma''(b)), once v sigma''(b) w^2 = 1. Fitted, b goes to the zero of sigma'''' nearest to
+    `near`, and changes of b about it by order w^2 take the component of x^6 along x^4 away: loss =
+    (sigma^(6) / (360 sigma''))^2 m w^8, m the mean square of x^6 less its projection on 1, x^2,
+    x^4. Otherwise b = near and loss = (sigma'''' / (12 sigma''))^2 m w^4, m that of x^4 less its
     projection on 1, x^2.
 
-    Raises ConfigError for an activation without a zero of sigma'''' or without curvature there,
-    DataError for a target that is not x^2. Paper: equation 4.
+    Parameters
+    ----------
+    activation : Activation
+    data : Dataset
+        With the target x^2.
+    near : float
+    fitted : bool
 
+    Returns
+    -------
+    Descent
+
+    Raises
+    ------
+    ConfigError
+        For an activation without a zero of sigma'''' or without curvature there.
+    DataError
+        For a target that is not x^2.
+
+    References
+    ----------
+    Paper: equation 4.
+
+    Examples
+    --------
     >>> from minilotto.settings.activations import ACTIVATIONS
     >>> from minilotto.settings.config import Config
     >>> from minilotto.data.dataset import sampled
@@ -217,6 +251,5 @@ def _quartic_zero(activation: Activation, near: float) -> float:
             f"the fourth derivative of {activation.name} has no zero near {near:g}; give another b"
         )
     i = changes[np.argmin(np.abs(grid[changes] - near))]
-    return float(
-        brentq(lambda b: float(derivatives(activation, b, 4)[4]), grid[i], grid[i + 1], xtol=1e-15)
-    )
+    function = lambda b: float(derivatives(activation, b, 4)[4])  # noqa: E731
+    return float(brentq(function, grid[i], grid[i + 1], xtol=1e-15))

@@ -9,9 +9,10 @@ from minilotto.analysis.stats.clusters import LEAST_SHARE
 from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, Algorithm, algorithms
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Array, Figure, Scale, Source, Table, need, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.paper.two_neurons import BAD
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -7,19 +7,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import spearmanr
 
-from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.tickets.disentangling import (
-    ALIKE,
-    NUMERICAL,
-    Disentangled,
-    disentangle,
-    median_interval,
-)
+from minilotto.analysis.stats.bootstrap import Estimate, median_interval
+from minilotto.analysis.tickets.disentangling import ALIKE, NUMERICAL, Disentangled, disentangle
 from minilotto.analysis.tickets.error_shapes import ErrorShapes, error_shapes
 from minilotto.analysis.tickets.tickets import alive, pair_neurons
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.figure import Array
 from minilotto.report.rules import LEVEL
+from minilotto.settings.arrays import Array
 
 PREDICTORS = {"span": "both weights free", "output": "the net's weights"}
 COUNTS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilotto.analysis.landscape.polish import polish
-from minilotto.analysis.tickets.disentangling import Interval, median_interval
+from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.initialisation import Parameters
@@ -337,5 +337,5 @@ def _finite(found: dict[int, Ensemble]) -> dict[int, Ensemble]:
     return {width: nets for width, nets in kept.items() if len(nets)}
 
 
-def _words(one: Interval) -> str:
+def _words(one: Estimate) -> str:
     return f"{one.value:.2g} ({one.low:.2g} to {one.high:.2g})"

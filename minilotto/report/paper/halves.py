@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.analysis.ensembling.synergy import Nets, NullComparison, Synergy, synergy
+from minilotto.analysis.ensembling.pairs import NullComparison
+from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError

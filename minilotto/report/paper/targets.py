@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from minilotto.analysis.ensembling.decomposition import Decomposition
 from minilotto.analysis.ensembling.width_study import COMPARED_FROM, WidthStudy, width_study
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, points
 from minilotto.analysis.stats.estimates import exponents
 from minilotto.analysis.stats.scaling import Compared, reference_line
 from minilotto.ensemble.ensemble import Ensemble
@@ -15,6 +15,7 @@ from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, described, untested
 from minilotto.report.figure import Scale, Source, Table
 from minilotto.report.rules import LEVEL, counted
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from minilotto.analysis.tickets.mirror import mirror_symmetry
 from minilotto.analysis.tickets.tickets import alive
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Array, Figure, Scale, Source, Table, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import counted
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

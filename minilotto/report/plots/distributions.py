@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from minilotto.report.plots.style import BLUE, ORANGE, beside
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 LABEL_WIDTH = 10.0  # ratio of losses within which two labels would touch
 
 

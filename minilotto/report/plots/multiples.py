@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, beside
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 CELL = (1.1, 0.85)  # inches
 LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.15, 0.3, 0.6
 

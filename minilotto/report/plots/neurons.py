@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from minilotto.report.plots.style import BLUE, GREY, ORANGE
+from minilotto.settings.arrays import Array
 
-Array = NDArray[np.float64]
 LINES = 100  # pairs from which on no lines are drawn between partners
 CURVES = 80  # curves that are drawn at most
 

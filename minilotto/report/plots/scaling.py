@@ -3,9 +3,10 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.bootstrap import Array, Points
+from minilotto.analysis.stats.bootstrap import Points
 from minilotto.analysis.stats.scaling import LocalExponents
 from minilotto.report.plots.style import GREY, beside, intervals, plain_numbers
+from minilotto.settings.arrays import Array
 
 
 def loss_against_width(

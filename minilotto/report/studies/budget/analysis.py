@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, points
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.saturation import Saturation, saturation
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
 from minilotto.report.rules import LEVEL
+from minilotto.settings.arrays import Array
 
 PAPER_RANGE = (10.0, 50.0)
 WHOLE_RANGE = (10.0, np.inf)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate
 from minilotto.analysis.stats.scaling import compare_laws
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, register
@@ -25,6 +25,7 @@ from minilotto.report.studies.budget.analysis import (
 )
 from minilotto.report.studies.budget.verdicts import outcomes
 from minilotto.report.study import Settings, Study
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

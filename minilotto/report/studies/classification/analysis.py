@@ -17,20 +17,15 @@ from minilotto.analysis.ensembling.logits import (
     mean_estimate,
     misses,
 )
-from minilotto.analysis.ensembling.synergy import (
-    Nets,
-    Synergy,
-    compare,
-    drawn_pairs,
-    paper_null,
-    synergy,
-)
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, Points, points
+from minilotto.analysis.ensembling.pairs import compare, drawn_pairs, paper_null
+from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
 from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.rules import LEVEL
+from minilotto.settings.arrays import Array
 
 PARTS = ("training", "held out")
 FITTED_FROM = 4  # widths from here on are fitted

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
 from minilotto.analysis.stats.draws import (
     LEAST_DRAWS,
     absorbed_parameters,
@@ -17,6 +17,7 @@ from minilotto.analysis.stats.estimates import estimates
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.rules import LEVEL
+from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import task_of
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.parts import estimates_against_width, width_axis
 from minilotto.report.plots.style import GREY, PALETTE
+from minilotto.settings.arrays import Array
 
 MARKERS = "osDvPX"
 WIDTHS = (10, 20, 30, 50)

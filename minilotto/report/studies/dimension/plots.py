@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.plots.style import GREY, MARKERS, PALETTE, intervals, plain_numbers
+from minilotto.settings.arrays import Array
 
 LINES = ("-", "--", ":", "-.")
 SHOWN = (1.0, 6.5)  # exponents below 0 and above it that are shown

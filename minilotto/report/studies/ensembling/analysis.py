@@ -13,16 +13,16 @@ from minilotto.analysis.ensembling.averages import Averages, averages, possible_
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.ensembling import cosines
 from minilotto.analysis.ensembling.joining import refitted
-from minilotto.analysis.ensembling.synergy import compare, cosine_medians, drawn_pairs
+from minilotto.analysis.ensembling.pairs import compare, cosine_medians, drawn_pairs
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
 from minilotto.analysis.stats.bootstrap import Estimate, Points, points
 from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import Array
 from minilotto.report.paper.apart import median_estimate, taken_apart
 from minilotto.report.paper.halves import FLOAT32_CUT
 from minilotto.report.rules import LEVEL
+from minilotto.settings.arrays import Array
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # nets that are averaged
 DRAWS = 2000  # pairs of seeds

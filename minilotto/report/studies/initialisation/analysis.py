@@ -8,16 +8,16 @@ from scipy.stats import binomtest
 
 from minilotto.analysis.ensembling.ensembling import cosines
 from minilotto.analysis.landscape.laziness import distance_moved
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, ends, points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, median_interval, points
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.scaling import compare_laws, fit_law
-from minilotto.analysis.tickets.disentangling import median_interval
 from minilotto.analysis.tickets.tickets import alive, pair_neurons, pair_quality
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import initial_parameters
 from minilotto.report.claims import register
 from minilotto.report.rules import LEVEL
+from minilotto.settings.arrays import Array
 
 ENTRY = register(__package__, "claims.toml", "initialisation")
 TICKET = ENTRY.claims["tickets"]["ticket"]  # loss up to which two neurons are a ticket

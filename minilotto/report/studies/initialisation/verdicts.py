@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import chi2_contingency, spearmanr
 
-from minilotto.analysis.stats.bootstrap import Array, Estimate
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
 from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, reaches, together, within
 from minilotto.report.studies.initialisation.analysis import DEFAULT, ENTRY, Start, Started
+from minilotto.settings.arrays import Array
 
 Starts = Mapping[Start, Started]  # the default among them
 LEAST_FRACTION = 1e-3  # of nets, in place of none

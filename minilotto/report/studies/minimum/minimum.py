@@ -11,7 +11,7 @@ import numpy as np
 
 from minilotto.analysis.landscape.curvature import Curvature, curvature
 from minilotto.analysis.landscape.polish import Polished, polish
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Array, Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
 from minilotto.analysis.stats.estimates import slope
 from minilotto.analysis.tickets.valley import Descent, Valley, descent, valley
 from minilotto.data.dataset import Dataset, sampled
@@ -23,6 +23,7 @@ from minilotto.report.figure import Scale, Source, Table
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, share, together, unchanged
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -18,12 +18,11 @@ from minilotto.analysis.landscape.pruning import (
     kept,
     refitted,
 )
-from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.tickets.disentangling import median_interval
+from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.ensemble.distillation import Distilled, distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.figure import Array
 from minilotto.report.rules import LEVEL
+from minilotto.settings.arrays import Array
 
 KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 100, 150, 200)
 DISTILLED_TO = 10  # most neurons that the search is asked for; its time grows with their square

@@ -12,7 +12,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
-from minilotto.report.figure import Array, Scale, Source, Table, interval, training_words
+from minilotto.report.figure import Scale, Source, Table, interval, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART
 from minilotto.report.studies.pruning.analysis import (
     RULES,
@@ -25,6 +25,7 @@ from minilotto.report.studies.pruning.analysis import (
     whole_losses,
 )
 from minilotto.report.study import Settings, Study
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:

@@ -1,0 +1,336 @@
+"""The responses of hidden neurons, and the least squares of their output weights.
+
+Small w make neurons almost equal, and output weights of 1e12 and more then make up the difference.
+So all is in float64, each response is centred and scaled before it meets another, and directions
+that rounding would decide are left out and counted.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import lstsq
+
+from minilotto.data.dataset import Dataset
+from minilotto.errors import DataError
+from minilotto.initialisation import Parameters
+from minilotto.settings.activations import Activation
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_fraction
+
+EPSILON = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
+# Of the largest singular value, and of a response's size: what is less is rounding.
+RANK_CUT = 100 * EPSILON
+NEAR = 100.0  # up to this multiple of the loss that rounding alone makes, rounding decides
+# Of scipy.optimize.least_squares: Levenberg and Marquardt's steps as far as float64 allows.
+TO_ROUNDING: Any = {"method": "lm", "ftol": EPSILON, "xtol": EPSILON, "gtol": EPSILON}
+
+
+class Span(NamedTuple):
+    """Singular value decomposition of N rows (..., N, P): left (..., N, K), values (..., K), right
+    (..., K, P), and kept (..., K), where a value is more than rounding.
+    """
+
+    left: Array
+    values: Array
+    right: Array
+    kept: NDArray[np.bool_]
+
+    def inverse(self, along: Array) -> Array:
+        """`along` (..., K) over the values that are kept, 0 for the others."""
+        return np.divide(along, self.values, out=np.zeros_like(self.values), where=self.kept)
+
+
+class Solution(NamedTuple):
+    """Of B least-squares problems: coefficients (B, K), loss (B,), and rank (B,), the number of
+    directions that were kept.
+    """
+
+    coefficients: Array
+    loss: Array
+    rank: NDArray[np.intp]
+
+
+class OutputLayer(NamedTuple):
+    """Output weights v (R, N), c (R,) of R nets, their output (R, P), and the number of independent
+    responses rank (R,).
+    """
+
+    v: Array
+    c: Array
+    output: Array
+    rank: NDArray[np.intp]
+
+
+def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
+    """The parameters in float64.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        w (R, N, D), b, v (R, N), c (R,), of any dtype.
+    data : Dataset
+        Of D inputs.
+    finite : bool
+        Whether nets that are not finite are refused.
+
+    Returns
+    -------
+    Parameters
+
+    Raises
+    ------
+    DataError
+        For shapes that do not fit each other or the data, or nets that are not finite.
+    """
+    raw = Parameters(*(np.asarray(part, np.float64) for part in parameters))
+    nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
+    shapes = [part.shape for part in raw]
+    if shapes != [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]:
+        raise DataError(
+            f"w, b, v, c have shapes {', '.join(map(str, shapes))} for data of {data.inputs} "
+            f"inputs; pass (R, N, {data.inputs}), (R, N), (R, N), (R,)"
+        )
+    if finite and not finite_nets(raw).all():
+        raise DataError(
+            "some nets are not finite; leave them out, as nets.select(np.isfinite(nets.loss))"
+        )
+    return raw
+
+
+def finite_nets(parameters: Parameters) -> NDArray[np.bool_]:
+    """(R,) whether all parameters of a net are finite."""
+    return np.asarray(np.isfinite(flat(parameters)).all(axis=1))
+
+
+def flat(parameters: Parameters) -> Array:
+    """All parameters of each net in one row, w, b, v, c: (R, N (D + 2) + 1) float64."""
+    nets = len(parameters.c)
+    return np.concatenate(
+        [np.asarray(part, np.float64).reshape(nets, -1) for part in parameters], axis=1
+    )
+
+
+def check_weight(weight: Array) -> None:
+    """Raises DataError for weights of points that are no measure."""
+    if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
+        raise DataError(
+            f"weights of points have minimum {weight.min():g} and sum {weight.sum():g}; they must "
+            "be finite, at least 0 and not all 0: pass the points themselves, not compressed ones"
+        )
+
+
+def hidden(activation: Activation, w: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
+    """Responses sigma(w_i x_p + b_i) of hidden neurons.
+
+    Parameters
+    ----------
+    activation : Activation
+    w, b : (R, N, D), (R, N) array_like
+        Of any dtype.
+    x : (P, D) array_like, or (P,) for one input
+        Points.
+
+    Returns
+    -------
+    (R, N, P) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match.
+    """
+    weights, biases, points = (np.asarray(part, np.float64) for part in (w, b, x))
+    points = points[:, None] if points.ndim == 1 else points
+    if (
+        weights.ndim != 3
+        or biases.shape != weights.shape[:2]
+        or points.ndim != 2
+        or points.shape[1] != weights.shape[2]
+    ):
+        raise DataError(
+            f"w {weights.shape}, b {biases.shape}, x {points.shape} do not match; give (R, N, D), "
+            "(R, N), (P, D)"
+        )
+    return np.asarray(activation.value(weights @ points.T + biases[:, :, None]), np.float64)
+
+
+def centred(values: Array, root: Array) -> Array:
+    """Values (..., P) less their weighted mean, times the root of the weights.
+
+    The mean is taken out twice, for what rounding leaves of it the first time.
+
+    Parameters
+    ----------
+    values : (..., P) ndarray of float64
+    root : (P,) ndarray of float64
+        Square roots of weights that sum to one.
+
+    Returns
+    -------
+    (..., P) ndarray of float64
+    """
+    for _ in range(2):
+        values = values - (values @ root**2)[..., None]
+    return values * root
+
+
+def directions(response: NDArray[np.floating], root: Array) -> tuple[Array, Array]:
+    """Unit vectors of centred responses times the root of the weights.
+
+    Parameters
+    ----------
+    response : (..., N, P) ndarray
+    root : (P,) ndarray of float64
+        Square roots of weights that sum to one.
+
+    Returns
+    -------
+    units : (..., N, P) ndarray of float64
+        Zero for a response that is constant to rounding.
+    length : (..., N) ndarray of float64
+        What the centred responses were divided by, 1 for constant ones.
+    """
+    response = np.asarray(response, np.float64)
+    size = np.sqrt(response**2 @ root**2)
+    scale = np.where(size > TINY, size, 1.0)
+    parts = centred(response / scale[..., None], root)
+    norm = np.linalg.norm(parts, axis=-1)
+    alive = (norm > RANK_CUT) & (size > TINY)
+    units = np.divide(parts, norm[..., None], out=np.zeros_like(parts), where=alive[..., None])
+    return units, np.where(alive, norm * scale, 1.0)
+
+
+def orthogonal(rows: Array, basis: Array) -> Array:
+    """Rows less their components in the basis; twice, for accuracy in near-parallels."""
+    for _ in range(2 if len(basis) else 0):
+        rows = rows - (rows @ basis.T) @ basis
+    return rows
+
+
+def orthonormal_pair(units: Array) -> Array:
+    """Unit vectors (..., 2, P) made orthonormal; the second is zero where it differs from the first
+    by rounding alone.
+    """
+    first, second = units[..., 0, :], units[..., 1, :]
+    alone = ~first.any(axis=-1, keepdims=True)
+    first, second = np.where(alone, second, first), np.where(alone, 0.0, second)
+    for _ in range(2):
+        second = second - np.sum(first * second, axis=-1, keepdims=True) * first
+    norm = np.linalg.norm(second, axis=-1, keepdims=True)
+    second = np.divide(second, norm, out=np.zeros_like(second), where=norm > RANK_CUT)
+    return np.stack([first, second], axis=-2)
+
+
+def singular(rows: Array, cut: float = RANK_CUT) -> Span:
+    """Singular value decomposition of rows, with the directions that are more than rounding.
+
+    Parameters
+    ----------
+    rows : (..., N, P) ndarray of float64
+        Scaled to equal length.
+    cut : float in (0, 1)
+        Of the largest singular value: directions of less are not kept.
+
+    Returns
+    -------
+    Span
+        With K = min(N, P).
+    """
+    left, values, right = np.linalg.svd(rows, full_matrices=False)
+    return Span(left, values, right, values > cut * np.maximum(values[..., :1], TINY))
+
+
+def output_layer(
+    response: Array, target: Array, weight: Array, cut: float = RANK_CUT
+) -> OutputLayer:
+    """The output weights of least squares for given hidden responses.
+
+    min over v, c of sum_p weight_p (sum_i v_i response_ip + c - target_p)^2, by the singular values
+    of the centred responses of unit length. Responses that are constant get v = 0.
+
+    Parameters
+    ----------
+    response : (R, N, P) ndarray of float64
+    target : (P,) or (R, P) ndarray of float64
+    weight : (P,) ndarray of float64
+        At least 0, of sum 1.
+    cut : float in (0, 1)
+        See `singular`.
+
+    Returns
+    -------
+    OutputLayer
+    """
+    root = np.sqrt(weight)
+    units, length = directions(response, root)
+    span = singular(units, cut)
+    along = (span.right @ centred(target, root)[..., None])[..., 0]
+    v = np.einsum("rak,rk->ra", span.left, span.inverse(along))
+    v = np.where(units.any(axis=2), v, 0.0) / length
+    output = np.einsum("rkp,rk->rp", response, v)
+    c = (target - output) @ weight
+    return OutputLayer(v, c, output + c[:, None], span.kept.sum(axis=1))
+
+
+def least_squares(
+    columns: ArrayLike, target: ArrayLike, weight: ArrayLike, cut: float = RANK_CUT
+) -> Solution:
+    """Minimises sum_p weight_p (sum_k columns_pk theta_k - target_p)^2, for each of B problems.
+
+    Columns are scaled to equal norm and solved by LAPACK's gelsy, a complete orthogonal
+    factorisation. Columns that are rounding beside the greatest get no coefficient. The loss is
+    evaluated with the coefficients, so it is what they give in float64. Unlike in `output_layer`
+    nothing is centred, so the cut is one of the given columns.
+
+    Parameters
+    ----------
+    columns : (B, P, K) array_like
+    target : (P,) or (B, P) array_like
+    weight : (P,) array_like
+        At least 0.
+    cut : float in (0, 1)
+        Directions are left out where the condition would exceed 1 / cut.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match, or numbers that are not finite.
+    ConfigError
+        For a cut that is not between 0 and 1.
+
+    Examples
+    --------
+    >>> columns = np.array([[[1.0, 0.0], [1.0, 1e-9], [1.0, 2e-9]]])
+    >>> solution = least_squares(columns, [1.0, 2.0, 3.0], np.ones(3) / 3)
+    >>> solution.coefficients.round(6).tolist(), solution.rank.tolist()
+    ([[1.0, 1000000000.0]], [2])
+    """
+    a, y, weights = (np.asarray(given, np.float64) for given in (columns, target, weight))
+    if a.ndim != 3 or weights.shape != a.shape[1:2] or y.shape not in (weights.shape, a.shape[:2]):
+        raise DataError(
+            f"columns {a.shape}, target {y.shape}, weight {weights.shape} do not match; give (B, "
+            "P, K), (P,) and (P,)"
+        )
+    if not (np.isfinite(a).all() and np.isfinite(y).all()):
+        raise DataError("columns or target are not finite; leave out nets that diverged")
+    check_weight(weights)
+    check_fraction("cut", cut, 1e-14)
+    root = np.sqrt(weights)
+    scaled, goal = a * root[:, None], np.broadcast_to(y * root, a.shape[:2])
+    norm = np.sqrt(np.einsum("bpk,bpk->bk", scaled, scaled))
+    alive = norm > RANK_CUT * norm.max(axis=1, keepdims=True)
+    scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=alive)
+    scaled *= scale[:, None, :]
+    theta, rank = np.zeros_like(norm), np.zeros(len(a), np.intp)
+    for i in np.flatnonzero(alive.any(axis=1)):
+        theta[i], _, rank[i], _ = lstsq(
+            scaled[i], goal[i], cond=cut, lapack_driver="gelsy", check_finite=False
+        )
+    rest = (scaled @ theta[:, :, None])[:, :, 0] - goal
+    return Solution(scale * theta, np.einsum("bp,bp->b", rest, rest), rank)

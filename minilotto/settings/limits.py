@@ -1,0 +1,53 @@
+"""Limits of arguments, refused in one line of value, rule and remedy, and of memory in use."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from minilotto.errors import ConfigError
+
+HELD = 2**22  # numbers that are held at a time, unless a caller says otherwise
+
+
+def check_whole(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Raises ConfigError for what is no whole number from `least` on, or to `most`.
+
+    >>> check_whole("flips", 99, 99)
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
+        rule = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ConfigError(f"{name}={value!r} is out of range; give a whole number {rule}")
+
+
+def check_fraction(name: str, value: object, example: float) -> None:
+    """Raises ConfigError for what is no number between 0 and 1, both excluded.
+
+    >>> check_fraction("level", 0.9, 0.95)
+    """
+    if not (isinstance(value, (float, np.floating)) and 0 < value < 1):
+        raise ConfigError(
+            f"{name}={value!r} is out of range; give a number between 0 and 1, such as {example:g}"
+        )
+
+
+def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
+    """Raises ConfigError for a value that is none of the choices.
+
+    >>> check_choice("predictor", "span", ("span", "output"))
+    """
+    known = tuple(choices)
+    if value not in known:
+        words = ", ".join(map(str, known))
+        raise ConfigError(f"{name}={value!r} is unknown; choose from {words}")
+
+
+def blocks(count: int, numbers: int, held: int = HELD) -> Iterator[slice]:
+    """Slices of `count` rows, so many at a time that their `numbers` each stay within `held`.
+
+    >>> list(blocks(5, 10, held=20))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = max(1, held // max(1, numbers))
+    for first in range(0, count, step):
+        yield slice(first, min(count, first + step))
