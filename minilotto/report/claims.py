@@ -15,6 +15,9 @@ claim and its rule without reading the code, and which the report prints as it s
     fails = "The interval stays more than {near:g} away from 1."
     claimed = 1.0
 
+    ["1c".claims.silu.reasons]  # why, by verdict (holds, in_part, fails, untested); optional
+    holds = "{claimed:g} to the precision that the paper states."
+
 Numbers of a claim are its thresholds; those of `rules.THRESHOLDS` need not be repeated, and one
 that differs from them says `why`. Names in braces are replaced by thresholds, and by the facts of
 the run that `Figure.facts` names.
@@ -37,16 +40,18 @@ else:
     import tomli as tomllib
 
 TEXTS = ("claim", "where", "says", "how", "fails", "why")
+REASONS = dict(zip(("holds", "in_part", "fails", "untested"), VERDICTS, strict=True))
 
 
 class Outcome(NamedTuple):
-    """What became of a claim: one of VERDICTS, the numbers with intervals in words, why, the same
-    numbers for machines, and facts that are this outcome's alone.
+    """What became of a claim: one of VERDICTS, the numbers with intervals in words, why ("" takes
+    the register's reason for that verdict), the same numbers for machines, and what names in braces
+    of the claim's texts stand for.
     """
 
     verdict: str
     measured: str
-    reason: str
+    reason: str = ""
     numbers: Mapping[str, float] = {}
     facts: Mapping[str, Any] = {}
 
@@ -96,6 +101,7 @@ class Claim:
     fails: str
     why: str
     numbers: Mapping[str, float]
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
         return self.numbers[name] if name in self.numbers else THRESHOLDS[name]
@@ -108,6 +114,7 @@ class Claim:
             for text in (self.claim, self.where, self.says, self.how, self.fails)
         )
         verdict, measured, reason, numbers, _ = outcome
+        reason = reason or self.reasons[verdict].format(**known)
         return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails)
 
 
@@ -171,13 +178,19 @@ def read_toml(package: str, file: str) -> dict[str, Any]:
 
 
 def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
-    numbers = {n: float(v) for n, v in row.items() if n not in TEXTS}
+    reasons = _folded(row.get("reasons", {}), tuple(row.get("reasons", {})))
+    numbers = {n: float(v) for n, v in row.items() if n not in (*TEXTS, "reasons")}
     missing = [text for text in TEXTS[:-1] if not row.get(text)]
     changed = [n for n in numbers if n in THRESHOLDS and numbers[n] != THRESHOLDS[n]]
     if missing or (changed and not row.get("why")):
         need = missing or [f"why (its {', '.join(changed)} differ from the shared thresholds)"]
         raise ConfigError(f"claim {name}.{key} lacks {', '.join(need)}; add it to the register")
-    return Claim(key=key, numbers=numbers, **_folded(row, TEXTS))
+    if not {*REASONS} >= {*reasons}:
+        raise ConfigError(
+            f"reasons of claim {name}.{key} are {', '.join(reasons)}; use {', '.join(REASONS)}"
+        )
+    by_verdict = {REASONS[word]: text for word, text in reasons.items()}
+    return Claim(key=key, numbers=numbers, reasons=by_verdict, **_folded(row, TEXTS))
 
 
 def _folded(table: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

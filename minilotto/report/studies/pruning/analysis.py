@@ -16,7 +16,7 @@ from minilotto.analysis.landscape.pruning import (
     by_size,
     by_tickets,
     kept,
-    refitted,
+    refit_kept,
 )
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.ensemble.distillation import Distilled, distill_path, refit
@@ -131,7 +131,7 @@ def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True) 
     eliminated = by_elimination(*net, data, CUT)
     for rule, order in {**orders, "elimination": eliminated}.items():
         for count in counts:
-            add(rule, count, refitted(*net, order, count, data))
+            add(rule, count, refit_kept(*net, order, count, data))
     for count, best in found.items():
         add("distilled", count, best)
     eliminated = by_elimination(*net, data, FLOAT32_CUT)
