@@ -3,21 +3,19 @@
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.data.dataset import Dataset, check_labels, examples_of
+from minilotto.data.dataset import Dataset
 from minilotto.ensemble import npz
-from minilotto.ensemble.conversions import Conversions
+from minilotto.ensemble.nets import Nets
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_atomically
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
-from minilotto.settings.tasks import task_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +35,7 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble(Conversions):
+class Ensemble(Nets):
     """R trained nets.
 
     f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only; rows of diverged seeds are NaN.
@@ -129,113 +127,6 @@ class Ensemble(Conversions):
     def reason(self) -> str:
         """Why that engine was chosen."""
         return str(self.provenance.get("reason", "unknown"))
-
-    def predict(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Outputs f(x) of every net.
-
-        Parameters
-        ----------
-        x : (P,) or (P, D) array_like of float
-            Finite; (P,) for one input only.
-
-        Returns
-        -------
-        (R, P) ndarray of float64
-
-        Raises
-        ------
-        DataError
-            For another shape, and for what is no array of finite numbers.
-        """
-        from minilotto.engines.evaluate import predictions
-
-        try:
-            points = np.asarray(x)
-        except ValueError as error:
-            raise DataError(f"x is no array ({error}); pass rows of equal length") from None
-        if points.dtype.kind not in "fiu":
-            raise DataError(f"x has dtype {points.dtype}; pass real numbers")
-        inputs = self.data.inputs
-        if points.ndim == 1 and inputs == 1:
-            points = points[:, None]
-        if points.ndim != 2 or points.shape[1] != inputs:
-            flat = " or (P,)" if inputs == 1 else ""
-            raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs}){flat}")
-        if not np.isfinite(points).all():
-            place = np.argwhere(~np.isfinite(points))[0].tolist()
-            raise DataError(f"x holds NaN or infinity at index {place}; remove it first")
-        rows = np.ascontiguousarray(points, dtype=np.float64)
-        return predictions(self.activation, self.parameters, rows)
-
-    @cached_property
-    def population_loss(self) -> NDArray[np.float64]:
-        """(R,) float64: the loss on infinitely many uniform points of the task's domain.
-
-        The targets are without noise, so this is the distance from the task itself. NaN where a net
-        diverged or the quadrature does not settle. Raises ConfigError for data of the caller's own,
-        for examples (see `held_out`), for more than three inputs, and for more than one with a
-        piecewise linear activation.
-        """
-        from minilotto.engines.population import population_losses
-
-        task = task_of(self.config.task)
-        return population_losses(self.activation, self.parameters, task, self.config.loss)
-
-    @cached_property
-    def held_out(self) -> Dataset:
-        """The examples that no net was trained on. Raises ConfigError for a task without."""
-        if self.config.sampling != "examples":
-            raise ConfigError(
-                f"sampling={self.config.sampling!r} holds out no examples; pass points of your "
-                "own to `loss_on`"
-            )
-        return examples_of(task_of(self.config.task)).held_out
-
-    def loss_on(self, data: Dataset) -> NDArray[np.float64]:
-        """Losses on other points.
-
-        Parameters
-        ----------
-        data : Dataset
-            Such as `held_out`.
-
-        Returns
-        -------
-        (R,) ndarray of float64
-            NaN where a net diverged.
-
-        Raises
-        ------
-        DataError
-            For another number of inputs, and for labels that the loss does not take.
-        """
-        from minilotto.engines.evaluate import losses
-
-        if data.inputs != self.data.inputs:
-            raise DataError(f"data have {data.inputs} inputs; these nets take {self.data.inputs}")
-        if self.config.loss == "logistic":
-            check_labels(data.y)
-        return losses(self.activation, self.parameters, data, self.config.loss)
-
-    def error_rate_on(self, data: Dataset) -> NDArray[np.float64]:
-        """Weight of the misclassified points.
-
-        A net predicts 1 where that is likelier: f > 0 for the logistic loss, f > 1/2 for squares.
-
-        Parameters
-        ----------
-        data : Dataset
-            With labels 0 and 1.
-
-        Returns
-        -------
-        (R,) ndarray of float64
-            In [0, 1]; NaN where a net diverged. Raises DataError as `loss_on`.
-        """
-        check_labels(data.y)
-        outputs = self.predict(data.x)
-        label = outputs > (0.0 if self.config.loss == "logistic" else 0.5)
-        return np.where(np.isfinite(outputs).all(axis=1), (label != data.y) @ data.weight, np.nan)
 
     def select(self, which: ArrayLike) -> "Ensemble":
         """Some of the nets.
@@ -396,5 +287,11 @@ class Ensemble(Conversions):
         return npz.Content(self.config, self.requested, self.provenance, named)
 
     def write(self, file: BinaryIO) -> None:
-        """Write the .npz of `save` into an open file; equal ensembles give equal bytes."""
+        """Write the file of `save`; equal ensembles give equal bytes.
+
+        Parameters
+        ----------
+        file : binary file
+            Open for writing.
+        """
         npz.write(self.content(), file)

@@ -45,7 +45,18 @@ class StoreFolder:
         return sorted(entry.name for entry in entries(self.blocks) if entry.is_dir())
 
     def stored(self, key: str) -> list[Stored]:
-        """Blocks of the config with that key by their names, in the order of seeds."""
+        """Blocks of a config, by their names.
+
+        Parameters
+        ----------
+        key : str
+            `Config.key`.
+
+        Returns
+        -------
+        list of Stored
+            Name and run of each block, in the order of seeds.
+        """
         found = ((entry.name, blocks.run_of(entry.name)) for entry in entries(self.blocks / key))
         return sorted(
             (Stored(f"{key}/{name}", run) for name, run in found if run),
@@ -53,17 +64,47 @@ class StoreFolder:
         )
 
     def runs(self, config: Config) -> tuple[Run, ...]:
-        """Ascending runs (first, stop) of the seeds of `config` in the store."""
+        """Seeds of a config in the store, in runs.
+
+        Parameters
+        ----------
+        config : Config
+
+        Returns
+        -------
+        tuple of (int, int)
+            First seed and stop of each run, ascending.
+        """
         return blocks.union(one.run for one in self.stored(config.key))
 
     def size_of(self, name: str) -> int:
-        """Bytes of a block's file; 0 where there is none."""
+        """Size of a block's file.
+
+        Parameters
+        ----------
+        name : str
+            As in `stored`.
+
+        Returns
+        -------
+        int
+            Bytes; 0 where there is no file.
+        """
         with contextlib.suppress(OSError):
             return os.path.getsize(self.blocks / name)
         return 0
 
     def has(self, block: Block) -> bool:
-        """Whether exactly this block is there, with a whole seal."""
+        """Whether exactly this block is in the store, with a whole seal.
+
+        Parameters
+        ----------
+        block : Block
+
+        Returns
+        -------
+        bool
+        """
         return self._is_sound(block.name, quick=False)
 
     def damaged(self, names: Sequence[str], quick: bool = False) -> list[str]:
@@ -155,7 +196,12 @@ class StoreFolder:
         return found
 
     def keep_study(self, sweeps: Sequence[Sweep]) -> None:
-        """Record that these sweeps were requested. Raises FileError."""
+        """Record that these sweeps were requested.
+
+        Parameters
+        ----------
+        sweeps : sequence of Sweep
+        """
         path = self.folder / STUDIES / name_of(sweeps)
         if not path.exists():
             make_folder(path.parent)

@@ -52,7 +52,18 @@ class Store(StoreFolder, Tables):
         return tuple(sorted(found, key=_by_fields))
 
     def config_of(self, key: str) -> Config | None:
-        """The config with that key, from its first sound block; None where there is none."""
+        """The config of a folder, from its first sound block.
+
+        Parameters
+        ----------
+        key : str
+            `Config.key`.
+
+        Returns
+        -------
+        Config or None
+            None without a sound block of a known config.
+        """
         for one in self.stored(key):
             with contextlib.suppress(FileError):
                 return blocks.read_block(self.blocks, one.name).config
@@ -88,7 +99,17 @@ class Store(StoreFolder, Tables):
         return {config: blocks.seeds_in(gaps) for config, gaps in runs.items()}
 
     def missing_runs(self, sweeps: Sequence[Sweep]) -> dict[Config, tuple[Run, ...]]:
-        """As `missing`, in ascending runs (first, stop)."""
+        """As `missing`, in runs.
+
+        Parameters
+        ----------
+        sweeps : sequence of Sweep
+
+        Returns
+        -------
+        dict of Config to tuple of (int, int)
+            First seed and stop of each run, ascending.
+        """
         gaps = {
             config: blocks.difference(runs, self.runs(config))
             for config, runs in wanted(sweeps).items()

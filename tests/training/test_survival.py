@@ -66,7 +66,7 @@ EIGHT_THREADS = (
     SHARED_BITS
     + """
 import threading
-from minilotto.kernels import parallel
+from minilotto.hardware import threads as parallel
 
 if "warm" in sys.argv:
     bits()
@@ -116,7 +116,7 @@ BESIDE_OWN_PRANGE = (
     + OWN_PRANGE
     + """
 import threading
-from minilotto.kernels import parallel
+from minilotto.hardware import threads as parallel
 
 done, sums = threading.Event(), []
 
@@ -479,9 +479,9 @@ def test_a_full_disk_for_kernels_costs_no_training(python, tmp_path):
 
 LOSSES = """
 import minilotto as ml
-from minilotto.kernels import narrow
+from minilotto.kernels import seed_parallel
 nets = ml.train(ml.Config(width=1, steps=5), seeds=2, threads=1, compress=False)
-print(nets.w.tobytes().hex(), nets.loss.tobytes().hex(), sum(narrow.train_blocks.stats.cache_hits.values()))
+print(nets.w.tobytes().hex(), nets.loss.tobytes().hex(), sum(seed_parallel.train_blocks.stats.cache_hits.values()))
 """
 
 

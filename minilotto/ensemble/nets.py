@@ -1,0 +1,276 @@
+"""Nets as functions: outputs, losses, and forms for other programs."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minilotto.data.dataset import Dataset, check_labels, examples_of
+from minilotto.errors import ConfigError, DataError
+from minilotto.files import check_output, write_bytes
+from minilotto.hardware.gpu import the_gpu
+from minilotto.initialisation import Parameters
+from minilotto.settings.activations import Activation, activation_of
+from minilotto.settings.config import Config
+from minilotto.settings.tasks import task_of
+
+
+class Nets:
+    """R nets of one config: what follows from their parameters and data."""
+
+    config: Config
+    data: Dataset
+    seeds: NDArray[np.int64]
+    w: NDArray[Any]
+    b: NDArray[Any]
+    v: NDArray[Any]
+    c: NDArray[Any]
+
+    @property
+    def parameters(self) -> Parameters:
+        """The arrays w, b, v and c."""
+        return Parameters(self.w, self.b, self.v, self.c)
+
+    @property
+    def activation(self) -> Activation:
+        """The activation function sigma."""
+        return activation_of(self.config.activation, self.config.negative_slope)
+
+    def predict(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Outputs f(x) of every net.
+
+        Parameters
+        ----------
+        x : (P,) or (P, D) array_like of float
+            Finite; (P,) for one input only.
+
+        Returns
+        -------
+        (R, P) ndarray of float64
+
+        Raises
+        ------
+        DataError
+            For another shape, and for what is no array of finite numbers.
+        """
+        from minilotto.engines.evaluate import predictions
+
+        try:
+            points = np.asarray(x)
+        except ValueError as error:
+            raise DataError(f"x is no array ({error}); pass rows of equal length") from None
+        if points.dtype.kind not in "fiu":
+            raise DataError(f"x has dtype {points.dtype}; pass real numbers")
+        inputs = self.data.inputs
+        if points.ndim == 1 and inputs == 1:
+            points = points[:, None]
+        if points.ndim != 2 or points.shape[1] != inputs:
+            flat = " or (P,)" if inputs == 1 else ""
+            raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs}){flat}")
+        if not np.isfinite(points).all():
+            place = np.argwhere(~np.isfinite(points))[0].tolist()
+            raise DataError(f"x holds NaN or infinity at index {place}; remove it first")
+        rows = np.ascontiguousarray(points, dtype=np.float64)
+        return predictions(self.activation, self.parameters, rows)
+
+    @cached_property
+    def population_loss(self) -> NDArray[np.float64]:
+        """(R,) float64: the loss on infinitely many uniform points of the task's domain.
+
+        The targets are without noise, so this is the distance from the task itself. NaN where a net
+        diverged or the quadrature does not settle. Raises ConfigError for data of the caller's own,
+        for examples (see `held_out`), for more than three inputs, and for more than one with a
+        piecewise linear activation.
+        """
+        from minilotto.engines.population import population_losses
+
+        task = task_of(self.config.task)
+        return population_losses(self.activation, self.parameters, task, self.config.loss)
+
+    @cached_property
+    def held_out(self) -> Dataset:
+        """The examples that no net was trained on.
+
+        Raises
+        ------
+        ConfigError
+            For a task without examples.
+        """
+        if self.config.sampling != "examples":
+            raise ConfigError(
+                f"sampling={self.config.sampling!r} holds out no examples; pass points of your "
+                "own to `loss_on`"
+            )
+        return examples_of(task_of(self.config.task)).held_out
+
+    def loss_on(self, data: Dataset) -> NDArray[np.float64]:
+        """Losses on other points.
+
+        Parameters
+        ----------
+        data : Dataset
+            Such as `held_out`.
+
+        Returns
+        -------
+        (R,) ndarray of float64
+            NaN where a net diverged.
+
+        Raises
+        ------
+        DataError
+            For another number of inputs, and for labels that the loss does not take.
+        """
+        from minilotto.engines.evaluate import losses
+
+        if data.inputs != self.data.inputs:
+            raise DataError(f"data have {data.inputs} inputs; these nets take {self.data.inputs}")
+        if self.config.loss == "logistic":
+            check_labels(data.y)
+        return losses(self.activation, self.parameters, data, self.config.loss)
+
+    def error_rate_on(self, data: Dataset) -> NDArray[np.float64]:
+        """Weight of the misclassified points.
+
+        A net predicts 1 where that is likelier: f > 0 for the logistic loss, f > 1/2 for squares.
+
+        Parameters
+        ----------
+        data : Dataset
+            With labels 0 and 1.
+
+        Returns
+        -------
+        (R,) ndarray of float64
+            In [0, 1]; NaN where a net diverged. Raises DataError as `loss_on`.
+        """
+        check_labels(data.y)
+        outputs = self.predict(data.x)
+        label = outputs > (0.0 if self.config.loss == "logistic" else 0.5)
+        return np.where(np.isfinite(outputs).all(axis=1), (label != data.y) @ data.weight, np.nan)
+
+    def to_c(
+        self,
+        path: str | Path | None = None,
+        *,
+        name: str = "net",
+        dtype: str = "float64",
+        force: bool = False,
+    ) -> str:
+        """C99 source of functions that evaluate these nets and their derivative df/dx.
+
+        It needs only <math.h>; `minilotto.interop.c_source` describes the declarations.
+
+        Parameters
+        ----------
+        path : str, Path or None
+            A file to write the source to: .c, .h or .cpp.
+        name : str
+            Prefix of the functions, a C identifier.
+        dtype : {"float64", "float32"}
+            Precision of the functions.
+        force : bool
+            Overwrite an existing file.
+
+        Returns
+        -------
+        str
+            The source. Raises ConfigError for a wrong name, for nets that are not finite and for
+            none.
+        """
+        from minilotto.interop.c_source import c_source
+
+        count = len(self.seeds)
+        named = ", ".join(map(str, self.seeds[:8])) + ", ..." * (count > 8)
+        note = f"{self.config.task}, seed{'s' * (count > 1)} {named}"
+        source = c_source(self.activation, self.parameters, name, dtype, note)
+        if path is not None:
+            write_bytes(check_output(path, (".c", ".h", ".cpp"), force), source.encode())
+        return source
+
+    def to_scipy(self, use: str = "integrate") -> Any:
+        """This one net as a scipy.LowLevelCallable.
+
+        Parameters
+        ----------
+        use : {"integrate", "filter"}
+            For scipy.integrate, or for scipy.ndimage.generic_filter.
+
+        Returns
+        -------
+        scipy.LowLevelCallable
+            Raises ConfigError for another use, and for more than one net or none.
+        """
+        from minilotto.interop.scipy_callable import low_level_callable
+
+        return low_level_callable(self.activation, self.parameters, use)
+
+    def to_torch(self) -> Any:
+        """These nets as one torch.nn.Module.
+
+        `with_parameters(minilotto.interop.to_torch.from_torch(module))` converts back.
+
+        Returns
+        -------
+        torch.nn.Module
+            Maps x (P,) or (P, D) to f(x) (R, P).
+        """
+        from minilotto.interop.to_torch import Nets as TorchNets
+
+        return TorchNets(self.activation, self.parameters)
+
+    def to_onnx(self, path: str | Path | None = None, force: bool = False) -> Any:
+        """These nets as an ONNX model in the training dtype.
+
+        Parameters
+        ----------
+        path : str, Path or None
+            A .onnx file to write the model to.
+        force : bool
+            Overwrite an existing file.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Maps x (P, D) to f (P, R).
+        """
+        from minilotto.interop.to_onnx import onnx_model
+
+        model = onnx_model(self.activation, self.parameters)
+        if path is not None:
+            write_bytes(check_output(path, (".onnx",), force), model.SerializeToString())
+        return model
+
+    def to_dataframe(self, neurons: bool = False) -> Any:
+        """These nets as a table.
+
+        Parameters
+        ----------
+        neurons : bool
+            One row for each neuron instead of each net.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns seed, loss, status, nodes, audit, c; of neurons seed, neuron, w (w0, w1, ... for
+            several inputs), b, v.
+        """
+        from minilotto.interop.to_pandas import table_of_nets, table_of_neurons
+
+        return table_of_neurons(self) if neurons else table_of_nets(self)
+
+    def to_device(self) -> Parameters:
+        """Copies of w, b, v and c on the GPU.
+
+        Returns
+        -------
+        Parameters
+            Numba's arrays, whose `__cuda_array_interface__` CuPy, JAX and torch read. Raises
+            MissingExtraError or ResourceError where no GPU can be used.
+        """
+        the_gpu()
+        from numba import cuda
+
+        return Parameters(*(cuda.to_device(array) for array in self.parameters))
