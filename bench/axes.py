@@ -323,7 +323,7 @@ def plan(*, only=AXES, out=None, quick=False) -> Plan:
         out: a picture of points and width
         quick: shorter measurements and trainings
     """
-    from minilotto.report.paper import SUFFIXES
+    from minilotto.report.training import SUFFIXES
 
     axes = (
         only.split(",")
