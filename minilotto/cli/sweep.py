@@ -52,8 +52,8 @@ def sweep(
                            they are cut short
     --quiet                no progress bar
     """
+    from minilotto.engines.request import BACKENDS
     from minilotto.sweeps.run import CHECKS
-    from minilotto.training.train import BACKENDS
 
     study = settings.pop("from", None)
     refuse_unknown(settings, sweep, ("from", *FIELDS, *AXES))

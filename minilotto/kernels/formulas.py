@@ -1,7 +1,7 @@
 """Every formula of the engine, once: activations with their slopes, losses with theirs, and Adam's
 update.
 
-A formula is a plain function of numbers of one kind, Lanes or floats, so that vector kernels,
+A formula is a plain function of numbers of one type, Lanes or floats, so that vector kernels,
 scalar loops and CUDA threads run the same text. Activations are written in their natural unit: with
 t = z / input_unit, a formula returns (sigma(z) / output_unit, sigma'(z)). A kernel divides w and b
 by the input unit and multiplies v by the output unit once a step, which takes log2(e) out of every
@@ -248,37 +248,37 @@ FORMULAS = {
 
 
 # The kernel's first argument carries the activation in its type, so these resolve while compiling.
-def value_and_slope(kind, t, parameter):
-    """(sigma(z) / output_unit, sigma'(z)) of the activation of `kind` at t = z / input_unit."""
+def value_and_slope(spec, t, parameter):
+    """(sigma(z) / output_unit, sigma'(z)) of the activation of `spec` at t = z / input_unit."""
     raise TypeError("value_and_slope runs inside compiled functions only")
 
 
-def input_unit(kind):
-    """The unit in which `kind`'s activation takes its argument."""
-    return FORMULAS[kind.activation].input_unit
+def input_unit(spec):
+    """The unit in which `spec`'s activation takes its argument."""
+    return FORMULAS[spec.activation].input_unit
 
 
-def output_unit(kind):
-    """The unit in which `kind`'s activation returns its value."""
-    return FORMULAS[kind.activation].output_unit
+def output_unit(spec):
+    """The unit in which `spec`'s activation returns its value."""
+    return FORMULAS[spec.activation].output_unit
 
 
 @overload(value_and_slope)
-def _compile_value_and_slope(kind, t, parameter):
-    evaluate = FORMULAS[kind.activation].evaluate
-    return lambda kind, t, parameter: evaluate(t, parameter)
+def _compile_value_and_slope(spec, t, parameter):
+    evaluate = FORMULAS[spec.activation].evaluate
+    return lambda spec, t, parameter: evaluate(t, parameter)
 
 
 @overload(input_unit)
-def _compile_input_unit(kind):
-    unit = FORMULAS[kind.activation].input_unit
-    return lambda kind: unit
+def _compile_input_unit(spec):
+    unit = FORMULAS[spec.activation].input_unit
+    return lambda spec: unit
 
 
 @overload(output_unit)
-def _compile_output_unit(kind):
-    unit = FORMULAS[kind.activation].output_unit
-    return lambda kind: unit
+def _compile_output_unit(spec):
+    unit = FORMULAS[spec.activation].output_unit
+    return lambda spec: unit
 
 
 @register_jitable
@@ -306,41 +306,41 @@ class LossFormula(NamedTuple):
 LOSS_FORMULAS = {"squared": LossFormula(squared, 2.0), "logistic": LossFormula(logistic, 1.0)}
 
 
-def loss_and_residual(kind, f, y):
-    """(l(f, y), l'(f, y) / factor) of the loss of `kind`: ((f - y)^2, f - y) or (softplus(f) - y f,
+def loss_and_residual(spec, f, y):
+    """(l(f, y), l'(f, y) / factor) of the loss of `spec`: ((f - y)^2, f - y) or (softplus(f) - y f,
     sigmoid(f) - y).
     """
     raise TypeError("loss_and_residual runs inside compiled functions only")
 
 
-def loss_factor(kind):
-    """The factor of the loss of `kind`."""
-    return LOSS_FORMULAS[kind.loss].factor
+def loss_factor(spec):
+    """The factor of the loss of `spec`."""
+    return LOSS_FORMULAS[spec.loss].factor
 
 
-def add_loss(kind, total, f, y, weight):
+def add_loss(spec, total, f, y, weight):
     """total + weight l(f, y)."""
     raise TypeError("add_loss runs inside compiled functions only")
 
 
 @overload(loss_and_residual)
-def _compile_loss_and_residual(kind, f, y):
-    evaluate = LOSS_FORMULAS[kind.loss].evaluate
-    return lambda kind, f, y: evaluate(f, y)
+def _compile_loss_and_residual(spec, f, y):
+    evaluate = LOSS_FORMULAS[spec.loss].evaluate
+    return lambda spec, f, y: evaluate(f, y)
 
 
 @overload(loss_factor)
-def _compile_loss_factor(kind):
-    factor = LOSS_FORMULAS[kind.loss].factor
-    return lambda kind: factor
+def _compile_loss_factor(spec):
+    factor = LOSS_FORMULAS[spec.loss].factor
+    return lambda spec: factor
 
 
 @overload(add_loss)
-def _compile_add_loss(kind, total, f, y, weight):
-    if kind.loss == "squared":  # in the order that shares a product with the slope
-        return lambda kind, total, f, y, weight: fma((f - y) * weight, f - y, total)
-    evaluate = LOSS_FORMULAS[kind.loss].evaluate
-    return lambda kind, total, f, y, weight: fma(evaluate(f, y)[0], weight, total)
+def _compile_add_loss(spec, total, f, y, weight):
+    if spec.loss == "squared":  # in the order that shares a product with the slope
+        return lambda spec, total, f, y, weight: fma((f - y) * weight, f - y, total)
+    evaluate = LOSS_FORMULAS[spec.loss].evaluate
+    return lambda spec, total, f, y, weight: fma(evaluate(f, y)[0], weight, total)
 
 
 @register_jitable

@@ -78,39 +78,39 @@ ADAM = (0.9, 0.999, 1e-8)  # beta1, beta2, epsilon as Config has them
 
 
 @kernel(inline="always")
-def _at(kind, array, p, column, points):
+def _at(spec, array, p, column, points):
     """Lanes of points p, p + 1, ...; behind the last point, the last once more."""
-    full = p + lanes_of(kind) <= points
+    full = p + lanes_of(spec) <= points
     return (
-        load_points(kind, array, p, column)
+        load_points(spec, array, p, column)
         if full
-        else load_last_points(kind, array, p, column, points)
+        else load_last_points(spec, array, p, column, points)
     )
 
 
 # One point: plain numbers, neuron after neuron.
 @kernel(inline="always")
-def _argument(kind, theta, row, x):
+def _argument(spec, theta, row, x):
     """t of one neuron, in the order of operations of every kernel here."""
-    inputs, nil = inputs_of(kind), like(theta[0], 0.0)
-    inward = like(nil, 1.0 / input_unit(kind))
+    inputs, nil = inputs_of(spec), like(theta[0], 0.0)
+    inward = like(nil, 1.0 / input_unit(spec))
     t = theta[row + inputs] * inward
     for d in range(inputs):
-        t = fma(theta[row + d] * inward, coordinate(kind, x, d), t)
+        t = fma(theta[row + d] * inward, coordinate(spec, x, d), t)
     return t
 
 
 @kernel()
 def forward(form, theta, x):
     """f(x) = sum_i v_i sigma(w_i x + b_i) + c at one point x, a number or (D,). Paper: Eq. 1."""
-    kind, width = form.kind, width_of(form, theta)
-    rows = inputs_of(kind) + 2
+    spec, width = form.spec, width_of(form, theta)
+    rows = inputs_of(spec) + 2
     if coordinates_of(x) != rows - 2:
         raise ValueError("x has another number of inputs than the Form")
     f = theta[width * rows]
-    outward = like(f, output_unit(kind))
+    outward = like(f, output_unit(spec))
     for i in range(width):
-        value, _ = value_and_slope(kind, _argument(kind, theta, i * rows, x), form.parameter)
+        value, _ = value_and_slope(spec, _argument(spec, theta, i * rows, x), form.parameter)
         f = fma(theta[i * rows + rows - 1] * outward, value, f)
     return f
 
@@ -118,13 +118,13 @@ def forward(form, theta, x):
 @kernel()
 def forward_and_slope(form, theta, x):
     """(f(x), df/dx) at one number x, for D = 1."""
-    kind, width = form.kind, width_of(form, theta)
-    if inputs_of(kind) != 1:
+    spec, width = form.spec, width_of(form, theta)
+    if inputs_of(spec) != 1:
         raise ValueError("forward_and_slope takes one input; use forward_and_gradient")
     f = theta[width * 3]
-    outward, df = like(f, output_unit(kind)), like(f, 0.0)
+    outward, df = like(f, output_unit(spec)), like(f, 0.0)
     for i in range(width):
-        value, slope = value_and_slope(kind, _argument(kind, theta, i * 3, x), form.parameter)
+        value, slope = value_and_slope(spec, _argument(spec, theta, i * 3, x), form.parameter)
         f = fma(theta[i * 3 + 2] * outward, value, f)
         df = fma(theta[i * 3 + 2] * theta[i * 3], slope, df)
     return f, df
@@ -133,18 +133,18 @@ def forward_and_slope(form, theta, x):
 @kernel()
 def forward_and_gradient(form, theta, x, dx):
     """f(x) at one point x, a number or (D,), and df/dx written to dx (D,)."""
-    kind, width = form.kind, width_of(form, theta)
-    inputs = inputs_of(kind)
-    check_precision(kind, dx)
+    spec, width = form.spec, width_of(form, theta)
+    inputs = inputs_of(spec)
+    check_precision(spec, dx)
     if coordinates_of(x) != inputs or dx.size != inputs:
         raise ValueError("x or dx has another number of inputs than the Form")
     rows = inputs + 2
     f = theta[width * rows]
-    outward = like(f, output_unit(kind))
+    outward = like(f, output_unit(spec))
     for d in range(inputs):
         dx[d] = 0.0
     for i in range(width):
-        value, slope = value_and_slope(kind, _argument(kind, theta, i * rows, x), form.parameter)
+        value, slope = value_and_slope(spec, _argument(spec, theta, i * rows, x), form.parameter)
         v = theta[i * rows + inputs + 1]
         f = fma(v * outward, value, f)
         for d in range(inputs):
@@ -154,17 +154,17 @@ def forward_and_gradient(form, theta, x, dx):
 
 # Many points: one lane a point.
 @kernel(inline="always")
-def _outputs_at(kind, parameter, width, theta, x, p, points):
+def _outputs_at(spec, parameter, width, theta, x, p, points):
     """f of the points from p on, straight from theta."""
-    inputs, nil = inputs_of(kind), zero(kind)
+    inputs, nil = inputs_of(spec), zero(spec)
     rows = inputs + 2
-    inward, outward = like(theta[0], 1.0 / input_unit(kind)), like(theta[0], output_unit(kind))
+    inward, outward = like(theta[0], 1.0 / input_unit(spec)), like(theta[0], output_unit(spec))
     f = like(nil, theta[width * rows])
     for i in range(width):
         t = like(nil, theta[i * rows + inputs] * inward)
         for d in range(inputs):
-            t = fma(like(nil, theta[i * rows + d] * inward), _at(kind, x, p, d, points), t)
-        value, _ = value_and_slope(kind, t, parameter)
+            t = fma(like(nil, theta[i * rows + d] * inward), _at(spec, x, p, d, points), t)
+        value, _ = value_and_slope(spec, t, parameter)
         f = fma(like(nil, theta[i * rows + inputs + 1] * outward), value, f)
     return f
 
@@ -174,31 +174,31 @@ def outputs(form, theta, x, out):
     """Write f(x_p) to out (P,) for points x (P, D) or (P,): the bits that `forward` gives, several
     times faster.
     """
-    kind, width, points = form.kind, width_of(form, theta), out.size
-    check_precision(kind, x)
-    check_precision(kind, out)
-    if x.shape[0] != points or columns_of(x) != inputs_of(kind):
+    spec, width, points = form.spec, width_of(form, theta), out.size
+    check_precision(spec, x)
+    check_precision(spec, out)
+    if x.shape[0] != points or columns_of(x) != inputs_of(spec):
         raise ValueError("x has another number of points than out, or of inputs than the Form")
-    for p in range(0, points, lanes_of(kind)):
-        f = _outputs_at(kind, form.parameter, width, theta, x, p, points)
-        for lane in range(min(lanes_of(kind), points - p)):
+    for p in range(0, points, lanes_of(spec)):
+        f = _outputs_at(spec, form.parameter, width, theta, x, p, points)
+        for lane in range(min(lanes_of(spec), points - p)):
             out[p + lane] = lane_of(f, lane)
 
 
 @kernel()
 def loss(form, theta, x, y, weight):
     """sum_p weight_p (f(x_p) - y_p)^2, or the Form's other loss."""
-    kind, width, points = form.kind, width_of(form, theta), y.size
+    spec, width, points = form.spec, width_of(form, theta), y.size
     check_points(form, x, y, weight)
-    total = zero(kind)
-    for p in range(0, points, lanes_of(kind)):
-        f = _outputs_at(kind, form.parameter, width, theta, x, p, points)
+    total = zero(spec)
+    for p in range(0, points, lanes_of(spec)):
+        f = _outputs_at(spec, form.parameter, width, theta, x, p, points)
         total = add_loss(
-            kind,
+            spec,
             total,
             f,
-            _at(kind, y, p, 0, points),
-            first_lanes(_at(kind, weight, p, 0, points), points - p),
+            _at(spec, y, p, 0, points),
+            first_lanes(_at(spec, weight, p, 0, points), points - p),
         )
     return sum_of_lanes(total)
 
@@ -211,68 +211,68 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
     scratch: scaled parameters, then a vector of points, then values and slopes of the neurons
     there, then sums over points.
     """
-    kind, width, points = form.kind, width_of(form, theta), y.size
+    spec, width, points = form.spec, width_of(form, theta), y.size
     check_points(form, x, y, weight)
-    check_precision(kind, gradient)
-    check_contiguous(kind, scratch)
+    check_precision(spec, gradient)
+    check_contiguous(spec, scratch)
     if gradient.size != theta.size:
         raise ValueError("gradient has another length than theta")
     if scratch.size < scratch_size(form, width):
         raise ValueError("scratch is too short; scratch_size(form, width) says how long it must be")
-    lanes, inputs = lanes_of(kind), inputs_of(kind)
+    lanes, inputs = lanes_of(spec), inputs_of(spec)
     rows = inputs + 2
     at_x = (width * rows + lanes - 1) // lanes * lanes
     hidden = at_x + inputs * lanes
     sums = hidden + 2 * width * lanes
-    inward, outward = like(theta[0], 1.0 / input_unit(kind)), like(theta[0], output_unit(kind))
+    inward, outward = like(theta[0], 1.0 / input_unit(spec)), like(theta[0], output_unit(spec))
     for i in range(width):
         for d in range(inputs + 1):
             scratch[i * rows + d] = theta[i * rows + d] * inward
         scratch[i * rows + inputs + 1] = theta[i * rows + inputs + 1] * outward
     for row in range(width * rows):
-        store(scratch, sums + row * lanes, zero(kind))
-    total, dc = zero(kind), zero(kind)
+        store(scratch, sums + row * lanes, zero(spec))
+    total, dc = zero(spec), zero(spec)
     c = like(total, theta[width * rows])
     for p in range(0, points, lanes):
         for d in range(inputs):
-            store(scratch, at_x + d * lanes, _at(kind, x, p, d, points))
+            store(scratch, at_x + d * lanes, _at(spec, x, p, d, points))
         f = c
         for i in range(width):
             row, kept = i * rows, hidden + 2 * i * lanes
-            t = spread(kind, scratch, row + inputs)
+            t = spread(spec, scratch, row + inputs)
             for d in range(inputs):
-                t = fma(spread(kind, scratch, row + d), load(kind, scratch, at_x + d * lanes), t)
-            value, slope = value_and_slope(kind, t, form.parameter)
-            f = fma(spread(kind, scratch, row + inputs + 1), value, f)
+                t = fma(spread(spec, scratch, row + d), load(spec, scratch, at_x + d * lanes), t)
+            value, slope = value_and_slope(spec, t, form.parameter)
+            f = fma(spread(spec, scratch, row + inputs + 1), value, f)
             store(scratch, kept, value)
             store(scratch, kept + lanes, slope)
         target, share = (
-            _at(kind, y, p, 0, points),
-            first_lanes(_at(kind, weight, p, 0, points), points - p),
+            _at(spec, y, p, 0, points),
+            first_lanes(_at(spec, weight, p, 0, points), points - p),
         )
-        total = add_loss(kind, total, f, target, share)
-        _, r = loss_and_residual(kind, f, target)
-        df = r * share * like(total, loss_factor(kind))
+        total = add_loss(spec, total, f, target, share)
+        _, r = loss_and_residual(spec, f, target)
+        df = r * share * like(total, loss_factor(spec))
         dc = dc + df
         for i in range(width):
             at, kept = sums + i * rows * lanes, hidden + 2 * i * lanes
-            db = df * load(kind, scratch, kept + lanes)
+            db = df * load(spec, scratch, kept + lanes)
             for d in range(inputs):
                 dw = fma(
-                    db, load(kind, scratch, at_x + d * lanes), load(kind, scratch, at + d * lanes)
+                    db, load(spec, scratch, at_x + d * lanes), load(spec, scratch, at + d * lanes)
                 )
                 store(scratch, at + d * lanes, dw)
-            store(scratch, at + inputs * lanes, load(kind, scratch, at + inputs * lanes) + db)
-            dv = fma(df, load(kind, scratch, kept), load(kind, scratch, at + (inputs + 1) * lanes))
+            store(scratch, at + inputs * lanes, load(spec, scratch, at + inputs * lanes) + db)
+            dv = fma(df, load(spec, scratch, kept), load(spec, scratch, at + (inputs + 1) * lanes))
             store(scratch, at + (inputs + 1) * lanes, dv)
     for i in range(width):
         v = theta[i * rows + inputs + 1]
         for d in range(inputs + 1):
             gradient[i * rows + d] = (
-                sum_of_lanes(load(kind, scratch, sums + (i * rows + d) * lanes)) * v
+                sum_of_lanes(load(spec, scratch, sums + (i * rows + d) * lanes)) * v
             )
         gradient[i * rows + inputs + 1] = (
-            sum_of_lanes(load(kind, scratch, sums + (i * rows + inputs + 1) * lanes)) * outward
+            sum_of_lanes(load(spec, scratch, sums + (i * rows + inputs + 1) * lanes)) * outward
         )
     gradient[width * rows] = sum_of_lanes(dc)
     return sum_of_lanes(total)
@@ -281,26 +281,26 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
 @kernel()
 def jacobian(form, theta, x, out):
     """Write df(x_p)/dtheta_k to out (P, K)."""
-    kind, width, points = form.kind, width_of(form, theta), out.shape[0]
-    check_precision(kind, x)
-    check_precision(kind, out)
-    inputs = inputs_of(kind)
+    spec, width, points = form.spec, width_of(form, theta), out.shape[0]
+    check_precision(spec, x)
+    check_precision(spec, out)
+    inputs = inputs_of(spec)
     if x.shape[0] != points or columns_of(x) != inputs or out.shape[1] != theta.size:
         raise ValueError("out is not (P, K), or x has another number of inputs than the Form")
     rows = inputs + 2
-    nil = zero(kind)
-    inward, outward = like(theta[0], 1.0 / input_unit(kind)), like(theta[0], output_unit(kind))
-    for p in range(0, points, lanes_of(kind)):
-        count = min(lanes_of(kind), points - p)
+    nil = zero(spec)
+    inward, outward = like(theta[0], 1.0 / input_unit(spec)), like(theta[0], output_unit(spec))
+    for p in range(0, points, lanes_of(spec)):
+        count = min(lanes_of(spec), points - p)
         for i in range(width):
             row = i * rows
             t = like(nil, theta[row + inputs] * inward)
             for d in range(inputs):
-                t = fma(like(nil, theta[row + d] * inward), _at(kind, x, p, d, points), t)
-            value, slope = value_and_slope(kind, t, form.parameter)
+                t = fma(like(nil, theta[row + d] * inward), _at(spec, x, p, d, points), t)
+            value, slope = value_and_slope(spec, t, form.parameter)
             value, slope = value * like(nil, outward), slope * like(nil, theta[row + inputs + 1])
             for d in range(inputs):
-                dw = slope * _at(kind, x, p, d, points)
+                dw = slope * _at(spec, x, p, d, points)
                 for lane in range(count):
                     out[p + lane, row + d] = lane_of(dw, lane)
             for lane in range(count):
@@ -316,10 +316,10 @@ def adam_step(form, theta, moments, gradient, step, lr, constants):
     """Adam's step number `step` (from 0) in place: theta (K,), moments (2, K), which start at zero.
     constants: see ADAM.
     """
-    kind = form.kind
-    check_precision(kind, theta)
-    check_precision(kind, moments)
-    check_precision(kind, gradient)
+    spec = form.spec
+    check_precision(spec, theta)
+    check_precision(spec, moments)
+    check_precision(spec, gradient)
     if gradient.size != theta.size or moments.shape[0] != 2 or moments.shape[1] != theta.size:
         raise ValueError("gradient must be as long as theta (K,), and moments (2, K)")
     beta1, beta2, epsilon = constants

@@ -115,8 +115,9 @@ def run_of(file_name: str) -> Run | None:
 def seconds_per_seed(config: Config) -> float:
     """What one net takes one core, by the model of cost in engines/choice.py."""
     from minilotto.engines.choice import choose
+    from minilotto.engines.request import Request
 
-    choice, _ = choose(config, sampled(config), "auto", True)
+    choice, _ = choose(config, sampled(config), Request())
     return choice.cost * 1e-9 * config.steps
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.data.dataset import sampled
+from minilotto.engines.request import BACKENDS
 from minilotto.errors import (
     ConfigError,
     FileError,
@@ -37,7 +38,7 @@ from minilotto.store.grid import Sweep, as_sweeps
 from minilotto.store.store import LOGS, MARKER, Store, make_store, open_store, wanted
 from minilotto.sweeps.worker import Receipt, train_block
 from minilotto.training.progress import SweepBar
-from minilotto.training.train import BACKENDS, prepare
+from minilotto.training.train import prepare
 from minilotto.version import VERSION
 
 CHECKS = ("full", "quick")

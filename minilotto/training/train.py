@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.data.dataset import Dataset, check_labels, given, sampled
+from minilotto.engines.request import requested
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
@@ -18,9 +19,6 @@ from minilotto.training.progress import Reporter, reporter
 
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
-
-BACKENDS = ("auto", "cpu", "cuda", "reference")
-ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
 
 
 def train(
@@ -138,31 +136,14 @@ def prepare(
     _refuse_what_squares_overflow(config, dataset)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
-    if backend not in BACKENDS:
-        raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
+    request = requested(backend, engine, compress)
     cores = usable_cores() if threads is None else whole_number("threads", threads, at_least=1)
     _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
-    if engine not in ENGINES:
-        raise ConfigError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
-    if isinstance(compress, np.bool_):
-        compress = bool(compress)
-    if not isinstance(compress, (bool, int, np.integer)) or (
-        not isinstance(compress, bool) and compress < 1
-    ):
-        raise ConfigError(
-            f"compress={compress!r} is out of range; give True, False or a number of nodes of at "
-            "least 1"
-        )
-    compress = compress if isinstance(compress, bool) else int(compress)
-    if backend == "reference" and engine not in ("auto", "reference"):
-        raise ConfigError(f"backend='reference' has no engine={engine!r}; leave out one of them")
     # The engines are imported last, so that `import minilotto` stays light and whatever is refused
     # above is refused at once.
     from minilotto.engines.choice import choose
 
-    choice, reason = choose(
-        config, dataset, "reference" if backend == "reference" else engine, compress, backend
-    )
+    choice, reason = choose(config, dataset, request)
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
 
 
