@@ -91,9 +91,9 @@ def add_over_warps(f, exchange, half, warps, batch):
             exchange[start + thread // WARP * batch + j] = f[j]
     cuda.syncthreads()
     for j in range(batch):
-        f[j] = exchange[start + j]
+        f[j] = element(exchange, start + j)
         for warp in range(1, warps):
-            f[j] += exchange[start + warp * batch + j]
+            f[j] += element(exchange, start + warp * batch + j)
 
 
 @device
