@@ -43,7 +43,7 @@ from minilotto.kernels.spec import (
     zero,
     zero_each,
 )
-from minilotto.kernels.structures import Nets, NeuronScratch, step_lanes, step_number
+from minilotto.kernels.structures import Nets, NeuronScratch, adam_of, step_lanes, step_number
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 
 VECTOR_BYTES = 64
@@ -146,13 +146,13 @@ def _write_gradient(form, theta, scratch, begin, kept, end, padded, x, points, a
 
 
 @kernel(inline="always")
-def _adam(spec, width, nets, gradient, begin, end, padded, schedule, step):
+def _adam(spec, width, nets, gradient, begin, end, padded, adam):
     """One Adam step of the neurons. The unused ones, which may have a gradient for v, return to
     zero.
     """
     for row in range(inputs_of(spec) + 2):
         for at in range(row * padded + begin, row * padded + end, lanes_of(spec)):
-            step_lanes(spec, nets, gradient, at, schedule, step)
+            step_lanes(spec, nets, gradient, at, adam)
         for neuron in range(max(begin, width), end):
             nets.theta[row * padded + neuron] = 0.0
 
@@ -185,7 +185,7 @@ def _settle(spec, nets, points, schedule, scratch, step):
     mode = flush_subnormals(schedule.flush)
     gradient = scratch.gradient
     _write_residuals(spec, nets.theta, points, scratch.residuals, scratch.sums, gradient)
-    step_number(nets, gradient, nets.theta.size - lanes_of(spec), schedule, step)
+    step_number(nets, gradient, nets.theta.size - lanes_of(spec), adam_of(schedule, step))
     restore_mode(mode)
 
 
@@ -208,8 +208,8 @@ def _work(form, width, nets, points, schedule, scratch, round_, part, parts):
         kept, slot = min(begin + kept_neurons, end), (tile - start) * kept_neurons * 2 * size
         if round_ > 0:
             _write_gradient(form, theta, scratch, begin, kept, end, padded, x, size, own, slot)
-            step = round_ - 1
-            _adam(spec, width, nets, scratch.gradient, begin, end, padded, schedule, step)
+            adam = adam_of(schedule, round_ - 1)
+            _adam(spec, width, nets, scratch.gradient, begin, end, padded, adam)
         if round_ < schedule.rates.size:
             scaled, sums = scratch.scaled, scratch.sums[tile]
             _to_units(spec, theta, scaled, begin, end, padded)

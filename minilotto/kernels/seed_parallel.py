@@ -13,7 +13,7 @@ from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.simd import fma, like
 from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
-from minilotto.kernels.structures import Nets, step_lanes
+from minilotto.kernels.structures import Nets, adam_of, step_lanes
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 
 
@@ -127,8 +127,9 @@ def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
         gradient, workspace = scratch.gradient[block], scratch.workspace[block]
         for step in range(schedule.rates.size):
             _gradient(form, width, own.theta, points, gradient, workspace)
+            adam = adam_of(schedule, step)
             for row in range(width * (inputs_of(spec) + 2) + 1):
-                step_lanes(spec, own, gradient, row * lanes_of(spec), schedule, step)
+                step_lanes(spec, own, gradient, row * lanes_of(spec), adam)
     restore_mode(mode)
 
 

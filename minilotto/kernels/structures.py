@@ -77,18 +77,26 @@ class BreakpointScratch(NamedTuple):
 
 
 @kernel(inline="always")
-def step_lanes(spec, nets, gradient, at, schedule, step):
+def adam_of(schedule, step):
+    """The last arguments of adam_update at that step, read once for all parameters."""
+    return (
+        schedule.rates[step],
+        schedule.corrections[step],
+        schedule.beta1,
+        schedule.beta2,
+        schedule.epsilon,
+    )
+
+
+@kernel(inline="always")
+def step_lanes(spec, nets, gradient, at, adam):
     """One Adam step of the parameters in the vector at `at`."""
     theta, m, s = adam_update(
         load(spec, nets.theta, at),
         load(spec, nets.m, at),
         load(spec, nets.s, at),
         load(spec, gradient, at),
-        schedule.rates[step],
-        schedule.corrections[step],
-        schedule.beta1,
-        schedule.beta2,
-        schedule.epsilon,
+        *adam,
     )
     store(nets.theta, at, theta)
     store(nets.m, at, m)
@@ -96,16 +104,8 @@ def step_lanes(spec, nets, gradient, at, schedule, step):
 
 
 @kernel(inline="always")
-def step_number(nets, gradient, at, schedule, step):
+def step_number(nets, gradient, at, adam):
     """One Adam step of the parameter at `at`."""
     nets.theta[at], nets.m[at], nets.s[at] = adam_update(
-        nets.theta[at],
-        nets.m[at],
-        nets.s[at],
-        gradient[at],
-        schedule.rates[step],
-        schedule.corrections[step],
-        schedule.beta1,
-        schedule.beta2,
-        schedule.epsilon,
+        nets.theta[at], nets.m[at], nets.s[at], gradient[at], *adam
     )
