@@ -1,5 +1,5 @@
-"""Form: what a net is made of, as callers of compiled functions name it; and the checks of what
-they hand in with it.
+"""Form: what a net is made of, as callers of compiled functions name it; and the checks of their
+arguments.
 """
 
 from functools import lru_cache
@@ -21,8 +21,14 @@ PRECISIONS = ("float32", "float64")
 
 
 class Form(NamedTuple):
-    """What a net is made of, its parameters apart. `spec` is known while compiling; `parameter` is
-    leaky_relu's slope for z < 0.
+    """What a net is made of, its parameters apart; made by `form`.
+
+    Attributes
+    ----------
+    spec : Spec
+        Activation, precision, lanes, inputs and loss, known while compiling.
+    parameter : float
+        Slope of leaky_relu for z < 0.
     """
 
     spec: Spec
@@ -46,15 +52,35 @@ def form(
     negative_slope: float = 0.01,
     loss: str = "squared",
 ) -> Form:
-    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`;
-    `loss` as in Config.
+    """The Form of nets with that activation and number of inputs.
 
-    Hand it to your compiled function as an argument, and your own disk cache will notice a new
-    minilotto; as a global it works too.
+    Passed to a compiled function as an argument, it makes the function's own disk cache notice a
+    new minilotto. As a global it works too.
 
-    Raises ConfigError for an unknown activation, precision or loss, or no positive number of
-    inputs.
+    Parameters
+    ----------
+    activation : str
+        As in Config.
+    inputs : int
+        D, at least 1.
+    dtype : {"float32", "float64"}
+        Precision of all arrays and results.
+    negative_slope : float
+        Of leaky_relu.
+    loss : str
+        As in Config.
 
+    Returns
+    -------
+    Form
+
+    Raises
+    ------
+    ConfigError
+        For an unknown activation, precision or loss, or a number of inputs below 1.
+
+    Examples
+    --------
     >>> form("tanh", inputs=2).spec.inputs
     2
     """
@@ -64,11 +90,8 @@ def form(
         raise ConfigError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
     if loss not in LOSSES:
         raise ConfigError(f"loss={loss!r} is unknown; choose from {', '.join(LOSSES)}")
-    row = activation_of(activation, negative_slope)
-    return Form(
-        Spec(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs), loss),
-        float(row.parameter),
-    )
+    row, lanes = activation_of(activation, negative_slope), VECTOR_BYTES // np.dtype(dtype).itemsize
+    return Form(Spec(row.name, dtype, lanes, int(inputs), loss), float(row.parameter))
 
 
 # Shapes. Errors are raised where a wrong length would read or write beyond an array.
@@ -109,7 +132,22 @@ def _compile_coordinate(spec, x, d):
 
 @kernel()
 def width_of(form, theta):
-    """Neurons N of a net theta (K,). Raises ValueError where no N has so many parameters."""
+    """The width N of a net.
+
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        Where no N has so many parameters.
+    """
     check_precision(form.spec, theta)
     rows = inputs_of(form.spec) + 2
     width = (theta.size - 1) // rows
@@ -120,8 +158,17 @@ def width_of(form, theta):
 
 @kernel()
 def scratch_size(form, width):
-    """Numbers of scratch that `loss_and_gradient` of a net of that width takes, whatever the number
-    of points.
+    """How long the scratch of `single.loss_and_gradient` must be, for any number of points.
+
+    Parameters
+    ----------
+    form : Form
+    width : int
+        N.
+
+    Returns
+    -------
+    int
     """
     lanes, inputs = lanes_of(form.spec), inputs_of(form.spec)
     return (width * (inputs + 2) + lanes) + (inputs + width * (inputs + 4)) * lanes

@@ -133,7 +133,7 @@ _tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
 
 
 # GPUs have instructions of their own for exp2, falling_logistic, quotient and root in float32: see
-# kernels/gpu/train.py.
+# kernels/gpu/instructions.py.
 @register_jitable
 def exp2(t):
     """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
@@ -150,8 +150,8 @@ def falling_logistic(t):
 
 @register_jitable
 def _exp2_parts(t):
-    """Two numbers whose quotient, above / below, is 2^t: for those who divide anyway. Where |t| <
-    1/2, above - below = 2 t.
+    """Two numbers whose quotient, above / below, is 2^t, for formulas that divide anyway. Where
+    |t| < 1/2, above - below = 2 t.
     """
     r = fraction(t)
     a = _r_over_tanh(r * r)
@@ -289,9 +289,8 @@ def squared(f, y):
 
 @register_jitable
 def logistic(f, y):
-    sign = fma(
-        like(f, -2.0), y, like(f, 1.0)
-    )  # log(1 + e^f) - y f = softplus(sign f), without loss of digits for sure answers
+    # log(1 + e^f) - y f = softplus(sign f), without loss of digits where |f| is large.
+    sign = fma(like(f, -2.0), y, like(f, 1.0))
     value, slope = softplus(like(f, 1.0 / LN2) * (sign * f), 0.0)
     return like(f, LN2) * value, sign * slope
 
@@ -344,15 +343,16 @@ def _compile_add_loss(spec, total, f, y, weight):
 
 
 @register_jitable
-def adam_update(parameter, first, second, gradient, rate, correction, beta1, beta2, epsilon):
-    """One Adam step: (parameter, first moment, second moment) after it.
+def adam_update(parameter, m, s, gradient, rate, correction, beta1, beta2, epsilon):
+    """(parameter, m, s) after one Adam step:
 
-    m = beta1 m + (1 - beta1) g,  s = beta2 s + (1 - beta2) g^2,  parameter -= rate m / (correction
-                                  sqrt(s) + epsilon), where
-    rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in torch's
-    order of operations.
+        m = beta1 m + (1 - beta1) g,   s = beta2 s + (1 - beta2) g^2,
+        parameter -= rate m / (correction sqrt(s) + epsilon)
+
+    with rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in
+    torch's order of operations.
     """
-    first = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * first)
-    second = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * second)
-    denominator = fma(root(second), like(gradient, correction), like(gradient, epsilon))
-    return parameter - quotient(like(gradient, rate) * first, denominator), first, second
+    m = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * m)
+    s = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * s)
+    denominator = fma(root(s), like(gradient, correction), like(gradient, epsilon))
+    return parameter - quotient(like(gradient, rate) * m, denominator), m, s

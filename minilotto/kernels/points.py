@@ -1,7 +1,5 @@
 """Points of a caller's own arrays as lanes: one lane is one point of x (P,) or (P, D), y (P,), in
-any memory layout.
-
-What a caller may get wrong in types is said here, while his function compiles.
+any memory layout. Wrong types are refused here, while the caller's function compiles.
 """
 
 from llvmlite import ir
@@ -113,7 +111,7 @@ def load_last_points(typingctx, spec, array, first, column, points):
 
 @intrinsic
 def first_lanes(typingctx, value, count):
-    """The first `count` lanes of value, and zeros behind them."""
+    """The first `count` lanes of value, and zeros in the others."""
     if not (isinstance(value, Lanes) and isinstance(count, types.Integer)):
         return None
 

@@ -1,7 +1,8 @@
 """What a kernel is compiled for, and how it reads and writes memory.
 
-A Spec names an activation, a precision, a lane count, a number of inputs and a loss. It is the
-first argument of every kernel, lives in the argument's type, and costs nothing at run time.
+A Spec, the kernel specification, names an activation, a precision, a lane count, a number of inputs
+and a loss. It is an argument of every kernel, alone or in a Form, and is part of the argument's
+type, so it costs nothing at run time.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from minilotto.kernels.simd import (
 
 @dataclass(frozen=True)
 class Spec:
-    """Compile-time constants of a kernel. Pass one as first argument; it costs nothing at run time."""
+    """Compile-time constants of a kernel."""
 
     activation: str
     dtype: str
