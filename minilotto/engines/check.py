@@ -1,4 +1,4 @@
-"""check: do the kernels' gradients agree with the reference, and with torch where it is installed?"""
+"""check: compare the kernels' gradients with the reference, and with torch where it is installed."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ Oracle = Callable[..., tuple[NDArray, tuple[NDArray, ...]]]
 
 
 def oracles(name: str) -> dict[str, Oracle]:
-    """What the kernels' gradients of that activation are compared with here, by the oracle's name."""
+    """What the kernels' gradients of that activation are compared with, by the oracle's name."""
     from minilotto.oracles import numpy_reference, torch_reference
 
     found: dict[str, Oracle] = {
@@ -106,9 +106,7 @@ def _rounded(data: Dataset, dtype: str, loss: str) -> Dataset:
 def sums_of_absolute_terms(
     name: str, parameters: Parameters, data: Dataset, loss: str
 ) -> Parameters:
-    """For each coordinate of the gradient, the sum of the absolute values of everything that is
-    added up to make it.
-    """
+    """For each coordinate of the gradient, the sum of the absolute values of its terms."""
     from minilotto.oracles import numpy_reference
 
     w, b, v, c = (np.abs(array.astype(np.float64)) for array in parameters)
@@ -127,9 +125,8 @@ def sums_of_absolute_terms(
     output = (
         np.einsum("rn,rnp->rp", v, value + largest_slope * z_terms) + c[:, None] + np.abs(data.y)
     )
-    df = (
-        (2 if loss == "squared" else 1) * data.weight * output
-    )  # that of the logistic loss is at most 1, and no steeper than f
+    # The slope of the logistic loss is at most 1, and at most as steep as f.
+    df = (2 if loss == "squared" else 1) * data.weight * output
     dz = df[:, None, :] * v[:, :, None] * (slope + z_terms)
     dw = np.einsum("rnp,pd->rnd", dz, np.abs(data.x))
     return Parameters(

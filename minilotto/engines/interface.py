@@ -109,7 +109,7 @@ class Engine(ABC):
 
 
 class KernelEngine(Engine):
-    """An engine whose nets are arrays of a kernel, `spec` says which, packed with one lane a seed."""
+    """An engine whose nets are arrays of the kernel for `spec`, packed with one lane a seed."""
 
     spec: Spec
 

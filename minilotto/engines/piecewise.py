@@ -1,5 +1,5 @@
-"""Losses of piecewise linear nets of one input on many points, from cumulative moments: a cost that
-the points do not raise.
+"""Losses of piecewise-linear nets of one input on many points, from cumulative moments: at a cost
+that does not depend on the number of points.
 """
 
 import numpy as np
@@ -37,22 +37,15 @@ class PiecewiseLosses:
         return np.array([self._one(activation, w[:, 0], b, v, float(c)) for w, b, v, c in rows])
 
     def _one(self, activation: Activation, w: NDArray, b: NDArray, v: NDArray, c: float) -> float:
-        if not (
-            np.isfinite(w).all()
-            and np.isfinite(b).all()
-            and np.isfinite(v).all()
-            and np.isfinite(c)
-        ):
+        if not all(np.isfinite(array).all() for array in (w, b, v, c)):
             return float("nan")
         low, high = self.x[0] - 1.0, self.x[-1] + 1.0
         bends = -b[w != 0] / w[w != 0]
         edges = np.concatenate([[low], np.sort(bends[(bends > low) & (bends < high)]), [high]])
         middle = (edges[1:] + edges[:-1]) / 2
         slope = activation.slope(np.multiply.outer(middle, w) + b)
-        alpha, beta = (
-            (slope @ (v * w)).astype(np.longdouble),
-            (slope @ (v * b) + (c - self.mean)).astype(np.longdouble),
-        )
+        alpha = (slope @ (v * w)).astype(np.longdouble)
+        beta = (slope @ (v * b) + (c - self.mean)).astype(np.longdouble)
         inner = np.searchsorted(self.x, edges[1:-1])
         one, first, second, label, mixed = np.diff(
             self.sums[np.concatenate([[0], inner, [len(self.x)]])], axis=0

@@ -1,5 +1,5 @@
-"""Loss on infinitely many uniform points: an integral over the task's domain, by quadrature whose
-error is watched.
+"""Loss on infinitely many uniform points: an integral over the task's domain, by quadrature with an
+estimate of its error.
 """
 
 import numpy as np
@@ -72,7 +72,7 @@ def _settled(
     tolerance: float,
     loss: str,
 ) -> NDArray[np.float64]:
-    """Losses by the first rule that agrees with the one before it, net by net; NaN where none does."""
+    """Losses by the first rule that agrees with the one before it, net by net; else NaN."""
     from minilotto.engines.evaluate import losses
 
     result = np.full(len(parameters.c), np.nan)
@@ -113,15 +113,14 @@ def _split_at_breakpoints(
     w, b = one.w[0, :, 0].astype(np.float64), one.b[0].astype(np.float64)
     breakpoints = -b[w != 0] / w[w != 0]
     inside = breakpoints[(breakpoints > low) & (breakpoints < high)]
-    if loss != "squared":  # which bends a straight output as sharply as it is steep
+    if loss != "squared":  # of a linear output, this loss is curved
         panels = [2**k for k in range(5, MOST_PANELS.bit_length())]
         return float(
             _settled(
                 activation, one, [_composite(task, n, inside) for n in panels], RELATIVE_ERROR, loss
             )[0]
         )
-    # Between breakpoints only the target is curved, so a few panels more serve it as they serve a
-    # polynomial.
+    # Between breakpoints only the target is curved, so a few panels resolve it.
     return float(losses(activation, one, _composite(task, 32, inside))[0])
 
 

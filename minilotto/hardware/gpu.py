@@ -1,5 +1,5 @@
-"""Which GPU this machine offers, or in one line why it offers none. Nothing of CUDA is loaded
-before somebody asks.
+"""Which GPU this machine offers, or in one line why it offers none. CUDA is loaded on the first
+call.
 """
 
 import importlib.util

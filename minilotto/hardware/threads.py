@@ -68,8 +68,7 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-# Whether minilotto was first imported in a forked child, which has a threading layer but none of its
-# threads.
+# Whether minilotto was first imported in a forked child: it has a threading layer without threads.
 _imported_too_late = layer_in_use() is not None and psutil.Process().num_threads() == 1
 
 

@@ -296,7 +296,7 @@ def logistic(f, y):
 
 
 class LossFormula(NamedTuple):
-    """evaluate(f, y) -> (l, l' / factor) of the loss sum_p weight_p l(f_p, y_p), with l' = dl/df."""
+    """evaluate(f, y) -> (l, l' / factor) of the loss sum_p weight_p l(f_p, y_p); l' = dl/df."""
 
     evaluate: Callable
     factor: float

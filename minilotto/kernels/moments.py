@@ -107,7 +107,7 @@ def prefetch(typingctx, pointer, offset):
 
 @intrinsic
 def remainder(typingctx, sums, offset):
-    """The float64 whose upper half is number `offset` of the uint32 at `sums`, its lower half zero."""
+    """The float64 with number `offset` of the uint32 at `sums` as upper half, and a lower of 0."""
     if sums != types.CPointer(types.float64):
         return None
 

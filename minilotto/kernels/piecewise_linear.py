@@ -86,7 +86,7 @@ def _settle(theta, moments, key, index, i, j, same):
 
 @register_jitable(forceinline=True)
 def _locate_among_few(width, theta, moments, key, index):
-    """See _locate: all x fit the caches, and most breakpoints stay near the points where they were."""
+    """See _locate: all x fit the caches, and most breakpoints stay close to where they were."""
     x = moments.x
     for i in range(width):
         t = key[i] = _breakpoint(theta, moments, i)
