@@ -1,4 +1,4 @@
-"""check: compare the kernels' gradients with the reference, and with torch where it is installed."""
+"""check: compare the kernels' gradients with the reference, and with torch where installed."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence

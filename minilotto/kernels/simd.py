@@ -176,6 +176,11 @@ def like(typingctx, model, value):
     return model(model, value), codegen
 
 
+def fused(builder, number, terms) -> ir.Value:
+    """terms[0] * terms[1] + terms[2], of the type `number`, with one rounding."""
+    return call(builder, f"llvm.fma.{suffix_of(number)}", llvm_type(number), terms)
+
+
 @intrinsic
 def fma(typingctx, a, b, c):
     """a * b + c with one rounding."""
@@ -183,7 +188,7 @@ def fma(typingctx, a, b, c):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return call(builder, f"llvm.fma.{suffix_of(a)}", llvm_type(a), arguments)
+        return fused(builder, a, arguments)
 
     return a(a, b, c), codegen
 
@@ -251,12 +256,7 @@ def polynomial(single, double):
             coefficients = table[precision_of(x)]
             value = constant_of(x, coefficients[-1])
             for coefficient in coefficients[-2::-1]:
-                value = call(
-                    builder,
-                    f"llvm.fma.{suffix_of(x)}",
-                    llvm_type(x),
-                    [value, arguments[0], constant_of(x, coefficient)],
-                )
+                value = fused(builder, x, [value, arguments[0], constant_of(x, coefficient)])
             return value
 
         return x(x), codegen

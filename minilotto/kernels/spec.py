@@ -15,15 +15,7 @@ from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, intrinsic, register_model, typeof_impl, unbox
 
 from minilotto.kernels.compile import sources_digest
-from minilotto.kernels.simd import (
-    Lanes,
-    call,
-    constant_of,
-    llvm_type,
-    precision_of,
-    splat,
-    suffix_of,
-)
+from minilotto.kernels.simd import Lanes, constant_of, fused, llvm_type, precision_of, splat
 
 
 @dataclass(frozen=True)
@@ -225,9 +217,7 @@ def add_products(typingctx, spec, start, factors, array, offset):
         for d in range(spec.inputs):
             x = _spread_element(context, builder, spec, array, data, offset, d)
             terms = [builder.extract_value(vectors, d), x, result]
-            result = call(
-                builder, f"llvm.fma.{suffix_of(spec.lanes)}", llvm_type(spec.lanes), terms
-            )
+            result = fused(builder, spec.lanes, terms)
         return result
 
     return spec.lanes(spec, start, factors, array, types.intp), codegen
@@ -248,9 +238,7 @@ def add_each_product(typingctx, spec, sums, factor, array, offset):
                 _spread_element(context, builder, spec, array, data, offset, d),
                 builder.extract_value(before, d),
             ]
-            after.append(
-                call(builder, f"llvm.fma.{suffix_of(spec.lanes)}", llvm_type(spec.lanes), terms)
-            )
+            after.append(fused(builder, spec.lanes, terms))
         return _tuple_of(builder, spec, after)
 
     return _each_input(spec)(spec, sums, factor, array, types.intp), codegen
