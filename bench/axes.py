@@ -20,6 +20,7 @@ from minilotto.cli.arguments import file_name, truth
 from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.engines.choice import candidates, choose
 from minilotto.engines.interface import Engine
+from minilotto.engines.request import Request
 from minilotto.errors import ConfigError
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.initialisation import initial_parameters
@@ -130,14 +131,12 @@ def measure(
 
 def engine_named(config: Config, data: Dataset, name: str, threads: int | None = None) -> Engine:
     """One of the engines that could train this."""
-    return next(c for c in candidates(config, data, True) if c.name == name).make(
-        threads or usable_cores()
-    )
+    return candidates(config, data, Request())[name].make(threads or usable_cores())
 
 
 def chosen(config: Config, data: Dataset) -> Engine:
     """What `train` would take."""
-    return choose(config, data, "auto", True)[0].make(usable_cores())
+    return choose(config, data, Request())[0].make(usable_cores())
 
 
 SILU, LEAKY = Config(width=WIDTH), Config(width=WIDTH, activation="leaky_relu", dtype="float64")

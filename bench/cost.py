@@ -16,7 +16,7 @@ from bench.speed import Spread, seconds, steps_for
 from bench.work import Minilotto, Work
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.simd import fma, lane_count
-from minilotto.kernels.spec import Kind, lanes_of, load, store
+from minilotto.kernels.spec import Spec, lanes_of, load, store
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.config import Config
 
@@ -55,29 +55,29 @@ class FmaSpeed:
 
 
 @kernel()
-def independent_fmas(kind, start, factors, rounds):
+def independent_fmas(spec, start, factors, rounds):
     """ACCUMULATORS * rounds FMAs. start (ACCUMULATORS * lanes,) is overwritten; factors (2 *
     lanes,): a = a * m + d.
     """
-    n = lanes_of(kind)
-    m, d = load(kind, factors, 0), load(kind, factors, n)
+    n = lanes_of(spec)
+    m, d = load(spec, factors, 0), load(spec, factors, n)
     a0, a1, a2, a3 = (
-        load(kind, start, 0),
-        load(kind, start, n),
-        load(kind, start, 2 * n),
-        load(kind, start, 3 * n),
+        load(spec, start, 0),
+        load(spec, start, n),
+        load(spec, start, 2 * n),
+        load(spec, start, 3 * n),
     )
     a4, a5, a6, a7 = (
-        load(kind, start, 4 * n),
-        load(kind, start, 5 * n),
-        load(kind, start, 6 * n),
-        load(kind, start, 7 * n),
+        load(spec, start, 4 * n),
+        load(spec, start, 5 * n),
+        load(spec, start, 6 * n),
+        load(spec, start, 7 * n),
     )
     a8, a9, a10, a11 = (
-        load(kind, start, 8 * n),
-        load(kind, start, 9 * n),
-        load(kind, start, 10 * n),
-        load(kind, start, 11 * n),
+        load(spec, start, 8 * n),
+        load(spec, start, 9 * n),
+        load(spec, start, 10 * n),
+        load(spec, start, 11 * n),
     )
     for _ in range(rounds):
         a0, a1, a2, a3 = fma(a0, m, d), fma(a1, m, d), fma(a2, m, d), fma(a3, m, d)
@@ -90,10 +90,10 @@ def independent_fmas(kind, start, factors, rounds):
 
 
 @kernel()
-def chained_fmas(kind, start, factors, rounds):
+def chained_fmas(spec, start, factors, rounds):
     """`rounds` FMAs, each on the result of the one before."""
-    m, d = load(kind, factors, 0), load(kind, factors, lanes_of(kind))
-    a = load(kind, start, 0)
+    m, d = load(spec, factors, 0), load(spec, factors, lanes_of(spec))
+    a = load(spec, start, 0)
     for _ in range(rounds):
         a = fma(a, m, d)
     store(start, 0, a)
@@ -106,15 +106,15 @@ class Fma:
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
-        self.kind = Kind("silu", dtype, lane_count(dtype), 1)
-        self.factors = np.repeat([0.75, 0.25], self.kind.lanes).astype(dtype)
+        self.spec = Spec("silu", dtype, lane_count(dtype), 1)
+        self.factors = np.repeat([0.75, 0.25], self.spec.lanes).astype(dtype)
         self.nanoseconds()
         self.chain_nanoseconds()
 
     def _time(self, function: Callable, rounds: int) -> float:
-        start = np.linspace(0.5, 1.5, ACCUMULATORS * self.kind.lanes).astype(self.dtype)
+        start = np.linspace(0.5, 1.5, ACCUMULATORS * self.spec.lanes).astype(self.dtype)
         began = time.thread_time()
-        function(self.kind, start, self.factors, rounds)
+        function(self.spec, start, self.factors, rounds)
         return (time.thread_time() - began) * 1e9
 
     def nanoseconds(self) -> float:
@@ -134,7 +134,7 @@ class _Kernel:
     def __init__(self, activation: str, dtype: str, width: int, fma: Fma) -> None:
         self.activation, self.dtype, self.width, self.fma = activation, dtype, width, fma
         config = Config(width=width, activation=activation, dtype=dtype)
-        self.work = Work(config, seeds=BLOCKS * fma.kind.lanes, threads=1)
+        self.work = Work(config, seeds=BLOCKS * fma.spec.lanes, threads=1)
         self.contestant = Minilotto(self.work)
         self.steps = steps_for(self.contestant, KERNEL_SECONDS, config.steps)
         self.fmas: list[float] = []
@@ -145,7 +145,7 @@ class _Kernel:
         took = (
             seconds(self.contestant, self.steps, time.thread_time)
             * 1e9
-            * self.fma.kind.lanes
+            * self.fma.spec.lanes
             / (self.steps * self.work.units)
         )
         after = self.fma.nanoseconds()
@@ -153,7 +153,7 @@ class _Kernel:
         self.fmas.append(took / ((before + after) / 2))
 
     def per_unit(self) -> np.ndarray:
-        return np.array(self.fmas) / self.fma.kind.lanes
+        return np.array(self.fmas) / self.fma.spec.lanes
 
 
 def jobs_for(widths: tuple[int, ...], others: bool) -> list[tuple[str, int]]:

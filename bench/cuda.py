@@ -133,7 +133,7 @@ def _gradient_error(name: str, dtype: str, width: int, scale: Scale) -> Row:
     _, expected = numpy_reference.loss_and_gradient(name, *exact, x, y, data.weight)
     units = sums_of_absolute_terms(name, parameters, data, "squared")
     pairs = zip(
-        engine.state().first, expected, units, strict=True
+        engine.state().m, expected, units, strict=True
     )  # with beta1 = 0 the first moment is the gradient
     worst = max(float((np.abs(a - b) / unit).max()) for a, b, unit in pairs) / float(
         np.finfo(dtype).eps
@@ -239,7 +239,7 @@ def ceiling(scale: Scale) -> Iterator[Row]:
         )
         if not simulated():
             yield Row(
-                f"  its kernel, {engine.team}",
+                f"  its kernel, {engine.partition}",
                 engine.kernel.get_regs_per_thread(),
                 "registers a thread",
             )

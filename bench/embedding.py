@@ -16,7 +16,9 @@ from scipy import integrate, ndimage
 import minilotto as ml
 from minilotto.engines.packing import workspace_size
 from minilotto.kernels import seed_parallel, single
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.forms import Form
+from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import Nets, Points, Schedule, Scratch
 
 POINTS, ROUNDS, WANTED = (
     100,
@@ -84,24 +86,18 @@ def gradients(width: int, dtype: str) -> list[Line]:
     losses, slopes = np.empty(nets, dtype), np.empty_like(thetas)
     scratch = np.empty(single.scratch_size(form, width), dtype)
     loop = (form, thetas, x, y, weight, losses, slopes, scratch)
-    kind = Kind("silu", dtype, 1, 1)
-    state = (np.zeros((1, thetas.shape[1]), dtype) for _ in range(2))
-    schedule = (np.full(nets, 1e-6), np.ones(nets), single.ADAM, False)
-    work = (
-        np.empty((1, thetas.shape[1]), dtype),
-        np.empty((1, workspace_size(kind, width)), dtype),
+    spec = Spec("silu", dtype, 1, 1)
+    theta = thetas[:1].copy()
+    scratch_of_lane = Scratch(
+        np.empty_like(theta), np.empty((1, workspace_size(spec, width)), dtype)
     )
     lane = (
-        kind,
-        0.0,
+        Form(spec, 0.0),
         width,
-        thetas[:1].copy(),
-        *state,
-        x.ravel(),
-        y,
-        2 * weight,
-        *schedule,
-        *work,
+        Nets(theta, np.zeros_like(theta), np.zeros_like(theta)),
+        Points(x.ravel(), y, 2 * weight),
+        Schedule(np.full(nets, 1e-6), np.ones(nets), *single.ADAM, flush=False),
+        scratch_of_lane,
         0,
         1,
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.engines.compressed import CompressedEngine
 from minilotto.engines.evaluate import losses
-from minilotto.engines.interface import adam_schedule
+from minilotto.engines.interface import Engine, adam_schedule
 from minilotto.engines.lanes import LaneEngine
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.settings.config import Config
@@ -39,7 +39,7 @@ class Work:
     @cached_property
     def schedule(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """rates and corrections (steps,) of `engines.interface.adam_schedule`."""
-        return adam_schedule(self.config, 0, self.config.steps)
+        return adam_schedule(self.config, 0, self.config.steps)[:2]
 
     @property
     def units(self) -> int:
@@ -82,9 +82,7 @@ class Minilotto:
 
     def __init__(self, work: Work) -> None:
         self.work = work
-        self.engine: LaneEngine | CompressedEngine = LaneEngine(
-            work.config, work.data, work.threads
-        )
+        self.engine: Engine = LaneEngine(work.config, work.data, work.threads)
         self.way = f"{self.engine.lanes} lanes"
 
     def start(self) -> None:
@@ -99,7 +97,7 @@ class Minilotto:
         return self.engine.parameters()
 
     def first_moment(self) -> Parameters:
-        return self.engine.state().first
+        return self.engine.state().m
 
     def losses(self) -> NDArray:
         return losses(self.engine.activation, self.engine.parameters(), self.work.data)

@@ -183,11 +183,11 @@ def test_steps_grow_until_a_timing_is_long_enough(work, monkeypatch):
 def test_fma_kernels_do_the_fmas_they_count(dtype):
     fma = cost.Fma(dtype)
     for function, rows in ((cost.independent_fmas, cost.ACCUMULATORS), (cost.chained_fmas, 1)):
-        start = np.linspace(0.5, 1.5, cost.ACCUMULATORS * fma.kind.lanes).astype(dtype)
+        start = np.linspace(0.5, 1.5, cost.ACCUMULATORS * fma.spec.lanes).astype(dtype)
         want = start.copy()
         for _ in range(5):
-            want[: rows * fma.kind.lanes] = want[: rows * fma.kind.lanes] * 0.75 + 0.25
-        function(fma.kind, start, fma.factors, 5)
+            want[: rows * fma.spec.lanes] = want[: rows * fma.spec.lanes] * 0.75 + 0.25
+        function(fma.spec, start, fma.factors, 5)
         np.testing.assert_allclose(
             start, want, rtol=8 * np.finfo(dtype).eps
         )  # five roundings each, in either
@@ -195,19 +195,19 @@ def test_fma_kernels_do_the_fmas_they_count(dtype):
 
 def test_vector_fmas_stay_in_the_code():
     """Folded ones, or scalars, would time something else."""
-    kind = cost.Fma("float32").kind
+    spec = cost.Fma("float32").spec
     fresh = numba.njit(
         cost.independent_fmas.py_func
     )  # what comes from the cache cannot be looked into
     fresh(
-        kind,
-        np.ones(cost.ACCUMULATORS * kind.lanes, np.float32),
-        np.ones(2 * kind.lanes, np.float32),
+        spec,
+        np.ones(cost.ACCUMULATORS * spec.lanes, np.float32),
+        np.ones(2 * spec.lanes, np.float32),
         1,
     )
     (code,) = fresh.inspect_llvm().values()
     assert (
-        sum(f"call <{kind.lanes} x float> @llvm.fma" in line for line in code.splitlines())
+        sum(f"call <{spec.lanes} x float> @llvm.fma" in line for line in code.splitlines())
         >= cost.ACCUMULATORS
     )
 

@@ -4,10 +4,9 @@ the data.
 At fixed steps each seed's loss and gradient on its nodes are compared with those on the data. A
 seed whose difference exceeds what rounding would explain goes back to its last audit and repeats
 the steps since then with more nodes. How many nodes a seed has depends on that seed alone, so
-results are the same whichever seeds share a wave.
+results do not depend on the other seeds of a batch.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,15 +14,14 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.data.quadrature import compress, merged, thinned
-from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine, State
 from minilotto.engines.lanes import LaneEngine
-from minilotto.engines.wide import WideEngine
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
 
-LADDER = {
+# Refinement levels: a seed that fails an audit gets the next number of nodes.
+NODE_LEVELS = {
     "float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256),
     "float64": (48, 64, 96, 128, 192, 256, 384, 512),
 }
@@ -32,16 +30,14 @@ LADDER = {
 TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
-REPEATED_STRETCH = 500  # steps between two chances for Ctrl-C
-
-Inner = LaneEngine | WideEngine | CudaEngine
+REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
 
 class _Group(NamedTuple):
-    """Seeds of a wave that have equally many nodes: their places in the wave and their engine."""
+    """Seeds of a batch that have equally many nodes: their places in the batch and their engine."""
 
     places: NDArray[np.intp]
-    engine: Inner
+    engine: Engine
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
@@ -58,8 +54,16 @@ def audit_steps(steps: int) -> NDArray[np.int64]:
 
 
 class CompressedEngine(Engine):
-    """Trains each seed on as few nodes as its audits allow; `nodes` fixes their number, audits then
-    only report.
+    """Trains each seed on as few nodes as its audits allow.
+
+    Parameters
+    ----------
+    config, data, threads
+        See `Engine`.
+    inner : type of Engine
+        What trains on the nodes.
+    nodes : int, optional
+        Fixes the number of nodes; audits then report only.
     """
 
     def __init__(
@@ -67,7 +71,7 @@ class CompressedEngine(Engine):
         config: Config,
         data: Dataset,
         threads: int,
-        inner: type[Inner] = LaneEngine,
+        inner: type[Engine] = LaneEngine,
         nodes: int | None = None,
     ) -> None:
         super().__init__(config, data, threads)
@@ -75,25 +79,23 @@ class CompressedEngine(Engine):
         self.name = f"{inner.name}, compressed"
         self.distinct = merged(data)
         self.audits = tuple(int(step) for step in audit_steps(config.steps))
-        self.fixed = nodes is not None
-        # Of many points, moments within small pieces do as well: for history, for audits, and finer
-        # ones for the losses reported.
+        # Many points are replaced by rules with the same moments within small pieces: for audits,
+        # finer ones for history and the finest for the losses reported.
         many = self.distinct.points > FEW_POINTS
         self.audited, self.watched, self.reported = (
             thinned(self.distinct, pieces, PIECE_DEGREE) if many else self.distinct
             for pieces in (256, 512, 4096)
         )
-        ladder = (nodes,) if nodes is not None else LADDER[config.dtype]
-        # The last rung is the data itself, which passes every audit. Many points are no rung: one
-        # sharp net would take longer than all the others. The audit then tells, and so does the
-        # summary.
-        self.rungs = [count for count in ladder if count < self.distinct.points]
-        if not self.rungs or (not many and not self.fixed):
-            self.rungs.append(self.distinct.points)
+        levels = NODE_LEVELS[config.dtype] if nodes is None else (nodes,)
+        # The last level is the data, which pass every audit. Not so for many points: one sharp net
+        # would take longer than all others. Audits, and the summary, then report the difference.
+        self.levels = [count for count in levels if count < self.distinct.points]
+        if not self.levels or (not many and nodes is None):
+            self.levels.append(self.distinct.points)
         self._rules: dict[int, Dataset] = {}
-        self.lanes = self._engine(self.rungs[0]).lanes
+        self.lanes = self._engine(self.levels[0]).lanes
 
-    def _engine(self, nodes: int) -> Inner:
+    def _engine(self, nodes: int) -> Engine:
         return self.inner(self.config, self._rule(nodes), self.threads)
 
     def _rule(self, nodes: int) -> Dataset:
@@ -101,30 +103,35 @@ class CompressedEngine(Engine):
             self._rules[nodes] = compress(self.distinct, nodes)
         return self._rules[nodes]
 
-    def start(self, parameters: Parameters) -> None:
-        count = len(parameters.c)
-        zeros = Parameters(*(np.zeros_like(array) for array in parameters))
-        self.nodes = np.full(count, self.rungs[0])
+    def resume(self, state: State) -> None:
+        """Continue from a state, with the fewest nodes for every seed."""
+        count = len(state.parameters.c)
+        self.nodes = np.full(count, self.levels[0])
         self.worst = np.zeros(count)
-        self.good = State(parameters, zeros, zeros)
-        self.good_step = 0
-        self._regroup(self.good)
+        self.good, self.good_step = state, -1  # unknown until the next step or audit
+        self._regroup(state)
 
     def advance(self, first: int, count: int) -> None:
+        self._begin(first)
         for group in self.groups:
             group.engine.advance(first, count)
 
+    def _begin(self, step: int) -> None:
+        if self.good_step < 0:
+            self.good_step = step
+
     def parameters(self) -> Parameters:
-        return self._gathered(lambda engine: engine.parameters())
+        return self._whole([group.engine.parameters() for group in self.groups])
 
     def state(self) -> State:
-        parts = zip(*(group.engine.state() for group in self.groups), strict=True)
-        return State(*(self._scattered(list(part)) for part in parts))
+        states = [group.engine.state() for group in self.groups]
+        return State(*(self._whole(list(some)) for some in zip(*states, strict=True)))
 
     def audit(self, step: int) -> None:
         """Compare every seed with the data; repeat the steps since the last audit with more nodes
-        where that is needed.
+        where the difference is too large.
         """
+        self._begin(step)
         state = self.state()
         self._audit(state, np.arange(len(self.nodes)), step)
         self.good, self.good_step = state, step
@@ -141,28 +148,23 @@ class CompressedEngine(Engine):
                 rule = self._rule(int(nodes))
                 differences[here] = _difference(self, _taken(state.parameters, places[here]), rule)
             failed = differences > TOLERANCE[self.config.dtype]
-            failed &= self.nodes[places] < self.rungs[-1]
-            self.worst[places[~failed]] = np.maximum(
-                self.worst[places[~failed]], differences[~failed]
-            )
+            failed &= self.nodes[places] < self.levels[-1]
+            passed = places[~failed]
+            self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
             places = places[failed]
-            if not places.size:
-                return
-            before = self.nodes[
-                places
-            ]  # a copy: a seed that is raised here must not be raised again with those above it
+            before = self.nodes[places]  # a copy: `_repeat` changes the numbers of nodes
             for nodes in np.unique(before):
-                more = self.rungs[self.rungs.index(int(nodes)) + 1]
+                more = self.levels[self.levels.index(int(nodes)) + 1]
                 self._repeat(state, places[before == nodes], more, step)
 
     def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int) -> None:
         self.nodes[places] = nodes
         engine = self._engine(nodes)
-        engine.resume(State(*(_taken(part, places) for part in self.good)))
-        for at in range(self.good_step, step, REPEATED_STRETCH):
-            engine.advance(at, min(REPEATED_STRETCH, step - at))
-        for part, repeated in zip(state, engine.state(), strict=True):
-            for array, values in zip(part, repeated, strict=True):
+        engine.resume(State(*(_taken(one, places) for one in self.good)))
+        for at in range(self.good_step, step, REPEATED_STEPS):
+            engine.advance(at, min(REPEATED_STEPS, step - at))
+        for one, repeated in zip(state, engine.state(), strict=True):
+            for array, values in zip(one, repeated, strict=True):
                 array[places] = values
 
     def _regroup(self, state: State) -> None:
@@ -170,14 +172,11 @@ class CompressedEngine(Engine):
         for nodes in np.unique(self.nodes):
             places = np.flatnonzero(self.nodes == nodes)
             engine = self._engine(int(nodes))
-            engine.resume(State(*(_taken(part, places) for part in state)))
+            engine.resume(State(*(_taken(one, places) for one in state)))
             self.groups.append(_Group(places, engine))
 
-    def _gathered(self, of: Callable[[Inner], Parameters]) -> Parameters:
-        return self._scattered([of(group.engine) for group in self.groups])
-
-    def _scattered(self, parts: list[Parameters]) -> Parameters:
-        """Arrays of the whole wave from those of its groups."""
+    def _whole(self, parts: list[Parameters]) -> Parameters:
+        """Arrays of the whole batch from those of its groups."""
         whole = Parameters(
             *(np.empty((len(self.nodes), *array.shape[1:]), array.dtype) for array in parts[0])
         )
@@ -193,13 +192,13 @@ class CompressedEngine(Engine):
         return self.nodes.astype(np.int64), self.worst.copy()
 
     def points_per_step(self) -> int:
-        return self.rungs[0]
+        return self.levels[0]
 
-    def nets_per_wave(self) -> int | None:
-        return self._engine(self.rungs[0]).nets_per_wave()
+    def nets_per_batch(self) -> int | None:
+        return self._engine(self.levels[0]).nets_per_batch()
 
     def bytes_per_net(self) -> int:
-        return 3 * self._engine(self.rungs[0]).bytes_per_net()
+        return 3 * self._engine(self.levels[0]).bytes_per_net()
 
 
 def _taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
@@ -212,8 +211,8 @@ def _difference(
     """Largest difference between rule and data, over loss and every coordinate of the gradient, in
     units of its scale: (R,).
 
-    Nets whose loss or gradient on the data is not finite differ by nothing: no number of nodes
-    would mend them. Where the rule alone makes them so, the difference is infinite.
+    It is zero for nets whose loss or gradient on the data is not finite, as no number of nodes
+    makes these finite, and infinite where they are not finite on the rule alone.
     """
     activation, data = engine.activation, engine.audited
     exact = Parameters(*(array.astype(np.float64) for array in parameters))
@@ -221,7 +220,7 @@ def _difference(
         scale, loss_scale = _scales(exact, data)
         expected = losses(activation, exact, data)
         differences = np.abs(losses(activation, exact, rule) - expected) / loss_scale
-        mendable = np.isfinite(expected) & np.isfinite(loss_scale)
+        finite = np.isfinite(expected) & np.isfinite(loss_scale)
         pairs = zip(
             gradients(activation, exact, rule),
             gradients(activation, exact, data),
@@ -231,8 +230,8 @@ def _difference(
         for ours, theirs, unit in pairs:
             ratio = (np.abs(ours - theirs) / unit).reshape(len(differences), -1)
             differences = np.maximum(differences, ratio.max(axis=1))
-            mendable &= np.isfinite(theirs).reshape(len(differences), -1).all(axis=1)
-    return np.where(np.isfinite(differences), differences, np.where(mendable, np.inf, 0.0))
+            finite &= np.isfinite(theirs).reshape(len(differences), -1).all(axis=1)
+    return np.where(np.isfinite(differences), differences, np.where(finite, np.inf, 0.0))
 
 
 def _scales(parameters: Parameters, data: Dataset) -> tuple[Parameters, NDArray[np.float64]]:

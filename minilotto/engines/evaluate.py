@@ -1,4 +1,4 @@
-"""Losses, predictions and gradients of given parameters, through the lane kernels."""
+"""Losses, predictions and gradients of given parameters, by the kernels with one lane a seed."""
 
 from collections.abc import Callable
 
@@ -16,18 +16,18 @@ from minilotto.engines.packing import (
 )
 from minilotto.initialisation import Parameters
 from minilotto.kernels import seed_parallel
+from minilotto.kernels.forms import Form
 from minilotto.kernels.simd import lane_count
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import Nets, Points, Scratch
 from minilotto.settings.activations import Activation
 
 
-def kind_of(
+def spec_of(
     activation: Activation, dtype: str, inputs: int, lanes: int | None = None, loss: str = "squared"
-) -> Kind:
-    """The Kind that this CPU runs best; `lanes` overrides its lane count (the results do not depend
-    on it).
-    """
-    return Kind(activation.name, dtype, lanes or lane_count(dtype), inputs, loss)
+) -> Spec:
+    """The Spec that this CPU runs fastest; another lane count gives the same results."""
+    return Spec(activation.name, dtype, lanes or lane_count(dtype), inputs, loss)
 
 
 def losses(
@@ -39,21 +39,12 @@ def losses(
     `loss`: another of Config's losses in place of the square.
     """
     nets, width, inputs = parameters.w.shape
-    kind = kind_of(activation, "float64", inputs, loss=loss)
-    theta = pack(kind, parameters)
-    results = np.empty((len(theta), kind.lanes))
-    workspace = aligned((1, theta.shape[1]), "float64")[0]
-    seed_parallel.loss_blocks(
-        kind,
-        activation.parameter,
-        width,
-        theta,
-        data.x.ravel(),
-        data.y,
-        data.weight,
-        results,
-        workspace,
-    )
+    form = Form(spec_of(activation, "float64", inputs, loss=loss), activation.parameter)
+    theta = pack(form.spec, parameters)
+    results = np.empty((len(theta), form.spec.lanes))
+    workspace = aligned((theta.shape[1],), "float64")
+    points = (data.x.ravel(), data.y, data.weight)
+    seed_parallel.loss_blocks(form, width, theta, *points, results, workspace)
     return results.ravel()[:nets] + data.offset
 
 
@@ -62,22 +53,18 @@ def predictions(
 ) -> NDArray[np.float64]:
     """f(x_p) of R nets at x (P, D), in float64: (R, P)."""
     nets, width, inputs = parameters.w.shape
-    kind = kind_of(activation, "float64", inputs)
-    results = np.empty((nets, len(x)))
-    workspace = aligned((1, (width * (inputs + 2) + 1) * kind.lanes), "float64")[0]
-    some = kind.lanes * max(
-        1, 2**20 // (kind.lanes * max(1, len(x)))
-    )  # nets at a time, to keep the transposed copy small
+    form = Form(spec_of(activation, "float64", inputs), activation.parameter)
+    lanes, count = form.spec.lanes, len(x)
+    results = np.empty((nets, count))
+    workspace = aligned(((width * (inputs + 2) + 1) * lanes,), "float64")
+    some = lanes * max(1, 2**20 // (lanes * max(1, count)))  # nets, so that the copy stays small
     for first in range(0, nets, some):
-        part = Parameters(*(array[first : first + some] for array in parameters))
-        theta = pack(kind, part)
-        outputs = np.empty((len(theta), len(x), kind.lanes))
-        seed_parallel.predict_blocks(
-            kind, activation.parameter, width, theta, x.ravel(), outputs, workspace
-        )
-        results[first : first + some] = outputs.transpose(0, 2, 1).reshape(
-            len(theta) * kind.lanes, len(x)
-        )[: len(part.c)]
+        taken = Parameters(*(array[first : first + some] for array in parameters))
+        theta = pack(form.spec, taken)
+        outputs = np.empty((len(theta), count, lanes))
+        seed_parallel.predict_blocks(form, width, theta, x.ravel(), outputs, workspace)
+        rows = outputs.transpose(0, 2, 1).reshape(len(theta) * lanes, count)
+        results[first : first + some] = rows[: len(taken.c)]
     return results
 
 
@@ -92,42 +79,22 @@ def gradients(
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains
     in `dtype`.
     """
-    kind = kind_of(activation, dtype, parameters.w.shape[2], lanes, loss)
-    return gradients_by(
-        seed_parallel.train_blocks,
-        kind,
-        activation.parameter,
-        parameters,
-        training_arrays(data, dtype, loss),
-    )
+    spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss)
+    points = training_arrays(data, dtype, loss)
+    form = Form(spec, activation.parameter)
+    return gradients_by(seed_parallel.train_blocks, form, parameters, points)
 
 
-def gradients_by(
-    train: Callable, kind: Kind, parameter: float, parameters: Parameters, arrays: tuple
-) -> Parameters:
-    """(dw, db, dv, dc) that `train`, which is seed_parallel.train_blocks or made of it, takes a
-    step at a rate of 0 with.
-
-    arrays: of layout.training_arrays.
+def gradients_by(train: Callable, form: Form, parameters: Parameters, points: Points) -> Parameters:
+    """(dw, db, dv, dc) of a step at a rate of 0 by `train`, which is seed_parallel.train_blocks or
+    made of it.
     """
-    nets, width, _ = parameters.w.shape
-    theta = pack(kind, parameters)
-    results, first, second = (aligned(theta.shape, kind.dtype) for _ in range(3))
-    workspace = aligned((1, workspace_size(kind, width)), kind.dtype)
+    count, width, _ = parameters.w.shape
+    theta = pack(form.spec, parameters)
+    m, s, results = (aligned(theta.shape, form.spec.dtype) for _ in range(3))
+    workspace = aligned((1, workspace_size(form.spec, width)), form.spec.dtype)
     for block in range(len(theta)):
         one = slice(block, block + 1)
-        train(
-            kind,
-            parameter,
-            width,
-            theta[one],
-            first[one],
-            second[one],
-            *arrays,
-            *STANDSTILL,
-            results[one],
-            workspace,
-            0,
-            1,
-        )
-    return unpack(kind, results, nets, width)
+        nets, scratch = Nets(theta[one], m[one], s[one]), Scratch(results[one], workspace)
+        train(form, width, nets, points, STANDSTILL, scratch, 0, 1)
+    return unpack(form.spec, results, count, width)

@@ -1,5 +1,5 @@
-"""The engine for piecewise-linear nets of one input: exact gradients at a cost that no number of
-points raises.
+"""The engine for piecewise-linear nets of one input: exact gradients at a cost that does not depend
+on the number of points.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import Engine, adam_schedule
+from minilotto.engines.interface import KernelEngine, State, adam_schedule
 from minilotto.engines.packing import STANDSTILL, aligned, pack, rows_of, unpack
 from minilotto.engines.piecewise import PiecewiseLosses
 from minilotto.engines.population import population_losses
@@ -18,6 +18,7 @@ from minilotto.errors import ConfigError
 from minilotto.hardware.threads import run_blocks
 from minilotto.initialisation import Parameters
 from minilotto.kernels import piecewise_linear
+from minilotto.kernels.forms import Form
 from minilotto.kernels.moments import (
     GROUP,
     LAST_PLACE,
@@ -30,18 +31,19 @@ from minilotto.kernels.moments import (
     accumulate,
     set_places,
 )
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import BreakpointScratch, Nets
 from minilotto.settings.activations import Activation
 from minilotto.settings.config import Config
 
 PIECEWISE_LINEAR = ("relu", "leaky_relu")
 FEW_POINTS = 4096  # of more, losses come from moments too
 MOST_BUCKETS = 2**16
-FASTEST = 1e290  # pace: no distance times this or its inverse is infinity times zero
+LARGEST_PACE = 1e290  # so that no distance times it or its inverse is infinity times zero
 CELLS = 128  # at least so many pieces represent a density's y
 MOST_CELLS = 2**16
 PIECE_ERROR = 2e-14  # of the largest |y|
-POINTS = 60  # that the lanes engine would do in the time of a step
+POINTS = 60  # that a step of the lanes engine does in the same time
 
 
 def moments_of(data: Dataset) -> Moments:
@@ -110,9 +112,8 @@ def _pieces(
         return function(x.reshape(-1, 1)).reshape(x.shape)
 
     nodes = (leggauss(PIECE_TERMS)[0] + 1) / 2
-    between = np.convolve(
-        [0.0, *nodes, 1.0], [0.5, 0.5], "valid"
-    )  # not at the ends, where y may jump
+    # Not at the ends, where y may jump.
+    between = np.convolve([0.0, *nodes, 1.0], [0.5, 0.5], "valid")
     done: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     start, length, total = edges[:-1], np.diff(edges), edges[-1] - edges[0]
     finest = 4 * np.spacing(np.abs(edges).max())
@@ -121,11 +122,10 @@ def _pieces(
         y, truth = y_at(nodes), y_at(between)
         size = max(size, np.abs(y).max())
         coefficients = _interpolated(nodes, y)
-        # An error matters as far as its cell reaches: at a jump, halving goes on until the cell is
-        # negligible.
-        error = np.abs(polyval(between, coefficients.T) - truth).max(axis=1) * np.minimum(
-            1.0, CELLS * length / total
-        )
+        # An error counts in proportion to the length of its cell: at a jump, halving goes on until
+        # the cell is negligible.
+        error = np.abs(polyval(between, coefficients.T) - truth).max(axis=1)
+        error *= np.minimum(1.0, CELLS * length / total)
         fine = (error <= PIECE_ERROR * size) | (length < finest)
         done.append((start[fine], coefficients[fine]))
         count += len(start)
@@ -135,11 +135,9 @@ def _pieces(
                 "at points instead"
             )
         half = length[~fine] / 2
-        start, length = (
-            np.concatenate([start[~fine], start[~fine] + half]),
-            np.concatenate([half, half]),
-        )
-    starts, found = (np.concatenate(parts) for parts in zip(*done, strict=True))
+        start = np.concatenate([start[~fine], start[~fine] + half])
+        length = np.concatenate([half, half])
+    starts, found = (np.concatenate(some) for some in zip(*done, strict=True))
     order = np.argsort(starts)
     return np.append(starts[order], edges[-1]), found[order]
 
@@ -161,16 +159,13 @@ def _interpolated(nodes: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray
 
 
 def _accumulated(*terms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows (P + 1, 8) of Moments.sums: leading parts, and the upper halves of the remainders behind
-    them.
-    """
+    """Rows (P + 1, 8) of Moments.sums: leading parts, then the upper halves of the remainders."""
     lead, rest = np.empty((2, len(terms[0]) + 1, len(terms)))
     accumulate(np.stack(terms, axis=1), lead, rest)
     rows = aligned((len(lead), ROW), "float64")
     rows[:, : len(terms)] = lead
-    rows.view(np.uint32)[:, REST : REST + len(terms)] = (
-        rest.view(np.uint64) + 2**31 >> 32
-    )  # rounded, not cut off
+    upper = rest.view(np.uint64) + 2**31 >> 32  # rounded, not cut off
+    rows.view(np.uint32)[:, REST : REST + len(terms)] = upper
     return rows
 
 
@@ -185,22 +180,19 @@ def _table(
     """Moments with the groups and buckets in which x (U,), ascending and distinct, is searched."""
     heads = x[::GROUP]
     groups = len(heads)
-    ends = np.append(
-        heads[1:], 2 * x[-1] - heads[-1]
-    )  # the last group has places for what lies beyond all x, too
+    # The last group also has places for what lies beyond all x.
+    ends = np.append(heads[1:], 2 * x[-1] - heads[-1])
     with np.errstate(over="ignore", divide="ignore"):
-        paces = np.clip((LAST_PLACE - 1) / (ends - heads), 1 / FASTEST, FASTEST)
+        paces = np.clip((LAST_PLACE - 1) / (ends - heads), 1 / LARGEST_PACE, LARGEST_PACE)
     padded = np.append(heads, np.full(WINDOW, np.nan))
     places = aligned((groups, GROUP), "uint16")
     places[:] = LAST_PLACE + 1
     set_places(x, padded, paces, places)
-    last = min(
-        4 * groups, MOST_BUCKETS
-    )  # the bucket of the greatest head, or the one before it, as rounding has it
+    # The greatest head is in bucket `last` or the one before, depending on rounding. Where the
+    # quotient would overflow, few buckets are used.
+    last = min(4 * groups, MOST_BUCKETS)
     reach = heads[-1] - heads[0]
-    pace = (
-        last / reach if reach > 1 / FASTEST else 1.0
-    )  # the quotient must not overflow; then few buckets are used
+    pace = last / reach if reach > 1 / LARGEST_PACE else 1.0
     bucket = np.minimum((heads - heads[0]) * pace, last).astype(np.int64)
     starts = np.searchsorted(bucket, np.arange(last + 3)).astype(np.uint32)
     rows = aligned(sums.shape, "float64")
@@ -223,15 +215,23 @@ def _table(
     )
 
 
-class ExactEngine(Engine):
-    """Trains nets one by one with kernels/piecewise_linear.py, in float64, on the data's moments or
-    on those of a population.
+class ExactEngine(KernelEngine):
+    """Trains nets one by one with kernels/piecewise_linear.py, in float64, on the moments of the
+    data or of a population.
 
-    moments   such as those of `uniform_moments`, to train on in place of `data`; `data` still serve
-              for losses
+    Parameters
+    ----------
+    config, data, threads
+        See `Engine`. The activation is piecewise linear, the precision float64.
+    moments : Moments, optional
+        Such as `uniform_moments` gives, to train on in place of `data`, which still serve for
+        losses.
 
-    Raises ConfigError for an activation that is not piecewise linear, for float32 and for more than
-    one input.
+    Raises
+    ------
+    ConfigError
+        For an activation that is not piecewise linear, for float32, for a loss other than squares
+        and for more than one input.
     """
 
     name = "exact"
@@ -254,56 +254,32 @@ class ExactEngine(Engine):
             raise ConfigError(
                 f"loss={config.loss!r} is not what the exact engine trains; use another engine"
             )
-        self.kind = _kind_of(self.activation)
+        self.form = _form_of(self.activation)
+        self.spec = self.form.spec
         self.moments = moments or _moments_to_fit(data)
         self.many = (
             PiecewiseLosses(data) if data.points > FEW_POINTS and data.population is None else None
         )
-        self.constants = (config.beta1, config.beta2, config.epsilon)
 
-    def start(self, parameters: Parameters) -> None:
-        self.theta = pack(self.kind, parameters)
-        self.first, self.second, self.gradient = (
-            aligned(self.theta.shape, "float64") for _ in range(3)
-        )
-        self.workspace = _workspace(len(self.theta), self.config.width)
+    def resume(self, state: State) -> None:
+        super().resume(state)
+        self.scratch = _scratch(self.nets.theta)
 
     def advance(self, first: int, count: int) -> None:
-        arguments = (
-            self.kind,
-            self.activation.parameter,
-            self.config.width,
-            self.theta,
-            self.first,
-            self.second,
-            self.moments,
-            *adam_schedule(self.config, first, count),
-            self.constants,
-            self.config.subnormals == "flush",
-            self.gradient,
-            *self.workspace,
-        )
-        run_blocks(
-            piecewise_linear.train_nets, arguments, blocks=len(self.theta), threads=self.threads
-        )
-
-    def parameters(self) -> Parameters:
-        return unpack(self.kind, self.theta, len(self.theta), self.config.width)
+        schedule = adam_schedule(self.config, first, count)
+        arguments = (self.form, self.config.width, self.nets, self.moments, schedule, self.scratch)
+        run_blocks(piecewise_linear.train_nets, arguments, self.count, self.threads)
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         if self.data.population is not None:
             return population_losses(self.activation, self.parameters(), self.data.population)
-        return (
-            super().losses(final)
-            if self.many is None
-            else self.many(self.activation, self.parameters())
-        )
+        if self.many is not None:
+            return self.many(self.activation, self.parameters())
+        return super().losses(final)
 
     def bytes_per_net(self) -> int:
-        return (
-            4 * 8 * rows_of(self.config.width, 1)
-            + (8 * piecewise_linear.FLOATS + 4 * piecewise_linear.INTEGERS) * self.config.width
-        )
+        scratch = 8 * piecewise_linear.FLOATS + 4 * piecewise_linear.INTEGERS
+        return 4 * 8 * rows_of(self.config.width, 1) + scratch * self.config.width
 
     def points_per_step(self) -> int:
         return POINTS
@@ -320,21 +296,23 @@ def gradients(activation: Activation, parameters: Parameters, moments: Moments) 
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that
     ExactEngine trains with.
     """
-    kind = _kind_of(activation)
-    nets, width, _ = parameters.w.shape
-    theta = pack(kind, parameters)
-    first, second, results = (aligned(theta.shape, "float64") for _ in range(3))
-    lead = (kind, activation.parameter, width, theta, first, second, moments)
-    piecewise_linear.train_nets(*lead, *STANDSTILL, results, *_workspace(nets, width), 0, nets)
-    return unpack(kind, results, nets, width)
+    form = _form_of(activation)
+    count, width, _ = parameters.w.shape
+    theta = pack(form.spec, parameters)
+    nets = Nets(theta, *(aligned(theta.shape, "float64") for _ in range(2)))
+    scratch = _scratch(theta)
+    piecewise_linear.train_nets(form, width, nets, moments, STANDSTILL, scratch, 0, count)
+    return unpack(form.spec, scratch.gradient, count, width)
 
 
-def _kind_of(activation: Activation) -> Kind:
-    return Kind(activation.name, "float64", 1, 1)
+def _form_of(activation: Activation) -> Form:
+    return Form(Spec(activation.name, "float64", 1, 1), activation.parameter)
 
 
-def _workspace(nets: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.uint32]]:
-    """floats (R, 3 N), and integers (R, 4 N) as train_nets wants them at first."""
+def _scratch(theta: NDArray[np.float64]) -> BreakpointScratch:
+    """Scratch for nets theta (R, 3 N + 1), with the integers as train_nets takes them at first."""
+    nets, width = len(theta), theta.shape[1] // 3
     integers = np.zeros((nets, piecewise_linear.INTEGERS * width), np.uint32)
     integers[:, :width] = np.arange(width)
-    return np.empty((nets, piecewise_linear.FLOATS * width)), integers
+    floats = np.empty((nets, piecewise_linear.FLOATS * width))
+    return BreakpointScratch(aligned(theta.shape, "float64"), floats, integers)

@@ -7,56 +7,87 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
+from minilotto.engines.packing import pack, unpack
 from minilotto.initialisation import Parameters
+from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import Nets, Schedule
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import Config
 
 
 class State(NamedTuple):
-    """Everything that a training needs to go on: parameters, and Adam's first and second moments in
-    the same shapes.
+    """All that a training needs to continue: parameters, and Adam's moments m and s in the same
+    shapes.
     """
 
     parameters: Parameters
-    first: Parameters
-    second: Parameters
+    m: Parameters
+    s: Parameters
 
 
 class Engine(ABC):
-    """Holds one wave of nets, parameters and Adam's moments, and carries it forward."""
+    """Trains one batch of nets on given data, a chunk of steps at a time.
+
+    Parameters
+    ----------
+    config : Config
+        Width, activation, loss, precision and Adam's constants.
+    data : Dataset
+        Weighted points.
+    threads : int
+        Threads to use at most. Results do not depend on it.
+
+    Attributes
+    ----------
+    name : str
+        As `Ensemble.engine` reports it.
+    lanes : int
+        Seeds that share a vector; a batch should be a multiple of it.
+    audits : tuple of int
+        Steps after which `audit` has to be called.
+    """
 
     name: str
-    lanes: int = 1  # seeds that share a vector; a wave should be a multiple of it
-    audits: tuple[int, ...] = ()  # steps after which `audit` wants to be called
+    lanes: int = 1
+    audits: tuple[int, ...] = ()
 
     def __init__(self, config: Config, data: Dataset, threads: int) -> None:
         self.config, self.data, self.threads = config, data, threads
         self.activation = activation_of(config.activation, config.negative_slope)
 
-    @abstractmethod
     def start(self, parameters: Parameters) -> None:
         """Take these nets, with Adam's moments at zero."""
+        zeros = Parameters(*(np.zeros_like(array) for array in parameters))
+        self.resume(State(parameters, zeros, zeros))
+
+    @abstractmethod
+    def resume(self, state: State) -> None:
+        """Continue from a state that `state` gave, of any seeds in any order."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Copies of the parameters, in the training dtype, and of Adam's moments."""
 
     @abstractmethod
     def advance(self, first: int, count: int) -> None:
-        """Do steps first, first + 1, ..., first + count - 1 (from 0). Cutting a stretch in two
-        changes no bit.
+        """Do steps first, first + 1, ..., first + count - 1 (from 0). Cutting a chunk of steps in
+        two changes no bit.
         """
 
     @abstractmethod
-    def parameters(self) -> Parameters:
-        """The nets as they are now, in the training dtype."""
-
-    @abstractmethod
     def bytes_per_net(self) -> int:
-        """Working memory that one net of a wave takes."""
+        """Working memory that one net of a batch takes."""
 
-    def nets_per_wave(self) -> int | None:
-        """Nets to train from start to end before the next ones; None lets cores and memory decide."""
+    def parameters(self) -> Parameters:
+        """Copies of the parameters, in the training dtype."""
+        return self.state().parameters
+
+    def nets_per_batch(self) -> int | None:
+        """Nets to train from start to end before the next ones; None: as cores and memory allow."""
         return None
 
     def audit(self, step: int) -> None:
-        """Check the nets after `step` steps, and repeat what went wrong."""
+        """Check the nets after `step` steps, and repeat steps where the check fails."""
         return None
 
     def points_per_step(self) -> int:
@@ -64,29 +95,53 @@ class Engine(ABC):
         return self.data.points
 
     def losses(self, final: bool) -> NDArray[np.float64]:
-        """Losses of the nets as they are now, in float64: (R,). `final` asks for more care than
-        history needs.
-        """
+        """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
         from minilotto.engines.evaluate import losses
 
         return losses(self.activation, self.parameters(), self.data, self.config.loss)
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Points that each step of each net uses (R,), and the worst difference that an audit has
-        seen (R,), NaN without audits.
+        """Points that each step of each net uses (R,), and the largest difference that an audit
+        found (R,), NaN without audits.
         """
         count = len(self.parameters().c)
         return np.full(count, self.data.points), np.full(count, np.nan)
 
 
-def adam_schedule(
-    config: Config, first: int, count: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """rates (count,) = lr_t / (1 - beta1^(t+1)) and corrections (count,) = 1 / sqrt(1 -
-    beta2^(t+1)), t = first, first + 1, ...
+class KernelEngine(Engine):
+    """An engine whose nets are arrays of the kernel for `spec`, packed with one lane a seed."""
+
+    spec: Spec
+
+    def resume(self, state: State) -> None:
+        self.count = len(state.parameters.c)
+        self.nets = Nets(*(self._packed(one) for one in state))
+
+    def state(self) -> State:
+        return State(*(self._unpacked(theta) for theta in self.nets))
+
+    def parameters(self) -> Parameters:
+        return self._unpacked(self.nets.theta)
+
+    def _packed(self, parameters: Parameters) -> NDArray:
+        return pack(self.spec, parameters)
+
+    def _unpacked(self, theta: NDArray) -> Parameters:
+        return unpack(self.spec, theta, self.count, self.config.width)
+
+
+def adam_schedule(config: Config, first: int, count: int) -> Schedule:
+    """Steps t = first, first + 1, ..., first + count - 1.
+
+    rates are lr_t / (1 - beta1^(t+1)), corrections 1 / sqrt(1 - beta2^(t+1)).
     """
     step = np.arange(first, first + count)
     rates = config.lr * config.lr_decay ** (step // config.lr_decay_every)
-    return rates / (1.0 - config.beta1 ** (step + 1)), 1.0 / np.sqrt(
-        1.0 - config.beta2 ** (step + 1)
+    return Schedule(
+        rates / (1.0 - config.beta1 ** (step + 1)),
+        1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1)),
+        config.beta1,
+        config.beta2,
+        config.epsilon,
+        config.subnormals == "flush",
     )

@@ -1,26 +1,28 @@
-"""The engine for many seeds: explicit vectors, one lane a seed, blocks over threads."""
+"""The engine for many seeds: one lane a seed, blocks of lanes over threads."""
 
 import numpy as np
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.evaluate import kind_of
-from minilotto.engines.interface import Engine, State, adam_schedule
-from minilotto.engines.packing import (
-    aligned,
-    pack,
-    rows_of,
-    training_arrays,
-    unpack,
-    workspace_size,
-)
+from minilotto.engines.evaluate import spec_of
+from minilotto.engines.interface import KernelEngine, State, adam_schedule
+from minilotto.engines.packing import aligned, rows_of, training_arrays, workspace_size
 from minilotto.hardware.threads import run_blocks
-from minilotto.initialisation import Parameters
 from minilotto.kernels import seed_parallel
+from minilotto.kernels.forms import Form
+from minilotto.kernels.structures import Scratch
 from minilotto.settings.config import Config
 
 
-class LaneEngine(Engine):
-    """Trains blocks of `lanes` seeds with kernels/seed_parallel.py."""
+class LaneEngine(KernelEngine):
+    """Trains blocks of seeds with kernels/seed_parallel.py.
+
+    Parameters
+    ----------
+    config, data, threads
+        See `Engine`.
+    lanes : int, optional
+        Seeds in a block; by default as many as fit a vector register. Results do not depend on it.
+    """
 
     name = "lanes"
 
@@ -28,57 +30,24 @@ class LaneEngine(Engine):
         self, config: Config, data: Dataset, threads: int, lanes: int | None = None
     ) -> None:
         super().__init__(config, data, threads)
-        self.kind = kind_of(self.activation, config.dtype, data.inputs, lanes, config.loss)
-        self.lanes = self.kind.lanes
-        self.arrays = training_arrays(data, config.dtype, config.loss)
-        self.constants = (config.beta1, config.beta2, config.epsilon)
-
-    def start(self, parameters: Parameters) -> None:
-        zeros = Parameters(*(np.zeros_like(array) for array in parameters))
-        self.resume(State(parameters, zeros, zeros))
+        self.spec = spec_of(self.activation, config.dtype, data.inputs, lanes, config.loss)
+        self.form = Form(self.spec, self.activation.parameter)
+        self.lanes = self.spec.lanes
+        self.points = training_arrays(data, config.dtype, config.loss)
 
     def resume(self, state: State) -> None:
-        """Go on from a state that `state` gave, of any seeds in any order."""
-        self.nets = len(state.parameters.c)
-        self.theta, self.first, self.second = (pack(self.kind, part) for part in state)
-        self.gradient = aligned(self.theta.shape, self.config.dtype)
-        self.workspace = aligned(
-            (len(self.theta), workspace_size(self.kind, self.config.width)), self.config.dtype
-        )
-
-    def state(self) -> State:
-        """Copies of the parameters and of Adam's moments."""
-        return State(
-            *(
-                unpack(self.kind, part, self.nets, self.config.width)
-                for part in (self.theta, self.first, self.second)
-            )
-        )
+        super().resume(state)
+        shape, dtype = self.nets.theta.shape, self.config.dtype
+        size = workspace_size(self.spec, self.config.width)
+        self.scratch = Scratch(aligned(shape, dtype), aligned((shape[0], size), dtype))
 
     def advance(self, first: int, count: int) -> None:
-        arguments = (
-            self.kind,
-            self.activation.parameter,
-            self.config.width,
-            self.theta,
-            self.first,
-            self.second,
-            *self.arrays,
-            *adam_schedule(self.config, first, count),
-            self.constants,
-            self.config.subnormals == "flush",
-            self.gradient,
-            self.workspace,
-        )
-        run_blocks(
-            seed_parallel.train_blocks, arguments, blocks=len(self.theta), threads=self.threads
-        )
-
-    def parameters(self) -> Parameters:
-        return unpack(self.kind, self.theta, self.nets, self.config.width)
+        schedule = adam_schedule(self.config, first, count)
+        arguments = (self.form, self.config.width, self.nets, self.points, schedule, self.scratch)
+        blocks = len(self.nets.theta)
+        run_blocks(seed_parallel.train_blocks, arguments, blocks, self.threads)
 
     def bytes_per_net(self) -> int:
-        rows = rows_of(self.config.width, self.kind.inputs)
-        return (4 * rows + workspace_size(self.kind, self.config.width) // self.lanes) * np.dtype(
-            self.config.dtype
-        ).itemsize
+        rows = rows_of(self.config.width, self.spec.inputs)
+        numbers = 4 * rows + workspace_size(self.spec, self.config.width) // self.lanes
+        return numbers * np.dtype(self.config.dtype).itemsize

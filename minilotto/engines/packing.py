@@ -1,4 +1,4 @@
-"""Between NumPy arrays of nets and the kernels' blocks of lanes (see narrow.py for the layout)."""
+"""Arrays of the kernels from those of NumPy, and back: nets in both layouts, and points."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import Points, Schedule
 
 CACHE_LINE = 64  # bytes
-# One Adam step at a rate of 0, which leaves the gradient behind: rates, corrections, constants, and
-# whether subnormals are flushed.
-STANDSTILL = (np.zeros(1), np.ones(1), (0.9, 0.999, 1e-8), False)
+# One Adam step at a rate of 0, which leaves the gradient behind.
+STANDSTILL = Schedule(np.zeros(1), np.ones(1), 0.9, 0.999, 1e-8, flush=False)
 
 
 def rows_of(width: int, inputs: int) -> int:
@@ -19,67 +19,85 @@ def rows_of(width: int, inputs: int) -> int:
     return width * (inputs + 2) + 1
 
 
-def workspace_size(kind: Kind, width: int) -> int:
-    """Elements of workspace that one block's gradient needs."""
-    return (width * (kind.inputs + 2) + 2 * (kind.inputs - 1) + 4 * width) * kind.lanes
+def workspace_size(spec: Spec, width: int) -> int:
+    """Elements of workspace that the gradient of one block of seeds needs."""
+    return (width * (spec.inputs + 2) + 2 * (spec.inputs - 1) + 4 * width) * spec.lanes
 
 
-def aligned(shape: tuple[int, int], dtype: str) -> NDArray:
+def aligned(shape: tuple[int, ...], dtype: str) -> NDArray:
     """A zeroed contiguous array that starts on a cache line, so that rows of whole vectors never
     straddle two lines.
     """
-    size = np.dtype(dtype).itemsize
-    buffer = np.zeros(shape[0] * shape[1] + CACHE_LINE // size, dtype)
+    count, size = int(np.prod(shape)), np.dtype(dtype).itemsize
+    buffer = np.zeros(count + CACHE_LINE // size, dtype)
     start = -buffer.ctypes.data % CACHE_LINE // size
-    return buffer[start : start + shape[0] * shape[1]].reshape(shape)
+    return buffer[start : start + count].reshape(shape)
 
 
-def pack(kind: Kind, parameters: Parameters) -> NDArray:
-    """Parameters of R nets as theta (blocks, rows * lanes) in the kernel's precision. The last net
-    fills the lanes left over.
+# One lane a seed: see kernels/seed_parallel.py. With one lane a block, also the layout of
+# kernels/piecewise_linear.py and kernels/gpu/train.py.
+def pack(spec: Spec, parameters: Parameters) -> NDArray:
+    """Parameters of R nets as theta (blocks, rows * lanes), in the kernel's precision. Lanes beyond
+    the last net repeat it.
     """
     nets, width, inputs = parameters.w.shape
-    blocks = -(-nets // kind.lanes)
-    rows = np.empty((nets, rows_of(width, inputs)), kind.dtype)
+    blocks = -(-nets // spec.lanes)
+    rows = np.empty((nets, rows_of(width, inputs)), spec.dtype)
     neurons = rows[:, :-1].reshape(nets, width, inputs + 2)
     neurons[:, :, :inputs] = parameters.w
     neurons[:, :, inputs] = parameters.b
     neurons[:, :, inputs + 1] = parameters.v
     rows[:, -1] = parameters.c
-    theta = aligned((blocks, rows.shape[1] * kind.lanes), kind.dtype)
-    full = theta.reshape(blocks, rows.shape[1], kind.lanes)
-    lane_of_net = np.minimum(np.arange(blocks * kind.lanes), nets - 1).reshape(blocks, kind.lanes)
+    theta = aligned((blocks, rows.shape[1] * spec.lanes), spec.dtype)
+    full = theta.reshape(blocks, rows.shape[1], spec.lanes)
+    lane_of_net = np.minimum(np.arange(blocks * spec.lanes), nets - 1).reshape(blocks, spec.lanes)
     full[:] = rows[lane_of_net].transpose(0, 2, 1)
     return theta
 
 
-def unpack(kind: Kind, theta: NDArray, nets: int, width: int) -> Parameters:
+def unpack(spec: Spec, theta: NDArray, nets: int, width: int) -> Parameters:
     """The inverse of pack, as copies."""
-    inputs = kind.inputs
-    rows = (
-        theta.reshape(len(theta), -1, kind.lanes)
-        .transpose(0, 2, 1)
-        .reshape(len(theta) * kind.lanes, -1)[:nets]
-    )
+    inputs, blocks = spec.inputs, len(theta)
+    rows = theta.reshape(blocks, -1, spec.lanes).transpose(0, 2, 1)
+    rows = rows.reshape(blocks * spec.lanes, -1)[:nets]
     neurons = rows[:, :-1].reshape(nets, width, inputs + 2)
-    return Parameters(
-        neurons[:, :, :inputs].copy(),
-        neurons[:, :, inputs].copy(),
-        neurons[:, :, inputs + 1].copy(),
-        rows[:, -1].copy(),
-    )
+    w, b, v = neurons[:, :, :inputs], neurons[:, :, inputs], neurons[:, :, inputs + 1]
+    return Parameters(w.copy(), b.copy(), v.copy(), rows[:, -1].copy())
 
 
-def training_arrays(
-    data: Dataset, dtype: str, loss: str = "squared"
-) -> tuple[NDArray, NDArray, NDArray]:
-    """x (P * D,), y (P,), slope_weight (P,) as the gradient takes them: P even, by a point of
-    weight zero where need be.
-    """
+# One lane a neuron: see kernels/neuron_parallel.py.
+def pack_neurons(spec: Spec, parameters: Parameters) -> NDArray:
+    """Parameters of R nets as theta (R, S), in the kernel's precision."""
+    nets, width, inputs = parameters.w.shape
+    padded = -(-width // spec.lanes) * spec.lanes
+    theta = aligned((nets, (inputs + 2) * padded + spec.lanes), spec.dtype)
+    for row, values in enumerate((*parameters.w.transpose(2, 0, 1), parameters.b, parameters.v)):
+        theta[:, row * padded : row * padded + width] = values
+    theta[:, -spec.lanes] = parameters.c
+    return theta
+
+
+def unpack_neurons(spec: Spec, theta: NDArray, width: int) -> Parameters:
+    """The inverse of pack_neurons, as copies."""
+    padded = (theta.shape[1] - spec.lanes) // (spec.inputs + 2)
+    rows = [theta[:, row * padded : row * padded + width].copy() for row in range(spec.inputs + 2)]
+    return Parameters(np.stack(rows[:-2], axis=2), rows[-2], rows[-1], theta[:, -spec.lanes].copy())
+
+
+def training_arrays(data: Dataset, dtype: str, loss: str = "squared") -> Points:
+    """The data as the CPU's kernels take them: P even, by a point of weight zero where need be."""
     extra = data.points % 2
     x = np.concatenate([data.x, data.x[:extra]]).astype(dtype)
     y = np.concatenate([data.y, data.y[:extra]]).astype(dtype)
-    slope_weight = np.concatenate(
-        [LOSS_FORMULAS[loss].factor * data.weight, np.zeros(extra)]
-    ).astype(dtype)
-    return x.ravel(), y, slope_weight
+    slope_weight = np.append(LOSS_FORMULAS[loss].factor * data.weight, np.zeros(extra))
+    return Points(x.ravel(), y, slope_weight.astype(dtype))
+
+
+def point_table(data: Dataset, dtype: str, padded: int) -> NDArray:
+    """x, y and twice the weights, one after the other, as the GPU's kernels take them: `padded`
+    points, those beyond the data of weight zero.
+    """
+    extra = padded - data.points
+    x = np.concatenate([data.x, np.repeat(data.x[-1:], extra, axis=0)])
+    y = np.concatenate([data.y, np.repeat(data.y[-1:], extra)])
+    return np.concatenate([x.ravel(), y, 2.0 * data.weight, np.zeros(extra)]).astype(dtype)

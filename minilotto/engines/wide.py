@@ -10,22 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import Engine, State, adam_schedule
-from minilotto.engines.packing import aligned, training_arrays
+from minilotto.engines.interface import KernelEngine, State, adam_schedule
+from minilotto.engines.packing import aligned, pack_neurons, training_arrays, unpack_neurons
 from minilotto.hardware import threads
 from minilotto.initialisation import Parameters
 from minilotto.kernels import neuron_parallel
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.forms import Form
+from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import Nets, NeuronScratch, Schedule
 from minilotto.settings.config import Config
 
-SHARED_UNITS = (
-    60_000  # neurons times points from which on a net is worth a meeting of threads each step
-)
+# Neurons times points from which on threads gain by sharing a net, although they synchronise at
+# each step.
+SHARED_UNITS = 60_000
 
 
 def cache_bytes() -> int:
     """How much of a core's second-level cache activations may take: five eighths of what the system
-    tells, or of 1 MiB.
+    reports, or of 1 MiB.
     """
     try:
         size = os.sysconf("SC_LEVEL2_CACHE_SIZE")
@@ -34,176 +36,115 @@ def cache_bytes() -> int:
     return (size if size > 0 else 2**20) * 5 // 8
 
 
-class Pace:
-    """Which is faster at this time, together or alone: threads that meet each step crawl where
-    other programs want the cores too.
+class Sharing:
+    """Whether threads share a net or one thread trains it: whichever was faster when last measured.
 
-    Now and then, more and more rarely while it is in vain, a piece of a stretch is done the other
-    way. Changes no bit.
+    Threads that synchronise at each step are slow where other programs use the cores. Now and then,
+    less often while it does not help, a part of a chunk of steps is done the other way. Changes no
+    bit.
     """
 
-    PART = 32  # of a stretch is tried the other way
-    RAREST = 64  # stretches between two trials
+    TRIAL = 32  # one in so many steps of a chunk is a trial of the other way
+    MOST_CHUNKS = 64  # between two trials
 
     def __init__(self) -> None:
         self.seconds = {True: 0.0, False: float("inf")}  # a step, when last measured
         self.wait = self.until_trial = 1
 
     @property
-    def together(self) -> bool:
+    def shared(self) -> bool:
         return self.seconds[True] <= self.seconds[False]
 
     def plan(self, count: int) -> list[tuple[bool, int]]:
-        """Pieces (together, steps) of a stretch of `count` steps; none of one without steps."""
+        """Pieces (shared, steps) of a chunk of `count` steps; none of one without steps."""
         if not count:
             return []
         self.until_trial -= 1
-        trial = count // self.PART if self.until_trial <= 0 else 0
+        trial = count // self.TRIAL if self.until_trial <= 0 else 0
         if not trial:
-            return [(self.together, count)]
-        self.wait = min(2 * self.wait, self.RAREST)
+            return [(self.shared, count)]
+        self.wait = min(2 * self.wait, self.MOST_CHUNKS)
         self.until_trial = self.wait
-        return [(not self.together, trial), (self.together, count - trial)]
+        return [(not self.shared, trial), (self.shared, count - trial)]
 
-    def took(self, together: bool, seconds: float) -> None:
+    def record(self, shared: bool, seconds: float) -> None:
         """A step, done like that, took so long."""
-        before = self.together
-        self.seconds[together] = seconds
-        if self.together != before:
+        before = self.shared
+        self.seconds[shared] = seconds
+        if self.shared != before:
             self.wait = self.until_trial = 1
 
 
-class WideEngine(Engine):
-    """Trains nets with kernels/neuron_parallel.py."""
+class WideEngine(KernelEngine):
+    """Trains nets one after the other with kernels/neuron_parallel.py; see `Engine`."""
 
     name = "wide"
 
     def __init__(self, config: Config, data: Dataset, threads: int) -> None:
         super().__init__(config, data, min(threads, numba.config.NUMBA_NUM_THREADS))
         itemsize = np.dtype(config.dtype).itemsize
-        self.kind = Kind(
-            self.activation.name,
-            config.dtype,
-            neuron_parallel.VECTOR_BYTES // itemsize,
-            data.inputs,
-            config.loss,
-        )
-        self.arrays = training_arrays(data, config.dtype, config.loss)
-        self.constants = (config.beta1, config.beta2, config.epsilon)
-        vectors = -(-config.width // self.kind.lanes)
-        self.size = ((data.inputs + 2) * vectors + 1) * self.kind.lanes
-        self.points = -(-len(self.arrays[1]) // self.kind.lanes) * self.kind.lanes
-        self.chunks = neuron_parallel.chunk_count(vectors)
-        pair = (
-            2 * len(self.arrays[1]) * self.kind.lanes
-        )  # value and slope of a vector at every point
-        self.pace = Pace()
-        self.kept = min(-(-vectors // self.chunks) * self.chunks * pair, cache_bytes() // itemsize)
-
-    def start(self, parameters: Parameters) -> None:
-        zeros = Parameters(*(np.zeros_like(array) for array in parameters))
-        self.resume(State(parameters, zeros, zeros))
+        lanes = neuron_parallel.VECTOR_BYTES // itemsize
+        self.spec = Spec(self.activation.name, config.dtype, lanes, data.inputs, config.loss)
+        self.form = Form(self.spec, self.activation.parameter)
+        self.points = training_arrays(data, config.dtype, config.loss)
+        points, vectors = len(self.points.y), -(-config.width // lanes)
+        self.size = ((data.inputs + 2) * vectors + 1) * lanes
+        self.padded = -(-points // lanes) * lanes
+        self.tiles = neuron_parallel.tile_count(vectors)
+        pair = 2 * points * lanes  # value and slope of a vector at every point
+        self.kept = min(-(-vectors // self.tiles) * self.tiles * pair, cache_bytes() // itemsize)
+        self.sharing = Sharing()
 
     def resume(self, state: State) -> None:
-        """Go on from a state that `state` gave, of any seeds in any order."""
-        self.nets = len(state.parameters.c)
-        self.theta, self.first, self.second = (pack(self.kind, part) for part in state)
-        self.scratch = (
-            aligned((self.threads, self.size), self.config.dtype),
-            aligned((self.threads, self.size), self.config.dtype),
-            aligned((self.threads, (self.kind.inputs + 1) * self.points), self.config.dtype),
-            aligned((self.threads * self.chunks, self.points), self.config.dtype).reshape(
-                self.threads, self.chunks, self.points
-            ),
-            aligned((self.threads, self.kept), self.config.dtype),
+        super().resume(state)
+        shapes = (
+            (self.size,),
+            (self.size,),
+            ((self.spec.inputs + 1) * self.padded,),
+            (self.tiles, self.padded),
+            (self.kept,),
         )
+        dtype = self.config.dtype
+        self.scratch = NeuronScratch(*(aligned((self.threads, *shape), dtype) for shape in shapes))
 
-    def state(self) -> State:
-        """Copies of the parameters and of Adam's moments."""
-        return State(
-            *(
-                unpack(self.kind, part, self.config.width)
-                for part in (self.theta, self.first, self.second)
-            )
-        )
+    def _packed(self, parameters: Parameters) -> NDArray:
+        return pack_neurons(self.spec, parameters)
+
+    def _unpacked(self, theta: NDArray) -> Parameters:
+        return unpack_neurons(self.spec, theta, self.config.width)
 
     def advance(self, first: int, count: int) -> None:
-        shared = self.config.width * len(self.arrays[1]) >= SHARED_UNITS
-        single = (
-            self.nets - self.nets % self.threads if shared else self.nets
-        )  # nets that one thread has for itself
-        if single:
-            self._train_blocks(slice(0, single), first, count)
-        for net in range(single, self.nets):
+        shared = self.config.width * len(self.points.y) >= SHARED_UNITS
+        alone = self.count - self.count % self.threads if shared else self.count
+        if alone:  # nets that one thread trains
+            self._train_blocks(alone, adam_schedule(self.config, first, count))
+        for net in range(alone, self.count):
             at = first
-            for together, steps in self.pace.plan(count):
+            for together, steps in self.sharing.plan(count):
                 began = time.perf_counter()
-                self._train_net(net, at, steps, together)
-                self.pace.took(together, (time.perf_counter() - began) / steps)
+                self._train_net(net, adam_schedule(self.config, at, steps), together)
+                self.sharing.record(together, (time.perf_counter() - began) / steps)
                 at += steps
 
-    def _settings(self, first: int, count: int) -> tuple:
-        return (
-            self.arrays,
-            adam_schedule(self.config, first, count),
-            self.constants,
-            self.config.subnormals == "flush",
-        )
+    def _train_blocks(self, count: int, schedule: Schedule) -> None:
+        """Train the first `count` nets, each in one thread."""
+        blocks = min(self.threads, count)
+        nets = Nets(*(array[:count] for array in self.nets))
+        scratch = NeuronScratch(*(array[:blocks] for array in self.scratch))
+        arguments = (self.form, self.config.width, nets, self.points, schedule, scratch)
+        threads.run_blocks(neuron_parallel.train_blocks, arguments, blocks, self.threads)
 
-    def _train_blocks(self, nets: slice, first: int, count: int) -> None:
-        """Train these nets, each in one thread."""
-        blocks = min(self.threads, nets.stop - nets.start)
-        state = (self.theta[nets], self.first[nets], self.second[nets])
-        scratch = tuple(array[:blocks] for array in self.scratch)
-        arguments = (
-            self.kind,
-            self.activation.parameter,
-            self.config.width,
-            state,
-            *self._settings(first, count),
-            scratch,
-        )
-        threads.run_blocks(
-            neuron_parallel.train_blocks, arguments, blocks=blocks, threads=self.threads
-        )
-
-    def _train_net(self, net: int, first: int, count: int, together: bool) -> None:
-        """Train this net, in all threads where `together` and the rules of kernels/threads.py allow
-        it.
-        """
-        shares = min(self.threads, self.chunks) if together else 1
-        state = (self.theta[net], self.first[net], self.second[net])
-        *common, activations = self.scratch
-        scratch = (*(array[0] for array in common), activations[:shares])
-        with threads.parallel_region(shares) as ours:
-            train = neuron_parallel.train_net_together if ours else neuron_parallel.train_net
-            lead = (self.kind, self.activation.parameter, self.config.width, state)
-            train(*lead, *self._settings(first, count), scratch)
-
-    def parameters(self) -> Parameters:
-        return unpack(self.kind, self.theta, self.config.width)
+    def _train_net(self, net: int, schedule: Schedule, shared: bool) -> None:
+        """Train this net, in all threads where `shared` and hardware/threads.py allow it."""
+        parts = min(self.threads, self.tiles) if shared else 1
+        nets = Nets(*(array[net] for array in self.nets))
+        scratch = NeuronScratch(*(array[0] for array in self.scratch))
+        scratch = scratch._replace(activations=self.scratch.activations[:parts])
+        with threads.parallel_region(parts) as ours:
+            train = neuron_parallel.train_net_in_threads if ours else neuron_parallel.train_net
+            train(self.form, self.config.width, nets, self.points, schedule, scratch)
 
     def bytes_per_net(self) -> int:
         """State, and the scratch of a thread, which holds one net at a time."""
-        scratch = 2 * self.size + (self.kind.inputs + 1 + self.chunks) * self.points + self.kept
+        scratch = 2 * self.size + (self.spec.inputs + 1 + self.tiles) * self.padded + self.kept
         return (3 * self.size + scratch) * np.dtype(self.config.dtype).itemsize
-
-
-def pack(kind: Kind, parameters: Parameters) -> NDArray:
-    """Parameters of R nets as theta (R, S), see kernels/neuron_parallel.py, in the kernel's
-    precision.
-    """
-    nets, width, inputs = parameters.w.shape
-    padded = -(-width // kind.lanes) * kind.lanes
-    theta = aligned((nets, (inputs + 2) * padded + kind.lanes), kind.dtype)
-    for row, values in enumerate((*parameters.w.transpose(2, 0, 1), parameters.b, parameters.v)):
-        theta[:, row * padded : row * padded + width] = values
-    theta[:, -kind.lanes] = parameters.c
-    return theta
-
-
-def unpack(kind: Kind, theta: NDArray, width: int) -> Parameters:
-    """The inverse of pack, as copies."""
-    padded = (theta.shape[1] - kind.lanes) // (kind.inputs + 2)
-    rows = [theta[:, row * padded : row * padded + width].copy() for row in range(kind.inputs + 2)]
-    return Parameters(np.stack(rows[:-2], axis=2), rows[-2], rows[-1], theta[:, -kind.lanes].copy())

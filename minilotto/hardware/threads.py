@@ -1,13 +1,13 @@
 """Which threads run kernels.
 
-Blocks of nets go to Python threads, which a compiled kernel runs in without the GIL: they need no
+Blocks of nets go to Python threads, in which compiled kernels run without the GIL: these need no
 threading layer of Numba's, and work in any process, forked ones too. The threads that share one
-wide net meet at every step, and are Numba's. Its workqueue layer aborts the process when two Python
-threads enter it at once, and its OpenMP layer when a forked child does.
+wide net synchronise at every step, and are Numba's. Its workqueue layer aborts the process when two
+Python threads enter it at once, and its OpenMP layer when a forked child does.
 
-One set of threads of ours runs at a time; whoever comes second does all blocks alone, in its own
-thread, as every forked child of a process that had Numba's threads does with a wide net. Results
-are the same bit for bit.
+One set of threads of ours runs at a time. A second caller does all blocks in its own thread, and so
+does every forked child of a process that had Numba's threads with a wide net. Results are the same
+bit for bit.
 """
 
 import importlib
@@ -26,9 +26,8 @@ from numba.core.compiler_lock import global_compiler_lock
 from minilotto.hardware.machine import threads_lost_by_fork
 
 LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
-# of the blocks that a thread gets, one after the other: one that is held up leaves some to the
-# others
-SHARES = 4
+# A thread gets its blocks in so many pieces, so that a delayed thread leaves some to the others.
+PIECES_A_THREAD = 4
 
 _region = threading.Lock()
 
@@ -61,8 +60,7 @@ def _loads(module: str) -> bool:
 
 
 if hasattr(os, "register_at_fork"):
-    # A fork waits until no other thread compiles, else the child would find Numba's lock taken for
-    # good.
+    # A fork waits until no other thread compiles, else the child could never take Numba's lock.
     os.register_at_fork(
         before=global_compiler_lock.acquire,
         after_in_parent=global_compiler_lock.release,
@@ -70,14 +68,13 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-# Imported for the first time in a child that was forked before minilotto could notice: a layer
-# without threads.
+# Whether minilotto was first imported in a forked child: it has a threading layer without threads.
 _imported_too_late = layer_in_use() is not None and psutil.Process().num_threads() == 1
 
 
 @contextmanager
 def _alone(wanted: bool) -> Iterator[bool]:
-    """Whether threads are wanted and no others of ours run; if so, that is kept so until the block
+    """Whether threads are wanted and no others of ours run; if so, none start until the block
     ends.
     """
     ours = wanted and _region.acquire(blocking=False)
@@ -108,23 +105,24 @@ def parallel_region(threads: int) -> Iterator[bool]:
 
 
 def run_blocks(train: Callable, arguments: tuple, blocks: int, threads: int) -> None:
-    """train(*arguments, begin, end) for parts of range(blocks) that make up all of it, in `threads`
-    threads at most.
+    """train(*arguments, begin, end) for ranges that make up range(blocks), in `threads` threads at
+    most.
     """
     threads = min(threads, blocks, numba.config.NUMBA_NUM_THREADS)
     with _alone(threads > 1) as ours:
         if not ours:
             train(*arguments, 0, blocks)
             return
-        edges = np.linspace(0, blocks, min(blocks, SHARES * threads) + 1).astype(int).tolist()
-        parts = iter(list(itertools.pairwise(edges)))
+        pieces = min(blocks, PIECES_A_THREAD * threads)
+        edges = np.linspace(0, blocks, pieces + 1).astype(int).tolist()
+        ranges = iter(list(itertools.pairwise(edges)))
 
         def work() -> None:
-            for begin, end in parts:  # whoever is free takes the next
+            for begin, end in ranges:  # shared: each thread takes the next one
                 train(*arguments, begin, end)
 
         with ThreadPoolExecutor(threads - 1) as pool:
-            helpers = [pool.submit(work) for _ in range(threads - 1)]
+            others = [pool.submit(work) for _ in range(threads - 1)]
             work()
-        for helper in helpers:
-            helper.result()
+        for other in others:
+            other.result()

@@ -14,7 +14,7 @@ from minilotto.interop.vectors import pack
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.forms import Form, form
 from minilotto.kernels.single import forward
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.spec import Spec
 from minilotto.settings.activations import Activation
 
 USES = ("integrate", "filter")
@@ -29,25 +29,25 @@ def _theta(data: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _compiled(kind: Kind, use: str) -> Any:
-    """The C callback of a kernel: one for all its nets, which differ in user_data alone."""
-    inputs = kind.inputs
+def _compiled(spec: Spec, use: str) -> Any:
+    """The C callback of a Spec: one for all its nets, which differ in user_data alone."""
+    inputs = spec.inputs
 
     def of_number(x: Any, data: Any) -> Any:
         parameter, theta = _theta(data)
-        return forward(Form(kind, parameter), theta, x)
+        return forward(Form(spec, parameter), theta, x)
 
     def of_point(count: Any, x: Any, data: Any) -> Any:
         parameter, theta = _theta(data)
         if count != inputs:
             return np.nan
-        return forward(Form(kind, parameter), theta, carray(x, inputs))
+        return forward(Form(spec, parameter), theta, carray(x, inputs))
 
     def of_neighbours(values: Any, count: Any, result: Any, data: Any) -> Any:
         parameter, theta = _theta(data)
         if count != inputs:
             return 0
-        result[0] = forward(Form(kind, parameter), theta, carray(values, inputs))
+        result[0] = forward(Form(spec, parameter), theta, carray(values, inputs))
         return 1
 
     real, numbers, data = types.float64, types.CPointer(types.float64), types.voidptr
@@ -93,6 +93,6 @@ def low_level_callable(
     theta = pack(parameters)[0].astype(np.float64)
     numbers = np.concatenate([[activation.parameter, len(theta)], theta])
     memory = (ctypes.c_double * len(numbers))(*numbers)
-    kind = form(activation.name, inputs, "float64").kind
+    spec = form(activation.name, inputs, "float64").spec
     # The pointer keeps `memory` alive, and the LowLevelCallable keeps the pointer.
-    return LowLevelCallable(_compiled(kind, use).ctypes, ctypes.cast(memory, ctypes.c_void_p))
+    return LowLevelCallable(_compiled(spec, use).ctypes, ctypes.cast(memory, ctypes.c_void_p))

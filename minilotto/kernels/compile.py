@@ -15,8 +15,7 @@ from numba.core import event
 
 NO_CACHE = (
     "minilotto: no folder for compiled kernels can be written to, so each process compiles them "
-    "anew; "
-    "set NUMBA_CACHE_DIR to a writable folder"
+    "again; set NUMBA_CACHE_DIR to a writable folder"
 )
 
 
@@ -38,15 +37,15 @@ def kernel(**options: Any) -> Callable:
 
 
 def _harden(cache: Any) -> None:
-    """Let neither a full disk nor an index that an older version wrote, whose classes are gone, end
-    a training.
+    """Let neither a full disk nor an index by an older version, whose classes are gone, end a
+    training.
 
-    Numba offers no hook for this, hence the reach into its cache: a compiled kernel that cannot be
-    stored is used all the same, and an index that cannot be read is emptied.
+    Numba offers no hook for this, so its cache is patched: a compiled kernel that cannot be stored
+    is used all the same, and an index that cannot be read is emptied.
     """
     load, save = cache.load_overload, cache.save_overload
 
-    def load_what_can_be_read(*wanted: Any) -> Any:
+    def load_if_readable(*wanted: Any) -> Any:
         try:
             return load(*wanted)
         except Exception:
@@ -54,13 +53,13 @@ def _harden(cache: Any) -> None:
                 cache.flush()
             return None
 
-    def save_if_there_is_room(*overload: Any) -> None:
+    def save_if_possible(*overload: Any) -> None:
         try:
             save(*overload)
         except OSError:
             warn_of_no_cache()
 
-    cache.load_overload, cache.save_overload = load_what_can_be_read, save_if_there_is_room
+    cache.load_overload, cache.save_overload = load_if_readable, save_if_possible
 
 
 @lru_cache(maxsize=1)
@@ -73,8 +72,8 @@ def sources_digest() -> str:
     """Eight hexadecimal digits of all the sources that a kernel can be built from.
 
     Numba's cache notices an edit of the file that a kernel stands in, but not of the files whose
-    functions it calls. The digest is part of the type of each kernel's first argument, hence of the
-    cache's key: an edited formula is a new kernel.
+    functions it calls. The digest is part of the type of each kernel's Spec, hence of the cache's
+    key: an edited formula is a new kernel.
     """
     digest = hashlib.blake2b(digest_size=4)
     for path in sorted(Path(__file__).parent.rglob("*.py")):
@@ -83,20 +82,20 @@ def sources_digest() -> str:
 
 
 class Compilation(event.Listener):
-    """Told by Numba when a function is compiled rather than loaded from the cache; `seconds` counts
-    the time that this took.
+    """Listens for functions that Numba compiles rather than loads from the cache; `seconds` is the
+    time that this took.
     """
 
     def __init__(self, notify: Callable[[], None]) -> None:
         self.seconds = 0.0
-        self._tell = notify
+        self._notify = notify
         self._depth = 0  # compiling one function compiles those that it calls
         self._began = 0.0
 
     def on_start(self, event: event.Event) -> None:
         if self._depth == 0:
             self._began = time.perf_counter()
-            self._tell()
+            self._notify()
         self._depth += 1
 
     def on_end(self, event: event.Event) -> None:

@@ -1,5 +1,5 @@
-"""Form: what a net is made of, as callers of compiled functions name it; and the checks of what
-they hand in with it.
+"""Form: what a net is made of, as callers of compiled functions name it; and the checks of their
+arguments.
 """
 
 from functools import lru_cache
@@ -12,7 +12,7 @@ from numba.extending import overload, typeof_impl
 from minilotto.errors import ConfigError
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.points import check_precision
-from minilotto.kernels.spec import Kind, inputs_of, lanes_of, type_of_kind
+from minilotto.kernels.spec import Spec, inputs_of, lanes_of, type_of_spec
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import LOSSES
 
@@ -21,22 +21,28 @@ PRECISIONS = ("float32", "float64")
 
 
 class Form(NamedTuple):
-    """What a net is made of, its parameters apart. `kind` is known while compiling; `parameter` is
-    leaky_relu's slope for z < 0.
+    """What a net is made of, its parameters apart; made by `form`.
+
+    Attributes
+    ----------
+    spec : Spec
+        Activation, precision, lanes, inputs and loss, known while compiling.
+    parameter : float
+        Slope of leaky_relu for z < 0.
     """
 
-    kind: Kind
+    spec: Spec
     parameter: float
 
 
 @lru_cache(maxsize=256)
-def _type_of(kind: Kind) -> types.NamedTuple:
-    return types.NamedTuple((type_of_kind(kind), types.float64), Form)
+def _type_of(spec: Spec) -> types.NamedTuple:
+    return types.NamedTuple((type_of_spec(spec), types.float64), Form)
 
 
 @typeof_impl.register(Form)
 def _type_of_form(form, context):
-    return _type_of(form.kind)
+    return _type_of(form.spec)
 
 
 def form(
@@ -46,16 +52,36 @@ def form(
     negative_slope: float = 0.01,
     loss: str = "squared",
 ) -> Form:
-    """The Form of nets with that activation and number of inputs D, to be computed in `dtype`;
-    `loss` as in Config.
+    """The Form of nets with that activation and number of inputs.
 
-    Hand it to your compiled function as an argument, and your own disk cache will notice a new
-    minilotto; as a global it works too.
+    Passed to a compiled function as an argument, it makes the function's own disk cache notice a
+    new minilotto. As a global it works too.
 
-    Raises ConfigError for an unknown activation, precision or loss, or no positive number of
-    inputs.
+    Parameters
+    ----------
+    activation : str
+        As in Config.
+    inputs : int
+        D, at least 1.
+    dtype : {"float32", "float64"}
+        Precision of all arrays and results.
+    negative_slope : float
+        Of leaky_relu.
+    loss : str
+        As in Config.
 
-    >>> form("tanh", inputs=2).kind.inputs
+    Returns
+    -------
+    Form
+
+    Raises
+    ------
+    ConfigError
+        For an unknown activation, precision or loss, or a number of inputs below 1.
+
+    Examples
+    --------
+    >>> form("tanh", inputs=2).spec.inputs
     2
     """
     if dtype not in PRECISIONS:
@@ -64,11 +90,8 @@ def form(
         raise ConfigError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
     if loss not in LOSSES:
         raise ConfigError(f"loss={loss!r} is unknown; choose from {', '.join(LOSSES)}")
-    row = activation_of(activation, negative_slope)
-    return Form(
-        Kind(row.name, dtype, VECTOR_BYTES // np.dtype(dtype).itemsize, int(inputs), loss),
-        float(row.parameter),
-    )
+    row, lanes = activation_of(activation, negative_slope), VECTOR_BYTES // np.dtype(dtype).itemsize
+    return Form(Spec(row.name, dtype, lanes, int(inputs), loss), float(row.parameter))
 
 
 # Shapes. Errors are raised where a wrong length would read or write beyond an array.
@@ -82,8 +105,8 @@ def coordinates_of(x):
     raise TypeError("coordinates_of runs inside compiled functions only")
 
 
-def coordinate(kind, x, d):
-    """Coordinate d of one point, in the precision of `kind`."""
+def coordinate(spec, x, d):
+    """Coordinate d of one point, in the precision of `spec`."""
     raise TypeError("coordinate runs inside compiled functions only")
 
 
@@ -98,20 +121,35 @@ def _compile_coordinates(x):
 
 
 @overload(coordinate)
-def _compile_coordinate(kind, x, d):
-    real = kind.lanes.dtype
+def _compile_coordinate(spec, x, d):
+    real = spec.lanes.dtype
     return (
-        (lambda kind, x, d: real(x[d]))
+        (lambda spec, x, d: real(x[d]))
         if isinstance(x, types.Array)
-        else (lambda kind, x, d: real(x))
+        else (lambda spec, x, d: real(x))
     )
 
 
 @kernel()
 def width_of(form, theta):
-    """Neurons N of a net theta (K,). Raises ValueError where no N has so many parameters."""
-    check_precision(form.kind, theta)
-    rows = inputs_of(form.kind) + 2
+    """The width N of a net.
+
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        Where no N has so many parameters.
+    """
+    check_precision(form.spec, theta)
+    rows = inputs_of(form.spec) + 2
     width = (theta.size - 1) // rows
     if width < 1 or width * rows + 1 != theta.size:
         raise ValueError("theta has a length that no net has: it must be N (D + 2) + 1")
@@ -120,19 +158,28 @@ def width_of(form, theta):
 
 @kernel()
 def scratch_size(form, width):
-    """Numbers of scratch that `loss_and_gradient` of a net of that width takes, whatever the number
-    of points.
+    """How long the scratch of `single.loss_and_gradient` must be, for any number of points.
+
+    Parameters
+    ----------
+    form : Form
+    width : int
+        N.
+
+    Returns
+    -------
+    int
     """
-    lanes, inputs = lanes_of(form.kind), inputs_of(form.kind)
+    lanes, inputs = lanes_of(form.spec), inputs_of(form.spec)
     return (width * (inputs + 2) + lanes) + (inputs + width * (inputs + 4)) * lanes
 
 
 @kernel()
 def check_points(form, x, y, weight):
-    check_precision(form.kind, x)
-    check_precision(form.kind, y)
-    check_precision(form.kind, weight)
+    check_precision(form.spec, x)
+    check_precision(form.spec, y)
+    check_precision(form.spec, weight)
     if y.size == 0 or x.shape[0] != y.size or weight.size != y.size:
         raise ValueError("x, y and weight have different numbers of points, or none")
-    if columns_of(x) != inputs_of(form.kind):
+    if columns_of(x) != inputs_of(form.spec):
         raise ValueError("x has another number of inputs than the Form")

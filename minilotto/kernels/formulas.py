@@ -1,7 +1,7 @@
 """Every formula of the engine, once: activations with their slopes, losses with theirs, and Adam's
 update.
 
-A formula is a plain function of numbers of one kind, Lanes or floats, so that vector kernels,
+A formula is a plain function of numbers of one type, Lanes or floats, so that vector kernels,
 scalar loops and CUDA threads run the same text. Activations are written in their natural unit: with
 t = z / input_unit, a formula returns (sigma(z) / output_unit, sigma'(z)). A kernel divides w and b
 by the input unit and multiplies v by the output unit once a step, which takes log2(e) out of every
@@ -133,7 +133,7 @@ _tail_shift = polynomial(single=(-20.5 / 14.5,), double=(-46.6 / 38.6,))
 
 
 # GPUs have instructions of their own for exp2, falling_logistic, quotient and root in float32: see
-# kernels/gpu/train.py.
+# kernels/gpu/instructions.py.
 @register_jitable
 def exp2(t):
     """2^t. Relative error below 2e-7 (float32) or 4e-16 (float64)."""
@@ -150,8 +150,8 @@ def falling_logistic(t):
 
 @register_jitable
 def _exp2_parts(t):
-    """Two numbers whose quotient, above / below, is 2^t: for those who divide anyway. Where |t| <
-    1/2, above - below = 2 t.
+    """Two numbers whose quotient, above / below, is 2^t, for formulas that divide anyway. Where
+    |t| < 1/2, above - below = 2 t.
     """
     r = fraction(t)
     a = _r_over_tanh(r * r)
@@ -248,37 +248,37 @@ FORMULAS = {
 
 
 # The kernel's first argument carries the activation in its type, so these resolve while compiling.
-def value_and_slope(kind, t, parameter):
-    """(sigma(z) / output_unit, sigma'(z)) of the activation of `kind` at t = z / input_unit."""
+def value_and_slope(spec, t, parameter):
+    """(sigma(z) / output_unit, sigma'(z)) of the activation of `spec` at t = z / input_unit."""
     raise TypeError("value_and_slope runs inside compiled functions only")
 
 
-def input_unit(kind):
-    """The unit in which `kind`'s activation takes its argument."""
-    return FORMULAS[kind.activation].input_unit
+def input_unit(spec):
+    """The unit in which `spec`'s activation takes its argument."""
+    return FORMULAS[spec.activation].input_unit
 
 
-def output_unit(kind):
-    """The unit in which `kind`'s activation returns its value."""
-    return FORMULAS[kind.activation].output_unit
+def output_unit(spec):
+    """The unit in which `spec`'s activation returns its value."""
+    return FORMULAS[spec.activation].output_unit
 
 
 @overload(value_and_slope)
-def _compile_value_and_slope(kind, t, parameter):
-    evaluate = FORMULAS[kind.activation].evaluate
-    return lambda kind, t, parameter: evaluate(t, parameter)
+def _compile_value_and_slope(spec, t, parameter):
+    evaluate = FORMULAS[spec.activation].evaluate
+    return lambda spec, t, parameter: evaluate(t, parameter)
 
 
 @overload(input_unit)
-def _compile_input_unit(kind):
-    unit = FORMULAS[kind.activation].input_unit
-    return lambda kind: unit
+def _compile_input_unit(spec):
+    unit = FORMULAS[spec.activation].input_unit
+    return lambda spec: unit
 
 
 @overload(output_unit)
-def _compile_output_unit(kind):
-    unit = FORMULAS[kind.activation].output_unit
-    return lambda kind: unit
+def _compile_output_unit(spec):
+    unit = FORMULAS[spec.activation].output_unit
+    return lambda spec: unit
 
 
 @register_jitable
@@ -289,15 +289,14 @@ def squared(f, y):
 
 @register_jitable
 def logistic(f, y):
-    sign = fma(
-        like(f, -2.0), y, like(f, 1.0)
-    )  # log(1 + e^f) - y f = softplus(sign f), without loss of digits for sure answers
+    # log(1 + e^f) - y f = softplus(sign f), without loss of digits where |f| is large.
+    sign = fma(like(f, -2.0), y, like(f, 1.0))
     value, slope = softplus(like(f, 1.0 / LN2) * (sign * f), 0.0)
     return like(f, LN2) * value, sign * slope
 
 
 class LossFormula(NamedTuple):
-    """evaluate(f, y) -> (l, l' / factor) of the loss sum_p weight_p l(f_p, y_p), with l' = dl/df."""
+    """evaluate(f, y) -> (l, l' / factor) of the loss sum_p weight_p l(f_p, y_p); l' = dl/df."""
 
     evaluate: Callable
     factor: float
@@ -306,53 +305,54 @@ class LossFormula(NamedTuple):
 LOSS_FORMULAS = {"squared": LossFormula(squared, 2.0), "logistic": LossFormula(logistic, 1.0)}
 
 
-def loss_and_residual(kind, f, y):
-    """(l(f, y), l'(f, y) / factor) of the loss of `kind`: ((f - y)^2, f - y) or (softplus(f) - y f,
+def loss_and_residual(spec, f, y):
+    """(l(f, y), l'(f, y) / factor) of the loss of `spec`: ((f - y)^2, f - y) or (softplus(f) - y f,
     sigmoid(f) - y).
     """
     raise TypeError("loss_and_residual runs inside compiled functions only")
 
 
-def loss_factor(kind):
-    """The factor of the loss of `kind`."""
-    return LOSS_FORMULAS[kind.loss].factor
+def loss_factor(spec):
+    """The factor of the loss of `spec`."""
+    return LOSS_FORMULAS[spec.loss].factor
 
 
-def add_loss(kind, total, f, y, weight):
+def add_loss(spec, total, f, y, weight):
     """total + weight l(f, y)."""
     raise TypeError("add_loss runs inside compiled functions only")
 
 
 @overload(loss_and_residual)
-def _compile_loss_and_residual(kind, f, y):
-    evaluate = LOSS_FORMULAS[kind.loss].evaluate
-    return lambda kind, f, y: evaluate(f, y)
+def _compile_loss_and_residual(spec, f, y):
+    evaluate = LOSS_FORMULAS[spec.loss].evaluate
+    return lambda spec, f, y: evaluate(f, y)
 
 
 @overload(loss_factor)
-def _compile_loss_factor(kind):
-    factor = LOSS_FORMULAS[kind.loss].factor
-    return lambda kind: factor
+def _compile_loss_factor(spec):
+    factor = LOSS_FORMULAS[spec.loss].factor
+    return lambda spec: factor
 
 
 @overload(add_loss)
-def _compile_add_loss(kind, total, f, y, weight):
-    if kind.loss == "squared":  # in the order that shares a product with the slope
-        return lambda kind, total, f, y, weight: fma((f - y) * weight, f - y, total)
-    evaluate = LOSS_FORMULAS[kind.loss].evaluate
-    return lambda kind, total, f, y, weight: fma(evaluate(f, y)[0], weight, total)
+def _compile_add_loss(spec, total, f, y, weight):
+    if spec.loss == "squared":  # in the order that shares a product with the slope
+        return lambda spec, total, f, y, weight: fma((f - y) * weight, f - y, total)
+    evaluate = LOSS_FORMULAS[spec.loss].evaluate
+    return lambda spec, total, f, y, weight: fma(evaluate(f, y)[0], weight, total)
 
 
 @register_jitable
-def adam_update(parameter, first, second, gradient, rate, correction, beta1, beta2, epsilon):
-    """One Adam step: (parameter, first moment, second moment) after it.
+def adam_update(parameter, m, s, gradient, rate, correction, beta1, beta2, epsilon):
+    """(parameter, m, s) after one Adam step:
 
-    m = beta1 m + (1 - beta1) g,  s = beta2 s + (1 - beta2) g^2,  parameter -= rate m / (correction
-                                  sqrt(s) + epsilon), where
-    rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in torch's
-    order of operations.
+        m = beta1 m + (1 - beta1) g,   s = beta2 s + (1 - beta2) g^2,
+        parameter -= rate m / (correction sqrt(s) + epsilon)
+
+    with rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in
+    torch's order of operations.
     """
-    first = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * first)
-    second = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * second)
-    denominator = fma(root(second), like(gradient, correction), like(gradient, epsilon))
-    return parameter - quotient(like(gradient, rate) * first, denominator), first, second
+    m = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * m)
+    s = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * s)
+    denominator = fma(root(s), like(gradient, correction), like(gradient, epsilon))
+    return parameter - quotient(like(gradient, rate) * m, denominator), m, s

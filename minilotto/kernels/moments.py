@@ -1,5 +1,5 @@
-"""Cumulative moments of weighted data in one dimension, and finding one's place in them in constant
-time.
+"""Cumulative moments of weighted data in one dimension, and the search for a breakpoint's place in
+them in constant time.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Moments(NamedTuple):
 
     Points: U distinct x, ascending; sums[j] belongs to the first j of them. A density: U + 1 cells,
     whose U inner edges take the place of x; sums[j] belongs to the first j cells, and pieces[j]
-    says what part of cell j adds.
+    gives what a part of cell j adds.
 
     x (32 G + 32,)         points or inner edges, in G groups of GROUP, then NaN
     heads (G + WINDOW,)    first x of each group, then NaN
@@ -107,7 +107,7 @@ def prefetch(typingctx, pointer, offset):
 
 @intrinsic
 def remainder(typingctx, sums, offset):
-    """The float64 whose upper half is number `offset` of the uint32 at `sums`, its lower half zero."""
+    """The float64 with number `offset` of the uint32 at `sums` as upper half, and a lower of 0."""
     if sums != types.CPointer(types.float64):
         return None
 
@@ -120,7 +120,7 @@ def remainder(typingctx, sums, offset):
 
 
 def _compared(builder, arguments, relation, number, count, size):
-    """A vector of bits: which of `count` numbers, of so many bytes, stand in this relation to a
+    """A vector of bits: which of `count` numbers, of `size` bytes each, satisfy the relation to a
     bound.
     """
     numbers, offset, bound = arguments
@@ -199,9 +199,8 @@ def accumulate(terms, sums, rests):
             sums[p, m], rests[p, m] = lead, rest
             total = lead + terms[p, m]
             back = total - lead
-            rest += (lead - (total - back)) + (
-                terms[p, m] - back
-            )  # what `total` lost to rounding (Knuth's two-sum)
+            # What `total` lost to rounding (Knuth's two-sum).
+            rest += (lead - (total - back)) + (terms[p, m] - back)
             lead = total + rest
             rest -= lead - total
         sums[terms.shape[0], m], rests[terms.shape[0], m] = lead, rest
@@ -241,7 +240,7 @@ def group_of(moments, t):
 def below(moments, group, t):
     """(how many of moments.x are less than t, whether the next one equals it), for t in this group.
 
-    The places tell, and x itself, of which few fit the caches, is read where a place is t's too.
+    The places decide; x itself, of which little fits the caches, is read where a place equals t's.
     """
     x, first = moments.x, GROUP * group
     place = place_of(moments.heads, moments.paces, group, t)

@@ -1,11 +1,11 @@
-"""Exact full-batch training of piecewise-linear nets of one input, at a cost a step that does not
+"""Exact full-batch training of piecewise-linear nets of one input, at a cost per step that does not
 depend on the data.
 
-f(x) = sum_i v_i sigma(w_i x + b_i) + c bends at the breakpoints t_i = -b_i / w_i alone. Between two
-neighbouring ones f = alpha x + beta, so what their points add to a gradient,
+f(x) = sum_i v_i sigma(w_i x + b_i) + c changes its slope at the breakpoints t_i = -b_i / w_i alone.
+Between two neighbouring ones f = alpha x + beta, so what the points there add to a gradient, with
+r = f - y,
 
-    sum weight r = alpha M_x + beta M_1 - M_y,   sum weight r x = alpha M_xx + beta M_x - M_xy,   r
-                                                 = f - y,
+    sum weight r = alpha M_x + beta M_1 - M_y,   sum weight r x = alpha M_xx + beta M_x - M_xy,
 
 needs five moments M of the data between them: differences of cumulative moments, tabulated once
 (moments.py). Their sums over the intervals on either side of t_i give A_i = sum weight r
@@ -16,21 +16,21 @@ sigma'(z_i) and B_i = sum weight r x sigma'(z_i), and with these
 A step sorts N breakpoints, which the step before left nearly sorted, and walks over them three
 times.
 
-What keeps it exact to rounding, whatever the data: cumulative moments are unevaluated sums of two
-floats, so that their differences are as accurate as sums over the points in question; alpha, beta,
-A_i and B_i are sums from the left of what holds on the left plus sums from the right of what holds
-on the right, so that nothing is added only to be subtracted again; and x is not shifted, so that
-rounding errors scale with |w x| + |b|, as those of z do.
+It is exact to rounding for all data because cumulative moments are unevaluated sums of two floats,
+so that their differences are as accurate as sums over the points between; alpha, beta, A_i and B_i
+are sums from the left of what holds on the left plus sums from the right of what holds on the
+right, so that nothing is added and later subtracted; and x is not shifted, so that rounding errors
+scale with |w x| + |b|, as those of z do.
 
-A net lies as in narrow.py with one lane: theta (3 N + 1,) = w_0, b_0, v_0, w_1, ..., c. Everything
-is float64.
+A net lies as in seed_parallel.py with one lane: theta (3 N + 1,) = w_0, b_0, v_0, w_1, ..., c.
+Everything is float64.
 """
 
 import numpy as np
 from numba.extending import register_jitable
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.formulas import adam_update, value_and_slope
+from minilotto.kernels.formulas import value_and_slope
 from minilotto.kernels.moments import (
     GROUP,
     NEAR,
@@ -47,19 +47,20 @@ from minilotto.kernels.moments import (
     prefetch,
     remainder,
 )
-from minilotto.kernels.simd import absolute, flush_subnormals, fma, restore_mode, where
+from minilotto.kernels.simd import absolute, fma, where
+from minilotto.kernels.structures import Nets, adam_of, step_number
+from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 
-PATIENCE = 8  # shifts a neuron after which insertion sort gives way to merge sort
-FLOATS = 3  # numbers a neuron of workspace: breakpoints, and two of the interval on their left
-# and of these: the order of breakpoints, the groups of points where they lie, how many points, and
-# workspace
-INTEGERS = 4
+MOST_SHIFTS = 8  # per neuron; beyond, merge sort takes over from insertion sort
+# Workspace of a neuron. Floats: its breakpoint, and two numbers of the interval on its left.
+# Integers: the order of breakpoints, their groups of points, the points on their left, and scratch.
+FLOATS, INTEGERS = 3, 4
 
 
 @register_jitable(forceinline=True)
 def _breakpoint(theta, moments, i):
-    """Where w = 0 it lies beyond all x, on the side that gives all of them the slope sigma'(b); so
-    does that of a NaN.
+    """-b / w within the domain. Where w = 0 or NaN it lies beyond all x, on the side that gives all
+    of them the slope sigma'(b).
     """
     w, b = theta[3 * i], theta[3 * i + 1]
     t = where(w < 0.0, b, -b) / absolute(w)
@@ -69,8 +70,8 @@ def _breakpoint(theta, moments, i):
 
 @register_jitable(forceinline=True)
 def _settle(theta, moments, key, index, i, j, same):
-    """Neuron i's breakpoint has j points on its left; `same`: one more lies where its rounded value
-    is.
+    """Store that neuron i's breakpoint has j points on its left; `same`: the next point equals its
+    rounded value.
     """
     if not moments.density > 0.0:
         # Rounding is monotone, so only a point that equals the rounded t may lie on either side of
@@ -85,7 +86,7 @@ def _settle(theta, moments, key, index, i, j, same):
 
 @register_jitable(forceinline=True)
 def _locate_among_few(width, theta, moments, key, index):
-    """See _locate: all x fit the caches, and most breakpoints stay near the points where they were."""
+    """See _locate: all x fit the caches, and most breakpoints stay close to where they were."""
     x = moments.x
     for i in range(width):
         t = key[i] = _breakpoint(theta, moments, i)
@@ -99,11 +100,11 @@ def _locate_among_few(width, theta, moments, key, index):
 
 @register_jitable(forceinline=True)
 def _locate_among_many(width, theta, moments, key, index, group, moved):
-    """See _locate: memory is what takes time, and as many breakpoints leave their group of points
-    as stay.
+    """See _locate: memory access takes most of the time, and as many breakpoints leave their group
+    of points as stay.
 
-    So those that leave it are put on a list, as a branch would be mispredicted, and lines are
-    fetched ahead.
+    Those that leave it are put on a list, as a branch would be mispredicted, and cache lines are
+    prefetched.
     """
     heads, count = moments.heads, 0
     for i in range(width):
@@ -135,9 +136,7 @@ def _locate(width, theta, moments, key, index, group, spare):
 
 @register_jitable(forceinline=True)
 def _comes_before(key, i, k):
-    """Whether neuron i's breakpoint is left of neuron k's; of equal ones the lower number is, so
-    that there is one order only.
-    """
+    """Whether neuron i's breakpoint is left of neuron k's. Equal ones are ordered by neuron."""
     return key[i] < key[k] or (key[i] == key[k] and i < k)
 
 
@@ -165,18 +164,18 @@ def _merge_sort(width, key, order, spare):
 
 @register_jitable(forceinline=True)
 def _sort(width, key, order, spare):
-    """Sort order (N,), which is nearly sorted as the last step left it, by insertion; by merging if
-    it turns out otherwise.
+    """Sort order (N,), nearly sorted by the last step, by insertion; by merging where that takes
+    too many shifts.
     """
-    patience = PATIENCE * width
+    shifts_left = MOST_SHIFTS * width
     for k in range(1, width):
         i, place = order[k], k
         while place > 0 and _comes_before(key, i, order[place - 1]):
             order[place] = order[place - 1]
             place -= 1
         order[place] = i
-        patience -= k - place
-        if patience < 0:
+        shifts_left -= k - place
+        if shifts_left < 0:
             _merge_sort(width, key, order, spare)
             break
 
@@ -225,13 +224,13 @@ def _residual_sums(alpha, beta, low, high):
 
 
 @register_jitable
-def _gradient(kind, parameter, width, theta, moments, gradient, floats, integers):
-    """Write the gradient of one net's loss. Pointers to theta and gradient (3 N + 1,), floats (3
-    N,), integers (4 N,).
+def _gradient(spec, parameter, width, theta, moments, gradient, floats, integers):
+    """Write the gradient of one net's loss. Pointers to theta and gradient (3 N + 1,), floats
+    (3 N,), integers (4 N,).
     """
-    _, flat = value_and_slope(kind, -1.0, parameter)
-    _, steep = value_and_slope(kind, 1.0, parameter)
-    key, first, second = floats, pointer(floats, width), pointer(floats, 2 * width)
+    _, flat = value_and_slope(spec, -1.0, parameter)
+    _, steep = value_and_slope(spec, 1.0, parameter)
+    key, alphas, betas = floats, pointer(floats, width), pointer(floats, 2 * width)
     order, group, index, spare = (
         integers,
         pointer(integers, width),
@@ -241,7 +240,7 @@ def _gradient(kind, parameter, width, theta, moments, gradient, floats, integers
     _locate(width, theta, moments, key, index, group, spare)
     _sort(width, key, order, spare)
 
-    # first, second: of the interval left of breakpoint k, slope and offset due to neurons that bend
+    # Of the interval left of breakpoint k: slope and offset due to neurons whose breakpoints are
     # further right.
     alpha, beta = 0.0, theta[3 * width]
     for k in range(width - 1, -1, -1):
@@ -249,9 +248,10 @@ def _gradient(kind, parameter, width, theta, moments, gradient, floats, integers
         w, b, v = theta[i], theta[i + 1], theta[i + 2]
         slope = v * where(w < 0.0, steep, flat)
         alpha, beta = fma(slope, w, alpha), fma(slope, b, beta)
-        first[k], second[k] = alpha, beta
+        alphas[k], betas[k] = alpha, beta
 
-    # From here on first, second: of the same interval, sums of 2 weight r and 2 weight r x.
+    # In the same memory, of the same interval: sums of 2 weight r and 2 weight r x.
+    sums, sums_x = alphas, betas
     alpha, beta, left, left_x = 0.0, 0.0, 0.0, 0.0
     low = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for k in range(width):
@@ -259,10 +259,10 @@ def _gradient(kind, parameter, width, theta, moments, gradient, floats, integers
         i = 3 * neuron
         w, b, v = theta[i], theta[i + 1], theta[i + 2]
         high = _moments_at(moments, np.intp(index[neuron]), key[neuron])
-        part, part_x = _residual_sums(alpha + first[k], beta + second[k], low, high)
+        sum_1, sum_x = _residual_sums(alpha + alphas[k], beta + betas[k], low, high)
         low = high
-        first[k], second[k] = part, part_x
-        left, left_x = left + part, left_x + part_x
+        sums[k], sums_x[k] = sum_1, sum_x
+        left, left_x = left + sum_1, left_x + sum_x
         slope = where(w < 0.0, steep, flat)
         gradient[i], gradient[i + 1] = slope * left_x, slope * left
         slope = v * where(w < 0.0, flat, steep)
@@ -276,58 +276,29 @@ def _gradient(kind, parameter, width, theta, moments, gradient, floats, integers
         w, b, v = theta[i], theta[i + 1], theta[i + 2]
         slope = where(w < 0.0, flat, steep)
         sum_x, sum_1 = fma(slope, right_x, gradient[i]), fma(slope, right, gradient[i + 1])
-        gradient[i], gradient[i + 1], gradient[i + 2] = (
-            v * sum_x,
-            v * sum_1,
-            fma(w, sum_x, b * sum_1),
-        )
-        right, right_x = right + first[k], right_x + second[k]
+        gradient[i], gradient[i + 1] = v * sum_x, v * sum_1
+        gradient[i + 2] = fma(w, sum_x, b * sum_1)
+        right, right_x = right + sums[k], right_x + sums_x[k]
 
 
 @kernel()
-def train_nets(
-    kind,
-    parameter,
-    width,
-    theta,
-    first,
-    second,
-    moments,
-    rates,
-    corrections,
-    constants,
-    flush,
-    gradient,
-    floats,
-    integers,
-    begin,
-    end,
-):
-    """Train nets `begin` to `end` - 1 for rates.size Adam steps, in place. constants: beta1, beta2,
-    epsilon.
+def train_nets(form, width, nets, moments, schedule, scratch, begin, end):
+    """Train nets `begin` to `end` - 1 for the steps of the schedule, in place.
 
-    A net's integers (4 N,) start with a permutation of the neurons and then N zeros; later they may
-    stay as they are, or not. `gradient` holds that of the last step afterwards; with a rate of 0 it
-    is that of the nets as they are.
+    A net's integers (4 N,) start with a permutation of the neurons and then N zeros; later calls
+    may reset them or not. `scratch.gradient` holds that of the last step afterwards; at a rate of 0
+    it is the gradient of the nets as they are.
     """
-    mode = flush_subnormals(flush)
-    beta1, beta2, epsilon = constants
+    mode = flush_subnormals(schedule.flush)
+    spec, parameter = form
     table = borrowed(moments)
     for net in range(begin, end):
-        nets, slope = pointer(theta[net], 0), pointer(gradient[net], 0)
-        some_floats, some_integers = pointer(floats[net], 0), pointer(integers[net], 0)
-        for step in range(rates.size):
-            _gradient(kind, parameter, width, nets, table, slope, some_floats, some_integers)
-            for row in range(theta.shape[1]):
-                theta[net, row], first[net, row], second[net, row] = adam_update(
-                    theta[net, row],
-                    first[net, row],
-                    second[net, row],
-                    gradient[net, row],
-                    rates[step],
-                    corrections[step],
-                    beta1,
-                    beta2,
-                    epsilon,
-                )
+        theta, gradient = pointer(nets.theta[net], 0), pointer(scratch.gradient[net], 0)
+        own = Nets(theta, pointer(nets.m[net], 0), pointer(nets.s[net], 0))
+        floats, integers = pointer(scratch.floats[net], 0), pointer(scratch.integers[net], 0)
+        for step in range(schedule.rates.size):
+            _gradient(spec, parameter, width, theta, table, gradient, floats, integers)
+            adam = adam_of(schedule, step)
+            for row in range(nets.theta.shape[1]):
+                step_number(own, gradient, row, adam)
     restore_mode(mode)

@@ -1,7 +1,5 @@
 """Points of a caller's own arrays as lanes: one lane is one point of x (P,) or (P, D), y (P,), in
-any memory layout.
-
-What a caller may get wrong in types is said here, while his function compiles.
+any memory layout. Wrong types are refused here, while the caller's function compiles.
 """
 
 from llvmlite import ir
@@ -11,20 +9,20 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from minilotto.kernels.simd import Lanes, llvm_type, precision_of
-from minilotto.kernels.spec import KindType
+from minilotto.kernels.spec import SpecType
 
 
 def _check(contiguous: bool):
     @intrinsic
-    def check(typingctx, kind, array):
-        if not isinstance(kind, KindType):
+    def check(typingctx, spec, array):
+        if not isinstance(spec, SpecType):
             raise TypingError(
-                f"{kind} where the kind of a Form belongs; make one with "
+                f"{spec} where the spec of a Form belongs; make one with "
                 "minilotto.kernels.single.form"
             )
-        if not (isinstance(array, types.Array) and array.dtype == kind.lanes.dtype):
+        if not (isinstance(array, types.Array) and array.dtype == spec.lanes.dtype):
             raise TypingError(
-                f"{array} where an array of {kind.lanes.dtype} belongs, the precision of the Form"
+                f"{array} where an array of {spec.lanes.dtype} belongs, the precision of the Form"
             )
         if contiguous and array.layout != "C":
             raise TypingError(f"{array} where a contiguous array belongs")
@@ -32,7 +30,7 @@ def _check(contiguous: bool):
         def codegen(context, builder, signature, arguments):
             return context.get_dummy_value()
 
-        return types.void(kind, array), codegen
+        return types.void(spec, array), codegen
 
     return check
 
@@ -51,21 +49,21 @@ def _address(builder, array_type, array, point, column) -> ir.Value:
 
 
 def _loader(partial: bool):
-    def codegen_of(kind, array):
+    def codegen_of(spec, array):
         side_by_side = array.layout == "F" or (
-            array.layout == "C" and (array.ndim == 1 or kind.inputs == 1)
+            array.layout == "C" and (array.ndim == 1 or spec.inputs == 1)
         )
 
         def codegen(context, builder, signature, arguments):
             data, first, column = arguments[1:4]
             data = context.make_array(array)(context, builder, data)
-            align = precision_of(kind.lanes) // 8 if array.aligned else 1
-            vector = llvm_type(kind.lanes)
+            align = precision_of(spec.lanes) // 8 if array.aligned else 1
+            vector = llvm_type(spec.lanes)
             if side_by_side and not partial:
                 address = _address(builder, array, data, first, column)
                 return builder.load(builder.bitcast(address, vector.as_pointer()), align=align)
             result = ir.Constant(vector, ir.Undefined)
-            for lane in range(kind.lanes.count):
+            for lane in range(spec.lanes.count):
                 point = builder.add(first, ir.Constant(first.type, lane))
                 if partial:
                     last = builder.sub(arguments[4], ir.Constant(first.type, 1))
@@ -82,38 +80,38 @@ def _loader(partial: bool):
 _codegen_of_full, _codegen_of_partial = _loader(partial=False), _loader(partial=True)
 
 
-def _takes_points(kind, array) -> bool:
+def _takes_points(spec, array) -> bool:
     return (
-        isinstance(kind, KindType)
+        isinstance(spec, SpecType)
         and isinstance(array, types.Array)
-        and array.dtype == kind.lanes.dtype
+        and array.dtype == spec.lanes.dtype
         and array.ndim <= 2
     )
 
 
 @intrinsic
-def load_points(typingctx, kind, array, first, column):
+def load_points(typingctx, spec, array, first, column):
     """The Lanes array[first + lane], or array[first + lane, column] where the array has columns;
     all must exist.
     """
-    if not _takes_points(kind, array):
+    if not _takes_points(spec, array):
         return None
-    return kind.lanes(kind, array, types.intp, types.intp), _codegen_of_full(kind, array)
+    return spec.lanes(spec, array, types.intp, types.intp), _codegen_of_full(spec, array)
 
 
 @intrinsic
-def load_last_points(typingctx, kind, array, first, column, points):
+def load_last_points(typingctx, spec, array, first, column, points):
     """load_points where there are only `points` of them: the last fills the lanes left over."""
-    if not _takes_points(kind, array):
+    if not _takes_points(spec, array):
         return None
-    return kind.lanes(kind, array, types.intp, types.intp, types.intp), _codegen_of_partial(
-        kind, array
+    return spec.lanes(spec, array, types.intp, types.intp, types.intp), _codegen_of_partial(
+        spec, array
     )
 
 
 @intrinsic
 def first_lanes(typingctx, value, count):
-    """The first `count` lanes of value, and zeros behind them."""
+    """The first `count` lanes of value, and zeros in the others."""
     if not (isinstance(value, Lanes) and isinstance(count, types.Integer)):
         return None
 

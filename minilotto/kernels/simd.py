@@ -1,12 +1,12 @@
 """The SIMD lane type: several seeds side by side in one machine vector, inside Numba.
 
 A `Lanes` value is an LLVM vector such as `<16 x float>`. Operators act lane by lane, so that a
-formula written for one number serves sixteen seeds. Nothing here is left to the auto-vectoriser,
-which on these loops is several times slower.
+formula written for one number serves sixteen seeds. LLVM's auto-vectoriser makes these loops
+several times slower, so nothing is left to it.
 
-No fast-math flag is ever set: an operation is fused, reordered or approximated only where a formula
-says so. A lane's bits therefore do not depend on the lane count, on the lane's neighbours, or on
-how LLVM happened to optimise.
+No fast-math flag is set: an operation is fused, reordered or approximated only where a formula
+says so. A lane's bits therefore depend neither on the lane count, nor on the lane's neighbours, nor
+on LLVM's optimisations.
 """
 
 import operator
@@ -58,17 +58,15 @@ class _LaneMaskModel(models.PrimitiveModel):
 
 @lru_cache(maxsize=1)
 def target_features() -> frozenset[str]:
-    """Names, as LLVM spells them, of the CPU features that Numba compiles for: this CPU's, unless
-    NUMBA_CPU_FEATURES says less.
+    """LLVM's names of the CPU features that Numba compiles for: this CPU's, unless
+    NUMBA_CPU_FEATURES says otherwise.
     """
     listed = cpu_target.target_context.codegen().magic_tuple()[-1]
     return frozenset(feature[1:] for feature in listed.split(",") if feature.startswith("+"))
 
 
 def lane_count(dtype) -> int:
-    """How many numbers of `dtype` one native vector register of this CPU holds (at least four
-    float32).
-    """
+    """Numbers of `dtype` in one vector register of this CPU (at least four float32)."""
     features = target_features()
     size = 64 if "avx512f" in features else 32 if "avx" in features else 16
     return size // np.dtype(dtype).itemsize
@@ -76,7 +74,7 @@ def lane_count(dtype) -> int:
 
 # Operators: lane by lane, between equal lane types only. Scalars are spread with `like` first,
 # which keeps float32 float32.
-def _declare_binary(function, method, result=lambda lanes: lanes):
+def _declare(function, build, result=lambda lanes: lanes):
     @type_callable(function)
     def typer_of(context):
         def typer(a, b):
@@ -87,31 +85,19 @@ def _declare_binary(function, method, result=lambda lanes: lanes):
 
     @lower_builtin(function, Lanes, Lanes)
     def lower(context, builder, signature, arguments):
-        return getattr(builder, method)(*arguments)
+        return build(builder, *arguments)
 
 
-_declare_binary(operator.add, "fadd")
-_declare_binary(operator.sub, "fsub")
-_declare_binary(operator.mul, "fmul")
-_declare_binary(operator.truediv, "fdiv")
+def _mask_of(lanes):
+    return LaneMask(lanes.count)
 
 
-def _declare_comparison(function, symbol):
-    @type_callable(function)
-    def typer_of(context):
-        def typer(a, b):
-            if isinstance(a, Lanes) and a == b:
-                return LaneMask(a.count)
-
-        return typer
-
-    @lower_builtin(function, Lanes, Lanes)
-    def lower(context, builder, signature, arguments):
-        return builder.fcmp_ordered(symbol, *arguments)
-
-
-_declare_comparison(operator.lt, "<")
-_declare_comparison(operator.gt, ">")
+_declare(operator.add, ir.IRBuilder.fadd)
+_declare(operator.sub, ir.IRBuilder.fsub)
+_declare(operator.mul, ir.IRBuilder.fmul)
+_declare(operator.truediv, ir.IRBuilder.fdiv)
+_declare(operator.lt, lambda builder, a, b: builder.fcmp_ordered("<", a, b), _mask_of)
+_declare(operator.gt, lambda builder, a, b: builder.fcmp_ordered(">", a, b), _mask_of)
 
 
 @type_callable(operator.neg)
@@ -130,29 +116,33 @@ def _lower_negation(context, builder, signature, arguments):
 
 # Building blocks that work on Lanes and on plain floats alike, so that one formula serves lanes,
 # scalar loops and CUDA.
-def _is_real(kind) -> bool:
-    return isinstance(kind, (Lanes, types.Float))
+def _is_real(number) -> bool:
+    return isinstance(number, (Lanes, types.Float))
 
 
-def llvm_type(kind) -> ir.Type:
-    return ir.VectorType(_real(kind.dtype), kind.count) if isinstance(kind, Lanes) else _real(kind)
+def llvm_type(number) -> ir.Type:
+    return (
+        ir.VectorType(_real(number.dtype), number.count)
+        if isinstance(number, Lanes)
+        else _real(number)
+    )
 
 
-def precision_of(kind) -> int:
-    dtype = kind.dtype if isinstance(kind, Lanes) else kind
+def precision_of(number) -> int:
+    dtype = number.dtype if isinstance(number, Lanes) else number
     return 32 if dtype == types.float32 else 64
 
 
-def suffix_of(kind) -> str:
-    return (f"v{kind.count}" if isinstance(kind, Lanes) else "") + f"f{precision_of(kind)}"
+def suffix_of(number) -> str:
+    return (f"v{number.count}" if isinstance(number, Lanes) else "") + f"f{precision_of(number)}"
 
 
-def constant_of(kind, value) -> ir.Constant:
-    """The constant `value` in the precision of `kind`, in every lane."""
-    real = _real(kind.dtype) if isinstance(kind, Lanes) else _real(kind)
-    value = float(np.float32(value)) if precision_of(kind) == 32 else float(value)
-    if isinstance(kind, Lanes):
-        return ir.Constant(llvm_type(kind), [ir.Constant(real, value)] * kind.count)
+def constant_of(number, value) -> ir.Constant:
+    """The constant `value` in the precision of `number`, in every lane."""
+    real = _real(number.dtype) if isinstance(number, Lanes) else _real(number)
+    value = float(np.float32(value)) if precision_of(number) == 32 else float(value)
+    if isinstance(number, Lanes):
+        return ir.Constant(llvm_type(number), [ir.Constant(real, value)] * number.count)
     return ir.Constant(real, value)
 
 
@@ -186,6 +176,11 @@ def like(typingctx, model, value):
     return model(model, value), codegen
 
 
+def fused(builder, number, terms) -> ir.Value:
+    """terms[0] * terms[1] + terms[2], of the type `number`, with one rounding."""
+    return call(builder, f"llvm.fma.{suffix_of(number)}", llvm_type(number), terms)
+
+
 @intrinsic
 def fma(typingctx, a, b, c):
     """a * b + c with one rounding."""
@@ -193,33 +188,28 @@ def fma(typingctx, a, b, c):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return call(builder, f"llvm.fma.{suffix_of(a)}", llvm_type(a), arguments)
+        return fused(builder, a, arguments)
 
     return a(a, b, c), codegen
 
 
-@intrinsic
-def square_root(typingctx, a):
-    """Correctly rounded square root."""
-    if not _is_real(a):
-        return None
+def _unary(name, doc):
+    @intrinsic
+    def function(typingctx, a):
+        if not _is_real(a):
+            return None
 
-    def codegen(context, builder, signature, arguments):
-        return call(builder, f"llvm.sqrt.{suffix_of(a)}", llvm_type(a), arguments)
+        def codegen(context, builder, signature, arguments):
+            return call(builder, f"llvm.{name}.{suffix_of(a)}", llvm_type(a), arguments)
 
-    return a(a), codegen
+        return a(a), codegen
+
+    function.__doc__ = doc
+    return function
 
 
-@intrinsic
-def absolute(typingctx, a):
-    """|a|, NaN kept."""
-    if not _is_real(a):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        return call(builder, f"llvm.fabs.{suffix_of(a)}", llvm_type(a), arguments)
-
-    return a(a), codegen
+square_root = _unary("sqrt", "Correctly rounded square root.")
+absolute = _unary("fabs", "|a|, NaN kept.")
 
 
 @intrinsic
@@ -252,8 +242,8 @@ def where(typingctx, mask, a, b):
 
 
 def polynomial(single, double):
-    """An intrinsic that evaluates sum_k c[k] x^k by Horner's rule: coefficients `single` for
-    float32, `double` for float64.
+    """An intrinsic for sum_k c[k] x^k by Horner's rule, with the coefficients `single` for float32
+    and `double` for float64.
     """
     table = {32: tuple(single), 64: tuple(double)}
 
@@ -266,46 +256,36 @@ def polynomial(single, double):
             coefficients = table[precision_of(x)]
             value = constant_of(x, coefficients[-1])
             for coefficient in coefficients[-2::-1]:
-                value = call(
-                    builder,
-                    f"llvm.fma.{suffix_of(x)}",
-                    llvm_type(x),
-                    [value, arguments[0], constant_of(x, coefficient)],
-                )
+                value = fused(builder, x, [value, arguments[0], constant_of(x, coefficient)])
             return value
 
         return x(x), codegen
 
-    horner.coefficients = table  # for those who write formulas in another language
+    horner.coefficients = table  # for sources in other languages
     return horner
 
 
-# AVX-512 has one instruction for either part of a power of two: the fraction, and scaling by the
-# whole number.
-def _has_avx512(context, kind) -> bool:
-    if not (isinstance(kind, Lanes) and kind.count * precision_of(kind) == 512):
+# AVX-512 has an instruction for the fraction of a number and one for scaling by a power of two.
+def _has_avx512(context, number) -> bool:
+    if not (isinstance(number, Lanes) and number.count * precision_of(number) == 512):
         return False
     features = context.codegen().magic_tuple()[-1].split(",")
     return "+avx512f" in features and "+avx512dq" in features
 
 
-def _call_avx512(builder, name, kind, arguments) -> ir.Value:
-    """An AVX-512 instruction on all lanes of `kind`, in the current rounding mode: the name's
-    letter and width are added.
-    """
-    letter = "ps" if precision_of(kind) == 32 else "pd"
-    every_lane, current_rounding = (
-        ir.Constant(ir.IntType(kind.count), -1),
-        ir.Constant(ir.IntType(32), 4),
-    )
-    arguments = [*arguments, constant_of(kind, 0.0), every_lane, current_rounding]
-    return call(builder, f"llvm.x86.avx512.mask.{name}.{letter}.512", llvm_type(kind), arguments)
+def _call_avx512(builder, name, number, arguments) -> ir.Value:
+    """An AVX-512 instruction on all lanes of `number`, in the current rounding mode."""
+    letter = "ps" if precision_of(number) == 32 else "pd"
+    every_lane = ir.Constant(ir.IntType(number.count), -1)
+    current_rounding = ir.Constant(ir.IntType(32), 4)
+    arguments = [*arguments, constant_of(number, 0.0), every_lane, current_rounding]
+    return call(builder, f"llvm.x86.avx512.mask.{name}.{letter}.512", llvm_type(number), arguments)
 
 
 @intrinsic
 def fraction(typingctx, t):
-    """t less the nearest whole number: in [-1/2, 1/2], exact, so that t - fraction(t) is that whole
-    number exactly.
+    """t minus the nearest whole number: exact, in [-1/2, 1/2], so that t - fraction(t) is that
+    whole number.
     """
     if not _is_real(t):
         return None
@@ -323,15 +303,15 @@ def fraction(typingctx, t):
 
 @intrinsic
 def scale(typingctx, a, n):
-    """a * 2^n for a whole number n; zero where 2^n is no normal number, infinite where it is too
-    large for one.
+    """a * 2^n for a whole number n. Where 2^n is below (above) all normal numbers, it counts as 0
+    (infinity).
     """
     if not (_is_real(a) and a == n):
         return None
 
     def codegen(context, builder, signature, arguments):
         value, exponent = arguments
-        kind = llvm_type(n)
+        number = llvm_type(n)
         if _has_avx512(context, n):
             return _call_avx512(builder, "scalef", n, [value, exponent])
         # 2^n has the biased exponent n + bias above its mantissa: 0 for zero, 2 bias + 1 for
@@ -349,67 +329,9 @@ def scale(typingctx, a, n):
         sum_bits = builder.bitcast(
             builder.fadd(exponent, constant_of(n, 2.0**mantissa + bias)), integer
         )
-        return builder.fmul(value, builder.bitcast(builder.shl(sum_bits, shift), kind))
+        return builder.fmul(value, builder.bitcast(builder.shl(sum_bits, shift), number))
 
     return a(a, n), codegen
-
-
-# Subnormal numbers cost x86 CPUs a hundred cycles each, and dying neurons make them by the
-# thousand.
-_FLUSH_RESULTS, _FLUSH_OPERANDS = (
-    0x8000,
-    0x0040,
-)  # bits of MXCSR, the control register of SSE and AVX arithmetic
-
-
-def _is_x86(context) -> bool:
-    return context.codegen().magic_tuple()[0].startswith(("x86_64", "i386", "i686"))
-
-
-@intrinsic
-def flush_subnormals(typingctx, flush):
-    """Have this thread treat subnormal numbers as zero where `flush` holds. Returns the former
-    mode, for `restore_mode`.
-
-    On CPUs other than x86 nothing changes: they keep subnormals, at no cost in speed.
-    """
-    if not isinstance(flush, types.Boolean):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        integer = ir.IntType(32)
-        if not _is_x86(context):
-            return ir.Constant(integer, 0)
-        slot = cgutils.alloca_once(builder, integer)
-        address = builder.bitcast(slot, ir.IntType(8).as_pointer())
-        call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), [address])
-        before = builder.load(slot)
-        flushing = builder.or_(before, ir.Constant(integer, _FLUSH_RESULTS | _FLUSH_OPERANDS))
-        condition = context.cast(builder, arguments[0], signature.args[0], types.boolean)
-        if condition.type != ir.IntType(1):
-            condition = builder.trunc(condition, ir.IntType(1))
-        builder.store(builder.select(condition, flushing, before), slot)
-        call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [address])
-        return before
-
-    return types.int32(flush), codegen
-
-
-@intrinsic
-def restore_mode(typingctx, mode):
-    """Undo `flush_subnormals`."""
-    if not isinstance(mode, types.Integer):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        if _is_x86(context):
-            slot = cgutils.alloca_once(builder, ir.IntType(32))
-            builder.store(arguments[0], slot)
-            address = builder.bitcast(slot, ir.IntType(8).as_pointer())
-            call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [address])
-        return context.get_dummy_value()
-
-    return types.void(types.int32), codegen
 
 
 @intrinsic

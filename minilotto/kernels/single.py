@@ -2,8 +2,7 @@
 
     from minilotto.kernels import single
 
-    SILU = single.form("silu")                       # activation, inputs D, precision; an argument
-                                                     or a global of your function
+    SILU = single.form("silu")  # an argument or a global of your function
 
     @njit
     def fit(theta, x, y, weight, gradient, scratch):
@@ -12,14 +11,15 @@
             theta -= 0.01 * gradient
 
 Every function here can be called from @njit code, serial or inside a prange, and from Python. None
-of them allocates, keeps state, takes the GIL or starts a thread; whatever they write goes to the
-caller's buffers, one set of buffers a thread.
+of them allocates, keeps state, takes the GIL or starts a thread; they write to the caller's
+buffers, one set of buffers a thread.
 
 A net is a vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights w, its b, its v;
 and c at the end. Points are x (P, D), or (P,) for D = 1; y (P,) and weight (P,). All arrays have
-the precision of the Form. They may have any memory layout, but for `scratch`, which is contiguous
-and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, types
-while compiling.
+the precision of the Form. They may have any memory layout, except `scratch`, which is contiguous
+and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, where a
+wrong one raises ValueError; types are checked while compiling, where a wrong one raises
+numba.TypingError.
 
 Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter), so that sums over
 points are added in the same order everywhere; f has the bits that `Ensemble.predict` gives.
@@ -28,16 +28,7 @@ points are added in the same order everywhere; f has the bits that `Ensemble.pre
 import numpy as np
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.forms import (
-    Form,
-    check_points,
-    columns_of,
-    coordinate,
-    coordinates_of,
-    form,
-    scratch_size,
-    width_of,
-)
+from minilotto.kernels.forms import Form, check_points, columns_of, form, scratch_size, width_of
 from minilotto.kernels.formulas import (
     adam_update,
     add_loss,
@@ -47,6 +38,7 @@ from minilotto.kernels.formulas import (
     output_unit,
     value_and_slope,
 )
+from minilotto.kernels.one_point import forward, forward_and_gradient, forward_and_slope
 from minilotto.kernels.points import (
     check_contiguous,
     check_precision,
@@ -78,201 +70,164 @@ ADAM = (0.9, 0.999, 1e-8)  # beta1, beta2, epsilon as Config has them
 
 
 @kernel(inline="always")
-def _at(kind, array, p, column, points):
-    """Lanes of points p, p + 1, ...; behind the last point, the last once more."""
-    full = p + lanes_of(kind) <= points
+def _at(spec, array, p, column, points):
+    """Lanes of points p, p + 1, ...; lanes beyond the last point repeat it."""
+    full = p + lanes_of(spec) <= points
     return (
-        load_points(kind, array, p, column)
+        load_points(spec, array, p, column)
         if full
-        else load_last_points(kind, array, p, column, points)
+        else load_last_points(spec, array, p, column, points)
     )
-
-
-# One point: plain numbers, neuron after neuron.
-@kernel(inline="always")
-def _argument(kind, theta, row, x):
-    """t of one neuron, in the order of operations of every kernel here."""
-    inputs, nil = inputs_of(kind), like(theta[0], 0.0)
-    inward = like(nil, 1.0 / input_unit(kind))
-    t = theta[row + inputs] * inward
-    for d in range(inputs):
-        t = fma(theta[row + d] * inward, coordinate(kind, x, d), t)
-    return t
-
-
-@kernel()
-def forward(form, theta, x):
-    """f(x) = sum_i v_i sigma(w_i x + b_i) + c at one point x, a number or (D,). Paper: Eq. 1."""
-    kind, width = form.kind, width_of(form, theta)
-    rows = inputs_of(kind) + 2
-    if coordinates_of(x) != rows - 2:
-        raise ValueError("x has another number of inputs than the Form")
-    f = theta[width * rows]
-    outward = like(f, output_unit(kind))
-    for i in range(width):
-        value, _ = value_and_slope(kind, _argument(kind, theta, i * rows, x), form.parameter)
-        f = fma(theta[i * rows + rows - 1] * outward, value, f)
-    return f
-
-
-@kernel()
-def forward_and_slope(form, theta, x):
-    """(f(x), df/dx) at one number x, for D = 1."""
-    kind, width = form.kind, width_of(form, theta)
-    if inputs_of(kind) != 1:
-        raise ValueError("forward_and_slope takes one input; use forward_and_gradient")
-    f = theta[width * 3]
-    outward, df = like(f, output_unit(kind)), like(f, 0.0)
-    for i in range(width):
-        value, slope = value_and_slope(kind, _argument(kind, theta, i * 3, x), form.parameter)
-        f = fma(theta[i * 3 + 2] * outward, value, f)
-        df = fma(theta[i * 3 + 2] * theta[i * 3], slope, df)
-    return f, df
-
-
-@kernel()
-def forward_and_gradient(form, theta, x, dx):
-    """f(x) at one point x, a number or (D,), and df/dx written to dx (D,)."""
-    kind, width = form.kind, width_of(form, theta)
-    inputs = inputs_of(kind)
-    check_precision(kind, dx)
-    if coordinates_of(x) != inputs or dx.size != inputs:
-        raise ValueError("x or dx has another number of inputs than the Form")
-    rows = inputs + 2
-    f = theta[width * rows]
-    outward = like(f, output_unit(kind))
-    for d in range(inputs):
-        dx[d] = 0.0
-    for i in range(width):
-        value, slope = value_and_slope(kind, _argument(kind, theta, i * rows, x), form.parameter)
-        v = theta[i * rows + inputs + 1]
-        f = fma(v * outward, value, f)
-        for d in range(inputs):
-            dx[d] = fma(v * theta[i * rows + d], slope, dx[d])
-    return f
 
 
 # Many points: one lane a point.
 @kernel(inline="always")
-def _outputs_at(kind, parameter, width, theta, x, p, points):
+def _outputs_at(spec, parameter, width, theta, x, p, points):
     """f of the points from p on, straight from theta."""
-    inputs, nil = inputs_of(kind), zero(kind)
+    inputs, nil = inputs_of(spec), zero(spec)
     rows = inputs + 2
-    inward, outward = like(theta[0], 1.0 / input_unit(kind)), like(theta[0], output_unit(kind))
+    inward, outward = like(theta[0], 1.0 / input_unit(spec)), like(theta[0], output_unit(spec))
     f = like(nil, theta[width * rows])
     for i in range(width):
         t = like(nil, theta[i * rows + inputs] * inward)
         for d in range(inputs):
-            t = fma(like(nil, theta[i * rows + d] * inward), _at(kind, x, p, d, points), t)
-        value, _ = value_and_slope(kind, t, parameter)
+            t = fma(like(nil, theta[i * rows + d] * inward), _at(spec, x, p, d, points), t)
+        value, _ = value_and_slope(spec, t, parameter)
         f = fma(like(nil, theta[i * rows + inputs + 1] * outward), value, f)
     return f
 
 
 @kernel()
 def outputs(form, theta, x, out):
-    """Write f(x_p) to out (P,) for points x (P, D) or (P,): the bits that `forward` gives, several
-    times faster.
+    """f(x_p) at many points: the bits of `forward`, several times faster.
+
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+    x : (P, D) or (P,) array
+    out : (P,) array
+        Written.
     """
-    kind, width, points = form.kind, width_of(form, theta), out.size
-    check_precision(kind, x)
-    check_precision(kind, out)
-    if x.shape[0] != points or columns_of(x) != inputs_of(kind):
+    spec, width, points = form.spec, width_of(form, theta), out.size
+    check_precision(spec, x)
+    check_precision(spec, out)
+    if x.shape[0] != points or columns_of(x) != inputs_of(spec):
         raise ValueError("x has another number of points than out, or of inputs than the Form")
-    for p in range(0, points, lanes_of(kind)):
-        f = _outputs_at(kind, form.parameter, width, theta, x, p, points)
-        for lane in range(min(lanes_of(kind), points - p)):
+    for p in range(0, points, lanes_of(spec)):
+        f = _outputs_at(spec, form.parameter, width, theta, x, p, points)
+        for lane in range(min(lanes_of(spec), points - p)):
             out[p + lane] = lane_of(f, lane)
 
 
 @kernel()
 def loss(form, theta, x, y, weight):
-    """sum_p weight_p (f(x_p) - y_p)^2, or the Form's other loss."""
-    kind, width, points = form.kind, width_of(form, theta), y.size
+    """sum_p weight_p (f(x_p) - y_p)^2, or the Form's other loss.
+
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+    x : (P, D) or (P,) array
+    y, weight : (P,) array
+
+    Returns
+    -------
+    float
+        In the precision of the Form.
+    """
+    spec, width, points = form.spec, width_of(form, theta), y.size
     check_points(form, x, y, weight)
-    total = zero(kind)
-    for p in range(0, points, lanes_of(kind)):
-        f = _outputs_at(kind, form.parameter, width, theta, x, p, points)
-        total = add_loss(
-            kind,
-            total,
-            f,
-            _at(kind, y, p, 0, points),
-            first_lanes(_at(kind, weight, p, 0, points), points - p),
-        )
+    total = zero(spec)
+    for p in range(0, points, lanes_of(spec)):
+        f = _outputs_at(spec, form.parameter, width, theta, x, p, points)
+        some_weight = first_lanes(_at(spec, weight, p, 0, points), points - p)
+        total = add_loss(spec, total, f, _at(spec, y, p, 0, points), some_weight)
     return sum_of_lanes(total)
 
 
 @kernel()
 def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
-    """The Form's loss, sum_p weight_p (f(x_p) - y_p)^2 unless said, and its gradient written to
-    gradient (K,), in theta's order.
+    """`loss`, and its gradient.
 
-    scratch: scaled parameters, then a vector of points, then values and slopes of the neurons
-    there, then sums over points.
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+    x : (P, D) or (P,) array
+    y, weight : (P,) array
+    gradient : (K,) array
+        Written, in the order of theta.
+    scratch : (S,) array
+        At least `scratch_size` numbers, overwritten.
+
+    Returns
+    -------
+    float
+        The loss, in the precision of the Form.
     """
-    kind, width, points = form.kind, width_of(form, theta), y.size
+    # scratch: scaled parameters, then a vector of points, then values and slopes of the neurons
+    # there, then sums over points.
+    spec, width, points = form.spec, width_of(form, theta), y.size
     check_points(form, x, y, weight)
-    check_precision(kind, gradient)
-    check_contiguous(kind, scratch)
+    check_precision(spec, gradient)
+    check_contiguous(spec, scratch)
     if gradient.size != theta.size:
         raise ValueError("gradient has another length than theta")
     if scratch.size < scratch_size(form, width):
         raise ValueError("scratch is too short; scratch_size(form, width) says how long it must be")
-    lanes, inputs = lanes_of(kind), inputs_of(kind)
+    lanes, inputs = lanes_of(spec), inputs_of(spec)
     rows = inputs + 2
     at_x = (width * rows + lanes - 1) // lanes * lanes
     hidden = at_x + inputs * lanes
     sums = hidden + 2 * width * lanes
-    inward, outward = like(theta[0], 1.0 / input_unit(kind)), like(theta[0], output_unit(kind))
+    inward, outward = like(theta[0], 1.0 / input_unit(spec)), like(theta[0], output_unit(spec))
     for i in range(width):
         for d in range(inputs + 1):
             scratch[i * rows + d] = theta[i * rows + d] * inward
         scratch[i * rows + inputs + 1] = theta[i * rows + inputs + 1] * outward
     for row in range(width * rows):
-        store(scratch, sums + row * lanes, zero(kind))
-    total, dc = zero(kind), zero(kind)
+        store(scratch, sums + row * lanes, zero(spec))
+    total, dc = zero(spec), zero(spec)
     c = like(total, theta[width * rows])
     for p in range(0, points, lanes):
         for d in range(inputs):
-            store(scratch, at_x + d * lanes, _at(kind, x, p, d, points))
+            store(scratch, at_x + d * lanes, _at(spec, x, p, d, points))
         f = c
         for i in range(width):
             row, kept = i * rows, hidden + 2 * i * lanes
-            t = spread(kind, scratch, row + inputs)
+            t = spread(spec, scratch, row + inputs)
             for d in range(inputs):
-                t = fma(spread(kind, scratch, row + d), load(kind, scratch, at_x + d * lanes), t)
-            value, slope = value_and_slope(kind, t, form.parameter)
-            f = fma(spread(kind, scratch, row + inputs + 1), value, f)
+                t = fma(spread(spec, scratch, row + d), load(spec, scratch, at_x + d * lanes), t)
+            value, slope = value_and_slope(spec, t, form.parameter)
+            f = fma(spread(spec, scratch, row + inputs + 1), value, f)
             store(scratch, kept, value)
             store(scratch, kept + lanes, slope)
-        target, share = (
-            _at(kind, y, p, 0, points),
-            first_lanes(_at(kind, weight, p, 0, points), points - p),
-        )
-        total = add_loss(kind, total, f, target, share)
-        _, r = loss_and_residual(kind, f, target)
-        df = r * share * like(total, loss_factor(kind))
+        target = _at(spec, y, p, 0, points)
+        some_weight = first_lanes(_at(spec, weight, p, 0, points), points - p)
+        total = add_loss(spec, total, f, target, some_weight)
+        _, r = loss_and_residual(spec, f, target)
+        df = r * some_weight * like(total, loss_factor(spec))
         dc = dc + df
         for i in range(width):
             at, kept = sums + i * rows * lanes, hidden + 2 * i * lanes
-            db = df * load(kind, scratch, kept + lanes)
+            db = df * load(spec, scratch, kept + lanes)
             for d in range(inputs):
                 dw = fma(
-                    db, load(kind, scratch, at_x + d * lanes), load(kind, scratch, at + d * lanes)
+                    db, load(spec, scratch, at_x + d * lanes), load(spec, scratch, at + d * lanes)
                 )
                 store(scratch, at + d * lanes, dw)
-            store(scratch, at + inputs * lanes, load(kind, scratch, at + inputs * lanes) + db)
-            dv = fma(df, load(kind, scratch, kept), load(kind, scratch, at + (inputs + 1) * lanes))
+            store(scratch, at + inputs * lanes, load(spec, scratch, at + inputs * lanes) + db)
+            dv = fma(df, load(spec, scratch, kept), load(spec, scratch, at + (inputs + 1) * lanes))
             store(scratch, at + (inputs + 1) * lanes, dv)
     for i in range(width):
         v = theta[i * rows + inputs + 1]
         for d in range(inputs + 1):
             gradient[i * rows + d] = (
-                sum_of_lanes(load(kind, scratch, sums + (i * rows + d) * lanes)) * v
+                sum_of_lanes(load(spec, scratch, sums + (i * rows + d) * lanes)) * v
             )
         gradient[i * rows + inputs + 1] = (
-            sum_of_lanes(load(kind, scratch, sums + (i * rows + inputs + 1) * lanes)) * outward
+            sum_of_lanes(load(spec, scratch, sums + (i * rows + inputs + 1) * lanes)) * outward
         )
     gradient[width * rows] = sum_of_lanes(dc)
     return sum_of_lanes(total)
@@ -280,27 +235,36 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
 
 @kernel()
 def jacobian(form, theta, x, out):
-    """Write df(x_p)/dtheta_k to out (P, K)."""
-    kind, width, points = form.kind, width_of(form, theta), out.shape[0]
-    check_precision(kind, x)
-    check_precision(kind, out)
-    inputs = inputs_of(kind)
+    """Derivatives df(x_p)/dtheta_k of the output.
+
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+    x : (P, D) or (P,) array
+    out : (P, K) array
+        Written.
+    """
+    spec, width, points = form.spec, width_of(form, theta), out.shape[0]
+    check_precision(spec, x)
+    check_precision(spec, out)
+    inputs = inputs_of(spec)
     if x.shape[0] != points or columns_of(x) != inputs or out.shape[1] != theta.size:
         raise ValueError("out is not (P, K), or x has another number of inputs than the Form")
     rows = inputs + 2
-    nil = zero(kind)
-    inward, outward = like(theta[0], 1.0 / input_unit(kind)), like(theta[0], output_unit(kind))
-    for p in range(0, points, lanes_of(kind)):
-        count = min(lanes_of(kind), points - p)
+    nil = zero(spec)
+    inward, outward = like(theta[0], 1.0 / input_unit(spec)), like(theta[0], output_unit(spec))
+    for p in range(0, points, lanes_of(spec)):
+        count = min(lanes_of(spec), points - p)
         for i in range(width):
             row = i * rows
             t = like(nil, theta[row + inputs] * inward)
             for d in range(inputs):
-                t = fma(like(nil, theta[row + d] * inward), _at(kind, x, p, d, points), t)
-            value, slope = value_and_slope(kind, t, form.parameter)
+                t = fma(like(nil, theta[row + d] * inward), _at(spec, x, p, d, points), t)
+            value, slope = value_and_slope(spec, t, form.parameter)
             value, slope = value * like(nil, outward), slope * like(nil, theta[row + inputs + 1])
             for d in range(inputs):
-                dw = slope * _at(kind, x, p, d, points)
+                dw = slope * _at(spec, x, p, d, points)
                 for lane in range(count):
                     out[p + lane, row + d] = lane_of(dw, lane)
             for lane in range(count):
@@ -313,13 +277,29 @@ def jacobian(form, theta, x, out):
 # Training.
 @kernel()
 def adam_step(form, theta, moments, gradient, step, lr, constants):
-    """Adam's step number `step` (from 0) in place: theta (K,), moments (2, K), which start at zero.
-    constants: see ADAM.
+    """One Adam step, in place.
+
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+    moments : (2, K) array
+        Adam's m and s, zero before the first step.
+    gradient : (K,) array
+    step : int
+        From 0.
+    lr : float
+    constants : (beta1, beta2, epsilon)
+        As ADAM.
+
+    References
+    ----------
+    Kingma and Ba 2015, Algorithm 1, in torch's order of operations.
     """
-    kind = form.kind
-    check_precision(kind, theta)
-    check_precision(kind, moments)
-    check_precision(kind, gradient)
+    spec = form.spec
+    check_precision(spec, theta)
+    check_precision(spec, moments)
+    check_precision(spec, gradient)
     if gradient.size != theta.size or moments.shape[0] != 2 or moments.shape[1] != theta.size:
         raise ValueError("gradient must be as long as theta (K,), and moments (2, K)")
     beta1, beta2, epsilon = constants
@@ -342,11 +322,22 @@ def adam_step(form, theta, moments, gradient, step, lr, constants):
 def train_net(
     form, theta, moments, x, y, weight, first_step, steps, lr, constants, gradient, scratch
 ):
-    """Adam's steps first_step, ..., first_step + steps - 1 (from 0) in place. Returns the loss
-    before the last of them.
+    """Adam's steps first_step, ..., first_step + steps - 1 (from 0), in place.
 
-    Cutting a stretch in two changes no bit. Buffers as in `loss_and_gradient` and `adam_step`. NaN
-    for no steps.
+    Two calls, one after the other, give the bits of one call for all their steps.
+
+    Parameters
+    ----------
+    form, theta, x, y, weight, gradient, scratch
+        As in `loss_and_gradient`.
+    moments, lr, constants
+        As in `adam_step`.
+    first_step, steps : int
+
+    Returns
+    -------
+    float
+        The loss before the last step; NaN for no steps.
     """
     before = np.nan
     for step in range(first_step, first_step + steps):
@@ -358,20 +349,20 @@ def train_net(
 # Many nets, one after the other: what `interop/functional.py` calls.
 @kernel()
 def outputs_of_each(form, thetas, x, out):
-    """outputs of nets thetas (R, K): out (R, P)."""
+    """`outputs` of nets thetas (R, K): out (R, P)."""
     for net in range(thetas.shape[0]):
         outputs(form, thetas[net], x, out[net])
 
 
 @kernel()
 def losses_and_gradients(form, thetas, x, y, weight, losses, gradients, scratch):
-    """loss_and_gradient of nets thetas (R, K): losses (R,), gradients (R, K)."""
+    """`loss_and_gradient` of nets thetas (R, K): losses (R,), gradients (R, K)."""
     for net in range(thetas.shape[0]):
         losses[net] = loss_and_gradient(form, thetas[net], x, y, weight, gradients[net], scratch)
 
 
 @kernel()
 def jacobian_of_each(form, thetas, x, out):
-    """jacobian of nets thetas (R, K): out (R, P, K)."""
+    """`jacobian` of nets thetas (R, K): out (R, P, K)."""
     for net in range(thetas.shape[0]):
         jacobian(form, thetas[net], x, out[net])

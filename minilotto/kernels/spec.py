@@ -1,7 +1,8 @@
 """What a kernel is compiled for, and how it reads and writes memory.
 
-A Kind names an activation, a precision, a lane count, a number of inputs and a loss. It is the
-first argument of every kernel, lives in the argument's type, and costs nothing at run time.
+A Spec, the kernel specification, names an activation, a precision, a lane count, a number of inputs
+and a loss. It is an argument of every kernel, alone or in a Form, and is part of the argument's
+type, so it costs nothing at run time.
 """
 
 from dataclasses import dataclass
@@ -14,20 +15,12 @@ from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, intrinsic, register_model, typeof_impl, unbox
 
 from minilotto.kernels.compile import sources_digest
-from minilotto.kernels.simd import (
-    Lanes,
-    call,
-    constant_of,
-    llvm_type,
-    precision_of,
-    splat,
-    suffix_of,
-)
+from minilotto.kernels.simd import Lanes, constant_of, fused, llvm_type, precision_of, splat
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Compile-time constants of a kernel. Pass one as first argument; it costs nothing at run time."""
+class Spec:
+    """Compile-time constants of a kernel."""
 
     activation: str
     dtype: str
@@ -36,8 +29,8 @@ class Kind:
     loss: str = "squared"
 
 
-class KindType(types.Type):
-    """Numba type of one particular Kind."""
+class SpecType(types.Type):
+    """Numba type of one particular Spec."""
 
     def __init__(self, activation: str, dtype: str, lanes: int, inputs: int, loss: str) -> None:
         self.activation = activation
@@ -45,62 +38,62 @@ class KindType(types.Type):
         self.inputs = inputs
         self.lanes = Lanes(types.float32 if dtype == "float32" else types.float64, lanes)
         super().__init__(
-            name=f"Kind({activation}, {dtype}, {lanes}, {inputs}, {loss}, {sources_digest()})"
+            name=f"Spec({activation}, {dtype}, {lanes}, {inputs}, {loss}, {sources_digest()})"
         )
 
 
 @lru_cache(maxsize=256)
-def type_of_kind(kind: Kind) -> KindType:
-    """The KindType of a Kind, kept: making one takes longer than a small kernel."""
-    return KindType(kind.activation, kind.dtype, kind.lanes, kind.inputs, kind.loss)
+def type_of_spec(spec: Spec) -> SpecType:
+    """The SpecType of a Spec, kept: making one takes longer than a small kernel."""
+    return SpecType(spec.activation, spec.dtype, spec.lanes, spec.inputs, spec.loss)
 
 
-@typeof_impl.register(Kind)
-def _type_of_kind(kind, context):
-    return type_of_kind(kind)
+@typeof_impl.register(Spec)
+def _type_of_spec(spec, context):
+    return type_of_spec(spec)
 
 
-register_model(KindType)(models.OpaqueModel)
+register_model(SpecType)(models.OpaqueModel)
 
 
-@unbox(KindType)
-def _unbox_kind(kind, obj, context):
+@unbox(SpecType)
+def _unbox_spec(spec, obj, context):
     return NativeValue(context.context.get_dummy_value())
 
 
-@lower_constant(KindType)
-def _kind_among_globals(context, builder, kind, value):
+@lower_constant(SpecType)
+def _spec_among_globals(context, builder, spec, value):
     return context.get_dummy_value()
 
 
-def _constant_of(kind_attribute):
+def _constant_of(attribute):
     @intrinsic
-    def constant(typingctx, kind):
-        if not isinstance(kind, KindType):
+    def constant(typingctx, spec):
+        if not isinstance(spec, SpecType):
             return None
 
         def codegen(context, builder, signature, arguments):
-            return context.get_constant(types.intp, kind_attribute(kind))
+            return context.get_constant(types.intp, attribute(spec))
 
-        return types.intp(kind), codegen
+        return types.intp(spec), codegen
 
     return constant
 
 
-inputs_of = _constant_of(lambda kind: kind.inputs)
-lanes_of = _constant_of(lambda kind: kind.lanes.count)
+inputs_of = _constant_of(lambda spec: spec.inputs)
+lanes_of = _constant_of(lambda spec: spec.lanes.count)
 
 
 @intrinsic
-def zero(typingctx, kind):
+def zero(typingctx, spec):
     """Lanes of zeros."""
-    if not isinstance(kind, KindType):
+    if not isinstance(spec, SpecType):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return constant_of(kind.lanes, 0.0)
+        return constant_of(spec.lanes, 0.0)
 
-    return kind.lanes(kind), codegen
+    return spec.lanes(spec), codegen
 
 
 # Memory. Offsets count array elements from the start of a contiguous array and are never negative:
@@ -110,39 +103,39 @@ def _address(context, builder, array_type, array, offset):
     return builder.gep(data, [offset], inbounds=True)
 
 
-def _fits(kind, array) -> bool:
+def _fits(spec, array) -> bool:
     return (
-        isinstance(kind, KindType)
+        isinstance(spec, SpecType)
         and isinstance(array, types.Array)
-        and array.dtype == kind.lanes.dtype
+        and array.dtype == spec.lanes.dtype
     )
 
 
 @intrinsic
-def load(typingctx, kind, array, offset):
+def load(typingctx, spec, array, offset):
     """The Lanes at `array[offset : offset + lanes]`."""
-    if not _fits(kind, array):
+    if not _fits(spec, array):
         return None
 
     def codegen(context, builder, signature, arguments):
         address = _address(context, builder, array, arguments[1], arguments[2])
-        address = builder.bitcast(address, llvm_type(kind.lanes).as_pointer())
-        return builder.load(address, align=precision_of(kind.lanes) // 8)
+        address = builder.bitcast(address, llvm_type(spec.lanes).as_pointer())
+        return builder.load(address, align=precision_of(spec.lanes) // 8)
 
-    return kind.lanes(kind, array, types.intp), codegen
+    return spec.lanes(spec, array, types.intp), codegen
 
 
 @intrinsic
-def spread(typingctx, kind, array, offset):
+def spread(typingctx, spec, array, offset):
     """`array[offset]` in every lane."""
-    if not _fits(kind, array):
+    if not _fits(spec, array):
         return None
 
     def codegen(context, builder, signature, arguments):
         address = _address(context, builder, array, arguments[1], arguments[2])
-        return splat(builder, llvm_type(kind.lanes), builder.load(address))
+        return splat(builder, llvm_type(spec.lanes), builder.load(address))
 
-    return kind.lanes(kind, array, types.intp), codegen
+    return spec.lanes(spec, array, types.intp), codegen
 
 
 @intrinsic
@@ -163,93 +156,89 @@ def store(typingctx, array, offset, value):
 
 # Where a lane is a neuron: one vector for each of the D inputs, held in registers as a tuple, and
 # sums over a vector's lanes.
-def _each_input(kind) -> types.UniTuple:
-    return types.UniTuple(kind.lanes, kind.inputs)
+def _each_input(spec) -> types.UniTuple:
+    return types.UniTuple(spec.lanes, spec.inputs)
 
 
-def _tuple_of(builder, kind, vectors) -> ir.Value:
-    result = ir.Constant(ir.ArrayType(llvm_type(kind.lanes), kind.inputs), ir.Undefined)
+def _tuple_of(builder, spec, vectors) -> ir.Value:
+    result = ir.Constant(ir.ArrayType(llvm_type(spec.lanes), spec.inputs), ir.Undefined)
     for d, vector in enumerate(vectors):
         result = builder.insert_value(result, vector, d)
     return result
 
 
-def _spread_element(context, builder, kind, array_type, array, offset, d) -> ir.Value:
+def _spread_element(context, builder, spec, array_type, array, offset, d) -> ir.Value:
     address = _address(
         context, builder, array_type, array, builder.add(offset, ir.Constant(offset.type, d))
     )
-    return splat(builder, llvm_type(kind.lanes), builder.load(address))
+    return splat(builder, llvm_type(spec.lanes), builder.load(address))
 
 
 @intrinsic
-def zero_each(typingctx, kind):
+def zero_each(typingctx, spec):
     """A tuple of D Lanes of zeros."""
-    if not isinstance(kind, KindType):
+    if not isinstance(spec, SpecType):
         return None
 
     def codegen(context, builder, signature, arguments):
-        return _tuple_of(builder, kind, [constant_of(kind.lanes, 0.0)] * kind.inputs)
+        return _tuple_of(builder, spec, [constant_of(spec.lanes, 0.0)] * spec.inputs)
 
-    return _each_input(kind)(kind), codegen
+    return _each_input(spec)(spec), codegen
 
 
 @intrinsic
-def load_each(typingctx, kind, array, offset, stride):
+def load_each(typingctx, spec, array, offset, stride):
     """A tuple of D Lanes, that of input d from `array[offset + d * stride]` on."""
-    if not _fits(kind, array):
+    if not _fits(spec, array):
         return None
 
     def codegen(context, builder, signature, arguments):
         _, data, offset, stride = arguments
         vectors = []
-        for _ in range(kind.inputs):
+        for _ in range(spec.inputs):
             address = builder.bitcast(
-                _address(context, builder, array, data, offset), llvm_type(kind.lanes).as_pointer()
+                _address(context, builder, array, data, offset), llvm_type(spec.lanes).as_pointer()
             )
-            vectors.append(builder.load(address, align=precision_of(kind.lanes) // 8))
+            vectors.append(builder.load(address, align=precision_of(spec.lanes) // 8))
             offset = builder.add(offset, stride)
-        return _tuple_of(builder, kind, vectors)
+        return _tuple_of(builder, spec, vectors)
 
-    return _each_input(kind)(kind, array, types.intp, types.intp), codegen
+    return _each_input(spec)(spec, array, types.intp, types.intp), codegen
 
 
 @intrinsic
-def add_products(typingctx, kind, start, factors, array, offset):
+def add_products(typingctx, spec, start, factors, array, offset):
     """start + sum_d factors[d] * array[offset + d], one fma after the other."""
-    if not (_fits(kind, array) and start == kind.lanes and factors == _each_input(kind)):
+    if not (_fits(spec, array) and start == spec.lanes and factors == _each_input(spec)):
         return None
 
     def codegen(context, builder, signature, arguments):
         _, result, vectors, data, offset = arguments
-        for d in range(kind.inputs):
-            x = _spread_element(context, builder, kind, array, data, offset, d)
+        for d in range(spec.inputs):
+            x = _spread_element(context, builder, spec, array, data, offset, d)
             terms = [builder.extract_value(vectors, d), x, result]
-            result = call(
-                builder, f"llvm.fma.{suffix_of(kind.lanes)}", llvm_type(kind.lanes), terms
-            )
+            result = fused(builder, spec.lanes, terms)
         return result
 
-    return kind.lanes(kind, start, factors, array, types.intp), codegen
+    return spec.lanes(spec, start, factors, array, types.intp), codegen
 
 
 @intrinsic
-def add_each_product(typingctx, kind, sums, factor, array, offset):
+def add_each_product(typingctx, spec, sums, factor, array, offset):
     """The tuple of sums[d] + factor * array[offset + d]."""
-    if not (_fits(kind, array) and factor == kind.lanes and sums == _each_input(kind)):
+    if not (_fits(spec, array) and factor == spec.lanes and sums == _each_input(spec)):
         return None
 
     def codegen(context, builder, signature, arguments):
         _, before, vector, data, offset = arguments
         after = []
-        for d in range(kind.inputs):
+        for d in range(spec.inputs):
             terms = [
                 vector,
-                _spread_element(context, builder, kind, array, data, offset, d),
+                _spread_element(context, builder, spec, array, data, offset, d),
                 builder.extract_value(before, d),
             ]
-            after.append(
-                call(builder, f"llvm.fma.{suffix_of(kind.lanes)}", llvm_type(kind.lanes), terms)
-            )
-        return _tuple_of(builder, kind, after)
+            after.append(fused(builder, spec.lanes, terms))
+        return _tuple_of(builder, spec, after)
 
-    return _each_input(kind)(kind, sums, factor, array, types.intp), codegen
+    return _each_input(spec)(spec, sums, factor, array, types.intp), codegen

@@ -1,5 +1,5 @@
-"""The loop: waves of seeds, stretches of steps, and what is recorded between them. Ctrl-C and
-progress live here.
+"""The loop: batches of nets, chunks of steps, and what is recorded between them. Ctrl-C and
+progress are handled here.
 """
 
 import platform
@@ -21,15 +21,14 @@ from minilotto.settings.config import Config
 from minilotto.training.progress import Reporter
 from minilotto.version import VERSION
 
-STRETCH_SECONDS = 0.2  # between two looks at Ctrl-C
-WAVE_SECONDS = 2.0  # of work a thread, after which a wave's seeds are done for good
-UNIT_SECONDS = (
-    0.5e-9  # one neuron, one point, one step of one seed; only sizes waves, never changes a result
-)
+CHUNK_SECONDS = 0.2  # after which Ctrl-C is noticed
+BATCH_SECONDS = 2.0  # of work a thread, after which a batch of nets is complete
+# One neuron, one point, one step of one seed; sizes batches, never changes a result.
+UNIT_SECONDS = 0.5e-9
 
 
 class _Record:
-    """What is kept of `count` seeds, filled wave by wave."""
+    """What is kept of `count` seeds, filled batch by batch."""
 
     def __init__(
         self, config: Config, inputs: int, count: int, checkpoints: NDArray[np.int64]
@@ -46,12 +45,12 @@ class _Record:
         self.audit = np.empty(count)
         self.done = 0
 
-    def finish(self, part: slice, engine: Engine) -> None:
-        """Take over a wave that has reached its last step."""
+    def finish(self, batch: slice, engine: Engine) -> None:
+        """Copy a batch that has reached its last step."""
         for array, result in zip(self.parameters, engine.parameters(), strict=True):
-            array[part] = result
-        self.nodes[part], self.audit[part] = engine.effort()
-        self.done = part.stop
+            array[batch] = result
+        self.nodes[batch], self.audit[batch] = engine.effort()
+        self.done = batch.stop
 
 
 def run(
@@ -64,14 +63,14 @@ def run(
     """Train `seeds` (R,) with `engine`, recording losses at `checkpoints` (C,), the last of which
     ends the training.
 
-    Raises TrainingInterrupted on Ctrl-C, with the seeds whose wave was done.
+    Raises TrainingInterrupted on Ctrl-C, with the seeds whose batch was complete.
     """
     began = time.perf_counter()
     record = _Record(engine.config, engine.data.inputs, len(seeds), checkpoints)
     interrupted = False
     with watched_compilation(report.compiling) as compilation:
         try:
-            _waves(engine, seeds, checkpoints, record, report)
+            _train_batches(engine, seeds, checkpoints, record, report)
         except KeyboardInterrupt:
             interrupted = True
     if record.done == 0:
@@ -94,33 +93,33 @@ def run(
     return nets
 
 
-def _waves(
+def _train_batches(
     engine: Engine,
     seeds: NDArray[np.int64],
     checkpoints: NDArray[np.int64],
     record: _Record,
     report: Reporter,
 ) -> None:
-    config, pace = engine.config, _Pace()
+    config, chunk = engine.config, _ChunkLength()
     stops = sorted({*checkpoints.tolist(), *engine.audits})
-    size = _wave_size(engine)
+    size = _batch_size(engine)
     for first in range(0, len(seeds), size):
-        part = slice(first, min(first + size, len(seeds)))
-        count = part.stop - part.start
-        engine.start(initial_parameters(config, engine.data.inputs, seeds[part]))
+        batch = slice(first, min(first + size, len(seeds)))
+        count = batch.stop - batch.start
+        engine.start(initial_parameters(config, engine.data.inputs, seeds[batch]))
         reached = 0
         for stop in stops:
             while reached < stop:
-                length = min(pace.length, stop - reached)
-                with pace.measured(length):
-                    engine.advance(reached, length)
-                reached += length
-                report.advance(length * count)
+                steps = min(chunk.steps, stop - reached)
+                with chunk.measured(steps):
+                    engine.advance(reached, steps)
+                reached += steps
+                report.advance(steps * count)
             if stop in engine.audits:
                 engine.audit(stop)
             for row in np.flatnonzero(checkpoints == stop):
-                record.loss[row, part] = engine.losses(final=stop == config.steps)
-        record.finish(part, engine)
+                record.loss[row, batch] = engine.losses(final=stop == config.steps)
+        record.finish(batch, engine)
 
 
 def _ensemble(
@@ -155,41 +154,39 @@ def _ensemble(
     )
 
 
-class _Pace:
-    """Chooses how many steps a stretch has, so that it takes about STRETCH_SECONDS. Changes no
-    result.
-    """
+class _ChunkLength:
+    """Steps of a chunk, chosen so that one takes about CHUNK_SECONDS. Changes no result."""
 
     def __init__(self) -> None:
-        self.length = 1
+        self.steps = 1
 
     @contextmanager
-    def measured(self, length: int) -> Iterator[None]:
+    def measured(self, steps: int) -> Iterator[None]:
+        """Time the block, which does so many steps."""
         began = time.perf_counter()
         yield
-        wanted = int(length * STRETCH_SECONDS / max(time.perf_counter() - began, 1e-9))
-        if length == self.length or wanted < self.length:
-            self.length = max(1, min(wanted, 8 * self.length))
+        wanted = int(steps * CHUNK_SECONDS / max(time.perf_counter() - began, 1e-9))
+        if steps == self.steps or wanted < self.steps:
+            self.steps = max(1, min(wanted, 8 * self.steps))
 
 
-def _wave_size(engine: Engine) -> int:
-    """Seeds that are trained from start to end before the next ones: enough to fill the threads for
-    WAVE_SECONDS, if they fit.
+def _batch_size(engine: Engine) -> int:
+    """Seeds that are trained from start to end before the next ones: enough to occupy the threads
+    for BATCH_SECONDS, if they fit.
 
-    Raises ResourceError where not even one vector of nets does.
+    Raises ResourceError where not even one vector of nets fits.
     """
-    config = engine.config
-    wanted = engine.nets_per_wave()
+    config, free, net = engine.config, available_memory(), engine.bytes_per_net()
+    wanted = engine.nets_per_batch()
     if wanted is not None:
-        return max(1, min(wanted, available_memory() // 2 // engine.bytes_per_net()))
+        return max(1, min(wanted, free // 2 // net))
     seconds = config.width * engine.points_per_step() * config.steps * UNIT_SECONDS * engine.lanes
     least = 4 if engine.lanes > 1 else 1  # blocks a thread, which end at different times
-    blocks = engine.threads * min(64, max(least, round(WAVE_SECONDS / seconds)))
-    free, block = available_memory(), engine.lanes * engine.bytes_per_net()
+    blocks = engine.threads * min(64, max(least, round(BATCH_SECONDS / seconds)))
+    block = engine.lanes * net
     if block > free:
         raise ResourceError(
             f"{engine.lanes} nets of width {config.width} need {readable_bytes(block)} of memory "
-            "while they train and "
-            f"{readable_bytes(free)} is free; train narrower nets"
+            f"while they train and {readable_bytes(free)} is free; train narrower nets"
         )
     return engine.lanes * max(1, min(blocks, free // 2 // block))

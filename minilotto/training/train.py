@@ -144,9 +144,7 @@ def prepare(
     # at once.
     from minilotto.engines.choice import choose
 
-    engine = "reference" if request.backend == "reference" else request.engine
-    compress = request.nodes or request.compress
-    choice, reason = choose(config, dataset, engine, compress, request.backend)
+    choice, reason = choose(config, dataset, request)
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
 
 

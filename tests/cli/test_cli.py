@@ -675,36 +675,36 @@ def test_check_fails_and_says_where_when_a_formula_is_wrong(
 
 
 @pytest.fixture
-def interrupted_wave(monkeypatch):
-    """Makes waves as small as can be, with Ctrl-C at the start of wave number `at`; returns the
+def interrupted_batch(monkeypatch):
+    """Makes batches as small as can be, with Ctrl-C at the start of batch number `at`; returns the
     list that their seeds come into.
     """
 
     def interrupt(at: int) -> list:
-        waves, real = [], loop.initial_parameters
+        batches, real = [], loop.initial_parameters
 
         def started(config, inputs, seeds):
-            if len(waves) + 1 == at:
+            if len(batches) + 1 == at:
                 raise KeyboardInterrupt
-            waves.append(seeds)
+            batches.append(seeds)
             return real(config, inputs, seeds)
 
-        monkeypatch.setattr(loop, "WAVE_SECONDS", 1e-12)
+        monkeypatch.setattr(loop, "BATCH_SECONDS", 1e-12)
         monkeypatch.setattr(loop, "initial_parameters", started)
-        return waves
+        return batches
 
     return interrupt
 
 
-def test_an_interrupted_training_keeps_the_seeds_that_were_done(interrupted_wave, folder, capsys):
-    waves = interrupted_wave(at=3)
+def test_an_interrupted_training_keeps_the_seeds_that_were_done(interrupted_batch, folder, capsys):
+    batches = interrupted_batch(at=3)
     said = (
         "train --width 1 --steps 5 --seeds 5:10000 --threads 1 --quiet --out nets.npz --plot "
         "nets.svg"
     )
     assert commands.main(words(said)) == 130
     told = capsys.readouterr()
-    done = np.concatenate(waves).tolist()
+    done = np.concatenate(batches).tolist()
     assert done == list(range(5, 5 + len(done)))
     assert told.err == ""
     assert f"PARTIAL: interrupted, {len(done)} of 9995 seeds are done" in told.out
@@ -716,8 +716,8 @@ def test_an_interrupted_training_keeps_the_seeds_that_were_done(interrupted_wave
     assert (folder / "nets.svg").stat().st_size > 5000
 
 
-def test_interrupted_before_any_seed_was_done_writes_nothing(interrupted_wave, folder, capsys):
-    interrupted_wave(at=1)
+def test_interrupted_before_any_seed_was_done_writes_nothing(interrupted_batch, folder, capsys):
+    interrupted_batch(at=1)
     assert commands.main(words(f"{TRAIN_TINY} --out nets.npz --plot nets.svg")) == 130
     told = capsys.readouterr()
     assert told.out == ""
@@ -725,8 +725,8 @@ def test_interrupted_before_any_seed_was_done_writes_nothing(interrupted_wave, f
     assert not list(folder.iterdir())
 
 
-def test_the_library_hands_over_the_seeds_that_were_done(interrupted_wave, monkeypatch):
-    waves = interrupted_wave(at=2)
+def test_the_library_hands_over_the_seeds_that_were_done(interrupted_batch, monkeypatch):
+    batches = interrupted_batch(at=2)
     with pytest.raises(
         ml.TrainingInterrupted, match=r"\d+ of 9000 seeds were done"
     ) as interruption:
@@ -736,11 +736,11 @@ def test_the_library_hands_over_the_seeds_that_were_done(interrupted_wave, monke
     monkeypatch.undo()
     assert nets.requested == 9000
     assert 0 < len(nets) < 9000
-    assert same_bits(nets, ml.train(TINY, seeds=waves[0]))
+    assert same_bits(nets, ml.train(TINY, seeds=batches[0]))
 
 
-def test_the_library_hands_over_none_where_no_seed_was_done(interrupted_wave):
-    interrupted_wave(at=1)
+def test_the_library_hands_over_none_where_no_seed_was_done(interrupted_batch):
+    interrupted_batch(at=1)
     with pytest.raises(ml.TrainingInterrupted, match="0 of 9000 seeds were done") as interruption:
         ml.train(TINY, seeds=9000, threads=1)
     assert interruption.value.nets is None

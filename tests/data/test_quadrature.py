@@ -165,7 +165,7 @@ def test_a_sharp_net_makes_the_audit_raise_its_nodes_and_only_its_own():
     assert alone.parameters().w.tobytes() == engine.parameters().w[:1].tobytes()
 
 
-def test_a_net_too_sharp_for_every_rung_is_reported_not_hidden():
+def test_a_net_too_sharp_for_every_level_is_reported_not_hidden():
     rng = np.random.default_rng(8)
     x = rng.uniform(-2, 2, 6000)
     config = ml.Config(width=6, steps=5)
@@ -187,7 +187,7 @@ def test_a_failed_audit_goes_back_to_the_last_good_one(monkeypatch):
     data = sampled(config)
     start = Parameters(*(part.astype(np.float32) for part in random_nets(10, count=5, width=3)))
     engine = CompressedEngine(config, data, threads=1)
-    engine.rungs = [16, 48]
+    engine.levels = [16, 48]
     engine.start(start)
     engine.audit(0)
     engine.advance(0, 100)
@@ -219,7 +219,7 @@ def test_results_do_not_depend_on_neighbours_threads_or_checkpoints():
         assert getattr(whole, name)[[7, 31]].tobytes() == getattr(part, name).tobytes(), name
 
 
-def test_seeds_that_fail_an_audit_at_different_rungs_are_raised_one_rung_each():
+def test_seeds_that_fail_an_audit_at_different_levels_are_raised_one_level_each():
     """Early on nets of width 3 outgrow 16 nodes and some of them 20: each as it would alone."""
     config = ml.Config(width=3, steps=500)
     together = ml.train(config, seeds=100)

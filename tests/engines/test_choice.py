@@ -8,13 +8,14 @@ import pytest
 import minilotto as ml
 from minilotto.data.dataset import sampled
 from minilotto.engines.choice import candidates, choose
+from minilotto.engines.request import Request, requested
 from minilotto.initialisation import initial_parameters
 from minilotto.settings.activations import ACTIVATIONS
 
 
 def chosen(compress=True, engine="auto", **settings):
     config = ml.Config(**settings)
-    return choose(config, sampled(config), engine, compress)
+    return choose(config, sampled(config), requested("cpu", engine, compress))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,9 @@ def test_the_cheapest_is_taken(settings, name):
     best, reason = chosen(**settings)
     config = ml.Config(**settings)
     assert best.name == name
-    assert best.cost == min(one.cost for one in candidates(config, sampled(config), True))
+    assert best.cost == min(
+        one.cost for one in candidates(config, sampled(config), Request()).values()
+    )
     assert "ns a step and net" in reason
 
 
@@ -47,7 +50,8 @@ def test_the_cheapest_is_taken(settings, name):
 def test_more_work_never_costs_less(name, dtype):
     def costs(**settings):
         config = ml.Config(activation=name, dtype=dtype, **settings)
-        return {one.name: one.cost for one in candidates(config, sampled(config), True)}
+        found = candidates(config, sampled(config), Request())
+        return {name: one.cost for name, one in found.items()}
 
     for some, more in (
         ({"width": 3}, {"width": 30}),
@@ -82,9 +86,9 @@ def test_the_reason_names_a_precision_that_is_far_cheaper(dtype, points, told):
         ({"activation": "relu", "dtype": "float64"}, "exact"),
     ],
 )
-def test_a_stretch_without_steps_changes_nothing(settings, name):
+def test_a_chunk_without_steps_changes_nothing(settings, name):
     config = ml.Config(**{"width": 3, "steps": 4, **settings})
-    engine = choose(config, sampled(config), name, True)[0].make(2)
+    engine = choose(config, sampled(config), Request(engine=name))[0].make(2)
     engine.start(initial_parameters(config, 1, np.arange(3)))
     for first, count in ((0, 0), (0, 4), (4, 0)):
         before = [array.copy() for array in engine.parameters()]
@@ -97,10 +101,8 @@ def test_an_engine_and_a_number_of_nodes_may_be_asked_for():
     assert chosen(engine="wide")[0].name == "wide"
     best, reason = chosen(compress=12)
     assert (best.name, reason) == ("compressed", "asked for 12 nodes")
-    assert [one.name for one in candidates(ml.Config(), sampled(ml.Config()), False)] == [
-        "lanes",
-        "wide",
-    ]
+    on_points = candidates(ml.Config(), sampled(ml.Config()), Request(compress=False))
+    assert list(on_points) == ["lanes", "wide"]
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,20 @@ from minilotto.engines.check import sums_of_absolute_terms
 from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.interface import State
 from minilotto.engines.reference import ReferenceEngine
+from minilotto.engines.request import requested
 from minilotto.errors import ConfigError, MissingExtraError, ResourceError
 from minilotto.hardware import gpu
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.kernels.compile import sources_digest
 from minilotto.kernels.formulas import FORMULAS
-from minilotto.kernels.gpu.partition import BLOCK_WARPS, REGISTERS, WARP, WORDS, Team, team_for
+from minilotto.kernels.gpu.partition import (
+    BLOCK_WARPS,
+    REGISTERS,
+    WARP,
+    WORDS,
+    Partition,
+    partition_for,
+)
 from minilotto.kernels.gpu.simulated import uncompiled
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS
@@ -78,9 +86,9 @@ class Case:
     """A small net for each way in which threads can share one."""
 
     def __init__(
-        self, config: ml.Config, inputs: int = 1, team: Team | None = None, nets: int = 3
+        self, config: ml.Config, inputs: int = 1, partition: Partition | None = None, nets: int = 3
     ) -> None:
-        self.config, self.team = config, team
+        self.config, self.partition = config, partition
         if inputs == 1:
             self.data = sampled(config)
         else:
@@ -95,7 +103,7 @@ class Case:
         self, steps: int, *cuts: int, parameters: Parameters | None = None, **options
     ) -> State:
         """The state after so many steps, launched in pieces that end at `cuts`."""
-        engine = CudaEngine(self.config, self.data, team=self.team, **options)
+        engine = CudaEngine(self.config, self.data, partition=self.partition, **options)
         engine.start(parameters or self.parameters)
         reached = 0
         for stop in (*cuts, steps):
@@ -116,18 +124,20 @@ CASES = {
     "slots": Case(config(width=6, dtype="float64", activation="tanh", points=5)),
     "splits": Case(config(width=1, points=50, activation="softplus"), nets=2),
     "slots and splits": Case(
-        config(width=5, points=11), team=Team(slots=2, neurons=3, splits=2, batch=3)
+        config(width=5, points=11), partition=Partition(slots=2, neurons=3, splits=2, batch=3)
     ),
     "inputs": Case(
         config(width=4, points=6, activation="leaky_relu", negative_slope=0.1), inputs=3
     ),
     "block": Case(
-        config(width=5, points=3), team=Team(slots=2 * WARP, neurons=1, splits=1, batch=2), nets=1
+        config(width=5, points=3),
+        partition=Partition(slots=2 * WARP, neurons=1, splits=1, batch=2),
+        nets=1,
     ),
     "streamed": Case(config(width=2, points=3, activation="sigmoid"), inputs=20, nets=1),
     "streamed, float64": Case(
         config(width=33, points=3, dtype="float64"),
-        team=Team(WARP, neurons=0, splits=1, batch=2, streamed=True),
+        partition=Partition(WARP, neurons=0, splits=1, batch=2, streamed=True),
         nets=1,
     ),
 }
@@ -153,9 +163,9 @@ def test_the_gradient_is_the_reference_s_in_every_coordinate(case):
     `minilotto check` counts them.
     """
     first_moment = (
-        Case(case.config.replace(beta1=0.0), case.inputs, case.team, len(case.parameters.c))
+        Case(case.config.replace(beta1=0.0), case.inputs, case.partition, len(case.parameters.c))
         .trained(1)
-        .first
+        .m
     )
     exact = [array.astype(np.float64) for array in case.parameters]
     data, slope = case.data, case.config.negative_slope
@@ -191,12 +201,12 @@ def test_steps_are_the_reference_s(case):
 
 @on_device
 @quick_case
-def test_a_seed_does_not_depend_on_its_neighbours_nor_on_blocks_nor_on_stretches(case):
+def test_a_seed_does_not_depend_on_its_neighbours_nor_on_blocks_nor_on_chunks(case):
     whole = case.trained(3)
     unit = (
-        case.team.threads
-        if case.team
-        else team_for(case.config.width, 1, case.data.points, case.config.dtype).threads
+        case.partition.threads
+        if case.partition
+        else partition_for(case.config.width, 1, case.data.points, case.config.dtype).threads
     )
     others = [2 * unit, 4 * unit] if SIMULATED else [WARP, 8 * WARP]
     assert all(same(case.trained(3, block=block), whole) for block in others)
@@ -324,19 +334,24 @@ def test_the_bench_runs_on_the_simulator(python, tmp_path):
     points=st.integers(1, 5000),
     dtype=st.sampled_from(list(WORDS)),
 )
-def test_a_team_covers_its_net_and_fits_its_registers(width, inputs, points, dtype):
-    team = team_for(width, inputs, points, dtype)
-    assert team.threads <= WARP * BLOCK_WARPS
-    padded = team.padded(points)
+def test_a_partition_covers_its_net_and_fits_its_registers(width, inputs, points, dtype):
+    partition = partition_for(width, inputs, points, dtype)
+    assert partition.threads <= WARP * BLOCK_WARPS
+    padded = partition.padded(points)
     assert points <= padded
-    assert padded % (team.splits * team.batch) == 0
-    if team.streamed:
-        assert team.threads % WARP == 0
+    assert padded % (partition.splits * partition.batch) == 0
+    if partition.streamed:
+        assert partition.threads % WARP == 0
         return
-    assert team.slots * team.neurons >= width
-    assert WORDS[dtype] * team.neurons * (5 * (inputs + 2) + 2 * team.batch) <= REGISTERS
-    assert WARP % team.threads == 0 or (team.threads % WARP == 0 and team.splits == 1)
-    assert team.threads <= WARP or team.slots * team.neurons < width + WARP * team.neurons
+    assert partition.slots * partition.neurons >= width
+    assert WORDS[dtype] * partition.neurons * (5 * (inputs + 2) + 2 * partition.batch) <= REGISTERS
+    assert WARP % partition.threads == 0 or (
+        partition.threads % WARP == 0 and partition.splits == 1
+    )
+    assert (
+        partition.threads <= WARP
+        or partition.slots * partition.neurons < width + WARP * partition.neurons
+    )
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -366,7 +381,9 @@ def pretended(monkeypatch):
 def chosen(
     settings: ml.Config, backend: str, engine: str = "auto", compress: bool | int = True
 ) -> tuple[str, str]:
-    candidate, reason = choice.choose(settings, sampled(settings), engine, compress, backend)
+    candidate, reason = choice.choose(
+        settings, sampled(settings), requested(backend, engine, compress)
+    )
     return candidate.name, reason
 
 
@@ -417,12 +434,15 @@ def test_a_net_that_does_not_fit_is_foreseen(monkeypatch):
     monkeypatch.setattr("minilotto.engines.cuda.free_memory", lambda: 1000)
     engine = CudaEngine.__new__(CudaEngine)
     engine.config, engine.data = ml.Config(width=100), SimpleNamespace(inputs=1, points=100)
-    engine.team, engine.points = team_for(100, 1, 100, "float32"), np.zeros(300, np.float32)
+    engine.partition, engine.points = (
+        partition_for(100, 1, 100, "float32"),
+        np.zeros(300, np.float32),
+    )
     with pytest.raises(
         ResourceError,
         match=r"width 100 on 100 points needs 4\.81 kB of the GPU's memory and 1 kB is free",
     ):
-        engine.nets_per_wave()
+        engine.nets_per_batch()
 
 
 ALWAYS = 4  # of the tests above, those that the child runs too
@@ -447,15 +467,15 @@ def compiler(monkeypatch):
         "numba.cuda.dispatcher.get_current_device",
         lambda: SimpleNamespace(compute_capability=(9, 0)),
     )
-    kernels = importlib.import_module("minilotto.kernels.cuda")
+    kernels = importlib.import_module("minilotto.kernels.gpu.train")
 
     def compiled(
         width, points, activation="silu", dtype="float32", inputs=1, staged=True
-    ) -> tuple[str, Team]:
-        team = team_for(width, inputs, points, dtype)
-        function = kernels.training_function(activation, dtype, inputs, team, staged)
+    ) -> tuple[str, Partition]:
+        partition = partition_for(width, inputs, points, dtype)
+        function = kernels.training_function(activation, dtype, inputs, partition, staged)
         text, _ = cuda.compile_ptx(function, kernels.signature(dtype), cc=(9, 0))
-        return text, team
+        return text, partition
 
     return compiled
 
@@ -511,23 +531,23 @@ def test_every_activation_compiles_without_what_is_too_coarse(compiler, name, dt
         (4000, 100, "softplus", "float32", 1),
     ],
 )
-def test_every_kind_of_team_compiles_into_registers(
+def test_every_kind_of_partition_compiles_into_registers(
     compiler, width, points, activation, dtype, inputs
 ):
     from minilotto.kernels.gpu.train import MOST_REGISTERS, limits, training_function
 
-    text, team = compiler(width, points, activation, dtype, inputs)
-    function = training_function(activation, dtype, inputs, team, staged=True)
+    text, partition = compiler(width, points, activation, dtype, inputs)
+    function = training_function(activation, dtype, inputs, partition, staged=True)
     assert int(sources_digest(), 16) in [
         cell.cell_contents for cell in function.__closure__
     ]  # so that no kernel on disk is stale
     assert "__local_depot" not in text
     assert ("sqrt.approx.ftz.f32" in text) == (dtype == "float32")
-    assert ("shfl.sync.bfly" in text) == (team.threads > 1)
-    assert ("bar.sync" in text) or team.threads <= WARP
-    needs = machine_code_needs(text, limits(team).get("max_registers", MOST_REGISTERS))
+    assert ("shfl.sync.bfly" in text) == (partition.threads > 1)
+    assert ("bar.sync" in text) or partition.threads <= WARP
+    needs = machine_code_needs(text, limits(partition).get("max_registers", MOST_REGISTERS))
     assert needs["local"] == needs["stack"] == 0
-    assert needs["registers"] * max(team.threads, 4 * WARP) <= 65536
+    assert needs["registers"] * max(partition.threads, 4 * WARP) <= 65536
 
 
 def test_compiling_for_a_gpu_leaves_the_cpu_s_scalars_alone(compiler):

@@ -27,13 +27,15 @@ from scipy.optimize import minimize
 import minilotto as ml
 from minilotto.data.dataset import given
 from minilotto.engines.choice import candidates
-from minilotto.engines.evaluate import gradients, gradients_by, kind_of, losses
+from minilotto.engines.evaluate import gradients, gradients_by, losses, spec_of
 from minilotto.engines.packing import training_arrays
+from minilotto.engines.request import Request
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.kernels import formulas, seed_parallel, single
+from minilotto.kernels.forms import Form
 from minilotto.kernels.formulas import LOSS_FORMULAS, loss_and_residual
 from minilotto.kernels.simd import lane_count
-from minilotto.kernels.spec import Kind, lanes_of, load, store
+from minilotto.kernels.spec import Spec, lanes_of, load, store
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 from minilotto.settings.config import LATER
 
@@ -60,17 +62,17 @@ def labels_of(config):
 
 # The formula against mpmath.
 @njit(error_model="numpy")
-def _over_lanes(kind, f, y, loss, slope):
-    for i in range(0, f.size, lanes_of(kind)):
-        some_losses, some_slopes = loss_and_residual(kind, load(kind, f, i), load(kind, y, i))
+def _over_lanes(spec, f, y, loss, slope):
+    for i in range(0, f.size, lanes_of(spec)):
+        some_losses, some_slopes = loss_and_residual(spec, load(spec, f, i), load(spec, y, i))
         store(loss, i, some_losses)
         store(slope, i, some_slopes)
 
 
 @njit(error_model="numpy")
-def _over_numbers(kind, f, y, loss, slope):
+def _over_numbers(spec, f, y, loss, slope):
     for i in range(f.size):
-        loss[i], slope[i] = loss_and_residual(kind, f[i], y[i])
+        loss[i], slope[i] = loss_and_residual(spec, f[i], y[i])
 
 
 @pytest.mark.parametrize(("dtype", "reach"), [("float32", 80.0), ("float64", 700.0)])
@@ -83,7 +85,7 @@ def test_loss_and_slope_keep_their_digits_however_sure_the_answer(compiled, dtyp
     ).astype(dtype)
     y = rng.integers(0, 2, len(f)).astype(dtype)
     loss, slope = np.empty_like(f), np.empty_like(f)
-    compiled(Kind("silu", dtype, 16 if dtype == "float32" else 8, 1, "logistic"), f, y, loss, slope)
+    compiled(Spec("silu", dtype, 16 if dtype == "float32" else 8, 1, "logistic"), f, y, loss, slope)
     with mp.workdps(60):
         wrong = [mp.mpf(float(z)) * (1 - 2 * int(label)) for z, label in zip(f, y, strict=True)]
         exact = np.array([float(mp.log1p(mp.exp(z))) for z in wrong])
@@ -109,7 +111,7 @@ def test_hundreds_are_safe(dtype):
     y = np.repeat([0.0, 1.0], 8).astype(dtype)
     loss, slope = np.empty_like(f), np.empty_like(f)
     _over_lanes(
-        Kind("silu", dtype, len(f) if dtype == "float32" else 8, 1, "logistic"), f, y, loss, slope
+        Spec("silu", dtype, len(f) if dtype == "float32" else 8, 1, "logistic"), f, y, loss, slope
     )
     np.testing.assert_allclose(
         loss,
@@ -261,9 +263,9 @@ def test_a_broken_loss_is_seen(evaluate, factor, right, monkeypatch):
     data, name = labelled("square", 16, True), f"trial_{next(_trials)}"
     nets = some_nets(data, 16, 3)
     monkeypatch.setitem(LOSS_FORMULAS, name, formulas.LossFormula(evaluate, factor))
-    kind = Kind("silu", "float32", lane_count("float32"), 1, name)
+    spec = Spec("silu", "float32", lane_count("float32"), 1, name)
     train = njit(error_model="numpy")(seed_parallel.train_blocks.py_func)
-    found = gradients_by(train, kind, 0.0, nets, training_arrays(data, "float32", name))
+    found = gradients_by(train, Form(spec, 0.0), nets, training_arrays(data, "float32", name))
     expected, bounds = (
         truth("silu", nets, data, kind="logistic")[1],
         allowed("silu", nets, data, "float32", kind="logistic")[2],
@@ -422,7 +424,7 @@ def test_the_population_loss_is_the_integral(name, dtype):
 )
 def test_engines_for_squares_are_never_taken(config):
     data = given(*labels_of(config))
-    assert [one.name for one in candidates(config, data, True)] == ["lanes", "wide"]
+    assert list(candidates(config, data, Request())) == ["lanes", "wide"]
     assert ml.train(config.replace(steps=1), 1, data=labels_of(config)).engine in ("lanes", "wide")
 
 
@@ -479,13 +481,13 @@ def test_stores_from_before_the_loss_keep_their_keys():
 
 
 def test_kernels_of_both_losses_are_told_apart():
-    """A Kind of one loss has another type, hence another place in the cache, than that of the
+    """A Spec of one loss has another type, hence another place in the cache, than that of the
     other.
     """
-    from minilotto.kernels.spec import type_of_kind
+    from minilotto.kernels.spec import type_of_spec
 
     one, other = (
-        type_of_kind(kind_of(activation_of("silu"), "float32", 1, loss=loss))
+        type_of_spec(spec_of(activation_of("silu"), "float32", 1, loss=loss))
         for loss in LOSS_FORMULAS
     )
     assert one != other

@@ -17,25 +17,26 @@ from minilotto import Config
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.engines import wide as engine_module
 from minilotto.engines.lanes import LaneEngine
+from minilotto.engines.packing import pack_neurons, unpack_neurons
 from minilotto.engines.reference import ReferenceEngine
-from minilotto.engines.wide import WideEngine, pack, unpack
+from minilotto.engines.wide import WideEngine
 from minilotto.hardware import threads
 from minilotto.initialisation import Parameters, initial_parameters
-from minilotto.kernels.neuron_parallel import chunk_count
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.neuron_parallel import tile_count
+from minilotto.kernels.spec import Spec
 from minilotto.settings.activations import ACTIVATIONS
 
 WIDTHS = (1, 15, 16, 17, 100, 1000)
 POINTS = (1, 9, 33)  # odd: the last is paired with a point of weight zero
 
 
-def trained(config, data, start, threads=1, stretches=None):
-    """The engine after `stretches`, pairs of first step and count, or after all steps of the config
+def trained(config, data, start, threads=1, chunks=None):
+    """The engine after `chunks`, pairs of first step and count, or after all steps of the config
     at once.
     """
     engine = WideEngine(config, data, threads)
     engine.start(start)
-    for first, count in stretches or [(0, config.steps)]:
+    for first, count in chunks or [(0, config.steps)]:
         engine.advance(first, count)
     return engine
 
@@ -63,8 +64,7 @@ def gradients(name, nets, data, dtype):
     rows = []
     for i in range(len(nets.c)):
         engine = trained(config, data, one(nets, i))
-        _, gradient, *_ = engine.scratch
-        rows.append(unpack(engine.kind, gradient, config.width))
+        rows.append(unpack_neurons(engine.spec, engine.scratch.gradient, config.width))
     return Parameters(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True)))
 
 
@@ -81,7 +81,7 @@ def check_gradients(name, task, dtype):
             assert ratio <= 1, (width, points, ratio)
 
 
-# Each Kind takes seconds to compile, and formulas have tests of their own: activations take turns
+# Each Spec takes seconds to compile, and formulas have tests of their own: activations take turns
 # with precisions and inputs.
 IN_TURN = [(name, ("float32", "float64")[i % 2]) for i, name in enumerate(ACTIVATIONS)]
 
@@ -198,7 +198,7 @@ def test_threads_and_other_seeds_change_no_bit(short, threads, seeds):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_stretches_change_no_bit(short, threads):
+def test_chunks_of_steps_change_no_bit(short, threads):
     data, nets = short
     cut = [(0, 1), (1, 1), (2, 20), (22, 18)]
     same(trained(SHORT, data, initial_parameters(SHORT, 1, SEEDS), threads, cut).parameters(), nets)
@@ -213,16 +213,16 @@ def test_what_the_cache_keeps_changes_no_bit(short, monkeypatch, threads, vector
 
 
 def test_the_faster_way_is_taken_and_the_other_one_tried_now_and_then():
-    pace, cost = engine_module.Pace(), {True: 1.0, False: 2.0}
+    sharing, cost = engine_module.Sharing(), {True: 1.0, False: 2.0}
 
-    def done(stretches):
+    def done(chunks):
         steps = {True: 0, False: 0}
-        for _ in range(stretches):
-            pieces = pace.plan(320)
+        for _ in range(chunks):
+            pieces = sharing.plan(320)
             assert sum(count for _, count in pieces) == 320
-            for together, count in pieces:
-                pace.took(together, cost[together])
-                steps[together] += count
+            for shared, count in pieces:
+                sharing.record(shared, cost[shared])
+                steps[shared] += count
         return steps
 
     assert done(100)[False] < 0.01 * 32_000
@@ -230,15 +230,15 @@ def test_the_faster_way_is_taken_and_the_other_one_tried_now_and_then():
     assert done(100)[True] < 0.02 * 32_000
     cost[True] = 1.0
     assert done(200)[False] < 0.4 * 64_000
-    assert pace.together
-    assert pace.plan(31) == [(True, 31)]
+    assert sharing.shared
+    assert sharing.plan(31) == [(True, 31)]
 
 
-@pytest.mark.parametrize("together", [True, False])
-def test_trials_of_the_other_way_change_no_bit(short, monkeypatch, together):
+@pytest.mark.parametrize("shared", [True, False])
+def test_trials_of_the_other_way_change_no_bit(short, monkeypatch, shared):
     data, nets = short
-    monkeypatch.setattr(engine_module.Pace, "together", together)
-    monkeypatch.setattr(engine_module.Pace, "PART", 4)
+    monkeypatch.setattr(engine_module.Sharing, "shared", shared)
+    monkeypatch.setattr(engine_module.Sharing, "TRIAL", 4)
     same(
         trained(
             SHORT, data, initial_parameters(SHORT, 1, SEEDS), 2, [(0, 20), (20, 20)]
@@ -316,22 +316,22 @@ def test_dead_neurons_stay_dead(name, dtype):
     """Neurons that fill the last vector are zero after training too, also where sigma(0) is not."""
     config = Config(width=17, activation=name, dtype=dtype, steps=30, points=20)
     engine = trained(config, sampled(config), initial_parameters(config, 1, SEEDS))
-    padded = (engine.theta.shape[1] - engine.kind.lanes) // 3
-    rows = engine.theta[:, : 3 * padded].reshape(3, 3, padded)
+    padded = (engine.nets.theta.shape[1] - engine.spec.lanes) // 3
+    rows = engine.nets.theta[:, : 3 * padded].reshape(3, 3, padded)
     assert (rows[:, :, 17:] == 0).all()
     assert (rows[:, :, :17] != 0).all()
 
 
 def test_pack_and_unpack_are_inverse():
-    rng, kind = np.random.default_rng(0), Kind("silu", "float32", 16, 3)
+    rng, spec = np.random.default_rng(0), Spec("silu", "float32", 16, 3)
     nets = Parameters(
         *(rng.random(shape).astype("f4") for shape in ((2, 17, 3), (2, 17), (2, 17), (2,)))
     )
-    same(unpack(kind, pack(kind, nets), 17), nets)
+    same(unpack_neurons(spec, pack_neurons(spec, nets), 17), nets)
 
 
-def test_chunks_are_a_power_of_two_of_sixteen_to_thirty_one_vectors():
-    assert [chunk_count(vectors) for vectors in (1, 15, 16, 31, 32, 63, 64, 625, 6250)] == [
+def test_tiles_are_a_power_of_two_of_sixteen_to_thirty_one_vectors():
+    assert [tile_count(vectors) for vectors in (1, 15, 16, 31, 32, 63, 64, 625, 6250)] == [
         1,
         1,
         1,

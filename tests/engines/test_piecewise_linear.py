@@ -30,6 +30,7 @@ from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.kernels import piecewise_linear as kernel
 from minilotto.kernels.moments import GROUP, PIECE, ROW, below, borrowed, group_of, pointer
+from minilotto.kernels.structures import BreakpointScratch, Nets
 from minilotto.settings.activations import activation_of
 from minilotto.settings.tasks import TASKS
 
@@ -331,7 +332,7 @@ def test_both_ways_to_locate_breakpoints_agree(seed, places, width, kind):
         with np.errstate(over="ignore"):
             nets = nets._replace(b=-nets.w[:, :, 0] * rng.choice(x, (1, width)))
     nets.w[rng.random(nets.w.shape) < 0.1] = 0.0
-    theta = pack(exact._kind_of(activation_of("relu")), nets)
+    theta = pack(exact._form_of(activation_of("relu")).spec, nets)
     index, group = (
         rng.integers(0, moments.size + 1, width),
         rng.integers(0, len(moments.places), width),
@@ -353,21 +354,21 @@ def test_what_a_net_remembers_changes_no_bit(width, points):
     nets, activation = some_nets(rng, 1, width, "lattice"), activation_of("relu")
     moments = moments_of(some_data(rng, points, "lattice" if points == 300 else "uniform"))
     expected = gradients(activation, nets, moments)
-    nets_kind = exact._kind_of(activation)
+    form = exact._form_of(activation)
     for _ in range(5):
-        theta = pack(nets_kind, nets)
-        first, second, gradient = np.zeros((3, *theta.shape))
+        theta = pack(form.spec, nets)
+        m, s, gradient = np.zeros((3, *theta.shape))
         integers = np.concatenate(
             [rng.permutation(width), rng.integers(0, len(moments.places), width)]
         )
         integers = np.concatenate(
             [integers, rng.integers(0, moments.size + 1, width), np.zeros(width)]
         )
-        left = (np.empty((1, 3 * width)), integers.astype(np.uint32)[None])
-        kernel.train_nets(
-            nets_kind, 0.0, width, theta, first, second, moments, *STANDSTILL, gradient, *left, 0, 1
+        scratch = BreakpointScratch(
+            gradient, np.empty((1, 3 * width)), integers.astype(np.uint32)[None]
         )
-        for found, true in zip(unpack(nets_kind, gradient, 1, width), expected, strict=True):
+        kernel.train_nets(form, width, Nets(theta, m, s), moments, STANDSTILL, scratch, 0, 1)
+        for found, true in zip(unpack(form.spec, gradient, 1, width), expected, strict=True):
             np.testing.assert_array_equal(found, true)
 
 
@@ -441,10 +442,10 @@ def engine_of(config, moments=None, threads=1):
     return ExactEngine(config, sampled(config), threads, moments)
 
 
-def trained(engine, parameters, *stretches):
+def trained(engine, parameters, *chunks):
     engine.start(parameters)
     reached = 0
-    for length in stretches:
+    for length in chunks:
         engine.advance(reached, length)
         reached += length
     return engine.parameters()
@@ -469,7 +470,7 @@ def test_ten_steps_are_those_of_the_reference(case, sampling):
 
 @pytest.mark.parametrize("source", ["points", "population"])
 @pytest.mark.parametrize("case", ["relu", "negative"])
-def test_stretches_threads_and_company_change_no_bit(case, source):
+def test_chunks_threads_and_company_change_no_bit(case, source):
     config = config_of(case, lr=0.05)
     moments = uniform_moments(TASKS["square"], -2, 2) if source == "population" else None
     whole = trained(engine_of(config, moments), initial_parameters(config, 1, np.arange(12)), 300)
@@ -524,7 +525,7 @@ def test_memory_is_accounted_for():
     config = config_of("relu", width=50)
     engine = engine_of(config)
     engine.start(initial_parameters(config, 1, np.arange(10)))
-    held = [engine.theta, engine.first, engine.second, engine.gradient, *engine.workspace]
+    held = [*engine.nets, *engine.scratch]
     assert engine.bytes_per_net() * 10 == sum(array.nbytes for array in held)
     assert 1 <= engine.points_per_step() <= 1000
 

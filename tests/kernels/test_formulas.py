@@ -18,7 +18,7 @@ from numba import njit
 from minilotto.kernels import formulas
 from minilotto.kernels.formulas import FORMULAS, exp2, value_and_slope
 from minilotto.kernels.simd import lane_count
-from minilotto.kernels.spec import Kind, lanes_of, load, store
+from minilotto.kernels.spec import Spec, lanes_of, load, store
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 
 mp = pytest.importorskip("mpmath", reason="the oracle of these tests is mpmath (extra bench)")
@@ -40,27 +40,27 @@ CASES = [(dtype, count) for dtype in DTYPES for count in lane_counts(dtype)]
 
 
 @njit(error_model="numpy")
-def _over_lanes(kind, t, parameter, value, slope):
-    for i in range(0, t.size, lanes_of(kind)):
-        some_values, some_slopes = value_and_slope(kind, load(kind, t, i), parameter)
+def _over_lanes(spec, t, parameter, value, slope):
+    for i in range(0, t.size, lanes_of(spec)):
+        some_values, some_slopes = value_and_slope(spec, load(spec, t, i), parameter)
         store(value, i, some_values)
         store(slope, i, some_slopes)
 
 
 @njit(error_model="numpy")
-def _over_numbers(kind, t, parameter, value, slope):
+def _over_numbers(spec, t, parameter, value, slope):
     for i in range(t.size):
-        value[i], slope[i] = value_and_slope(kind, t[i], parameter)
+        value[i], slope[i] = value_and_slope(spec, t[i], parameter)
 
 
 @njit(error_model="numpy")
-def _exp2_over_lanes(kind, t, result):
-    for i in range(0, t.size, lanes_of(kind)):
-        store(result, i, exp2(load(kind, t, i)))
+def _exp2_over_lanes(spec, t, result):
+    for i in range(0, t.size, lanes_of(spec)):
+        store(result, i, exp2(load(spec, t, i)))
 
 
 @njit(error_model="numpy")
-def _exp2_over_numbers(kind, t, result):
+def _exp2_over_numbers(spec, t, result):
     for i in range(t.size):
         result[i] = exp2(t[i])
 
@@ -76,7 +76,7 @@ def run(name, t, dtype, count, parameter=SLOPE):
     padded = _padded(t, dtype)
     value, slope = np.empty_like(padded), np.empty_like(padded)
     compiled = _over_numbers if count == SCALAR else _over_lanes
-    compiled(Kind(name, dtype, count or 4, 1), padded, parameter, value, slope)
+    compiled(Spec(name, dtype, count or 4, 1), padded, parameter, value, slope)
     return value[: len(t)], slope[: len(t)]
 
 
@@ -84,7 +84,7 @@ def run_exp2(t, dtype, count):
     padded = _padded(t, dtype)
     result = np.empty_like(padded)
     (_exp2_over_numbers if count == SCALAR else _exp2_over_lanes)(
-        Kind("silu", dtype, count or 4, 1), padded, result
+        Spec("silu", dtype, count or 4, 1), padded, result
     )
     return result[: len(t)]
 

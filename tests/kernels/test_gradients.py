@@ -46,9 +46,10 @@ from minilotto.engines.evaluate import gradients, gradients_by, losses, predicti
 from minilotto.engines.packing import training_arrays
 from minilotto.initialisation import Parameters
 from minilotto.kernels import formulas, seed_parallel
+from minilotto.kernels.forms import Form
 from minilotto.kernels.formulas import FORMULAS, Formula
 from minilotto.kernels.simd import lane_count
-from minilotto.kernels.spec import Kind
+from minilotto.kernels.spec import Spec
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 
@@ -65,7 +66,7 @@ def test_gradients_are_right_in_every_coordinate(name, dtype):
             check(name, some_nets(data, 19, width), data, dtype)
 
 
-# Several inputs: a Kind is compiled for each, so each activation gets one or two.
+# Several inputs: a Spec is compiled for each, so each activation gets one or two.
 SEVERAL_INPUTS = [
     ("silu", "product2", "float32"),
     ("relu", "product2", "float64"),
@@ -280,11 +281,10 @@ def gradients_with(formula, nets, data, dtype, monkeypatch):
     monkeypatch.setitem(
         FORMULAS, name, formula._replace(evaluate=formulas.register_jitable(formula.evaluate))
     )
-    kind = Kind(name, dtype, lane_count(dtype), data.inputs)
+    spec = Spec(name, dtype, lane_count(dtype), data.inputs)
     return gradients_by(
         njit(error_model="numpy")(seed_parallel.train_blocks.py_func),
-        kind,
-        0.0,
+        Form(spec, 0.0),
         nets,
         training_arrays(data, dtype),
     )

@@ -16,7 +16,7 @@ from minilotto.data.dataset import given
 from minilotto.interop.vectors import pack, unpack
 from minilotto.kernels import single
 from minilotto.kernels.compile import sources_digest
-from minilotto.kernels.spec import type_of_kind
+from minilotto.kernels.spec import type_of_spec
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS
 
@@ -36,8 +36,8 @@ def buffers(form, theta):
 
 def each(form, nets, data):
     """Losses and gradients of all nets, as (R,) and Parameters."""
-    x, y, weight = arrays_of(data, form.kind.dtype)
-    thetas = pack(nets).astype(form.kind.dtype)
+    x, y, weight = arrays_of(data, form.spec.dtype)
+    thetas = pack(nets).astype(form.spec.dtype)
     losses, gradients = [], []
     for theta in thetas:
         gradient, scratch = buffers(form, theta)
@@ -483,5 +483,5 @@ def test_a_wrong_form_is_refused(settings, message):
 
 
 def test_the_type_of_a_form_names_the_sources_so_that_no_cache_is_stale():
-    assert sources_digest() in type_of_kind(SILU.kind).name
-    assert type_of_kind(SILU.kind) != type_of_kind(single.form("tanh").kind)
+    assert sources_digest() in type_of_spec(SILU.spec).name
+    assert type_of_spec(SILU.spec) != type_of_spec(single.form("tanh").spec)

@@ -15,7 +15,7 @@ from minilotto.kernels.simd import lane_count, target_features
 AVX2 = "+avx,+avx2,+fma,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+sse,+bmi,+bmi2,+f16c,+popcnt,+lzcnt,+fxsr,+cx16"
 PROGRAM = """
 import sys, numpy as np, minilotto as ml
-from minilotto.kernels.lanes import lane_count
+from minilotto.kernels.simd import lane_count
 assert lane_count("float32") == int(sys.argv[1]), lane_count("float32")
 for name in sys.argv[2].split(","):
     print(ml.train(ml.Config(width=3, steps=300, activation=name), seeds=9, threads=1).w.tobytes().hex())

@@ -110,7 +110,7 @@ def test_a_reason_of_the_register_is_printed_where_the_outcome_has_none():
     claim = _claim("1", "a", {**ROW, "least": 2, "reasons": {"holds": "All {nets} of {least:g}."}})
     assert claim.judged(Outcome(HOLDS, "m"), {"nets": 7}).reason == "All 7 of 2."
     assert claim.judged(Outcome(HOLDS, "m", facts={"nets": 8}), {}).reason == "All 8 of 2."
-    with pytest.raises(ml.ConfigError, match="reasons of claim 1.a are maybe; use holds, in_part"):
+    with pytest.raises(ml.ConfigError, match=r"reasons of claim 1.a are maybe; use holds, in_part"):
         _claim("1", "a", {**ROW, "reasons": {"maybe": "text"}})
 
 

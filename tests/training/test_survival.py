@@ -548,7 +548,7 @@ import sys
 from minilotto.cli import commands
 from minilotto.training import loop
 from minilotto.engines import choice, interface
-loop.WAVE_SECONDS = 1e-9  # the smallest waves
+loop.BATCH_SECONDS = 1e-9  # the smallest batches
 
 def telling(place, name, word):
     real = getattr(place, name)
@@ -559,8 +559,9 @@ def telling(place, name, word):
 
     setattr(place, name, told)
 
-telling(loop, "initial_parameters", "wave")
-for engine in interface.Engine.__subclasses__():
+telling(loop, "initial_parameters", "batch")
+engines = {*interface.Engine.__subclasses__(), *interface.KernelEngine.__subclasses__()}
+for engine in engines - {interface.KernelEngine}:
     telling(engine, "advance", "advance")
 sys.exit(commands.main(sys.argv[1:]))
 """
@@ -630,10 +631,10 @@ def test_ctrl_c_keeps_the_seeds_that_were_done(interrupted, tmp_path):
         "--out",
         "nets.npz",
     ]
-    status, out, err, seconds = interrupted(["-c", TOLD, *said], count_of("wave", 2), after=0.05)
+    status, out, err, seconds = interrupted(["-c", TOLD, *said], count_of("batch", 2), after=0.05)
     assert status == 130, err
     assert seconds < patience()
-    assert [line for line in err if line not in ("wave", "advance")] == []
+    assert [line for line in err if line not in ("batch", "advance")] == []
     nets = ml.load(tmp_path / "nets.npz")
     assert nets.partial
     assert nets.requested == 1_000_000 - 7

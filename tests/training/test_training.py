@@ -49,7 +49,7 @@ def short():
 @pytest.fixture(scope="module", params=["lanes", "compressed"])
 def run(request):
     """A training and how to repeat it with other settings, by each engine. The compressed one has
-    rungs of 16, 20, 21 points.
+    refinement levels of 16, 20 and 21 points.
     """
 
     def again(config=SHORT, seeds=SEEDS, **settings):
@@ -181,23 +181,23 @@ def test_a_subset_of_seeds_is_those_rows_of_a_larger_run(run, seeds):
     same(some, rows(nets, list(seeds)))
 
 
-@pytest.mark.parametrize("wave", [7, 16, 50])
-def test_waves_change_no_bit(run, monkeypatch, wave):
+@pytest.mark.parametrize("batch", [7, 16, 50])
+def test_batches_change_no_bit(run, monkeypatch, batch):
     nets, again = run
-    monkeypatch.setattr(LOOP, "_wave_size", lambda *arguments: wave)
+    monkeypatch.setattr(LOOP, "_batch_size", lambda *arguments: batch)
     same(again(), nets)
 
 
-def test_a_wave_holds_whole_blocks_for_every_thread(short):
+def test_a_batch_holds_whole_blocks_for_every_thread(short):
     for config in (SHORT, SHORT.replace(width=2000, steps=10**6), SHORT.replace(width=1, steps=1)):
         engine = LaneEngine(config, short.data, 2)
-        assert LOOP._wave_size(engine) % (2 * engine.lanes) == 0
+        assert LOOP._batch_size(engine) % (2 * engine.lanes) == 0
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-5, 10.0])
-def test_stretches_change_no_bit(run, monkeypatch, seconds):
+def test_chunks_change_no_bit(run, monkeypatch, seconds):
     nets, again = run
-    monkeypatch.setattr(LOOP, "STRETCH_SECONDS", seconds)
+    monkeypatch.setattr(LOOP, "CHUNK_SECONDS", seconds)
     same(again(), nets)
 
 

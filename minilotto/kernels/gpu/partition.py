@@ -1,10 +1,10 @@
 """How the threads of a GPU share one net: a function of sizes alone, so that a seed's bits never
 depend on its neighbours.
 
-A team of threads trains one net. A thread holds some neurons, parameters and Adam's moments in
-registers; where these take few threads, they are there several times over and each copy takes a
-part of the points. Teams of up to 32 threads share a warp with others; a larger one is a block. A
-net too large for registers is streamed from memory by one block.
+A thread holds some neurons, parameters and Adam's moments in registers. Where a net takes few
+threads, it is held several times, and each copy works on a fraction of the points. Nets of up to 32
+threads share a warp with others; a larger one takes a block. A net too large for registers is
+streamed from memory by one block.
 """
 
 from dataclasses import dataclass
@@ -12,25 +12,22 @@ from math import ceil
 
 WARP = 32
 WORDS = {"float32": 1, "float64": 2}
-REGISTERS = (
-    96  # of a thread's, 32 bits each, for parameters, moments, gradient and kept activations
-)
-BATCH, STREAMED_BATCH = (
-    4,
-    8,
-)  # points at a time; the same for all, so that few kernels serve all numbers of points
+# A thread's registers of 32 bits for parameters, moments, gradient and kept activations.
+REGISTERS = 96
+# Points at a time; the same for all, so that few kernels serve all numbers of points.
+BATCH, STREAMED_BATCH = 4, 8
 POINTS_A_THREAD = 24  # at least so many before points are split
 BLOCK_WARPS = 16
 SHARED_BYTES = 32 * 1024  # of points, kept in shared memory; more are read from the cache
-# Instructions a point, about: of a neuron, of a halving of the team, of the residual. Only ratios
-# matter.
+# Instructions a point, about: of a neuron, of adding one half of the threads to the other, of the
+# residual. Only ratios matter.
 NEURON, HALVING, RESIDUAL = 11, 2, 4
 
 
 @dataclass(frozen=True)
-class Team:
-    """Who does what: `slots` threads hold `neurons` each, `splits` copies of them share the points,
-    `batch` at a time.
+class Partition:
+    """How threads share a net: `slots` threads hold `neurons` each, `splits` copies of them share
+    the points, `batch` at a time.
     """
 
     slots: int
@@ -50,26 +47,23 @@ class Team:
         return ceil(self.threads / WARP)
 
     def padded(self, points: int) -> int:
-        """The next number of points that the team shares evenly."""
-        chunk = self.splits * self.batch
-        return ceil(points / chunk) * chunk
+        """The next number of points that the threads share evenly."""
+        unit = self.splits * self.batch
+        return ceil(points / unit) * unit
 
 
-def team_for(width: int, inputs: int, points: int, dtype: str) -> Team:
-    """The Team for nets of this size.
+def partition_for(width: int, inputs: int, points: int, dtype: str) -> Partition:
+    """The Partition of nets of this size.
 
-    >>> team_for(20, 1, 100, "float32")
-    Team(slots=8, neurons=3, splits=4, batch=4, streamed=False)
+    >>> partition_for(20, 1, 100, "float32")
+    Partition(slots=8, neurons=3, splits=4, batch=4, streamed=False)
     """
-    held = (
-        5 * (inputs + 2)
-        # words a neuron: parameter, two moments, gradient, and the parameter in the activation's units
-    )
-    room = REGISTERS // WORDS[dtype]
-    most = room // (held + 2 * BATCH)
+    # Words a neuron: parameter, two moments, gradient, and the parameter in the activation's units.
+    held = 5 * (inputs + 2)
+    most = REGISTERS // WORDS[dtype] // (held + 2 * BATCH)
     if most == 0 or width > most * WARP * BLOCK_WARPS:
         slots = min(max(_power_of_two(width), WARP), WARP * BLOCK_WARPS)
-        return Team(slots, 0, 1, STREAMED_BATCH, streamed=True)
+        return Partition(slots, 0, 1, STREAMED_BATCH, streamed=True)
     fitting = [(_power_of_two(ceil(width / neurons)), neurons) for neurons in range(1, most + 1)]
     within_warp = [(slots, neurons) for slots, neurons in fitting if slots <= WARP]
     if within_warp:
@@ -81,7 +75,7 @@ def team_for(width: int, inputs: int, points: int, dtype: str) -> Team:
             splits *= 2
     else:
         slots, neurons, splits = WARP * ceil(width / (most * WARP)), most, 1
-    return Team(slots, neurons, splits, BATCH)
+    return Partition(slots, neurons, splits, BATCH)
 
 
 def _power_of_two(least: int) -> int:
@@ -90,6 +84,5 @@ def _power_of_two(least: int) -> int:
 
 def _instructions(slots: int, neurons: int, inputs: int) -> int:
     """Issued for one net and point, about."""
-    return slots * (
-        neurons * (NEURON + 2 * inputs) + HALVING * (slots.bit_length() - 1) + RESIDUAL + inputs
-    )
+    halvings = slots.bit_length() - 1
+    return slots * (neurons * (NEURON + 2 * inputs) + HALVING * halvings + RESIDUAL + inputs)

@@ -1,14 +1,12 @@
-"""Whole trainings on a GPU: a team of threads a net, parameters and Adam's moments in registers
+"""Whole trainings on a GPU: some threads share a net, parameters and Adam's moments in registers
 from first step to last.
 
-team.py says who does what. theta, first and second are (R, N * (D + 2) + 1), a neuron's w, b, v
-after one another and c last; `points` is one array: x (P, D), then y (P,), then twice the weights
-(P,), P a multiple of what a team takes at a time.
+partition.py defines what each thread does. theta and its moments m and s are (R, N (D + 2) + 1), a
+neuron's w, b, v after one another and c last; `points` is one array: x (P, D), then y (P,), then
+twice the weights (P,), P a multiple of what the threads take at a time.
 
-Sums over neurons and points have an order that the Team alone decides, so a seed's bits depend on
-neither neighbours nor block size. Fast-math stays off. What is approximate, in float32 only, is
-here by name: 2^t, quotients and square roots come from the special function unit, whose relative
-errors are about 2^-22 or less (NVIDIA's PTX manual), like those of the CPU's polynomials.
+Sums over neurons and points have an order that the Partition alone decides, so a seed's bits depend
+on neither neighbours nor block size. Fast-math is off; instructions.py names what is approximate.
 """
 
 import math
@@ -25,8 +23,7 @@ from minilotto.kernels import formulas, simd
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
 from minilotto.kernels.formulas import FORMULAS
 from minilotto.kernels.gpu import simulated
-from minilotto.kernels.gpu.partition import WARP, Team
-from minilotto.kernels.ptx import special_function
+from minilotto.kernels.gpu.partition import WARP, Partition
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 ALL_LANES = 0xFFFFFFFF
@@ -36,8 +33,9 @@ REGISTER_FILE, MOST_REGISTERS = 65536, 255  # of a processor, of a thread
 
 if SIMULATED:
     adam_update, fma = simulated.uncompiled(formulas.adam_update), simulated.PRIMITIVES["fma"]
+    device = cuda.jit(device=True)
 
-    @cuda.jit(device=True)
+    @device
     def from_partner(value, offset):
         """The `value` of the thread whose number differs by the bit `offset`."""
         values = cuda.shared.array(MOST_THREADS, types.float64)
@@ -51,116 +49,123 @@ if SIMULATED:
         return array[offset]
 
 else:
-    from numba.cuda.extending import intrinsic, overload
+    from minilotto.kernels.gpu.instructions import element
 
     adam_update, fma = formulas.adam_update, simd.fma
+    device = cuda.jit(device=True, forceinline=True)
 
-    @cuda.jit(device=True, forceinline=True)
+    @device
     def from_partner(value, offset):
         """The `value` of the thread whose number differs by the bit `offset`."""
         return cuda.shfl_xor_sync(ALL_LANES, value, offset)
 
-    @intrinsic
-    def element(typingctx, array, offset):
-        """array[offset], for an offset of at least 0: Numba's own indexing would ask each time."""
-        if not (
-            isinstance(array, types.Array) and array.ndim == 1 and isinstance(offset, types.Integer)
-        ):
-            return None
 
-        def codegen(context, builder, signature, arguments):
-            data = context.make_array(array)(context, builder, arguments[0]).data
-            return builder.load(builder.gep(data, [arguments[1]], inbounds=True))
+# Called by both kernels, which pass constants for sizes, so that loops over these are unrolled. The
+# simulator needs device functions and kernels in one module.
+@device
+def stage(points, table):
+    """Copy the points to shared memory."""
+    for k in range(cuda.threadIdx.x, points.size, cuda.blockDim.x):
+        table[k] = points[k]
+    cuda.syncthreads()
 
-        return array.dtype(array, types.intp), codegen
 
-    def _special(name):
-        @intrinsic
-        def function(typingctx, t):
-            if t != types.float32:
-                return None
+@device
+def add_in_warp(f, batch, halvings):
+    """Add each of f (batch,) over 2^halvings threads of a warp; all get the sums."""
+    for halving in range(halvings):
+        for j in range(batch):
+            f[j] += from_partner(f[j], 1 << halving)
 
-            def codegen(context, builder, signature, arguments):
-                return builder.call(special_function(name), arguments)
 
-            return t(t), codegen
+@device
+def add_over_warps(f, exchange, half, warps, batch):
+    """Add each of f (batch,) over the warps of a block; all threads get the sums.
 
-        return function
+    exchange: 2 * warps * batch numbers of shared memory, whose halves 0 and 1 serve in turns, so
+    that one synchronisation a sum is enough.
+    """
+    thread, start = cuda.threadIdx.x, half * warps * batch
+    if thread % WARP == 0:
+        for j in range(batch):
+            exchange[start + thread // WARP * batch + j] = f[j]
+    cuda.syncthreads()
+    for j in range(batch):
+        f[j] = element(exchange, start + j)
+        for warp in range(1, warps):
+            f[j] += element(exchange, start + warp * batch + j)
 
-    power_of_two, reciprocal, square_root = _special("ex2"), _special("rcp"), _special("sqrt")
 
-    @overload(formulas.exp2)
-    def _exp2(t):
-        return (lambda t: power_of_two(t)) if t == types.float32 else None
+@device
+def residual(f, c, table, padded, inputs, p):
+    """Twice the weight times (f + c - y) at point p."""
+    y, weight = element(table, padded * inputs + p), element(table, padded * (inputs + 1) + p)
+    return (f + c - y) * weight
 
-    @overload(formulas.falling_logistic)
-    def _falling_logistic(t):
-        return (
-            (lambda t: reciprocal(np.float32(1.0) + power_of_two(t)))
-            if t == types.float32
-            else None
-        )
 
-    @overload(formulas.quotient)
-    def _quotient(a, b):
-        return (lambda a, b: a * reciprocal(b)) if a == b == types.float32 else None
+@device
+def step_neuron(theta, m, s, gradient, at, inputs, outward, adam):
+    """One Adam step of the neuron at `at`, whose gradient lacks the factors v and `outward`.
 
-    @overload(formulas.root)
-    def _root(a):
-        return (lambda a: square_root(a)) if a == types.float32 else None
+    adam: the last arguments of adam_update.
+    """
+    v = theta[at + inputs + 1]
+    for k in range(at, at + inputs + 2):
+        g = gradient[k] * (v if k <= at + inputs else outward)
+        theta[k], m[k], s[k] = adam_update(theta[k], m[k], s[k], g, *adam)
+
+
+@device
+def arguments_of(theta, at, inward, table, base, inputs, batch, t):
+    """Write the activation's arguments of the neuron at `at`, at the points from `base` on."""
+    for j in range(batch):
+        t[j] = element(theta, at + inputs) * inward
+    for d in range(inputs):
+        w = element(theta, at + d) * inward
+        for j in range(batch):
+            t[j] = fma(w, element(table, (base + j) * inputs + d), t[j])
 
 
 def signature(dtype: str) -> tuple[Any, ...]:
     """The types of a training kernel's arguments."""
     real = getattr(types, dtype)
-    nets, numbers = real[:, ::1], real[::1]
-    adam = (types.float64, types.float64, types.float64)
-    return (
-        types.float64,
-        types.int64,
-        nets,
-        nets,
-        nets,
-        nets,
-        numbers,
-        types.int64,
-        numbers,
-        numbers,
-        *adam,
-    )
+    nets, numbers, adam = real[:, ::1], real[::1], (types.float64,) * 3
+    sizes = (types.float64, types.int64)
+    return (*sizes, nets, nets, nets, nets, numbers, types.int64, numbers, numbers, *adam)
 
 
 def training_function(
-    activation: str, dtype: str, inputs: int, team: Team, staged: bool
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
 ) -> Callable:
     """What training_kernel compiles."""
-    return (_streamed if team.streamed else _resident)(activation, dtype, inputs, team, staged)
+    make = _streamed if partition.streamed else _resident
+    return make(activation, dtype, inputs, partition, staged)
 
 
 @lru_cache(maxsize=256)
-def training_kernel(activation: str, dtype: str, inputs: int, team: Team, staged: bool) -> Any:
+def training_kernel(
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
+) -> Any:
     """The kernel for nets of these sizes; `staged`: the points fit shared memory.
 
     Compiled for the current GPU, unless an earlier process has and the cache kept it.
     """
-    function = training_function(activation, dtype, inputs, team, staged)
+    function = training_function(activation, dtype, inputs, partition, staged)
     if SIMULATED:
         return cuda.jit(function)
     with event.trigger_event("numba:compile"):
         try:
-            return cuda.jit(signature(dtype), cache=True, **limits(team))(function)
-        except (RuntimeError, OSError):  # no folder can be written to, or its disk is full
+            return cuda.jit(signature(dtype), cache=True, **limits(partition))(function)
+        except (RuntimeError, OSError):  # no folder is writable, or its disk is full
             warn_of_no_cache()
-            return cuda.jit(signature(dtype), **limits(team))(function)
+            return cuda.jit(signature(dtype), **limits(partition))(function)
 
 
-def limits(team: Team) -> dict[str, int]:
-    """Options that make a block of the team's size fit the 65536 registers of a processor."""
-    return (
-        {"max_registers": REGISTER_FILE // team.threads}
-        if team.threads > REGISTER_FILE // MOST_REGISTERS
-        else {}
-    )
+def limits(partition: Partition) -> dict[str, int]:
+    """Options that make a block of so many threads fit the 65536 registers of a processor."""
+    if partition.threads > REGISTER_FILE // MOST_REGISTERS:
+        return {"max_registers": REGISTER_FILE // partition.threads}
+    return {}
 
 
 def _evaluate(activation: str) -> Callable:
@@ -168,33 +173,33 @@ def _evaluate(activation: str) -> Callable:
     return simulated.uncompiled(evaluate) if SIMULATED else evaluate
 
 
-def _resident(activation: str, dtype: str, inputs: int, team: Team, staged: bool) -> Callable:
-    """A training whose nets stay in registers. What is in capitals is known when it is compiled, so
-    that loops over it vanish.
-    """
-    real = getattr(types, dtype)
-    evaluate = _evaluate(activation)
-    ZERO, INWARD, OUTWARD = (np.dtype(dtype).type(value) for value in _units(activation))
-    INPUTS, STRIDE, NEURONS, SLOTS, SPLITS, BATCH = (
-        inputs,
-        inputs + 2,
-        team.neurons,
-        team.slots,
-        team.splits,
-        team.batch,
-    )
-    TEAM, WARPS, STAGED = team.threads, team.warps, staged
-    HALVINGS, SPLITTINGS = (math.ceil(math.log2(min(SLOTS, WARP))), int(math.log2(SPLITS)))
-    SOURCES = int(sources_digest(), 16)
+def _units(activation: str, dtype: str) -> tuple[Any, ...]:
+    """Zero, 1 / input unit and output unit of the activation."""
+    formula, real = FORMULAS[activation], np.dtype(dtype).type
+    return real(0.0), real(1.0 / formula.input_unit), real(formula.output_unit)
+
+
+# In both kernels, what is in capitals is known when they are compiled. SOURCES is a part of the key
+# under which a kernel is kept on disk: an edited formula is a new kernel.
+def _resident(
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
+) -> Callable:
+    """A training whose nets stay in registers."""
+    real, evaluate = getattr(types, dtype), _evaluate(activation)
+    ZERO, INWARD, OUTWARD = _units(activation, dtype)
+    INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
+    NEURONS, SLOTS, SPLITS = partition.neurons, partition.slots, partition.splits
+    BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
+    HALVINGS, SPLITTINGS = math.ceil(math.log2(min(SLOTS, WARP))), int(math.log2(SPLITS))
     HELD, KEPT = NEURONS * STRIDE, NEURONS * BATCH
-    MEETINGS = 2 * WARPS * BATCH if WARPS > 1 else 1
+    EXCHANGED = 2 * WARPS * BATCH if WARPS > 1 else 1
 
     def train(
         parameter,
         width,
         theta,
-        first,
-        second,
+        theta_m,
+        theta_s,
         scratch,
         points,
         padded,
@@ -204,7 +209,7 @@ def _resident(activation: str, dtype: str, inputs: int, team: Team, staged: bool
         beta2,
         epsilon,
     ):
-        SOURCES  # noqa: B018 - a part of the key under which the kernel is kept on disk: an edited formula is a new kernel
+        SOURCES  # noqa: B018
         own = cuda.local.array(HELD, real)
         m = cuda.local.array(HELD, real)
         s = cuda.local.array(HELD, real)
@@ -213,33 +218,31 @@ def _resident(activation: str, dtype: str, inputs: int, team: Team, staged: bool
         values = cuda.local.array(KEPT, real)
         slopes = cuda.local.array(KEPT, real)
         f = cuda.local.array(BATCH, real)
-        met = cuda.shared.array(MEETINGS, real)
+        exchange = cuda.shared.array(EXCHANGED, real)
         thread = cuda.threadIdx.x
         table = points
         if STAGED:
             table = cuda.shared.array(0, real)
-            for k in range(thread, points.size, cuda.blockDim.x):
-                table[k] = points[k]
-            cuda.syncthreads()
+            stage(points, table)
 
-        # Threads beyond the last net train it too, without a word, so that whole warps exchange
+        # Threads beyond the last net train it too, without writing it, so that whole warps exchange
         # values.
-        number = cuda.blockIdx.x * (cuda.blockDim.x // TEAM) + thread // TEAM
+        number = cuda.blockIdx.x * (cuda.blockDim.x // THREADS) + thread // THREADS
         net = min(number, theta.shape[0] - 1)
-        member = thread % TEAM
+        member = thread % THREADS
         neuron = (member % SLOTS) * NEURONS
         start = (member // SLOTS) * (padded // SPLITS)
         end = width * STRIDE
-        for i in range(NEURONS):
-            for e in range(STRIDE):
-                at = (neuron + i) * STRIDE + e
-                own[i * STRIDE + e] = theta[net, at] if at < end else ZERO
-                m[i * STRIDE + e] = first[net, at] if at < end else ZERO
-                s[i * STRIDE + e] = second[net, at] if at < end else ZERO
-        c, mc, sc = theta[net, end], first[net, end], second[net, end]
-        parity = 0
+        for k in range(HELD):
+            at = neuron * STRIDE + k
+            own[k] = theta[net, at] if at < end else ZERO
+            m[k] = theta_m[net, at] if at < end else ZERO
+            s[k] = theta_s[net, at] if at < end else ZERO
+        c, mc, sc = theta[net, end], theta_m[net, end], theta_s[net, end]
+        half = 0
 
         for step in range(rates.size):
+            adam = (rates[step], corrections[step], beta1, beta2, epsilon)
             for i in range(NEURONS):
                 for e in range(STRIDE):
                     unit = INWARD if e <= INPUTS else OUTWARD
@@ -253,39 +256,25 @@ def _resident(activation: str, dtype: str, inputs: int, team: Team, staged: bool
                     for j in range(BATCH):
                         t = scaled[i * STRIDE + INPUTS]
                         for d in range(INPUTS):
-                            t = fma(
-                                scaled[i * STRIDE + d], element(table, (base + j) * INPUTS + d), t
-                            )
+                            x = element(table, (base + j) * INPUTS + d)
+                            t = fma(scaled[i * STRIDE + d], x, t)
                         value, slope = evaluate(t, parameter)
                         f[j] = fma(scaled[i * STRIDE + INPUTS + 1], value, f[j])
                         values[i * BATCH + j] = value
                         slopes[i * BATCH + j] = slope
-                for halving in range(HALVINGS):
-                    for j in range(BATCH):
-                        f[j] += from_partner(f[j], 1 << halving)
+                add_in_warp(f, BATCH, HALVINGS)
                 if WARPS > 1:
-                    if thread % WARP == 0:
-                        for j in range(BATCH):
-                            met[(parity * WARPS + thread // WARP) * BATCH + j] = f[j]
-                    cuda.syncthreads()
-                    for j in range(BATCH):
-                        f[j] = met[parity * WARPS * BATCH + j]
-                    for warp in range(1, WARPS):
-                        for j in range(BATCH):
-                            f[j] += met[(parity * WARPS + warp) * BATCH + j]
-                    parity = 1 - parity
+                    add_over_warps(f, exchange, half, WARPS, BATCH)
+                    half = 1 - half
                 for j in range(BATCH):
                     p = base + j
-                    r = (f[j] + c - element(table, padded * INPUTS + p)) * element(
-                        table, padded * (INPUTS + 1) + p
-                    )
+                    r = residual(f[j], c, table, padded, INPUTS, p)
                     dc += r
                     for d in range(INPUTS):
                         rx = r * element(table, p * INPUTS + d)
                         for i in range(NEURONS):
-                            gradient[i * STRIDE + d] = fma(
-                                slopes[i * BATCH + j], rx, gradient[i * STRIDE + d]
-                            )
+                            at = i * STRIDE + d
+                            gradient[at] = fma(slopes[i * BATCH + j], rx, gradient[at])
                     for i in range(NEURONS):
                         at = i * STRIDE + INPUTS
                         gradient[at] = fma(slopes[i * BATCH + j], r, gradient[at])
@@ -297,63 +286,38 @@ def _resident(activation: str, dtype: str, inputs: int, team: Team, staged: bool
 
             for i in range(NEURONS):
                 if neuron + i < width:
-                    v = own[i * STRIDE + INPUTS + 1]
-                    for e in range(STRIDE):
-                        at = i * STRIDE + e
-                        g = gradient[at] * (v if e <= INPUTS else OUTWARD)
-                        own[at], m[at], s[at] = adam_update(
-                            own[at],
-                            m[at],
-                            s[at],
-                            g,
-                            rates[step],
-                            corrections[step],
-                            beta1,
-                            beta2,
-                            epsilon,
-                        )
-            c, mc, sc = adam_update(
-                c, mc, sc, dc, rates[step], corrections[step], beta1, beta2, epsilon
-            )
+                    step_neuron(own, m, s, gradient, i * STRIDE, INPUTS, OUTWARD, adam)
+            c, mc, sc = adam_update(c, mc, sc, dc, *adam)
 
         if number < theta.shape[0] and member < SLOTS:
-            for i in range(NEURONS):
-                for e in range(STRIDE):
-                    at = (neuron + i) * STRIDE + e
-                    if at < end:
-                        theta[net, at] = own[i * STRIDE + e]
-                        first[net, at] = m[i * STRIDE + e]
-                        second[net, at] = s[i * STRIDE + e]
+            for k in range(HELD):
+                at = neuron * STRIDE + k
+                if at < end:
+                    theta[net, at], theta_m[net, at], theta_s[net, at] = own[k], m[k], s[k]
             if member == 0:
-                theta[net, end], first[net, end], second[net, end] = c, mc, sc
+                theta[net, end], theta_m[net, end], theta_s[net, end] = c, mc, sc
 
     return train
 
 
-def _streamed(activation: str, dtype: str, inputs: int, team: Team, staged: bool) -> Callable:
+def _streamed(
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
+) -> Callable:
     """A training of nets too large for registers: a block a net, whose state and gradient
     (`scratch`) stay in memory.
     """
-    real = getattr(types, dtype)
-    evaluate = _evaluate(activation)
-    ZERO, INWARD, OUTWARD = (np.dtype(dtype).type(value) for value in _units(activation))
-    INPUTS, STRIDE, BATCH, TEAM, WARPS, STAGED = (
-        inputs,
-        inputs + 2,
-        team.batch,
-        team.threads,
-        team.warps,
-        staged,
-    )
-    SOURCES, HALVINGS = int(sources_digest(), 16), int(math.log2(WARP))
-    MEETINGS = 2 * WARPS * BATCH
+    real, evaluate = getattr(types, dtype), _evaluate(activation)
+    ZERO, INWARD, OUTWARD = _units(activation, dtype)
+    INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
+    BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
+    HALVINGS, EXCHANGED = int(math.log2(WARP)), 2 * WARPS * BATCH
 
     def train(
         parameter,
         width,
         theta,
-        first,
-        second,
+        theta_m,
+        theta_s,
         scratch,
         points,
         padded,
@@ -363,64 +327,42 @@ def _streamed(activation: str, dtype: str, inputs: int, team: Team, staged: bool
         beta2,
         epsilon,
     ):
-        SOURCES  # noqa: B018 - as above
+        SOURCES  # noqa: B018
         t = cuda.local.array(BATCH, real)
         f = cuda.local.array(BATCH, real)
         r = cuda.local.array(BATCH, real)
         slopes = cuda.local.array(BATCH, real)
-        met = cuda.shared.array(MEETINGS, real)
+        exchange = cuda.shared.array(EXCHANGED, real)
         thread, net, end = cuda.threadIdx.x, cuda.blockIdx.x, width * STRIDE
         table = points
         if STAGED:
             table = cuda.shared.array(0, real)
-            for k in range(thread, points.size, TEAM):
-                table[k] = points[k]
-            cuda.syncthreads()
-        own, m, s, gradient = theta[net], first[net], second[net], scratch[net]
+            stage(points, table)
+        own, m, s, gradient = theta[net], theta_m[net], theta_s[net], scratch[net]
         c, mc, sc = own[end], m[end], s[end]
-        parity = 0
+        half = 0
         for step in range(rates.size):
+            adam = (rates[step], corrections[step], beta1, beta2, epsilon)
             dc = ZERO
             for base in range(0, padded, BATCH):
                 for j in range(BATCH):
                     f[j] = ZERO
-                for i in range(thread, width, TEAM):
+                for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    for j in range(BATCH):
-                        t[j] = element(own, at + INPUTS) * INWARD
-                    for d in range(INPUTS):
-                        w = element(own, at + d) * INWARD
-                        for j in range(BATCH):
-                            t[j] = fma(w, element(table, (base + j) * INPUTS + d), t[j])
+                    arguments_of(own, at, INWARD, table, base, INPUTS, BATCH, t)
                     v = element(own, at + INPUTS + 1) * OUTWARD
                     for j in range(BATCH):
                         value, slope = evaluate(t[j], parameter)
                         f[j] = fma(v, value, f[j])
-                for halving in range(HALVINGS):
-                    for j in range(BATCH):
-                        f[j] += from_partner(f[j], 1 << halving)
-                if thread % WARP == 0:
-                    for j in range(BATCH):
-                        met[(parity * WARPS + thread // WARP) * BATCH + j] = f[j]
-                cuda.syncthreads()
+                add_in_warp(f, BATCH, HALVINGS)
+                add_over_warps(f, exchange, half, WARPS, BATCH)
+                half = 1 - half
                 for j in range(BATCH):
-                    total = met[parity * WARPS * BATCH + j]
-                    for warp in range(1, WARPS):
-                        total += met[(parity * WARPS + warp) * BATCH + j]
-                    p = base + j
-                    r[j] = (total + c - element(table, padded * INPUTS + p)) * element(
-                        table, padded * (INPUTS + 1) + p
-                    )
+                    r[j] = residual(f[j], c, table, padded, INPUTS, base + j)
                     dc += r[j]
-                parity = 1 - parity
-                for i in range(thread, width, TEAM):
+                for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    for j in range(BATCH):
-                        t[j] = element(own, at + INPUTS) * INWARD
-                    for d in range(INPUTS):
-                        w = element(own, at + d) * INWARD
-                        for j in range(BATCH):
-                            t[j] = fma(w, element(table, (base + j) * INPUTS + d), t[j])
+                    arguments_of(own, at, INWARD, table, base, INPUTS, BATCH, t)
                     db = gradient[at + INPUTS] if base > 0 else ZERO
                     dv = gradient[at + INPUTS + 1] if base > 0 else ZERO
                     for j in range(BATCH):
@@ -435,31 +377,10 @@ def _streamed(activation: str, dtype: str, inputs: int, team: Team, staged: bool
                         for j in range(BATCH):
                             dw = fma(slopes[j], element(table, (base + j) * INPUTS + d), dw)
                         gradient[at + d] = dw
-            for i in range(thread, width, TEAM):
-                v = own[i * STRIDE + INPUTS + 1]
-                for e in range(STRIDE):
-                    at = i * STRIDE + e
-                    g = gradient[at] * (v if e <= INPUTS else OUTWARD)
-                    own[at], m[at], s[at] = adam_update(
-                        own[at],
-                        m[at],
-                        s[at],
-                        g,
-                        rates[step],
-                        corrections[step],
-                        beta1,
-                        beta2,
-                        epsilon,
-                    )
-            c, mc, sc = adam_update(
-                c, mc, sc, dc, rates[step], corrections[step], beta1, beta2, epsilon
-            )
+            for i in range(thread, width, THREADS):
+                step_neuron(own, m, s, gradient, i * STRIDE, INPUTS, OUTWARD, adam)
+            c, mc, sc = adam_update(c, mc, sc, dc, *adam)
         if thread == 0:
             own[end], m[end], s[end] = c, mc, sc
 
     return train
-
-
-def _units(activation: str) -> tuple[float, float, float]:
-    formula = FORMULAS[activation]
-    return 0.0, 1.0 / formula.input_unit, formula.output_unit

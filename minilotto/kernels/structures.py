@@ -1,0 +1,111 @@
+"""What the training kernels take: tuples of arrays and numbers, which Numba compiles away."""
+
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+from minilotto.kernels.compile import kernel
+from minilotto.kernels.formulas import adam_update
+from minilotto.kernels.spec import load, store
+
+
+class Nets(NamedTuple):
+    """Parameters of nets and Adam's moments, three arrays in the layout of the kernel."""
+
+    theta: NDArray
+    m: NDArray
+    s: NDArray
+
+
+class Points(NamedTuple):
+    """Weighted points in the kernel's precision, an even number P of them.
+
+    x (P * D,), y (P,) and slope_weight (P,): weight times the loss formula's factor, 2 weight for
+    squares.
+    """
+
+    x: NDArray
+    y: NDArray
+    slope_weight: NDArray
+
+
+class Schedule(NamedTuple):
+    """Steps of Adam: rates and corrections (steps,) as `formulas.adam_update` takes them, and
+    whether subnormal numbers count as zero.
+    """
+
+    rates: NDArray
+    corrections: NDArray
+    beta1: float
+    beta2: float
+    epsilon: float
+    flush: bool
+
+
+class Scratch(NamedTuple):
+    """Of seed_parallel: the gradient, as theta, and workspace (blocks, size)."""
+
+    gradient: NDArray
+    workspace: NDArray
+
+
+class NeuronScratch(NamedTuple):
+    """Of neuron_parallel, for one net of S parameters.
+
+    scaled (S,)                theta with w, b over the activation's input unit and v times its
+                               output unit
+    gradient (S,)
+    residuals ((D + 1) Q,)     r_p = slope_weight_p times the loss formula's slope from 0 on, r_p
+                               x_p from Q on; Q is P rounded up to whole vectors
+    sums (tiles, Q)            outputs of each tile of neurons
+    activations (parts, size)  value and slope of two points and one vector after the other
+    """
+
+    scaled: NDArray
+    gradient: NDArray
+    residuals: NDArray
+    sums: NDArray
+    activations: NDArray
+
+
+class BreakpointScratch(NamedTuple):
+    """Of piecewise_linear: gradient (R, 3 N + 1), floats (R, 3 N) and integers (R, 4 N)."""
+
+    gradient: NDArray
+    floats: NDArray
+    integers: NDArray
+
+
+@kernel(inline="always")
+def adam_of(schedule, step):
+    """The last arguments of adam_update at that step, read once for all parameters."""
+    return (
+        schedule.rates[step],
+        schedule.corrections[step],
+        schedule.beta1,
+        schedule.beta2,
+        schedule.epsilon,
+    )
+
+
+@kernel(inline="always")
+def step_lanes(spec, nets, gradient, at, adam):
+    """One Adam step of the parameters in the vector at `at`."""
+    theta, m, s = adam_update(
+        load(spec, nets.theta, at),
+        load(spec, nets.m, at),
+        load(spec, nets.s, at),
+        load(spec, gradient, at),
+        *adam,
+    )
+    store(nets.theta, at, theta)
+    store(nets.m, at, m)
+    store(nets.s, at, s)
+
+
+@kernel(inline="always")
+def step_number(nets, gradient, at, adam):
+    """One Adam step of the parameter at `at`."""
+    nets.theta[at], nets.m[at], nets.s[at] = adam_update(
+        nets.theta[at], nets.m[at], nets.s[at], gradient[at], *adam
+    )
