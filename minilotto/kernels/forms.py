@@ -23,7 +23,7 @@ PRECISIONS = ("float32", "float64")
 class Form(NamedTuple):
     """What a net is made of, its parameters apart; made by `form`.
 
-    Attributes
+    Parameters
     ----------
     spec : Spec
         Activation, precision, lanes, inputs and loss, known while compiling.

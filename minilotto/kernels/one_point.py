@@ -34,6 +34,11 @@ def forward(form, theta, x):
     float
         In the precision of the Form.
 
+    Raises
+    ------
+    ValueError
+        For arrays of other lengths than these.
+
     References
     ----------
     arXiv:2310.02258, Eq. 1.
@@ -64,6 +69,11 @@ def forward_and_slope(form, theta, x):
     -------
     (float, float)
         In the precision of the Form.
+
+    Raises
+    ------
+    ValueError
+        For arrays of other lengths than these.
     """
     spec, width = form.spec, width_of(form, theta)
     if inputs_of(spec) != 1:
@@ -93,6 +103,11 @@ def forward_and_gradient(form, theta, x, dx):
     -------
     float
         In the precision of the Form.
+
+    Raises
+    ------
+    ValueError
+        For arrays of other lengths than these.
     """
     spec, width = form.spec, width_of(form, theta)
     inputs = inputs_of(spec)

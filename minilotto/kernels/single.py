@@ -108,6 +108,11 @@ def outputs(form, theta, x, out):
     x : (P, D) or (P,) array
     out : (P,) array
         Written.
+
+    Raises
+    ------
+    ValueError
+        For arrays of other lengths than these.
     """
     spec, width, points = form.spec, width_of(form, theta), out.size
     check_precision(spec, x)
@@ -165,6 +170,11 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
     -------
     float
         The loss, in the precision of the Form.
+
+    Raises
+    ------
+    ValueError
+        For arrays of other lengths than these.
     """
     # scratch: scaled parameters, then a vector of points, then values and slopes of the neurons
     # there, then sums over points.
@@ -244,6 +254,11 @@ def jacobian(form, theta, x, out):
     x : (P, D) or (P,) array
     out : (P, K) array
         Written.
+
+    Raises
+    ------
+    ValueError
+        For arrays of other lengths than these.
     """
     spec, width, points = form.spec, width_of(form, theta), out.shape[0]
     check_precision(spec, x)
@@ -292,6 +307,11 @@ def adam_step(form, theta, moments, gradient, step, lr, constants):
     constants : (beta1, beta2, epsilon)
         As ADAM.
 
+    Raises
+    ------
+    ValueError
+        For arrays of other lengths than these.
+
     References
     ----------
     Kingma and Ba 2015, Algorithm 1, in torch's order of operations.
@@ -328,11 +348,18 @@ def train_net(
 
     Parameters
     ----------
-    form, theta, x, y, weight, gradient, scratch
+    form, theta
         As in `loss_and_gradient`.
-    moments, lr, constants
+    moments
         As in `adam_step`.
+    x, y, weight
+        As in `loss_and_gradient`.
     first_step, steps : int
+        At least 0.
+    lr, constants
+        As in `adam_step`.
+    gradient, scratch
+        As in `loss_and_gradient`.
 
     Returns
     -------
