@@ -85,7 +85,9 @@ def gradients(
     return gradients_by(seed_parallel.train_blocks, form, parameters, points)
 
 
-def gradients_by(train: Callable, form: Form, parameters: Parameters, points: Points) -> Parameters:
+def gradients_by(
+    train: Callable[..., None], form: Form, parameters: Parameters, points: Points
+) -> Parameters:
     """(dw, db, dv, dc) of a step at a rate of 0 by `train`, which is seed_parallel.train_blocks or
     made of it.
     """

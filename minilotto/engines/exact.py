@@ -101,7 +101,7 @@ def uniform_moments(
 
 
 def _pieces(
-    function: Callable, edges: NDArray[np.float64]
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]], edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cells (K + 1,) that refine `edges`, and on each the coefficients (K, 8) of y in powers of q
     in [0, 1].
@@ -148,7 +148,8 @@ def _interpolated(nodes: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray
     By divided differences (Bjorck and Pereyra 1970), whose errors are those of y slightly changed,
     where those of an inverted Vandermonde matrix would be its condition number larger.
     """
-    coefficients, last = y.copy(), len(nodes) - 1
+    coefficients: NDArray[np.float64] = y.copy()
+    last = len(nodes) - 1
     for k in range(last):
         coefficients[:, k + 1 :] = np.diff(coefficients[:, k:]) / (
             nodes[k + 1 :] - nodes[: last - k]

@@ -11,7 +11,7 @@ from minilotto.engines.packing import pack, unpack
 from minilotto.initialisation import Parameters
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets, Schedule
-from minilotto.settings.activations import activation_of
+from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import Config
 
 
@@ -123,10 +123,10 @@ class KernelEngine(Engine):
     def parameters(self) -> Parameters:
         return self._unpacked(self.nets.theta)
 
-    def _packed(self, parameters: Parameters) -> NDArray:
+    def _packed(self, parameters: Parameters) -> Reals:
         return pack(self.spec, parameters)
 
-    def _unpacked(self, theta: NDArray) -> Parameters:
+    def _unpacked(self, theta: Reals) -> Parameters:
         return unpack(self.spec, theta, self.count, self.config.width)
 
 

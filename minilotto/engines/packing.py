@@ -1,5 +1,7 @@
 """Arrays of the kernels from those of NumPy, and back: nets in both layouts, and points."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,7 @@ from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Points, Schedule
+from minilotto.settings.activations import Reals
 
 CACHE_LINE = 64  # bytes
 # One Adam step at a rate of 0, which leaves the gradient behind.
@@ -24,7 +27,7 @@ def workspace_size(spec: Spec, width: int) -> int:
     return (width * (spec.inputs + 2) + 2 * (spec.inputs - 1) + 4 * width) * spec.lanes
 
 
-def aligned(shape: tuple[int, ...], dtype: str) -> NDArray:
+def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """A zeroed contiguous array that starts on a cache line, so that rows of whole vectors never
     straddle two lines.
     """
@@ -36,7 +39,7 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray:
 
 # One lane a seed: see kernels/seed_parallel.py. With one lane a block, also the layout of
 # kernels/piecewise_linear.py and kernels/gpu/train.py.
-def pack(spec: Spec, parameters: Parameters) -> NDArray:
+def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     """Parameters of R nets as theta (blocks, rows * lanes), in the kernel's precision. Lanes beyond
     the last net repeat it.
     """
@@ -55,7 +58,7 @@ def pack(spec: Spec, parameters: Parameters) -> NDArray:
     return theta
 
 
-def unpack(spec: Spec, theta: NDArray, nets: int, width: int) -> Parameters:
+def unpack(spec: Spec, theta: Reals, nets: int, width: int) -> Parameters:
     """The inverse of pack, as copies."""
     inputs, blocks = spec.inputs, len(theta)
     rows = theta.reshape(blocks, -1, spec.lanes).transpose(0, 2, 1)
@@ -66,7 +69,7 @@ def unpack(spec: Spec, theta: NDArray, nets: int, width: int) -> Parameters:
 
 
 # One lane a neuron: see kernels/neuron_parallel.py.
-def pack_neurons(spec: Spec, parameters: Parameters) -> NDArray:
+def pack_neurons(spec: Spec, parameters: Parameters) -> Reals:
     """Parameters of R nets as theta (R, S), in the kernel's precision."""
     nets, width, inputs = parameters.w.shape
     padded = -(-width // spec.lanes) * spec.lanes
@@ -77,7 +80,7 @@ def pack_neurons(spec: Spec, parameters: Parameters) -> NDArray:
     return theta
 
 
-def unpack_neurons(spec: Spec, theta: NDArray, width: int) -> Parameters:
+def unpack_neurons(spec: Spec, theta: Reals, width: int) -> Parameters:
     """The inverse of pack_neurons, as copies."""
     padded = (theta.shape[1] - spec.lanes) // (spec.inputs + 2)
     rows = [theta[:, row * padded : row * padded + width].copy() for row in range(spec.inputs + 2)]
@@ -93,7 +96,7 @@ def training_arrays(data: Dataset, dtype: str, loss: str = "squared") -> Points:
     return Points(x.ravel(), y, slope_weight.astype(dtype))
 
 
-def point_table(data: Dataset, dtype: str, padded: int) -> NDArray:
+def point_table(data: Dataset, dtype: str, padded: int) -> Reals:
     """x, y and twice the weights, one after the other, as the GPU's kernels take them: `padded`
     points, those beyond the data of weight zero.
     """

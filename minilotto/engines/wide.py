@@ -7,7 +7,6 @@ import time
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import KernelEngine, State, adam_schedule
@@ -18,6 +17,7 @@ from minilotto.kernels import neuron_parallel
 from minilotto.kernels.forms import Form
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets, NeuronScratch, Schedule
+from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 
 # Neurons times points from which on threads gain by sharing a net, although they synchronise at
@@ -107,10 +107,10 @@ class WideEngine(KernelEngine):
         dtype = self.config.dtype
         self.scratch = NeuronScratch(*(aligned((self.threads, *shape), dtype) for shape in shapes))
 
-    def _packed(self, parameters: Parameters) -> NDArray:
+    def _packed(self, parameters: Parameters) -> Reals:
         return pack_neurons(self.spec, parameters)
 
-    def _unpacked(self, theta: NDArray) -> Parameters:
+    def _unpacked(self, theta: Reals) -> Parameters:
         return unpack_neurons(self.spec, theta, self.config.width)
 
     def advance(self, first: int, count: int) -> None:

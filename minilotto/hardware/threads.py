@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numba
 import numpy as np
@@ -41,7 +42,7 @@ def _after_fork() -> None:
 def layer_in_use() -> str | None:
     """Name of the threading layer that this process has started, or None."""
     try:
-        return numba.threading_layer()
+        return str(numba.threading_layer())
     except ValueError:
         return None
 
@@ -104,7 +105,9 @@ def parallel_region(threads: int) -> Iterator[bool]:
             numba.set_num_threads(before)
 
 
-def run_blocks(train: Callable, arguments: tuple, blocks: int, threads: int) -> None:
+def run_blocks(
+    train: Callable[..., None], arguments: tuple[Any, ...], blocks: int, threads: int
+) -> None:
     """train(*arguments, begin, end) for ranges that make up range(blocks), in `threads` threads at
     most.
     """
