@@ -238,7 +238,7 @@ def test_units_of_x_and_y_do_not_matter(scale):
 
 
 def test_the_oracle_would_notice():
-    """Targets that are off by 1e-8, one point of 500 too few: each is far beyond what is allowed."""
+    """Targets off by 1e-8, one point of 500 missing: each is far beyond what is allowed."""
     rng = np.random.default_rng(4)
     data, nets = some_data(rng, 500), some_nets(rng, 1, 10)
     x, y, weight = data.x[:, 0], data.y, data.weight

@@ -91,7 +91,7 @@ def run_exp2(t, dtype, count):
 
 @lru_cache
 def arguments(dtype, reach):
-    """Tiny, moderate and large t of either sign, both zeros, and the neighbours of small integers."""
+    """Tiny, moderate and large t of either sign, both zeros, neighbours of small integers."""
     rng = np.random.default_rng(1)
     tiny = 10.0 ** rng.uniform(-30, 0, 40) * rng.choice([-1.0, 1.0], 40)
     moderate = np.concatenate([rng.uniform(-3, 3, 100), rng.uniform(-12, 12, 60)])

@@ -12,7 +12,10 @@ import pytest
 import minilotto as ml
 from minilotto.kernels.simd import lane_count, target_features
 
-AVX2 = "+avx,+avx2,+fma,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+sse,+bmi,+bmi2,+f16c,+popcnt,+lzcnt,+fxsr,+cx16"
+AVX2 = (
+    "+avx,+avx2,+fma,+sse4.2,+sse4.1,+ssse3,+sse3,+sse2,+sse,+bmi,+bmi2,+f16c,+popcnt,+lzcnt,"
+    "+fxsr,+cx16"
+)
 PROGRAM = """
 import sys, numpy as np, minilotto as ml
 from minilotto.kernels.simd import lane_count
