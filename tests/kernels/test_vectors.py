@@ -21,7 +21,8 @@ import sys, numpy as np, minilotto as ml
 from minilotto.kernels.simd import lane_count
 assert lane_count("float32") == int(sys.argv[1]), lane_count("float32")
 for name in sys.argv[2].split(","):
-    print(ml.train(ml.Config(width=3, steps=300, activation=name), seeds=9, threads=1).w.tobytes().hex())
+    config = ml.Config(width=3, steps=300, activation=name)
+    print(ml.train(config, seeds=9, threads=1).w.tobytes().hex())
 """
 
 
