@@ -25,14 +25,22 @@ def entries() -> dict[str, str]:
 
 
 def arrows(names: dict[str, str]) -> dict[str, set[str]]:
-    """The entries that each one imports."""
+    """The entries that each one imports at run time."""
     found: dict[str, set[str]] = {name: set() for name in names}
     for path in PACKAGE.rglob("*.py"):
         entry = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        branches = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+        for_types = [node for node in branches if "TYPE_CHECKING" in ast.unparse(node.test)]
+        left_out = {id(inner) for node in for_types for inner in ast.walk(node)}
+        for node in ast.walk(tree):
             module = node.module if isinstance(node, ast.ImportFrom) else None
-            if entry in found and module and module.startswith("minilotto."):
-                other = module.split(".")[1]
+            if (
+                entry in found
+                and id(node) not in left_out
+                and (module or "").startswith("minilotto.")
+            ):
+                other = str(module).split(".")[1]
                 found[entry] |= {other} & (set(names) - {entry})
     return found
 
