@@ -71,10 +71,12 @@ def distill(activation: Activation, parameters: Parameters, width: int, data: Da
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `distill_path`, whose exceptions it raises.
     width : int
         From 1 to N.
+    data
+        As in `distill_path`.
 
     Returns
     -------
@@ -155,10 +157,12 @@ def distill_pairs(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `distill_path`.
     pairs : (R, K, 2) ndarray of int
         Positions of neurons; a pair with a position of -1 is skipped.
+    data
+        As in `distill_path`.
     predictor : {"span", "output"}
         As in `pair_errors`; "span" takes the pair of the lowest loss after the fit.
 
@@ -198,10 +202,12 @@ def pair_errors(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `distill_path`.
     pairs : (R, K, 2) ndarray of int
         Positions of neurons, -1 for none.
+    data
+        As in `distill_path`.
     predictor : {"span", "output"}
         "span": a_i sigma_i + a_j sigma_j + c, the best that the two neurons can do; "output":
         a (v_i sigma_i + v_j sigma_j) + c, with the output weights of the net.

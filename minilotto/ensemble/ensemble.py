@@ -90,7 +90,13 @@ class Ensemble(Conversions):
             array.setflags(write=False)
 
     def per_net(self) -> dict[str, NDArray[Any]]:
-        """The arrays with one row for each net, by name."""
+        """The arrays with one row for each net, by name.
+
+        Returns
+        -------
+        dict of str to (R, ...) ndarray
+            The names of `npz.PER_NET`.
+        """
         return {name: getattr(self, name) for name in npz.PER_NET}
 
     def __len__(self) -> int:
@@ -382,7 +388,13 @@ class Ensemble(Conversions):
         return path
 
     def content(self) -> npz.Content:
-        """The contents of the file that `save` writes."""
+        """The contents of the file that `save` writes.
+
+        Returns
+        -------
+        Content
+            Config, runs asked for, provenance and arrays by name.
+        """
         data, history = self.data, self.history
         arrays = (
             *self.per_net().values(),
@@ -396,5 +408,11 @@ class Ensemble(Conversions):
         return npz.Content(self.config, self.requested, self.provenance, named)
 
     def write(self, file: BinaryIO) -> None:
-        """Write the .npz of `save` into an open file; equal ensembles give equal bytes."""
+        """Write the .npz of `save` into an open file; equal ensembles give equal bytes.
+
+        Parameters
+        ----------
+        file : binary file
+            Open for writing.
+        """
         npz.write(self.content(), file)

@@ -52,7 +52,18 @@ class Store(StoreFolder, Tables):
         return tuple(sorted(found, key=_by_fields))
 
     def config_of(self, key: str) -> Config | None:
-        """The config with that key, from its first sound block; None where there is none."""
+        """The config with a key, from its first block that can be read.
+
+        Parameters
+        ----------
+        key : str
+            Of a config, as blocks are named by it.
+
+        Returns
+        -------
+        Config or None
+            None where no block can be read.
+        """
         for one in self.stored(key):
             with contextlib.suppress(FileError):
                 return blocks.read_block(self.blocks, one.name).config
@@ -88,7 +99,18 @@ class Store(StoreFolder, Tables):
         return {config: blocks.seeds_in(gaps) for config, gaps in runs.items()}
 
     def missing_runs(self, sweeps: Sequence[Sweep]) -> dict[Config, tuple[Run, ...]]:
-        """As `missing`, in ascending runs (first, stop)."""
+        """As `missing`, in ascending runs of seeds.
+
+        Parameters
+        ----------
+        sweeps : sequence of Sweep
+            What is asked for.
+
+        Returns
+        -------
+        dict of Config to tuple of (first, stop)
+            Only configs that miss seeds.
+        """
         gaps = {
             config: blocks.difference(runs, self.runs(config))
             for config, runs in wanted(sweeps).items()

@@ -198,7 +198,18 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
 
 
 def check_central(central: float) -> None:
-    """Raises ConfigError for what is no fraction of nets to keep."""
+    """Refuse what is no fraction of nets to keep.
+
+    Parameters
+    ----------
+    central : float
+        Above 0, at most 1.
+
+    Raises
+    ------
+    ConfigError
+        For another value or type.
+    """
     number = isinstance(central, (int, float, np.number)) and not isinstance(central, bool)
     if not number or not 0 < central <= 1:
         raise ConfigError(

@@ -23,7 +23,7 @@ REFITTED = 32  # nets of a width whose output weights are fitted again
 class WidthStudy:
     """Loss against width of nets that learn one target.
 
-    Attributes
+    Parameters
     ----------
     name : str
         The target.

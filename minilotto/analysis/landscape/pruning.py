@@ -228,8 +228,24 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
 
 
 def kept(order: Order, width: int) -> Order:
-    """The `width` neurons (R, width) that an order (R, N) keeps. Raises ConfigError for another
-    width.
+    """The neurons that an order keeps.
+
+    Parameters
+    ----------
+    order : (R, N) ndarray of int
+        The first to be removed comes first.
+    width : int
+        From 1 to N.
+
+    Returns
+    -------
+    (R, width) ndarray of int
+        The last `width` of each row.
+
+    Raises
+    ------
+    ConfigError
+        For another width.
     """
     check_whole("width", width, 1, order.shape[1])
     return order[:, order.shape[1] - width :]
@@ -242,11 +258,13 @@ def refit_kept(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `by_size`.
     order : (R, N) array_like of int
     width : int
         From 1 to N.
+    data
+        As in `by_size`.
 
     Returns
     -------
@@ -278,12 +296,14 @@ def as_trained(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `by_size`.
     order : (R, N) array_like of int, or Merging
         Of a Merging the weights are the merged ones; of another order those of the net.
     width : int
         From 1 to N.
+    data
+        As in `by_size`.
 
     Returns
     -------

@@ -35,7 +35,18 @@ class Estimate:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
     def mapped(self, function: Callable[[float], float]) -> "Estimate":
-        """The estimate of a rising function of the number."""
+        """The estimate of a rising function of the number.
+
+        Parameters
+        ----------
+        function : callable
+            From float to float, increasing.
+
+        Returns
+        -------
+        Estimate
+            Value and ends of the interval mapped, at the same level.
+        """
         value, low, high = (float(function(x)) for x in (self.value, self.low, self.high))
         return Estimate(value, low, high, self.level)
 
@@ -178,10 +189,12 @@ def assembled(
 
     Parameters
     ----------
-    widths, diverged, value, replicates, statistic, level
+    widths : (W,) ndarray of float64
         As in `Points`.
     kept : list of W arrays
         The finite losses of each width.
+    diverged, value, replicates, statistic, level
+        As in `Points`.
 
     Returns
     -------
@@ -240,15 +253,21 @@ def finite_losses(
 
 
 def check_losses(title: str, loss: Array, least: int = LEAST_SEEDS) -> None:
-    """Raises DataError for losses whose logarithms cannot be resampled.
+    """Refuse losses whose logarithms cannot be resampled.
 
     Parameters
     ----------
     title : str
         Whose losses they are, for the message.
     loss : (R,) ndarray of float64
+        Finite.
     least : int
         How many are needed.
+
+    Raises
+    ------
+    DataError
+        For fewer losses, one that is 0 or below, or losses that are all equal.
     """
     if len(loss) < least:
         raise DataError(
@@ -282,13 +301,37 @@ def _as_quantile(statistic: str | float) -> float | None:
 
 
 def check_bootstrap(level: float, resamples: int) -> None:
-    """Raises ConfigError for a level that is no probability, or fewer than 100 resamples."""
+    """Refuse options of a bootstrap that are out of range.
+
+    Parameters
+    ----------
+    level : float in (0, 1)
+        Probability of an interval.
+    resamples : int
+        At least 100.
+
+    Raises
+    ------
+    ConfigError
+        For another value.
+    """
     check_fraction("level", level, 0.9)
     check_whole("resamples", resamples, 100)
 
 
 def ends(level: float) -> tuple[float, float]:
-    """The two quantiles between which an equal-tailed interval of a probability lies."""
+    """The two quantiles between which an equal-tailed interval lies.
+
+    Parameters
+    ----------
+    level : float in (0, 1)
+        Probability of the interval.
+
+    Returns
+    -------
+    low, high : float
+        In (0, 1).
+    """
     return (1 - level) / 2, (1 + level) / 2
 
 
@@ -369,12 +412,35 @@ def _cells(uniform: Array, n: int) -> Ints:
 
 
 def resampled_means(values: Array, resamples: int, random: np.random.Generator) -> Array:
-    """The mean of each of many resamples of n values (n,): (resamples,)."""
+    """Mean of each of many resamples of some values.
+
+    Parameters
+    ----------
+    values : (n,) ndarray of float64
+    resamples : int
+    random : Generator
+
+    Returns
+    -------
+    (resamples,) ndarray of float64
+    """
     return np.concatenate([rows.mean(axis=1) for rows in resampled(values, resamples, random)])
 
 
 def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
-    """Resamples of n values (n,), some rows (., n) at a time."""
+    """Resamples of some values, with replacement, in blocks of bounded memory.
+
+    Parameters
+    ----------
+    values : (n,) ndarray of float64
+    resamples : int
+    random : Generator
+
+    Returns
+    -------
+    iterator of (., n) ndarray of float64
+        `resamples` rows in all.
+    """
     n = len(values)
     for block in blocks(resamples, n, GATHERED):
         yield values[random.integers(0, n, (block.stop - block.start, n))]

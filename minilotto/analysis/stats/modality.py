@@ -67,10 +67,10 @@ class Normality:
     seeds : int
     mean, deviation : float
         In decades.
-    skewness, kurtosis : float
-        G1 and G2; the latter is the excess over a normal distribution's.
-    skewness_error, kurtosis_error : float
-        Bootstrap standard errors.
+    skewness, skewness_error : float
+        G1 and its bootstrap standard error.
+    kurtosis, kurtosis_error : float
+        G2, the excess over a normal distribution's, and its bootstrap standard error.
     p_value : float
         D'Agostino and Pearson's, of both together, no less than LEAST_NORMAL_P.
     normal, values : (R,) ndarray of float64
@@ -92,7 +92,19 @@ class Normality:
 
 @dataclass(frozen=True)
 class Shape:
-    """The tests of one width; what could not be tested is None, and `note` says why."""
+    """The tests of one width; what could not be tested is None.
+
+    Parameters
+    ----------
+    width : float
+    seeds : int
+        Finite losses.
+    dip : Dip or None
+    modes : Modes or None
+    normality : Normality or None
+    note : str
+        Why a test is missing; "" where none is.
+    """
 
     width: float
     seeds: int
@@ -248,11 +260,13 @@ def spread(
 
     Parameters
     ----------
-    widths, losses, level, resamples, seed
+    widths, losses
         As in `bootstrap.points`.
     statistic : {"deviation", "quartiles"}
         The standard deviation in decades; or the distance of the quartiles over 1.349, which is the
         same for a normal distribution and not affected by single nets.
+    level, resamples, seed
+        As in `bootstrap.points`.
 
     Returns
     -------
@@ -323,12 +337,14 @@ def central_limit(
 
     Parameters
     ----------
-    widths, losses, statistic, level, resamples, seed
+    widths, losses
         As in `spread`.
     least_width : float
         The spread is that of widths from here on.
     error : {0.1, 0.05, 0.01}
-        Chance of too many peaks, as in `modes.modes`.
+        Probability of too many peaks, as in `modes.modes`.
+    statistic, level, resamples, seed
+        As in `spread`.
 
     Returns
     -------

@@ -63,11 +63,32 @@ class Fit:
         return None if self.held_out is None else float(np.sqrt(np.mean(self.held_out**2)))
 
     def predict(self, widths: ArrayLike) -> Array:
-        """The fitted loss at widths (V,)."""
+        """The fitted loss.
+
+        Parameters
+        ----------
+        widths : (V,) array_like of float
+            Above 0.
+
+        Returns
+        -------
+        (V,) ndarray of float64
+        """
         return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
 
     def band(self, widths: ArrayLike) -> tuple[Array, Array]:
-        """Ends (V,), (V,) of the intervals of the fitted loss at widths (V,)."""
+        """Intervals of the fitted loss.
+
+        Parameters
+        ----------
+        widths : (V,) array_like of float
+            Above 0.
+
+        Returns
+        -------
+        low, high : (V,) ndarray of float64
+            At the level of the points.
+        """
         lines = self._log_losses(self.replicates, widths)
         low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
         return low, high
@@ -78,8 +99,20 @@ class Fit:
 
 @dataclass(frozen=True)
 class Compared:
-    """One law among others: its fit, or a note why there is none; AICc above the least, and its
-    fraction of the evidence.
+    """One law among others.
+
+    Parameters
+    ----------
+    law : str
+        A key of LAWS.
+    fit : Fit or None
+        None where the law could not be fitted.
+    delta : float or None
+        AICc less the least among the laws.
+    weight : float or None
+        Its Akaike weight, from 0 to 1.
+    note : str
+        Why there is no fit.
     """
 
     law: str
@@ -91,7 +124,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The laws in the order of LAWS, and those of the least AICc and held-out error, or None."""
+    """Laws fitted to the same points.
+
+    Parameters
+    ----------
+    rows : tuple of Compared
+        In the order of LAWS.
+    best_aicc, best_held_out : str or None
+        The laws of the least AICc and of the least held-out error.
+    """
 
     rows: tuple[Compared, ...]
     best_aicc: str | None
