@@ -75,8 +75,7 @@ def distill(activation: Activation, parameters: Parameters, width: int, data: Da
         As in `distill_path`, whose exceptions it raises.
     width : int
         From 1 to N.
-    data
-        As in `distill_path`.
+    data : Dataset
 
     Returns
     -------
@@ -161,8 +160,7 @@ def distill_pairs(
         As in `distill_path`.
     pairs : (R, K, 2) ndarray of int
         Positions of neurons; a pair with a position of -1 is skipped.
-    data
-        As in `distill_path`.
+    data : Dataset
     predictor : {"span", "output"}
         As in `pair_errors`; "span" takes the pair of the lowest loss after the fit.
 
@@ -206,8 +204,7 @@ def pair_errors(
         As in `distill_path`.
     pairs : (R, K, 2) ndarray of int
         Positions of neurons, -1 for none.
-    data
-        As in `distill_path`.
+    data : Dataset
     predictor : {"span", "output"}
         "span": a_i sigma_i + a_j sigma_j + c, the best that the two neurons can do; "output":
         a (v_i sigma_i + v_j sigma_j) + c, with the output weights of the net.
@@ -308,13 +305,11 @@ def _checked(parameters: Parameters, data: Dataset) -> Parameters:
 
 
 class _Neurons(NamedTuple):
-    """One net's responses: unit vectors u (N, P), the size of each response in units of its centred
-    one (N,), the target (P,).
-    """
+    """One net's responses to P points."""
 
-    u: Array
-    size: Array
-    target: Array
+    u: Array  # (N, P) unit vectors
+    size: Array  # (N,) of each response, in units of its centred one
+    target: Array  # (P,)
 
 
 def _search(neurons: _Neurons, widths: list[int]) -> dict[int, list[int]]:
@@ -351,9 +346,7 @@ def _exchanged(neurons: _Neurons, places: list[int]) -> list[int]:
 
 
 def _best_addition(neurons: _Neurons, places: list[int]) -> tuple[int, float]:
-    """The neuron outside `places` that is best beside them, and the loss then plus WARY times its
-    rounding.
-    """
+    """The neuron outside `places` that is best beside them, and the loss then with WARY."""
     basis = np.empty((0, neurons.u.shape[1]))
     for place in places:
         further = orthogonal(neurons.u[place][None], basis)

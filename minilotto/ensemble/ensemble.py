@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minilotto.data.checks import inputs_of
 from minilotto.data.dataset import Dataset, check_labels, examples_of
 from minilotto.ensemble import npz
 from minilotto.ensemble.conversions import Conversions
@@ -95,7 +96,6 @@ class Ensemble(Conversions):
         Returns
         -------
         dict of str to (R, ...) ndarray
-            The names of `npz.PER_NET`.
         """
         return {name: getattr(self, name) for name in npz.PER_NET}
 
@@ -155,23 +155,7 @@ class Ensemble(Conversions):
         """
         from minilotto.engines.evaluate import predictions
 
-        try:
-            points = np.asarray(x)
-        except ValueError as error:
-            raise DataError(f"x is no array ({error}); pass rows of equal length") from None
-        if points.dtype.kind not in "fiu":
-            raise DataError(f"x has dtype {points.dtype}; pass real numbers")
-        inputs = self.data.inputs
-        if points.ndim == 1 and inputs == 1:
-            points = points[:, None]
-        if points.ndim != 2 or points.shape[1] != inputs:
-            flat = " or (P,)" if inputs == 1 else ""
-            raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs}){flat}")
-        if not np.isfinite(points).all():
-            place = np.argwhere(~np.isfinite(points))[0].tolist()
-            raise DataError(f"x holds NaN or infinity at index {place}; remove it first")
-        rows = np.ascontiguousarray(points, dtype=np.float64)
-        return predictions(self.activation, self.parameters, rows)
+        return predictions(self.activation, self.parameters, inputs_of(x, self.data.inputs))
 
     @cached_property
     def population_loss(self) -> NDArray[np.float64]:
@@ -393,18 +377,10 @@ class Ensemble(Conversions):
         Returns
         -------
         Content
-            Config, runs asked for, provenance and arrays by name.
         """
         data, history = self.data, self.history
-        arrays = (
-            *self.per_net().values(),
-            history.steps,
-            history.loss,
-            data.x,
-            data.y,
-            data.weight,
-        )
-        named = dict(zip(npz.ARRAYS, arrays, strict=True))
+        further = (history.steps, history.loss, data.x, data.y, data.weight)
+        named = dict(zip(npz.ARRAYS, (*self.per_net().values(), *further), strict=True))
         return npz.Content(self.config, self.requested, self.provenance, named)
 
     def write(self, file: BinaryIO) -> None:

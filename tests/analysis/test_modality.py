@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import minilotto as ml
-from minilotto.analysis.stats.modality import LEAST_P, central_limit, dip_test, normality, spread
+from minilotto.analysis.stats.dip import LEAST_P, dip_test
+from minilotto.analysis.stats.modality import central_limit, normality, spread
 from minilotto.analysis.stats.modes import (
     CRITICAL,
     _valleys,

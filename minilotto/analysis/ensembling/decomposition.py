@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import (
-    GATHERED,
     LEAST_SEEDS,
     Estimate,
     Points,
@@ -16,6 +15,7 @@ from minilotto.analysis.stats.bootstrap import (
     check_bootstrap,
     estimate,
 )
+from minilotto.analysis.stats.resampling import GATHERED
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks, check_choice
