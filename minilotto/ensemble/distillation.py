@@ -23,7 +23,7 @@ from minilotto.ensemble.last_layer import (
 )
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.settings.activations import Activation
+from minilotto.settings.activations import Activation, Reals
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks, check_choice, check_whole
 
@@ -261,7 +261,7 @@ def pair_errors(
     return errors / np.where(root > 0, root, np.inf), np.where(r2 < 0, 0.0, r2)
 
 
-def refit(activation: Activation, w: Array, b: Array, data: Dataset) -> Distilled:
+def refit(activation: Activation, w: Reals, b: Reals, data: Dataset) -> Distilled:
     """Nets of given first layers, with the v and c of least squares.
 
     Parameters

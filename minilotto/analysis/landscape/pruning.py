@@ -19,7 +19,7 @@ from minilotto.ensemble.distillation import Distilled, refit
 from minilotto.ensemble.last_layer import centred, checked_nets, directions, hidden
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.settings.activations import Activation
+from minilotto.settings.activations import Activation, Reals
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks, check_fraction, check_whole
 
@@ -369,7 +369,7 @@ def _eliminated(units: Array, target: Array, cut: float) -> Order:
     return order
 
 
-def _merged(units: Array, length: Array, v: Array) -> tuple[Order, Order, Array]:
+def _merged(units: Array, length: Array, v: Reals) -> tuple[Order, Order, Array]:
     """Order, into and factor (R, N) of merging."""
     nets, width, _ = units.shape
     rho = np.einsum("rip,rjp->rij", units, units)
