@@ -182,14 +182,14 @@ def main(*, kills: int = 1000, seed: int = 1) -> int:
         except Lost as error:
             print(f"LOST: {error}", file=sys.stderr)
             return 1
-    told = {
+    results = {
         "steps": steps,
         "kills": kills,
         "completed": complete,
         "blocks that survived a kill": survived,
         "lost": 0,
     }
-    print(json.dumps({**told, "seconds of a sweep": round(seconds, 3)}))
+    print(json.dumps({**results, "seconds of a sweep": round(seconds, 3)}))
     return 0
 
 
