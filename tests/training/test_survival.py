@@ -521,7 +521,7 @@ def test_an_edited_formula_is_never_a_stale_kernel(package, python, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("reader", "unbuffered"), [("gone", "1"), ("gone", None), ("full", "1")])
 def test_lost_output_costs_no_nets(reader, unbuffered, tmp_path, child_environment):
-    # The summary finds nobody to read it, or no room: the nets are in their file all the same.
+    # The summary cannot be written, for want of a reader or of space; the file of nets can.
     if reader == "full" and not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     if reader == "gone":
@@ -680,8 +680,8 @@ def test_ctrl_c_before_any_seed_is_done_writes_nothing(interrupted, tmp_path):
 
 
 def test_ctrl_c_need_not_wait_for_many_large_steps(monkeypatch):
-    # Between two looks at Ctrl-C lies one call of advance, here of steps that take a tenth of a
-    # second each, as very wide nets' do. The first call must not be a long one either.
+    # Ctrl-C is noticed after each call of advance, here of steps of a tenth of a second, as of very
+    # wide nets. The first call must not be a long one either.
     spans = []
 
     def slow(engine, first, count):

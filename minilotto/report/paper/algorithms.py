@@ -61,13 +61,7 @@ class _Algorithms(Figure):
         }
 
     def _judged(
-        self,
-        exact: bool,
-        nearly: bool,
-        measured: str,
-        same: str,
-        other: str,
-        numbers: dict[str, Any],
+        self, exact: bool, nearly: bool, measured: str, same: str, other: str, numbers: dict
     ) -> Outcome:
         """The outcome where the paper's numbers are met exactly, nearly or not, with the reason
         where they are the `same` and where `other`.
@@ -75,9 +69,7 @@ class _Algorithms(Figure):
         verdict = HOLDS if exact else UNTESTED if self.few else IN_PART if nearly else FAILS
         return Outcome(verdict, measured, same if exact else self.few or other, numbers)
 
-    def _matched(
-        self, found: tuple[Any, ...], paper: tuple[Any, ...], measured: str, numbers: dict[str, Any]
-    ) -> Outcome:
+    def _matched(self, found: tuple, paper: tuple, measured: str, numbers: dict) -> Outcome:
         """The outcome of a claim on each of the paper's algorithms, one of which may differ."""
         agree = sum(a == b for a, b in zip(found, paper, strict=False))
         same = "All four as in the paper, in the order of their losses."

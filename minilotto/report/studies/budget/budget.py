@@ -279,4 +279,4 @@ def _fewer(seeds: int, times: float) -> int:
     """
     if times <= 1:
         return seeds
-    return max(min(seeds, LANES), round(float(seeds / np.sqrt(times)) / LANES) * LANES)
+    return max(min(seeds, LANES), round(seeds / np.sqrt(times) / LANES) * LANES)

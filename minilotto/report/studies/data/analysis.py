@@ -172,7 +172,7 @@ def gathered(nets: Mapping[Config, Ensemble]) -> dict[str, Samples]:
     LEAST_DRAWS draws, are left out.
     """
     found: dict[str, Samples] = {}
-    drawn: dict[tuple[str, float, int, int], list[tuple[float, ...]]] = {}
+    drawn: dict[tuple, list[tuple[float, ...]]] = {}
     for config, one in nets.items():
         samples = found.setdefault(config.activation, Samples())
         losses = Losses(one.loss, one.population_loss)

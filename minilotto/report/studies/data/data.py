@@ -236,8 +236,8 @@ class Data(Study):
         return figure
 
     def tables(self) -> list[Table]:
-        losses: list[tuple[Any, ...]] = []
-        noise: list[tuple[Any, ...]] = []
+        losses: list[tuple] = []
+        noise: list[tuple] = []
         for activation, found in self.samples.items():
             for (count, width), one in sorted(found.lattice.items()):
                 where = ("lattice", int(count)) if count < INFINITE else ("all x", "infinite")
