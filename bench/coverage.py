@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from minilotto.analysis.stats.bootstrap import points
-from minilotto.analysis.stats.modality import dip_test
+from minilotto.analysis.stats.dip import dip_test
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.settings.arrays import Array

@@ -76,7 +76,7 @@ def check_between(folder: Path, expected: dict[str, bytes]) -> int:
     found = 0
     for name, content in contents(folder).items() if folder.exists() else ():
         if Path(name).name.startswith("."):
-            continue  # a fragment, which counts for nothing
+            continue  # a fragment, which is not counted
         if content != expected.get(name):
             raise Lost(f"{name} is not what an uninterrupted sweep writes")
         found += name.endswith(".npz")
@@ -103,7 +103,7 @@ def at_random(
         survived, before = survived + count, count
         if finished or chance.random() < 0.1:
             if not ended(forked(lambda: sweep(folder))):
-                raise Lost("a sweep that nobody killed was killed")
+                raise Lost("a sweep failed that was not killed")
             if contents(folder) != expected:
                 raise Lost("the completed folder differs from that of an uninterrupted sweep")
             shutil.rmtree(folder)
@@ -182,14 +182,14 @@ def main(*, kills: int = 1000, seed: int = 1) -> int:
         except Lost as error:
             print(f"LOST: {error}", file=sys.stderr)
             return 1
-    told = {
+    results = {
         "steps": steps,
         "kills": kills,
         "completed": complete,
         "blocks that survived a kill": survived,
         "lost": 0,
     }
-    print(json.dumps({**told, "seconds of a sweep": round(seconds, 3)}))
+    print(json.dumps({**results, "seconds of a sweep": round(seconds, 3)}))
     return 0
 
 

@@ -85,7 +85,7 @@ def time_all(
     runners = [entry for entry in entries if not entry.trial_only]
     for number in range(rounds):
         tell(f"round {number + 1} of {rounds}")
-        # Every second round runs backwards, so that nobody always follows the same neighbour.
+        # Every second round runs backwards, so that none always follows the same one.
         for entry in runners if number % 2 == 0 else reversed(runners):
             entry.figures.append(entry.run())
     return [entry.timing() for entry in entries]

@@ -12,7 +12,7 @@ def main(picture="own_data.png"):
     config = ml.Config(width=8, steps=5000)
 
     # A function of x (P, 1) on [-2, 2] in place of a task.
-    waves = ml.train(
+    sine = ml.train(
         config, seeds=64, target=lambda x: np.sin(3 * x[:, 0]) * np.exp(-(x[:, 0] ** 2))
     )
 
@@ -38,7 +38,7 @@ def main(picture="own_data.png"):
     figure = Figure(figsize=(10, 3), layout="constrained")
     for ax, nets, title in zip(
         figure.subplots(1, 3),
-        (waves, boxes, measured),
+        (sine, boxes, measured),
         ("a function", "a task", "data"),
         strict=True,
     ):

@@ -270,13 +270,13 @@ def test_a_disagreement_exits_with_1(monkeypatch, capsys):
     from bench import __main__ as command
 
     def disagree(*_):
-        raise agreement.Disagreement("somebody is wrong")
+        raise agreement.Disagreement("two results differ")
 
     monkeypatch.setattr("sys.argv", ["bench", "--sections=speed"])
     monkeypatch.setattr(command, "prepare_process", silent)
     monkeypatch.setattr(command, "run_speed", disagree)
     assert command.main() == 1
-    assert "somebody is wrong" in capsys.readouterr().err
+    assert "two results differ" in capsys.readouterr().err
 
 
 @pytest.mark.slow

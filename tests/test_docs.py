@@ -224,7 +224,7 @@ class InThisThread(concurrent.futures.Executor):
 
 
 class NoCluster:
-    """Stands for a dask_jobqueue cluster; its address is that of nobody."""
+    """A substitute for a dask_jobqueue cluster, without a scheduler."""
 
     scheduler_address = None
 

@@ -1,11 +1,11 @@
-"""Trained bits stay as they are: digests of 80 trainings, recorded once and compared from then on.
+"""Trained bits do not change: digests of 94 trainings are compared with recorded ones.
 
-`python tests/test_golden.py` records them anew; that is right only where a change of bits is meant
-and said in its commit.
+`python tests/test_golden.py` records them again. Do so only for an intended change of bits, and
+state it in the commit message.
 
-Points, targets and nodes are made by NumPy, SciPy and LAPACK, whose last bits differ between
-versions and CPUs. Where these differ from what was recorded, losses are compared as numbers, and
-bits only where the training took nothing else from these libraries.
+Points, targets and nodes come from NumPy, SciPy and LAPACK, whose last bits differ between versions
+and CPUs. Where the points differ from the recorded ones, losses are compared as numbers, and bits
+only where the training took nothing else from these libraries.
 """
 
 import hashlib
@@ -150,8 +150,7 @@ def cases() -> dict:
 
 
 CASES = cases()
-# One case for each kernel that other tests compile as well; the others are slow, for their
-# compilation.
+# One case for each kernel that other tests compile as well; the others have to compile theirs.
 QUICK = [
     "lanes silu float32",
     "lanes silu float64",

@@ -103,7 +103,7 @@ def train(
     def run() -> int:
         status = 0
         try:
-            nets = job.run(progress=shown)
+            nets: Any = job.run(progress=shown)
         except TrainingInterrupted as interruption:
             nets, status = interruption.nets, INTERRUPTED
             if nets is None:

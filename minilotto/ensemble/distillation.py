@@ -23,7 +23,7 @@ from minilotto.ensemble.last_layer import (
 )
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.settings.activations import Activation
+from minilotto.settings.activations import Activation, Reals
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks, check_choice, check_whole
 
@@ -71,10 +71,11 @@ def distill(activation: Activation, parameters: Parameters, width: int, data: Da
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `distill_path`, whose exceptions it raises.
     width : int
         From 1 to N.
+    data : Dataset
 
     Returns
     -------
@@ -155,10 +156,11 @@ def distill_pairs(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `distill_path`.
     pairs : (R, K, 2) ndarray of int
         Positions of neurons; a pair with a position of -1 is skipped.
+    data : Dataset
     predictor : {"span", "output"}
         As in `pair_errors`; "span" takes the pair of the lowest loss after the fit.
 
@@ -198,10 +200,11 @@ def pair_errors(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `distill_path`.
     pairs : (R, K, 2) ndarray of int
         Positions of neurons, -1 for none.
+    data : Dataset
     predictor : {"span", "output"}
         "span": a_i sigma_i + a_j sigma_j + c, the best that the two neurons can do; "output":
         a (v_i sigma_i + v_j sigma_j) + c, with the output weights of the net.
@@ -258,7 +261,7 @@ def pair_errors(
     return errors / np.where(root > 0, root, np.inf), np.where(r2 < 0, 0.0, r2)
 
 
-def refit(activation: Activation, w: Array, b: Array, data: Dataset) -> Distilled:
+def refit(activation: Activation, w: Reals, b: Reals, data: Dataset) -> Distilled:
     """Nets of given first layers, with the v and c of least squares.
 
     Parameters
@@ -302,13 +305,11 @@ def _checked(parameters: Parameters, data: Dataset) -> Parameters:
 
 
 class _Neurons(NamedTuple):
-    """One net's responses: unit vectors u (N, P), the size of each response in units of its centred
-    one (N,), the target (P,).
-    """
+    """One net's responses to P points."""
 
-    u: Array
-    size: Array
-    target: Array
+    u: Array  # (N, P) unit vectors
+    size: Array  # (N,) of each response, in units of its centred one
+    target: Array  # (P,)
 
 
 def _search(neurons: _Neurons, widths: list[int]) -> dict[int, list[int]]:
@@ -345,9 +346,7 @@ def _exchanged(neurons: _Neurons, places: list[int]) -> list[int]:
 
 
 def _best_addition(neurons: _Neurons, places: list[int]) -> tuple[int, float]:
-    """The neuron outside `places` that is best beside them, and the loss then plus WARY times its
-    rounding.
-    """
+    """The neuron outside `places` that is best beside them, and the loss then with WARY."""
     basis = np.empty((0, neurons.u.shape[1]))
     for place in places:
         further = orthogonal(neurons.u[place][None], basis)

@@ -88,7 +88,12 @@ class Ensemble(Nets):
             array.setflags(write=False)
 
     def per_net(self) -> dict[str, NDArray[Any]]:
-        """The arrays with one row for each net, by name."""
+        """The arrays with one row for each net, by name.
+
+        Returns
+        -------
+        dict of str to (R, ...) ndarray
+        """
         return {name: getattr(self, name) for name in npz.PER_NET}
 
     def __len__(self) -> int:
@@ -273,17 +278,15 @@ class Ensemble(Nets):
         return path
 
     def content(self) -> npz.Content:
-        """The contents of the file that `save` writes."""
+        """The contents of the file that `save` writes.
+
+        Returns
+        -------
+        Content
+        """
         data, history = self.data, self.history
-        arrays = (
-            *self.per_net().values(),
-            history.steps,
-            history.loss,
-            data.x,
-            data.y,
-            data.weight,
-        )
-        named = dict(zip(npz.ARRAYS, arrays, strict=True))
+        further = (history.steps, history.loss, data.x, data.y, data.weight)
+        named = dict(zip(npz.ARRAYS, (*self.per_net().values(), *further), strict=True))
         return npz.Content(self.config, self.requested, self.provenance, named)
 
     def write(self, file: BinaryIO) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minilotto.data.checks import inputs_of
 from minilotto.data.dataset import Dataset, check_labels, examples_of
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_bytes
@@ -57,23 +58,8 @@ class Nets:
         """
         from minilotto.engines.evaluate import predictions
 
-        try:
-            points = np.asarray(x)
-        except ValueError as error:
-            raise DataError(f"x is no array ({error}); pass rows of equal length") from None
-        if points.dtype.kind not in "fiu":
-            raise DataError(f"x has dtype {points.dtype}; pass real numbers")
-        inputs = self.data.inputs
-        if points.ndim == 1 and inputs == 1:
-            points = points[:, None]
-        if points.ndim != 2 or points.shape[1] != inputs:
-            flat = " or (P,)" if inputs == 1 else ""
-            raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs}){flat}")
-        if not np.isfinite(points).all():
-            place = np.argwhere(~np.isfinite(points))[0].tolist()
-            raise DataError(f"x holds NaN or infinity at index {place}; remove it first")
-        rows = np.ascontiguousarray(points, dtype=np.float64)
-        return predictions(self.activation, self.parameters, rows)
+        points = inputs_of(x, self.data.inputs)
+        return predictions(self.activation, self.parameters, points)
 
     @cached_property
     def population_loss(self) -> NDArray[np.float64]:

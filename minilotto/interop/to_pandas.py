@@ -12,10 +12,10 @@ except ImportError as error:
     raise MissingExtraError.of("pandas", "pandas", error) from None
 
 if TYPE_CHECKING:
-    from minilotto.ensemble.ensemble import Ensemble
+    from minilotto.ensemble.nets import Nets
 
 
-def table_of_nets(nets: "Ensemble") -> pandas.DataFrame:
+def table_of_nets(nets: "Nets") -> pandas.DataFrame:
     """One row for each net.
 
     Parameters
@@ -33,7 +33,7 @@ def table_of_nets(nets: "Ensemble") -> pandas.DataFrame:
     return pandas.DataFrame({"seed": np.array(nets.seeds), **values})
 
 
-def table_of_neurons(nets: "Ensemble") -> pandas.DataFrame:
+def table_of_neurons(nets: "Nets") -> pandas.DataFrame:
     """One row for each neuron.
 
     Parameters

@@ -144,7 +144,7 @@ class LocalRunner(Runner):
         job = prepare(config, seeds, self.request, threads=threads)
         interrupted = False
         try:
-            nets = job.run_reporting(report)
+            nets: Any = job.run_reporting(report)
         except TrainingInterrupted as interruption:
             nets, interrupted = interruption.nets, True
         seconds = time.perf_counter() - began

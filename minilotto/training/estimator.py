@@ -20,7 +20,7 @@ except ImportError as error:
 COMBINATIONS = ("best", "median", "mean")
 
 
-class NetsRegressor(RegressorMixin, BaseEstimator):
+class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Regression by R nets of one hidden layer: the best of them, their median or their mean.
 
     Inputs and targets are standardised (mean 0, variance 1) before training. lr falls to 1/625

@@ -71,8 +71,8 @@ def test_planted_algorithms_are_found_whatever_the_order_of_neurons_and_the_mirr
             ],
             axis=1,
         )
-        # All nets of a kind now agree neuron by neuron, to the noise of 1%; an idle one is not told
-        # from an idle one.
+        # All nets of a kind now agree neuron by neuron, to the noise of 1%; idle ones
+        # are not distinguished.
         assert (np.ptp(aligned, axis=0) <= 0.08 * np.abs(aligned).max(axis=0)).all()
     medians = [algorithm.loss_median for algorithm in found.found]
     assert medians == sorted(medians)

@@ -167,7 +167,7 @@ def test_stages_are_resampled_together():
 
 
 @pytest.mark.parametrize(
-    ("outputs", "wider", "told"),
+    ("outputs", "wider", "message"),
     [
         (np.ones((20, POINTS - 1)), np.ones(20), "do not match"),
         (np.ones((5, POINTS)), np.ones(20), "5 narrow and 20 wide"),
@@ -175,8 +175,8 @@ def test_stages_are_resampled_together():
         (np.ones((20, POINTS)), np.full(20, np.nan), "0 wide"),
     ],
 )
-def test_what_cannot_be_attributed_is_refused(outputs, wider, told):
-    with pytest.raises(ml.DataError, match=told):
+def test_what_cannot_be_attributed_is_refused(outputs, wider, message):
+    with pytest.raises(ml.DataError, match=message):
         attribute(outputs, Y, WEIGHT, wider)
 
 

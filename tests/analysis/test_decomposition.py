@@ -188,7 +188,7 @@ def test_planted_powers_of_width_are_found():
 
 # Refusals
 @pytest.mark.parametrize(
-    ("errors", "weight", "options", "error", "told"),
+    ("errors", "weight", "options", "error", "message"),
     [
         (np.ones((20, 3)), np.ones(2), {}, ml.DataError, "do not match"),
         (np.ones(20), np.ones(20), {}, ml.DataError, "do not match"),
@@ -200,8 +200,8 @@ def test_planted_powers_of_width_are_found():
         (np.ones((40, 2)), np.ones(2), {"resamples": 5}, ml.ConfigError, "resamples"),
     ],
 )
-def test_what_cannot_be_parted_is_refused(errors, weight, options, error, told):
-    with pytest.raises(error, match=told):
+def test_what_cannot_be_parted_is_refused(errors, weight, options, error, message):
+    with pytest.raises(error, match=message):
         decompose(errors, weight, **options)
 
 

@@ -59,7 +59,7 @@ def test_shares_of_flips_are_those_of_all_patterns():
 def test_symmetric_clouds_are_rejected_no_more_often_than_they_may(width):
     trials, flips = 600, 99
     random = np.random.default_rng(width)
-    # Lumpy in |w| and b, and so far as signs go, fair: the null holds whatever the cloud is.
+    # Unevenly distributed |w| and b with random signs: the null hypothesis holds for any cloud.
     w = random.choice([-1.0, 1.0], (trials, width)) * random.gamma(2.0, size=(trials, width))
     b = -(w**2) + random.normal(size=(trials, width))
     found = mirror_symmetry(w, b, flips=flips)

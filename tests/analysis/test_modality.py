@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import minilotto as ml
-from minilotto.analysis.stats.modality import LEAST_P, central_limit, dip_test, normality, spread
+from minilotto.analysis.stats.dip import LEAST_P, dip_test
+from minilotto.analysis.stats.modality import central_limit, normality, spread
 from minilotto.analysis.stats.modes import (
     CRITICAL,
     _valleys,
@@ -134,12 +135,12 @@ def most_valleys(falls, rises, after=0):
     )
 
 
-stretch = st.tuples(st.integers(0, 10), st.integers(1, 4)).map(
+interval = st.tuples(st.integers(0, 10), st.integers(1, 4)).map(
     lambda pair: (pair[0], pair[0] + pair[1])
 )
 
 
-@given(falls=st.lists(stretch, max_size=6), rises=st.lists(stretch, max_size=6))
+@given(falls=st.lists(interval, max_size=6), rises=st.lists(interval, max_size=6))
 def test_as_many_valleys_as_any_choice_gives(falls, rises):
     ends = [
         np.array(sorted(part, key=lambda s: s[1]), dtype=np.intp).reshape(-1, 2)

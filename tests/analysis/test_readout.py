@@ -100,7 +100,7 @@ def test_the_offset_of_compressed_data_is_added():
 
 
 @pytest.mark.parametrize(
-    ("w", "b", "dtype", "error", "told"),
+    ("w", "b", "dtype", "error", "message"),
     [
         (np.ones((2, 3)), np.ones((2, 3)), "float32", ml.DataError, "do not fit 1 inputs"),
         (np.ones((2, 3, 2)), np.ones((2, 3)), "float32", ml.DataError, "do not fit 1 inputs"),
@@ -108,6 +108,6 @@ def test_the_offset_of_compressed_data_is_added():
         (np.ones((2, 3, 1)), np.ones((2, 3)), "float16", ml.ConfigError, "'float16' is unknown"),
     ],
 )
-def test_what_does_not_fit_is_refused(w, b, dtype, error, told):
-    with pytest.raises(error, match=told):
+def test_what_does_not_fit_is_refused(w, b, dtype, error, message):
+    with pytest.raises(error, match=message):
         readout_loss(SILU, w, b, SQUARE, dtype)

@@ -54,7 +54,7 @@ def test_a_law_without_noise_is_recovered(law, loss, parameters):
 
 
 def residual(law, logs, x, y, weight):
-    """Weighted residuals of a law written anew; logs holds what is positive as logarithms."""
+    """Weighted residuals of a law, written independently; `logs` are logarithms where positive."""
     if law == "plateau":
         value = np.log(np.exp(logs[0]) + np.exp(logs[1]) * np.exp(-np.exp(logs[2]) * x))
     else:
@@ -91,27 +91,27 @@ def test_no_general_minimiser_finds_less(law):
 @given(
     law=st.sampled_from(sorted(LAWS)),
     scale=st.floats(1e-12, 1e6),
-    stretch=st.floats(0.1, 100),
+    factor=st.floats(0.1, 100),
     seed=st.integers(0, 99),
 )
-def test_units_of_loss_and_width_change_no_exponent(law, scale, stretch, seed):
+def test_units_of_loss_and_width_change_no_exponent(law, scale, factor, seed):
     y = np.log(PLANTED[law][1](WIDTHS)) + np.random.default_rng(seed).normal(
         scale=0.1, size=(1, len(WIDTHS))
     )
     weight = np.ones((1, len(WIDTHS)))
     one = LAWS[law].solve(np.log(WIDTHS), y, weight)[0]
-    two = LAWS[law].solve(np.log(WIDTHS * stretch), y + np.log(scale), weight)[0]
+    two = LAWS[law].solve(np.log(WIDTHS * factor), y + np.log(scale), weight)[0]
     names = LAWS[law].parameters
     for name, before, after in zip(names, one, two, strict=True):
-        factor = {
+        expected = {
             "exponent": 1,
             "exponent after": 1,
-            "break": stretch,
+            "break": factor,
             "plateau": scale,
-            "amplitude": scale * stretch ** one[1],
+            "amplitude": scale * factor ** one[1],
         }[name]
         np.testing.assert_allclose(
-            after, before * factor, rtol=1e-3 if law == "plateau" else 1e-8, atol=1e-9 * scale
+            after, before * expected, rtol=1e-3 if law == "plateau" else 1e-8, atol=1e-9 * scale
         )
 
 

@@ -1,5 +1,5 @@
-"""Mirror pairs: the assignment against all permutations, planted pairs under noise, and what a pair
-is told to be worth.
+"""Mirror pairs: the assignment against all permutations, planted pairs under noise, and the
+quality stated of a pair.
 """
 
 from itertools import permutations

@@ -140,7 +140,7 @@ def test_the_speed_is_nets_times_neurons_times_points_times_steps_over_the_secon
 
 
 def test_nets_of_unknown_origin_have_a_summary(constructed):
-    # A file of another version may record less; what is known is told all the same.
+    # A file of another version may record less; what is known is still printed.
     text = summary(constructed([1e-3], provenance={}))
     assert "best 0.001 (seed 0)" in text
 

@@ -1,4 +1,4 @@
-"""Few neurons with output weights fitted anew: planted nets, brute force, exact arithmetic, and the
+"""Few neurons with refitted output weights: planted nets, brute force, exact arithmetic, and the
 paper's equation 11.
 """
 

@@ -126,8 +126,8 @@ def test_a_failed_save_leaves_the_old_file_and_no_fragment(fail, existing, nets,
 
 
 def test_a_save_fails_exactly_when_the_old_file_is_kept(nets, tmp_path, monkeypatch):
-    # The folder's fsync comes after the file has taken its place: whatever it does, word and deed
-    # must agree.
+    # The folder's fsync follows the renaming of the file: whether it fails or not, the report must
+    # agree with what is on the disk.
     path, real_sync, calls = tmp_path / "nets.npz", os.fsync, []
 
     def fail_on_folder(handle):
@@ -600,7 +600,7 @@ def test_nets_that_can_be_kept_nowhere_are_told_lost_and_the_old_file_stays(pyth
 
 
 def test_a_wrong_array_order_is_no_wrong_ensemble(nets, saved):
-    # np.savez keeps Fortran order; the numbers must come back in their places all the same.
+    # np.savez keeps Fortran order; the numbers must still come back in their places.
     content = {name: np.asfortranarray(array) for name, array in nets.content().arrays.items()}
     forge(saved, nets, **content)
     assert not refused_or_identical(saved, nets)

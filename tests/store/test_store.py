@@ -506,17 +506,17 @@ def test_fragments_of_the_dead_are_removed_and_those_of_the_living_kept(folder, 
     ]
 
 
-# What is told
+# Status
 def test_status_counts_what_is_done_missing_and_damaged(folder):
     ml.open_store(folder).keep_study((ml.Sweep(widths=(2, 3), seeds=30, steps=40),))
     flip(folder / "blocks" / Block(ONE, 8, 16).name)
     DAMAGE["half"](folder / "blocks" / Block(ONE, 16, 20).name)
     rows = {row.config.width: row for row in ml.open_store(folder).status(quick=False)}
-    told = {
+    counts = {
         width: (row.asked, row.done, row.missing, len(row.damaged), row.there)
         for width, row in rows.items()
     }
-    assert told == {1: (20, 8, 12, 2, 8), 2: (30, 20, 10, 0, 20), 3: (30, 0, 30, 0, 0)}
+    assert counts == {1: (20, 8, 12, 2, 8), 2: (30, 20, 10, 0, 20), 3: (30, 0, 30, 0, 0)}
     assert len({row.config.width: row for row in ml.open_store(folder).status()}[1].damaged) == 1
 
 

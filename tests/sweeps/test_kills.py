@@ -20,12 +20,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reas
 def test_nothing_is_lost_to_sigkill_nor_to_drivers_at_once(python):
     ended = python("-W", "error", "-m", "bench.kills", "--kills", "40", "--seed", "3")
     assert ended.status == 0, ended
-    told = json.loads(ended.out)
-    assert told["lost"] == 0
-    assert told["kills"] == 40
-    # Two blocks, each written beside its place, synced, moved, its folder synced; marker, study, log.
-    assert told["steps"] >= 25
-    assert told["blocks that survived a kill"] > 0
+    found = json.loads(ended.out)
+    assert found["lost"] == 0
+    assert found["kills"] == 40
+    # Two blocks, each written beside its place, synced, moved, its folder synced; marker, study,
+    # log.
+    assert found["steps"] >= 25
+    assert found["blocks that survived a kill"] > 0
 
 
 FRAGILE = """

@@ -573,8 +573,7 @@ def test_ctrl_c_cancels_what_an_executor_has_not_begun(tmp_path, expected):
 # The command line
 def said(line: str, capsys) -> tuple[int, str, str]:
     status = commands.main(line.split())
-    told = capsys.readouterr()
-    return status, told.out, told.err
+    return status, *capsys.readouterr()
 
 
 SWEEP_TINY = "sweep --widths 1,2 --seeds 20 --steps 40 --quiet"

@@ -43,8 +43,10 @@ SHARED_BITS = (
 narrow_bits = bits
 
 def bits(first=0, threads=2):
-    nets = ml.train(ml.Config(width=700, steps=8), seeds=[first], threads=threads, engine="wide", compress=False)
-    return narrow_bits(first, threads) + hashlib.sha256(b"".join(part.tobytes() for part in nets.parameters)).hexdigest()
+    config = ml.Config(width=700, steps=8)
+    nets = ml.train(config, seeds=[first], threads=threads, engine="wide", compress=False)
+    wide = b"".join(part.tobytes() for part in nets.parameters)
+    return narrow_bits(first, threads) + hashlib.sha256(wide).hexdigest()
 """
 )
 
@@ -94,9 +96,9 @@ def test_eight_threads_may_train_at_once(layer, start, python):
     ended = python("-c", EIGHT_THREADS, start, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
     assert ended.status == 0, ended
     assert ended.err == ""
-    told = json.loads(ended.out)
-    assert told["layer"] == layer
-    assert told["found"] == [[serial_bits(i, SHARED_BITS)] * 6 for i in range(8)]
+    found = json.loads(ended.out)
+    assert found["layer"] == layer
+    assert found["found"] == [[serial_bits(i, SHARED_BITS)] * 6 for i in range(8)]
 
 
 OWN_PRANGE = """
@@ -130,23 +132,23 @@ thread.start()
 found = [bits() for _ in range(10)]
 done.set()
 thread.join()
-print(json.dumps({"layer": parallel.layer_in_use(), "found": found, "sums": sorted(set(sums)), "rounds": len(sums)}))
+layer, rounds = parallel.layer_in_use(), len(sums)
+print(json.dumps({"layer": layer, "found": found, "sums": sorted(set(sums)), "rounds": rounds}))
 """
 )
 
 
+# The workqueue layer aborts a process of which two threads use it.
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "layer", [layer for layer in LAYERS if layer != "workqueue"]
-)  # workqueue aborts whoever else uses it
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer != "workqueue"])
 def test_training_stands_a_users_own_prange_beside_it(layer, python):
     ended = python("-c", BESIDE_OWN_PRANGE, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
     assert ended.status == 0, ended
-    told = json.loads(ended.out)
-    assert told["layer"] == layer
-    assert told["found"] == [serial_bits(0, SHARED_BITS)] * 10
-    assert told["sums"] == [100_000.0]
-    assert told["rounds"] > 10
+    found = json.loads(ended.out)
+    assert found["layer"] == layer
+    assert found["found"] == [serial_bits(0, SHARED_BITS)] * 10
+    assert found["sums"] == [100_000.0]
+    assert found["rounds"] > 10
 
 
 def test_training_leaves_the_users_number_of_threads_alone(python):
@@ -161,16 +163,16 @@ def test_training_leaves_the_users_number_of_threads_alone(python):
 # Forks
 @pytest.fixture(scope="module")
 def compiled(child_environment):
-    """All kernels of SHARED_BITS are on disk, so that a deadlock is told from a compilation."""
+    """All kernels of SHARED_BITS are on disk, so that a compilation is not taken for a deadlock."""
     code = SHARED_BITS + "print(bits())"
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code],
         env=child_environment(),
         capture_output=True,
         text=True,
         timeout=100,
     )
-    assert told.stdout.strip() == serial_bits(0, SHARED_BITS)
+    assert done.stdout.strip() == serial_bits(0, SHARED_BITS)
 
 
 AFTER_FORK = (
@@ -204,7 +206,8 @@ if __name__ == "__main__":
     if "trained" in sys.argv:
         print("parent", bits())
     else:
-        assert own_sum(ones) == ones.size  # the user's own code has started the threads, ours never ran
+        # The user's own code has started the threads, minilotto's has never run.
+        assert own_sum(ones) == ones.size
     import numba
     print("layer", numba.threading_layer())
     print("ended", forked(tell_and_fork))
@@ -292,7 +295,8 @@ def test_a_child_forked_while_another_thread_trains_trains(python):
 # Small machines
 ALL_CORES = (
     BITS
-    + "from minilotto.hardware.machine import usable_cores; print(usable_cores(), bits(threads=None))"
+    + "from minilotto.hardware.machine import usable_cores\n"
+    + "print(usable_cores(), bits(threads=None))"
 )
 
 
@@ -481,7 +485,8 @@ LOSSES = """
 import minilotto as ml
 from minilotto.kernels import seed_parallel
 nets = ml.train(ml.Config(width=1, steps=5), seeds=2, threads=1, compress=False)
-print(nets.w.tobytes().hex(), nets.loss.tobytes().hex(), sum(seed_parallel.train_blocks.stats.cache_hits.values()))
+hits = sum(seed_parallel.train_blocks.stats.cache_hits.values())
+print(nets.w.tobytes().hex(), nets.loss.tobytes().hex(), hits)
 """
 
 
@@ -517,7 +522,7 @@ def test_an_edited_formula_is_never_a_stale_kernel(package, python, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("reader", "unbuffered"), [("gone", "1"), ("gone", None), ("full", "1")])
 def test_lost_output_costs_no_nets(reader, unbuffered, tmp_path, child_environment):
-    # The summary finds nobody to read it, or no room: the nets are in their file all the same.
+    # The summary cannot be written, for want of a reader or of space; the file of nets can.
     if reader == "full" and not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     if reader == "gone":
@@ -553,11 +558,11 @@ loop.BATCH_SECONDS = 1e-9  # the smallest batches
 def telling(place, name, word):
     real = getattr(place, name)
 
-    def told(*arguments):
+    def reporting(*arguments):
         print(word, file=sys.stderr, flush=True)
         return real(*arguments)
 
-    setattr(place, name, told)
+    setattr(place, name, reporting)
 
 telling(loop, "initial_parameters", "batch")
 engines = {*interface.Engine.__subclasses__(), *interface.KernelEngine.__subclasses__()}
@@ -677,8 +682,8 @@ def test_ctrl_c_before_any_seed_is_done_writes_nothing(interrupted, tmp_path):
 
 
 def test_ctrl_c_need_not_wait_for_many_large_steps(monkeypatch):
-    # Between two looks at Ctrl-C lies one call of advance, here of steps that take a tenth of a
-    # second each, as very wide nets' do. The first call must not be a long one either.
+    # Ctrl-C is noticed after each call of advance, here of steps of a tenth of a second, as of very
+    # wide nets. The first call must not be a long one either.
     spans = []
 
     def slow(engine, first, count):
@@ -750,8 +755,10 @@ def peak():
     from pathlib import Path
     status = Path("/proc/self/status")
     if status.exists():
-        return 1024 * int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        lines = status.read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 """
 MILLION = (
     PEAK

@@ -37,7 +37,7 @@ def rows(nets, positions):
 
 
 def train(config, seeds, engine="lanes", threads=1, **settings):
-    """In one thread, by the engine that does nothing but the steps, unless a test says otherwise."""
+    """By default in one thread, with the engine that computes every step at all points."""
     return ml.train(config, seeds, engine=engine, threads=threads, **settings)
 
 

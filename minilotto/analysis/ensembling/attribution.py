@@ -59,7 +59,18 @@ class Attribution:
     size: Estimate
 
     def part(self, name: str) -> Estimate:
-        """One of STEPS."""
+        """One step of the attribution.
+
+        Parameters
+        ----------
+        name : str
+            One of STEPS.
+
+        Returns
+        -------
+        Estimate
+            The attribute of that name.
+        """
         found: Estimate = getattr(self, name)
         return found
 

@@ -51,7 +51,17 @@ class Averages:
     nets: int
 
     def line(self, sizes: ArrayLike) -> Array:
-        """bias + variance / R at sizes (V,)."""
+        """Loss of the average of R nets: bias + variance / R.
+
+        Parameters
+        ----------
+        sizes : (V,) array_like of float
+            Numbers of nets R, above 0.
+
+        Returns
+        -------
+        (V,) ndarray of float64
+        """
         return self.bias.value + self.variance.value / np.asarray(sizes, np.float64)
 
 

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import (
-    GATHERED,
     LEAST_SEEDS,
     Estimate,
     Points,
@@ -16,6 +15,7 @@ from minilotto.analysis.stats.bootstrap import (
     check_bootstrap,
     estimate,
 )
+from minilotto.analysis.stats.resampling import GATHERED
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks, check_choice
@@ -198,7 +198,18 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
 
 
 def check_central(central: float) -> None:
-    """Raises ConfigError for what is no fraction of nets to keep."""
+    """Refuse what is no fraction of nets to keep.
+
+    Parameters
+    ----------
+    central : float
+        Above 0, at most 1.
+
+    Raises
+    ------
+    ConfigError
+        For another value or type.
+    """
     number = isinstance(central, (int, float, np.number)) and not isinstance(central, bool)
     if not number or not 0 < central <= 1:
         raise ConfigError(

@@ -283,7 +283,19 @@ def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator
 
 
 def weighted_medians(ordered: Array, weights: Array) -> Array:
-    """The median (B,) of sorted values (n,) under each row of weights (B, n) that sum to one."""
+    """Median of sorted values under each of several weightings.
+
+    Parameters
+    ----------
+    ordered : (n,) ndarray of float64
+        Ascending.
+    weights : (B, n) ndarray of float64
+        Each row sums to 1.
+
+    Returns
+    -------
+    (B,) ndarray of float64
+    """
     return np.asarray(ordered[np.argmax(np.cumsum(weights, axis=1) >= 0.5, axis=1)])
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.readout import readout_loss
-from minilotto.analysis.stats.bootstrap import Array, Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, points
 from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, fit_law
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
 
 COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
 REFITTED = 32  # nets of a width whose output weights are fitted again
@@ -23,7 +24,7 @@ REFITTED = 32  # nets of a width whose output weights are fitted again
 class WidthStudy:
     """Loss against width of nets that learn one target.
 
-    Attributes
+    Parameters
     ----------
     name : str
         The target.

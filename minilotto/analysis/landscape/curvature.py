@@ -66,8 +66,16 @@ class Curvature:
         return self.negative > 0
 
     def settled(self, part: float = 0.01) -> NDArray[np.bool_]:
-        """(R,) whether no curvature is negative and Newton's decrease is at most `part` of the
-        loss.
+        """Which nets are at a minimum: no negative curvature, and a small Newton decrease.
+
+        Parameters
+        ----------
+        part : float
+            Largest decrease allowed, as a fraction of the loss.
+
+        Returns
+        -------
+        (R,) ndarray of bool
         """
         with np.errstate(invalid="ignore"):
             return ~self.saddle & (self.decrease <= part * self.loss)

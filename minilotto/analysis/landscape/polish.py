@@ -188,7 +188,16 @@ def polish(
 class Basis(NamedTuple):
     """The span of one net's responses at the points.
 
-    Pre-activations z (P, N), orthonormal rows q (K, P), residual (P,), v (N,).
+    Parameters
+    ----------
+    z : (P, N) ndarray of float64
+        Pre-activations.
+    q : (K, P) ndarray of float64
+        Orthonormal rows that span the responses.
+    residual : (P,) ndarray of float64
+        As `Projected.residual`.
+    v : (N,) ndarray of float64
+        Output weights of least squares.
     """
 
     z: Array
@@ -198,8 +207,16 @@ class Basis(NamedTuple):
 
 
 class Projected:
-    """Residual and Jacobian of one net in theta = (w, b), flat, with v and c at their least
-    squares.
+    """Residual and Jacobian of one net in theta, with v and c at their least squares.
+
+    Parameters
+    ----------
+    activation : Activation
+        Of the hidden neurons.
+    data : Dataset
+        P points of D inputs.
+    width : int
+        N; theta (N (D + 1),) holds w (N, D) and then b (N,).
     """
 
     def __init__(self, activation: Activation, data: Dataset, width: int) -> None:
@@ -209,18 +226,44 @@ class Projected:
         self.last: tuple[bytes, Basis] | None = None
 
     def split(self, theta: Array) -> tuple[Array, Array]:
-        """w (N, D) and b (N,)."""
+        """The parts of theta.
+
+        Parameters
+        ----------
+        theta : (N (D + 1),) ndarray of float64
+
+        Returns
+        -------
+        w : (N, D) ndarray of float64
+        b : (N,) ndarray of float64
+        """
         cut = self.width * self.x.shape[1]
         return theta[:cut].reshape(self.width, -1), theta[cut:]
 
     def residual(self, theta: Array) -> Array:
-        """(P,) the target less its projection on 1 and the responses, times the root of the
-        weights.
+        """The target less its projection on 1 and the responses, times the root of the weights.
+
+        Parameters
+        ----------
+        theta : (N (D + 1),) ndarray of float64
+
+        Returns
+        -------
+        (P,) ndarray of float64
         """
         return self._at(theta).residual
 
     def jacobian(self, theta: Array) -> Array:
-        """Kaufman's (P, N (D + 1)): exact in J^T r, and in J where r = 0."""
+        """Kaufman's Jacobian J of the residual r: exact in J^T r, and in J where r = 0.
+
+        Parameters
+        ----------
+        theta : (N (D + 1),) ndarray of float64
+
+        Returns
+        -------
+        (P, N (D + 1)) ndarray of float64
+        """
         here = self._at(theta)
         slope = -self.activation.slope(here.z) * here.v
         columns = np.concatenate(

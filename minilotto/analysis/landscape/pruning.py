@@ -19,7 +19,7 @@ from minilotto.ensemble.distillation import Distilled, refit
 from minilotto.ensemble.last_layer import centred, checked_nets, directions, hidden
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.settings.activations import Activation
+from minilotto.settings.activations import Activation, Reals
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks, check_fraction, check_whole
 
@@ -168,10 +168,8 @@ def by_merging(activation: Activation, parameters: Parameters, data: Dataset) ->
     """
     raw, units, length = _responses(activation, parameters, data)
     nets, width, _ = units.shape
-    parts = [
-        _merged(units[block], length[block], raw.v[block])
-        for block in blocks(nets, width**2, BLOCK)
-    ]
+    held = blocks(nets, width**2, BLOCK)
+    parts = [_merged(units[block], length[block], raw.v[block]) for block in held]
     return Merging(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -199,9 +197,9 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
     raw, units, length = _responses(activation, parameters, data)
     nets, width = raw.b.shape
     size = _sizes(raw, units, length)
-    order = np.empty((nets, width), np.intp)
     if width == 1:
         return np.zeros((nets, 1), np.intp)
+    order = np.empty((nets, width), np.intp)
     pairs = pair_neurons(raw.w, raw.b).pairs
     apart = disentangle(activation, raw, pairs, data)
     for net in range(nets):
@@ -228,8 +226,19 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
 
 
 def kept(order: Order, width: int) -> Order:
-    """The `width` neurons (R, width) that an order (R, N) keeps. Raises ConfigError for another
-    width.
+    """The neurons that an order keeps.
+
+    Parameters
+    ----------
+    order : (R, N) ndarray of int
+        The first to be removed comes first.
+    width : int
+        From 1 to N.
+
+    Returns
+    -------
+    (R, width) ndarray of int
+        The last `width` of each row. Raises ConfigError for another width.
     """
     check_whole("width", width, 1, order.shape[1])
     return order[:, order.shape[1] - width :]
@@ -242,22 +251,18 @@ def refit_kept(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `by_size`.
     order : (R, N) array_like of int
     width : int
         From 1 to N.
+    data : Dataset
 
     Returns
     -------
     Distilled
-
-    Raises
-    ------
-    ConfigError
-        For another width.
-    DataError
-        For an order that does not hold each neuron once.
+        Raises ConfigError for another width, DataError for an order that does not hold each neuron
+        once.
     """
     raw = checked_nets(parameters, data, finite=True)
     places = kept(_checked_order(order, raw), width)
@@ -278,21 +283,18 @@ def as_trained(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `by_size`.
     order : (R, N) array_like of int, or Merging
         Of a Merging the weights are the merged ones; of another order those of the net.
     width : int
         From 1 to N.
+    data : Dataset
 
     Returns
     -------
     (R,) ndarray of float64
-
-    Raises
-    ------
-    ConfigError, DataError
-        As `refit_kept`.
+        Raises as `refit_kept`.
     """
     raw = checked_nets(parameters, data, finite=True)
     v = raw.v.copy()
@@ -355,8 +357,7 @@ def _eliminated(units: Array, target: Array, cut: float) -> Order:
         growth = (s @ z[:, :, None])[:, :, 0] ** 2 / square
         out = np.argmin(growth, axis=1)
         order[:, width - count] = place[row, out]
-        # A reflection that turns row `out` of s into a multiple of the last unit vector; then that
-        # row and column go.
+        # A reflection turns row `out` of s into a multiple of the last unit vector, to be removed.
         mirror = s[row, out]
         norm = np.sqrt(square[row, out])
         mirror[:, -1] += np.where(mirror[:, -1] < 0, -norm, norm)
@@ -368,7 +369,7 @@ def _eliminated(units: Array, target: Array, cut: float) -> Order:
     return order
 
 
-def _merged(units: Array, length: Array, v: Array) -> tuple[Order, Order, Array]:
+def _merged(units: Array, length: Array, v: Reals) -> tuple[Order, Order, Array]:
     """Order, into and factor (R, N) of merging."""
     nets, width, _ = units.shape
     rho = np.einsum("rip,rjp->rij", units, units)

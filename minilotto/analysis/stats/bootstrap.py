@@ -1,17 +1,17 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from minilotto.analysis.stats.resampling import resampled, resampled_means, resampled_quantiles
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array, Ints
-from minilotto.settings.limits import blocks, check_fraction, check_whole
+from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
-GATHERED = 4_000_000  # losses resampled at a time
 STATISTICS = ("median", "mean", "geometric mean")
 
 
@@ -35,7 +35,18 @@ class Estimate:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
     def mapped(self, function: Callable[[float], float]) -> "Estimate":
-        """The estimate of a rising function of the number."""
+        """The estimate of a rising function of the number.
+
+        Parameters
+        ----------
+        function : callable
+            From float to float, increasing.
+
+        Returns
+        -------
+        Estimate
+            Value and ends of the interval mapped, at the same level.
+        """
         value, low, high = (float(function(x)) for x in (self.value, self.low, self.high))
         return Estimate(value, low, high, self.level)
 
@@ -154,7 +165,7 @@ def points(
         check_losses(f"width {width:g}", loss)
         if quantile is not None:
             values.append(np.quantile(loss, quantile))
-            columns.append(np.log(_resampled_quantiles(np.sort(loss), quantile, resamples, random)))
+            columns.append(np.log(resampled_quantiles(np.sort(loss), quantile, resamples, random)))
         elif statistic == "mean":
             values.append(loss.mean())
             columns.append(np.log(resampled_means(loss, resamples, random)))
@@ -178,10 +189,12 @@ def assembled(
 
     Parameters
     ----------
-    widths, diverged, value, replicates, statistic, level
+    widths : (W,) ndarray of float64
         As in `Points`.
     kept : list of W arrays
         The finite losses of each width.
+    diverged, value, replicates, statistic, level
+        As in `Points`.
 
     Returns
     -------
@@ -240,15 +253,21 @@ def finite_losses(
 
 
 def check_losses(title: str, loss: Array, least: int = LEAST_SEEDS) -> None:
-    """Raises DataError for losses whose logarithms cannot be resampled.
+    """Refuse losses whose logarithms cannot be resampled.
 
     Parameters
     ----------
     title : str
         Whose losses they are, for the message.
     loss : (R,) ndarray of float64
+        Finite.
     least : int
         How many are needed.
+
+    Raises
+    ------
+    DataError
+        For fewer losses, one that is 0 or below, or losses that are all equal.
     """
     if len(loss) < least:
         raise DataError(
@@ -282,13 +301,37 @@ def _as_quantile(statistic: str | float) -> float | None:
 
 
 def check_bootstrap(level: float, resamples: int) -> None:
-    """Raises ConfigError for a level that is no probability, or fewer than 100 resamples."""
+    """Refuse options of a bootstrap that are out of range.
+
+    Parameters
+    ----------
+    level : float in (0, 1)
+        Probability of an interval.
+    resamples : int
+        At least 100.
+
+    Raises
+    ------
+    ConfigError
+        For another value.
+    """
     check_fraction("level", level, 0.9)
     check_whole("resamples", resamples, 100)
 
 
 def ends(level: float) -> tuple[float, float]:
-    """The two quantiles between which an equal-tailed interval of a probability lies."""
+    """The two quantiles between which an equal-tailed interval lies.
+
+    Parameters
+    ----------
+    level : float in (0, 1)
+        Probability of the interval.
+
+    Returns
+    -------
+    low, high : float
+        In (0, 1).
+    """
     return (1 - level) / 2, (1 + level) / 2
 
 
@@ -340,41 +383,3 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
     drawn = np.concatenate([np.median(part, axis=1) for part in rows])
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Estimate(float(np.median(kept)), float(low), float(high), 0.95)
-
-
-def _resampled_quantiles(
-    ordered: Array, quantile: float, resamples: int, random: np.random.Generator
-) -> Array:
-    """The quantile of each of many resamples of n sorted losses, drawn from its exact distribution
-    without drawing the resamples.
-
-    A resample of n losses is n uniform numbers U mapped to ordered[floor(n U)], so its r-th
-    smallest loss is that of the r-th smallest U, which is Beta(r, n - r + 1); the next one is the
-    least of n - r uniforms above it. Interpolation is numpy's.
-    """
-    n = len(ordered)
-    place = (n - 1) * quantile
-    below = int(place)
-    rank = below + 1
-    first = random.beta(rank, n - rank + 1, resamples)
-    result: Array = ordered[_cells(first, n)]
-    if place > below:
-        second = first + (1 - first) * -np.expm1(np.log1p(-random.random(resamples)) / (n - rank))
-        result = result + (place - below) * (ordered[_cells(second, n)] - result)
-    return result
-
-
-def _cells(uniform: Array, n: int) -> Ints:
-    return np.minimum((n * uniform).astype(np.int64), n - 1)
-
-
-def resampled_means(values: Array, resamples: int, random: np.random.Generator) -> Array:
-    """The mean of each of many resamples of n values (n,): (resamples,)."""
-    return np.concatenate([rows.mean(axis=1) for rows in resampled(values, resamples, random)])
-
-
-def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
-    """Resamples of n values (n,), some rows (., n) at a time."""
-    n = len(values)
-    for block in blocks(resamples, n, GATHERED):
-        yield values[random.integers(0, n, (block.stop - block.start, n))]

@@ -41,7 +41,22 @@ class Peaks:
 
 
 def positive(loss: Array) -> Array:
-    """The finite losses above zero, as a flat array. Raises DataError where there is none."""
+    """The finite losses above zero.
+
+    Parameters
+    ----------
+    loss : ndarray of float
+        Of any shape.
+
+    Returns
+    -------
+    (n,) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        Where there is none.
+    """
     flat = np.asarray(loss, dtype=np.float64).ravel()
     kept = flat[np.isfinite(flat) & (flat > 0)]
     if kept.size == 0:

@@ -1,6 +1,5 @@
 """The shape of log10 loss: unimodal or not, normal or not, and how both change with width."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,47 +14,19 @@ from minilotto.analysis.stats.bootstrap import (
     check_bootstrap,
     check_losses,
     finite_losses,
-    resampled,
 )
-from minilotto.analysis.stats.modes import Modes, modes, sorted_losses, ties
+from minilotto.analysis.stats.dip import Dip, dip_test
+from minilotto.analysis.stats.modes import Modes, modes, sorted_losses
+from minilotto.analysis.stats.resampling import resampled
 from minilotto.analysis.stats.scaling import Fit, fit_law
-from minilotto.errors import DataError, MissingExtraError, imported
+from minilotto.errors import DataError, MissingExtraError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_choice
 
-LEAST_P = 1e-5  # the dip test's table has ten of its million samples beyond it
 FEW_WIDTHS = 10  # from which width on the paper sees single peaks
 LEAST_NORMAL_P = 1e-16  # far beyond what its approximation is good for
 SPREADS = ("deviation", "quartiles")
 QUARTILES = 2 * float(ndtri(0.75))  # their distance in standard deviations of a normal distribution
-
-
-@dataclass(frozen=True)
-class Dip:
-    """Hartigan and Hartigan's dip of log10 loss.
-
-    Parameters
-    ----------
-    dip : float
-        The largest distance of the distribution function from the nearest unimodal one.
-    p_value : float
-        Chance of one as large from a uniform distribution, never below LEAST_P.
-    bounded : bool
-        Whether p_value is LEAST_P and stands for anything less.
-    seeds : int
-        Losses that were tested.
-    ties : int
-        Losses that another one equals; a fraction s of them may raise the dip by s / 2.
-    """
-
-    dip: float
-    p_value: float
-    bounded: bool
-    seeds: int
-    ties: int
-
-    def __str__(self) -> str:
-        return f"dip {self.dip:.3g}, p {'below' if self.bounded else '='} {self.p_value:.2g}"
 
 
 @dataclass(frozen=True)
@@ -67,15 +38,14 @@ class Normality:
     seeds : int
     mean, deviation : float
         In decades.
-    skewness, kurtosis : float
-        G1 and G2; the latter is the excess over a normal distribution's.
-    skewness_error, kurtosis_error : float
-        Bootstrap standard errors.
+    skewness, skewness_error : float
+        G1 and its bootstrap standard error.
+    kurtosis, kurtosis_error : float
+        G2, the excess over a normal distribution's, and its bootstrap standard error.
     p_value : float
         D'Agostino and Pearson's, of both together, no less than LEAST_NORMAL_P.
     normal, values : (R,) ndarray of float64
-        Quantiles of the standard normal and sorted log10 losses, for a plot of one against the
-        other.
+        Quantiles of the standard normal and sorted log10 losses, to be plotted.
     """
 
     seeds: int
@@ -92,7 +62,19 @@ class Normality:
 
 @dataclass(frozen=True)
 class Shape:
-    """The tests of one width; what could not be tested is None, and `note` says why."""
+    """The tests of one width; what could not be tested is None.
+
+    Parameters
+    ----------
+    width : float
+    seeds : int
+        Finite losses.
+    dip : Dip or None
+    modes : Modes or None
+    normality : Normality or None
+    note : str
+        Why a test is missing; "" where none is.
+    """
 
     width: float
     seeds: int
@@ -122,50 +104,6 @@ class CentralLimit:
     spread: Points | None
     narrowing: Fit | None
     notes: tuple[str, ...]
-
-
-def dip_test(loss: NDArray[np.float64]) -> Dip:
-    """Dip of log10 loss, with its p-value.
-
-    The p-value is interpolated in a table of a million simulated samples for each of many R. Needs
-    the extra `report`.
-
-    Parameters
-    ----------
-    loss : (R,) ndarray of float64
-        Losses that are zero or not finite are left out.
-
-    Returns
-    -------
-    Dip
-
-    Raises
-    ------
-    DataError
-        For fewer than 30 losses or identical ones.
-    MissingExtraError
-        Without diptest.
-
-    References
-    ----------
-    Paper: figure 3, judged visually. Differs: a test, and of log10 loss, for the dip of the losses
-    themselves is another one.
-
-    Examples
-    --------
-    >>> random = np.random.default_rng(0)
-    >>> two = np.concatenate([random.normal(-6, 0.5, 200), random.normal(-3, 0.5, 200)])
-    >>> str(dip_test(10**two))
-    'dip 0.101, p below 1e-05'
-    """
-    diptest = imported("diptest", "report")
-    kept = sorted_losses(loss)
-    with warnings.catch_warnings():
-        # Beyond its table's last sample size the statistic has reached its limit.
-        warnings.filterwarnings("ignore", message="Sample size exceeds")
-        dip, p_value = diptest.diptest(np.log10(kept), sort_x=False)
-    chance = max(float(p_value), LEAST_P)
-    return Dip(float(dip), chance, bool(p_value < LEAST_P), len(kept), ties(kept))
 
 
 def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0) -> Normality:
@@ -248,11 +186,13 @@ def spread(
 
     Parameters
     ----------
-    widths, losses, level, resamples, seed
+    widths, losses
         As in `bootstrap.points`.
     statistic : {"deviation", "quartiles"}
         The standard deviation in decades; or the distance of the quartiles over 1.349, which is the
         same for a normal distribution and not affected by single nets.
+    level, resamples, seed
+        As in `bootstrap.points`.
 
     Returns
     -------
@@ -323,12 +263,14 @@ def central_limit(
 
     Parameters
     ----------
-    widths, losses, statistic, level, resamples, seed
+    widths, losses
         As in `spread`.
     least_width : float
         The spread is that of widths from here on.
     error : {0.1, 0.05, 0.01}
-        Chance of too many peaks, as in `modes.modes`.
+        Probability of too many peaks, as in `modes.modes`.
+    statistic, level, resamples, seed
+        As in `spread`.
 
     Returns
     -------
@@ -384,8 +326,7 @@ def central_limit(
 def _shape(width: float, loss: Array, error: float, resamples: int, seed: int) -> Shape:
     """The tests of one width, or the reason why there are none."""
     try:
-        dip = dip_test(loss)
-        note = ""
+        dip, note = dip_test(loss), ""
     except (DataError, MissingExtraError) as refusal:
         dip, note = None, str(refusal)
     try:

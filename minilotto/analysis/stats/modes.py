@@ -144,7 +144,23 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
 
 
 def sorted_losses(loss: Array) -> Array:
-    """The finite positive losses, sorted. Raises DataError for fewer than LEAST_LOSSES or ties."""
+    """The finite positive losses, sorted.
+
+    Parameters
+    ----------
+    loss : ndarray of float
+        Of any shape.
+
+    Returns
+    -------
+    (n,) ndarray of float64
+        Ascending.
+
+    Raises
+    ------
+    DataError
+        For fewer than LEAST_LOSSES, or losses that are all equal.
+    """
     kept = np.sort(positive(loss))
     if len(kept) < LEAST_LOSSES:
         raise DataError(
@@ -159,7 +175,17 @@ def sorted_losses(loss: Array) -> Array:
 
 
 def ties(ordered: Array) -> int:
-    """How many of the sorted losses another one equals."""
+    """How many losses equal another one.
+
+    Parameters
+    ----------
+    ordered : (n,) ndarray of float64
+        Ascending.
+
+    Returns
+    -------
+    int
+    """
     same = ordered[1:] == ordered[:-1]
     return int(np.count_nonzero(np.append(same, False) | np.append(False, same)))
 
@@ -234,7 +260,19 @@ def _proven(
 
 
 def critical_value(count: int, error: float) -> float:
-    """kappa for a number of losses and an error of CRITICAL, interpolated in the logarithm."""
+    """kappa, interpolated in the logarithm of the number of losses.
+
+    Parameters
+    ----------
+    count : int
+        Number of losses.
+    error : float
+        Probability of an error, a key of CRITICAL.
+
+    Returns
+    -------
+    float
+    """
     return float(np.interp(np.log(count), np.log(CRITICAL["losses"]), CRITICAL[error]))
 
 

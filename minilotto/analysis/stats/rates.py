@@ -54,16 +54,40 @@ class Line:
     """exponent = offset + slope / D, by least squares, with Student's intervals.
 
     Rules are (offset, slope) too: 4/D is (0, 4), 1 + 3/D is (1, 3), 1 is (1, 0).
+
+    Parameters
+    ----------
+    offset, slope : Estimate
+    freedom : int
+        Degrees: exponents less two; with one the intervals are too wide to be of use.
     """
 
     offset: Estimate
     slope: Estimate
-    freedom: int  # exponents less two; with one the intervals are too wide to be of use
+    freedom: int
 
 
 def predicted(rule: str, inputs: float) -> float:
-    """The exponent that a rule gives for D inputs. Raises ConfigError for an unknown rule.
+    """The exponent that a rule gives.
 
+    Parameters
+    ----------
+    rule : str
+        A key of RULES.
+    inputs : float
+        D, above 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ConfigError
+        For an unknown rule.
+
+    Examples
+    --------
     >>> predicted("1 + 3/D", 3)
     2.0
     """

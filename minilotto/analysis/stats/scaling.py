@@ -10,13 +10,13 @@ from scipy.stats import chi2
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.analysis.stats.laws import LAWS, Law
+from minilotto.analysis.stats.misfit import fitted_misfit, misfit_draws
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_choice
 
 REFERENCE_EXPONENTS = (1.0, 4.0)  # figure 1c's dashed lines
 LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
-SCANNED = 16  # sizes of misfit that are tried at a time
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,32 @@ class Fit:
         return None if self.held_out is None else float(np.sqrt(np.mean(self.held_out**2)))
 
     def predict(self, widths: ArrayLike) -> Array:
-        """The fitted loss at widths (V,)."""
+        """The fitted loss.
+
+        Parameters
+        ----------
+        widths : (V,) array_like of float
+            Above 0.
+
+        Returns
+        -------
+        (V,) ndarray of float64
+        """
         return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
 
     def band(self, widths: ArrayLike) -> tuple[Array, Array]:
-        """Ends (V,), (V,) of the intervals of the fitted loss at widths (V,)."""
+        """Intervals of the fitted loss.
+
+        Parameters
+        ----------
+        widths : (V,) array_like of float
+            Above 0.
+
+        Returns
+        -------
+        low, high : (V,) ndarray of float64
+            At the level of the points.
+        """
         lines = self._log_losses(self.replicates, widths)
         low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
         return low, high
@@ -78,8 +99,20 @@ class Fit:
 
 @dataclass(frozen=True)
 class Compared:
-    """One law among others: its fit, or a note why there is none; AICc above the least, and its
-    fraction of the evidence.
+    """One law among others.
+
+    Parameters
+    ----------
+    law : str
+        A key of LAWS.
+    fit : Fit or None
+        None where the law could not be fitted.
+    delta : float or None
+        AICc less the least among the laws.
+    weight : float or None
+        Its Akaike weight, from 0 to 1.
+    note : str
+        Why there is no fit.
     """
 
     law: str
@@ -91,7 +124,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The laws in the order of LAWS, and those of the least AICc and held-out error, or None."""
+    """Laws fitted to the same points.
+
+    Parameters
+    ----------
+    rows : tuple of Compared
+        In the order of LAWS.
+    best_aicc, best_held_out : str or None
+        The laws of the least AICc and of the least held-out error.
+    """
 
     rows: tuple[Compared, ...]
     best_aicc: str | None
@@ -164,13 +205,13 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
         raise DataError(f"{_too_few(chosen, len(points.widths))}; train more widths")
     x, y = np.log(points.widths), np.log(points.value)
     variance = np.maximum(points.error, LEAST_ERROR) ** 2
-    tau, likelihood = _misfit(chosen, x, y, variance)
+    tau, likelihood = fitted_misfit(chosen, x, y, variance)
     weight = 1 / (variance + tau**2)[None]
     parameters = chosen.solve(x, y[None], weight)
     replicates = chosen.solve(x, points.replicates, weight)
     wide = replicates
     if tau:
-        drawn = points.replicates + _misfit_draws(chosen, tau, points.replicates.shape, seed)
+        drawn = points.replicates + misfit_draws(chosen, tau, points.replicates.shape, seed)
         # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
         with np.errstate(over="ignore", invalid="ignore"):
             wide = chosen.solve(x, drawn, weight)
@@ -329,47 +370,6 @@ def _estimates(
         low, high = np.quantile(replicates, ends(level), axis=0)
     rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
     return MappingProxyType({name: Estimate(v, a, b, level) for name, v, a, b in rows})
-
-
-def _misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float]:
-    """The scatter tau >= 0 of log loss about the law beyond that of seeds, and the log likelihood
-    at its maximum.
-
-    Why not weights 1 / error^2 alone: with 1000 seeds a median is known to some percent and no
-    simple law is true to that, so one narrow width would draw the line to itself, and differences
-    of chi-square in the hundreds would declare one wrong law certain over another. With tau, many
-    seeds make the widths count alike (ordinary least squares), and few seeds those with little
-    error; the likelihood then asks how far the law misses the widths, which are its sample.
-    """
-
-    def log_likelihood(tau: Array) -> Array:
-        total = variance + tau[:, None] ** 2
-        many = np.broadcast_to(y, total.shape)
-        rest = many - law.log_loss(law.solve(x, many, 1 / total), x)
-        return np.asarray(-0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1))
-
-    # It may have two maxima, so grids are searched, three times finer: to about a percent of tau.
-    low, high = 1e-2 * np.sqrt(variance.min()), max(float(np.ptp(y)), 1e-3)
-    for _ in range(3):
-        grid = np.geomspace(low, high, SCANNED)
-        found = log_likelihood(grid)
-        at = int(np.argmax(found))
-        low, high = grid[max(at - 1, 0)], grid[min(at + 1, SCANNED - 1)]
-    none = log_likelihood(np.zeros(1))[0]
-    return (float(grid[at]), float(found[at])) if found[at] > none else (0.0, float(none))
-
-
-def _misfit_draws(law: Law, tau: float, shape: tuple[int, int], seed: int) -> Array:
-    """Misfits (B, W) to add to the replicates: normal, of a variance as uncertain as W residuals
-    leave it.
-
-    With tau^2 W / chi^2 of W - k degrees of freedom as the variance, the interval of a linear fit
-    whose misfit exceeds the seeds' errors is Student's.
-    """
-    random = np.random.default_rng((seed, 1))
-    replicates, widths = shape
-    spread = tau * np.sqrt(widths / random.chisquare(widths - len(law.parameters), (replicates, 1)))
-    return spread * random.normal(size=shape)
 
 
 def _aicc(likelihood: float, parameters: int, widths: int) -> float | None:

@@ -4,9 +4,9 @@ target the same.
 Two nets are compared by what each neuron adds to the output, g_i(x) = v_i sigma(w_i x + b_i) less
 its mean, not by parameters and not by predictions. The same contributions mean the same net, so
 scale and sign symmetries of an activation, and neurons that do nothing, drop out by themselves; a
-long valley of parameters stays short. Predictions do not serve: good nets all predict the target,
-whatever way they take. The order of the neurons and the symmetries of the target drop out by taking
-the smallest distance over all of them, so no canonical order with its discontinuities is needed.
+long valley of parameters stays short. Predictions do not distinguish algorithms: all good nets
+predict the target. The order of the neurons and the symmetries of the target drop out by taking the
+smallest distance over all of them, so no canonical order with its discontinuities is needed.
 """
 
 from dataclasses import dataclass

@@ -40,7 +40,18 @@ class Attractor:
     window: int
 
     def at(self, abs_w: ArrayLike) -> Array:
-        """b of the curve at |w|, linear between its points, NaN outside."""
+        """b of the curve, linear between its points.
+
+        Parameters
+        ----------
+        abs_w : array_like of float
+            |w|, of any shape.
+
+        Returns
+        -------
+        ndarray of float64
+            Of the same shape, NaN outside the curve.
+        """
         return np.interp(
             np.asarray(abs_w, np.float64), self.abs_w, self.b, left=np.nan, right=np.nan
         )

@@ -73,12 +73,31 @@ class Disentangled:
         return np.asarray(self.pairs.min(axis=2) < 0)
 
     def useful(self, cut: float = USELESS) -> NDArray[np.bool_]:
-        """(R, K) whose R^2 is at least `cut`, among pairs of two neurons."""
+        """Pairs of two neurons that predict the target.
+
+        Parameters
+        ----------
+        cut : float
+            Least R^2.
+
+        Returns
+        -------
+        (R, K) ndarray of bool
+        """
         return (self.r2 >= cut) & ~self.incomplete
 
     def useless_share(self, cut: float = USELESS) -> Array:
-        """(R,) fraction of the pairs of two neurons with R^2 below `cut`; NaN for nets that are not
-        finite.
+        """Fraction of each net's pairs of two neurons that do not predict the target.
+
+        Parameters
+        ----------
+        cut : float
+            R^2 below which a pair is useless.
+
+        Returns
+        -------
+        (R,) ndarray of float64
+            NaN for nets that are not finite or have no such pair.
         """
         count = (~self.incomplete).sum(axis=1)
         below = ((self.r2 < cut) & ~self.incomplete).sum(axis=1)
@@ -86,7 +105,17 @@ class Disentangled:
         return np.where(np.isfinite(self.r2).all(axis=1), share, np.nan)
 
     def correlation(self, net: int) -> Array:
-        """(K, K) correlations of one net's error functions, which have mean zero by the fit."""
+        """Correlations of one net's error functions, which have mean zero by the fit.
+
+        Parameters
+        ----------
+        net : int
+            Its row.
+
+        Returns
+        -------
+        (K, K) ndarray of float64
+        """
         unit = _units(self.errors[net], self.weight)
         return np.asarray(np.clip(unit @ unit.T, -1.0, 1.0))
 

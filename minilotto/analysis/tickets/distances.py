@@ -66,8 +66,18 @@ class Scene:
         others: slice | NDArray[np.intp],
         symmetry: TargetSymmetry,
     ) -> Array:
-        """(N, N, rows, others) squared distances of each neuron of `rows` to the images of
-        `others`.
+        """Squared distances of each neuron of some nets to the images of those of others.
+
+        Parameters
+        ----------
+        rows, others : slice or ndarray of int
+            The nets.
+        symmetry : TargetSymmetry
+            Gives the images.
+
+        Returns
+        -------
+        (N, N, rows, others) ndarray of float64
         """
         here, there = self.g[rows], symmetry.sign * self.g[others][:, :, symmetry.order]
         square = self.squares[rows][:, :, None, None] + self.squares[others]
@@ -75,7 +85,13 @@ class Scene:
         return np.asarray(costs.transpose(1, 3, 0, 2))
 
     def distances(self) -> Array:
-        """(R, R) distances over every order of neurons and every symmetry, in units of `spread`."""
+        """Distances of nets, least over every order of neurons and every symmetry.
+
+        Returns
+        -------
+        (R, R) ndarray of float64
+            In units of `spread`.
+        """
         nets, width, _ = self.g.shape
         result = np.full((nets, nets), np.inf)
         for rows in blocks(nets, nets * width * width, BLOCK):
@@ -86,8 +102,12 @@ class Scene:
         return np.asarray(np.sqrt(np.minimum(result, result.T)) / self.spread)
 
     def asymmetry(self) -> Array:
-        """(R,) distance of each net to its nearest proper image, relative to its contributions'
-        size.
+        """Distance of each net to its nearest proper image, relative to its contributions' size.
+
+        Returns
+        -------
+        (R,) ndarray of float64
+            NaN where the target has no symmetry but the identity.
         """
         best = np.full(len(self.g), np.inf)
         for symmetry in self.symmetries[1:]:

@@ -31,7 +31,7 @@ WAYS = {
 class Way:
     """Nets of width 2, each made of a pair of neurons of one of R nets.
 
-    Attributes
+    Parameters
     ----------
     label : str
         How they were made.
@@ -53,7 +53,16 @@ class Way:
         return self.nets.loss
 
     def below(self, loss: float) -> NDArray[np.bool_]:
-        """(R,) nets below this loss even if all that rounding may have taken away is added."""
+        """Which nets are below a loss even with the largest rounding error added.
+
+        Parameters
+        ----------
+        loss : float
+
+        Returns
+        -------
+        (R,) ndarray of bool
+        """
         return self.nets.loss + self.nets.rounding < loss
 
 

@@ -90,7 +90,19 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
 
 
 def unit_errors(apart: Disentangled, net: int) -> Array:
-    """Error functions (K, P) of one net, scaled to a weighted mean square of one; zeros stay."""
+    """Error functions of one net, scaled to a weighted mean square of one.
+
+    Parameters
+    ----------
+    apart : Disentangled
+    net : int
+        Its row.
+
+    Returns
+    -------
+    (K, P) ndarray of float64
+        Zero functions stay zero.
+    """
     errors = apart.errors[net]
     size = np.sqrt(errors**2 @ apart.weight)[:, None]
     return np.asarray(np.divide(errors, size, out=np.zeros_like(errors), where=size > 0))

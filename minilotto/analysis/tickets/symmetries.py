@@ -42,7 +42,17 @@ class TargetSymmetry:
     order: NDArray[np.intp]
 
     def image(self, parameters: Parameters) -> Parameters:
-        """The nets x -> sign (f(G x) - shift): w -> G^T w, v -> sign v, c -> sign (c - shift)."""
+        """The nets x -> sign (f(G x) - shift): w -> G^T w, v -> sign v, c -> sign (c - shift).
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Of nets f.
+
+        Returns
+        -------
+        Parameters
+        """
         w, b, v, c = parameters
         return Parameters(w @ self.matrix, b, self.sign * v, self.sign * (c - self.shift))
 

@@ -24,6 +24,17 @@ HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
 class Minimum:
     """sigma(z) near its minimum: a (z - z_star)^2 + value + O((z - z_star)^3).
 
+    Parameters
+    ----------
+    z_star : float
+        Position.
+    a : float
+        Half the second derivative there.
+    value : float
+        sigma(z_star).
+
+    References
+    ----------
     Paper: footnote 1 (A, x_*, B).
     """
 

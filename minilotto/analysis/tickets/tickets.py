@@ -222,9 +222,11 @@ def pair_quality(
 
     Parameters
     ----------
-    activation, parameters, data
+    activation, parameters
         As in `neuron_spread`, of the nets that were paired.
     pairing : Pairing
+    data
+        As in `neuron_spread`.
 
     Returns
     -------
@@ -291,7 +293,22 @@ def pair_quality(
 
 
 def cloud(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
-    """w and b as float64 (R, N), from w (R, N) or (R, N, 1). Raises DataError for other shapes."""
+    """w and b of nets of one input as float64.
+
+    Parameters
+    ----------
+    w : (R, N) or (R, N, 1) array_like of float
+    b : (R, N) array_like of float
+
+    Returns
+    -------
+    w, b : (R, N) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        For other shapes.
+    """
     slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
     if slope.ndim == 3 and slope.shape[2] == 1:
         slope = slope[..., 0]
@@ -304,7 +321,24 @@ def cloud(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
 
 
 def mask(among: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The neurons to use, all of them by default. Raises DataError for another shape or dtype."""
+    """The neurons to use.
+
+    Parameters
+    ----------
+    among : array_like of bool or None
+        Of that shape; None for all.
+    shape : tuple of int
+        (R, N).
+
+    Returns
+    -------
+    (R, N) ndarray of bool
+
+    Raises
+    ------
+    DataError
+        For another shape or dtype.
+    """
     if among is None:
         return np.ones(shape, bool)
     chosen = np.asarray(among)

@@ -61,8 +61,12 @@ class Valley:
 
 @dataclass(frozen=True)
 class Descent:
-    """The expansion of the valley's far end: loss -> coefficient |w|^power as w -> 0, with b ->
-    bias.
+    """Expansion at the valley's far end: loss -> coefficient |w|^power, b -> bias as w -> 0.
+
+    Parameters
+    ----------
+    power : int
+    coefficient, bias : float
     """
 
     power: int
@@ -70,7 +74,18 @@ class Descent:
     bias: float
 
     def loss(self, w: ArrayLike) -> Array:
-        """coefficient |w|^power, at w of any shape."""
+        """coefficient |w|^power.
+
+        Parameters
+        ----------
+        w : array_like of float
+            Of any shape.
+
+        Returns
+        -------
+        ndarray of float64
+            Of the same shape.
+        """
         return self.coefficient * np.abs(np.asarray(w, np.float64)) ** self.power
 
 

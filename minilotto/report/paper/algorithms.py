@@ -16,7 +16,9 @@ from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
+    from matplotlib.axes import Axes
+
+    from minilotto.report.plots.style import Drawing
 
 WIDTH = 2
 MANY = 500  # nets from which on a group of two percent would be found

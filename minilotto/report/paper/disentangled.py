@@ -28,7 +28,9 @@ from minilotto.report.rules import FAILS, HOLDS, IN_PART, share
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
+    from matplotlib.axes import Axes
+
+    from minilotto.report.plots.style import Drawing
 
 NARROW, WIDE = (10, 30, 50), 1000
 WIDE_SEEDS = 48

@@ -17,7 +17,9 @@ from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
+    from matplotlib.axes import Axes
+
+    from minilotto.report.plots.style import Drawing
 
 WIDE, NARROW = 50, 2
 TRAINED = (1, 2, 3, 4, 10, 20)  # widths of trained nets to compare with

@@ -19,7 +19,7 @@ from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes
+    from matplotlib.axes import Axes
 
 UNARY = {
     "cube": "x³", "quartic": "x⁴", "sin": "sin x", "cos": "cos x", "exp": "exp x",

@@ -144,7 +144,7 @@ class Dimension(Study):
 
     def tables(self) -> list[Table]:
         lead, beside = "activation, family, inputs", ", ".join(f"beside {rule}" for rule in RULES)
-        rows: dict[str, list[tuple]] = {
+        rows: dict[str, list[tuple[Any, ...]]] = {
             f"losses: {lead}, points, steps, width, seeds, diverged, on training points, held out, "
             "low, high, by heart, hardly begun": [],
             f"exponents: {lead}, steps, widths, from, to, exponent, low, high, low by seeds, "
