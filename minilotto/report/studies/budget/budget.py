@@ -5,6 +5,7 @@ steps?
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -462,4 +463,4 @@ def _fewer(seeds: int, times: float) -> int:
     """
     if times <= 1:
         return seeds
-    return max(min(seeds, LANES), round(seeds / times**0.5 / LANES) * LANES)
+    return max(min(seeds, LANES), round(seeds / sqrt(times) / LANES) * LANES)

@@ -8,20 +8,18 @@ from scipy.stats import binomtest
 
 from minilotto.analysis.ensembling.ensembling import cosines
 from minilotto.analysis.landscape.laziness import distance_moved
-from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, median_interval, points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, median_interval, points
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.scaling import compare_laws, fit_law
-from minilotto.analysis.tickets.tickets import alive, pair_neurons, pair_quality
+from minilotto.analysis.tickets.mirror_fraction import mirror_fraction
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import initial_parameters
 from minilotto.report.claims import register
 from minilotto.report.rules import LEVEL
-from minilotto.settings.arrays import Array
 
 ENTRY = register(__package__, "claims.toml", "initialisation")
 TICKET = ENTRY.claims["tickets"]["ticket"]  # loss up to which two neurons are a ticket
-SYMMETRIC = 0.01  # fraction of a pair's variance that is odd in x, up to which it is a mirror pair
 LIKENESS, MOVED, HIDDEN = "cosine of errors", "distance moved", "distance moved by w and b"
 PAIRED = "share of neurons in symmetric tickets"
 RESAMPLES = 4000  # of the losses at a width, for the outer quantiles
@@ -73,13 +71,9 @@ class Started:
         found = binomtest(self.won, self.tried).proportion_ci(LEVEL, "wilson")
         return Estimate(self.won / self.tried, float(found.low), float(found.high), LEVEL)
 
-    @property
-    def likeness(self) -> Estimate | None:
-        return self.measured[LIKENESS].get(self.widest)
-
-    @property
-    def moved(self) -> Estimate | None:
-        return self.measured[MOVED].get(self.widest)
+    def at_widest(self, name: str) -> Estimate | None:
+        """What is measured, at the largest width of the law."""
+        return self.measured[name].get(self.widest)
 
     @property
     def loss(self) -> Estimate | None:
@@ -121,14 +115,16 @@ def started(nets: Mapping[int, Ensemble], span: tuple[int, int], strict: float) 
         one = nets[width].select(np.isfinite(losses[width]))
         begun = initial_parameters(one.config, one.data.inputs, one.seeds)
         moved = distance_moved(begun, one.parameters)
-        measured[MOVED][width], measured[HIDDEN][width] = (
-            _median(moved.whole),
-            _median(moved.hidden),
-        )
+        measured[MOVED][width] = median_interval(moved.whole)
+        measured[HIDDEN][width] = median_interval(moved.hidden)
         if width >= span[0]:
-            measured[LIKENESS][width] = _likeness(one)
+            pairs = np.arange(len(one) // 2 * 2).reshape(-1, 2)  # disjoint, and so independent
+            errors = one.predict(one.data.x) - one.data.y
+            measured[LIKENESS][width] = median_interval(
+                cosines(errors, one.data.weight, pairs).values
+            )
         if width in (2, law[0], law[-1]):
-            measured[PAIRED][width] = _paired(one)
+            measured[PAIRED][width] = mirror_fraction(one, level=LEVEL)
     two = losses.get(2, np.empty(0))
     return Started(
         points=found,
@@ -140,26 +136,3 @@ def started(nets: Mapping[int, Ensemble], span: tuple[int, int], strict: float) 
         measured=measured,
         widest=law[-1],
     )
-
-
-def _median(values: Array) -> Estimate:
-    found = median_interval(values)
-    return Estimate(found.value, found.low, found.high, LEVEL)
-
-
-def _likeness(nets: Ensemble) -> Estimate:
-    """Median cosine of the errors of two nets, over disjoint and so independent pairs."""
-    pairs = np.arange(len(nets) // 2 * 2).reshape(-1, 2)
-    return _median(cosines(nets.predict(nets.data.x) - nets.data.y, nets.data.weight, pairs).values)
-
-
-def _paired(nets: Ensemble) -> Estimate:
-    """Mean fraction of neurons in mirror pairs whose output is even in x and fits the target."""
-    living = alive(nets.activation, nets.parameters, nets.data)
-    pairs = pair_neurons(nets.w, nets.b, among=living)
-    quality = pair_quality(nets.activation, nets.parameters, pairs, nets.data)
-    good = (quality.kind == "ticket") & (quality.odd <= SYMMETRIC)
-    fraction = 2 * good.sum(axis=1) / nets.config.width
-    drawn = np.random.default_rng(0).integers(len(fraction), size=(2000, len(fraction)))
-    low, high = np.quantile(fraction[drawn].mean(axis=1), ends(LEVEL))
-    return Estimate(float(fraction.mean()), float(low), float(high), LEVEL)
