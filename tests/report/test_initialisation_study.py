@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minilotto as ml
+from minilotto.analysis.landscape.starts import DEFAULT, LIKENESS, MOVED, Start, Started, started
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.tickets.mirror_fraction import mirror_fraction
 from minilotto.analysis.tickets.tickets import pair_neurons
@@ -15,14 +16,6 @@ from minilotto.initialisation import initial_parameters
 from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.initialisation.analysis import (
-    DEFAULT,
-    LIKENESS,
-    MOVED,
-    Start,
-    Started,
-    started,
-)
 from minilotto.report.studies.initialisation.initialisation import (
     Initialisation,
     InitialisationSettings,
@@ -166,7 +159,7 @@ def test_what_became_of_a_start_is_that_of_its_nets():
         width: ml.train(ml.Config(width=width, steps=150), seeds=20, threads=1)
         for width in (2, *widths)
     }
-    one = started(nets, (10, 50), 0.99)
+    one = started(nets, (10, 50), 1e-5, 0.95, 0.99)
     assert one.widest == 14
     assert one.strict_exponent.low < one.exponent.low < one.exponent.high < one.strict_exponent.high
     last = nets[14]
@@ -185,7 +178,7 @@ def test_what_became_of_a_start_is_that_of_its_nets():
     assert one.loss.value == pytest.approx(np.median(last.loss), rel=1e-12, abs=0)
     assert one.tried == 20
     with pytest.raises(ml.DataError, match="needs three"):
-        started({10: nets[10], 12: nets[12]}, (10, 50), 0.99)
+        started({10: nets[10], 12: nets[12]}, (10, 50), 1e-5, 0.95, 0.99)
 
 
 def test_mirror_pairs_that_fit_are_counted():

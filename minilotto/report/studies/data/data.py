@@ -247,9 +247,8 @@ class Data(Study):
         return figure
 
     def tables(self) -> list[Table]:
-        losses: list[tuple[Any, ...]] = []
-        noise: list[tuple[Any, ...]] = []
-        exponents: list[tuple[Any, ...]] = []
+        every: list[list[tuple[Any, ...]]] = [[], [], []]
+        losses, exponents, noise = every
         for activation, found in self.samples.items():
             for (count, width), one in sorted(found.lattice.items()):
                 where = ("lattice", int(count)) if count < INFINITE else ("all x", "infinite")
@@ -274,8 +273,8 @@ class Data(Study):
             wide, narrow = (one["exponent"] for one in (fit.with_misfit, fit.estimates))
             ends = (*interval(wide), narrow.low, narrow.high)
             exponents.append((activation, points, what, widths, *ends))
-        every = zip(COLUMNS.items(), (losses, exponents, noise), strict=True)
-        return [Table.of(*head, rows) for head, rows in every if rows]
+        tables = zip(COLUMNS.items(), every, strict=True)
+        return [Table.of(*head, rows) for head, rows in tables if rows]
 
     def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
         claims, names = self.entry.claims, self.samples

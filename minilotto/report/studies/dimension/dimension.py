@@ -210,10 +210,8 @@ class Dimension(Study):
         )
 
     def tables(self) -> list[Table]:
-        losses: list[tuple[Any, ...]] = []
-        exponents: list[tuple[Any, ...]] = []
-        laws: list[tuple[Any, ...]] = []
-        rules: list[tuple[Any, ...]] = []
+        every: list[list[tuple[Any, ...]]] = [[], [], [], []]
+        losses, exponents, laws, rules = every
         usual = [(1.0, *row) for row in self.curves.items()]
         for times, case, one in usual + [(LONGER, *row) for row in self.longer.items()]:
             steps, points = round(times * self.settings.steps), self.settings.points(*case[1:])
@@ -235,7 +233,6 @@ class Dimension(Study):
                     found = law.fit.with_misfit.items()
                     laws += [(*case, law.law, *weights, n, *interval(e)) for n, e in found]
         none = (np.nan,) * 6
-        none = (np.nan,) * 6
         for activation, misses in self.rules.items():
             for miss in misses:
                 numbers = (miss.miss, miss.misfit, miss.weight, *none)
@@ -243,8 +240,8 @@ class Dimension(Study):
         for family, line in self.lines.items():
             both = (*interval(line.offset), *interval(line.slope))
             rules.append((*family, "offset + slope / D", *none[:3], *both))
-        every = zip(COLUMNS.items(), (losses, exponents, laws, rules), strict=True)
-        return [Table.of(*head, rows) for head, rows in every]
+        tables = zip(COLUMNS.items(), every, strict=True)
+        return [Table.of(*head, rows) for head, rows in tables]
 
     def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
         by_activation = {

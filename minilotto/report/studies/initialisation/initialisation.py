@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import chi2_contingency
 
+from minilotto.analysis.landscape.starts import DEFAULT, LIKENESS, MOVED, Start, Started, started
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome, as_numbers, untested, values
+from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested, values
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.rules import (
     FAILS,
@@ -23,16 +24,6 @@ from minilotto.report.rules import (
     reaches,
     together,
     within,
-)
-from minilotto.report.studies.initialisation.analysis import (
-    DEFAULT,
-    ENTRY,
-    LIKENESS,
-    MOVED,
-    TICKET,
-    Start,
-    Started,
-    started,
 )
 from minilotto.report.study import Settings, Study
 from minilotto.settings.schemes import SCHEMES
@@ -109,7 +100,7 @@ class Initialisation(Study):
     """
 
     name = "initialisation"
-    entry = ENTRY
+    entry = register(__package__, "claims.toml", name)
     title, question = entry.title, entry.question
     settings_type = InitialisationSettings
 
@@ -134,10 +125,10 @@ class Initialisation(Study):
                 nets[start][config.width] = one
         # So that all differences to the default together err as seldom as one.
         strict = 1 - (1 - LEVEL) / max(1, len(nets) - 1)
-        self.starts: dict[Start, Started] = {}
+        ticket, self.starts = self.entry.claims["tickets"]["ticket"], dict[Start, Started]()
         for start, by_width in nets.items():
             try:
-                self.starts[start] = started(by_width, PAPER_RANGE, strict)
+                self.starts[start] = started(by_width, PAPER_RANGE, ticket, LEVEL, strict)
             except DataError as error:
                 source.missing.append(f"{start}: {error}")
         if DEFAULT not in self.starts:
@@ -153,7 +144,7 @@ class Initialisation(Study):
         return {
             **super().facts(),
             "separated": SEPARATED,
-            "ticket": TICKET,
+            "ticket": self.entry.claims["tickets"]["ticket"],
             "count": len(s.starts),
             "starts": "; ".join(map(str, s.starts)),
             "wider": f", {s.wide_seeds} at {commas(s.wide)}" if s.wide else "",
@@ -222,7 +213,7 @@ class Initialisation(Study):
             "alike": self._alike,
             "lazy": self._lazy,
         }
-        return {key: rule(ENTRY.claims[key]) for key, rule in rules.items()}
+        return {key: rule(self.entry.claims[key]) for key, rule in rules.items()}
 
     def _exponents(self, claim: Claim) -> Outcome:
         default, near = self.default, claim["near"]

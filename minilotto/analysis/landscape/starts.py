@@ -15,11 +15,7 @@ from minilotto.analysis.tickets.mirror_fraction import mirror_fraction
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import initial_parameters
-from minilotto.report.claims import register
-from minilotto.report.rules import LEVEL
 
-ENTRY = register(__package__, "claims.toml", "initialisation")
-TICKET = ENTRY.claims["tickets"]["ticket"]  # loss up to which two neurons are a ticket
 LIKENESS, MOVED, HIDDEN = "cosine of errors", "distance moved", "distance moved by w and b"
 PAIRED = "share of neurons in symmetric tickets"
 RESAMPLES = 4000  # of the losses at a width, for the outer quantiles
@@ -27,7 +23,15 @@ RESAMPLES = 4000  # of the losses at a width, for the outer quantiles
 
 @dataclass(frozen=True)
 class Start:
-    """A scheme and its two scales; see `schemes`."""
+    """A scheme of initialisation and its two scales, as of `Config`.
+
+    Parameters
+    ----------
+    init : str
+        One of SCHEMES.
+    init_scale, output_scale : float
+        Of all parameters, and of v and c.
+    """
 
     init: str = "torch"
     init_scale: float = 1.0
@@ -46,12 +50,22 @@ DEFAULT = Start()
 class Started:
     """Networks of one start.
 
-    points: median loss by width. exponent: over the widths of the law, and strict_exponent at
-    another level; weights: the evidence for each law there. won, tried: two-neuron nets with a
-    ticket, and all. measured: by name and width, LIKENESS, the median cosine of the errors of two
-    seeds; MOVED and HIDDEN, the median distance of all parameters and of w, b from where they
-    started; PAIRED, the fraction of neurons that are in mirror pairs which fit the target. widest:
-    the largest width of the law.
+    Parameters
+    ----------
+    points : Points
+        Median loss by width.
+    exponent, strict_exponent : Estimate
+        Over the widths of the law, at two levels.
+    weights : dict of str to float
+        The evidence for each law there.
+    won, tried : int
+        Two-neuron nets with a ticket, and all.
+    measured : dict of str to dict of int to Estimate
+        By name and width: LIKENESS, the median cosine of the errors of two seeds; MOVED and HIDDEN,
+        the median distance of all parameters and of w, b from where they started; PAIRED, the
+        fraction of neurons that are in mirror pairs which fit the target.
+    widest : int
+        The largest width of the law.
     """
 
     points: Points
@@ -65,14 +79,25 @@ class Started:
 
     @property
     def tickets(self) -> Estimate | None:
-        """Fraction of two-neuron nets with a ticket, with Wilson's interval."""
+        """Fraction of two-neuron nets with a ticket, with Wilson's interval; None for no nets."""
         if not self.tried:
             return None
-        found = binomtest(self.won, self.tried).proportion_ci(LEVEL, "wilson")
-        return Estimate(self.won / self.tried, float(found.low), float(found.high), LEVEL)
+        level = self.exponent.level
+        found = binomtest(self.won, self.tried).proportion_ci(level, "wilson")
+        return Estimate(self.won / self.tried, float(found.low), float(found.high), level)
 
     def at_widest(self, name: str) -> Estimate | None:
-        """What is measured, at the largest width of the law."""
+        """What is measured, at the largest width of the law.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        Estimate or None
+            None where it is not measured there.
+        """
         return self.measured[name].get(self.widest)
 
     @property
@@ -81,7 +106,13 @@ class Started:
         return estimates(self.points).get(self.widest)
 
     def quantities(self) -> Iterator[tuple[str, int, Estimate]]:
-        """Name, width and estimate of everything but the losses; of laws the largest width."""
+        """Everything but the losses.
+
+        Returns
+        -------
+        iterator of (str, int, Estimate)
+            Name, width (of laws the largest) and estimate.
+        """
         yield "exponent", self.widest, self.exponent
         if self.tickets:
             yield "share of tickets", 2, self.tickets
@@ -89,14 +120,37 @@ class Started:
             for width, estimate in by_width.items():
                 yield name, width, estimate
         for law, weight in self.weights.items():
-            yield f"weight of {law}", self.widest, Estimate(weight, weight, weight, LEVEL)
+            yield (
+                f"weight of {law}",
+                self.widest,
+                Estimate(weight, weight, weight, self.exponent.level),
+            )
 
 
-def started(nets: Mapping[int, Ensemble], span: tuple[int, int], strict: float) -> Started:
-    """What became of the nets of one start, by width; the law is fitted from span[0] to span[1].
+def started(
+    nets: Mapping[int, Ensemble], span: tuple[int, int], ticket: float, level: float, strict: float
+) -> Started:
+    """What became of the nets of one start.
 
-    strict: the level of strict_exponent. Raises DataError for fewer than three widths in the span,
-    or too few seeds.
+    Parameters
+    ----------
+    nets : mapping of int to Ensemble
+        By width.
+    span : (int, int)
+        Least and largest width that the law is fitted to.
+    ticket : float
+        Loss up to which two neurons are a ticket.
+    level, strict : float in (0, 1)
+        Of all intervals, and of strict_exponent.
+
+    Returns
+    -------
+    Started
+
+    Raises
+    ------
+    DataError
+        For fewer than three widths in the span, or too few seeds.
     """
     widths = sorted(nets)
     law = [width for width in widths if span[0] <= width <= span[1]]
@@ -106,7 +160,7 @@ def started(nets: Mapping[int, Ensemble], span: tuple[int, int], strict: float) 
             "train more widths"
         )
     losses = {width: nets[width].loss for width in widths}
-    found = points(widths, list(losses.values()), level=LEVEL)
+    found = points(widths, list(losses.values()), level=level)
     narrow = points(law, [losses[width] for width in law], level=strict, resamples=RESAMPLES)
     inside = found.select(np.isin(found.widths, law))
     weights = {row.law: row.weight for row in compare_laws(inside).rows if row.weight is not None}
@@ -124,14 +178,14 @@ def started(nets: Mapping[int, Ensemble], span: tuple[int, int], strict: float) 
                 cosines(errors, one.data.weight, pairs).values
             )
         if width in (2, law[0], law[-1]):
-            measured[PAIRED][width] = mirror_fraction(one, level=LEVEL)
+            measured[PAIRED][width] = mirror_fraction(one, level=level)
     two = losses.get(2, np.empty(0))
     return Started(
         points=found,
         exponent=fit_law(inside).with_misfit["exponent"],
         strict_exponent=fit_law(narrow).with_misfit["exponent"],
         weights=weights,
-        won=int(np.count_nonzero(two <= TICKET)),
+        won=int(np.count_nonzero(two <= ticket)),
         tried=len(two),
         measured=measured,
         widest=law[-1],
