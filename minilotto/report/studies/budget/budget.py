@@ -167,8 +167,7 @@ class Budget(Study):
     def headline(self) -> str:
         exponents = self.main.exponents["10 to 50"]
         first, last = min(exponents), max(exponents)
-        change = self._moved(last, first)
-        near = self.entry.claims["independent"]["near"]
+        change, near = self._moved(last, first), self.entry.claims["independent"]["near"]
         says = {
             HOLDS: "is the same for short and long training",
             UNTESTED: "is not known well enough to decide whether it changes with training",
@@ -275,11 +274,8 @@ class Budget(Study):
             f"{found[first]} after {first:,} steps, {found[last]} after {last:,}; difference over "
             f"seeds {change}"
         )
-        facts = {
-            "moved": "larger" if change.value > 0 else "smaller",
-            "shortest": first,
-            "longest": last,
-        }
+        moved = "larger" if change.value > 0 else "smaller"
+        facts = {"moved": moved, "shortest": first, "longest": last}
         verdict = unchanged(change, claim["near"])
         return Outcome(verdict, measured, "", as_numbers("difference", change), facts)
 
@@ -371,28 +367,27 @@ class Budget(Study):
         return Outcome(verdict, measured + described(words), reason, numbers)
 
     def _varied(self, claim: Claim) -> Outcome:
-        changes: dict[tuple[str, int], Estimate] = {}
+        changes: dict[str, Estimate] = {}
+        places: dict[str, str] = {}
         for name, line in self.lines.items():
             for budget in line.exponents["10 to 50"] if name not in (MAIN, LEAKY) else ():
                 same = (name, budget) == (UNSCALED, self.settings.steps)  # as the main line
                 other = None if same else self.main.found.get(budget)
                 if other and (e := exponent_change(line.found[budget], other, *PAPER_RANGE)):
-                    changes[name, budget] = e
-        places = {
-            f"{name} at {budget:,}": unchanged(change, claim["near"])
-            for (name, budget), change in changes.items()
-        }
+                    changes[f"{name}, {budget:,} steps"] = e
+                    places[f"{name} at {budget:,}"] = unchanged(e, claim["near"])
         differ = [place for place, verdict in places.items() if verdict in (FAILS, IN_PART)]
         alike, undecided = (list(places.values()).count(one) for one in (HOLDS, UNTESTED))
         numbers = {"agree": alike, "differ": len(differ), "undecided": undecided}
         if not changes:
             return untested("The variations are missing.", "", numbers)
-        words = described({f"{name}, {b:,} steps": change for (name, b), change in changes.items()})
         which = f"{len(differ)} differ ({', '.join(differ)})" if differ else "none differs"
         more = f"; {undecided} are consistent both with the main line and with a difference of "
         more = f"{more}{claim['near']:g}." if undecided else "."
         verdict = counted(alike, len(differ), alike + len(differ))
-        return Outcome(verdict, f"differences: {words}", f"{alike} agree, {which}{more}", numbers)
+        return Outcome(
+            verdict, f"differences: {described(changes)}", f"{alike} agree, {which}{more}", numbers
+        )
 
 
 def _reached(exponent: Estimate, claim: Claim) -> bool:

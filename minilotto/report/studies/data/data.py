@@ -88,7 +88,6 @@ class DataSettings(Settings):
 
     @classmethod
     def quick(cls) -> "DataSettings":
-        """Four widths, three numbers of points, four draws."""
         return cls(
             seeds=16,
             other_seeds=16,

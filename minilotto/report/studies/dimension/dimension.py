@@ -183,12 +183,9 @@ class Dimension(Study):
                 ax.set_ylabel("held-out loss" if f == families[0] else "")
                 ax.set_xlabel("width $N$" if a == activations[-1] else "")
                 width_axis(tuple(sorted(self.settings.widths)[::2]), ax)
-            exponents = {
-                FAMILIES.get(f, f): {
-                    one.inputs: e for one, e in self._known(a).items() if one.family == f
-                }
-                for f in families
-            }
+            exponents: dict[str, dict[int, Estimate]] = {FAMILIES.get(f, f): {} for f in families}
+            for one, e in self._known(a).items():
+                exponents[FAMILIES.get(one.family, one.family)][one.inputs] = e
             exponents_against_inputs(exponents, RULES, axes[a])
             axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
         shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
@@ -202,11 +199,11 @@ class Dimension(Study):
         stretches = [one.stretch for one in self.curves.values() if one.stretch]
         if not said:
             return ""
-        inputs = self.inputs
+        lasting = sum(one.share >= SURE for one in stretches)
         return (
-            f"Over {inputs[0]} to {inputs[-1]} inputs {'; '.join(said)} beyond their own errors; "
-            f"N⁻¹ lasts over a factor of {SPAN:g} in width for "
-            f"{sum(one.share >= SURE for one in stretches)} of {len(stretches)} targets."
+            f"Over {self.inputs[0]} to {self.inputs[-1]} inputs {'; '.join(said)} beyond their own "
+            f"errors; N⁻¹ lasts over a factor of {SPAN:g} in width for {lasting} of "
+            f"{len(stretches)} targets."
         )
 
     def tables(self) -> list[Table]:

@@ -74,7 +74,6 @@ class InitialisationSettings(Settings):
 
     @classmethod
     def quick(cls) -> "InitialisationSettings":
-        """Five widths, none of them wide."""
         return cls(
             seeds=16,
             init_scales=(3.0,),
@@ -125,7 +124,8 @@ class Initialisation(Study):
                 nets[start][config.width] = one
         # So that all differences to the default together err as seldom as one.
         strict = 1 - (1 - LEVEL) / max(1, len(nets) - 1)
-        ticket, self.starts = self.entry.claims["tickets"]["ticket"], dict[Start, Started]()
+        ticket = self.entry.claims["tickets"]["ticket"]
+        self.starts: dict[Start, Started] = {}
         for start, by_width in nets.items():
             try:
                 self.starts[start] = started(by_width, PAPER_RANGE, ticket, LEVEL, strict)
@@ -157,16 +157,15 @@ class Initialisation(Study):
     def headline(self) -> str:
         exponents = [one.exponent.value for one in self.starts.values()]
         lawful = self.outcomes()["own"].numbers["lawful"]
-        text = (
+        found, runs = [one.tickets.value for one in self.starts.values() if one.tickets], ""
+        if found:
+            runs = f"; the fraction of tickets at width 2 runs from {min(found):.0%} to "
+            runs += f"{max(found):.0%}"
+        return (
             f"Over {len(self.starts)} ways to start, the exponent runs from {min(exponents):.2f} "
             f"to {max(exponents):.2f} ({self.default.exponent.value:.2f} with torch's default), "
-            f"and {lawful:.0f} of them have 1"
+            f"and {lawful:.0f} of them have 1{runs}."
         )
-        found = [one.tickets.value for one in self.starts.values() if one.tickets]
-        if found:
-            text += "; the fraction of tickets at width 2 runs from "
-            text += f"{min(found):.0%} to {max(found):.0%}"
-        return f"{text}."
 
     def draw(self) -> "Drawing":
         from minilotto.report.plots.style import BLUE, mosaic
@@ -225,21 +224,17 @@ class Initialisation(Study):
         if not changes:
             none = "There is no other start to compare with."
             return untested(none, f"default {default.exponent}")
-        judged = {start: within(change, -near, near) for start, change in changes.items()}
-        outside = [str(start) for start, verdict in judged.items() if verdict == FAILS]
-        verdict = FAILS if outside else together(list(judged.values()))
+        judged = [within(change, -near, near) for change in changes.values()]
+        outside = [str(start) for start, one in zip(changes, judged, strict=True) if one == FAILS]
+        verdict = FAILS if outside else together(judged)
         furthest = max(changes, key=lambda start: abs(changes[start].value))
         measured = (
             f"default {default.exponent}; furthest from it {furthest}: "
             f"{self.starts[furthest].exponent}, by {changes[furthest]}"
         )
         numbers = {str(start): one.exponent.value for start, one in self.starts.items()}
-        facts = {
-            "same": list(judged.values()).count(HOLDS),
-            "of": len(judged),
-            "others": len(outside),
-            "outside": "; ".join(outside),
-        }
+        counts = {"same": judged.count(HOLDS), "others": len(outside), "of": len(judged)}
+        facts = {**counts, "outside": "; ".join(outside)}
         return Outcome(verdict, measured, "", numbers, facts)
 
     def _own(self, claim: Claim) -> Outcome:
