@@ -223,7 +223,8 @@ def named(activation: str) -> str:
 
 def each(activations: Iterable[str], outcome: Callable[[str], Outcome]) -> list[Outcome]:
     """The outcome for each activation, which the register's texts name."""
-    return [outcome(one)._replace(facts={"activation": named(one)}) for one in activations]
+    found = ((one, outcome(one)) for one in activations)
+    return [out._replace(facts={**out.facts, "activation": named(one)}) for one, out in found]
 
 
 def width_rows(found: Points) -> list[tuple[Any, ...]]:

@@ -12,8 +12,14 @@ from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.budget.analysis import LEAKY, MAIN, UNSCALED
-from minilotto.report.studies.budget.budget import Budget, BudgetSettings, ways
+from minilotto.report.studies.budget.budget import (
+    LEAKY,
+    MAIN,
+    UNSCALED,
+    Budget,
+    BudgetSettings,
+    ways,
+)
 
 SETTINGS = BudgetSettings(
     seeds=60,

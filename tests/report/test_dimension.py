@@ -18,19 +18,10 @@ from minilotto.report.studies.dimension.analysis import (
     LONGER,
     Curve,
     DimensionSettings,
-    Findings,
     cases,
     checks,
 )
 from minilotto.report.studies.dimension.dimension import Dimension
-from minilotto.report.studies.dimension.verdicts import (
-    enough_points,
-    four_over_d,
-    inputs_decide,
-    longer,
-    one_law,
-    persists,
-)
 
 WIDTHS = (4, 6, 9, 13, 19, 28)
 APART = {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}  # exponents by family
@@ -38,7 +29,7 @@ SETTINGS = DimensionSettings(widths=WIDTHS, activations=("silu",), seeds=32)
 
 
 def planted(exponent, sigma=0.05, gap=1.0, top=0.3, **changes):
-    """Findings of curves whose held-out losses are top (N/4)^-exponent(family, D), `gap` times
+    """A study of curves whose held-out losses are top (N/4)^-exponent(family, D), `gap` times
     those on the training points.
     """
     settings = DimensionSettings(
@@ -53,7 +44,21 @@ def planted(exponent, sigma=0.05, gap=1.0, top=0.3, **changes):
             for width in settings.widths
         ]
         made[case] = Curve(case, settings.widths, seen, [gap * loss for loss in seen])
-    return Findings(settings, made, {})
+    return study_of(settings, made, {})
+
+
+def study_of(settings, curves, longer):
+    study = object.__new__(Dimension)
+    study.settings = settings
+    study._study(curves, longer)
+    return study
+
+
+def verdict_of(study, key, *activation):
+    """On one claim alone, as laws take time."""
+    outcome = getattr(study, f"_{key}")(*activation)
+    outcome = outcome._replace(facts={**outcome.facts, "activation": "SiLU"})
+    return Dimension.entry.claims[key].judged(outcome, study.facts())
 
 
 def steep_then_flat(n):
@@ -72,15 +77,15 @@ def steep_then_flat(n):
     ids=["4/D", "1", "one family", "1 + 3/D"],
 )
 def test_four_over_d(exponent, verdict, nearest):
-    found = four_over_d(planted(exponent), "silu")
+    found = verdict_of(planted(exponent), "four_over_d", "silu")
     assert found.verdict == verdict, found.reason
     assert nearest in found.reason
 
 
 def test_noise_leaves_four_over_d_open():
-    found = four_over_d(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "silu")
+    found = verdict_of(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "four_over_d", "silu")
     assert found.verdict in (UNTESTED, IN_PART)
-    found = four_over_d(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "silu")
+    found = verdict_of(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "four_over_d", "silu")
     assert found.verdict == UNTESTED
     assert "distinguishes 4/D from 1" in found.reason
 
@@ -96,14 +101,20 @@ def test_noise_leaves_four_over_d_open():
     ids=["1/N", "steeper", "one family", "passes through 1"],
 )
 def test_a_range_of_one_over_n(exponent, verdict):
-    found = persists(planted(exponent, sigma=0.02), "silu")
+    found = verdict_of(planted(exponent, sigma=0.02), "persists", "silu")
     assert found.verdict == verdict, found.reason
     assert ("teacher8" in found.reason) == (verdict in (HOLDS, IN_PART))
 
 
 def test_one_input_says_nothing_of_more():
-    assert persists(planted(lambda family, D: 1.0, inputs=(1,)), "silu").verdict == UNTESTED
-    assert persists(planted(lambda family, D: 1.0, sigma=1.0), "silu").verdict == UNTESTED
+    assert (
+        verdict_of(planted(lambda family, D: 1.0, inputs=(1,)), "persists", "silu").verdict
+        == UNTESTED
+    )
+    assert (
+        verdict_of(planted(lambda family, D: 1.0, sigma=1.0), "persists", "silu").verdict
+        == UNTESTED
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,12 +128,14 @@ def test_one_input_says_nothing_of_more():
     ids=["D alone", "families", "one family", "noise"],
 )
 def test_whether_the_number_of_inputs_decides(exponent, sigma, verdict):
-    found = inputs_decide(planted(exponent, sigma=sigma, families=tuple(APART)), "silu")
+    found = verdict_of(
+        planted(exponent, sigma=sigma, families=tuple(APART)), "inputs_decide", "silu"
+    )
     assert found.verdict == verdict, found.reason
 
 
 def test_one_family_compares_with_none():
-    found = inputs_decide(planted(lambda family, D: 1.0, families=("sum",)), "silu")
+    found = verdict_of(planted(lambda family, D: 1.0, families=("sum",)), "inputs_decide", "silu")
     assert found.verdict == UNTESTED
 
 
@@ -131,16 +144,19 @@ def test_shapes_of_curves():
         return n**-3.0 + 0.2
 
     few = {"families": ("sum",), "inputs": (1, 4), "sigma": 0.02, "seeds": 12}
-    assert one_law(planted(lambda family, D: 1.0, **few)).verdict == HOLDS
-    assert one_law(planted(lambda family, D: plateau, **few)).verdict == FAILS
-    assert one_law(planted(lambda family, D: plateau if D > 2 else 1.0, **few)).verdict == IN_PART
+    assert verdict_of(planted(lambda family, D: 1.0, **few), "one_law").verdict == HOLDS
+    assert verdict_of(planted(lambda family, D: plateau, **few), "one_law").verdict == FAILS
+    assert (
+        verdict_of(planted(lambda family, D: plateau if D > 2 else 1.0, **few), "one_law").verdict
+        == IN_PART
+    )
     few["widths"] = (4, 9, 28)
-    assert one_law(planted(lambda family, D: 1.0, **few)).verdict == UNTESTED
+    assert verdict_of(planted(lambda family, D: 1.0, **few), "one_law").verdict == UNTESTED
 
 
 def test_points_that_are_overfitted():
-    assert enough_points(planted(lambda family, D: 1.0, gap=1.9)).verdict == HOLDS
-    found = enough_points(planted(lambda family, D: 1.0, gap=2.1))
+    assert verdict_of(planted(lambda family, D: 1.0, gap=1.9), "enough_points").verdict == HOLDS
+    found = verdict_of(planted(lambda family, D: 1.0, gap=2.1), "enough_points")
     assert found.verdict == FAILS
     assert "132 widths" in found.reason
     some = planted(lambda family, D: 1.0)
@@ -151,7 +167,10 @@ def test_points_that_are_overfitted():
     assert one.kept.tolist() == [True] * 5 + [False]
     assert one.fit is not None
     assert one.fit.points.widths[-1] == 19
-    assert enough_points(Findings(SETTINGS, {**some.curves, case: one}, {})).verdict == IN_PART
+    assert (
+        verdict_of(study_of(SETTINGS, {**some.curves, case: one}, {}), "enough_points").verdict
+        == IN_PART
+    )
 
 
 def test_what_has_hardly_begun_is_left_out():
@@ -175,23 +194,21 @@ def test_longer_training():
     same, other = usual.curves[case], planted(lambda family, D: 4.0, **few).curves[case]
     # On the verge of what agrees with 1 + 3/D.
     near = planted(lambda family, D: 0.75 * 2.5, **few).curves[case]
-    assert longer(usual).verdict == UNTESTED
+    assert verdict_of(usual, "longer").verdict == UNTESTED
     for one, verdict in ((same, HOLDS), (other, FAILS), (near, IN_PART)):
-        found = longer(Findings(SETTINGS, usual.curves, {case: one}))
+        found = verdict_of(study_of(SETTINGS, usual.curves, {case: one}), "longer")
         assert found.verdict == verdict, found.measured
 
 
 def test_all_verdicts_and_tables_of_planted_curves():
     found = planted(lambda family, D: 4 / D, families=("teacher",), inputs=(1, 2, 5, 8))
-    study = object.__new__(Dimension)
-    study.settings, study.found = found.settings, found
-    verdicts = study.verdicts()
+    verdicts = found.verdicts()
     assert len(verdicts) == 6
     assert len({verdict.claim for verdict in verdicts}) == 6
     assert found.rules["silu"][0].weight > 0.95
     line = found.lines["silu", "teacher"]
     assert line.slope.low < 4 < line.slope.high
-    for table in study.tables():
+    for table in found.tables():
         header, *rows = csv.reader(io.StringIO(table.to_csv()))
         assert rows, table.name
         assert all(len(row) == len(header) for row in rows)
@@ -199,15 +216,12 @@ def test_all_verdicts_and_tables_of_planted_curves():
 
 
 def test_the_headline_is_one_sentence_with_the_numbers():
-    study = object.__new__(Dimension)
-    study.settings, study.found = SETTINGS, planted(lambda family, D: 1.0)
-    said = study.headline()
+    said = planted(lambda family, D: 1.0).headline()
     assert "Over 1 to 8 inputs SiLU exponents are off 4/D by 1." in said
     assert "1 by 0.0" in said
     assert said.endswith("for 22 of 22 targets.")
     assert said.count(". ") == 0
-    study.found = planted(lambda family, D: 4.0)
-    assert study.headline().endswith("for 0 of 22 targets.")
+    assert planted(lambda family, D: 4.0).headline().endswith("for 0 of 22 targets.")
 
 
 # Settings
@@ -267,8 +281,8 @@ def test_a_small_study_is_whole(small, tmp_path):
     with style():
         small.draw().savefig(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
-    assert len(small.found.curves) == 4
-    assert len(small.found.longer) == 1
+    assert len(small.curves) == 4
+    assert len(small.longer) == 1
     assert len(small.verdicts()) == 6
     assert "200 Adam steps" in small.caption()
     assert "D = 1, 2" in small.design()
@@ -284,17 +298,15 @@ def test_held_out_losses_are_of_points_that_nobody_was_trained_on(small, folder)
     nets = ml.open_store(folder).ensemble(config)
     assert not set(map(tuple, data.x)) & set(map(tuple, nets.data.x))
     expected = np.median(np.mean((nets.predict(data.x) - data.y) ** 2, axis=1))
-    assert small.found.curves[case].held.value[1] == pytest.approx(expected, rel=1e-12)
-    assert small.found.curves[case].seen.value[1] == pytest.approx(
-        np.median(nets.loss), rel=1e-12, abs=0
-    )
+    assert small.curves[case].held.value[1] == pytest.approx(expected, rel=1e-12)
+    assert small.curves[case].seen.value[1] == pytest.approx(np.median(nets.loss), rel=1e-12, abs=0)
 
 
 def test_missing_parts_are_named_and_the_rest_is_studied(small, folder):
     source = Source(ml.open_store(folder))
     more = DimensionSettings(**{**SMALL, "families": ("sum", "radial", "teacher")})
     study = Dimension(source, more)
-    assert len(study.found.curves) == 4
+    assert len(study.curves) == 4
     assert any("radial1" in note for note in source.missing)
 
 

@@ -8,26 +8,15 @@ import numpy as np
 import pytest
 
 import minilotto as ml
+from minilotto.analysis.landscape.starts import DEFAULT, LIKENESS, MOVED, Start, Started
 from minilotto.analysis.stats.bootstrap import Estimate, points
-from minilotto.analysis.tickets.tickets import pair_neurons
-from minilotto.initialisation import initial_parameters
 from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.initialisation.analysis import (
-    DEFAULT,
-    LIKENESS,
-    MOVED,
-    Start,
-    Started,
-    _paired,
-    started,
-)
 from minilotto.report.studies.initialisation.initialisation import (
     Initialisation,
     InitialisationSettings,
 )
-from minilotto.report.studies.initialisation.verdicts import outcomes
 
 EXPONENT, OWN, TICKETS, ALIKE, LAZY = "exponents", "own", "tickets", "alike", "lazy"
 NAMES = ("torch", "kaiming_normal", "glorot_normal", "lecun_normal", "uniform", "normal")
@@ -55,12 +44,20 @@ def planted(exponent=1.0, reach=0.05, won=80, tried=400, cosine=0.9, moved=1.0, 
     )
 
 
+def judged(starts):
+    """Verdicts by the key of their claims."""
+    study = object.__new__(Initialisation)
+    study.settings, study.count = InitialisationSettings(), 0
+    study.starts, study.default = starts, starts[DEFAULT]
+    return dict(zip(Initialisation.entry.claims, study.verdicts(), strict=True))
+
+
 def verdict_of(which, *changes, **default):
     """Of the default, and others that are it but for some changes."""
     starts = {DEFAULT: planted(**default)} | {
         Start(name): planted(**fields) for name, fields in zip(NAMES[1:], changes, strict=False)
     }
-    return outcomes(starts)[which]
+    return judged(starts)[which]
 
 
 @pytest.mark.parametrize(
@@ -105,18 +102,18 @@ def test_shares_of_tickets_are_compared(won, verdict):
 
 
 def test_a_wide_interval_leaves_it_open_whose_property_it_is():
-    found = outcomes({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN]
+    found = judged({DEFAULT: planted(reach=0.6), Start("normal"): planted(2.0)})[OWN]
     assert found.verdict == UNTESTED
     others = {Start("normal"): planted(reach=0.6), Start("uniform"): planted(2.0)}
-    found = outcomes({DEFAULT: planted(), **others})[OWN]
+    found = judged({DEFAULT: planted(), **others})[OWN]
     assert found.verdict == UNTESTED
     assert "undecided in 1" in found.measured
 
 
 def test_shares_of_few_nets_tell_nothing():
     starts = {DEFAULT: planted(won=4, tried=20), Start("normal"): planted(won=1, tried=20)}
-    assert outcomes(starts)[TICKETS].verdict == UNTESTED
-    assert outcomes({DEFAULT: planted(won=0, tried=0)})[TICKETS].verdict == UNTESTED
+    assert judged(starts)[TICKETS].verdict == UNTESTED
+    assert judged({DEFAULT: planted(won=0, tried=0)})[TICKETS].verdict == UNTESTED
 
 
 @pytest.mark.parametrize(("cosine", "verdict"), [(0.8, HOLDS), (0.05, IN_PART), (0.5, IN_PART)])
@@ -151,48 +148,6 @@ def test_starts_are_torch_and_each_other_once():
 def test_an_unknown_start_is_refused():
     with pytest.raises(ml.ConfigError, match="init 'zeros' is unknown; choose from torch"):
         InitialisationSettings(inits=("zeros",))
-
-
-def test_what_became_of_a_start_is_that_of_its_nets():
-    widths = (10, 12, 14)
-    nets = {
-        width: ml.train(ml.Config(width=width, steps=150), seeds=20, threads=1)
-        for width in (2, *widths)
-    }
-    one = started(nets, (10, 50), 0.99)
-    assert one.widest == 14
-    assert one.strict_exponent.low < one.exponent.low < one.exponent.high < one.strict_exponent.high
-    last = nets[14]
-    begun = initial_parameters(last.config, 1, last.seeds)
-    flat = [
-        np.concatenate([part.reshape(20, -1) for part in parts], axis=1).astype(float)
-        for parts in (begun, last.parameters)
-    ]
-    moved = np.linalg.norm(flat[1] - flat[0], axis=1) / np.linalg.norm(flat[0], axis=1)
-    assert one.moved.value == pytest.approx(np.median(moved), rel=1e-12)
-    error = last.predict(last.data.x) - last.data.y
-    cosine = [
-        a @ b / np.sqrt(a @ a * (b @ b)) for a, b in zip(error[::2], error[1::2], strict=True)
-    ]
-    assert one.likeness.value == pytest.approx(np.median(cosine), rel=1e-12)
-    assert one.loss.value == pytest.approx(np.median(last.loss), rel=1e-12, abs=0)
-    assert one.tried == 20
-    with pytest.raises(ml.DataError, match="needs three"):
-        started({10: nets[10], 12: nets[12]}, (10, 50), 0.99)
-
-
-def test_mirror_pairs_that_fit_are_counted():
-    """The printed ticket twice over: both pairs of each net are symmetric and fit; with one neuron
-    turned round, none.
-    """
-    nets = ml.train(ml.Config(width=4, steps=1), seeds=10, threads=1)
-    w = np.tile([0.83010304, -0.83010304, 0.7, -0.7], (10, 1))[:, :, None]
-    b, v = np.tile([-1.16842365, -1.16842365, -1.1, -1.1], (10, 1)), np.full((10, 4), 2.8)
-    good = nets.with_parameters((w, b, v, np.full(10, 3.15)))
-    assert (pair_neurons(good.w, good.b).count == 2).all()
-    assert _paired(good).value == 1.0
-    turned = nets.with_parameters((w, b * np.array([1, 1, -1, 1]), v, np.full(10, 3.15)))
-    assert _paired(turned).value == 0.5
 
 
 # The whole

@@ -3,27 +3,29 @@ steps?
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate
+from minilotto.analysis.stats.budgets import BudgetCurves, exponent_change, exponent_over
 from minilotto.analysis.stats.scaling import compare_laws
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Scale, Source, Table, interval, width_rows
-from minilotto.report.rules import HOLDS, UNTESTED, unchanged
-from minilotto.report.studies.budget.analysis import (
-    LEAKY,
-    MAIN,
-    PAPER_RANGE,
-    UNSCALED,
-    WHOLE_RANGE,
-    Line,
-    exponent_over,
+from minilotto.report.claims import Claim, Outcome, as_numbers, described, register, untested
+from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.rules import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    LEVEL,
+    UNTESTED,
+    counted,
+    reaches,
+    unchanged,
 )
-from minilotto.report.studies.budget.verdicts import outcomes
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
@@ -31,6 +33,10 @@ from minilotto.store.grid import Sweep
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
+PAPER_RANGE = (10.0, 50.0)
+WHOLE_RANGE = (10.0, np.inf)
+RANGES = {"10 to 50": PAPER_RANGE, "50 on": (50.0, np.inf), "10 on": WHOLE_RANGE}
+MAIN, UNSCALED, LEAKY = "SiLU", "unscaled schedule", "LeakyReLU"
 LANES = 16
 NARROW = 50  # widths up to here have more seeds
 DROPS = 5  # of the rate in a training: every fifth of the paper's budget
@@ -127,7 +133,7 @@ class Budget(Study):
         inside = {b: one.select(one.widths >= WHOLE_RANGE[0]) for b, one in self.main.found.items()}
         self.laws = {b: compare_laws(one) for b, one in inside.items() if len(one.widths) >= 3}
 
-    def _line(self, source: Source, name: str) -> Line:
+    def _line(self, source: Source, name: str) -> BudgetCurves:
         """One way of training; widths without a median and its interval are left out and noted."""
         losses: dict[int, dict[int, Array]] = {}
         for budget, sweeps in _of_line(self.settings, name).items():
@@ -140,7 +146,11 @@ class Budget(Study):
                     continue
                 seeds = f"{len(finite)} of {len(loss)} seeds are finite"
                 self.left_out.append(f"{name}, {budget:,} steps, width {width}: {seeds}")
-        return Line(losses, self.gain)
+        return BudgetCurves(losses, RANGES, self.gain, LEVEL)
+
+    def _moved(self, later: int, earlier: int, span: str = "10 to 50") -> Estimate | None:
+        """By how much the main line's exponent differs between two budgets."""
+        return exponent_change(self.main.found[later], self.main.found[earlier], *RANGES[span])
 
     def facts(self) -> dict[str, Any]:
         seeds = sorted({int(count) for one in self.main.found.values() for count in one.seeds})
@@ -157,8 +167,7 @@ class Budget(Study):
     def headline(self) -> str:
         exponents = self.main.exponents["10 to 50"]
         first, last = min(exponents), max(exponents)
-        change = self.main.moved(last, first)
-        near = self.entry.claims["independent"]["near"]
+        change, near = self._moved(last, first), self.entry.claims["independent"]["near"]
         says = {
             HOLDS: "is the same for short and long training",
             UNTESTED: "is not known well enough to decide whether it changes with training",
@@ -176,19 +185,23 @@ class Budget(Study):
         from minilotto.report.plots.style import grid
 
         figure, ((a, b), (c, d)) = grid(2, 2, 10.0, 8.0)
+        titles = {
+            a: "loss against width, by steps",
+            b: "loss against steps, by width; ring: saturated",
+            c: "exponent by range of widths",
+            d: "exponent over widths 10 to 50, by training",
+        }
         plots.by_budget(self.main.found, a)
         shaded_range(*PAPER_RANGE, a, "the paper's range")
-        a.set_title("loss against width, by steps")
         marks = {width: one.budget.value for width, one in self.main.saturated.items()}
         plots.against_steps(self.main.by_width, marks, b)
-        b.set_title("loss against steps, by width; ring: saturated")
         ranges = {f"widths {span}": one for span, one in self.main.exponents.items() if one}
         plots.estimates_by_budget(ranges, c)
-        c.set_title("exponent by range of widths")
         plots.estimates_by_budget(self._side_by_side(), d)
-        d.set_title("exponent over widths 10 to 50, by training")
-        for ax in (b, c, d):
-            plots.paper_budget(self.settings.steps, ax)
+        for ax, title in titles.items():
+            ax.set_title(title)
+            if ax is not a:
+                plots.paper_budget(self.settings.steps, ax)
         return figure
 
     def _side_by_side(self) -> dict[str, dict[int, Estimate]]:
@@ -229,7 +242,173 @@ class Budget(Study):
         return [Table.of(name, *one) for name, one in rows.items()]
 
     def outcomes(self) -> dict[str, Outcome]:
-        return outcomes(self)
+        claims, found = self.entry.claims, {"law": self._law("law", MAIN)}
+        if LEAKY in self.lines:
+            found["leaky_law"] = self._law("leaky_law", LEAKY)
+        rules = {
+            "independent": self._independent,
+            "one_law": self._one_law,
+            "enough": self._enough,
+            "wide_nets": self._wide_nets,
+            "schedule": self._schedule,
+            "varied": self._varied,
+        }
+        return found | {key: rule(claims[key]) for key, rule in rules.items()}
+
+    def _law(self, key: str, name: str) -> Outcome:
+        claim, every = self.entry.claims[key], self.lines[name].exponents["10 to 50"]
+        known = {budget: e for budget, e in every.items() if e.high - e.low <= claim["wide"]}
+        good = [budget for budget, e in known.items() if _reached(e, claim)]
+        others = [budget for budget in known if budget not in good]
+        verdict = counted(len(good), len(others), len(known))
+        facts = {"good": commas(good), "others": commas(others)}
+        return Outcome(verdict, _in_words(every), "", _numbers(every), facts)
+
+    def _independent(self, claim: Claim) -> Outcome:
+        found = self.main.exponents["10 to 50"]
+        first, last = min(found), max(found)
+        change = self._moved(last, first)
+        if change is None:
+            return untested("The two have fewer than three widths in common.", _in_words(found))
+        measured = (
+            f"{found[first]} after {first:,} steps, {found[last]} after {last:,}; difference over "
+            f"seeds {change}"
+        )
+        moved = "larger" if change.value > 0 else "smaller"
+        facts = {"moved": moved, "shortest": first, "longest": last}
+        verdict = unchanged(change, claim["near"])
+        return Outcome(verdict, measured, "", as_numbers("difference", change), facts)
+
+    def _one_law(self, claim: Claim) -> Outcome:
+        weights = {
+            budget: {row.law: row.weight for row in laws.rows if row.weight is not None}
+            for budget, laws in self.laws.items()
+            if all(r.fit and len(r.fit.points.widths) >= claim["compared"] for r in laws.rows)
+        }
+        if not weights:
+            return untested(
+                f"With fewer than {claim['compared']:g} widths from 10 on AICc cannot prefer a "
+                "break, so it would be no test."
+            )
+        power = {budget: by_law.get("power law", 0.0) for budget, by_law in weights.items()}
+        good = sum(weight > claim["some"] for weight in power.values())
+        bad = sum(weight < claim["little"] for weight in power.values())
+        words = {
+            f"{budget:,} steps": ", ".join(f"{law} {weight:.2f}" for law, weight in some.items())
+            for budget, some in weights.items()
+        }
+        widths, slopes = self.main.found[max(weights)].widths, self.main.exponents["10 on"]
+        reason = (
+            f"The power law leads at {good} of {len(power)} budgets and is excluded at {bad}; "
+            f"fitted all the same, its exponent goes from {slopes[min(slopes)]} to "
+            f"{slopes[max(slopes)]}."
+        )
+        span = f"{max(10, widths[0]):g} to {widths[-1]:g}"
+        return Outcome(
+            counted(good, bad, len(power)),
+            f"weight of evidence over widths {span}: {described(words)}",
+            reason,
+            {f"power law, {budget}": weight for budget, weight in power.items()},
+        )
+
+    def _enough(self, claim: Claim) -> Outcome:
+        saturated, last = self.main.saturated, max(self.main.found)
+        if not saturated:
+            return untested("No width has two budgets a factor of 3 apart.")
+        good = sum(one.budget.high <= self.settings.steps for one in saturated.values())
+        bad = sum(one.budget.low > self.settings.steps for one in saturated.values())
+        undecided = len(saturated) - good - bad
+        reason = f"Of {len(saturated)} widths {good} have saturated by then and {bad} have not"
+        words = {f"N = {width}": _saturated(one.budget, last) for width, one in saturated.items()}
+        return Outcome(
+            counted(good, bad, len(saturated)),
+            described(words),
+            reason + (f"; {undecided} are undecided." if undecided else "."),
+            {"saturated": good, "not saturated": bad, "undecided": undecided},
+        )
+
+    def _wide_nets(self, claim: Claim) -> Outcome:
+        found, steps = self.main.exponents["50 on"], self.settings.steps
+        if len(found) < 2:
+            return untested("Fewer than three widths from 50 on at two budgets.")
+        last = max(found)
+        base = min((b for b in found if b != last), key=lambda b: abs(np.log(b / steps)))
+        change = self._moved(last, base, "50 on")
+        if change is None:
+            reason = "The budgets have fewer than three widths from 50 on in common."
+            return untested(reason, _in_words(found))
+        verdict = FAILS if change.high < claim["near"] else UNTESTED
+        if found[last].high - found[last].low <= claim["wide"] and _reached(found[last], claim):
+            verdict = HOLDS
+        elif change.low > 0:
+            verdict = IN_PART
+        measured = f"{_in_words(found)}; difference from {base:,} to {last:,} steps {change}"
+        facts = {"longest": last, "times": last / base}
+        return Outcome(verdict, measured, "", _numbers(found), facts)
+
+    def _schedule(self, claim: Claim) -> Outcome:
+        steps, gain, words = self.settings.steps, claim["gain"], {}
+        other = self.lines.get(UNSCALED)
+        both = set(other.found) & set(self.main.found) if other else set()
+        last, good, bad = max(both, default=steps), 0, 0
+        for width in other.by_width if other and last > steps else ():
+            unscaled, scaled = (one.gain(width, steps, last) for one in (other, self.main) if one)
+            if unscaled and scaled:
+                words[f"N = {width}"] = f"{unscaled} unscaled, {scaled} scaled"
+                good += unscaled.high < gain < scaled.low
+                bad += scaled.high < gain
+        if not words:
+            return untested(f"Both schedules at {steps:,} steps and longer are missing.")
+        reason = f"{good} of {len(words)} widths agree, {bad} disagree; the others are undecided."
+        if good == len(words):
+            reason = "At all widths the loss stops falling because the rate has become small."
+        measured = f"gain from ten times the steps, by the loss at {steps:,} and {last:,}: "
+        verdict, numbers = counted(good, bad, len(words)), {"agree": good, "of": len(words)}
+        return Outcome(verdict, measured + described(words), reason, numbers)
+
+    def _varied(self, claim: Claim) -> Outcome:
+        changes: dict[str, Estimate] = {}
+        places: dict[str, str] = {}
+        for name, line in self.lines.items():
+            for budget in line.exponents["10 to 50"] if name not in (MAIN, LEAKY) else ():
+                same = (name, budget) == (UNSCALED, self.settings.steps)  # as the main line
+                other = None if same else self.main.found.get(budget)
+                if other and (e := exponent_change(line.found[budget], other, *PAPER_RANGE)):
+                    changes[f"{name}, {budget:,} steps"] = e
+                    places[f"{name} at {budget:,}"] = unchanged(e, claim["near"])
+        differ = [place for place, verdict in places.items() if verdict in (FAILS, IN_PART)]
+        alike, undecided = (list(places.values()).count(one) for one in (HOLDS, UNTESTED))
+        numbers = {"agree": alike, "differ": len(differ), "undecided": undecided}
+        if not changes:
+            return untested("The variations are missing.", "", numbers)
+        which = f"{len(differ)} differ ({', '.join(differ)})" if differ else "none differs"
+        more = f"; {undecided} are consistent both with the main line and with a difference of "
+        more = f"{more}{claim['near']:g}." if undecided else "."
+        verdict = counted(alike, len(differ), alike + len(differ))
+        return Outcome(
+            verdict, f"differences: {described(changes)}", f"{alike} agree, {which}{more}", numbers
+        )
+
+
+def _reached(exponent: Estimate, claim: Claim) -> bool:
+    return reaches(exponent, claim["claimed"], claim["stated"], claim["near"]) == HOLDS
+
+
+def _in_words(found: Mapping[int, Estimate]) -> str:
+    return described({f"{budget:,} steps": exponent for budget, exponent in found.items()})
+
+
+def _numbers(found: Mapping[int, Estimate]) -> dict[str, float]:
+    return {f"exponent at {budget}": exponent.value for budget, exponent in found.items()}
+
+
+def _saturated(budget: Estimate, last: float) -> str:
+    """A budget and its interval, where beyond the last one is infinite."""
+    value, low, high = (
+        f"{x:,.0f}" if np.isfinite(x) else f"beyond {last:,}"
+        for x in (budget.value, budget.low, budget.high)
+    )
+    return value if low == value == high else f"{value} ({low} to {high})"
 
 
 def ways(settings: BudgetSettings) -> dict[str, dict[str, Any]]:
@@ -279,4 +458,4 @@ def _fewer(seeds: int, times: float) -> int:
     """
     if times <= 1:
         return seeds
-    return max(min(seeds, LANES), round(seeds / np.sqrt(times) / LANES) * LANES)
+    return max(min(seeds, LANES), round(seeds / sqrt(times) / LANES) * LANES)

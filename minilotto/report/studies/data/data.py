@@ -1,26 +1,29 @@
 """Study: how much of each law is the number of training points, and the effect of label noise."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.draws import typical_over_draws
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.analysis.stats.scaling import Fit, fit_law
+from minilotto.analysis.stats.estimates import estimates, exponents
+from minilotto.analysis.stats.samples import INFINITE, Samples, gathered, straight_lines
+from minilotto.analysis.stats.scaling import Fit, compare_laws, fit_law
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, register
-from minilotto.report.figure import Scale, Source, Table, commas, interval, named
-from minilotto.report.rules import LEVEL, SEPARATED
-from minilotto.report.studies.data.analysis import (
-    INFINITE,
-    Drawn,
-    gathered,
-    nearest,
-    straight_lines,
+from minilotto.report.claims import (
+    Claim,
+    Outcome,
+    as_numbers,
+    described,
+    register,
+    untested,
+    values,
 )
-from minilotto.report.studies.data.verdicts import outcomes
+from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, SEPARATED, share, together, within
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
@@ -30,6 +33,15 @@ if TYPE_CHECKING:
 # The exact engine, which takes any number of points, computes in float64.
 DTYPES = {"relu": "float64", "leaky_relu": "float64"}
 PAPER_RANGE, PAPER_POINTS = (10, 50), 100
+MANY = 1_000_000  # times, beyond which the exact number says nothing
+COLUMNS = {  # of the tables
+    "losses": "activation, sampling, points, noise, width, nets, draws, training median, "
+    "median on all x, low, high",
+    "exponents": "activation, points, loss, widths, exponent, low, high, low over seeds, "
+    "high over seeds",
+    "noise": "activation, noise, points, width, parameters, learnt, low, high, absorbed, "
+    "absorbed low, absorbed high",
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,6 @@ class DataSettings(Settings):
 
     @classmethod
     def quick(cls) -> "DataSettings":
-        """Four widths, three numbers of points, four draws."""
         return cls(
             seeds=16,
             other_seeds=16,
@@ -90,8 +101,8 @@ class DataSettings(Settings):
 
     @property
     def usual(self) -> int:
-        """The number of points that stands for the paper's."""
-        return nearest(self.points, PAPER_POINTS)
+        """The number of points nearest to the paper's, in logarithms."""
+        return min(self.points, key=lambda count: abs(np.log(count / PAPER_POINTS)))
 
 
 class Data(Study):
@@ -139,7 +150,7 @@ class Data(Study):
         self.usual, self.noise = self.settings.usual, max(self.settings.noises)
         sweeps = self.trainings(self.settings)
         nets = {config: one for sweep in sweeps for config, one in source.nets(sweep).items()}
-        every = gathered(nets).items()
+        every = gathered(nets, LEVEL).items()
         self.samples = {name: one for name, one in every if len(one.widths(self.usual)) >= 3}
         if not self.samples:
             raise DataError(
@@ -184,9 +195,8 @@ class Data(Study):
             here, all_x = (self.exponent(activation, count) for count in (self.usual, INFINITE))
             if here and all_x:
                 exponents.append(f"{all_x.value:.2f} for {name} ({here.value:.2f} on {self.usual})")
-            learnt = found.learnt(self.noise, most, width)
-            if learnt:
-                costs.append(f"{learnt.value:.2g} of {3 * width + 1} parameters of {name} nets")
+            if learnt := found.learnt(self.noise, most, width):
+                costs.append(f"{learnt[0].value:.2g} of {3 * width + 1} parameters of {name} nets")
         said = []
         if exponents:
             said.append(f"On infinitely many points the exponent is {' and '.join(exponents)}")
@@ -215,13 +225,13 @@ class Data(Study):
             series = {}
             for width in widths:
                 series["equally spaced", width] = estimates(found.by_count(width))
-                series["uniform", width] = _typical(found.drawn_by_count(0.0, width))
-                series[f"noise {noise:g}", width] = _typical(found.drawn_by_count(noise, width))
-            levels = {width: found.median(INFINITE, width) for width in widths}
+                series["uniform", width] = found.typical(0.0, width=width)
+                series[f"noise {noise:g}", width] = found.typical(noise, width=width)
+            all_x = {width: found.median(INFINITE, width) for width in widths}
+            levels = {width: one.value for width, one in all_x.items() if one}
             plots.against_points(series, levels, lines, middle)
             noisy = {0.0: estimates(found.by_width(self.usual, True))} | {
-                at: _typical(found.drawn_by_width(at, self.usual))
-                for at in sorted(self.settings.noises)
+                at: found.typical(at, count=self.usual) for at in sorted(self.settings.noises)
             }
             plots.noise_against_width(noisy, right)
             # A net that fits its points exactly has a training loss of rounding; it lies below the
@@ -236,47 +246,187 @@ class Data(Study):
         return figure
 
     def tables(self) -> list[Table]:
-        losses: list[tuple] = []
-        noise: list[tuple] = []
+        every: list[list[tuple[Any, ...]]] = [[], [], []]
+        losses, exponents, noise = every
         for activation, found in self.samples.items():
             for (count, width), one in sorted(found.lattice.items()):
                 where = ("lattice", int(count)) if count < INFINITE else ("all x", "infinite")
                 lead = (activation, *where, 0.0, width, len(one.training), 1)
-                middle = interval(found.middle(count, width))
+                middle = interval(found.median(count, width))
                 losses.append((*lead, float(np.nanmedian(one.training)), *middle))
             for place, drawn in sorted(found.drawn.items()):
                 size, few, width = place
-                training = typical_over_draws(drawn.training, LEVEL).value
+                here, all_x = (
+                    typical_over_draws(each, LEVEL) for each in (drawn.training, drawn.everywhere)
+                )
                 kind, draws = "lattice" if size else "uniform", len(drawn.training)
-                row = (kind, few, size, width, drawn.nets, draws, training)
-                losses.append((activation, *row, *interval(drawn.typical)))
-                learnt, absorbed = found.learnt(*place), found.absorbed(*place)
-                if learnt and absorbed:
-                    free = 3 * width + 1
-                    noise.append((activation, *place, free, *interval(learnt), *interval(absorbed)))
-        exponents = []
+                row = (kind, few, size, width, drawn.nets, draws, here.value, *interval(all_x))
+                losses.append((activation, *row))
+                if learnt := found.learnt(*place):
+                    both = (*interval(learnt[0]), *interval(learnt[1]))
+                    noise.append((activation, *place, 3 * width + 1, *both))
         for (activation, count, everywhere), fit in self.fits.items():
             what = "on all x" if everywhere else "training"
             points = int(count) if count < INFINITE else "infinite"
             widths = " ".join(f"{width:g}" for width in fit.points.widths)
-            ends = (
-                *interval(fit.with_misfit["exponent"]),
-                *interval(fit.estimates["exponent"])[1:],
-            )
+            wide, narrow = (one["exponent"] for one in (fit.with_misfit, fit.estimates))
+            ends = (*interval(wide), narrow.low, narrow.high)
             exponents.append((activation, points, what, widths, *ends))
-        headers = {
-            "losses": "activation, sampling, points, noise, width, nets, draws, training median, "
-            "median on all x, low, high",
-            "exponents": "activation, points, loss, widths, exponent, low, high, low over seeds, "
-            "high over seeds",
-            "noise": "activation, noise, points, width, parameters, learnt, low, high, absorbed, "
-            "absorbed low, absorbed high",
-        }
-        every = zip(headers.items(), (losses, exponents, noise), strict=True)
-        return [Table.of(*head, rows) for head, rows in every if rows]
+        tables = zip(COLUMNS.items(), every, strict=True)
+        return [Table.of(*head, rows) for head, rows in tables if rows]
 
     def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        return outcomes(self)
+        claims, names = self.entry.claims, self.samples
+        by_activation = {"same_exponent": self._same_exponent, "survives": self._survives}
+        rules = {
+            "few_points": self._few_points,
+            "resolution": self._resolution,
+            "misled": self._misled,
+            "noise_cost": self._noise_cost,
+            "noise_decay": self._noise_decay,
+        }
+        return {key: rule(claims[key]) for key, rule in rules.items()} | {
+            key: each(names, partial(rule, claims[key])) for key, rule in by_activation.items()
+        }
+
+    def _same_exponent(self, claim: Claim, activation: str) -> Outcome:
+        here, all_x = (self.exponent(activation, count) for count in (self.usual, INFINITE))
+        if here is None or all_x is None:
+            return untested("One of the two fits is missing: train three widths or more on both.")
+        change = difference(all_x, here)
+        rows = compare_laws(self.fits[activation, INFINITE, False].points).rows
+        weights = [f"{row.law} {row.weight:.2f}" for row in rows if row.weight is not None]
+        laws = f"evidence {', '.join(weights)}" if weights else "too few widths to compare laws"
+        measured = (
+            f"{self.usual} points: {here}; infinitely many: {all_x}; difference {change}. On "
+            f"infinitely many points: {laws}"
+        )
+        verdict = within(change, -claim["near"], claim["near"])
+        numbers = {"on points": here.value, "on all x": all_x.value}
+        facts = {"faster": "faster" if change.value > 0 else "more slowly"}
+        return Outcome(verdict, measured, "", numbers | as_numbers("difference", change), facts)
+
+    def _few_points(self, claim: Claim) -> Outcome:
+        few, found = min(self.settings.points), self.samples.get("silu", Samples(LEVEL))
+        rows = {
+            width: ratio(here, all_x)
+            for width in found.widths(few)
+            if (here := found.median(few, width)) and (all_x := found.median(INFINITE, width))
+        }
+        if not rows:
+            return untested("SiLU nets on the fewest points and on all x are missing.")
+        judged = [within(one, 0.0, claim["similar"]) for one in rows.values()]
+        facts = {"of": len(judged), "below": judged.count(HOLDS), "above": judged.count(FAILS)}
+        measured = "ratio " + described({f"N = {width}": one for width, one in rows.items()})
+        numbers = {f"ratio at {width}": one.value for width, one in rows.items()}
+        return Outcome(together(judged), measured, "", numbers, facts)
+
+    def _resolution(self, claim: Claim) -> Outcome:
+        found, factor = self.samples.get("leaky_relu", Samples(LEVEL)), claim["similar"]
+        width = max(found.widths(self.usual), default=0)
+        by_count = found.by_count(width)
+        few = None if by_count is None else by_count.select(by_count.widths <= width)
+        if few is None or not len(few.widths):
+            return untested("Nets on fewer points than they have neurons are missing.")
+        rows = {n: _over(one, float(straight_lines(n))) for n, one in estimates(few).items()}
+        words = "; ".join(f"{one} at P = {count}" for count, one in rows.items())
+        numbers = {f"ratio at {count}": one.value for count, one in rows.items()}
+        if len(rows) > 1:
+            low, high, exponent = exponents(few)[0]
+            words += f"; exponent from {low:g} to {high:g} points {exponent}"
+            numbers["exponent"] = exponent.value
+        verdict = together([within(one, 1 / factor, factor) for one in rows.values()])
+        return Outcome(verdict, f"N = {width}: {words}", "", numbers)
+
+    def _misled(self, claim: Claim) -> Outcome:
+        gaps = [
+            (activation, *place, gap)
+            for activation, found in self.samples.items()
+            for place, gap in found.gaps().items()
+        ]
+        limit = claim["similar"]
+        wrong = [row for row in gaps if row[-1] > limit]
+        right = sum((gap > limit) == (count <= 3 * width + 1) for *_, count, width, gap in gaps)
+        words = {}
+        for activation in self.samples:
+            mine = [row for row in wrong if row[0] == activation]
+            words[named(activation)] = "nowhere"
+            if mine:
+                _, kind, count, width, gap = max(mine, key=lambda row: row[-1])
+                times = f"{gap:.2g}" if gap < MANY else f"over {MANY:,}"
+                words[named(activation)] = (
+                    f"up to P = {max(row[2] for row in mine)}, {times} times on {count} {kind} "
+                    f"points, N = {width}"
+                )
+        fraction = right / len(gaps)
+        return Outcome(
+            share(fraction, claim["most"], claim["some"]),
+            f"misled in {len(wrong)} of {len(gaps)} cases ({described(words)}); the rule is right "
+            f"in {fraction:.0%}",
+            "",
+            {"right": fraction, "misled": len(wrong), "cases": len(gaps)},
+        )
+
+    def _noise_cost(self, claim: Claim) -> Outcome:
+        noise, count, same = self.noise, max(self.settings.noisy_points), claim["same"]
+        rows, words, numbers = [], {}, {}
+        for activation, found in self.samples.items():
+            for width in sorted(self.settings.drawn_widths):
+                both, free = found.learnt(noise, count, width), 3 * width + 1
+                if both is None:
+                    continue
+                learnt, absorbed = both
+                rows.append(_over(learnt, free))
+                words[f"{named(activation)}, N = {width}"] = (
+                    f"{learnt} of {free} on all x, {absorbed} in the training loss"
+                )
+                numbers[f"k of {activation} at {width}"] = learnt.value
+        if not rows:
+            return untested("Nets with noise, or the same without, are missing.")
+        facts = {
+            "of": len(rows),
+            "less": sum(one.high < 1 / same for one in rows),
+            "more": sum(one.low > same for one in rows),
+        }
+        verdict = together([within(one, 1 / same, same) for one in rows])
+        return Outcome(verdict, described(words), "", numbers, facts)
+
+    def _noise_decay(self, claim: Claim) -> Outcome:
+        rows, words = {}, {}
+        for activation, found in self.samples.items():
+            decay = found.noise_decay(self.noise, max(self.settings.drawn_widths))
+            if decay is not None:
+                counts, rows[activation] = decay
+                over = ", ".join(map(str, counts))
+                words[named(activation)] = f"{rows[activation]} over P = {over}"
+        if not rows:
+            return untested("Noise adds something certain at fewer than two numbers of points.")
+        near = claim["near"]
+        verdict = together([within(one, 1 - near, 1 + near) for one in rows.values()])
+        return Outcome(verdict, described(words), "", values(rows, "exponent of "))
+
+    def _survives(self, claim: Claim, activation: str) -> Outcome:
+        found, usual, near = self.samples[activation], self.usual, claim["near"]
+        by_width = found.by_width(usual, True)
+        drawn = by_width and by_width.select(np.isin(by_width.widths, self.settings.drawn_widths))
+        if not drawn or len(drawn.widths) < 3:
+            return untested("Three widths without noise are needed.")
+        clean = fit_law(drawn).estimates["exponent"]
+        noises = sorted(self.settings.noises)
+        rows = {noise: e for noise in noises if (e := found.noisy_exponent(noise, usual))}
+        if not rows:
+            return untested("Nets with noise are missing.", f"without noise {clean}")
+        judged = {noise: within(difference(e, clean), -near, near) for noise, e in rows.items()}
+        least, changed = min(judged), [noise for noise, one in judged.items() if one == FAILS]
+        verdict = together(list(judged.values()))
+        part = "It stays, or the intervals are too wide to decide."
+        if changed:
+            verdict = FAILS if least in changed else IN_PART
+            part = f"It is another one from noise {min(changed):g} on."
+        noisy = {f"noise {noise:g}": exponent for noise, exponent in rows.items()}
+        measured = f"exponent without noise {clean}; {described(noisy)}"
+        numbers = {"without noise": clean.value} | values(noisy)
+        return Outcome(verdict, measured, "", numbers, {"least": least, "part": part})
 
 
 def _fit(found: Points | None) -> Fit | None:
@@ -287,5 +437,5 @@ def _fit(found: Points | None) -> Fit | None:
     return fit_law(chosen) if len(chosen.widths) >= 3 else None
 
 
-def _typical(found: dict[int, Drawn]) -> dict[int, Estimate]:
-    return {at: one.typical for at, one in found.items()}
+def _over(one: Estimate, by: float) -> Estimate:
+    return one.mapped(lambda number: number / by)

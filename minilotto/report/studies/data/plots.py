@@ -38,7 +38,7 @@ def against_width(found: Mapping[float, tuple[Points | None, Points | None]], ax
 
 def against_points(
     series: Mapping[tuple[str, int], Mapping[int, Estimate]],
-    levels: Mapping[int, float | None],
+    levels: Mapping[int, float],
     lines: Mapping[str, Callable[[Array], Array]],
     ax: Axes,
 ) -> Axes:
@@ -58,10 +58,9 @@ def against_points(
                 drawn.set_linestyle("--")
     small: Any = {"textcoords": "offset points", "fontsize": 6, "color": GREY}
     for width, level in levels.items():
-        if level is not None:
-            ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if width == widest else "--")
-            place: Any = {"xycoords": ax.get_yaxis_transform(), "xytext": (2, 1), "va": "bottom"}
-            ax.annotate(f"P infinite, N = {width}", (0.0, level), **place, **small)
+        ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if width == widest else "--")
+        place: Any = {"xycoords": ax.get_yaxis_transform(), "xytext": (2, 1), "va": "bottom"}
+        ax.annotate(f"P infinite, N = {width}", (0.0, level), **place, **small)
     low, high = ax.get_ylim()
     at = np.geomspace(counts[0], counts[-1], 60) if counts else np.empty(0)
     for name, line in lines.items():

@@ -1,24 +1,14 @@
-"""Curves of loss against width for targets of one input and more: settings, fits, rules."""
+"""Curves of loss against width for targets of one input and more, and their settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Estimate, points
-from minilotto.analysis.stats.rates import (
-    LEAST,
-    TOLERANCE,
-    Line,
-    RuleMiss,
-    compare_rules,
-    line_in_one_over_inputs,
-)
-from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
-from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
+from minilotto.analysis.stats.held_out import HeldOutCurve
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.report.claims import register
@@ -114,13 +104,8 @@ def checks(settings: DimensionSettings) -> list[Case]:
     return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
 
 
-class Curve:
-    """Loss against width of one activation on one target, whose variance is given.
-
-    seen, held: median loss on the training points and on others; overfitted, idle (W,): widths that
-    overfit or have hardly begun. fit, seen_fit and stretch are of the widths kept, None where these
-    are too few. span: the largest width kept over the smallest, 1 for none.
-    """
+class Curve(HeldOutCurve):
+    """Loss against width of one activation on one target, whose variance is given."""
 
     def __init__(
         self,
@@ -135,34 +120,8 @@ class Curve:
         """
         self.activation, self.family, self.inputs = case
         self.task = f"{self.family}{self.inputs}"
-        self.seen, self.held = (points(widths, each, level=LEVEL) for each in (seen, held))
-        self.ratio = self.held.value / self.seen.value
-        self.overfitted = self.ratio > OVERFITTED
-        self.idle = self.held.value > BEGUN * variance
-        self.kept = ~(self.overfitted | self.idle)
-        kept = self.held.widths[self.kept]
-        self.span = float(kept[-1] / kept[0]) if len(kept) else 1.0
-        self.fit: Fit | None = None
-        self.seen_fit: Fit | None = None
-        self.stretch: Stretch | None = None
-        if len(kept) >= WINDOW:
-            self.fit, self.seen_fit = (fit_law(e.select(self.kept)) for e in (self.held, self.seen))
-            self.stretch = longest_stretch(self.fit.points, 1.0, TOLERANCE, SPAN)
-
-    @property
-    def exponent(self) -> Estimate | None:
-        """Of the held-out loss, with seeds' and widths' scatter."""
-        return None if self.fit is None else self.fit.with_misfit["exponent"]
-
-    @cached_property
-    def comparison(self) -> Comparison | None:
-        """Laws for the widths kept."""
-        return None if self.fit is None else compare_laws(self.fit.points)
-
-    @property
-    def named(self) -> str:
-        """Activation and task, for a reader."""
-        return f"{named(self.activation)} {self.task}"
+        self.named = f"{named(self.activation)} {self.task}"
+        super().__init__(widths, seen, held, BEGUN * variance, OVERFITTED, SPAN, LEVEL)
 
 
 @lru_cache(maxsize=64)
@@ -176,47 +135,3 @@ def curve_of_nets(case: Case, nets: Mapping[int, Ensemble]) -> Curve:
     data, some = held_out_points(f"{case[1]}{case[2]}"), nets.values()
     held = [np.mean((one.predict(data.x) - data.y) ** 2, axis=1) for one in some]
     return Curve(case, list(nets), [one.loss for one in some], held, float(data.y.var()))
-
-
-class Findings:
-    """All curves, those of nets trained longer, rules for the exponents of each activation, and
-    lines in 1/D of each family.
-    """
-
-    def __init__(
-        self,
-        settings: DimensionSettings,
-        curves: Mapping[Case, Curve],
-        longer: Mapping[Case, Curve],
-    ) -> None:
-        self.settings, self.curves, self.longer = settings, curves, longer
-        self.activations = [a for a in settings.activations if any(a == case[0] for case in curves)]
-        self.families = [f for f in settings.families if any(f == case[1] for case in curves)]
-        self.inputs = sorted({inputs for _, _, inputs in curves})
-        self.rules: dict[str, tuple[RuleMiss, ...]] = {}
-        self.lines: dict[tuple[str, str], Line] = {}
-        for activation in self.activations:
-            some = [(one.inputs, e) for one, e in self.known(activation)]
-            if len(some) >= LEAST:
-                self.rules[activation] = compare_rules(*_columns(some))
-            for family in self.families:
-                some = [(c.inputs, e) for c, e in self.known(activation) if c.family == family]
-                if len(some) >= LEAST:
-                    line = line_in_one_over_inputs(*_columns(some), LEVEL)
-                    self.lines[activation, family] = line
-
-    @property
-    def left_out(self) -> tuple[int, int]:
-        """Widths of all curves that overfit, and that have hardly begun."""
-        curves = self.curves.values()
-        overfitted = sum(int(one.overfitted.sum()) for one in curves)
-        return overfitted, sum(int(one.idle.sum()) for one in curves)
-
-    def known(self, activation: str) -> list[tuple[Curve, Estimate]]:
-        """Curves of an activation that have an exponent, with it."""
-        some = [(one, one.exponent) for one in self.curves.values() if one.activation == activation]
-        return [(one, exponent) for one, exponent in some if exponent is not None]
-
-
-def _columns(rows: Sequence[tuple[int, Estimate]]) -> tuple[list[int], list[Estimate]]:
-    return [inputs for inputs, _ in rows], [exponent for _, exponent in rows]

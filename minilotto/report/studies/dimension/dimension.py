@@ -2,15 +2,34 @@
 targets, two activations.
 """
 
+from collections.abc import Mapping
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.analysis.stats.rates import RULES, TOLERANCE, place, predicted, telling
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.stats.differences import difference
+from minilotto.analysis.stats.rates import (
+    INSIDE,
+    LEAST,
+    OPEN,
+    OUTSIDE,
+    RULES,
+    TOLERANCE,
+    Line,
+    RuleMiss,
+    compare_rules,
+    line_in_one_over_inputs,
+    place,
+    predicted,
+    telling,
+)
 from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome
-from minilotto.report.figure import Scale, Source, Table, commas, interval, named, width_rows
+from minilotto.report.claims import Outcome, described, untested
+from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named, width_rows
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, counted
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
     ENTRY,
@@ -23,18 +42,31 @@ from minilotto.report.studies.dimension.analysis import (
     Case,
     Curve,
     DimensionSettings,
-    Findings,
     cases,
     checks,
     curve_of_nets,
 )
-from minilotto.report.studies.dimension.verdicts import SHARMA, SURE, TICKETS, outcomes
 from minilotto.report.study import Study
 from minilotto.settings.tasks import TEACHER_NEURONS
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
+
+SHARMA, TICKETS = "4/D", "1"  # the two rules that are tested
+SURE = ENTRY.claims["persists"]["most"]
+COLUMNS = {  # of the tables
+    "losses": "activation, family, inputs, points, steps, width, seeds, diverged, "
+    "on training points, held out, low, high, by heart, hardly begun",
+    "exponents": "activation, family, inputs, steps, widths, from, to, exponent, low, high, "
+    "low by seeds, high by seeds, on training points, on training points low, "
+    f"on training points high, {', '.join(f'beside {rule}' for rule in RULES)}, near 1/N from, "
+    "near 1/N to, share that lasts, possible",
+    "laws": "activation, family, inputs, law, weight, held out decades, parameter, value, low, "
+    "high",
+    "rules": "activation, family, rule, miss, misfit, weight, offset, offset low, offset high, "
+    "slope, slope low, slope high",
+}
 
 
 class Dimension(Study):
@@ -60,14 +92,48 @@ class Dimension(Study):
                 nets = source.by_width(self.settings.sweep(case, times))
                 if len(nets) >= WINDOW:
                     found[times][case] = curve_of_nets(case, nets)
-        self.found = Findings(self.settings, found[1], found[LONGER])
-        if not any(one.fit for one in found[1].values()):
+        self._study(found[1], found[LONGER])
+        if not any(one.fit for one in self.curves.values()):
             raise DataError(
                 f"no target has {WINDOW} widths to fit, which learn and do not overfit; train more"
             )
 
+    def _study(self, curves: Mapping[Case, Curve], longer: Mapping[Case, Curve]) -> None:
+        """Compare rules for the exponents of each activation, and fit lines in 1/D to those of each
+        family; longer: curves of nets that were trained longer.
+        """
+        self.curves, self.longer = curves, longer
+        wanted, every = self.settings, list(curves.values())
+        self.activations = [a for a in wanted.activations if any(a == c.activation for c in every)]
+        self.families = [f for f in wanted.families if any(f == c.family for c in every)]
+        self.inputs = sorted({one.inputs for one in every})
+        self.rules: dict[str, tuple[RuleMiss, ...]] = {}
+        self.lines: dict[tuple[str, str], Line] = {}
+        for activation in self.activations:
+            known = self._known(activation)
+            if len(known) >= LEAST:
+                some = list(known.values())
+                self.rules[activation] = compare_rules([one.inputs for one in known], some)
+            for family in self.families:
+                mine = {one.inputs: e for one, e in known.items() if one.family == family}
+                if len(mine) >= LEAST:
+                    line = line_in_one_over_inputs(list(mine), list(mine.values()), LEVEL)
+                    self.lines[activation, family] = line
+
+    def _known(self, activation: str) -> dict[Curve, Estimate]:
+        """Curves of an activation that have an exponent, with it."""
+        some = [one for one in self.curves.values() if one.activation == activation]
+        return {one: exponent for one in some if (exponent := one.exponent)}
+
+    @property
+    def _left_out(self) -> tuple[int, int]:
+        """Widths of all curves that overfit, and that have hardly begun."""
+        flags = [(one.overfitted.sum(), one.idle.sum()) for one in self.curves.values()]
+        overfitted, idle = np.sum(flags, axis=0).tolist()
+        return overfitted, idle
+
     def facts(self) -> dict[str, Any]:
-        s, (overfitted, idle) = self.settings, self.found.left_out
+        s, (overfitted, idle) = self.settings, self._left_out
         sizes = [s.points(family, inputs) for _, family, inputs in cases(s)]
         apart = commas(D for D in s.inputs if telling(D, SHARMA, TICKETS))
         which = f"{overfitted} that overfit and {idle} that have hardly begun"
@@ -100,14 +166,13 @@ class Dimension(Study):
         from minilotto.report.plots.style import PALETTE, mosaic
         from minilotto.report.studies.dimension.plots import exponents_against_inputs
 
-        found = self.found
-        activations, families = found.activations, found.families
+        activations, families = self.activations, self.families
         above = [[f"{a} {f}" for f in families for _ in activations] for a in activations]
         size = max(7.0, 2.8 * len(families)), 2.5 * len(activations) + 3.8
         figure, axes = mosaic([*above, [a for a in activations for _ in families]], *size)
-        colors = {inputs: PALETTE[i % len(PALETTE)] for i, inputs in enumerate(found.inputs)}
+        colors = {inputs: PALETTE[i % len(PALETTE)] for i, inputs in enumerate(self.inputs)}
         out: Any = {"color": "black", "markersize": 8, "zorder": 5}
-        for one in found.curves.values():
+        for one in self.curves.values():
             ax, held = axes[f"{one.activation} {one.family}"], one.held
             loss_against_width(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
             ax.plot(held.widths[~one.kept], held.value[~one.kept], "x", **out)
@@ -118,10 +183,9 @@ class Dimension(Study):
                 ax.set_ylabel("held-out loss" if f == families[0] else "")
                 ax.set_xlabel("width $N$" if a == activations[-1] else "")
                 width_axis(tuple(sorted(self.settings.widths)[::2]), ax)
-            exponents = {
-                FAMILIES.get(f, f): {one.inputs: e for one, e in found.known(a) if one.family == f}
-                for f in families
-            }
+            exponents: dict[str, dict[int, Estimate]] = {FAMILIES.get(f, f): {} for f in families}
+            for one, e in self._known(a).items():
+                exponents[FAMILIES.get(one.family, one.family)][one.inputs] = e
             exponents_against_inputs(exponents, RULES, axes[a])
             axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
         shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
@@ -129,34 +193,24 @@ class Dimension(Study):
 
     def headline(self) -> str:
         said = []
-        for activation, rows in self.found.rules.items():
+        for activation, rows in self.rules.items():
             misses = ", ".join(f"{row.rule} by {row.misfit:.2f}" for row in rows)
             said.append(f"{named(activation)} exponents are off {misses}")
-        stretches = [one.stretch for one in self.found.curves.values() if one.stretch]
+        stretches = [one.stretch for one in self.curves.values() if one.stretch]
         if not said:
             return ""
-        inputs = self.found.inputs
+        lasting = sum(one.share >= SURE for one in stretches)
         return (
-            f"Over {inputs[0]} to {inputs[-1]} inputs {'; '.join(said)} beyond their own errors; "
-            f"N⁻¹ lasts over a factor of {SPAN:g} in width for "
-            f"{sum(one.share >= SURE for one in stretches)} of {len(stretches)} targets."
+            f"Over {self.inputs[0]} to {self.inputs[-1]} inputs {'; '.join(said)} beyond their own "
+            f"errors; N⁻¹ lasts over a factor of {SPAN:g} in width for {lasting} of "
+            f"{len(stretches)} targets."
         )
 
     def tables(self) -> list[Table]:
-        lead, beside = "activation, family, inputs", ", ".join(f"beside {rule}" for rule in RULES)
-        rows: dict[str, list[tuple[Any, ...]]] = {
-            f"losses: {lead}, points, steps, width, seeds, diverged, on training points, held out, "
-            "low, high, by heart, hardly begun": [],
-            f"exponents: {lead}, steps, widths, from, to, exponent, low, high, low by seeds, "
-            "high by seeds, on training points, on training points low, on training points high, "
-            f"{beside}, near 1/N from, near 1/N to, share that lasts, possible": [],
-            f"laws: {lead}, law, weight, held out decades, parameter, value, low, high": [],
-            "rules: activation, family, rule, miss, misfit, weight, offset, offset low, "
-            "offset high, slope, slope low, slope high": [],
-        }
-        losses, exponents, laws, rules = rows.values()
-        usual = [(1.0, *row) for row in self.found.curves.items()]
-        for times, case, one in usual + [(LONGER, *row) for row in self.found.longer.items()]:
+        every: list[list[tuple[Any, ...]]] = [[], [], [], []]
+        losses, exponents, laws, rules = every
+        usual = [(1.0, *row) for row in self.curves.items()]
+        for times, case, one in usual + [(LONGER, *row) for row in self.longer.items()]:
             steps, points = round(times * self.settings.steps), self.settings.points(*case[1:])
             flags = zip(one.seen.value, one.overfitted, one.idle, strict=True)
             for row, (seen, *left_out) in zip(width_rows(one.held), flags, strict=True):
@@ -176,15 +230,188 @@ class Dimension(Study):
                     found = law.fit.with_misfit.items()
                     laws += [(*case, law.law, *weights, n, *interval(e)) for n, e in found]
         none = (np.nan,) * 6
-        for activation, misses in self.found.rules.items():
+        for activation, misses in self.rules.items():
             for miss in misses:
                 numbers = (miss.miss, miss.misfit, miss.weight, *none)
                 rules.append((activation, "all", miss.rule, *numbers))
-        for family, line in self.found.lines.items():
+        for family, line in self.lines.items():
             both = (*interval(line.offset), *interval(line.slope))
             rules.append((*family, "offset + slope / D", *none[:3], *both))
-        heads = (head.partition(": ") for head in rows)
-        return [Table.of(name, header, rows[f"{name}: {header}"]) for name, _, header in heads]
+        tables = zip(COLUMNS.items(), every, strict=True)
+        return [Table.of(*head, rows) for head, rows in tables]
 
     def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        return outcomes(self.found)
+        by_activation = {
+            "four_over_d": self._four_over_d,
+            "persists": self._persists,
+            "inputs_decide": self._inputs_decide,
+        }
+        shared = {
+            "one_law": self._one_law(),
+            "enough_points": self._enough_points(),
+            "longer": self._longer(),
+        }
+        return shared | {key: each(self.activations, rule) for key, rule in by_activation.items()}
+
+    def _four_over_d(self, activation: str) -> Outcome:
+        every, rows = self._known(activation), self.rules.get(activation, ())
+        places = [
+            place(e, predicted(SHARMA, one.inputs))
+            for one, e in every.items()
+            if telling(one.inputs, SHARMA, TICKETS)
+        ]
+        agree, differ, unsure = (places.count(which) for which in (INSIDE, OUTSIDE, OPEN))
+        families: dict[str, list[str]] = {}
+        for one, e in every.items():
+            text = f"D = {one.inputs} {e.value:.2f} ({e.low:.2f} to {e.high:.2f})"
+            families.setdefault(FAMILIES.get(one.family, one.family), []).append(text)
+        words = [f"{family}: {', '.join(some)}" for family, some in families.items()]
+        words += [f"off {row.rule} by {row.misfit:.2f}, evidence {row.weight:.2f}" for row in rows]
+        numbers = {one.task: e.value for one, e in every.items()}
+        numbers |= {f"off {row.rule}": row.misfit for row in rows}
+        if not places:
+            none = "No number of inputs here distinguishes 4/D from 1."
+            return untested(none, "; ".join(words), numbers)
+        half = len(places) / 2
+        if agree:
+            verdict = IN_PART if differ or agree < half else HOLDS
+        else:
+            verdict = FAILS if differ >= half else UNTESTED
+        reason = (
+            f"Of {len(places)} exponents that distinguish the two {agree} agree, {differ} disagree "
+            f"and {unsure} are open."
+        )
+        if rows:
+            best = max(rows, key=lambda row: row.weight)
+            nearest = f"{best.rule} is the nearest of the three rules"
+            if best.weight < SURE:
+                nearest = "the three rules cannot be distinguished"
+            reason += f" Over all D {nearest}."
+        return Outcome(verdict, "; ".join(words), reason, numbers)
+
+    def _persists(self, activation: str) -> Outcome:
+        curves = [one for one in self.curves.values() if one.activation == activation]
+        wide = [one for one in curves if one.inputs > 1 and one.span >= SPAN]
+        stretches = {one.task: one.stretch for one in wide if one.stretch}
+        if not stretches:
+            few = f"No target of two inputs or more has widths over a factor {SPAN:g} that count."
+            return untested(few)
+        lasting = [task for task, one in stretches.items() if one.share >= SURE]
+        none = [task for task, one in stretches.items() if not one.possible]
+        words = {}
+        for task, one in stretches.items():
+            sure = "yes" if task in lasting else "no" if task in none else "open"
+            words[task] = f"{f'{one.low:g} to {one.high:g}' if one.reach else 'nowhere'} ({sure})"
+        reason = (
+            f"{len(lasting)} of {len(stretches)} targets have such a range, {len(none)} have none, "
+            "the others are open."
+        )
+        reason += f" It is there for {commas(lasting)}." if lasting else ""
+        decided = len(lasting) + len(none)
+        return Outcome(
+            counted(len(lasting), len(none), decided),
+            f"widest range near 1/N, and whether one is wide enough: {described(words)}",
+            reason if decided else "No target is decided.",
+            {task: one.share for task, one in stretches.items()},
+        )
+
+    def _inputs_decide(self, activation: str) -> Outcome:
+        near, known = ENTRY.claims["inputs_decide"]["near"], self._known(activation)
+        pairs = [
+            (one, other, difference(a, b))
+            for (one, a), (other, b) in combinations(known.items(), 2)
+            if one.inputs == other.inputs
+        ]
+        differ = sum(max(d.low, -d.high) > near for _, _, d in pairs)
+        agree = sum(max(d.high, -d.low) <= near for _, _, d in pairs)
+        by_inputs = {D: [e.value for c, e in known.items() if c.inputs == D] for D in self.inputs}
+        ranges = {D: (min(some), max(some)) for D, some in by_inputs.items() if len(some) > 1}
+        words = [f"D = {D}: {low:.2f} to {high:.2f}" for D, (low, high) in ranges.items()]
+        if pairs:
+            one, other, most = max(pairs, key=lambda pair: abs(pair[2].value))
+            apart = f"{one.task} and {other.task}, by {abs(most.value):.2f}"
+            words.append(f"furthest apart are {apart}")
+        words += [
+            f"{FAMILIES.get(family, family)}: slope against 1/D {line.slope}"
+            for (name, family), line in self.lines.items()
+            if name == activation and line.freedom > 1
+        ]
+        reason = (
+            f"Of {len(pairs)} pairs {differ} differ, {agree} agree and "
+            f"{len(pairs) - differ - agree} are open."
+        )
+        if not pairs:
+            reason = "No two families have exponents at the same D."
+        verdict = FAILS if differ > agree else IN_PART
+        if not differ:
+            verdict = HOLDS if pairs and agree == len(pairs) else UNTESTED
+        numbers = {f"spread at D = {D}": high - low for D, (low, high) in ranges.items()}
+        return Outcome(verdict, "; ".join(words), reason, numbers)
+
+    def _one_law(self) -> Outcome:
+        weights = {}
+        for one in self.curves.values():
+            rows = one.comparison.rows if one.comparison else ()
+            by_law = {row.law: row.weight for row in rows if row.weight is not None}
+            if len(by_law) > 1:
+                weights[one.named] = by_law
+        if not weights:
+            return untested("Too few widths to compare laws.")
+        power = {name: by_law["power law"] for name, by_law in weights.items()}
+        good = sum(weight >= ENTRY.claims["one_law"]["some"] for weight in power.values())
+        best = [max(by_law, key=lambda law: by_law[law]) for by_law in weights.values()]
+        favoured = ", ".join(f"{law} {best.count(law)}" for law in sorted(set(best)))
+        return Outcome(
+            counted(good, len(power) - good, len(power)),
+            f"curves by the law that is favoured: {favoured}",
+            numbers=power,
+            facts={"good": good, "of": len(power)},
+        )
+
+    def _enough_points(self) -> Outcome:
+        curves = list(self.curves.values())
+        worst = max(curves, key=lambda one: one.ratio.max())
+        largest = float(worst.ratio.max())
+        out, idle = self._left_out
+        lost = [
+            one.named for one in curves if not one.fit and np.count_nonzero(~one.idle) >= WINDOW
+        ]
+        steeper = [
+            one.seen_fit.parameters[1] - one.fit.parameters[1]
+            for one in curves
+            if one.seen_fit and one.fit
+        ]
+        measured = f"largest ratio {largest:.2f} ({worst.named})"
+        if steeper:
+            measured += (
+                "; on the training points exponents are larger by "
+                f"{np.mean(steeper):.2f} on average, {max(steeper):.2f} at most"
+            )
+        reason = (
+            f"Of {sum(len(one.kept) for one in curves)} widths {out} are left out for it, {idle} "
+            "as they have hardly begun."
+        )
+        reason += f" Too few are left of {commas(lost)}." if lost else ""
+        verdict = HOLDS if not out else FAILS if lost else IN_PART
+        numbers = {"largest ratio": largest, "left out": float(out)}
+        return Outcome(verdict, measured, reason, numbers)
+
+    def _longer(self) -> Outcome:
+        steps, more = self.settings.steps, round(LONGER * self.settings.steps)
+        words: dict[str, str] = {}
+        numbers: dict[str, float] = {}
+        places: list[set[str]] = []
+        for case, one in self.longer.items():
+            earlier, after = self.curves.get(case), one.exponent
+            before = earlier.exponent if earlier else None
+            if before is None or after is None:
+                continue
+            words[one.named] = f"{before} after {steps:,} steps, {after} after {more:,}"
+            numbers |= {f"{one.named}, shorter": before.value, f"{one.named}, longer": after.value}
+            claimed = [predicted(rule, one.inputs) for rule in RULES]
+            places += [{place(before, value), place(after, value)} for value in claimed]
+        if not places:
+            return untested("Nets that were trained longer are missing, or too few.")
+        verdict = IN_PART if any(len(both) > 1 for both in places) else HOLDS
+        verdict = FAILS if {INSIDE, OUTSIDE} in places else verdict
+        return Outcome(verdict, described(words), "", numbers)

@@ -3,21 +3,28 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from scipy.stats import chi2_contingency
+
+from minilotto.analysis.landscape.starts import DEFAULT, LIKENESS, MOVED, Start, Started, started
 from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.stats.differences import difference
+from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome
+from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested, values
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.rules import LEVEL, SEPARATED
-from minilotto.report.studies.initialisation.analysis import (
-    DEFAULT,
-    ENTRY,
-    TICKET,
-    Start,
-    Started,
-    started,
+from minilotto.report.rules import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    LEVEL,
+    SEPARATED,
+    UNTESTED,
+    reaches,
+    together,
+    within,
 )
-from minilotto.report.studies.initialisation.verdicts import outcomes
 from minilotto.report.study import Settings, Study
 from minilotto.settings.schemes import SCHEMES
 from minilotto.store.grid import Sweep
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
 PAPER_RANGE = (10, 50)
 EXPONENTS_SHOWN = (-3.0, 3.0)
+LEAST_FRACTION = 1e-3  # of nets, in place of none
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,6 @@ class InitialisationSettings(Settings):
 
     @classmethod
     def quick(cls) -> "InitialisationSettings":
-        """Five widths, none of them wide."""
         return cls(
             seeds=16,
             init_scales=(3.0,),
@@ -92,7 +99,7 @@ class Initialisation(Study):
     """
 
     name = "initialisation"
-    entry = ENTRY
+    entry = register(__package__, "claims.toml", name)
     title, question = entry.title, entry.question
     settings_type = InitialisationSettings
 
@@ -117,10 +124,11 @@ class Initialisation(Study):
                 nets[start][config.width] = one
         # So that all differences to the default together err as seldom as one.
         strict = 1 - (1 - LEVEL) / max(1, len(nets) - 1)
+        ticket = self.entry.claims["tickets"]["ticket"]
         self.starts: dict[Start, Started] = {}
         for start, by_width in nets.items():
             try:
-                self.starts[start] = started(by_width, PAPER_RANGE, strict)
+                self.starts[start] = started(by_width, PAPER_RANGE, ticket, LEVEL, strict)
             except DataError as error:
                 source.missing.append(f"{start}: {error}")
         if DEFAULT not in self.starts:
@@ -136,7 +144,7 @@ class Initialisation(Study):
         return {
             **super().facts(),
             "separated": SEPARATED,
-            "ticket": TICKET,
+            "ticket": self.entry.claims["tickets"]["ticket"],
             "count": len(s.starts),
             "starts": "; ".join(map(str, s.starts)),
             "wider": f", {s.wide_seeds} at {commas(s.wide)}" if s.wide else "",
@@ -149,27 +157,27 @@ class Initialisation(Study):
     def headline(self) -> str:
         exponents = [one.exponent.value for one in self.starts.values()]
         lawful = self.outcomes()["own"].numbers["lawful"]
-        text = (
+        found, runs = [one.tickets.value for one in self.starts.values() if one.tickets], ""
+        if found:
+            runs = f"; the fraction of tickets at width 2 runs from {min(found):.0%} to "
+            runs += f"{max(found):.0%}"
+        return (
             f"Over {len(self.starts)} ways to start, the exponent runs from {min(exponents):.2f} "
             f"to {max(exponents):.2f} ({self.default.exponent.value:.2f} with torch's default), "
-            f"and {lawful:.0f} of them have 1"
+            f"and {lawful:.0f} of them have 1{runs}."
         )
-        found = [one.tickets.value for one in self.starts.values() if one.tickets]
-        if found:
-            text += "; the fraction of tickets at width 2 runs from "
-            text += f"{min(found):.0%} to {max(found):.0%}"
-        return f"{text}."
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import mosaic
+        from minilotto.report.plots.style import BLUE, mosaic
         from minilotto.report.studies.initialisation import plots
 
         labels, every = [str(start) for start in self.starts], self.starts.values()
+        likeness, moved = ([one.at_widest(what) for one in every] for what in (LIKENESS, MOVED))
         panels: dict[str, tuple[str, list[Estimate | None], str]] = {
             "exponent": ("exponent", [one.exponent for one in every], "linear"),
             "tickets": ("fraction of tickets, N = 2", [one.tickets for one in every], "linear"),
-            "likeness": ("cosine between seeds", [one.likeness for one in every], "linear"),
-            "moved": (r"$|\theta - \theta_0|\,/\,|\theta_0|$", [one.moved for one in every], "log"),
+            "likeness": ("cosine between seeds", likeness, "linear"),
+            "moved": (r"$|\theta - \theta_0|\,/\,|\theta_0|$", moved, "log"),
             "loss": ("median loss", [one.loss for one in every], "log"),
         }
         figure, axes = mosaic([["losses", "losses", *panels]], 14.0, 1.2 + 0.3 * len(labels))
@@ -180,7 +188,7 @@ class Initialisation(Study):
             names, limits = (labels, EXPONENTS_SHOWN) if first else ([""] * len(labels), None)
             plots.forest(names, rows, axes[name], title, scale, limits)
         middle, near = self.default.exponent.value, self.entry.claims["exponents"]["near"]
-        plots.band(middle - near, middle + near, axes["exponent"])
+        axes["exponent"].axvspan(middle - near, middle + near, color=BLUE, alpha=0.12, linewidth=0)
         return figure
 
     def tables(self) -> list[Table]:
@@ -197,4 +205,128 @@ class Initialisation(Study):
         ]
 
     def outcomes(self) -> dict[str, Outcome]:
-        return outcomes(self.starts)
+        rules = {
+            "exponents": self._exponents,
+            "own": self._own,
+            "tickets": self._tickets,
+            "alike": self._alike,
+            "lazy": self._lazy,
+        }
+        return {key: rule(self.entry.claims[key]) for key, rule in rules.items()}
+
+    def _exponents(self, claim: Claim) -> Outcome:
+        default, near = self.default, claim["near"]
+        changes = {
+            start: difference(one.strict_exponent, default.strict_exponent)
+            for start, one in self.starts.items()
+            if start != DEFAULT
+        }
+        if not changes:
+            none = "There is no other start to compare with."
+            return untested(none, f"default {default.exponent}")
+        judged = [within(change, -near, near) for change in changes.values()]
+        outside = [str(start) for start, one in zip(changes, judged, strict=True) if one == FAILS]
+        verdict = FAILS if outside else together(judged)
+        furthest = max(changes, key=lambda start: abs(changes[start].value))
+        measured = (
+            f"default {default.exponent}; furthest from it {furthest}: "
+            f"{self.starts[furthest].exponent}, by {changes[furthest]}"
+        )
+        numbers = {str(start): one.exponent.value for start, one in self.starts.items()}
+        counts = {"same": judged.count(HOLDS), "others": len(outside), "of": len(judged)}
+        facts = {**counts, "outside": "; ".join(outside)}
+        return Outcome(verdict, measured, "", numbers, facts)
+
+    def _own(self, claim: Claim) -> Outcome:
+        judged = {start: _is_one(one.exponent, claim) for start, one in self.starts.items()}
+        default = judged.pop(DEFAULT)
+        others = [str(start) for start, one in judged.items() if one]
+        unknown = list(judged.values()).count(None)
+        lawful, of = len(others) + bool(default), len(self.starts)
+        measured = f"exponent 1 in {lawful} of {of} starts; default {self.default.exponent}"
+        measured += f"; undecided in {unknown}" if unknown else ""
+        numbers = {"lawful": lawful, "undecided": unknown, "starts": of}
+        if not judged:
+            return untested("There is no other start to compare with.", measured, numbers)
+        if default is None:
+            return untested("The default's interval is too wide to decide.", measured, numbers)
+        if not default:
+            return Outcome(FAILS, measured, "Not even the default has exponent 1.", numbers)
+        if not others:
+            verdict, reason = UNTESTED if unknown else HOLDS, "No other start is known to have it."
+        else:
+            verdict = FAILS if 2 * len(others) >= len(judged) else IN_PART
+            count = f"{len(others)} of {len(judged)}"
+            reason = f"Of the others {count} have it too: {'; '.join(others)}."
+        return Outcome(verdict, measured, reason, numbers)
+
+    def _tickets(self, claim: Claim) -> Outcome:
+        tried = {start: one for start, one in self.starts.items() if one.tickets}
+        if len(tried) < 2:
+            return untested("Two-neuron nets of two starts are needed.")
+        won = np.array([[one.won, one.tried - one.won] for one in tried.values()])
+        fractions = won[:, 0] / won.sum(axis=1)
+        if not won.any(axis=0).all():
+            reason = "All nets end alike; there is nothing to compare."
+            return untested(reason, f"{fractions[0]:.0%} in all")
+        chance = float(chi2_contingency(won).pvalue)
+        most, least = (list(tried)[int(at)] for at in (np.argmax(fractions), np.argmin(fractions)))
+        factor = fractions.max() / max(fractions.min(), LEAST_FRACTION)
+        wide = factor > claim["similar"]
+        if chance < claim["chance"]:
+            verdict = FAILS if wide else IN_PART
+        else:
+            verdict = UNTESTED if wide else HOLDS
+        times = f"{factor:.2g} times as many with {most} as with {least}"
+        measured = (
+            f"default {self.default.tickets or 'missing'}; most {most}: {tried[most].tickets}; "
+            f"fewest {least}: {tried[least].tickets}; chance {chance:.2g}"
+        )
+        numbers = {str(start): float(one) for start, one in zip(tried, fractions, strict=True)}
+        facts = {"times": times if fractions.min() > 0 else f"none with {least}"}
+        return Outcome(verdict, measured, "", {**numbers, "chance": chance}, facts)
+
+    def _alike(self, claim: Claim) -> Outcome:
+        rows = {
+            str(start): e for start, one in self.starts.items() if (e := one.at_widest(LIKENESS))
+        }
+        if not rows:
+            return untested("Nets of that width are missing.")
+        judged = [within(one, claim["some"], 1.0) for one in rows.values()]
+        limit, least = claim["orthogonal"], min(rows, key=lambda start: rows[start].value)
+        orthogonal = [start for start, one in rows.items() if one.high < limit]
+        reason = f"None is below {limit:g} for certain."
+        if orthogonal:
+            reason = f"Below {limit:g}, not alike at all: {'; '.join(orthogonal)}."
+        measured = (
+            f"above {claim['some']:g} in {judged.count(HOLDS)} of {len(rows)} starts; least "
+            f"{least}: {rows[least]}"
+        )
+        return Outcome(together(judged), measured, reason, values(rows))
+
+    def _lazy(self, claim: Claim) -> Outcome:
+        rows = {
+            start: (moved.value, one.loss.value)
+            for start, one in self.starts.items()
+            if (moved := one.at_widest(MOVED)) and one.loss
+        }
+        if len(rows) < claim["least"]:
+            few = f"{len(rows)} starts are too few for a correlation; "
+            return untested(few + f"{claim['least']:g} are needed.")
+        moved, loss = np.array(list(rows.values())).T
+        found = rank_correlation(moved, loss)
+        verdict = HOLDS if found.high < 0 else FAILS if found.low > 0 else UNTESTED
+        least, most = (list(rows)[int(at)] for at in (np.argmin(moved), np.argmax(moved)))
+        measured = (
+            f"correlation {found}; laziest {least} moves {moved.min():.2g} to loss "
+            f"{rows[least][1]:.2g}, richest {most} {moved.max():.2g} to {rows[most][1]:.2g}"
+        )
+        facts = {"compared": len(rows)}
+        return Outcome(verdict, measured, "", as_numbers("correlation", found), facts)
+
+
+def _is_one(exponent: Estimate, claim: Claim) -> bool | None:
+    """Whether it is 1 to the paper's precision; None where that is not known."""
+    if exponent.high - exponent.low > claim["wide"]:
+        return None
+    return reaches(exponent, claim["claimed"], claim["stated"], claim["near"]) == HOLDS

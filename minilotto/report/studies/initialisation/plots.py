@@ -28,17 +28,10 @@ def losses_of_starts(found: Mapping[str, Points], ax: Axes) -> Axes:
         points = found[name]
         color = PALETTE[k % len(PALETTE)]
         intervals(points.widths, points, ax, color, "o", name, markersize=3.5, capsize=1.5)
-    ax.set(
-        xscale="log", yscale="log", xlabel="width $N$", ylabel="median loss (mean squared error)"
-    )
+    ax.set(xscale="log", yscale="log", xlabel="width $N$")
+    ax.set_ylabel("median loss (mean squared error)")
     width_axis((2, 10, 20, 50, 200), ax)
     ax.legend(loc="best", fontsize=7)
-    return ax
-
-
-def band(low: float, high: float, ax: Axes) -> Axes:
-    """A vertical band."""
-    ax.axvspan(low, high, color=BLUE, alpha=0.12, linewidth=0)
     return ax
 
 

@@ -1,0 +1,339 @@
+"""Losses on the training data and on all x by number of points, width and label noise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
+from minilotto.analysis.stats.draws import (
+    LEAST_DRAWS,
+    absorbed_parameters,
+    exponent_over_draws,
+    learnt_parameters,
+    typical_over_draws,
+)
+from minilotto.analysis.stats.estimates import estimates
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.settings.arrays import Array
+from minilotto.settings.config import Config
+from minilotto.settings.tasks import task_of
+
+INFINITE = float("inf")  # points of a population
+FLOOR = 1e-300  # in place of a loss of zero, which has no logarithm
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses of the nets of one config.
+
+    Parameters
+    ----------
+    training, everywhere : (R,) ndarray of float64
+        On their training data and on all x.
+    """
+
+    training: Array
+    everywhere: Array
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Nets on several draws of the data.
+
+    Parameters
+    ----------
+    nets : int
+        Of all draws.
+    training, everywhere : (G,) ndarray of float64
+        Medians of the nets' losses on their data and on all x, for each draw.
+    squares : (G,) ndarray of float64
+        Mean square of the label noise.
+    """
+
+    nets: int
+    training: Array
+    everywhere: Array
+    squares: Array
+
+
+@dataclass
+class Samples:
+    """One activation's nets.
+
+    Parameters
+    ----------
+    level : float in (0, 1)
+        Of all intervals.
+    lattice : dict of (float, int) to Losses
+        Nets on equally spaced points without noise, and on all x, by P and N; P is infinite for
+        the latter.
+    drawn : dict of (float, int, int) to Drawn
+        Nets on several draws, by noise, P and N: of independent uniform points for noise 0, else
+        of label noise on equally spaced points.
+    """
+
+    level: float
+    lattice: dict[tuple[float, int], Losses] = field(default_factory=dict)
+    drawn: dict[tuple[float, int, int], Drawn] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> list[float]:
+        """Numbers of points on lattices, the infinite last."""
+        return sorted({count for count, _ in self.lattice})
+
+    def widths(self, count: float) -> list[int]:
+        """Widths of nets on so many points of a lattice.
+
+        Parameters
+        ----------
+        count : float
+
+        Returns
+        -------
+        list of int
+        """
+        return sorted(width for at, width in self.lattice if at == count)
+
+    def by_width(self, count: float, everywhere: bool) -> Points | None:
+        """Median loss against width at one number of points.
+
+        Parameters
+        ----------
+        count : float
+        everywhere : bool
+            On all x, else on the training points.
+
+        Returns
+        -------
+        Points or None
+            None for fewer than two widths.
+        """
+        widths = self.widths(count)
+        rows = [_positive(self.lattice[count, width], everywhere) for width in widths]
+        return points(widths, rows, level=self.level) if len(widths) > 1 else None
+
+    def by_count(self, width: int) -> Points | None:
+        """Median loss on all x against the number of points of a lattice at one width.
+
+        Parameters
+        ----------
+        width : int
+
+        Returns
+        -------
+        Points or None
+            None for fewer than two numbers.
+        """
+        counts = [
+            count for count in self.counts if count < INFINITE and (count, width) in self.lattice
+        ]
+        rows = [_positive(self.lattice[count, width], True) for count in counts]
+        return points(counts, rows, level=self.level) if len(counts) > 1 else None
+
+    def median(self, count: float, width: int) -> Estimate | None:
+        """Median loss on all x of nets trained without noise, with its interval over seeds.
+
+        Parameters
+        ----------
+        count, width : float, int
+
+        Returns
+        -------
+        Estimate or None
+            None without such nets.
+        """
+        found = self.lattice.get((count, width))
+        if found is None:
+            return None
+        return estimates(points([width], [_positive(found, True)], level=self.level))[width]
+
+    def gaps(self) -> dict[tuple[str, int, int], float]:
+        """Loss on all x over training loss, without noise.
+
+        Returns
+        -------
+        dict of (str, int, int) to float
+            By kind of points, P and N.
+        """
+        found = {
+            ("equally spaced", int(count), width): _median(one.everywhere) / _median(one.training)
+            for (count, width), one in self.lattice.items()
+            if count < INFINITE
+        }
+        return found | {
+            ("uniform", count, width): float(np.exp(np.log(one.everywhere / one.training).mean()))
+            for (noise, count, width), one in self.drawn.items()
+            if not noise
+        }
+
+    def learnt(self, noise: float, count: int, width: int) -> tuple[Estimate, Estimate] | None:
+        """Number of parameters that fit noise, from the loss on all x and from the training loss.
+
+        Parameters
+        ----------
+        noise, count, width : float, int, int
+
+        Returns
+        -------
+        (Estimate, Estimate) or None
+            As of `learnt_parameters` and `absorbed_parameters`; None for no noise, and without nets
+            that had none.
+        """
+        found, clean = self.drawn.get((noise, count, width)), self.lattice.get((count, width))
+        if found is None or clean is None or not noise:
+            return None
+        middle, more = float(np.nanmedian(clean.everywhere)), (noise, count, self.level)
+        return (
+            learnt_parameters(found.everywhere, middle, *more),
+            absorbed_parameters(found.training, found.squares, *more),
+        )
+
+    def drawn_by(
+        self, noise: float, count: int | None = None, width: int | None = None
+    ) -> dict[int, Drawn]:
+        """Nets on draws with one noise: by width at one number of points, or the reverse.
+
+        Parameters
+        ----------
+        noise : float
+        count, width : int or None
+            One of the two.
+
+        Returns
+        -------
+        dict of int to Drawn
+            Ascending.
+        """
+        found = {
+            (p if count is None else n): one
+            for (at, p, n), one in self.drawn.items()
+            if at == noise and (p == count or n == width)
+        }
+        return dict(sorted(found.items()))
+
+    def typical(
+        self, noise: float, count: int | None = None, width: int | None = None
+    ) -> dict[int, Estimate]:
+        """Losses on all x of `drawn_by`, geometric means over draws.
+
+        Parameters
+        ----------
+        noise, count, width : float, int or None, int or None
+
+        Returns
+        -------
+        dict of int to Estimate
+        """
+        found = self.drawn_by(noise, count, width)
+        return {at: typical_over_draws(one.everywhere, self.level) for at, one in found.items()}
+
+    def noisy_exponent(self, noise: float, count: int) -> Estimate | None:
+        """Exponent in width of the loss on all x, draw by draw.
+
+        Parameters
+        ----------
+        noise, count : float, int
+
+        Returns
+        -------
+        Estimate or None
+            None for fewer than two widths with the same draws.
+        """
+        return self._exponent({n: d.everywhere for n, d in self.drawn_by(noise, count).items()})
+
+    def noise_decay(self, noise: float, width: int) -> tuple[list[int], Estimate] | None:
+        """Exponent in P of what noise adds to the loss on all x, draw by draw.
+
+        Parameters
+        ----------
+        noise, width : float, int
+
+        Returns
+        -------
+        (list of int, Estimate) or None
+            Over those P, listed, where every draw adds something; None for fewer than two.
+        """
+        added = {}
+        for count, found in self.drawn_by(noise, width=width).items():
+            clean = self.lattice.get((count, width))
+            middle = np.inf if clean is None else np.nanmedian(clean.everywhere)
+            if (found.everywhere > middle).all():
+                added[count] = found.everywhere - middle
+        exponent = self._exponent(added)
+        return None if exponent is None else (list(added), exponent)
+
+    def _exponent(self, rows: Mapping[int, Array]) -> Estimate | None:
+        if len(rows) < 2 or len({len(row) for row in rows.values()}) > 1:
+            return None
+        return exponent_over_draws(list(rows), np.stack(list(rows.values()), axis=1), self.level)
+
+
+def gathered(nets: Mapping[Config, Ensemble], level: float) -> dict[str, Samples]:
+    """The nets of each activation.
+
+    Parameters
+    ----------
+    nets : mapping of Config to Ensemble
+        Configs with fewer than LEAST_SEEDS finite losses, or LEAST_DRAWS draws, are left out.
+    level : float in (0, 1)
+        Of intervals.
+
+    Returns
+    -------
+    dict of str to Samples
+        By activation.
+    """
+    found: dict[str, Samples] = {}
+    drawn: dict[tuple[str, float, int, int], list[tuple[float, ...]]] = {}
+    for config, one in nets.items():
+        samples = found.setdefault(config.activation, Samples(level))
+        losses = Losses(one.loss, one.population_loss)
+        medians = _median(losses.training), _median(losses.everywhere)
+        finite = np.isfinite(losses.training) & np.isfinite(losses.everywhere)
+        if config.noise or config.sampling == "uniform":
+            errors = one.data.y - task_of(config.task)(one.data.x)  # of the labels
+            place = (config.activation, config.noise, config.points, config.width)
+            drawn.setdefault(place, []).append((*medians, float(np.mean(errors**2)), len(one)))
+        elif np.count_nonzero(finite) >= LEAST_SEEDS:
+            size = INFINITE if config.sampling == "population" else config.points
+            samples.lattice[size, config.width] = losses
+    for (activation, noise, count, width), rows in drawn.items():
+        table = np.array([row for row in rows if np.isfinite(row).all()]).reshape(-1, 4)
+        if len(table) >= LEAST_DRAWS:
+            one_drawn = Drawn(int(table[:, 3].sum()), *table[:, :3].T)
+            found[activation].drawn[noise, count, width] = one_drawn
+    return found
+
+
+def straight_lines(count: ArrayLike) -> Array:
+    """Mean squared error of the straight lines between P equally spaced points of x² on [-2, 2].
+
+    h^4 / 30, h = 4 / (P - 1).
+
+    Parameters
+    ----------
+    count : array_like of float
+        P, at least 2.
+
+    Returns
+    -------
+    ndarray of float64
+
+    Examples
+    --------
+    >>> float(straight_lines(5) * 30)
+    1.0
+    """
+    return (4.0 / (np.asarray(count, dtype=np.float64) - 1.0)) ** 4 / 30.0
+
+
+def _positive(losses: Losses, everywhere: bool) -> Array:
+    values = losses.everywhere if everywhere else losses.training
+    return np.where(values <= 0, FLOOR, values)
+
+
+def _median(losses: Array) -> float:
+    kept = losses[np.isfinite(losses)]
+    return max(float(np.median(kept)), FLOOR) if kept.size else float("nan")
