@@ -1,10 +1,11 @@
-"""Trained nets cut down by several rules, with their last layers fitted again or not."""
+"""Losses of trained nets pruned by every rule, with the last layer fitted again or not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minilotto.analysis.ensembling.readout import readout_loss
 from minilotto.analysis.landscape.pruning import (
@@ -18,16 +19,13 @@ from minilotto.analysis.landscape.pruning import (
     kept,
     refit_kept,
 )
-from minilotto.analysis.stats.bootstrap import Estimate, median_interval
-from minilotto.ensemble.distillation import Distilled, distill_path, refit
+from minilotto.analysis.stats.bootstrap import Estimate, estimate, median_interval
+from minilotto.ensemble.distillation import distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 
 KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 100, 150, 200)
 DISTILLED_TO = 10  # most neurons that the search is asked for; its time grows with their square
-FLOAT32_CUT = 1e-7  # of a response: what output weights in float32 can make use of
-READOUTS = {"float64": "output weights in float64", "float32": "output weights that float32 holds"}
 RULES = {
     "random": "at random",
     "magnitude": "magnitude",
@@ -37,17 +35,26 @@ RULES = {
     "distilled": "distillation's search",
 }
 UNFITTED = {"magnitude": "magnitude, weights as trained", "merging": "merging, weights merged"}
+FLOAT32_CUT = 1e-7  # of a response: what output weights in float32 can make use of
 
-Readout = str | None  # one of READOUTS, None for output weights that are not fitted again
+Readout = str | None  # "float64", "float32", None for output weights that are not fitted again
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
-    """R nets of one width cut down: losses (R,) by rule, neurons kept and readout.
+class PrunedLosses:
+    """Losses of R nets of one width, pruned.
 
-    whole: losses (R,) of the whole nets by readout. To losses in float64 the most that rounding may
-    have hidden is added. growth (R,) by rule and neurons kept: root mean square of the sum of
-    absolute terms over that of the output, for weights in float64.
+    Parameters
+    ----------
+    width : int
+    whole : mapping of Readout to (R,) ndarray of float64
+        Of the nets with all neurons.
+    losses : mapping of (str, int, Readout) to (R,) ndarray of float64
+        By rule, neurons kept and readout. To losses in float64 the most that rounding may have
+        hidden is added.
+    growth : mapping of (str, int) to (R,) ndarray of float64
+        By rule and neurons kept: root mean square of the sum of absolute terms over that of the
+        output, for weights in float64.
     """
 
     width: int
@@ -57,12 +64,12 @@ class Cut:
 
     @cached_property
     def medians(self) -> dict[tuple[str, int, Readout], Estimate]:
+        """Median losses over nets."""
         return {place: median_loss(loss) for place, loss in self.losses.items()}
 
     def kept(self, rule: str, readout: Readout) -> list[int]:
         """Numbers of neurons that were tried, ascending."""
-        tried = ((name, k) for name, k, other in self.losses if other == readout)
-        return sorted(k for name, k in tried if name == rule)
+        return sorted(k for name, k, other in self.losses if (name, other) == (rule, readout))
 
     def curve(self, rule: str, readout: Readout) -> dict[int, Estimate]:
         """Median loss by neurons kept."""
@@ -72,7 +79,7 @@ class Cut:
         self, first: str, second: str, readout: Readout, least: int = 2
     ) -> dict[int, Estimate]:
         """Median ratio per net of one rule's loss to another's, from `least` neurons to half."""
-        both = set(self.kept(first, readout)) & set(self.kept(second, readout))
+        both = {*self.kept(first, readout)} & {*self.kept(second, readout)}
         return {
             k: median_loss(self.losses[first, k, readout] / self.losses[second, k, readout])
             for k in sorted(both)
@@ -92,8 +99,12 @@ class Cut:
         return least
 
 
-def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True) -> Cut:
-    """Nets cut down by every rule.
+def pruned_losses(
+    nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True
+) -> PrunedLosses:
+    """Prunes nets by every rule.
+
+    Rules are those of RULES: the orders of `pruning`, and the search of `distill_path`.
 
     Parameters
     ----------
@@ -102,40 +113,33 @@ def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True) 
     counts : sequence of int
         Numbers of neurons to keep; those below the width are used.
     search : bool
-        By distillation's search too, which takes longer than all the rest.
+        Distil too, which takes longer than all the rest.
 
     Returns
     -------
-    Cut
-        Losses of the nets that are left.
+    PrunedLosses
     """
     net, data = (nets.activation, nets.parameters), nets.data
-    width = nets.config.width
-    counts = [count for count in counts if count < width]
+    counts = [count for count in counts if count < nets.config.width]
+    few = [count for count in counts if count <= DISTILLED_TO] if search else []
+    found = dict(zip(few, distill_path(*net, few, data) if few else [], strict=True))
     merging = by_merging(*net, data)
     orders = {
-        "random": at_random(len(nets), width),
+        "random": at_random(len(nets), nets.config.width),
         "magnitude": by_size(*net, data),
         "tickets": by_tickets(*net, data),
         "merging": merging.order,
     }
-    few = [count for count in counts if count <= DISTILLED_TO] if search else []
-    found = dict(zip(few, distill_path(*net, few, data) if few else [], strict=True))
     losses: dict[tuple[str, int, Readout], Array] = {}
-    growth: dict[tuple[str, int], Array] = {}
-
-    def add(rule: str, count: int, best: Distilled) -> None:
+    refitted = {
+        (rule, count): refit_kept(*net, order, count, data)
+        for rule, order in {**orders, "elimination": by_elimination(*net, data, CUT)}.items()
+        for count in counts
+    }
+    refitted |= {("distilled", count): best for count, best in found.items()}
+    for (rule, count), best in refitted.items():
         losses[rule, count, "float64"] = best.loss + best.rounding
-        growth[rule, count] = best.cancellation
-
-    eliminated = by_elimination(*net, data, CUT)
-    for rule, order in {**orders, "elimination": eliminated}.items():
-        for count in counts:
-            add(rule, count, refit_kept(*net, order, count, data))
-    for count, best in found.items():
-        add("distilled", count, best)
-    eliminated = by_elimination(*net, data, FLOAT32_CUT)
-    for rule, order in {**orders, "elimination": eliminated}.items():
+    for rule, order in {**orders, "elimination": by_elimination(*net, data, FLOAT32_CUT)}.items():
         for count in counts:
             places = kept(order, count)
             w = np.take_along_axis(nets.w, places[:, :, None], axis=1)
@@ -147,7 +151,8 @@ def cut_down(nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True) 
     for rule, steps in (("magnitude", orders["magnitude"]), ("merging", merging)):
         for count in counts:
             losses[rule, count, None] = as_trained(*net, steps, count, data)
-    return Cut(width, whole_losses(nets), losses, growth)
+    growth = {place: best.cancellation for place, best in refitted.items()}
+    return PrunedLosses(nets.config.width, whole_losses(nets), losses, growth)
 
 
 def whole_losses(nets: Ensemble) -> dict[Readout, Array]:
@@ -160,26 +165,46 @@ def whole_losses(nets: Ensemble) -> dict[Readout, Array]:
     }
 
 
-def median_loss(loss: Array) -> Estimate:
-    """The median over nets of numbers above 0, with its interval."""
-    found = median_interval(np.log10(loss))
-    return Estimate(float(10**found.value), float(10**found.low), float(10**found.high), LEVEL)
-
-
-def ratio_of_medians(first: Array, second: Array, resamples: int = 2000, seed: int = 0) -> Estimate:
-    """The ratio of the median losses of two sets of nets, with its bootstrap interval.
+def median_loss(loss: ArrayLike) -> Estimate:
+    """The median of losses above 0, with its 95% bootstrap interval in their logarithm.
 
     Parameters
     ----------
-    first, second : (R,) array of float
-        Losses above 0, as many as there are of each.
+    loss : (R,) array_like of float
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> round(median_loss([1.0, 10.0, 1000.0]).value, 9)
+    10.0
+    """
+    return median_interval(np.log10(loss)).mapped(lambda x: 10**x)
+
+
+def ratio_of_medians(
+    first: ArrayLike, second: ArrayLike, resamples: int = 2000, seed: int = 0
+) -> Estimate:
+    """The ratio of the median losses of two sets of nets, with its 95% bootstrap interval.
+
+    Parameters
+    ----------
+    first, second : (R,), (Q,) array_like of float
+        Losses above 0.
     resamples, seed : int
         Of the bootstrap over nets.
 
     Returns
     -------
     Estimate
-        The ratio and its interval.
+
+    Examples
+    --------
+    >>> losses = np.geomspace(1, 4, 101)
+    >>> round(ratio_of_medians(3 * losses, losses).value, 9)
+    3.0
     """
     random = np.random.default_rng(seed)
     logs = [np.log10(loss) for loss in (first, second)]
@@ -187,6 +212,5 @@ def ratio_of_medians(first: Array, second: Array, resamples: int = 2000, seed: i
         np.median(each[random.integers(len(each), size=(resamples, len(each)))], axis=1)
         for each in logs
     )
-    low, high = 10.0 ** np.quantile(one - two, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    value = 10 ** (np.median(logs[0]) - np.median(logs[1]))
-    return Estimate(float(value), float(low), float(high), LEVEL)
+    value = float(np.median(logs[0]) - np.median(logs[1]))
+    return estimate(value, one - two, 0.95).mapped(lambda x: 10**x)
