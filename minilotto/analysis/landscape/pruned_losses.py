@@ -68,17 +68,50 @@ class PrunedLosses:
         return {place: median_loss(loss) for place, loss in self.losses.items()}
 
     def kept(self, rule: str, readout: Readout) -> list[int]:
-        """Numbers of neurons that were tried, ascending."""
+        """Numbers of neurons that were tried, ascending.
+
+        Parameters
+        ----------
+        rule : str
+        readout : Readout
+
+        Returns
+        -------
+        list of int
+        """
         return sorted(k for name, k, other in self.losses if (name, other) == (rule, readout))
 
     def curve(self, rule: str, readout: Readout) -> dict[int, Estimate]:
-        """Median loss by neurons kept."""
+        """Median loss by neurons kept.
+
+        Parameters
+        ----------
+        rule : str
+        readout : Readout
+
+        Returns
+        -------
+        dict of int to Estimate
+        """
         return {k: self.medians[rule, k, readout] for k in self.kept(rule, readout)}
 
     def ratios(
         self, first: str, second: str, readout: Readout, least: int = 2
     ) -> dict[int, Estimate]:
-        """Median ratio per net of one rule's loss to another's, from `least` neurons to half."""
+        """Median ratio per net of one rule's loss to another's, from `least` neurons to half.
+
+        Parameters
+        ----------
+        first, second : str
+            Rules.
+        readout : Readout
+        least : int
+
+        Returns
+        -------
+        dict of int to Estimate
+            By neurons kept.
+        """
         both = {*self.kept(first, readout)} & {*self.kept(second, readout)}
         return {
             k: median_loss(self.losses[first, k, readout] / self.losses[second, k, readout])
@@ -87,8 +120,20 @@ class PrunedLosses:
         }
 
     def fewest(self, rule: str, readout: Readout, against: Readout, most: float) -> int | None:
-        """The fewest neurons from which on nothing is lost against the whole nets, None for none:
-        the interval of the median ratio of losses stays below `most`.
+        """The fewest neurons from which on nothing is lost against the whole nets.
+
+        Parameters
+        ----------
+        rule : str
+        readout, against : Readout
+            Of the pruned nets, and of the whole ones.
+        most : float
+            The interval of the median ratio of losses stays below.
+
+        Returns
+        -------
+        int or None
+            None where every number tried loses something.
         """
         least = None
         for k in reversed(self.kept(rule, readout)):
@@ -156,7 +201,17 @@ def pruned_losses(
 
 
 def whole_losses(nets: Ensemble) -> dict[Readout, Array]:
-    """Losses (R,) of nets, all of them finite, as trained and with the last layer fitted again."""
+    """Losses of whole nets, as trained and with the last layer fitted again.
+
+    Parameters
+    ----------
+    nets : Ensemble
+        R nets, all of them finite.
+
+    Returns
+    -------
+    dict of Readout to (R,) ndarray of float64
+    """
     best = refit(nets.activation, nets.w, nets.b, nets.data)
     return {
         None: nets.loss,
