@@ -48,18 +48,12 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class EnsemblingSettings(Settings):
-    """What is trained, which is what figure 1c trains too.
+    """What is trained, which is what figure 1c trains too; each of `activations` is studied.
 
     Parameters
     ----------
-    seeds, wide_seeds : int
-        Networks of each of `widths`, and of each of `wide`.
-    steps : int
-        Adam steps.
     widths, wide : tuple of int
-        The paper's widths, and wider ones.
-    activations : tuple of str
-        Each is studied.
+        The paper's widths, of `seeds` networks each, and wider ones, of `wide_seeds`.
     """
 
     seeds: int = 1000
@@ -110,9 +104,8 @@ class Ensembling(Study):
         trained: list[Ensemble] = []
         for activation in settings.activations:
             nets: dict[int, Ensemble] = {}
-            for sweep in self.trainings(settings):
-                if sweep.configs[0].activation == activation:
-                    nets |= source.by_width(sweep)
+            for sweep in self.trainings(dataclasses.replace(settings, activations=(activation,))):
+                nets |= source.by_width(sweep)
             one = ensembles(activation, nets)
             if one.gains:
                 self.found[activation] = one
@@ -152,9 +145,9 @@ class Ensembling(Study):
         inside = [pair for pair in one.gains if low <= pair[0] and pair[1] <= high]
         narrow, wide = (inside or list(one.gains))[-1]
         shares = one.gains[narrow, wide].shares
+        cosine = one.widths[narrow].cosine.value
         start = (
-            f"Errors of two {one.label} nets of width {narrow} have a cosine of "
-            f"{one.widths[narrow].cosine.value:.2f}, and"
+            f"Errors of two {one.label} nets of width {narrow} have a cosine of {cosine:.2f}, and"
         )
         if shares is None:
             return (
@@ -259,21 +252,19 @@ class Ensembling(Study):
         return agreement(good, len(every), what + described(within), numbers)
 
     def _mean(self) -> Outcome:
+        claim = self.entry.claims["mean"]
+        every = [(name, one.means) for name, one in self._each() if one.means]
+        means = {name: one for name, one in every if one.sizes[-1] >= claim["large"]}
+        good = sum(bool(one.high[-1] / one.loss[0] < 2 / one.sizes[-1]) for one in means.values())
         measured: dict[str, str] = {}
         numbers: dict[str, float] = {}
-        good, worst = 0, 0.0
-        for name, one in self._each():
-            means = one.means
-            if means is None or means.sizes[-1] < self.entry.claims["mean"]["large"]:
-                continue
-            size, base = int(means.sizes[-1]), means.loss[0]
-            good += bool(means.high[-1] / base < 2 / size)
-            worst = max(worst, means.misfit)
-            measured[name] = f"{means.loss[-1] / base:.2g} at R = {size}, in the limit {means.left}"
-            numbers[f"limit, {name}"] = means.left.value
-            numbers[f"misfit in decades, {name}"] = means.misfit
+        for name, one in means.items():
+            ratio, size = one.loss[-1] / one.loss[0], one.sizes[-1]
+            measured[name] = f"{ratio:.2g} at R = {size}, in the limit {one.left}"
+            numbers |= {f"limit, {name}": one.left.value, f"misfit in decades, {name}": one.misfit}
+        worst = max((one.misfit for one in means.values()), default=0.0)
         more = f"; the line bias + variance/R misses the medians by {worst:.2f} decades at most"
-        if worst >= np.log10(self.entry.claims["mean"]["same"]):
+        if worst >= np.log10(claim["same"]):
             more += ", so it is no good description everywhere"
         what = f"loss over that of one net: {described(measured)}"
         return agreement(good, len(measured), what, numbers, more)
@@ -357,34 +348,36 @@ class Ensembling(Study):
 
     def _growth(self) -> Outcome:
         claim = self.entry.claims["growth"]
+        stated = claim["stated"]
+        fits = {name: one.law("independent") for name, one in self.found.items()}
+        found = {name: fit.with_misfit["exponent"] for name, fit in fits.items() if fit}
+        good = sum(reaches(e, claim["claimed"], stated, stated) == HOLDS for e in found.values())
         measured: dict[str, str] = {}
         numbers: dict[str, float] = {}
-        good = 0
-        for name, one in self.found.items():
-            if fit := one.law("independent"):
-                found = fit.with_misfit["exponent"]
-                good += reaches(found, claim["claimed"], claim["stated"], claim["stated"]) == HOLDS
-                ends = zip(("exponent", "low", "high"), interval(found), strict=True)
-                numbers |= {f"{end}, {name}": value for end, value in ends}
-                some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
-                counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
-                weights = _weights(one.laws("independent"))
-                measured[one.label] = f"exponent {found} ({weights}); {described(counts)}"
+        for name, exponent in found.items():
+            ends = zip(("exponent", "low", "high"), interval(exponent), strict=True)
+            numbers |= {f"{end}, {name}": value for end, value in ends}
+            one = self.found[name]
+            some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
+            counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
+            weights = _weights(one.laws("independent"))
+            measured[one.label] = f"exponent {exponent} ({weights}); {described(counts)}"
         more = "; exponent 0 is no growth"
         return agreement(good, len(measured), described(measured), numbers, more)
 
     def _explains(self) -> Outcome:
         similar = self.entry.claims["explains"]["similar"]
-        measured: dict[str, str] = {}
-        ratios: dict[str, float] = {}
-        good = 0
-        for name, one in self._each():
-            needed, has = (one.tickets.get(kind) for kind in ("needed", "independent"))
-            if not needed or not has or not np.isfinite([needed.value, has.value]).all():
-                continue
-            ratios[f"needed / there, {name}"] = needed.value / has.value
-            good += needed.low <= similar * has.high and needed.high >= has.low / similar
-            measured[name] = f"{has.value:.3g} there, {needed.value:.3g} needed"
+        every = [(name, one.tickets) for name, one in self._each() if one.tickets]
+        found = {name: (some["needed"], some["independent"]) for name, some in every}
+        found = {n: both for n, both in found.items() if np.isfinite([e.value for e in both]).all()}
+        good = sum(
+            needed.low <= similar * has.high and needed.high >= has.low / similar
+            for needed, has in found.values()
+        )
+        measured = {
+            n: f"{has.value:.3g} there, {e.value:.3g} needed" for n, (e, has) in found.items()
+        }
+        ratios = {f"needed / there, {n}": e.value / has.value for n, (e, has) in found.items()}
         above = sum(ratio > similar for ratio in ratios.values())
         more = f"; in {above} nets do far better than their independent tickets allow"
         return agreement(good, len(ratios), described(measured), ratios, more if above else "")
