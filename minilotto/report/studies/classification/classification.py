@@ -5,7 +5,7 @@ independence predicts?
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minilotto.analysis.ensembling.two_classes import (
     FITTED_FROM,
@@ -23,9 +23,6 @@ from minilotto.report.figure import Scale, Source, Table, interval
 from minilotto.report.rules import HOLDS, LEVEL, reaches
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 TITLES = {
     "moons": "moons",
@@ -133,11 +130,6 @@ class Classification(Study):
             "shorter": SHORTER,
         }
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.studies.classification.plots import draw
-
-        return draw(self.problems, max(self.settings.widths))
-
     def tables(self) -> list[Table]:
         rows: dict[str, list[Sequence[Any]]] = {name: [] for name in COLUMNS}
         for one in self.problems.values():
@@ -203,12 +195,11 @@ class Classification(Study):
 
     def outcomes(self) -> dict[str, Outcome]:
         near = self.entry.claims["orthogonal"]["orthogonal"]
-        size = lambda one: max(abs(one.low), abs(one.high))  # noqa: E731
         return {
             "training": self._law(TRAINING),
             "held_out": self._law(HELD_OUT),
             "budget": self._budget(),
-            "orthogonal": tally(self._cosines(), lambda one: size(one) < near),
+            "orthogonal": tally(self._cosines(), lambda one: max(-one.low, one.high) < near),
             "training_mean": self._averaging("training_mean", TRAINING),
             "held_out_mean": self._averaging("held_out_mean", HELD_OUT),
             "null": self._null(),

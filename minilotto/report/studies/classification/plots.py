@@ -1,6 +1,6 @@
 """The figure of the study of two-class problems, a column for each."""
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
@@ -11,11 +11,15 @@ from minilotto.report.plots.estimates import estimates_on_line, loss_axes
 from minilotto.report.plots.parts import estimates_against_width, shared_legend
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
 
+if TYPE_CHECKING:
+    from minilotto.report.studies.classification.classification import Classification
+
 TICKS = (2, 8, 32, 128)
 
 
-def draw(problems: Mapping[str, Problem], widest: int) -> Drawing:
+def draw(study: "Classification") -> Drawing:
     """Losses, error rates, and gains of averaging with cosines."""
+    problems, widest = study.problems, max(study.settings.widths)
     figure, axes = grid(3, len(problems), max(5.0, 2.75 * len(problems)), 8.2, sharex=True)
     for column, (title, one) in enumerate(problems.items()):
         upper, middle, lower = (row[column] for row in axes)

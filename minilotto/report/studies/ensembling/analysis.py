@@ -33,6 +33,7 @@ MOST_JOINED = 100  # widest nets for which that is done
 LEAST_TICKETS = 4  # neurons of the narrowest nets that are taken apart: two pairs
 APART = ((500, 12), (100, 48), (0, 100))  # from this width on, so many nets are taken apart
 PAPER_RANGE = (10, 50)
+PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 COMPARED_FROM = 3  # widths from here on are enough to compare all laws
 LEAST_SEEDS = 20  # half of which are kept
 
@@ -56,6 +57,9 @@ class OneWidth:
     inverse: Array
 
 
+Widths = dict[int, OneWidth]
+
+
 @dataclass(frozen=True)
 class Ensembles:
     """One activation. by (N / 2, N): gains and their parts, and `joined`, the median loss of all
@@ -74,9 +78,7 @@ class Ensembles:
         """How the activation is written."""
         return named(self.activation)
 
-    def within(
-        self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]
-    ) -> dict[int, OneWidth]:
+    def within(self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]) -> Widths:
         """The widths from `low` to `high`."""
         return {width: one for width, one in self.widths.items() if low <= width <= high}
 

@@ -1,7 +1,7 @@
 """The figure of the study of ensembling."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,14 +10,18 @@ from minilotto.analysis.ensembling.attribution import STEPS
 from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.parts import estimates_against_width, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, mosaic
-from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, Ensembles
+from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, PAPER_COUNTS, Ensembles
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.ensembling.ensembling import Ensembling
 
 SHOWN = 5  # widths whose means are drawn
 TICKS = (1, 3, 10, 30, 100, 300, 1000)
 
 
-def draw(found: Mapping[str, Ensembles], paper: Mapping[int, int]) -> Drawing:
+def draw(study: "Ensembling") -> Drawing:
     """A row for each activation; below, cosines and numbers of tickets, beside the paper's."""
+    found = study.found
     rows = [[f"parts {name}", f"means {name}", f"gains {name}"] for name in found]
     below = ["cosines", "tickets", "tickets"]
     figure, axes = mosaic([*rows, below], 11.0, 3.2 * len(rows) + 3.0)
@@ -27,7 +31,7 @@ def draw(found: Mapping[str, Ensembles], paper: Mapping[int, int]) -> Drawing:
         _gains(one, axes[f"gains {name}"])
     axes[rows[-1][-1]].legend(loc="lower right", fontsize=8)
     _cosines(list(found.values()), axes["cosines"])
-    _tickets(next(iter(found.values())), paper, axes["tickets"])
+    _tickets(next(iter(found.values())), axes["tickets"])
     return figure
 
 
@@ -103,7 +107,7 @@ def _cosines(found: list[Ensembles], ax: Axes) -> None:
     ax.legend(loc="upper left", fontsize=7)
 
 
-def _tickets(one: Ensembles, paper: Mapping[int, int], ax: Axes) -> None:
+def _tickets(one: Ensembles, ax: Axes) -> None:
     counted = {n: at.tickets for n, at in one.widths.items() if at.tickets}
     for kind, color, mark, label in (
         ("independent", BLUE, "o", "independent (participation ratio)"),
@@ -113,7 +117,9 @@ def _tickets(one: Ensembles, paper: Mapping[int, int], ax: Axes) -> None:
         found = {n: each[kind] for n, each in counted.items()}
         estimates_against_width(found, ax, color, mark, label)
     label = "the paper: 1, 2, 3"
-    ax.plot(list(paper), list(paper.values()), "*", color=GREY, markersize=9, label=label)
+    ax.plot(
+        list(PAPER_COUNTS), list(PAPER_COUNTS.values()), "*", color=GREY, markersize=9, label=label
+    )
     _width_axis(ax, counted or one.widths)
     ax.set_ylim(bottom=min(ax.get_ylim()[0], 1e-3))  # for the legend
     ax.set_ylabel("tickets in a net")

@@ -5,14 +5,14 @@ the paper's ticket lies.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minilotto.analysis.landscape.curvature import Curvature, curvature
 from minilotto.analysis.landscape.polish import Polished, polish
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Points, estimate, points
-from minilotto.analysis.stats.estimates import slope
+from minilotto.analysis.stats.estimates import estimates, slope
 from minilotto.analysis.tickets.valley import Descent, Valley, descent, valley
 from minilotto.analysis.tickets.valley_tickets import ASYMMETRY, EQ2, Tickets, fall, tickets
 from minilotto.data.dataset import Dataset, sampled
@@ -24,9 +24,6 @@ from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, share, together
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 ALONG = (1.5, 1e-4, 72)  # |w| at which the valley is looked at: from, to, how many
 DROPS = 5  # of the learning rate
@@ -178,11 +175,6 @@ class Minimum(Study):
             f"down a valley along which it falls as |w|^{self.law.power}{moves}."
         )
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.studies.minimum.plots import draw
-
-        return draw(self)
-
     def tables(self) -> list[Table]:
         curvatures, polished = [], []
         groups = {name: one.curvature for name, one in self.groups.items()}
@@ -298,11 +290,10 @@ class Minimum(Study):
         low_enough = highest < self.entry.claims["steps"]["similar"]
         verdict = FAILS if exponent.low <= 0 else HOLDS if low_enough else IN_PART
         losses = {n: np.median(one.nets.loss) for n, one in self.tickets["float32"].items()}
-        budgets = place.widths.astype(int).tolist()
         by_budget = "; ".join(
-            f"{n:,} steps: |w| = {value:.4g} ({low:.4g} to {high:.4g}), loss {losses[n]:.3g}, "
-            f"{above[n]:.3g} times the valley's"
-            for n, value, low, high in zip(budgets, place.value, place.low, place.high, strict=True)
+            f"{n:,} steps: |w| = {one.value:.4g} ({one.low:.4g} to {one.high:.4g}), loss "
+            f"{losses[n]:.3g}, {above[n]:.3g} times the valley's"
+            for n, one in estimates(place).items()
         )
         measured = f"|w| falls as steps^-{exponent}; {by_budget}"
         return Outcome(verdict, measured, numbers=as_numbers("exponent", exponent))

@@ -4,7 +4,7 @@ small nets do as well.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from minilotto.report.rules import FAILS, HOLDS, IN_PART
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 LEAST_SEEDS = 10
 OTHERS = 40  # nets of each width beyond the first
@@ -124,11 +121,6 @@ class Pruning(Study):
             f"{magnitude}, at random {random}); merged without a fit, "
             f"{_enough(cut.fewest('merging', None, None, same))}."
         )
-
-    def draw(self) -> "Drawing":
-        from minilotto.report.studies.pruning.plots import draw
-
-        return draw(self)
 
     def tables(self) -> list[Table]:
         kept = [
