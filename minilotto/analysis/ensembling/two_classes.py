@@ -117,6 +117,20 @@ class Problem:
         found = self.synergies.get(width)
         return found.similarity_median if found else None
 
+    def exponent(self, part: str) -> Estimate | None:
+        """Of the fitted law of the loss.
+
+        Parameters
+        ----------
+        part : str
+
+        Returns
+        -------
+        Estimate or None
+            None for few widths.
+        """
+        return self.laws[part][1].with_misfit["exponent"] if part in self.laws else None
+
     def means(self, part: str, members: int) -> dict[int, Combined]:
         """Mean logits of some nets.
 

@@ -24,12 +24,8 @@ from minilotto.report.rules import HOLDS, LEVEL, reaches
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
-TITLES = {
-    "moons": "moons",
-    "circles": "circles",
-    "breast_cancer": "breast cancer",
-    "digits": "digits, even or odd",
-}
+PROBLEMS = ("moons", "circles", "breast_cancer", "digits")
+TITLES = {"breast_cancer": "breast cancer", "digits": "digits, even or odd"}
 FEWER_STEPS = {"breast_cancer": 0.5, "digits": 0.125}  # for many inputs, which cost in proportion
 MEMBERS = (2, 4)
 SHORTER = 0.25  # of the steps, to see whether the exponent is the budget's
@@ -60,7 +56,7 @@ class ClassificationSettings(Settings):
 
     seeds: int = 64
     steps: int = 4000
-    problems: tuple[str, ...] = tuple(TITLES)
+    problems: tuple[str, ...] = PROBLEMS
     widths: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
 
     @classmethod
@@ -153,11 +149,8 @@ class Classification(Study):
 
     def exponents(self, part: str) -> dict[str, Estimate]:
         """Of the power law, or of what is above the plateau where AICc prefers one."""
-        return {
-            name: one.laws[part][1].with_misfit["exponent"]
-            for name, one in self.problems.items()
-            if part in one.laws
-        }
+        found = {name: one.exponent(part) for name, one in self.problems.items()}
+        return {name: exponent for name, exponent in found.items() if exponent}
 
     def _lawful(self, part: str) -> tuple[list[str], list[str]]:
         """Problems whose exponent reaches the claimed one, and those whose interval decides."""

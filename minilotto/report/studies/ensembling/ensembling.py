@@ -267,7 +267,12 @@ class Ensembling(Study):
 
     def _worth(self) -> Outcome:
         claim = self.entry.claims["worth"]
-        ratios = self._steps("worth")
+        ratios = {
+            f"{one.label} {wide // narrow} x {narrow} for {wide}": ratio
+            for one in self.found.values()
+            for (narrow, wide), ratio in one.worth.items()
+            if narrow >= NARROW
+        }
         if not ratios:
             return untested("There are no widths that are multiples of others, or too few nets.")
         same, near = (
@@ -285,7 +290,7 @@ class Ensembling(Study):
         )
 
     def _steps(self, what: str, start: float = NARROW, end: float = np.inf) -> dict[str, Any]:
-        """`gains`, `joined` or `worth` by activation and widths, for some narrow widths."""
+        """`gains` or `joined` by activation and widths, for some narrow widths."""
         return {
             f"{one.label} {narrow} to {wide}": found
             for one in self.found.values()

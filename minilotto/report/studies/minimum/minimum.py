@@ -72,12 +72,11 @@ class MinimumSettings(Settings):
     @classmethod
     def at(cls, scale: Scale) -> "MinimumSettings":
         """Budgets shrink with the scale's steps, so that the paper's stays among them."""
-        full = cls.quick() if scale.quick else cls()
-        steps = min(full.steps, scale.steps)
-        budgets = sorted({max(1, budget * steps // full.steps) for budget in full.budgets})
-        names = ("seeds", "double_seeds", "looked_at")
-        fewer = {name: min(getattr(full, name), scale.seeds) for name in names}
-        return dataclasses.replace(full, steps=steps, budgets=tuple(budgets), **fewer)
+        full = super().at(scale)
+        budgets = sorted({max(1, budget * full.steps // cls.steps) for budget in full.budgets})
+        double, few = (min(n, scale.seeds) for n in (full.double_seeds, full.looked_at))
+        changed = {"budgets": tuple(budgets), "double_seeds": double, "looked_at": few}
+        return dataclasses.replace(full, **changed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,25 +11,17 @@ from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.tickets.valley_tickets import EQ2
 from minilotto.report.plots.budgets import paper_budget, steps_axis
 from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    Drawing,
-    grid,
-    plain_numbers,
-)
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, plain_numbers
 
 if TYPE_CHECKING:
+    from minilotto.report.plots.style import Drawing
     from minilotto.report.studies.minimum.minimum import Minimum
 
 MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)  # of |w|
 LEAST = 1e-18  # of the largest eigenvalue, below which none is drawn
 
 
-def draw(study: "Minimum") -> Drawing:
+def draw(study: "Minimum") -> "Drawing":
     """Four panels."""
     figure, ((a, b), (c, d)) = grid(2, 2, 10.0, 8.0)
     for k, one in enumerate(study.groups.values()):
