@@ -1,6 +1,4 @@
-"""Two classes in place of a regression: does the loss fall as 1/N, and do ensembles gain what
-independence predicts?
-"""
+"""Two classes: does the loss fall as 1/N, and do ensembles gain what independence predicts?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,9 +63,7 @@ class ClassificationSettings(Settings):
 
 
 class Classification(Study):
-    """Training and held-out loss and error rate against width, averages against wider nets, cosines
-    of residuals, by problem.
-    """
+    """Losses and error rates by width, averages beside wider nets, and cosines of residuals."""
 
     name = "classification"
     entry = register(__package__, "claims.toml", "classification")

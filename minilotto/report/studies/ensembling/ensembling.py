@@ -81,9 +81,7 @@ class EnsemblingSettings(Settings):
 
 
 class Ensembling(Study):
-    """Bias and variance, cosines, means of R nets, gains from N / 2 to N and independent tickets,
-    against width.
-    """
+    """Bias and variance, cosines, means of nets, gains from N / 2 to N and tickets, by width."""
 
     name = "ensembling"
     entry = register(__package__, "claims.toml", "ensembling")

@@ -1,6 +1,4 @@
-"""Is a ticket a minimum? Curvature at trained nets, polishing from them, and the valley in which
-the paper's ticket lies.
-"""
+"""Is a ticket a minimum? Curvature at trained nets, descent from them, and the ticket's valley."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -75,8 +73,7 @@ class MinimumSettings(Settings):
         full = super().at(scale)
         budgets = sorted({max(1, budget * full.steps // cls.steps) for budget in full.budgets})
         double, few = (min(n, scale.seeds) for n in (full.double_seeds, full.looked_at))
-        changed = {"budgets": tuple(budgets), "double_seeds": double, "looked_at": few}
-        return dataclasses.replace(full, **changed)
+        return dataclasses.replace(full, budgets=tuple(budgets), double_seeds=double, looked_at=few)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,4 @@
-"""Compression from redundancy: how many neurons of a trained net can go, by which rule, and whether
-small nets do as well.
-"""
+"""How many neurons of a trained net can go, by which rule, and whether small nets do as well."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,9 +55,7 @@ class PruningSettings(Settings):
 
 
 class Pruning(Study):
-    """Loss against neurons kept, by six rules and two precisions of the refit, and without a refit;
-    nets trained small.
-    """
+    """Loss against neurons kept, by rule and precision of the refit, beside nets trained small."""
 
     name = "pruning"
     entry = register(__package__, "claims.toml", "pruning")
