@@ -218,7 +218,8 @@ def commas(things: Iterable[Any]) -> str:
 
 def named(activation: str) -> str:
     """An activation as a reader knows it."""
-    return {"silu": "SiLU", "leaky_relu": "LeakyReLU"}.get(activation, activation)
+    names = {"silu": "SiLU", "relu": "ReLU", "leaky_relu": "LeakyReLU"}
+    return names.get(activation, activation)
 
 
 def each(activations: Iterable[str], outcome: Callable[[str], Outcome]) -> list[Outcome]:

@@ -3,14 +3,18 @@
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from minilotto.errors import ConfigError
 from minilotto.report.figure import Figure, Scale, Source, commas
 from minilotto.report.rules import THRESHOLDS
 from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
+
+if TYPE_CHECKING:
+    from minilotto.report.plots.style import Drawing
 
 Chosen = TypeVar("Chosen", bound="Settings")
 Made = TypeVar("Made", bound="Study")
@@ -74,6 +78,11 @@ class Study(Figure):
         """Study the nets that `source` has of `sweeps(scale)`. Raises DataError where they are too
         few, and says which to train.
         """
+
+    def draw(self) -> "Drawing":
+        """The drawing of the module `plots` beside the study's."""
+        plots = import_module(".plots", type(self).__module__.rpartition(".")[0])
+        return cast("Drawing", plots.draw(self))
 
     def facts(self) -> dict[str, Any]:
         """The settings by name, lists in words; less those that are named as a threshold."""

@@ -14,7 +14,7 @@ from minilotto.analysis.landscape.curvature import EPSILON, curvature
 from minilotto.data.dataset import given, sampled
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.report.studies.minimum.minimum import EQ2
+from minilotto.analysis.tickets.valley_tickets import EQ2
 from minilotto.settings.activations import ACTIVATIONS, leaky_relu
 
 SILU, SQUARE = ACTIVATIONS["silu"], sampled(ml.Config())

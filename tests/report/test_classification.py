@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import minilotto as ml
+from minilotto.analysis.ensembling import two_classes
 from minilotto.data.dataset import given
 from minilotto.report.figure import QUICK, Scale
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, THRESHOLDS, UNTESTED
-from minilotto.report.studies.classification import analysis, classification
+from minilotto.report.studies.classification import classification
 from minilotto.report.studies.classification.classification import (
     Classification,
     ClassificationSettings,
@@ -27,8 +28,8 @@ TRAINING, HELD_OUT = (given(np.full(POINTS, float(part)), LABELS) for part in (0
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
-    monkeypatch.setattr(analysis, "RESAMPLES", 100)
-    monkeypatch.setattr(analysis, "PAIRS", 100)
+    monkeypatch.setattr(two_classes, "RESAMPLES", 100)
+    monkeypatch.setattr(two_classes, "PAIRS", 100)
 
 
 class Planted:

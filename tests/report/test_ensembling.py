@@ -11,11 +11,12 @@ import minilotto as ml
 from minilotto.analysis.ensembling.attribution import attribute
 from minilotto.analysis.ensembling.averages import averages
 from minilotto.analysis.ensembling.decomposition import decompose
+from minilotto.analysis.ensembling.worth import worth
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.ensembling.analysis import Ensembles, OneWidth, worth
+from minilotto.report.studies.ensembling.analysis import Ensembles, OneWidth
 from minilotto.report.studies.ensembling.ensembling import Ensembling, EnsemblingSettings
 from minilotto.store.store import open_store
 
@@ -65,7 +66,9 @@ def world(loss, common, tickets, needed, alike, cosine, widths=WIDTHS):
         for n in widths
         if 2 * n in widths
     }
-    return {"silu": Ensembles("silu", found, gains, {(10, 20): sharp(0.1)}, worth(found))}
+    means = {n: one.means for n, one in found.items()}
+    ratios = worth(means, {n: one.nets.loss for n, one in found.items()}, 0.95)
+    return {"silu": Ensembles("silu", found, gains, {(10, 20): sharp(0.1)}, ratios)}
 
 
 @pytest.fixture(scope="module")

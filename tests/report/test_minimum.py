@@ -10,6 +10,7 @@ import pytest
 
 import minilotto as ml
 from minilotto.analysis.tickets.valley import valley
+from minilotto.analysis.tickets.valley_tickets import EQ2, tickets
 from minilotto.data.dataset import sampled
 from minilotto.engines.evaluate import losses
 from minilotto.initialisation import Parameters
@@ -17,14 +18,7 @@ from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.minimum.minimum import (
-    EQ2,
-    SILU,
-    TICKETS,
-    Minimum,
-    MinimumSettings,
-    tickets,
-)
+from minilotto.report.studies.minimum.minimum import SILU, TICKETS, Minimum, MinimumSettings
 
 SQUARE = sampled(ml.Config())
 SETTINGS = MinimumSettings(

@@ -4,22 +4,21 @@ import numpy as np
 import pytest
 
 import minilotto as ml
+from minilotto.analysis.landscape.pruned_losses import (
+    RULES,
+    PrunedLosses,
+    median_loss,
+    pruned_losses,
+    ratio_of_medians,
+)
 from minilotto.ensemble.distillation import refit
 from minilotto.report.figure import Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.pruning.analysis import (
-    READOUTS,
-    RULES,
-    Cut,
-    cut_down,
-    median_loss,
-    ratio_of_medians,
-)
 from minilotto.report.studies.pruning.pruning import Pruning, PruningSettings
 from minilotto.store.store import open_store
 
-NETS, WIDTH = 40, 20
+NETS, WIDTH, READOUTS = 40, 20, ("float64", "float32")
 KEPT = (1, 2, 4, 6, 8, 10, 12, 14, 16, 18)
 RANDOM = np.random.default_rng(0)
 SPREAD = RANDOM.lognormal(sigma=0.3, size=NETS)
@@ -40,7 +39,9 @@ def cut(factors, merged, width=WIDTH, kept=KEPT, whole=1e-3):
         losses["merging", k, None] = base * merged(k)
         losses["magnitude", k, None] = 50 * base * merged(k)
     growth = {(rule, k): np.full(NETS, 10.0) for rule in RULES for k in kept}
-    return Cut(width, {None: base, **dict.fromkeys(READOUTS, whole * base)}, losses, growth)
+    return PrunedLosses(
+        width, {None: base, **dict.fromkeys(READOUTS, whole * base)}, losses, growth
+    )
 
 
 def small(factor, again):
@@ -184,7 +185,7 @@ def test_a_small_store_is_studied_drawn_and_described(store):
 def test_losses_of_a_cut_are_those_of_the_neurons_kept(store):
     folder, _, study = store
     nets = open_store(folder).ensemble(ml.Config(width=5, steps=200), np.arange(12))
-    one = cut_down(nets, (1, 4), search=False)
+    one = pruned_losses(nets, (1, 4), search=False)
     assert one.kept("random", None) == []
     assert one.kept("random", "float32") == one.kept("merging", None) == [1, 4]
     assert ("distilled", 1, "float64") not in one.losses

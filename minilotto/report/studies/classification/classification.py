@@ -1,19 +1,11 @@
-"""Two classes in place of a regression: does the loss fall as 1/N, and do ensembles gain what
-independence predicts?
-"""
+"""Two classes: does the loss fall as 1/N, and do ensembles gain what independence predicts?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from minilotto.analysis.stats.bootstrap import Estimate, points
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.errors import DataError, MinilottoError, MissingExtraError
-from minilotto.report.claims import Outcome, agreement, described, register, tally, values
-from minilotto.report.figure import Scale, Source, Table, interval
-from minilotto.report.rules import HOLDS, LEVEL, reaches
-from minilotto.report.studies.classification.analysis import (
+from minilotto.analysis.ensembling.two_classes import (
     FITTED_FROM,
     PARTS,
     Combined,
@@ -21,18 +13,17 @@ from minilotto.report.studies.classification.analysis import (
     law_of,
     study_problem,
 )
+from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.stats.estimates import estimates
+from minilotto.errors import DataError, MinilottoError, MissingExtraError
+from minilotto.report.claims import Outcome, agreement, described, register, tally, values
+from minilotto.report.figure import Scale, Source, Table, interval
+from minilotto.report.rules import HOLDS, LEVEL, reaches
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
-
-TITLES = {
-    "moons": "moons",
-    "circles": "circles",
-    "breast_cancer": "breast cancer",
-    "digits": "digits, even or odd",
-}
+PROBLEMS = ("moons", "circles", "breast_cancer", "digits")
+TITLES = {"breast_cancer": "breast cancer", "digits": "digits, even or odd"}
 FEWER_STEPS = {"breast_cancer": 0.5, "digits": 0.125}  # for many inputs, which cost in proportion
 MEMBERS = (2, 4)
 SHORTER = 0.25  # of the steps, to see whether the exponent is the budget's
@@ -50,15 +41,11 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class ClassificationSettings(Settings):
-    """What is trained.
+    """What is trained; breast_cancer takes half of the steps, digits an eighth. All also train with
+    a quarter of theirs.
 
     Parameters
     ----------
-    seeds : int
-        Networks of each config.
-    steps : int
-        Those of problems of few inputs; breast_cancer takes half of them, digits an eighth. All
-        also train with a quarter of them.
     problems : tuple of str
         Tasks of examples with labels 0 and 1.
     widths : tuple of int
@@ -67,7 +54,7 @@ class ClassificationSettings(Settings):
 
     seeds: int = 64
     steps: int = 4000
-    problems: tuple[str, ...] = tuple(TITLES)
+    problems: tuple[str, ...] = PROBLEMS
     widths: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
 
     @classmethod
@@ -76,9 +63,7 @@ class ClassificationSettings(Settings):
 
 
 class Classification(Study):
-    """Training and held-out loss and error rate against width, averages against wider nets, cosines
-    of residuals, by problem.
-    """
+    """Losses and error rates by width, averages beside wider nets, and cosines of residuals."""
 
     name = "classification"
     entry = register(__package__, "claims.toml", "classification")
@@ -93,26 +78,11 @@ class Classification(Study):
 
     @classmethod
     def trainings(cls, settings: ClassificationSettings) -> tuple[Sweep, ...]:
-        return (*cls._sweeps(settings, 1.0), *cls._sweeps(settings, SHORTER))
-
-    @classmethod
-    def _sweeps(cls, settings: ClassificationSettings, fraction: float) -> tuple[Sweep, ...]:
-        """One sweep a problem, with that fraction of its steps and its schedule scaled."""
-        found = []
-        for problem in settings.problems:
-            steps = max(5, round(settings.steps * fraction * FEWER_STEPS.get(problem, 1.0)))
-            found.append(
-                Sweep(
-                    widths=settings.widths,
-                    task=problem,
-                    sampling="examples",
-                    loss="logistic",
-                    seeds=settings.seeds,
-                    steps=steps,
-                    lr_decay_every=steps // 5,
-                )
-            )
-        return tuple(found)
+        return tuple(
+            _sweep(settings, problem, part)
+            for part in (1, SHORTER)
+            for problem in settings.problems
+        )
 
     def __init__(self, source: Source, scale: Scale | Settings) -> None:
         if find_spec("sklearn") is None:
@@ -121,9 +91,9 @@ class Classification(Study):
         self.problems: dict[str, Problem] = {}  # by title
         self.shorter: dict[str, Estimate] = {}  # exponents of the training loss after fewer steps
         refused = []
-        sweeps = (self._sweeps(self.settings, fraction) for fraction in (1.0, SHORTER))
-        for problem, full, shorter in zip(self.settings.problems, *sweeps, strict=True):
+        for problem in self.settings.problems:
             title = TITLES.get(problem, problem)
+            full, shorter = (_sweep(self.settings, problem, part) for part in (1, SHORTER))
             try:
                 self.problems[title] = study_problem(problem, source.by_width(full), MEMBERS)
                 if nets := source.by_width(shorter):
@@ -137,27 +107,20 @@ class Classification(Study):
         source.missing.extend(refused)
 
     def facts(self) -> dict[str, Any]:
-        settings = self.settings
         sizes = (
             f"{title}: {one.shape[0]:,} training and {one.shape[1]:,} held-out points of "
             f"{one.shape[2]} inputs, {one.steps:,} steps"
             for title, one in self.problems.items()
         )
         return {
+            **super().facts(),
             "sizes": "; ".join(sizes),
-            "widths": ", ".join(map(str, settings.widths)),
-            "widest": max(settings.widths),
+            "widest": max(self.settings.widths),
             "fitted_from": FITTED_FROM,
-            "seeds": settings.seeds,
-            "ensembles": settings.seeds // MEMBERS[-1],
+            "ensembles": self.settings.seeds // MEMBERS[-1],
             "members": next(iter(self.problems.values())).most,
             "shorter": SHORTER,
         }
-
-    def draw(self) -> "Drawing":
-        from minilotto.report.studies.classification.plots import draw
-
-        return draw(self.problems, max(self.settings.widths))
 
     def tables(self) -> list[Table]:
         rows: dict[str, list[Sequence[Any]]] = {name: [] for name in COLUMNS}
@@ -182,11 +145,8 @@ class Classification(Study):
 
     def exponents(self, part: str) -> dict[str, Estimate]:
         """Of the power law, or of what is above the plateau where AICc prefers one."""
-        return {
-            name: one.laws[part][1].with_misfit["exponent"]
-            for name, one in self.problems.items()
-            if part in one.laws
-        }
+        found = {name: one.exponent(part) for name, one in self.problems.items()}
+        return {name: exponent for name, exponent in found.items() if exponent}
 
     def _lawful(self, part: str) -> tuple[list[str], list[str]]:
         """Problems whose exponent reaches the claimed one, and those whose interval decides."""
@@ -201,10 +161,8 @@ class Classification(Study):
         return {f"{name}, N = {width}": one for name, (width, one) in found.items() if one}
 
     def _cosines(self) -> dict[str, Estimate]:
-        found = {
-            f"{name}, N = {one.pair_width}": one.cosine(one.pair_width)
-            for name, one in self.problems.items()
-        }
+        widths = {name: one.pair_width for name, one in self.problems.items()}
+        found = {f"{n}, N = {k}": self.problems[n].cosine(k) for n, k in widths.items()}
         return {name: cosine for name, cosine in found.items() if cosine}
 
     def headline(self) -> str:
@@ -214,12 +172,12 @@ class Classification(Study):
         if not train or not gains or not cosines:
             return ""
         lawful = [len(self._lawful(part)[0]) for part in PARTS]
-        left = [f"{end:.0%}" for end in ((min(gains), max(gains)) if len(gains) > 1 else gains)]
+        left = " to ".join(f"{end:.0%}" for end in sorted({min(gains), max(gains)}))
         return (
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on "
             f"the training points and in {lawful[1]} on held-out ones (exponents {_span(train)} "
             f"and {_span(held)}, above a plateau where there is one, widths from {FITTED_FROM}), "
-            f"and averaging the logits of two of the wider nets leaves {' to '.join(left)} of "
+            f"and averaging the logits of two of the wider nets leaves {left} of "
             "their held-out loss where independent errors would leave 50%: their residuals have "
             f"cosines of {min(cosines):.2f} to {max(cosines):.2f}."
         )
@@ -230,9 +188,7 @@ class Classification(Study):
             "training": self._law(TRAINING),
             "held_out": self._law(HELD_OUT),
             "budget": self._budget(),
-            "orthogonal": tally(
-                self._cosines(), lambda one: max(abs(one.low), abs(one.high)) < near
-            ),
+            "orthogonal": tally(self._cosines(), lambda one: max(-one.low, one.high) < near),
             "training_mean": self._averaging("training_mean", TRAINING),
             "held_out_mean": self._averaging("held_out_mean", HELD_OUT),
             "null": self._null(),
@@ -243,11 +199,10 @@ class Classification(Study):
         found = self.exponents(part)
         good, clear = self._lawful(part)
         unclear = [name for name in found if name not in clear]
-        best = {n: s.laws[part][0].best_aicc for n, s in self.problems.items() if part in s.laws}
-        laws = described({name: law for name, law in best.items() if law})
         measured = described(found)
-        if laws:
-            measured += f". Best by AICc of power law, plateau and break: {laws}"
+        best = {name: self.problems[name].laws[part][0].best_aicc for name in found}
+        if best := {name: law for name, law in best.items() if law}:
+            measured += f". Best by AICc of power law, plateau and break: {described(best)}"
         more = f": {', '.join(good)}" if good else ""
         more += f"; too uncertain to decide: {', '.join(unclear)}" if unclear else ""
         return agreement(len(good), len(clear), measured, values(found), more)
@@ -277,14 +232,26 @@ class Classification(Study):
     def _against_wide(self) -> Outcome:
         found: dict[str, Estimate] = {}
         for title, one in self.problems.items():
-            means = one.means(HELD_OUT, one.most)
-            if means:
-                width = max(means)
-                found[f"{title}, {one.most} of {width}"] = means[width].against
+            if means := one.means(HELD_OUT, one.most):
+                found[f"{title}, {one.most} of {max(means)}"] = means[max(means)].against
         most = self.entry.claims["wide_net"]["as_good"]
         better = sum(each.high < 1 for each in found.values())
         more = f"; in {better} the ensemble is better with certainty"
         return tally(found, lambda one: one.high <= most, more)
+
+
+def _sweep(settings: ClassificationSettings, problem: str, fraction: float) -> Sweep:
+    """The nets of a problem, with that fraction of its steps and its schedule scaled."""
+    steps = max(5, round(settings.steps * fraction * FEWER_STEPS.get(problem, 1.0)))
+    return Sweep(
+        widths=settings.widths,
+        task=problem,
+        sampling="examples",
+        loss="logistic",
+        seeds=settings.seeds,
+        steps=steps,
+        lr_decay_every=steps // 5,
+    )
 
 
 def _span(found: Mapping[str, Estimate]) -> str:

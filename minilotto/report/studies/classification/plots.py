@@ -1,30 +1,41 @@
 """The figure of the study of two-class problems, a column for each."""
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
+from minilotto.analysis.ensembling.two_classes import PARTS, Problem
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.scaling import reference_line
 from minilotto.report.plots.estimates import estimates_on_line, loss_axes
 from minilotto.report.plots.parts import estimates_against_width, shared_legend
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
-from minilotto.report.studies.classification.analysis import PARTS, Problem
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.classification.classification import Classification
 
 TICKS = (2, 8, 32, 128)
 
 
-def draw(problems: Mapping[str, Problem], widest: int) -> Drawing:
+def draw(study: "Classification") -> Drawing:
     """Losses, error rates, and gains of averaging with cosines."""
+    problems, widest = study.problems, max(study.settings.widths)
     figure, axes = grid(3, len(problems), max(5.0, 2.75 * len(problems)), 8.2, sharex=True)
     for column, (title, one) in enumerate(problems.items()):
         upper, middle, lower = (row[column] for row in axes)
         for part, color, mark in zip(PARTS, (BLUE, ORANGE), "os", strict=True):
-            _single(one, part, upper, middle, color, mark)
+            loss = estimates(one.losses[part])
+            estimates_against_width(loss, upper, color, mark, f"one net, {part}")
+            estimates_on_line(one.errors[part], middle, color, mark)
             gains = {width: two.gain for width, two in one.means(part, 2).items()}
             label = f"loss of two nets' mean logit / their mean loss, {part}"
             estimates_on_line(gains, lower, color, mark, label)
-        _ensembles(one, upper, middle)
+        ensembles = {one.most * n: each for n, each in one.means(PARTS[1], one.most).items()}
+        loss = {neurons: each.loss for neurons, each in ensembles.items()}
+        label = f"mean logit of {one.most} nets, held out"
+        estimates_against_width(loss, upper, GREEN, "D", label)
+        errors = {neurons: each.error for neurons, each in ensembles.items() if each.error}
+        estimates_on_line(errors, middle, GREEN, "D")
         cosines = {width: cosine for width in one.synergies if (cosine := one.cosine(width))}
         label = "cosine of two nets' residuals, training"
         estimates_on_line(cosines, lower, PURPLE, "P", label, "--")
@@ -40,22 +51,6 @@ def draw(problems: Mapping[str, Problem], widest: int) -> Drawing:
         row[0].set_ylabel(text)
     shared_legend(figure, [axes[0][0], axes[2][0]], 3)
     return figure
-
-
-def _single(one: Problem, part: str, upper: Axes, middle: Axes, color: str, mark: str) -> None:
-    loss = estimates(one.losses[part])
-    estimates_against_width(loss, upper, color, mark, f"one net, {part}")
-    estimates_on_line(one.errors[part], middle, color, mark)
-
-
-def _ensembles(one: Problem, upper: Axes, middle: Axes) -> None:
-    """Held-out loss and error of most nets, at their number of neurons in all."""
-    found = {one.most * width: each for width, each in one.means(PARTS[1], one.most).items()}
-    loss = {neurons: each.loss for neurons, each in found.items()}
-    label = f"mean logit of {one.most} nets, held out"
-    estimates_against_width(loss, upper, GREEN, "D", label)
-    errors = {neurons: each.error for neurons, each in found.items() if each.error}
-    estimates_on_line(errors, middle, GREEN, "D")
 
 
 def _guide(one: Problem, ax: Axes) -> None:

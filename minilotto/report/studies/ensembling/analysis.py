@@ -14,11 +14,13 @@ from minilotto.analysis.ensembling.decomposition import Decomposition, as_points
 from minilotto.analysis.ensembling.ensembling import cosines
 from minilotto.analysis.ensembling.joining import refitted
 from minilotto.analysis.ensembling.pairs import compare, cosine_medians, drawn_pairs
+from minilotto.analysis.ensembling.worth import worth
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
-from minilotto.analysis.stats.bootstrap import Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
 from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
+from minilotto.report.figure import named
 from minilotto.report.paper.apart import median_estimate, taken_apart
 from minilotto.report.paper.halves import FLOAT32_CUT
 from minilotto.report.rules import LEVEL
@@ -31,9 +33,9 @@ MOST_JOINED = 100  # widest nets for which that is done
 LEAST_TICKETS = 4  # neurons of the narrowest nets that are taken apart: two pairs
 APART = ((500, 12), (100, 48), (0, 100))  # from this width on, so many nets are taken apart
 PAPER_RANGE = (10, 50)
+PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 COMPARED_FROM = 3  # widths from here on are enough to compare all laws
 LEAST_SEEDS = 20  # half of which are kept
-LABELS = {"silu": "SiLU", "leaky_relu": "LeakyReLU", "relu": "ReLU"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class OneWidth:
     inverse: Array
 
 
+Widths = dict[int, OneWidth]
+
+
 @dataclass(frozen=True)
 class Ensembles:
     """One activation. by (N / 2, N): gains and their parts, and `joined`, the median loss of all
@@ -71,11 +76,9 @@ class Ensembles:
     @property
     def label(self) -> str:
         """How the activation is written."""
-        return LABELS.get(self.activation, self.activation)
+        return named(self.activation)
 
-    def within(
-        self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]
-    ) -> dict[int, OneWidth]:
+    def within(self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]) -> Widths:
         """The widths from `low` to `high`."""
         return {width: one for width, one in self.widths.items() if low <= width <= high}
 
@@ -105,19 +108,8 @@ class Ensembles:
 
 
 def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
-    """The study of one activation.
-
-    Parameters
-    ----------
-    activation : str
-        Its name.
-    nets : mapping of int to Ensemble
-        Nets by width; widths of fewer than LEAST_SEEDS finite nets are left out.
-
-    Returns
-    -------
-    Ensembles
-        Everything that is measured, where there are enough nets.
+    """The study of one activation: nets by width, less widths with fewer than LEAST_SEEDS finite
+    nets.
     """
     finite = {width: nets[width].select(np.isfinite(nets[width].loss)) for width in sorted(nets)}
     finite = {width: one for width, one in finite.items() if len(one) >= LEAST_SEEDS}
@@ -127,17 +119,16 @@ def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
     }
     gains, joined = {}, {}
     for narrow, wide in ((width, 2 * width) for width in finite if 2 * width in finite):
+        halves, whole, data = finite[narrow], finite[wide], finite[narrow].data
         with contextlib.suppress(DataError):  # losses of zero
-            gains[narrow, wide] = _gain(finite[narrow], finite[wide])
+            gains[narrow, wide] = attribute(
+                *(halves.predict(data.x), data.y, data.weight, whole.loss), draws=DRAWS, level=LEVEL
+            )
             if wide <= MOST_JOINED:
-                joined[narrow, wide] = _joined(finite[narrow], finite[wide])
-    return Ensembles(activation, widths, gains, joined, worth(widths))
-
-
-def _gain(halves: Ensemble, whole: Ensemble) -> Attribution:
-    data = halves.data
-    outputs = halves.predict(data.x)
-    return attribute(outputs, data.y, data.weight, whole.loss, draws=DRAWS, level=LEVEL)
+                joined[narrow, wide] = _joined(halves, whole)
+    means = {width: one.means for width, one in widths.items()}
+    worths = worth(means, {width: one.nets.loss for width, one in widths.items()}, LEVEL)
+    return Ensembles(activation, widths, gains, joined, worths)
 
 
 def _joined(halves: Ensemble, whole: Ensemble) -> Estimate:
@@ -155,7 +146,6 @@ def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
     pairs = drawn_pairs(len(nets), DRAWS)
     between = cosines(errors, data.weight, pairs)
     drawn = cosine_medians(between.values, pairs, 1000, np.random.default_rng(0))
-    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     wanted = sorted({*SIZES, *(size for size in more if size <= max(SIZES))})
     sizes = possible_sizes(wanted, len(nets))
     tickets, inverse = {}, np.empty(0)
@@ -173,36 +163,8 @@ def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
     return OneWidth(
         nets=nets,
         parts=decompose(errors, data.weight, level=LEVEL),
-        cosine=Estimate(between.median, float(low), float(high), LEVEL),
+        cosine=estimate(between.median, drawn, LEVEL),
         means=averages(errors, data.weight, sizes, level=LEVEL) if len(sizes) > 1 else None,
         tickets=tickets,
         inverse=inverse,
     )
-
-
-def worth(widths: Mapping[int, OneWidth]) -> dict[tuple[int, int], Estimate]:
-    """Loss of the mean of M / N nets of width N over the median loss of nets of width M.
-
-    Parameters
-    ----------
-    widths : mapping of int to OneWidth
-        By width.
-
-    Returns
-    -------
-    dict of (int, int) to Estimate
-        By (N, M), for each pair where N divides M and there are enough nets.
-    """
-    found = {}
-    for narrow, one in widths.items():
-        for wide in widths:
-            size = wide // narrow
-            if one.means is None or wide % narrow or size < 2 or size not in one.means.sizes:
-                continue
-            with contextlib.suppress(DataError):
-                whole = points([wide], [widths[wide].nets.loss], level=LEVEL)
-                k = int(np.flatnonzero(one.means.sizes == size)[0])
-                ratio = float(one.means.loss[k] / whole.value[0])
-                reach = float(np.exp(1.96 * np.hypot(one.means.error[k], whole.error[0])))
-                found[narrow, wide] = Estimate(ratio, ratio / reach, ratio * reach, LEVEL)
-    return found

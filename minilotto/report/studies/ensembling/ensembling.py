@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,22 @@ from minilotto.analysis.ensembling.attribution import STEPS, Attribution
 from minilotto.analysis.stats.scaling import Comparison
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
+from minilotto.report.claims import (
+    Outcome,
+    agreement,
+    as_numbers,
+    described,
+    register,
+    tally,
+    untested,
+    values,
+)
 from minilotto.report.figure import Scale, Source, Table, interval, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, reaches
 from minilotto.report.studies.ensembling.analysis import (
     COMPARED_FROM,
     DRAWS,
+    PAPER_COUNTS,
     PAPER_RANGE,
     Ensembles,
     OneWidth,
@@ -25,12 +35,8 @@ from minilotto.report.studies.ensembling.analysis import (
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
-
 RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
 NARROW = 10  # below, the paper finds synergy, from here on none
-PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 TICKETS = ("independent", "groups", "needed", "alike")
 PARTS = ("loss", "bias", "variance", "share of bias", "cosine", *TICKETS[:3], "cosine within")
 COLUMNS = {  # of the tables
@@ -48,18 +54,12 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class EnsemblingSettings(Settings):
-    """What is trained, which is what figure 1c trains too.
+    """What is trained, which is what figure 1c trains too; each of `activations` is studied.
 
     Parameters
     ----------
-    seeds, wide_seeds : int
-        Networks of each of `widths`, and of each of `wide`.
-    steps : int
-        Adam steps.
     widths, wide : tuple of int
-        The paper's widths, and wider ones.
-    activations : tuple of str
-        Each is studied.
+        The paper's widths, of `seeds` networks each, and wider ones, of `wide_seeds`.
     """
 
     seeds: int = 1000
@@ -81,9 +81,7 @@ class EnsemblingSettings(Settings):
 
 
 class Ensembling(Study):
-    """Bias and variance, cosines, means of R nets, gains from N / 2 to N and independent tickets,
-    against width.
-    """
+    """Bias and variance, cosines, means of nets, gains from N / 2 to N and tickets, by width."""
 
     name = "ensembling"
     entry = register(__package__, "claims.toml", "ensembling")
@@ -110,9 +108,8 @@ class Ensembling(Study):
         trained: list[Ensemble] = []
         for activation in settings.activations:
             nets: dict[int, Ensemble] = {}
-            for sweep in self.trainings(settings):
-                if sweep.configs[0].activation == activation:
-                    nets |= source.by_width(sweep)
+            for sweep in self.trainings(dataclasses.replace(settings, activations=(activation,))):
+                nets |= source.by_width(sweep)
             one = ensembles(activation, nets)
             if one.gains:
                 self.found[activation] = one
@@ -152,10 +149,8 @@ class Ensembling(Study):
         inside = [pair for pair in one.gains if low <= pair[0] and pair[1] <= high]
         narrow, wide = (inside or list(one.gains))[-1]
         shares = one.gains[narrow, wide].shares
-        start = (
-            f"Errors of two {one.label} nets of width {narrow} have a cosine of "
-            f"{one.widths[narrow].cosine.value:.2f}, and"
-        )
+        cosine = f"have a cosine of {one.widths[narrow].cosine.value:.2f}, and"
+        start = f"Errors of two {one.label} nets of width {narrow} {cosine}"
         if shares is None:
             return (
                 f"{start} from there to width {wide} the loss does not fall with certainty, so "
@@ -175,11 +170,6 @@ class Ensembling(Study):
             f"{averaging}, their best combination {combination} more, and neither gives "
             f"{neither}{others}."
         )
-
-    def draw(self) -> "Drawing":
-        from minilotto.report.studies.ensembling.plots import draw
-
-        return draw(self.found, PAPER_COUNTS)
 
     def tables(self) -> list[Table]:
         rows: dict[str, list[Sequence[Any]]] = {name: [] for name in COLUMNS}
@@ -213,8 +203,8 @@ class Ensembling(Study):
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def outcomes(self) -> dict[str, Outcome]:
-        rest = {name: gain.neither for name, gain in self._gains(1, NARROW / 2).items()}
-        far = np.log10(self.entry.claims["synergy"]["same"])
+        synergy, far = self._gains(1, NARROW / 2), np.log10(self.entry.claims["synergy"]["same"])
+        rest = {name: gain.neither for name, gain in synergy.items()}
         what = "decades of loss from the best combination to the net of width N: "
         return {
             "variance": self._variance(),
@@ -249,31 +239,26 @@ class Ensembling(Study):
 
     def _orthogonal(self) -> Outcome:
         near = self.entry.claims["orthogonal"]["orthogonal"]
-        seeds = {name: one.cosine for name, one in self._each()}
-        within = {name: one.tickets["alike"] for name, one in self._each() if one.tickets}
-        within = {name: one for name, one in within.items() if np.isfinite(one.value)}
-        every = [*seeds.values(), *within.values()]
-        good = sum(one.high < near and one.low > -near for one in every)
-        what = f"cosine of two seeds: {described(seeds)}; of two mirror pairs of a net, absolute: "
-        numbers = values(seeds, "seeds, ") | values(within, "pairs, ")
-        return agreement(good, len(every), what + described(within), numbers)
+        seeds = {f"seeds, {name}": one.cosine for name, one in self._each()}
+        every = {f"pairs, {name}": one.tickets.get("alike") for name, one in self._each()}
+        pairs = {name: one for name, one in every.items() if one and np.isfinite(one.value)}
+        what = "cosine of two seeds, and absolute of two mirror pairs of a net: "
+        return tally(seeds | pairs, lambda one: max(-one.low, one.high) < near, what=what)
 
     def _mean(self) -> Outcome:
+        claim = self.entry.claims["mean"]
+        every = [(name, one.means) for name, one in self._each() if one.means]
+        means = {name: one for name, one in every if one.sizes[-1] >= claim["large"]}
+        good = sum(bool(one.high[-1] / one.loss[0] < 2 / one.sizes[-1]) for one in means.values())
         measured: dict[str, str] = {}
         numbers: dict[str, float] = {}
-        good, worst = 0, 0.0
-        for name, one in self._each():
-            means = one.means
-            if means is None or means.sizes[-1] < self.entry.claims["mean"]["large"]:
-                continue
-            size, base = int(means.sizes[-1]), means.loss[0]
-            good += bool(means.high[-1] / base < 2 / size)
-            worst = max(worst, means.misfit)
-            measured[name] = f"{means.loss[-1] / base:.2g} at R = {size}, in the limit {means.left}"
-            numbers[f"limit, {name}"] = means.left.value
-            numbers[f"misfit in decades, {name}"] = means.misfit
+        for name, one in means.items():
+            ratio, size = one.loss[-1] / one.loss[0], one.sizes[-1]
+            measured[name] = f"{ratio:.2g} at R = {size}, in the limit {one.left}"
+            numbers |= {f"limit, {name}": one.left.value, f"misfit in decades, {name}": one.misfit}
+        worst = max((one.misfit for one in means.values()), default=0.0)
         more = f"; the line bias + variance/R misses the medians by {worst:.2f} decades at most"
-        if worst >= np.log10(self.entry.claims["mean"]["same"]):
+        if worst >= np.log10(claim["same"]):
             more += ", so it is no good description everywhere"
         what = f"loss over that of one net: {described(measured)}"
         return agreement(good, len(measured), what, numbers, more)
@@ -296,39 +281,35 @@ class Ensembling(Study):
         worse = sum(ratio.high < 1 for ratio in ratios.values())
         return Outcome(
             HOLDS if same == len(ratios) else IN_PART if near else FAILS,
-            f"loss of the mean over that of the one net of as many neurons: {described(ratios)}",
+            f"loss of the mean over that of one net of as many neurons: {described(ratios)}",
             f"{same} of {len(ratios)} are worth as much; the wide net is better in {better}, the "
             f"mean of narrow ones in {worse}.",
             values(ratios),
         )
 
-    def _gains(self, start: float, end: float = np.inf) -> dict[str, Attribution]:
-        """Gains whose interval lies above zero, by activation and widths in words, where the narrow
-        width is at least `start` and below `end`.
-        """
+    def _steps(self, what: str, start: float = NARROW, end: float = np.inf) -> dict[str, Any]:
+        """`gains` or `joined` by activation and widths, for some narrow widths."""
         return {
-            f"{one.label} {narrow} to {wide}": gain
+            f"{one.label} {narrow} to {wide}": found
             for one in self.found.values()
-            for (narrow, wide), gain in one.gains.items()
-            if start <= narrow < end and gain.shares
+            for (narrow, wide), found in getattr(one, what).items()
+            if start <= narrow < end
         }
 
+    def _gains(self, start: float = NARROW, end: float = np.inf) -> dict[str, Attribution]:
+        """Gains whose interval lies above zero."""
+        return {n: gain for n, gain in self._steps("gains", start, end).items() if gain.shares}
+
     def _averaging(self) -> Outcome:
-        half = self.entry.claims["averaging"]["half"]
-        gains = self._gains(NARROW).items()
-        shares = {name: gain.shares["averaging"] for name, gain in gains if gain.shares}
-        flat = [
-            f"{one.label} {narrow} to {wide} ({gain.gain.value:+.2f})"
-            for one in self.found.values()
-            for (narrow, wide), gain in one.gains.items()
-            if narrow >= NARROW and gain.shares is None
-        ]
+        half, every = self.entry.claims["averaging"]["half"], self._steps("gains").items()
+        shares = {name: gain.shares["averaging"] for name, gain in every if gain.shares}
+        flat = [f"{name} ({gain.gain.value:+.2f})" for name, gain in every if not gain.shares]
         more = f"; no certain gain, in decades: {', '.join(flat)}" if flat else ""
         what = "fraction of the gain that is averaging: "
         return tally(shares, lambda share: share.low > half, more, what)
 
     def _combination(self) -> Outcome:
-        gains = self._gains(NARROW)
+        gains = self._gains()
         rest = {name: gain.neither for name, gain in gains.items()}
         near = np.log10(self.entry.claims["combination"]["same"])
         over = sum(one.high < -near for one in rest.values())
@@ -346,8 +327,7 @@ class Ensembling(Study):
                 f"{min(sizes):.3g} and {max(sizes):.3g} (an average: 1), and both are positive in "
                 f"{min(both):.0%} to {max(both):.0%} of the pairs"
             )
-        every = [each for one in self.found.values() for each in one.joined.items()]
-        if joined := [ratio.value for (narrow, _), ratio in every if narrow >= NARROW]:
+        if joined := [ratio.value for ratio in self._steps("joined").values()]:
             more += (
                 ". With one last layer fitted to the neurons of both halves the loss would be "
                 f"between {min(joined):.2g} and {max(joined):.2g} times that of the wide net"
@@ -357,34 +337,36 @@ class Ensembling(Study):
 
     def _growth(self) -> Outcome:
         claim = self.entry.claims["growth"]
+        stated = claim["stated"]
+        fits = {name: one.law("independent") for name, one in self.found.items()}
+        found = {name: fit.with_misfit["exponent"] for name, fit in fits.items() if fit}
+        good = sum(reaches(e, claim["claimed"], stated, stated) == HOLDS for e in found.values())
         measured: dict[str, str] = {}
         numbers: dict[str, float] = {}
-        good = 0
-        for name, one in self.found.items():
-            if fit := one.law("independent"):
-                found = fit.with_misfit["exponent"]
-                good += reaches(found, claim["claimed"], claim["stated"], claim["stated"]) == HOLDS
-                ends = zip(("exponent", "low", "high"), interval(found), strict=True)
-                numbers |= {f"{end}, {name}": value for end, value in ends}
-                some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
-                counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
-                weights = _weights(one.laws("independent"))
-                measured[one.label] = f"exponent {found} ({weights}); {described(counts)}"
+        for name, exponent in found.items():
+            ends = as_numbers("exponent", exponent)
+            numbers |= {f"{end}, {name}": value for end, value in ends.items()}
+            one = self.found[name]
+            some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
+            counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
+            weights = _weights(one.laws("independent"))
+            measured[one.label] = f"exponent {exponent} ({weights}); {described(counts)}"
         more = "; exponent 0 is no growth"
         return agreement(good, len(measured), described(measured), numbers, more)
 
     def _explains(self) -> Outcome:
         similar = self.entry.claims["explains"]["similar"]
-        measured: dict[str, str] = {}
-        ratios: dict[str, float] = {}
-        good = 0
-        for name, one in self._each():
-            needed, has = (one.tickets.get(kind) for kind in ("needed", "independent"))
-            if not needed or not has or not np.isfinite([needed.value, has.value]).all():
-                continue
-            ratios[f"needed / there, {name}"] = needed.value / has.value
-            good += needed.low <= similar * has.high and needed.high >= has.low / similar
-            measured[name] = f"{has.value:.3g} there, {needed.value:.3g} needed"
+        every = [(name, one.tickets) for name, one in self._each() if one.tickets]
+        found = {name: (some["needed"], some["independent"]) for name, some in every}
+        found = {n: both for n, both in found.items() if np.isfinite([e.value for e in both]).all()}
+        good = sum(
+            needed.low <= similar * has.high and needed.high >= has.low / similar
+            for needed, has in found.values()
+        )
+        measured = {
+            n: f"{has.value:.3g} there, {e.value:.3g} needed" for n, (e, has) in found.items()
+        }
+        ratios = {f"needed / there, {n}": e.value / has.value for n, (e, has) in found.items()}
         above = sum(ratio > similar for ratio in ratios.values())
         more = f"; in {above} nets do far better than their independent tickets allow"
         return agreement(good, len(ratios), described(measured), ratios, more if above else "")

@@ -1,7 +1,7 @@
 """The figure of the study of ensembling."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,15 +9,20 @@ from matplotlib.axes import Axes
 from minilotto.analysis.ensembling.attribution import STEPS
 from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, mosaic
-from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, Ensembles
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, mosaic, plain_numbers
+from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, PAPER_COUNTS, Ensembles
+
+if TYPE_CHECKING:
+    from minilotto.report.plots.style import Drawing
+    from minilotto.report.studies.ensembling.ensembling import Ensembling
 
 SHOWN = 5  # widths whose means are drawn
 TICKS = (1, 3, 10, 30, 100, 300, 1000)
 
 
-def draw(found: Mapping[str, Ensembles], paper: Mapping[int, int]) -> Drawing:
+def draw(study: "Ensembling") -> "Drawing":
     """A row for each activation; below, cosines and numbers of tickets, beside the paper's."""
+    found = study.found
     rows = [[f"parts {name}", f"means {name}", f"gains {name}"] for name in found]
     below = ["cosines", "tickets", "tickets"]
     figure, axes = mosaic([*rows, below], 11.0, 3.2 * len(rows) + 3.0)
@@ -27,7 +32,7 @@ def draw(found: Mapping[str, Ensembles], paper: Mapping[int, int]) -> Drawing:
         _gains(one, axes[f"gains {name}"])
     axes[rows[-1][-1]].legend(loc="lower right", fontsize=8)
     _cosines(list(found.values()), axes["cosines"])
-    _tickets(next(iter(found.values())), paper, axes["tickets"])
+    _tickets(next(iter(found.values())), axes["tickets"])
     return figure
 
 
@@ -60,8 +65,7 @@ def _means(one: Ensembles, ax: Axes) -> None:
     law, label = [1, 1 / longest], "1/R, as Eq. 9 has it"
     ax.plot([1, longest], law, color=GREY, linestyle=":", linewidth=1.2, label=label)
     ax.set_xscale("log", base=2)
-    ticks = [2**k for k in range(7) if 2**k <= longest]
-    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    plain_numbers(ax.xaxis, [2**k for k in range(7) if 2**k <= longest])
     ax.set(yscale="log", title="means of R nets; lines: bias + variance/R")
     ax.minorticks_off()
     ax.set(xlabel="nets averaged, $R$", ylabel="loss of the mean / of one net")
@@ -83,9 +87,7 @@ def _gains(one: Ensembles, ax: Axes) -> None:
     ax.set_xticks(at, [f"{a} to {b}" for a, b in one.gains], rotation=30, ha="right")
     ax.set(ylabel="decades of loss", title="gain from N/2 to N, and its parts")
     ax.set_yscale("symlog", linthresh=1, linscale=1.5)
-    ticks = [-3, -1, -0.5, 0, 0.5, 1, 3]
-    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.minorticks_off()
+    plain_numbers(ax.yaxis, [-3, -1, -0.5, 0, 0.5, 1, 3])
 
 
 def _cosines(found: list[Ensembles], ax: Axes) -> None:
@@ -103,7 +105,7 @@ def _cosines(found: list[Ensembles], ax: Axes) -> None:
     ax.legend(loc="upper left", fontsize=7)
 
 
-def _tickets(one: Ensembles, paper: Mapping[int, int], ax: Axes) -> None:
+def _tickets(one: Ensembles, ax: Axes) -> None:
     counted = {n: at.tickets for n, at in one.widths.items() if at.tickets}
     for kind, color, mark, label in (
         ("independent", BLUE, "o", "independent (participation ratio)"),
@@ -113,7 +115,9 @@ def _tickets(one: Ensembles, paper: Mapping[int, int], ax: Axes) -> None:
         found = {n: each[kind] for n, each in counted.items()}
         estimates_against_width(found, ax, color, mark, label)
     label = "the paper: 1, 2, 3"
-    ax.plot(list(paper), list(paper.values()), "*", color=GREY, markersize=9, label=label)
+    ax.plot(
+        list(PAPER_COUNTS), list(PAPER_COUNTS.values()), "*", color=GREY, markersize=9, label=label
+    )
     _width_axis(ax, counted or one.widths)
     ax.set_ylim(bottom=min(ax.get_ylim()[0], 1e-3))  # for the legend
     ax.set_ylabel("tickets in a net")

@@ -4,60 +4,62 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
+from minilotto.analysis.landscape.curvature import Curvature
+from minilotto.analysis.landscape.polish import Polished
 from minilotto.analysis.stats.estimates import estimates
+from minilotto.analysis.tickets.valley_tickets import EQ2
 from minilotto.report.plots.budgets import paper_budget, steps_axis
 from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, plain_numbers
 
 if TYPE_CHECKING:
+    from minilotto.report.plots.style import Drawing
     from minilotto.report.studies.minimum.minimum import Minimum
 
 MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)  # of |w|
 LEAST = 1e-18  # of the largest eigenvalue, below which none is drawn
 
 
-def draw(study: "Minimum") -> Drawing:
+def draw(study: "Minimum") -> "Drawing":
     """Four panels."""
     figure, ((a, b), (c, d)) = grid(2, 2, 10.0, 8.0)
     for k, one in enumerate(study.groups.values()):
-        spectrum = one.curvature
-        _spectra(spectrum.eigenvalues, spectrum.unresolved, k, a)
-        _descents(one.polished.start, one.polished.loss, one.polished.rounding, k, b)
-    _finish_groups(study, a, "curvature at trained nets", "size of eigenvalue / largest")
-    a.legend(loc="lower left", fontsize=8)
-    _finish_groups(study, b, "polished by Levenberg and Marquardt", "loss (mean squared error)")
-    b.legend(loc="best", fontsize=8)
+        _spectra(one.curvature, k, a)
+        _descents(one.polished, k, b)
+    a.set(title="curvature at trained nets", ylabel="size of eigenvalue / largest")
+    b.set(title="polished by Levenberg and Marquardt", ylabel="loss (mean squared error)")
+    for ax in (a, b):
+        ax.set(yscale="log", xlabel="width")
+        ax.set_xticks(range(len(study.groups)), list(study.groups))
+        ax.legend(loc="lower left" if ax is a else "best", fontsize=8)
     _valley(study, c)
     _positions(study, d)
     return figure
 
 
-def _spectra(values: np.ndarray, unresolved: np.ndarray, k: int, ax: Axes) -> None:
-    """Sizes of eigenvalues (R, K) over the largest of each net, and the mean size that rounding
-    hides (R,), at place k.
-    """
-    kept = np.isfinite(values).all(axis=1)
-    largest = np.abs(values[kept]).max(axis=1, keepdims=True)
-    part = values[kept] / largest
+def _spectra(one: Curvature, k: int, ax: Axes) -> None:
+    """Sizes of eigenvalues over the largest of each net, and what rounding hides, at place k."""
+    kept = np.isfinite(one.eigenvalues).all(axis=1)
+    largest = np.abs(one.eigenvalues[kept]).max(axis=1, keepdims=True)
+    part = one.eigenvalues[kept] / largest
     place = _places(k, len(part), 0.35)[:, None] + np.zeros_like(part)
     for chosen, color, label in ((part > 0, BLUE, "above zero"), (part < 0, ORANGE, "below zero")):
         size = np.maximum(np.abs(part[chosen]), LEAST)
         label = label if k == 0 else ""
         ax.plot(place[chosen], size, ".", color=color, markersize=2.5, rasterized=True, label=label)
-    hidden = float(np.median(unresolved[kept] / largest[:, 0]))
+    hidden = float(np.median(one.unresolved[kept] / largest[:, 0]))
     ax.hlines(hidden, k - 0.4, k + 0.4, color=GREY, linewidth=1.2, label="" if k else "rounding")
 
 
-def _descents(start: np.ndarray, end: np.ndarray, noise: np.ndarray, k: int, ax: Axes) -> None:
-    """Losses (R,) before and after polishing, connected, and what rounding alone makes of them."""
-    place = _places(k, len(start), 0.3)
-    ax.vlines(place, end, start, color=GREY, linewidth=0.6, alpha=0.6)
+def _descents(one: Polished, k: int, ax: Axes) -> None:
+    """Losses before and after polishing, connected, and what rounding alone makes of them."""
+    place = _places(k, len(one.start), 0.3)
+    ax.vlines(place, one.loss, one.start, color=GREY, linewidth=0.6, alpha=0.6)
     for values, mark, color, label in (
-        (start, "o", BLUE, "as trained"),
-        (end, "v", GREEN, "polished"),
-        (noise, "_", ORANGE, "rounding"),
+        (one.start, "o", BLUE, "as trained"),
+        (one.loss, "v", GREEN, "polished"),
+        (one.rounding, "_", ORANGE, "rounding"),
     ):
         ax.plot(place, values, mark, color=color, markersize=4, label="" if k else label)
 
@@ -65,11 +67,6 @@ def _descents(start: np.ndarray, end: np.ndarray, noise: np.ndarray, k: int, ax:
 def _places(k: int, count: int, reach: float) -> np.ndarray:
     """Places of nets side by side about k."""
     return k + np.linspace(-reach, reach, max(count, 2))[:count]
-
-
-def _finish_groups(study: "Minimum", ax: Axes, title: str, label: str) -> None:
-    ax.set(yscale="log", xlabel="width", ylabel=label, title=title)
-    ax.set_xticks(range(len(study.groups)), list(study.groups))
 
 
 def _valley(study: "Minimum", ax: Axes) -> None:
@@ -85,7 +82,7 @@ def _valley(study: "Minimum", ax: Axes) -> None:
     loss = np.concatenate([one.nets.loss for one in every])
     label = "tickets, all budgets"
     ax.plot(w, loss, ".", color=PURPLE, markersize=4, label=label, rasterized=True)
-    printed = float(np.abs(study.eq2.w).mean()), study.printed.loss[0]
+    printed = float(np.abs(EQ2.w).mean()), study.printed.loss[0]
     ax.plot(*printed, "*", color=GREEN, markersize=10, label="Eq. 2")
     ax.set(xscale="log", yscale="log", title="the valley of mirror pairs")
     ax.set(xlabel="|w| of the pair", ylabel="loss (mean squared error)")
@@ -98,9 +95,7 @@ def _positions(study: "Minimum", ax: Axes) -> None:
         estimates_on_line(estimates(one), ax, color, mark, name)
     ax.set(yscale="log", ylabel="median |w| of tickets", title="where in the valley training ends")
     low, high = ax.get_ylim()
-    ax.yaxis.set_major_locator(FixedLocator([mark for mark in MARKS if low <= mark <= high]))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    plain_numbers(ax.yaxis, [mark for mark in MARKS if low <= mark <= high])
     if study.place:
         ax.legend(loc="best", fontsize=8)
     steps_axis(ax)

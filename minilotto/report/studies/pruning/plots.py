@@ -6,20 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from minilotto.analysis.landscape.pruned_losses import RULES, UNFITTED, Readout, median_loss
 from minilotto.report.plots.parts import estimates_against_width, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, grid
-from minilotto.report.studies.pruning.analysis import (
-    READOUTS,
-    RULES,
-    UNFITTED,
-    Readout,
-    median_loss,
-)
 
 if TYPE_CHECKING:
     from minilotto.report.studies.pruning.pruning import Pruning
 
 LOW = 1e-11  # an axis of losses that goes further down leaves its upper right corner free
+READOUTS = {"float64": "output weights in float64", "float32": "output weights that float32 holds"}
 STYLES = dict(zip(RULES, zip(PALETTE, "xos^D*", strict=True), strict=True))
 
 
@@ -27,9 +22,16 @@ def draw(study: "Pruning") -> Drawing:
     """Rules and readouts at the main width, and elimination at all widths."""
     figure, ((left, right), (below, corner)) = grid(2, 2, 11.0, 8.6)
     for readout, ax in (("float64", left), ("float32", right)):
-        _rules(study, ax, RULES, readout, f"N = {study.main}: {READOUTS[readout]}")
-    _rules(study, below, UNFITTED, None, f"N = {study.main}: last layer not fitted")
-    _widths(study, corner)
+        _rules(study, ax, RULES, readout, READOUTS[readout])
+    _rules(study, below, UNFITTED, None, "last layer not fitted")
+    styles = zip((ORANGE, BLUE, GREEN), "osD", strict=True)
+    for (width, cut), (color, mark) in zip(sorted(study.cuts.items()), styles, strict=False):
+        curve = cut.curve("elimination", "float32")
+        estimates_against_width(curve, corner, color, mark, f"from N = {width}, elimination")
+        _whole(corner, cut.whole[None], "--", color)
+    _small(study, "float32", max(study.cuts), corner, "black", "P")
+    _small(study, None, max(study.cuts), corner, "0.6", "X")
+    _finish(study, corner, f"{READOUTS['float32']}; dashed: the whole nets")
     return figure
 
 
@@ -45,19 +47,7 @@ def _rules(
         _whole(ax, cut.whole[readout], ":", GREY, f"all {cut.width}, fitted again")
     else:
         ax.set_ylim(bottom=ax.get_ylim()[0] / 100)  # for the legend
-    _finish(study, ax, title)
-
-
-def _widths(study: "Pruning", ax: Axes) -> None:
-    styles = zip((ORANGE, BLUE, GREEN), "osD", strict=True)
-    for (width, cut), (color, mark) in zip(sorted(study.cuts.items()), styles, strict=False):
-        curve = cut.curve("elimination", "float32")
-        estimates_against_width(curve, ax, color, mark, f"from N = {width}, elimination")
-        _whole(ax, cut.whole[None], "--", color)
-    most = max(study.cuts)
-    _small(study, "float32", most, ax, "black", "P")
-    _small(study, None, most, ax, "0.6", "X")
-    _finish(study, ax, f"{READOUTS['float32']}; dashed: the whole nets")
+    _finish(study, ax, f"N = {study.main}: {title}")
 
 
 def _small(study: "Pruning", readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:

@@ -1,35 +1,30 @@
-"""Compression from redundancy: how many neurons of a trained net can go, by which rule, and whether
-small nets do as well.
-"""
+"""How many neurons of a trained net can go, by which rule, and whether small nets do as well."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from minilotto.analysis.landscape.pruned_losses import (
+    RULES,
+    UNFITTED,
+    PrunedLosses,
+    Readout,
+    median_loss,
+    pruned_losses,
+    ratio_of_medians,
+    whole_losses,
+)
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
-from minilotto.report.figure import Scale, Source, Table, interval, training_words
+from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART
-from minilotto.report.studies.pruning.analysis import (
-    RULES,
-    UNFITTED,
-    Cut,
-    Readout,
-    cut_down,
-    median_loss,
-    ratio_of_medians,
-    whole_losses,
-)
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 LEAST_SEEDS = 10
 OTHERS = 40  # nets of each width beyond the first
@@ -42,8 +37,6 @@ class PruningSettings(Settings):
 
     Parameters
     ----------
-    seeds, steps : int
-        Networks of each width, and their Adam steps.
     wide : tuple of int
         Widths from 2 on of the nets that are cut down; rules are compared on the first.
     small : tuple of int
@@ -52,7 +45,6 @@ class PruningSettings(Settings):
         Of all nets.
     """
 
-    seeds: int = 100
     wide: tuple[int, ...] = (50, 20, 200)
     small: tuple[int, ...] = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40)
     activation: str = "silu"
@@ -63,9 +55,7 @@ class PruningSettings(Settings):
 
 
 class Pruning(Study):
-    """Loss against neurons kept, by six rules and two precisions of the refit, and without a refit;
-    nets trained small.
-    """
+    """Loss against neurons kept, by rule and precision of the refit, beside nets trained small."""
 
     name = "pruning"
     entry = register(__package__, "claims.toml", "pruning")
@@ -80,14 +70,9 @@ class Pruning(Study):
                 "(50,)"
             )
         small = (width for width in settings.small if width < max(settings.wide))
-        return (
-            Sweep(
-                widths=sorted({*settings.wide, *small}),
-                activations=(settings.activation,),
-                seeds=settings.seeds,
-                steps=settings.steps,
-            ),
-        )
+        widths, activations = sorted({*settings.wide, *small}), (settings.activation,)
+        seeds, steps = settings.seeds, settings.steps
+        return (Sweep(widths=widths, activations=activations, seeds=seeds, steps=steps),)
 
     def __init__(self, source: Source, scale: Scale | Settings) -> None:
         settings = self.chosen(scale)
@@ -97,20 +82,18 @@ class Pruning(Study):
             good = np.isfinite(one.loss) & (one.loss > 0)
             if good.sum() >= LEAST_SEEDS:
                 nets[width] = one.select(good)
-        self.cuts: dict[int, Cut] = {}
+        self.cuts: dict[int, PrunedLosses] = {}
         for width in (width for width in settings.wide if width in nets):
             one, first = nets[width], not self.cuts
             some = one if first else one.select(np.arange(min(OTHERS, len(one))))
-            self.cuts[width] = cut_down(some, search=first)
+            self.cuts[width] = pruned_losses(some, search=first)
         if not self.cuts:
             raise DataError(
-                f"no width of {', '.join(map(str, settings.wide))} has {LEAST_SEEDS} finite nets "
-                f"to prune; train them, as in Pruning.run(wide=({settings.wide[0]},), seeds=100)"
+                f"no width of {commas(settings.wide)} has {LEAST_SEEDS} finite nets to prune; "
+                f"train them, as in Pruning.run(wide=({settings.wide[0]},), seeds=100)"
             )
         self.small: dict[int, Mapping[Readout, Array]] = {
-            width: whole_losses(one)
-            for width, one in sorted(nets.items())
-            if width < max(self.cuts)
+            width: whole_losses(nets[width]) for width in sorted(nets) if width < max(self.cuts)
         }
         self.training = training_words(nets.values())
 
@@ -135,24 +118,23 @@ class Pruning(Study):
             f"{_enough(cut.fewest('merging', None, None, same))}."
         )
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.studies.pruning.plots import draw
-
-        return draw(self)
-
     def tables(self) -> list[Table]:
-        kept, whole = [], []
-        for width, cut in self.cuts.items():
-            for (rule, k, readout), median in cut.medians.items():
-                name = RULES[rule] if readout else UNFITTED[rule]
-                growth = np.median(cut.growth[rule, k]) if readout == "float64" else None
-                kept.append((width, name, readout or "not fitted", k, *interval(median), growth))
+        kept = [
+            (
+                *(width, RULES[rule] if readout else UNFITTED[rule], readout or "not fitted", k),
+                *interval(median),
+                np.median(cut.growth[rule, k]) if readout == "float64" else None,
+            )
+            for width, cut in self.cuts.items()
+            for (rule, k, readout), median in cut.medians.items()
+        ]
         every = [(width, "cut down", cut.whole) for width, cut in self.cuts.items()]
         every += [(width, "small", losses) for width, losses in self.small.items()]
-        for width, kind, losses in every:
-            for readout, loss in losses.items():
-                found = len(loss), *interval(median_loss(loss))
-                whole.append((width, kind, readout or "as trained", *found))
+        whole = [
+            (width, kind, readout or "as trained", len(loss), *interval(median_loss(loss)))
+            for width, kind, losses in every
+            for readout, loss in losses.items()
+        ]
         header = "from, rule, output weights, kept, loss, low, high, cancellation"
         other = "width, kind, output weights, nets, loss, low, high"
         return [Table.of("kept", header, kept), Table.of("whole", other, whole)]
@@ -173,29 +155,31 @@ class Pruning(Study):
     def _half(self, key: str, rule: str, readouts: tuple[Readout, ...]) -> Outcome:
         """Whether half of the neurons are enough; the first readout decides."""
         claim = self.entry.claims[key]
-        fewest: dict[str, int | None] = {}
+        numbers: dict[str, float] = {}
         good, near, measured = 0, 0, []
         for width, cut in self.cuts.items():
             words = []
             for readout in readouts:
                 against = readout if key == "refitted" else None
-                found = cut.fewest(rule, readout, against, claim["same"])
-                fewest[f"N = {width}, {readout}" if readout else f"N = {width}"] = found
-                words.append(_enough(found) + (f" in {readout}" if readout else ""))
+                fewest, nearly = (
+                    cut.fewest(rule, readout, against, claim[most]) for most in ("same", "similar")
+                )
+                name = f" in {readout}" if readout else ""
+                words.append(_enough(fewest) + name)
+                if fewest is not None:
+                    numbers[f"N = {width}{name.replace(' in', ',')}"] = fewest
                 if readout == readouts[0]:
-                    nearly = cut.fewest(rule, readout, against, claim["similar"])
                     words[0] += f" (within a factor of {claim['similar']:g}: {_enough(nearly)})"
-                    good += found is not None and found <= width / 2
+                    good += fewest is not None and fewest <= width / 2
                     near += nearly is not None and nearly <= width / 2
             measured.append(f"N = {width}: {', '.join(words)}")
-        reason = f"{good} of {len(self.cuts)} widths agree."
-        if key == "trained" and good:
-            reason += " The trained last layer is not the best that these neurons allow."
+        more = " The trained last layer is not the best that these neurons allow."
         return Outcome(
             HOLDS if good == len(self.cuts) else IN_PART if near else FAILS,
             f"neurons from which on nothing is lost: {'; '.join(measured)}",
-            reason,
-            {name: count for name, count in fewest.items() if count is not None},
+            f"{good} of {len(self.cuts)} widths agree."
+            + (more if key == "trained" and good else ""),
+            numbers,
         )
 
     def _search(self) -> Outcome:
@@ -211,13 +195,9 @@ class Pruning(Study):
         shared = [k for k in cut.kept("elimination", "float32") if k in self.small]
         if not shared:
             return untested("No nets were trained at a width that was pruned to.")
+        pruned = {k: cut.losses["elimination", k, "float32"] for k in shared}
         fair, raw = (
-            {
-                f"k = {k}": ratio_of_medians(
-                    cut.losses["elimination", k, "float32"], self.small[k][readout]
-                )
-                for k in shared
-            }
+            {f"k = {k}": ratio_of_medians(pruned[k], self.small[k][readout]) for k in shared}
             for readout in ("float32", None)
         )
         good, plain = (sum(one.high < 1 for one in ratios.values()) for ratios in (fair, raw))
@@ -231,7 +211,7 @@ class Pruning(Study):
         )
 
 
-def _better(cut: Cut, rules: tuple[str, ...], than: str, readout: Readout) -> Outcome:
+def _better(cut: PrunedLosses, rules: tuple[str, ...], than: str, readout: Readout) -> Outcome:
     """Whether rules lose less than another one, at all numbers of neurons."""
     found: dict[str, Estimate] = {}
     measured = []
@@ -241,13 +221,12 @@ def _better(cut: Cut, rules: tuple[str, ...], than: str, readout: Readout) -> Ou
         found |= {f"{name}, {k}": ratio for k, ratio in ratios.items()}
         measured.append(f"{name}: {described(ratios)}")
     better = sum(ratio.high < 1 for ratio in found.values())
-    worse = sum(ratio.low > 1 for ratio in found.values())
-    more = f"; {than} is better at {worse}"
+    more = f"; {than} is better at {sum(ratio.low > 1 for ratio in found.values())}"
     return agreement(better, len(found), ". ".join(measured), values(found), more)
 
 
 def _enough(count: int | None) -> str:
     """The fewest neurons, in words."""
-    return (
-        "none can go" if count is None else "1 is enough" if count == 1 else f"{count} are enough"
-    )
+    if count is None:
+        return "none can go"
+    return "1 is enough" if count == 1 else f"{count} are enough"

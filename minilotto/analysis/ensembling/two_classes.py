@@ -24,19 +24,28 @@ from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 
 PARTS = ("training", "held out")
 FITTED_FROM = 4  # widths from here on are fitted
 PAIRS = 300  # of nets that are combined
 RESAMPLES = 500
+LEVEL = 0.95  # of intervals
 
 
 class Combined(NamedTuple):
-    """Some nets of width N combined: median of their loss, median of their loss over the mean loss
-    of these nets (gain), their loss over the median of single nets of as many neurons (against),
-    and their mean error rate, None for the paper's null, which has no outputs.
+    """Some nets of width N combined.
+
+    Parameters
+    ----------
+    loss : Estimate
+        Median of the combined losses.
+    gain : Estimate
+        Median of the combined loss over the mean loss of these nets.
+    against : Estimate
+        `loss` over the median of single nets of as many neurons.
+    error : Estimate or None
+        Mean error rate, None for the paper's null, which has no outputs.
     """
 
     loss: Estimate
@@ -47,16 +56,27 @@ class Combined(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is found of one problem, by part and width; synergies by width N (two nets of N against
-    one of 2N), in squared residuals.
+    """What is found of one problem, by part (one of PARTS) and width.
 
-    laws: of the losses at widths from FITTED_FROM on, all laws compared, and the plateau where AICc
-    prefers it, else the power law. combined: by part, width, number of nets and way, one of WAYS or
-    "harmonic", the paper's null.
+    Parameters
+    ----------
+    name : str
+    shape : (int, int, int)
+        Training points, held-out points, inputs.
+    steps : int
+    losses : mapping of str to Points
+    errors : mapping of str to mapping of int to Estimate
+        Mean error rates.
+    laws : mapping of str to (Comparison, Fit)
+        As of `law_of`.
+    combined : mapping of (str, int, int, str) to Combined
+        By part, width, number of nets and way, one of WAYS or "harmonic", the paper's null.
+    synergies : mapping of int to Synergy
+        Two nets of width N against one of 2N, in squared residuals on the training points.
     """
 
     name: str
-    shape: tuple[int, int, int]  # training points, held-out points, inputs
+    shape: tuple[int, int, int]
     steps: int
     losses: Mapping[str, Points]
     errors: Mapping[str, Mapping[int, Estimate]]
@@ -70,16 +90,61 @@ class Problem:
         return max(self.synergies, default=0)
 
     def pair(self, part: str, way: str) -> Combined | None:
-        """Two nets of that width."""
+        """Two nets of that width.
+
+        Parameters
+        ----------
+        part, way : str
+            As of `combined`.
+
+        Returns
+        -------
+        Combined or None
+        """
         return self.combined.get((part, self.pair_width, 2, way))
 
     def cosine(self, width: int) -> Estimate | None:
-        """The median cosine of the residual functions of two nets, on the training points."""
+        """The median cosine of the residual functions of two nets, on the training points.
+
+        Parameters
+        ----------
+        width : int
+
+        Returns
+        -------
+        Estimate or None
+        """
         found = self.synergies.get(width)
         return found.similarity_median if found else None
 
+    def exponent(self, part: str) -> Estimate | None:
+        """Of the fitted law of the loss.
+
+        Parameters
+        ----------
+        part : str
+
+        Returns
+        -------
+        Estimate or None
+            None for few widths.
+        """
+        return self.laws[part][1].with_misfit["exponent"] if part in self.laws else None
+
     def means(self, part: str, members: int) -> dict[int, Combined]:
-        """Mean logits of so many nets, by width."""
+        """Mean logits of some nets.
+
+        Parameters
+        ----------
+        part : str
+        members : int
+            How many nets.
+
+        Returns
+        -------
+        dict of int to Combined
+            By width.
+        """
         return {
             width: one
             for (where, width, count, way), one in self.combined.items()
@@ -93,7 +158,7 @@ class Problem:
 
 
 def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int]) -> Problem:
-    """The study of one problem.
+    """Loss and error against width, averages of nets, and how similar their residuals are.
 
     Parameters
     ----------
@@ -107,7 +172,6 @@ def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int
     Returns
     -------
     Problem
-        Everything that is measured.
 
     Raises
     ------
@@ -158,8 +222,16 @@ def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int
 
 
 def law_of(loss: Points) -> tuple[Comparison, Fit] | None:
-    """All laws at widths from FITTED_FROM on, and the plateau where AICc prefers it, else the power
-    law; None for few widths.
+    """Laws of the loss at widths from FITTED_FROM on.
+
+    Parameters
+    ----------
+    loss : Points
+
+    Returns
+    -------
+    (Comparison, Fit) or None
+        All laws, and the plateau where AICc prefers it, else the power law; None for few widths.
     """
     wide = loss.select(loss.widths >= FITTED_FROM)
     if len(wide.widths) < 3:
