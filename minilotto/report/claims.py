@@ -114,7 +114,8 @@ class Claim:
             for text in (self.claim, self.where, self.says, self.how, self.fails)
         )
         verdict, measured, reason, numbers, _ = outcome
-        reason = reason or self.reasons[verdict].format(**known)
+        default = "{good} of {of} agree." if "good" in outcome.facts else ""
+        reason = reason or self.reasons.get(verdict, default).format(**known)
         return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails)
 
 
@@ -127,6 +128,30 @@ class Entry:
     question: str
     design: str
     claims: Mapping[str, Claim]
+
+
+class Case(NamedTuple):
+    """One of the things that a claim is about: whether it agrees, in words, and in numbers."""
+
+    name: str
+    agrees: bool
+    words: object
+    numbers: Mapping[str, float] = {}
+
+
+def over(cases: Sequence[Case], before: str = "", **facts: Any) -> Outcome:
+    """The outcome of a claim about several things; `before` precedes what was measured. Reasons in
+    the register may name good, of, agreeing, others, and `facts`.
+    """
+    names = {agrees: [one.name for one in cases if one.agrees == agrees] for agrees in (True, False)}
+    measured = before + described({one.name: one.words for one in cases})
+    numbers = {name: value for one in cases for name, value in one.numbers.items()}
+    found = agreement(len(names[True]), len(cases), measured, numbers)
+    if not cases:
+        return found
+    facts |= {"good": len(names[True]), "of": len(cases)}
+    facts |= {"agreeing": ", ".join(names[True]), "others": ", ".join(names[False])}
+    return found._replace(reason="", facts=facts)
 
 
 def agreement(

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.tickets.disentangling import USELESS
-from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
-from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.paper.apart import (
+from minilotto.analysis.tickets.apart import (
     COUNTS,
     PREDICTORS,
     Apart,
@@ -24,6 +18,12 @@ from minilotto.report.paper.apart import (
     taken_apart,
     whole_pairs,
 )
+from minilotto.analysis.tickets.disentangling import USELESS
+from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import DataError
+from minilotto.report.claims import Outcome, register, untested
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, share
 from minilotto.store.grid import Sweep
 
