@@ -10,7 +10,6 @@ from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, A
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.report.claims import Outcome, register
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
-from minilotto.report.paper.two_neurons import BAD
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from minilotto.report.plots.style import Axes, Drawing
 
 WIDTH = 2
+BAD = 1e-2  # losses above it are left aside by the paper
 MANY = 500  # nets from which on a group of two percent would be found
 PAPER_SYMMETRY = (True, False, True, False)
 # What each algorithm's two neurons use of the activation, in the words of analysis.algorithms.

@@ -14,7 +14,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, as_numbers, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, share
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, fraction
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
@@ -149,24 +149,19 @@ class Halves(Figure):
         if half.wide >= AS_GOOD:
             away = max(ratio.high, 1 / ratio.low)
             verdict = at_most(away, claim["same"], claim["similar"])
-            chance = f"p {'below' if null.bounded else '='} {null.p_value:.2g}"
-            reason = f"Medians agree; the distributions differ by {null.ks:.2f} at most ({chance})."
-            if verdict == FAILS:
-                reason = "The medians differ by more than that."
         else:
-            verdict = share(ratio.low, claim["factor"], 1.0)
-            reason = "The wide net is better by the paper's measure."
-            if verdict == FAILS:
-                reason = "The wide net is not better by the paper's measure, or not provably."
+            verdict = fraction(ratio.low, claim["factor"], 1.0)
+        chance, combined = f"p {'below' if null.bounded else '='} {null.p_value:.2g}", ""
         if half.wide == 4 and best is not None and joined is not None:
-            reason += (
+            combined = (
                 " But two nets with the best weights come within a factor of "
                 f"{best.ratio.value:.2g}, and with one last layer for all their neurons within "
                 f"{joined.ratio.value:.2g}."
             )
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
         numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
-        return Outcome(verdict, f"ratio {ratio}{more}", reason, numbers)
+        facts = {"ks": null.ks, "chance": chance, "combined": combined}
+        return Outcome(verdict, f"ratio {ratio}{more}", "", numbers, facts)
 
     def _orthogonal(self, half: _Half) -> Outcome:
         claim = self.entry.claims["orthogonal"]
@@ -174,19 +169,12 @@ class Halves(Figure):
         if similarity is None or median is None:
             return untested("; ".join(half.study.notes))
         low, _, _, _, high = similarity.quantiles
-        if abs(median.high) < claim["orthogonal"]:
-            verdict, reason = HOLDS, "The errors of different nets are nearly orthogonal."
-        elif median.low > claim["alike"]:
-            verdict = FAILS
-            reason = "All seeds make nearly the same error; there is little to average out."
-        else:
-            verdict, reason = IN_PART, "The errors of different nets are correlated."
+        alike = FAILS if median.low > claim["alike"] else IN_PART
         return Outcome(
-            verdict,
+            HOLDS if abs(median.high) < claim["orthogonal"] else alike,
             f"cosine {median}, nine tenths of the pairs between {low:.2f} and {high:.2f}; as "
             f"alike as {similarity.directions:.1f} orthogonal functions would make them",
-            reason,
-            {**as_numbers("cosine", median), "directions": similarity.directions},
+            numbers={**as_numbers("cosine", median), "directions": similarity.directions},
         )
 
     def _average(self, half: _Half) -> Outcome:
@@ -196,14 +184,8 @@ class Halves(Figure):
         one, pair = half.narrow_median, null.median
         gain = Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
         verdict = at_most(gain.high, claim["halved"], claim["reduced"])
-        reason = {
-            HOLDS: "As the theory says.",
-            IN_PART: "The loss falls, but by less than the theory says.",
-            FAILS: "It gains almost nothing. Where the harmonic null fits, it is not because "
-            "errors average out.",
-        }[verdict]
         measured = f"{gain} of one net's median loss"
-        return Outcome(verdict, measured, reason, as_numbers("gain", gain))
+        return Outcome(verdict, measured, numbers=as_numbers("gain", gain))
 
 
 def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:

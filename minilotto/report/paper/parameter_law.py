@@ -10,9 +10,9 @@ from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.parameter_count import MEASURED, REFIT, parameter_exponents
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register, untested
+from minilotto.report.claims import Outcome, register
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import LEVEL
+from minilotto.report.rules import LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
@@ -99,12 +99,7 @@ class ParameterLaw(Figure):
             f"{row.shape}: {row.exponent:.3g} (measured {ours.value:.3g})"
             for row, ours in zip(self.claimed, self.implied, strict=True)
         )
-        reason = (
-            "This is no test: the power of the width is an assumption, the number was known "
-            f"beforehand, an earlier study of the same kind of model found {KAPLAN:g}, and any law "
-            "of 1/3 fits as well. A test would vary width alone in language models."
-        )
-        found = untested(reason, f"width exponent {self.measured}; {described}")
         numbers = {row.shape: row.exponent for row in self.claimed}
         numbers["measured width exponent"] = self.measured.value
-        return {"language": found._replace(numbers=numbers)}
+        measured = f"width exponent {self.measured}; {described}"
+        return {"language": Outcome(UNTESTED, measured, "", numbers, {"earlier": KAPLAN})}

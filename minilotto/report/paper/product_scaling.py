@@ -14,11 +14,10 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates, exponents, slope
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.claims import Outcome, described, register, untested
+from minilotto.report.claims import Case, Outcome, described, over, register, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.targets import Row, over
-from minilotto.report.rules import HOLDS, reaches, share
+from minilotto.report.rules import HOLDS, fraction, reaches
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
@@ -149,15 +148,9 @@ class ProductScaling(Figure):
     def tables(self) -> list[Table]:
         rows = []
         for (task, name), (seen, unseen) in self.checked.items():
-            columns = (
-                seen.widths.astype(int),
-                seen.seeds,
-                seen.value,
-                seen.low,
-                seen.high,
-                unseen.value,
-            )
-            rows += [(task, name, *row) for row in zip(*columns, strict=True)]
+            medians = seen.value, seen.low, seen.high, unseen.value
+            columns = zip(seen.widths.astype(int), seen.seeds, *medians, strict=True)
+            rows += [(task, name, *row) for row in columns]
         header = "target, trained on, width, seeds, median, low, high, on other points"
         tables = targets.scaling_tables(self.studies, self.elsewhere)
         return [*tables, Table.of("sampling", header, rows)] if rows else tables
@@ -165,18 +158,18 @@ class ProductScaling(Figure):
     def outcomes(self) -> dict[str, Outcome]:
         studies, claims = self.studies.values(), self.entry.claims
         wide = [one for one in studies if one.widest >= CHECKED[0]]
-        bias = targets.bias_rows(studies, claims["bias"]["half"])
+        bias = targets.bias_cases(studies, claims["bias"]["half"])
         return {
             "range": self._range(),
             "around": self._around(),
-            "bias": over(bias, "{good} of {of} agree.", before="bias / loss: "),
+            "bias": over(bias, "bias / loss: "),
             "neurons": targets.training_left(wide, claims["neurons"]["limit"]),
             "points": self._points(),
             "sampling": self._sampling(),
         }
 
     def _range(self) -> Outcome:
-        claim, rows = self.entry.claims["range"], []
+        claim, cases = self.entry.claims["range"], []
         stated, near = claim["stated"], claim["near"]
         for one in self.studies.values():
             runs = _runs(one)
@@ -188,11 +181,11 @@ class ProductScaling(Figure):
                 f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
             )
             numbers = {f"{one.name}, {at}": e.value for at, e in runs.items()}
-            rows += [Row(one.name, any(agree), ", ".join(words), numbers)] if runs else []
-        return over(rows, "{good} of {of} have one.", before="exponents: ")
+            cases += [Case(one.name, any(agree), ", ".join(words), numbers)] if runs else []
+        return over(cases, "exponents: ")
 
     def _around(self) -> Outcome:
-        near, rows, steep = self.entry.claims["around"]["near"], [], []
+        near, cases, steep = self.entry.claims["around"]["near"], [], []
         for one in self.studies.values():
             if runs := _runs(one):
                 low, high, first = max(exponents(one.points), key=lambda row: row[2].value)
@@ -200,17 +193,13 @@ class ProductScaling(Figure):
                 agrees = first.low > 1 + near and last.high < 1
                 steep += [one.name] if last.high >= 1 else []
                 words = f"{first} at {low:g} to {high:g}, finally {last} at {at}"
-                numbers = {"steepest": first.value, "last": last.value}
-                numbers = {f"{one.name} {name}": value for name, value in numbers.items()}
-                rows.append(Row(one.name, agrees, words, numbers))
-        still = (
-            f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the largest "
-            "widths."
-        )
-        return over(rows, "{good} of {of} agree" + (still if steep else "."), "All do.")
+                numbers = {f"{one.name} steepest": first.value, f"{one.name} last": last.value}
+                cases.append(Case(one.name, agrees, words, numbers))
+        still = f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the end"
+        return over(cases, steep=still if steep else "")
 
     def _points(self) -> Outcome:
-        similar, rows = self.entry.claims["points"]["similar"], []
+        similar, cases = self.entry.claims["points"]["similar"], []
         for task, one in self.studies.items():
             wide = one.points.widths >= CHECKED[0]
             if wide.any():
@@ -218,9 +207,8 @@ class ProductScaling(Figure):
                 largest = float(ratio.max())
                 numbers = {f"largest ratio for {one.name}": largest}
                 words = f"{ratio.min():.2g} to {largest:.2g}"
-                rows.append(Row(one.name, largest < similar, words, numbers))
-        reason = "{good} of {of} agree; the others begin to overfit their points."
-        return over(rows, reason, "The points are enough.")
+                cases.append(Case(one.name, largest < similar, words, numbers))
+        return over(cases)
 
     def _sampling(self) -> Outcome:
         near, some = (self.entry.claims["sampling"][name] for name in ("near", "some"))
@@ -244,13 +232,12 @@ class ProductScaling(Figure):
                 words[title] = f"{', '.join(slopes)} (unseen points {losses})"
         if not agree:
             return untested("No nets were trained on other points here.")
-        good, of = sum(agree), len(agree)
+        facts = {"good": sum(agree), "of": len(agree), "least": min(ratios), "largest": max(ratios)}
         return Outcome(
-            share(good / of, 1.0, some),
+            fraction(np.mean(agree), 1.0, some),
             f"exponents, against those of the figure's nets: {described(words)}",
-            f"{good} of {of} exponents agree. Losses themselves depend on the points: on unseen "
-            f"ones they are {min(ratios):.2g} to {max(ratios):.2g} times those of the figure.",
-            numbers,
+            numbers=numbers,
+            facts=facts,
         )
 
 

@@ -15,15 +15,15 @@ from minilotto.analysis.stats.scaling import (
 )
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, counted, reaches, share
+from minilotto.report.claims import Case, Claim, Outcome, as_numbers, over, register, untested
+from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words
+from minilotto.report.rules import LEVEL, UNTESTED, fraction, reaches
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
-ACTIVATIONS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
+ACTIVATIONS = ("silu", "leaky_relu")
 BETWEEN = (5, 15, 25)  # widths that the paper leaves out, where the exponent changes
 EXPONENTS_SHOWN = (-3.0, 6.0)
 # Claims about exponents, and whose.
@@ -89,7 +89,7 @@ class ScalingLaw(Figure):
         figure, ((left, right),) = grid(1, 2, 9.5, 4.4)
         for activation, color, marker in (("silu", BLUE, "o"), ("leaky_relu", ORANGE, "s")):
             if activation in self.grid:
-                label = ACTIVATIONS[activation]
+                label = named(activation)
                 everywhere, seen = self.population[activation], self.grid[activation]
                 everywhere_label = f"{label}, all of [-2, 2]"
                 loss_against_width(everywhere, left, color, marker, everywhere_label, True)
@@ -160,7 +160,7 @@ class ScalingLaw(Figure):
     def _within(self, claim: Claim, activation: str) -> Points:
         """Points at the widths of a claim; DataError where there are none of this activation."""
         if activation not in self.grid:
-            raise DataError(f"The {ACTIVATIONS[activation]} nets are missing.")
+            raise DataError(f"The {named(activation)} nets are missing.")
         found = self.grid[activation]
         return found.select((found.widths >= claim["low"]) & (found.widths <= claim["high"]))
 
@@ -176,23 +176,17 @@ class ScalingLaw(Figure):
         if isinstance(fit, str):
             return untested(fit)
         exponent, by_seeds = fit.with_misfit["exponent"], fit.estimates["exponent"]
-        claimed, stated, near = claim["claimed"], claim["stated"], claim["near"]
-        wide = exponent.high - exponent.low > claim["wide"]
-        verdict = UNTESTED if wide else reaches(exponent, claimed, stated, near)
+        verdict = reaches(exponent, claim["claimed"], claim["stated"], claim["near"])
+        if exponent.high - exponent.low > claim["wide"]:
+            verdict = UNTESTED
         rises = "; the loss rises with width" if exponent.high < 0 else ""
-        reason = {
-            HOLDS: f"{claimed:g} to the precision that the paper states.",
-            IN_PART: f"Close to {claimed:g}, but the interval stays more than {stated:g} away.",
-            FAILS: f"The interval excludes {claimed:g} by more than {near:g}{rises}.",
-            UNTESTED: "The interval is too wide to decide.",
-        }[verdict]
         widths = fit.points.widths.astype(int)
         measured = (
             f"exponent {exponent}, over seeds alone {by_seeds}; {len(widths)} widths from "
             f"{widths[0]} to {widths[-1]}"
         )
-        numbers = {**as_numbers("exponent", exponent), "claimed": claimed}
-        return Outcome(verdict, measured, reason, numbers)
+        numbers = {**as_numbers("exponent", exponent), "claimed": claim["claimed"]}
+        return Outcome(verdict, measured, numbers=numbers, facts={"rises": rises})
 
     def _curvature(self) -> Outcome:
         claim = self.entry.claims["curvature"]
@@ -210,28 +204,26 @@ class ScalingLaw(Figure):
                 described.append(f"{row.law} {row.weight:.2f}")
                 if row.fit and row.fit.held_out_error:
                     described[-1] += f" (held out: {row.fit.held_out_error:.3f} decades)"
-        span = f"{np.log10(claim['high'] / claim['low']):.1f} decades"
         return Outcome(
-            share(weights.get("power law", 0.0), claim["some"], claim["little"]),
+            fraction(weights.get("power law", 0.0), claim["some"], claim["little"]),
             f"weight of evidence: {', '.join(described)}",
-            f"The evidence favours {comparison.best_aicc}; these widths span {span}.",
-            {f"weight {law}": weight for law, weight in weights.items()},
+            numbers={f"weight {law}": weight for law, weight in weights.items()},
+            facts={
+                "favoured": comparison.best_aicc,
+                "span": np.log10(claim["high"] / claim["low"]),
+            },
         )
 
     def _resolution(self) -> Outcome:
         similar = self.entry.claims["resolution"]["similar"]
-        worst, described = [], []
+        worst, cases = [], []
         for activation, found in self.grid.items():
             ratio = self.population[activation].value / found.value
             size = np.abs(np.log(ratio))
             worst.append(float(np.exp(size.max())))
-            described.append(
-                f"{ACTIVATIONS[activation]}: {ratio.min():.2g} to {ratio.max():.2g}, furthest "
-                f"from 1 at width {found.widths[np.argmax(size)]:g}"
+            words = (
+                f"{ratio.min():.2g} to {ratio.max():.2g}, furthest from 1 at width "
+                f"{found.widths[np.argmax(size)]:g}"
             )
-        agree = sum(one <= similar for one in worst)
-        reason = f"The two agree within a factor of {similar:g}."
-        if agree < len(worst):
-            reason = "Wide piecewise linear nets fit the points, not the function between."
-        verdict = counted(agree, len(worst) - agree, len(worst))
-        return Outcome(verdict, "; ".join(described), reason, {"worst ratio": max(worst)})
+            cases.append(Case(named(activation), worst[-1] <= similar, words))
+        return over(cases)._replace(numbers={"worst ratio": max(worst)})

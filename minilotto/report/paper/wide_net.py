@@ -152,17 +152,16 @@ class NeuronCloud(Figure):
                 counted(curves, areas, count),
                 f"correlation dimension {least:.2f} to {most:.2f}; 1 for curves, 2 for areas such "
                 "as the initial square",
-                f"{curves} of {count} nets are curves by this measure, {areas} areas: arcs in the "
-                "shape of a bell, often with more than one branch, and neurons scattered beside "
-                "them.",
+                "",
                 {"curves": curves, "areas": areas, "of": count, "least": least, "largest": most},
+                {"curves": curves, "areas": areas, "of": count},
             ),
             "same": Outcome(
                 counted(same, count - same, count),
                 f"root mean square distance from {min(distances):.2f} to {max(distances):.2f}",
-                f"{same} of {count} nets. Each seed has a curve of its own, and a detail of the "
-                "paper's protocol at this width may differ from ours.",
+                "",
                 {"nets": same, "of": count, "nearest": min(distances), "furthest": max(distances)},
+                {"good": same, "of": count},
             ),
             "symmetric": Outcome(
                 counted(symmetric, count - symmetric, count),
@@ -170,11 +169,7 @@ class NeuronCloud(Figure):
                 f"them, {paired} more symmetric than that; energy distance from the mirror image "
                 f"{min(coefficients):.1e} to {max(coefficients):.1e} of that of two separate "
                 "clusters",
-                "As symmetric as random signs make it; nothing needs to pair neurons."
-                if symmetric == count
-                else "Close to symmetric by distance; with thousands of neurons the test detects "
-                "a small excess on one side.",
-                {"nets": symmetric, "of": count, "paired": paired}
+                numbers={"nets": symmetric, "of": count, "paired": paired}
                 | {"largest coefficient": max(coefficients)},
             ),
         }
