@@ -211,6 +211,12 @@ def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:
         )
 
 
+def finite(found: Mapping[int, Ensemble]) -> dict[int, Ensemble]:
+    """The nets with a finite loss, of the widths that have any."""
+    kept = {width: nets.select(np.isfinite(nets.loss)) for width, nets in found.items()}
+    return {width: nets for width, nets in kept.items() if len(nets)}
+
+
 def commas(things: Iterable[Any]) -> str:
     """Things with commas between them; integers as 1,000, other numbers as 0.01."""
     return ", ".join(format(one, {int: ",", float: "g"}.get(type(one), "")) for one in things)

@@ -59,21 +59,17 @@ class _Algorithms(Figure):
         }
 
     def _judged(
-        self, exact: bool, nearly: bool, measured: str, same: str, other: str, numbers: dict
+        self, exact: bool, nearly: bool, measured: str, numbers: dict, **facts: int
     ) -> Outcome:
-        """The outcome where the paper's numbers are met exactly, nearly or not, with the reason
-        where they are the `same` and where `other`.
-        """
+        """The outcome where the paper's numbers are met exactly, nearly or not."""
         verdict = HOLDS if exact else UNTESTED if self.few else IN_PART if nearly else FAILS
-        return Outcome(verdict, measured, same if exact else self.few or other, numbers)
+        return Outcome(verdict, measured, "" if exact else self.few, numbers, facts)
 
     def _matched(self, found: tuple, paper: tuple, measured: str, numbers: dict) -> Outcome:
         """The outcome of a claim on each of the paper's algorithms, one of which may differ."""
         agree = sum(a == b for a, b in zip(found, paper, strict=False))
-        same = "All four as in the paper, in the order of their losses."
-        other = f"{agree} of {len(paper)} agree; {len(found)} algorithms were found."
-        nearly = agree >= len(paper) - 1
-        return self._judged(found == paper, nearly, measured, same, other, numbers)
+        facts = {"good": agree, "of": len(paper), "found": len(found)}
+        return self._judged(found == paper, agree >= len(paper) - 1, measured, numbers, **facts)
 
 
 class AlgorithmClusters(_Algorithms):
@@ -166,8 +162,6 @@ class AlgorithmClusters(_Algorithms):
             away == 1,
             f"{self.clusters.count} clusters among nets with losses below {BAD:g}; "
             f"{self.all_clusters} among all",
-            "The same number; the nets above this loss are constant and form one more.",
-            "Another number.",
             {"clusters": self.clusters.count, "clusters of all nets": self.all_clusters},
         )
 
@@ -180,8 +174,6 @@ class AlgorithmClusters(_Algorithms):
             paper in counts,
             f"{counts[0]} modulo the swap in the plane; {counts[1]} by what the neurons compute, "
             f"with fractions {each}",
-            "Both ways agree.",
-            "The two ways do not both give four.",
             {"modulo the swap": counts[0], "by function": counts[1]},
         )
 

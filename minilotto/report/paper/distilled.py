@@ -9,10 +9,9 @@ import numpy as np
 from minilotto.analysis.landscape.polish import polish
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
-from minilotto.ensemble.ensemble import Ensemble
 from minilotto.initialisation import Parameters
 from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.store.grid import Sweep
 
@@ -44,7 +43,7 @@ class Distillation(Figure):
         )
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        plain, kept = (_finite(source.by_width(sweep)) for sweep in self.sweeps(scale))
+        plain, kept = (finite(source.by_width(sweep)) for sweep in self.sweeps(scale))
         need(plain, (NARROW, WIDE), "distillation")
         self.trained, self.wide, self.narrow = plain, plain[WIDE], plain[NARROW]
         self.ways = ways(self.wide, kept.get(WIDE))
@@ -117,17 +116,17 @@ class Distillation(Figure):
         ax.legend(loc="upper left", fontsize=8)
 
     def _draw_path(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, PURPLE
+        from minilotto.report.plots.style import BLUE, GREY, ORANGE, PURPLE, intervals
 
         for name, label, color, mark in (
             ("distilled", f"distilled from width {WIDE}", BLUE, "o"),
             ("trained", "trained at that width", ORANGE, "s"),
             ("refitted", "trained, last layer refitted", PURPLE, "D"),
         ):
-            widths, low, median, high = np.array(self.path[name]).T
-            look: Any = {"color": color, "marker": mark, "markersize": 5, "capsize": 2}
-            ax.errorbar(widths, median, [median - low, high - median], label=label, **look)
-        look = {"color": GREY, "linewidth": 1.0, "linestyle": "--"}
+            rows = self.path[name]
+            found = [Estimate(median, low, high, 0.9) for _, low, median, high in rows]
+            intervals([row[0] for row in rows], found, ax, color, mark, label)
+        look: Any = {"color": GREY, "linewidth": 1.0, "linestyle": "--"}
         ax.axhline(float(np.median(self.wide.loss)), label=f"nets of width {WIDE}", **look)
         ax.set(xscale="log", yscale="log")
         ticks = sorted({row[0] for rows in self.path.values() for row in rows})
@@ -196,18 +195,13 @@ class Distillation(Figure):
         ways = ("pairs", "output", "untrained")
         found = {way: median_interval(self.ways[way].loss) for way in ways}
         ratio = {way: one.value / trained.value for way, one in found.items()}
-        reason = (
-            "With both output weights fitted, as the high R² of figure 12 needs, the typical "
-            f"distilled net is {1 / ratio['pairs']:,.0f} times better: least squares in float64 "
-            "finds output weights that training does not reach."
-        )
         return Outcome(
             HOLDS if ratio["pairs"] >= half else IN_PART if ratio["output"] >= half else FAILS,
             f"medians: trained {_words(trained)}, distilled {_words(found['pairs'])}; where the "
             f"pair is chosen by its own output {_words(found['output'])}; from nets before "
             f"training {_words(found['untrained'])}",
-            reason if ratio["pairs"] < half else "",
-            {f"{way} over trained": value for way, value in ratio.items()},
+            numbers={f"{way} over trained": value for way, value in ratio.items()},
+            facts={"times": 1 / ratio["pairs"]},
         )
 
     def _best(self) -> Outcome:
@@ -217,11 +211,8 @@ class Distillation(Figure):
             HOLDS if count else FAILS if seeds >= MANY else UNTESTED,
             f"{count} of {seeds} below {MACHINE:g}, {extreme} below {EXTREME:g}; best "
             f"{np.nanmin(pairs.loss):.2g}",
-            "Two almost linear neurons with output weights of 1e10 and more, whose curvatures "
-            "make x²."
-            if count
-            else f"None among {seeds} nets.",
-            {"below 1e-16": count, "below 1e-12": extreme, "of": seeds},
+            numbers={"below 1e-16": count, "below 1e-12": extreme, "of": seeds},
+            facts={"of": seeds},
         )
 
     def _origin(self) -> Outcome:
@@ -231,19 +222,13 @@ class Distillation(Figure):
             return untested(f"No distilled net is below {EXTREME:g}.")
         both, dead = (float(np.mean(pairs.living[best] == alive)) for alive in (2, 0))
         living = self.ways["living"]
-        reason = (
-            "They are made of neurons that died in training, with w and b near zero: the "
-            "smaller the weights, the better two neurons and least squares make a parabola. The "
-            "wide net does not use them. Eq. 11's weights, of 6e-8 and 1e-5, are of this kind."
-        )
         return Outcome(
             HOLDS if both > half else FAILS if dead > half else IN_PART,
             f"{best.sum()} nets, {dead:.0%} of two dead neurons and {both:.0%} of two living ones; "
             f"from living neurons alone {living.below(EXTREME).sum()} nets are below {EXTREME:g}, "
             f"the best {np.nanmin(living.loss):.2g}; before training: median "
             f"{_words(median_interval(self.ways['untrained'].loss))}",
-            reason if dead > half else "",
-            {"nets": int(best.sum()), "two dead": dead, "two living": both},
+            numbers={"nets": int(best.sum()), "two dead": dead, "two living": both},
         )
 
     def _record(self) -> Outcome:
@@ -258,16 +243,11 @@ class Distillation(Figure):
                     f"{one.below(MACHINE).sum()} below {MACHINE:g}"
                 )
         near = any(RECORD / factor <= value <= RECORD * factor for value in best.values())
-        reason = (
-            "A record says little: it is about as large as its rounding, and other seeds or "
-            "another treatment of subnormals, which decide how small dead weights get, change "
-            "which net holds it."
-        )
         return Outcome(
             HOLDS if near else FAILS if len(self.wide) >= MANY else UNTESTED,
             "; ".join(words),
-            reason if near else f"{len(self.wide)} nets.",
-            {f"record, {way}": value for way, value in best.items()},
+            numbers={f"record, {way}": value for way, value in best.items()},
+            facts={"of": len(self.wide)},
         )
 
     def _equation_11(self) -> Outcome:
@@ -277,9 +257,7 @@ class Distillation(Figure):
         return Outcome(
             HOLDS if near else FAILS,
             f"loss with w and b as printed, and v and c from least squares or as printed: {words}",
-            "The printed first layer does it, given careful arithmetic. The printed v and c "
-            "cannot: terms of order 1e6 cancel, and two digits leave errors of 1e4.",
-            found,
+            numbers=found,
         )
 
     def _tuning(self) -> Outcome:
@@ -287,14 +265,10 @@ class Distillation(Figure):
         further = {
             name: float(np.mean(one.loss < one.start / 10)) for name, one in self.polished.items()
         }
-        words = {
-            "best": "best",
-            "distilled": "distilled nets",
-            "trained": "trained nets of width 2",
-        }
+        words = {"distilled": "distilled nets", "trained": "trained nets of width 2"}
         medians = "; ".join(
-            f"{len(one.loss)} {words[name]}: {further[name]:.0%} gain a factor of 10, median "
-            f"{np.median(one.start):.1e} before, {np.median(one.loss):.1e} after"
+            f"{len(one.loss)} {words.get(name, name)}: {further[name]:.0%} gain a factor of 10, "
+            f"median {np.median(one.start):.1e} before, {np.median(one.loss):.1e} after"
             for name, one in self.polished.items()
         )
         gain = further["best"]
@@ -303,10 +277,7 @@ class Distillation(Figure):
             f"{medians}. Of the best {np.mean(best.cancelled):.0%} end where float64 rounding "
             f"hides any descent; to go on takes {np.nanmedian(best.digits()):.0f} digits of "
             f"arithmetic, a loss of 1e-30 {np.nanmedian(best.digits(1e-30)):.0f}",
-            "Arithmetic stops the best: there is no minimum, and the loss falls as w goes to 0 "
-            "and v to infinity, until 16 digits end. Trained nets of width 2 reach as low a loss "
-            "by the same method, without any wide net.",
-            {f"further, {name}": value for name, value in further.items()},
+            numbers={f"further, {name}": value for name, value in further.items()},
         )
 
     def _compression(self) -> Outcome:
@@ -329,12 +300,6 @@ class Distillation(Figure):
             else "",
             {f"distilled over trained at {k}": float(distilled[k] / trained[k]) for k in shared},
         )
-
-
-def _finite(found: dict[int, Ensemble]) -> dict[int, Ensemble]:
-    """The nets with a finite loss, of the widths that have any."""
-    kept = {width: nets.select(np.isfinite(nets.loss)) for width, nets in found.items()}
-    return {width: nets for width, nets in kept.items() if len(nets)}
 
 
 def _words(one: Estimate) -> str:
