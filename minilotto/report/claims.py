@@ -207,7 +207,8 @@ def register(package: str, file: str, name: str) -> Entry:
 
 def read_toml(package: str, file: str) -> dict[str, Any]:
     """A TOML file beside the modules of a package."""
-    return tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
+    content: dict[str, Any] = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
+    return content
 
 
 def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:

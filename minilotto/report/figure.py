@@ -14,7 +14,7 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
-from minilotto.report.claims import Entry, Outcome, Verdict
+from minilotto.report.claims import Entry, Outcome, Verdict, register
 from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -148,7 +148,13 @@ class Figure(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    entry: ClassVar[Entry]  # of the register of claims
+    entry: ClassVar[Entry]  # of its name, in claims.toml beside its module
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls) and "entry" not in vars(cls):
+            cls.entry = register(cls.__module__.rpartition(".")[0], "claims.toml", cls.name)
+            cls.title = cls.entry.title
 
     @staticmethod
     @abstractmethod

@@ -1,6 +1,7 @@
 """Figures 9 to 11: which algorithms nets of two neurons find, and what the neurons of each do."""
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from minilotto.analysis.stats.clusters import LEAST_SHARE
 from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, Algorithm, algorithms
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
-from minilotto.report.claims import Outcome, register
+from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.arrays import Array
@@ -25,6 +26,7 @@ PAPER_SYMMETRY = (True, False, True, False)
 PAPER_PARTS = (("bend", "bend"), ("bend", "lower tail"), ("bend", "bend"), ("bend", "upper tail"))
 SHOWN = 40  # nets of an algorithm that are drawn
 MARKERS = "osD^vP"
+Numbers = Mapping[str, float]
 
 
 class _Algorithms(Figure):
@@ -59,13 +61,15 @@ class _Algorithms(Figure):
         }
 
     def _judged(
-        self, exact: bool, nearly: bool, measured: str, numbers: dict, **facts: int
+        self, exact: bool, nearly: bool, measured: str, numbers: Numbers, **facts: int
     ) -> Outcome:
         """The outcome where the paper's numbers are met exactly, nearly or not."""
         verdict = HOLDS if exact else UNTESTED if self.few else IN_PART if nearly else FAILS
         return Outcome(verdict, measured, "" if exact else self.few, numbers, facts)
 
-    def _matched(self, found: tuple, paper: tuple, measured: str, numbers: dict) -> Outcome:
+    def _matched(
+        self, found: Sequence[Any], paper: Sequence[Any], measured: str, numbers: Numbers
+    ) -> Outcome:
         """The outcome of a claim on each of the paper's algorithms, one of which may differ."""
         agree = sum(a == b for a, b in zip(found, paper, strict=False))
         facts = {"good": agree, "of": len(paper), "found": len(found)}
@@ -76,8 +80,6 @@ class AlgorithmClusters(_Algorithms):
     """Clusters in the plane of two principal components, and which of them a swap exchanges."""
 
     name = "9"
-    entry = register(__package__, "claims.toml", "9")
-    title = entry.title
 
     def __init__(self, source: Source, scale: Scale) -> None:
         super().__init__(source, scale)
@@ -215,8 +217,6 @@ class AlgorithmResponses(_Panels):
     """Activations of both neurons against the input, one panel an algorithm."""
 
     name = "10"
-    entry = register(__package__, "claims.toml", "10")
-    title = entry.title
     across, place, top = "input x", "upper center", 1.3
 
     def _response(self, net: int, k: int, x: Array) -> Array:
@@ -258,8 +258,6 @@ class AlgorithmParts(_Panels):
     """Activations of both neurons against their pre-activations."""
 
     name = "11"
-    entry = register(__package__, "claims.toml", "11")
-    title = entry.title
     across, place, top = "pre-activation z", "upper left", 1.45
 
     def _panel(self, one: Algorithm, ax: "Axes") -> None:

@@ -19,7 +19,7 @@ from minilotto.analysis.tickets.apart import (
 from minilotto.analysis.tickets.disentangling import USELESS
 from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, as_numbers, described, register, untested
+from minilotto.report.claims import Outcome, as_numbers, described, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, at_most, fraction
 from minilotto.store.grid import Sweep
@@ -36,8 +36,6 @@ class Disentanglement(Figure):
     """Pairs of one typical net a width; effective ranks and useless pairs over all seeds."""
 
     name = "12"
-    entry = register(__package__, "claims.toml", "12")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

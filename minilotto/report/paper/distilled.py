@@ -10,7 +10,7 @@ from minilotto.analysis.landscape.polish import polish
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
 from minilotto.initialisation import Parameters
-from minilotto.report.claims import Outcome, register, untested
+from minilotto.report.claims import Outcome, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.store.grid import Sweep
@@ -32,8 +32,6 @@ class Distillation(Figure):
     """Losses of distilled nets, against the neurons kept, and after second-order polishing."""
 
     name = "13"
-    entry = register(__package__, "claims.toml", "13")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

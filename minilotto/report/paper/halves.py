@@ -12,7 +12,7 @@ from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, as_numbers, register, untested
+from minilotto.report.claims import Outcome, as_numbers, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, fraction
 from minilotto.store.grid import Sweep
@@ -55,8 +55,6 @@ class Halves(Figure):
     """Four comparisons of width N with two nets of width N / 2, each by six nulls."""
 
     name = "4"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, as_numbers, over, register, untested
+from minilotto.report.claims import Case, Outcome, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL
 from minilotto.store.grid import Sweep
@@ -24,8 +24,6 @@ class LossHistograms(Figure):
     """Peaks, dip, normality and spread of log10 loss against width."""
 
     name = "3"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

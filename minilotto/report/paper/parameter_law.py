@@ -10,7 +10,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.parameter_count import MEASURED, REFIT, parameter_exponents
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register
+from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
@@ -29,8 +29,6 @@ class ParameterLaw(Figure):
     """
 
     name = "eq10"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

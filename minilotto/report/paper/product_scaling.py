@@ -14,7 +14,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates, exponents, slope
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.claims import Case, Outcome, described, over, register, untested
+from minilotto.report.claims import Case, Outcome, described, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.rules import HOLDS, fraction, reaches
@@ -65,8 +65,6 @@ class ProductScaling(Figure):
     """Medians on the training points, on others and from others; bias and variance."""
 
     name = "8"
-    entry = register(__package__, "claims.toml", "8")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -234,7 +232,7 @@ class ProductScaling(Figure):
             return untested("No nets were trained on other points here.")
         facts = {"good": sum(agree), "of": len(agree), "least": min(ratios), "largest": max(ratios)}
         return Outcome(
-            fraction(np.mean(agree), 1.0, some),
+            fraction(float(np.mean(agree)), 1.0, some),
             f"exponents, against those of the figure's nets: {described(words)}",
             numbers=numbers,
             facts=facts,

@@ -15,7 +15,7 @@ from minilotto.analysis.stats.scaling import (
 )
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Claim, Outcome, as_numbers, over, register, untested
+from minilotto.report.claims import Case, Claim, Outcome, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words
 from minilotto.report.rules import LEVEL, UNTESTED, fraction, reaches
 from minilotto.store.grid import Sweep
@@ -36,8 +36,6 @@ class ScalingLaw(Figure):
     """
 
     name = "1c"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from minilotto.analysis.stats.modality import FEW_WIDTHS, Shape, central_limit
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, over, register, untested
+from minilotto.report.claims import Case, Outcome, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FORMULAS, UNARY
@@ -89,8 +89,6 @@ class UnaryHistograms(_Histograms):
     """Peaks, skewness and spread of nine functions of one input."""
 
     name = "5"
-    entry = register(__package__, "claims.toml", "5")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -179,8 +177,6 @@ class ProductHistograms(_Histograms):
     """Peaks of products of two to five inputs."""
 
     name = "6"
-    entry = register(__package__, "claims.toml", "6")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register
+from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most
 from minilotto.store.grid import Sweep
@@ -36,8 +36,6 @@ class LossHistogram(Figure):
     """Losses of the width-2 nets, their peaks, and how many of these are proven."""
 
     name = "2b"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -115,8 +113,6 @@ class Ticket(Figure):
     """The nets of the lowest peak: are their neurons mirror images, and is their error quartic?"""
 
     name = "2c"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.estimates import estimates, slope
-from minilotto.report.claims import Case, Outcome, over, register
+from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
@@ -27,8 +27,6 @@ class UnaryScaling(Figure):
     """Medians, exponents and laws of the loss, its bias and its variance."""
 
     name = "7"
-    entry = register(__package__, "claims.toml", "7")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.axes import Axes
+from matplotlib.axes import Axes as Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
