@@ -98,14 +98,12 @@ class AlgorithmClusters(_Algorithms):
         return {**super().facts(), "lost": np.mean(self.study.label < 0), "beyond": beyond}
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import log_edges, shares
+        from minilotto.report.plots.distributions import edges_of, shares
         from minilotto.report.plots.style import GREY, PALETTE, grid
 
         figure, ((left, right),) = grid(1, 2, 9.8, 4.2, width_ratios=(1.2, 1.0))
         loss, label = self.nets.loss, self.study.label
-        finite = loss[np.isfinite(loss) & (loss > 0)]
-        edges = log_edges(finite.min(), finite.max(), 10)
-        none = f"none ({np.mean(label < 0):.1%})"
+        edges, none = edges_of(loss, 10), f"none ({np.mean(label < 0):.1%})"
         left.plot(*self.scores[label < 0].T, ".", color="black", markersize=3, label=none)
         look: Any = {"markersize": 5, "alpha": 0.6, "markeredgewidth": 0.6}
         for i, one in enumerate(self.study.found):

@@ -79,23 +79,20 @@ class Distillation(Figure):
         return figure
 
     def _draw_losses(self, ax: "Axes") -> None:
-        from minilotto.report.plots.distributions import log_edges, shares
+        from minilotto.report.plots.distributions import edges_of, shares
         from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE
 
         pairs, trained, output = self.ways["pairs"].loss, self.narrow.loss, self.ways["output"].loss
-        whole = np.concatenate([pairs, trained, output])
-        whole = whole[np.isfinite(whole) & (whole > 0)]
-        edges = log_edges(whole.min(), whole.max(), 2)
+        edges = edges_of(np.concatenate([pairs, trained, output]), 2)
         shares(pairs, ax, edges, BLUE, WAYS["pairs"])
         shares(trained, ax, edges, ORANGE, "trained nets of width 2", outline=True)
         shares(output, ax, edges, GREEN, WAYS["output"], outline=True)
         ax.axvline(MACHINE, color=GREY, linewidth=1.0, linestyle=":")
-        ax.set_ylim(top=1.35 * ax.get_ylim()[1])
+        ax.set(ylim=(0, 1.35 * ax.get_ylim()[1]), title="two neurons of a net of width 50")
         ax.legend(loc="upper left", fontsize=8)
-        ax.set_title("two neurons of a net of width 50")
 
     def _draw_tails(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import AMBER, BLUE, GREY, ORANGE, PURPLE, SKY
+        from minilotto.report.plots.style import AMBER, BLUE, GREY, ORANGE, PURPLE, SKY, beside
 
         colors = {"pairs": BLUE, "living": SKY, "untrained": PURPLE, "keep": AMBER}
         series = [(self.ways[way], color) for way, color in colors.items() if way in self.ways]
@@ -106,8 +103,7 @@ class Distillation(Figure):
             line = "--" if label == WAYS["keep"] else "-"
             ax.step(rising, below, line, where="post", color=color, label=label)
         ax.axvline(RECORD, color=GREY, linewidth=1.0)
-        place: Any = {"xycoords": ax.get_xaxis_transform(), "fontsize": 8, "color": GREY}
-        ax.annotate(" the paper's record", (RECORD, 0.62), **place)
+        beside(" the paper's record", (RECORD, 0.62), (0, 0), ax, ax.get_xaxis_transform())
         ax.set(xscale="log", yscale="log", xlabel="loss (mean squared error)")
         ax.set(ylabel="fraction of nets below", title="where the best come from")
         ax.set_ylim(top=12)
@@ -131,7 +127,7 @@ class Distillation(Figure):
         ax.set_xticks(ticks, [str(k) for k in ticks])
         ax.minorticks_off()
         ax.set(xlabel="neurons", ylabel="loss, median and 90% of nets")
-        ax.set_title("how many neurons are needed")
+        ax.set(title="how many neurons are needed")
         ax.legend(loc="lower left", fontsize=8)
 
     def _draw_polish(self, ax: "Axes") -> None:

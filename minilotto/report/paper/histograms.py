@@ -42,12 +42,11 @@ class LossHistograms(Figure):
         return {"training": training_words(self.nets.values())}
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import log_edges, note, peak_marks, shares
+        from minilotto.report.plots.distributions import edges_of, note, peak_marks, shares
         from minilotto.report.plots.style import panels
 
         every = np.concatenate([nets.loss for nets in self.nets.values()])
-        every = every[np.isfinite(every) & (every > 0)]
-        edges = log_edges(every.min(), every.max(), BINS_PER_DECADE)
+        edges = edges_of(every, BINS_PER_DECADE)
         figure, axes = panels(len(self.nets), COLUMNS, 3.2, 2.3, sharex=True)
         for i, (ax, (width, nets)) in enumerate(zip(axes, self.nets.items(), strict=True)):
             shares(nets.loss, ax, edges)

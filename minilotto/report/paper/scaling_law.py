@@ -4,20 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Points, points
-from minilotto.analysis.stats.scaling import (
-    Fit,
-    LocalExponents,
-    compare_laws,
-    fit_law,
-    local_exponents,
-    reference_line,
-)
+from minilotto.analysis.stats.bootstrap import Points
+from minilotto.analysis.stats.estimates import estimates, exponents
+from minilotto.analysis.stats.scaling import Fit, compare_laws, fit_law, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, as_numbers, over, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words
-from minilotto.report.rules import LEVEL, UNTESTED, fraction, reaches
+from minilotto.report.figure import Figure, Scale, Source, Table, interval, named, training_words
+from minilotto.report.paper.targets import medians
+from minilotto.report.rules import UNTESTED, fraction, reaches
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
@@ -49,22 +44,15 @@ class ScalingLaw(Figure):
     def __init__(self, source: Source, scale: Scale) -> None:
         self.grid: dict[str, Points] = {}
         self.population: dict[str, Points] = {}
-        self.local: dict[str, LocalExponents] = {}
         self.trained: list[Ensemble] = []
+        found = [nets for sweep in self.sweeps(scale) for nets in source.nets(sweep).values()]
         for activation in ACTIVATIONS:
-            found: dict[int, Ensemble] = {}
-            for sweep in self.sweeps(scale):
-                if sweep.configs[0].activation == activation:
-                    found |= source.by_width(sweep)
-            if len(found) < 3:
-                continue
-            widths = sorted(found)
-            nets = [found[width] for width in widths]
-            self.trained += nets
-            self.grid[activation] = points(widths, [each.loss for each in nets], level=LEVEL)
-            everywhere = [each.population_loss for each in nets]
-            self.population[activation] = points(widths, everywhere, level=LEVEL)
-            self.local[activation] = local_exponents(self.grid[activation])
+            nets = {one.config.width: one for one in found if one.config.activation == activation}
+            if len(nets) > 2:
+                self.trained += nets.values()
+                self.grid[activation] = medians({n: one.loss for n, one in nets.items()})
+                everywhere = {n: one.population_loss for n, one in nets.items()}
+                self.population[activation] = medians(everywhere)
         if not self.grid:
             raise DataError(
                 "no activation has three widths; a scaling law needs at least that many: train "
@@ -76,36 +64,29 @@ class ScalingLaw(Figure):
         return {"training": training_words(self.trained)}
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.scaling import (
-            exponents,
-            loss_against_width,
-            shaded_range,
-            slope_line,
-        )
+        from minilotto.report.plots import scaling
         from minilotto.report.plots.style import BLUE, GREY, ORANGE, grid
 
         figure, ((left, right),) = grid(1, 2, 9.5, 4.4)
-        for activation, color, marker in (("silu", BLUE, "o"), ("leaky_relu", ORANGE, "s")):
-            if activation in self.grid:
-                label = named(activation)
-                everywhere, seen = self.population[activation], self.grid[activation]
-                everywhere_label = f"{label}, all of [-2, 2]"
-                loss_against_width(everywhere, left, color, marker, everywhere_label, True)
-                loss_against_width(seen, left, color, marker, f"{label}, training points")
-                exponents(self.local[activation], right, color, marker, label)
+        looks = {"silu": (BLUE, "o"), "leaky_relu": (ORANGE, "s")}
+        for activation, found in self.grid.items():
+            look, label = looks[activation], named(activation)
+            everywhere = f"{label}, all of [-2, 2]"
+            scaling.loss_against_width(self.population[activation], left, *look, everywhere, True)
+            scaling.loss_against_width(found, left, *look, f"{label}, training points")
+            scaling.exponents(exponents(found), right, *look, label)
         for activation, exponent, span in (
             ("silu", 1.0, np.array([10.0, 200.0])),
             ("leaky_relu", 4.0, np.array([2.0, 20.0])),
             ("leaky_relu", 1.0, np.array([20.0, 400.0])),
         ):
             if activation in self.grid and span[0] in self.grid[activation].widths:
-                found = self.grid[activation]
-                start = 2.0 * float(found.value[found.widths == span[0]][0])
+                start = 2.0 * estimates(self.grid[activation])[int(span[0])].value
                 losses = reference_line(span, exponent, (span[0], start))
-                slope_line(span, losses, left, f"$N^{{-{exponent:g}}}$")
+                scaling.slope_line(span, losses, left, f"$N^{{-{exponent:g}}}$")
         claim = self.entry.claims["silu"]
         for ax, title in ((left, "median loss"), (right, "slope between neighbouring widths")):
-            shaded_range(claim["low"], claim["high"], ax, "the paper's range")
+            scaling.shaded_range(claim["low"], claim["high"], ax, "the paper's range")
             ax.legend(loc="lower left")
             ax.set_title(title)
         for exponent in (0.0, 1.0, 4.0):
@@ -115,8 +96,7 @@ class ScalingLaw(Figure):
         return figure
 
     def headline(self) -> str:
-        sentences = []
-        silu, late = self.fits["silu"], self.fits["late"]
+        sentences, silu, late = [], self.fits["silu"], self.fits["late"]
         if isinstance(silu, Fit):
             found, slope = self.grid["silu"], silu.estimates["exponent"].value
             least = int(np.argmin(found.value))
@@ -129,9 +109,8 @@ class ScalingLaw(Figure):
                 )
         if isinstance(late, Fit):
             slope = late.estimates["exponent"].value
-            sentences.append(
-                f"LeakyReLU's exponent is {slope:.1f} at the tail that the paper calls N⁻¹"
-            )
+            tail = f"LeakyReLU's exponent is {slope:.1f} at the tail that the paper calls N⁻¹"
+            sentences.append(tail)
         return " ".join(f"{sentence}." for sentence in sentences)
 
     def tables(self) -> list[Table]:
@@ -141,9 +120,9 @@ class ScalingLaw(Figure):
             medians = (found.value, found.low, found.high, self.population[activation].value)
             losses += [(activation, *row) for row in zip(*counts, *medians, strict=True)]
         slopes = [
-            (activation, *row)
-            for activation, one in self.local.items()
-            for row in zip(one.lower, one.upper, one.exponent, one.low, one.high, strict=True)
+            (activation, low, high, *interval(exponent))
+            for activation, found in self.grid.items()
+            for low, high, exponent in exponents(found)
         ]
         header = "activation, width, seeds, diverged, median, low, high, population"
         return [
@@ -152,8 +131,8 @@ class ScalingLaw(Figure):
         ]
 
     def outcomes(self) -> dict[str, Outcome]:
-        exponents = {key: self._exponent(key) for key in EXPONENTS}
-        return {**exponents, "curvature": self._curvature(), "resolution": self._resolution()}
+        fitted = {key: self._exponent(key) for key in EXPONENTS}
+        return {**fitted, "curvature": self._curvature(), "resolution": self._resolution()}
 
     def _within(self, claim: Claim, activation: str) -> Points:
         """Points at the widths of a claim; DataError where there are none of this activation."""

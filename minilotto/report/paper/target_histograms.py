@@ -52,23 +52,19 @@ class _Histograms(Figure):
     def draw(self) -> "Drawing":
         from minilotto.report.plots.multiples import histogram_grid
 
-        tasks, losses, counts = list(self.nets), {}, {}
-        for task, width in self.shapes:
-            place = tasks.index(task), self.widths.index(width)
-            losses[place] = self.nets[task][width].loss
-            counts[place] = self.counts.get((task, width), 0)
-        rows = [FORMULAS[task] for task in tasks]
-        columns = [f"N = {width}" for width in self.widths]
-        return histogram_grid(losses, counts, rows, columns, BINS_PER_DECADE)
+        losses = {at: self.nets[at[0]][at[1]].loss for at in self.shapes}
+        rows = {task: FORMULAS[task] for task in self.nets}
+        columns = {width: f"N = {width}" for width in self.widths}
+        return histogram_grid(losses, self.counts, rows, columns, BINS_PER_DECADE)
 
     def tables(self) -> list[Table]:
-        shapes, losses = [], []
+        shapes, losses, nothing = [], [], [None] * 4
         for (task, width), shape in self.shapes.items():
-            nets = self.nets[task][width]
+            nets, dip, n = self.nets[task][width], shape.dip, shape.normality
             shapes.append((
                 task, width, shape.seeds, np.nanmedian(nets.loss), self.counts.get((task, width)),
-                *_parts(shape.dip, "dip", "p_value"),
-                *_parts(shape.normality, "skewness", "skewness_error", "kurtosis", "p_value"),
+                *((dip.dip, dip.p_value) if dip else nothing[:2]),
+                *((n.skewness, n.skewness_error, n.kurtosis, n.p_value) if n else nothing),
                 self.spread.get(task, {}).get(width),
             ))  # fmt: skip
             losses += [(task, width, *row) for row in zip(nets.seeds, nets.loss, strict=True)]
@@ -78,11 +74,6 @@ class _Histograms(Figure):
         )
         each = Table.of("losses", "target, width, seed, loss", losses)
         return [Table.of("shapes", header, shapes), each]
-
-
-def _parts(test: object, *names: str) -> list[float | None]:
-    """Numbers of a test, None where it could not be done."""
-    return [getattr(test, name, None) for name in names]
 
 
 class UnaryHistograms(_Histograms):

@@ -51,12 +51,12 @@ class LossHistogram(Figure):
         return {"error": self.modes.error, "training": training_words([self.nets])}
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import log_edges, peak_marks, shares
+        from minilotto.report.plots.distributions import edges_of, peak_marks, shares
         from minilotto.report.plots.style import GREY, beside, grid
 
-        loss, peaks = self.nets.loss[np.isfinite(self.nets.loss)], self.modes.peaks
+        loss, peaks = self.nets.loss, self.modes.peaks
         figure, ((ax,),) = grid(1, 1, 7.0, 3.8)
-        shares(loss, ax, log_edges(loss.min(), loss.max(), 20))
+        shares(loss, ax, edges_of(loss, 20))
         peak_marks(peaks.location.tolist(), peaks.share.tolist(), ax)
         ax.axvline(self.bad, color=GREY, linewidth=1.0)
         beside("good below, bad above", (self.bad, 0.9), (6, 0), ax, ax.get_xaxis_transform())
@@ -86,7 +86,7 @@ class LossHistogram(Figure):
             for place, fraction in zip(found.location, found.share, strict=True)
         )
         tickets, of = int(np.count_nonzero(self.nets.loss <= found.high[0])), len(self.nets)
-        interval = binomtest(tickets, of).proportion_ci(LEVEL, "wilson")
+        low, high = binomtest(tickets, of).proportion_ci(LEVEL, "wilson")
         return {
             "peaks": Outcome(
                 HOLDS if count >= least else FAILS,
@@ -101,9 +101,9 @@ class LossHistogram(Figure):
             ),
             "tickets": Outcome(
                 HOLDS if count > 1 else FAILS,
-                f"{tickets} of {of} nets: {tickets / of:.1%} ({interval.low:.1%} to "
-                f"{interval.high:.1%}), losses {found.low[0]:.2g} to {found.high[0]:.2g}",
-                numbers={"share": tickets / of, "low": interval.low, "high": interval.high},
+                f"{tickets} of {of} nets: {tickets / of:.1%} ({low:.1%} to {high:.1%}), "
+                f"losses {found.low[0]:.2g} to {found.high[0]:.2g}",
+                numbers={"share": tickets / of, "low": low, "high": high},
                 facts={"one_in": of / max(tickets, 1)},
             ),
         }
