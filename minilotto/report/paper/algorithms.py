@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,11 @@ from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, A
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
+from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Axes, Drawing, grid
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
 
 WIDTH = 2
 BAD = 1e-2  # losses above it are left aside by the paper
@@ -97,10 +96,7 @@ class AlgorithmClusters(_Algorithms):
         beyond = ((finite < self.low) | (finite > self.high)).any(axis=1).sum()
         return {**super().facts(), "lost": np.mean(self.study.label < 0), "beyond": beyond}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import edges_of, shares
-        from minilotto.report.plots.style import GREY, PALETTE, grid
-
+    def draw(self) -> Drawing:
         figure, ((left, right),) = grid(1, 2, 9.8, 4.2, width_ratios=(1.2, 1.0))
         loss, label = self.nets.loss, self.study.label
         edges, none = edges_of(loss, 10), f"none ({np.mean(label < 0):.1%})"
@@ -185,9 +181,7 @@ class _Panels(_Algorithms):
     place: Any  # of the legend
     top: float  # of the frame, over that of the curves: space for the legend
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import grid
-
+    def draw(self) -> Drawing:
         count = max(len(self.good), 1)
         columns, rows = min(count, 4), -(-count // 4)
         figure, axes = grid(rows, columns, 2.9 * columns + 0.5, 3.1 * rows + 0.2)
@@ -203,7 +197,7 @@ class _Panels(_Algorithms):
         return figure
 
     @abstractmethod
-    def _panel(self, one: Algorithm, ax: "Axes") -> None:
+    def _panel(self, one: Algorithm, ax: Axes) -> None:
         """What is drawn of one algorithm."""
 
     def _neuron(self, net: int, k: int) -> tuple[float, float]:
@@ -221,9 +215,7 @@ class AlgorithmResponses(_Panels):
         w, b = self._neuron(net, k)
         return np.asarray(self.nets.activation.value(w * x + b), np.float64)
 
-    def _panel(self, one: Algorithm, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, ORANGE
-
+    def _panel(self, one: Algorithm, ax: Axes) -> None:
         x, step = np.linspace(-2, 2, 201), -(-len(one.members) // SHOWN)
         for k, color in enumerate((BLUE, ORANGE)):
             for net in one.members[::step]:
@@ -258,9 +250,7 @@ class AlgorithmParts(_Panels):
     name = "11"
     across, place, top = "pre-activation z", "upper left", 1.45
 
-    def _panel(self, one: Algorithm, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE
-
+    def _panel(self, one: Algorithm, ax: Axes) -> None:
         value, ends = self.nets.activation.value, self.nets.data.x[[0, -1], 0]
         low, high = min(n.low for n in one.neurons), max(n.high for n in one.neurons)
         whole = np.linspace(min(low, -4.0) - 0.5, max(high, 1.0) + 0.5, 300)

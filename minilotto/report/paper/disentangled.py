@@ -3,7 +3,7 @@ are independent.
 """
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +21,19 @@ from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, as_numbers, described, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, training_words
+from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
+from minilotto.report.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALETTE,
+    Axes,
+    Drawing,
+    intervals,
+    mosaic,
+)
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, at_most, fraction
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
 
 NARROW, WIDE = (10, 30, 50), 1000
 WIDE_SEEDS = 48
@@ -58,10 +66,7 @@ class Disentanglement(Figure):
         training = training_words(one.nets for one in self.widths.values())
         return {"training": training, "useless": USELESS, "wide": WIDE}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
-        from minilotto.report.plots.style import mosaic
-
+    def draw(self) -> Drawing:
         columns = ("cloud", "r2", "correlation", "errors")
         rows = [[f"{column} {width}" for column in columns] for width in self.widths]
         pattern = [*rows, ["ranks", "ranks", "useless", "useless"]]
@@ -81,9 +86,7 @@ class Disentanglement(Figure):
         self._draw_useless(axes["useless"])
         return figure
 
-    def _draw_counts(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import GREY, PALETTE, intervals
-
+    def _draw_counts(self, ax: Axes) -> None:
         at, ways = np.arange(len(self.widths)), list(product(PREDICTORS, COUNTS))
         for k, (predictor, count) in enumerate(ways):
             found = [one.counts[predictor, count] for one in self.widths.values()]
@@ -102,9 +105,7 @@ class Disentanglement(Figure):
         ax.set_title("filled: best output weights; open: the net's own")
         ax.legend(loc="upper left", fontsize=8)
 
-    def _draw_useless(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, ORANGE, intervals
-
+    def _draw_useless(self, ax: Axes) -> None:
         for name, color, label in (
             ("useless", ORANGE, f"pairs with R² below {USELESS:g}"),
             ("both_dead", BLUE, "pairs of two dead neurons"),

@@ -2,7 +2,7 @@
 quality comes from.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,23 @@ from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_1
 from minilotto.initialisation import Parameters
 from minilotto.report.claims import Outcome, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
+from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    Axes,
+    Drawing,
+    beside,
+    grid,
+    intervals,
+)
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes, Drawing
 
 WIDE, NARROW = 50, 2
 TRAINED = (1, 2, 3, 4, 10, 20)  # widths of trained nets to compare with
@@ -68,9 +80,7 @@ class Distillation(Figure):
             "extreme": EXTREME,
         }
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import grid
-
+    def draw(self) -> Drawing:
         figure, ((left, right), (below, corner)) = grid(2, 2, 10.0, 7.6)
         self._draw_losses(left)
         self._draw_tails(right)
@@ -78,10 +88,7 @@ class Distillation(Figure):
         self._draw_polish(corner)
         return figure
 
-    def _draw_losses(self, ax: "Axes") -> None:
-        from minilotto.report.plots.distributions import edges_of, shares
-        from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE
-
+    def _draw_losses(self, ax: Axes) -> None:
         pairs, trained, output = self.ways["pairs"].loss, self.narrow.loss, self.ways["output"].loss
         edges = edges_of(np.concatenate([pairs, trained, output]), 2)
         shares(pairs, ax, edges, BLUE, WAYS["pairs"])
@@ -91,9 +98,7 @@ class Distillation(Figure):
         ax.set(ylim=(0, 1.35 * ax.get_ylim()[1]), title="two neurons of a net of width 50")
         ax.legend(loc="upper left", fontsize=8)
 
-    def _draw_tails(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import AMBER, BLUE, GREY, ORANGE, PURPLE, SKY, beside
-
+    def _draw_tails(self, ax: Axes) -> None:
         colors = {"pairs": BLUE, "living": SKY, "untrained": PURPLE, "keep": AMBER}
         series = [(self.ways[way], color) for way, color in colors.items() if way in self.ways]
         lines = [(way.label, way.loss, color) for way, color in series]
@@ -109,9 +114,7 @@ class Distillation(Figure):
         ax.set_ylim(top=12)
         ax.legend(loc="upper left", fontsize=8)
 
-    def _draw_path(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, PURPLE, intervals
-
+    def _draw_path(self, ax: Axes) -> None:
         for name, label, color, mark in (
             ("distilled", f"distilled from width {WIDE}", BLUE, "o"),
             ("trained", "trained at that width", ORANGE, "s"),
@@ -130,9 +133,7 @@ class Distillation(Figure):
         ax.set(title="how many neurons are needed")
         ax.legend(loc="lower left", fontsize=8)
 
-    def _draw_polish(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE
-
+    def _draw_polish(self, ax: Axes) -> None:
         for name, color, mark, label in (
             ("distilled", BLUE, "o", WAYS["pairs"]),
             ("best", GREEN, "D", f"the {len(self.polished['best'].loss)} best of these"),

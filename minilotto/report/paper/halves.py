@@ -3,7 +3,7 @@ of combining them.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +14,11 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, as_numbers, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.plots.distributions import log_edges, note, shares
+from minilotto.report.plots.estimates import ratios
+from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, fraction
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 WIDE = (2, 4, 20, 40)  # the paper's, each against two of half the width
 AS_GOOD = 20  # from here on the paper finds no difference
@@ -81,11 +81,7 @@ class Halves(Figure):
         narrow = self.halves[-1].wide // 2
         return {"narrow": narrow, "training": training_words(self.nets)}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import log_edges, note, shares
-        from minilotto.report.plots.estimates import ratios
-        from minilotto.report.plots.style import BLUE, ORANGE, mosaic
-
+    def draw(self) -> Drawing:
         names = [half.name for half in self.halves]
         figure, axes = mosaic([names, ["ratios"] * len(names)], 9.5, 6.2)
         for half in self.halves:

@@ -2,7 +2,7 @@
 numbers.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +10,10 @@ from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.plots.distributions import edges_of, note, peak_marks, shares
+from minilotto.report.plots.style import Drawing, panels
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 COLUMNS = 3
 BINS_PER_DECADE = 10
@@ -41,10 +40,7 @@ class LossHistograms(Figure):
     def facts(self) -> dict[str, Any]:
         return {"training": training_words(self.nets.values())}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import edges_of, note, peak_marks, shares
-        from minilotto.report.plots.style import panels
-
+    def draw(self) -> Drawing:
         every = np.concatenate([nets.loss for nets in self.nets.values()])
         edges = edges_of(every, BINS_PER_DECADE)
         figure, axes = panels(len(self.nets), COLUMNS, 3.2, 2.3, sharex=True)

@@ -2,7 +2,7 @@
 and why it tests nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +13,9 @@ from minilotto.errors import DataError
 from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, interval, training_words
 from minilotto.report.paper.targets import FIRST, LAST, medians
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
 from minilotto.report.rules import LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 KAPLAN = 0.076  # Kaplan et al. 2020, for the same kind of model
 POWERS = {1: "", 2: "²", 3: "³"}
@@ -55,9 +53,7 @@ class ParameterLaw(Figure):
         agree = {"agree_low": 3 * REFIT[0], "agree_high": 3 * REFIT[1]}
         return {**refit, **agree, "training": training_words(self.nets.values())}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, grid, intervals
-
+    def draw(self) -> Drawing:
         figure, ((ax,),) = grid(1, 1, 7.2, 3.6)
         at, band = np.arange(len(self.claimed)), f"{REFIT[0]:g} to {REFIT[1]:g}"
         label = f"language models, refit ({band})"

@@ -5,7 +5,7 @@ points that they were trained on.
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,11 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.report.claims import Case, Outcome, described, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
+from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
 from minilotto.report.rules import HOLDS, fraction, reaches
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 CHECKED = (10, 30, 50)  # widths at which other points are tried
 MORE = 4  # times as many points
@@ -104,10 +103,7 @@ class ProductScaling(Figure):
             "refitted": REFITTED,
         }
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
-        from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, grid
-
+    def draw(self) -> Drawing:
         columns = len(self.studies)
         figure, (above, below) = grid(2, columns, 2.8 * columns, 6.0, sharex=True, sharey="col")
         for upper, lower, (task, one) in zip(above, below, self.studies.items(), strict=True):

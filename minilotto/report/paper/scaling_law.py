@@ -1,6 +1,6 @@
 """Figure 1c: median loss against width for SiLU and LeakyReLU, also beyond the paper's widths."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,10 @@ from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, interval, named, training_words
 from minilotto.report.paper.targets import medians
+from minilotto.report.plots import scaling
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
 from minilotto.report.rules import UNTESTED, fraction, reaches
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 ACTIVATIONS = ("silu", "leaky_relu")
 BETWEEN = (5, 15, 25)  # widths that the paper leaves out, where the exponent changes
@@ -63,10 +62,7 @@ class ScalingLaw(Figure):
     def facts(self) -> dict[str, Any]:
         return {"training": training_words(self.trained)}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots import scaling
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, grid
-
+    def draw(self) -> Drawing:
         figure, ((left, right),) = grid(1, 2, 9.5, 4.4)
         looks = {"silu": (BLUE, "o"), "leaky_relu": (ORANGE, "s")}
         for activation, found in self.grid.items():

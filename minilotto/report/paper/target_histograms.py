@@ -2,7 +2,7 @@
 two to five.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,10 @@ from minilotto.report.claims import Case, Outcome, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FORMULAS, UNARY
+from minilotto.report.plots.multiples import histogram_grid
+from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, counted, fraction
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 BINS_PER_DECADE = 5
 SIGNIFICANT = 0.05  # p-value of a dip
@@ -49,9 +48,7 @@ class _Histograms(Figure):
             "bins": BINS_PER_DECADE,
         }
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.multiples import histogram_grid
-
+    def draw(self) -> Drawing:
         losses = {at: self.nets[at[0]][at[1]].loss for at in self.shapes}
         rows = {task: FORMULAS[task] for task in self.nets}
         columns = {width: f"N = {width}" for width in self.widths}

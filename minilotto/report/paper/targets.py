@@ -3,7 +3,6 @@ how much a refit of the output weights leaves.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from minilotto.analysis.ensembling.decomposition import Decomposition
 from minilotto.analysis.ensembling.width_study import COMPARED_FROM, WidthStudy, width_study
@@ -14,12 +13,11 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Scale, Source, Table, interval
+from minilotto.report.plots.parts import estimates_against_width
+from minilotto.report.plots.style import GREEN, GREY, ORANGE, Axes
 from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Axes
 
 UNARY = {
     "cube": "x³", "quartic": "x⁴", "sin": "sin x", "cos": "cos x", "exp": "exp x",
@@ -91,11 +89,8 @@ def scaling_tables(
     ]
 
 
-def draw_parts(parts: Mapping[int, Decomposition], ax: "Axes") -> None:
+def draw_parts(parts: Mapping[int, Decomposition], ax: Axes) -> None:
     """Bias and variance against width."""
-    from minilotto.report.plots.parts import estimates_against_width
-    from minilotto.report.plots.style import GREEN, ORANGE
-
     for name, color, marker, what in (
         ("bias", ORANGE, "s", "common to all seeds"),
         ("variance", GREEN, "D", "between seeds"),
@@ -104,10 +99,8 @@ def draw_parts(parts: Mapping[int, Decomposition], ax: "Axes") -> None:
         estimates_against_width(found, ax, color, marker, f"{name}: {what}")
 
 
-def draw_law(start: float, ax: "Axes") -> None:
+def draw_law(start: float, ax: Axes) -> None:
     """A line of slope -1 over the paper's range, from this loss."""
-    from minilotto.report.plots.style import GREY
-
     loss = reference_line((FIRST, LAST), 1.0, (FIRST, start))
     ax.plot((FIRST, LAST), loss, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
 

@@ -2,29 +2,28 @@
 tickets.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
 
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
+from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.plots.distributions import edges_of, peak_marks, shares
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, Drawing, beside, grid
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.ensemble.ensemble import Ensemble
-    from minilotto.report.plots.style import Drawing
 
 # Eq. 2's ticket: w, b, v of the neuron with w > 0, and c; its loss on 100 equally spaced points.
 PRINTED = {"w": 0.83010304, "b": -1.16842365, "v": 5.68586636, "c": 3.1539197}
 PRINTED_LOSS = 7.790e-6
 
 
-def _nets(source: Source, scale: Scale) -> "Ensemble":
+def _nets(source: Source, scale: Scale) -> Ensemble:
     (sweep,) = LossHistogram.sweeps(scale)
     found = source.by_width(sweep)
     if 2 not in found:
@@ -50,10 +49,7 @@ class LossHistogram(Figure):
     def facts(self) -> dict[str, Any]:
         return {"error": self.modes.error, "training": training_words([self.nets])}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import edges_of, peak_marks, shares
-        from minilotto.report.plots.style import GREY, beside, grid
-
+    def draw(self) -> Drawing:
         loss, peaks = self.nets.loss, self.modes.peaks
         figure, ((ax,),) = grid(1, 1, 7.0, 3.8)
         shares(loss, ax, edges_of(loss, 20))
@@ -142,9 +138,7 @@ class Ticket(Figure):
         training = training_words([self.everyone])
         return {"tickets": len(self.nets), "nets": len(self.everyone), "training": training}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, grid
-
+    def draw(self) -> Drawing:
         x = np.linspace(-2, 2, 401)
         one = self.nets.select([self.typical])
         value = one.activation.value

@@ -1,7 +1,7 @@
 """Figure 7: loss against width for functions of one input, and where its plateaus come from."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate
@@ -10,11 +10,10 @@ from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
+from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.style import BLUE, GREY, Drawing, grid
 from minilotto.report.rules import HOLDS, reaches
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 TARGETS = ("square", *targets.UNARY)  # x² for comparison
 THROUGHOUT = ("square", "cube")  # those of the 1/N claim for which it does not say until when
@@ -41,10 +40,7 @@ class UnaryScaling(Figure):
         words = {"training": self.training, "refitted": REFITTED}
         return {**words, "early": early, "late": late}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
-        from minilotto.report.plots.style import BLUE, GREY, grid
-
+    def draw(self) -> Drawing:
         count, columns = len(self.studies), 5
         rows = -(-count // columns)
         figure, axes = grid(rows, columns, 11.0, 2.7 * rows + 0.4, sharex=True)

@@ -1,7 +1,7 @@
 """Figure 2a: the neurons of nets of width 10,000, the curve on which they lie, and its symmetry."""
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +10,11 @@ from minilotto.analysis.tickets.tickets import alive
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, training_words
+from minilotto.report.plots.distributions import note
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, panels
 from minilotto.report.rules import counted
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 COLUMNS = 3
 DIGITISED = "figure-2a-digitised.csv"
@@ -55,10 +54,7 @@ class NeuronCloud(Figure):
         training = training_words([self.nets])
         return {"width": self.width, "dead": self.dead, "training": training}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import note
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, panels
-
+    def draw(self) -> Drawing:
         abs_w, right, left = digitised()
         count, columns = len(self.clouds), min(COLUMNS, len(self.clouds))
         figure, axes = panels(count, columns, 3.2, 2.7, sharex=True, sharey=True)
