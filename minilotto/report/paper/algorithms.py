@@ -12,7 +12,7 @@ from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.plots.distributions import edges_of, shares
-from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Axes, Drawing, grid
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Axes, Drawing, grid, panels
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
@@ -49,15 +49,9 @@ class _Algorithms(Figure):
             self.few = f"No algorithm has a loss below {BAD:g}; train longer."
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "training": training_words([self.nets]),
-            "bad": BAD,
-            "least": LEAST_SHARE,
-            "resolution": RESOLUTION,
-            "shown": SHOWN,
-            "symmetric": SYMMETRIC,
-            "tail": TAIL,
-        }
+        limits = {"bad": BAD, "least": LEAST_SHARE, "symmetric": SYMMETRIC, "tail": TAIL}
+        training = training_words([self.nets])
+        return {**limits, "resolution": RESOLUTION, "shown": SHOWN, "training": training}
 
     def _judged(
         self, exact: bool, nearly: bool, measured: str, numbers: Numbers, **facts: int
@@ -183,17 +177,13 @@ class _Panels(_Algorithms):
 
     def draw(self) -> Drawing:
         count = max(len(self.good), 1)
-        columns, rows = min(count, 4), -(-count // 4)
-        figure, axes = grid(rows, columns, 2.9 * columns + 0.5, 3.1 * rows + 0.2)
-        flat = [ax for row in axes for ax in row]
-        for i, (one, ax) in enumerate(zip(self.good, flat, strict=False)):
+        figure, axes = panels(count, min(count, 4), 3.0, 3.2)
+        for i, (one, ax) in enumerate(zip(self.good, axes, strict=False)):
             self._panel(one, ax)
             ax.set_title(f"algorithm {i + 1}: loss {one.loss_median:.1e}")
             ax.set(xlabel=self.across, ylabel="activation" if i % 4 == 0 else "")
             ax.set_ylim(top=self.top * ax.get_ylim()[1])
             ax.legend(loc=self.place, fontsize=8)
-        for ax in flat[len(self.good) :]:
-            ax.set_visible(False)
         return figure
 
     @abstractmethod

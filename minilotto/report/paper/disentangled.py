@@ -20,18 +20,9 @@ from minilotto.analysis.tickets.disentangling import USELESS
 from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, as_numbers, described, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, finite, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, finite, interval, training_words
 from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
-from minilotto.report.plots.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    PALETTE,
-    Axes,
-    Drawing,
-    intervals,
-    mosaic,
-)
+from minilotto.report.plots.style import GREY, PALETTE, Axes, Drawing, intervals, mosaic
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, at_most, fraction
 from minilotto.store.grid import Sweep
 
@@ -57,10 +48,8 @@ class Disentanglement(Figure):
         narrow, wide = (finite(source.by_width(sweep)) for sweep in self.sweeps(scale))
         self.widths = {width: taken_apart(nets) for width, nets in (narrow | wide).items()}
         if not self.widths:
-            raise DataError(
-                f"no finite net of widths {', '.join(map(str, (*NARROW, WIDE)))} is there; train "
-                "them first"
-            )
+            widths = ", ".join(map(str, (*NARROW, WIDE)))
+            raise DataError(f"no finite net of widths {widths} is there; train them first")
 
     def facts(self) -> dict[str, Any]:
         training = training_words(one.nets for one in self.widths.values())
@@ -107,8 +96,8 @@ class Disentanglement(Figure):
 
     def _draw_useless(self, ax: Axes) -> None:
         for name, color, label in (
-            ("useless", ORANGE, f"pairs with R² below {USELESS:g}"),
-            ("both_dead", BLUE, "pairs of two dead neurons"),
+            ("useless", PALETTE[1], f"pairs with R² below {USELESS:g}"),
+            ("both_dead", PALETTE[0], "pairs of two dead neurons"),
         ):
             found = [median_estimate(getattr(one, name)) for one in self.widths.values()]
             intervals(list(self.widths), found, ax, color, "o", label)
@@ -124,8 +113,7 @@ class Disentanglement(Figure):
         for width, one in self.widths.items():
             for (predictor, count), e in one.counts.items():
                 way = PREDICTORS[predictor], COUNTS[count]
-                found = e.value, e.low, e.high, PAPER_COUNTS.get(width)
-                counts.append((width, len(one.nets), *way, *found))
+                counts.append((width, len(one.nets), *way, *interval(e), PAPER_COUNTS.get(width)))
             columns = (
                 one.nets.seeds, one.nets.loss, np.mean(~one.living, axis=1),
                 one.unpaired.sum(axis=1), one.useless, one.both_dead, one.shapes.correlation,
@@ -143,14 +131,10 @@ class Disentanglement(Figure):
             "pairs of dead neurons, median correlation, cubic part of the errors, "
             "quartic part of the errors"
         )
-        tables = [
-            Table.of(
-                "independent", "width, nets, predictor, count, median, low, high, paper", counts
-            ),
-            Table.of("nets", header, nets),
-            Table.of("pairs", "width, seed, w1, b1, w2, b2, R2 span, R2 output", pairs),
-        ]
-        return tables if pairs else tables[:2]
+        head = "width, nets, predictor, count, median, low, high, paper"
+        tables = [Table.of("independent", head, counts), Table.of("nets", header, nets)]
+        head = "width, seed, w1, b1, w2, b2, R2 span, R2 output"
+        return [*tables, Table.of("pairs", head, pairs)] if pairs else tables
 
     def outcomes(self) -> dict[str, Outcome]:
         return {

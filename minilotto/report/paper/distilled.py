@@ -70,22 +70,21 @@ class Distillation(Figure):
         }
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "training": training_words(self.trained.values()),
-            "wide": WIDE,
-            "kept": SOME,
-            "cut": min(SOME, len(self.wide)),
-            "best": BEST,
-            "many": MANY,
-            "extreme": EXTREME,
-        }
+        counts = {"kept": SOME, "cut": min(SOME, len(self.wide)), "best": BEST, "many": MANY}
+        training = training_words(self.trained.values())
+        return {**counts, "wide": WIDE, "extreme": EXTREME, "training": training}
 
     def draw(self) -> Drawing:
         figure, ((left, right), (below, corner)) = grid(2, 2, 10.0, 7.6)
-        self._draw_losses(left)
-        self._draw_tails(right)
-        self._draw_path(below)
-        self._draw_polish(corner)
+        for draw, ax, title in (
+            (self._draw_losses, left, f"two neurons of a net of width {WIDE}"),
+            (self._draw_tails, right, "where the best come from"),
+            (self._draw_path, below, "how many neurons are needed"),
+            (self._draw_polish, corner, "Levenberg-Marquardt in float64"),
+        ):
+            draw(ax)
+            ax.set_title(title)
+            ax.legend(loc="lower left" if ax is below else "upper left", fontsize=8)
         return figure
 
     def _draw_losses(self, ax: Axes) -> None:
@@ -95,8 +94,7 @@ class Distillation(Figure):
         shares(trained, ax, edges, ORANGE, "trained nets of width 2", outline=True)
         shares(output, ax, edges, GREEN, WAYS["output"], outline=True)
         ax.axvline(MACHINE, color=GREY, linewidth=1.0, linestyle=":")
-        ax.set(ylim=(0, 1.35 * ax.get_ylim()[1]), title="two neurons of a net of width 50")
-        ax.legend(loc="upper left", fontsize=8)
+        ax.set_ylim(top=1.35 * ax.get_ylim()[1])
 
     def _draw_tails(self, ax: Axes) -> None:
         colors = {"pairs": BLUE, "living": SKY, "untrained": PURPLE, "keep": AMBER}
@@ -110,9 +108,8 @@ class Distillation(Figure):
         ax.axvline(RECORD, color=GREY, linewidth=1.0)
         beside(" the paper's record", (RECORD, 0.62), (0, 0), ax, ax.get_xaxis_transform())
         ax.set(xscale="log", yscale="log", xlabel="loss (mean squared error)")
-        ax.set(ylabel="fraction of nets below", title="where the best come from")
+        ax.set_ylabel("fraction of nets below")
         ax.set_ylim(top=12)
-        ax.legend(loc="upper left", fontsize=8)
 
     def _draw_path(self, ax: Axes) -> None:
         for name, label, color, mark in (
@@ -130,8 +127,6 @@ class Distillation(Figure):
         ax.set_xticks(ticks, [str(k) for k in ticks])
         ax.minorticks_off()
         ax.set(xlabel="neurons", ylabel="loss, median and 90% of nets")
-        ax.set(title="how many neurons are needed")
-        ax.legend(loc="lower left", fontsize=8)
 
     def _draw_polish(self, ax: Axes) -> None:
         for name, color, mark, label in (
@@ -147,8 +142,6 @@ class Distillation(Figure):
         ax.plot(ends, ends, color=GREY, linewidth=1.0, linestyle=":", label="no change")
         ax.axhline(MACHINE, color=GREY, linewidth=1.0)
         ax.set(xscale="log", yscale="log", xlabel="loss before polishing", ylabel="loss after")
-        ax.set_title("Levenberg-Marquardt in float64")
-        ax.legend(loc="upper left", fontsize=8)
 
     def tables(self) -> list[Table]:
         losses, after = [], []
@@ -187,7 +180,7 @@ class Distillation(Figure):
 
     def _typical(self) -> Outcome:
         half, trained = self.entry.claims["typical"]["half"], median_interval(self.narrow.loss)
-        ways = ("pairs", "output", "untrained")
+        ways = "pairs", "output", "untrained"
         found = {way: median_interval(self.ways[way].loss) for way in ways}
         ratio = {way: one.value / trained.value for way, one in found.items()}
         return Outcome(

@@ -13,7 +13,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, as_numbers, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, interval, training_words
 from minilotto.report.plots.distributions import log_edges, note, shares
 from minilotto.report.plots.estimates import ratios
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
@@ -63,13 +63,11 @@ class Halves(Figure):
 
     def __init__(self, source: Source, scale: Scale) -> None:
         found = source.by_width(self.sweeps(scale)[0])
-        pairs = [
-            (found[wide // 2], found[wide]) for wide in WIDE if wide in found and wide // 2 in found
-        ]
+        whole = [wide for wide in WIDE if wide in found and wide // 2 in found]
+        pairs = [(found[wide // 2], found[wide]) for wide in whole]
         if not pairs:
             raise DataError(
-                f"of widths {', '.join(map(str, WIDE))} none is there with its half; train them "
-                "first"
+                f"of widths {commas(WIDE)} none is there with its half; train them first"
             )
         self.nets = [nets for pair in pairs for nets in pair]
         self.halves = [
@@ -96,9 +94,7 @@ class Halves(Figure):
             shares(null.losses, ax, edges, ORANGE, narrow, outline=True)
             ax.legend(loc="upper right")
             ax.set_ylim(top=1.35 * ax.get_ylim()[1])
-            ax.set_xlabel("loss")
-            if half is not self.halves[0]:
-                ax.set_ylabel("")
+            ax.set(xlabel="loss", ylabel="nets (%)" if half is self.halves[0] else "")
         series = {
             label: [null.ratio if (null := half.null(name)) else None for half in self.halves]
             for name, label in LABELS.items()
@@ -121,8 +117,8 @@ class Halves(Figure):
 
     def tables(self) -> list[Table]:
         rows = [
-            (half.name, null.name, null.ratio.value, null.ratio.low, null.ratio.high, null.ks)
-            + (null.p_value, null.wasserstein.value, null.floor)
+            (half.name, null.name, *interval(null.ratio), null.ks, null.p_value)
+            + (null.wasserstein.value, null.floor)
             for half in self.halves
             for null in half.study.nulls.values()
         ]

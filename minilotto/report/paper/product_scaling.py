@@ -91,17 +91,10 @@ class ProductScaling(Figure):
 
     def facts(self) -> dict[str, Any]:
         early, late = (f"{low} to {high}" for low, high in pairwise(CHECKED))
-        return {
-            "training": training_words(self.trained),
-            "sampling": targets.product_words(self.trained[0]),
-            "tried": self.tried,
-            "other": OTHER_POINTS,
-            "from_width": CHECKED[0],
-            "early": early,
-            "late": late,
-            "more": MORE,
-            "refitted": REFITTED,
-        }
+        points = {"other": OTHER_POINTS, "more": MORE, "tried": self.tried, "refitted": REFITTED}
+        widths = {"from_width": CHECKED[0], "early": early, "late": late}
+        sampling = targets.product_words(self.trained[0])
+        return {**points, **widths, "sampling": sampling, "training": training_words(self.trained)}
 
     def draw(self) -> Drawing:
         columns = len(self.studies)
@@ -111,13 +104,11 @@ class ProductScaling(Figure):
                 (one.points, BLUE, "o", "median loss, on the training points"),
                 (self.elsewhere[task], SKY, "o", "the same nets, on other points"),
             ]
-            for name, words, color, marker in (
-                ("grid", "a grid", AMBER, "s"),
-                (f"{MORE} times the points", f"{MORE} times the points", PURPLE, "D"),
-            ):
+            more = f"{MORE} times the points"
+            for name, words, *look in (("grid", "a grid", AMBER, "s"), (more, more, PURPLE, "D")):
                 if (task, name) in self.checked:
-                    unseen = self.checked[task, name][1]
-                    series.append((unseen, color, marker, f"trained on {words}, on other points"))
+                    label = f"trained on {words}, on other points"
+                    series.append((self.checked[task, name][1], *look, label))
             for found, *look in series:
                 estimates_against_width(estimates(found), upper, *look)
             middle = {width: part.loss for width, part in one.parts.items()}
@@ -126,11 +117,10 @@ class ProductScaling(Figure):
             targets.draw_parts(one.parts, lower)
             targets.draw_law(3.0 * float(np.interp(10, one.points.widths, one.points.value)), upper)
             upper.set_title(f"y = {one.name}")
-            for ax in (upper, lower):
-                width_axis((1, 3, 10, 50), ax)
             lower.set_xlabel("width $N$")
-        above[0].set_ylabel("loss")
-        below[0].set_ylabel("loss")
+        for ax in (*above, *below):
+            width_axis((1, 3, 10, 50), ax)
+            ax.set_ylabel("loss" if ax in (above[0], below[0]) else "")
         return shared_legend(figure, (*above, *below), 4)
 
     def headline(self) -> str:
@@ -189,8 +179,8 @@ class ProductScaling(Figure):
                 words = f"{first} at {low:g} to {high:g}, finally {last} at {at}"
                 numbers = {f"{one.name} steepest": first.value, f"{one.name} last": last.value}
                 cases.append(Case(one.name, agrees, words, numbers))
-        still = f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the end"
-        return over(cases, steep=still if steep else "")
+        still = f"; at {', '.join(steep)} the loss may still fall as 1/N or faster"
+        return over(cases, steep=f"{still} at the largest widths" if steep else "")
 
     def _points(self) -> Outcome:
         similar, cases = self.entry.claims["points"]["similar"], []
@@ -206,10 +196,7 @@ class ProductScaling(Figure):
 
     def _sampling(self) -> Outcome:
         near, some = (self.entry.claims["sampling"][name] for name in ("near", "some"))
-        words: dict[str, str] = {}
-        numbers: dict[str, float] = {}
-        ratios: list[float] = []
-        agree: list[bool] = []
+        words, numbers, ratios, agree = {}, {}, [], []
         for (task, name), (seen, unseen) in self.checked.items():
             title, slopes = f"{targets.FORMULAS[task]}, {name}", []
             for low, high in pairwise(CHECKED):
@@ -226,13 +213,10 @@ class ProductScaling(Figure):
                 words[title] = f"{', '.join(slopes)} (unseen points {losses})"
         if not agree:
             return untested("No nets were trained on other points here.")
+        verdict = fraction(float(np.mean(agree)), 1.0, some)
+        measured = f"exponents, against those of the figure's nets: {described(words)}"
         facts = {"good": sum(agree), "of": len(agree), "least": min(ratios), "largest": max(ratios)}
-        return Outcome(
-            fraction(float(np.mean(agree)), 1.0, some),
-            f"exponents, against those of the figure's nets: {described(words)}",
-            numbers=numbers,
-            facts=facts,
-        )
+        return Outcome(verdict, measured, "", numbers, facts)
 
 
 def _runs(one: WidthStudy) -> dict[str, Estimate]:

@@ -65,7 +65,7 @@ def scaling_tables(
             line = [task, width, found.seeds[i], found.diverged[i]]
             line += [found.value[i], found.low[i], found.high[i], part.loss.value if part else None]
             for name in ("bias", "variance", "share"):
-                line += interval(getattr(part, name)) if part else [None] * 3
+                line += interval(getattr(part, name, None))
             line += [None if left is None else left[1]]
             losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
         slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]

@@ -10,9 +10,8 @@ from scipy.stats import binomtest
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import DataError
 from minilotto.report.claims import Outcome
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.plots.distributions import edges_of, peak_marks, shares
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, Drawing, beside, grid
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most
@@ -24,10 +23,8 @@ PRINTED_LOSS = 7.790e-6
 
 
 def _nets(source: Source, scale: Scale) -> Ensemble:
-    (sweep,) = LossHistogram.sweeps(scale)
-    found = source.by_width(sweep)
-    if 2 not in found:
-        raise DataError("nets of width 2 are not there; train them first")
+    found = source.by_width(LossHistogram.sweeps(scale)[0])
+    need(found, (2,), "this figure")
     return found[2]
 
 
@@ -109,10 +106,7 @@ class Ticket(Figure):
     """The nets of the lowest peak: are their neurons mirror images, and is their error quartic?"""
 
     name = "2c"
-
-    @staticmethod
-    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return LossHistogram.sweeps(scale)
+    sweeps = staticmethod(LossHistogram.sweeps)
 
     def __init__(self, source: Source, scale: Scale) -> None:
         self.everyone = nets = _nets(source, scale)

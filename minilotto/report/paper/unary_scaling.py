@@ -11,7 +11,7 @@ from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
 from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
-from minilotto.report.plots.style import BLUE, GREY, Drawing, grid
+from minilotto.report.plots.style import BLUE, GREY, Drawing, panels
 from minilotto.report.rules import HOLDS, reaches
 from minilotto.store.grid import Sweep
 
@@ -20,6 +20,7 @@ THROUGHOUT = ("square", "cube")  # those of the 1/N claim for which it does not 
 LAWFUL, DECAYING = (*THROUGHOUT, "tanh"), ("quartic", "sin2", "exp_square")
 FLAT = ("sin", "cos", "exp", "relu")
 EARLY, LATE = (10, 20), (30, 50)
+COLUMNS = 5
 
 
 class UnaryScaling(Figure):
@@ -41,11 +42,9 @@ class UnaryScaling(Figure):
         return {**words, "early": early, "late": late}
 
     def draw(self) -> Drawing:
-        count, columns = len(self.studies), 5
-        rows = -(-count // columns)
-        figure, axes = grid(rows, columns, 11.0, 2.7 * rows + 0.4, sharex=True)
-        flat = [ax for row in axes for ax in row]
-        for ax, one in zip(flat, self.studies.values(), strict=False):
+        count = len(self.studies)
+        figure, axes = panels(count, COLUMNS, 2.2, 2.9, sharex=True)
+        for i, (ax, one) in enumerate(zip(axes, self.studies.values(), strict=True)):
             loss = estimates(one.points)
             targets.draw_parts({w: part for w, part in one.parts.items() if w >= FIRST}, ax)
             estimates_against_width(loss, ax, BLUE, "o", "median loss")
@@ -56,14 +55,10 @@ class UnaryScaling(Figure):
                 ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
             ax.set_title(one.name)
             width_axis((1, 3, 10, 50), ax)
-        for ax in flat[count:]:
-            ax.set_visible(False)
-        for ax in flat[max(0, count - columns) : count]:
-            ax.set_xlabel("width $N$")
-            ax.tick_params(axis="x", labelbottom=True)
-        for row in axes:
-            row[0].set_ylabel("loss")
-        return shared_legend(figure, flat[:1], 4)
+            last = i + COLUMNS >= count
+            ax.set(xlabel="width $N$" if last else "", ylabel="" if i % COLUMNS else "loss")
+            ax.tick_params(axis="x", labelbottom=last)
+        return shared_legend(figure, axes[:1], 4)
 
     def headline(self) -> str:
         half = self.entry.claims["bias"]["half"]
