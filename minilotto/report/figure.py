@@ -7,7 +7,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,13 +15,11 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict, register
+from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ class Figure(ABC):
         """Study the nets."""
 
     @abstractmethod
-    def draw(self) -> "Drawing":
+    def draw(self) -> Drawing:
         """The figure, inside `plots.style.style()`."""
 
     def facts(self) -> dict[str, Any]:

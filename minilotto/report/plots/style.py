@@ -42,13 +42,6 @@ def style() -> Any:
     return rc_context(rc=_STYLE)
 
 
-def new_figure(width: float, height: float, ratios: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure of some inches with panels side by side that share their vertical axis."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(1, len(ratios), sharey=True, width_ratios=ratios, squeeze=False)[0]
-    return figure, list(axes)
-
-
 def grid(
     rows: int, columns: int, width: float, height: float, **options: Any
 ) -> tuple[Figure, list[list[Axes]]]:
