@@ -15,7 +15,7 @@ claim and its rule without reading the code, and which the report prints as it s
     fails = "The interval stays more than {near:g} away from 1."
     claimed = 1.0
 
-    ["1c".claims.silu.reasons]  # why, by verdict (holds, in_part, fails, untested); optional
+    ["1c".claims.silu.reasons]  # why: holds, in_part, fails, untested; any of the first three
     holds = "{claimed:g} to the precision that the paper states."
 
 Numbers of a claim are its thresholds; those of `rules.THRESHOLDS` need not be repeated, and one
@@ -32,7 +32,16 @@ from typing import Any, NamedTuple
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError
-from minilotto.report.rules import LEVEL, THRESHOLDS, UNTESTED, VERDICTS, counted
+from minilotto.report.rules import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    LEVEL,
+    THRESHOLDS,
+    UNTESTED,
+    VERDICTS,
+    counted,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -114,7 +123,8 @@ class Claim:
             for text in (self.claim, self.where, self.says, self.how, self.fails)
         )
         verdict, measured, reason, numbers, _ = outcome
-        reason = reason or self.reasons[verdict].format(**known)
+        default = "{good} of {of} agree." if "good" in outcome.facts else ""
+        reason = reason or (self.reasons.get(verdict) or default).format(**known)
         return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails)
 
 
@@ -127,6 +137,29 @@ class Entry:
     question: str
     design: str
     claims: Mapping[str, Claim]
+
+
+class Case(NamedTuple):
+    """One of the things that a claim is about: whether it agrees, in words, and in numbers."""
+
+    name: str
+    agrees: bool
+    words: object
+    numbers: Mapping[str, float] = {}
+
+
+def over(cases: Sequence[Case], before: str = "", **facts: Any) -> Outcome:
+    """The outcome of a claim about several things; `before` precedes what was measured. Reasons in
+    the register may name good, of, agreeing, others, and `facts`.
+    """
+    agreeing = [one.name for one in cases if one.agrees]
+    others = [one.name for one in cases if not one.agrees]
+    measured = before + described({one.name: one.words for one in cases})
+    numbers = {name: value for one in cases for name, value in one.numbers.items()}
+    found = agreement(len(agreeing), len(cases), measured, numbers)
+    facts |= {"agreeing": ", ".join(agreeing), "others": ", ".join(others)}
+    facts |= {"good": len(agreeing), "of": len(cases)}
+    return found._replace(reason="", facts=facts) if cases else found
 
 
 def agreement(
@@ -174,7 +207,8 @@ def register(package: str, file: str, name: str) -> Entry:
 
 def read_toml(package: str, file: str) -> dict[str, Any]:
     """A TOML file beside the modules of a package."""
-    return tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
+    content: dict[str, Any] = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
+    return content
 
 
 def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
@@ -185,11 +219,11 @@ def _claim(name: str, key: str, row: Mapping[str, Any]) -> Claim:
     if missing or (changed and not row.get("why")):
         need = missing or [f"why (its {', '.join(changed)} differ from the shared thresholds)"]
         raise ConfigError(f"claim {name}.{key} lacks {', '.join(need)}; add it to the register")
-    if not {*REASONS} >= {*reasons}:
-        raise ConfigError(
-            f"reasons of claim {name}.{key} are {', '.join(reasons)}; use {', '.join(REASONS)}"
-        )
-    by_verdict = {REASONS[word]: text for word, text in reasons.items()}
+    if not {*REASONS, "any"} >= {*reasons}:
+        known = ", ".join([*REASONS, "any"])
+        raise ConfigError(f"reasons of claim {name}.{key} are {', '.join(reasons)}; use {known}")
+    by_verdict = dict.fromkeys((HOLDS, IN_PART, FAILS), reasons.pop("any", ""))
+    by_verdict |= {REASONS[word]: text for word, text in reasons.items()}
     return Claim(key=key, numbers=numbers, reasons=by_verdict, **_folded(row, TEXTS))
 
 

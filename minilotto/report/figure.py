@@ -7,21 +7,19 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, MinilottoError
-from minilotto.report.claims import Entry, Outcome, Verdict
+from minilotto.report.claims import Entry, Outcome, Verdict, register
+from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,13 @@ class Figure(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    entry: ClassVar[Entry]  # of the register of claims
+    entry: ClassVar[Entry]  # of its name, in claims.toml beside its module
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls) and "entry" not in vars(cls):
+            cls.entry = register(cls.__module__.rpartition(".")[0], "claims.toml", cls.name)
+            cls.title = cls.entry.title
 
     @staticmethod
     @abstractmethod
@@ -160,7 +164,7 @@ class Figure(ABC):
         """Study the nets."""
 
     @abstractmethod
-    def draw(self) -> "Drawing":
+    def draw(self) -> Drawing:
         """The figure, inside `plots.style.style()`."""
 
     def facts(self) -> dict[str, Any]:
@@ -209,6 +213,12 @@ def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:
             f"{what} needs widths {', '.join(map(str, missing))}, which are not there; train them "
             "first"
         )
+
+
+def finite(found: Mapping[int, Ensemble]) -> dict[int, Ensemble]:
+    """The nets with a finite loss, of the widths that have any."""
+    kept = {width: nets.select(np.isfinite(nets.loss)) for width, nets in found.items()}
+    return {width: nets for width, nets in kept.items() if len(nets)}
 
 
 def commas(things: Iterable[Any]) -> str:

@@ -75,9 +75,12 @@ def together(verdicts: Sequence[str]) -> str:
     return IN_PART
 
 
-def share(part: float, most: float, some: float) -> str:
+def fraction(value: float, most: float, some: float) -> str:
     """HOLDS where a fraction is at least `most`, IN_PART at least `some`, else FAILS."""
-    return HOLDS if part >= most else IN_PART if part >= some else FAILS
+    return HOLDS if value >= most else IN_PART if value >= some else FAILS
+
+
+share = fraction
 
 
 def at_most(value: float, least: float, most: float) -> str:

@@ -30,7 +30,7 @@ def training_figure(nets: Ensemble, path: Path) -> None:
         Where the file cannot be written.
     """
     from minilotto.report.plots.distributions import loss_histogram, loss_history
-    from minilotto.report.plots.style import new_figure, save, style
+    from minilotto.report.plots.style import panels, save, style
 
     if not (np.isfinite(nets.loss) & (nets.loss > 0)).any():
         raise DataError("no seed has a finite loss above 0; there is nothing to draw")
@@ -40,7 +40,7 @@ def training_figure(nets: Ensemble, path: Path) -> None:
     if config.sampling == "examples":
         target = task_of(config.task).formula
     with style():
-        figure, (left, right) = new_figure(8.0, 4.0, (2.0, 1.0))
+        figure, (left, right) = panels(2, 2, 4.0, 4.0, sharey=True, width_ratios=(2.0, 1.0))
         loss_history(nets.history.steps, nets.history.loss[:, good], left)
         loss_histogram(nets.loss[good], right)
         if config.loss != "squared":

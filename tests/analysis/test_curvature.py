@@ -11,10 +11,10 @@ from nets import random_nets
 
 import minilotto as ml
 from minilotto.analysis.landscape.curvature import EPSILON, curvature
+from minilotto.analysis.tickets.valley_tickets import EQ2
 from minilotto.data.dataset import given, sampled
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.analysis.tickets.valley_tickets import EQ2
 from minilotto.settings.activations import ACTIVATIONS, leaky_relu
 
 SILU, SQUARE = ACTIVATIONS["silu"], sampled(ml.Config())

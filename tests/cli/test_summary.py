@@ -232,14 +232,14 @@ def test_peaks_refuse_losses_of_which_none_is_left(losses):
 @pytest.fixture
 def drawn(monkeypatch):
     """The axes of every figure that is made."""
-    axes, real = [], style.new_figure
+    axes, real = [], style.panels
 
-    def recorded(*arguments):
-        figure, panels = real(*arguments)
+    def recorded(*arguments, **options):
+        figure, panels = real(*arguments, **options)
         axes.extend(panels)
         return figure, panels
 
-    monkeypatch.setattr(style, "new_figure", recorded)
+    monkeypatch.setattr(style, "panels", recorded)
     return axes
 
 

@@ -13,7 +13,7 @@ import pytest
 import minilotto as ml
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.catalogue import FIGURES
-from minilotto.report.claims import TEXTS, Claim, Outcome, _claim, read_toml, register
+from minilotto.report.claims import TEXTS, Case, Claim, Outcome, _claim, over, read_toml, register
 from minilotto.report.figure import Figure
 from minilotto.report.rules import (
     FAILS,
@@ -24,8 +24,8 @@ from minilotto.report.rules import (
     VERDICTS,
     at_most,
     counted,
+    fraction,
     reaches,
-    share,
     together,
     unchanged,
     within,
@@ -34,6 +34,7 @@ from minilotto.report.study import Study
 
 REPORT = Path(str(files("minilotto.report")))
 REGISTERS = sorted(path.relative_to(REPORT) for path in REPORT.glob("*/**/*.toml"))
+COUNTED = ("good", "of", "agreeing", "others")  # facts of `over`
 ROW = {text: text for text in TEXTS[:-1]}
 
 
@@ -86,6 +87,10 @@ def test_every_name_in_braces_is_a_threshold_or_a_fact(kind: type[Figure]):
         used |= names_in(*texts) - set(claim.numbers)
     for name in used - known:
         assert f'"{name}"' in source or f"{name}=" in source, f"{kind.name}: {{{name}}}"
+    code = "".join(path.read_text() for path in Path(inspect.getfile(kind)).parent.glob("*.py"))
+    for claim in entry.claims.values():
+        for name in names_in(*claim.reasons.values()) - known - {*claim.numbers, *COUNTED}:
+            assert f'"{name}"' in code or f"{name}=" in code, f"{kind.name}: {{{name}}}"
 
 
 def test_a_row_that_is_not_whole_is_refused():
@@ -114,6 +119,19 @@ def test_a_reason_of_the_register_is_printed_where_the_outcome_has_none():
         _claim("1", "a", {**ROW, "reasons": {"maybe": "text"}})
 
 
+def test_cases_are_counted_and_named_in_the_reason():
+    reasons = {"holds": "All.", "any": "{good} of {of}; not {others}{more}"}
+    claim, plain = _claim("1", "a", {**ROW, "reasons": reasons}), _claim("1", "a", ROW)
+    cases = [Case("x", True, 1, {"n": 1.0}), Case("y", False, 2)]
+    found = over(cases, "seen: ", more="!")
+    assert (found.verdict, found.measured) == (IN_PART, "seen: x: 1; y: 2")
+    assert found.numbers == {"n": 1.0}
+    assert claim.judged(found, {}).reason == "1 of 2; not y!"
+    assert claim.judged(over(cases[:1]), {}).reason == "All."
+    assert plain.judged(found, {}).reason == "1 of 2 agree."
+    assert over([]).verdict == UNTESTED
+
+
 def interval(low: float, high: float) -> Estimate:
     return Estimate((low + high) / 2, low, high, 0.95)
 
@@ -132,10 +150,10 @@ def interval(low: float, high: float) -> Estimate:
         (lambda *each: together(each),
          {(HOLDS, HOLDS): HOLDS, (HOLDS, FAILS): IN_PART, (HOLDS, UNTESTED): IN_PART,
           (FAILS, UNTESTED): FAILS, (UNTESTED,): UNTESTED, (): UNTESTED}),
-        (lambda part: share(part, 0.95, 0.5), {(0.95,): HOLDS, (0.5,): IN_PART, (0.4,): FAILS}),
+        (lambda part: fraction(part, 0.95, 0.5), {(0.95,): HOLDS, (0.5,): IN_PART, (0.4,): FAILS}),
         (lambda value: at_most(value, 1, 2), {(1.0,): HOLDS, (2.0,): IN_PART, (2.1,): FAILS}),
     ],
-    ids=["within", "reaches", "unchanged", "counted", "together", "share", "at_most"],
+    ids=["within", "reaches", "unchanged", "counted", "together", "fraction", "at_most"],
 )  # fmt: skip
 def test_rules_judge_planted_numbers(found, verdicts):
     assert {given: found(*given) for given in verdicts} == verdicts

@@ -1,32 +1,31 @@
 """Figures 9 to 11: which algorithms nets of two neurons find, and what the neurons of each do."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from minilotto.analysis.stats.clusters import LEAST_SHARE
 from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, Algorithm, algorithms
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
-from minilotto.report.claims import Outcome, register
+from minilotto.report.claims import Outcome
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
-from minilotto.report.paper.two_neurons import BAD
+from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Axes, Drawing, grid, panels
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from minilotto.report.plots.style import Drawing
-
 WIDTH = 2
+BAD = 1e-2  # losses above it are left aside by the paper
 MANY = 500  # nets from which on a group of two percent would be found
 PAPER_SYMMETRY = (True, False, True, False)
 # What each algorithm's two neurons use of the activation, in the words of analysis.algorithms.
 PAPER_PARTS = (("bend", "bend"), ("bend", "lower tail"), ("bend", "bend"), ("bend", "upper tail"))
 SHOWN = 40  # nets of an algorithm that are drawn
 MARKERS = "osD^vP"
+Numbers = Mapping[str, float]
 
 
 class _Algorithms(Figure):
@@ -50,40 +49,30 @@ class _Algorithms(Figure):
             self.few = f"No algorithm has a loss below {BAD:g}; train longer."
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "training": training_words([self.nets]),
-            "bad": BAD,
-            "least": LEAST_SHARE,
-            "resolution": RESOLUTION,
-            "shown": SHOWN,
-            "symmetric": SYMMETRIC,
-            "tail": TAIL,
-        }
+        limits = {"bad": BAD, "least": LEAST_SHARE, "symmetric": SYMMETRIC, "tail": TAIL}
+        training = training_words([self.nets])
+        return {**limits, "resolution": RESOLUTION, "shown": SHOWN, "training": training}
 
     def _judged(
-        self, exact: bool, nearly: bool, measured: str, same: str, other: str, numbers: dict
+        self, exact: bool, nearly: bool, measured: str, numbers: Numbers, **facts: int
     ) -> Outcome:
-        """The outcome where the paper's numbers are met exactly, nearly or not, with the reason
-        where they are the `same` and where `other`.
-        """
+        """The outcome where the paper's numbers are met exactly, nearly or not."""
         verdict = HOLDS if exact else UNTESTED if self.few else IN_PART if nearly else FAILS
-        return Outcome(verdict, measured, same if exact else self.few or other, numbers)
+        return Outcome(verdict, measured, "" if exact else self.few, numbers, facts)
 
-    def _matched(self, found: tuple, paper: tuple, measured: str, numbers: dict) -> Outcome:
+    def _matched(
+        self, found: Sequence[Any], paper: Sequence[Any], measured: str, numbers: Numbers
+    ) -> Outcome:
         """The outcome of a claim on each of the paper's algorithms, one of which may differ."""
         agree = sum(a == b for a, b in zip(found, paper, strict=False))
-        same = "All four as in the paper, in the order of their losses."
-        other = f"{agree} of {len(paper)} agree; {len(found)} algorithms were found."
-        nearly = agree >= len(paper) - 1
-        return self._judged(found == paper, nearly, measured, same, other, numbers)
+        facts = {"good": agree, "of": len(paper), "found": len(found)}
+        return self._judged(found == paper, agree >= len(paper) - 1, measured, numbers, **facts)
 
 
 class AlgorithmClusters(_Algorithms):
     """Clusters in the plane of two principal components, and which of them a swap exchanges."""
 
     name = "9"
-    entry = register(__package__, "claims.toml", "9")
-    title = entry.title
 
     def __init__(self, source: Source, scale: Scale) -> None:
         super().__init__(source, scale)
@@ -101,15 +90,10 @@ class AlgorithmClusters(_Algorithms):
         beyond = ((finite < self.low) | (finite > self.high)).any(axis=1).sum()
         return {**super().facts(), "lost": np.mean(self.study.label < 0), "beyond": beyond}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import log_edges, shares
-        from minilotto.report.plots.style import GREY, PALETTE, grid
-
+    def draw(self) -> Drawing:
         figure, ((left, right),) = grid(1, 2, 9.8, 4.2, width_ratios=(1.2, 1.0))
         loss, label = self.nets.loss, self.study.label
-        finite = loss[np.isfinite(loss) & (loss > 0)]
-        edges = log_edges(finite.min(), finite.max(), 10)
-        none = f"none ({np.mean(label < 0):.1%})"
+        edges, none = edges_of(loss, 10), f"none ({np.mean(label < 0):.1%})"
         left.plot(*self.scores[label < 0].T, ".", color="black", markersize=3, label=none)
         look: Any = {"markersize": 5, "alpha": 0.6, "markeredgewidth": 0.6}
         for i, one in enumerate(self.study.found):
@@ -168,8 +152,6 @@ class AlgorithmClusters(_Algorithms):
             away == 1,
             f"{self.clusters.count} clusters among nets with losses below {BAD:g}; "
             f"{self.all_clusters} among all",
-            "The same number; the nets above this loss are constant and form one more.",
-            "Another number.",
             {"clusters": self.clusters.count, "clusters of all nets": self.all_clusters},
         )
 
@@ -182,8 +164,6 @@ class AlgorithmClusters(_Algorithms):
             paper in counts,
             f"{counts[0]} modulo the swap in the plane; {counts[1]} by what the neurons compute, "
             f"with fractions {each}",
-            "Both ways agree.",
-            "The two ways do not both give four.",
             {"modulo the swap": counts[0], "by function": counts[1]},
         )
 
@@ -195,25 +175,19 @@ class _Panels(_Algorithms):
     place: Any  # of the legend
     top: float  # of the frame, over that of the curves: space for the legend
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import grid
-
+    def draw(self) -> Drawing:
         count = max(len(self.good), 1)
-        columns, rows = min(count, 4), -(-count // 4)
-        figure, axes = grid(rows, columns, 2.9 * columns + 0.5, 3.1 * rows + 0.2)
-        flat = [ax for row in axes for ax in row]
-        for i, (one, ax) in enumerate(zip(self.good, flat, strict=False)):
+        figure, axes = panels(count, min(count, 4), 3.0, 3.2)
+        for i, (one, ax) in enumerate(zip(self.good, axes, strict=False)):
             self._panel(one, ax)
             ax.set_title(f"algorithm {i + 1}: loss {one.loss_median:.1e}")
             ax.set(xlabel=self.across, ylabel="activation" if i % 4 == 0 else "")
             ax.set_ylim(top=self.top * ax.get_ylim()[1])
             ax.legend(loc=self.place, fontsize=8)
-        for ax in flat[len(self.good) :]:
-            ax.set_visible(False)
         return figure
 
     @abstractmethod
-    def _panel(self, one: Algorithm, ax: "Axes") -> None:
+    def _panel(self, one: Algorithm, ax: Axes) -> None:
         """What is drawn of one algorithm."""
 
     def _neuron(self, net: int, k: int) -> tuple[float, float]:
@@ -225,17 +199,13 @@ class AlgorithmResponses(_Panels):
     """Activations of both neurons against the input, one panel an algorithm."""
 
     name = "10"
-    entry = register(__package__, "claims.toml", "10")
-    title = entry.title
     across, place, top = "input x", "upper center", 1.3
 
     def _response(self, net: int, k: int, x: Array) -> Array:
         w, b = self._neuron(net, k)
         return np.asarray(self.nets.activation.value(w * x + b), np.float64)
 
-    def _panel(self, one: Algorithm, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, ORANGE
-
+    def _panel(self, one: Algorithm, ax: Axes) -> None:
         x, step = np.linspace(-2, 2, 201), -(-len(one.members) // SHOWN)
         for k, color in enumerate((BLUE, ORANGE)):
             for net in one.members[::step]:
@@ -268,13 +238,9 @@ class AlgorithmParts(_Panels):
     """Activations of both neurons against their pre-activations."""
 
     name = "11"
-    entry = register(__package__, "claims.toml", "11")
-    title = entry.title
     across, place, top = "pre-activation z", "upper left", 1.45
 
-    def _panel(self, one: Algorithm, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE
-
+    def _panel(self, one: Algorithm, ax: Axes) -> None:
         value, ends = self.nets.activation.value, self.nets.data.x[[0, -1], 0]
         low, high = min(n.low for n in one.neurons), max(n.high for n in one.neurons)
         whole = np.linspace(min(low, -4.0) - 0.5, max(high, 1.0) + 0.5, 300)

@@ -2,20 +2,12 @@
 are independent.
 """
 
-from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.tickets.disentangling import USELESS
-from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
-from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.paper.apart import (
+from minilotto.analysis.tickets.apart import (
     COUNTS,
     PREDICTORS,
     Apart,
@@ -24,13 +16,15 @@ from minilotto.report.paper.apart import (
     taken_apart,
     whole_pairs,
 )
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, share
+from minilotto.analysis.tickets.disentangling import USELESS
+from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
+from minilotto.errors import DataError
+from minilotto.report.claims import Outcome, as_numbers, described, untested
+from minilotto.report.figure import Figure, Scale, Source, Table, finite, interval, training_words
+from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
+from minilotto.report.plots.style import GREY, PALETTE, Axes, Drawing, intervals, mosaic
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, at_most, fraction
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from minilotto.report.plots.style import Drawing
 
 NARROW, WIDE = (10, 30, 50), 1000
 WIDE_SEEDS = 48
@@ -41,8 +35,6 @@ class Disentanglement(Figure):
     """Pairs of one typical net a width; effective ranks and useless pairs over all seeds."""
 
     name = "12"
-    entry = register(__package__, "claims.toml", "12")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -53,25 +45,17 @@ class Disentanglement(Figure):
         )
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        found: dict[int, Ensemble] = {}
-        for sweep in self.sweeps(scale):
-            found |= source.by_width(sweep)
-        kept = {width: nets.select(np.isfinite(nets.loss)) for width, nets in found.items()}
-        self.widths = {width: taken_apart(nets) for width, nets in kept.items() if len(nets)}
+        narrow, wide = (finite(source.by_width(sweep)) for sweep in self.sweeps(scale))
+        self.widths = {width: taken_apart(nets) for width, nets in (narrow | wide).items()}
         if not self.widths:
-            raise DataError(
-                f"no finite net of widths {', '.join(map(str, (*NARROW, WIDE)))} is there; train "
-                "them first"
-            )
+            widths = ", ".join(map(str, (*NARROW, WIDE)))
+            raise DataError(f"no finite net of widths {widths} is there; train them first")
 
     def facts(self) -> dict[str, Any]:
         training = training_words(one.nets for one in self.widths.values())
         return {"training": training, "useless": USELESS, "wide": WIDE}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
-        from minilotto.report.plots.style import mosaic
-
+    def draw(self) -> Drawing:
         columns = ("cloud", "r2", "correlation", "errors")
         rows = [[f"{column} {width}" for column in columns] for width in self.widths]
         pattern = [*rows, ["ranks", "ranks", "useless", "useless"]]
@@ -91,17 +75,16 @@ class Disentanglement(Figure):
         self._draw_useless(axes["useless"])
         return figure
 
-    def _draw_counts(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import GREY, PALETTE
-
+    def _draw_counts(self, ax: Axes) -> None:
         at, ways = np.arange(len(self.widths)), list(product(PREDICTORS, COUNTS))
         for k, (predictor, count) in enumerate(ways):
             found = [one.counts[predictor, count] for one in self.widths.values()]
             color, fitted = PALETTE[k % len(COUNTS)], predictor == "span"
-            look: Any = {"fmt": "osD^"[k % 4], "markersize": 5, "color": color}
+            look: Any = {"linestyle": "none", "markersize": 5}
             look |= {"markerfacecolor": color if fitted else "white"}
-            look |= {"label": COUNTS[count] if fitted else None}
-            _error_bars(at + (k - (len(ways) - 1) / 2) * 0.09, found, ax, **look)
+            label = COUNTS[count] if fitted else None
+            place = at + (k - (len(ways) - 1) / 2) * 0.09
+            intervals(place, found, ax, color, "osD^"[k % 4], label, **look)
         for i, width in enumerate(self.widths):
             if width in PAPER_COUNTS:
                 look = {"color": GREY, "linewidth": 1.5, "label": "" if i else "the paper"}
@@ -111,15 +94,13 @@ class Disentanglement(Figure):
         ax.set_title("filled: best output weights; open: the net's own")
         ax.legend(loc="upper left", fontsize=8)
 
-    def _draw_useless(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import PALETTE
-
-        useless = [median_estimate(one.useless) for one in self.widths.values()]
-        dead = [median_estimate(one.both_dead) for one in self.widths.values()]
-        look: Any = {"color": PALETTE[1], "marker": "o"}
-        _error_bars(self.widths, useless, ax, label=f"pairs with R² below {USELESS:g}", **look)
-        look["color"] = PALETTE[0]
-        _error_bars(self.widths, dead, ax, label="pairs of two dead neurons", **look)
+    def _draw_useless(self, ax: Axes) -> None:
+        for name, color, label in (
+            ("useless", PALETTE[1], f"pairs with R² below {USELESS:g}"),
+            ("both_dead", PALETTE[0], "pairs of two dead neurons"),
+        ):
+            found = [median_estimate(getattr(one, name)) for one in self.widths.values()]
+            intervals(list(self.widths), found, ax, color, "o", label)
         ax.set_xscale("log")
         ax.set_xticks(list(self.widths), [str(width) for width in self.widths])
         ax.minorticks_off()
@@ -132,8 +113,7 @@ class Disentanglement(Figure):
         for width, one in self.widths.items():
             for (predictor, count), e in one.counts.items():
                 way = PREDICTORS[predictor], COUNTS[count]
-                found = e.value, e.low, e.high, PAPER_COUNTS.get(width)
-                counts.append((width, len(one.nets), *way, *found))
+                counts.append((width, len(one.nets), *way, *interval(e), PAPER_COUNTS.get(width)))
             columns = (
                 one.nets.seeds, one.nets.loss, np.mean(~one.living, axis=1),
                 one.unpaired.sum(axis=1), one.useless, one.both_dead, one.shapes.correlation,
@@ -151,14 +131,10 @@ class Disentanglement(Figure):
             "pairs of dead neurons, median correlation, cubic part of the errors, "
             "quartic part of the errors"
         )
-        tables = [
-            Table.of(
-                "independent", "width, nets, predictor, count, median, low, high, paper", counts
-            ),
-            Table.of("nets", header, nets),
-            Table.of("pairs", "width, seed, w1, b1, w2, b2, R2 span, R2 output", pairs),
-        ]
-        return tables if pairs else tables[:2]
+        head = "width, nets, predictor, count, median, low, high, paper"
+        tables = [Table.of("independent", head, counts), Table.of("nets", header, nets)]
+        head = "width, seed, w1, b1, w2, b2, R2 span, R2 output"
+        return [*tables, Table.of("pairs", head, pairs)] if pairs else tables
 
     def outcomes(self) -> dict[str, Outcome]:
         return {
@@ -177,25 +153,25 @@ class Disentanglement(Figure):
         found = {n: one for n, one in self._narrow().items() if np.isfinite(one.useless).any()}
         if not found:
             return untested("The nets are missing, or have no pair.")
-        shares = {n: mean_estimate(1 - one.useless) for n, one in found.items()}
-        output = {n: one.apart["output"].useless_share() for n, one in found.items()}
-        own = {n: mean_estimate(1 - useless).value for n, useless in output.items()}
-        worst = min(one.value for one in shares.values())
+        good, own, words = {}, [], {}
+        for n, one in found.items():
+            good[n] = each = mean_estimate(1 - one.useless)
+            own.append(mean_estimate(1 - one.apart["output"].useless_share()).value)
+            words[f"N = {n}"] = (
+                f"{each.value:.1%} ({each.low:.1%} to {each.high:.1%}), median R² "
+                f"{np.nanmedian(whole_pairs(one.apart['span'])):.4f}; with the net's own weights "
+                f"{own[-1]:.1%}; {one.unpaired.sum(axis=1).mean():.1f} neurons without a partner"
+            )
+        worst = min(one.value for one in good.values())
         reason = (
             "So good only where both output weights are fitted again; with the weights that a pair "
             "has in the net it mostly is not, for other pairs make up for what it leaves."
         )
-        words = "; ".join(
-            f"N = {n}: {shares[n].value:.1%} ({shares[n].low:.1%} to {shares[n].high:.1%}), median "
-            f"R² {np.nanmedian(whole_pairs(one.apart['span'])):.4f}; with the net's own weights "
-            f"{own[n]:.1%}; {one.unpaired.sum(axis=1).mean():.1f} neurons without a partner"
-            for n, one in found.items()
-        )
         return Outcome(
-            share(worst, claim["most"], claim["some"]),
-            words,
-            reason if max(own.values()) < 0.5 * worst else "",
-            {f"share at width {n}": one.value for n, one in shares.items()},
+            fraction(worst, claim["most"], claim["some"]),
+            described(words),
+            reason if max(own) < 0.5 * worst else "",
+            {f"share at width {n}": one.value for n, one in good.items()},
         )
 
     def _useless(self) -> Outcome:
@@ -209,11 +185,11 @@ class Disentanglement(Figure):
             "what they add."
         )
         return Outcome(
-            HOLDS if away <= claim["close"] else IN_PART if away <= claim["rough"] else FAILS,
+            at_most(away, claim["close"], claim["rough"]),
             f"{found} of the pairs; {dead:.0%} of the neurons are dead, and {one.dead_useless:.0%} "
             "of the useless pairs are two of them",
             reason if one.dead_useless > 0.9 else "",
-            {"share": found.value, "low": found.low, "high": found.high, "dead neurons": dead},
+            {**as_numbers("share", found), "dead neurons": dead},
         )
 
     def _correlated(self) -> Outcome:
@@ -233,8 +209,8 @@ class Disentanglement(Figure):
                 f"{np.nanmax(between):.2f} or less."
             )
         return Outcome(
-            share(min(one.value for one in found.values()), claim["strong"], claim["weak"]),
-            "; ".join(f"N = {n}: {one}" for n, one in found.items()),
+            fraction(min(one.value for one in found.values()), claim["strong"], claim["weak"]),
+            described({f"N = {n}": one for n, one in found.items()}),
             reason,
             {f"correlation at width {n}": one.value for n, one in found.items()},
         )
@@ -251,25 +227,21 @@ class Disentanglement(Figure):
             return untested("No net has a useful pair.")
         cubic, both = min(part[0] for part in parts.values()), min(map(sum, parts.values()))
         mirror = [one.mirror for one in self.widths.values() if np.isfinite(one.mirror)]
-        reason = (
-            "There are two shapes of error at all widths: a cubic, as the paper describes, and a "
-            "quartic."
+        further = "".join(
+            " The further a pair is from mirror symmetry, the more cubic (rank correlation from "
+            f"{least:.2f})."
+            for least in sorted(mirror)[:1]
         )
-        if mirror:
-            reason += (
-                " The further a pair is from mirror symmetry, the more cubic (rank correlation "
-                f"from {min(mirror):.2f})."
-            )
-        words = (
-            f"N = {n}: {odd:.0%} cubic, {even:.0%} quartic" for n, (odd, even) in parts.items()
-        )
+        words = {
+            f"N = {n}": f"{odd:.0%} cubic, {even:.0%} quartic" for n, (odd, even) in parts.items()
+        }
         numbers = {f"cubic at width {n}": part[0] for n, part in parts.items()}
         numbers |= {f"quartic at width {n}": part[1] for n, part in parts.items()}
         return Outcome(
             HOLDS if cubic >= most else IN_PART if both >= most else FAILS,
-            f"mean fractions of the squared errors: {'; '.join(words)}",
-            reason if both >= most else "There are other shapes too.",
-            numbers,
+            f"mean fractions of the squared errors: {described(words)}",
+            numbers=numbers,
+            facts={"mirror": further},
         )
 
     def _independent(self) -> Outcome:
@@ -289,17 +261,12 @@ class Disentanglement(Figure):
                     agree.append(f"{COUNTS[count]} ({PREDICTORS[predictor]})")
         if not ways:
             return untested("At one of these widths no net has a useful pair.")
-        reason = f"1, 2, 3 by {' and '.join(agree) or 'none'}."
+        two = ""
         if all(1.5 <= numbers[f"span participation {n}"] < 2.5 for n in NARROW):
-            reason += (
+            two = (
                 " With fitted output weights, as R² near 1 needs, there are about two at every "
                 "width: a cubic and a quartic error."
             )
         verdict = HOLDS if len(agree) > len(ways) / 2 else IN_PART if agree else FAILS
-        return Outcome(verdict, "; ".join(ways), reason, numbers)
-
-
-def _error_bars(x: Iterable[float], found: Sequence[Estimate], ax: "Axes", **look: Any) -> None:
-    """Estimates with their intervals."""
-    value, low, high = np.array([(one.value, one.low, one.high) for one in found]).T
-    ax.errorbar(list(x), value, yerr=[value - low, high - value], capsize=2, **look)
+        facts = {"ways": " and ".join(agree) or "none", "two": two}
+        return Outcome(verdict, "; ".join(ways), "", numbers, facts)

@@ -2,24 +2,33 @@
 quality comes from.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minilotto.analysis.landscape.polish import polish
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
-from minilotto.ensemble.ensemble import Ensemble
 from minilotto.initialisation import Parameters
-from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
+from minilotto.report.claims import Outcome, untested
+from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
+from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.style import (
+    AMBER,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    Axes,
+    Drawing,
+    beside,
+    grid,
+    intervals,
+)
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from minilotto.report.plots.style import Drawing
 
 WIDE, NARROW = 50, 2
 TRAINED = (1, 2, 3, 4, 10, 20)  # widths of trained nets to compare with
@@ -35,8 +44,6 @@ class Distillation(Figure):
     """Losses of distilled nets, against the neurons kept, and after second-order polishing."""
 
     name = "13"
-    entry = register(__package__, "claims.toml", "13")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -46,7 +53,7 @@ class Distillation(Figure):
         )
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        plain, kept = (_finite(source.by_width(sweep)) for sweep in self.sweeps(scale))
+        plain, kept = (finite(source.by_width(sweep)) for sweep in self.sweeps(scale))
         need(plain, (NARROW, WIDE), "distillation")
         self.trained, self.wide, self.narrow = plain, plain[WIDE], plain[NARROW]
         self.ways = ways(self.wide, kept.get(WIDE))
@@ -63,45 +70,33 @@ class Distillation(Figure):
         }
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "training": training_words(self.trained.values()),
-            "wide": WIDE,
-            "kept": SOME,
-            "cut": min(SOME, len(self.wide)),
-            "best": BEST,
-            "many": MANY,
-            "extreme": EXTREME,
-        }
+        counts = {"kept": SOME, "cut": min(SOME, len(self.wide)), "best": BEST, "many": MANY}
+        training = training_words(self.trained.values())
+        return {**counts, "wide": WIDE, "extreme": EXTREME, "training": training}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import grid
-
+    def draw(self) -> Drawing:
         figure, ((left, right), (below, corner)) = grid(2, 2, 10.0, 7.6)
-        self._draw_losses(left)
-        self._draw_tails(right)
-        self._draw_path(below)
-        self._draw_polish(corner)
+        for draw, ax, title in (
+            (self._draw_losses, left, f"two neurons of a net of width {WIDE}"),
+            (self._draw_tails, right, "where the best come from"),
+            (self._draw_path, below, "how many neurons are needed"),
+            (self._draw_polish, corner, "Levenberg-Marquardt in float64"),
+        ):
+            draw(ax)
+            ax.set_title(title)
+            ax.legend(loc="lower left" if ax is below else "upper left", fontsize=8)
         return figure
 
-    def _draw_losses(self, ax: "Axes") -> None:
-        from minilotto.report.plots.distributions import log_edges, shares
-        from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE
-
+    def _draw_losses(self, ax: Axes) -> None:
         pairs, trained, output = self.ways["pairs"].loss, self.narrow.loss, self.ways["output"].loss
-        whole = np.concatenate([pairs, trained, output])
-        whole = whole[np.isfinite(whole) & (whole > 0)]
-        edges = log_edges(whole.min(), whole.max(), 2)
+        edges = edges_of(np.concatenate([pairs, trained, output]), 2)
         shares(pairs, ax, edges, BLUE, WAYS["pairs"])
         shares(trained, ax, edges, ORANGE, "trained nets of width 2", outline=True)
         shares(output, ax, edges, GREEN, WAYS["output"], outline=True)
         ax.axvline(MACHINE, color=GREY, linewidth=1.0, linestyle=":")
         ax.set_ylim(top=1.35 * ax.get_ylim()[1])
-        ax.legend(loc="upper left", fontsize=8)
-        ax.set_title("two neurons of a net of width 50")
 
-    def _draw_tails(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import AMBER, BLUE, GREY, ORANGE, PURPLE, SKY
-
+    def _draw_tails(self, ax: Axes) -> None:
         colors = {"pairs": BLUE, "living": SKY, "untrained": PURPLE, "keep": AMBER}
         series = [(self.ways[way], color) for way, color in colors.items() if way in self.ways]
         lines = [(way.label, way.loss, color) for way, color in series]
@@ -111,37 +106,29 @@ class Distillation(Figure):
             line = "--" if label == WAYS["keep"] else "-"
             ax.step(rising, below, line, where="post", color=color, label=label)
         ax.axvline(RECORD, color=GREY, linewidth=1.0)
-        place: Any = {"xycoords": ax.get_xaxis_transform(), "fontsize": 8, "color": GREY}
-        ax.annotate(" the paper's record", (RECORD, 0.62), **place)
+        beside(" the paper's record", (RECORD, 0.62), (0, 0), ax, ax.get_xaxis_transform())
         ax.set(xscale="log", yscale="log", xlabel="loss (mean squared error)")
-        ax.set(ylabel="fraction of nets below", title="where the best come from")
+        ax.set_ylabel("fraction of nets below")
         ax.set_ylim(top=12)
-        ax.legend(loc="upper left", fontsize=8)
 
-    def _draw_path(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, PURPLE
-
+    def _draw_path(self, ax: Axes) -> None:
         for name, label, color, mark in (
             ("distilled", f"distilled from width {WIDE}", BLUE, "o"),
             ("trained", "trained at that width", ORANGE, "s"),
             ("refitted", "trained, last layer refitted", PURPLE, "D"),
         ):
-            widths, low, median, high = np.array(self.path[name]).T
-            look: Any = {"color": color, "marker": mark, "markersize": 5, "capsize": 2}
-            ax.errorbar(widths, median, [median - low, high - median], label=label, **look)
-        look = {"color": GREY, "linewidth": 1.0, "linestyle": "--"}
+            rows = self.path[name]
+            found = [Estimate(median, low, high, 0.9) for _, low, median, high in rows]
+            intervals([row[0] for row in rows], found, ax, color, mark, label)
+        look: Any = {"color": GREY, "linewidth": 1.0, "linestyle": "--"}
         ax.axhline(float(np.median(self.wide.loss)), label=f"nets of width {WIDE}", **look)
         ax.set(xscale="log", yscale="log")
         ticks = sorted({row[0] for rows in self.path.values() for row in rows})
         ax.set_xticks(ticks, [str(k) for k in ticks])
         ax.minorticks_off()
         ax.set(xlabel="neurons", ylabel="loss, median and 90% of nets")
-        ax.set_title("how many neurons are needed")
-        ax.legend(loc="lower left", fontsize=8)
 
-    def _draw_polish(self, ax: "Axes") -> None:
-        from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE
-
+    def _draw_polish(self, ax: Axes) -> None:
         for name, color, mark, label in (
             ("distilled", BLUE, "o", WAYS["pairs"]),
             ("best", GREEN, "D", f"the {len(self.polished['best'].loss)} best of these"),
@@ -155,8 +142,6 @@ class Distillation(Figure):
         ax.plot(ends, ends, color=GREY, linewidth=1.0, linestyle=":", label="no change")
         ax.axhline(MACHINE, color=GREY, linewidth=1.0)
         ax.set(xscale="log", yscale="log", xlabel="loss before polishing", ylabel="loss after")
-        ax.set_title("Levenberg-Marquardt in float64")
-        ax.legend(loc="upper left", fontsize=8)
 
     def tables(self) -> list[Table]:
         losses, after = [], []
@@ -195,21 +180,16 @@ class Distillation(Figure):
 
     def _typical(self) -> Outcome:
         half, trained = self.entry.claims["typical"]["half"], median_interval(self.narrow.loss)
-        ways = ("pairs", "output", "untrained")
+        ways = "pairs", "output", "untrained"
         found = {way: median_interval(self.ways[way].loss) for way in ways}
         ratio = {way: one.value / trained.value for way, one in found.items()}
-        reason = (
-            "With both output weights fitted, as the high R² of figure 12 needs, the typical "
-            f"distilled net is {1 / ratio['pairs']:,.0f} times better: least squares in float64 "
-            "finds output weights that training does not reach."
-        )
         return Outcome(
             HOLDS if ratio["pairs"] >= half else IN_PART if ratio["output"] >= half else FAILS,
             f"medians: trained {_words(trained)}, distilled {_words(found['pairs'])}; where the "
             f"pair is chosen by its own output {_words(found['output'])}; from nets before "
             f"training {_words(found['untrained'])}",
-            reason if ratio["pairs"] < half else "",
-            {f"{way} over trained": value for way, value in ratio.items()},
+            numbers={f"{way} over trained": value for way, value in ratio.items()},
+            facts={"times": 1 / ratio["pairs"]},
         )
 
     def _best(self) -> Outcome:
@@ -219,11 +199,8 @@ class Distillation(Figure):
             HOLDS if count else FAILS if seeds >= MANY else UNTESTED,
             f"{count} of {seeds} below {MACHINE:g}, {extreme} below {EXTREME:g}; best "
             f"{np.nanmin(pairs.loss):.2g}",
-            "Two almost linear neurons with output weights of 1e10 and more, whose curvatures "
-            "make x²."
-            if count
-            else f"None among {seeds} nets.",
-            {"below 1e-16": count, "below 1e-12": extreme, "of": seeds},
+            numbers={"below 1e-16": count, "below 1e-12": extreme, "of": seeds},
+            facts={"of": seeds},
         )
 
     def _origin(self) -> Outcome:
@@ -233,19 +210,13 @@ class Distillation(Figure):
             return untested(f"No distilled net is below {EXTREME:g}.")
         both, dead = (float(np.mean(pairs.living[best] == alive)) for alive in (2, 0))
         living = self.ways["living"]
-        reason = (
-            "They are made of neurons that died in training, with w and b near zero: the "
-            "smaller the weights, the better two neurons and least squares make a parabola. The "
-            "wide net does not use them. Eq. 11's weights, of 6e-8 and 1e-5, are of this kind."
-        )
         return Outcome(
             HOLDS if both > half else FAILS if dead > half else IN_PART,
             f"{best.sum()} nets, {dead:.0%} of two dead neurons and {both:.0%} of two living ones; "
             f"from living neurons alone {living.below(EXTREME).sum()} nets are below {EXTREME:g}, "
             f"the best {np.nanmin(living.loss):.2g}; before training: median "
             f"{_words(median_interval(self.ways['untrained'].loss))}",
-            reason if dead > half else "",
-            {"nets": int(best.sum()), "two dead": dead, "two living": both},
+            numbers={"nets": int(best.sum()), "two dead": dead, "two living": both},
         )
 
     def _record(self) -> Outcome:
@@ -260,16 +231,11 @@ class Distillation(Figure):
                     f"{one.below(MACHINE).sum()} below {MACHINE:g}"
                 )
         near = any(RECORD / factor <= value <= RECORD * factor for value in best.values())
-        reason = (
-            "A record says little: it is about as large as its rounding, and other seeds or "
-            "another treatment of subnormals, which decide how small dead weights get, change "
-            "which net holds it."
-        )
         return Outcome(
             HOLDS if near else FAILS if len(self.wide) >= MANY else UNTESTED,
             "; ".join(words),
-            reason if near else f"{len(self.wide)} nets.",
-            {f"record, {way}": value for way, value in best.items()},
+            numbers={f"record, {way}": value for way, value in best.items()},
+            facts={"of": len(self.wide)},
         )
 
     def _equation_11(self) -> Outcome:
@@ -279,9 +245,7 @@ class Distillation(Figure):
         return Outcome(
             HOLDS if near else FAILS,
             f"loss with w and b as printed, and v and c from least squares or as printed: {words}",
-            "The printed first layer does it, given careful arithmetic. The printed v and c "
-            "cannot: terms of order 1e6 cancel, and two digits leave errors of 1e4.",
-            found,
+            numbers=found,
         )
 
     def _tuning(self) -> Outcome:
@@ -289,14 +253,10 @@ class Distillation(Figure):
         further = {
             name: float(np.mean(one.loss < one.start / 10)) for name, one in self.polished.items()
         }
-        words = {
-            "best": "best",
-            "distilled": "distilled nets",
-            "trained": "trained nets of width 2",
-        }
+        words = {"distilled": "distilled nets", "trained": "trained nets of width 2"}
         medians = "; ".join(
-            f"{len(one.loss)} {words[name]}: {further[name]:.0%} gain a factor of 10, median "
-            f"{np.median(one.start):.1e} before, {np.median(one.loss):.1e} after"
+            f"{len(one.loss)} {words.get(name, name)}: {further[name]:.0%} gain a factor of 10, "
+            f"median {np.median(one.start):.1e} before, {np.median(one.loss):.1e} after"
             for name, one in self.polished.items()
         )
         gain = further["best"]
@@ -305,10 +265,7 @@ class Distillation(Figure):
             f"{medians}. Of the best {np.mean(best.cancelled):.0%} end where float64 rounding "
             f"hides any descent; to go on takes {np.nanmedian(best.digits()):.0f} digits of "
             f"arithmetic, a loss of 1e-30 {np.nanmedian(best.digits(1e-30)):.0f}",
-            "Arithmetic stops the best: there is no minimum, and the loss falls as w goes to 0 "
-            "and v to infinity, until 16 digits end. Trained nets of width 2 reach as low a loss "
-            "by the same method, without any wide net.",
-            {f"further, {name}": value for name, value in further.items()},
+            numbers={f"further, {name}": value for name, value in further.items()},
         )
 
     def _compression(self) -> Outcome:
@@ -331,12 +288,6 @@ class Distillation(Figure):
             else "",
             {f"distilled over trained at {k}": float(distilled[k] / trained[k]) for k in shared},
         )
-
-
-def _finite(found: dict[int, Ensemble]) -> dict[int, Ensemble]:
-    """The nets with a finite loss, of the widths that have any."""
-    kept = {width: nets.select(np.isfinite(nets.loss)) for width, nets in found.items()}
-    return {width: nets for width, nets in kept.items() if len(nets)}
 
 
 def _words(one: Estimate) -> str:

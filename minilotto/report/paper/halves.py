@@ -3,7 +3,7 @@ of combining them.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, as_numbers, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, share
+from minilotto.report.claims import Outcome, as_numbers, untested
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, interval, training_words
+from minilotto.report.plots.distributions import log_edges, note, shares
+from minilotto.report.plots.estimates import ratios
+from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, fraction
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 WIDE = (2, 4, 20, 40)  # the paper's, each against two of half the width
 AS_GOOD = 20  # from here on the paper finds no difference
@@ -55,8 +55,6 @@ class Halves(Figure):
     """Four comparisons of width N with two nets of width N / 2, each by six nulls."""
 
     name = "4"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -65,13 +63,11 @@ class Halves(Figure):
 
     def __init__(self, source: Source, scale: Scale) -> None:
         found = source.by_width(self.sweeps(scale)[0])
-        pairs = [
-            (found[wide // 2], found[wide]) for wide in WIDE if wide in found and wide // 2 in found
-        ]
+        whole = [wide for wide in WIDE if wide in found and wide // 2 in found]
+        pairs = [(found[wide // 2], found[wide]) for wide in whole]
         if not pairs:
             raise DataError(
-                f"of widths {', '.join(map(str, WIDE))} none is there with its half; train them "
-                "first"
+                f"of widths {commas(WIDE)} none is there with its half; train them first"
             )
         self.nets = [nets for pair in pairs for nets in pair]
         self.halves = [
@@ -83,11 +79,7 @@ class Halves(Figure):
         narrow = self.halves[-1].wide // 2
         return {"narrow": narrow, "training": training_words(self.nets)}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import log_edges, note, shares
-        from minilotto.report.plots.estimates import ratios
-        from minilotto.report.plots.style import BLUE, ORANGE, mosaic
-
+    def draw(self) -> Drawing:
         names = [half.name for half in self.halves]
         figure, axes = mosaic([names, ["ratios"] * len(names)], 9.5, 6.2)
         for half in self.halves:
@@ -102,9 +94,7 @@ class Halves(Figure):
             shares(null.losses, ax, edges, ORANGE, narrow, outline=True)
             ax.legend(loc="upper right")
             ax.set_ylim(top=1.35 * ax.get_ylim()[1])
-            ax.set_xlabel("loss")
-            if half is not self.halves[0]:
-                ax.set_ylabel("")
+            ax.set(xlabel="loss", ylabel="nets (%)" if half is self.halves[0] else "")
         series = {
             label: [null.ratio if (null := half.null(name)) else None for half in self.halves]
             for name, label in LABELS.items()
@@ -127,8 +117,8 @@ class Halves(Figure):
 
     def tables(self) -> list[Table]:
         rows = [
-            (half.name, null.name, null.ratio.value, null.ratio.low, null.ratio.high, null.ks)
-            + (null.p_value, null.wasserstein.value, null.floor)
+            (half.name, null.name, *interval(null.ratio), null.ks, null.p_value)
+            + (null.wasserstein.value, null.floor)
             for half in self.halves
             for null in half.study.nulls.values()
         ]
@@ -149,24 +139,19 @@ class Halves(Figure):
         if half.wide >= AS_GOOD:
             away = max(ratio.high, 1 / ratio.low)
             verdict = at_most(away, claim["same"], claim["similar"])
-            chance = f"p {'below' if null.bounded else '='} {null.p_value:.2g}"
-            reason = f"Medians agree; the distributions differ by {null.ks:.2f} at most ({chance})."
-            if verdict == FAILS:
-                reason = "The medians differ by more than that."
         else:
-            verdict = share(ratio.low, claim["factor"], 1.0)
-            reason = "The wide net is better by the paper's measure."
-            if verdict == FAILS:
-                reason = "The wide net is not better by the paper's measure, or not provably."
+            verdict = fraction(ratio.low, claim["factor"], 1.0)
+        chance, combined = f"p {'below' if null.bounded else '='} {null.p_value:.2g}", ""
         if half.wide == 4 and best is not None and joined is not None:
-            reason += (
+            combined = (
                 " But two nets with the best weights come within a factor of "
                 f"{best.ratio.value:.2g}, and with one last layer for all their neurons within "
                 f"{joined.ratio.value:.2g}."
             )
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
         numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
-        return Outcome(verdict, f"ratio {ratio}{more}", reason, numbers)
+        facts = {"ks": null.ks, "chance": chance, "combined": combined}
+        return Outcome(verdict, f"ratio {ratio}{more}", "", numbers, facts)
 
     def _orthogonal(self, half: _Half) -> Outcome:
         claim = self.entry.claims["orthogonal"]
@@ -174,19 +159,12 @@ class Halves(Figure):
         if similarity is None or median is None:
             return untested("; ".join(half.study.notes))
         low, _, _, _, high = similarity.quantiles
-        if abs(median.high) < claim["orthogonal"]:
-            verdict, reason = HOLDS, "The errors of different nets are nearly orthogonal."
-        elif median.low > claim["alike"]:
-            verdict = FAILS
-            reason = "All seeds make nearly the same error; there is little to average out."
-        else:
-            verdict, reason = IN_PART, "The errors of different nets are correlated."
+        alike = FAILS if median.low > claim["alike"] else IN_PART
         return Outcome(
-            verdict,
+            HOLDS if abs(median.high) < claim["orthogonal"] else alike,
             f"cosine {median}, nine tenths of the pairs between {low:.2f} and {high:.2f}; as "
             f"alike as {similarity.directions:.1f} orthogonal functions would make them",
-            reason,
-            {**as_numbers("cosine", median), "directions": similarity.directions},
+            numbers={**as_numbers("cosine", median), "directions": similarity.directions},
         )
 
     def _average(self, half: _Half) -> Outcome:
@@ -196,14 +174,8 @@ class Halves(Figure):
         one, pair = half.narrow_median, null.median
         gain = Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
         verdict = at_most(gain.high, claim["halved"], claim["reduced"])
-        reason = {
-            HOLDS: "As the theory says.",
-            IN_PART: "The loss falls, but by less than the theory says.",
-            FAILS: "It gains almost nothing. Where the harmonic null fits, it is not because "
-            "errors average out.",
-        }[verdict]
         measured = f"{gain} of one net's median loss"
-        return Outcome(verdict, measured, reason, as_numbers("gain", gain))
+        return Outcome(verdict, measured, numbers=as_numbers("gain", gain))
 
 
 def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:

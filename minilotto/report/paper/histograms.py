@@ -2,21 +2,19 @@
 numbers.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, as_numbers, register, untested
+from minilotto.report.claims import Case, Outcome, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, counted
+from minilotto.report.plots.distributions import edges_of, note, peak_marks, shares
+from minilotto.report.plots.style import Drawing, panels
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL
 from minilotto.store.grid import Sweep
 
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
-
-NARROW = 4  # the paper calls widths up to this one multi-modal
 COLUMNS = 3
 BINS_PER_DECADE = 10
 
@@ -25,8 +23,6 @@ class LossHistograms(Figure):
     """Peaks, dip, normality and spread of log10 loss against width."""
 
     name = "3"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -36,6 +32,7 @@ class LossHistograms(Figure):
         self.nets = source.by_width(self.sweeps(scale)[0])
         if not self.nets:
             raise DataError("no width of the paper is there; train them first")
+        self.narrow = self.entry.claims["many"]["narrow"]
         losses = [nets.loss for nets in self.nets.values()]
         self.study = central_limit(list(self.nets), losses, level=LEVEL)
         self.shapes = {int(shape.width): shape for shape in self.study.shapes}
@@ -43,20 +40,16 @@ class LossHistograms(Figure):
     def facts(self) -> dict[str, Any]:
         return {"training": training_words(self.nets.values())}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.distributions import log_edges, note, peak_marks, shares
-        from minilotto.report.plots.style import panels
-
+    def draw(self) -> Drawing:
         every = np.concatenate([nets.loss for nets in self.nets.values()])
-        every = every[np.isfinite(every) & (every > 0)]
-        edges = log_edges(every.min(), every.max(), BINS_PER_DECADE)
+        edges = edges_of(every, BINS_PER_DECADE)
         figure, axes = panels(len(self.nets), COLUMNS, 3.2, 2.3, sharex=True)
         for i, (ax, (width, nets)) in enumerate(zip(axes, self.nets.items(), strict=True)):
             shares(nets.loss, ax, edges)
             found = self.shapes[width].modes
             if found is not None and found.count > 1:
                 peak_marks(found.peaks.location.tolist(), found.peaks.share.tolist(), ax)
-            note(f"N = {width}", ax, right=width > NARROW)
+            note(f"N = {width}", ax, right=width > self.narrow)
             ax.set_xlabel("loss (mean squared error)" if i >= len(axes) - COLUMNS else "")
             ax.set_ylabel("nets (%)" if i % COLUMNS == 0 else "")
         return figure
@@ -82,65 +75,40 @@ class LossHistograms(Figure):
         return [Table.of("shapes", header, shapes), Table.of("losses", "width, seed, loss", losses)]
 
     def outcomes(self) -> dict[str, Outcome]:
-        narrow, wide = {}, {}
-        for width, shape in self.shapes.items():
-            if shape.modes is not None and width <= NARROW:
-                narrow[width] = shape.modes.count
-            elif shape.modes is not None and width >= FEW_WIDTHS:
-                wide[width] = shape.modes.count
-        several = sum(count > 1 for count in narrow.values())
-        second = {width: self._second(width) for width, count in wide.items() if count > 1}
-        groups = ", ".join(f"{part:.1%} of the nets at N = {n}" for n, part in second.items())
+        proven = [(width, one.modes) for width, one in self.shapes.items() if one.modes]
+        narrow = [self._peaks(n, one.count, True) for n, one in proven if n <= self.narrow]
+        wide = [self._peaks(n, one.count, False) for n, one in proven if n >= FEW_WIDTHS]
+        second = ", ".join(
+            f"{1 - one.peaks.share.max():.1%} of the nets at N = {width}"
+            for width, one in proven
+            if width >= FEW_WIDTHS and one.count > 1
+        )
         return {
-            "many": self._peaks(
-                narrow, several, f"{several} of {len(narrow)} widths have several."
-            ),
-            "one": self._peaks(
-                wide,
-                len(wide) - len(second),
-                f"A second group is proven: {groups}." if second else "No second peak is proven.",
-            ),
+            "many": over(narrow),
+            "one": over(wide, second=second),
             "normal": self._normal(),
             "narrowing": self._narrowing(),
         }
 
-    def _second(self, width: int) -> float:
-        """Fraction of the nets that are not in the largest group."""
-        found = self.shapes[width].modes
-        return 0.0 if found is None else float(1 - found.peaks.share.max())
-
-    def _peaks(self, counts: dict[int, int], agree: int, reason: str) -> Outcome:
-        described = []
-        for width, count in counts.items():
-            dip = self.shapes[width].dip
-            described.append(f"N = {width}: {count} proven" + (f" ({dip})" if dip else ""))
-        return Outcome(
-            counted(agree, len(counts) - agree, len(counts)),
-            "; ".join(described),
-            reason if counts else "These nets are missing, or too few.",
-            {f"peaks at width {width}": count for width, count in counts.items()},
-        )
+    def _peaks(self, width: int, count: int, several: bool) -> Case:
+        """Whether a width has several peaks, or one, as claimed."""
+        dip = self.shapes[width].dip
+        words = f"{count} proven" + (f" ({dip})" if dip else "")
+        numbers = {f"peaks at width {width}": count}
+        return Case(f"N = {width}", (count > 1) == several, words, numbers)
 
     def _normal(self) -> Outcome:
-        found = {
-            width: shape.normality
-            for width, shape in self.shapes.items()
-            if width >= FEW_WIDTHS and shape.normality is not None
-        }
-        described = "; ".join(
-            f"N = {width}: skewness {n.skewness:+.2f} ± {n.skewness_error:.2f}, excess kurtosis "
-            f"{n.kurtosis:+.2f} ± {n.kurtosis_error:.2f}"
-            for width, n in found.items()
-        )
-        error = self.entry.claims["normal"]["error"]
-        normal = sum(n.p_value > error / len(found) for n in found.values())
-        return Outcome(
-            counted(normal, len(found) - normal, len(found)),
-            described,
-            f"{normal} of {len(found)} widths are compatible with a normal distribution of log10 "
-            "loss.",
-            {f"skewness at width {width}": n.skewness for width, n in found.items()},
-        )
+        wide = [(w, one.normality) for w, one in self.shapes.items() if w >= FEW_WIDTHS]
+        found, cases = [(width, one) for width, one in wide if one is not None], []
+        error = self.entry.claims["normal"]["error"] / max(len(found), 1)
+        for width, one in found:
+            words = (
+                f"skewness {one.skewness:+.2f} ± {one.skewness_error:.2f}, excess kurtosis "
+                f"{one.kurtosis:+.2f} ± {one.kurtosis_error:.2f}"
+            )
+            numbers = {f"skewness at width {width}": one.skewness}
+            cases.append(Case(f"N = {width}", one.p_value > error, words, numbers))
+        return over(cases)
 
     def _narrowing(self) -> Outcome:
         fit, claimed = self.study.narrowing, self.entry.claims["narrowing"]["claimed"]
@@ -150,12 +118,7 @@ class LossHistograms(Figure):
         spread = "; ".join(
             f"N = {w:g}: {s:.2f}" for w, s in zip(fit.points.widths, fit.points.value, strict=True)
         )
-        if exponent.low <= claimed <= exponent.high:
-            verdict, reason = HOLDS, "The spread falls as that of an average does."
-        elif exponent.low > 0:
-            verdict = IN_PART
-            reason = "The spread falls, but not as that of an average of N independent parts."
-        else:
-            verdict, reason = FAILS, "The spread does not fall, or not provably."
+        falls = IN_PART if exponent.low > 0 else FAILS
+        verdict = HOLDS if exponent.low <= claimed <= exponent.high else falls
         measured = f"deviation in decades: {spread}; exponent {exponent}"
-        return Outcome(verdict, measured, reason, as_numbers("exponent", exponent))
+        return Outcome(verdict, measured, numbers=as_numbers("exponent", exponent))

@@ -2,25 +2,23 @@
 and why it tests nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.parameter_count import MEASURED, REFIT, parameter_exponents
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import LEVEL
+from minilotto.report.claims import Outcome
+from minilotto.report.figure import Figure, Scale, Source, Table, interval, training_words
+from minilotto.report.paper.targets import FIRST, LAST, medians
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
+from minilotto.report.rules import LEVEL, UNTESTED
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 KAPLAN = 0.076  # Kaplan et al. 2020, for the same kind of model
 POWERS = {1: "", 2: "²", 3: "³"}
-LOW, HIGH = 10, 50  # the paper's range of widths
 
 
 class ParameterLaw(Figure):
@@ -29,23 +27,20 @@ class ParameterLaw(Figure):
     """
 
     name = "eq10"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        widths = tuple(width for width in scale.widths if LOW <= width <= HIGH)
+        widths = tuple(width for width in scale.widths if FIRST <= width <= LAST)
         return (Sweep(widths=widths, seeds=scale.seeds, steps=scale.steps),)
 
     def __init__(self, source: Source, scale: Scale) -> None:
         self.nets = source.by_width(self.sweeps(scale)[0])
         if len(self.nets) < 3:
             raise DataError(
-                f"of widths {LOW} to {HIGH}, {len(self.nets)} are there; an exponent needs 3: "
+                f"of widths {FIRST} to {LAST}, {len(self.nets)} are there; an exponent needs 3: "
                 "train more widths"
             )
-        losses = [nets.loss for nets in self.nets.values()]
-        fit = fit_law(points(list(self.nets), losses, level=LEVEL))
+        fit = fit_law(medians({width: nets.loss for width, nets in self.nets.items()}))
         self.measured = one = fit.with_misfit["exponent"]
         self.claimed = parameter_exponents(1.0)
         self.implied = [
@@ -54,41 +49,32 @@ class ParameterLaw(Figure):
         ]
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "refit_low": REFIT[0],
-            "refit_high": REFIT[1],
-            "agree_low": 3 * REFIT[0],
-            "agree_high": 3 * REFIT[1],
-            "training": training_words(self.nets.values()),
-        }
+        refit = dict(zip(("refit_low", "refit_high"), REFIT, strict=True))
+        agree = {"agree_low": 3 * REFIT[0], "agree_high": 3 * REFIT[1]}
+        return {**refit, **agree, "training": training_words(self.nets.values())}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, grid, intervals
-
+    def draw(self) -> Drawing:
         figure, ((ax,),) = grid(1, 1, 7.2, 3.6)
         at, band = np.arange(len(self.claimed)), f"{REFIT[0]:g} to {REFIT[1]:g}"
-        ax.axhspan(
-            *REFIT, color=GREY, alpha=0.2, linewidth=0, label=f"language models, refit ({band})"
-        )
+        label = f"language models, refit ({band})"
+        ax.axhspan(*REFIT, color=GREY, alpha=0.2, linewidth=0, label=label)
         for level, line, name in ((MEASURED, "-", "as quoted"), (KAPLAN, ":", "an earlier study")):
-            ax.axhline(
-                level, color=GREY, linewidth=1.0, linestyle=line, label=f"{name} ({level:g})"
-            )
+            label = f"{name} ({level:g})"
+            ax.axhline(level, color=GREY, linewidth=1.0, linestyle=line, label=label)
         exponents = [row.exponent for row in self.claimed]
         ax.plot(at - 0.08, exponents, "o", color=BLUE, label="width exponent 1, as claimed")
         label = f"width exponent {self.measured.value:.2f}, measured"
         intervals(at + 0.08, self.implied, ax, ORANGE, "s", label, linestyle="none", capsize=3)
         names = [f"{row.shape}:\nparameters ∝ width{POWERS[row.power]}" for row in self.claimed]
         ax.set_xticks(at, names)
-        ax.set_xlim(-0.5, len(at) - 0.5)
+        ax.set(xlim=(-0.5, len(at) - 0.5), ylabel="exponent in the number of parameters")
         ax.set_ylim(bottom=0)
-        ax.set_ylabel("exponent in the number of parameters")
         ax.legend(loc="upper left", fontsize=8)
         return figure
 
     def tables(self) -> list[Table]:
         rows = [
-            (row.shape, row.power, row.exponent, ours.value, ours.low, ours.high, row.excluded)
+            (row.shape, row.power, row.exponent, *interval(ours), row.excluded)
             for row, ours in zip(self.claimed, self.implied, strict=True)
         ]
         header = "how the model grows, power of the width, exponent for 1, measured, low, high"
@@ -99,12 +85,7 @@ class ParameterLaw(Figure):
             f"{row.shape}: {row.exponent:.3g} (measured {ours.value:.3g})"
             for row, ours in zip(self.claimed, self.implied, strict=True)
         )
-        reason = (
-            "This is no test: the power of the width is an assumption, the number was known "
-            f"beforehand, an earlier study of the same kind of model found {KAPLAN:g}, and any law "
-            "of 1/3 fits as well. A test would vary width alone in language models."
-        )
-        found = untested(reason, f"width exponent {self.measured}; {described}")
         numbers = {row.shape: row.exponent for row in self.claimed}
         numbers["measured width exponent"] = self.measured.value
-        return {"language": found._replace(numbers=numbers)}
+        measured = f"width exponent {self.measured}; {described}"
+        return {"language": Outcome(UNTESTED, measured, "", numbers, {"earlier": KAPLAN})}

@@ -5,7 +5,7 @@ points that they were trained on.
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +14,14 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates, exponents, slope
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.claims import Outcome, described, register, untested
+from minilotto.report.claims import Case, Outcome, described, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.targets import Row, over
-from minilotto.report.rules import HOLDS, reaches, share
+from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
+from minilotto.report.rules import HOLDS, fraction, reaches
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 CHECKED = (10, 30, 50)  # widths at which other points are tried
 MORE = 4  # times as many points
@@ -66,8 +64,6 @@ class ProductScaling(Figure):
     """Medians on the training points, on others and from others; bias and variance."""
 
     name = "8"
-    entry = register(__package__, "claims.toml", "8")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -95,22 +91,12 @@ class ProductScaling(Figure):
 
     def facts(self) -> dict[str, Any]:
         early, late = (f"{low} to {high}" for low, high in pairwise(CHECKED))
-        return {
-            "training": training_words(self.trained),
-            "sampling": targets.product_words(self.trained[0]),
-            "tried": self.tried,
-            "other": OTHER_POINTS,
-            "from_width": CHECKED[0],
-            "early": early,
-            "late": late,
-            "more": MORE,
-            "refitted": REFITTED,
-        }
+        points = {"other": OTHER_POINTS, "more": MORE, "tried": self.tried, "refitted": REFITTED}
+        widths = {"from_width": CHECKED[0], "early": early, "late": late}
+        sampling = targets.product_words(self.trained[0])
+        return {**points, **widths, "sampling": sampling, "training": training_words(self.trained)}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
-        from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, grid
-
+    def draw(self) -> Drawing:
         columns = len(self.studies)
         figure, (above, below) = grid(2, columns, 2.8 * columns, 6.0, sharex=True, sharey="col")
         for upper, lower, (task, one) in zip(above, below, self.studies.items(), strict=True):
@@ -118,13 +104,11 @@ class ProductScaling(Figure):
                 (one.points, BLUE, "o", "median loss, on the training points"),
                 (self.elsewhere[task], SKY, "o", "the same nets, on other points"),
             ]
-            for name, words, color, marker in (
-                ("grid", "a grid", AMBER, "s"),
-                (f"{MORE} times the points", f"{MORE} times the points", PURPLE, "D"),
-            ):
+            more = f"{MORE} times the points"
+            for name, words, *look in (("grid", "a grid", AMBER, "s"), (more, more, PURPLE, "D")):
                 if (task, name) in self.checked:
-                    unseen = self.checked[task, name][1]
-                    series.append((unseen, color, marker, f"trained on {words}, on other points"))
+                    label = f"trained on {words}, on other points"
+                    series.append((self.checked[task, name][1], *look, label))
             for found, *look in series:
                 estimates_against_width(estimates(found), upper, *look)
             middle = {width: part.loss for width, part in one.parts.items()}
@@ -133,11 +117,10 @@ class ProductScaling(Figure):
             targets.draw_parts(one.parts, lower)
             targets.draw_law(3.0 * float(np.interp(10, one.points.widths, one.points.value)), upper)
             upper.set_title(f"y = {one.name}")
-            for ax in (upper, lower):
-                width_axis((1, 3, 10, 50), ax)
             lower.set_xlabel("width $N$")
-        above[0].set_ylabel("loss")
-        below[0].set_ylabel("loss")
+        for ax in (*above, *below):
+            width_axis((1, 3, 10, 50), ax)
+            ax.set_ylabel("loss" if ax in (above[0], below[0]) else "")
         return shared_legend(figure, (*above, *below), 4)
 
     def headline(self) -> str:
@@ -149,15 +132,9 @@ class ProductScaling(Figure):
     def tables(self) -> list[Table]:
         rows = []
         for (task, name), (seen, unseen) in self.checked.items():
-            columns = (
-                seen.widths.astype(int),
-                seen.seeds,
-                seen.value,
-                seen.low,
-                seen.high,
-                unseen.value,
-            )
-            rows += [(task, name, *row) for row in zip(*columns, strict=True)]
+            medians = seen.value, seen.low, seen.high, unseen.value
+            columns = zip(seen.widths.astype(int), seen.seeds, *medians, strict=True)
+            rows += [(task, name, *row) for row in columns]
         header = "target, trained on, width, seeds, median, low, high, on other points"
         tables = targets.scaling_tables(self.studies, self.elsewhere)
         return [*tables, Table.of("sampling", header, rows)] if rows else tables
@@ -165,18 +142,18 @@ class ProductScaling(Figure):
     def outcomes(self) -> dict[str, Outcome]:
         studies, claims = self.studies.values(), self.entry.claims
         wide = [one for one in studies if one.widest >= CHECKED[0]]
-        bias = targets.bias_rows(studies, claims["bias"]["half"])
+        bias = targets.bias_cases(studies, claims["bias"]["half"])
         return {
             "range": self._range(),
             "around": self._around(),
-            "bias": over(bias, "{good} of {of} agree.", before="bias / loss: "),
+            "bias": over(bias, "bias / loss: "),
             "neurons": targets.training_left(wide, claims["neurons"]["limit"]),
             "points": self._points(),
             "sampling": self._sampling(),
         }
 
     def _range(self) -> Outcome:
-        claim, rows = self.entry.claims["range"], []
+        claim, cases = self.entry.claims["range"], []
         stated, near = claim["stated"], claim["near"]
         for one in self.studies.values():
             runs = _runs(one)
@@ -188,11 +165,11 @@ class ProductScaling(Figure):
                 f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
             )
             numbers = {f"{one.name}, {at}": e.value for at, e in runs.items()}
-            rows += [Row(one.name, any(agree), ", ".join(words), numbers)] if runs else []
-        return over(rows, "{good} of {of} have one.", before="exponents: ")
+            cases += [Case(one.name, any(agree), ", ".join(words), numbers)] if runs else []
+        return over(cases, "exponents: ")
 
     def _around(self) -> Outcome:
-        near, rows, steep = self.entry.claims["around"]["near"], [], []
+        near, cases, steep = self.entry.claims["around"]["near"], [], []
         for one in self.studies.values():
             if runs := _runs(one):
                 low, high, first = max(exponents(one.points), key=lambda row: row[2].value)
@@ -200,17 +177,13 @@ class ProductScaling(Figure):
                 agrees = first.low > 1 + near and last.high < 1
                 steep += [one.name] if last.high >= 1 else []
                 words = f"{first} at {low:g} to {high:g}, finally {last} at {at}"
-                numbers = {"steepest": first.value, "last": last.value}
-                numbers = {f"{one.name} {name}": value for name, value in numbers.items()}
-                rows.append(Row(one.name, agrees, words, numbers))
-        still = (
-            f"; at {', '.join(steep)} the loss may still fall as 1/N or faster at the largest "
-            "widths."
-        )
-        return over(rows, "{good} of {of} agree" + (still if steep else "."), "All do.")
+                numbers = {f"{one.name} steepest": first.value, f"{one.name} last": last.value}
+                cases.append(Case(one.name, agrees, words, numbers))
+        still = f"; at {', '.join(steep)} the loss may still fall as 1/N or faster"
+        return over(cases, steep=f"{still} at the largest widths" if steep else "")
 
     def _points(self) -> Outcome:
-        similar, rows = self.entry.claims["points"]["similar"], []
+        similar, cases = self.entry.claims["points"]["similar"], []
         for task, one in self.studies.items():
             wide = one.points.widths >= CHECKED[0]
             if wide.any():
@@ -218,16 +191,12 @@ class ProductScaling(Figure):
                 largest = float(ratio.max())
                 numbers = {f"largest ratio for {one.name}": largest}
                 words = f"{ratio.min():.2g} to {largest:.2g}"
-                rows.append(Row(one.name, largest < similar, words, numbers))
-        reason = "{good} of {of} agree; the others begin to overfit their points."
-        return over(rows, reason, "The points are enough.")
+                cases.append(Case(one.name, largest < similar, words, numbers))
+        return over(cases)
 
     def _sampling(self) -> Outcome:
         near, some = (self.entry.claims["sampling"][name] for name in ("near", "some"))
-        words: dict[str, str] = {}
-        numbers: dict[str, float] = {}
-        ratios: list[float] = []
-        agree: list[bool] = []
+        words, numbers, ratios, agree = {}, {}, [], []
         for (task, name), (seen, unseen) in self.checked.items():
             title, slopes = f"{targets.FORMULAS[task]}, {name}", []
             for low, high in pairwise(CHECKED):
@@ -244,14 +213,10 @@ class ProductScaling(Figure):
                 words[title] = f"{', '.join(slopes)} (unseen points {losses})"
         if not agree:
             return untested("No nets were trained on other points here.")
-        good, of = sum(agree), len(agree)
-        return Outcome(
-            share(good / of, 1.0, some),
-            f"exponents, against those of the figure's nets: {described(words)}",
-            f"{good} of {of} exponents agree. Losses themselves depend on the points: on unseen "
-            f"ones they are {min(ratios):.2g} to {max(ratios):.2g} times those of the figure.",
-            numbers,
-        )
+        verdict = fraction(float(np.mean(agree)), 1.0, some)
+        measured = f"exponents, against those of the figure's nets: {described(words)}"
+        facts = {"good": sum(agree), "of": len(agree), "least": min(ratios), "largest": max(ratios)}
+        return Outcome(verdict, measured, "", numbers, facts)
 
 
 def _runs(one: WidthStudy) -> dict[str, Estimate]:

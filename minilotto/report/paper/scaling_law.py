@@ -1,29 +1,23 @@
 """Figure 1c: median loss against width for SiLU and LeakyReLU, also beyond the paper's widths."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Points, points
-from minilotto.analysis.stats.scaling import (
-    Fit,
-    LocalExponents,
-    compare_laws,
-    fit_law,
-    local_exponents,
-    reference_line,
-)
+from minilotto.analysis.stats.bootstrap import Points
+from minilotto.analysis.stats.estimates import estimates, exponents
+from minilotto.analysis.stats.scaling import Fit, compare_laws, fit_law, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, counted, reaches, share
+from minilotto.report.claims import Case, Claim, Outcome, as_numbers, over, untested
+from minilotto.report.figure import Figure, Scale, Source, Table, interval, named, training_words
+from minilotto.report.paper.targets import medians
+from minilotto.report.plots import scaling
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
+from minilotto.report.rules import UNTESTED, fraction, reaches
 from minilotto.store.grid import Sweep
 
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
-
-ACTIVATIONS = {"silu": "SiLU", "leaky_relu": "LeakyReLU"}
+ACTIVATIONS = ("silu", "leaky_relu")
 BETWEEN = (5, 15, 25)  # widths that the paper leaves out, where the exponent changes
 EXPONENTS_SHOWN = (-3.0, 6.0)
 # Claims about exponents, and whose.
@@ -36,8 +30,6 @@ class ScalingLaw(Figure):
     """
 
     name = "1c"
-    entry = register(__package__, "claims.toml", name)
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -51,22 +43,15 @@ class ScalingLaw(Figure):
     def __init__(self, source: Source, scale: Scale) -> None:
         self.grid: dict[str, Points] = {}
         self.population: dict[str, Points] = {}
-        self.local: dict[str, LocalExponents] = {}
         self.trained: list[Ensemble] = []
+        found = [nets for sweep in self.sweeps(scale) for nets in source.nets(sweep).values()]
         for activation in ACTIVATIONS:
-            found: dict[int, Ensemble] = {}
-            for sweep in self.sweeps(scale):
-                if sweep.configs[0].activation == activation:
-                    found |= source.by_width(sweep)
-            if len(found) < 3:
-                continue
-            widths = sorted(found)
-            nets = [found[width] for width in widths]
-            self.trained += nets
-            self.grid[activation] = points(widths, [each.loss for each in nets], level=LEVEL)
-            everywhere = [each.population_loss for each in nets]
-            self.population[activation] = points(widths, everywhere, level=LEVEL)
-            self.local[activation] = local_exponents(self.grid[activation])
+            nets = {one.config.width: one for one in found if one.config.activation == activation}
+            if len(nets) > 2:
+                self.trained += nets.values()
+                self.grid[activation] = medians({n: one.loss for n, one in nets.items()})
+                everywhere = {n: one.population_loss for n, one in nets.items()}
+                self.population[activation] = medians(everywhere)
         if not self.grid:
             raise DataError(
                 "no activation has three widths; a scaling law needs at least that many: train "
@@ -77,37 +62,27 @@ class ScalingLaw(Figure):
     def facts(self) -> dict[str, Any]:
         return {"training": training_words(self.trained)}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.scaling import (
-            exponents,
-            loss_against_width,
-            shaded_range,
-            slope_line,
-        )
-        from minilotto.report.plots.style import BLUE, GREY, ORANGE, grid
-
+    def draw(self) -> Drawing:
         figure, ((left, right),) = grid(1, 2, 9.5, 4.4)
-        for activation, color, marker in (("silu", BLUE, "o"), ("leaky_relu", ORANGE, "s")):
-            if activation in self.grid:
-                label = ACTIVATIONS[activation]
-                everywhere, seen = self.population[activation], self.grid[activation]
-                everywhere_label = f"{label}, all of [-2, 2]"
-                loss_against_width(everywhere, left, color, marker, everywhere_label, True)
-                loss_against_width(seen, left, color, marker, f"{label}, training points")
-                exponents(self.local[activation], right, color, marker, label)
+        looks = {"silu": (BLUE, "o"), "leaky_relu": (ORANGE, "s")}
+        for activation, found in self.grid.items():
+            look, label = looks[activation], named(activation)
+            everywhere = f"{label}, all of [-2, 2]"
+            scaling.loss_against_width(self.population[activation], left, *look, everywhere, True)
+            scaling.loss_against_width(found, left, *look, f"{label}, training points")
+            scaling.exponents(exponents(found), right, *look, label)
         for activation, exponent, span in (
             ("silu", 1.0, np.array([10.0, 200.0])),
             ("leaky_relu", 4.0, np.array([2.0, 20.0])),
             ("leaky_relu", 1.0, np.array([20.0, 400.0])),
         ):
             if activation in self.grid and span[0] in self.grid[activation].widths:
-                found = self.grid[activation]
-                start = 2.0 * float(found.value[found.widths == span[0]][0])
+                start = 2.0 * estimates(self.grid[activation])[int(span[0])].value
                 losses = reference_line(span, exponent, (span[0], start))
-                slope_line(span, losses, left, f"$N^{{-{exponent:g}}}$")
+                scaling.slope_line(span, losses, left, f"$N^{{-{exponent:g}}}$")
         claim = self.entry.claims["silu"]
         for ax, title in ((left, "median loss"), (right, "slope between neighbouring widths")):
-            shaded_range(claim["low"], claim["high"], ax, "the paper's range")
+            scaling.shaded_range(claim["low"], claim["high"], ax, "the paper's range")
             ax.legend(loc="lower left")
             ax.set_title(title)
         for exponent in (0.0, 1.0, 4.0):
@@ -117,8 +92,7 @@ class ScalingLaw(Figure):
         return figure
 
     def headline(self) -> str:
-        sentences = []
-        silu, late = self.fits["silu"], self.fits["late"]
+        sentences, silu, late = [], self.fits["silu"], self.fits["late"]
         if isinstance(silu, Fit):
             found, slope = self.grid["silu"], silu.estimates["exponent"].value
             least = int(np.argmin(found.value))
@@ -131,9 +105,8 @@ class ScalingLaw(Figure):
                 )
         if isinstance(late, Fit):
             slope = late.estimates["exponent"].value
-            sentences.append(
-                f"LeakyReLU's exponent is {slope:.1f} at the tail that the paper calls N⁻¹"
-            )
+            tail = f"LeakyReLU's exponent is {slope:.1f} at the tail that the paper calls N⁻¹"
+            sentences.append(tail)
         return " ".join(f"{sentence}." for sentence in sentences)
 
     def tables(self) -> list[Table]:
@@ -143,9 +116,9 @@ class ScalingLaw(Figure):
             medians = (found.value, found.low, found.high, self.population[activation].value)
             losses += [(activation, *row) for row in zip(*counts, *medians, strict=True)]
         slopes = [
-            (activation, *row)
-            for activation, one in self.local.items()
-            for row in zip(one.lower, one.upper, one.exponent, one.low, one.high, strict=True)
+            (activation, low, high, *interval(exponent))
+            for activation, found in self.grid.items()
+            for low, high, exponent in exponents(found)
         ]
         header = "activation, width, seeds, diverged, median, low, high, population"
         return [
@@ -154,13 +127,13 @@ class ScalingLaw(Figure):
         ]
 
     def outcomes(self) -> dict[str, Outcome]:
-        exponents = {key: self._exponent(key) for key in EXPONENTS}
-        return {**exponents, "curvature": self._curvature(), "resolution": self._resolution()}
+        fitted = {key: self._exponent(key) for key in EXPONENTS}
+        return {**fitted, "curvature": self._curvature(), "resolution": self._resolution()}
 
     def _within(self, claim: Claim, activation: str) -> Points:
         """Points at the widths of a claim; DataError where there are none of this activation."""
         if activation not in self.grid:
-            raise DataError(f"The {ACTIVATIONS[activation]} nets are missing.")
+            raise DataError(f"The {named(activation)} nets are missing.")
         found = self.grid[activation]
         return found.select((found.widths >= claim["low"]) & (found.widths <= claim["high"]))
 
@@ -176,23 +149,17 @@ class ScalingLaw(Figure):
         if isinstance(fit, str):
             return untested(fit)
         exponent, by_seeds = fit.with_misfit["exponent"], fit.estimates["exponent"]
-        claimed, stated, near = claim["claimed"], claim["stated"], claim["near"]
-        wide = exponent.high - exponent.low > claim["wide"]
-        verdict = UNTESTED if wide else reaches(exponent, claimed, stated, near)
+        verdict = reaches(exponent, claim["claimed"], claim["stated"], claim["near"])
+        if exponent.high - exponent.low > claim["wide"]:
+            verdict = UNTESTED
         rises = "; the loss rises with width" if exponent.high < 0 else ""
-        reason = {
-            HOLDS: f"{claimed:g} to the precision that the paper states.",
-            IN_PART: f"Close to {claimed:g}, but the interval stays more than {stated:g} away.",
-            FAILS: f"The interval excludes {claimed:g} by more than {near:g}{rises}.",
-            UNTESTED: "The interval is too wide to decide.",
-        }[verdict]
         widths = fit.points.widths.astype(int)
         measured = (
             f"exponent {exponent}, over seeds alone {by_seeds}; {len(widths)} widths from "
             f"{widths[0]} to {widths[-1]}"
         )
-        numbers = {**as_numbers("exponent", exponent), "claimed": claimed}
-        return Outcome(verdict, measured, reason, numbers)
+        numbers = {**as_numbers("exponent", exponent), "claimed": claim["claimed"]}
+        return Outcome(verdict, measured, numbers=numbers, facts={"rises": rises})
 
     def _curvature(self) -> Outcome:
         claim = self.entry.claims["curvature"]
@@ -210,28 +177,26 @@ class ScalingLaw(Figure):
                 described.append(f"{row.law} {row.weight:.2f}")
                 if row.fit and row.fit.held_out_error:
                     described[-1] += f" (held out: {row.fit.held_out_error:.3f} decades)"
-        span = f"{np.log10(claim['high'] / claim['low']):.1f} decades"
         return Outcome(
-            share(weights.get("power law", 0.0), claim["some"], claim["little"]),
+            fraction(weights.get("power law", 0.0), claim["some"], claim["little"]),
             f"weight of evidence: {', '.join(described)}",
-            f"The evidence favours {comparison.best_aicc}; these widths span {span}.",
-            {f"weight {law}": weight for law, weight in weights.items()},
+            numbers={f"weight {law}": weight for law, weight in weights.items()},
+            facts={
+                "favoured": comparison.best_aicc,
+                "span": np.log10(claim["high"] / claim["low"]),
+            },
         )
 
     def _resolution(self) -> Outcome:
         similar = self.entry.claims["resolution"]["similar"]
-        worst, described = [], []
+        worst, cases = [], []
         for activation, found in self.grid.items():
             ratio = self.population[activation].value / found.value
             size = np.abs(np.log(ratio))
             worst.append(float(np.exp(size.max())))
-            described.append(
-                f"{ACTIVATIONS[activation]}: {ratio.min():.2g} to {ratio.max():.2g}, furthest "
-                f"from 1 at width {found.widths[np.argmax(size)]:g}"
+            words = (
+                f"{ratio.min():.2g} to {ratio.max():.2g}, furthest from 1 at width "
+                f"{found.widths[np.argmax(size)]:g}"
             )
-        agree = sum(one <= similar for one in worst)
-        reason = f"The two agree within a factor of {similar:g}."
-        if agree < len(worst):
-            reason = "Wide piecewise linear nets fit the points, not the function between."
-        verdict = counted(agree, len(worst) - agree, len(worst))
-        return Outcome(verdict, "; ".join(described), reason, {"worst ratio": max(worst)})
+            cases.append(Case(named(activation), worst[-1] <= similar, words))
+        return over(cases)._replace(numbers={"worst ratio": max(worst)})

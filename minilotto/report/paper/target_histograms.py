@@ -2,22 +2,20 @@
 two to five.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minilotto.analysis.stats.modality import FEW_WIDTHS, Shape, central_limit
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, register, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.claims import Case, Outcome, over, untested
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.histograms import NARROW
 from minilotto.report.paper.targets import FORMULAS, UNARY
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, counted, share
+from minilotto.report.plots.multiples import histogram_grid
+from minilotto.report.plots.style import Drawing
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, counted, fraction
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 BINS_PER_DECADE = 5
 SIGNIFICANT = 0.05  # p-value of a dip
@@ -50,26 +48,20 @@ class _Histograms(Figure):
             "bins": BINS_PER_DECADE,
         }
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.multiples import histogram_grid
-
-        tasks, losses, counts = list(self.nets), {}, {}
-        for task, width in self.shapes:
-            place = tasks.index(task), self.widths.index(width)
-            losses[place] = self.nets[task][width].loss
-            counts[place] = self.counts.get((task, width), 0)
-        rows = [FORMULAS[task] for task in tasks]
-        columns = [f"N = {width}" for width in self.widths]
-        return histogram_grid(losses, counts, rows, columns, BINS_PER_DECADE)
+    def draw(self) -> Drawing:
+        losses = {at: self.nets[at[0]][at[1]].loss for at in self.shapes}
+        rows = {task: FORMULAS[task] for task in self.nets}
+        columns = {width: f"N = {width}" for width in self.widths}
+        return histogram_grid(losses, self.counts, rows, columns, BINS_PER_DECADE)
 
     def tables(self) -> list[Table]:
-        shapes, losses = [], []
+        shapes, losses, nothing = [], [], [None] * 4
         for (task, width), shape in self.shapes.items():
-            nets = self.nets[task][width]
+            nets, dip, n = self.nets[task][width], shape.dip, shape.normality
             shapes.append((
                 task, width, shape.seeds, np.nanmedian(nets.loss), self.counts.get((task, width)),
-                *_parts(shape.dip, "dip", "p_value"),
-                *_parts(shape.normality, "skewness", "skewness_error", "kurtosis", "p_value"),
+                *((dip.dip, dip.p_value) if dip else nothing[:2]),
+                *((n.skewness, n.skewness_error, n.kurtosis, n.p_value) if n else nothing),
                 self.spread.get(task, {}).get(width),
             ))  # fmt: skip
             losses += [(task, width, *row) for row in zip(nets.seeds, nets.loss, strict=True)]
@@ -81,27 +73,21 @@ class _Histograms(Figure):
         return [Table.of("shapes", header, shapes), each]
 
 
-def _parts(test: object, *names: str) -> list[float | None]:
-    """Numbers of a test, None where it could not be done."""
-    return [getattr(test, name, None) for name in names]
-
-
 class UnaryHistograms(_Histograms):
     """Peaks, skewness and spread of nine functions of one input."""
 
     name = "5"
-    entry = register(__package__, "claims.toml", "5")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
         return targets.unary_sweeps(scale, UNARY)
 
     def facts(self) -> dict[str, Any]:
-        return {**super().facts(), "narrow": NARROW, "wide": FEW_WIDTHS}
+        return {**super().facts(), "wide": FEW_WIDTHS}
 
     def headline(self) -> str:
-        narrow = [count > 1 for (_, width), count in self.counts.items() if width <= NARROW]
+        few = self.entry.claims["narrow"]["narrow"]
+        narrow = [count > 1 for (_, width), count in self.counts.items() if width <= few]
         wide = [count > 1 for (_, width), count in self.counts.items() if width >= FEW_WIDTHS]
         if not narrow or not wide:
             return ""
@@ -112,16 +98,14 @@ class UnaryHistograms(_Histograms):
         )
 
     def outcomes(self) -> dict[str, Outcome]:
-        small = "Peaks that are too small or too close to prove are not counted."
-        absent = "A test can prove a second peak, not its absence."
         return {
-            "narrow": self._peaks("narrow", 0, NARROW, True, small),
-            "wide": self._peaks("wide", FEW_WIDTHS, np.inf, False, absent),
+            "narrow": self._peaks("narrow", 0, self.entry.claims["narrow"]["narrow"], True),
+            "wide": self._peaks("wide", FEW_WIDTHS, np.inf, False),
             "cos": self._left_tail(),
             "sin": self._concentrated(),
         }
 
-    def _peaks(self, key: str, low: float, high: float, several: bool, reason: str) -> Outcome:
+    def _peaks(self, key: str, low: float, high: float, several: bool) -> Outcome:
         """A claim that all targets have several peaks at these widths, or one."""
         claim, widths = self.entry.claims[key], [w for w in self.widths if low <= w <= high]
         counts = {at: count for at, count in self.counts.items() if at[1] in widths}
@@ -135,12 +119,11 @@ class UnaryHistograms(_Histograms):
             for task in self.nets
         }
         return Outcome(
-            share(good / of, claim["most"], claim["some"]),
+            fraction(good / of, claim["most"], claim["some"]),
             f"{good} of {of} histograms; the dip is significant at 5% in {sum(significant)} of "
             f"{len(significant)}. Peaks proven at N = {', '.join(map(str, widths))}: "
             + "; ".join(f"{formula} {peaks}" for formula, peaks in each.items() if peaks),
-            reason,
-            {"histograms": of, "as claimed": good},
+            numbers={"histograms": of, "as claimed": good},
         )
 
     def _left_tail(self) -> Outcome:
@@ -149,18 +132,13 @@ class UnaryHistograms(_Histograms):
             for (task, width), shape in self.shapes.items()
             if task == "cos" and width >= FEW_WIDTHS and shape.normality
         }
-        if not found:
-            return untested("The nets for cos are missing or too few.")
-        left = sum(n.skewness < -2 * n.skewness_error for n in found.values())
-        right = sum(n.skewness > 2 * n.skewness_error for n in found.values())
-        words = (f"N = {w}: {n.skewness:+.2f} ± {n.skewness_error:.2f}" for w, n in found.items())
-        return Outcome(
-            counted(left, len(found) - left, len(found)),
-            "; ".join(words),
-            f"{left} of {len(found)} widths have a tail to the left, {right} to the right, towards "
-            "high losses.",
-            {f"skewness at width {w}": n.skewness for w, n in found.items()},
-        )
+        cases = []
+        for width, n in found.items():
+            words = f"{n.skewness:+.2f} ± {n.skewness_error:.2f}"
+            numbers = {f"skewness at width {width}": n.skewness}
+            left = n.skewness < -2 * n.skewness_error
+            cases.append(Case(f"N = {width}", left, words, numbers))
+        return over(cases, right=sum(n.skewness > 2 * n.skewness_error for n in found.values()))
 
     def _concentrated(self) -> Outcome:
         spread = {
@@ -178,11 +156,8 @@ class UnaryHistograms(_Histograms):
         return Outcome(
             counted(good, 2 - good, 2),
             "decades: " + ", ".join(f"{FORMULAS[task]} {spread[task]:.2f}" for task in order),
-            f"On a logarithmic axis sin is number {order.index('sin') + 1} of {len(order)}, the "
-            f"most concentrated first. Its losses are number {rank} in size at the largest width, "
-            "the smallest first; an axis that is not logarithmic would crowd small losses at 0, "
-            "and the paper's axis is not known.",
-            spread,
+            numbers=spread,
+            facts={"place": order.index("sin") + 1, "of": len(order), "rank": rank},
         )
 
 
@@ -190,8 +165,6 @@ class ProductHistograms(_Histograms):
     """Peaks of products of two to five inputs."""
 
     name = "6"
-    entry = register(__package__, "claims.toml", "6")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -220,15 +193,11 @@ class ProductHistograms(_Histograms):
             for (name, width), shape in self.shapes.items()
             if name == task and shape.dip and shape.dip.p_value < SIGNIFICANT
         ]
+        proven = ", ".join(f"N = {width}: {count}" for width, count in counts.items())
+        dip = f"dip significant at {', '.join(dips)}" if dips else "no dip is significant at 5%"
         return Outcome(
             HOLDS if not wrong else IN_PART if few else FAILS,
-            "peaks proven: "
-            + ", ".join(f"N = {width}: {count}" for width, count in counts.items())
-            + (
-                f"; dip significant at {', '.join(dips)}"
-                if dips
-                else "; no dip is significant at 5%"
-            ),
-            f"It differs at N = {', '.join(map(str, wrong))}." if wrong else "As the paper says.",
-            {f"peaks at width {width}": count for width, count in counts.items()},
+            f"peaks proven: {proven}; {dip}",
+            numbers={f"peaks at width {width}": count for width, count in counts.items()},
+            facts={"wrong": commas(wrong)},
         )

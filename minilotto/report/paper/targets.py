@@ -2,24 +2,22 @@
 how much a refit of the output weights leaves.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
 
 from minilotto.analysis.ensembling.decomposition import Decomposition
 from minilotto.analysis.ensembling.width_study import COMPARED_FROM, WidthStudy, width_study
-from minilotto.analysis.stats.bootstrap import Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import Points, points
 from minilotto.analysis.stats.estimates import exponents
 from minilotto.analysis.stats.scaling import Compared, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, described, untested
-from minilotto.report.figure import Scale, Source, Table
-from minilotto.report.rules import LEVEL, counted
+from minilotto.report.claims import Case, Outcome, over
+from minilotto.report.figure import Scale, Source, Table, interval
+from minilotto.report.plots.parts import estimates_against_width
+from minilotto.report.plots.style import GREEN, GREY, ORANGE, Axes
+from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 UNARY = {
     "cube": "x³", "quartic": "x⁴", "sin": "sin x", "cos": "cos x", "exp": "exp x",
@@ -67,7 +65,7 @@ def scaling_tables(
             line = [task, width, found.seeds[i], found.diverged[i]]
             line += [found.value[i], found.low[i], found.high[i], part.loss.value if part else None]
             for name in ("bias", "variance", "share"):
-                line += interval(getattr(part, name)) if part else [None] * 3
+                line += interval(getattr(part, name, None))
             line += [None if left is None else left[1]]
             losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
         slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]
@@ -91,16 +89,8 @@ def scaling_tables(
     ]
 
 
-def interval(one: Estimate) -> tuple[float, float, float]:
-    """Value and both ends, for a table."""
-    return one.value, one.low, one.high
-
-
-def draw_parts(parts: Mapping[int, Decomposition], ax: "Axes") -> None:
+def draw_parts(parts: Mapping[int, Decomposition], ax: Axes) -> None:
     """Bias and variance against width."""
-    from minilotto.report.plots.parts import estimates_against_width
-    from minilotto.report.plots.style import GREEN, ORANGE
-
     for name, color, marker, what in (
         ("bias", ORANGE, "s", "common to all seeds"),
         ("variance", GREEN, "D", "between seeds"),
@@ -109,44 +99,18 @@ def draw_parts(parts: Mapping[int, Decomposition], ax: "Axes") -> None:
         estimates_against_width(found, ax, color, marker, f"{name}: {what}")
 
 
-def draw_law(start: float, ax: "Axes") -> None:
+def draw_law(start: float, ax: Axes) -> None:
     """A line of slope -1 over the paper's range, from this loss."""
-    from minilotto.report.plots.style import GREY
-
     loss = reference_line((FIRST, LAST), 1.0, (FIRST, start))
     ax.plot((FIRST, LAST), loss, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
 
 
-class Row(NamedTuple):
-    """One target's result for a claim: whether it agrees, in words, and in numbers."""
-
-    name: str
-    agrees: bool
-    words: object
-    numbers: Mapping[str, float]
-
-
-def over(rows: Sequence[Row], reason: str, every: str = "", before: str = "") -> Outcome:
-    """The outcome of a claim about several targets, of which {good} of {of} in `reason` agree;
-    `every` is the reason where all do, `before` precedes what was measured.
-    """
-    if not rows:
-        return untested("These nets are missing, or too few.")
-    good, of = sum(row.agrees for row in rows), len(rows)
-    return Outcome(
-        counted(good, of - good, of),
-        before + described({row.name: row.words for row in rows}),
-        every if every and good == of else reason.format(good=good, of=of),
-        {key: value for row in rows for key, value in row.numbers.items()},
-    )
-
-
-def bias_rows(
+def bias_cases(
     studies: Iterable[WidthStudy], half: float, also: Callable[[WidthStudy], str] = lambda one: ""
-) -> list[Row]:
+) -> list[Case]:
     """Whether bias is more than `half` of the loss at the largest width; `also` gives words."""
     return [
-        Row(one.name, e.low > half, f"{e}{also(one)}", {f"share for {one.name}": e.value})
+        Case(one.name, e.low > half, f"{e}{also(one)}", {f"share for {one.name}": e.value})
         for one in studies
         if (e := one.share)
     ]
@@ -156,20 +120,13 @@ def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:
     """Whether the hidden neurons limit the loss, of which a refit leaves more than `limit`, or
     training does.
     """
-    rows = []
+    cases = []
     for one in studies:
         if one.widest in one.left:
             low, left, high = one.left[one.widest].tolist()
             words = f"{left:.1e} (quartiles {low:.1e} to {high:.1e})"
-            rows.append(Row(one.name, left > limit, words, {f"left for {one.name}": left}))
-    limited = ", ".join(row.name for row in rows if row.agrees)
-    some = f"At {limited} the neurons themselves are the limit"
-    reason = (
-        "With other output weights the same neurons could do far better: the limit is training."
-    )
-    if limited:
-        reason = f"{some}; elsewhere other output weights could do far better."
-    return over(rows, reason, f"{some}.", "fraction of the loss left: ")
+            cases.append(Case(one.name, left > limit, words, {f"left for {one.name}": left}))
+    return over(cases, "fraction of the loss left: ")
 
 
 def unary_sweeps(scale: Scale, tasks: Iterable[str]) -> tuple[Sweep, ...]:

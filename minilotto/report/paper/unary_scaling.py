@@ -1,34 +1,32 @@
 """Figure 7: loss against width for functions of one input, and where its plateaus come from."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.estimates import estimates, slope
-from minilotto.report.claims import Outcome, register
+from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.targets import FIRST, LAST, Row, over
+from minilotto.report.paper.targets import FIRST, LAST
+from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.style import BLUE, GREY, Drawing, panels
 from minilotto.report.rules import HOLDS, reaches
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
 
 TARGETS = ("square", *targets.UNARY)  # x² for comparison
 THROUGHOUT = ("square", "cube")  # those of the 1/N claim for which it does not say until when
 LAWFUL, DECAYING = (*THROUGHOUT, "tanh"), ("quartic", "sin2", "exp_square")
 FLAT = ("sin", "cos", "exp", "relu")
 EARLY, LATE = (10, 20), (30, 50)
+COLUMNS = 5
 
 
 class UnaryScaling(Figure):
     """Medians, exponents and laws of the loss, its bias and its variance."""
 
     name = "7"
-    entry = register(__package__, "claims.toml", "7")
-    title = entry.title
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
@@ -43,15 +41,10 @@ class UnaryScaling(Figure):
         words = {"training": self.training, "refitted": REFITTED}
         return {**words, "early": early, "late": late}
 
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
-        from minilotto.report.plots.style import BLUE, GREY, grid
-
-        count, columns = len(self.studies), 5
-        rows = -(-count // columns)
-        figure, axes = grid(rows, columns, 11.0, 2.7 * rows + 0.4, sharex=True)
-        flat = [ax for row in axes for ax in row]
-        for ax, one in zip(flat, self.studies.values(), strict=False):
+    def draw(self) -> Drawing:
+        count = len(self.studies)
+        figure, axes = panels(count, COLUMNS, 2.2, 2.9, sharex=True)
+        for i, (ax, one) in enumerate(zip(axes, self.studies.values(), strict=True)):
             loss = estimates(one.points)
             targets.draw_parts({w: part for w, part in one.parts.items() if w >= FIRST}, ax)
             estimates_against_width(loss, ax, BLUE, "o", "median loss")
@@ -62,20 +55,16 @@ class UnaryScaling(Figure):
                 ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
             ax.set_title(one.name)
             width_axis((1, 3, 10, 50), ax)
-        for ax in flat[count:]:
-            ax.set_visible(False)
-        for ax in flat[max(0, count - columns) : count]:
-            ax.set_xlabel("width $N$")
-            ax.tick_params(axis="x", labelbottom=True)
-        for row in axes:
-            row[0].set_ylabel("loss")
-        return shared_legend(figure, flat[:1], 4)
+            last = i + COLUMNS >= count
+            ax.set(xlabel="width $N$" if last else "", ylabel="" if i % COLUMNS else "loss")
+            ax.tick_params(axis="x", labelbottom=last)
+        return shared_legend(figure, axes[:1], 4)
 
     def headline(self) -> str:
         half = self.entry.claims["bias"]["half"]
-        rows = targets.bias_rows(self._plateaus(), half)
+        cases = targets.bias_cases(self._plateaus(), half)
         lawful = {one.name: e.value for one in self._some(THROUGHOUT).values() if (e := one.share)}
-        if not rows or not lawful:
+        if not cases or not lawful:
             return ""
         least = min(lawful.values())
         also = (
@@ -83,8 +72,8 @@ class UnaryScaling(Figure):
             "there is not a variance between seeds"
         )
         return (
-            f"Where the loss levels off ({len(rows)} functions of one input) most of it is "
-            f"common to all seeds in {sum(row.agrees for row in rows)}"
+            f"Where the loss levels off ({len(cases)} functions of one input) most of it is "
+            f"common to all seeds in {sum(one.agrees for one in cases)}"
             f"{also if least > half else ''}."
         )
 
@@ -118,19 +107,18 @@ class UnaryScaling(Figure):
 
     def _law(self) -> Outcome:
         stated = self.entry.claims["law"]["stated"]
-        rows = [
-            Row(one.name, reaches(e, 1, stated, stated) == HOLDS, e, {one.name: e.value})
+        cases = [
+            Case(one.name, reaches(e, 1, stated, stated) == HOLDS, e, {one.name: e.value})
             for task, one in self._some(LAWFUL).items()
             if (e := slope(one.points, *EARLY) if task == "tanh" else _exponent(one))
         ]
-        found = over(rows, "{good} of {of} agree.")
+        found = over(cases)
         late = slope(self.studies["tanh"].points, *LATE) if "tanh" in self.studies else None
-        words = f"; tanh x from {LATE[0]} to {LATE[1]}: {late}" if rows and late else ""
+        words = f"; tanh x from {LATE[0]} to {LATE[1]}: {late}" if cases and late else ""
         return found._replace(measured=found.measured + words)
 
     def _slowing(self) -> Outcome:
-        near = self.entry.claims["slowing"]["near"]
-        rows = []
+        near, cases = self.entry.claims["slowing"]["near"], []
         for one in self._some(DECAYING).values():
             early, late = slope(one.points, *EARLY), slope(one.points, *LATE)
             if early and late:
@@ -138,33 +126,24 @@ class UnaryScaling(Figure):
                 found = [f"{r.law} {r.weight:.2f}" for r in one.laws if r.weight is not None]
                 weights = f" (evidence from N = 3 on: {', '.join(found)})" if found else ""
                 numbers = {f"{one.name} early": early.value, f"{one.name} late": late.value}
-                rows.append(Row(one.name, slows, f"{early}, then {late}{weights}", numbers))
-        return over(rows, "{good} of {of} slow down and still fall.")
+                cases.append(Case(one.name, slows, f"{early}, then {late}{weights}", numbers))
+        return over(cases)
 
     def _flat(self) -> Outcome:
         near = self.entry.claims["flat"]["near"]
-        rows = [
-            Row(one.name, e.value < near, e, {one.name: e.value})
-            for one in self._some(FLAT).values()
-            if (e := _exponent(one))
-        ]
-        falling = ", ".join(row.name for row in rows if not row.agrees)
-        return over(rows, f"Still falling over these widths: {falling}.", "All are flat.")
+        found = [(one.name, e) for one in self._some(FLAT).values() if (e := _exponent(one))]
+        return over([Case(name, e.value < near, e, {name: e.value}) for name, e in found])
 
     def _bias(self) -> Outcome:
         half, plateaus = self.entry.claims["bias"]["half"], self._plateaus()
         varied = [one.name for one in plateaus if one.share and one.share.high < half]
-        without = f"; at {', '.join(varied)} the loss levels off without: its variance does."
-        return over(
-            targets.bias_rows(plateaus, half, _level),
-            "{good} of {of} agree" + (without if varied else "."),
-            "At each plateau most of the loss is the same function for all seeds.",
-            "bias / loss: ",
-        )
+        without = f"; at {', '.join(varied)} the loss levels off without: its variance does"
+        cases = targets.bias_cases(plateaus, half, _level)
+        return over(cases, "bias / loss: ", varied=without if varied else "")
 
     def _variance(self) -> Outcome:
         claim = self.entry.claims["variance"]
-        rows, common = [], []
+        cases, common = [], []
         for one in self._some(THROUGHOUT).values():
             shares = [part.share.value for w, part in one.parts.items() if w >= FIRST]
             exponents = {part: _exponent(one, part) for part in ("bias", "variance")}
@@ -178,14 +157,13 @@ class UnaryScaling(Figure):
             words = f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: {each}"
             numbers = {f"largest share for {one.name}": max(shares)}
             numbers |= {f"variance of {one.name}": exponent}
-            rows.append(Row(one.name, agrees, words, numbers))
-        reason = (
+            cases.append(Case(one.name, agrees, words, numbers))
+        same = (
             f" For {' and '.join(common)} errors of nets of different seeds are largely one "
             "function, and it is this common part that falls with width: not what an average of "
             "independent errors does."
         )
-        reason = "{good} of {of} agree." + (reason if common else "")
-        return over(rows, reason, "As an average of independent errors does.")
+        return over(cases, common=same if common else "")
 
 
 def _exponent(one: WidthStudy, part: str | None = None) -> Estimate | None:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from minilotto.report.plots.style import BLUE, ORANGE, beside
+from minilotto.report.plots.style import BLUE, ORANGE, beside, in_corner
 from minilotto.settings.arrays import Array
 
 LABEL_WIDTH = 10.0  # ratio of losses within which two labels would touch
@@ -17,6 +17,12 @@ def log_edges(low: float, high: float, bins_per_decade: int) -> Array:
     first = np.floor(np.log10(low) * bins_per_decade + 1e-9)
     last = np.floor(np.log10(high) * bins_per_decade + 1e-9) + 1
     return 10.0 ** (np.arange(first, last + 1) / bins_per_decade)
+
+
+def edges_of(loss: Array, bins_per_decade: int) -> Array:
+    """The same for all losses that are finite and above zero."""
+    kept = loss[np.isfinite(loss) & (loss > 0)]
+    return log_edges(kept.min(), kept.max(), bins_per_decade)
 
 
 def shares(
@@ -55,9 +61,7 @@ def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> A
 
 def note(text: str, ax: Axes, right: bool = True) -> Axes:
     """A few words in an upper corner."""
-    place, side = (0.98, "right") if right else (0.02, "left")
-    options = {"ha": side, "va": "top", "fontsize": 9}
-    return beside(text, (place, 0.95), (0, 0), ax, "axes fraction", **options)
+    return in_corner(text, ax, right, 0.95, fontsize=9)
 
 
 def loss_history(steps: NDArray[np.int64], loss: Array, ax: Axes) -> Axes:
@@ -83,7 +87,7 @@ def loss_histogram(loss: Array, ax: Axes, bins_per_decade: int = 20) -> Axes:
     of a history.
     """
     kept = loss[np.isfinite(loss) & (loss > 0)]
-    edges = log_edges(kept.min(), kept.max(), bins_per_decade)
+    edges = edges_of(loss, bins_per_decade)
     ax.hist(kept, bins=edges.tolist(), orientation="horizontal", color=BLUE, alpha=0.75)
     median = float(np.median(kept))
     ax.axhline(median, color=ORANGE, linewidth=1.2, label=f"median {median:.2g}")

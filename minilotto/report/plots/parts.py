@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, LogLocator
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.style import Drawing, intervals, plain_numbers
+from minilotto.report.plots.estimates import estimates_on_line
+from minilotto.report.plots.style import Drawing, plain_numbers
 
 LEAST_PART = 0.03  # of a number, where an interval that reaches nearer to zero is cut
 
@@ -23,10 +24,8 @@ def estimates_against_width(
         for width, one in found.items()
         if one.value > 0
     }
-    marks = {"markersize": 3.5, "linewidth": 0.9, "capsize": 1.5}
-    intervals(list(kept), list(kept.values()), ax, color, marker, label, **marks)
     ax.set(xscale="log", yscale="log")
-    return ax
+    return estimates_on_line(kept, ax, color, marker, label)
 
 
 def width_axis(widths: tuple[int, ...], ax: Axes) -> Axes:

@@ -1,10 +1,12 @@
 """Loss against width, and the exponent between neighbouring widths."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.bootstrap import Points
-from minilotto.analysis.stats.scaling import LocalExponents
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.report.plots.style import GREY, beside, intervals, plain_numbers
 from minilotto.settings.arrays import Array
 
@@ -35,20 +37,14 @@ def shaded_range(low: float, high: float, ax: Axes, text: str) -> Axes:
     return beside(text, top, (0, -4), ax, frame, ha="center", va="top")
 
 
-def exponents(local: LocalExponents, ax: Axes, color: str, marker: str, label: str) -> Axes:
+def exponents(
+    local: Sequence[tuple[float, float, Estimate]], ax: Axes, color: str, marker: str, label: str
+) -> Axes:
     """-d log L / d log N between neighbouring widths, each over the widths between which it is."""
-    ax.errorbar(
-        local.middle,
-        local.exponent,
-        xerr=np.stack([local.middle - local.lower, local.upper - local.middle]),
-        yerr=np.abs(np.stack([local.exponent - local.low, local.high - local.exponent])),
-        color=color,
-        marker=marker,
-        markersize=4,
-        linestyle="none",
-        linewidth=1.0,
-        label=label,
-    )
+    lower, upper = np.array([row[:2] for row in local]).T
+    middle = np.sqrt(lower * upper)
+    marks: Any = {"xerr": [middle - lower, upper - middle], "linestyle": "none", "capsize": 0}
+    intervals(middle, [row[2] for row in local], ax, color, marker, label, **marks)
     ax.set(xscale="log", xlabel="width $N$")
     ax.set_ylabel(r"local exponent $-\Delta\log L\,/\,\Delta\log N$")
     plain_numbers(ax.xaxis)

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.axes import Axes
+from matplotlib.axes import Axes as Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
@@ -40,13 +40,6 @@ _UNDATED: Any = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".s
 def style() -> Any:
     """A context in which everything here should be drawn and saved."""
     return rc_context(rc=_STYLE)
-
-
-def new_figure(width: float, height: float, ratios: Sequence[float]) -> tuple[Figure, list[Axes]]:
-    """A figure of some inches with panels side by side that share their vertical axis."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(1, len(ratios), sharey=True, width_ratios=ratios, squeeze=False)[0]
-    return figure, list(axes)
 
 
 def grid(
@@ -111,6 +104,12 @@ def beside(
     options = {"color": GREY, "fontsize": 8, **options}
     ax.annotate(text, at, offset, frame, "offset points", **options)
     return ax
+
+
+def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -> Axes:
+    """A few words in an upper corner."""
+    place, side = (0.98, "right") if right else (0.02, "left")
+    return beside(text, (place, height), (0, 0), ax, "axes fraction", ha=side, va="top", **options)
 
 
 def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:

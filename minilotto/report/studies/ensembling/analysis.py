@@ -18,10 +18,10 @@ from minilotto.analysis.ensembling.worth import worth
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
 from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
 from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
+from minilotto.analysis.tickets.apart import median_estimate, taken_apart
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.figure import named
-from minilotto.report.paper.apart import median_estimate, taken_apart
 from minilotto.report.paper.halves import FLOAT32_CUT
 from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array

@@ -1,4 +1,4 @@
-"""Nets of one width taken apart into mirror pairs, for figure 12."""
+"""Nets of one width taken apart into mirror pairs, each studied by itself."""
 
 from dataclasses import dataclass, replace
 
@@ -12,9 +12,10 @@ from minilotto.analysis.tickets.disentangling import ALIKE, NUMERICAL, Disentang
 from minilotto.analysis.tickets.error_shapes import ErrorShapes, error_shapes
 from minilotto.analysis.tickets.tickets import alive, pair_neurons
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 
+LEVEL = 0.95
+NONE = Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
 PREDICTORS = {"span": "both weights free", "output": "the net's weights"}
 COUNTS = {
     "participation": "participation ratio",
@@ -22,19 +23,33 @@ COUNTS = {
     "numerical": f"eigenvalues above {NUMERICAL:.0%}",
     "groups": f"groups with |correlation| above {ALIKE:g}",
 }
-NONE = Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Apart:
-    """The pairs of all nets of one width, with free output weights (`span`) and with the net's own
-    (`output`).
+    """The mirror pairs of R nets of one width N.
 
-    `working` is `span` where pairs of two dead neurons, whose errors are rounding, do not count.
-    living, unpaired (R, N); useless, both_dead (R,): fractions of the pairs that explain less than
-    USELESS, and that are two dead neurons; dead_useless: the fraction of all useless pairs that
-    are. shapes: of the errors of the useful pairs. mirror: rank correlation, over these, of their
-    distance from mirror symmetry with the cubic fraction of their error.
+    Parameters
+    ----------
+    nets : Ensemble
+    living, unpaired : (R, N) ndarray of bool
+        Neurons that are alive, and those without a partner.
+    apart : dict of str to Disentangled
+        The pairs with each of PREDICTORS: free output weights, or the net's own.
+    working : Disentangled
+        That with free weights, where pairs of two dead neurons, whose errors are rounding, do not
+        count.
+    counts : dict of (str, str) to Estimate
+        Independent pairs by predictor and way of counting, medians over nets that have one.
+    useless, both_dead : (R,) ndarray of float64
+        Fractions of the pairs that explain less than USELESS, and that are two dead neurons.
+    dead_useless : float
+        Fraction of all useless pairs that are two dead neurons.
+    shapes : ErrorShapes
+        Of the errors of the useful pairs.
+    mirror : float
+        Rank correlation, over useful pairs, of the distance from mirror symmetry with the cubic
+        fraction of the error.
     """
 
     nets: Ensemble
@@ -56,7 +71,21 @@ class Apart:
 
 
 def taken_apart(nets: Ensemble) -> Apart:
-    """Pairs neurons that are near mirror images, and studies each pair by itself."""
+    """Pairs neurons that are near mirror images, and studies each pair by itself.
+
+    Parameters
+    ----------
+    nets : Ensemble
+        Of one input.
+
+    Returns
+    -------
+    Apart
+
+    References
+    ----------
+    Appendix C, figure 12; the paper pairs by eye, this by least cost.
+    """
     living = alive(nets.activation, nets.parameters, nets.data)
     pairing = pair_neurons(nets.w, nets.b)
     given = nets.activation, nets.parameters, pairing.pairs, nets.data
@@ -87,11 +116,11 @@ def taken_apart(nets: Ensemble) -> Apart:
         both_dead=np.divide(dead.sum(axis=1), whole, out=none, where=whole > 0),
         dead_useless=float((useless & dead).sum() / max(int(useless.sum()), 1)),
         shapes=shapes,
-        mirror=rank_correlation(pairing.distance[useful] / size[useful], shapes.cubic[useful]),
+        mirror=_rank_correlation(pairing.distance[useful] / size[useful], shapes.cubic[useful]),
     )
 
 
-def rank_correlation(first: Array, second: Array) -> float:
+def _rank_correlation(first: Array, second: Array) -> float:
     """Spearman's, NaN for fewer than three values or constant ones."""
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
@@ -104,15 +133,12 @@ def whole_pairs(apart: Disentangled) -> Array:
 
 
 def median_estimate(values: Array) -> Estimate:
-    """The median over nets with its interval; NaN where no net has a value."""
-    if not np.isfinite(values).any():
-        return NONE
-    found = median_interval(values)
-    return Estimate(found.value, found.low, found.high, LEVEL)
+    """The median over nets with its 95% bootstrap interval; NaN where no net has a value."""
+    return median_interval(values) if np.isfinite(values).any() else NONE
 
 
 def mean_estimate(values: Array) -> Estimate:
-    """The mean over nets with the normal interval of its standard error; NaN where no net has a
+    """The mean over nets with the 95% normal interval of its standard error; NaN where no net has a
     value.
     """
     kept = values[np.isfinite(values)]
