@@ -128,18 +128,48 @@ def _rank_correlation(first: Array, second: Array) -> float:
 
 
 def whole_pairs(apart: Disentangled) -> Array:
-    """R^2 of pairs that are whole, NaN elsewhere."""
+    """R^2 of the pairs of two neurons.
+
+    Parameters
+    ----------
+    apart : Disentangled
+
+    Returns
+    -------
+    (R, K) ndarray of float64
+        NaN where a partner is missing.
+    """
     return np.where(apart.incomplete, np.nan, apart.r2)
 
 
 def median_estimate(values: Array) -> Estimate:
-    """The median over nets with its 95% bootstrap interval; NaN where no net has a value."""
+    """Median over nets with its 95% bootstrap interval.
+
+    Parameters
+    ----------
+    values : (R,) ndarray of float64
+        NaN for nets without a value.
+
+    Returns
+    -------
+    Estimate
+        NaN where no net has a value.
+    """
     return median_interval(values) if np.isfinite(values).any() else NONE
 
 
 def mean_estimate(values: Array) -> Estimate:
-    """The mean over nets with the 95% normal interval of its standard error; NaN where no net has a
-    value.
+    """Mean over nets with the 95% normal interval of its standard error.
+
+    Parameters
+    ----------
+    values : (R,) ndarray of float64
+        NaN for nets without a value.
+
+    Returns
+    -------
+    Estimate
+        NaN where no net has a value.
     """
     kept = values[np.isfinite(values)]
     if not kept.size:

@@ -33,15 +33,24 @@ class Cloud:
     p_paired: float
 
     def distance(self, abs_w: Array, right: Array, left: Array) -> float:
-        """Root mean square distance of the running medians on either side from these values of b,
-        right for w > 0, where the neurons reach.
+        """Root mean square distance of the running medians on either side from a given curve.
+
+        Parameters
+        ----------
+        abs_w, right, left : (K,) ndarray of float64
+            The curve: |w|, and b for w > 0 and for w < 0.
+
+        Returns
+        -------
+        float
+            Over the places that the neurons reach.
         """
         sides = ((self.w > 0, right), (self.w < 0, left))
         gaps = [attractor(self.w[side], self.b[side]).at(abs_w) - b for side, b in sides]
         return float(np.sqrt(np.nanmean(np.concatenate(gaps) ** 2)))
 
 
-def cloud(w: Array, b: Array, tested: int = 3000, seed: int = 0) -> Cloud:
+def measure_cloud(w: Array, b: Array, tested: int = 3000, seed: int = 0) -> Cloud:
     """Measures the cloud of some neurons.
 
     Parameters

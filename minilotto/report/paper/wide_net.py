@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.tickets.cloud import cloud
+from minilotto.analysis.tickets.cloud import measure_cloud
 from minilotto.analysis.tickets.tickets import alive
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome
@@ -47,7 +47,7 @@ class NeuronCloud(Figure):
         living = alive(nets.activation, nets.parameters, nets.data)
         self.dead = float(np.mean(~living))
         w, b = nets.w[:, :, 0].astype(np.float64), nets.b.astype(np.float64)
-        self.clouds = [cloud(w[i, on], b[i, on], seed=i) for i, on in enumerate(living)]
+        self.clouds = [measure_cloud(w[i, on], b[i, on], seed=i) for i, on in enumerate(living)]
         self.distances = [one.distance(*digitised()) for one in self.clouds]
 
     def facts(self) -> dict[str, Any]:
