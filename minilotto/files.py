@@ -6,11 +6,12 @@ import os
 import platform
 import re
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -139,3 +140,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def parsed_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML text. Raises ValueError for what is no TOML."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)

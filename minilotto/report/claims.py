@@ -23,7 +23,6 @@ that differs from them says `why`. Names in braces are replaced by thresholds, a
 the run that `Figure.facts` names.
 """
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,6 +31,7 @@ from typing import Any, NamedTuple
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError
+from minilotto.files import parsed_toml
 from minilotto.report.rules import (
     FAILS,
     HOLDS,
@@ -42,11 +42,6 @@ from minilotto.report.rules import (
     VERDICTS,
     counted,
 )
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 TEXTS = ("claim", "where", "says", "how", "fails", "why")
 REASONS = dict(zip(("holds", "in_part", "fails", "untested"), VERDICTS, strict=True))
@@ -207,7 +202,7 @@ def register(package: str, file: str, name: str) -> Entry:
 
 def read_toml(package: str, file: str) -> dict[str, Any]:
     """A TOML file beside the modules of a package."""
-    content: dict[str, Any] = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
+    content: dict[str, Any] = parsed_toml((files(package) / file).read_text(encoding="utf-8"))
     return content
 
 

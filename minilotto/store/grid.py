@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, FileError
+from minilotto.files import parsed_toml
 from minilotto.settings.config import FIELDS, Config, from_fields, whole_number
 from minilotto.store.blocks import Run, runs_of, seeds_in, union
 from minilotto.training.train import seeds_of
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 MOST_CONFIGS = 10**6
 SUFFIXES = (".toml", ".json")
@@ -205,7 +200,7 @@ def read_study(path: str | Path) -> tuple[Sweep, ...]:
         raise FileError(
             f"study {str(path)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from None
-    kind, parsed = ("TOML", tomllib.loads) if path.suffix == ".toml" else ("JSON", json.loads)
+    kind, parsed = ("TOML", parsed_toml) if path.suffix == ".toml" else ("JSON", json.loads)
     try:
         content = parsed(text)
     except ValueError as error:
