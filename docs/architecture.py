@@ -20,7 +20,7 @@ def entries() -> dict[str, str]:
         source = path / "__init__.py" if path.is_dir() else path
         if source.suffix == ".py" and source.exists():
             text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
-            found[path.stem] = " ".join(text.split("\n\n")[0].split())
+            found[path.stem] = " ".join(text.split("\n\n")[0].split()).split(". ")[0]
     return found
 
 

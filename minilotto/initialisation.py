@@ -1,7 +1,8 @@
-"""Initial parameters: seed s's draw depends on (root seed, s, inputs, width, scheme) alone.
+"""Initial parameters of each seed, independent of other seeds.
 
-Seed s owns a fixed range of the Philox 4x64 counter, so that any subset of seeds, in any order and
-on any backend, gets the same bits, and consecutive seeds are drawn in one call.
+Seed s's draw depends on (root seed, s, inputs, width, scheme) alone: it owns a fixed range of
+the Philox 4x64 counter, so that any subset of seeds, in any order and on any backend, gets the same
+bits, and consecutive seeds are drawn in one call.
 """
 
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""Independent references that kernels are compared with; they import nothing of minilotto."""
+"""Independent references for the kernels; they import nothing of minilotto."""

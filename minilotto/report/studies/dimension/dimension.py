@@ -57,7 +57,7 @@ SHARMA, TICKETS = "4/D", "1"  # the two rules that are tested
 SURE = ENTRY.claims["persists"]["most"]
 COLUMNS = {  # of the tables
     "losses": "activation, family, inputs, points, steps, width, seeds, diverged, "
-    "on training points, held out, low, high, by heart, hardly begun",
+    "on training points, held out, low, high, overfitted, hardly begun",
     "exponents": "activation, family, inputs, steps, widths, from, to, exponent, low, high, "
     "low by seeds, high by seeds, on training points, on training points low, "
     f"on training points high, {', '.join(f'beside {rule}' for rule in RULES)}, near 1/N from, "
