@@ -1,10 +1,13 @@
-"""Draw docs/architecture.png from the imports as they are: `python docs/architecture.py`."""
+"""Draw docs/architecture.png: the entries of minilotto/ in rows, from their imports.
+
+`python docs/architecture.py`. A row imports from rows below it only.
+"""
 
 import ast
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "minilotto"
@@ -59,18 +62,6 @@ def levels(imports: dict[str, set[str]]) -> dict[str, int]:
     return known
 
 
-def direct(imports: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The arrows without those that a longer way implies."""
-
-    def reach(name: str) -> set[str]:
-        return imports[name].union(*(reach(other) for other in imports[name]))
-
-    return {
-        name: {other for other in others if not any(other in reach(each) for each in others)}
-        for name, others in imports.items()
-    }
-
-
 def wrapped(text: str, width: int = 42, most: int = 2) -> str:
     """A sentence over at most two lines."""
     import textwrap
@@ -93,18 +84,12 @@ def draw(path: Path) -> None:
     axes.set_axis_off()
     place = {}
     for level, row in rows.items():
-        for column, name in enumerate(row):
+        for column, name in enumerate(sorted(row)):
             x = (COLUMN * widest + 0.2) / 2 + (column - (len(row) - 1) / 2) * COLUMN
             place[name] = (x, ROW * (level - 0.5) + 0.1)
-    for name, others in direct(imports).items():
-        for other in others:
-            (x, y), (a, b) = place[name], place[other]
-            ends = ((x, y - HEIGHT / 2), (a, b + HEIGHT / 2))
-            axes.add_patch(
-                FancyArrowPatch(
-                    *ends, arrowstyle="-|>", mutation_scale=9, color="#9a9a9a", linewidth=0.9
-                )
-            )
+    for level in rows:
+        middle = ROW * (level - 0.5) + 0.1
+        axes.axhspan(middle - 0.46, middle + 0.46, color="#f7f7f5" if level % 2 else "#ffffff")
     for name, (x, y) in place.items():
         corner = (x - WIDTH / 2, y - HEIGHT / 2)
         axes.add_patch(

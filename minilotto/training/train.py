@@ -1,4 +1,4 @@
-"""train: Config and seeds in, Ensemble out. The only place that chooses an engine."""
+"""train: from Config and seeds to an Ensemble, after every setting has been checked."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
