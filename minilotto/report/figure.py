@@ -187,11 +187,11 @@ class Figure(ABC):
     def tables(self) -> list[Table]:
         """The numbers behind the figure."""
 
+    @abstractmethod
     def outcomes(self) -> Mapping[str, Outcome | Sequence[Outcome]]:
         """What became of the register's claims, by key; those without an outcome do not apply. A
         claim about each of several things has an outcome for each, whose facts say which it is.
         """
-        raise NotImplementedError
 
     def verdicts(self) -> list[Verdict]:
         """What it says about the register's claims, in their order."""
