@@ -798,7 +798,7 @@ def test_a_cache_that_an_older_version_wrote_is_replaced(python, tmp_path):
     assert indices
     for index in indices:
         content = index.read_bytes()
-        assert b"KindType" in content
-        index.write_bytes(content.replace(b"KindType", b"GoneType"))
+        assert b"SpecType" in content
+        index.write_bytes(content.replace(b"SpecType", b"GoneType"))
     assert python("-c", program, NUMBA_CACHE_DIR=str(folder)) == first
-    assert any(b"KindType" in index.read_bytes() for index in indices)
+    assert any(b"SpecType" in index.read_bytes() for index in indices)
