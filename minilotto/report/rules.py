@@ -80,9 +80,6 @@ def fraction(value: float, most: float, some: float) -> str:
     return HOLDS if value >= most else IN_PART if value >= some else FAILS
 
 
-share = fraction
-
-
 def at_most(value: float, least: float, most: float) -> str:
     """HOLDS where a number is at most `least`, IN_PART at most `most`, else FAILS."""
     return HOLDS if value <= least else IN_PART if value <= most else FAILS

@@ -23,7 +23,7 @@ from minilotto.store.grid import Sweep
 WIDE = (2, 4, 20, 40)  # the paper's, each against two of half the width
 AS_GOOD = 20  # from here on the paper finds no difference
 # directions that a last layer in float32 could not tell apart are left out of least squares
-FLOAT32_CUT = 1e-6
+JOINED_CUT = 1e-6
 PAPERS = "harmonic"
 LABELS = {
     PAPERS: "the paper's null",
@@ -187,6 +187,6 @@ def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:
         weight=data.weight,
         x=data.x,
         activation=narrow.activation,
-        cut=FLOAT32_CUT,
+        cut=JOINED_CUT,
         level=LEVEL,
     )

@@ -23,7 +23,16 @@ from minilotto.report.claims import (
     values,
 )
 from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, SEPARATED, share, together, within
+from minilotto.report.rules import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    LEVEL,
+    SEPARATED,
+    fraction,
+    together,
+    within,
+)
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
@@ -358,13 +367,13 @@ class Data(Study):
                     f"up to P = {max(row[2] for row in mine)}, {times} times on {count} {kind} "
                     f"points, N = {width}"
                 )
-        fraction = right / len(gaps)
+        correct = right / len(gaps)
         return Outcome(
-            share(fraction, claim["most"], claim["some"]),
+            fraction(correct, claim["most"], claim["some"]),
             f"misled in {len(wrong)} of {len(gaps)} cases ({described(words)}); the rule is right "
-            f"in {fraction:.0%}",
+            f"in {correct:.0%}",
             "",
-            {"right": fraction, "misled": len(wrong), "cases": len(gaps)},
+            {"right": correct, "misled": len(wrong), "cases": len(gaps)},
         )
 
     def _noise_cost(self, claim: Claim) -> Outcome:

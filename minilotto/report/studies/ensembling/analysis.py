@@ -22,7 +22,7 @@ from minilotto.analysis.tickets.apart import median_estimate, taken_apart
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.figure import named
-from minilotto.report.paper.halves import FLOAT32_CUT
+from minilotto.report.paper.halves import JOINED_CUT
 from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 
@@ -135,7 +135,7 @@ def _joined(halves: Ensemble, whole: Ensemble) -> Estimate:
     """Median loss of all neurons of two nets under one last layer over that of the wide net."""
     data, pairs = halves.data, drawn_pairs(len(halves), JOINED)
     neurons = halves.activation, halves.w, halves.b
-    loss = refitted(*neurons, data.x, data.y, data.weight, pairs, FLOAT32_CUT).loss
+    loss = refitted(*neurons, data.x, data.y, data.weight, pairs, JOINED_CUT).loss
     return compare(loss, whole.loss, pairs, level=LEVEL).ratio
 
 

@@ -18,7 +18,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, as_numbers, register, untested
 from minilotto.report.figure import Scale, Source, Table, commas
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, share, together, unchanged
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, fraction, together, unchanged
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.store.grid import Sweep
@@ -239,7 +239,9 @@ class Minimum(Study):
     def _most(self, fractions: dict[str, float]) -> str:
         """Whether almost all nets of each group have a property."""
         claim = self.entry.claims["ticket"]
-        return together([share(one, claim["most"], claim["little"]) for one in fractions.values()])
+        return together(
+            [fraction(one, claim["most"], claim["little"]) for one in fractions.values()]
+        )
 
     def _in_rounding(self) -> Outcome:
         noise = self.entry.claims["rounding"]["noise"]
