@@ -206,6 +206,8 @@ class Config:
                         f"{name}={getattr(self, name)!r} means nothing to {own.name}; "
                         f"choose from {users}, or leave it out"
                     )
+        if not optimizer.fields:
+            self._check_second_order()
         if self.lr_final is not None:
             above = self.schedule == "exponential"
             rule = f"{'above' if above else 'of at least'} 0 and at most 1"
@@ -213,6 +215,21 @@ class Config:
                 "lr_final", self.lr_final, rule, lambda value: above * 5e-324 <= value <= 1
             )
             self._set("lr_final", None if final == schedule.final else final)
+
+    def _check_second_order(self) -> None:
+        """Refuse what an optimiser without a rate cannot take."""
+        for name in ("schedule", "warmup", "batch", *SCHEDULE_FIELDS):
+            if getattr(self, name) != DEFAULTS[name]:
+                raise ConfigError(
+                    f"{name}={getattr(self, name)!r} means nothing to {self.optimizer}; leave it "
+                    "out, or choose from the other optimisers"
+                )
+        for name, needed in (("dtype", "float64"), ("loss", "squared")):
+            if getattr(self, name) != needed:
+                raise ConfigError(
+                    f"{name}={getattr(self, name)!r} is nothing that {self.optimizer} trains; use "
+                    f"{name}={needed!r} or another optimiser"
+                )
 
     def _check_examples(self) -> None:
         """Refuse an unknown task, and examples without sampling="examples" or the reverse."""

@@ -61,5 +61,8 @@ _ROWS = (
         ("lr", "beta2", "epsilon"),
         "s = beta2 s + (1 - beta2) g^2; p -= lr g / (sqrt(s) + epsilon)",
     ),
+    Optimizer(
+        "lm", (), "Levenberg-Marquardt, second order: steps are iterations; float64, squares"
+    ),
 )
 OPTIMIZERS = MappingProxyType({row.name: row for row in _ROWS})

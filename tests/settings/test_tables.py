@@ -308,7 +308,7 @@ GOOD = {
     "task": FUNCTIONS,
     "activation": list(ml.ACTIVATIONS),
     "init": list(ml.SCHEMES),
-    "optimizer": list(ml.OPTIMIZERS),
+    "optimizer": [name for name in ml.OPTIMIZERS if name != "lm"],
     "schedule": list(ml.SCHEDULES),
     "warmup": [0, 1e3],
     "batch": [0, 10, 1e6],
