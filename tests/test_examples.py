@@ -14,6 +14,7 @@ EXAMPLES = (
     "scaling_law",
     "tickets",
     "optimisers",
+    "update_rules",
     "numba_loop",
     "c_and_fortran",
     "dask_sweep",
