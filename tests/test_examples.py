@@ -15,6 +15,7 @@ EXAMPLES = (
     "tickets",
     "optimisers",
     "update_rules",
+    "schedules",
     "numba_loop",
     "c_and_fortran",
     "dask_sweep",
