@@ -10,6 +10,7 @@ from minilotto.analysis.stats.losses import peaks
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.hardware.gpu import about_the_gpu
 from minilotto.hardware.machine import available_memory, cpu_name, usable_cores
+from minilotto.settings.config import LATER, Config
 from minilotto.version import VERSION
 
 BAR_WIDTH = 40
@@ -20,10 +21,10 @@ def summary(nets: Ensemble) -> str:
     """Result of a training as text: losses, histogram of their logarithms with its peaks, speed."""
     config = nets.config
     diverged = int(np.count_nonzero(nets.status == "diverged"))
-    noise = f", noise {config.noise:g}" if config.noise else ""
     lines = [
         f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, "
-        f"{config.steps} steps, {_points(nets)} points ({config.sampling}), {config.dtype}{noise}"
+        f"{config.steps} steps, {_points(nets)} points ({config.sampling}), {config.dtype}"
+        f"{_settings_added(config)}"
     ]
     if nets.partial:
         lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")
@@ -33,6 +34,17 @@ def summary(nets: Ensemble) -> str:
         lines += ["", *_quantile_lines(nets), "", *_histogram_lines(good)]
     lines += ["", *_engine_lines(nets), _speed_line(nets)]
     return "\n".join(lines)
+
+
+def _settings_added(config: Config) -> str:
+    """Noise, optimiser, schedule and batch, where they are not the paper's."""
+    fields = (field for field in LATER if field != "loss")
+    changed = ((field, getattr(config, field)) for field in fields)
+    return "".join(
+        f", {field} {value if isinstance(value, str) else f'{value:g}'}"
+        for field, value in changed
+        if value != LATER[field]
+    )
 
 
 def _quantile_lines(nets: Ensemble) -> list[str]:

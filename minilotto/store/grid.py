@@ -21,8 +21,7 @@ from minilotto.training.train import seeds_of
 MOST_CONFIGS = 10**6
 SUFFIXES = (".toml", ".json")
 AXES = {
-    **{f"{field}s": field for field in FIELDS if field != "loss"},
-    "losses": "loss",
+    **{f"{field}{'es' if field in ('loss', 'batch') else 's'}": field for field in FIELDS},
     **{field: field for field in FIELDS},
 }
 
