@@ -44,8 +44,8 @@ class Output:
 def run(main: Callable[[list[str]], int], arguments: list[str]) -> int:
     """The exit status of `main` with such streams; 1 where its output could not be written."""
     _occupy_closed()
-    sys.stdout = out = Output(sys.stdout or _nowhere())  # type: ignore[assignment]
-    sys.stderr = Output(sys.stderr or _nowhere())  # type: ignore[assignment]
+    sys.stdout = out = Output(sys.stdout or _nowhere())
+    sys.stderr = Output(sys.stderr or _nowhere())
     status = main(arguments)
     out.flush()
     if out.failure is None:
@@ -56,7 +56,7 @@ def run(main: Callable[[list[str]], int], arguments: list[str]) -> int:
 
 
 def _occupy_closed() -> None:
-    """Open the null device in place of closed streams, so that no file of ours takes their place."""
+    """Open the null device in place of closed streams, which a file of ours would take else."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         try:

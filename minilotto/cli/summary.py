@@ -116,11 +116,12 @@ def _points(nets: Ensemble) -> int:
 
 def environment() -> str:
     """What a training would run on: versions, CPU, vectors, threads, memory, GPU, kernel cache."""
-    import numba
-
     from minilotto.hardware.threads import available_layers
     from minilotto.kernels import seed_parallel
     from minilotto.kernels.simd import lane_count, target_features
+
+    # isort: split
+    import numba
 
     features = ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
     vectors = [name for name in features if name in target_features()]

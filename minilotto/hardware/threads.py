@@ -19,6 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import minilotto.hardware.compiler  # noqa: F401  before Numba
+
+# isort: split
 import numba
 import numpy as np
 import psutil
