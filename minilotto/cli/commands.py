@@ -6,7 +6,6 @@ anything is trained or written.
 """
 
 import dataclasses
-import inspect
 import secrets
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from minilotto.cli.arguments import (
     plan_of,
     suggestion,
 )
-from minilotto.cli.docstrings import in_columns, parsed, summary_of
+from minilotto.cli.docstrings import in_columns, parsed, summary_of, text_of
 from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
@@ -82,6 +81,14 @@ def train(
     config = from_fields(settings)
     out_path = None if out is None else check_output(out, (".npz",), force)
     plot_path = None if plot is None else check_output(plot, SUFFIXES, force)
+    if plot is not None:
+        import minilotto.report.plots.style  # noqa: F401  what it lacks is known before training
+    for name in ("task", "sampling", "points"):
+        if data is not None and name in settings:
+            raise ConfigError(
+                f"--{name} is given beside --data, whose points are all there is to fit; leave out "
+                "one of them"
+            )
     points = None if data is None else read_dataset(data)
     config, points = what_to_fit(config, points)
     request = requested(backend, engine, compress)
@@ -279,7 +286,7 @@ def _overview() -> str:
 
 def _help(name: str) -> str:
     """A command's docstring; for `train` and `sweep` the fields of Config too, which are flags."""
-    text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{inspect.getdoc(COMMANDS[name])}"
+    text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{text_of(COMMANDS[name])}"
     if name not in ("train", "sweep"):
         return text
     fields = in_columns(parsed(Config)[1])
