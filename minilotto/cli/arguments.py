@@ -62,17 +62,21 @@ def plan_of(command: Callable[..., Plan], words: Sequence[str]) -> Plan:
 def _types_of(command: Callable[..., Plan]) -> dict[str, Any]:
     """Declared types of a command's parameters, without None, and of the fields that it takes."""
     hints = get_type_hints(command)
-    types = {}
-    for parameter in inspect.signature(command).parameters.values():
-        if parameter.kind is not parameter.VAR_KEYWORD:
-            hint = hints[parameter.name]
-            parts = get_args(hint)
-            optional = type(None) in parts
-            types[parameter.name] = functools.reduce(operator.or_, parts[:-1]) if optional else hint
+    named = [
+        p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD
+    ]
+    types = {parameter.name: _declared(hints[parameter.name]) for parameter in named}
     return {**types, **_FIELDS_OF.get(command.__name__, {})}
 
 
-_FIELD_TYPES: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Config)}
+def _declared(hint: Any) -> Any:
+    """A type without None."""
+    parts = get_args(hint)
+    return functools.reduce(operator.or_, parts[:-1]) if type(None) in parts else hint
+
+
+_FIELD_TYPES = {field.name: _declared(field.type) for field in dataclasses.fields(Config)}
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(Config)}
 _FIELDS_OF: dict[str, dict[str, Any]] = {
     "train": _FIELD_TYPES,
     "sweep": {
@@ -100,14 +104,21 @@ def _texts(
             if name not in types:
                 close = suggestion(name, types, "--")
                 raise ConfigError(f"--{name} is no flag{close}; {see} for all of them")
-        elif word.startswith("-") or not places:
+        elif word.startswith("-"):
+            raise ConfigError(
+                f"{word!r} is no flag, as these begin with two dashes; write ./{word} for a file of "
+                f"that name, and {see}"
+            )
+        elif not places:
             raise ConfigError(
                 f"{word!r} is not understood; flags are written --flag value, and {see}"
             )
         else:
             name, text = places.pop(0), word
         if name in found:
-            raise ConfigError(f"{_shown(name, text)} is given beside {found[name]!r}; give it once")
+            raise ConfigError(
+                f"--{name} is given twice, as {found[name]!r} and {text!r}; give it once"
+            )
         if not text:
             raise ConfigError(f"--{name} is given no value; give one after it")
         found[name] = text
@@ -123,9 +134,10 @@ def _flag(word: str, rest: list[str], types: dict[str, Any]) -> tuple[str, str]:
     negated = name.removeprefix("no").removeprefix("_")
     if name not in types and name.startswith("no") and _is_switch(types.get(negated)):
         return negated, "false"
-    if rest and not rest[0].startswith("--"):
+    switch = _is_switch(types.get(name))
+    if rest and not rest[0].startswith("-" if switch else "--"):
         return name, rest.pop(0)
-    return name, "true" if _is_switch(types.get(name)) else ""
+    return name, "true" if switch else ""
 
 
 def _is_switch(declared: Any) -> bool:
@@ -135,6 +147,22 @@ def _is_switch(declared: Any) -> bool:
 
 def _shown(name: str, text: str) -> str:
     return f"--{name}={text!r}"
+
+
+def refuse_unused(config: Config, given: Iterable[str]) -> None:
+    """Raises ConfigError for a given number that is the default of its field, and is not used.
+
+    Config refuses all but the default of what it does not use, and cannot know what was given.
+    """
+    for name in given:
+        value = getattr(config, name)
+        if value and value == DEFAULTS[name] and isinstance(value, (int, float)):
+            try:
+                config.replace(**{name: value + 1 if isinstance(value, int) else 0.99 * value})
+            except ConfigError as error:
+                _, _, rule = str(error).partition(" ")
+                if rule.startswith("means nothing"):
+                    raise ConfigError(f"{name}={value} {rule}") from None
 
 
 def suggestion(word: str, known: Iterable[str], prefix: str = "") -> str:
@@ -198,15 +226,18 @@ def number(name: str, text: str) -> int | float | str:
 
 
 def whole(name: str, text: str) -> int | float | str:
-    """`number`, where 1.000 may be a thousand too and is refused."""
+    """`number`, and 1e3 is an int; 1.000 may be a thousand too and is refused."""
     if _GROUPED.fullmatch(text):
         raise _grouped(name, text)
-    return number(name, text)
+    value = number(name, text)
+    exact = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if exact else value
 
 
 def _grouped(name: str, text: str, more: str = "") -> ConfigError:
+    rule = "is a number or a list" if more else "has separators of thousands"
     digits = re.sub(r"[.,'\s]", "", text)
-    return ConfigError(f"{_shown(name, text)} has separators as of thousands; write {digits}{more}")
+    return ConfigError(f"{_shown(name, text)} {rule}; write {digits}{more}")
 
 
 def items(name: str, text: str) -> list[str]:
@@ -226,7 +257,7 @@ def _list_of(
             if ",0" in text:
                 raise _grouped(name, text)
             if name in (*FIELDS, "seeds"):  # where one value is as usual as several
-                raise _grouped(name, text, f", or [{text}] for a list")
+                raise _grouped(name, text, f" or [{text}]")
         return [read(name, part) for part in items(name, text)]
 
     return read_all

@@ -22,6 +22,7 @@ from minilotto.cli.arguments import (
     Plan,
     Seeds,
     plan_of,
+    refuse_unused,
     suggestion,
 )
 from minilotto.cli.docstrings import in_columns, parsed, summary_of, text_of
@@ -79,6 +80,7 @@ def train(
     from minilotto.training.train import prepare, what_to_fit
 
     config = from_fields(settings)
+    refuse_unused(config, settings)
     out_path = None if out is None else check_output(out, (".npz",), force)
     plot_path = None if plot is None else check_output(plot, SUFFIXES, force)
     if plot is not None:
@@ -222,7 +224,9 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         return plan_of(COMMANDS[words[0]], words[1:]).run()
     except MinilottoError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        line = f"{type(error).__name__}: {error}"
+        # a word may hold a line break
+        print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

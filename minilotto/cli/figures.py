@@ -6,6 +6,7 @@ from collections.abc import Callable
 from minilotto.cli.arguments import FAILURE, INTERRUPTED, FileName, Plan
 from minilotto.errors import (
     ConfigError,
+    DataError,
     FileError,
     MissingExtraError,
     ResourceError,
@@ -139,6 +140,6 @@ def _status_of(work: Callable[[], int]) -> int:
     except SweepInterrupted as interruption:
         print(interruption, file=sys.stderr)
         return INTERRUPTED
-    except (SweepError, FileError, ResourceError, MissingExtraError) as error:
+    except (DataError, SweepError, FileError, ResourceError, MissingExtraError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return FAILURE

@@ -63,6 +63,8 @@ def _occupy_closed() -> None:
             os.fstat(descriptor)
         except OSError:
             os.dup2(null, descriptor)
+    if null > 2:
+        os.close(null)
 
 
 def _nowhere() -> TextIO:

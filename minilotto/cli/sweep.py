@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minilotto.cli.arguments import FAILURE, INTERRUPTED, FileName, Plan, Seeds
+from minilotto.cli.arguments import FAILURE, INTERRUPTED, FileName, Plan, Seeds, refuse_unused
 from minilotto.errors import ConfigError, FileError, ResourceError, SweepError, SweepInterrupted
 from minilotto.settings.config import whole_number
 from minilotto.store.grid import Sweep, read_study
@@ -62,6 +62,8 @@ def sweep(
         sweeps = read_study(study)
     else:
         sweeps = (Sweep(seeds=1000 if seeds is None else seeds, **settings),)
+        for config in sweeps[0].configs:
+            refuse_unused(config, sweeps[0].axes)
 
     def run() -> int:
         from minilotto.store.verify import losses_of, losses_text

@@ -55,6 +55,11 @@ def available_layers() -> list[str]:
     return [name for name, module in LAYERS.items() if _loads(f"numba.np.ufunc.{module}")]
 
 
+def most_threads() -> int:
+    """The most threads that Numba starts here: NUMBA_NUM_THREADS, or the usable cores."""
+    return int(numba.config.NUMBA_NUM_THREADS)
+
+
 def _loads(module: str) -> bool:
     try:
         importlib.import_module(module)
@@ -114,7 +119,7 @@ def run_blocks(
     """train(*arguments, begin, end) for ranges that make up range(blocks), in `threads` threads at
     most.
     """
-    threads = min(threads, blocks, numba.config.NUMBA_NUM_THREADS)
+    threads = min(threads, blocks, most_threads())
     with _alone(threads > 1) as ours:
         if not ours:
             train(*arguments, 0, blocks)
