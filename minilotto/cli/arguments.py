@@ -106,8 +106,8 @@ def _texts(
                 raise ConfigError(f"--{name} is no flag{close}; {see} for all of them")
         elif word.startswith("-"):
             raise ConfigError(
-                f"{word!r} is no flag, as these begin with two dashes; write ./{word} for a file of "
-                f"that name, and {see}"
+                f"{word!r} is no flag, as these begin with two dashes; write ./{word} for a file, "
+                f"or {see}"
             )
         elif not places:
             raise ConfigError(

@@ -183,7 +183,7 @@ def test_what_is_of_a_kind_is_read(declared, text):
 def test_a_file_that_is_missing_is_named_byte_for_byte(entry, refused):
     for name in FILE_NAMES:
         if entry in ("status {}", "verify {}") and name.startswith("-"):
-            assert "./" in refused(entries.MISSING_FILES[entry](name))
+            assert "dash" in refused(entries.MISSING_FILES[entry](name))
         else:
             shown = repr(name)[1:-1].encode("unicode_escape").decode()
             line = refused(entries.MISSING_FILES[entry](name))
