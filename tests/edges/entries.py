@@ -53,6 +53,16 @@ MADE_FILES = _lines(
     *("train --width 1 --steps 5 --seeds 2 --quiet --out {}.npz",),
     *("sweep --width 1 --steps 5 --seeds 2 --quiet --out {}",),
 )
+# Each needs Numba.
+COMPILED = (
+    "train --width 1 --steps 5 --seeds 2 --quiet",
+    "train --width 1 --steps 5 --seeds 2 --quiet --backend reference",
+    "sweep --width 1 --steps 5 --seeds 2 --quiet --out r",
+    "sweep --width 1 --steps 5 --seeds 2 --quiet --out r --cluster local:2",
+    "check --activations silu --tasks square --dtypes float32 --losses squared --quiet",
+    "figure 1c --quick --quiet",
+    "info",
+)
 # Quick, and all that is printed is asked for.
 COMMANDS = ("--help", "--version", "train --help", "info")
 

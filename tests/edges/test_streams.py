@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.edges import entries
+from tests.nets import mostly_slow
 
 TRAIN = "train --width 1 --steps 5 --seeds 2 --out nets.npz"
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -40,7 +41,10 @@ def shell(tmp_path, child_environment):
     return run
 
 
-@pytest.mark.parametrize("line", [*entries.COMMANDS, f"{TRAIN} --quiet"])
+@pytest.mark.parametrize(
+    "line",
+    mostly_slow([*entries.COMMANDS, f"{TRAIN} --quiet"], quick=["--help", f"{TRAIN} --quiet"]),
+)
 @pytest.mark.parametrize(("redirections", "status", "lines"), LOST_OUTPUT)
 def test_lost_output_ends_no_run(line, redirections, status, lines, shell, tmp_path):
     ended = shell(line, redirections)
@@ -62,7 +66,7 @@ def test_lost_errors_change_no_exit_status(redirections, shell, tmp_path):
     assert (refused.returncode, refused.stdout) == (2, ""), refused
 
 
-@pytest.mark.parametrize("line", ["--help", "train --help", f"{TRAIN} --quiet"])
+@pytest.mark.parametrize("line", ["--help", f"{TRAIN} --quiet"])
 @pytest.mark.parametrize("unbuffered", ["1", None])
 def test_a_reader_that_has_seen_enough_is_told_nothing(line, unbuffered, shell, tmp_path):
     ended = shell(line, '| true; exit "${PIPESTATUS[0]}"', PYTHONUNBUFFERED=unbuffered)
