@@ -1,8 +1,7 @@
 """The command line: Fire turns words into a plan, and the plan runs after Fire has returned.
 
-Making a plan trains and writes nothing, because Fire rejects unknown words only after it has called
-the command. Whatever is wrong with the words is one line on stderr and exit status 2, before
-anything is trained or written.
+Making a plan trains and writes nothing. Whatever is wrong with the words is one line on stderr and
+exit status 2.
 """
 
 import dataclasses
