@@ -116,7 +116,7 @@ def _speed_line(nets: Ensemble) -> str:
         return "trained elsewhere; how fast is not recorded"
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
     units = len(nets) * config.width * _points(nets) * config.steps / max(seconds - compiling, 1e-3)
-    threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")
+    threads = "1 thread" if how["threads"] == 1 else f"up to {how['threads']} threads"
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
     unit = f"a unit: one neuron at one of {_points(nets)} points in one step"
     return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s ({unit})"
@@ -128,11 +128,12 @@ def _points(nets: Ensemble) -> int:
 
 def environment() -> str:
     """What a training would run on: versions, CPU, vectors, threads, memory, GPU, kernel cache."""
-    import numba
-
     from minilotto.hardware.threads import available_layers
     from minilotto.kernels import seed_parallel
     from minilotto.kernels.simd import lane_count, target_features
+
+    # isort: split
+    import numba
 
     features = ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
     vectors = [name for name in features if name in target_features()]

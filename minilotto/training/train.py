@@ -139,13 +139,15 @@ def prepare(
     _refuse_what_squares_overflow(config, dataset)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
-    cores = thread_count(threads)
+    count = thread_count(threads)
     _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
     # Imported last, so that `import minilotto` stays light and whatever is refused above is refused
     # at once.
     from minilotto.engines.choice import choose
+    from minilotto.hardware.threads import most_threads
 
     choice, reason = choose(config, dataset, request)
+    cores = min(count, most_threads())
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
 
 
