@@ -133,7 +133,7 @@ def figure(
     (chosen,) = figure_names([str(name)])
     count = None if seeds is None else whole_number("seeds", seeds, at_least=1)
     scale = scale_of(truth("quick", quick), count)
-    picture = file_name("out", out or f"figure-{chosen}.png")
+    picture = file_name("out", f"figure-{chosen}.png" if out is None else out)
     path = check_output(picture, SUFFIXES, truth("force", force))
     kept, shown = file_name("runs", runs), not truth("quiet", quiet)
     thread_count(threads)
