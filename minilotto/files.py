@@ -188,7 +188,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 DAY = 86_400.0
-_FRAGMENT = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
+_FRAGMENT = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
 
 
 def remove_fragments(folder: Path) -> None:

@@ -13,6 +13,7 @@ The content of a block is used only after its seal has been checked.
 
 import contextlib
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from minilotto.store.blocks import Block, Run, Stored
 from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study
 
 MARKER = "minilotto-store.json"
+KEY = re.compile("[0-9a-f]{16}")  # of `Config.key`
 OURS = BLOCKS, STUDIES, QUARANTINE, LOGS = "blocks", "studies", "quarantine", "logs"
 
 
@@ -47,7 +49,7 @@ class StoreFolder:
 
     def folders(self) -> list[str]:
         """Keys of the configs that have a folder, in alphabetical order."""
-        return sorted(entry.name for entry in entries(self.blocks) if entry.is_dir())
+        return sorted(entry.name for entry in entries(self.blocks) if _is_of_config(entry))
 
     def stored(self, key: str) -> list[Stored]:
         """Blocks of a config, by their names.
@@ -62,7 +64,10 @@ class StoreFolder:
         list of Stored
             Name and run of each block, in the order of seeds.
         """
-        found = ((entry.name, blocks.run_of(entry.name)) for entry in entries(self.blocks / key))
+        folder = self.blocks / key
+        if os.path.islink(folder) and not os.path.isdir(folder):
+            raise FileError(f"{str(folder)!r} is a link that leads to no folder; mend or remove it")
+        found = ((entry.name, blocks.run_of(entry.name)) for entry in entries(folder))
         return sorted(
             (Stored(f"{key}/{name}", run) for name, run in found if run),
             key=lambda one: (one.run[0], -one.run[1]),
@@ -237,6 +242,13 @@ class StoreFolder:
                 f"folder {str(self.blocks)!r} cannot be written to ({error.strerror}); choose "
                 "another"
             ) from None
+
+
+def _is_of_config(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry of blocks/ is a folder, or a link in its place, wherever that leads."""
+    if entry.is_symlink():
+        return KEY.fullmatch(entry.name) is not None or os.path.isdir(entry.path)
+    return entry.is_dir()
 
 
 def _is_sound(folder: Path, name: str, quick: bool) -> bool:
