@@ -145,6 +145,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+    except FileError:  # of what `write` reads
+        raise
     except OSError as error:
         raise FileError(f"{str(path)!r} cannot be written ({error.strerror or error})") from None
     with contextlib.suppress(OSError):  # some file systems cannot sync a folder

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 
 import minilotto as ml
 from minilotto.cli import commands
+from minilotto.report.figure import Source
 from minilotto.report.study import Settings, Study
 from minilotto.store.blocks import Block
 
@@ -165,6 +166,7 @@ METHODS = {
     "config_of": lambda store: store.config_of(SOME.key),
     "ensemble": lambda store: store.ensemble(SOME),
     "losses": lambda store: store.losses(SOME, [(0, 2)]),
+    "figures": lambda store: Source(store).nets(GRID),
     "to_csv": lambda store: store.to_csv(elsewhere("nets.csv")),
     **({"to_dataframe": lambda store: store.to_dataframe()} if find_spec("pandas") else {}),
 }
