@@ -65,8 +65,8 @@ class StoreFolder:
             Name and run of each block, in the order of seeds.
         """
         folder = self.blocks / key
-        if os.path.islink(folder) and not os.path.isdir(folder):
-            raise FileError(f"{str(folder)!r} is a link that leads to no folder; mend or remove it")
+        if not os.path.isdir(folder) and os.path.lexists(folder):
+            raise FileError(f"{str(folder)!r} is no folder, nor leads to one; mend or remove it")
         found = ((entry.name, blocks.run_of(entry.name)) for entry in entries(folder))
         return sorted(
             (Stored(f"{key}/{name}", run) for name, run in found if run),
@@ -245,10 +245,8 @@ class StoreFolder:
 
 
 def _is_of_config(entry: "os.DirEntry[str]") -> bool:
-    """Whether an entry of blocks/ is a folder, or a link in its place, wherever that leads."""
-    if entry.is_symlink():
-        return KEY.fullmatch(entry.name) is not None or os.path.isdir(entry.path)
-    return entry.is_dir()
+    """Whether an entry of blocks/ is a folder, or what took the place of one."""
+    return KEY.fullmatch(entry.name) is not None or os.path.isdir(entry.path)
 
 
 def _is_sound(folder: Path, name: str, quick: bool) -> bool:

@@ -428,13 +428,22 @@ def test_folders_of_a_store_may_be_links(part, folder):
 
 
 @pytest.mark.parametrize("part", ["blocks", f"blocks/{SOME.key}", "minilotto-store.json"])
-@pytest.mark.parametrize("target", ["nothing", "itself"])
-def test_links_that_lead_nowhere_are_errors(target, part, folder):
+@pytest.mark.parametrize("kind", ["a link to nothing", "a link to itself", "a file", "a pipe"])
+def test_what_took_the_place_of_a_part_is_an_error(kind, part, folder):
     path = folder / part
     shutil.move(path, "aside")
-    os.symlink(path.name if target == "itself" else target, path)
+    {
+        "a link to nothing": lambda: os.symlink("nothing", path),
+        "a link to itself": lambda: os.symlink(path.name, path),
+        "a file": path.touch,
+        "a pipe": lambda: os.mkfifo(path),
+    }[kind]()
     for action in (*WRITERS.values(), READERS["verify"], READERS["status"]):
-        one_line("is no store|is not there|does not exist|cannot be|leads to no", action, folder)
+        one_line(
+            "is no store|is not there|does not exist|cannot be|is no folder|damaged|pipe",
+            action,
+            folder,
+        )
 
 
 # Newer
