@@ -9,7 +9,6 @@ import difflib
 import functools
 import inspect
 import operator
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from types import GenericAlias
@@ -194,20 +193,6 @@ def truth_or_number(name: str, text: str) -> Any:
         ) from None
 
 
-def file_name(name: str, value: Any) -> str:
-    """The name of a file or folder, byte for byte but for a home folder. Raises ConfigError."""
-    if not isinstance(value, (str, os.PathLike)):
-        raise ConfigError(f"--{name}={value!r} is no file name; give one, as in --{name} nets.npz")
-    path = os.path.expanduser(os.fspath(value))
-    user, slash, _ = path.partition(os.sep)
-    if user == "~" or (slash and user.startswith("~")):
-        raise ConfigError(
-            f"--{name}={value!r} is in no known home folder; name the folder, or ./{user} for one "
-            "of that name"
-        )
-    return path
-
-
 _WHOLE = r"(0|[1-9]\d{0,2}(_\d{3})+|[1-9]\d*)"
 _NUMBER = re.compile(rf"[+-]?({_WHOLE}(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,'\s][0-9]{3})+")
@@ -284,11 +269,11 @@ def seeds(name: str, text: str) -> Any:
 
 READERS: dict[Any, Callable[[str, str], Any]] = {
     str: lambda name, text: text,
+    FileName: lambda name, text: text,
     int: whole,
     float: number,
     bool: truth,
     bool | int: truth_or_number,
-    FileName: file_name,
     Seeds: seeds,
     list[str]: items,
     list[int]: _list_of(whole),

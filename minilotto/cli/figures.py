@@ -119,7 +119,7 @@ def figure(
     (chosen,) = figure_names([name])
     count = None if seeds is None else whole_number("seeds", seeds, at_least=1)
     scale = scale_of(quick, count)
-    path = check_output(out or f"figure-{chosen}.png", SUFFIXES, force)
+    path = check_output(f"figure-{chosen}.png" if out is None else out, SUFFIXES, force)
     thread_count(threads)
 
     def run() -> int:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.data.checks import checked
 from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.files import check_input
 from minilotto.settings.activations import Reals
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
@@ -316,7 +317,7 @@ def read_dataset(path: str | Path) -> Dataset:
     DataError
         For content that is no data.
     """
-    path = Path(path)
+    path = check_input(path)
     try:
         if path.suffix == ".npz":
             # np.load(path) would leave the file open where the archive is damaged.

@@ -3,8 +3,21 @@
 A new entry point meets every hostile input of a kind by being added to its group.
 """
 
+import contextlib
+import io
+import json
+import os
+import tempfile
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import Executor, Future
+from functools import lru_cache, partial
+from importlib.util import find_spec
+
+import minilotto as ml
+from minilotto.cli import commands
+from minilotto.report.figure import Source
+from minilotto.report.study import Settings, Study
+from minilotto.store.blocks import Block
 
 
 # ---- words of the command line, and streams ----
@@ -71,6 +84,182 @@ COMMANDS = ("--help", "--version", "train --help", "info")
 
 
 # ---- paths, folders, stores ----
+class Refused(Exception):
+    """A command that ended with another status than 0; the text is what it wrote to stderr."""
+
+
+def command(*words: str) -> str:
+    """What a command prints, run in this process. Raises Refused."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = commands.main(words)
+    if status:
+        raise Refused(err.getvalue().strip("\n") or out.getvalue().strip("\n"))
+    return out.getvalue()
+
+
+SOME = ml.Config(width=2, steps=5)
+GRID = ml.Sweep(width=2, steps=5, seeds=2)
+TRAIN = ("train", "--width=2", "--seeds=2", "--steps=5", "--quiet")
+SWEEP = ("sweep", "--width=2", "--seeds=2", "--steps=5", "--quiet")
+
+
+@lru_cache
+def nets() -> ml.Ensemble:
+    return ml.train(SOME, 2)
+
+
+ROOM = tempfile.TemporaryDirectory()  # removed at the end of the process
+
+
+def elsewhere(name: str) -> str:
+    """A new name in a folder that no test looks at."""
+    return os.path.join(tempfile.mkdtemp(dir=ROOM.name), name)
+
+
+@lru_cache
+def store() -> ml.Store:
+    return ml.sweep(GRID, out=elsewhere("runs"))
+
+
+def word(path) -> str:
+    """A path as the shell gives it."""
+    return os.fsdecode(path)
+
+
+def forced(force: bool) -> list[str]:
+    return ["--force"] if force else []
+
+
+# What writes a file: the suffix, and a callable that takes the path and whether to overwrite.
+OUTPUTS = {
+    "save": (".npz", lambda path, force: nets().save(path, force=force)),
+    "to_c": (".c", lambda path, force: nets().to_c(path, force=force)),
+    "to_csv": (".csv", lambda path, force: store().to_csv(path, force=force)),
+    "train --out": (
+        ".npz",
+        lambda path, force: command(*TRAIN, f"--out={word(path)}", *forced(force)),
+    ),
+    "train --plot": (
+        ".svg",
+        lambda path, force: command(*TRAIN, f"--plot={word(path)}", *forced(force)),
+    ),
+    "figure --out": (
+        ".svg",
+        lambda path, force: command(
+            *("figure", "2b", "--seeds=40", "--quiet", f"--out={word(path)}", *forced(force)),
+            f"--runs={ROOM.name}/figure",
+        ),
+    ),
+}
+if find_spec("xarray") and find_spec("pandas"):
+    OUTPUTS["to_netcdf"] = (".nc", lambda path, force: store().to_netcdf(path, force=force))
+if find_spec("pyarrow") and find_spec("pandas"):
+    OUTPUTS["to_parquet"] = (".parquet", lambda path, force: store().to_parquet(path, force=force))
+
+# What reads a file: a name for it, its content, and a callable that takes the path.
+STUDY = json.dumps(GRID.to_dict()).encode()
+INPUTS = {
+    "load": ("nets.npz", lambda: saved(nets()), ml.load),
+    "sweep --from": (
+        "study.json",
+        lambda: STUDY,
+        lambda path: command("sweep", f"--from={word(path)}", f"--out={store().folder}", "--quiet"),
+    ),
+    "train --data": (
+        "data.csv",
+        lambda: b"x,y\n0,1\n1,2\n2,4\n",
+        lambda path: command(*TRAIN, f"--data={word(path)}"),
+    ),
+}
+
+
+def saved(nets: ml.Ensemble) -> bytes:
+    memory = io.BytesIO()
+    nets.write(memory)
+    return memory.getvalue()
+
+
+class Brief(Study):
+    """A study of two nets."""
+
+    name = title = "brief"
+    entry = settings_type = Settings
+
+    @classmethod
+    def trainings(cls, settings):
+        return (GRID,)
+
+    def __init__(self, source, scale):
+        self.nets = source.nets(GRID)
+
+    def tables(self):
+        return []
+
+    def outcomes(self):
+        return {}
+
+
+# What makes or goes on with a store, given its folder.
+WRITERS = {
+    "sweep": lambda folder: ml.sweep(GRID, out=folder),
+    "Study.run": lambda folder: Brief.run(folder),
+    "sweep --out": lambda folder: command(*SWEEP, f"--out={word(folder)}"),
+    "sweep --cluster": lambda folder: ml.sweep(GRID, out=folder, executor=Direct()),
+}
+
+# What reads a store, given its folder.
+READERS = {
+    "open_store": lambda folder: ml.open_store(folder).status(),
+    "status": lambda folder: command("status", word(folder)),
+    "verify": lambda folder: command("verify", word(folder)),
+    "reproduce --runs": lambda folder: command(
+        *("reproduce", "--figures=2b", "--train=false", "--quiet", f"--runs={word(folder)}"),
+        f"--out={elsewhere('report')}",
+    ),
+}
+
+# Methods that read nets of a store, given an open one.
+METHODS = {
+    "configs": lambda store: store.configs,
+    "config_of": lambda store: store.config_of(SOME.key),
+    "ensemble": lambda store: store.ensemble(SOME),
+    "losses": lambda store: store.losses(SOME, [(0, 2)]),
+    "figures": lambda store: Source(store).nets(GRID),
+    "to_csv": lambda store: store.to_csv(elsewhere("nets.csv")),
+    **({"to_dataframe": lambda store: store.to_dataframe()} if find_spec("pandas") else {}),
+}
+
+# Those that count or look, and others.
+LOOKS = {
+    "folders": lambda store: store.folders(),
+    "stored": lambda store: store.stored(SOME.key),
+    "runs": lambda store: store.runs(SOME),
+    "seeds": lambda store: store.seeds(SOME),
+    "missing": lambda store: store.missing(GRID),
+    "studies": lambda store: store.studies(),
+    "keep_study": lambda store: store.keep_study((GRID,)),
+    "size_of": lambda store: store.size_of(FIRST.name),
+    "has": lambda store: store.has(FIRST),
+    "damaged": lambda store: store.damaged([FIRST.name]),
+    "put_aside": lambda store: store.put_aside(FIRST.name),
+    "status": lambda store: store.status(),
+    "verify": lambda store: store.verify(),
+    "tidy": lambda store: store.tidy(),
+}
+FIRST = Block(SOME, 0, 2)
+
+
+class Direct(Executor):
+    """An executor that works at once."""
+
+    def submit(self, work, *arguments, **named):
+        future = Future()
+        try:
+            future.set_result(work(*arguments, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 # ---- signals and interruptions ----
