@@ -15,7 +15,14 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from minilotto.errors import ConfigError, FileError
+from minilotto.errors import ConfigError, FileError, shown
+
+
+def as_path(name: str, path: object) -> Path:
+    """The caller's name of a file. Raises ConfigError for what is none."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(f"{name}={shown(path)} is no name of a file; give a str or a Path")
+    return Path(path)
 
 
 def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = False) -> Path:
@@ -24,7 +31,7 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
     Raises ConfigError for a wrong suffix or an existing file without `force`, FileError for a
     folder that is missing or cannot be written to.
     """
-    path = Path(path)
+    path = as_path("output", path)
     if path.suffix not in suffixes:
         raise ConfigError(
             f"output {str(path)!r} ends in {path.suffix!r}; use a name that ends in "

@@ -12,6 +12,7 @@ import numpy as np
 
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
+from minilotto.interop.vectors import check_exported
 from minilotto.kernels.formulas import FORMULAS
 from minilotto.kernels.retarget import retargeted
 from minilotto.settings.activations import Activation
@@ -80,14 +81,7 @@ def c_source(
     _check_name(name)
     w, b, v, c = (np.asarray(array, dtype=np.float64) for array in parameters)
     nets, width, inputs = w.shape
-    if nets == 0:
-        raise ConfigError("there is no net to export; select at least one")
-    bad = [i for i in range(nets) if not all(np.isfinite(array[i]).all() for array in (w, b, v, c))]
-    if bad:
-        raise ConfigError(
-            f"net {bad[0]} is not finite; export nets whose status is ok, as in nets[nets.status "
-            "== 'ok']"
-        )
+    check_exported(parameters)
     size = nets * (width * (2 * inputs + 2) + 1)
     if size > MOST_NUMBERS:
         raise ConfigError(

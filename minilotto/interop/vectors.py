@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minilotto.data.checks import floating
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Reals
 
@@ -97,6 +97,20 @@ def unpack(theta: ArrayLike, inputs: int = 1) -> Parameters:
     neurons = array[..., :-1].reshape(*array.shape[:-1], -1, inputs + 2)
     parts = neurons[..., :inputs], neurons[..., inputs], neurons[..., inputs + 1], array[..., -1]
     return Parameters(*(np.array(part) for part in parts))
+
+
+def check_exported(parameters: Parameters) -> None:
+    """Raises ConfigError where there is no net, or one that is not finite."""
+    if not len(parameters.c):
+        raise ConfigError("there is no net to export; select at least one")
+    finite = np.all(
+        [np.isfinite(part).reshape(len(part), -1).all(1) for part in parameters], axis=0
+    )
+    if not finite.all():
+        raise ConfigError(
+            f"net {np.argmin(finite)} is not finite; export nets whose status is ok, as in "
+            "nets[nets.status == 'ok']"
+        )
 
 
 def flat(theta: ArrayLike, inputs: int) -> Reals:

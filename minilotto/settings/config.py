@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 from minilotto.settings.activations import activation_of
 from minilotto.settings.schemes import SCHEMES
 from minilotto.settings.tasks import CUSTOM, TASKS, task_of
@@ -35,7 +35,7 @@ REAL_FIELDS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "negative_slope": ("below 1", lambda value: value < 1),
     "noise": ("of at least 0", lambda value: value >= 0),
 }
-NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() accepts them
+NO_NUMBERS = (bool, np.bool_, str, bytes, np.ndarray)  # though int() or float() accepts them
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,7 @@ class Config:
             _one_of(name, getattr(self, name), choices)
         activation_of(self.activation)
         self._check_examples()
+        self._check_precision()
         if self.negative_slope != 0.01 and self.activation != "leaky_relu":
             raise ConfigError(
                 f"negative_slope={self.negative_slope} means nothing to {self.activation}; use "
@@ -178,6 +179,23 @@ class Config:
             raise ConfigError(
                 f"points={self.points} means nothing to sampling='examples', which takes all; "
                 "leave it out"
+            )
+
+    def _check_precision(self) -> None:
+        """Refuse numbers that the precision of the training makes zero or infinite."""
+        least, most = (float(getattr(np.finfo(self.dtype), end)) for end in ("tiny", "max"))
+        for name in ("lr", "epsilon", "init_scale", "output_scale", "negative_slope"):
+            value = abs(getattr(self, name))
+            low = 0.0 if name == "negative_slope" else least
+            if not low <= value <= most**0.5:
+                raise ConfigError(
+                    f"{name}={getattr(self, name)} is out of range; dtype={self.dtype!r} takes "
+                    f"sizes of {low:.4g} to {most**0.5:.4g}"
+                )
+        decays = (self.steps - 1) // self.lr_decay_every
+        if math.log(self.lr) + decays * math.log(self.lr_decay) > math.log(most):
+            raise ConfigError(
+                f"lr_decay={self.lr_decay} makes the rate infinite in {decays} times; give less"
             )
 
     def _set(self, name: str, value: int | float) -> None:
@@ -311,11 +329,11 @@ def whole_number(name: str, value: Any, at_least: int, below: int | None = None)
         try:
             if value == math.floor(value):
                 whole = int(value)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # whatever the caller's own type raises
             whole = None
     if whole is None or whole < at_least or (below is not None and whole >= below):
         limit = f"of at least {at_least}" + (f" and below {below}" if below else "")
-        raise ConfigError(f"{name}={value!r} is out of range; give a whole number {limit}")
+        raise ConfigError(f"{name}={shown(value)} is out of range; give a whole number {limit}")
     return whole
 
 
@@ -324,14 +342,14 @@ def _real_number(name: str, value: Any, rule: str, holds: Callable[[float], bool
     if not isinstance(value, NO_NUMBERS):
         try:
             real = float(value) + 0.0  # no negative zero: equal configs have equal keys
-        except (TypeError, ValueError, OverflowError):
+        except Exception:
             real = None
     if real is None or not math.isfinite(real) or not holds(real):
-        raise ConfigError(f"{name}={value!r} is out of range; give a finite number {rule}")
+        raise ConfigError(f"{name}={shown(value)} is out of range; give a finite number {rule}")
     return real
 
 
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in choices:
         known = ", ".join(choice for choice in choices if choice != CUSTOM)
-        raise ConfigError(f"{name}={value!r} is unknown; choose from {known}")
+        raise ConfigError(f"{name}={shown(value)} is unknown; choose from {known}")
