@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from minilotto.store.store import Store
 
 
-SHOWN = 100  # characters of an argument in a message
+SHOWN = 500  # characters of an argument in a message
 
 
 def shown(value: object, text_of: Callable[[Any], str] = repr) -> str:
     """An argument as a message shows it: in one line, cut to SHOWN characters.
 
-    >>> shown(10**5000), shown([0] * 100)[-9:]
+    >>> shown(10**5000), shown([0] * 500)[-9:]
     ('a value of type int', '0, 0, ...')
     """
     try:

@@ -106,7 +106,7 @@ def _table(path: Path) -> Dataset:
     except UnicodeDecodeError as error:
         raise FileError(
             f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); save it as CSV "
-            "in UTF-8"
+            "in UTF-8, with a header"
         ) from None
     if table.shape[1] != len(names):
         raise DataError(
@@ -170,7 +170,8 @@ def _names(header: str) -> list[str]:
     names = _cells(header)
     if _all_numbers(header):
         raise DataError(
-            f"its first line is {shown(header.strip())}; put a header such as x,y first"
+            f"its first line is {shown(header.strip())}; put a header such as x1,x2,y,weight "
+            "before it"
         )
     if "" in names:
         raise DataError(
@@ -209,13 +210,16 @@ def _fault(rows: Iterable[tuple[int, str]], names: list[str]) -> str:
         cells = _cells(line)
         if len(cells) != len(names):
             return (
-                f"line {number} has {len(cells)} cells where the header has {len(names)} names"
-                f"{_commas(len(cells), names)}; give one cell a name"
+                f"line {number} has {len(cells)} columns where the header has {len(names)} names"
+                f"{_commas(len(cells), names)}; give each row one number a name"
             )
         for name, cell in zip(names, cells, strict=True):
             if not _is_number(cell):
                 comma = " (write decimal points)" if DECIMAL_COMMA.fullmatch(cell) else ""
-                return f"line {number} has {shown(cell)} under {name}, which is no number{comma}"
+                return (
+                    f"line {number} has {shown(cell)} under {name}{comma}; below the header there "
+                    "are only numbers"
+                )
     return "its rows are no numbers as Python writes them; separate them by commas"
 
 

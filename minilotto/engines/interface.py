@@ -136,7 +136,8 @@ def adam_schedule(config: Config, first: int, count: int) -> Schedule:
     rates are lr_t / (1 - beta1^(t+1)), corrections 1 / sqrt(1 - beta2^(t+1)).
     """
     step = np.arange(first, first + count)
-    rates = config.lr * config.lr_decay ** (step // config.lr_decay_every)
+    with np.errstate(over="ignore"):  # a rate without limit makes nets diverge, which is reported
+        rates = config.lr * config.lr_decay ** (step // config.lr_decay_every)
     return Schedule(
         rates / (1.0 - config.beta1 ** (step + 1)),
         1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1)),

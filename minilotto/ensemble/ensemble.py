@@ -236,7 +236,7 @@ class Ensemble(ReadOnly, Nets):
             raise DataError(f"parameters={shown(parameters)} are no arrays (w, b, v, c)")
         with np.errstate(over="ignore"):  # what the precision cannot hold makes a loss of NaN
             arrays = [
-                reals_of(name, array).astype(self.config.dtype)
+                reals_of(f"parameters {name}", array).astype(self.config.dtype)
                 for name, array in zip("wbvc", parameters, strict=True)
             ]
         shapes = [array.shape for array in arrays]

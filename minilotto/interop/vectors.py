@@ -100,7 +100,18 @@ def unpack(theta: ArrayLike, inputs: int = 1) -> Parameters:
 
 
 def check_exported(parameters: Parameters) -> None:
-    """Raises ConfigError where there is no net, or one that is not finite."""
+    """Refuse nets that another program could not evaluate.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of R nets.
+
+    Raises
+    ------
+    ConfigError
+        For none, and for one that is not finite.
+    """
     if not len(parameters.c):
         raise ConfigError("there is no net to export; select at least one")
     finite = np.all(

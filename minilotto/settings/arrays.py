@@ -40,17 +40,23 @@ def array_of(name: str, values: object) -> NDArray[Any]:
     DataError
         For masked values, and for what is no array.
     """
+    check_unmasked(name, values)
     try:
-        masked, array = _masked(values), np.asarray(values)
+        return np.asarray(values)
     except Exception as error:  # `__array__`, `__len__` and `__iter__` of the caller's raise any
         raise DataError(
             f"{name} is no array ({shown(error, str)}); pass numbers, in rows of equal length"
         ) from None
-    if masked:
+
+
+def check_unmasked(name: str, values: object) -> None:
+    """Raises DataError for an array that masks values, or for lists with one: NumPy would use what
+    is behind the mask.
+    """
+    if _masked(values):
         raise DataError(
             f"{name} has masked values; leave them out, or give them a value with .filled()"
         )
-    return array
 
 
 def reals_of(name: str, values: object) -> Array:
@@ -80,7 +86,6 @@ def reals_of(name: str, values: object) -> Array:
 
 
 def _masked(values: object) -> bool:
-    """Whether an array, or one among nested lists, masks a value, which NumPy would fill in."""
     if isinstance(values, (list, tuple)):
         kinds = (list, tuple, np.ma.MaskedArray)
         return any(_masked(one) for one in values if isinstance(one, kinds))

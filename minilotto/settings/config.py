@@ -182,21 +182,25 @@ class Config:
             )
 
     def _check_precision(self) -> None:
-        """Refuse numbers that the precision of the training makes zero or infinite."""
-        least, most = (float(getattr(np.finfo(self.dtype), end)) for end in ("tiny", "max"))
-        for name in ("lr", "epsilon", "init_scale", "output_scale", "negative_slope"):
-            value = abs(getattr(self, name))
-            low = 0.0 if name == "negative_slope" else least
-            if not low <= value <= most**0.5:
+        """Refuse sizes that this precision makes zero, and those whose squares it overflows.
+
+        Rates may be large: nets then diverge, and say so.
+        """
+        precision = np.finfo(self.dtype)
+        least, most = float(precision.tiny), float(precision.max) ** 0.5
+        for name, low, high in (
+            ("lr", least, math.inf),
+            ("epsilon", least, most),
+            ("init_scale", least, most),
+            ("output_scale", least, most),
+            ("negative_slope", 0.0, most),
+        ):
+            value = getattr(self, name)
+            if not low <= abs(value) <= high:
                 raise ConfigError(
-                    f"{name}={getattr(self, name)} is out of range; dtype={self.dtype!r} takes "
-                    f"sizes of {low:.4g} to {most**0.5:.4g}"
+                    f"{name}={value} is out of range; dtype={self.dtype!r} takes sizes from "
+                    f"{low:.4g} to {high:.4g}"
                 )
-        decays = (self.steps - 1) // self.lr_decay_every
-        if math.log(self.lr) + decays * math.log(self.lr_decay) > math.log(most):
-            raise ConfigError(
-                f"lr_decay={self.lr_decay} makes the rate infinite in {decays} times; give less"
-            )
 
     def _set(self, name: str, value: int | float) -> None:
         object.__setattr__(self, name, value)

@@ -180,9 +180,10 @@ def what_to_fit(config: Config, data: Any, target: Any = None) -> tuple[Config, 
         raise ConfigError("both data and target are given; pass one of them")
     if data is not None:
         dataset = _resolved(config, data if isinstance(data, Dataset) else _given(data))
-        # the config of nets that were trained on such data describes these in all three fields
-        described = () if config.sampling == CUSTOM else ("sampling", "points")
-        _refuse_beside("data of your own", config, ("task", *described))
+        _refuse_beside("data of your own", config, ("task", "sampling"))
+        # the config of nets that were trained on such data has their number of points
+        if config.sampling != CUSTOM and config.points != dataset.points:
+            _refuse_beside("data of your own", config, ("points",))
         changes: dict[str, Any] = {"task": CUSTOM, "sampling": CUSTOM, "points": dataset.points}
         return config.replace(**changes), dataset
     if target is None:
@@ -244,7 +245,7 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
         try:
             array = array_of("seeds", seeds)
         except DataError as error:
-            raise ConfigError(str(error)) from None
+            raise ConfigError(f"{shown(seeds)} are no list of seeds ({error})") from None
     else:
         count = whole_number("seeds", seeds, at_least=1, below=2**48)
         _refuse_beyond_memory(16 * count, f"{count} seeds")
