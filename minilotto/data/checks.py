@@ -1,16 +1,12 @@
 """The caller's arrays, checked: their shapes, precision, finiteness and resolution."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from minilotto.errors import DataError, ResourceError
-from minilotto.hardware.machine import available_memory, readable_bytes
+from minilotto.errors import DataError
 from minilotto.settings.activations import Reals
 from minilotto.settings.arrays import Array, array_of, reals_of
 
-FEW = 2**22  # numbers that are copied without a look at the memory
 RESOLVED = 1000  # least variation of numbers that are trained on, in units of their rounding
 
 
@@ -96,7 +92,7 @@ def floating(name: str, values: ArrayLike) -> Reals:
     DataError
         For rows of different length, masked values, or another dtype.
     """
-    array = _within_memory(name, array_of(name, values))
+    array = array_of(name, values)
     if array.dtype not in (np.float32, np.float64):
         raise DataError(
             f"{name} has dtype {array.dtype}; pass float32 or float64, as in {name}.astype(float)"
@@ -122,7 +118,7 @@ def inputs_of(x: ArrayLike, inputs: int) -> Array:
     DataError
         For another shape, and for what is no array of finite numbers.
     """
-    points = reals_of("x", _within_memory("x", array_of("x", x)))
+    points = reals_of("x", x)
     if points.ndim == 1 and inputs == 1:
         points = points[:, None]
     if points.ndim != 2 or points.shape[1] != inputs:
@@ -164,18 +160,6 @@ def check_resolution(name: str, values: Array, dtype: str) -> None:
             f"{np.atleast_1d(coarse)[d]:.2g}; subtract a constant, scale it, or use "
             "dtype='float64'"
         )
-
-
-def _within_memory(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """The array, once it is clear that copies of it fit in memory; a broadcast one needs none."""
-    if array.size > FEW:
-        needed, free = 16 * array.size, available_memory()
-        if needed > free:
-            raise ResourceError(
-                f"{name} has shape {array.shape} and needs about {readable_bytes(needed)} of "
-                f"memory, {readable_bytes(free)} is free; give fewer points"
-            )
-    return array
 
 
 def _finite(name: str, array: Reals) -> Reals:

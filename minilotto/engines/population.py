@@ -32,9 +32,9 @@ def population_losses(
 
     For one input and a smooth activation it is composite Gauss-Legendre quadrature, with panels
     doubled for those nets whose value still changes by more than RELATIVE_ERROR, and at last with
-    panels that grow geometrically from -b/w of each neuron on, for nets of very large w. For a piecewise
-    linear activation the domain is split at each net's breakpoints, which is exact up to the
-    target's smoothness. For two or three inputs it is tensor rules of growing order.
+    panels that grow geometrically from -b/w of each neuron on, for nets of very large w. For a
+    piecewise linear activation the domain is split at each net's breakpoints, which is exact up to
+    the target's smoothness. For two or three inputs it is tensor rules of growing order.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def population_losses(
             "average (nets.predict(x) - y)**2 over many points of your own"
         )
     if task.inputs > 1:
-        rules = (population_rule(task, nodes) for nodes in TENSOR_NODES)
-        return _settled(activation, parameters, list(rules), TENSOR_ERROR, loss)
+        tensors = [population_rule(task, nodes) for nodes in TENSOR_NODES]
+        return _settled(activation, parameters, tensors, TENSOR_ERROR, loss)
     if activation.kinks:
         return np.array(
             [

@@ -104,8 +104,9 @@ class Ensemble(ReadOnly, Nets):
         """The net at one position, or those of a slice, a mask or a list, as an Ensemble."""
         if isinstance(which, slice):
             return self.select(np.arange(len(self))[which])
-        one = np.ndim(which) == 0 and not isinstance(which, (bool, np.bool_, str))
-        return self.select([which] if one else which)
+        positions = array_of("selection", which)
+        one = positions.ndim == 0 and positions.dtype.kind in "iu"
+        return self.select(positions[None] if one else positions)
 
     def __iter__(self) -> Iterator["Ensemble"]:
         return (self[i] for i in range(len(self)))

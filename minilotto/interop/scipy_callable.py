@@ -16,6 +16,7 @@ from minilotto.kernels.forms import Form, form
 from minilotto.kernels.single import forward
 from minilotto.kernels.spec import Spec
 from minilotto.settings.activations import Activation
+from minilotto.settings.limits import check_choice
 
 USES = ("integrate", "filter")
 HEADER = 2  # numbers before theta: the activation's parameter, and how many numbers theta has
@@ -85,8 +86,7 @@ def low_level_callable(
     ConfigError
         For an unknown use, several nets, or a net that is not finite.
     """
-    if use not in USES:
-        raise ConfigError(f"use={use!r} is unknown; choose from {', '.join(USES)}")
+    check_choice("use", use, USES)
     nets, _, inputs = parameters.w.shape
     if nets != 1:
         raise ConfigError(f"{nets} nets make no function of one value; choose one, as in nets[0]")

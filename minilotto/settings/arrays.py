@@ -9,6 +9,7 @@ from minilotto.errors import DataError, shown
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+MOST_BROADCAST = 2**24  # numbers of an array that repeats some memory
 
 
 class ReadOnly:
@@ -38,15 +39,23 @@ def array_of(name: str, values: object) -> NDArray[Any]:
     Raises
     ------
     DataError
-        For masked values, and for what is no array.
+        For masked values, for a huge shape by broadcasting, and for what is no array.
     """
-    check_unmasked(name, values)
     try:
-        return np.asarray(values)
+        check_unmasked(name, values)
+        array = np.asarray(values)
+    except DataError:
+        raise
     except Exception as error:  # `__array__`, `__len__` and `__iter__` of the caller's raise any
         raise DataError(
             f"{name} is no array ({shown(error, str)}); pass numbers, in rows of equal length"
         ) from None
+    if array.size > MOST_BROADCAST and 0 in array.strides:
+        raise DataError(
+            f"{name} is broadcast to shape {array.shape}, whose copies may not fit in memory; pass "
+            "an array of its own"
+        )
+    return array
 
 
 def check_unmasked(name: str, values: object) -> None:

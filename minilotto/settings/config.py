@@ -163,7 +163,8 @@ class Config:
 
     def _check_examples(self) -> None:
         """Refuse an unknown task, and examples without sampling="examples" or the reverse."""
-        has_examples = self.task != CUSTOM and task_of(self.task).examples is not None
+        custom = isinstance(self.task, str) and self.task == CUSTOM
+        has_examples = not custom and task_of(self.task).examples is not None
         if has_examples and self.sampling != "examples":
             raise ConfigError(
                 f"sampling={self.sampling!r} means nothing to task={self.task!r}, a set of "
@@ -256,9 +257,9 @@ class Config:
         """
         try:
             fields = json.loads(text)
-        except (TypeError, json.JSONDecodeError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
-                f"config is not JSON ({error}); write it with Config.to_json"
+                f"config is not JSON ({shown(error, str)}); write it with Config.to_json"
             ) from None
         if not isinstance(fields, dict):
             raise ConfigError("config is not a JSON object; write it with Config.to_json")

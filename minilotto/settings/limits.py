@@ -38,7 +38,7 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     >>> check_choice("predictor", "span", ("span", "output"))
     """
     known = tuple(choices)
-    if value not in known:
+    if not any(isinstance(value, type(one)) and value == one for one in known):
         words = ", ".join(map(str, known))
         raise ConfigError(f"{name}={shown(value)} is unknown; choose from {words}")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.errors import ConfigError, shown
-from minilotto.settings.arrays import Array, array_of
+from minilotto.settings.arrays import Array, array_of, reals_of
 from minilotto.settings.examples import EXAMPLES, Examples
 from minilotto.settings.streams import stream
 
@@ -131,7 +131,7 @@ class Task:
             )
         if y.dtype.kind not in "fiu":
             raise ConfigError(f"task {self.name!r} returned dtype {y.dtype}; return real numbers")
-        y = y.astype(np.float64)
+        y = np.array(reals_of("y", y))
         if not np.isfinite(y).all():
             where = x[np.flatnonzero(~np.isfinite(y))[0]]
             raise ConfigError(
@@ -360,7 +360,7 @@ def task_of(name: str) -> Task:
     >>> task_of("sum7").inputs, task_of("square").inputs
     (7, 1)
     """
-    if name == CUSTOM:
+    if isinstance(name, str) and name == CUSTOM:
         raise ConfigError(
             "task='custom' stands for a target or data of your own; pass target= or data= to train"
         )
