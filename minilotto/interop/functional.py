@@ -1,7 +1,6 @@
 """Outputs, losses and derivatives of nets as plain NumPy arrays, for optimisers and other codes.
 
-The vectors theta are those of interop/vectors.py, which scipy.optimize varies and which the
-compiled functions of kernels/single.py take. Below, `parameters` is
+Vectors theta are those of interop/vectors.py, and of kernels/single.py. Below, `parameters` is
 
     theta (K,)        one net; results have no axis of nets
     thetas (R, K)     R nets; results have a first axis R
