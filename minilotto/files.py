@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from minilotto.errors import ConfigError, FileError
+from minilotto.errors import ConfigError, FileError, shown
 
 
 def path_of(given: object, folder: bool = False) -> Path:
@@ -30,7 +30,7 @@ def path_of(given: object, folder: bool = False) -> Path:
         encoded = os.fsencode(text)
     except UnicodeEncodeError:
         raise ConfigError(
-            f"path {given!r} has characters that no file name has; give another"
+            f"path {shown(given)} has characters that no file name has; give another"
         ) from None
     except Exception:  # an object's __fspath__ may raise anything
         kind = type(given).__name__

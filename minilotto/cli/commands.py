@@ -72,7 +72,7 @@ def train(
     --force                overwrite files that exist
     --quiet                no progress bar
     """
-    from minilotto.data.dataset import read_dataset
+    from minilotto.data.reading import read_dataset
     from minilotto.engines.request import requested
     from minilotto.files import check_output
     from minilotto.report.training import SUFFIXES

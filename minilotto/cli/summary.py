@@ -7,10 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from minilotto.analysis.stats.losses import peaks
+from minilotto.data.dataset import RULE_NODES, population_rule
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.hardware.gpu import about_the_gpu
 from minilotto.hardware.machine import available_memory, cpu_name, usable_cores
 from minilotto.settings.config import LATER, Config
+from minilotto.settings.tasks import task_of
 from minilotto.version import VERSION
 
 BAR_WIDTH = 40
@@ -26,13 +28,15 @@ def summary(nets: Ensemble) -> str:
         f"{config.steps} steps, {_points(nets)} points ({config.sampling}), {config.dtype}"
         f"{_settings_added(config)}"
     ]
+    if nets.data.names:
+        lines.append(f"inputs: {', '.join(nets.data.names)}")
     if nets.partial:
         lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")
     lines.append(f"{len(nets) - diverged} ok, {diverged} diverged")
     good = nets.loss[nets.status == "ok"]
     if good.size:
         lines += ["", *_quantile_lines(nets), "", *_histogram_lines(good)]
-    lines += ["", *_engine_lines(nets), _speed_line(nets)]
+    lines += ["", *_engine_lines(nets), *_sharpness_lines(nets), _speed_line(nets)]
     return "\n".join(lines)
 
 
@@ -108,6 +112,21 @@ def _engine_lines(nets: Ensemble) -> list[str]:
                 f"{tolerance:g}); see compress=False"
             )
     return lines
+
+
+def _sharpness_lines(nets: Ensemble) -> list[str]:
+    """How many nets vary too fast for the nodes that stand for infinitely many points."""
+    if nets.config.sampling != "population" or nets.engine == "exact":
+        return []
+    task = task_of(nets.config.task)
+    finer = nets.loss_on(population_rule(task, 2 * RULE_NODES[task.inputs]))
+    wrong = int(np.count_nonzero(np.abs(finer - nets.loss) > 1e-3 * nets.loss))
+    if not wrong:
+        return []
+    return [
+        f"{wrong} nets are too sharp for the nodes of sampling='population': their losses are off "
+        "by more than 0.1%; see population_loss"
+    ]
 
 
 def _speed_line(nets: Ensemble) -> str:

@@ -133,7 +133,8 @@ class KernelEngine(Engine):
 def schedule_of(config: Config, first: int, count: int) -> Schedule:
     """Steps first, first + 1, ..., first + count - 1, from 0."""
     step = np.arange(first, first + count)
-    rates = config.rate(step)
+    with np.errstate(over="ignore"):  # a rate without limit makes nets diverge, which is reported
+        rates = config.rate(step)
     return Schedule(
         rates,
         rates / (1.0 - config.beta1 ** (step + 1)),

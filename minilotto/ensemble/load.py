@@ -25,6 +25,8 @@ def load(path: str | Path) -> Ensemble:
 
     Raises
     ------
+    ConfigError
+        For what is no name of a file.
     FileError
         For a file that is missing, damaged or no ensemble.
     UnusableFileError

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 from minilotto.settings.activations import activation_of
 from minilotto.settings.arrays import Array
+from minilotto.settings.combinations import check_optimizer, check_precision, check_schedule
 from minilotto.settings.numbers import real_number, whole_number
-from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
-from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
+from minilotto.settings.optimizers import OPTIMIZERS
+from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
 from minilotto.settings.tasks import CUSTOM, TASKS, task_of
 
@@ -163,8 +164,13 @@ class Config:
         for name, choices in CHOICES.items():
             _one_of(name, getattr(self, name), choices)
         activation_of(self.activation)
-        self._check_training()
         self._check_examples()
+        check_optimizer(self, DEFAULTS)
+        check_schedule(self, DEFAULTS)
+        if self.lr_final is not None:
+            final = float(self.lr_final) + 0.0  # equal configs have equal keys
+            self._set("lr_final", None if final == SCHEDULES[self.schedule].final else final)
+        check_precision(self)
         if self.negative_slope != 0.01 and self.activation != "leaky_relu":
             raise ConfigError(
                 f"negative_slope={self.negative_slope} means nothing to {self.activation}; use "
@@ -192,48 +198,10 @@ class Config:
                 f"{scalable}"
             )
 
-    def _check_training(self) -> None:
-        """Refuse fields that mean nothing to the optimiser or the schedule."""
-        optimizer, schedule = OPTIMIZERS[self.optimizer], SCHEDULES[self.schedule]
-        for table, own, fields in (
-            (OPTIMIZERS, optimizer, OPTIMIZER_FIELDS),
-            (SCHEDULES, schedule, SCHEDULE_FIELDS),
-        ):
-            for name in fields:
-                if name not in own.fields and getattr(self, name) != DEFAULTS[name]:
-                    users = ", ".join(row.name for row in table.values() if name in row.fields)
-                    raise ConfigError(
-                        f"{name}={getattr(self, name)!r} means nothing to {own.name}; "
-                        f"choose from {users}, or leave it out"
-                    )
-        if not optimizer.fields:
-            self._check_second_order()
-        if self.lr_final is not None:
-            above = self.schedule == "exponential"
-            rule = f"{'above' if above else 'of at least'} 0 and at most 1"
-            final = real_number(
-                "lr_final", self.lr_final, rule, lambda value: above * 5e-324 <= value <= 1
-            )
-            self._set("lr_final", None if final == schedule.final else final)
-
-    def _check_second_order(self) -> None:
-        """Refuse what an optimiser without a rate cannot take."""
-        for name in ("schedule", "warmup", "batch", *SCHEDULE_FIELDS):
-            if getattr(self, name) != DEFAULTS[name]:
-                raise ConfigError(
-                    f"{name}={getattr(self, name)!r} means nothing to {self.optimizer}; leave it "
-                    "out, or choose from the other optimisers"
-                )
-        for name, needed in (("dtype", "float64"), ("loss", "squared")):
-            if getattr(self, name) != needed:
-                raise ConfigError(
-                    f"{name}={getattr(self, name)!r} is nothing that {self.optimizer} trains; use "
-                    f"{name}={needed!r} or another optimiser"
-                )
-
     def _check_examples(self) -> None:
         """Refuse an unknown task, and examples without sampling="examples" or the reverse."""
-        has_examples = self.task != CUSTOM and task_of(self.task).examples is not None
+        custom = isinstance(self.task, str) and self.task == CUSTOM
+        has_examples = not custom and task_of(self.task).examples is not None
         if has_examples and self.sampling != "examples":
             raise ConfigError(
                 f"sampling={self.sampling!r} means nothing to task={self.task!r}, a set of "
@@ -305,9 +273,9 @@ class Config:
         """
         try:
             fields = json.loads(text)
-        except (TypeError, json.JSONDecodeError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
-                f"config is not JSON ({error}); write it with Config.to_json"
+                f"config is not JSON ({shown(error, str)}); write it with Config.to_json"
             ) from None
         if not isinstance(fields, dict):
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
@@ -394,4 +362,4 @@ def from_fields(fields: dict[str, Any]) -> Config:
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in choices:
         known = ", ".join(choice for choice in choices if choice != CUSTOM)
-        raise ConfigError(f"{name}={value!r} is unknown; choose from {known}")
+        raise ConfigError(f"{name}={shown(value)} is unknown; choose from {known}")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 
-NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() accepts them
+NO_NUMBERS = (bool, np.bool_, str, bytes, np.ndarray)  # though int() or float() accepts them
 
 
 def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
@@ -38,11 +38,11 @@ def whole_number(name: str, value: Any, at_least: int, below: int | None = None)
         try:
             if value == math.floor(value):
                 whole = int(value)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # whatever the caller's own type raises
             whole = None
     if whole is None or whole < at_least or (below is not None and whole >= below):
         limit = f"of at least {at_least}" + (f" and below {below}" if below else "")
-        raise ConfigError(f"{name}={value!r} is out of range; give a whole number {limit}")
+        raise ConfigError(f"{name}={shown(value)} is out of range; give a whole number {limit}")
     return whole
 
 
@@ -74,8 +74,8 @@ def real_number(name: str, value: Any, rule: str, holds: Callable[[float], bool]
     if not isinstance(value, NO_NUMBERS):
         try:
             real = float(value) + 0.0
-        except (TypeError, ValueError, OverflowError):
+        except Exception:
             real = None
     if real is None or not math.isfinite(real) or not holds(real):
-        raise ConfigError(f"{name}={value!r} is out of range; give a finite number {rule}")
+        raise ConfigError(f"{name}={shown(value)} is out of range; give a finite number {rule}")
     return real

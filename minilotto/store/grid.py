@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import ConfigError, FileError
+from minilotto.errors import ConfigError, FileError, shown
 from minilotto.files import check_input, parsed_toml, path_of
 from minilotto.settings.config import FIELDS, Config, from_fields
 from minilotto.settings.numbers import whole_number
@@ -135,11 +135,11 @@ def _runs(seeds: Any) -> tuple[Run, ...]:
 
 def _run_of_words(part: str) -> Run:
     """The run of "1000:2000" or "7"."""
-    first, colon, last = part.strip().partition(":")
+    first, colon, last = (part.strip() if len(part) < 100 else "").partition(":")
     last = last if colon else str(int(first) + 1) if first.isdecimal() else ""
     if not (first.isdecimal() and last.isdecimal() and int(first) < int(last) <= 2**48):
         raise ConfigError(
-            f"seeds={part!r} is no seeds; give a number, a range such as 1000:2000, or a list "
+            f"seeds={shown(part)} is no seeds; give a number, a range such as 1000:2000, or a list "
             "such as 3,5,8"
         )
     return int(first), int(last)
@@ -157,9 +157,11 @@ def _values(name: str, value: Any) -> tuple[Any, ...]:
     ordered = isinstance(value, (str, bytes, Sequence, np.ndarray))
     if isinstance(value, Mapping) or (isinstance(value, Iterable) and not ordered):
         raise ConfigError(
-            f"{name}={value!r} is no list; give the values of an axis as a list or a tuple"
+            f"{name}={shown(value)} is no list; give the values of an axis as a list or a tuple"
         )
     single = isinstance(value, (str, bytes)) or not isinstance(value, Iterable)
+    if not single and len(value) > MOST_CONFIGS:
+        raise ConfigError(f"{name} has more than {MOST_CONFIGS} values; split the sweep")
     values = (value,) if single else tuple(value)
     if not values:
         raise ConfigError(f"{name} has no value; give at least one, or leave it out")
@@ -172,7 +174,7 @@ def as_sweeps(given: Any) -> tuple[Sweep, ...]:
     several = tuple(given) if isinstance(given, Iterable) else ()
     sweeps = (given,) if isinstance(given, Sweep) else several
     if not sweeps or not all(isinstance(one, Sweep) for one in sweeps):
-        raise ConfigError(f"{given!r} is no sweep; give a Sweep or a list of them")
+        raise ConfigError(f"{shown(given)} is no sweep; give a Sweep or a list of them")
     return sweeps
 
 

@@ -12,7 +12,8 @@ import pytest
 from scipy import special, stats
 
 import minilotto as ml
-from minilotto.data.dataset import given, read_dataset, sampled
+from minilotto.data.dataset import given, sampled
+from minilotto.data.reading import read_dataset
 from minilotto.initialisation import stream
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import FIELDS
