@@ -2,7 +2,10 @@
 
 import sys
 
+from minilotto import signals
 from minilotto.cli.commands import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    signals.done()
+    sys.exit(status)

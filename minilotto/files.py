@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from minilotto.errors import ConfigError, FileError
+from minilotto.signals import Deferral
 
 
 def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = False) -> Path:
@@ -51,9 +52,10 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
 def probe(path: Path) -> None:
     """Raises OSError where no file can be made beside `path`. Leaves nothing behind."""
     beside = _beside(path)
-    with beside.open("xb"):
-        pass
-    beside.unlink()
+    with Deferral(begun=True):
+        with beside.open("xb"):
+            pass
+        beside.unlink()
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -62,19 +64,22 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises FileError when it cannot be written; the old file is then intact and no fragment is left.
     """
     temporary = _beside(path)
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise FileError(f"{str(path)!r} cannot be written ({error.strerror or error})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-        _sync_folder(path.parent)
+    with Deferral(begun=True):
+        try:
+            with temporary.open("xb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            raise FileError(
+                f"{str(path)!r} cannot be written ({error.strerror or error})"
+            ) from None
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+            _sync_folder(path.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

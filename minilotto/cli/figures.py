@@ -4,23 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from minilotto.cli.arguments import (
-    FAILURE,
-    INTERRUPTED,
-    Plan,
-    file_name,
-    items,
-    refuse_empty,
-    truth,
-)
-from minilotto.errors import (
-    ConfigError,
-    FileError,
-    MissingExtraError,
-    ResourceError,
-    SweepError,
-    SweepInterrupted,
-)
+from minilotto.cli.arguments import FAILURE, Plan, file_name, items, refuse_empty, truth
+from minilotto.errors import ConfigError, FileError, MissingExtraError, ResourceError, SweepError
 from minilotto.settings.config import whole_number
 
 
@@ -153,9 +138,6 @@ def _status_of(work: Callable[[], int]) -> int:
     """Exit status of some work; an error on the way is one line, and finished blocks are kept."""
     try:
         return work()
-    except SweepInterrupted as interruption:
-        print(interruption, file=sys.stderr)
-        return INTERRUPTED
     except (SweepError, FileError, ResourceError, MissingExtraError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return FAILURE

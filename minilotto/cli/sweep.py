@@ -6,7 +6,6 @@ from typing import Any
 
 from minilotto.cli.arguments import (
     FAILURE,
-    INTERRUPTED,
     Plan,
     file_name,
     items,
@@ -15,7 +14,7 @@ from minilotto.cli.arguments import (
     seed_words,
     truth,
 )
-from minilotto.errors import ConfigError, FileError, ResourceError, SweepError, SweepInterrupted
+from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
 from minilotto.settings.config import FIELDS, whole_number
 from minilotto.store.grid import AXES, Sweep, read_study
 
@@ -95,9 +94,6 @@ def sweep(
                 backend=backend,
                 check=check,
             )
-        except SweepInterrupted as interruption:
-            print(interruption, file=sys.stderr)
-            return INTERRUPTED
         except SweepError as error:
             store, status = error.store, FAILURE
             print(f"SweepError: {error}", file=sys.stderr)

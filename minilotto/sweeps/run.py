@@ -11,6 +11,7 @@ from minilotto.engines.request import Request, requested
 from minilotto.errors import ConfigError, FileError, SweepInterrupted
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import built_in
+from minilotto.signals import say
 from minilotto.store import blocks
 from minilotto.store.folder import MARKER
 from minilotto.store.grid import Sweep, as_sweeps, wanted
@@ -143,14 +144,17 @@ def _sweep(
     nets = sum(blocks.count_of(runs) for runs in configs.values())
     bar = SweepBar(progress and bool(todo), sum(block.seconds for block in todo), nets)
     bar.finish(nets - sum(blocks.count_of(runs) for runs in missing.values()))
+    interruption = SweepInterrupted(store)
+    say(str(interruption))
     try:
         if executor is None:
             LocalRunner(store, bar, log, threads, backend).run(todo)
         else:
             ExecutorRunner(store, bar, log, executor, threads, backend).run(todo)
+        say()
     except KeyboardInterrupt:
         log.write("interrupted")
-        raise SweepInterrupted(store) from None
+        raise interruption from None
     finally:
         bar.close()
         log.write("end")
