@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from minilotto.errors import ConfigError, FileError
-from minilotto.signals import Deferral
+from minilotto.signals import deferring
 
 
 def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = False) -> Path:
@@ -49,37 +49,35 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
     return path
 
 
+@deferring
 def probe(path: Path) -> None:
     """Raises OSError where no file can be made beside `path`. Leaves nothing behind."""
     beside = _beside(path)
-    with Deferral(begun=True):
-        with beside.open("xb"):
-            pass
-        beside.unlink()
+    with beside.open("xb"):
+        pass
+    beside.unlink()
 
 
+@deferring
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file by `write`, so that `path` afterwards holds all of it or what it held before.
 
     Raises FileError when it cannot be written; the old file is then intact and no fragment is left.
     """
     temporary = _beside(path)
-    with Deferral(begun=True):
-        try:
-            with temporary.open("xb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            raise FileError(
-                f"{str(path)!r} cannot be written ({error.strerror or error})"
-            ) from None
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-            _sync_folder(path.parent)
+    try:
+        with temporary.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise FileError(f"{str(path)!r} cannot be written ({error.strerror or error})") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+        _sync_folder(path.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

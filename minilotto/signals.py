@@ -11,10 +11,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 NUMBERS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -47,19 +48,13 @@ class Deferral:
 
     Within another one of the same thread, it is a part of that one.
 
-    Parameters
-    ----------
-    begun : bool
-        Whether it begins with the block; otherwise with `begin`.
     """
 
-    def __init__(self, begun: bool = False) -> None:
-        self._begun, self._outer, self._took = begun, self, False
+    def __init__(self) -> None:
+        self._outer, self._took = self, False
 
     def __enter__(self) -> "Deferral":
         self._outer = getattr(_thread, "outermost", None) or self
-        if self._begun:
-            self.begin()
         _thread.outermost = self._outer
         return self
 
@@ -78,6 +73,21 @@ class Deferral:
         if self._took:
             _give_back()
         check()
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def deferring(function: Function) -> Function:
+    """The function as a Deferral that begins with its call."""
+
+    @wraps(function)
+    def within(*arguments: Any, **named: Any) -> Any:
+        with Deferral() as deferral:
+            deferral.begin()
+            return function(*arguments, **named)
+
+    return within  # type: ignore[return-value]
 
 
 def check() -> None:
@@ -187,13 +197,15 @@ def unwound() -> Iterator[None]:
 
 @contextmanager
 def hidden_from_children() -> Iterator[None]:
-    """Threads and processes that are started in the block are not reached by Ctrl-C; for this
-    thread it waits until the end of the block.
+    """Threads and processes that are started in the block are reached by SIGTERM alone; for this
+    thread, other signals wait until the end of the block.
+
+    A terminal sends Ctrl-C, and its end, to all processes at once.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGHUP])
     try:
         yield
     finally:

@@ -164,6 +164,9 @@ class StoreFolder:
         for number in range(1, 10**6):
             place = target.with_name(f"{target.name}.{number}")
             try:
+                if os.path.islink(self.blocks / name):  # to what it leads is not ours
+                    os.replace(self.blocks / name, place)
+                    return place
                 # Unlike a rename, this never replaces what another process put there.
                 os.link(self.blocks / name, place)
             except FileExistsError:

@@ -43,8 +43,8 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                 "local:1"
             )
         with unwound(), _without_main(), ExitStack() as stack:
-            # It would unblock signals; when it runs, it does not.
-            resource_tracker.ensure_running()
+            with hidden_from_children():
+                resource_tracker.ensure_running()  # which unblocks SIGINT when it starts
             with hidden_from_children():
                 cluster = distributed.LocalCluster(
                     n_workers=int(local[1]),
