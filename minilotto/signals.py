@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -30,6 +31,7 @@ class _State:
         self.previous: dict[int, Any] = {}  # handlers that ours have replaced, by signal
         self.command = False  # whether a command of the command line runs
         self.at_once = False  # whether a signal ends the process, rather than raises
+        self.ending = False  # whether a signal is about to do so
         self.received = 0  # the first signal
         self.waiting = False  # one came while results were not on disk
         self.line = "interrupted"  # what is printed on the way out,
@@ -47,7 +49,6 @@ class Deferral:
     KeyboardInterrupt is raised if one has come.
 
     Within another one of the same thread, it is a part of that one.
-
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,10 @@ class Deferral:
         if outer not in _deferring:
             outer._took = not state.command and not state.previous and _take([signal.SIGINT])
             _deferring.add(outer)
+            while state.ending:  # the main thread ends the process, unless it sees this one in time
+                _deferring.discard(outer)
+                time.sleep(0.001)
+                _deferring.add(outer)
 
     def __exit__(self, *_: object) -> None:
         if self._outer is not self:
@@ -99,8 +104,10 @@ def check() -> None:
 
 def _handle(number: int, _: FrameType | None) -> None:
     first, state.received = not state.received, state.received or number
-    if state.at_once and not _deferring:
+    state.ending = state.at_once
+    if state.ending and not _deferring:
         _end()
+    state.ending = False
     if _deferring or not (state.command and first):
         state.waiting = True
     else:
@@ -108,10 +115,11 @@ def _handle(number: int, _: FrameType | None) -> None:
 
 
 def _end() -> None:
-    """End this process and those that it started."""
-    if not state.told:
-        with suppress(OSError):
-            os.write(2, f"{chr(10) * state.bar}{state.line}\n".encode(errors="replace"))
+    """End this process and those that it started. Another signal may come in the midst of it."""
+    line = f"{chr(10) * state.bar}{state.line}\n".encode(errors="replace")
+    with suppress(OSError):
+        told, state.told = state.told, True
+        os.write(2, b"" if told else line)
     processes = sys.modules.get("multiprocessing.process")
     for child in processes.active_children() if processes else ():
         child.kill()
