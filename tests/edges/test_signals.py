@@ -179,20 +179,8 @@ def handled(child, number):
         time.sleep(0.001)
 
 
-SHORT = [
-    "-m",
-    "minilotto",
-    "train",
-    "--width",
-    "2",
-    "--seeds",
-    "10",
-    "--steps",
-    "50",
-    "--quiet",
-    "--out",
-    "nets.npz",
-]
+WORDS = "train --width 2 --seeds 10 --steps 50 --quiet --out nets.npz"
+SHORT = ["-m", "minilotto", *WORDS.split()]
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
