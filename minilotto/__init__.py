@@ -6,6 +6,7 @@
 (4,)
 """
 
+import minilotto.signals  # noqa: F401  before all else, which takes a second
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.ensemble.load import load

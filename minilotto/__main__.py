@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 
+from minilotto import signals
 from minilotto.cli.commands import main
 from minilotto.cli.streams import run
 
@@ -27,4 +28,6 @@ def take_over() -> None:
 
 if __name__ == "__main__":
     take_over()
-    sys.exit(run(main, sys.argv[1:]))
+    status = run(main, sys.argv[1:])
+    signals.done()
+    sys.exit(status)

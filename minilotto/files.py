@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from minilotto.errors import ConfigError, FileError, shown
+from minilotto.signals import deferring
 
 
 def path_of(given: object, folder: bool = False) -> Path:
@@ -109,6 +110,7 @@ def check_output(given: object, suffixes: tuple[str, ...], force: bool = False) 
     return path
 
 
+@deferring
 def probe(path: Path) -> None:
     """Raises OSError where `path` cannot be written. Leaves nothing behind."""
     beside = _beside(_target(path)[0])
@@ -129,6 +131,7 @@ def _target(path: Path) -> tuple[Path, os.stat_result | None]:
     return (Path(os.path.realpath(path)) if path.is_symlink() else path), there
 
 
+@deferring
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file by `write`, so that `path` afterwards holds all of it or what it held before.
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from minilotto import signals
 from minilotto.cli.arguments import (
     FAILURE,
-    INTERRUPTED,
     PROGRAM,
     USAGE,
     FileName,
@@ -97,14 +97,17 @@ def train(
 
     def run() -> int:
         status = 0
-        try:
-            nets: Any = job.run(progress=not quiet)
-        except TrainingInterrupted as interruption:
-            nets, status = interruption.nets, INTERRUPTED
-            if nets is None:
-                print("interrupted before any seed was done; nothing is written", file=sys.stderr)
-                return status
-        return _deliver(nets, out_path, plot_path) or status
+        signals.say("interrupted before any seed was done; nothing is written")
+        with signals.Deferral():
+            try:
+                nets: Any = job.run(progress=not quiet)
+            except TrainingInterrupted as interruption:
+                nets, status = interruption.nets, signals.status()
+                if nets is None:
+                    raise
+            place, failure = _kept(nets, out_path)
+            signals.say(f"interrupted; {place}" if place else "interrupted")
+        return _show(nets, place, plot_path) or failure or status
 
     return Plan(run)
 
@@ -221,38 +224,45 @@ def main(arguments: Sequence[str]) -> int:
         if "-h" in words or "--help" in words:
             print(_help(words[0]))
             return 0
-        return plan_of(COMMANDS[words[0]], words[1:]).run()
+        with signals.command():
+            try:
+                return plan_of(COMMANDS[words[0]], words[1:]).run()
+            except KeyboardInterrupt:
+                signals.tell()
+                return signals.status()
     except MinilottoError as error:
         line = f"{type(error).__name__}: {error}"
         # a word may hold a line break
         print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
         return USAGE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
     except OSError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return FAILURE
 
 
-def _deliver(nets: Any, out: Path | None, plot: Path | None) -> int:
-    """Write the files, print the summary; 1 where a file could not be written.
+def _kept(nets: Any, out: Path | None) -> tuple[str, int]:
+    """Write the nets before anything else is done with them: where they are, and 1 where the file
+    could not be written.
 
     The nets are then written elsewhere if possible.
     """
+    if out is None:
+        return "", 0
+    try:
+        nets.save(out, force=True)
+    except FileError as error:
+        print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
+        return "", FAILURE
+    return f"{'PARTIAL result' if nets.partial else 'nets'} in {out}", 0
+
+
+def _show(nets: Any, place: str, plot: Path | None) -> int:
+    """Draw the picture, print the summary; 1 where there is no picture."""
     from minilotto.cli.summary import summary
     from minilotto.report.training import training_figure
 
-    # Printed last: even if that fails, the nets are saved by then.
-    lines = [summary(nets)]
     status = 0
-    if out is not None:
-        try:
-            nets.save(out, force=True)
-            lines.append(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
-        except FileError as error:
-            status = FAILURE
-            print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
+    lines = [summary(nets), *([place] if place else [])]
     if plot is not None:
         try:
             training_figure(nets, plot)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from minilotto.cli.arguments import FAILURE, INTERRUPTED, FileName, Plan
+from minilotto.cli.arguments import FAILURE, FileName, Plan
 from minilotto.errors import (
     ConfigError,
     DataError,
@@ -11,7 +11,6 @@ from minilotto.errors import (
     MissingExtraError,
     ResourceError,
     SweepError,
-    SweepInterrupted,
 )
 from minilotto.settings.numbers import whole_number
 
@@ -137,9 +136,6 @@ def _status_of(work: Callable[[], int]) -> int:
     """Exit status of some work; an error on the way is one line, and finished blocks are kept."""
     try:
         return work()
-    except SweepInterrupted as interruption:
-        print(interruption, file=sys.stderr)
-        return INTERRUPTED
     except (DataError, SweepError, FileError, ResourceError, MissingExtraError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return FAILURE

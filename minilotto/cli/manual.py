@@ -36,7 +36,8 @@ def page() -> str:
         0: "done",
         FAILURE: "something failed on the way, or a check found an error; stderr has the reason",
         USAGE: "the words were refused, for a reason in one line; nothing was trained or written",
-        INTERRUPTED: "interrupted by Ctrl-C; what was finished is kept",
+        INTERRUPTED: "interrupted by Ctrl-C; what was finished is kept (143: by SIGTERM, 129: by "
+        "SIGHUP)",
     }
     parts = [
         OPENING,

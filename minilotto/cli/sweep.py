@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minilotto.cli.arguments import FAILURE, INTERRUPTED, FileName, Plan, Seeds, refuse_unused
-from minilotto.errors import ConfigError, FileError, ResourceError, SweepError, SweepInterrupted
+from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unused
+from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
 from minilotto.settings.numbers import whole_number
 from minilotto.store.grid import Sweep, read_study
 
@@ -80,9 +80,6 @@ def sweep(
                 backend=backend,
                 check=check,
             )
-        except SweepInterrupted as interruption:
-            print(interruption, file=sys.stderr)
-            return INTERRUPTED
         except SweepError as error:
             store, status = error.store, FAILURE
             print(f"SweepError: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ from minilotto.errors import ConfigError, FileError, SweepInterrupted
 from minilotto.files import absolute, path_of
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import built_in
+from minilotto.signals import say
 from minilotto.store import blocks
 from minilotto.store.folder import BLOCKS, MARKER
 from minilotto.store.grid import Sweep, as_sweeps, wanted
@@ -151,14 +152,17 @@ def _sweep(
     nets = sum(blocks.count_of(runs) for runs in configs.values())
     bar = SweepBar(progress and bool(todo), sum(block.seconds for block in todo), nets)
     bar.finish(nets - sum(blocks.count_of(runs) for runs in missing.values()))
+    interruption = SweepInterrupted(store)
+    say(str(interruption))
     try:
         if executor is None:
             LocalRunner(store, bar, log, threads, backend).run(todo)
         else:
             ExecutorRunner(store, bar, log, executor, threads, backend).run(todo)
+        say()
     except KeyboardInterrupt:
         log.write("interrupted")
-        raise SweepInterrupted(store) from None
+        raise interruption from None
     finally:
         bar.close()
         log.write("end")
