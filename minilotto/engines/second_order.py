@@ -9,10 +9,10 @@ from minilotto.engines.evaluate import losses, spec_of
 from minilotto.engines.interface import KernelEngine, State
 from minilotto.engines.packing import aligned, rows_of
 from minilotto.hardware.threads import run_blocks
+from minilotto.initialisation import Parameters
 from minilotto.kernels import levenberg_marquardt
 from minilotto.kernels.forms import Form
 from minilotto.kernels.levenberg_marquardt import FIRST_FACTOR, START, NormalScratch, scratch_sizes
-from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
 
 # Nanoseconds a multiply-add of one net, and two passes over a unit in those of the lanes engine.
