@@ -21,7 +21,7 @@ from minilotto.errors import (
     SweepError,
     SweepInterrupted,
 )
-from minilotto.settings.config import whole_number
+from minilotto.settings.numbers import whole_number
 
 
 def reproduce(

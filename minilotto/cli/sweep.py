@@ -16,7 +16,8 @@ from minilotto.cli.arguments import (
     truth,
 )
 from minilotto.errors import ConfigError, FileError, ResourceError, SweepError, SweepInterrupted
-from minilotto.settings.config import FIELDS, whole_number
+from minilotto.settings.config import FIELDS
+from minilotto.settings.numbers import whole_number
 from minilotto.store.grid import AXES, Sweep, read_study
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, FileError
 from minilotto.files import parsed_toml
-from minilotto.settings.config import FIELDS, Config, from_fields, whole_number
+from minilotto.settings.config import FIELDS, Config, from_fields
+from minilotto.settings.numbers import whole_number
 from minilotto.store.blocks import Run, runs_of, seeds_in, union
 from minilotto.training.train import seeds_of
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import FileError, UnusableFileError
-from minilotto.settings.config import FIELDS, Config, whole_number
+from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.numbers import whole_number
 from minilotto.store import blocks
 from minilotto.store.blocks import Stored, count_of, described
 from minilotto.store.grid import Sweep, wanted

@@ -13,7 +13,8 @@ from minilotto.engines.request import Request, requested
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
-from minilotto.settings.config import Config, whole_number
+from minilotto.settings.config import Config
+from minilotto.settings.numbers import whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
 from minilotto.training.progress import Reporter, reporter
 
