@@ -1,4 +1,4 @@
-"""The engine of optimizer="lm": Levenberg-Marquardt, one lane a seed, blocks of lanes over threads."""
+"""The engine of optimizer="lm", Levenberg-Marquardt, on points and on nodes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,19 @@ from minilotto.kernels.forms import Form
 from minilotto.kernels.levenberg_marquardt import FIRST_FACTOR, START, NormalScratch, scratch_sizes
 from minilotto.settings.config import Config
 
-# Nanoseconds a multiply-add of one net, and two passes over a unit in those of the lanes engine.
-PRODUCT, PASSES = 0.04, 1.6
 SHARE = 0.01  # of a loss, by which it may differ on nodes
 ROUNDING = 16 * np.finfo(np.float64).eps  # of a residual, in units of its absolute terms
+UNIT, PRODUCT = 1.6, 0.04
+UNITS_A_STEP = 0.5  # nanoseconds; what the loop takes `points_per_step` to cost a neuron
 
 
-def products(width: int, inputs: int, points: int) -> float:
-    """Multiply-adds of an iteration of one net: its matrix, of parameters or points, and the
-    factorisation.
+def nanoseconds(width: int, inputs: int, points: int, unit: float) -> float:
+    """An iteration of one net, about, where a float64 unit of `choice.UNITS` takes `unit`: two
+    passes over the points, and the products of the matrix and its factorisation.
     """
     few, many = sorted((rows_of(width, inputs), points))
-    return few * few * many / 2 + few**3 / 6
+    products = few * few * many / 2 + few**3 / 6
+    return UNIT * width * points * unit + PRODUCT * products
 
 
 class SecondOrderEngine(KernelEngine):
@@ -34,7 +35,8 @@ class SecondOrderEngine(KernelEngine):
     iteration, one trial step.
 
     In a State, m.c holds each net's damping lambda and s.c the factor by which its next rejection
-    raises it; both are 0 before the first iteration. The other numbers of m and s are 0.
+    raises it; where both are 0, as at the start, they begin anew. The other numbers of m and s
+    are 0.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ class SecondOrderEngine(KernelEngine):
         Seeds in a block; by default as many as fit a vector register. Results do not depend on it.
     """
 
-    name = "second order"
+    name = "lm"
 
     def __init__(
         self, config: Config, data: Dataset, threads: int, lanes: int | None = None
@@ -53,7 +55,8 @@ class SecondOrderEngine(KernelEngine):
         self.spec = spec_of(self.activation, "float64", data.inputs, lanes)
         self.form = Form(self.spec, self.activation.parameter)
         self.lanes = self.spec.lanes
-        self.points = data.x.ravel(), data.y, np.sqrt(data.weight)
+        self.points = data.x.flatten(), data.y.copy(), np.sqrt(data.weight)
+        self.sizes = scratch_sizes(self.spec, config.width, data.points)
 
     def resume(self, state: State) -> None:
         super().resume(state)
@@ -65,7 +68,6 @@ class SecondOrderEngine(KernelEngine):
         run_blocks(self._iterate, (count,), len(self.nets.theta), self.threads)
 
     def _iterate(self, count: int, begin: int, end: int) -> None:
-        sizes = scratch_sizes(self.spec, self.config.width, self.data.points)
         levenberg_marquardt.train_blocks(
             self.form,
             self.config.width,
@@ -73,23 +75,25 @@ class SecondOrderEngine(KernelEngine):
             self.points,
             count,
             self.config.subnormals == "flush",
-            NormalScratch(*(aligned((size,), "float64") for size in sizes)),
+            NormalScratch(*(aligned((size,), "float64") for size in self.sizes)),
             begin,
             end,
         )
 
     def bytes_per_net(self) -> int:
-        sizes = scratch_sizes(self.spec, self.config.width, self.data.points)
-        return 8 * (3 * sizes.trial + sum(sizes)) // self.lanes
+        """State, and the scratch of a thread, which holds one block at a time."""
+        state = 3 * rows_of(self.config.width, self.spec.inputs)
+        return 8 * (state + sum(self.sizes) // self.lanes)
 
     def points_per_step(self) -> int:
-        some = self.config.width, self.data.inputs, self.data.points
-        return round(PASSES * self.data.points + products(*some) * PRODUCT / self.config.width)
+        width = self.config.width
+        cost = nanoseconds(width, self.data.inputs, self.data.points, unit=1.0)
+        return round(cost / (UNITS_A_STEP * width))
 
 
 class CompressedSecondOrderEngine(CompressedEngine):
-    """SecondOrderEngine on as few nodes as audits allow, which are stricter here: losses fall so far
-    below the terms that cancel in them that the losses themselves are compared as well.
+    """SecondOrderEngine on as few nodes as audits allow. Audits are stricter here: the loss falls
+    far below the terms that cancel in it, so its own relative difference counts too.
     """
 
     def __init__(
@@ -104,10 +108,9 @@ class CompressedSecondOrderEngine(CompressedEngine):
             )
             _, scale = _scales(parameters, self.audited)
             part = np.abs(on_nodes - on_data) / (on_data + ROUNDING**2 * scale)
-        # NaN where a loss is not finite, on which the other differences decide
-        return np.fmax(
-            super()._differences(parameters, rule), part / SHARE * TOLERANCE[self.config.dtype]
-        )
+        relative = part / SHARE * TOLERANCE[self.config.dtype]
+        # fmax: where a loss is not finite, the differences of gradients decide.
+        return np.asarray(np.fmax(super()._differences(parameters, rule), relative))
 
     def points_per_step(self) -> int:
         return self._engine(self.levels[0]).points_per_step()

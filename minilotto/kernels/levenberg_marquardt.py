@@ -30,7 +30,7 @@ from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import output_unit, value_and_slope
 from minilotto.kernels.seed_parallel import _output, _to_units
 from minilotto.kernels.simd import absolute, fma, like, square_root, sum_of_lanes, where
-from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.spec import Spec, inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.structures import Nets
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 from minilotto.kernels.tiles import (
@@ -77,14 +77,14 @@ def shape_of(edge, size):
     return rows, rows | 1
 
 
-def scratch_sizes(spec, width: int, points: int) -> NormalScratch:
-    """The lengths of the arrays for nets of that width on so many points."""
+def scratch_sizes(spec: Spec, width: int, points: int) -> tuple[int, ...]:
+    """The lengths of the arrays of NormalScratch for nets of that width on so many points."""
     parameters = width * (spec.inputs + 2) + 1
     size = min(points, parameters)
     rows, stride = shape_of(tile_edge(spec.lanes), size)
     terms = parameters if points < parameters else TERMS
     lengths = (*(parameters,) * 4, rows * terms, rows * stride)
-    return NormalScratch(*(spec.lanes * length for length in lengths))
+    return tuple(spec.lanes * length for length in lengths)
 
 
 @kernel()
@@ -329,6 +329,7 @@ def _iterate(form, width, net, data, scratch):
     accepted = decrease > nil
     for at in range(0, theta.size, lanes):
         store(theta, at, where(accepted, load(spec, trial, at), load(spec, theta, at)))
+    # Nielsen's rule, with twice the ratio of the decrease to the promise, less 1.
     gain = fma(like(loss, 2.0), decrease / promise, -one)
     third = like(loss, 1.0 / 3.0)
     fall = fma(-gain * gain, gain, one)
@@ -340,7 +341,7 @@ def _iterate(form, width, net, data, scratch):
     store(net.m, last, new)
     store(net.s, last, faster)
     change = where(accepted, one, absolute(new - damping) + absolute(faster - factor))
-    return sum_of_lanes(change) > 0.0
+    return sum_of_lanes(change) != 0.0
 
 
 @kernel()

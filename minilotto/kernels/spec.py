@@ -64,7 +64,7 @@ def _spec_among_globals(context, builder, spec, value):
     return context.get_dummy_value()
 
 
-def _constant_of(attribute):
+def constant_of_spec(attribute):
     @intrinsic
     def constant(typingctx, spec):
         if not isinstance(spec, SpecType):
@@ -78,8 +78,8 @@ def _constant_of(attribute):
     return constant
 
 
-inputs_of = _constant_of(lambda spec: spec.inputs)
-lanes_of = _constant_of(lambda spec: spec.lanes.count)
+inputs_of = constant_of_spec(lambda spec: spec.inputs)
+lanes_of = constant_of_spec(lambda spec: spec.lanes.count)
 
 
 @intrinsic

@@ -9,12 +9,15 @@ from numba import types
 from numba.extending import intrinsic
 
 from minilotto.kernels.simd import fused, llvm_type, precision_of
-from minilotto.kernels.spec import SpecType, address_of, fits
+from minilotto.kernels.spec import address_of, constant_of_spec, fits
 
 
 def tile_edge(lanes: int) -> int:
     """T: 16 sums in 32 registers of 64 bytes (AVX-512), else 9 in 16. Changes no bit."""
     return 4 if lanes >= 8 else 3
+
+
+edge_of = constant_of_spec(lambda spec: tile_edge(spec.lanes.count))
 
 
 def _tile(spec) -> types.UniTuple:
@@ -42,18 +45,6 @@ def _elements(context, builder, spec, array_type, array, offset, stride):
         for row in _places(builder, spec, offset, stride)
         for place in _places(builder, spec, row, lanes)
     ]
-
-
-@intrinsic
-def edge_of(typingctx, spec):
-    """T as a constant."""
-    if not isinstance(spec, SpecType):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        return context.get_constant(types.intp, tile_edge(spec.lanes.count))
-
-    return types.intp(spec), codegen
 
 
 @intrinsic

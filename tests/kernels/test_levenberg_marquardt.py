@@ -135,17 +135,27 @@ def test_points_of_weight_zero_change_only_roundings():
 
 
 # Planted solutions.
+def planted(name, points):
+    """Sixteen nets beside one that meets the targets, well apart from its symmetries."""
+    steepness, kinks = np.array([4.0, -5.0, 4.0]), np.array([-1.0, 0.2, 1.1])
+    teacher = Parameters(
+        steepness[None, :, None],
+        (-steepness * kinks)[None],
+        np.array([[1.0, -1.0, 0.7]]),
+        np.array([0.3]),
+    )
+    x, random = np.linspace(-2, 2, points), np.random.default_rng(1)
+    y = numpy_reference.predict(name, *teacher, x[:, None], SLOPE)[0]
+    near = Parameters(*(a + 1e-2 * random.normal(size=(16, *a.shape[1:])) for a in teacher))
+    return near, given(x, y)
+
+
 @pytest.mark.parametrize("points", [9, 50])
 @pytest.mark.parametrize("name", mostly_slow(ACTIVATIONS, ["silu", "relu"]))
-def test_a_student_beside_its_teacher_reaches_it_to_rounding(name, points):
-    x = np.linspace(-2, 2, points)
-    teacher = some_nets(given(x, x), 1, 3, seed=5)
-    y = numpy_reference.predict(name, *teacher, x[:, None], SLOPE)[0]
-    random = np.random.default_rng(1)
-    students = Parameters(*(a + 1e-2 * random.normal(size=(16, *a.shape[1:])) for a in teacher))
-    found = after(name, students, given(x, y), 100).losses(True)
-    # As far as y itself is known; a breakpoint on the far side of a point may stay there.
-    assert np.sort(found)[11] < (8 * EPS * (1 + np.abs(y).max())) ** 2
+def test_planted_targets_are_met_to_rounding(name, points):
+    nets, data = planted(name, points)
+    found = after(name, nets, data, 60).losses(True)
+    assert (found < (4 * EPS * (1 + np.abs(data.y).max())) ** 2).all()
 
 
 def test_targets_of_a_linear_net_are_met_at_once():
@@ -160,24 +170,21 @@ def test_targets_of_a_linear_net_are_met_at_once():
 @for_all(
     width=st.integers(1, 9),
     points=st.integers(1, 40),
-    name=st.sampled_from(["silu", "relu"]),
-    inputs=st.sampled_from([1, 2]),
+    kind=st.sampled_from([("silu", 1), ("silu", 2), ("relu", 1)]),
     scale=st.sampled_from([1e-3, 1.0, 30.0]),
     seed=st.integers(0, 99),
 )
-def test_the_loss_never_rises_and_a_seed_trains_as_if_alone(
-    width, points, name, inputs, scale, seed
-):
+def test_the_loss_never_rises_and_a_seed_trains_as_if_alone(width, points, kind, scale, seed):
+    name, inputs = kind
     data = some_data("square" if inputs == 1 else "product2", points, True, seed)
     nets = random_nets(seed, 11, width, inputs, scale)
     engine = after(name, nets, data, 0)
     before = losses(ACTIVATIONS[name], nets, data)
-    noise = 64 * EPS * before.copy()
+    rounding = (16 * EPS) ** 2 * losses(ACTIVATIONS[name], nets, data)
     for _ in range(12):
         engine.advance(0, 1)
         now = engine.losses(True)
-        size = np.abs(engine.parameters().v).sum(axis=1)
-        assert (now <= before * (1 + 64 * EPS) + noise * 0 + (EPS * size) ** 2).all()
+        assert (now <= before * (1 + 64 * EPS) + rounding).all()
         before = now
     state = engine.state()
     assert all(np.isfinite(array).all() for array in state.parameters)
@@ -238,7 +245,7 @@ def test_what_is_not_finite_stays_in_its_row():
 def test_bits_depend_on_the_seed_alone(points):
     data, nets = some_data("square", points, True), random_nets(2, 21, 4)
     whole = after("silu", nets, data, 30)
-    for options in ({"threads": 2}, {"lanes": 4}, {"lanes": 2}):
+    for options in ({"threads": 2}, {"lanes": 4}):
         for one, other in zip(
             after("silu", nets, data, 30, **options).state(), whole.state(), strict=True
         ):
@@ -257,12 +264,12 @@ def test_bits_depend_on_the_seed_alone(points):
 
 
 def test_nets_that_can_descend_no_more_stand_still():
-    data, nets = some_data("square", 9, False), random_nets(2, 8, 1)
-    engine = after("silu", nets, data, 3000)
+    nets, data = planted("silu", 9)
+    engine = after("silu", nets, data, 200)
     state = engine.state()
     assert (state.m.c == HIGHEST).all()
     assert (state.s.c == FASTEST).all()
-    engine.advance(3000, 10**9)  # returns at once
+    engine.advance(200, 10**12)  # returns at once
     for one, other in zip(engine.state(), state, strict=True):
         same(one, other)
 
