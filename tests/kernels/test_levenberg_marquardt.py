@@ -78,7 +78,9 @@ def oracle(name, theta, width, data, damping, factor):
     above = np.concatenate([jacobian, np.diag(np.sqrt(damping * scale))])
     step = -np.linalg.lstsq(above, np.append(r, np.zeros(len(scale))), rcond=None)[0]
     size = np.abs(step).max() + np.linalg.norm(r) / np.sqrt(scale.min())
+    rounding = 1 + np.abs(data.y).max()  # of a residual, in EPS
     bound = 20 * EPS * (len(step) / damping * size + np.abs(theta))
+    bound += 4 * EPS * rounding / np.sqrt(damping * scale.min())
     promised = r @ r - np.sum((r + jacobian @ step) ** 2)
     moved, _ = residuals(name, theta + step, width, data)
     decrease = r @ r - moved @ moved
@@ -99,6 +101,8 @@ def check_iterations(name, data, width, iterations, lanes=None):
         for i in range(5):
             damping, factor = before.m.c[i] or START, before.s.c[i] or FIRST_FACTOR
             theta = flat(some_of(before.parameters, i))
+            if np.linalg.norm(residuals(name, theta, width, data)[0]) < 1e-10:
+                continue  # the residuals are made of roundings
             expected, new, faster, bound = oracle(name, theta, width, data, damping, factor)
             assert (np.abs(flat(some_of(found.parameters, i)) - expected) <= bound).all()
             np.testing.assert_allclose(found.m.c[i], new, rtol=1e-6)
