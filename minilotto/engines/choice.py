@@ -195,7 +195,7 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
             "it takes squares, one input and a smooth activation (compress=False)"
         )
     if config.optimizer == "lm":
-        _check_second_order(request)
+        _check_second_order(config, request)
     if request.backend == "reference":
         return Candidate("reference", float("nan"), _reference(config, data)), "asked for"
     if request.backend == "cuda":
@@ -228,8 +228,13 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
     return best, reason
 
 
-def _check_second_order(request: Request) -> None:
+def _check_second_order(config: Config, request: Request) -> None:
     """Refuse what does not train with Levenberg-Marquardt."""
+    if _unresolved(config):
+        raise ConfigError(
+            f"sampling='population' cannot train {config.activation} with optimizer='lm': no "
+            "quadrature resolves its kinks; use sampling='uniform' or another optimiser"
+        )
     for name, value, known in (
         ("backend", request.backend, ("auto", "cpu")),
         ("engine", request.engine, ("auto", "lanes", "compressed")),

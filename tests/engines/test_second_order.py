@@ -87,6 +87,11 @@ def test_the_cheaper_of_points_and_nodes_is_chosen():
         assert candidate.name == name, reason
 
 
+def test_kinks_of_a_population_are_refused():
+    with pytest.raises(ConfigError, match="cannot train relu with optimizer='lm'"):
+        ml.train(LM.replace(activation="relu", sampling="population"), seeds=1)
+
+
 @pytest.mark.parametrize(
     ("words", "options"),
     [
