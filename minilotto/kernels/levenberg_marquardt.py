@@ -46,7 +46,6 @@ FLOOR = 0.01
 LOWEST, HIGHEST = 1e-16, 1e16  # bounds of lambda
 FASTEST = 2.0**30  # bound of the factor
 START, FIRST_FACTOR = 0.1, 2.0
-LARGEST = 1e300
 TERMS = 33  # of each sum at a time: their factors stay in the cache
 
 
@@ -325,8 +324,7 @@ def _iterate(form, width, net, data, scratch):
     _to_units(spec, width, trial, scratch.scaled)
     nil, one = zero(spec), like(loss, 1.0)
     decrease = loss - _loss(form, width, trial, scratch.scaled, data)
-    decrease = where(promise < like(loss, LARGEST), decrease, nil)  # nil for a NaN
-    accepted = decrease > nil
+    accepted = decrease > nil  # not where it is NaN
     for at in range(0, theta.size, lanes):
         store(theta, at, where(accepted, load(spec, trial, at), load(spec, theta, at)))
     # Nielsen's rule, with twice the ratio of the decrease to the promise, less 1.
