@@ -294,6 +294,18 @@ def test_embedding_timings_run_and_a_missed_bound_is_told(monkeypatch, capsys):
     assert capsys.readouterr().out.count("MISSED") == 12
 
 
+def test_second_order_beside_scipy(capsys, monkeypatch):
+    from bench import second_order
+
+    monkeypatch.setattr(second_order, "WIDTHS", (2, 40))
+    second_order.main(seeds=9, iterations=20, peers=1, rounds=1, adam=100)
+    printed = capsys.readouterr().out
+    assert printed.count("| SciPy, lm |") == 1  # no more parameters than points
+    assert printed.count("| SciPy, trf |") == printed.count("| minilotto, points |") == 2
+    quotients = [float(line.split("|")[-2]) for line in printed.splitlines()[-2:]]
+    assert min(quotients) > 1
+
+
 def test_nodes_bring_the_difference_down_to_rounding(tmp_path, capsys, monkeypatch):
     from bench import nodes
 

@@ -17,6 +17,11 @@ from minilotto.engines.exact import PIECEWISE_LINEAR, ExactEngine
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.request import Request
+from minilotto.engines.second_order import (
+    CompressedSecondOrderEngine,
+    SecondOrderEngine,
+    nanoseconds,
+)
 from minilotto.engines.wide import WideEngine
 from minilotto.errors import ConfigError
 from minilotto.hardware.gpu import the_gpu, there_is_a_gpu
@@ -80,6 +85,8 @@ def _compressed(config: Config, data: Dataset, request: Request) -> _Compressed 
 
 def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Candidate]:
     """Engines that can train `config` on `data` on the CPU, by name."""
+    if config.optimizer == "lm":
+        return _second_order(config, data, request)
     parameters = config.width * (data.inputs + 2) + 1
     seeds = max(1.0, TYPICAL_NEURONS / config.width)
     lanes = 64 // (4 if config.dtype == "float32" else 8)
@@ -108,6 +115,28 @@ def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Can
     return {candidate.name: candidate for candidate in found}
 
 
+def _second_order(config: Config, data: Dataset, request: Request) -> dict[str, Candidate]:
+    """Those of Levenberg-Marquardt."""
+    unit = UNITS.get(config.activation, UNITS["silu"])["float64"]
+    unit += (data.inputs - 1) * INPUT["float64"]
+
+    def cost(points: int) -> float:
+        return nanoseconds(config.width, data.inputs, points, unit)
+
+    def on_nodes(threads: int) -> Engine:
+        return CompressedSecondOrderEngine(config, data, threads, request.nodes)
+
+    found = {
+        "lanes": Candidate(
+            "lanes", cost(data.points), lambda threads: SecondOrderEngine(config, data, threads)
+        )
+    }
+    if some := _compressed(config, data, request):
+        audits = config.width * some.audits * unit
+        found["compressed"] = Candidate("compressed", cost(some.nodes) + audits, on_nodes)
+    return found
+
+
 def gpu_candidates(config: Config, data: Dataset, request: Request) -> dict[str, Candidate]:
     """Engines that can train `config` on `data` on a GPU, by name."""
     update = (config.width * (data.inputs + 2) + 1) * GPU_UPDATE[config.dtype]
@@ -132,7 +161,12 @@ def _on_nodes(
 
 def _piecewise_linear(config: Config, data: Dataset) -> bool:
     """Whether the exact engine can train it, in float64."""
-    return config.loss == "squared" and data.inputs == 1 and config.activation in PIECEWISE_LINEAR
+    return (
+        config.loss == "squared"
+        and config.optimizer != "lm"
+        and data.inputs == 1
+        and config.activation in PIECEWISE_LINEAR
+    )
 
 
 def compressible(config: Config, data: Dataset) -> bool:
@@ -160,6 +194,8 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
             f"inputs with loss={config.loss!r}; "
             "it takes squares, one input and a smooth activation (compress=False)"
         )
+    if config.optimizer == "lm":
+        _check_second_order(config, request)
     if request.backend == "reference":
         return Candidate("reference", float("nan"), _reference(config, data)), "asked for"
     if request.backend == "cuda":
@@ -190,6 +226,24 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
     if _piecewise_linear(config, data) and 2 * exact < best.cost:
         reason += f"; with dtype='float64', exact {exact:.3g}"
     return best, reason
+
+
+def _check_second_order(config: Config, request: Request) -> None:
+    """Refuse what does not train with Levenberg-Marquardt."""
+    if _unresolved(config):
+        raise ConfigError(
+            f"sampling='population' cannot train {config.activation} with optimizer='lm': no "
+            "quadrature resolves its kinks; use sampling='uniform' or another optimiser"
+        )
+    for name, value, known in (
+        ("backend", request.backend, ("auto", "cpu")),
+        ("engine", request.engine, ("auto", "lanes", "compressed")),
+    ):
+        if value not in known:
+            raise ConfigError(
+                f"{name}={value!r} does not train with optimizer='lm'; choose from "
+                f"{', '.join(known)}"
+            )
 
 
 # What an engine that is not among the candidates is for.
@@ -244,7 +298,7 @@ def _worth_a_gpu(config: Config, data: Dataset, request: Request, best: Candidat
     """Whether a call of usual size gains by a GPU over the CPU's best, and there is one. The seeds
     of this call do not matter: see above.
     """
-    if config.loss != "squared":
+    if config.loss != "squared" or config.optimizer == "lm":
         return False
     cheapest, _ = _cheapest(gpu_candidates(config, data, request))
     seconds = 1e-9 * best.cost * config.steps * max(1.0, TYPICAL_NEURONS / config.width)

@@ -146,7 +146,7 @@ class CompressedEngine(Engine):
             for nodes in np.unique(self.nodes[places]):
                 here = self.nodes[places] == nodes
                 rule = self._rule(int(nodes))
-                differences[here] = _difference(self, _taken(state.parameters, places[here]), rule)
+                differences[here] = self._differences(_taken(state.parameters, places[here]), rule)
             failed = differences > TOLERANCE[self.config.dtype]
             failed &= self.nodes[places] < self.levels[-1]
             passed = places[~failed]
@@ -156,6 +156,10 @@ class CompressedEngine(Engine):
             for nodes in np.unique(before):
                 more = self.levels[self.levels.index(int(nodes)) + 1]
                 self._repeat(state, places[before == nodes], more, step)
+
+    def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
+        """What the audit compares with TOLERANCE: (R,)."""
+        return _difference(self, parameters, rule)
 
     def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int) -> None:
         self.nodes[places] = nodes

@@ -64,7 +64,7 @@ def _spec_among_globals(context, builder, spec, value):
     return context.get_dummy_value()
 
 
-def _constant_of(attribute):
+def constant_of_spec(attribute):
     @intrinsic
     def constant(typingctx, spec):
         if not isinstance(spec, SpecType):
@@ -78,8 +78,8 @@ def _constant_of(attribute):
     return constant
 
 
-inputs_of = _constant_of(lambda spec: spec.inputs)
-lanes_of = _constant_of(lambda spec: spec.lanes.count)
+inputs_of = constant_of_spec(lambda spec: spec.inputs)
+lanes_of = constant_of_spec(lambda spec: spec.lanes.count)
 
 
 @intrinsic
@@ -96,12 +96,12 @@ def zero(typingctx, spec):
 
 # Memory. Offsets count array elements from the start of a contiguous array and are never negative:
 # no wraparound, no gathers.
-def _address(context, builder, array_type, array, offset):
+def address_of(context, builder, array_type, array, offset):
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [offset], inbounds=True)
 
 
-def _fits(spec, array) -> bool:
+def fits(spec, array) -> bool:
     return (
         isinstance(spec, SpecType)
         and isinstance(array, types.Array)
@@ -112,11 +112,11 @@ def _fits(spec, array) -> bool:
 @intrinsic
 def load(typingctx, spec, array, offset):
     """The Lanes at `array[offset : offset + lanes]`."""
-    if not _fits(spec, array):
+    if not fits(spec, array):
         return None
 
     def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[1], arguments[2])
+        address = address_of(context, builder, array, arguments[1], arguments[2])
         address = builder.bitcast(address, llvm_type(spec.lanes).as_pointer())
         return builder.load(address, align=precision_of(spec.lanes) // 8)
 
@@ -126,11 +126,11 @@ def load(typingctx, spec, array, offset):
 @intrinsic
 def spread(typingctx, spec, array, offset):
     """`array[offset]` in every lane."""
-    if not _fits(spec, array):
+    if not fits(spec, array):
         return None
 
     def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[1], arguments[2])
+        address = address_of(context, builder, array, arguments[1], arguments[2])
         return splat(builder, llvm_type(spec.lanes), builder.load(address))
 
     return spec.lanes(spec, array, types.intp), codegen
@@ -145,7 +145,7 @@ def store(typingctx, array, offset, value):
         return None
 
     def codegen(context, builder, signature, arguments):
-        address = _address(context, builder, array, arguments[0], arguments[1])
+        address = address_of(context, builder, array, arguments[0], arguments[1])
         address = builder.bitcast(address, llvm_type(value).as_pointer())
         builder.store(arguments[2], address, align=precision_of(value) // 8)
 
@@ -166,7 +166,7 @@ def _tuple_of(builder, spec, vectors) -> ir.Value:
 
 
 def _spread_element(context, builder, spec, array_type, array, offset, d) -> ir.Value:
-    address = _address(
+    address = address_of(
         context, builder, array_type, array, builder.add(offset, ir.Constant(offset.type, d))
     )
     return splat(builder, llvm_type(spec.lanes), builder.load(address))
@@ -187,7 +187,7 @@ def zero_each(typingctx, spec):
 @intrinsic
 def load_each(typingctx, spec, array, offset, stride):
     """A tuple of D Lanes, that of input d from `array[offset + d * stride]` on."""
-    if not _fits(spec, array):
+    if not fits(spec, array):
         return None
 
     def codegen(context, builder, signature, arguments):
@@ -195,7 +195,8 @@ def load_each(typingctx, spec, array, offset, stride):
         vectors = []
         for _ in range(spec.inputs):
             address = builder.bitcast(
-                _address(context, builder, array, data, offset), llvm_type(spec.lanes).as_pointer()
+                address_of(context, builder, array, data, offset),
+                llvm_type(spec.lanes).as_pointer(),
             )
             vectors.append(builder.load(address, align=precision_of(spec.lanes) // 8))
             offset = builder.add(offset, stride)
@@ -207,7 +208,7 @@ def load_each(typingctx, spec, array, offset, stride):
 @intrinsic
 def add_products(typingctx, spec, start, factors, array, offset):
     """start + sum_d factors[d] * array[offset + d], one fma after the other."""
-    if not (_fits(spec, array) and start == spec.lanes and factors == _each_input(spec)):
+    if not (fits(spec, array) and start == spec.lanes and factors == _each_input(spec)):
         return None
 
     def codegen(context, builder, signature, arguments):
@@ -224,7 +225,7 @@ def add_products(typingctx, spec, start, factors, array, offset):
 @intrinsic
 def add_each_product(typingctx, spec, sums, factor, array, offset):
     """The tuple of sums[d] + factor * array[offset + d]."""
-    if not (_fits(spec, array) and factor == spec.lanes and sums == _each_input(spec)):
+    if not (fits(spec, array) and factor == spec.lanes and sums == _each_input(spec)):
         return None
 
     def codegen(context, builder, signature, arguments):

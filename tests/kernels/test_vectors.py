@@ -23,6 +23,8 @@ assert lane_count("float32") == int(sys.argv[1]), lane_count("float32")
 for name in sys.argv[2].split(","):
     config = ml.Config(width=3, steps=300, activation=name)
     print(ml.train(config, seeds=9, threads=1).w.tobytes().hex())
+config = ml.Config(width=3, steps=50, optimizer="lm", dtype="float64")
+print(ml.train(config, seeds=9, threads=1, compress=False).w.tobytes().hex())
 """
 
 
@@ -48,6 +50,10 @@ def test_bits_do_not_depend_on_the_vector_width(tmp_path, cpu, features, lanes, 
     done = subprocess.run(
         words, env=environment, capture_output=True, text=True, timeout=120, check=True
     )
-    for name, bits in zip(activations, done.stdout.split(), strict=True):
+    *trained, second_order = done.stdout.split()
+    config = ml.Config(width=3, steps=50, optimizer="lm", dtype="float64")
+    here = ml.train(config, seeds=9, threads=1, compress=False)
+    assert bytes.fromhex(second_order) == here.w.tobytes()
+    for name, bits in zip(activations, trained, strict=True):
         here = ml.train(ml.Config(width=3, steps=300, activation=name), seeds=9, threads=1)
         assert np.frombuffer(bytes.fromhex(bits), np.float32).tobytes() == here.w.tobytes(), name
