@@ -132,12 +132,12 @@ def without_bar(text):
     return [line for line in lines if line.strip()]
 
 
-SLOW = ("figure", "reproduce", "verify", "check", "sweep")
+FAST = ("train", "sweep in threads")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in INTERRUPTED]
+    "name", [n if n in FAST else pytest.param(n, marks=pytest.mark.slow) for n in INTERRUPTED]
 )
 def test_what_is_finished_is_kept_whatever_comes(name, kind, attacked):
     ended = attacked(name, KINDS[kind])
