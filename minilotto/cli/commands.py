@@ -8,7 +8,7 @@ import dataclasses
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from minilotto.cli.sweep import status, sweep, verify
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 from minilotto.settings.config import DTYPES, LOSSES, Config, from_fields
+from minilotto.settings.optimizers import OPTIMIZERS
+from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
 from minilotto.settings.tasks import FAMILY_WORDS, TASKS, task_of
 from minilotto.version import VERSION
@@ -118,32 +120,39 @@ def check(
     tasks: list[str] | None = None,
     dtypes: list[str] | None = None,
     losses: list[str] | None = None,
+    optimizers: list[str] | None = None,
     quiet: bool = False,
 ) -> Plan:
-    """Compare the kernels' gradients, every coordinate, with a plain reference and, where
-    installed, with torch.
+    """Compare the kernels' gradients, every coordinate, and ten steps of each optimiser with a
+    plain reference and, where installed, with torch.
 
-    Prints the largest error of each activation and task, in units of rounding; exit status 1 where
-    one is too large. The first run compiles a kernel for each activation, number of inputs,
-    precision and loss, which takes some minutes.
+    Prints the largest error of each activation and task, and of each optimiser, in units of
+    rounding; exit status 1 where one is too large. The first run compiles a kernel for each
+    activation, number of inputs, precision and loss, which takes some minutes.
 
     --activations silu,relu    which (default all)
     --tasks square,product2    which (default all)
     --dtypes float64,float32   which (default both)
     --losses squared,logistic  which (default both); labels are whether a task's target is above its
                                median
+    --optimizers adam,gd       which (default all that have an update)
     --quiet                    no progress bar
     """
+    from minilotto.kernels.forms import form
+    from minilotto.kernels.updates import UPDATES
+
     functions = [name for name, task in TASKS.items() if task.examples is None]
     names = [*ACTIVATIONS] if activations is None else activations
     targets = functions if tasks is None else tasks
     precisions = [*DTYPES] if dtypes is None else dtypes
     formulas = [*LOSSES] if losses is None else losses
+    rules = [*UPDATES] if optimizers is None else optimizers
     for flag, chosen, known in (
         ("activations", names, ACTIVATIONS),
         ("tasks", targets, functions),
         ("dtypes", precisions, DTYPES),
         ("losses", formulas, LOSSES),
+        ("optimizers", rules, UPDATES),
     ):
         if not chosen:
             raise ConfigError(f"--{flag} names nothing to check; choose from {', '.join(known)}")
@@ -159,23 +168,24 @@ def check(
         Config(dtype=name)
     for name in formulas:
         Config(loss=name)
+    for name in rules:
+        form(optimizer=name)
 
     def run() -> int:
         from tqdm import tqdm
 
-        from minilotto.engines.check import compare, table
+        from minilotto.engines import check, check_steps
 
-        total = len(names) * len(targets) * len(precisions) * len(formulas)
-        comparisons = list(
-            tqdm(
-                compare(names, targets, precisions, formulas),
-                total=total,
-                disable=quiet,
-                unit=" checks",
-            )
-        )
-        print(table(comparisons))
-        return 0 if all(comparison.passed for comparison in comparisons) else FAILURE
+        total = (len(names) * len(targets) * len(formulas) + len(rules)) * len(precisions)
+        with tqdm(total=total, disable=quiet, unit=" checks") as bar:
+
+            def counted(comparisons: Iterable[Any]) -> list[Any]:
+                return [(one, bar.update())[0] for one in comparisons]
+
+            gradients = counted(check.compare(names, targets, precisions, formulas))
+            steps = counted(check_steps.compare_steps(rules, precisions))
+        print(check.table(gradients), check_steps.table(steps), sep="\n\n")
+        return 0 if all(one.passed for one in (*gradients, *steps)) else FAILURE
 
     return Plan(run)
 
@@ -315,6 +325,10 @@ def _help(name: str) -> str:
             ("Precisions", ", ".join(DTYPES)),
             ("Initialisations", ""),
             *((f"  {name}", scheme.note) for name, scheme in SCHEMES.items()),
+            ("Optimisers", ""),
+            *((f"  {name}", optimizer.note) for name, optimizer in OPTIMIZERS.items()),
+            ("Schedules", "rate / lr, with u the fraction of the steps that are done"),
+            *((f"  {name}", schedule.note) for name, schedule in SCHEDULES.items()),
         ]
     )
     return f"{text}\n\n{flags}\n\n{fields}\n\n{choices}"

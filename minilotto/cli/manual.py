@@ -10,6 +10,8 @@ from minilotto.cli.commands import COMMANDS
 from minilotto.cli.docstrings import parsed, summary_of
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.config import Config
+from minilotto.settings.optimizers import OPTIMIZERS
+from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
 from minilotto.settings.tasks import BUILT_IN, TASKS
 
@@ -119,6 +121,13 @@ def settings() -> str:
         (f"`{name}`", scheme.note, "yes" if scheme.scalable else "")
         for name, scheme in SCHEMES.items()
     ]
+    optimizers, schedules = (
+        [
+            (f"`{name}`", row.note, ", ".join(f"`{field}`" for field in row.fields))
+            for name, row in rows_of.items()
+        ]
+        for rows_of in (OPTIMIZERS, SCHEDULES)
+    )
     return "\n".join(
         [
             "## Settings\n",
@@ -133,6 +142,12 @@ def settings() -> str:
             "Every parameter is multiplied by `init_scale` where the last column says so, v and "
             "c by `output_scale` in all.\n",
             table(("name", "", "`init_scale`"), schemes),
+            "### Optimisers\n",
+            table(("name", "", "fields"), optimizers),
+            "### Schedules\n",
+            "The rate over `lr`, where u is the fraction of the steps after the warmup that are "
+            "done.\n",
+            table(("name", "rate / lr", "fields"), schedules),
         ]
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unused
 from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
+from minilotto.files import path_of
 from minilotto.settings.numbers import whole_number
 from minilotto.store.grid import Sweep, read_study
 
@@ -49,6 +50,7 @@ def sweep(
     study = settings.pop("from", None)
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
+    place = path_of(out, folder=True)
     if study is not None and (settings or seeds is not None):
         other = next(iter(settings), "seeds")
         raise ConfigError(
@@ -73,7 +75,7 @@ def sweep(
         try:
             store = train_sweep(
                 sweeps,
-                out,
+                place,
                 progress=not quiet,
                 threads=threads,
                 cluster=cluster,
@@ -89,7 +91,7 @@ def sweep(
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             return FAILURE
         print(losses_text(losses_of(store, sweeps)))
-        print(f"nets in {out}")
+        print(f"nets in {place}")
         return status
 
     return Plan(run)

@@ -13,6 +13,7 @@ import pytest
 
 import minilotto as ml
 from minilotto.cli import commands
+from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.config import FIELDS, SAMPLINGS
 from minilotto.settings.schemes import SCHEMES
@@ -632,7 +633,8 @@ def without_torch(monkeypatch):
 
 
 SMALL_CHECK = words(
-    "check --activations silu --tasks square --dtypes float32 --losses squared --quiet"
+    "check --activations silu --tasks square --dtypes float32 --losses squared --optimizers adam "
+    "--quiet"
 )
 
 
@@ -643,6 +645,18 @@ def test_check_passes_when_the_formulas_are_right(capsys):
     assert said.err == ""
     assert "1 of 1 agree with reference" in said.out
     assert "FAILED" not in said.out
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_check_fails_where_an_optimiser_steps_otherwise(capsys, monkeypatch):
+    right = numpy_reference.update
+
+    def wrong(config, parameters, m, s, gradients, step, lr):
+        right(config, parameters, m, s, gradients, step, lr * (1 + 1e-4 * (step == 7)))
+
+    monkeypatch.setattr(numpy_reference, "update", wrong)
+    assert commands.main([*SMALL_CHECK[:-2], "gd", "--quiet"]) == 1
+    assert "0 of 1 agree" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("without_torch")
