@@ -106,6 +106,7 @@ def _train_batches(
     for first in range(0, len(seeds), size):
         batch = slice(first, min(first + size, len(seeds)))
         count = batch.stop - batch.start
+        engine.seeds = seeds[batch]
         engine.start(initial_parameters(config, engine.data.inputs, seeds[batch]))
         reached = 0
         for stop in stops:
