@@ -189,5 +189,6 @@ def _batch_size(engine: Engine) -> int:
         raise ResourceError(
             f"{engine.lanes} nets of width {config.width} need {readable_bytes(block)} of memory "
             f"while they train and {readable_bytes(free)} is free; train narrower nets"
+            + (" or smaller batches" if config.batch else "")
         )
     return engine.lanes * max(1, min(blocks, free // 2 // block))
