@@ -291,7 +291,8 @@ def draws(root_seed: int, seeds: NDArray[np.int64], step: int, count: int) -> ND
     one = philox((seeds & low, seeds >> 32, 0, 1), (root & low, root >> 32))
     blocks = np.arange(-(-count // 4))
     words = philox((blocks, step & low, step >> 32, 0), (one[0][:, None], one[1][:, None]))
-    return words.transpose(1, 2, 0).reshape(len(seeds), -1)[:, :count]
+    rows: NDArray[np.uint64] = words.transpose(1, 2, 0).reshape(len(seeds), -1)[:, :count]
+    return rows
 
 
 def batch_rows(
@@ -349,4 +350,5 @@ def fresh_points(
     low, high = np.array(domain, dtype=np.float64).T
     words = draws(root_seed, seeds, step, batch * len(domain)).astype(np.float64)
     unit: NDArray[np.float64] = (words + 0.5) / 2**32
-    return low + (high - low) * unit.reshape(len(seeds), batch, len(domain))
+    x: NDArray[np.float64] = low + (high - low) * unit.reshape(len(seeds), batch, len(domain))
+    return x

@@ -202,7 +202,7 @@ def test_losses_are_those_on_all_data():
 
 def test_the_expected_gradient_trains():
     nets = ml.train(ml.Config(width=5, steps=3000, batch=10, schedule="cosine"), 50)
-    assert np.median(nets.loss) < 2e-3
+    assert np.median(nets.loss) < np.median(nets.history.loss[0]) / 200
 
 
 def test_divergence_is_flagged_by_seed():
