@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.__main__ import _listed, prepare_process, tell
-from bench.command import Plan
+from bench.agreement import Disagreement
+from bench.command import FAILURE, Plan
 from bench.command import main as command
 from bench.speed import Timing, fastest, ratio, time_all
 from bench.work import Contestant, Minilotto, Work
@@ -51,7 +52,7 @@ def peers(work: Work) -> list[Contestant]:
 
 
 def check_agreement(work: Work, contestants: Sequence[Contestant]) -> None:
-    """Raises SystemExit where another library's nets differ after ten steps on all points."""
+    """Raises Disagreement where another library's nets differ after ten steps on all points."""
     nets = []
     for one in contestants:
         one.start()
@@ -60,7 +61,7 @@ def check_agreement(work: Work, contestants: Sequence[Contestant]) -> None:
     for one, found in zip(contestants[1:], nets[1:], strict=True):
         worst = max(float(np.abs(a - b).max()) for a, b in zip(nets[0], found, strict=True))
         if not worst < AGREED:
-            raise SystemExit(f"{one.family} differs by {worst:.2g} after ten steps")
+            raise Disagreement(f"{one.family} differs by {worst:.2g} after ten steps")
 
 
 def measure(config: Config, seeds: int, threads: int, rounds: int) -> list[Timing]:
@@ -74,7 +75,7 @@ def measure(config: Config, seeds: int, threads: int, rounds: int) -> list[Timin
 
 def row(config: Config, timings: Sequence[Timing]) -> str:
     """One line of the table: nanoseconds a step and net, and how many times longer peers take."""
-    units = config.width * (config.batch or config.points)
+    units = config.width * config.points  # of a step of one net, as Work counts them
     ours = fastest(timings, config.width, "minilotto")
     assert ours is not None
     cells = [
@@ -124,7 +125,12 @@ def plan(
         prepare_process(cores)
         print(f"optimiser batch width ns a step{'JAX / ours':>23}{'torch / ours':>24}")
         for config in configs:
-            print(row(config, measure(config, seeds, cores, rounds)), flush=True)
+            try:
+                timings = measure(config, seeds, cores, rounds)
+            except Disagreement as error:
+                print(f"Disagreement: {error}", file=sys.stderr)
+                return FAILURE
+            print(row(config, timings), flush=True)
         return 0
 
     return Plan(run)
