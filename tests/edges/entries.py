@@ -76,7 +76,8 @@ COMPILED = (
     "train --width 1 --steps 5 --seeds 2 --quiet --backend reference",
     "sweep --width 1 --steps 5 --seeds 2 --quiet --out r",
     "sweep --width 1 --steps 5 --seeds 2 --quiet --out r --cluster local:2",
-    "check --activations silu --tasks square --dtypes float32 --losses squared --optimizers adam --quiet",
+    "check --activations silu --tasks square --dtypes float32 --losses squared "
+    "--optimizers adam --quiet",
     "figure 1c --quick --quiet",
     "info",
 )
@@ -398,7 +399,8 @@ INTERRUPTED = {
     "figure": "figure 2b --quick --seeds 30 --quiet --threads 1 --runs {}/runs --out {}/figure.png",
     "reproduce": "reproduce --quick --figures 2b,4 --seeds 30 --quiet --threads 2 --out {}/report",
     "verify": "verify {}/../runs --recompute 40 --threads 2",
-    "check": "check --activations silu --tasks square --dtypes float32 --losses squared --optimizers adam --quiet",
+    "check": "check --activations silu --tasks square --dtypes float32 --losses squared "
+    "--optimizers adam --quiet",
 }
 
 
