@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, MissingExtraError
 from minilotto.hardware.machine import cpu_name, usable_cores
 
 WIDTHS, QUICK_WIDTHS = (1, 2, 3, 4, 10, 20, 50), (2, 20)
@@ -117,10 +117,8 @@ def peers_of(names: Sequence[str], threads: int) -> list[Any]:
     for name in names:
         try:
             module = importlib.import_module(f"bench.{name}_peer")
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-            tell(f"{name} is not installed and is left out; `pip install {name}` brings it in")
+        except MissingExtraError as error:
+            tell(f"{name} is left out: {error}")
             continue
         module.prepare(threads)
         modules.append(module)

@@ -6,16 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import given
-from minilotto.errors import ConfigError, MissingExtraError, ResourceError
+from minilotto.errors import ConfigError, ResourceError, optional
 from minilotto.settings.config import Config
 from minilotto.training.train import train
 
-try:
+with optional("sklearn", "sklearn"):
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-except ImportError as error:
-    raise MissingExtraError.of("scikit-learn", "sklearn", error) from None
 
 COMBINATIONS = ("best", "median", "mean")
 
