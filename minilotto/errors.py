@@ -142,7 +142,8 @@ def _explained(package: str, extra: str, error: BaseException) -> MissingExtraEr
     place = found and (found.origin or next(iter(found.submodule_search_locations or ()), None))
     if missing and missing.partition(".")[0] != package:
         return MissingExtraError.of(missing, extra, f"is not installed, and {place} imports it")
-    why = textwrap.shorten(f"{type(error).__name__}: {error}", QUOTED, placeholder=" ...")
+    why = f"{type(error).__name__}: {error}".rstrip(": ")
+    why = textwrap.shorten(why, QUOTED, placeholder=" ...")
     return MissingExtraError.of(
         shown, extra, f"cannot be used as it is at {place} ({why}); remove or rename that"
     )
