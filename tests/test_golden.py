@@ -230,6 +230,7 @@ def test_a_training_has_the_bits_it_had(recorded, name):
 
 def libraries() -> dict:
     from numpy.linalg import eigh
+    from numpy.polynomial.legendre import leggauss
 
     x = np.linspace(-3.0, 3.0, 401)
     matrix = np.diag(np.linspace(0.4, 0.6, 47), 1)
@@ -238,6 +239,7 @@ def libraries() -> dict:
         "functions": digest(np.exp(x), np.exp(x.astype(np.float32)), np.sin(x), np.tanh(x)),
         "products": digest(np.stack([x, x**2]) @ np.stack([x, x**3], axis=1), np.array(x @ x)),
         "eigenvectors": digest(values, vectors),
+        "legendre": digest(*leggauss(100)),
     }
 
 

@@ -169,7 +169,7 @@ def loss_and_gradient(
     value, slope = activation(name, z, negative_slope)
     f = np.einsum("rn,rnp->rp", v, value) + c[:, None]
     terms, slopes = {"squared": _square, "logistic": _cross_entropy}[loss](f, y)
-    df = weight * slopes
+    df: Any = weight * slopes  # as complex as the parameters are
     dz = df[:, None, :] * v[:, :, None] * slope
     dw = np.einsum("rnp,pd->rnd", dz, x)
     dv = np.einsum("rp,rnp->rn", df, value)
