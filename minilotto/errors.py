@@ -30,8 +30,8 @@ SHOWN = 500  # characters of an argument in a message
 def shown(value: object, text_of: Callable[[Any], str] = repr) -> str:
     """An argument as a message shows it: in one line, cut to SHOWN characters.
 
-    >>> shown(10**5000), shown([0] * 500)[-9:]
-    ('a value of type int', '0, 0, ...')
+    >>> shown(10**5000), shown([10] * 500)[-11:]
+    ('a value of type int', '10, 10, ...')
     """
     try:
         text = " ".join(text_of(value).split())

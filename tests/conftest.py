@@ -17,10 +17,12 @@ from hypothesis import settings
 import minilotto
 from minilotto import Config, Ensemble, History
 
-# A shell that starts the suite in the background has it ignore Ctrl-C, which some tests send to
-# themselves and to children.
+# A shell that starts the suite in the background has it ignore Ctrl-C, and nohup SIGHUP, which some
+# tests send to themselves and to children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A first example may compile a kernel, so no deadline; the same examples each time, so that a red
 # test stays red.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import Dataset, frozen
 from minilotto.engines.interface import Engine, State
 from minilotto.engines.packing import rows_of
 from minilotto.initialisation import Parameters
@@ -49,11 +49,11 @@ class ReferenceEngine(Engine):
         if data.population is not None:
             fresh = numpy_reference.fresh_points(*draws, data.population.domain)
             share = np.full(config.batch, 1.0 / config.batch)
-            batches = [Dataset(x, data.population(x), share) for x in fresh]
+            batches = [frozen(x, data.population(x), share) for x in fresh]
         else:
             factor = data.points / config.batch
             batches = [
-                Dataset(data.x[rows], data.y[rows], factor * data.weight[rows])
+                frozen(data.x[rows], data.y[rows], factor * data.weight[rows])
                 for rows in numpy_reference.batch_rows(*draws, data.points)
             ]
         nets = (

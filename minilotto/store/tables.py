@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import imported
 from minilotto.files import check_output, write_atomically
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.config import DEFAULTS, FIELDS, Config
 
 MEASURED = ("seed", "loss", "status", "nodes", "audit")
 # Columns of settings; `loss` is the number of each net.
@@ -82,7 +82,9 @@ class Tables(ABC):
                 codes = np.repeat([names.index(value) for value in values], counts)
                 table[column] = pandas.Categorical.from_codes(codes, names)
             else:
-                kind = np.uint64 if name == "root_seed" else None
+                kind: Any = np.uint64 if name == "root_seed" else None
+                if DEFAULTS[name] is None:  # a number, or its default: NaN, as in a .csv
+                    kind = np.float64
                 table[column] = np.repeat(np.array(values, dtype=kind), counts)
         for i, name in enumerate(MEASURED):
             columns_of_nets = [columns[i] for _, columns in parts]

@@ -66,7 +66,7 @@ def test_what_is_no_config_is_refused(config):
         ml.train(config, 1)
 
 
-@pytest.mark.parametrize("path", [None, 0, 5, b"nets.npz", ["nets.npz"], 1.5])
+@pytest.mark.parametrize("path", [None, 0, 5, ["nets.npz"], 1.5])
 def test_what_is_no_file_name_is_refused(path):
     with pytest.raises(ml.ConfigError):
         quick_nets().save(path)

@@ -153,7 +153,7 @@ BAD_OUTPUTS = {
         "a{}",
         "No such file",
     ),
-    "a home that nobody has": (None, "~nobody-is-called-this/a{}", "does not exist"),
+    "a home that nobody has": (None, "~nobody-is-called-this/a{}", "in no known home folder"),
 }
 
 

@@ -256,7 +256,8 @@ def test_a_target_that_fails_at_some_point_says_where():
         ml.train(config, 9, target=lambda x: np.where(x[:, 0] > 1.99, np.nan, 0.0), threads=2)
 
 
-@settings(max_examples=15)
+@pytest.mark.slow  # each optimiser and precision compiles a kernel
+@settings(max_examples=30)
 @examples(
     batch=st.integers(1, 40),
     points=st.integers(1, 300),
