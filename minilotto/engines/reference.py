@@ -3,8 +3,9 @@
 import numpy as np
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import Engine, State
+from minilotto.engines.interface import Engine
 from minilotto.engines.packing import rows_of
+from minilotto.engines.state import State
 from minilotto.initialisation import Parameters
 from minilotto.oracles import numpy_reference
 from minilotto.settings.config import Config
@@ -36,7 +37,7 @@ class ReferenceEngine(Engine):
                 formulas, *parameters, x, y, weight, config.negative_slope, config.loss
             )
             lr = float(config.rate(step))
-            numpy_reference.update(config, parameters, m, s, gradients, step + 1, lr)
+            numpy_reference.update(config, parameters, m, s, gradients, step + 1 - self.since, lr)
 
     def bytes_per_net(self) -> int:
         numbers = 4 * rows_of(self.config.width, self.data.inputs)
