@@ -7,6 +7,8 @@ agreement.py   gradients against the float64 reference, short trainings against 
 speed.py       interleaved timing
 cost.py        the training kernel in vector FMAs
 startup.py     import, first compilation, first step, memory
+optimizers.py  optimisers and batches beside optax and torch.optim (its own command; jax_ways.py and
+               torch_ways.py are theirs)
 cuda.py        everything about a GPU (its own command)
 report.py      tables
 interop/functional.py   gradients and callbacks in other codes (its own command)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from minilotto.errors import ConfigError, FileError
+from minilotto.errors import ConfigError, FileError, MissingExtraError
 from minilotto.files import check_output, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
 
@@ -113,10 +113,8 @@ def peers_of(names: Sequence[str], threads: int) -> list[Any]:
     for name in names:
         try:
             module = importlib.import_module(f"bench.{name}_peer")
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-            tell(f"{name} is not installed and is left out; `pip install {name}` brings it in")
+        except MissingExtraError as error:
+            tell(f"{name} is left out: {error}")
             continue
         module.prepare(threads)
         modules.append(module)

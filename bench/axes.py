@@ -21,7 +21,7 @@ from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.engines.choice import candidates, choose
 from minilotto.engines.interface import Engine
 from minilotto.engines.request import Request
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, MissingExtraError
 from minilotto.files import check_output
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.initialisation import initial_parameters
@@ -349,8 +349,8 @@ def run(axes: list[str], out: Path | None, quick: bool) -> int:
     if axes != ["inputs"]:
         try:
             jax = JaxSteps()
-        except ModuleNotFoundError as error:
-            print(f"{error.name} is not installed and is left out", file=sys.stderr)
+        except MissingExtraError as error:
+            print(f"JAX is left out: {error}", file=sys.stderr)
     print(f"{cpu_name()}, {usable_cores()} threads\n")
     if "points" in axes:
         points = axis_of_points(wanted, steps, jax)

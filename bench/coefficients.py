@@ -4,7 +4,10 @@
 least relative error over the stated interval. Needs mpmath (extra `bench`).
 """
 
-import mpmath as mp
+from minilotto.errors import optional
+
+with optional("mpmath", "bench"):
+    import mpmath as mp
 
 mp.mp.dps = 60
 

@@ -251,9 +251,9 @@ def ceiling(scale: Scale) -> Iterator[Row]:
 def jax(scale: Scale) -> Iterator[Row]:
     """JAX's time for a step over ours: the same nets, points and number of seeds."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    import jax as library
-
     from bench import jax_peer
+
+    library = jax_peer.jax
 
     library.config.update(
         "jax_default_matmul_precision", "highest"

@@ -49,8 +49,8 @@ def by_jax() -> Trained | None:
     prepare_process(usable_cores())  # before JAX is imported
     try:
         from bench.jax_peer import Jax, prepare
-    except ModuleNotFoundError as error:
-        print(f"{error.name} is not installed and is left out", file=sys.stderr)
+    except ml.MissingExtraError as error:
+        print(f"JAX is left out: {error}", file=sys.stderr)
         return None
     prepare(usable_cores())
 

@@ -13,14 +13,17 @@ XLA reads its flags when JAX is imported, so they are set before this module is 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from bench.work import Contestant, Work
+from minilotto.errors import optional
 from minilotto.initialisation import Parameters
+
+with optional("jax", "bench"):
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 POINTS_A_PASS = (
     4  # of the scan over points: fewer, longer loop bodies, as the lane kernel takes two

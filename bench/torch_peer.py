@@ -13,11 +13,14 @@ here.
 
 from collections.abc import Callable
 
-import torch
 from numpy.typing import NDArray
 
 from bench.work import Contestant, Work
+from minilotto.errors import optional
 from minilotto.initialisation import Parameters
+
+with optional("torch", "bench"):
+    import torch
 
 NARROW = 4  # up to this width, several steps a call may pay
 

@@ -1,12 +1,27 @@
-"""What minilotto raises. Each message is one line: the value, the rule, the remedy."""
+"""What minilotto raises. Each message is one line: the value, the rule, the remedy.
 
-from collections.abc import Callable
-from importlib import import_module
+Optional packages are imported here, so that one that is missing, too old, too new, broken, or
+hidden by another module of its name is such a line.
+"""
+
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib import import_module, metadata
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
     from minilotto.ensemble.ensemble import Ensemble
     from minilotto.store.store import Store
+
+QUOTED = 200  # characters of another package's error
+IMPORTED_AS = {"scikit-learn": "sklearn", "numba-cuda": "numba_cuda"}  # others by their own name
 
 
 SHOWN = 500  # characters of an argument in a message
@@ -53,7 +68,7 @@ class ResourceError(MinilottoError):
 
 
 class MissingExtraError(MinilottoError, ImportError):
-    """An optional package that is not installed; the message names the extra that installs it."""
+    """An optional package that is missing or unusable; the message names the extra for it."""
 
     @classmethod
     def of(cls, package: str, extra: str, reason: object) -> "MissingExtraError":
@@ -62,19 +77,19 @@ class MissingExtraError(MinilottoError, ImportError):
         Parameters
         ----------
         package : str
-            What is missing.
+            What cannot be used.
         extra : str
             The extra of setup.cfg that installs it.
         reason : object
-            The error of the import, or what needs the package.
+            What follows the package's name in a sentence.
 
         Returns
         -------
         MissingExtraError
             To be raised by the caller.
         """
-        remedy = f"""pip install -e ".[{extra}]" in minilotto's folder installs it"""
-        return cls(f"{package} is not installed ({reason}); {remedy}")
+        remedy = f"""pip install -e ".[{extra}]" in minilotto's folder installs what is needed"""
+        return cls(f"{package} {reason}; {remedy}")
 
 
 def imported(module: str, extra: str) -> Any:
@@ -95,12 +110,94 @@ def imported(module: str, extra: str) -> Any:
     Raises
     ------
     MissingExtraError
-        Where it cannot be imported.
+        Where it cannot be imported, or an installed package has a version that it excludes.
     """
-    try:
+    with optional(module.partition(".")[0], extra):
         return import_module(module)
-    except ImportError as error:
-        raise MissingExtraError.of(module.partition(".")[0], extra, error) from None
+
+
+@contextmanager
+def optional(package: str, extra: str) -> Iterator[None]:
+    """For a block that imports from an optional package.
+
+    Parameters
+    ----------
+    package : str
+        The package, by the name under which it is imported.
+    extra : str
+        The extra of setup.cfg that installs it.
+
+    Raises
+    ------
+    MissingExtraError
+        For whatever goes wrong in the block, and where an installed package is of a version that
+        the extra excludes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of packages about each other
+        try:
+            # Every package here has a version; a file or folder of that name has none.
+            _ = import_module(package).__version__
+            if excluded := _excluded(extra):
+                raise MissingExtraError.of(*excluded)
+            yield
+        except MissingExtraError:
+            raise
+        except (Exception, SystemExit) as error:  # a broken package may raise anything
+            raise _explained(package, extra, error) from error
+
+
+def _explained(package: str, extra: str, error: BaseException) -> MissingExtraError:
+    shown = next((name for name, other in IMPORTED_AS.items() if other == package), package)
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing == package:
+        return MissingExtraError.of(shown, extra, "is not installed")
+    if excluded := _excluded(extra):
+        return MissingExtraError.of(*excluded)
+    found = PathFinder.find_spec(package)
+    place = found and (found.origin or next(iter(found.submodule_search_locations or ()), None))
+    if missing and missing.partition(".")[0] != package:
+        return MissingExtraError.of(missing, extra, f"is not installed, and {place} imports it")
+    why = f"{type(error).__name__}: {error}".rstrip(": ")
+    why = textwrap.shorten(why, QUOTED, placeholder=" ...")
+    return MissingExtraError.of(
+        shown, extra, f"cannot be used as it is at {place} ({why}); remove or rename that"
+    )
+
+
+def _excluded(extra: str) -> tuple[str, str, str] | None:
+    """The arguments of MissingExtraError.of for the first installed package that the extra's bounds
+    exclude.
+    """
+    for requirement in _requirements(extra):
+        version = _version(requirement.name)
+        if version and not requirement.specifier.contains(version, prereleases=True):
+            bounds = f"is installed where {requirement.specifier} is needed"
+            return f"{requirement.name} {version}", extra, bounds
+    return None
+
+
+@lru_cache
+def _requirements(extra: str) -> "tuple[Requirement, ...]":
+    """What the extra asks for, as it was when minilotto was installed; nothing where it was not."""
+    from packaging.requirements import Requirement
+
+    try:
+        every = map(Requirement, metadata.requires("minilotto") or ())
+    except metadata.PackageNotFoundError:
+        return ()
+    return tuple(one for one in every if one.marker and one.marker.evaluate({"extra": extra}))
+
+
+def _version(distribution: str) -> str | None:
+    """The version that is imported, else that which is installed."""
+    package = sys.modules.get(IMPORTED_AS.get(distribution, distribution))
+    if package is not None and hasattr(package, "__version__"):
+        return str(package.__version__)
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 class TrainingInterrupted(KeyboardInterrupt):

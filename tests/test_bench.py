@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from bench import agreement, cost, report, speed, startup
+from bench import agreement, cost, optimizers, report, speed, startup
 from bench.__main__ import checked, main, plan
 from bench.work import Minilotto, Work
 from minilotto.errors import ConfigError
@@ -316,3 +316,20 @@ def test_nodes_bring_the_difference_down_to_rounding(tmp_path, capsys, monkeypat
     worst = nodes.measure(seeds=4, steps=100)[2, "after"]
     assert worst[0] > 1e-6
     assert worst[-1] < 1e-13
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [0, 3])
+def test_optimisers_beside_torch(batch, monkeypatch):
+    pytest.importorskip("torch", reason="torch is not installed")
+    config = Config(width=2, optimizer="momentum", schedule="constant", lr=1e-3, batch=batch)
+    timings = optimizers.measure(config, 64, 1, rounds=1)
+    assert {"minilotto", "torch"} <= {timing.family for timing in timings}
+    assert optimizers.row(config, timings).startswith("momentum")
+
+
+def test_an_optimiser_of_another_rate_is_caught():
+    work = Work(Config(width=2, optimizer="gd", lr=1e-2, schedule="constant"), 64, 1)
+    other = Work(work.config.replace(lr=1.1e-2), 64, 1)
+    with pytest.raises(agreement.Disagreement, match="minilotto differs"):
+        optimizers.check_agreement(work, [optimizers.AsTrained(work), optimizers.AsTrained(other)])

@@ -62,7 +62,7 @@ def test_without_its_extra_the_dask_example_names_it(python, tmp_path):
         "-c", code + "import dask_sweep\ndask_sweep.main('picture.png', steps=50, seeds=2)"
     )
     assert done.status == 0, done.err
-    assert done.out.startswith("skipped: distributed is not installed")
+    assert done.out.startswith("skipped: distributed cannot be used as it is at ")
     assert 'pip install -e ".[dask]"' in done.out
     assert not (tmp_path / "picture.png").exists()
 

@@ -1,4 +1,4 @@
-"""Trained bits do not change: digests of 94 trainings are compared with recorded ones.
+"""Trained bits do not change: digests of 112 trainings are compared with recorded ones.
 
 `python tests/test_golden.py` records them again. Do so only for an intended change of bits, and
 state it in the commit message.
@@ -146,6 +146,17 @@ def cases() -> dict:
     add("one thread", {"width": 7}, 40, threads=1)
     add("two threads", {"width": 7}, 40, threads=2)
     add("by default", {"width": 20, "steps": 300}, 20)
+    for dtype in DTYPES:
+        for name in ("adamw", "gd", "momentum", "nesterov", "rmsprop"):
+            fields = {"optimizer": name, "dtype": dtype, "schedule": "cosine", "warmup": 20}
+            add(f"optimizer {name} {dtype}", fields, engine="lanes", compress=False)
+        batch = {"batch": 7, "dtype": dtype}
+        add(f"batches {dtype}", batch)
+        add(f"batches of a population {dtype}", {**batch, "sampling": "population"})
+    add("batches logistic", {"batch": 4, "loss": "logistic"}, data=(X, LABELS))
+    add("batches weighted", {"batch": 9}, data=(X, np.sin(X), 1.0 + X**2))
+    add("batches of many points", {"batch": 10}, data=uneven(1000))
+    add("batches of two inputs", {"batch": 11, "task": "product2", "points": 49})
     return found
 
 
@@ -219,6 +230,7 @@ def test_a_training_has_the_bits_it_had(recorded, name):
 
 def libraries() -> dict:
     from numpy.linalg import eigh
+    from numpy.polynomial.legendre import leggauss
 
     x = np.linspace(-3.0, 3.0, 401)
     matrix = np.diag(np.linspace(0.4, 0.6, 47), 1)
@@ -227,6 +239,7 @@ def libraries() -> dict:
         "functions": digest(np.exp(x), np.exp(x.astype(np.float32)), np.sin(x), np.tanh(x)),
         "products": digest(np.stack([x, x**2]) @ np.stack([x, x**3], axis=1), np.array(x @ x)),
         "eigenvectors": digest(values, vectors),
+        "legendre": digest(*leggauss(100)),
     }
 
 

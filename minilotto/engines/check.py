@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from minilotto.data.dataset import Dataset, given, sampled
+from minilotto.errors import imported
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import Config
@@ -57,6 +58,11 @@ def oracles(name: str) -> dict[str, Oracle]:
     -------
     dict of str to callable
         Each oracle's loss_and_gradient, by its name.
+
+    Raises
+    ------
+    MissingExtraError
+        Where torch is installed and cannot be used.
     """
     from minilotto.oracles import numpy_reference, torch_reference
 
@@ -65,8 +71,10 @@ def oracles(name: str) -> dict[str, Oracle]:
             numpy_reference.loss_and_gradient, numpy_reference.second_opinion(activation_of(name))
         )
     }
-    if torch_reference.installed() and torch_reference.knows(name):
-        found["torch"] = partial(torch_reference.loss_and_gradient, name)
+    if torch_reference.installed():
+        imported("torch", "torch")
+        if torch_reference.knows(name):
+            found["torch"] = partial(torch_reference.loss_and_gradient, name)
     return found
 
 

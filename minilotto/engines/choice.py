@@ -11,6 +11,7 @@ from math import ceil
 from typing import NamedTuple
 
 from minilotto.data.dataset import Dataset
+from minilotto.engines.batches import BatchEngine
 from minilotto.engines.compressed import NODE_LEVELS, CompressedEngine, audit_steps
 from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.exact import PIECEWISE_LINEAR, ExactEngine
@@ -100,7 +101,10 @@ def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Can
         wide_units = units * WIDE_UNIT[config.width >= NARROW]
         return (units + update) * idle, wide_units + update + WIDE_STEP
 
-    by_seed, by_neuron = on_points(data.points)
+    by_seed, by_neuron = on_points(config.batch or data.points)
+    if config.batch:
+        batches = Candidate("lanes", by_seed, lambda threads: BatchEngine(config, data, threads))
+        return {"lanes": batches}
     found = [
         Candidate("lanes", by_seed, lambda threads: LaneEngine(config, data, threads)),
         Candidate("wide", by_neuron, lambda threads: WideEngine(config, data, threads)),
@@ -188,6 +192,8 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
     MissingExtraError, ResourceError
         Where a GPU is asked for and cannot be used.
     """
+    if config.batch:
+        _refuse_with_batches(config, request)
     if request.nodes is not None and not compressible(config, data):
         raise ConfigError(
             f"compress={request.nodes} is not to be had for {config.activation} on {data.inputs} "
@@ -206,10 +212,15 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
             f"engine={engine!r} cannot train this: {_NEEDS[engine]}; here are {', '.join(found)} "
             "(engine='auto' chooses)"
         )
-    unresolved = _unresolved(config) and not ("exact" in found and engine in ("auto", "exact"))
+    exactly = "exact" in found and engine in ("auto", "exact")
+    # Batches need no quadrature but for the losses reported.
+    exactly |= config.batch > 0 and _piecewise_linear(config, data)
+    unresolved = _unresolved(config) and not exactly
     if engine != "auto" and not unresolved:
         return found[engine], "asked for"
     best, reason = _cheapest(found)
+    if config.batch and not unresolved:
+        return best, f"the only one that draws points, batch={config.batch}"
     if request.backend == "auto" and not unresolved and _worth_a_gpu(config, data, request, best):
         return _choose_on_gpu(config, data, request)
     if request.nodes is not None:
@@ -243,6 +254,20 @@ def _check_second_order(config: Config, request: Request) -> None:
             raise ConfigError(
                 f"{name}={value!r} does not train with optimizer='lm'; choose from "
                 f"{', '.join(known)}"
+            )
+
+
+def _refuse_with_batches(config: Config, request: Request) -> None:
+    asked = {
+        f"compress={request.nodes}": request.nodes is not None,
+        f"engine={request.engine!r}": request.engine not in ("auto", "lanes"),
+        f"backend={request.backend!r}": request.backend == "cuda",
+    }
+    for words, wrong in asked.items():
+        if wrong:
+            raise ConfigError(
+                f"{words} takes no batches, but batch={config.batch}; the lanes engine on the CPU "
+                "does, so leave out one of them"
             )
 
 

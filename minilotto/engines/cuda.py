@@ -14,7 +14,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import point_table, rows_of
 from minilotto.engines.state import State
-from minilotto.errors import ResourceError
+from minilotto.errors import ResourceError, optional
 from minilotto.hardware.gpu import free_memory, simulated, the_gpu
 from minilotto.hardware.machine import readable_bytes
 from minilotto.initialisation import Parameters
@@ -56,8 +56,6 @@ class CudaEngine(KernelEngine):
         block: int | None = None,
         partition: Partition | None = None,
     ) -> None:
-        from minilotto.kernels.gpu.train import training_kernel
-
         super().__init__(config, data, 1)
         self.gpu = the_gpu()
         sizes = (config.width, data.inputs, data.points, config.dtype)
@@ -68,8 +66,11 @@ class CudaEngine(KernelEngine):
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
-        form = (config.activation, config.dtype, data.inputs)
-        self.kernel = training_kernel(*form, self.partition, staged, config.optimizer)
+        with optional("numba_cuda", "cuda"):  # may fail at a newer Numba, NumPy or CUDA first here
+            from minilotto.kernels.gpu.train import training_kernel
+
+            form = (config.activation, config.dtype, data.inputs)
+            self.kernel = training_kernel(*form, self.partition, staged, config.optimizer)
 
     def resume(self, state: State) -> None:
         from numba import cuda
@@ -94,7 +95,7 @@ class CudaEngine(KernelEngine):
         rates = np.array([schedule.lr, schedule.adam_rate, schedule.correction], dtype)
         blocks, threads = self._launch()
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Grid size")  # few nets are no mistake
+            warnings.simplefilter("ignore")  # few nets are no mistake
             self.kernel[blocks, threads, 0, self.shared_bytes](
                 float(self.activation.parameter),
                 self.config.width,

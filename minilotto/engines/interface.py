@@ -37,6 +37,9 @@ class Engine(ABC):
         Seeds that share a vector; a batch should be a multiple of it.
     audits : tuple of int
         Steps after which `audit` has to be called.
+    seeds : (R,) array of int64
+        Those of the nets, in their order, given before `start` or `resume`: where batches are
+        drawn, by them.
     since : int
         The step before which the optimiser's m and s are zero, given before `start` or `resume`.
     before : Audited or None
@@ -46,6 +49,7 @@ class Engine(ABC):
     name: str
     lanes: int = 1
     audits: tuple[int, ...] = ()
+    seeds: NDArray[np.int64]
     since: int = 0
     before: Audited | None = None
 
@@ -103,7 +107,7 @@ class Engine(ABC):
 
     def points_per_step(self) -> int:
         """Points that a step of one net costs, about."""
-        return self.data.points
+        return self.config.batch or self.data.points
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
@@ -116,7 +120,7 @@ class Engine(ABC):
         found (R,), NaN without audits.
         """
         count = len(self.parameters().c)
-        return np.full(count, self.data.points), np.full(count, np.nan)
+        return np.full(count, self.config.batch or self.data.points), np.full(count, np.nan)
 
 
 class KernelEngine(Engine):

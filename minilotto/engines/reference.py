@@ -8,6 +8,7 @@ from minilotto.engines.packing import rows_of
 from minilotto.engines.state import State
 from minilotto.initialisation import Parameters
 from minilotto.oracles import numpy_reference
+from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 
 
@@ -28,20 +29,45 @@ class ReferenceEngine(Engine):
     def advance(self, first: int, count: int) -> None:
         config = self.config
         parameters, m, s = self._state
-        x, y, weight = (
-            array.astype(config.dtype) for array in (self.data.x, self.data.y, self.data.weight)
-        )
-        formulas = numpy_reference.second_opinion(self.activation)
         for step in range(first, first + count):
-            _, gradients = numpy_reference.loss_and_gradient(
-                formulas, *parameters, x, y, weight, config.negative_slope, config.loss
-            )
+            gradients = self._on_batches(step) if config.batch else self._gradients(parameters)
             lr = float(config.rate(step))
             numpy_reference.update(config, parameters, m, s, gradients, step + 1 - self.since, lr)
 
+    def _gradients(self, parameters: Parameters, data: Dataset | None = None) -> tuple[Reals, ...]:
+        data, config = data or self.data, self.config
+        x, y, weight = (array.astype(config.dtype) for array in (data.x, data.y, data.weight))
+        formulas = numpy_reference.second_opinion(self.activation)
+        _, gradients = numpy_reference.loss_and_gradient(
+            formulas, *parameters, x, y, weight, config.negative_slope, config.loss
+        )
+        return gradients
+
+    def _on_batches(self, step: int) -> list[Reals]:
+        """Gradients of nets that each have points of their own, one net after the other."""
+        config, data = self.config, self.data
+        draws = config.root_seed, self.seeds, step, config.batch
+        if data.population is not None:
+            fresh = numpy_reference.fresh_points(*draws, data.population.domain)
+            share = np.full(config.batch, 1.0 / config.batch)
+            batches = [Dataset(x, data.population(x), share) for x in fresh]
+        else:
+            factor = data.points / config.batch
+            batches = [
+                Dataset(data.x[rows], data.y[rows], factor * data.weight[rows])
+                for rows in numpy_reference.batch_rows(*draws, data.points)
+            ]
+        nets = (
+            Parameters(*(array[net : net + 1] for array in self._state.parameters))
+            for net in range(len(batches))
+        )
+        parts = [self._gradients(net, batch) for net, batch in zip(nets, batches, strict=True)]
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
     def bytes_per_net(self) -> int:
+        points = self.config.batch or self.data.points
         numbers = 4 * rows_of(self.config.width, self.data.inputs)
-        numbers += 6 * self.config.width * self.data.points
+        numbers += 6 * self.config.width * points
         return numbers * np.dtype(self.config.dtype).itemsize
 
 

@@ -11,7 +11,7 @@ from minilotto.data.checks import inputs_of
 from minilotto.data.dataset import Dataset, check_dataset, check_labels, examples_of
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_bytes
-from minilotto.hardware.gpu import the_gpu
+from minilotto.hardware.gpu import numba_cuda, the_gpu
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, activation_of
 from minilotto.settings.config import Config
@@ -261,6 +261,4 @@ class Nets:
             MissingExtraError or ResourceError where no GPU can be used.
         """
         the_gpu()
-        from numba import cuda
-
-        return Parameters(*(cuda.to_device(array) for array in self.parameters))
+        return Parameters(*map(numba_cuda().to_device, self.parameters))

@@ -1,13 +1,14 @@
 """Which GPU this machine has, or in one line why none can be used. CUDA is loaded on demand."""
 
-import importlib.util
 import os
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from minilotto.errors import MinilottoError, MissingExtraError, ResourceError
+from minilotto.errors import MinilottoError, ResourceError, optional
 from minilotto.hardware.machine import readable_bytes
 
 OLDEST = (7, 0)  # the first whose threads of a warp can wait for each other
@@ -56,6 +57,23 @@ def simulated() -> bool:
     return bool(numba.config.ENABLE_CUDASIM)
 
 
+def numba_cuda() -> Any:
+    """The module numba.cuda, of the package numba-cuda or of Numba's simulator.
+
+    Returns
+    -------
+    module
+        What Numba has by itself is no replacement for numba-cuda, but has a simulator.
+
+    Raises
+    ------
+    MissingExtraError
+        Where it cannot be used.
+    """
+    with optional("numba" if simulated() else "numba_cuda", "cuda"):
+        return import_module("numba.cuda")
+
+
 @lru_cache(maxsize=1)
 def the_gpu() -> Gpu:
     """The GPU.
@@ -68,16 +86,13 @@ def the_gpu() -> Gpu:
     Raises
     ------
     MissingExtraError
-        Without numba-cuda.
+        Without numba-cuda, or with another that does not work here.
     ResourceError
         Without a driver or a GPU that is recent enough.
     """
+    cuda = numba_cuda()
     if simulated():
         return Gpu("Numba's simulator", OLDEST, 1, 2**30)
-    if importlib.util.find_spec("numba_cuda") is None:
-        raise MissingExtraError.of("numba-cuda", "cuda", 'backend="cuda" needs it')
-    from numba import cuda
-
     try:
         device = cuda.get_current_device()
         with_memory = cuda.current_context().get_memory_info()
@@ -105,7 +120,7 @@ def there_is_a_gpu() -> bool:
     signs = any(Path(device).exists() for device in DEVICES) or (
         os.name == "nt" and sys.maxsize > 2**32
     )
-    if not signs or simulated() or importlib.util.find_spec("numba_cuda") is None:
+    if not signs or simulated():
         return False
     try:
         the_gpu()
@@ -136,7 +151,5 @@ def free_memory() -> int:
     int
         Bytes.
     """
-    from numba import cuda
-
-    free = cuda.current_context().get_memory_info().free
+    free = numba_cuda().current_context().get_memory_info().free
     return int(free) if free < float("inf") else the_gpu().memory

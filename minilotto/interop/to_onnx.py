@@ -4,16 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError, MissingExtraError
+from minilotto.errors import ConfigError, optional
 from minilotto.initialisation import Parameters
 from minilotto.interop.vectors import check_exported
 from minilotto.settings.activations import Activation
 
-try:
+with optional("onnx", "onnx"):
     import onnx
     from onnx import helper, numpy_helper
-except ImportError as error:
-    raise MissingExtraError.of("onnx", "onnx", error) from None
 
 OPSET, FORMAT = 20, 9  # the first opset with Gelu, and the file format that belongs to it
 # Activations h of z by operators that onnxruntime implements in float64 too. That of softplus is

@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minilotto.errors import MissingExtraError
+from minilotto.errors import optional
 
-try:
+with optional("pandas", "pandas"):
     import pandas
-except ImportError as error:
-    raise MissingExtraError.of("pandas", "pandas", error) from None
 
 if TYPE_CHECKING:
     from minilotto.ensemble.nets import Nets

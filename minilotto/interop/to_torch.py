@@ -4,15 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError, DataError, MissingExtraError
+from minilotto.errors import ConfigError, DataError, optional
 from minilotto.initialisation import Parameters
 from minilotto.oracles.torch_reference import function_of, knows
 from minilotto.settings.activations import Activation, Reals
 
-try:
+with optional("torch", "torch"):
     import torch
-except ImportError as error:
-    raise MissingExtraError.of("torch", "torch", error) from None
 
 
 class Nets(torch.nn.Module):  # type: ignore[misc]

@@ -9,6 +9,7 @@ Two points share one pass over the neurons. The loss is sum_p weight_p (f(x_p) -
 of `formulas.LOSS_FORMULAS`. engines/packing.py makes the arrays.
 """
 
+from minilotto.kernels.batches import count_of, number_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.simd import fma, like
@@ -48,12 +49,12 @@ def _from_units(spec, width, theta, gradient):
 
 
 @kernel(inline="always")
-def _gradient(form, width, theta, points, gradient, workspace):
-    """Write the gradient of a block's losses. workspace: scaled parameters, then residuals times
-    inputs, then activations.
+def _gradient(form, width, theta, points, point_row, gradient, workspace):
+    """Write the gradient of a block's losses on row `point_row` of its points. workspace: scaled
+    parameters, then residuals times inputs, then activations.
     """
     spec, parameter = form
-    x, y, slope_weight = points
+    x, y, slope_weight = points.x, points.y, points.slope_weight
     lanes, inputs = lanes_of(spec), inputs_of(spec)
     stride = (inputs + 2) * lanes
     moments = width * stride  # where r * x of two points is kept
@@ -63,7 +64,7 @@ def _gradient(form, width, theta, points, gradient, workspace):
         store(gradient, row * lanes, zero(spec))
     c = load(spec, theta, width * stride)
     dc = zero(spec)
-    for p in range(0, y.size, 2):
+    for p in range(0, count_of(spec, points), 2):
         f0, f1 = c, c
         for i in range(width):
             row, kept = i * stride, hidden + i * 4 * lanes
@@ -71,8 +72,8 @@ def _gradient(form, width, theta, points, gradient, workspace):
             t1 = t0
             for d in range(inputs):
                 w = load(spec, workspace, row + d * lanes)
-                t0 = fma(w, spread(spec, x, p * inputs + d), t0)
-                t1 = fma(w, spread(spec, x, (p + 1) * inputs + d), t1)
+                t0 = fma(w, number_at(spec, points, x, point_row, p * inputs + d), t0)
+                t1 = fma(w, number_at(spec, points, x, point_row, (p + 1) * inputs + d), t1)
             value0, slope0 = value_and_slope(spec, t0, parameter)
             value1, slope1 = value_and_slope(spec, t1, parameter)
             v = load(spec, workspace, row + (inputs + 1) * lanes)
@@ -82,17 +83,24 @@ def _gradient(form, width, theta, points, gradient, workspace):
             store(workspace, kept + lanes, value1)
             store(workspace, kept + 2 * lanes, slope0)
             store(workspace, kept + 3 * lanes, slope1)
-        _, r0 = loss_and_residual(spec, f0, spread(spec, y, p))
-        r0 = r0 * spread(spec, slope_weight, p)
-        _, r1 = loss_and_residual(spec, f1, spread(spec, y, p + 1))
-        r1 = r1 * spread(spec, slope_weight, p + 1)
+        _, r0 = loss_and_residual(spec, f0, number_at(spec, points, y, point_row, p))
+        r0 = r0 * number_at(spec, points, slope_weight, point_row, p)
+        _, r1 = loss_and_residual(spec, f1, number_at(spec, points, y, point_row, p + 1))
+        r1 = r1 * number_at(spec, points, slope_weight, point_row, p + 1)
         dc = dc + (r0 + r1)
         # Products with the first input stay in registers.
-        rx0, rx1 = r0 * spread(spec, x, p * inputs), r1 * spread(spec, x, (p + 1) * inputs)
+        rx0, rx1 = (
+            r0 * number_at(spec, points, x, point_row, p * inputs),
+            r1 * number_at(spec, points, x, point_row, (p + 1) * inputs),
+        )
         for d in range(1, inputs):
             here = moments + 2 * (d - 1) * lanes
-            store(workspace, here, r0 * spread(spec, x, p * inputs + d))
-            store(workspace, here + lanes, r1 * spread(spec, x, (p + 1) * inputs + d))
+            store(workspace, here, r0 * number_at(spec, points, x, point_row, p * inputs + d))
+            store(
+                workspace,
+                here + lanes,
+                r1 * number_at(spec, points, x, point_row, (p + 1) * inputs + d),
+            )
         for i in range(width):
             row, kept = i * stride, hidden + i * 4 * lanes
             slope0 = load(spec, workspace, kept + 2 * lanes)
@@ -115,7 +123,8 @@ def _gradient(form, width, theta, points, gradient, workspace):
 
 @kernel()
 def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
-    """Train blocks `begin` to `end` - 1 for the steps of the schedule, in place.
+    """Train blocks `begin` to `end` - 1 for the steps of the schedule, in place, on the same Points
+    at each step, on FreshPoints or on Batches.
 
     `scratch.gradient` holds that of the last step afterwards; at a rate of 0 it is the gradient of
     the nets as they are.
@@ -125,8 +134,10 @@ def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
     for block in range(begin, end):
         own = Nets(nets.theta[block], nets.m[block], nets.s[block])
         gradient, workspace = scratch.gradient[block], scratch.workspace[block]
+        here = points_of(spec, points, block)
         for step in range(schedule.lr.size):
-            _gradient(form, width, own.theta, points, gradient, workspace)
+            point_row = row_at(spec, here, step)
+            _gradient(form, width, own.theta, here, point_row, gradient, workspace)
             coefficients = coefficients_of(schedule, step)
             for row in range(width * (inputs_of(spec) + 2) + 1):
                 step_lanes(spec, own, gradient, row * lanes_of(spec), coefficients)

@@ -29,6 +29,45 @@ class Points(NamedTuple):
     slope_weight: NDArray
 
 
+class FreshPoints(NamedTuple):
+    """Points that each lane has for itself at each step: as Points, with a row of lanes in
+    place of each number.
+
+    x (blocks, steps, P * D * lanes), y (blocks, steps, P * lanes) and slope_weight (1, P * lanes),
+    the same for all.
+    """
+
+    x: NDArray
+    y: NDArray
+    slope_weight: NDArray
+
+
+class Batches(NamedTuple):
+    """Rows of a table, of which each seed draws a batch at each step, a window of steps at a time.
+
+    table (columns, padded)  of `rows` rows: the coordinates of x, y and, if `weighted`, the slope
+                             weight
+    batch                    points of a batch; P is batch, or one more to be even
+    first                    number of the first step
+    keys (blocks, lanes)     of the seeds, by `random.seed_keys`
+    places                   space for the rows drawn, (blocks, window, P * lanes) of int32
+    x, y, slope_weight       space for the points, as in FreshPoints, of the steps of the window;
+                             slope_weight is (blocks, window, P * lanes), or, unless `weighted`, the
+                             same for all, (1, 1, P * lanes)
+    """
+
+    table: NDArray
+    rows: int
+    weighted: bool
+    batch: int
+    first: int
+    keys: NDArray
+    places: NDArray
+    x: NDArray
+    y: NDArray
+    slope_weight: NDArray
+
+
 class Schedule(NamedTuple):
     """Steps of an optimiser: what `updates.Coefficients` names, of which the first three are
     (steps,), and whether subnormal numbers count as zero.

@@ -1,6 +1,7 @@
 """A second oracle: torch's autograd, in float64, where torch is installed."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,14 @@ Reals = NDArray[np.floating]  # float32 or float64
 
 
 def installed() -> bool:
-    """Whether torch can be imported.
+    """Whether there is a torch, which may be unusable.
 
     Returns
     -------
     bool
-        True if it can.
+        True if there is.
     """
-    try:
-        import torch
-    except ImportError:
-        return False
-    return torch is not None
+    return find_spec("torch") is not None
 
 
 def function_of(name: str, negative_slope: float) -> Callable[[Any], Any]:

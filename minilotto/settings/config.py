@@ -106,8 +106,9 @@ class Config:
     warmup : int
         Steps of linear rise of the rate before the schedule, at least 0 and below `steps`.
     batch : int
-        Points drawn for each seed and step, with replacement; with sampling="population" fresh
-        points of the domain. 0: each step uses all points.
+        Points drawn for each seed and step, with replacement and equal chances; a point of another
+        weight counts in proportion. With sampling="population" fresh points of the domain. 0: each
+        step uses all points.
 
     Raises
     ------

@@ -126,6 +126,7 @@ class Tables(ABC):
         Path
             The file.
         """
+        imported("pandas", "netcdf")
         xarray = imported("xarray", "netcdf")
         path = check_output(path, (".nc",), force)
         columns = {name: ("net", _plain(column)) for name, column in self.to_dataframe().items()}

@@ -6,18 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import given
-from minilotto.errors import ConfigError, DataError, MissingExtraError, ResourceError, shown
+from minilotto.errors import ConfigError, DataError, ResourceError, optional, shown
 from minilotto.settings.arrays import check_unmasked
 from minilotto.settings.config import Config
 from minilotto.settings.numbers import whole_number
 from minilotto.training.train import train
 
-try:
+with optional("sklearn", "sklearn"):
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-except ImportError as error:
-    raise MissingExtraError.of("scikit-learn", "sklearn", error) from None
 
 COMBINATIONS = ("best", "median", "mean")
 

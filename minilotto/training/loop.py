@@ -109,6 +109,7 @@ def _train_batches(
     for first in range(0, len(seeds), size):
         batch = slice(first, min(first + size, len(seeds)))
         count = batch.stop - batch.start
+        engine.seeds = seeds[batch]
         engine.start(initial_parameters(config, engine.data.inputs, seeds[batch]))
         reached = 0
         for stop in stops:
@@ -193,5 +194,6 @@ def _batch_size(engine: Engine) -> int:
         raise ResourceError(
             f"{engine.lanes} nets of width {config.width} need {readable_bytes(block)} of memory "
             f"while they train and {readable_bytes(free)} is free; train narrower nets"
+            + (" or smaller batches" if config.batch else "")
         )
     return engine.lanes * max(1, min(blocks, free // 2 // block))

@@ -652,13 +652,14 @@ def test_check_fails_where_an_optimiser_steps_otherwise(capsys, monkeypatch):
     right = numpy_reference.update
 
     def wrong(config, parameters, m, s, gradients, step, lr):
-        right(config, parameters, m, s, gradients, step, lr * (1 + 1e-4 * (step == 7)))
+        right(config, parameters, m, s, gradients, step, lr * (1 + 0.01 * (step == 7)))
 
     monkeypatch.setattr(numpy_reference, "update", wrong)
     assert commands.main([*SMALL_CHECK[:-2], "gd", "--quiet"]) == 1
     assert "0 of 1 agree" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("without_torch")
 @pytest.mark.usefixtures("without_torch")
 def test_check_covers_the_logistic_loss(capsys):
     assert (

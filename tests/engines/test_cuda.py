@@ -447,7 +447,7 @@ def test_without_a_gpu_one_line_says_why(monkeypatch):
     assert "\n" not in about
     with pytest.raises((MissingExtraError, ResourceError)):
         ml.train(ml.Config(steps=1), seeds=1, backend="cuda")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "numba_cuda", None)
     with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[cuda\]"'):
         gpu.the_gpu()
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from minilotto.data.dataset import given
 from minilotto.report.figure import QUICK, Scale
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, THRESHOLDS, UNTESTED
-from minilotto.report.studies.classification import classification
 from minilotto.report.studies.classification.classification import (
     Classification,
     ClassificationSettings,
@@ -210,7 +210,7 @@ def test_settings_scale():
 
 
 def test_a_report_goes_on_without_scikit_learn(monkeypatch):
-    monkeypatch.setattr(classification, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     assert Classification.sweeps(QUICK) == ()
     with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[sklearn\]"'):
         Classification(Source(), QUICK)

@@ -182,7 +182,7 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
             "made alike"
         )
     order = np.argsort(names)
-    found = [found[i] for i in order]
+    found = [found[i] for i in order.tolist()]
     columns = np.stack([_part(one.replicates, part) for one in found], axis=1)
     value = np.array([getattr(one, part).value for one in found])
     if not ((columns > 0).all() and (value > 0).all()):

@@ -92,7 +92,7 @@ def predicted(rule: str, inputs: float) -> float:
     2.0
     """
     check_choice("rule", rule, RULES)
-    return float(RULES[rule](np.float64(inputs)))
+    return float(RULES[rule](np.array(inputs, dtype=np.float64)))
 
 
 def place(exponent: Estimate, claimed: float, factor: float = TOLERANCE) -> str:

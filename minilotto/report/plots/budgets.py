@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
@@ -17,7 +18,7 @@ APART = 0.03  # of a decade, by which series lie side by side
 
 def _shades(count: int) -> list[str]:
     """Colours in an order, from dark to light."""
-    return [colormaps["viridis"](x) for x in np.linspace(0.0, 0.88, max(count, 1))]
+    return [to_hex(colormaps["viridis"](x)) for x in np.linspace(0.0, 0.88, max(count, 1))]
 
 
 def _curves(found: Mapping[int, Points], ax: Axes) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from minilotto.analysis.ensembling.two_classes import (
@@ -15,7 +14,7 @@ from minilotto.analysis.ensembling.two_classes import (
 )
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.errors import DataError, MinilottoError, MissingExtraError
+from minilotto.errors import DataError, MinilottoError, MissingExtraError, imported
 from minilotto.report.claims import Outcome, agreement, described, register, tally, values
 from minilotto.report.figure import Scale, Source, Table, interval
 from minilotto.report.rules import HOLDS, LEVEL, reaches
@@ -72,8 +71,11 @@ class Classification(Study):
 
     @classmethod
     def sweeps(cls, scale: Scale | Settings) -> tuple[Sweep, ...]:
-        if isinstance(scale, Scale) and find_spec("sklearn") is None:
-            return ()  # the report goes on without, and this study says why
+        if isinstance(scale, Scale):
+            try:
+                imported("sklearn", "sklearn")
+            except MissingExtraError:
+                return ()  # the report goes on without, and this study says why
         return super().sweeps(scale)
 
     @classmethod
@@ -85,8 +87,7 @@ class Classification(Study):
         )
 
     def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        if find_spec("sklearn") is None:
-            raise MissingExtraError.of("scikit-learn", "sklearn", "its problems are studied here")
+        imported("sklearn", "sklearn")
         self.settings: ClassificationSettings = self.chosen(scale)
         self.problems: dict[str, Problem] = {}  # by title
         self.shorter: dict[str, Estimate] = {}  # exponents of the training loss after fewer steps

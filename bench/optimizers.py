@@ -1,0 +1,145 @@
+"""Cost of a step by optimiser and batch beside optax and torch: `python -m bench.optimizers`.
+
+Everyone trains the same nets from the same start at a constant rate, in one run, interleaved:
+minilotto as `train` does it, JAX as a jitted loop of optax's updates over jax.vmap of one net's
+gradient, torch as torch.optim on all nets at once. On all points, their nets after ten steps are
+compared first. Batches are drawn by each library's own generator, afresh for each net and step.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.__main__ import _listed, prepare_process, tell
+from bench.agreement import Disagreement
+from bench.command import FAILURE, Plan
+from bench.command import main as command
+from bench.speed import Timing, fastest, ratio, time_all
+from bench.work import Contestant, Minilotto, Work
+from minilotto.hardware.machine import usable_cores
+from minilotto.settings.config import Config
+from minilotto.settings.limits import check_choice, check_whole
+
+OPTIMIZERS = ("gd", "momentum", "adamw", "adam", "nesterov", "rmsprop")
+WIDTHS, BATCHES = (2, 10, 50), (0, 10)
+AGREED = 2e-5  # of float32 parameters after ten steps; a rate off by a percent makes 1e-4 and more
+
+
+class AsTrained(Minilotto):
+    """What `train` does by itself. On all points: on nodes, whose audits are not in the steps."""
+
+    def __init__(self, work: Work) -> None:
+        from minilotto.training.train import prepare
+
+        self.work = work
+        self.engine = prepare(work.config, work.seeds, data=work.data).choice.make(work.threads)
+        self.engine.seeds = work.first + np.arange(work.seeds)
+        self.way = self.engine.name
+
+
+def peers(work: Work) -> list[Contestant]:
+    """The other libraries, as far as they are installed."""
+    found: list[Contestant] = []
+    for name, package in (("jax_ways", "optax"), ("torch_ways", "torch")):
+        try:
+            module = __import__(f"bench.{name}", fromlist=["contestant"])
+        except ModuleNotFoundError as error:
+            tell(f"{error.name} is not installed and {package} is left out; pip install {package}")
+            continue
+        found.append(module.contestant(work))
+    return found
+
+
+def check_agreement(work: Work, contestants: Sequence[Contestant]) -> None:
+    """Raises Disagreement where another library's nets differ after ten steps on all points."""
+    nets = []
+    for one in contestants:
+        one.start()
+        one.advance(10)
+        nets.append(one.parameters())
+    for one, found in zip(contestants[1:], nets[1:], strict=True):
+        worst = max(float(np.abs(a - b).max()) for a, b in zip(nets[0], found, strict=True))
+        if not worst < AGREED:
+            raise Disagreement(f"{one.family} differs by {worst:.2g} after ten steps")
+
+
+def measure(config: Config, seeds: int, threads: int, rounds: int) -> list[Timing]:
+    """Timings of everyone for one config."""
+    work = Work(config, seeds, threads)
+    contestants = [AsTrained(work), *peers(work)]
+    if not config.batch:
+        check_agreement(work, contestants)
+    return time_all([(work, contestants)], rounds, 0.3, lambda line: None)
+
+
+def row(config: Config, timings: Sequence[Timing]) -> str:
+    """One line of the table: nanoseconds a step and net, and how many times longer peers take."""
+    units = config.width * config.points  # of a step of one net, as Work counts them
+    ours = fastest(timings, config.width, "minilotto")
+    assert ours is not None
+    cells = [
+        f"{config.optimizer:9s} {config.batch or 'all':>5} {config.width:5d} "
+        f"{ours.median * units:9.1f}"
+    ]
+    for family in ("JAX", "torch"):
+        other = fastest(timings, config.width, family)
+        if other is None:
+            cells.append(f"{'-':>23}")
+            continue
+        spread = ratio(other, ours)
+        cells.append(f"{spread.median:7.1f} ({spread.low:.1f} to {spread.high:.1f})".rjust(23))
+    return " ".join(cells)
+
+
+def plan(
+    *, optimizers=OPTIMIZERS, batches=BATCHES, widths=WIDTHS, seeds=1000, threads=None, rounds=5
+):
+    """Print nanoseconds a step and net, and how many times longer JAX and torch take.
+
+    Args:
+        optimizers: names such as gd,adam
+        batches: points of a batch, 0 for all, such as 0,10
+        widths: numbers of neurons
+        seeds: nets trained at once
+        threads: cores for each library, by default all; one on a machine that others use
+        rounds: of interleaved timing
+    """
+    for name in _listed(optimizers):
+        check_choice("optimizers", name, OPTIMIZERS)
+    for name, values, least in (("batches", batches, 0), ("widths", widths, 1)):
+        for value in _listed(values):
+            check_whole(name, value, least)
+    check_whole("seeds", seeds, 1)
+    check_whole("rounds", rounds, 1)
+    cores = usable_cores() if threads is None else threads
+    check_whole("threads", cores, 1)
+    configs = [
+        Config(width=width, batch=batch, optimizer=name, schedule="constant", lr=1e-3, steps=10**6)
+        for name in _listed(optimizers)
+        for batch in _listed(batches)
+        for width in _listed(widths)
+    ]
+
+    def run() -> int:
+        prepare_process(cores)
+        print(f"optimiser batch width ns a step{'JAX / ours':>23}{'torch / ours':>24}")
+        for config in configs:
+            try:
+                timings = measure(config, seeds, cores, rounds)
+            except Disagreement as error:
+                print(f"Disagreement: {error}", file=sys.stderr)
+                return FAILURE
+            print(row(config, timings), flush=True)
+        return 0
+
+    return Plan(run)
+
+
+def main() -> int:
+    """Exit status: 0 done, 1 a library disagrees, 2 wrong flags, 130 interrupted."""
+    return command(plan, "bench.optimizers")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The engine for minibatches: the lanes engine, where each seed draws its own points at each step.
+
+Points of given data are drawn with replacement, each with the same chance; where weights differ, a
+point counts as often as its weight says, so that the expected gradient is that of all points. With
+sampling="population" they are uniform in the task's domain and the task is called for each.
+"""
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.data.dataset import Dataset
+from minilotto.engines.interface import schedule_of
+from minilotto.engines.lanes import LaneEngine
+from minilotto.engines.packing import aligned
+from minilotto.engines.population import population_losses
+from minilotto.engines.state import State
+from minilotto.hardware.threads import run_blocks
+from minilotto.kernels import seed_parallel
+from minilotto.kernels.batches import draw_points
+from minilotto.kernels.formulas import LOSS_FORMULAS
+from minilotto.kernels.gather import SMALL
+from minilotto.kernels.random import seed_keys
+from minilotto.kernels.structures import Batches, FreshPoints, Nets, Scratch
+from minilotto.settings.activations import Reals
+from minilotto.settings.config import Config
+from minilotto.settings.limits import blocks
+
+WINDOW = 64  # points of a seed that are drawn at a time, those of several steps
+FRESH = 2**18  # numbers that a thread draws and hands to the task at a time
+
+
+class BatchEngine(LaneEngine):
+    """Trains with kernels/seed_parallel.py on batches of `config.batch` points; see `LaneEngine`.
+
+    Which points a seed takes at a step depends on the root seed, the seed and the step alone.
+    """
+
+    name = "lanes, batches"
+
+    def __init__(
+        self, config: Config, data: Dataset, threads: int, lanes: int | None = None
+    ) -> None:
+        super().__init__(config, data, threads, lanes)
+        self.factor = LOSS_FORMULAS[config.loss].factor / config.batch
+        self.even = config.batch + config.batch % 2
+        self.weighted = bool((data.weight != data.weight[0]).any()) and data.population is None
+        self.window = max(1, WINDOW // self.even)
+        self.calling = threading.Lock()  # a task need not be safe in several threads at once
+        if data.population is None:
+            self.table = self._table()
+
+    def _table(self) -> Reals:
+        """The data as kernels.structures.Batches takes them."""
+        data = self.data
+        columns = [*data.x.T, data.y]
+        if self.weighted:
+            columns.append(self.factor * data.points * data.weight)
+        table = aligned((len(columns), max(data.points, SMALL)), self.config.dtype)
+        for row, column in zip(table, columns, strict=True):
+            row[: data.points] = column
+        return table
+
+    def resume(self, state: State) -> None:
+        super().resume(state)
+        count, lanes = len(self.nets.theta), self.lanes
+        lane_of_net = np.minimum(np.arange(count * lanes), self.count - 1)
+        self.keys = np.empty((count, lanes), np.int64)
+        seeds = self.seeds[lane_of_net].reshape(count, lanes)
+        seed_keys(self.spec, np.uint64(self.config.root_seed), seeds, self.keys)
+        size, dtype = self.even * lanes, self.config.dtype
+        each = (count, self.window) if self.weighted else (1, 1)
+        self.slope_weight = aligned((*each, size), dtype)
+        self.slope_weight[:, :, : self.config.batch * lanes] = self.factor
+        if self.data.population is None:
+            self.space = (
+                np.empty((count, self.window, size), np.int32),
+                aligned((count, self.window, size * self.spec.inputs), dtype),
+                aligned((count, self.window, size), dtype),
+            )
+
+    def advance(self, first: int, count: int) -> None:
+        if self.data.population is not None:
+            run_blocks(self._train_fresh, (first, count), len(self.nets.theta), self.threads)
+            return
+        points = Batches(
+            self.table,
+            self.data.points,
+            self.weighted,
+            self.config.batch,
+            first,
+            self.keys,
+            *self.space,
+            self.slope_weight,
+        )
+        schedule = schedule_of(self.config, first, count, self.since)
+        arguments = (self.form, self.config.width, self.nets, points, schedule, self.scratch)
+        run_blocks(seed_parallel.train_blocks, arguments, len(self.nets.theta), self.threads)
+
+    def _train_fresh(self, first: int, count: int, begin: int, end: int) -> None:
+        """Steps first, ..., first + count - 1 of some blocks, a few of both at a time."""
+        numbers = self.even * (self.spec.inputs + 1) * self.lanes
+        for some in blocks(end - begin, numbers, FRESH):
+            own = slice(begin + some.start, begin + some.stop)
+            nets, scratch = (
+                kind(*(array[own] for array in arrays))
+                for kind, arrays in ((Nets, self.nets), (Scratch, self.scratch))
+            )
+            for part in blocks(count, numbers * (some.stop - some.start), FRESH):
+                begun, steps = first + part.start, part.stop - part.start
+                points = FreshPoints(*self._fresh(own, begun, steps), self.slope_weight[0])
+                schedule = schedule_of(self.config, begun, steps, self.since)
+                arguments = (nets, points, schedule, scratch, 0, some.stop - some.start)
+                seed_parallel.train_blocks(self.form, self.config.width, *arguments)
+
+    def _fresh(self, own: slice, first: int, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """x and y of FreshPoints for these blocks and steps."""
+        task, lanes, inputs = self.data.population, self.lanes, self.spec.inputs
+        assert task is not None
+        low, high = np.array(task.domain, dtype=np.float64).T
+        shape = own.stop - own.start, steps, -1
+        x = np.empty((*shape[:2], self.even * inputs * lanes))
+        draw_points(self.spec, self.keys[own], first, low, high - low, x)
+        by_lane = x.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
+        with self.calling:
+            y = task(by_lane)
+        dtype = self.config.dtype
+        return x.astype(dtype, copy=False), y.astype(dtype, copy=False).reshape(shape)
+
+    def losses(self, final: bool) -> NDArray[np.float64]:
+        if self.data.population is not None and self.activation.kinks:
+            return population_losses(self.activation, self.parameters(), self.data.population)
+        return super().losses(final)
+
+    def bytes_per_net(self) -> int:
+        size = np.dtype(self.config.dtype).itemsize
+        points = max(WINDOW, self.even)
+        return super().bytes_per_net() + points * (size * (self.spec.inputs + 2) + 4)

@@ -1,0 +1,171 @@
+"""Points of a step: the same for all lanes, or for each lane a batch of its own.
+
+A kernel asks for them by `points_of`, `row_at`, `count_of` and `number_at`, which the type of its
+points decides while compiling.
+"""
+
+from numba.extending import overload, register_jitable
+
+from minilotto.kernels.compile import kernel
+from minilotto.kernels.gather import SMALL, has_small, load_small, pick, pick_small
+from minilotto.kernels.random import DRAWS, below, draws_of, load_words, store_places, store_uniform
+from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.structures import Batches, FreshPoints, Points
+
+TWICE = 256  # rows of a table up to which one word makes two draws
+
+
+def points_of(spec, points, block):
+    """The points of a block of seeds: Points, or the others with the arrays of that block alone."""
+    raise TypeError("points_of runs inside compiled functions only")
+
+
+def row_at(spec, points, step):
+    """Which row of a block's arrays has the points of a step; draws them where need be."""
+    raise TypeError("row_at runs inside compiled functions only")
+
+
+def count_of(spec, points):
+    """The number of points of a step, which is even."""
+    raise TypeError("count_of runs inside compiled functions only")
+
+
+def number_at(spec, points, array, row, place):
+    """Lanes of the number at `place` of a row of one of the arrays of `points`."""
+    raise TypeError("number_at runs inside compiled functions only")
+
+
+@overload(count_of)
+def _compile_count(spec, points):
+    if points.instance_class is Points:
+        return lambda spec, points: points.y.size
+    return lambda spec, points: points.y.shape[1] // lanes_of(spec)
+
+
+@overload(number_at)
+def _compile_number(spec, points, array, row, place):
+    if points.instance_class is Points:
+        return lambda spec, points, array, row, place: spread(spec, array, place)
+    return lambda spec, points, array, row, place: load(
+        spec, array, min(row, len(array) - 1) * array.shape[1] + place * lanes_of(spec)
+    )
+
+
+@overload(points_of)
+def _compile_points(spec, points, block):
+    if points.instance_class is Points:
+        return lambda spec, points, block: points
+    if points.instance_class is FreshPoints:
+        return lambda spec, points, block: FreshPoints(
+            points.x[block], points.y[block], points.slope_weight
+        )
+    return lambda spec, points, block: Batches(
+        points.table,
+        points.rows,
+        points.weighted,
+        points.batch,
+        points.first,
+        points.keys[block],
+        points.places[block],
+        points.x[block],
+        points.y[block],
+        points.slope_weight[block if points.weighted else 0],
+    )
+
+
+@overload(row_at)
+def _compile_row(spec, points, step):
+    if points.instance_class is Points:
+        return lambda spec, points, step: 0
+    if points.instance_class is FreshPoints:
+        return lambda spec, points, step: step
+
+    def row_of_window(spec, points, step):
+        row = step % len(points.y)
+        if row == 0:
+            _draw(spec, points, points.first + step)
+        return row
+
+    return row_of_window
+
+
+@register_jitable
+def _draw(spec, points, first):
+    """Draw the points of a window of steps, from step `first` of the training on."""
+    inputs = inputs_of(spec)
+    _choose(spec, points.rows, load_words(spec, points.keys, 0), first, points.places)
+    for d in range(inputs):
+        _copy(spec, points, d, points.x, d, inputs)
+    _copy(spec, points, inputs, points.y, 0, 1)
+    if points.weighted:
+        weights = points.slope_weight
+        _copy(spec, points, inputs + 1, weights, 0, 1)
+        if points.batch % 2:  # the point that makes their number even does not count
+            for row in range(len(weights)):
+                store(weights, row * weights.shape[1] + points.batch * lanes_of(spec), zero(spec))
+
+
+@register_jitable
+def _choose(spec, rows, key, first, places):
+    """Write the rows of the table that each seed draws at the steps from `first` on."""
+    twice = rows <= TWICE
+    lanes, size = lanes_of(spec), places.shape[1]
+    each = (2 if twice else 1) * lanes
+    for ahead in range(len(places)):
+        start = ahead * size
+        for block in range(-(-size // (DRAWS * each))):
+            at = start + block * DRAWS * each
+            words = draws_of(spec, key, first + ahead, block)
+            _choose_by(spec, rows, twice, places, at, start + size, words[0])
+            _choose_by(spec, rows, twice, places, at + each, start + size, words[1])
+            _choose_by(spec, rows, twice, places, at + 2 * each, start + size, words[2])
+            _choose_by(spec, rows, twice, places, at + 3 * each, start + size, words[3])
+
+
+@register_jitable
+def _choose_by(spec, rows, twice, places, at, end, words):
+    if at < end:
+        row, rest = below(words, rows)
+        store_places(places, at, row)
+        if twice:  # numbers of points are even, so that there is a place for both
+            store_places(places, at + lanes_of(spec), below(rest, rows)[0])
+
+
+@register_jitable
+def _copy(spec, points, column, target, first, stride):
+    """Copy one column of the rows drawn to target[first], target[first + stride], ..., in rows of
+    lanes.
+    """
+    lanes, places, table = lanes_of(spec), points.places, points.table[column]
+    if has_small(spec) and points.rows <= SMALL:
+        small = load_small(spec, table)
+        for at in range(0, places.size, lanes):
+            store(target, at * stride + first * lanes, pick_small(spec, small, places, at))
+    else:
+        for at in range(0, places.size, lanes):
+            store(target, at * stride + first * lanes, pick(spec, table, places, at))
+
+
+@kernel()
+def draw_points(spec, keys, first, low, span, x):
+    """Fill x (blocks, steps, P * D * lanes), in float64, with uniform points of the box from `low`
+    (D,) to low + span, where step 0 is step `first` of the training.
+    """
+    lanes, inputs, size = lanes_of(spec), inputs_of(spec), x.shape[2]
+    for block in range(x.shape[0]):
+        key = load_words(spec, keys[block], 0)
+        for step in range(x.shape[1]):
+            start = (block * x.shape[1] + step) * size
+            for place in range(0, size // lanes, DRAWS):
+                words = draws_of(spec, key, first + step, place // DRAWS)
+                _scatter(x, start, place, lanes, inputs, words[0], low, span)
+                _scatter(x, start, place + 1, lanes, inputs, words[1], low, span)
+                _scatter(x, start, place + 2, lanes, inputs, words[2], low, span)
+                _scatter(x, start, place + 3, lanes, inputs, words[3], low, span)
+
+
+@register_jitable
+def _scatter(x, start, place, lanes, inputs, words, low, span):
+    if (place + 1) * lanes <= x.shape[2]:
+        d = place % inputs
+        store_uniform(x, start + place * lanes, words, low[d], span[d])

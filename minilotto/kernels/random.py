@@ -1,0 +1,217 @@
+"""Random numbers of a seed at a step: Philox 4x32 with 7 rounds, one seed a lane.
+
+Philox (Salmon et al. 2011) is a function of a counter of four 32-bit words and a key of two. The
+key of a seed is what Philox makes of the seed under the root seed; the counter is (block, step), so
+that a draw is known by root seed, seed, step and place alone. A block is four draws. Whole numbers
+make no rounding errors: draws are equal on every machine.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core.datamodel import models
+from numba.extending import intrinsic, register_model
+
+from minilotto.kernels.compile import kernel
+from minilotto.kernels.simd import Lanes, llvm_type, splat
+from minilotto.kernels.spec import SpecType
+
+ROUNDS = 7  # the fewest that pass BigCrush
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+INCREMENTS = (0x9E3779B9, 0xBB67AE85)
+DRAWS = 4  # of a block
+_HALF, _MASK = 32, 2**32 - 1
+_WORD = ir.IntType(64)
+
+
+class Words(types.Type):
+    """Numba type of one 32-bit word a lane, in the lower half of 64 bits, where CPUs multiply."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(name=f"Words({count})")
+
+
+@register_model(Words)
+class _WordsModel(models.PrimitiveModel):
+    def __init__(self, manager, words):
+        super().__init__(manager, words, _vector(words.count))
+
+
+def _vector(count: int) -> ir.VectorType:
+    return ir.VectorType(_WORD, count)
+
+
+def _constant(value: int, count: int) -> ir.Constant:
+    return ir.Constant(_vector(count), [value] * count)
+
+
+def _tuple(builder, parts) -> ir.Value:
+    result = ir.Constant(ir.ArrayType(parts[0].type, len(parts)), ir.Undefined)
+    for place, part in enumerate(parts):
+        result = builder.insert_value(result, part, place)
+    return result
+
+
+def _lower(builder, value) -> ir.Value:
+    return builder.and_(value, _constant(_MASK, value.type.count))
+
+
+def _upper(builder, value) -> ir.Value:
+    return builder.lshr(value, _constant(_HALF, value.type.count))
+
+
+@intrinsic
+def words_of(typingctx, spec, number):
+    """The lower and the upper half of a whole number, in every lane: two Words."""
+    if not (isinstance(spec, SpecType) and isinstance(number, types.Integer)):
+        return None
+    words = Words(spec.lanes.count)
+
+    def codegen(context, builder, signature, arguments):
+        wide = context.cast(builder, arguments[1], signature.args[1], types.uint64)
+        every = splat(builder, _vector(words.count), wide)
+        return _tuple(builder, [_lower(builder, every), _upper(builder, every)])
+
+    return types.UniTuple(words, 2)(spec, number), codegen
+
+
+@intrinsic
+def load_words(typingctx, spec, array, offset):
+    """The lower and the upper halves of `array[offset : offset + lanes]`: two Words."""
+    if not (isinstance(spec, SpecType) and isinstance(array, types.Array)):
+        return None
+    words = Words(spec.lanes.count)
+
+    def codegen(context, builder, signature, arguments):
+        data = context.make_array(array)(context, builder, arguments[1]).data
+        address = builder.gep(data, [arguments[2]], inbounds=True)
+        address = builder.bitcast(address, _vector(words.count).as_pointer())
+        every = builder.load(address, align=8)
+        return _tuple(builder, [_lower(builder, every), _upper(builder, every)])
+
+    return types.UniTuple(words, 2)(spec, array, types.intp), codegen
+
+
+@intrinsic
+def philox(typingctx, counter, key):
+    """Four Words from a counter of four and a key of two."""
+    if not (isinstance(counter, types.UniTuple) and isinstance(key, types.UniTuple)):
+        return None
+    count = counter.dtype.count
+
+    def codegen(context, builder, signature, arguments):
+        a, b, c, d = (builder.extract_value(arguments[0], place) for place in range(4))
+        keys = [builder.extract_value(arguments[1], place) for place in range(2)]
+        multipliers, increments = (
+            [_constant(value, count) for value in values] for values in (MULTIPLIERS, INCREMENTS)
+        )
+        for number in range(ROUNDS):
+            if number:
+                keys = [builder.add(k, by) for k, by in zip(keys, increments, strict=True)]
+            # The upper halves of b, d and the keys are ignored: only lower halves are multiplied.
+            first = builder.mul(_lower(builder, a), multipliers[0])
+            second = builder.mul(_lower(builder, c), multipliers[1])
+            a = builder.xor(builder.xor(_upper(builder, second), b), keys[0])
+            c = builder.xor(builder.xor(_upper(builder, first), d), keys[1])
+            b, d = second, first
+        return _tuple(builder, [_lower(builder, word) for word in (a, b, c, d)])
+
+    return counter(counter, key), codegen
+
+
+@intrinsic
+def below(typingctx, words, count):
+    """(floor(word * count / 2^32), rest): whole numbers below `count`, which is below 2^32, each
+    with a probability that is off by less than 2^-32; and the lower half of the product, which is
+    as good as another word where count^2 is far below 2^32.
+    """
+    if not (isinstance(words, Words) and isinstance(count, types.Integer)):
+        return None
+
+    def codegen(context, builder, signature, arguments):
+        every = splat(builder, _vector(words.count), arguments[1])
+        product = builder.mul(arguments[0], _lower(builder, every))
+        return _tuple(builder, [_upper(builder, product), _lower(builder, product)])
+
+    return types.UniTuple(words, 2)(words, types.intp), codegen
+
+
+@intrinsic
+def store_places(typingctx, array, offset, words):
+    """Write Words below 2^31 to the int32 numbers `array[offset : offset + lanes]`."""
+    if not (isinstance(words, Words) and isinstance(array, types.Array)):
+        return None
+    narrow = ir.VectorType(ir.IntType(32), words.count)
+
+    def codegen(context, builder, signature, arguments):
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        address = builder.gep(data, [arguments[1]], inbounds=True)
+        address = builder.bitcast(address, narrow.as_pointer())
+        builder.store(builder.trunc(arguments[2], narrow), address, align=4)
+
+    return types.void(array, types.intp, words), codegen
+
+
+@intrinsic
+def store_uniform(typingctx, array, offset, words, low, span):
+    """Write low + span (word + 1/2) / 2^32 to the float64 numbers `array[offset : offset +
+    lanes]`.
+    """
+    if not (isinstance(words, Words) and isinstance(array, types.Array)):
+        return None
+    lanes = Lanes(types.float64, words.count)
+
+    def codegen(context, builder, signature, arguments):
+        data, offset, words, low, span = arguments
+        vector = llvm_type(lanes)
+
+        def every(value):
+            return splat(builder, vector, value)
+
+        real = builder.uitofp(words, vector)
+        real = builder.fadd(real, every(ir.Constant(ir.DoubleType(), 0.5)))
+        real = builder.fmul(real, every(ir.Constant(ir.DoubleType(), 2.0**-32)))
+        real = builder.fadd(every(low), builder.fmul(every(span), real))
+        start = context.make_array(array)(context, builder, data).data
+        address = builder.bitcast(builder.gep(start, [offset]), vector.as_pointer())
+        builder.store(real, address, align=8)
+
+    return types.void(array, types.intp, words, types.float64, types.float64), codegen
+
+
+@intrinsic
+def store_words(typingctx, array, offset, words):
+    """The inverse of load_words."""
+    if not (isinstance(words, types.UniTuple) and isinstance(array, types.Array)):
+        return None
+    count = words.dtype.count
+
+    def codegen(context, builder, signature, arguments):
+        low, high = (builder.extract_value(arguments[2], place) for place in range(2))
+        every = builder.or_(low, builder.shl(high, _constant(_HALF, count)))
+        data = context.make_array(array)(context, builder, arguments[0]).data
+        address = builder.gep(data, [arguments[1]], inbounds=True)
+        builder.store(every, builder.bitcast(address, _vector(count).as_pointer()), align=8)
+
+    return types.void(array, types.intp, words), codegen
+
+
+@kernel()
+def seed_keys(spec, root_seed, seeds, keys):
+    """Write the key of each of `seeds` (blocks, lanes) to `keys`, its words as `load_words` takes
+    them.
+    """
+    zero, one = words_of(spec, 1 << _HALF)
+    root = words_of(spec, root_seed)
+    for block in range(len(seeds)):
+        low, high = load_words(spec, seeds[block], 0)
+        words = philox((low, high, zero, one), root)
+        store_words(keys[block], 0, (words[0], words[1]))
+
+
+@kernel(inline="always")
+def draws_of(spec, key, step, block):
+    """Draws 4 block to 4 block + 3 of that step: four Words."""
+    low, high = words_of(spec, step)
+    place, zero = words_of(spec, block)
+    return philox((place, low, high, zero), key)
