@@ -1,5 +1,6 @@
 """What a training needs to go on: parameters, the optimiser's memory, and audits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -113,6 +114,13 @@ def from_arrays(
         state = State(*map(named, AUDITED))
         audited = Audited(audited_step, state, arrays["audited_nodes"], arrays["audited_audit"])
     return OptimizerState(named("m"), named("s"), since, audited)
+
+
+def joined(states: Sequence[OptimizerState]) -> OptimizerState:
+    """The state of all nets from those of batches of them, which are at one step."""
+    one, parts = states[0], [state.arrays() for state in states]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return from_arrays(arrays, one.since, None if one.audited is None else one.audited.step)
 
 
 def _items(parameters: Parameters) -> Any:

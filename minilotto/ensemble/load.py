@@ -63,4 +63,5 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Ensemble:
         provenance=provenance,
         step=step,
         state=state,
+        kept={},
     )

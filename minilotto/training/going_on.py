@@ -11,7 +11,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.state import Audited, State
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, shown
-from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.initialisation import Parameters
 from minilotto.settings.config import FIELDS, Config
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS
@@ -35,27 +35,39 @@ class Course:
     start: Ensemble | None = None
     keep: tuple[int, ...] = ()
     state: bool = False
+    restarts: str = ""  # why the optimiser's moments start from zero, if they do
 
     @property
     def first(self) -> int:
         """Steps that were done before."""
         return 0 if self.start is None else self.start.step
 
+    @property
+    def moments(self) -> str:
+        """What becomes of the optimiser's moments where the training goes on."""
+        if self.restarts:
+            return f"from zero, as {self.restarts}"
+        return "those of the nets"
+
 
 def course_of(config: Config, start: Any, keep: Any, state: Any) -> Course:
     """The Course for these arguments of `train`. Raises ConfigError."""
     if not isinstance(state, (bool, np.bool_)):
         raise ConfigError(f"state={shown(state)} is no truth value; give True or False")
-    first = 0
+    first, restarts = 0, ""
     if start is not None:
         _check_start(config, start)
         first = start.step + 1
+        if start.state is None:
+            restarts = "the nets have no state"
+        elif start.config.optimizer != config.optimizer:
+            restarts = f"the nets were trained by {start.config.optimizer}"
     if not isinstance(keep, (Sequence, np.ndarray, set, frozenset)) or isinstance(
         keep, (str, bytes)
     ):
         raise ConfigError(f"keep={shown(keep)} is no list; give steps, as in keep=(5000, 15000)")
     steps = {whole_number("keep", step, first, below=config.steps + 1) for step in keep}
-    return Course(start, tuple(sorted(steps)), bool(state))
+    return Course(start, tuple(sorted(steps)), bool(state), restarts)
 
 
 def _check_start(config: Config, start: Any) -> None:
@@ -104,17 +116,13 @@ def check_same_seeds(start: Ensemble, seeds: NDArray[np.int64]) -> None:
         )
 
 
-def begin(engine: "Engine", seeds: NDArray[np.int64], course: Course, batch: slice) -> None:
-    """Give the engine a batch of the seeds: at their initial parameters, or where they stand."""
-    if course.start is None:
-        inputs = engine.data.inputs
-        engine.start(initial_parameters(engine.config, inputs, seeds[batch]))
-        return
-    start, same = course.start, course.start.engine == engine.name
+def begin(engine: "Engine", start: Ensemble, course: Course, batch: slice) -> None:
+    """Give the engine a batch of the nets to go on from, where they stand."""
+    same = start.engine == engine.name
     parameters = Parameters(*(array[batch] for array in start.parameters))
     nodes = start.nodes[batch] if same else np.zeros_like(start.nodes[batch])
     before = None
-    if start.state is None or why_moments_start(engine.config, start):
+    if start.state is None or course.restarts:
         zeros = Parameters(*(np.zeros_like(array) for array in parameters))
         state, engine.since = State(parameters, zeros, zeros), start.step
     else:
@@ -123,15 +131,6 @@ def begin(engine: "Engine", seeds: NDArray[np.int64], course: Course, batch: sli
         if same and memory.audited and _same_steps(engine.config, start, memory.audited.step):
             before = memory.audited
     engine.go_on(Audited(start.step, state, nodes, start.audit[batch]), before)
-
-
-def why_moments_start(config: Config, start: Ensemble) -> str:
-    """Why the optimiser's moments start at zero again; nothing where they do not."""
-    if start.state is None:
-        return "the nets have no state"
-    if start.config.optimizer != config.optimizer:
-        return f"the nets were trained by {start.config.optimizer}"
-    return ""
 
 
 def _same_steps(config: Config, start: Ensemble, first: int) -> bool:
