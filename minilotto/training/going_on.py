@@ -50,7 +50,7 @@ class Course:
         return "those of the nets"
 
 
-def course_of(config: Config, start: Any, keep: Any, state: Any) -> Course:
+def course_of(config: Config, start: Any = None, keep: Any = (), state: Any = False) -> Course:
     """The Course for these arguments of `train`. Raises ConfigError."""
     if not isinstance(state, (bool, np.bool_)):
         raise ConfigError(f"state={shown(state)} is no truth value; give True or False")
@@ -91,10 +91,17 @@ def _check_start(config: Config, start: Any) -> None:
         )
 
 
-def data_of(start: Ensemble, config: Config, data: Any, target: Any) -> Any:
-    """The data to hand to `what_to_fit`: data of the caller's own need not be given again."""
-    own = CUSTOM in (config.task, config.sampling)
-    return start.data if own and data is None and target is None else data
+def own_data(config: Any, start: Any) -> Dataset | None:
+    """The data of the nets to go on from, where these are the caller's own or of a target of the
+    caller's own; otherwise None. Raises ConfigError where the target itself is needed.
+    """
+    if not (isinstance(start, Ensemble) and isinstance(config, Config)) or config.task != CUSTOM:
+        return None
+    if config.sampling == "population" and start.data.population is None:
+        raise ConfigError(
+            "sampling='population' needs the target itself, which no file holds; give target= again"
+        )
+    return start.data
 
 
 def check_same_data(start: Ensemble, data: Dataset) -> None:

@@ -23,7 +23,7 @@ from minilotto.training.going_on import (
     check_same_data,
     check_same_seeds,
     course_of,
-    data_of,
+    own_data,
 )
 from minilotto.training.progress import Reporter, reporter
 
@@ -117,8 +117,9 @@ def train(
     >>> longer.kept[200].step, longer.provenance["moments"]
     (200, 'those of the nets')
     """
-    data = data if start is None else data_of(start, config, data, target)
-    config, dataset = what_to_fit(config, data, target)
+    dataset = own_data(config, start) if data is None and target is None else None
+    if dataset is None:
+        config, dataset = what_to_fit(config, data, target)
     request, course = requested(backend, engine, compress), course_of(config, start, keep, state)
     job = prepare(config, seeds, request, dataset, checkpoints, threads, course)
     return job.run(progress)
