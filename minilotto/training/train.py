@@ -31,13 +31,19 @@ if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
 
 AUTO = Request("auto")
-SEEDS = 1000  # by default
+
+
+class _Default(int):
+    """A default that differs from an equal number that was given."""
+
+
+SEEDS = _Default(1000)
 MOST_ITERATED = 2**22  # seeds taken from an iterator
 
 
 def train(
     config: Config,
-    seeds: int | Iterable[int] | None = None,
+    seeds: int | Iterable[int] = SEEDS,
     *,
     data: Dataset | tuple[ArrayLike, ...] | None = None,
     target: Task | Callable[[NDArray[np.float64]], NDArray[Any]] | None = None,
@@ -60,9 +66,9 @@ def train(
     ----------
     config : Config
         The training protocol.
-    seeds : int, iterable of int or None
-        R for the seeds 0, ..., R - 1, or distinct whole numbers such as range(1000, 2000). By
-        default 1000, or those of `start`.
+    seeds : int or iterable of int
+        R for the seeds 0, ..., R - 1, or distinct whole numbers such as range(1000, 2000). Left
+        out, those of `start`, if there is one.
     data : Dataset, tuple of arrays or None
         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,),
         weight (P,).
@@ -156,7 +162,7 @@ class Job:
 
 def prepare(
     config: Config,
-    seeds: int | Iterable[int] | None = None,
+    seeds: int | Iterable[int] = SEEDS,
     request: Request = AUTO,
     data: Dataset | None = None,
     checkpoints: Sequence[int] | None = None,
@@ -173,8 +179,8 @@ def prepare(
     _refuse_what_squares_overflow(config, dataset)
     course = course or Course()
     start = course.start
-    if seeds is None:
-        seeds = SEEDS if start is None else start.seeds
+    if seeds is SEEDS and start is not None:
+        seeds = start.seeds
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
     if start is not None:

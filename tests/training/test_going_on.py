@@ -205,14 +205,14 @@ def test_three_parts_have_the_bits_of_one():
     parts = None
     for steps in (13, 37, 60):
         config = TINY.replace(steps=steps)
-        parts = ml.train(config, None if parts else SEEDS, start=parts, state=True)
+        parts = ml.train(config, range(SEEDS), start=parts, state=True)
     assert_same(parts, ml.train(TINY, SEEDS, state=True))
     assert parts.provenance["from_step"] == 37
 
 
 @pytest.mark.parametrize("engine", ["lanes", "reference"])
 def test_moments_without_a_state_start_from_zero(engine):
-    """The first step of adam from zero moments has the size of the rate, so its bias is corrected."""
+    """A first step of adam from zero moments has the size of the rate: its bias is corrected."""
     config = TINY.replace(steps=41, dtype="float64", schedule="constant", epsilon=1e-300)
     nets = ml.train(config.replace(steps=40), SEEDS, **ENGINES[engine])
     resumed = ml.train(config, start=nets, state=True, **ENGINES[engine])
@@ -311,7 +311,7 @@ def test_what_cannot_go_on_is_refused_in_one_line(message, given):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("seeds", [4, 6, range(1, 6), [4, 3, 2, 1, 0]], ids=str)
+@pytest.mark.parametrize("seeds", [4, 6, 1000, range(1, 6), [4, 3, 2, 1, 0]], ids=str)
 def test_other_seeds_are_refused(seeds):
     with pytest.raises(ml.ConfigError, match="not those of the nets to go on from"):
         ml.train(TINY, seeds, start=START)
