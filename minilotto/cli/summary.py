@@ -153,11 +153,12 @@ def _speed_line(nets: Ensemble) -> str:
     if not {"seconds", "seconds_compiling", "threads"} <= how.keys():
         return "trained elsewhere; how fast is not recorded"
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
+    points = config.batch or _points(nets)  # of a step
     steps = nets.step - int(how.get("from_step", 0))
-    units = len(nets) * config.width * _points(nets) * steps / max(seconds - compiling, 1e-3)
+    units = len(nets) * config.width * points * steps / max(seconds - compiling, 1e-3)
     threads = "1 thread" if how["threads"] == 1 else f"up to {how['threads']} threads"
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
-    unit = f"a unit: one neuron at one of {_points(nets)} points in one step"
+    unit = f"a unit: one neuron at one of {points} points in one step"
     return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s ({unit})"
 
 

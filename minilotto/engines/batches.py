@@ -2,7 +2,8 @@
 
 Points of given data are drawn with replacement, each with the same chance; where weights differ, a
 point counts as often as its weight says, so that the expected gradient is that of all points. With
-sampling="population" they are uniform in the task's domain and the task is called for each.
+sampling="population" they are uniform in the task's domain and the task is called for all of them,
+which costs some 4 ns a point beside the step: as much as training two to ten neurons on it.
 """
 
 import threading
@@ -29,7 +30,7 @@ from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
 
 WINDOW = 64  # points of a seed that are drawn at a time, those of several steps
-FRESH = 2**18  # numbers that a thread draws and hands to the task at a time
+FRESH = 2**16  # numbers that a thread draws and hands to the task at a time
 
 
 class BatchEngine(LaneEngine):

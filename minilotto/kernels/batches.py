@@ -8,7 +8,7 @@ from numba.extending import overload, register_jitable
 
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.gather import SMALL, has_small, load_small, pick, pick_small
-from minilotto.kernels.random import DRAWS, below, draws_of, load_words, store_places, store_uniform
+from minilotto.kernels.random import DRAWS, draws_of, load_words, store_uniform, store_upper, times
 from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.structures import Batches, FreshPoints, Points
 
@@ -125,10 +125,10 @@ def _choose(spec, rows, key, first, places):
 @register_jitable
 def _choose_by(spec, rows, twice, places, at, end, words):
     if at < end:
-        row, rest = below(words, rows)
-        store_places(places, at, row)
+        products = times(words, rows)
+        store_upper(places, at, products)
         if twice:  # numbers of points are even, so that there is a place for both
-            store_places(places, at + lanes_of(spec), below(rest, rows)[0])
+            store_upper(places, at + lanes_of(spec), times(products, rows))
 
 
 @register_jitable

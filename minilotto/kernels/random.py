@@ -6,6 +6,8 @@ that a draw is known by root seed, seed, step and place alone. A block is four d
 make no rounding errors: draws are equal on every machine.
 """
 
+import sys
+
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
@@ -120,36 +122,42 @@ def philox(typingctx, counter, key):
 
 
 @intrinsic
-def below(typingctx, words, count):
-    """(floor(word * count / 2^32), rest): whole numbers below `count`, which is below 2^32, each
-    with a probability that is off by less than 2^-32; and the lower half of the product, which is
-    as good as another word where count^2 is far below 2^32.
+def times(typingctx, words, count):
+    """The 64 bits of word * count, for a count below 2^32, of which only the lower half counts as a
+    word.
+
+    The upper half is floor(word * count / 2^32): a whole number below `count`, each with a
+    probability that is off by less than 2^-32. The lower half is as good as another word where
+    count^2 is far below 2^32.
     """
     if not (isinstance(words, Words) and isinstance(count, types.Integer)):
         return None
 
     def codegen(context, builder, signature, arguments):
         every = splat(builder, _vector(words.count), arguments[1])
-        product = builder.mul(arguments[0], _lower(builder, every))
-        return _tuple(builder, [_upper(builder, product), _lower(builder, product)])
+        return builder.mul(_lower(builder, arguments[0]), _lower(builder, every))
 
-    return types.UniTuple(words, 2)(words, types.intp), codegen
+    return words(words, types.intp), codegen
 
 
 @intrinsic
-def store_places(typingctx, array, offset, words):
-    """Write Words below 2^31 to the int32 numbers `array[offset : offset + lanes]`."""
-    if not (isinstance(words, Words) and isinstance(array, types.Array)):
+def store_upper(typingctx, array, offset, products):
+    """Write the upper halves of `times` to the int32 numbers `array[offset : offset + lanes]`."""
+    if not (isinstance(products, Words) and isinstance(array, types.Array)):
         return None
-    narrow = ir.VectorType(ir.IntType(32), words.count)
+    count, word = products.count, ir.IntType(32)
+    narrow = ir.VectorType(word, count)
+    upper = int(sys.byteorder == "little")  # which of the two halves in memory
 
     def codegen(context, builder, signature, arguments):
+        halves = builder.bitcast(arguments[2], ir.VectorType(word, 2 * count))
+        chosen = ir.Constant(narrow, list(range(upper, 2 * count, 2)))
         data = context.make_array(array)(context, builder, arguments[0]).data
         address = builder.gep(data, [arguments[1]], inbounds=True)
         address = builder.bitcast(address, narrow.as_pointer())
-        builder.store(builder.trunc(arguments[2], narrow), address, align=4)
+        builder.store(builder.shuffle_vector(halves, halves, chosen), address, align=4)
 
-    return types.void(array, types.intp, words), codegen
+    return types.void(array, types.intp, products), codegen
 
 
 @intrinsic

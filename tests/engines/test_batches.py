@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nets import largest_difference, mostly_slow, trajectory_tolerance
 
 import minilotto as ml
+from minilotto.cli.summary import summary
 from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.engines import batches as engine_module
 from minilotto.engines.batches import BatchEngine
@@ -210,8 +211,10 @@ def test_divergence_is_flagged_by_seed():
     assert set(nets.status) == {"diverged"}
 
 
-def test_the_reason_says_so():
+def test_the_reason_and_the_summary_say_so():
     assert "batch=7" in prepare(ml.Config(batch=7)).reason
+    nets = ml.train(config_of(batch=7), 3)
+    assert "one of 7 points in one step" in summary(nets)
 
 
 @pytest.mark.parametrize(
