@@ -39,7 +39,7 @@ class Work:
     @cached_property
     def schedule(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """adam_rate and correction (steps,) of `kernels.structures.Schedule`."""
-        schedule = schedule_of(self.config, 0, self.config.steps)
+        schedule = schedule_of(self.config, 0, self.config.steps, 0)
         return schedule.adam_rate, schedule.correction
 
     @property

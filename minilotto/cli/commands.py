@@ -44,6 +44,7 @@ def train(
     plot: FileName | None = None,
     data: FileName | None = None,
     checkpoints: list[int] | None = None,
+    keep: list[int] | None = None,
     threads: int | None = None,
     backend: str = "auto",
     engine: str = "auto",
@@ -64,6 +65,8 @@ def train(
                            x1,x2,y,weight, or .npz with x, y, weight
     --checkpoints 0,100    steps at which the history records losses (default 0, 1, 2, 5, 10, ...
                            and the last)
+    --keep 5000,15000      write the nets at these steps as well, to nets-5000.npz and so on beside
+                           the file of --out
     --threads 2            number of threads (default: every core that this process may use)
     --backend auto         cpu: the vector kernels; cuda: an NVIDIA GPU; auto: the GPU where there
                            is one and the training is long enough; reference: plain NumPy, slow
@@ -78,6 +81,7 @@ def train(
     from minilotto.engines.request import requested
     from minilotto.files import check_output
     from minilotto.report.training import SUFFIXES
+    from minilotto.training.going_on import course_of
     from minilotto.training.train import prepare, what_to_fit
 
     config = from_fields(settings)
@@ -95,7 +99,12 @@ def train(
     points = None if data is None else read_dataset(data)
     config, points = what_to_fit(config, points)
     request = requested(backend, engine, compress)
-    job = prepare(config, seeds, request, points, checkpoints, threads)
+    course = course_of(config, keep=keep or ())
+    if course.keep and out_path is None:
+        raise ConfigError("--keep writes nets beside the file of --out, which is missing; give it")
+    for step in course.keep:
+        check_output(_beside(out_path, step), (".npz",), force)
+    job = prepare(config, seeds, request, points, checkpoints, threads, course)
 
     def run() -> int:
         status = 0
@@ -258,12 +267,22 @@ def _kept(nets: Any, out: Path | None) -> tuple[str, int]:
     """
     if out is None:
         return "", 0
-    try:
-        nets.save(out, force=True)
-    except FileError as error:
-        print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
-        return "", FAILURE
-    return f"{'PARTIAL result' if nets.partial else 'nets'} in {out}", 0
+    files = {out: nets, **{_beside(out, step): some for step, some in nets.kept.items()}}
+    written, status = [], 0
+    for path, some in files.items():
+        try:
+            some.save(path, force=True)
+            written.append(str(path))
+        except FileError as error:
+            print(f"FileError: {error}; {_rescue(some)}", file=sys.stderr)
+            status = FAILURE
+    what = "PARTIAL result" if nets.partial else "nets"
+    return f"{what} in {', '.join(written)}" if written else "", status
+
+
+def _beside(out: Any, step: int) -> Path:
+    """The file of the nets at a step on the way."""
+    return Path(out).with_name(f"{Path(out).stem}-{step}.npz")
 
 
 def _show(nets: Any, place: str, plot: Path | None) -> int:

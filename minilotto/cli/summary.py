@@ -25,7 +25,7 @@ def summary(nets: Ensemble) -> str:
     diverged = int(np.count_nonzero(nets.status == "diverged"))
     lines = [
         f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, "
-        f"{config.steps} steps, {_points(nets)} points ({config.sampling}), {config.dtype}"
+        f"{_steps(nets)}, {_points(nets)} points ({config.sampling}), {config.dtype}"
         f"{_settings_added(config)}"
     ]
     if nets.data.names:
@@ -36,7 +36,13 @@ def summary(nets: Ensemble) -> str:
     good = nets.loss[nets.status == "ok"]
     if good.size:
         lines += ["", *_quantile_lines(nets), "", *_histogram_lines(good)]
-    lines += ["", *_engine_lines(nets), *_sharpness_lines(nets), _speed_line(nets)]
+    lines += [
+        "",
+        *_start_lines(nets),
+        *_engine_lines(nets),
+        *_sharpness_lines(nets),
+        _speed_line(nets),
+    ]
     return "\n".join(lines)
 
 
@@ -90,6 +96,19 @@ def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
     return lines
 
 
+def _steps(nets: Ensemble) -> str:
+    total = nets.config.steps
+    return f"{total} steps" if nets.step == total else f"{nets.step} of {total} steps"
+
+
+def _start_lines(nets: Ensemble) -> list[str]:
+    """Of a training that went on from other nets, from which step, and with which moments."""
+    how = nets.provenance
+    if "from_step" not in how:
+        return []
+    return [f"went on from step {how['from_step']}; moments: {how['moments']}"]
+
+
 def _engine_lines(nets: Ensemble) -> list[str]:
     """Engine and reason; nodes and the largest audit where there were audits."""
     lines = [f"engine: {nets.engine} ({nets.reason})"]
@@ -135,7 +154,8 @@ def _speed_line(nets: Ensemble) -> str:
         return "trained elsewhere; how fast is not recorded"
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
     points = config.batch or _points(nets)  # of a step
-    units = len(nets) * config.width * points * config.steps / max(seconds - compiling, 1e-3)
+    steps = nets.step - int(how.get("from_step", 0))
+    units = len(nets) * config.width * points * steps / max(seconds - compiling, 1e-3)
     threads = "1 thread" if how["threads"] == 1 else f"up to {how['threads']} threads"
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
     unit = f"a unit: one neuron at one of {points} points in one step"

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import State, schedule_of
+from minilotto.engines.interface import schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
 from minilotto.engines.population import population_losses
+from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
 from minilotto.kernels import seed_parallel
 from minilotto.kernels.batches import draw_points
@@ -95,7 +96,7 @@ class BatchEngine(LaneEngine):
             *self.space,
             self.slope_weight,
         )
-        schedule = schedule_of(self.config, first, count)
+        schedule = schedule_of(self.config, first, count, self.since)
         arguments = (self.form, self.config.width, self.nets, points, schedule, self.scratch)
         run_blocks(seed_parallel.train_blocks, arguments, len(self.nets.theta), self.threads)
 
@@ -111,7 +112,7 @@ class BatchEngine(LaneEngine):
             for part in blocks(count, numbers * (some.stop - some.start), FRESH):
                 begun, steps = first + part.start, part.stop - part.start
                 points = FreshPoints(*self._fresh(own, begun, steps), self.slope_weight[0])
-                schedule = schedule_of(self.config, begun, steps)
+                schedule = schedule_of(self.config, begun, steps, self.since)
                 arguments = (nets, points, schedule, scratch, 0, some.stop - some.start)
                 seed_parallel.train_blocks(self.form, self.config.width, *arguments)
 

@@ -7,6 +7,8 @@ the steps since then with more nodes. How many nodes a seed has depends on that 
 results do not depend on the other seeds of a batch.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +17,9 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.evaluate import gradients, losses
-from minilotto.engines.interface import Engine, State
+from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
+from minilotto.engines.state import Audited, State
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
 
@@ -28,6 +31,7 @@ NODE_LEVELS = {
 # Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding
 # in float32 alone makes some 1e-7 of that, and the compression itself, done in float64, some 1e-15.
 TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
+LONGEST = 500_000  # of shorter trainings, all but the last audit are the same
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
 REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
@@ -96,7 +100,9 @@ class CompressedEngine(Engine):
         self.lanes = self._engine(self.levels[0]).lanes
 
     def _engine(self, nodes: int) -> Engine:
-        return self.inner(self.config, self._rule(nodes), self.threads)
+        engine = self.inner(self.config, self._rule(nodes), self.threads)
+        engine.since = self.since
+        return engine
 
     def _rule(self, nodes: int) -> Dataset:
         if nodes not in self._rules:
@@ -109,6 +115,47 @@ class CompressedEngine(Engine):
         self.nodes = np.full(count, self.levels[0])
         self.worst = np.zeros(count)
         self.good, self.good_step = state, -1  # unknown until the next step or audit
+        self._regroup(state)
+
+    def go_on(self, now: Audited, before: Audited | None = None) -> None:
+        """Continue with the nodes that the nets had, where these are a level here.
+
+        Between two audits of this training, `now` had one of its own: nets that failed it are
+        trained again from the audit before, as if it had not been.
+        """
+        self.resume(now.state)
+        if before is None or now.step in self.audits:
+            self._return_to(now)
+            self._regroup(now.state)
+            return
+        self._return_to(before)
+        state = State(*(Parameters(*(array.copy() for array in one)) for one in now.state))
+        failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
+        for nodes in np.unique(self.nodes[failed]):
+            places = np.flatnonzero(failed & (self.nodes == nodes))
+            self._repeat(state, places, int(nodes), now.step)
+        self._regroup(state)
+
+    def _return_to(self, audited: Audited) -> None:
+        self.good_step, self.good = audited.step, audited.state
+        self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.levels[0])
+        self.worst = np.nan_to_num(audited.audit)
+
+    def _last_audit(self) -> Audited:
+        return Audited(self.good_step, self.good, self.nodes.copy(), self.worst.copy())
+
+    @contextmanager
+    def aside(self, step: int) -> Iterator[None]:
+        """Audit the nets for the block alone, unless this training audits them at this step."""
+        if step in self.audits:
+            yield
+            return
+        last, state = self._last_audit(), self.state()
+        self.audit(step)
+        self.before = last
+        yield
+        self.before = None
+        self._return_to(last)
         self._regroup(state)
 
     def advance(self, first: int, count: int) -> None:
@@ -132,6 +179,9 @@ class CompressedEngine(Engine):
         where the difference is too large.
         """
         self._begin(step)
+        # A longer training may have no audit here.
+        ends = step == self.config.steps and step not in audit_steps(LONGEST)
+        self.before = self._last_audit() if ends else None
         state = self.state()
         self._audit(state, np.arange(len(self.nodes)), step)
         self.good, self.good_step = state, step

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import KernelEngine, State, schedule_of
+from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import point_table, rows_of
+from minilotto.engines.state import State
 from minilotto.errors import ResourceError, optional
 from minilotto.hardware.gpu import free_memory, simulated, the_gpu
 from minilotto.hardware.machine import readable_bytes
@@ -90,7 +91,7 @@ class CudaEngine(KernelEngine):
     def advance(self, first: int, count: int) -> None:
         from numba import cuda
 
-        dtype, schedule = self.config.dtype, schedule_of(self.config, first, count)
+        dtype, schedule = self.config.dtype, schedule_of(self.config, first, count, self.since)
         rates = np.array([schedule.lr, schedule.adam_rate, schedule.correction], dtype)
         blocks, threads = self._launch()
         with warnings.catch_warnings():

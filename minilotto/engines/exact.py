@@ -10,10 +10,11 @@ from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import KernelEngine, State, schedule_of
+from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import STANDSTILL, aligned, pack, rows_of, unpack
 from minilotto.engines.piecewise import PiecewiseLosses
 from minilotto.engines.population import population_losses
+from minilotto.engines.state import State
 from minilotto.errors import ConfigError
 from minilotto.hardware.threads import run_blocks
 from minilotto.initialisation import Parameters
@@ -267,7 +268,7 @@ class ExactEngine(KernelEngine):
         self.scratch = _scratch(self.nets.theta)
 
     def advance(self, first: int, count: int) -> None:
-        schedule = schedule_of(self.config, first, count)
+        schedule = schedule_of(self.config, first, count, self.since)
         arguments = (self.form, self.config.width, self.nets, self.moments, schedule, self.scratch)
         run_blocks(piecewise_linear.train_nets, arguments, self.count, self.threads)
 

@@ -1,28 +1,20 @@
 """What every engine offers, and the schedule that all follow."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import pack, unpack
+from minilotto.engines.state import Audited, State
 from minilotto.initialisation import Parameters
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets, Schedule
 from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import Config
-
-
-class State(NamedTuple):
-    """All that a training needs to continue: parameters, and the optimiser's m and s in
-    the same shapes.
-    """
-
-    parameters: Parameters
-    m: Parameters
-    s: Parameters
 
 
 class Engine(ABC):
@@ -48,12 +40,18 @@ class Engine(ABC):
     seeds : (R,) array of int64
         Those of the nets, in their order, given before `start` or `resume`: where batches are
         drawn, by them.
+    since : int
+        The step before which the optimiser's m and s are zero, given before `start` or `resume`.
+    before : Audited or None
+        Where the nets were at the audit before the last, if going on from here may need it.
     """
 
     name: str
     lanes: int = 1
     audits: tuple[int, ...] = ()
     seeds: NDArray[np.int64]
+    since: int = 0
+    before: Audited | None = None
 
     def __init__(self, config: Config, data: Dataset, threads: int) -> None:
         self.config, self.data, self.threads = config, data, threads
@@ -67,6 +65,12 @@ class Engine(ABC):
     @abstractmethod
     def resume(self, state: State) -> None:
         """Continue from a state that `state` gave, of any seeds in any order."""
+
+    def go_on(self, now: Audited, before: Audited | None = None) -> None:
+        """Continue from nets of another training: `now`, and its `before` if it had the same rates
+        and constants since.
+        """
+        self.resume(now.state)
 
     @abstractmethod
     def state(self) -> State:
@@ -93,6 +97,13 @@ class Engine(ABC):
     def audit(self, step: int) -> None:
         """Check the nets after `step` steps, and repeat steps where the check fails."""
         return None
+
+    @contextmanager
+    def aside(self, step: int) -> Iterator[None]:
+        """Within the block, after `step` steps, the nets are as a training that ends there would
+        leave them; later steps do not notice.
+        """
+        yield
 
     def points_per_step(self) -> int:
         """Points that a step of one net costs, about."""
@@ -134,15 +145,15 @@ class KernelEngine(Engine):
         return unpack(self.spec, theta, self.count, self.config.width)
 
 
-def schedule_of(config: Config, first: int, count: int) -> Schedule:
-    """Steps first, first + 1, ..., first + count - 1, from 0."""
+def schedule_of(config: Config, first: int, count: int, since: int) -> Schedule:
+    """Steps first, first + 1, ..., first + count - 1, from 0; `since` as in `Engine`."""
     step = np.arange(first, first + count)
     with np.errstate(over="ignore"):  # a rate without limit makes nets diverge, which is reported
         rates = config.rate(step)
     return Schedule(
         rates,
-        rates / (1.0 - config.beta1 ** (step + 1)),
-        1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1)),
+        rates / (1.0 - config.beta1 ** (step + 1 - since)),
+        1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1 - since)),
         config.beta1,
         config.beta2,
         config.epsilon,

@@ -4,8 +4,9 @@ import numpy as np
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import spec_of
-from minilotto.engines.interface import KernelEngine, State, schedule_of
+from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import aligned, rows_of, training_arrays, workspace_size
+from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
 from minilotto.kernels import seed_parallel
 from minilotto.kernels.forms import Form
@@ -44,7 +45,7 @@ class LaneEngine(KernelEngine):
         self.scratch = Scratch(aligned(shape, dtype), aligned((shape[0], size), dtype))
 
     def advance(self, first: int, count: int) -> None:
-        schedule = schedule_of(self.config, first, count)
+        schedule = schedule_of(self.config, first, count, self.since)
         arguments = (self.form, self.config.width, self.nets, self.points, schedule, self.scratch)
         blocks = len(self.nets.theta)
         run_blocks(seed_parallel.train_blocks, arguments, blocks, self.threads)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from minilotto.data.dataset import Dataset, frozen
-from minilotto.engines.interface import Engine, State
+from minilotto.engines.interface import Engine
 from minilotto.engines.packing import rows_of
+from minilotto.engines.state import State
 from minilotto.initialisation import Parameters
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import Reals
@@ -31,7 +32,7 @@ class ReferenceEngine(Engine):
         for step in range(first, first + count):
             gradients = self._on_batches(step) if config.batch else self._gradients(parameters)
             lr = float(config.rate(step))
-            numpy_reference.update(config, parameters, m, s, gradients, step + 1, lr)
+            numpy_reference.update(config, parameters, m, s, gradients, step + 1 - self.since, lr)
 
     def _gradients(self, parameters: Parameters, data: Dataset | None = None) -> tuple[Reals, ...]:
         data, config = data or self.data, self.config

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine, _scales
 from minilotto.engines.evaluate import losses, spec_of
-from minilotto.engines.interface import KernelEngine, State
+from minilotto.engines.interface import KernelEngine
 from minilotto.engines.packing import aligned, rows_of
+from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
 from minilotto.initialisation import Parameters
 from minilotto.kernels import levenberg_marquardt

@@ -9,8 +9,9 @@ import numba
 import numpy as np
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import KernelEngine, State, schedule_of
+from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import aligned, pack_neurons, training_arrays, unpack_neurons
+from minilotto.engines.state import State
 from minilotto.hardware import threads
 from minilotto.initialisation import Parameters
 from minilotto.kernels import neuron_parallel
@@ -119,12 +120,12 @@ class WideEngine(KernelEngine):
         shared = self.config.width * len(self.points.y) >= SHARED_UNITS
         alone = self.count - self.count % self.threads if shared else self.count
         if alone:  # nets that one thread trains
-            self._train_blocks(alone, schedule_of(self.config, first, count))
+            self._train_blocks(alone, schedule_of(self.config, first, count, self.since))
         for net in range(alone, self.count):
             at = first
             for together, steps in self.sharing.plan(count):
                 began = time.perf_counter()
-                self._train_net(net, schedule_of(self.config, at, steps), together)
+                self._train_net(net, schedule_of(self.config, at, steps, self.since), together)
                 self.sharing.record(together, (time.perf_counter() - began) / steps)
                 at += steps
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.data.dataset import Dataset
+from minilotto.engines.state import OptimizerState
 from minilotto.ensemble import npz
 from minilotto.ensemble.nets import Nets
 from minilotto.errors import ConfigError, DataError, shown
@@ -67,7 +68,14 @@ class Ensemble(ReadOnly, Nets):
     requested : int
         Number of seeds of the call; above R where the training was interrupted.
     provenance : dict
-        Version, engine and reason, lanes, threads, CPU, seconds.
+        Version, engine and reason, lanes, threads, CPU, seconds; of a training that went on from
+        nets, `from_step` and what became of their `moments`.
+    step : int
+        Steps done; by default config.steps. Fewer where the nets were kept on the way.
+    state : OptimizerState or None
+        The optimiser's m and s, where `train(state=True)` was to keep them.
+    kept : dict of int to Ensemble
+        The same nets at the steps that `train(keep=)` named.
     """
 
     config: Config
@@ -83,8 +91,13 @@ class Ensemble(ReadOnly, Nets):
     audit: NDArray[np.float64]
     requested: int
     provenance: dict[str, Any] = field(default_factory=dict)
+    step: int = -1
+    state: OptimizerState | None = None
+    kept: dict[int, "Ensemble"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.step < 0:
+            object.__setattr__(self, "step", self.config.steps)
         for array in (*self.per_net().values(), self.history.steps, self.history.loss):
             array.setflags(write=False)
 
@@ -113,7 +126,8 @@ class Ensemble(ReadOnly, Nets):
 
     def __repr__(self) -> str:
         partial = f" of {self.requested} requested" if self.partial else ""
-        return f"Ensemble({len(self)} nets{partial}, {self.config})"
+        on_the_way = f" at step {self.step}" if self.step < self.config.steps else ""
+        return f"Ensemble({len(self)} nets{partial}{on_the_way}, {self.config})"
 
     @property
     def status(self) -> NDArray[np.str_]:
@@ -175,7 +189,14 @@ class Ensemble(ReadOnly, Nets):
             )
         chosen: dict[str, Any] = {name: array[positions] for name, array in self.per_net().items()}
         history = History(self.history.steps, self.history.loss[:, positions])
-        return dataclasses.replace(self, **chosen, history=history, requested=len(positions))
+        return dataclasses.replace(
+            self,
+            **chosen,
+            history=history,
+            requested=len(positions),
+            state=None if self.state is None else self.state.rows(positions),
+            kept={step: nets.select(positions) for step, nets in self.kept.items()},
+        )
 
     def distill(self, width: int) -> "Ensemble":
         """Each net reduced to those of its neurons that fit the data best together.
@@ -262,10 +283,12 @@ class Ensemble(ReadOnly, Nets):
             nodes=np.full(len(self), self.data.points),
             history=History(np.empty(0, np.int64), np.empty((0, len(self)))),
             provenance={**self.provenance, "engine": engine, "reason": reason},
+            state=None,
+            kept={},
         )
 
     def save(self, path: str | Path, force: bool = False) -> Path:
-        """Write everything to one file, whole or not at all.
+        """Write everything but `kept` to one file, whole or not at all.
 
         Parameters
         ----------
@@ -294,7 +317,9 @@ class Ensemble(ReadOnly, Nets):
         data, history = self.data, self.history
         further = (history.steps, history.loss, data.x, data.y, data.weight)
         named = dict(zip(npz.ARRAYS, (*self.per_net().values(), *further), strict=True))
-        return npz.Content(self.config, self.requested, self.provenance, named)
+        return npz.Content(
+            self.config, self.requested, self.provenance, named, self.step, self.state
+        )
 
     def write(self, file: BinaryIO) -> None:
         """Write the file of `save`; equal ensembles give equal bytes.

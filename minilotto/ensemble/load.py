@@ -53,7 +53,7 @@ def load(path: str | Path) -> Ensemble:
 
 def read(file: BinaryIO, path: str, sealed: bool = False) -> Ensemble:
     """The Ensemble of an open file, which errors call `path`; see `npz.read`."""
-    config, requested, provenance, arrays = npz.read(file, path, sealed)
+    config, requested, provenance, arrays, step, state = npz.read(file, path, sealed)
     return Ensemble(
         config=config,
         data=frozen(arrays["x"], arrays["y"], arrays["weight"]),
@@ -61,4 +61,7 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Ensemble:
         history=History(arrays["history_steps"], arrays["history_loss"]),
         requested=requested,
         provenance=provenance,
+        step=step,
+        state=state,
+        kept={},
     )

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from minilotto.engines.state import OptimizerState, array_names, from_arrays
 from minilotto.errors import ConfigError, FileError, UnusableFileError
 from minilotto.settings.config import Config
 
@@ -17,23 +18,35 @@ ARRAYS = (*PER_NET, "history_steps", "history_loss", "x", "y", "weight")
 
 
 class Content(NamedTuple):
-    """Contents of a file: the arrays ARRAYS by name, and what the header says of them."""
+    """Contents of a file: the arrays ARRAYS by name, what the header says of them, and, where it is
+    kept, the state from which the training goes on.
+    """
 
     config: Config
     requested: int
     provenance: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
+    step: int
+    state: OptimizerState | None = None
 
 
 def write(content: Content, file: BinaryIO) -> None:
     """Write into an open file. Equal contents make equal bytes."""
-    arrays = {name: np.ascontiguousarray(content.arrays[name]) for name in ARRAYS}
+    state = content.state
+    arrays = {name: content.arrays[name] for name in ARRAYS}
+    arrays |= {} if state is None else state.arrays()
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header: dict[str, Any] = {
         "schema": SCHEMA,
         "config": content.config.to_json(),
         "requested": content.requested,
         "provenance": content.provenance,
     }
+    if content.step != content.config.steps:
+        header["step"] = content.step
+    if state is not None:
+        audited = None if state.audited is None else state.audited.step
+        header["state"] = {"since": state.since, "audited": audited}
     header["digest"] = digest_of(header, arrays)
     np.savez(file, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
 
@@ -47,7 +60,9 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Content:
         _refuse_compressed(file)
         with np.load(file, allow_pickle=False) as content:
             header = json.loads(str(content["header"]))
-            arrays = {name: content[name] for name in ARRAYS}
+            state = header.get("state")
+            more = () if state is None else array_names(state["audited"] is not None)
+            arrays = {name: content[name] for name in (*ARRAYS, *more)}
         schema, digest = header["schema"], header.pop("digest")
         config_text, requested, provenance = (
             header[name] for name in ("config", "requested", "provenance")
@@ -72,10 +87,14 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Content:
         raise UnusableFileError(
             f"{path!r} holds a config that is not known here ({error})"
         ) from None
-    wrong = _contradiction(config, requested, provenance, arrays)
+    step = header.get("step", config.steps)
+    wrong = _contradiction(config, requested, provenance, arrays) or _wrong_state(
+        config, step, state, arrays
+    )
     if wrong:
         raise FileError(f"{path!r} contradicts itself: {wrong}; train it again")
-    return Content(config, requested, provenance, arrays)
+    kept = None if state is None else from_arrays(arrays, state["since"], state["audited"])
+    return Content(config, requested, provenance, arrays, step, kept)
 
 
 def _refuse_compressed(file: BinaryIO) -> None:
@@ -128,10 +147,33 @@ def _contradiction(
     return None
 
 
+def _wrong_state(
+    config: Config, step: Any, state: Any, arrays: dict[str, NDArray[Any]]
+) -> str | None:
+    """The contradiction in what a training is to go on from, or None."""
+    if type(step) is not int or not 0 <= step <= config.steps:
+        return f"step={step!r} of {config.steps} steps"
+    if state is None:
+        return None
+    audited = state["audited"]
+    for name, value in (("since", state.get("since")), ("audited", audited)):
+        last = name == "audited" and value is None
+        if not last and (type(value) is not int or not 0 <= value <= step):
+            return f"state has {name}={value!r} at step {step}"
+    for name in array_names(audited is not None):
+        array, like = arrays[name], arrays[name.rpartition("_")[2]]
+        if array.shape != like.shape or array.dtype != like.dtype:
+            return (
+                f"{name} is {array.dtype} of shape {array.shape} where {like.dtype} of shape "
+                f"{like.shape} belongs"
+            )
+    return None
+
+
 def digest_of(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
     """Digest of the header, without a digest, and of every array with its dtype and shape."""
     digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
-    for name in ARRAYS:
+    for name in (*ARRAYS, *(name for name in arrays if name not in ARRAYS)):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.data)

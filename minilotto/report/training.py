@@ -48,5 +48,5 @@ def training_figure(nets: Ensemble, path: Path) -> None:
         left.set_title(
             f"{int(good.sum())} nets of width {config.width} ({config.activation}) learn {target}"
         )
-        right.set_title(f"after {config.steps:,} steps")
+        right.set_title(f"after {nets.step:,} steps")
         write_atomically(path, lambda file: save(figure, file, path.suffix))

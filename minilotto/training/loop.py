@@ -1,5 +1,6 @@
 """The loop: batches of nets, chunks of steps, and what is recorded between them."""
 
+import dataclasses
 import platform
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.engines.interface import Engine
+from minilotto.engines.state import OptimizerState, joined
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.errors import ResourceError, TrainingInterrupted
 from minilotto.hardware.machine import available_memory, cpu_name, readable_bytes
@@ -17,6 +19,7 @@ from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.kernels.compile import watched_compilation
 from minilotto.settings.config import Config
 from minilotto.signals import Deferral, check
+from minilotto.training.going_on import Course, begin
 from minilotto.training.progress import Reporter
 from minilotto.version import VERSION
 
@@ -26,12 +29,10 @@ BATCH_SECONDS = 2.0  # of work a thread, after which a batch of nets is complete
 UNIT_SECONDS = 0.5e-9
 
 
-class _Record:
-    """What is kept of `count` seeds, filled batch by batch."""
+class _Outcome:
+    """`count` nets at one step, filled batch by batch."""
 
-    def __init__(
-        self, config: Config, inputs: int, count: int, checkpoints: NDArray[np.int64]
-    ) -> None:
+    def __init__(self, config: Config, inputs: int, count: int) -> None:
         width = config.width
         self.parameters = Parameters(
             np.empty((count, width, inputs), config.dtype),
@@ -39,16 +40,41 @@ class _Record:
             np.empty((count, width), config.dtype),
             np.empty(count, config.dtype),
         )
-        self.loss = np.empty((len(checkpoints), count))
+        self.loss = np.empty(count)
         self.nodes = np.empty(count, np.int64)
         self.audit = np.empty(count)
-        self.done = 0
+        self.states: list[OptimizerState] = []  # one a batch, if kept
+
+    def fill(self, batch: slice, engine: Engine, loss: NDArray[np.float64], state: bool) -> None:
+        """Copy a batch."""
+        for array, result in zip(self.parameters, engine.parameters(), strict=True):
+            array[batch] = result
+        self.loss[batch] = loss
+        self.nodes[batch], self.audit[batch] = engine.effort()
+        if state:
+            _, m, s = engine.state()
+            self.states.append(OptimizerState(m, s, engine.since, engine.before))
+
+
+class _Record:
+    """What is kept of `count` seeds: losses at checkpoints, and the nets at some steps."""
+
+    def __init__(
+        self, engine: Engine, count: int, checkpoints: NDArray[np.int64], course: Course
+    ) -> None:
+        config, inputs = engine.config, engine.data.inputs
+        self.loss = np.empty((len(checkpoints), count))
+        steps = {*course.keep, config.steps}
+        self.outcomes = {step: _Outcome(config, inputs, count) for step in sorted(steps)}
+        self.done, self.state = 0, course.state
+
+    def keep(self, step: int, batch: slice, engine: Engine, loss: NDArray[np.float64]) -> None:
+        """Copy a batch that is at this step."""
+        self.outcomes[step].fill(batch, engine, loss, self.state)
 
     def finish(self, batch: slice, engine: Engine) -> None:
         """Copy a batch that has reached its last step."""
-        for array, result in zip(self.parameters, engine.parameters(), strict=True):
-            array[batch] = result
-        self.nodes[batch], self.audit[batch] = engine.effort()
+        self.keep(engine.config.steps, batch, engine, self.loss[-1, batch])
         self.done = batch.stop
 
 
@@ -58,20 +84,22 @@ def run(
     checkpoints: NDArray[np.int64],
     reason: str,
     report: Reporter,
+    course: Course | None = None,
 ) -> Ensemble:
     """Train `seeds` (R,) with `engine`, recording losses at `checkpoints` (C,), the last of which
-    ends the training.
+    ends the training. `course` says where it begins and what is kept beside its end.
 
     Raises TrainingInterrupted on Ctrl-C, with the seeds whose batch was complete.
     """
     began = time.perf_counter()
-    record = _Record(engine.config, engine.data.inputs, len(seeds), checkpoints)
+    course = course or Course()
+    record = _Record(engine, len(seeds), checkpoints, course)
     nets, interrupted = None, False
     try:
         with Deferral() as deferral:
             try:
                 with watched_compilation(report.compiling) as compilation:
-                    _train_batches(engine, seeds, checkpoints, record, report, deferral)
+                    _train_batches(engine, seeds, checkpoints, course, record, report, deferral)
             except KeyboardInterrupt:
                 interrupted = True
             if record.done:
@@ -87,7 +115,9 @@ def run(
                     "seconds": round(time.perf_counter() - began, 3),
                     "seconds_compiling": round(compilation.seconds, 3),
                 }
-                nets = _ensemble(engine, seeds, checkpoints, record, provenance)
+                if course.start is not None:
+                    provenance |= {"from_step": course.first, "moments": course.moments}
+                nets = _ensemble(engine, seeds, checkpoints, course, record, provenance)
     except KeyboardInterrupt:  # one that waited
         interrupted = True
     if interrupted or nets is None:
@@ -99,19 +129,25 @@ def _train_batches(
     engine: Engine,
     seeds: NDArray[np.int64],
     checkpoints: NDArray[np.int64],
+    course: Course,
     record: _Record,
     report: Reporter,
     deferral: Deferral,
 ) -> None:
     config, chunk = engine.config, _ChunkLength()
-    stops = sorted({*checkpoints.tolist(), *engine.audits})
+    stops = sorted({*checkpoints.tolist(), *engine.audits, *course.keep})
+    if course.start is not None:
+        stops = [stop for stop in stops if stop > course.first]
     size = _batch_size(engine)
     for first in range(0, len(seeds), size):
         batch = slice(first, min(first + size, len(seeds)))
         count = batch.stop - batch.start
         engine.seeds = seeds[batch]
-        engine.start(initial_parameters(config, engine.data.inputs, seeds[batch]))
-        reached = 0
+        if course.start is None:
+            engine.start(initial_parameters(config, engine.data.inputs, seeds[batch]))
+        else:
+            begin(engine, course.start, course, batch)
+        reached = course.first
         for stop in stops:
             while reached < stop:
                 steps = min(chunk.steps, stop - reached)
@@ -124,6 +160,9 @@ def _train_batches(
                 engine.audit(stop)
             for row in np.flatnonzero(checkpoints == stop):
                 record.loss[row, batch] = engine.losses(final=stop == config.steps)
+            if stop in course.keep and stop < config.steps:
+                with engine.aside(stop):
+                    record.keep(stop, batch, engine, engine.losses(final=True))
         deferral.begin()
         record.finish(batch, engine)
 
@@ -132,32 +171,50 @@ def _ensemble(
     engine: Engine,
     seeds: NDArray[np.int64],
     checkpoints: NDArray[np.int64],
+    course: Course,
     record: _Record,
     provenance: dict[str, Any],
 ) -> Ensemble:
-    """The Ensemble of the seeds that are done, with NaN in the rows of those that diverged."""
+    """The Ensemble of the seeds that are done, with those that are kept."""
     done = record.done
-    parameters = Parameters(*(array[:done] for array in record.parameters))
-    history = record.loss[:, :done]
+    nets: dict[int, Ensemble] = {}
+    for step, outcome in record.outcomes.items():
+        earlier = checkpoints < step
+        steps = [checkpoints[earlier], np.array([step])]
+        losses = [record.loss[earlier, :done], outcome.loss[None, :done]]
+        if course.start is not None:
+            steps.insert(0, course.start.history.steps)
+            losses.insert(0, course.start.history.loss[:, :done])
+        history = History(np.concatenate(steps), np.concatenate(losses))
+        parameters = Parameters(*(array[:done] for array in outcome.parameters))
+        _mark_diverged(parameters, history.loss)
+        nets[step] = Ensemble(
+            config=engine.config,
+            data=engine.data,
+            seeds=seeds[:done],
+            **parameters._asdict(),
+            loss=history.loss[-1].copy(),
+            history=history,
+            nodes=outcome.nodes[:done],
+            audit=outcome.audit[:done],
+            requested=len(seeds),
+            provenance=dict(provenance),
+            step=step,
+            state=joined(outcome.states).rows(slice(done)) if course.state else None,
+        )
+    kept = {step: nets[step] for step in course.keep}
+    return dataclasses.replace(nets[engine.config.steps], kept=kept)
+
+
+def _mark_diverged(parameters: Parameters, history: NDArray[np.float64]) -> None:
+    """NaN in the rows of nets that diverged."""
     finite = np.isfinite(history[-1])
     for array in parameters:
-        finite &= np.isfinite(array.reshape(done, -1)).all(axis=1)
+        finite &= np.isfinite(array.reshape(len(finite), -1)).all(axis=1)
     np.copyto(history, np.nan, where=~np.isfinite(history))
     history[-1, ~finite] = np.nan
     for array in parameters:
         array[~finite] = np.nan
-    return Ensemble(
-        config=engine.config,
-        data=engine.data,
-        seeds=seeds[:done],
-        **parameters._asdict(),
-        loss=history[-1].copy(),
-        history=History(checkpoints, history),
-        nodes=record.nodes[:done],
-        audit=record.audit[:done],
-        requested=len(seeds),
-        provenance=provenance,
-    )
 
 
 class _ChunkLength:

@@ -18,18 +18,32 @@ from minilotto.settings.arrays import array_of
 from minilotto.settings.config import Config
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
+from minilotto.training.going_on import (
+    Course,
+    check_same_data,
+    check_same_seeds,
+    course_of,
+    own_data,
+)
 from minilotto.training.progress import Reporter, reporter
 
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
 
 AUTO = Request("auto")
+
+
+class _Default(int):
+    """A default that differs from an equal number that was given."""
+
+
+SEEDS = _Default(1000)
 MOST_ITERATED = 2**22  # seeds taken from an iterator
 
 
 def train(
     config: Config,
-    seeds: int | Iterable[int] = 1000,
+    seeds: int | Iterable[int] = SEEDS,
     *,
     data: Dataset | tuple[ArrayLike, ...] | None = None,
     target: Task | Callable[[NDArray[np.float64]], NDArray[Any]] | None = None,
@@ -39,6 +53,9 @@ def train(
     checkpoints: Sequence[int] | None = None,
     threads: int | None = None,
     progress: bool = False,
+    start: Ensemble | None = None,
+    keep: Sequence[int] = (),
+    state: bool = False,
 ) -> Ensemble:
     """Train one network for each seed, from its own initial parameters, all on the same data.
 
@@ -50,7 +67,8 @@ def train(
     config : Config
         The training protocol.
     seeds : int or iterable of int
-        R for the seeds 0, ..., R - 1, or distinct whole numbers such as range(1000, 2000).
+        R for the seeds 0, ..., R - 1, or distinct whole numbers such as range(1000, 2000). Left
+        out, those of `start`, if there is one.
     data : Dataset, tuple of arrays or None
         (x, y) or (x, y, weight) to fit instead of config.task: x (P,) or (P, D), y (P,),
         weight (P,).
@@ -70,6 +88,15 @@ def train(
         Number of threads; by default all cores that this process may use.
     progress : bool
         Show a bar on stderr.
+    start : Ensemble or None
+        Nets to go on from, at `start.step`, to config.steps. Their config may have had other steps,
+        rates, optimiser and batch. With `start.state` the result is that of one training under
+        config, bit for bit, if that had the same rates, constants and engine so far; without, the
+        optimiser's moments start from zero, as `provenance` says.
+    keep : sequence of int
+        Steps at which the nets are kept as well, in `Ensemble.kept`.
+    state : bool
+        Keep the optimiser's state too, in `Ensemble.state` and in files.
 
     Returns
     -------
@@ -90,10 +117,18 @@ def train(
     >>> nets = train(Config(width=2, steps=100), seeds=3)
     >>> nets.loss.shape, nets.w.shape
     ((3,), (3, 2, 1))
+
+    >>> nets = train(Config(width=2, steps=100), seeds=3, state=True)
+    >>> longer = train(Config(width=2, steps=300), start=nets, keep=[200])
+    >>> longer.kept[200].step, longer.provenance["moments"]
+    (200, 'those of the nets')
     """
-    config, dataset = what_to_fit(config, data, target)
-    request = requested(backend, engine, compress)
-    return prepare(config, seeds, request, dataset, checkpoints, threads).run(progress)
+    dataset = own_data(config, start) if data is None and target is None else None
+    if dataset is None:
+        config, dataset = what_to_fit(config, data, target)
+    request, course = requested(backend, engine, compress), course_of(config, start, keep, state)
+    job = prepare(config, seeds, request, dataset, checkpoints, threads, course)
+    return job.run(progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,30 +142,32 @@ class Job:
     threads: int
     choice: "Candidate"
     reason: str
+    course: Course
 
     def run(self, progress: bool = False) -> Ensemble:
         """Train; see `train`."""
         count = len(self.seeds)
         title = f"{count} x width {self.config.width}"
-        with reporter(progress, count * self.config.steps, title) as report:
+        steps = self.config.steps - self.course.first
+        with reporter(progress, count * steps, title) as report:
             return self.run_reporting(report)
 
     def run_reporting(self, report: Reporter) -> Ensemble:
         """Train, and tell `report` how far the training is."""
         from minilotto.training.loop import run
 
-        return run(
-            self.choice.make(self.threads), self.seeds, self.checkpoints, self.reason, report
-        )
+        engine = self.choice.make(self.threads)
+        return run(engine, self.seeds, self.checkpoints, self.reason, report, self.course)
 
 
 def prepare(
     config: Config,
-    seeds: int | Iterable[int] = 1000,
+    seeds: int | Iterable[int] = SEEDS,
     request: Request = AUTO,
     data: Dataset | None = None,
     checkpoints: Sequence[int] | None = None,
     threads: int | None = None,
+    course: Course | None = None,
 ) -> Job:
     """Check all that `train` takes and choose the engine; `data` by default those of the config.
 
@@ -140,10 +177,19 @@ def prepare(
     if config.loss == "logistic":
         check_labels(dataset.y)
     _refuse_what_squares_overflow(config, dataset)
+    course = course or Course()
+    start = course.start
+    if seeds is SEEDS and start is not None:
+        seeds = start.seeds
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
+    if start is not None:
+        check_same_data(start, dataset)
+        check_same_seeds(start, seed_array)
+        steps = steps[steps > start.step]
     count = thread_count(threads)
-    _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
+    sets = (1 + len(course.keep)) * (6 if course.state else 1)
+    _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps), sets)
     # Imported last, so that `import minilotto` stays light and whatever is refused above is refused
     # at once.
     from minilotto.engines.choice import choose
@@ -151,7 +197,7 @@ def prepare(
 
     choice, reason = choose(config, dataset, request)
     cores = min(count, most_threads())
-    return Job(config, dataset, seed_array, steps, cores, choice, reason)
+    return Job(config, dataset, seed_array, steps, cores, choice, reason, course)
 
 
 def thread_count(threads: int | None, default: int | None = None) -> int:
@@ -308,10 +354,14 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
     return np.array(sorted(chosen | {steps}), dtype=np.int64)
 
 
-def _refuse_what_cannot_fit(config: Config, inputs: int, count: int, checkpoints: int) -> None:
-    """Counts what is kept, and once more while it is checked; the loop limits its batches."""
+def _refuse_what_cannot_fit(
+    config: Config, inputs: int, count: int, checkpoints: int, sets: int
+) -> None:
+    """Counts what is kept, so many sets of parameters, and once more while it is checked; the loop
+    limits its batches.
+    """
     parameters = config.width * (inputs + 2) + 1
-    per_net = 2 * parameters * np.dtype(config.dtype).itemsize + 8 * (checkpoints + 6)
+    per_net = 2 * sets * parameters * np.dtype(config.dtype).itemsize + 8 * (checkpoints + 6)
     _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}")
 
 

@@ -185,6 +185,9 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "train backend": lambda it: ml.train(QUICK, 2, backend=it),
     "train checkpoints": lambda it: ml.train(QUICK, 2, checkpoints=[it]),
     "train threads": lambda it: ml.train(QUICK, 2, threads=[it]),
+    "train start": lambda it: ml.train(QUICK, start=it),
+    "train keep": lambda it: ml.train(QUICK, 2, keep=[it]),
+    "train state": lambda it: ml.train(QUICK, 2, state=it),
     "Sweep seeds": lambda it: ml.Sweep(seeds=[it]),
     "Sweep widths": lambda it: ml.Sweep(widths=[it]),
     **{

@@ -25,9 +25,9 @@ from minilotto.data.dataset import sampled
 from minilotto.engines import choice
 from minilotto.engines.check import sums_of_absolute_terms
 from minilotto.engines.cuda import CudaEngine
-from minilotto.engines.interface import State
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.engines.request import requested
+from minilotto.engines.state import State
 from minilotto.errors import ConfigError, MissingExtraError, ResourceError
 from minilotto.hardware import gpu
 from minilotto.initialisation import Parameters, initial_parameters

@@ -12,8 +12,8 @@ from nets import SLOPE, mostly_slow, random_nets, some_data, some_nets
 import minilotto as ml
 from minilotto.data.dataset import given
 from minilotto.engines.evaluate import losses
-from minilotto.engines.interface import State
 from minilotto.engines.second_order import SecondOrderEngine
+from minilotto.engines.state import State
 from minilotto.initialisation import Parameters
 from minilotto.kernels.levenberg_marquardt import FASTEST, FIRST_FACTOR, FLOOR, HIGHEST, START
 from minilotto.oracles import numpy_reference
