@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import trim_mean
 
 from minilotto.analysis.stats.resampling import resampled, resampled_means, resampled_quantiles
 from minilotto.errors import ConfigError, DataError
@@ -12,7 +13,8 @@ from minilotto.settings.arrays import Array, Ints
 from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
-STATISTICS = ("median", "mean", "geometric mean")
+STATISTICS = ("median", "mean", "trimmed mean", "geometric mean")
+TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either end
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def points(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Points:
-    """Median, mean, geometric mean or a quantile of the losses at each width, with a bootstrap.
+    """Median, a mean or a quantile of the losses at each width, with a bootstrap.
 
     Each width is resampled on its own, with as many seeds as it has.
 
@@ -123,8 +125,9 @@ def points(
     losses : sequence of W arrays (R,)
         Final losses of each width's seeds, as many as there are; what is not finite has diverged,
         is left out and counted.
-    statistic : {"median", "mean", "geometric mean"} or float in (0, 1)
-        A number is that quantile, as numpy.quantile.
+    statistic : {"median", "mean", "trimmed mean", "geometric mean"} or float in (0, 1)
+        A trimmed mean leaves out the TRIMMED lowest and as many highest losses, as
+        scipy.stats.trim_mean. A number is that quantile, as numpy.quantile.
     level : float in (0, 1)
         Probability of each interval.
     resamples : int
@@ -169,6 +172,10 @@ def points(
         elif statistic == "mean":
             values.append(loss.mean())
             columns.append(np.log(resampled_means(loss, resamples, random)))
+        elif statistic == "trimmed mean":
+            values.append(trim_mean(loss, TRIMMED))
+            rows = resampled(loss, resamples, random)
+            columns.append(np.log(np.concatenate([trim_mean(e, TRIMMED, axis=1) for e in rows])))
         else:
             values.append(np.exp(np.log(loss).mean()))
             columns.append(resampled_means(np.log(loss), resamples, random))

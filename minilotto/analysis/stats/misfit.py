@@ -48,28 +48,3 @@ def fitted_misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float,
         low, high = grid[max(at - 1, 0)], grid[min(at + 1, SCANNED - 1)]
     none = log_likelihood(np.zeros(1))[0]
     return (float(grid[at]), float(found[at])) if found[at] > none else (0.0, float(none))
-
-
-def misfit_draws(law: Law, tau: float, shape: tuple[int, int], seed: int) -> Array:
-    """Normal misfits to add to replicates, of a variance as uncertain as W residuals leave it.
-
-    With tau^2 W / chi^2 of W - k degrees of freedom as the variance, the interval of a linear fit
-    whose misfit exceeds the seeds' errors is Student's.
-
-    Parameters
-    ----------
-    law : Law
-    tau : float
-        From `fitted_misfit`.
-    shape : (int, int)
-        Replicates B, widths W.
-    seed : int
-
-    Returns
-    -------
-    (B, W) ndarray of float64
-    """
-    random = np.random.default_rng((seed, 1))
-    replicates, widths = shape
-    spread = tau * np.sqrt(widths / random.chisquare(widths - len(law.parameters), (replicates, 1)))
-    return spread * random.normal(size=shape)
