@@ -48,3 +48,26 @@ def fitted_misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float,
         low, high = grid[max(at - 1, 0)], grid[min(at + 1, SCANNED - 1)]
     none = log_likelihood(np.zeros(1))[0]
     return (float(grid[at]), float(found[at])) if found[at] > none else (0.0, float(none))
+
+
+def corrected_aic(likelihood: float, parameters: int, widths: int) -> float | None:
+    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau.
+
+    n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
+    between and beyond them.
+
+    Parameters
+    ----------
+    likelihood : float
+        Its logarithm.
+    parameters, widths : int
+
+    Returns
+    -------
+    float or None
+        None where the correction has no meaning.
+    """
+    if widths < parameters + 2:
+        return None
+    correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
+    return -2 * likelihood + 2 * parameters + correction

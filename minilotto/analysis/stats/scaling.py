@@ -16,7 +16,7 @@ from minilotto.analysis.stats.intervals import (
     student_draws,
 )
 from minilotto.analysis.stats.laws import LAWS, POWER_LAW, Law
-from minilotto.analysis.stats.misfit import fitted_misfit
+from minilotto.analysis.stats.misfit import corrected_aic, fitted_misfit
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_choice
@@ -103,7 +103,9 @@ class Fit:
         low, high : (V,) ndarray of float64
             At the level of the points.
         """
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # amplitudes of 0 or infinity
+        with np.errstate(
+            divide="ignore", over="ignore", invalid="ignore"
+        ):  # amplitudes of 0 or infinity
             lines = self._log_losses(self.replicates, widths)
             low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
         return low, high
@@ -178,12 +180,10 @@ class LocalExponents:
 def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     """A law fitted to log loss by weighted least squares, with Student's intervals.
 
-    log L_i = law(N_i) + d_i + e_i, Var e_i = s_i^2 (seeds: `intervals.evened` of error_i^2), Var d_i =
-    tau^2 (misfit, by maximum likelihood). weight_i = 1 / (s_i^2 + tau^2), q = sum_i weight_i
-    residual_i^2 / (W - k). A power law's interval is value +- t sqrt(q C), C from the inverse of
-    the normal matrix, t of W - k degrees of freedom (Knapp and Hartung 2003); other laws are fitted
-    to draws that scatter so about the fitted one. With 3 widths t is 6.3 at a level of 0.9: what
-    little they say of a law.
+    log L_i = law(N_i) + d_i + e_i, Var e_i = s_i^2 (seeds: `evened` error_i^2), Var d_i = tau^2
+    (misfit, by maximum likelihood). weight_i = 1 / (s_i^2 + tau^2), q = sum_i weight_i r_i^2 /
+    (W - k). A power law's interval is value +- t sqrt(q C), C from the inverse of the normal
+    matrix, t of W - k degrees of freedom; other laws are fitted to draws that scatter alike.
 
     Parameters
     ----------
@@ -206,8 +206,7 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
 
     References
     ----------
-    Paper: figure 1c. Differs: the paper draws lines of slope -1 and -4 and fits nothing.
-    Knapp and Hartung 2003, Statistics in Medicine 22, 2693.
+    Paper: figure 1c, which fits nothing. Intervals: Knapp and Hartung 2003.
 
     Examples
     --------
@@ -250,7 +249,7 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
         misfit=float(tau / np.log(10)),
         p_value=float(chi2.sf(chi_square, len(x) - len(chosen.parameters))),
         log_likelihood=likelihood,
-        aicc=_aicc(likelihood, len(chosen.parameters) + 1, len(x)),
+        aicc=corrected_aic(likelihood, len(chosen.parameters) + 1, len(x)),
         held_out=_held_out(chosen, x, y, weight),
         parameters=parameters,
         replicates=replicates,
@@ -385,19 +384,6 @@ def _too_few(law: Law, count: int) -> str:
         f"{count} widths cannot test a {law.name} ({len(law.parameters)} parameters); at least "
         f"{law.least_widths} are needed"
     )
-
-
-def _aicc(likelihood: float, parameters: int, widths: int) -> float | None:
-    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau; None where the correction
-    has no meaning.
-
-    n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
-    between and beyond them.
-    """
-    if widths < parameters + 2:
-        return None
-    correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
-    return -2 * likelihood + 2 * parameters + correction
 
 
 def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:

@@ -205,8 +205,7 @@ class Budget(Study):
         return figure
 
     def _side_by_side(self) -> dict[str, dict[int, Estimate]]:
-        """Exponents of all trainings, the main line's fitted to the widths of the variations.
-        """
+        """Exponents of all trainings, the main line's fitted to the widths of the variations."""
         shown: dict[str, dict[int, Estimate]] = {}
         for name, line in self.lines.items():
             for budget, one in line.found.items():
