@@ -145,7 +145,7 @@ def coverage(
     level: float,
     resamples: int,
 ) -> dict[str, tuple[float, float]]:
-    """Fraction of `trials` intervals that hold each parameter: over seeds alone and with the widths' scatter."""
+    """Fraction of `trials` intervals that hold each parameter: `seeds_only`, `estimates`."""
     truth = spread.truth(statistic)
     held = {name: np.zeros(2) for name in planted.parameters}
     case = zlib.crc32(f"{planted.law} {spread.name} {statistic} {seeds}".encode())
@@ -230,7 +230,7 @@ def print_shapes(trials: int) -> None:
     """A row a shape and number of seeds."""
     print(f"Of {trials} sets of losses, at a chance of error of 5 percent:\n")
     print(
-        "| log10 loss | peaks | digits | seeds | dip test rejects one | mean proven peaks | more than "
+        "| log10 loss | peaks | digits | seeds | dip rejects one | mean proven peaks | more than "
         "there are |"
     )
     print("|---|---:|---:|---:|---:|---:|---:|")
