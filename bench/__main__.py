@@ -9,10 +9,10 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, FileError
+from minilotto.files import check_output, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
 
 WIDTHS, QUICK_WIDTHS = (1, 2, 3, 4, 10, 20, 50), (2, 20)
@@ -27,12 +27,13 @@ class Plan:
     """
 
     def __init__(
-        self, quick: bool, widths: Any, peers: Any, sections: Any, seeds: Any, out: Any
+        self, quick: bool, widths: Any, peers: Any, sections: Any, seeds: Any, out: Any, force: bool
     ) -> None:
-        if not isinstance(quick, bool):
-            raise ConfigError(
-                f"quick={quick!r} is neither True nor False; give --quick or leave it out"
-            )
+        for name, value in (("quick", quick), ("force", force)):
+            if not isinstance(value, bool):
+                raise ConfigError(
+                    f"{name}={value!r} is neither True nor False; give --{name} or leave it out"
+                )
         self.quick = quick
         self.widths = tuple(_whole("widths", w) for w in _listed(widths)) or (
             QUICK_WIDTHS if quick else WIDTHS
@@ -40,12 +41,7 @@ class Plan:
         self.peers = _chosen("peers", peers, PEERS)
         self.sections = _chosen("sections", sections, SECTIONS)
         self.seeds = _whole("seeds", seeds)
-        self.out = [Path(str(name)) for name in _listed(out)]
-        for path in self.out:
-            if path.suffix not in SUFFIXES:
-                raise ConfigError(
-                    f"out={str(path)!r} has an unknown suffix; choose from {', '.join(SUFFIXES)}"
-                )
+        self.out = [check_output(str(name), SUFFIXES, force) for name in _listed(out)]
 
     def __dir__(self) -> list[str]:
         return []
@@ -77,7 +73,7 @@ def _chosen(name: str, value: Any, choices: Sequence[str]) -> tuple[str, ...]:
     return _listed(value) or tuple(choices)
 
 
-def plan(*, quick=False, widths=None, peers=None, sections=None, seeds=1000, out=None):
+def plan(*, quick=False, widths=None, peers=None, sections=None, seeds=1000, out=None, force=False):
     """Check that minilotto, JAX and torch compute the same, then time them and print tables.
 
     Args:
@@ -85,9 +81,9 @@ def plan(*, quick=False, widths=None, peers=None, sections=None, seeds=1000, out
         such as 2,10,20,50 peers: whom to compare with: jax,torch or one of them or none sections:
         which parts to run: speed (against the peers), cost (in vector FMAs), start (import to first
         step, memory) seeds: networks trained at once in the speed section out: files to write
-        beside the printed tables, such as bench.json,bench.md
+        beside the printed tables, such as bench.json,bench.md force: overwrite files that exist
     """
-    return Plan(quick, widths, peers, sections, seeds, out)
+    return Plan(quick, widths, peers, sections, seeds, out, force)
 
 
 def tell(line: str) -> None:
@@ -214,7 +210,7 @@ def run(chosen: Plan) -> int:
     print(report.as_text(result))
     writers = {".json": report.as_json, ".md": report.as_markdown, ".txt": report.as_text}
     for path in chosen.out:
-        path.write_text(writers[path.suffix](result), encoding="utf-8")
+        write_bytes(path, writers[path.suffix.lower()](result).encode())
         tell(f"wrote {path}")
     return 0
 
@@ -225,8 +221,8 @@ def main() -> int:
 
     try:
         chosen = fire.Fire(plan, name="bench", serialize=lambda result: None)
-    except ConfigError as error:
-        print(f"ConfigError: {error}", file=sys.stderr)
+    except (ConfigError, FileError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
     try:
         return run(chosen) if isinstance(chosen, Plan) else 0

@@ -22,6 +22,7 @@ from minilotto.engines.choice import candidates, choose
 from minilotto.engines.interface import Engine
 from minilotto.engines.request import Request
 from minilotto.errors import ConfigError
+from minilotto.files import check_output
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.initialisation import initial_parameters
 from minilotto.settings.config import Config
@@ -314,13 +315,14 @@ def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> Non
     figure.savefig(path, dpi=150)
 
 
-def plan(*, only=AXES, out=None, quick=False) -> Plan:
+def plan(*, only=AXES, out=None, quick=False, force=False) -> Plan:
     """Time along axes, as tables and a picture.
 
     Args:
         only: which axes: points,width,inputs or some of them
         out: a picture of points and width
         quick: shorter measurements and trainings
+        force: overwrite a picture that exists
     """
     from minilotto.report.training import SUFFIXES
 
@@ -333,12 +335,10 @@ def plan(*, only=AXES, out=None, quick=False) -> Plan:
     )
     if not axes or not set(axes) <= set(AXES):
         raise ConfigError(f"only={only!r} names no axes; give some of {','.join(AXES)}")
-    path = None if out is None else Path(file_name("out", out))
-    if path and (path.suffix not in SUFFIXES or not {"points", "width"} <= set(axes)):
-        raise ConfigError(
-            f"out={out!r} cannot be drawn; name a {', '.join(SUFFIXES)}, and measure points and "
-            "width for it"
-        )
+    if out is not None and not {"points", "width"} <= set(axes):
+        raise ConfigError(f"out={out!r} cannot be drawn; measure points and width for it")
+    overwrite = truth("force", force)
+    path = None if out is None else check_output(file_name("out", out), SUFFIXES, overwrite)
     return Plan(partial(run, axes, path, truth("quick", quick)))
 
 

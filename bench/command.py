@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from minilotto.cli.arguments import FAILURE, INTERRUPTED, USAGE, Plan
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, FileError
 
 __all__ = ["FAILURE", "Plan", "main"]
 
@@ -17,8 +17,8 @@ def main(plan: Callable[..., Plan], name: str) -> int:
 
     try:
         chosen = fire.Fire(plan, name=name, serialize=lambda result: None)
-    except ConfigError as error:
-        print(f"ConfigError: {error}", file=sys.stderr)
+    except (ConfigError, FileError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return USAGE
     try:
         return chosen.run() if isinstance(chosen, Plan) else 0

@@ -1,5 +1,5 @@
 """What the GPU's engine does on this machine's GPU: `python -m bench.cuda [sections ...]
-[--json=FILE]`, in less than 8 minutes.
+[--json=FILE] [--force]`, in less than 8 minutes.
 
     errors    gradients against the float64 reference, in units of rounding; the special function
               unit's relative errors
@@ -35,6 +35,7 @@ from minilotto.engines.check import WIDTH as CHECKED_WIDTH
 from minilotto.engines.check import sums_of_absolute_terms
 from minilotto.engines.cuda import CudaEngine
 from minilotto.errors import MinilottoError
+from minilotto.files import check_output, write_bytes
 from minilotto.hardware.gpu import Gpu, simulated, the_gpu
 from minilotto.hardware.machine import cpu_name
 from minilotto.initialisation import initial_parameters
@@ -300,13 +301,14 @@ SECTIONS = {"errors": errors, "sweep": sweep, "ceiling": ceiling, "jax": jax, "m
 
 def main(words: list[str]) -> int:
     """Measure, print a row for each figure, and write all of them to a file where one is named."""
-    files = [word.removeprefix("--json=") for word in words if word.startswith("--json=")]
+    given = [word.removeprefix("--json=") for word in words if word.startswith("--json=")]
     names = [word for word in words if not word.startswith("--")] or list(SECTIONS)
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:
         print(f"{unknown[0]!r} is no section; choose from {', '.join(SECTIONS)}", file=sys.stderr)
         return 2
     try:
+        files = [check_output(name, (".json",), "--force" in words) for name in given]
         gpu = the_gpu()
     except MinilottoError as error:
         print(error, file=sys.stderr)
@@ -328,8 +330,7 @@ def main(words: list[str]) -> int:
         except ImportError as error:
             print(f"left out: {error}")
         for file in files:  # after each section, so that an end by force loses one at most
-            with open(file, "w", encoding="utf-8") as out:
-                json.dump(found, out, indent=1)
+            write_bytes(file, json.dumps(found, indent=1).encode())
     return 0
 
 

@@ -24,7 +24,7 @@ from bench.work import Work
 from minilotto.engines.evaluate import losses
 from minilotto.hardware.machine import usable_cores
 from minilotto.settings.activations import activation_of
-from minilotto.settings.config import whole_number
+from minilotto.settings.numbers import whole_number
 
 WIDTHS = (2, 10, 20, 50)
 MANY, SHORT = 20_000, 25  # points, and the part of the steps that is trained on these

@@ -14,6 +14,7 @@ import minilotto as ml
 from minilotto.data.dataset import Dataset, given
 from minilotto.data.quadrature import compress
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine, _difference
+from minilotto.files import check_output
 from minilotto.initialisation import initial_parameters
 
 WIDTHS = (2, 20, 200)
@@ -92,16 +93,19 @@ def draw(curves: Curves, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def main(*, seeds: int = 64, steps: int = 50_000, out: str = "") -> None:
-    """Print a table of the worst differences, and draw it where `out` names a picture."""
+def main(*, seeds: int = 64, steps: int = 50_000, out: str = "", force: bool = False) -> None:
+    """Print a table of the worst differences, and draw it where `out` names a picture, which
+    `force` overwrites.
+    """
+    picture = check_output(out, (".png",), force) if out else None
     curves = measure(seeds, steps)
     print(
         f"Largest difference over {seeds} nets, loss and gradient, {POINTS} points against K "
         "nodes\n"
     )
     print(table(curves))
-    if out:
-        draw(curves, Path(out))
+    if picture:
+        draw(curves, picture)
 
 
 if __name__ == "__main__":

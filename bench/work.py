@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.engines.compressed import CompressedEngine
 from minilotto.engines.evaluate import losses
-from minilotto.engines.interface import Engine, adam_schedule
+from minilotto.engines.interface import Engine, schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.settings.config import Config
@@ -38,8 +38,9 @@ class Work:
 
     @cached_property
     def schedule(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """rates and corrections (steps,) of `engines.interface.adam_schedule`."""
-        return adam_schedule(self.config, 0, self.config.steps)[:2]
+        """adam_rate and correction (steps,) of `kernels.structures.Schedule`."""
+        schedule = schedule_of(self.config, 0, self.config.steps)
+        return schedule.adam_rate, schedule.correction
 
     @property
     def units(self) -> int:

@@ -6,6 +6,7 @@
 (4,)
 """
 
+import minilotto.signals  # noqa: F401  before all else, which takes a second
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.ensemble.load import load
@@ -33,6 +34,8 @@ from minilotto.interop.functional import (
 from minilotto.interop.vectors import pack, unpack
 from minilotto.settings.activations import ACTIVATIONS, Activation
 from minilotto.settings.config import Config
+from minilotto.settings.optimizers import OPTIMIZERS
+from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
 from minilotto.settings.tasks import TASKS, Task, register_task
 from minilotto.store.grid import Sweep
@@ -43,6 +46,8 @@ from minilotto.version import VERSION as __version__
 
 __all__ = [
     "ACTIVATIONS",
+    "OPTIMIZERS",
+    "SCHEDULES",
     "SCHEMES",
     "TASKS",
     "Activation",

@@ -1,8 +1,33 @@
 """python -m minilotto"""
 
+import logging
+import os
 import sys
+import warnings
 
+from minilotto import signals
 from minilotto.cli.commands import main
+from minilotto.cli.streams import run
+
+
+def take_over() -> None:
+    """Keep settings that are meant for other programs from ending this one.
+
+    Pictures are files, whatever matplotlib is to draw in elsewhere. tqdm takes options from the
+    environment. A warning is a line, and no error.
+    """
+    os.environ["MPLBACKEND"] = "agg"
+    for name in [name for name in os.environ if name.startswith("TQDM_")]:
+        if name != "TQDM_DISABLE":
+            del os.environ[name]
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    warnings.formatwarning = lambda message, *_, **__: f"{message}\n"
+    if any(option.startswith("e") for option in sys.warnoptions):
+        warnings.simplefilter("default")
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    take_over()
+    status = run(main, sys.argv[1:])
+    signals.done()
+    sys.exit(status)

@@ -1,11 +1,28 @@
 """What minilotto raises. Each message is one line: the value, the rule, the remedy."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minilotto.ensemble.ensemble import Ensemble
     from minilotto.store.store import Store
+
+
+SHOWN = 500  # characters of an argument in a message
+
+
+def shown(value: object, text_of: Callable[[Any], str] = repr) -> str:
+    """An argument as a message shows it: in one line, cut to SHOWN characters.
+
+    >>> shown(10**5000), shown([0] * 500)[-9:]
+    ('a value of type int', '0, 0, ...')
+    """
+    try:
+        text = " ".join(text_of(value).split())
+    except Exception:  # so do integers of 5000 digits, and objects whose repr fails
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 class MinilottoError(Exception):
@@ -94,13 +111,16 @@ class TrainingInterrupted(KeyboardInterrupt):
     nets : Ensemble or None
         The nets that were trained by then, None where there are none. Kept as an attribute.
     requested : int
-        Number of seeds of the training.
+        Number of seeds of the training. Kept as an attribute.
     """
 
     def __init__(self, nets: "Ensemble | None", requested: int) -> None:
-        self.nets = nets
+        self.nets, self.requested = nets, requested
         done = 0 if nets is None else len(nets)
         super().__init__(f"interrupted: {done} of {requested} seeds were done")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.nets, self.requested)
 
 
 class SweepError(MinilottoError):
@@ -109,7 +129,7 @@ class SweepError(MinilottoError):
     Parameters
     ----------
     store : Store
-        Holds the other blocks. Kept as an attribute, as is `failures`.
+        Holds the other blocks. Kept as an attribute, as are the others.
     failures : tuple of (str, str)
         Name of each block that failed, and why.
     blocks : int
@@ -117,12 +137,15 @@ class SweepError(MinilottoError):
     """
 
     def __init__(self, store: "Store", failures: tuple[tuple[str, str], ...], blocks: int) -> None:
-        self.store, self.failures = store, failures
+        self.store, self.failures, self.blocks = store, failures, blocks
         what, why = failures[0]
         super().__init__(
             f"{len(failures)} of {blocks} blocks failed, the first of them {what} ({why}); the "
             "others are kept, and the same sweep tries again"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.store, self.failures, self.blocks)
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -139,3 +162,6 @@ class SweepInterrupted(KeyboardInterrupt):
         super().__init__(
             "interrupted: every finished block is kept, and the same sweep goes on from there"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.store,)

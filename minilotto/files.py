@@ -1,11 +1,13 @@
-"""Files that are either whole or not there, and folders."""
+"""Paths as callers give them, files that are either whole or not there, and folders."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import platform
 import re
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -15,17 +17,77 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from minilotto.errors import ConfigError, FileError
+from minilotto.errors import ConfigError, FileError, shown
+from minilotto.signals import deferring
 
 
-def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = False) -> Path:
-    """`path`, once it is clear that a file can be made there. Leaves nothing behind.
+def path_of(given: object, folder: bool = False) -> Path:
+    """The path that a caller means: a str, bytes or a Path, with ~ for the home folder.
 
-    Raises ConfigError for a wrong suffix or an existing file without `force`, FileError for a
-    folder that is missing or cannot be written to.
+    Raises ConfigError for what is no path, and for the name of a folder where a file is meant.
     """
-    path = Path(path)
-    if path.suffix not in suffixes:
+    try:
+        text = os.path.expanduser(os.fsdecode(given))  # type: ignore[arg-type]
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"path {shown(given)} has characters that no file name has; give another"
+        ) from None
+    except Exception:  # an object's __fspath__ may raise anything
+        kind = type(given).__name__
+        raise ConfigError(f"a path is a str or a pathlib.Path, and this is a {kind}") from None
+    if not text or b"\0" in encoded:
+        raise ConfigError(f"path {text!r} is empty or has a NUL; give the name of a file or folder")
+    user, slash, _ = text.partition(os.sep)
+    if user == "~" or (slash and user.startswith("~")):
+        raise ConfigError(
+            f"path {text!r} is in no known home folder; give it in full, or ./{user} for a folder "
+            "of that name"
+        )
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise ConfigError(f"path {text!r} is an address; give the name of a file or folder here")
+    if not folder and text.endswith(os.sep):
+        raise ConfigError(f"path {text!r} names a folder; name a file")
+    return Path(text)
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root on, which later changes of the working folder do not move."""
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise FileError(
+            f"{str(path)!r} is in a working folder that is gone ({error.strerror}); change to "
+            "another"
+        ) from None
+
+
+def check_input(given: object) -> Path:
+    """The path of a regular file, to read. Raises FileError, and ConfigError as `path_of` does."""
+    path = path_of(given)
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise FileError(f"{str(path)!r} does not exist; check the name") from None
+    except OSError as error:
+        raise FileError(
+            f"{str(path)!r} cannot be read ({error.strerror}); check the name and who may read it"
+        ) from None
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{str(path)!r} is a folder; name a file")
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{str(path)!r} is a pipe, socket or device; name a regular file")
+    return path
+
+
+def check_output(given: object, suffixes: tuple[str, ...], force: bool = False) -> Path:
+    """The path of a file, once it is clear that it can be made. Leaves nothing behind.
+
+    Raises ConfigError for what is no path, a wrong suffix or an existing file without `force`,
+    FileError for a folder that is missing or cannot be written to.
+    """
+    path = path_of(given)
+    if path.suffix.lower() not in suffixes:
         raise ConfigError(
             f"output {str(path)!r} ends in {path.suffix!r}; use a name that ends in "
             f"{' or '.join(suffixes)}"
@@ -48,33 +110,63 @@ def check_output(path: str | Path, suffixes: tuple[str, ...], force: bool = Fals
     return path
 
 
+@deferring
 def probe(path: Path) -> None:
-    """Raises OSError where no file can be made beside `path`. Leaves nothing behind."""
-    beside = _beside(path)
+    """Raises OSError where `path` cannot be written. Leaves nothing behind."""
+    beside = _beside(_target(path)[0])
     with beside.open("xb"):
         pass
     beside.unlink()
 
 
+def _target(path: Path) -> tuple[Path, os.stat_result | None]:
+    """The file that is written for `path`, where its links lead, and what is there; None for a new
+    one. Raises OSError where no regular file can be.
+    """
+    there = None
+    with contextlib.suppress(FileNotFoundError):
+        there = os.stat(path)
+    if there is not None and not stat.S_ISREG(there.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return (Path(os.path.realpath(path)) if path.is_symlink() else path), there
+
+
+@deferring
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file by `write`, so that `path` afterwards holds all of it or what it held before.
 
-    Raises FileError when it cannot be written; the old file is then intact and no fragment is left.
+    A link stays and its target is written; an existing file keeps its mode and owner. Raises
+    FileError when it cannot be written; the old file is then intact and no fragment is left.
     """
-    temporary = _beside(path)
     try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        target, there = _target(path)
+        temporary = _beside(target)
+        try:
+            with temporary.open("xb") as file:
+                if there is not None:
+                    _keep_owner_and_mode(temporary, there)
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    except FileError:  # of what `write` reads
+        raise
     except OSError as error:
         raise FileError(f"{str(path)!r} cannot be written ({error.strerror or error})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-        _sync_folder(path.parent)
+        _sync_folder(target.parent)
+
+
+def _keep_owner_and_mode(path: Path, there: os.stat_result) -> None:
+    """Give a file the owner, group and mode of the one that it replaces, as far as it may."""
+    if os.name == "posix":
+        with contextlib.suppress(OSError):
+            os.chown(path, there.st_uid, there.st_gid)
+    with contextlib.suppress(OSError):
+        os.chmod(path, stat.S_IMODE(there.st_mode))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -82,10 +174,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_atomically(path, lambda file: file.write(content))
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are missing. Raises FileError."""
+def make_folder(folder: Path, parents: bool = True) -> None:
+    """Make a folder and, with `parents`, those above it, where missing. Raises FileError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=parents, exist_ok=True)
     except OSError as error:
         reason = error.strerror or error
         raise FileError(
@@ -105,7 +197,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 DAY = 86_400.0
-_FRAGMENT = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
+_FRAGMENT = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
 
 
 def remove_fragments(folder: Path) -> None:
@@ -129,7 +221,9 @@ def _host() -> str:
 
 def _beside(path: Path) -> Path:
     """A hidden name in the same folder, unique, with the machine and process that write it."""
-    return path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(6)}")
+    # File systems allow 255 bytes for a name, some of them 143.
+    name = os.fsencode(path.name)[:100].decode(errors="ignore")
+    return path.with_name(f".{name}.{_host()}-{os.getpid()}-{secrets.token_hex(6)}")
 
 
 def _sync_folder(folder: Path) -> None:

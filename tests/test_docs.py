@@ -120,7 +120,7 @@ def planned(words: list[str]) -> commands.Plan | None:
     if {"--help", "-h", "--version"} & set(words) or not words:
         assert commands.main(words) == 0
         return None
-    return commands._plan(commands._affirmed(words))
+    return commands.plan_of(commands.COMMANDS[words[0]], words[1:])
 
 
 @lru_cache

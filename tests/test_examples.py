@@ -14,6 +14,8 @@ EXAMPLES = (
     "scaling_law",
     "tickets",
     "optimisers",
+    "update_rules",
+    "schedules",
     "numba_loop",
     "c_and_fortran",
     "dask_sweep",

@@ -27,7 +27,7 @@ ROWS = [
     ["oracles", "data"],
     ["initialisation", "kernels"],
     ["settings", "hardware", "files"],
-    ["errors", "version"],
+    ["errors", "signals", "version"],
 ]
 LINE_LIMIT = 400  # outside report/
 UNCLEAR = {"utils", "core", "helpers", "common", "misc"}

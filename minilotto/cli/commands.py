@@ -1,15 +1,10 @@
 """The command line: Fire turns words into a plan, and the plan runs after Fire has returned.
 
-Making a plan trains and writes nothing, because Fire rejects unknown words only after it has called
-the command. Whatever is wrong with the words is one line on stderr and exit status 2, before
-anything is trained or written.
+Making a plan trains and writes nothing. Whatever is wrong with the words is one line on stderr and
+exit status 2.
 """
 
-import contextlib
 import dataclasses
-import inspect
-import io
-import os
 import secrets
 import sys
 import tempfile
@@ -17,27 +12,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from minilotto import signals
 from minilotto.cli.arguments import (
     FAILURE,
-    INTERRUPTED,
     PROGRAM,
     USAGE,
+    FileName,
     Plan,
-    file_name,
-    items,
-    nodes_or_not,
-    refuse_empty,
-    refuse_unknown,
-    seed_words,
+    Seeds,
+    plan_of,
+    refuse_unused,
     suggestion,
-    truth,
 )
-from minilotto.cli.docstrings import in_columns, parsed, summary_of
+from minilotto.cli.docstrings import in_columns, parsed, summary_of, text_of
 from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
 from minilotto.settings.activations import ACTIVATIONS, activation_of
-from minilotto.settings.config import DTYPES, FIELDS, LOSSES, Config, from_fields
+from minilotto.settings.config import DTYPES, LOSSES, Config, from_fields
 from minilotto.settings.schemes import SCHEMES
 from minilotto.settings.tasks import FAMILY_WORDS, TASKS, task_of
 from minilotto.version import VERSION
@@ -45,17 +37,17 @@ from minilotto.version import VERSION
 
 def train(
     *,
-    seeds: Any = 1000,
-    out: Any = None,
-    plot: Any = None,
-    data: Any = None,
-    checkpoints: Any = None,
-    threads: Any = None,
-    backend: Any = "auto",
-    engine: Any = "auto",
-    compress: Any = True,
-    force: Any = False,
-    quiet: Any = False,
+    seeds: Seeds = 1000,
+    out: FileName | None = None,
+    plot: FileName | None = None,
+    data: FileName | None = None,
+    checkpoints: list[int] | None = None,
+    threads: int | None = None,
+    backend: str = "auto",
+    engine: str = "auto",
+    compress: bool | int = True,
+    force: bool = False,
+    quiet: bool = False,
     **settings: Any,
 ) -> Plan:
     """Train one network for each seed, and print a summary.
@@ -80,48 +72,53 @@ def train(
     --force                overwrite files that exist
     --quiet                no progress bar
     """
-    from minilotto.data.dataset import read_dataset
+    from minilotto.data.reading import read_dataset
     from minilotto.engines.request import requested
     from minilotto.files import check_output
     from minilotto.report.training import SUFFIXES
     from minilotto.training.train import prepare, what_to_fit
 
-    refuse_unknown(settings, train, FIELDS)
-    given = {"seeds": seeds, "out": out, "plot": plot, "data": data, "threads": threads}
-    refuse_empty({**given, "backend": backend, "engine": engine, **settings})
     config = from_fields(settings)
-    overwrite = truth("force", force)
-    shown = not truth("quiet", quiet)
-    out_path = None if out is None else check_output(file_name("out", out), (".npz",), overwrite)
-    plot_path = None if plot is None else check_output(file_name("plot", plot), SUFFIXES, overwrite)
-    points = None if data is None else read_dataset(file_name("data", data))
+    refuse_unused(config, settings)
+    out_path = None if out is None else check_output(out, (".npz",), force)
+    plot_path = None if plot is None else check_output(plot, SUFFIXES, force)
+    if plot is not None:
+        import minilotto.report.plots.style  # noqa: F401  what it lacks is known before training
+    for name in ("task", "sampling", "points"):
+        if data is not None and name in settings:
+            raise ConfigError(
+                f"--{name} is given beside --data, whose points are all there is to fit; leave out "
+                "one of them"
+            )
+    points = None if data is None else read_dataset(data)
     config, points = what_to_fit(config, points)
-    request = requested(backend, engine, nodes_or_not(compress))
-    steps = None if checkpoints is None else items(checkpoints)
-    job = prepare(config, seed_words(seeds), request, points, steps, threads)
+    request = requested(backend, engine, compress)
+    job = prepare(config, seeds, request, points, checkpoints, threads)
 
     def run() -> int:
         status = 0
-        try:
-            nets: Any = job.run(progress=shown)
-        except TrainingInterrupted as interruption:
-            nets, status = interruption.nets, INTERRUPTED
-            if nets is None:
-                print("interrupted before any seed was done; nothing is written", file=sys.stderr)
-                return status
-        return _deliver(nets, out_path, plot_path) or status
+        signals.say("interrupted before any seed was done; nothing is written")
+        with signals.Deferral():
+            try:
+                nets: Any = job.run(progress=not quiet)
+            except TrainingInterrupted as interruption:
+                nets, status = interruption.nets, signals.status()
+                if nets is None:
+                    raise
+            place, failure = _kept(nets, out_path)
+            signals.say(f"interrupted; {place}" if place else "interrupted")
+        return _show(nets, place, plot_path) or failure or status
 
     return Plan(run)
 
 
 def check(
     *,
-    activations: Any = None,
-    tasks: Any = None,
-    dtypes: Any = "float64,float32",
-    losses: Any = "squared,logistic",
-    quiet: Any = False,
-    **unknown: Any,
+    activations: list[str] | None = None,
+    tasks: list[str] | None = None,
+    dtypes: list[str] | None = None,
+    losses: list[str] | None = None,
+    quiet: bool = False,
 ) -> Plan:
     """Compare the kernels' gradients, every coordinate, with a plain reference and, where
     installed, with torch.
@@ -137,13 +134,11 @@ def check(
                                median
     --quiet                    no progress bar
     """
-    refuse_unknown(unknown, check)
-    refuse_empty({"activations": activations, "tasks": tasks, "dtypes": dtypes, "losses": losses})
-    names = [str(name) for name in (ACTIVATIONS if activations is None else items(activations))]
     functions = [name for name, task in TASKS.items() if task.examples is None]
-    targets = [str(name) for name in (functions if tasks is None else items(tasks))]
-    precisions = [str(name) for name in items(dtypes)]
-    formulas = [str(name) for name in items(losses)]
+    names = [*ACTIVATIONS] if activations is None else activations
+    targets = functions if tasks is None else tasks
+    precisions = [*DTYPES] if dtypes is None else dtypes
+    formulas = [*LOSSES] if losses is None else losses
     for flag, chosen, known in (
         ("activations", names, ACTIVATIONS),
         ("tasks", targets, functions),
@@ -164,7 +159,6 @@ def check(
         Config(dtype=name)
     for name in formulas:
         Config(loss=name)
-    shown = not truth("quiet", quiet)
 
     def run() -> int:
         from tqdm import tqdm
@@ -176,7 +170,7 @@ def check(
             tqdm(
                 compare(names, targets, precisions, formulas),
                 total=total,
-                disable=not shown,
+                disable=quiet,
                 unit=" checks",
             )
         )
@@ -214,7 +208,7 @@ COMMANDS: dict[str, Callable[..., Plan]] = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run the words of a command line; returns the exit status."""
-    words = _affirmed(arguments)
+    words = list(arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
@@ -230,68 +224,45 @@ def main(arguments: Sequence[str]) -> int:
         if "-h" in words or "--help" in words:
             print(_help(words[0]))
             return 0
-        status = _plan(words).run()
-        sys.stdout.flush()
-        return status
+        with signals.command():
+            try:
+                return plan_of(COMMANDS[words[0]], words[1:]).run()
+            except KeyboardInterrupt:
+                signals.tell()
+                return signals.status()
     except MinilottoError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        line = f"{type(error).__name__}: {error}"
+        # a word may hold a line break
+        print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
         return USAGE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except OSError as error:  # of our output: its reader has ended, or its disk is full
-        if not isinstance(error, BrokenPipeError):
-            print(f"output cannot be written ({error.strerror or error})", file=sys.stderr)
-        # Python flushes stdout when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return FAILURE
 
 
-def _plan(words: Sequence[str]) -> Plan:
-    """The plan that Fire makes of the words. Raises ConfigError where it makes none."""
-    import fire
-    from fire.core import FireExit
-
-    if "--" in words or "-" in words:
-        raise ConfigError(
-            f"a lone dash means nothing to {words[0]}; see {PROGRAM} {words[0]} --help"
-        )
-    output = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(output), contextlib.redirect_stdout(output):
-            plan = fire.Fire(
-                COMMANDS, command=list(words), name="minilotto", serialize=lambda result: None
-            )
-    except FireExit:
-        lines = (line for line in output.getvalue().splitlines() if line.startswith("ERROR:"))
-        reason = next(lines, "not understood").removeprefix("ERROR:").strip()
-        raise ConfigError(
-            f"{' '.join(words)!r} is not understood ({reason}); see {PROGRAM} {words[0]} --help"
-        ) from None
-    sys.stderr.write(output.getvalue())  # warnings
-    if not isinstance(plan, Plan):
-        raise ConfigError(f"{' '.join(words)!r} is not understood; see {PROGRAM} {words[0]} --help")
-    return plan
-
-
-def _deliver(nets: Any, out: Path | None, plot: Path | None) -> int:
-    """Write the files, print the summary; 1 where a file could not be written.
+def _kept(nets: Any, out: Path | None) -> tuple[str, int]:
+    """Write the nets before anything else is done with them: where they are, and 1 where the file
+    could not be written.
 
     The nets are then written elsewhere if possible.
     """
+    if out is None:
+        return "", 0
+    try:
+        nets.save(out, force=True)
+    except FileError as error:
+        print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
+        return "", FAILURE
+    return f"{'PARTIAL result' if nets.partial else 'nets'} in {out}", 0
+
+
+def _show(nets: Any, place: str, plot: Path | None) -> int:
+    """Draw the picture, print the summary; 1 where there is no picture."""
     from minilotto.cli.summary import summary
     from minilotto.report.training import training_figure
 
-    # Printed last: even if that fails, the nets are saved by then.
-    lines = [summary(nets)]
     status = 0
-    if out is not None:
-        try:
-            nets.save(out, force=True)
-            lines.append(f"{'PARTIAL result' if nets.partial else 'nets'} in {out}")
-        except FileError as error:
-            status = FAILURE
-            print(f"FileError: {error}; {_rescue(nets)}", file=sys.stderr)
+    lines = [summary(nets), *([place] if place else [])]
     if plot is not None:
         try:
             training_figure(nets, plot)
@@ -313,20 +284,6 @@ def _rescue(nets: Any) -> str:
         return f"nor could they be kept elsewhere ({error}); they are lost"
 
 
-def _affirmed(words: Sequence[str]) -> list[str]:
-    """The words in Fire's spelling.
-
-    --no-quiet is --noquiet, and --noise without a value is --noise=True, which Fire would read as
-    the negation of a flag named ise.
-    """
-    spelt = ["--no" + word[5:] if word.startswith("--no-") else word for word in words]
-    for i, word in enumerate(spelt):
-        last = i + 1 == len(spelt) or spelt[i + 1].startswith("--")
-        if last and word in ("--noise", "--noises"):
-            spelt[i] += "=True"
-    return spelt
-
-
 def _overview() -> str:
     lines = [
         f"minilotto {VERSION}: trains thousands of one-hidden-layer networks at once",
@@ -342,7 +299,7 @@ def _overview() -> str:
 
 def _help(name: str) -> str:
     """A command's docstring; for `train` and `sweep` the fields of Config too, which are flags."""
-    text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{inspect.getdoc(COMMANDS[name])}"
+    text = f"usage: {PROGRAM} {name} [--flag value ...]\n\n{text_of(COMMANDS[name])}"
     if name not in ("train", "sweep"):
         return text
     fields = in_columns(parsed(Config)[1])

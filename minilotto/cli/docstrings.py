@@ -1,13 +1,24 @@
 """Docstrings of commands and of Config, taken apart for help texts and the manual."""
 
+import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Iterable
+from typing import Any
 
 Rows = list[tuple[str, str]]
 _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 _COLUMNS = re.compile(r"\s|--|\w+(, \w+)*(\s\s|$)")  # begins each line of a list in columns
+
+
+def text_of(thing: Any) -> str:
+    """A docstring, from the source where Python runs without docstrings (-OO)."""
+    if sys.flags.optimize < 2:
+        return inspect.getdoc(thing) or ""
+    definition = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+    return ast.get_docstring(definition) or ""  # type: ignore[arg-type]
 
 
 def parsed(thing: object) -> tuple[list[str], Rows]:
@@ -16,7 +27,7 @@ def parsed(thing: object) -> tuple[list[str], Rows]:
     Parameters are the numpydoc section of that name, or lists in columns `name   text`. The text
     goes on where lines are indented.
     """
-    head, *sections = _SECTION.split(inspect.getdoc(thing) or "")
+    head, *sections = _SECTION.split(text_of(thing))
     prose: list[str] = []
     rows: Rows = []
     for paragraph in filter(str.strip, head.split("\n\n")):

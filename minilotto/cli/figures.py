@@ -2,41 +2,32 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
-from minilotto.cli.arguments import (
-    FAILURE,
-    INTERRUPTED,
-    Plan,
-    file_name,
-    items,
-    refuse_empty,
-    truth,
-)
+from minilotto.cli.arguments import FAILURE, FileName, Plan
 from minilotto.errors import (
     ConfigError,
+    DataError,
     FileError,
     MissingExtraError,
     ResourceError,
     SweepError,
-    SweepInterrupted,
 )
-from minilotto.settings.config import whole_number
+from minilotto.settings.numbers import whole_number
 
 
 def reproduce(
     *,
-    out: Any = "report",
-    figures: Any = None,
-    appendices: Any = False,
-    beyond: Any = False,
-    quick: Any = False,
-    seeds: Any = None,
-    runs: Any = None,
-    train: Any = True,
-    threads: Any = None,
-    force: Any = False,
-    quiet: Any = False,
+    out: FileName | None = None,
+    figures: list[str] | None = None,
+    appendices: bool = False,
+    beyond: bool = False,
+    quick: bool = False,
+    seeds: int | None = None,
+    runs: FileName | None = None,
+    train: bool = True,
+    threads: int | None = None,
+    force: bool = False,
+    quiet: bool = False,
 ) -> Plan:
     """Repeat the paper's experiments, draw its figures and test its claims, on one page:
     report/index.html.
@@ -57,20 +48,15 @@ def reproduce(
     --force           write into a folder that holds other files
     --quiet           no progress bar
     """
-    refuse_empty({"out": out, "figures": figures, "seeds": seeds, "runs": runs, "threads": threads})
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of
     from minilotto.report.build import reproduce as make
     from minilotto.training.train import thread_count
 
-    named = None if figures is None else [str(name) for name in items(figures)]
-    names = figure_names(named, truth("appendices", appendices), truth("beyond", beyond))
+    names = figure_names(figures, appendices, beyond)
     count = None if seeds is None else whole_number("seeds", seeds, at_least=1)
-    scale = scale_of(truth("quick", quick), count)
-    train_first, overwrite = truth("train", train), truth("force", force)
-    shown = not truth("quiet", quiet)
+    scale = scale_of(quick, count)
     thread_count(threads)
-    folder = report_folder(file_name("out", out), overwrite)
-    kept = None if runs is None else file_name("runs", runs)
+    folder = report_folder(out or "report", force)
 
     def run() -> int:
         def work() -> int:
@@ -78,11 +64,11 @@ def reproduce(
                 folder,
                 names,
                 scale=scale,
-                runs=kept,
-                train=train_first,
+                runs=runs,
+                train=train,
                 threads=threads,
-                force=overwrite,
-                progress=shown,
+                force=force,
+                progress=not quiet,
             )
             for section in report.sections:
                 for verdict in section.verdicts:
@@ -98,15 +84,15 @@ def reproduce(
 
 
 def figure(
-    name: Any = None,
+    name: str | None = None,
     *,
-    out: Any = None,
-    quick: Any = False,
-    seeds: Any = None,
-    runs: Any = "runs",
-    threads: Any = None,
-    force: Any = False,
-    quiet: Any = False,
+    out: FileName | None = None,
+    quick: bool = False,
+    seeds: int | None = None,
+    runs: FileName | None = None,
+    threads: int | None = None,
+    force: bool = False,
+    quiet: bool = False,
 ) -> Plan:
     """Train what one figure of the paper needs, and draw it.
 
@@ -125,22 +111,19 @@ def figure(
     from minilotto.report.training import SUFFIXES
     from minilotto.training.train import thread_count
 
-    refuse_empty({"out": out, "seeds": seeds, "runs": runs, "threads": threads})
     if name is None:
         raise ConfigError(
             f"figure needs a name; choose from {', '.join(figure_names(None))}, as in figure 1c"
         )
-    (chosen,) = figure_names([str(name)])
+    (chosen,) = figure_names([name])
     count = None if seeds is None else whole_number("seeds", seeds, at_least=1)
-    scale = scale_of(truth("quick", quick), count)
-    picture = file_name("out", out or f"figure-{chosen}.png")
-    path = check_output(picture, SUFFIXES, truth("force", force))
-    kept, shown = file_name("runs", runs), not truth("quiet", quiet)
+    scale = scale_of(quick, count)
+    path = check_output(f"figure-{chosen}.png" if out is None else out, SUFFIXES, force)
     thread_count(threads)
 
     def run() -> int:
         def work() -> int:
-            print(draw(chosen, path, scale, kept, threads, shown).caption())
+            print(draw(chosen, path, scale, runs or "runs", threads, not quiet).caption())
             print(f"picture in {path}")
             return 0
 
@@ -153,9 +136,6 @@ def _status_of(work: Callable[[], int]) -> int:
     """Exit status of some work; an error on the way is one line, and finished blocks are kept."""
     try:
         return work()
-    except SweepInterrupted as interruption:
-        print(interruption, file=sys.stderr)
-        return INTERRUPTED
-    except (SweepError, FileError, ResourceError, MissingExtraError) as error:
+    except (DataError, SweepError, FileError, ResourceError, MissingExtraError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return FAILURE

@@ -21,8 +21,12 @@ it is out of date.
 
 `{PROGRAM} COMMAND --help` prints the same in a terminal, `{PROGRAM} --version` the
 version. Flags are written `--flag value` or `--flag=value`, in any order, with dashes or
-underscores within a name; `--quiet` alone means yes, `--no-quiet` no. An unknown word is refused,
-with the nearest known one, before anything is trained or written.
+underscores within a name, each once; `--quiet` alone means yes, `--no-quiet` no. An unknown word
+is refused, with the nearest known one, before anything is trained or written.
+
+The name of a file is taken as it is, but for a home folder (`~/runs`). Numbers are decimal,
+as in `1000`, `1e3` or `0.5`; `10,000` is refused. A list is written `3,5,8` or `[3,5,8]`; brackets
+are needed where it may be taken for one number, as in `[2,500]`.
 """
 
 
@@ -32,7 +36,8 @@ def page() -> str:
         0: "done",
         FAILURE: "something failed on the way, or a check found an error; stderr has the reason",
         USAGE: "the words were refused, for a reason in one line; nothing was trained or written",
-        INTERRUPTED: "interrupted by Ctrl-C; what was finished is kept",
+        INTERRUPTED: "interrupted by Ctrl-C; what was finished is kept (143: by SIGTERM, 129: by "
+        "SIGHUP)",
     }
     parts = [
         OPENING,

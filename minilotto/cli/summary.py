@@ -7,9 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from minilotto.analysis.stats.losses import peaks
+from minilotto.data.dataset import RULE_NODES, population_rule
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.hardware.gpu import about_the_gpu
 from minilotto.hardware.machine import available_memory, cpu_name, usable_cores
+from minilotto.settings.config import LATER, Config
+from minilotto.settings.tasks import task_of
 from minilotto.version import VERSION
 
 BAR_WIDTH = 40
@@ -20,19 +23,32 @@ def summary(nets: Ensemble) -> str:
     """Result of a training as text: losses, histogram of their logarithms with its peaks, speed."""
     config = nets.config
     diverged = int(np.count_nonzero(nets.status == "diverged"))
-    noise = f", noise {config.noise:g}" if config.noise else ""
     lines = [
         f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, "
-        f"{config.steps} steps, {_points(nets)} points ({config.sampling}), {config.dtype}{noise}"
+        f"{config.steps} steps, {_points(nets)} points ({config.sampling}), {config.dtype}"
+        f"{_settings_added(config)}"
     ]
+    if nets.data.names:
+        lines.append(f"inputs: {', '.join(nets.data.names)}")
     if nets.partial:
         lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")
     lines.append(f"{len(nets) - diverged} ok, {diverged} diverged")
     good = nets.loss[nets.status == "ok"]
     if good.size:
         lines += ["", *_quantile_lines(nets), "", *_histogram_lines(good)]
-    lines += ["", *_engine_lines(nets), _speed_line(nets)]
+    lines += ["", *_engine_lines(nets), *_sharpness_lines(nets), _speed_line(nets)]
     return "\n".join(lines)
+
+
+def _settings_added(config: Config) -> str:
+    """Noise, optimiser, schedule and batch, where they are not the paper's."""
+    fields = (field for field in LATER if field != "loss")
+    changed = ((field, getattr(config, field)) for field in fields)
+    return "".join(
+        f", {field} {value if isinstance(value, str) else f'{value:g}'}"
+        for field, value in changed
+        if value != LATER[field]
+    )
 
 
 def _quantile_lines(nets: Ensemble) -> list[str]:
@@ -98,13 +114,28 @@ def _engine_lines(nets: Ensemble) -> list[str]:
     return lines
 
 
+def _sharpness_lines(nets: Ensemble) -> list[str]:
+    """How many nets vary too fast for the nodes that stand for infinitely many points."""
+    if nets.config.sampling != "population" or nets.engine == "exact":
+        return []
+    task = task_of(nets.config.task)
+    finer = nets.loss_on(population_rule(task, 2 * RULE_NODES[task.inputs]))
+    wrong = int(np.count_nonzero(np.abs(finer - nets.loss) > 1e-3 * nets.loss))
+    if not wrong:
+        return []
+    return [
+        f"{wrong} nets are too sharp for the nodes of sampling='population': their losses are off "
+        "by more than 0.1%; see population_loss"
+    ]
+
+
 def _speed_line(nets: Ensemble) -> str:
     config, how = nets.config, nets.provenance
     if not {"seconds", "seconds_compiling", "threads"} <= how.keys():
         return "trained elsewhere; how fast is not recorded"
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
     units = len(nets) * config.width * _points(nets) * config.steps / max(seconds - compiling, 1e-3)
-    threads = f"{how['threads']} thread" + ("s" if how["threads"] > 1 else "")
+    threads = "1 thread" if how["threads"] == 1 else f"up to {how['threads']} threads"
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
     unit = f"a unit: one neuron at one of {_points(nets)} points in one step"
     return f"{seconds:.1f} s{compiled}, {threads}; {units:.3g} units/s ({unit})"
@@ -116,11 +147,12 @@ def _points(nets: Ensemble) -> int:
 
 def environment() -> str:
     """What a training would run on: versions, CPU, vectors, threads, memory, GPU, kernel cache."""
-    import numba
-
     from minilotto.hardware.threads import available_layers
     from minilotto.kernels import seed_parallel
     from minilotto.kernels.simd import lane_count, target_features
+
+    # isort: split
+    import numba
 
     features = ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
     vectors = [name for name in features if name in target_features()]

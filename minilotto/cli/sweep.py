@@ -4,31 +4,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minilotto.cli.arguments import (
-    FAILURE,
-    INTERRUPTED,
-    Plan,
-    file_name,
-    items,
-    refuse_empty,
-    refuse_unknown,
-    seed_words,
-    truth,
-)
-from minilotto.errors import ConfigError, FileError, ResourceError, SweepError, SweepInterrupted
-from minilotto.settings.config import FIELDS, whole_number
-from minilotto.store.grid import AXES, Sweep, read_study
+from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unused
+from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
+from minilotto.settings.numbers import whole_number
+from minilotto.store.grid import Sweep, read_study
 
 
 def sweep(
     *,
-    seeds: Any = 1000,
-    out: Any = None,
-    cluster: Any = None,
-    backend: Any = "auto",
-    threads: Any = None,
-    check: Any = "full",
-    quiet: Any = False,
+    seeds: Seeds | None = None,
+    out: FileName | None = None,
+    cluster: str | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    check: str = "full",
+    quiet: bool = False,
     **settings: Any,
 ) -> Plan:
     """Train every combination of settings, each with the same seeds, into a folder; the same
@@ -57,12 +47,9 @@ def sweep(
     from minilotto.training.train import thread_count
 
     study = settings.pop("from", None)
-    refuse_unknown(settings, sweep, ("from", *FIELDS, *AXES))
-    given = {"seeds": seeds, "out": out, "from": study, "cluster": cluster, "check": check}
-    refuse_empty({**given, "backend": backend, "threads": threads, **settings})
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
-    if study is not None and (settings or seeds != 1000):
+    if study is not None and (settings or seeds is not None):
         other = next(iter(settings), "seeds")
         raise ConfigError(
             f"--{other} is given beside --from, which describes the whole sweep; write it into "
@@ -72,13 +59,11 @@ def sweep(
     requested(backend, "auto", True)
     thread_count(threads)
     if study is not None:
-        sweeps = read_study(file_name("from", study))
+        sweeps = read_study(study)
     else:
-        several = {name for name in settings if name not in FIELDS}
-        several |= {name for name in settings if isinstance(settings[name], (list, tuple))}
-        axes = {n: items(value) if n in several else value for n, value in settings.items()}
-        sweeps = (Sweep(seeds=seed_words(seeds), **axes),)
-    folder, shown = file_name("out", out), not truth("quiet", quiet)
+        sweeps = (Sweep(seeds=1000 if seeds is None else seeds, **settings),)
+        for config in sweeps[0].configs:
+            refuse_unused(config, sweeps[0].axes)
 
     def run() -> int:
         from minilotto.store.verify import losses_of, losses_text
@@ -88,16 +73,13 @@ def sweep(
         try:
             store = train_sweep(
                 sweeps,
-                folder,
-                progress=shown,
+                out,
+                progress=not quiet,
                 threads=threads,
-                cluster=None if cluster is None else str(cluster),
+                cluster=cluster,
                 backend=backend,
                 check=check,
             )
-        except SweepInterrupted as interruption:
-            print(interruption, file=sys.stderr)
-            return INTERRUPTED
         except SweepError as error:
             store, status = error.store, FAILURE
             print(f"SweepError: {error}", file=sys.stderr)
@@ -107,13 +89,13 @@ def sweep(
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             return FAILURE
         print(losses_text(losses_of(store, sweeps)))
-        print(f"nets in {folder}")
+        print(f"nets in {out}")
         return status
 
     return Plan(run)
 
 
-def status(folder: Any = None, *, check: Any = "quick") -> Plan:
+def status(folder: FileName | None = None, *, check: str = "quick") -> Plan:
     """Print for each config in the folder of a sweep how many nets are requested, done, missing and
     damaged.
 
@@ -124,7 +106,6 @@ def status(folder: Any = None, *, check: Any = "quick") -> Plan:
     from minilotto.store.store import open_store
     from minilotto.sweeps.run import is_quick
 
-    refuse_empty({"check": check})
     quick, place = is_quick(check), _folder("status", folder)
 
     def run() -> int:
@@ -137,7 +118,9 @@ def status(folder: Any = None, *, check: Any = "quick") -> Plan:
     return Plan(run)
 
 
-def verify(folder: Any = None, *, recompute: Any = 0, threads: Any = None) -> Plan:
+def verify(
+    folder: FileName | None = None, *, recompute: int = 0, threads: int | None = None
+) -> Plan:
     """Read everything in the folder of a sweep and check all that can be checked; exit status 1
     where something is wrong.
 
@@ -149,7 +132,6 @@ def verify(folder: Any = None, *, recompute: Any = 0, threads: Any = None) -> Pl
     from minilotto.store.store import open_store
     from minilotto.training.train import thread_count
 
-    refuse_empty({"recompute": recompute, "threads": threads})
     count = whole_number("recompute", recompute, at_least=0)
     cores, place = thread_count(threads), _folder("verify", folder)
 
@@ -161,7 +143,7 @@ def verify(folder: Any = None, *, recompute: Any = 0, threads: Any = None) -> Pl
     return Plan(run)
 
 
-def _folder(command: str, folder: Any) -> Path:
+def _folder(command: str, folder: FileName | None) -> Path:
     if folder is None:
         raise ConfigError(f"{command} needs a folder; name it, as in {command} runs/")
-    return Path(file_name("folder", folder))
+    return Path(folder)

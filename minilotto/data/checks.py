@@ -1,13 +1,13 @@
-"""The caller's arrays, checked: their shapes, precision and finiteness."""
-
-from typing import Any
+"""The caller's arrays, checked: their shapes, precision, finiteness and resolution."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from minilotto.errors import DataError
 from minilotto.settings.activations import Reals
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, array_of, reals_of
+
+RESOLVED = 1000  # least variation of numbers that are trained on, in units of their rounding
 
 
 def checked(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals, Reals, Reals]:
@@ -27,7 +27,7 @@ def checked(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals
     Raises
     ------
     DataError
-        For wrong shapes, other dtypes, NaN or infinity.
+        For wrong shapes, other dtypes, masked values, NaN or infinity.
     """
     points, targets = points_of(x), _finite("y", floating("y", y))
     if targets.shape != (len(points),):
@@ -61,7 +61,7 @@ def points_of(x: ArrayLike) -> Reals:
     Raises
     ------
     DataError
-        For a wrong shape, another dtype, NaN or infinity.
+        For a wrong shape, another dtype, masked values, NaN or infinity.
     """
     points = _finite("x", floating("x", x))
     if points.ndim not in (1, 2) or 0 in points.shape:
@@ -90,9 +90,9 @@ def floating(name: str, values: ArrayLike) -> Reals:
     Raises
     ------
     DataError
-        For rows of different length, or another dtype.
+        For rows of different length, masked values, or another dtype.
     """
-    array = _array(name, values)
+    array = array_of(name, values)
     if array.dtype not in (np.float32, np.float64):
         raise DataError(
             f"{name} has dtype {array.dtype}; pass float32 or float64, as in {name}.astype(float)"
@@ -118,25 +118,51 @@ def inputs_of(x: ArrayLike, inputs: int) -> Array:
     DataError
         For another shape, and for what is no array of finite numbers.
     """
-    points = _array("x", x)
-    if points.dtype.kind not in "fiu":
-        raise DataError(f"x has dtype {points.dtype}; pass real numbers")
+    points = reals_of("x", x)
     if points.ndim == 1 and inputs == 1:
         points = points[:, None]
     if points.ndim != 2 or points.shape[1] != inputs:
         flat = " or (P,)" if inputs == 1 else ""
         raise DataError(f"x has shape {points.shape}; these nets take (P, {inputs}){flat}")
-    return np.ascontiguousarray(_finite("x", points), dtype=np.float64)
+    return np.ascontiguousarray(_finite("x", points))
 
 
-def _array(name: str, values: ArrayLike) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise DataError(f"{name} is no array ({error}); pass rows of equal length") from None
+def check_resolution(name: str, values: Array, dtype: str) -> None:
+    """Refuse numbers whose differences the precision of the training rounds away.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for the message.
+    values : (P,) or (P, D) ndarray of float64
+        Points or targets.
+    dtype : {"float32", "float64"}
+        Precision of the training.
+
+    Raises
+    ------
+    DataError
+        Where they vary by less than RESOLVED roundings of the largest, and by more in float64.
+    """
+    if dtype == "float64":
+        return
+    spread, largest = np.ptp(values, axis=0), np.abs(values).max(axis=0)
+    coarse, fine = (
+        np.maximum(precision.eps * largest, precision.tiny)
+        for precision in map(np.finfo, ("float32", "float64"))
+    )
+    merged = np.atleast_1d((spread < RESOLVED * coarse) & (spread >= RESOLVED * fine))
+    if merged.any():
+        d = int(np.argmax(merged))
+        column = f"{name}[:, {d}]" if values.ndim == 2 and values.shape[1] > 1 else name
+        raise DataError(
+            f"{column} varies by {np.atleast_1d(spread)[d]:.3g}, where dtype='float32' rounds to "
+            f"{np.atleast_1d(coarse)[d]:.2g}; subtract a constant, scale it, or use "
+            "dtype='float64'"
+        )
 
 
-def _finite(name: str, array: NDArray[Any]) -> NDArray[Any]:
+def _finite(name: str, array: Reals) -> Reals:
     if not np.isfinite(array).all():
         raise DataError(
             f"{name} holds NaN or infinity at index "

@@ -1,47 +1,83 @@
 """Dataset: the weighted points that a training fits."""
 
-import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from minilotto.data.checks import checked
-from minilotto.errors import ConfigError, DataError, FileError
+from minilotto.errors import ConfigError, DataError, shown
 from minilotto.settings.activations import Reals
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, ReadOnly
 from minilotto.settings.config import Config
+from minilotto.settings.examples import Examples
 from minilotto.settings.streams import stream
-from minilotto.settings.tasks import CUSTOM, Task, task_of
+from minilotto.settings.tasks import CUSTOM, Task, known_task, task_of
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(ReadOnly):
     """Weighted points, with the loss sum_p weight_p (f(x_p) - y_p)^2 + offset.
+
+    Arrays are copied, in float64, and are read-only.
 
     Parameters
     ----------
-    x : (P, D) array of float64
-        Points; read-only, as all arrays here.
-    y : (P,) array of float64
+    x : (P,) or (P, D) array_like of float32 or float64
+        Points; kept as (P, D).
+    y : (P,) array_like of float32 or float64
         Targets.
-    weight : (P,) array of float64
-        Weights, whose sum is 1.
+    weight : (P,) array_like of float32 or float64, optional
+        At least 0, of any positive sum, by which they are divided; equal weights by default.
     offset : float
         The part of the loss that no smooth function can reduce: zero for data as given, above zero
         after compression.
     population : Task, optional
-        The task, where the points are quadrature nodes for infinitely many of its points.
+        The task, where the points are quadrature nodes for infinitely many of its points. A pickle
+        keeps it where its name is registered.
+    names : tuple of str
+        Names of the inputs, where the data come from a file that has them.
+
+    Raises
+    ------
+    DataError
+        For wrong shapes, integer or complex dtypes, NaN or infinity, negative or all-zero weights.
+
+    Examples
+    --------
+    >>> Dataset(np.linspace(0, 1, 3), np.zeros(3), weight=np.array([1.0, 2.0, 1.0])).weight.tolist()
+    [0.25, 0.5, 0.25]
     """
 
     x: Array
     y: Array
-    weight: Array
+    weight: Array = None  # type: ignore[assignment]  # equal ones, once it is made
     offset: float = 0.0
     population: Task | None = None
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Weights that sum to one, but for rounding, stay: a copy of a Dataset is equal to it.
+        x, y, weight = _normalised(self.x, self.y, self.weight, rounding=EPSILON)
+        self.__setstate__({"x": x, "y": y, "weight": weight})
+        rule = self._broken_rule()
+        if rule:
+            raise DataError(rule)
+
+    def _broken_rule(self) -> str:
+        """What is wrong with the fields beside the arrays, "" where nothing is."""
+        if not isinstance(self.offset, (int, float)) or not np.isfinite(self.offset):
+            return f"offset={shown(self.offset)} is no finite number; leave it out"
+        task, names = self.population, self.names
+        if task is not None and not (
+            isinstance(task, Task) and task.examples is None and task.inputs == self.inputs
+        ):
+            return f"population={shown(task)} is no function of the inputs of x; leave it out"
+        if names and not (isinstance(names, tuple) and len(names) == self.inputs):
+            return f"names={shown(names)} are no tuple of {self.inputs} names; leave them out"
+        return ""
 
     @property
     def points(self) -> int:
@@ -52,34 +88,48 @@ class Dataset:
         inputs: int = self.x.shape[1]
         return inputs
 
+    def __deepcopy__(self, memo: Any) -> "Dataset":
+        return self  # nothing in it changes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Fields, with the name of a task, as its function need not be one that pickles."""
+        task = self.population
+        name = task.name if task is not None and known_task(task.name) == task else None
+        return {**self.__dict__, "population": name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        name = state.get("population")
+        super().__setstate__({**state, "population": known_task(name)} if name else state)
+
+
+EPSILON = float(np.finfo(np.float64).eps)
+
 
 def given(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Dataset:
     """A Dataset of the caller's arrays.
 
     Parameters
     ----------
-    x : (P,) or (P, D) array_like of float32 or float64
-        Points.
-    y : (P,) array_like of float32 or float64
-        Targets.
-    weight : (P,) array_like of float32 or float64, optional
-        At least 0, of any positive sum; equal weights by default.
+    x, y, weight
+        As Dataset takes them.
 
     Returns
     -------
     Dataset
-        Copies in float64, with weights divided by their sum.
+        With weights divided by their sum, whatever it is.
 
     Raises
     ------
     DataError
-        For wrong shapes, integer or complex dtypes, NaN or infinity, negative or all-zero weights.
-
-    Examples
-    --------
-    >>> given(np.linspace(0, 1, 3), np.zeros(3), weight=np.array([1.0, 2.0, 1.0])).weight.tolist()
-    [0.25, 0.5, 0.25]
+        As Dataset does.
     """
+    return frozen(*_normalised(x, y, weight))
+
+
+def _normalised(
+    x: ArrayLike, y: ArrayLike, weight: ArrayLike | None, rounding: float = 0.0
+) -> tuple[Array, Array, Array]:
+    """Copies of the arrays, weights divided by their sum unless it is 1 but for `rounding` each."""
     points, targets, weights = (a.astype(np.float64) for a in checked(x, y, weight))
     with np.errstate(over="ignore"):
         total = weights.sum()
@@ -88,7 +138,13 @@ def given(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Datase
             f"weight has minimum {weights.min()} and sum {total}; weights are at least 0 with a "
             "finite positive sum"
         )
-    return frozen(points, targets, weights / total)
+    return points, targets, weights if abs(total - 1) < rounding * len(weights) else weights / total
+
+
+def check_dataset(data: object) -> None:
+    """Raises DataError for what is no Dataset."""
+    if not isinstance(data, Dataset):
+        raise DataError(f"data={shown(data)} are no Dataset; make one, as in ml.Dataset(x, y)")
 
 
 def check_labels(y: Reals) -> None:
@@ -201,7 +257,7 @@ def examples_of(task: Task) -> Split:
     ConfigError
         For a task that is a function.
     DataError
-        For examples whose shape is not the one that the task states.
+        For what are no Examples, or have another shape than the task states.
     MissingExtraError
         Without the package that has them.
     """
@@ -211,6 +267,8 @@ def examples_of(task: Task) -> Split:
             "of your own"
         )
     found = task.examples()
+    if not isinstance(found, Examples):
+        raise DataError(f"task {task.name!r} returned {shown(found)}; return Examples")
     training, held_out = given(found.x, found.y), given(found.held_out_x, found.held_out_y)
     if (training.points, training.inputs) != task.shape or held_out.inputs != training.inputs:
         raise DataError(
@@ -267,8 +325,7 @@ def population_rule(task: Task, nodes: int | None = None) -> Dataset:
     x, weight = x.reshape(-1, task.inputs), np.ones(1)
     for _, rule in axes:
         weight = np.outer(weight, rule).ravel()
-    nodes_of_rule = frozen(x, task(x), weight / weight.sum())
-    return dataclasses.replace(nodes_of_rule, population=task)
+    return frozen(x, task(x), weight / weight.sum(), population=task)
 
 
 # an eigenvalue problem, solved once where many nets need the same rule
@@ -295,77 +352,21 @@ def gauss_legendre(edges: Array, nodes: int) -> tuple[Array, Array]:
     return (middle[:, None] + half[:, None] * at).ravel(), (half[:, None] * rule).ravel()
 
 
-def read_dataset(path: str | Path) -> Dataset:
-    """A Dataset from a file.
+def frozen(
+    x: Array,
+    y: Array,
+    weight: Array,
+    offset: float = 0.0,
+    population: Task | None = None,
+    names: tuple[str, ...] = (),
+) -> Dataset:
+    """A Dataset of these arrays themselves, which are not checked and become read-only.
 
     Parameters
     ----------
-    path : str or Path
-        An .npz with arrays x, y and perhaps weight, or a .csv with a header such as
-        `x1,x2,y,weight`.
-
-    Returns
-    -------
-    Dataset
-        As `given` makes it.
-
-    Raises
-    ------
-    FileError
-        Where the file cannot be read.
-    DataError
-        For content that is no data.
-    """
-    path = Path(path)
-    try:
-        if path.suffix == ".npz":
-            # np.load(path) would leave the file open where the archive is damaged.
-            with open(path, "rb") as binary, np.load(binary, allow_pickle=False) as arrays:
-                columns = {
-                    name: arrays[name] if name in arrays.files else None
-                    for name in ("x", "y", "weight")
-                }
-        elif path.suffix == ".csv":
-            with open(path, encoding="utf-8") as file:
-                names = [name.strip() for name in file.readline().split(",")]
-                rows = [line for line in file if line.strip()]
-            if not rows:
-                raise DataError(
-                    f"{path} has no row of numbers; give a header such as x1,x2,y,weight and a "
-                    "row a point"
-                )
-            table = np.loadtxt(rows, delimiter=",", ndmin=2)
-            if table.size == 0 or table.shape[1] != len(names):
-                raise DataError(
-                    f"{path} has {len(names)} names in its header and {table.shape} numbers; give "
-                    "one column a name"
-                )
-            inputs = [i for i, name in enumerate(names) if name not in ("y", "weight")]
-            columns = {
-                "x": table[:, inputs] if inputs else None,
-                "y": table[:, names.index("y")] if "y" in names else None,
-                "weight": table[:, names.index("weight")] if "weight" in names else None,
-            }
-        else:
-            raise FileError(f"{path} is neither .npz nor .csv; data files are one of these")
-    except (FileError, DataError):
-        raise
-    except Exception as error:  # damaged archives raise errors of zipfile, zlib and NumPy
-        raise FileError(
-            f"{path} cannot be read as data ({error}); give an .npz with x and y, or a .csv with "
-            "a header"
-        ) from None
-    if columns["x"] is None or columns["y"] is None:
-        raise DataError(f"{path} has no x or no y; name the columns as in x1,x2,y,weight")
-    return given(columns["x"], columns["y"], columns["weight"])
-
-
-def frozen(x: Array, y: Array, weight: Array, offset: float = 0.0) -> Dataset:
-    """A Dataset of these arrays themselves, which become read-only.
-
-    Parameters
-    ----------
-    x, y, weight, offset
+    x, y, weight : (P, D), (P,) and (P,) array of float64
+        Points, targets, and weights of sum 1.
+    offset, population, names
         As Dataset takes them.
 
     Returns
@@ -373,6 +374,7 @@ def frozen(x: Array, y: Array, weight: Array, offset: float = 0.0) -> Dataset:
     Dataset
         The data.
     """
-    for array in (x, y, weight):
-        array.setflags(write=False)
-    return Dataset(x, y, weight, offset)
+    data = object.__new__(Dataset)
+    fields = {"x": x, "y": y, "weight": weight, "offset": offset}
+    ReadOnly.__setstate__(data, {**fields, "population": population, "names": names})
+    return data

@@ -255,6 +255,6 @@ def _reference(config: Config, data: Dataset) -> Callable[[int], Engine]:
     def make(threads: int) -> Engine:
         from minilotto.engines.reference import ReferenceEngine  # here, because it imports scipy
 
-        return ReferenceEngine(config, data, threads)
+        return ReferenceEngine(config, data)  # in one thread
 
     return make

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import KernelEngine, State, adam_schedule
+from minilotto.engines.interface import KernelEngine, State, schedule_of
 from minilotto.engines.packing import point_table, rows_of
 from minilotto.errors import ResourceError
 from minilotto.hardware.gpu import free_memory, simulated, the_gpu
@@ -67,9 +67,8 @@ class CudaEngine(KernelEngine):
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
-        self.kernel = training_kernel(
-            config.activation, config.dtype, data.inputs, self.partition, staged
-        )
+        form = (config.activation, config.dtype, data.inputs)
+        self.kernel = training_kernel(*form, self.partition, staged, config.optimizer)
 
     def resume(self, state: State) -> None:
         from numba import cuda
@@ -90,9 +89,8 @@ class CudaEngine(KernelEngine):
     def advance(self, first: int, count: int) -> None:
         from numba import cuda
 
-        dtype, schedule = self.config.dtype, adam_schedule(self.config, first, count)
-        rates = cuda.to_device(schedule.rates.astype(dtype))
-        corrections = cuda.to_device(schedule.corrections.astype(dtype))
+        dtype, schedule = self.config.dtype, schedule_of(self.config, first, count)
+        rates = np.array([schedule.lr, schedule.adam_rate, schedule.correction], dtype)
         blocks, threads = self._launch()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Grid size")  # few nets are no mistake
@@ -103,11 +101,8 @@ class CudaEngine(KernelEngine):
                 self.scratch,
                 self.table,
                 self.padded,
-                rates,
-                corrections,
-                schedule.beta1,
-                schedule.beta2,
-                schedule.epsilon,
+                cuda.to_device(rates),
+                tuple(map(float, schedule[3:8])),
             )
         cuda.synchronize()
 

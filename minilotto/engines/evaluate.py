@@ -24,10 +24,15 @@ from minilotto.settings.activations import Activation
 
 
 def spec_of(
-    activation: Activation, dtype: str, inputs: int, lanes: int | None = None, loss: str = "squared"
+    activation: Activation,
+    dtype: str,
+    inputs: int,
+    lanes: int | None = None,
+    loss: str = "squared",
+    optimizer: str = "adam",
 ) -> Spec:
     """The Spec that this CPU runs fastest; another lane count gives the same results."""
-    return Spec(activation.name, dtype, lanes or lane_count(dtype), inputs, loss)
+    return Spec(activation.name, dtype, lanes or lane_count(dtype), inputs, loss, optimizer)
 
 
 def losses(

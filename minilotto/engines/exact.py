@@ -10,7 +10,7 @@ from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import KernelEngine, State, adam_schedule
+from minilotto.engines.interface import KernelEngine, State, schedule_of
 from minilotto.engines.packing import STANDSTILL, aligned, pack, rows_of, unpack
 from minilotto.engines.piecewise import PiecewiseLosses
 from minilotto.engines.population import population_losses
@@ -255,7 +255,7 @@ class ExactEngine(KernelEngine):
             raise ConfigError(
                 f"loss={config.loss!r} is not what the exact engine trains; use another engine"
             )
-        self.form = _form_of(self.activation)
+        self.form = _form_of(self.activation, config.optimizer)
         self.spec = self.form.spec
         self.moments = moments or _moments_to_fit(data)
         self.many = (
@@ -267,7 +267,7 @@ class ExactEngine(KernelEngine):
         self.scratch = _scratch(self.nets.theta)
 
     def advance(self, first: int, count: int) -> None:
-        schedule = adam_schedule(self.config, first, count)
+        schedule = schedule_of(self.config, first, count)
         arguments = (self.form, self.config.width, self.nets, self.moments, schedule, self.scratch)
         run_blocks(piecewise_linear.train_nets, arguments, self.count, self.threads)
 
@@ -306,8 +306,9 @@ def gradients(activation: Activation, parameters: Parameters, moments: Moments) 
     return unpack(form.spec, scratch.gradient, count, width)
 
 
-def _form_of(activation: Activation) -> Form:
-    return Form(Spec(activation.name, "float64", 1, 1), activation.parameter)
+def _form_of(activation: Activation, optimizer: str = "adam") -> Form:
+    spec = Spec(activation.name, "float64", 1, 1, optimizer=optimizer)
+    return Form(spec, activation.parameter)
 
 
 def _scratch(theta: NDArray[np.float64]) -> BreakpointScratch:

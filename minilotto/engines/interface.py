@@ -16,8 +16,8 @@ from minilotto.settings.config import Config
 
 
 class State(NamedTuple):
-    """All that a training needs to continue: parameters, and Adam's moments m and s in the same
-    shapes.
+    """All that a training needs to continue: parameters, and the optimiser's m and s in
+    the same shapes.
     """
 
     parameters: Parameters
@@ -31,7 +31,7 @@ class Engine(ABC):
     Parameters
     ----------
     config : Config
-        Width, activation, loss, precision and Adam's constants.
+        Width, activation, loss, precision, optimiser and schedule.
     data : Dataset
         Weighted points.
     threads : int
@@ -56,7 +56,7 @@ class Engine(ABC):
         self.activation = activation_of(config.activation, config.negative_slope)
 
     def start(self, parameters: Parameters) -> None:
-        """Take these nets, with Adam's moments at zero."""
+        """Take these nets, with the optimiser's m and s at zero."""
         zeros = Parameters(*(np.zeros_like(array) for array in parameters))
         self.resume(State(parameters, zeros, zeros))
 
@@ -66,7 +66,7 @@ class Engine(ABC):
 
     @abstractmethod
     def state(self) -> State:
-        """Copies of the parameters, in the training dtype, and of Adam's moments."""
+        """Copies of the parameters, in the training dtype, and of the optimiser's m and s."""
 
     @abstractmethod
     def advance(self, first: int, count: int) -> None:
@@ -130,18 +130,19 @@ class KernelEngine(Engine):
         return unpack(self.spec, theta, self.count, self.config.width)
 
 
-def adam_schedule(config: Config, first: int, count: int) -> Schedule:
-    """Steps t = first, first + 1, ..., first + count - 1.
-
-    rates are lr_t / (1 - beta1^(t+1)), corrections 1 / sqrt(1 - beta2^(t+1)).
-    """
+def schedule_of(config: Config, first: int, count: int) -> Schedule:
+    """Steps first, first + 1, ..., first + count - 1, from 0."""
     step = np.arange(first, first + count)
-    rates = config.lr * config.lr_decay ** (step // config.lr_decay_every)
+    with np.errstate(over="ignore"):  # a rate without limit makes nets diverge, which is reported
+        rates = config.rate(step)
     return Schedule(
+        rates,
         rates / (1.0 - config.beta1 ** (step + 1)),
         1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1)),
         config.beta1,
         config.beta2,
         config.epsilon,
+        config.momentum,
+        config.weight_decay,
         config.subnormals == "flush",
     )

@@ -4,7 +4,7 @@ import numpy as np
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import spec_of
-from minilotto.engines.interface import KernelEngine, State, adam_schedule
+from minilotto.engines.interface import KernelEngine, State, schedule_of
 from minilotto.engines.packing import aligned, rows_of, training_arrays, workspace_size
 from minilotto.hardware.threads import run_blocks
 from minilotto.kernels import seed_parallel
@@ -30,7 +30,9 @@ class LaneEngine(KernelEngine):
         self, config: Config, data: Dataset, threads: int, lanes: int | None = None
     ) -> None:
         super().__init__(config, data, threads)
-        self.spec = spec_of(self.activation, config.dtype, data.inputs, lanes, config.loss)
+        self.spec = spec_of(
+            self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer
+        )
         self.form = Form(self.spec, self.activation.parameter)
         self.lanes = self.spec.lanes
         self.points = training_arrays(data, config.dtype, config.loss)
@@ -42,7 +44,7 @@ class LaneEngine(KernelEngine):
         self.scratch = Scratch(aligned(shape, dtype), aligned((shape[0], size), dtype))
 
     def advance(self, first: int, count: int) -> None:
-        schedule = adam_schedule(self.config, first, count)
+        schedule = schedule_of(self.config, first, count)
         arguments = (self.form, self.config.width, self.nets, self.points, schedule, self.scratch)
         blocks = len(self.nets.theta)
         run_blocks(seed_parallel.train_blocks, arguments, blocks, self.threads)

@@ -13,8 +13,10 @@ from minilotto.kernels.structures import Points, Schedule
 from minilotto.settings.activations import Reals
 
 CACHE_LINE = 64  # bytes
-# One Adam step at a rate of 0, which leaves the gradient behind.
-STANDSTILL = Schedule(np.zeros(1), np.ones(1), 0.9, 0.999, 1e-8, flush=False)
+# One step of adam at a rate of 0, which leaves the gradient behind.
+STANDSTILL = Schedule(
+    np.zeros(1), np.zeros(1), np.ones(1), 0.9, 0.999, 1e-8, 0.9, 0.01, flush=False
+)
 
 
 def rows_of(width: int, inputs: int) -> int:

@@ -21,6 +21,7 @@ RELATIVE_ERROR = 1e-9  # one input; two and three inputs get TENSOR_ERROR
 TENSOR_ERROR = 1e-6
 PANEL_NODES = 16
 MOST_PANELS = 4096
+GRADINGS = (2.0, 2.0**0.5, 2.0**0.25)  # of panels about the transitions of very sharp nets
 TENSOR_NODES = (24, 36, 54)
 
 
@@ -30,9 +31,10 @@ def population_losses(
     """Integral of (f(x) - y(x))^2 over the task's domain, divided by its volume.
 
     For one input and a smooth activation it is composite Gauss-Legendre quadrature, with panels
-    doubled for those nets whose value still changes by more than RELATIVE_ERROR. For a piecewise
-    linear activation the domain is split at each net's breakpoints, which is exact up to the
-    target's smoothness. For two or three inputs it is tensor rules of growing order.
+    doubled for those nets whose value still changes by more than RELATIVE_ERROR, and at last with
+    panels that grow geometrically from -b/w of each neuron on, for nets of very large w. For a
+    piecewise linear activation the domain is split at each net's breakpoints, which is exact up to
+    the target's smoothness. For two or three inputs it is tensor rules of growing order.
 
     Parameters
     ----------
@@ -65,8 +67,8 @@ def population_losses(
             "average (nets.predict(x) - y)**2 over many points of your own"
         )
     if task.inputs > 1:
-        rules = (population_rule(task, nodes) for nodes in TENSOR_NODES)
-        return _settled(activation, parameters, list(rules), TENSOR_ERROR, loss)
+        tensors = [population_rule(task, nodes) for nodes in TENSOR_NODES]
+        return _settled(activation, parameters, tensors, TENSOR_ERROR, loss)
     if activation.kinks:
         return np.array(
             [
@@ -75,7 +77,12 @@ def population_losses(
             ]
         )
     panels = [_composite(task, 2**k) for k in range(2, MOST_PANELS.bit_length())]
-    return _settled(activation, parameters, panels, RELATIVE_ERROR, loss)
+    result = _settled(activation, parameters, panels, RELATIVE_ERROR, loss)
+    for i in np.flatnonzero(np.isnan(result) & np.isfinite(parameters.c)):
+        one = _taken(parameters, np.array([i]))
+        rules = [_composite(task, 64, _graded(one, ratio)) for ratio in GRADINGS]
+        result[i] = _settled(activation, one, rules, RELATIVE_ERROR, loss)[0]
+    return result
 
 
 def _settled(
@@ -107,8 +114,20 @@ def _composite(task: Task, panels: int, bends: Iterable[float] = ()) -> Dataset:
     """The mean over the domain of one input, from equal panels, split at kinks and bends."""
     low, high = task.domain[0]
     edges = np.unique([*np.linspace(low, high, panels + 1), *task.kinks, *bends])
+    edges = edges[(edges >= low) & (edges <= high)]
     x, weight = gauss_legendre(edges, PANEL_NODES)
     return frozen(x[:, None], task(x[:, None]), weight / (high - low))
+
+
+def _graded(one: Parameters, ratio: float) -> Array:
+    """Places x where a neuron of one net has z = 0 or |z| = ratio^k, from nearly linear to flat."""
+    w, b = one.w[0, :, 0].astype(np.float64), one.b[0].astype(np.float64)
+    w, b = w[w != 0], b[w != 0]
+    z = ratio ** np.arange(np.log(1 / 16) / np.log(ratio), np.log(1024) / np.log(ratio))
+    z = np.concatenate([-z[::-1], [0.0], z])
+    with np.errstate(over="ignore"):
+        places: Array = (z[:, None] - b) / w
+    return places.ravel()
 
 
 def _split_at_breakpoints(

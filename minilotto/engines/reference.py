@@ -35,9 +35,8 @@ class ReferenceEngine(Engine):
             _, gradients = numpy_reference.loss_and_gradient(
                 formulas, *parameters, x, y, weight, config.negative_slope, config.loss
             )
-            lr = config.lr * config.lr_decay ** (step // config.lr_decay_every)
-            constants = (config.beta1, config.beta2, config.epsilon)
-            numpy_reference.adam(parameters, m, s, gradients, step + 1, lr, *constants)
+            lr = float(config.rate(step))
+            numpy_reference.update(config, parameters, m, s, gradients, step + 1, lr)
 
     def bytes_per_net(self) -> int:
         numbers = 4 * rows_of(self.config.width, self.data.inputs)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
+from minilotto.settings.limits import check_choice
 
 BACKENDS = ("auto", "cpu", "cuda", "reference")
 ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
@@ -24,18 +25,16 @@ class Request:
 
 def requested(backend: str, engine: str, compress: bool | int) -> Request:
     """The Request for these arguments of `train`. Raises ConfigError for what none can be."""
-    if backend not in BACKENDS:
-        raise ConfigError(f"backend={backend!r} is unknown; choose from {', '.join(BACKENDS)}")
-    if engine not in ENGINES:
-        raise ConfigError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
+    check_choice("backend", backend, BACKENDS)
+    check_choice("engine", engine, ENGINES)
     if backend == "reference" and engine != "auto":
         raise ConfigError(f"backend='reference' has no engine={engine!r}; leave out one of them")
     if isinstance(compress, (bool, np.bool_)):
         return Request(backend, engine, bool(compress))
     if not isinstance(compress, (int, np.integer)) or compress < 1:
         raise ConfigError(
-            f"compress={compress!r} is out of range; give True, False or a number of nodes of at "
-            "least 1"
+            f"compress={shown(compress)} is out of range; give True, False or a number of nodes of "
+            "at least 1"
         )
     wanted = "reference" if backend == "reference" else engine
     if wanted not in ("auto", "compressed"):

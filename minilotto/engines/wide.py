@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.interface import KernelEngine, State, adam_schedule
+from minilotto.engines.interface import KernelEngine, State, schedule_of
 from minilotto.engines.packing import aligned, pack_neurons, training_arrays, unpack_neurons
 from minilotto.hardware import threads
 from minilotto.initialisation import Parameters
@@ -84,7 +84,9 @@ class WideEngine(KernelEngine):
         super().__init__(config, data, min(threads, numba.config.NUMBA_NUM_THREADS))
         itemsize = np.dtype(config.dtype).itemsize
         lanes = neuron_parallel.VECTOR_BYTES // itemsize
-        self.spec = Spec(self.activation.name, config.dtype, lanes, data.inputs, config.loss)
+        self.spec = Spec(
+            self.activation.name, config.dtype, lanes, data.inputs, config.loss, config.optimizer
+        )
         self.form = Form(self.spec, self.activation.parameter)
         self.points = training_arrays(data, config.dtype, config.loss)
         points, vectors = len(self.points.y), -(-config.width // lanes)
@@ -117,12 +119,12 @@ class WideEngine(KernelEngine):
         shared = self.config.width * len(self.points.y) >= SHARED_UNITS
         alone = self.count - self.count % self.threads if shared else self.count
         if alone:  # nets that one thread trains
-            self._train_blocks(alone, adam_schedule(self.config, first, count))
+            self._train_blocks(alone, schedule_of(self.config, first, count))
         for net in range(alone, self.count):
             at = first
             for together, steps in self.sharing.plan(count):
                 began = time.perf_counter()
-                self._train_net(net, adam_schedule(self.config, at, steps), together)
+                self._train_net(net, schedule_of(self.config, at, steps), together)
                 self.sharing.record(together, (time.perf_counter() - began) / steps)
                 at += steps
 

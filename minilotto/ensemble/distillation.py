@@ -24,7 +24,7 @@ from minilotto.ensemble.last_layer import (
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, Reals
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, array_of, reals_of
 from minilotto.settings.limits import blocks, check_choice, check_whole
 
 ALL_PAIRS = 256  # widths up to which every pair of neurons is tried
@@ -178,7 +178,7 @@ def distill_pairs(
     Paper: figure 13.
     """
     errors, _ = pair_errors(activation, parameters, pairs, data, predictor)
-    raw, pairs = _checked(parameters, data), np.asarray(pairs)
+    raw, pairs = _checked(parameters, data), array_of("pairs", pairs)
     # By the errors, for R^2 itself ends at 1 - 1e-16.
     square = np.nan_to_num(errors**2 @ data.weight, nan=np.inf)
     loss = np.where(pairs.min(axis=2) >= 0, square, np.inf)
@@ -224,7 +224,7 @@ def pair_errors(
         For pairs that do not fit the nets, or a constant target.
     """
     check_choice("predictor", predictor, PREDICTORS)
-    raw, pairs = _checked(parameters, data), np.asarray(pairs)
+    raw, pairs = _checked(parameters, data), array_of("pairs", pairs)
     nets, width = raw.b.shape
     shaped = pairs.ndim == 3 and pairs.shape[::2] == (nets, 2) and pairs.dtype.kind in "iu"
     if not shaped or pairs.shape[1] == 0:
@@ -293,15 +293,16 @@ def refit(activation: Activation, w: Reals, b: Reals, data: Dataset) -> Distille
     >>> bool(refit(ACTIVATIONS["silu"], w, b, given(x, x**2)).loss[0] < 5e-19)
     True
     """
-    nets, width = np.shape(b)
-    raw = _checked(Parameters(w, b, np.zeros((nets, width)), np.zeros(nets)), data)
-    kept = np.where(finite_nets(raw)[:, None], np.arange(width), -1)
+    v = np.zeros(reals_of("b", b).shape)
+    raw = _checked(Parameters(w, b, v, np.zeros(len(np.atleast_1d(v)))), data)
+    kept = np.where(finite_nets(raw)[:, None], np.arange(raw.b.shape[1]), -1)
     return _refitted(activation, raw, kept, data)
 
 
 def _checked(parameters: Parameters, data: Dataset) -> Parameters:
+    raw = checked_nets(parameters, data)
     check_weight(data.weight)
-    return checked_nets(parameters, data)
+    return raw
 
 
 class _Neurons(NamedTuple):

@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble import npz
 from minilotto.ensemble.nets import Nets
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import ConfigError, DataError, shown
 from minilotto.files import check_output, write_atomically
 from minilotto.initialisation import Parameters
+from minilotto.settings.arrays import ReadOnly, array_of, reals_of
 from minilotto.settings.config import Config
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class History(ReadOnly):
     """Losses during a training.
 
     Parameters
@@ -35,7 +36,7 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble(Nets):
+class Ensemble(ReadOnly, Nets):
     """R trained nets.
 
     f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only; rows of diverged seeds are NaN.
@@ -103,8 +104,9 @@ class Ensemble(Nets):
         """The net at one position, or those of a slice, a mask or a list, as an Ensemble."""
         if isinstance(which, slice):
             return self.select(np.arange(len(self))[which])
-        one = np.ndim(which) == 0 and not isinstance(which, (bool, np.bool_, str))
-        return self.select([which] if one else which)
+        positions = array_of("selection", which)
+        one = positions.ndim == 0 and positions.dtype.kind in "iu"
+        return self.select(positions[None] if one else positions)
 
     def __iter__(self) -> Iterator["Ensemble"]:
         return (self[i] for i in range(len(self)))
@@ -151,7 +153,7 @@ class Ensemble(Nets):
         ConfigError
             For anything else.
         """
-        positions = np.asarray(which)
+        positions = array_of("selection", which)
         if positions.dtype == bool:
             if positions.shape != (len(self),):
                 raise ConfigError(
@@ -194,10 +196,12 @@ class Ensemble(Nets):
         Raises
         ------
         ConfigError
-            For another width, and for nets of the logistic loss.
+            For another width, for no nets, and for nets of the logistic loss.
         """
         from minilotto.ensemble.distillation import distill
 
+        if not len(self):
+            raise ConfigError("there is no net to distill; select at least one")
         if self.config.loss != "squared":
             raise ConfigError(
                 f"nets of loss={self.config.loss!r} are not distilled, which fits output weights "
@@ -229,10 +233,13 @@ class Ensemble(Nets):
         """
         from minilotto.engines.evaluate import losses
 
-        try:
-            arrays = [np.array(array, dtype=self.config.dtype) for array in parameters]
-        except (TypeError, ValueError) as error:
-            raise DataError(f"parameters are no arrays ({error}); pass (w, b, v, c)") from None
+        if not isinstance(parameters, (tuple, list)) or len(parameters) != 4:
+            raise DataError(f"parameters={shown(parameters)} are no arrays (w, b, v, c)")
+        with np.errstate(over="ignore"):  # what the precision cannot hold makes a loss of NaN
+            arrays = [
+                reals_of(f"parameters {name}", array).astype(self.config.dtype)
+                for name, array in zip("wbvc", parameters, strict=True)
+            ]
         shapes = [array.shape for array in arrays]
         wanted = [array.shape for array in self.parameters]
         if shapes != wanted:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lstsq
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import Dataset, check_dataset
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.limits import check_fraction
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -84,7 +84,8 @@ def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) ->
     DataError
         For shapes that do not fit each other or the data, or nets that are not finite.
     """
-    raw = Parameters(*(np.asarray(part, np.float64) for part in parameters))
+    check_dataset(data)
+    raw = Parameters(*map(reals_of, "wbvc", parameters))
     nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
     shapes = [part.shape for part in raw]
     if shapes != [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]:
@@ -141,7 +142,7 @@ def hidden(activation: Activation, w: ArrayLike, b: ArrayLike, x: ArrayLike) -> 
     DataError
         For shapes that do not match.
     """
-    weights, biases, points = (np.asarray(part, np.float64) for part in (w, b, x))
+    weights, biases, points = (reals_of(*named) for named in (("w", w), ("b", b), ("x", x)))
     points = points[:, None] if points.ndim == 1 else points
     if (
         weights.ndim != 3
@@ -311,7 +312,8 @@ def least_squares(
     >>> solution.coefficients.round(6).tolist(), solution.rank.tolist()
     ([[1.0, 1000000000.0]], [2])
     """
-    a, y, weights = (np.asarray(given, np.float64) for given in (columns, target, weight))
+    named = {"columns": columns, "target": target, "weight": weight}
+    a, y, weights = (reals_of(name, part) for name, part in named.items())
     if a.ndim != 3 or weights.shape != a.shape[1:2] or y.shape not in (weights.shape, a.shape[:2]):
         raise DataError(
             f"columns {a.shape}, target {y.shape}, weight {weights.shape} do not match; give (B, "

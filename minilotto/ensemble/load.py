@@ -7,6 +7,7 @@ from minilotto.data.dataset import frozen
 from minilotto.ensemble import npz
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.errors import FileError
+from minilotto.files import check_input
 
 
 def load(path: str | Path) -> Ensemble:
@@ -24,6 +25,8 @@ def load(path: str | Path) -> Ensemble:
 
     Raises
     ------
+    ConfigError
+        For what is no name of a file.
     FileError
         For a file that is missing, damaged or no ensemble.
     UnusableFileError
@@ -35,11 +38,10 @@ def load(path: str | Path) -> Ensemble:
     Traceback (most recent call last):
     minilotto.errors.FileError: 'no/such/file.npz' does not exist; check the name
     """
+    path = check_input(path)
     try:
         with open(path, "rb") as file:
             return read(file, str(path))
-    except FileNotFoundError:
-        raise FileError(f"{str(path)!r} does not exist; check the name") from None
     except FileError:
         raise
     except OSError as error:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.data.checks import inputs_of
-from minilotto.data.dataset import Dataset, check_labels, examples_of
+from minilotto.data.dataset import Dataset, check_dataset, check_labels, examples_of
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_bytes
 from minilotto.hardware.gpu import the_gpu
@@ -111,6 +111,7 @@ class Nets:
         """
         from minilotto.engines.evaluate import losses
 
+        check_dataset(data)
         if data.inputs != self.data.inputs:
             raise DataError(f"data have {data.inputs} inputs; these nets take {self.data.inputs}")
         if self.config.loss == "logistic":
@@ -132,6 +133,7 @@ class Nets:
         (R,) ndarray of float64
             In [0, 1]; NaN where a net diverged. Raises DataError as `loss_on`.
         """
+        check_dataset(data)
         check_labels(data.y)
         outputs = self.predict(data.x)
         label = outputs > (0.0 if self.config.loss == "logistic" else 0.5)
@@ -187,7 +189,8 @@ class Nets:
         Returns
         -------
         scipy.LowLevelCallable
-            Raises ConfigError for another use, and for more than one net or none.
+            Raises ConfigError for another use, for more than one net or none, and for a net that
+            is not finite.
         """
         from minilotto.interop.scipy_callable import low_level_callable
 
@@ -220,7 +223,8 @@ class Nets:
         Returns
         -------
         onnx.ModelProto
-            Maps x (P, D) to f (P, R).
+            Maps x (P, D) to f (P, R). Raises ConfigError for no net, for one that is not finite,
+            and for an activation that ONNX runtimes do not have in that dtype.
         """
         from minilotto.interop.to_onnx import onnx_model
 

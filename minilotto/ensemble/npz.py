@@ -79,11 +79,15 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Content:
 
 
 def _refuse_compressed(file: BinaryIO) -> None:
-    """Raises ValueError for a compressed member, which may expand without limit."""
-    if file.read(2) == b"PK":
-        with zipfile.ZipFile(file) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise ValueError("its arrays are compressed, as none are written here")
+    """Raises ValueError for what is no archive, and for a compressed member, which may expand
+    without limit.
+    """
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it is no .npz file, or not a whole one")
+    file.seek(0)
+    with zipfile.ZipFile(file) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("its arrays are compressed, as none are written here")
     file.seek(0)
 
 

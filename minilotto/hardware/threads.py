@@ -19,6 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import minilotto.hardware.compiler  # noqa: F401  before Numba
+
+# isort: split
 import numba
 import numpy as np
 import psutil
@@ -50,6 +53,11 @@ def layer_in_use() -> str | None:
 def available_layers() -> list[str]:
     """Names of the threading layers that can be loaded here; loading starts none."""
     return [name for name, module in LAYERS.items() if _loads(f"numba.np.ufunc.{module}")]
+
+
+def most_threads() -> int:
+    """The most threads that Numba starts here: NUMBA_NUM_THREADS, or the usable cores."""
+    return int(numba.config.NUMBA_NUM_THREADS)
 
 
 def _loads(module: str) -> bool:
@@ -111,7 +119,7 @@ def run_blocks(
     """train(*arguments, begin, end) for ranges that make up range(blocks), in `threads` threads at
     most.
     """
-    threads = min(threads, blocks, numba.config.NUMBA_NUM_THREADS)
+    threads = min(threads, blocks, most_threads())
     with _alone(threads > 1) as ours:
         if not ours:
             train(*arguments, 0, blocks)

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 from minilotto.initialisation import Parameters
+from minilotto.interop.vectors import check_exported
 from minilotto.kernels.formulas import FORMULAS
 from minilotto.kernels.retarget import retargeted
 from minilotto.settings.activations import Activation
+from minilotto.settings.limits import check_choice
 from minilotto.version import VERSION
 
 REAL = {"float64": ("double", "", 64), "float32": ("float", "f", 32)}
@@ -75,19 +77,11 @@ def c_source(
         For another dtype, another name, no net, a net that is not finite, or more than a million
         numbers.
     """
-    if dtype not in REAL:
-        raise ConfigError(f"dtype={dtype!r} is unknown; choose from {', '.join(REAL)}")
+    check_choice("dtype", dtype, REAL)
     _check_name(name)
     w, b, v, c = (np.asarray(array, dtype=np.float64) for array in parameters)
     nets, width, inputs = w.shape
-    if nets == 0:
-        raise ConfigError("there is no net to export; select at least one")
-    bad = [i for i in range(nets) if not all(np.isfinite(array[i]).all() for array in (w, b, v, c))]
-    if bad:
-        raise ConfigError(
-            f"net {bad[0]} is not finite; export nets whose status is ok, as in nets[nets.status "
-            "== 'ok']"
-        )
+    check_exported(parameters)
     size = nets * (width * (2 * inputs + 2) + 1)
     if size > MOST_NUMBERS:
         raise ConfigError(
@@ -100,7 +94,8 @@ def c_source(
 def _check_name(name: Any) -> None:
     if not isinstance(name, str) or not name.isascii() or not name.isidentifier():
         raise ConfigError(
-            f"name={name!r} is no C identifier; use letters, digits and underscores, a letter first"
+            f"name={shown(name)} is no C identifier; use letters, digits and underscores, a letter "
+            "first"
         )
     if name in RESERVED or name.startswith("_") or "__" in name:
         raise ConfigError(f"name={name!r} is reserved in C or C++; choose another")

@@ -1,15 +1,13 @@
 """Outputs, losses and derivatives of nets as plain NumPy arrays, for optimisers and other codes.
 
-The vectors theta are those of interop/vectors.py, which scipy.optimize varies and which the
-compiled functions of kernels/single.py take. Below, `parameters` is
+Vectors theta are those of interop/vectors.py, and of kernels/single.py. Below, `parameters` is
 
     theta (K,)        one net; results have no axis of nets
     thetas (R, K)     R nets; results have a first axis R
     Parameters        (w, b, v, c) as an Ensemble holds them; gradients come back as the same
 
-in float32 or float64, which is the precision of the computation. Points are x (P, D), or (P,) for
-D = 1. Weights are taken as they are; `train` divides weights by their sum. Arrays may have any
-memory layout and may be read-only.
+in float32 or float64, the precision of the computation. Points are x (P, D), or (P,) for D = 1.
+Weights are taken as they are; `train` divides them by their sum. Any memory layout will do.
 """
 
 from functools import lru_cache
@@ -22,7 +20,7 @@ from minilotto.data.checks import checked, points_of
 from minilotto.data.dataset import check_labels
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.interop.vectors import flat, pack, unpack
+from minilotto.interop.vectors import check_form, flat, pack, unpack
 from minilotto.settings.activations import Activation, Reals, activation_of
 from minilotto.settings.arrays import Array
 
@@ -353,13 +351,16 @@ def _add_curvature(sigma: Activation, theta: Reals, x: Reals, factor: Reals, tot
         total[v, start:v] += across[i]
 
 
+def _form(name: str, dtype: Any, inputs: int, slope: float, loss: str = "squared") -> "Form":
+    check_form(name, slope, loss)  # before they are keys of the cache
+    return _known_form(name, dtype, inputs, slope, loss)
+
+
 @lru_cache(maxsize=64)
-def _form(
-    activation: str, dtype: np.dtype[Any], inputs: int, negative_slope: float, loss: str = "squared"
-) -> "Form":
+def _known_form(activation: str, dtype: Any, inputs: int, slope: float, loss: str) -> "Form":
     from minilotto.kernels import single
 
-    return single.form(activation, inputs, dtype.name, negative_slope, loss)
+    return single.form(activation, inputs, dtype.name, slope, loss)
 
 
 @lru_cache(maxsize=256)

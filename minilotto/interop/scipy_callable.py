@@ -10,12 +10,13 @@ from scipy import LowLevelCallable
 
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
-from minilotto.interop.vectors import pack
+from minilotto.interop.vectors import check_exported, pack
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.forms import Form, form
 from minilotto.kernels.single import forward
 from minilotto.kernels.spec import Spec
 from minilotto.settings.activations import Activation
+from minilotto.settings.limits import check_choice
 
 USES = ("integrate", "filter")
 HEADER = 2  # numbers before theta: the activation's parameter, and how many numbers theta has
@@ -83,13 +84,13 @@ def low_level_callable(
     Raises
     ------
     ConfigError
-        For an unknown use, or several nets.
+        For an unknown use, several nets, or a net that is not finite.
     """
-    if use not in USES:
-        raise ConfigError(f"use={use!r} is unknown; choose from {', '.join(USES)}")
+    check_choice("use", use, USES)
     nets, _, inputs = parameters.w.shape
     if nets != 1:
         raise ConfigError(f"{nets} nets make no function of one value; choose one, as in nets[0]")
+    check_exported(parameters)
     theta = pack(parameters)[0].astype(np.float64)
     numbers = np.concatenate([[activation.parameter, len(theta)], theta])
     memory = (ctypes.c_double * len(numbers))(*numbers)

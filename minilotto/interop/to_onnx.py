@@ -6,6 +6,7 @@ import numpy as np
 
 from minilotto.errors import ConfigError, MissingExtraError
 from minilotto.initialisation import Parameters
+from minilotto.interop.vectors import check_exported
 from minilotto.settings.activations import Activation
 
 try:
@@ -15,6 +16,32 @@ except ImportError as error:
     raise MissingExtraError.of("onnx", "onnx", error) from None
 
 OPSET, FORMAT = 20, 9  # the first opset with Gelu, and the file format that belongs to it
+# Activations h of z by operators that onnxruntime implements in float64 too. That of softplus is
+# max(z, 0) + log(1 + e^-|z|), with u = 1 + e and log(1 + e) = e log(u) / (u - 1) to rounding.
+COMPOSED = {
+    "silu": """
+        s = Sigmoid z
+        h = Mul z s""",
+    "leaky_relu": """
+        positive = Relu z
+        negative = Sub z positive
+        scaled = Mul negative slope
+        h = Add positive scaled""",
+    "softplus": """
+        positive = Relu z
+        size = Abs z
+        minus = Neg size
+        e = Exp minus
+        u = Add e one
+        log = Log u
+        exact = Sub u one
+        tiny = Equal u one
+        divisor = Where tiny one exact
+        product = Mul e log
+        quotient = Div product divisor
+        log1p = Where tiny e quotient
+        h = Add positive log1p""",
+}
 
 
 def onnx_model(activation: Activation, parameters: Parameters) -> Any:
@@ -35,28 +62,34 @@ def onnx_model(activation: Activation, parameters: Parameters) -> Any:
     Raises
     ------
     ConfigError
-        For an activation that is none of ONNX's operators.
+        For an activation that is none of ONNX's operators, or that runtimes lack in float64, and
+        for no net or one that is not finite.
     """
+    check_exported(parameters)
     w, b, v, c = (np.asarray(array) for array in parameters)
     nets, width, inputs = w.shape
     reading = np.zeros((nets * width, nets), w.dtype)  # one column a net
     reading[np.arange(nets * width), np.repeat(np.arange(nets), width)] = v.ravel()
     constants = {"w": w.reshape(-1, inputs).T, "b": b.ravel(), "v": reading, "c": c}
-    nodes = {
-        "silu": [
-            helper.make_node("Sigmoid", ["z"], ["s"]),
-            helper.make_node("Mul", ["z", "s"], ["h"]),
-        ],
-        "leaky_relu": [helper.make_node("LeakyRelu", ["z"], ["h"], alpha=activation.parameter)],
-    }.get(activation.name)
-    if nodes is None:
-        operator = activation.name.capitalize()
-        if not onnx.defs.has(operator):
+    if activation.name in COMPOSED:
+        steps = COMPOSED[activation.name].strip().splitlines()
+        scalars = {"one": np.array(1.0, w.dtype), "slope": np.array(activation.parameter, w.dtype)}
+        used = {name for step in steps for name in step.split() if name in scalars}
+        constants |= {name: scalars[name] for name in sorted(used)}
+    else:
+        steps = [f"h = {activation.name.capitalize()} z"]
+        if not onnx.defs.has(activation.name.capitalize()):
             raise ConfigError(
                 f"{activation.name} is none of ONNX's operators; write its nodes into "
                 "minilotto/interop/to_onnx.py"
             )
-        nodes = [helper.make_node(operator, ["z"], ["h"])]
+        if activation.name == "gelu" and w.dtype == np.float64:
+            raise ConfigError(
+                "activation='gelu' is not implemented in float64 by ONNX runtimes; export nets "
+                "that were trained with dtype='float32'"
+            )
+    words = (step.split() for step in steps)
+    nodes = [helper.make_node(operator, of, [result]) for result, _, operator, *of in words]
     real = helper.np_dtype_to_tensor_dtype(w.dtype)
     graph = helper.make_graph(
         [

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minilotto.data.checks import floating
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError, shown
 from minilotto.initialisation import Parameters
-from minilotto.settings.activations import Reals
+from minilotto.settings.activations import Reals, activation_of
+from minilotto.settings.config import LOSSES
+from minilotto.settings.limits import check_choice
 
 
 def pack(parameters: Parameters) -> Reals:
@@ -38,9 +40,9 @@ def pack(parameters: Parameters) -> Reals:
     """
     try:
         w, b, v, c = (floating(name, array) for name, array in zip("wbvc", parameters, strict=True))
-    except (TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except Exception:
         raise DataError(
             f"parameters are a {type(parameters).__name__}; pass (w, b, v, c), as in "
             "nets.parameters"
@@ -92,11 +94,62 @@ def unpack(theta: ArrayLike, inputs: int = 1) -> Parameters:
     [2.0, 5.0]
     """
     if isinstance(inputs, bool) or not isinstance(inputs, (int, np.integer)) or inputs < 1:
-        raise DataError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
+        raise DataError(
+            f"inputs={shown(inputs)} is out of range; give a whole number of at least 1"
+        )
     array = flat(theta, int(inputs))
     neurons = array[..., :-1].reshape(*array.shape[:-1], -1, inputs + 2)
     parts = neurons[..., :inputs], neurons[..., inputs], neurons[..., inputs + 1], array[..., -1]
     return Parameters(*(np.array(part) for part in parts))
+
+
+def check_form(activation: str, negative_slope: float, loss: str) -> None:
+    """Refuse what names no activation or loss.
+
+    Parameters
+    ----------
+    activation, negative_slope, loss
+        As in Config.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name, and for a slope that is no finite number.
+    """
+    activation_of(activation)
+    check_choice("loss", loss, LOSSES)
+    if (
+        not isinstance(negative_slope, (int, float, np.floating))
+        or not -np.inf < negative_slope < 1
+    ):
+        raise ConfigError(
+            f"negative_slope={shown(negative_slope)} is out of range; give a finite number below 1"
+        )
+
+
+def check_exported(parameters: Parameters) -> None:
+    """Refuse nets that another program could not evaluate.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of R nets.
+
+    Raises
+    ------
+    ConfigError
+        For none, and for one that is not finite.
+    """
+    if not len(parameters.c):
+        raise ConfigError("there is no net to export; select at least one")
+    finite = np.all(
+        [np.isfinite(part).reshape(len(part), -1).all(1) for part in parameters], axis=0
+    )
+    if not finite.all():
+        raise ConfigError(
+            f"net {np.argmin(finite)} is not finite; export nets whose status is ok, as in "
+            "nets[nets.status == 'ok']"
+        )
 
 
 def flat(theta: ArrayLike, inputs: int) -> Reals:

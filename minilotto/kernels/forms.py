@@ -13,6 +13,7 @@ from minilotto.errors import ConfigError
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.points import check_precision
 from minilotto.kernels.spec import Spec, inputs_of, lanes_of, type_of_spec
+from minilotto.kernels.updates import UPDATES
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import LOSSES
 
@@ -26,7 +27,7 @@ class Form(NamedTuple):
     Parameters
     ----------
     spec : Spec
-        Activation, precision, lanes, inputs and loss, known while compiling.
+        Activation, precision, lanes, inputs, loss and optimiser, known while compiling.
     parameter : float
         Slope of leaky_relu for z < 0.
     """
@@ -51,6 +52,7 @@ def form(
     dtype: str = "float64",
     negative_slope: float = 0.01,
     loss: str = "squared",
+    optimizer: str = "adam",
 ) -> Form:
     """The Form of nets with that activation and number of inputs.
 
@@ -69,6 +71,8 @@ def form(
         Of leaky_relu.
     loss : str
         As in Config.
+    optimizer : str
+        One of Config's that has an update: all but lm.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def form(
     Raises
     ------
     ConfigError
-        For an unknown activation, precision or loss, or a number of inputs below 1.
+        For an unknown activation, precision, loss or optimiser, or a number of inputs below 1.
 
     Examples
     --------
@@ -90,8 +94,10 @@ def form(
         raise ConfigError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
     if loss not in LOSSES:
         raise ConfigError(f"loss={loss!r} is unknown; choose from {', '.join(LOSSES)}")
+    if optimizer not in UPDATES:
+        raise ConfigError(f"optimizer={optimizer!r} is unknown; choose from {', '.join(UPDATES)}")
     row, lanes = activation_of(activation, negative_slope), VECTOR_BYTES // np.dtype(dtype).itemsize
-    return Form(Spec(row.name, dtype, lanes, int(inputs), loss), float(row.parameter))
+    return Form(Spec(row.name, dtype, lanes, int(inputs), loss, optimizer), float(row.parameter))
 
 
 # Shapes. Errors are raised where a wrong length would read or write beyond an array.

@@ -1,5 +1,4 @@
-"""Every formula of the engine, once: activations with their slopes, losses with theirs, and Adam's
-update.
+"""Formulas of activations with their slopes and of losses with theirs, once for all engines.
 
 A formula is a plain function of numbers of one type, Lanes or floats, so that vector kernels,
 scalar loops and CUDA threads run the same text. Activations are written in their natural unit: with
@@ -340,19 +339,3 @@ def _compile_add_loss(spec, total, f, y, weight):
         return lambda spec, total, f, y, weight: fma((f - y) * weight, f - y, total)
     evaluate = LOSS_FORMULAS[spec.loss].evaluate
     return lambda spec, total, f, y, weight: fma(evaluate(f, y)[0], weight, total)
-
-
-@register_jitable
-def adam_update(parameter, m, s, gradient, rate, correction, beta1, beta2, epsilon):
-    """(parameter, m, s) after one Adam step:
-
-        m = beta1 m + (1 - beta1) g,   s = beta2 s + (1 - beta2) g^2,
-        parameter -= rate m / (correction sqrt(s) + epsilon)
-
-    with rate = lr / (1 - beta1^t) and correction = 1 / sqrt(1 - beta2^t). Kingma and Ba 2015, in
-    torch's order of operations.
-    """
-    m = fma(like(gradient, 1.0 - beta1), gradient, like(gradient, beta1) * m)
-    s = fma(like(gradient, 1.0 - beta2) * gradient, gradient, like(gradient, beta2) * s)
-    denominator = fma(root(s), like(gradient, correction), like(gradient, epsilon))
-    return parameter - quotient(like(gradient, rate) * m, denominator), m, s

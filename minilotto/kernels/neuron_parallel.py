@@ -3,14 +3,14 @@
 A net's parameters lie as D + 2 rows of M numbers, `theta` (S,): the D weights w, then b, then v of
 all neurons, and behind them c, alone at (D + 2) M. M is the width N rounded up to whole vectors.
 The neurons beyond N are unused: their parameters are zero, so that with v = 0 they add exactly
-nothing, and are set to zero again after each step. Gradient and Adam's moments lie in the same
-order.
+nothing, and are set to zero again after each step. Gradient and the optimiser's m and s lie in the
+same order.
 
 Neurons form tiles, which depend on N alone. A step has two parts:
 
-    settle   outputs f_p = c + the sums of the tiles, in the order of tiles; residuals; Adam for c
-    work     per tile: gradient of its neurons, Adam, and its sums sum_i v_i sigma(w_i x_p + b_i)
-             with the new parameters
+    settle   outputs f_p = c + the sums of the tiles, in the order of tiles; residuals; step of c
+    work     per tile: gradient of its neurons, their step, and with the new parameters its sums
+             sum_i v_i sigma(w_i x_p + b_i)
 
 so threads synchronise once a step. The second half of a step is the first half of the next: a chunk
 of n steps has n + 1 rounds of work, the first without gradients and the last without sums. Every
@@ -43,7 +43,13 @@ from minilotto.kernels.spec import (
     zero,
     zero_each,
 )
-from minilotto.kernels.structures import Nets, NeuronScratch, adam_of, step_lanes, step_number
+from minilotto.kernels.structures import (
+    Nets,
+    NeuronScratch,
+    coefficients_of,
+    step_lanes,
+    step_number,
+)
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 
 VECTOR_BYTES = 64
@@ -146,13 +152,11 @@ def _write_gradient(form, theta, scratch, begin, kept, end, padded, x, points, a
 
 
 @kernel(inline="always")
-def _adam(spec, width, nets, gradient, begin, end, padded, adam):
-    """One Adam step of the neurons. The unused ones, which may have a gradient for v, return to
-    zero.
-    """
+def _step(spec, width, nets, gradient, begin, end, padded, coefficients):
+    """One step of the neurons. The unused ones, which may have a gradient for v, return to zero."""
     for row in range(inputs_of(spec) + 2):
         for at in range(row * padded + begin, row * padded + end, lanes_of(spec)):
-            step_lanes(spec, nets, gradient, at, adam)
+            step_lanes(spec, nets, gradient, at, coefficients)
         for neuron in range(max(begin, width), end):
             nets.theta[row * padded + neuron] = 0.0
 
@@ -181,17 +185,18 @@ def _write_residuals(spec, theta, points, residuals, sums, gradient):
 
 @kernel()
 def _settle(spec, nets, points, schedule, scratch, step):
-    """Residuals of step `step`, and Adam for c."""
+    """Residuals of step `step`, and the step of c."""
     mode = flush_subnormals(schedule.flush)
     gradient = scratch.gradient
     _write_residuals(spec, nets.theta, points, scratch.residuals, scratch.sums, gradient)
-    step_number(nets, gradient, nets.theta.size - lanes_of(spec), adam_of(schedule, step))
+    last = nets.theta.size - lanes_of(spec)
+    step_number(spec, nets, gradient, last, coefficients_of(schedule, step))
     restore_mode(mode)
 
 
 @kernel()
 def _work(form, width, nets, points, schedule, scratch, round_, part, parts):
-    """One of `parts` parts of the tiles in a round of a chunk of steps: gradient and Adam in all
+    """One of `parts` parts of the tiles in a round of a chunk of steps: gradient and step in all
     but the first, sums in all but the last.
     """
     mode = flush_subnormals(schedule.flush)
@@ -208,9 +213,9 @@ def _work(form, width, nets, points, schedule, scratch, round_, part, parts):
         kept, slot = min(begin + kept_neurons, end), (tile - start) * kept_neurons * 2 * size
         if round_ > 0:
             _write_gradient(form, theta, scratch, begin, kept, end, padded, x, size, own, slot)
-            adam = adam_of(schedule, round_ - 1)
-            _adam(spec, width, nets, scratch.gradient, begin, end, padded, adam)
-        if round_ < schedule.rates.size:
+            k = coefficients_of(schedule, round_ - 1)
+            _step(spec, width, nets, scratch.gradient, begin, end, padded, k)
+        if round_ < schedule.lr.size:
             scaled, sums = scratch.scaled, scratch.sums[tile]
             _to_units(spec, theta, scaled, begin, end, padded)
             _add_outputs(form, scaled, begin, kept, end, padded, x, size, sums, own, slot)
@@ -224,7 +229,7 @@ def train_net(form, width, nets, points, schedule, scratch):
     """
     spec, _ = form
     parts = scratch.activations.shape[0]
-    for round_ in range(schedule.rates.size + 1):
+    for round_ in range(schedule.lr.size + 1):
         if round_ > 0:
             _settle(spec, nets, points, schedule, scratch, round_ - 1)
         for part in range(parts):
@@ -238,7 +243,7 @@ def train_net_in_threads(form, width, nets, points, schedule, scratch):
     """train_net, with a thread for each part."""
     spec, _ = form
     parts = scratch.activations.shape[0]
-    for round_ in range(schedule.rates.size + 1):
+    for round_ in range(schedule.lr.size + 1):
         if round_ > 0:
             _settle(spec, nets, points, schedule, scratch, round_ - 1)
         for part in prange(parts):

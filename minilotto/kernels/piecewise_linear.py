@@ -48,7 +48,7 @@ from minilotto.kernels.moments import (
     remainder,
 )
 from minilotto.kernels.simd import absolute, fma, where
-from minilotto.kernels.structures import Nets, adam_of, step_number
+from minilotto.kernels.structures import Nets, coefficients_of, step_number
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 
 MOST_SHIFTS = 8  # per neuron; beyond, merge sort takes over from insertion sort
@@ -296,9 +296,9 @@ def train_nets(form, width, nets, moments, schedule, scratch, begin, end):
         theta, gradient = pointer(nets.theta[net], 0), pointer(scratch.gradient[net], 0)
         own = Nets(theta, pointer(nets.m[net], 0), pointer(nets.s[net], 0))
         floats, integers = pointer(scratch.floats[net], 0), pointer(scratch.integers[net], 0)
-        for step in range(schedule.rates.size):
+        for step in range(schedule.lr.size):
             _gradient(spec, parameter, width, theta, table, gradient, floats, integers)
-            adam = adam_of(schedule, step)
+            coefficients = coefficients_of(schedule, step)
             for row in range(nets.theta.shape[1]):
-                step_number(own, gradient, row, adam)
+                step_number(spec, own, gradient, row, coefficients)
     restore_mode(mode)

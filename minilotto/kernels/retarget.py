@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
-from minilotto.kernels import formulas
+from minilotto.kernels import formulas, updates
+
+MODULES = (formulas.__name__, updates.__name__)
 
 
 def retargeted(
@@ -17,7 +19,7 @@ def retargeted(
     Parameters
     ----------
     function : callable
-        Of formulas.py. The functions and polynomials that it calls are replaced likewise.
+        Of formulas.py or updates.py. Functions and polynomials that it calls are replaced too.
     operations : mapping of str to callable
         What stands for fma, like and the other names that formulas.py imports from simd.py.
     bits_of : callable
@@ -40,9 +42,10 @@ def retargeted(
 
         return horner
 
-    namespace = {**vars(formulas), **operations}
-    for name, value in vars(formulas).items():
-        if isinstance(value, FunctionType) and value.__module__ == formulas.__name__:
+    known = {**vars(formulas), **vars(updates)}
+    namespace = {**known, **operations}
+    for name, value in known.items():
+        if isinstance(value, FunctionType) and value.__module__ in MODULES:
             namespace[name] = FunctionType(
                 value.__code__, namespace, name, value.__defaults__, value.__closure__
             )

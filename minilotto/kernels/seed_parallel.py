@@ -2,8 +2,8 @@
 
 A block's parameters lie as rows of lanes, D + 2 rows a neuron (its D weights w, then b, then v) and
 one last row for c: `theta` is (blocks, rows * lanes) with rows = N (D + 2) + 1. The gradient and
-Adam's moments lie in the same order. Lanes do not exchange data, so a seed's results do not depend
-on its neighbours, and a NaN stays in its own lane.
+the optimiser's m and s lie in the same order. Lanes do not exchange data, so a seed's results do
+not depend on its neighbours, and a NaN stays in its own lane.
 
 Two points share one pass over the neurons. The loss is sum_p weight_p (f(x_p) - y_p)^2, or another
 of `formulas.LOSS_FORMULAS`. engines/packing.py makes the arrays.
@@ -13,7 +13,7 @@ from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.simd import fma, like
 from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
-from minilotto.kernels.structures import Nets, adam_of, step_lanes
+from minilotto.kernels.structures import Nets, coefficients_of, step_lanes
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 
 
@@ -125,11 +125,11 @@ def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
     for block in range(begin, end):
         own = Nets(nets.theta[block], nets.m[block], nets.s[block])
         gradient, workspace = scratch.gradient[block], scratch.workspace[block]
-        for step in range(schedule.rates.size):
+        for step in range(schedule.lr.size):
             _gradient(form, width, own.theta, points, gradient, workspace)
-            adam = adam_of(schedule, step)
+            coefficients = coefficients_of(schedule, step)
             for row in range(width * (inputs_of(spec) + 2) + 1):
-                step_lanes(spec, own, gradient, row * lanes_of(spec), adam)
+                step_lanes(spec, own, gradient, row * lanes_of(spec), coefficients)
     restore_mode(mode)
 
 

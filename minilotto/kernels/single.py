@@ -30,7 +30,6 @@ import numpy as np
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.forms import Form, check_points, columns_of, form, scratch_size, width_of
 from minilotto.kernels.formulas import (
-    adam_update,
     add_loss,
     input_unit,
     loss_and_residual,
@@ -49,6 +48,7 @@ from minilotto.kernels.points import (
 )
 from minilotto.kernels.simd import fma, like, sum_of_lanes
 from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.updates import Coefficients, update
 
 __all__ = [
     "ADAM",
@@ -63,10 +63,12 @@ __all__ = [
     "loss_and_gradient",
     "outputs",
     "scratch_size",
+    "step",
     "train_net",
     "width_of",
 ]
 ADAM = (0.9, 0.999, 1e-8)  # beta1, beta2, epsilon as Config has them
+MOMENTUM, WEIGHT_DECAY = 0.9, 0.01  # likewise; for constants that end with epsilon
 
 
 @kernel(inline="always")
@@ -291,21 +293,21 @@ def jacobian(form, theta, x, out):
 
 # Training.
 @kernel()
-def adam_step(form, theta, moments, gradient, step, lr, constants):
-    """One Adam step, in place.
+def step(form, theta, moments, gradient, number, lr, constants):
+    """One step of the Form's optimiser, in place.
 
     Parameters
     ----------
     form : Form
     theta : (K,) array
     moments : (2, K) array
-        Adam's m and s, zero before the first step.
+        The optimiser's m and s, zero before the first step.
     gradient : (K,) array
-    step : int
-        From 0.
+    number : int
+        Number of the step, from 0.
     lr : float
-    constants : (beta1, beta2, epsilon)
-        As ADAM.
+    constants : (beta1, beta2, epsilon) or (beta1, beta2, epsilon, momentum, weight_decay)
+        As ADAM, without which momentum and weight_decay have Config's defaults.
 
     Raises
     ------
@@ -314,7 +316,7 @@ def adam_step(form, theta, moments, gradient, step, lr, constants):
 
     References
     ----------
-    Kingma and Ba 2015, Algorithm 1, in torch's order of operations.
+    The equations are the notes of OPTIMIZERS, in torch's order of operations.
     """
     spec = form.spec
     check_precision(spec, theta)
@@ -322,27 +324,25 @@ def adam_step(form, theta, moments, gradient, step, lr, constants):
     check_precision(spec, gradient)
     if gradient.size != theta.size or moments.shape[0] != 2 or moments.shape[1] != theta.size:
         raise ValueError("gradient must be as long as theta (K,), and moments (2, K)")
-    beta1, beta2, epsilon = constants
-    rate, correction = lr / (1.0 - beta1 ** (step + 1)), 1.0 / np.sqrt(1.0 - beta2 ** (step + 1))
-    for k in range(theta.size):
-        theta[k], moments[0, k], moments[1, k] = adam_update(
-            theta[k],
-            moments[0, k],
-            moments[1, k],
-            gradient[k],
-            rate,
-            correction,
-            beta1,
-            beta2,
-            epsilon,
+    all_five = (constants + (MOMENTUM, WEIGHT_DECAY))[:5]
+    beta1, beta2 = all_five[:2]
+    adam_rate = lr / (1.0 - beta1 ** (number + 1))
+    correction = 1.0 / np.sqrt(1.0 - beta2 ** (number + 1))
+    k = Coefficients(lr, adam_rate, correction, *all_five)
+    for i in range(theta.size):
+        theta[i], moments[0, i], moments[1, i] = update(
+            spec, theta[i], moments[0, i], moments[1, i], gradient[i], k
         )
+
+
+adam_step = step  # its name while Adam was the only optimiser
 
 
 @kernel()
 def train_net(
     form, theta, moments, x, y, weight, first_step, steps, lr, constants, gradient, scratch
 ):
-    """Adam's steps first_step, ..., first_step + steps - 1 (from 0), in place.
+    """Steps first_step, ..., first_step + steps - 1 (from 0) of the Form's optimiser, in place.
 
     Two calls, one after the other, give the bits of one call for all their steps.
 
@@ -351,13 +351,13 @@ def train_net(
     form, theta
         As in `loss_and_gradient`.
     moments
-        As in `adam_step`.
+        As in `step`.
     x, y, weight
         As in `loss_and_gradient`.
     first_step, steps : int
         At least 0.
     lr, constants
-        As in `adam_step`.
+        As in `step`.
     gradient, scratch
         As in `loss_and_gradient`.
 
@@ -367,9 +367,9 @@ def train_net(
         The loss before the last step; NaN for no steps.
     """
     before = np.nan
-    for step in range(first_step, first_step + steps):
+    for number in range(first_step, first_step + steps):
         before = loss_and_gradient(form, theta, x, y, weight, gradient, scratch)
-        adam_step(form, theta, moments, gradient, step, lr, constants)
+        step(form, theta, moments, gradient, number, lr, constants)
     return before
 
 

@@ -1,11 +1,11 @@
 """What a kernel is compiled for, and how it reads and writes memory.
 
-A Spec, the kernel specification, names an activation, a precision, a lane count, a number of inputs
-and a loss. It is an argument of every kernel, alone or in a Form, and is part of the argument's
-type, so it costs nothing at run time.
+A Spec, the kernel specification, names an activation, a precision, a lane count, a number of
+inputs, a loss and an optimiser. It is an argument of every kernel, alone or in a Form, and is part
+of the argument's type, so it costs nothing at run time.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 
 from llvmlite import ir
@@ -27,25 +27,23 @@ class Spec:
     lanes: int
     inputs: int
     loss: str = "squared"
+    optimizer: str = "adam"
 
 
 class SpecType(types.Type):
     """Numba type of one particular Spec."""
 
-    def __init__(self, activation: str, dtype: str, lanes: int, inputs: int, loss: str) -> None:
-        self.activation = activation
-        self.loss = loss
-        self.inputs = inputs
-        self.lanes = Lanes(types.float32 if dtype == "float32" else types.float64, lanes)
-        super().__init__(
-            name=f"Spec({activation}, {dtype}, {lanes}, {inputs}, {loss}, {sources_digest()})"
-        )
+    def __init__(self, spec: Spec) -> None:
+        self.activation, self.loss, self.optimizer = spec.activation, spec.loss, spec.optimizer
+        self.inputs = spec.inputs
+        self.lanes = Lanes(types.float32 if spec.dtype == "float32" else types.float64, spec.lanes)
+        super().__init__(name=f"Spec({', '.join(map(str, astuple(spec)))}, {sources_digest()})")
 
 
 @lru_cache(maxsize=256)
 def type_of_spec(spec: Spec) -> SpecType:
     """The SpecType of a Spec, kept: making one takes longer than a small kernel."""
-    return SpecType(spec.activation, spec.dtype, spec.lanes, spec.inputs, spec.loss)
+    return SpecType(spec)
 
 
 @typeof_impl.register(Spec)

@@ -5,12 +5,12 @@ from typing import NamedTuple
 from numpy.typing import NDArray
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.formulas import adam_update
 from minilotto.kernels.spec import load, store
+from minilotto.kernels.updates import Coefficients, update
 
 
 class Nets(NamedTuple):
-    """Parameters of nets and Adam's moments, three arrays in the layout of the kernel."""
+    """Parameters of nets and the optimiser's m and s, three arrays in the layout of the kernel."""
 
     theta: NDArray
     m: NDArray
@@ -30,15 +30,18 @@ class Points(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """Steps of Adam: rates and corrections (steps,) as `formulas.adam_update` takes them, and
-    whether subnormal numbers count as zero.
+    """Steps of an optimiser: what `updates.Coefficients` names, of which the first three are
+    (steps,), and whether subnormal numbers count as zero.
     """
 
-    rates: NDArray
-    corrections: NDArray
+    lr: NDArray
+    adam_rate: NDArray
+    correction: NDArray
     beta1: float
     beta2: float
     epsilon: float
+    momentum: float
+    weight_decay: float
     flush: bool
 
 
@@ -77,26 +80,30 @@ class BreakpointScratch(NamedTuple):
 
 
 @kernel(inline="always")
-def adam_of(schedule, step):
-    """The last arguments of adam_update at that step, read once for all parameters."""
-    return (
-        schedule.rates[step],
-        schedule.corrections[step],
+def coefficients_of(schedule, step):
+    """What `updates.update` takes at that step, read once for all parameters."""
+    return Coefficients(
+        schedule.lr[step],
+        schedule.adam_rate[step],
+        schedule.correction[step],
         schedule.beta1,
         schedule.beta2,
         schedule.epsilon,
+        schedule.momentum,
+        schedule.weight_decay,
     )
 
 
 @kernel(inline="always")
-def step_lanes(spec, nets, gradient, at, adam):
-    """One Adam step of the parameters in the vector at `at`."""
-    theta, m, s = adam_update(
+def step_lanes(spec, nets, gradient, at, coefficients):
+    """One step of the parameters in the vector at `at`."""
+    theta, m, s = update(
+        spec,
         load(spec, nets.theta, at),
         load(spec, nets.m, at),
         load(spec, nets.s, at),
         load(spec, gradient, at),
-        *adam,
+        coefficients,
     )
     store(nets.theta, at, theta)
     store(nets.m, at, m)
@@ -104,8 +111,8 @@ def step_lanes(spec, nets, gradient, at, adam):
 
 
 @kernel(inline="always")
-def step_number(nets, gradient, at, adam):
-    """One Adam step of the parameter at `at`."""
-    nets.theta[at], nets.m[at], nets.s[at] = adam_update(
-        nets.theta[at], nets.m[at], nets.s[at], gradient[at], *adam
+def step_number(spec, nets, gradient, at, coefficients):
+    """One step of the parameter at `at`."""
+    nets.theta[at], nets.m[at], nets.s[at] = update(
+        spec, nets.theta[at], nets.m[at], nets.s[at], gradient[at], coefficients
     )

@@ -176,35 +176,65 @@ def loss_and_gradient(
     return np.einsum("p,rp->r", weight, terms), (dw, dz.sum(axis=2), dv, df.sum(axis=1))
 
 
-def adam(
+class Constants(Protocol):
+    """The fields of Config that an update uses."""
+
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def beta1(self) -> float: ...
+    @property
+    def beta2(self) -> float: ...
+    @property
+    def epsilon(self) -> float: ...
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+
+
+def update(
+    config: Constants,
     parameters: Sequence[Reals],
     m: Sequence[Reals],
     s: Sequence[Reals],
     gradients: Sequence[Reals],
     step: int,
     lr: float,
-    beta1: float,
-    beta2: float,
-    epsilon: float,
 ) -> None:
-    """One Adam step in place.
+    """One step of an optimiser in place.
 
     Parameters
     ----------
+    config : Config
+        Names the optimiser and its constants.
     parameters, m, s, gradients : sequences of arrays
-        Parameters, their first and second moments, and their gradients.
+        Parameters, the optimiser's memory, and the gradients. m and s are not read by optimisers
+        that have none.
     step : int
         Number of the step, from 1.
-    lr, beta1, beta2, epsilon : float
-        Constants of Adam.
+    lr : float
+        The rate of the step.
 
     References
     ----------
-    Kingma and Ba 2015, Algorithm 1.
+    Kingma and Ba 2015, Algorithm 1; Loshchilov and Hutter 2019, Algorithm 2; Sutskever et al. 2013
+    and Tieleman and Hinton 2012 as torch has them.
     """
     for p, first, second, g in zip(parameters, m, s, gradients, strict=True):
-        first += (1 - beta1) * (g - first)
-        second += (1 - beta2) * (g * g - second)
-        unbiased_m = first / (1 - beta1**step)
-        unbiased_s = second / (1 - beta2**step)
-        p -= lr * unbiased_m / (np.sqrt(unbiased_s) + epsilon)
+        if config.optimizer in ("adam", "adamw"):
+            if config.optimizer == "adamw":
+                p -= lr * config.weight_decay * p
+            first += (1 - config.beta1) * (g - first)
+            second += (1 - config.beta2) * (g * g - second)
+            unbiased_m = first / (1 - config.beta1**step)
+            unbiased_s = second / (1 - config.beta2**step)
+            p -= lr * unbiased_m / (np.sqrt(unbiased_s) + config.epsilon)
+        elif config.optimizer == "rmsprop":
+            second += (1 - config.beta2) * (g * g - second)
+            p -= lr * g / (np.sqrt(second) + config.epsilon)
+        else:
+            friction = 0.0 if config.optimizer == "gd" else config.momentum
+            first *= friction
+            first += g
+            p -= lr * (g + friction * first if config.optimizer == "nesterov" else first)

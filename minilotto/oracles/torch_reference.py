@@ -115,23 +115,132 @@ def loss_and_gradient(
         In the shapes of w, b, v, c, float64.
     """
     import torch
-    from torch.nn import functional
 
     parameters = [
         torch.tensor(np.asarray(array, dtype=np.float64), requires_grad=True)
         for array in (w, b, v, c)
     ]
-    points, targets, weights = (
-        torch.tensor(np.asarray(array, dtype=np.float64)) for array in (x, y, weight)
-    )
-    hidden = function_of(name, negative_slope)(parameters[0] @ points.T + parameters[1][:, :, None])
-    outputs = (parameters[2][:, None, :] @ hidden)[:, 0, :] + parameters[3][:, None]
-    if loss == "logistic":
-        terms = functional.binary_cross_entropy_with_logits(
-            outputs, targets.expand_as(outputs), reduction="none"
-        )
-    else:
-        terms = (outputs - targets) ** 2
-    losses = terms @ weights
+    data = [torch.tensor(np.asarray(array, dtype=np.float64)) for array in (x, y, weight)]
+    losses = _losses(function_of(name, negative_slope), parameters, data, loss)
     dw, db, dv, dc = torch.autograd.grad(losses.sum(), parameters)
     return losses.detach().numpy(), (dw.numpy(), db.numpy(), dv.numpy(), dc.numpy())
+
+
+def _losses(sigma: Callable[[Any], Any], parameters: Any, data: Any, loss: str) -> Any:
+    from torch.nn import functional
+
+    (w, b, v, c), (x, y, weight) = parameters, data
+    outputs = (v[:, None, :] @ sigma(w @ x.T + b[:, :, None]))[:, 0, :] + c[:, None]
+    if loss == "logistic":
+        return (
+            functional.binary_cross_entropy_with_logits(
+                outputs, y.expand_as(outputs), reduction="none"
+            )
+            @ weight
+        )
+    return (outputs - y) ** 2 @ weight
+
+
+def trained(config: Any, start: Any, x: Reals, y: Reals, weight: Reals) -> tuple[Reals, ...]:
+    """Parameters after all steps of a training by torch.optim and torch's schedulers.
+
+    Parameters
+    ----------
+    config : Config
+        Activation, loss, precision, optimiser, schedule and steps.
+    start : (w, b, v, c)
+        Initial parameters of R nets, in the precision of the config.
+    x, y, weight : (P, D), (P,) and (P,) arrays
+        Points, targets and weights.
+
+    Returns
+    -------
+    (w, b, v, c)
+        Of R nets.
+    """
+    import torch
+
+    dtype = getattr(torch, config.dtype)
+    parameters = [torch.tensor(np.array(array), requires_grad=True) for array in start]
+    data = [torch.tensor(np.array(array), dtype=dtype) for array in (x, y, weight)]
+    sigma = function_of(config.activation, config.negative_slope)
+    optimizer = optimizer_of(config, parameters)
+    scheduler = scheduler_of(config, optimizer)
+    for _ in range(config.steps):
+        optimizer.zero_grad()
+        _losses(sigma, parameters, data, config.loss).sum().backward()
+        optimizer.step()
+        scheduler.step()
+    return tuple(parameter.detach().numpy() for parameter in parameters)
+
+
+def optimizer_of(config: Any, parameters: Any) -> Any:
+    """torch's optimiser of a config.
+
+    Parameters
+    ----------
+    config : Config
+        Names the optimiser and its constants.
+    parameters : list of torch.Tensor
+        What it steps.
+
+    Returns
+    -------
+    torch.optim.Optimizer
+
+    Raises
+    ------
+    KeyError
+        For an optimiser that torch has not.
+    """
+    from torch import optim
+
+    betas, smooth = (config.beta1, config.beta2), {"lr": config.lr, "eps": config.epsilon}
+    rules: dict[str, Callable[[], Any]] = {
+        "adam": lambda: optim.Adam(parameters, betas=betas, **smooth),
+        "adamw": lambda: optim.AdamW(
+            parameters, betas=betas, weight_decay=config.weight_decay, **smooth
+        ),
+        "gd": lambda: optim.SGD(parameters, config.lr),
+        "momentum": lambda: optim.SGD(parameters, config.lr, momentum=config.momentum),
+        "nesterov": lambda: optim.SGD(
+            parameters, config.lr, momentum=config.momentum, nesterov=True
+        ),
+        "rmsprop": lambda: optim.RMSprop(parameters, alpha=config.beta2, **smooth),
+    }
+    return rules[config.optimizer]()
+
+
+def scheduler_of(config: Any, optimizer: Any) -> Any:
+    """torch's scheduler of a config.
+
+    Parameters
+    ----------
+    config : Config
+        Names the schedule and its constants.
+    optimizer : torch.optim.Optimizer
+        Whose rate it sets.
+
+    Returns
+    -------
+    torch.optim.lr_scheduler.LRScheduler
+
+    Raises
+    ------
+    KeyError
+        For a schedule that torch has not.
+    """
+    from torch.optim import lr_scheduler
+
+    steps, final = config.steps - config.warmup, config.final_fraction
+    rules: dict[str, Callable[[], Any]] = {
+        "step": lambda: lr_scheduler.StepLR(optimizer, config.lr_decay_every, config.lr_decay),
+        "constant": lambda: lr_scheduler.ConstantLR(optimizer, 1.0),
+        "cosine": lambda: lr_scheduler.CosineAnnealingLR(optimizer, steps, final * config.lr),
+        "linear": lambda: lr_scheduler.LinearLR(optimizer, 1.0, final, steps),
+        "exponential": lambda: lr_scheduler.ExponentialLR(optimizer, final ** (1.0 / steps)),
+    }
+    if not config.warmup:
+        return rules[config.schedule]()
+    rise = lr_scheduler.LinearLR(optimizer, 1.0 / (config.warmup + 1), 1.0, config.warmup)
+    return lr_scheduler.SequentialLR(optimizer, [rise, rules[config.schedule]()], [config.warmup])

@@ -1,6 +1,8 @@
 """reproduce: train what the figures need, draw them, test the claims, write the report."""
 
+import contextlib
 import dataclasses
+import os
 import platform
 import signal
 import sys
@@ -13,17 +15,18 @@ from datetime import date
 from functools import partial
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError, FileError, MinilottoError, ResourceError
-from minilotto.files import write_atomically
+from minilotto.errors import ConfigError, MinilottoError, ResourceError
+from minilotto.files import absolute, entries, make_folder, path_of, write_atomically, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT
 from minilotto.report.claims import read_toml
 from minilotto.report.figure import QUICK, Figure, Scale, Source
-from minilotto.report.page import Report, Section, to_html, to_json, to_markdown
+from minilotto.report.page import MARK, Report, Section, to_html, to_json, to_markdown
 from minilotto.report.plots.style import lay_out, save, style
 from minilotto.report.study import Study
 from minilotto.report.training import SUFFIXES
@@ -35,7 +38,8 @@ from minilotto.training.train import thread_count
 from minilotto.version import VERSION
 
 PROGRAM = "python -m minilotto"
-REPORT_FILES = ("index.html", "report.md", "report.json")
+PAGES = {"index.html": to_html, "report.md": to_markdown, "report.json": to_json}
+REPORT_FILES = tuple(PAGES)
 LARGEST_VECTOR_PICTURE = 400_000  # bytes; a larger one is embedded as pixels
 
 
@@ -102,22 +106,21 @@ def reproduce(
     names = figure_names(figures, appendices, beyond)
     processes = thread_count(threads)
     scale = scale or (QUICK if quick else Scale())
-    out = report_folder(out, force)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            f"folder {str(out)!r} cannot be made ({error.strerror}); choose another"
-        ) from None
-    runs = Path(runs) if runs is not None else out / "runs"
+    given = report_folder(out, force)
+    runs = path_of(runs, folder=True) if runs is not None else given / "runs"
+    place = absolute(given)
+    make_folder(place)
     began = time.perf_counter()
     wanted = needed(names, scale)
     store = (
         sweep(wanted, out=runs, threads=threads, progress=progress) if train else open_store(runs)
     )
     trained = time.perf_counter() - began
-    sections = _sections([FIGURES[name] for name in names], store, scale, out, processes)
     texts = read_toml("minilotto.report", "report.toml")
+    if not os.path.lexists(place / REPORT_FILES[0]):
+        # Its mark lets an interrupted report go on in this folder.
+        _write_page(place, REPORT_FILES[0], Report("Not finished", (), "", (), ()))
+    sections = _sections([FIGURES[name] for name in names], store, scale, place, processes, given)
     report = Report(
         warning=_warning(scale),
         sections=sections,
@@ -134,8 +137,8 @@ def reproduce(
         },
         **texts,
     )
-    for name, form in zip(REPORT_FILES, (to_html, to_markdown, to_json), strict=True):
-        _write(out / name, form(report).encode())
+    for page in REPORT_FILES:
+        _write_page(place, page, report)
     return report
 
 
@@ -150,10 +153,10 @@ def draw(
     """Train what one figure needs into the store at `runs`, draw it to `path`. Raises what
     `reproduce` raises, and DataError.
     """
-    chosen = FIGURES[figure_names([name])[0]]
+    chosen, picture = FIGURES[figure_names([name])[0]], absolute(path_of(path))
     store = sweep(list(chosen.sweeps(scale)), out=runs, threads=threads, progress=progress)
     figure = chosen(Source(store), scale)
-    _pictures(figure, [Path(path)])
+    _pictures(figure, [picture])
     return figure
 
 
@@ -184,23 +187,31 @@ def needed(names: Sequence[str], scale: Scale) -> list[Sweep]:
 
 def report_folder(out: str | Path, force: bool) -> Path:
     """The folder of a report, which need not exist yet. Raises ConfigError for a file, or a folder
-    that holds something else.
+    that holds anything but a report and its nets.
     """
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"out={str(out)!r} is a file; name a folder")
-    try:
-        contents = {path.name for path in out.iterdir()} if out.exists() else set()
-    except OSError as error:
-        raise FileError(
-            f"folder {str(out)!r} cannot be read ({error.strerror}); choose another"
-        ) from None
-    if contents and not contents & {*REPORT_FILES, "runs"} and not force:
+    folder = path_of(out, folder=True)
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise ConfigError(f"out={str(folder)!r} is a file; name a folder")
+    if force:
+        return folder
+    contents = {entry.name for entry in entries(folder) if entry.name[0] != "."} - {"runs"}
+    pages = [name for name in REPORT_FILES if name in contents]
+    others = [name for name in pages if not _is_ours(folder / name)]
+    if contents and not pages:
+        others = sorted(contents)
+    if others:
         raise ConfigError(
-            f"folder {str(out)!r} holds other things; name a new one, or write into it with "
-            "--force (force=True)"
+            f"folder {str(folder)!r} holds other things, {others[0]!r} for one; name a new one, or "
+            "write into it with --force (force=True)"
         )
-    return out
+    return folder
+
+
+def _is_ours(page: Path) -> bool:
+    """Whether a page was written by `reproduce`."""
+    with contextlib.suppress(OSError):
+        return page.is_file() and MARK.encode() in page.read_bytes()
+    return False
 
 
 def _warning(scale: Scale) -> str:
@@ -222,10 +233,17 @@ def _heading(chosen: type[Figure]) -> str:
 
 
 def _sections(
-    figures: Sequence[type[Figure]], store: Store, scale: Scale, out: Path, processes: int
+    figures: Sequence[type[Figure]],
+    store: Store,
+    scale: Scale,
+    out: Path,
+    processes: int,
+    given: Path | None = None,
 ) -> list[Section]:
-    """All sections, in several processes where forking is safe: studies hold the GIL."""
-    one = partial(_section, store=store, scale=scale, out=out)
+    """All sections, in several processes where forking is safe: studies hold the GIL. `given` is
+    what the caller calls the folder `out`.
+    """
+    one = partial(_section, store=store, scale=scale, out=out, given=given or out)
     if min(processes, len(figures)) == 1 or sys.platform != "linux":
         return [one(figure) for figure in figures]
     # On Ctrl-C a child ends at once and silently; this process reports it.
@@ -251,11 +269,11 @@ def _sections(
                 raise
 
 
-def _section(chosen: type[Figure], store: Store, scale: Scale, out: Path) -> Section:
+def _section(chosen: type[Figure], store: Store, scale: Scale, out: Path, given: Path) -> Section:
     """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
     source, name, title = Source(store), chosen.name, _heading(chosen)
     quick = " --quick" if scale == QUICK else ""
-    command = f"{PROGRAM} reproduce --figures {name} --out {out}{quick}"
+    command = f"{PROGRAM} reproduce --figures {name} --out {quote(str(given))}{quick}"
     try:
         figure = chosen(source, scale)
         caption, tables, verdicts = figure.caption(), figure.tables(), figure.verdicts()
@@ -266,7 +284,7 @@ def _section(chosen: type[Figure], store: Store, scale: Scale, out: Path) -> Sec
     _pictures(figure, [out / file for file in names])
     for table in tables:
         names.append(f"figure-{name}-{table.name}.csv")
-        _write(out / names[-1], table.to_csv().encode())
+        write_bytes(out / names[-1], table.to_csv().encode())
     picture = (out / f"figure-{name}.svg").read_bytes()
     if len(picture) > LARGEST_VECTOR_PICTURE:
         picture = (out / f"figure-{name}.png").read_bytes()
@@ -287,8 +305,9 @@ def _pictures(figure: Figure, paths: Sequence[Path]) -> None:
             write_atomically(path, partial(save, drawing, suffix=path.suffix))
 
 
-def _write(path: Path, content: bytes) -> None:
-    write_atomically(path, lambda file: file.write(content) and None)
+def _write_page(folder: Path, name: str, report: Report) -> None:
+    text = PAGES[name](report)
+    write_bytes(folder / name, text.encode(errors="backslashreplace"))  # names of files may be any
 
 
 def scale_of(quick: bool, seeds: int | None) -> Scale:

@@ -13,7 +13,7 @@ import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import DataError, MinilottoError
+from minilotto.errors import DataError, FileError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict, register
 from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, THRESHOLDS
@@ -118,7 +118,9 @@ def interval(found: Estimate | None) -> tuple[float, float, float]:
 
 
 class Source:
-    """Nets by config and seeds out of a store; what is not there is noted, not raised."""
+    """Nets by config and seeds out of a store; what is not there is noted, what is damaged is an
+    error.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -130,6 +132,8 @@ class Source:
         for config in sweep.configs:
             try:
                 found[config] = self._store.ensemble(config, sweep.seeds)
+            except FileError:
+                raise
             except MinilottoError as error:
                 self.missing.append(str(error))
         return found

@@ -13,6 +13,7 @@ from typing import Any
 from minilotto.report.claims import Verdict
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 
+MARK = "written by minilotto reproduce"  # in every page, so that no other is overwritten
 _CLASSES = {HOLDS: "holds", IN_PART: "part", FAILS: "fails", UNTESTED: "none"}
 
 
@@ -90,6 +91,7 @@ def to_html(report: Report) -> str:
     parts = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<meta name="generator" content="{MARK}">',
         f"<title>{title}</title><style>\n{style}</style></head><body><main><h1>{title}</h1>",
         *_paragraphs(report.introduction),
         *(_paragraphs([report.warning], ' class="quick"') if report.warning else ()),
@@ -179,7 +181,7 @@ def to_markdown(report: Report) -> str:
             lines.append(f"| {' | '.join(cells)} |")
         parts += ["\n".join(lines), f"`{section.command}`"]
     provenance = [f"{key}: {value}" for key, value in report.provenance.items()]
-    parts += [_listed(report.remarks), _listed(provenance)]
+    parts += [_listed(report.remarks), _listed(provenance), f"<!-- {MARK} -->"]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -195,7 +197,7 @@ def to_json(report: Report) -> str:
         del one["picture"]
         one["claims"] = one.pop("verdicts")
         figures.append(one)
-    content: dict[str, Any] = {"title": report.title, "warning": report.warning}
+    content: dict[str, Any] = {"title": report.title, "warning": report.warning, "generator": MARK}
     content |= {"figures": figures, "provenance": dict(report.provenance)}
     return json.dumps(_finite(content), indent=1, sort_keys=True) + "\n"
 

@@ -8,11 +8,12 @@ both with torch.
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 
 Reals = NDArray[np.floating]  # float32 or float64
 
@@ -44,6 +45,12 @@ class Activation:
     curvature: Callable[[Reals], Reals]
     kinks: tuple[float, ...] = ()
     parameter: float = 0.0
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A row of ACTIVATIONS travels as its name: its functions need not be picklable."""
+        if self.name == "leaky_relu" or ACTIVATIONS.get(self.name) is self:
+            return activation_of, (self.name, self.parameter)
+        return super().__reduce_ex__(protocol)
 
 
 def _sigmoid(z: Reals) -> Reals:
@@ -176,5 +183,7 @@ def activation_of(name: str, negative_slope: float = 0.01) -> Activation:
     -0.2
     """
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ConfigError(f"activation={name!r} is unknown; choose from {', '.join(ACTIVATIONS)}")
+        raise ConfigError(
+            f"activation={shown(name)} is unknown; choose from {', '.join(ACTIVATIONS)}"
+        )
     return leaky_relu(negative_slope) if name == "leaky_relu" else ACTIVATIONS[name]

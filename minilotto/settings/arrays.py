@@ -1,7 +1,101 @@
-"""Names of array types."""
+"""Arrays: names of their types, and the caller's values as arrays."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minilotto.errors import DataError, shown
+
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+MOST_BROADCAST = 2**24  # numbers of an array that repeats some memory
+
+
+class ReadOnly:
+    """Base of frozen dataclasses whose arrays are read-only, in copies and unpickled ones too."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+
+def array_of(name: str, values: object) -> NDArray[Any]:
+    """The caller's values as an array, of whatever dtype.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    values : array_like
+        An array, or what NumPy makes one of.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    DataError
+        For masked values, for a huge shape by broadcasting, and for what is no array.
+    """
+    try:
+        check_unmasked(name, values)
+        array = np.asarray(values)
+    except DataError:
+        raise
+    except Exception as error:  # `__array__`, `__len__` and `__iter__` of the caller's raise any
+        raise DataError(
+            f"{name} is no array ({shown(error, str)}); pass numbers, in rows of equal length"
+        ) from None
+    if array.size > MOST_BROADCAST and 0 in array.strides:
+        raise DataError(
+            f"{name} is broadcast to shape {array.shape}, whose copies may not fit in memory; pass "
+            "an array of its own"
+        )
+    return array
+
+
+def check_unmasked(name: str, values: object) -> None:
+    """Raises DataError for an array that masks values, or for lists with one: NumPy would use what
+    is behind the mask.
+    """
+    if _masked(values):
+        raise DataError(
+            f"{name} has masked values; leave them out, or give them a value with .filled()"
+        )
+
+
+def reals_of(name: str, values: object) -> Array:
+    """The caller's real numbers in float64.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    values : array_like
+        Of integers or floating-point numbers, which may be NaN or infinite.
+
+    Returns
+    -------
+    ndarray of float64
+
+    Raises
+    ------
+    DataError
+        For complex numbers, truth values and any other dtype, and as `array_of`.
+    """
+    array = array_of(name, values)
+    if array.dtype.kind not in "fiu":
+        raise DataError(f"{name} has dtype {array.dtype}; pass real numbers")
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinite
+        return np.asarray(array, np.float64)
+
+
+def _masked(values: object) -> bool:
+    if isinstance(values, (list, tuple)):
+        kinds = (list, tuple, np.ma.MaskedArray)
+        return any(_masked(one) for one in values if isinstance(one, kinds))
+    return isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any())

@@ -3,15 +3,20 @@
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 from minilotto.settings.activations import activation_of
+from minilotto.settings.arrays import Array
+from minilotto.settings.combinations import check_optimizer, check_precision, check_schedule
+from minilotto.settings.numbers import real_number, whole_number
+from minilotto.settings.optimizers import OPTIMIZERS
+from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
 from minilotto.settings.tasks import CUSTOM, TASKS, task_of
 
@@ -25,17 +30,18 @@ CHOICES = {
     "subnormals": SUBNORMALS,
     "loss": LOSSES,
     "init": tuple(SCHEMES),
+    "optimizer": tuple(OPTIMIZERS),
+    "schedule": tuple(SCHEDULES),
 }
 REAL_FIELDS: dict[str, tuple[str, Callable[[float], bool]]] = {
     **dict.fromkeys(
         ("lr", "lr_decay", "epsilon", "init_scale", "output_scale"),
         ("above 0", lambda value: value > 0),
     ),
-    **dict.fromkeys(("beta1", "beta2"), ("in [0, 1)", lambda value: 0 <= value < 1)),
+    **dict.fromkeys(("beta1", "beta2", "momentum"), ("in [0, 1)", lambda value: 0 <= value < 1)),
+    **dict.fromkeys(("noise", "weight_decay"), ("of at least 0", lambda value: value >= 0)),
     "negative_slope": ("below 1", lambda value: value < 1),
-    "noise": ("of at least 0", lambda value: value >= 0),
 }
-NO_NUMBERS = (bool, np.bool_, str, bytes)  # though int() or float() accepts them
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,14 @@ class Config:
         points, by quadrature, for up to three inputs. "examples": those of a task that is a set of
         examples, such as moons or digits. The last two do not use `points`.
     points : int
-        Number of training points P, at least 1; each step uses all of them.
+        Number of training points P, at least 1.
     steps : int
-        Number of Adam steps, at least 1.
+        Number of steps of the optimiser, at least 1.
     lr, lr_decay, lr_decay_every : float, float, int
-        The rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every); all above 0.
+        The rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every); all above 0. Other
+        schedules do not take the last two.
     beta1, beta2, epsilon : float
-        Adam's constants; the betas in [0, 1), epsilon above 0.
+        Constants of adam and adamw, the last two of rmsprop too; betas in [0, 1), epsilon above 0.
     init : str
         A name in SCHEMES.
     init_scale : float
@@ -85,6 +92,22 @@ class Config:
     loss : str
         "squared": mean of (f - y)^2. "logistic": mean of log(1 + e^f) - y f for labels y of 0 and
         1, where 1 / (1 + e^-f) is the probability of 1.
+    optimizer : str
+        A name in OPTIMIZERS. A field that the optimiser does not use is refused.
+    momentum : float
+        Of momentum and nesterov, in [0, 1): m = momentum m + gradient, as torch has it.
+    weight_decay : float
+        Of adamw, at least 0: each step first multiplies all parameters by 1 - rate * weight_decay.
+    schedule : str
+        A name in SCHEDULES: how the rate changes; see `rate`.
+    lr_final : float or None
+        The rate after the last step, as a fraction of lr, in [0, 1]; of cosine and linear (by
+        default 0) and exponential (0.01, and above 0).
+    warmup : int
+        Steps of linear rise of the rate before the schedule, at least 0 and below `steps`.
+    batch : int
+        Points drawn for each seed and step, with replacement; with sampling="population" fresh
+        points of the domain. 0: each step uses all points.
 
     Raises
     ------
@@ -122,17 +145,32 @@ class Config:
     root_seed: int = 0
     noise: float = 0.0
     loss: str = "squared"
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.01
+    schedule: str = "step"
+    lr_final: float | None = None
+    warmup: int = 0
+    batch: int = 0
 
     def __post_init__(self) -> None:
         for name in ("width", "points", "steps", "lr_decay_every"):
             self._set(name, whole_number(name, getattr(self, name), at_least=1, below=2**53))
+        self._set("batch", whole_number("batch", self.batch, at_least=0, below=2**31))
+        self._set("warmup", whole_number("warmup", self.warmup, at_least=0, below=self.steps))
         self._set("root_seed", whole_number("root_seed", self.root_seed, at_least=0, below=2**64))
         for name, (rule, holds) in REAL_FIELDS.items():
-            self._set(name, _real_number(name, getattr(self, name), rule, holds))
+            self._set(name, real_number(name, getattr(self, name), rule, holds))
         for name, choices in CHOICES.items():
             _one_of(name, getattr(self, name), choices)
         activation_of(self.activation)
         self._check_examples()
+        check_optimizer(self, DEFAULTS)
+        check_schedule(self, DEFAULTS)
+        if self.lr_final is not None:
+            final = float(self.lr_final) + 0.0  # equal configs have equal keys
+            self._set("lr_final", None if final == SCHEDULES[self.schedule].final else final)
+        check_precision(self)
         if self.negative_slope != 0.01 and self.activation != "leaky_relu":
             raise ConfigError(
                 f"negative_slope={self.negative_slope} means nothing to {self.activation}; use "
@@ -162,7 +200,8 @@ class Config:
 
     def _check_examples(self) -> None:
         """Refuse an unknown task, and examples without sampling="examples" or the reverse."""
-        has_examples = self.task != CUSTOM and task_of(self.task).examples is not None
+        custom = isinstance(self.task, str) and self.task == CUSTOM
+        has_examples = not custom and task_of(self.task).examples is not None
         if has_examples and self.sampling != "examples":
             raise ConfigError(
                 f"sampling={self.sampling!r} means nothing to task={self.task!r}, a set of "
@@ -180,7 +219,7 @@ class Config:
                 "leave it out"
             )
 
-    def _set(self, name: str, value: int | float) -> None:
+    def _set(self, name: str, value: int | float | None) -> None:
         object.__setattr__(self, name, value)
 
     def replace(self, **changes: Any) -> "Config":
@@ -234,13 +273,48 @@ class Config:
         """
         try:
             fields = json.loads(text)
-        except (TypeError, json.JSONDecodeError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
-                f"config is not JSON ({error}); write it with Config.to_json"
+                f"config is not JSON ({shown(error, str)}); write it with Config.to_json"
             ) from None
         if not isinstance(fields, dict):
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
         return from_fields(fields)
+
+    def rate(self, step: ArrayLike) -> Array:
+        """The rate of each step: lr times a fraction that falls after the warmup.
+
+        With t = step - warmup and u = t / (steps - warmup), the fraction is lr_decay^(t //
+        lr_decay_every) for "step", 1 for "constant", f + (1 - f) (1 + cos(pi u)) / 2 for "cosine",
+        1 - (1 - f) u for "linear" and f^u for "exponential", where f is lr_final. In the warmup it
+        is (step + 1) / (warmup + 1).
+
+        Parameters
+        ----------
+        step : array_like of int
+            Steps, from 0.
+
+        Returns
+        -------
+        array of float64
+            In the shape of `step`.
+
+        Examples
+        --------
+        >>> Config(steps=100, schedule="linear", warmup=1).rate([0, 1, 100]).tolist()
+        [0.005, 0.01, 0.0]
+        """
+        step = np.asarray(step, np.int64)
+        after = np.maximum(step - self.warmup, 0)
+        rates: Array = self.lr * SCHEDULES[self.schedule].fraction(self, after)
+        return np.where(step < self.warmup, self.lr * (step + 1) / (self.warmup + 1), rates)
+
+    @property
+    def final_fraction(self) -> float:
+        """The rate after the last step over lr, of schedules that have lr_final; otherwise 1."""
+        default = SCHEDULES[self.schedule].final
+        value = default if self.lr_final is None else self.lr_final
+        return 1.0 if value is None else value
 
     @property
     def key(self) -> str:
@@ -255,9 +329,10 @@ class Config:
         return hashlib.blake2b(json.dumps(stated).encode(), digest_size=8).hexdigest()
 
 
-# fields added after stores were first written, with their defaults
-LATER: dict[str, Any] = {"noise": 0.0, "loss": "squared"}
-FIELDS = tuple(field.name for field in dataclasses.fields(Config))
+# LATER: fields added after stores were first written, with their defaults.
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Config)}
+FIELDS = tuple(DEFAULTS)
+LATER: dict[str, Any] = {name: DEFAULTS[name] for name in FIELDS[FIELDS.index("noise") :]}
 
 
 def from_fields(fields: dict[str, Any]) -> Config:
@@ -284,54 +359,7 @@ def from_fields(fields: dict[str, Any]) -> Config:
     return Config(**fields)
 
 
-def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
-    """A setting as an int; 1e6 counts as whole.
-
-    Parameters
-    ----------
-    name : str
-        Name of the setting, for the message.
-    value : object
-        What was given.
-    at_least, below : int
-        Range of the number, without `below` itself.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    ConfigError
-        For anything else.
-    """
-    whole = None
-    if not isinstance(value, NO_NUMBERS):
-        try:
-            if value == math.floor(value):
-                whole = int(value)
-        except (TypeError, ValueError, OverflowError):
-            whole = None
-    if whole is None or whole < at_least or (below is not None and whole >= below):
-        limit = f"of at least {at_least}" + (f" and below {below}" if below else "")
-        raise ConfigError(f"{name}={value!r} is out of range; give a whole number {limit}")
-    return whole
-
-
-def _real_number(name: str, value: Any, rule: str, holds: Callable[[float], bool]) -> float:
-    real = None
-    if not isinstance(value, NO_NUMBERS):
-        try:
-            real = float(value) + 0.0  # no negative zero: equal configs have equal keys
-        except (TypeError, ValueError, OverflowError):
-            real = None
-    if real is None or not math.isfinite(real) or not holds(real):
-        raise ConfigError(f"{name}={value!r} is out of range; give a finite number {rule}")
-    return real
-
-
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in choices:
         known = ", ".join(choice for choice in choices if choice != CUSTOM)
-        raise ConfigError(f"{name}={value!r} is unknown; choose from {known}")
+        raise ConfigError(f"{name}={shown(value)} is unknown; choose from {known}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 
 HELD = 2**22  # numbers that are held at a time, unless a caller says otherwise
 
@@ -17,7 +17,7 @@ def check_whole(name: str, value: object, least: int, most: int | None = None) -
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
         rule = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ConfigError(f"{name}={value!r} is out of range; give a whole number {rule}")
+        raise ConfigError(f"{name}={shown(value)} is out of range; give a whole number {rule}")
 
 
 def check_fraction(name: str, value: object, example: float) -> None:
@@ -27,7 +27,8 @@ def check_fraction(name: str, value: object, example: float) -> None:
     """
     if not (isinstance(value, (float, np.floating)) and 0 < value < 1):
         raise ConfigError(
-            f"{name}={value!r} is out of range; give a number between 0 and 1, such as {example:g}"
+            f"{name}={shown(value)} is out of range; give a number between 0 and 1, such as "
+            f"{example:g}"
         )
 
 
@@ -37,9 +38,9 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     >>> check_choice("predictor", "span", ("span", "output"))
     """
     known = tuple(choices)
-    if value not in known:
+    if not any(isinstance(value, type(one)) and value == one for one in known):
         words = ", ".join(map(str, known))
-        raise ConfigError(f"{name}={value!r} is unknown; choose from {words}")
+        raise ConfigError(f"{name}={shown(value)} is unknown; choose from {words}")
 
 
 def blocks(count: int, numbers: int, held: int = HELD) -> Iterator[slice]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Scheme:
     spreads: Callable[[int, int], tuple[float, float, float, float]]
     note: str
     scalable: bool = False
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A row of SCHEMES travels as its name: its function need not be picklable."""
+        for name, scheme in SCHEMES.items():
+            if scheme is self:
+                return _scheme_of, (name,)
+        return super().__reduce_ex__(protocol)
 
 
 def _fan(gain: float, mode: str) -> Callable[[int, int], tuple[float, float, float, float]]:
@@ -86,3 +94,7 @@ SCHEMES = MappingProxyType(
         ),
     }
 )
+
+
+def _scheme_of(name: str) -> Scheme:
+    return SCHEMES[name]

@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError
-from minilotto.settings.arrays import Array
+from minilotto.errors import ConfigError, shown
+from minilotto.settings.arrays import Array, array_of, reals_of
 from minilotto.settings.examples import EXAMPLES, Examples
 from minilotto.settings.streams import stream
 
@@ -56,30 +57,50 @@ class Task:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigError(
-                f"task name {self.name!r} is no identifier; use letters, digits and underscores"
+                f"task name {shown(self.name)} is no identifier; use letters, digits and "
+                "underscores"
             )
+        try:
+            object.__setattr__(self, "kinks", tuple(map(float, self.kinks)))
+            domain = () if self.shape is not None else self.domain
+            box = tuple((float(low), float(high)) for low, high in domain)
+            object.__setattr__(self, "domain", box)
+        except (TypeError, ValueError, OverflowError):
+            raise ConfigError(
+                f"task {self.name!r} has domain {shown(self.domain)} and kinks "
+                f"{shown(self.kinks)}; give one (low, high) per input, and numbers"
+            ) from None
         rule = self._broken_rule()
         if rule:
             raise ConfigError(f"task {self.name!r} {rule}")
-        if self.shape is not None:
-            object.__setattr__(self, "domain", ())
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """What minilotto defines travels as its name: its functions need not be picklable."""
+        if built_in(self.name) and self == known_task(self.name):
+            return task_of, (self.name,)
+        return super().__reduce_ex__(protocol)
 
     def _broken_rule(self) -> str:
         """What is wrong with the fields but the name, "" where nothing is."""
         if (self.function is None) == (self.examples is None):
             return "takes either a function or examples; give one of them"
+        if not callable(self.function or self.examples):
+            return f"takes a function, not {shown(self.function or self.examples)}"
         if (self.shape is None) != (self.examples is None):
             return "takes a shape (points for training, inputs) with examples, and only with them"
         if self.shape is not None:
-            if np.shape(self.shape) != (2,) or not all(
-                isinstance(n, int) and n >= 1 for n in self.shape
+            if (
+                not isinstance(self.shape, tuple)
+                or len(self.shape) != 2
+                or not all(isinstance(n, int) and n >= 1 for n in self.shape)
             ):
-                return f"has shape {self.shape}; give whole numbers (points for training, inputs)"
+                return (
+                    f"has shape {shown(self.shape)}; give whole numbers (points for training, "
+                    "inputs)"
+                )
             return ""
         if not self.domain:
             return "has an empty domain; give one (low, high) per input"
-        if not all(np.shape(pair) == (2,) for pair in self.domain):
-            return f"has domain {self.domain}; it takes one (low, high) per input"
         for low, high in self.domain:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 return f"has domain ({low}, {high}); it takes finite low < high"
@@ -94,12 +115,15 @@ class Task:
         return len(self.domain) if self.shape is None else self.shape[1]
 
     def __call__(self, x: Array) -> Array:
-        """y (P,) at x (P, D). Raises ConfigError for a wrong shape or type, NaN or infinity."""
+        """y (P,) at x (P, D). Raises ConfigError for a wrong shape or type, NaN or infinity, and
+        DataError for masked values.
+        """
         if self.function is None:
             raise ConfigError(
                 f"task {self.name!r} is a set of examples and no function; use sampling='examples'"
             )
-        y = np.asarray(self.function(x))
+        # The caller's function may change its argument, and return an array that it changes later.
+        y = array_of("y", self.function(x.copy()))
         if y.shape != (len(x),):
             raise ConfigError(
                 f"task {self.name!r} returned shape {y.shape} for x of shape {x.shape}; it must "
@@ -107,7 +131,7 @@ class Task:
             )
         if y.dtype.kind not in "fiu":
             raise ConfigError(f"task {self.name!r} returned dtype {y.dtype}; return real numbers")
-        y = y.astype(np.float64)
+        y = np.array(reals_of("y", y))
         if not np.isfinite(y).all():
             where = x[np.flatnonzero(~np.isfinite(y))[0]]
             raise ConfigError(
@@ -299,11 +323,18 @@ def register_task(task: Task) -> Task:
     >>> TASKS.pop("saw").inputs
     1
     """
-    known = TASKS.get(task.name) or _family_member(task.name)
+    if not isinstance(task, Task):
+        raise ConfigError(f"{shown(task)} is no Task; make one with ml.Task")
+    known = known_task(task.name)
     if task.name == CUSTOM or (known is not None and known != task):
         raise ConfigError(f"task name {task.name!r} is taken; choose another")
     TASKS[task.name] = task
     return task
+
+
+def known_task(name: str) -> Task | None:
+    """The task of that name, None where none has it."""
+    return TASKS.get(name) or _family_member(name)
 
 
 def task_of(name: str) -> Task:
@@ -329,14 +360,14 @@ def task_of(name: str) -> Task:
     >>> task_of("sum7").inputs, task_of("square").inputs
     (7, 1)
     """
-    if name == CUSTOM:
+    if isinstance(name, str) and name == CUSTOM:
         raise ConfigError(
             "task='custom' stands for a target or data of your own; pass target= or data= to train"
         )
-    task = (TASKS.get(name) or _family_member(name)) if isinstance(name, str) else None
+    task = known_task(name) if isinstance(name, str) else None
     if task is None:
         raise ConfigError(
-            f"task={name!r} is unknown; choose from {', '.join(TASKS)}, {FAMILY_WORDS}, or "
+            f"task={shown(name)} is unknown; choose from {', '.join(TASKS)}, {FAMILY_WORDS}, or "
             "register_task your own"
         )
     return task

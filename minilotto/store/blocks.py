@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import io
 import re
+import stat
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -172,7 +173,7 @@ def write_block(folder: Path, block: Block, nets: Ensemble) -> int:
 def put_block(folder: Path, name: str, content: bytes) -> None:
     """Write sealed bytes below `folder`, whole or not at all. Raises FileError."""
     path = folder / name
-    make_folder(path.parent)
+    make_folder(path.parent, parents=False)
     write_bytes(path, content)
 
 
@@ -195,6 +196,8 @@ def is_sealed(content: bytes | memoryview, name: str) -> bool:
 
 def has_ending(path: Path) -> bool:
     """Whether the last bytes of the file are those of a sealed one, as a cut one's are not."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         file.seek(0, io.SEEK_END)
         tail = _SEAL_BYTES + 22
@@ -232,11 +235,17 @@ def sealed_content(folder: Path, name: str) -> bytes:
     """The bytes of a block's file, their seal checked. Raises FileError."""
     path = folder / name
     try:
-        size = path.stat().st_size
+        there = path.stat()
+        if not stat.S_ISREG(there.st_mode):
+            raise OSError("it is no regular file")
+        size = there.st_size
         too_large = size > LARGE_BYTES and size > available_memory() // 2
         content = b"" if too_large else path.read_bytes()
     except OSError as error:
-        raise FileError(f"{str(path)!r} cannot be read ({error.strerror or error})") from None
+        raise FileError(
+            f"{str(path)!r} cannot be read ({error.strerror or error}); the same sweep trains it "
+            "again"
+        ) from None
     if too_large:
         raise FileError(
             f"{str(path)!r} is larger than any block that was written here; the same sweep trains "

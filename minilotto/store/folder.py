@@ -13,36 +13,43 @@ The content of a block is used only after its seal has been checked.
 
 import contextlib
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from minilotto.errors import ConfigError, FileError, UnusableFileError
-from minilotto.files import entries, make_folder, remove_fragments, write_bytes
+from minilotto.files import absolute, entries, make_folder, probe, remove_fragments, write_bytes
 from minilotto.hardware.machine import usable_cores
 from minilotto.settings.config import Config
 from minilotto.store import blocks
 from minilotto.store.blocks import Block, Run, Stored
-from minilotto.store.grid import Sweep, as_text, name_of, read_study
+from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study
 
 MARKER = "minilotto-store.json"
-BLOCKS, STUDIES, QUARANTINE, LOGS = "blocks", "studies", "quarantine", "logs"
+KEY = re.compile("[0-9a-f]{16}")  # of `Config.key`
+OURS = BLOCKS, STUDIES, QUARANTINE, LOGS = "blocks", "studies", "quarantine", "logs"
 
 
 class StoreFolder:
     """Names, damage and studies in the folder of a store."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = absolute(folder)
 
     @property
     def blocks(self) -> Path:
-        """The folder of the blocks."""
-        return self.folder / BLOCKS
+        """The folder of the blocks. Raises FileError where it is no longer there."""
+        blocks = self.folder / BLOCKS
+        if not os.path.isdir(blocks):
+            raise FileError(
+                f"{str(blocks)!r} is not there; the store was moved or removed, open it where it is"
+            )
+        return blocks
 
     def folders(self) -> list[str]:
         """Keys of the configs that have a folder, in alphabetical order."""
-        return sorted(entry.name for entry in entries(self.blocks) if entry.is_dir())
+        return sorted(entry.name for entry in entries(self.blocks) if _is_of_config(entry))
 
     def stored(self, key: str) -> list[Stored]:
         """Blocks of a config, by their names.
@@ -57,7 +64,10 @@ class StoreFolder:
         list of Stored
             Name and run of each block, in the order of seeds.
         """
-        found = ((entry.name, blocks.run_of(entry.name)) for entry in entries(self.blocks / key))
+        folder = self.blocks / key
+        if not os.path.isdir(folder) and os.path.lexists(folder):
+            raise FileError(f"{str(folder)!r} is no folder, nor leads to one; mend or remove it")
+        found = ((entry.name, blocks.run_of(entry.name)) for entry in entries(folder))
         return sorted(
             (Stored(f"{key}/{name}", run) for name, run in found if run),
             key=lambda one: (one.run[0], -one.run[1]),
@@ -90,8 +100,9 @@ class StoreFolder:
         int
             Bytes; 0 where there is no file.
         """
+        path = self.blocks / name
         with contextlib.suppress(OSError):
-            return os.path.getsize(self.blocks / name)
+            return os.path.getsize(path)
         return 0
 
     def has(self, block: Block) -> bool:
@@ -105,7 +116,7 @@ class StoreFolder:
         -------
         bool
         """
-        return self._is_sound(block.name, quick=False)
+        return _is_sound(self.blocks, block.name, quick=False)
 
     def damaged(self, names: Sequence[str], quick: bool = False) -> list[str]:
         """Those of the named blocks that have a broken seal.
@@ -126,20 +137,10 @@ class StoreFolder:
         UnusableFileError
             For a block of a newer minilotto.
         """
+        folder = self.blocks
         with ThreadPoolExecutor(min(8, usable_cores() + 2)) as pool:
-            sound = pool.map(lambda name: self._is_sound(name, quick), names)
+            sound = pool.map(lambda name: _is_sound(folder, name, quick), names)
             return [name for name, good in zip(names, sound, strict=True) if not good]
-
-    def _is_sound(self, name: str, quick: bool) -> bool:
-        try:
-            if quick:
-                return blocks.has_ending(self.blocks / name)
-            blocks.sealed_content(self.blocks, name)
-        except UnusableFileError:
-            raise
-        except OSError:
-            return False
-        return True
 
     def put_aside(self, name: str) -> Path | None:
         """Move a damaged block to the quarantine.
@@ -159,41 +160,60 @@ class StoreFolder:
         FileError
             Where the quarantine cannot be made or is full.
         """
-        target = self.folder / QUARANTINE / name
+        source, target = self.blocks / name, self.folder / QUARANTINE / name
         make_folder(target.parent)
         for number in range(1, 10**6):
             place = target.with_name(f"{target.name}.{number}")
+            if os.path.lexists(place):
+                continue
             try:
+                if os.path.islink(source):  # to what it leads is not ours
+                    os.replace(source, place)
+                    return place
                 # Unlike a rename, this never replaces what another process put there.
-                os.link(self.blocks / name, place)
+                os.link(source, place)
+                if _holds(place, name):
+                    os.unlink(place)  # another process has trained it again
+                    return None
+                os.unlink(source)
             except FileExistsError:
                 continue
             except FileNotFoundError:
-                return None
-            except OSError:  # a file system without hard links
-                with contextlib.suppress(FileNotFoundError):
-                    os.replace(self.blocks / name, place)
-                return place
-            with contextlib.suppress(FileNotFoundError):
-                if blocks.is_sealed(place.read_bytes(), name):  # replaced by another process
-                    os.unlink(place)
-                    return None
-                os.unlink(self.blocks / name)
+                return place if os.path.lexists(place) else None
+            except OSError:  # a folder, or a file system without hard links
+                _move(source, place)
             return place
         raise FileError(f"{str(target.parent)!r} is full of damaged blocks; remove them")
 
     def studies(self) -> list[tuple[Sweep, ...]]:
         """Sweeps that were requested, one tuple per call of `sweep`.
 
-        Those of tasks that are not registered in this process are left out.
+        Those of tasks that are not registered in this process are left out, and so are files that
+        `damaged_studies` names.
         """
-        names = sorted(entry.name for entry in entries(self.folder / STUDIES))
         found = []
-        for name in names:
-            if name.endswith(".json") and not name.startswith("."):
-                with contextlib.suppress(ConfigError, FileError):
-                    found.append(read_study(self.folder / STUDIES / name))
+        damaged = self.damaged_studies()
+        for name in self._studies():
+            if name not in damaged:
+                with contextlib.suppress(ConfigError):
+                    found.append(read_study(self.folder / name))
         return found
+
+    def damaged_studies(self) -> list[str]:
+        """Files in studies/ that are not what was written under their names.
+
+        Returns
+        -------
+        list of str
+            Names below the folder of the store.
+        """
+        return [name for name in self._studies() if not is_study(self.folder / name)]
+
+    def _studies(self) -> list[str]:
+        """Names of the studies below the folder of the store; other files are left alone."""
+        folder = self.blocks.with_name(STUDIES)
+        names = sorted(entry.name for entry in entries(folder))
+        return [f"{STUDIES}/{name}" for name in names if STUDY_NAME.fullmatch(name)]
 
     def keep_study(self, sweeps: Sequence[Sweep]) -> None:
         """Record that these sweeps were requested.
@@ -202,8 +222,8 @@ class StoreFolder:
         ----------
         sweeps : sequence of Sweep
         """
-        path = self.folder / STUDIES / name_of(sweeps)
-        if not path.exists():
+        path = self.blocks.with_name(STUDIES) / name_of(sweeps)
+        if not is_study(path):
             make_folder(path.parent)
             write_bytes(path, as_text(sweeps).encode())
 
@@ -212,3 +232,47 @@ class StoreFolder:
         of_configs = (self.blocks / key for key in self.folders())
         for folder in (self.folder, self.folder / STUDIES, self.blocks, *of_configs):
             remove_fragments(folder)
+
+    def check_writable(self) -> None:
+        """Raises FileError where no block can be added."""
+        try:
+            probe(self.blocks / "probe")
+        except OSError as error:
+            raise FileError(
+                f"folder {str(self.blocks)!r} cannot be written to ({error.strerror}); choose "
+                "another"
+            ) from None
+
+
+def _is_of_config(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry of blocks/ is a folder, or what took the place of one."""
+    return KEY.fullmatch(entry.name) is not None or os.path.isdir(entry.path)
+
+
+def _is_sound(folder: Path, name: str, quick: bool) -> bool:
+    try:
+        if quick:
+            return blocks.has_ending(folder / name)
+        blocks.sealed_content(folder, name)
+    except UnusableFileError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+def _holds(path: Path, name: str) -> bool:
+    """Whether a file, whatever it is called, is the sound block `name`."""
+    with contextlib.suppress(OSError):
+        return path.is_file() and blocks.is_sealed(path.read_bytes(), name)
+    return False
+
+
+def _move(source: Path, place: Path) -> None:
+    """Rename, unless another process was faster. Raises FileError."""
+    try:
+        os.replace(source, place)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise FileError(f"{str(source)!r} cannot be put aside ({error.strerror})") from None

@@ -1,8 +1,10 @@
 """Sweep: a grid of configs with the seeds to train of each; and files that describe sweeps."""
 
+import contextlib
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,17 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import ConfigError, FileError
-from minilotto.files import parsed_toml
-from minilotto.settings.config import FIELDS, Config, from_fields, whole_number
+from minilotto.errors import ConfigError, FileError, shown
+from minilotto.files import check_input, parsed_toml, path_of
+from minilotto.settings.config import FIELDS, Config, from_fields
+from minilotto.settings.numbers import whole_number
 from minilotto.store.blocks import Run, runs_of, seeds_in, union
 from minilotto.training.train import seeds_of
 
 MOST_CONFIGS = 10**6
 SUFFIXES = (".toml", ".json")
+STUDY_NAME = re.compile(r"[0-9a-f]{16}\.json")  # of `name_of`
 AXES = {
-    **{f"{field}s": field for field in FIELDS if field != "loss"},
-    "losses": "loss",
+    **{f"{field}{'es' if field in ('loss', 'batch') else 's'}": field for field in FIELDS},
     **{field: field for field in FIELDS},
 }
 
@@ -132,11 +135,11 @@ def _runs(seeds: Any) -> tuple[Run, ...]:
 
 def _run_of_words(part: str) -> Run:
     """The run of "1000:2000" or "7"."""
-    first, colon, last = part.strip().partition(":")
+    first, colon, last = (part.strip() if len(part) < 100 else "").partition(":")
     last = last if colon else str(int(first) + 1) if first.isdecimal() else ""
     if not (first.isdecimal() and last.isdecimal() and int(first) < int(last) <= 2**48):
         raise ConfigError(
-            f"seeds={part!r} is no seeds; give a number, a range such as 1000:2000, or a list "
+            f"seeds={shown(part)} is no seeds; give a number, a range such as 1000:2000, or a list "
             "such as 3,5,8"
         )
     return int(first), int(last)
@@ -154,9 +157,11 @@ def _values(name: str, value: Any) -> tuple[Any, ...]:
     ordered = isinstance(value, (str, bytes, Sequence, np.ndarray))
     if isinstance(value, Mapping) or (isinstance(value, Iterable) and not ordered):
         raise ConfigError(
-            f"{name}={value!r} is no list; give the values of an axis as a list or a tuple"
+            f"{name}={shown(value)} is no list; give the values of an axis as a list or a tuple"
         )
     single = isinstance(value, (str, bytes)) or not isinstance(value, Iterable)
+    if not single and len(value) > MOST_CONFIGS:
+        raise ConfigError(f"{name} has more than {MOST_CONFIGS} values; split the sweep")
     values = (value,) if single else tuple(value)
     if not values:
         raise ConfigError(f"{name} has no value; give at least one, or leave it out")
@@ -169,7 +174,7 @@ def as_sweeps(given: Any) -> tuple[Sweep, ...]:
     several = tuple(given) if isinstance(given, Iterable) else ()
     sweeps = (given,) if isinstance(given, Sweep) else several
     if not sweeps or not all(isinstance(one, Sweep) for one in sweeps):
-        raise ConfigError(f"{given!r} is no sweep; give a Sweep or a list of them")
+        raise ConfigError(f"{shown(given)} is no sweep; give a Sweep or a list of them")
     return sweeps
 
 
@@ -180,7 +185,18 @@ def as_text(sweeps: Sequence[Sweep]) -> str:
 
 def name_of(sweeps: Sequence[Sweep]) -> str:
     """A file name for these sweeps, different for others."""
-    return f"{hashlib.blake2b(as_text(sweeps).encode(), digest_size=8).hexdigest()}.json"
+    return _name_of(as_text(sweeps).encode())
+
+
+def _name_of(content: bytes) -> str:
+    return f"{hashlib.blake2b(content, digest_size=8).hexdigest()}.json"
+
+
+def is_study(path: Path) -> bool:
+    """Whether a file of a store's studies holds what was written under its name."""
+    with contextlib.suppress(OSError):
+        return path.is_file() and _name_of(path.read_bytes()) == path.name
+    return False
 
 
 def read_study(path: str | Path) -> tuple[Sweep, ...]:
@@ -189,18 +205,19 @@ def read_study(path: str | Path) -> tuple[Sweep, ...]:
     The file holds the arguments of one Sweep, or a list of such tables named `sweep`. Raises
     FileError where it cannot be read, ConfigError for its content.
     """
-    path = Path(path)
-    if path.suffix not in SUFFIXES:
+    path = path_of(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise ConfigError(
             f"study {str(path)!r} ends in {path.suffix!r}; give a .toml or .json file"
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = check_input(path).read_text(encoding="utf-8-sig")  # editors write its mark
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(
             f"study {str(path)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from None
-    kind, parsed = ("TOML", parsed_toml) if path.suffix == ".toml" else ("JSON", json.loads)
+    kind, parsed = ("TOML", parsed_toml) if suffix == ".toml" else ("JSON", json.loads)
     try:
         content = parsed(text)
     except ValueError as error:

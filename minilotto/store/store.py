@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, FileError, ResourceError, UnusableFileError
-from minilotto.files import entries, make_folder, probe, write_bytes
+from minilotto.files import check_input, entries, make_folder, path_of, write_bytes
 from minilotto.hardware.machine import available_memory, readable_bytes
 from minilotto.settings.config import FIELDS, Config
 from minilotto.store import blocks
 from minilotto.store.blocks import Run, Stored
-from minilotto.store.folder import BLOCKS, MARKER, StoreFolder
+from minilotto.store.folder import BLOCKS, MARKER, OURS, StoreFolder
 from minilotto.store.format import SCHEMA
 from minilotto.store.grid import Sweep, as_sweeps, wanted
 from minilotto.store.tables import Tables
@@ -47,12 +47,25 @@ class Store(StoreFolder, Tables):
 
     @property
     def configs(self) -> tuple[Config, ...]:
-        """Configs of which the store has nets, ordered by their fields."""
-        found = [config for config in map(self.config_of, self.folders()) if config is not None]
-        return tuple(sorted(found, key=_by_fields))
+        """Configs of which the store has nets, ordered by their fields.
+
+        Without those of a newer minilotto or of a task that is not registered. Raises FileError for
+        a damaged block.
+        """
+        return self._configs(UnusableFileError)
+
+    def _all_configs(self) -> tuple[Config, ...]:
+        return self._configs()
+
+    def _configs(self, *without: type[FileError]) -> tuple[Config, ...]:
+        found = []
+        for key in self.folders():
+            with contextlib.suppress(*without):
+                found.append(self.config_of(key))
+        return tuple(sorted((one for one in found if one is not None), key=_by_fields))
 
     def config_of(self, key: str) -> Config | None:
-        """The config of a folder, from its first sound block.
+        """The config of a folder, from its first block that can be used here.
 
         Parameters
         ----------
@@ -62,11 +75,23 @@ class Store(StoreFolder, Tables):
         Returns
         -------
         Config or None
-            None without a sound block of a known config.
+            None where there is no block.
+
+        Raises
+        ------
+        FileError
+            For a damaged block.
+        UnusableFileError
+            Where all blocks are of a newer minilotto or of a task that is not registered.
         """
+        unusable = None
         for one in self.stored(key):
-            with contextlib.suppress(FileError):
+            try:
                 return blocks.read_block(self.blocks, one.name).config
+            except UnusableFileError as error:
+                unusable = error
+        if unusable:
+            raise unusable
         return None
 
     def seeds(self, config: Config) -> NDArray[np.int64]:
@@ -207,8 +232,9 @@ class Store(StoreFolder, Tables):
         keys = self.folders()
         for key in keys:
             if self._seen.get(key) is None:
-                self._seen[key] = self.config_of(key)
-        found = (self._seen[key] for key in keys)
+                with contextlib.suppress(FileError):
+                    self._seen[key] = self.config_of(key)
+        found = map(self._seen.get, keys)
         others = sorted((one for one in found if one is not None), key=_by_fields)
         if not others:
             return "it is empty"
@@ -284,15 +310,18 @@ def open_store(folder: str | Path) -> Store:
     Traceback (most recent call last):
     minilotto.errors.FileError: 'no/such/folder' does not exist; check the name
     """
-    folder = Path(folder)
+    folder = path_of(folder, folder=True)
     try:
-        text = (folder / MARKER).read_text(encoding="utf-8")
-    except FileNotFoundError:
+        os.stat(folder / MARKER)
+        text = check_input(folder / MARKER).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
         if not os.path.exists(folder):
             raise FileError(f"{str(folder)!r} does not exist; check the name") from None
         raise FileError(
             f"{str(folder)!r} is no store of minilotto (no sweep has written to it); check the name"
         ) from None
+    except FileError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(
             f"{str(folder / MARKER)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
@@ -316,29 +345,25 @@ def make_store(folder: str | Path) -> Store:
     Raises ConfigError for a folder with other files, FileError where nothing can be written, and
     UnusableFileError for a newer store.
     """
-    folder = Path(folder)
-    if os.path.exists(folder) and not os.path.isdir(folder):
+    folder = path_of(folder, folder=True)
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         raise FileError(f"{str(folder)!r} is a file; name a folder")
     if not os.path.lexists(folder / MARKER):
         make_folder(folder)
-        names = [entry.name for entry in entries(folder)]
-        others = [name for name in names if name != BLOCKS and not name.startswith(".")]
-        if others and not os.path.isdir(folder / BLOCKS):
+        names = [entry.name for entry in entries(folder) if not entry.name.startswith(".")]
+        # A store may have lost its marker, but not its blocks.
+        others = [name for name in names if name not in OURS or BLOCKS not in names]
+        if others:
             raise ConfigError(
                 f"{str(folder)!r} is no store and holds {others[0]!r}; name an empty or a new "
                 "folder"
             )
+        make_folder(folder / BLOCKS)
         text = json.dumps({"what": "store of minilotto", "schema": SCHEMA}) + "\n"
         write_bytes(folder / MARKER, text.encode())
     store = open_store(folder)
-    make_folder(store.blocks)
+    make_folder(folder / BLOCKS)
     store.tidy()
-    try:
-        probe(store.blocks / "probe")
-    except OSError as error:
-        raise FileError(
-            f"folder {str(store.blocks)!r} cannot be written to ({error.strerror}); choose another"
-        ) from None
     return store
 
 

@@ -23,10 +23,9 @@ SETTINGS = {"loss_kind" if name in MEASURED else name: name for name in FIELDS}
 class Tables(ABC):
     """Conversions of a store, whose nets `ensemble` gives by config."""
 
-    @property
     @abstractmethod
-    def configs(self) -> tuple[Config, ...]:
-        """Configs of the rows, in this order."""
+    def _all_configs(self) -> tuple[Config, ...]:
+        """Configs of the rows, in this order. Raises FileError where one cannot be read."""
 
     @abstractmethod
     def ensemble(self, config: Config) -> Ensemble:
@@ -136,7 +135,7 @@ class Tables(ABC):
 
     def _columns(self) -> Iterator[tuple[Config, tuple[NDArray[Any], ...]]]:
         """Each config with the columns MEASURED of its nets."""
-        for config in self.configs:
+        for config in self._all_configs():
             nets = self.ensemble(config)
             yield config, (nets.seeds, nets.loss, nets.status, nets.nodes, nets.audit)
 

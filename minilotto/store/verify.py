@@ -1,5 +1,6 @@
 """Reports on a store: what is requested, missing or damaged, recomputation, spread of losses."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import FileError, UnusableFileError
-from minilotto.settings.config import FIELDS, Config, whole_number
+from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.numbers import whole_number
 from minilotto.store import blocks
 from minilotto.store.blocks import Stored, count_of, described
+from minilotto.store.folder import STUDIES
 from minilotto.store.grid import Sweep, wanted
 from minilotto.training.train import thread_count, train
 
@@ -27,13 +30,13 @@ class Status(NamedTuple):
     Attributes
     ----------
     key : str
-        Name of the config's folder.
+        Name of the config's folder; "studies" in a last row where files of requests are damaged.
     config : Config or None
         None where it is not known in this process.
     asked, done, there : int
         Seeds that were requested, those of them in sound blocks, all in sound blocks.
     damaged : tuple of str
-        Names of damaged blocks.
+        Names of damaged blocks or files of requests.
     blocks, bytes : int
         Number and size of the files.
     """
@@ -57,7 +60,7 @@ def status(store: "Store", quick: bool) -> tuple[Status, ...]:
     """See `Store.status`."""
     asked = wanted([one for study in store.studies() for one in study])
     requested: dict[str, Config | None] = {config.key: config for config in asked}
-    others = {key: store.config_of(key) for key in store.folders() if key not in requested}
+    others = {key: _known(store, key) for key in store.folders() if key not in requested}
     rows = []
     for key, config in (requested | others).items():
         stored = store.stored(key)
@@ -68,7 +71,14 @@ def status(store: "Store", quick: bool) -> tuple[Status, ...]:
         size = sum(store.size_of(one.name) for one in stored)
         counts = count_of(runs), done, count_of(sound)
         rows.append(Status(key, config, *counts, damaged, len(stored), size))
-    return tuple(rows)
+    lost = tuple(store.damaged_studies())
+    return (*rows, Status(STUDIES, None, 0, 0, 0, lost, 0, 0)) if lost else tuple(rows)
+
+
+def _known(store: "Store", key: str) -> Config | None:
+    with contextlib.suppress(FileError):
+        return store.config_of(key)
+    return None
 
 
 def status_text(rows: Sequence[Status]) -> str:
@@ -78,7 +88,10 @@ def status_text(rows: Sequence[Status]) -> str:
     head = ("asked", "done", "missing", "damaged", "there", "blocks")
     lines = ["".join(f"{name:>9}" for name in head) + "  config"]
     for row in rows:
-        known = described(row.config) if row.config else f"{row.key}, a config not known here"
+        unknown = (
+            "damaged requests" if row.key == STUDIES else f"{row.key}, a config not known here"
+        )
+        known = described(row.config) if row.config else unknown
         counts = (row.asked, row.done, row.missing, len(row.damaged), row.there, row.blocks)
         lines.append("".join(f"{count:9}" for count in counts) + f"  {known}")
     asked, done = sum(row.asked for row in rows), sum(row.done for row in rows)
@@ -90,7 +103,7 @@ def status_text(rows: Sequence[Status]) -> str:
     )
     lines += [f"damaged: {name}" for row in rows for name in row.damaged]
     if any(row.damaged for row in rows):
-        lines.append("the same sweep puts damaged blocks aside and trains them again")
+        lines.append("the same sweep puts damaged files aside and makes them again")
     return "\n".join(lines)
 
 
@@ -105,7 +118,7 @@ class Verification:
     nets : int
         Nets in sound blocks.
     damaged : tuple of (str, str)
-        Name and reason of each damaged block.
+        Name and reason of each damaged block, and of each damaged file of requests.
     unusable : tuple of (str, str)
         The same of blocks of a newer minilotto or of a task that is not registered.
     recomputed : int
@@ -123,7 +136,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether no block is damaged and no net differed."""
+        """Whether nothing is damaged and no net differed."""
         return not self.damaged and not self.different
 
     def __str__(self) -> str:
@@ -150,7 +163,9 @@ def verify(store: "Store", recompute: int, threads: int | None, choice: int | No
     """See `Store.verify`."""
     recompute, threads = whole_number("recompute", recompute, at_least=0), thread_count(threads)
     stored = [one for key in store.folders() for one in store.stored(key)]
-    sound, damaged, unusable = [], [], []
+    sound, unusable = [], []
+    why = "it is not what was written under that name; the same sweep writes it again"
+    damaged = [(name, why) for name in store.damaged_studies()]
     for one in stored:
         try:
             blocks.read_block(store.blocks, one.name)

@@ -2,12 +2,15 @@
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from minilotto.errors import ConfigError, ResourceError, imported
+from minilotto.signals import hidden_from_children, unwound
 
 CONNECT_SECONDS = 30
 GPU = {"GPU": 1}  # what a block needs of a worker, by the name in Dask's documentation
@@ -39,21 +42,25 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                 f"cluster={address!r} has more workers than the one GPU that is used here; give "
                 "local:1"
             )
-        with (
-            distributed.LocalCluster(
-                n_workers=int(local[1]),
-                threads_per_worker=1,
-                processes=True,
-                # A free port, so that two sweeps can run at once.
-                dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": False},
-                # A training limits its own memory; a worker killed for it would only start again.
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-                resources=GPU if gpu else None,
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
+        with unwound(), _without_main(), ExitStack() as stack:
+            with hidden_from_children():
+                resource_tracker.ensure_running()  # which unblocks SIGINT when it starts
+            with hidden_from_children():
+                cluster = distributed.LocalCluster(
+                    n_workers=int(local[1]),
+                    threads_per_worker=1,
+                    processes=True,
+                    # A free port, so that two sweeps can run at once.
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
+                    # A training limits its own memory; a worker killed for it would only start
+                    # again.
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                    resources=GPU if gpu else None,
+                )
+                stack.enter_context(cluster)
+                client = stack.enter_context(distributed.Client(cluster))
             yield client.get_executor(**options)
         return
     try:
@@ -79,3 +86,19 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                     "GPU with --resources GPU=1"
                 )
         yield client.get_executor(**options)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started in the block do not run the user's script once more.
+
+    Python has each of them import it, for functions that it defines; Dask sends those as code.
+    Without a main guard, or read from stdin, the script would fail in each of them.
+    """
+    main = vars(sys.modules["__main__"])
+    found: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    main.update(dict.fromkeys(found))
+    try:
+        yield
+    finally:
+        main.update(found)

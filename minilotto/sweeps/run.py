@@ -9,10 +9,12 @@ from pathlib import Path
 from minilotto.data.dataset import sampled
 from minilotto.engines.request import Request, requested
 from minilotto.errors import ConfigError, FileError, SweepInterrupted
+from minilotto.files import absolute, path_of
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import built_in
+from minilotto.signals import say
 from minilotto.store import blocks
-from minilotto.store.folder import MARKER
+from minilotto.store.folder import BLOCKS, MARKER
 from minilotto.store.grid import Sweep, as_sweeps, wanted
 from minilotto.store.store import Store, make_store, open_store
 from minilotto.sweeps.runners import ExecutorRunner, LocalRunner, Log
@@ -94,13 +96,14 @@ def sweep(
     request = requested(backend, "auto", True)
     # Only the workers know whether they have a GPU and can train a config on it.
     here = Request("cpu") if elsewhere and backend == "cuda" else request
-    _refuse_untrainable(asked, Path(out), here)
+    folder = absolute(path_of(out, folder=True))
+    _refuse_untrainable(asked, folder, here)
     if cluster is None:
-        return _sweep(asked, Path(out), progress, cores, executor, backend, quick)
+        return _sweep(asked, folder, progress, cores, executor, backend, quick)
     from minilotto.sweeps.dask_cluster import connected
 
     with connected(cluster, gpu=backend == "cuda") as pool:
-        return _sweep(asked, Path(out), progress, cores, pool, backend, quick)
+        return _sweep(asked, folder, progress, cores, pool, backend, quick)
 
 
 def is_quick(check: str) -> bool:
@@ -113,7 +116,7 @@ def is_quick(check: str) -> bool:
 def _refuse_untrainable(sweeps: Sequence[Sweep], out: Path, request: Request) -> None:
     """Whatever `train` would refuse, before anything is trained or written."""
     configs: Iterable[Config] = wanted(sweeps)
-    if os.path.exists(out / MARKER):
+    if all(os.path.exists(out / name) for name in (MARKER, BLOCKS)):
         configs = open_store(out).missing_runs(sweeps)
     for config in configs:
         prepare(config, 1, request)
@@ -129,12 +132,18 @@ def _sweep(
     quick: bool,
 ) -> Store:
     store = make_store(out)
-    store.keep_study(sweeps)
     configs = wanted(sweeps)
     _refuse_another_function(store, configs)
-    log = Log(store.folder)
     names = [one.name for config in configs for one in store.stored(config.key)]
-    for name in store.damaged(names, quick):
+    damaged, missing = store.damaged(names, quick), store.missing_runs(sweeps)
+    if not damaged and not missing:
+        with contextlib.suppress(FileError):  # a store on a read-only disk is complete all the same
+            store.keep_study(sweeps)
+        return store
+    store.check_writable()
+    store.keep_study(sweeps)
+    log = Log(store.folder)
+    for name in damaged:
         log.write("quarantine", block=name, place=str(store.put_aside(name)))
     missing = store.missing_runs(sweeps)
     todo = [block for config, runs in missing.items() for block in blocks.cut(config, runs)]
@@ -143,14 +152,17 @@ def _sweep(
     nets = sum(blocks.count_of(runs) for runs in configs.values())
     bar = SweepBar(progress and bool(todo), sum(block.seconds for block in todo), nets)
     bar.finish(nets - sum(blocks.count_of(runs) for runs in missing.values()))
+    interruption = SweepInterrupted(store)
+    say(str(interruption))
     try:
         if executor is None:
             LocalRunner(store, bar, log, threads, backend).run(todo)
         else:
             ExecutorRunner(store, bar, log, executor, threads, backend).run(todo)
+        say()
     except KeyboardInterrupt:
         log.write("interrupted")
-        raise SweepInterrupted(store) from None
+        raise interruption from None
     finally:
         bar.close()
         log.write("end")

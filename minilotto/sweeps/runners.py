@@ -25,6 +25,7 @@ from minilotto.errors import (
     TrainingInterrupted,
 )
 from minilotto.settings.tasks import built_in, task_of
+from minilotto.signals import Deferral
 from minilotto.store import blocks
 from minilotto.store.blocks import Block
 from minilotto.store.folder import LOGS
@@ -128,7 +129,13 @@ class LocalRunner(Runner):
     def _train(self, batch: Sequence[Block], threads: int) -> None:
         """Train and store those of these blocks that no other process has stored by now."""
         try:
-            self._train_and_store([block for block in batch if not self.store.has(block)], threads)
+            with Deferral():
+                self._train_and_store(
+                    [block for block in batch if not self.store.has(block)], threads
+                )
+        except KeyboardInterrupt:  # the other threads stop now, not when this one is waited for
+            self.stop.set()
+            raise
         except FileError:
             raise
         except Exception as error:

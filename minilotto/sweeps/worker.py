@@ -10,6 +10,7 @@ from typing import NamedTuple
 from minilotto.engines.request import requested
 from minilotto.errors import FileError
 from minilotto.settings.tasks import TASKS, Task
+from minilotto.signals import Deferral
 from minilotto.store import blocks
 from minilotto.store.blocks import Block
 from minilotto.training.progress import Silent
@@ -47,12 +48,13 @@ def train_block(
     if not (reachable and _is_there(Path(folder), block.name)):
         seeds = range(block.first, block.stop)
         job = prepare(block.config, seeds, requested(backend, "auto", True), threads=threads)
-        content = blocks.sealed_bytes(block, job.run_reporting(Silent()))
-        if reachable:
-            # Where it fails, the sweeping process tries it too, and says why.
-            with contextlib.suppress(FileError):
-                blocks.put_block(Path(folder), block.name, content)
-                content = None
+        with Deferral():
+            content = blocks.sealed_bytes(block, job.run_reporting(Silent()))
+            if reachable:
+                # Where it fails, the sweeping process tries it too, and says why.
+                with contextlib.suppress(FileError):
+                    blocks.put_block(Path(folder), block.name, content)
+                    content = None
     return Receipt(round(time.perf_counter() - began, 3), platform.node(), os.getpid(), content)
 
 

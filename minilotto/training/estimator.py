@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import given
-from minilotto.errors import ConfigError, MissingExtraError, ResourceError
+from minilotto.errors import ConfigError, DataError, MissingExtraError, ResourceError, shown
+from minilotto.settings.arrays import check_unmasked
 from minilotto.settings.config import Config
+from minilotto.settings.numbers import whole_number
 from minilotto.training.train import train
 
 try:
@@ -107,29 +109,34 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ConfigError
             For settings that cannot be trained, a ValueError as for wrong data.
+        DataError
+            For masked values, and for squares that overflow.
         ResourceError
             Where all nets diverge.
         """
+        for name, values in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+            check_unmasked(name, values)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         if self.combine not in COMBINATIONS:
             raise ConfigError(
-                f"combine={self.combine!r} is unknown; choose from {', '.join(COMBINATIONS)}"
+                f"combine={shown(self.combine)} is unknown; choose from {', '.join(COMBINATIONS)}"
             )
-        if not 0 < self.share <= 1:
+        if not isinstance(self.share, (int, float, np.number)) or not 0 < self.share <= 1:
             raise ConfigError(
-                f"share={self.share!r} is out of range; give a number above 0 and at most 1"
+                f"share={shown(self.share)} is out of range; give a number above 0 and at most 1"
             )
+        steps = whole_number("steps", self.steps, at_least=1, below=2**53)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         used = weight > 0
-        self._x_mean, self._x_scale = _standard(X[used], weight[used])
-        self._y_mean, self._y_scale = _standard(y[used], weight[used])
+        self._x_mean, self._x_scale = _standard("X", X[used], weight[used])
+        self._y_mean, self._y_scale = _standard("y", y[used], weight[used])
         config = Config(
             width=self.width,
             activation=self.activation,
-            steps=self.steps,
+            steps=steps,
             lr=self.lr,
-            lr_decay_every=max(1, -(-int(self.steps) // 5)),
+            lr_decay_every=max(1, -(-steps // 5)),
             init=self.init,
             dtype=self.dtype,
             root_seed=_root_seed(self.random_state),
@@ -159,6 +166,7 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         (P,) ndarray of float64
         """
         check_is_fitted(self)
+        check_unmasked("X", X)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         taking_part = 1 if self.combine == "best" else max(1, round(self.share * len(self.nets_)))
         outputs = self.nets_[:taking_part].predict((X - self._x_mean) / self._x_scale)
@@ -166,14 +174,28 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self._y_mean + self._y_scale * combined)
 
 
-def _standard(values: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[Any, Any]:
+def _standard(
+    name: str, values: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[Any, Any]:
     """Weighted mean and standard deviation over the points; 1 in place of a deviation of 0."""
-    mean = np.average(values, axis=0, weights=weight)
-    scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.average(values, axis=0, weights=weight)
+        scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    if not np.isfinite(scale).all():
+        raise DataError(
+            f"{name} has values up to {np.abs(values).max():.3g}, whose squares overflow; give it "
+            "in other units"
+        )
     return mean, np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
 
 
 def _root_seed(random_state: Any) -> int:
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
+        return whole_number("random_state", random_state, at_least=0, below=2**64)
+    try:
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    except ValueError:
+        raise ConfigError(
+            f"random_state={shown(random_state)} is no seed; give a whole number, a "
+            "numpy.random.RandomState or None"
+        ) from None

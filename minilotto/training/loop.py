@@ -1,6 +1,4 @@
-"""The loop: batches of nets, chunks of steps, and what is recorded between them. Ctrl-C and
-progress are handled here.
-"""
+"""The loop: batches of nets, chunks of steps, and what is recorded between them."""
 
 import platform
 import time
@@ -18,6 +16,7 @@ from minilotto.hardware.machine import available_memory, cpu_name, readable_byte
 from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.kernels.compile import watched_compilation
 from minilotto.settings.config import Config
+from minilotto.signals import Deferral, check
 from minilotto.training.progress import Reporter
 from minilotto.version import VERSION
 
@@ -67,28 +66,31 @@ def run(
     """
     began = time.perf_counter()
     record = _Record(engine.config, engine.data.inputs, len(seeds), checkpoints)
-    interrupted = False
-    with watched_compilation(report.compiling) as compilation:
-        try:
-            _train_batches(engine, seeds, checkpoints, record, report)
-        except KeyboardInterrupt:
-            interrupted = True
-    if record.done == 0:
-        raise TrainingInterrupted(None, len(seeds))
-    provenance = {
-        "minilotto": VERSION,
-        "engine": engine.name,
-        "reason": reason,
-        "lanes": engine.lanes,
-        "threads": engine.threads,
-        "cpu": cpu_name(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "seconds": round(time.perf_counter() - began, 3),
-        "seconds_compiling": round(compilation.seconds, 3),
-    }
-    nets = _ensemble(engine, seeds, checkpoints, record, provenance)
-    if interrupted:
+    nets, interrupted = None, False
+    try:
+        with Deferral() as deferral:
+            try:
+                with watched_compilation(report.compiling) as compilation:
+                    _train_batches(engine, seeds, checkpoints, record, report, deferral)
+            except KeyboardInterrupt:
+                interrupted = True
+            if record.done:
+                provenance = {
+                    "minilotto": VERSION,
+                    "engine": engine.name,
+                    "reason": reason,
+                    "lanes": engine.lanes,
+                    "threads": engine.threads,
+                    "cpu": cpu_name(),
+                    "python": platform.python_version(),
+                    "numpy": np.__version__,
+                    "seconds": round(time.perf_counter() - began, 3),
+                    "seconds_compiling": round(compilation.seconds, 3),
+                }
+                nets = _ensemble(engine, seeds, checkpoints, record, provenance)
+    except KeyboardInterrupt:  # one that waited
+        interrupted = True
+    if interrupted or nets is None:
         raise TrainingInterrupted(nets, len(seeds))
     return nets
 
@@ -99,6 +101,7 @@ def _train_batches(
     checkpoints: NDArray[np.int64],
     record: _Record,
     report: Reporter,
+    deferral: Deferral,
 ) -> None:
     config, chunk = engine.config, _ChunkLength()
     stops = sorted({*checkpoints.tolist(), *engine.audits})
@@ -115,10 +118,12 @@ def _train_batches(
                     engine.advance(reached, steps)
                 reached += steps
                 report.advance(steps * count)
+                check()
             if stop in engine.audits:
                 engine.audit(stop)
             for row in np.flatnonzero(checkpoints == stop):
                 record.loss[row, batch] = engine.losses(final=stop == config.steps)
+        deferral.begin()
         record.finish(batch, engine)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from minilotto import signals
+
 COMPILING = (
     "compiling the kernels for this CPU (some seconds, once; later runs load them from disk)"
 )
@@ -39,6 +41,7 @@ class Bar:
         from tqdm import tqdm
 
         self._noted = False
+        signals.state.bar = True
         self._bar = tqdm(
             total=total,
             desc=title,
@@ -59,6 +62,7 @@ class Bar:
 
     def close(self) -> None:
         self._bar.close()
+        signals.state.bar = False
 
 
 @contextmanager
@@ -89,6 +93,7 @@ class SweepBar:
         if shown:
             from tqdm import tqdm
 
+            signals.state.bar = True
             self._bar = tqdm(
                 total=max(total, 1e-9) * MARGIN,
                 bar_format="sweep {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
@@ -138,6 +143,7 @@ class SweepBar:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            signals.state.bar = False
 
 
 class BarPart:

@@ -1,6 +1,6 @@
 """train: from Config and seeds to an Ensemble, after every setting has been checked."""
 
-import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from minilotto.data.checks import check_resolution
 from minilotto.data.dataset import Dataset, check_labels, given, sampled
 from minilotto.engines.request import Request, requested
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import ConfigError, DataError, ResourceError
+from minilotto.errors import ConfigError, DataError, ResourceError, shown
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
-from minilotto.settings.config import Config, whole_number
+from minilotto.settings.arrays import array_of
+from minilotto.settings.config import Config
+from minilotto.settings.numbers import whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
 from minilotto.training.progress import Reporter, reporter
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
 
 AUTO = Request("auto")
+MOST_ITERATED = 2**22  # seeds taken from an iterator
 
 
 def train(
@@ -138,13 +142,15 @@ def prepare(
     _refuse_what_squares_overflow(config, dataset)
     seed_array = seeds_of(seeds)
     steps = checkpoint_steps(config.steps, checkpoints)
-    cores = thread_count(threads)
+    count = thread_count(threads)
     _refuse_what_cannot_fit(config, dataset.inputs, len(seed_array), len(steps))
     # Imported last, so that `import minilotto` stays light and whatever is refused above is refused
     # at once.
     from minilotto.engines.choice import choose
+    from minilotto.hardware.threads import most_threads
 
     choice, reason = choose(config, dataset, request)
+    cores = min(count, most_threads())
     return Job(config, dataset, seed_array, steps, cores, choice, reason)
 
 
@@ -169,25 +175,44 @@ def _refuse_what_squares_overflow(config: Config, data: Dataset) -> None:
 
 def what_to_fit(config: Config, data: Any, target: Any = None) -> tuple[Config, Dataset]:
     """The data to train on, and the config of such data."""
+    if not isinstance(config, Config):
+        raise ConfigError(
+            f"config={shown(config)} is no Config; pass one, as in ml.Config(width=20)"
+        )
     if data is not None and target is not None:
         raise ConfigError("both data and target are given; pass one of them")
     if data is not None:
-        dataset = data if isinstance(data, Dataset) else _given(data)
+        dataset = _resolved(config, data if isinstance(data, Dataset) else _given(data))
+        _refuse_beside("data of your own", config, ("task", "sampling"))
+        # the config of nets that were trained on such data has their number of points
+        if config.sampling != CUSTOM and config.points != dataset.points:
+            _refuse_beside("data of your own", config, ("points",))
         changes: dict[str, Any] = {"task": CUSTOM, "sampling": CUSTOM, "points": dataset.points}
-        return dataclasses.replace(config, **changes), dataset
+        return config.replace(**changes), dataset
     if target is None:
         return config, _sampled(config)
     if not callable(target):
         raise ConfigError(
-            f"target={target!r} is no function; pass a Task or a function of x (P, 1)"
+            f"target={shown(target)} is no function; pass a Task or a function of x (P, 1)"
         )
+    _refuse_beside("a target of your own", config, ("task",))
     task = target if isinstance(target, Task) else Task("target", "f(x)", "f(x)", target)
     if task.examples is not None:
         raise ConfigError(
             f"target {task.name!r} is a set of examples; register it (register_task) and name "
             "it in Config(task=)"
         )
-    return dataclasses.replace(config, task=CUSTOM), _sampled(config, task)
+    return config.replace(task=CUSTOM), _sampled(config, task)
+
+
+def _refuse_beside(what: str, config: Config, fields: tuple[str, ...]) -> None:
+    """Refuse fields of the config that what is given in their place would silently overrule."""
+    for name in fields:
+        value = getattr(config, name)
+        if value not in (CUSTOM, getattr(Config, name)):
+            raise ConfigError(
+                f"{name}={value!r} means nothing to {what}; leave {name} out of the Config"
+            )
 
 
 def _given(data: Any) -> Dataset:
@@ -201,7 +226,13 @@ def _sampled(config: Config, task: Task | None = None) -> Dataset:
     if config.sampling not in ("population", "examples"):
         inputs = (task or task_of(config.task)).inputs
         _refuse_beyond_memory(8 * config.points * (4 * inputs + 4), f"{config.points} points")
-    return sampled(config, task)
+    return _resolved(config, sampled(config, task))
+
+
+def _resolved(config: Config, data: Dataset) -> Dataset:
+    for name, values in (("x", data.x), ("y", data.y)):
+        check_resolution(name, values, config.dtype)
+    return data
 
 
 def seeds_of(seeds: Any) -> NDArray[np.int64]:
@@ -213,13 +244,11 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
         _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
         array = np.arange(seeds.start, seeds.stop, seeds.step)
     elif isinstance(seeds, Iterable) and not isinstance(seeds, (str, bytes)):
-        seeds = seeds if isinstance(seeds, np.ndarray) else list(seeds)
+        seeds = _listed(seeds)
         try:
-            array = np.asarray(seeds)
-        except ValueError:  # lists of unequal lengths
-            raise ConfigError(
-                f"seeds={seeds!r} are no seeds; give a number, a range or a list of numbers"
-            ) from None
+            array = array_of("seeds", seeds)
+        except DataError as error:
+            raise ConfigError(f"{shown(seeds)} are no list of seeds ({error})") from None
     else:
         count = whole_number("seeds", seeds, at_least=1, below=2**48)
         _refuse_beyond_memory(16 * count, f"{count} seeds")
@@ -233,13 +262,30 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
         whole = (int, np.integer)
         wrong = (seed for seed in seeds if not isinstance(seed, whole) or not 0 <= seed < 2**48)
         raise ConfigError(
-            f"seed {next(wrong, array[0])!r} is none; seeds are whole numbers of at least 0 and "
-            "below 2^48, in a range or a list"
+            f"seed {shown(next(wrong, array[0]))} is none; seeds are whole numbers of at least 0 "
+            "and below 2^48, in a range or a list"
         )
     distinct, counts = np.unique(array, return_counts=True)
     if distinct.size < array.size:
         raise ConfigError(f"seed {distinct[counts > 1][0]} is given twice; give each once")
     return array.astype(np.int64)
+
+
+def _listed(seeds: Any) -> Any:
+    """Seeds as an array or a list; of an iterator no more than MOST_ITERATED, as it may not end."""
+    if isinstance(seeds, (np.ndarray, Sequence)):
+        return seeds
+    try:
+        listed = list(itertools.islice(seeds, MOST_ITERATED + 1))
+    except Exception as error:  # of the caller's own `__iter__`
+        raise ConfigError(
+            f"seeds are no list ({shown(error, str)}); give one, or a range"
+        ) from None
+    if len(listed) > MOST_ITERATED:
+        raise ConfigError(
+            f"seeds are more than {MOST_ITERATED} from an iterator; give a range or an array"
+        )
+    return listed
 
 
 def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from nets import NUMBERS
 
 import minilotto as ml
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import frozen
 from minilotto.data.dataset import given as data_of
 from minilotto.engines.evaluate import gradients, losses, predictions
 from minilotto.initialisation import Parameters
@@ -107,7 +107,7 @@ def test_permuting_neurons_leaves_the_function_alone(problem, random):
 def test_permuting_points_leaves_losses_and_gradients_alone(problem, random):
     activation, nets, data = problem
     order = random.sample(range(data.points), data.points)
-    permuted = Dataset(data.x[order], data.y[order], data.weight[order])
+    permuted = frozen(data.x[order], data.y[order], data.weight[order])
     _, loss, gradient = sizes(activation, nets, data)
     assert close([losses(activation, nets, permuted)], [losses(activation, nets, data)], [loss])
     assert close(gradients(activation, nets, permuted), gradients(activation, nets, data), gradient)
@@ -143,11 +143,11 @@ def test_gradients_are_linear_in_the_weights(problem, choose):
     activation, nets, data = problem
     other = choose.draw(arrays(float, data.points, elements=WEIGHTS))
     a, b = choose.draw(st.floats(-2, 2, width=32)), choose.draw(st.floats(-2, 2, width=32))
-    mixed = Dataset(data.x, data.y, a * data.weight + b * other)
+    mixed = frozen(data.x, data.y, a * data.weight + b * other)
     ga, gb, gm = (
-        gradients(activation, nets, d) for d in (data, Dataset(data.x, data.y, other), mixed)
+        gradients(activation, nets, d) for d in (data, frozen(data.x, data.y, other), mixed)
     )
-    absolute = Dataset(data.x, data.y, abs(a) * data.weight + abs(b) * other)
+    absolute = frozen(data.x, data.y, abs(a) * data.weight + abs(b) * other)
     assert close(
         [a * x + b * y for x, y in zip(ga, gb, strict=True)],
         gm,

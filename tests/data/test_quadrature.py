@@ -2,8 +2,6 @@
 integral.
 """
 
-import dataclasses
-
 import nets
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ from scipy.stats import ks_2samp
 
 import minilotto as ml
 from minilotto.cli.summary import summary
-from minilotto.data.dataset import given, population_rule, sampled
+from minilotto.data.dataset import frozen, given, population_rule, sampled
 from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine, audit_steps
 from minilotto.engines.lanes import LaneEngine
@@ -428,7 +426,8 @@ def test_training_on_uneven_points_ends_as_on_every_point(name):
 def test_an_audit_fails_where_the_rule_makes_nan(monkeypatch):
     config = ml.Config(width=3, steps=5)
     data = sampled(config)
-    broken = dataclasses.replace(compress(data, 16), y=np.full(16, np.nan))
+    rule = compress(data, 16)
+    broken = frozen(rule.x, np.full(16, np.nan), rule.weight)
     engine = CompressedEngine(config, data, threads=1)
     engine._rules[16] = broken
     engine.start(

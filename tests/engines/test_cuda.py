@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import json
 import sys
+from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -41,6 +42,7 @@ from minilotto.kernels.gpu.partition import (
     partition_for,
 )
 from minilotto.kernels.gpu.simulated import uncompiled
+from minilotto.kernels.updates import UPDATES
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS
 
@@ -142,6 +144,7 @@ CASES = {
     ),
 }
 QUICK = ("thread", "slots", "slots and splits")
+STREAMED = ("momentum", "streamed, float64")
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 quick_case = pytest.mark.parametrize("case", [CASES[name] for name in QUICK], ids=QUICK)
 
@@ -197,6 +200,23 @@ def test_steps_are_the_reference_s(case):
         bound = 2 * EPSILON[case.config.dtype] * (np.abs(theirs) + 100 * steps * case.config.lr)
         assert np.all(np.abs(ours - theirs) <= bound)
         assert np.median(np.abs(ours - before)) > 1e3 * np.median(bound)
+
+
+@on_device
+@pytest.mark.parametrize(("optimizer", "like"), [*zip(UPDATES, repeat("thread")), STREAMED])
+def test_every_optimiser_steps_as_the_reference(optimizer, like):
+    fields = {"momentum": 0.5} if "momentum" in ml.OPTIMIZERS[optimizer].fields else {}
+    case = Case(
+        config(width=3, points=4, dtype="float64", optimizer=optimizer, **fields),
+        partition=CASES[like].partition,
+        nets=2,
+    )
+    trained = case.trained(3).parameters
+    engine = ReferenceEngine(case.config, case.data)
+    engine.start(case.parameters)
+    engine.advance(0, 3)
+    for ours, theirs in zip(trained, engine.parameters(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-13)
 
 
 @on_device
@@ -297,7 +317,9 @@ def test_all_this_holds_on_the_simulator(python):
         NUMBA_ENABLE_CUDASIM="1",
     )
     assert ended.status == 0, ended.out[-3000:]
-    assert f"{len(CASES) * 2 + len(QUICK) * 2 + 2 + ALWAYS} passed" in ended.out, ended.out[-500:]
+    assert (
+        f"{len(CASES) * 2 + len(UPDATES) + 1 + len(QUICK) * 2 + 2 + ALWAYS} passed" in ended.out
+    ), ended.out[-500:]
 
 
 BENCH = (
@@ -470,10 +492,11 @@ def compiler(monkeypatch):
     kernels = importlib.import_module("minilotto.kernels.gpu.train")
 
     def compiled(
-        width, points, activation="silu", dtype="float32", inputs=1, staged=True
+        width, points, activation="silu", dtype="float32", inputs=1, staged=True, optimizer="adam"
     ) -> tuple[str, Partition]:
         partition = partition_for(width, inputs, points, dtype)
-        function = kernels.training_function(activation, dtype, inputs, partition, staged)
+        rule = (partition, staged, optimizer)
+        function = kernels.training_function(activation, dtype, inputs, *rule)
         text, _ = cuda.compile_ptx(function, kernels.signature(dtype), cc=(9, 0))
         return text, partition
 
@@ -537,7 +560,7 @@ def test_every_kind_of_partition_compiles_into_registers(
     from minilotto.kernels.gpu.train import MOST_REGISTERS, limits, training_function
 
     text, partition = compiler(width, points, activation, dtype, inputs)
-    function = training_function(activation, dtype, inputs, partition, staged=True)
+    function = training_function(activation, dtype, inputs, partition, True, "adam")
     assert int(sources_digest(), 16) in [
         cell.cell_contents for cell in function.__closure__
     ]  # so that no kernel on disk is stale

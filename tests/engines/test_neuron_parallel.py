@@ -14,7 +14,7 @@ from nets import SLOPE, allowed, mostly_slow, some_data, some_nets, truth, worst
 from scipy.stats import ks_2samp
 
 from minilotto import Config
-from minilotto.data.dataset import Dataset, sampled
+from minilotto.data.dataset import frozen, sampled
 from minilotto.engines import wide as engine_module
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import pack_neurons, unpack_neurons
@@ -115,8 +115,8 @@ def test_a_forgotten_neuron_point_or_weight_is_seen():
         allowed("silu", nets, data, "float32")[2],
     )
     forgotten = Parameters(nets.w, nets.b, np.where(np.arange(17) == 16, 0, nets.v), nets.c)
-    unweighted = Dataset(data.x, data.y, np.full(9, 1 / 9))
-    shorter = Dataset(data.x[:-1], data.y[:-1], data.weight[:-1])
+    unweighted = frozen(data.x, data.y, np.full(9, 1 / 9))
+    shorter = frozen(data.x[:-1], data.y[:-1], data.weight[:-1])
     for other_nets, other_data in ((forgotten, data), (nets, unweighted), (nets, shorter)):
         assert worst(computed, truth("silu", other_nets, other_data)[1], bounds) > 1
     for i, field in enumerate(computed):

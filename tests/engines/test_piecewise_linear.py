@@ -20,7 +20,7 @@ from numba import njit
 from scipy.stats import ks_2samp
 
 from minilotto import Config
-from minilotto.data.dataset import Dataset, frozen, gauss_legendre, sampled
+from minilotto.data.dataset import frozen, gauss_legendre, sampled
 from minilotto.engines import exact
 from minilotto.engines.exact import ExactEngine, gradients, moments_of, uniform_moments
 from minilotto.engines.lanes import LaneEngine
@@ -569,7 +569,7 @@ def test_the_population_is_the_limit_of_many_points():
     config = config_of("relu")
     parameters = initial_parameters(config, 1, np.arange(10))
     x, weight = gauss_legendre(np.linspace(-2, 2, 20_001), 4)
-    points = Dataset(x[:, None], x**2, weight / 4)
+    points = frozen(x[:, None], x**2, weight / 4)
     limit = trained(engine_of(config, uniform_moments(TASKS["square"], -2, 2)), parameters, 100)
     for found, true in zip(
         trained(ExactEngine(config, points, 1), parameters, 100), limit, strict=True

@@ -41,7 +41,7 @@ from nets import (
 )
 from numba import njit
 
-from minilotto.data.dataset import Dataset, given
+from minilotto.data.dataset import frozen, given
 from minilotto.engines.evaluate import gradients, gradients_by, losses, predictions
 from minilotto.engines.packing import training_arrays
 from minilotto.initialisation import Parameters
@@ -396,8 +396,8 @@ def test_forgotten_weights_and_a_forgotten_last_point_are_seen():
         gradients(ACTIVATIONS["silu"], nets, data, "float32"),
         allowed("silu", nets, data, "float32")[2],
     )
-    unweighted = Dataset(data.x, data.y, np.full(9, 1 / 9))
-    without_last = Dataset(data.x[:-1], data.y[:-1], data.weight[:-1])
+    unweighted = frozen(data.x, data.y, np.full(9, 1 / 9))
+    without_last = frozen(data.x[:-1], data.y[:-1], data.weight[:-1])
     for other in (unweighted, without_last):
         assert worst(computed, truth("silu", nets, other)[1], bounds) > 1
     assert worst(computed, truth("silu", nets, data)[1], bounds) <= 1

@@ -187,7 +187,7 @@ def test_training_follows_the_reference():
     first, second = ([np.zeros_like(array) for array in nets] for _ in range(2))
     for step in range(1, 31):
         _, gradient = numpy_reference.loss_and_gradient("silu", *state, data.x, data.y, data.weight)
-        numpy_reference.adam(state, first, second, gradient, step, 1e-2, *single.ADAM)
+        numpy_reference.update(ml.Config(), state, first, second, gradient, step, 1e-2)
     np.testing.assert_allclose(theta, pack(ml.Parameters(*state))[0], rtol=1e-10)
 
 

@@ -12,7 +12,8 @@ import pytest
 from scipy import special, stats
 
 import minilotto as ml
-from minilotto.data.dataset import given, read_dataset, sampled
+from minilotto.data.dataset import given, sampled
+from minilotto.data.reading import read_dataset
 from minilotto.initialisation import stream
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import FIELDS
@@ -232,7 +233,7 @@ def test_an_unknown_activation_is_answered_with_the_known_ones(name):
     one_line(error, repr(name), *ml.ACTIVATIONS)
 
 
-@pytest.mark.parametrize("table", [ml.ACTIVATIONS, ml.SCHEMES])
+@pytest.mark.parametrize("table", [ml.ACTIVATIONS, ml.SCHEMES, ml.OPTIMIZERS, ml.SCHEDULES])
 def test_tables_cannot_be_written_to(table):
     with pytest.raises(TypeError):
         table["mine"] = next(iter(table.values()))
@@ -264,12 +265,19 @@ BAD = {
         name: [0, -1, -1e-300, *NO_NUMBERS]
         for name in ("lr", "lr_decay", "epsilon", "init_scale", "output_scale")
     },
-    **{name: [-0.1, 1, 1.5, *NO_NUMBERS] for name in ("beta1", "beta2")},
+    **{name: [-0.1, 1, 1.5, *NO_NUMBERS] for name in ("beta1", "beta2", "momentum")},
+    "weight_decay": [-1, *NO_NUMBERS],
+    "lr_final": [-0.1, 1.5, *(value for value in NO_NUMBERS if value is not None)],
+    "warmup": [-1, 1.5, 50_000, *NO_NUMBERS],
+    "batch": [-1, 1.5, 2**31, *NO_NUMBERS],
     "negative_slope": [1, 2.5, *NO_NUMBERS],
     "noise": [-1, -1e-300, *NO_NUMBERS],
     **{
         name: ["", "no_such_name", None, 3, True, 1.5, math.nan, ["grid"]]
-        for name in ("activation", "task", "sampling", "init", "dtype", "subnormals", "loss")
+        for name in (
+            *("activation", "task", "sampling", "init", "dtype", "subnormals", "loss"),
+            *("optimizer", "schedule"),
+        )
     },
 }
 
@@ -301,6 +309,10 @@ GOOD = {
     "task": FUNCTIONS,
     "activation": list(ml.ACTIVATIONS),
     "init": list(ml.SCHEMES),
+    "optimizer": [name for name in ml.OPTIMIZERS if name != "lm"],
+    "schedule": list(ml.SCHEDULES),
+    "warmup": [0, 1e3],
+    "batch": [0, 10, 1e6],
     "dtype": ["float32", "float64"],
 }
 

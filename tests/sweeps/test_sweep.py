@@ -113,18 +113,20 @@ def test_every_field_is_an_axis_by_its_plural_and_by_its_own_name(field):
         "task": "sin",
     }
     other |= {"activation": "tanh", "noise": 0.1, "loss": "logistic"}
-    base = (
-        {"activation": "leaky_relu"}
-        if field == "negative_slope"
-        else {"init": "normal"}
-        if field == "init_scale"
-        else {}
-    )
+    other |= {"optimizer": "momentum", "schedule": "cosine", "lr_final": 0.5}
+    base = {
+        "negative_slope": {"activation": "leaky_relu"},
+        "init_scale": {"init": "normal"},
+        "momentum": {"optimizer": "nesterov"},
+        "weight_decay": {"optimizer": "adamw"},
+        "lr_final": {"schedule": "linear"},
+    }.get(field, {})
     default = getattr(ml.Config(), field)
     values = (default, other[field] if field in other else default / 2)
     if isinstance(default, int):
         values = (default, default + 1)
-    for name in ("losses" if field == "loss" else f"{field}s", field):
+    plural = {"loss": "losses", "batch": "batches"}.get(field, f"{field}s")
+    for name in (plural, field):
         configs = ml.Sweep(**{name: values}, **base).configs
         assert [getattr(config, field) for config in configs] == list(values)
 

@@ -32,7 +32,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
 
 @lru_cache(maxsize=64)
 def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of formulas.py of the same text, to be called with NumPy's numbers.
+    """The formula or update of the same text, to be called with NumPy's numbers.
 
     >>> from minilotto.kernels import formulas
     >>> value, slope = uncompiled(formulas.silu)(np.float64(0.0), 0.0)

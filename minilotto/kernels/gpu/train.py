@@ -1,7 +1,7 @@
-"""Whole trainings on a GPU: some threads share a net, parameters and Adam's moments in registers
-from first step to last.
+"""Whole trainings on a GPU: some threads share a net, whose parameters and the optimiser's m and s
+stay in registers from first step to last.
 
-partition.py defines what each thread does. theta and its moments m and s are (R, N (D + 2) + 1), a
+partition.py defines what each thread does. theta, m and s are (R, N (D + 2) + 1), a
 neuron's w, b, v after one another and c last; `points` is one array: x (P, D), then y (P,), then
 twice the weights (P,), P a multiple of what the threads take at a time.
 
@@ -19,11 +19,12 @@ import numpy as np
 from numba import cuda, types
 from numba.core import event
 
-from minilotto.kernels import formulas, simd
+from minilotto.kernels import simd
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
 from minilotto.kernels.formulas import FORMULAS
 from minilotto.kernels.gpu import simulated
 from minilotto.kernels.gpu.partition import WARP, Partition
+from minilotto.kernels.updates import UPDATES, Coefficients
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 ALL_LANES = 0xFFFFFFFF
@@ -32,7 +33,7 @@ REGISTER_FILE, MOST_REGISTERS = 65536, 255  # of a processor, of a thread
 
 
 if SIMULATED:
-    adam_update, fma = simulated.uncompiled(formulas.adam_update), simulated.PRIMITIVES["fma"]
+    fma = simulated.PRIMITIVES["fma"]
     device = cuda.jit(device=True)
 
     @device
@@ -51,7 +52,7 @@ if SIMULATED:
 else:
     from minilotto.kernels.gpu.instructions import element
 
-    adam_update, fma = formulas.adam_update, simd.fma
+    fma = simd.fma
     device = cuda.jit(device=True, forceinline=True)
 
     @device
@@ -104,18 +105,6 @@ def residual(f, c, table, padded, inputs, p):
 
 
 @device
-def step_neuron(theta, m, s, gradient, at, inputs, outward, adam):
-    """One Adam step of the neuron at `at`, whose gradient lacks the factors v and `outward`.
-
-    adam: the last arguments of adam_update.
-    """
-    v = theta[at + inputs + 1]
-    for k in range(at, at + inputs + 2):
-        g = gradient[k] * (v if k <= at + inputs else outward)
-        theta[k], m[k], s[k] = adam_update(theta[k], m[k], s[k], g, *adam)
-
-
-@device
 def arguments_of(theta, at, inward, table, base, inputs, batch, t):
     """Write the activation's arguments of the neuron at `at`, at the points from `base` on."""
     for j in range(batch):
@@ -129,28 +118,28 @@ def arguments_of(theta, at, inward, table, base, inputs, batch, t):
 def signature(dtype: str) -> tuple[Any, ...]:
     """The types of a training kernel's arguments."""
     real = getattr(types, dtype)
-    nets, numbers, adam = real[:, ::1], real[::1], (types.float64,) * 3
+    nets, constants = real[:, ::1], types.UniTuple(types.float64, 5)
     sizes = (types.float64, types.int64)
-    return (*sizes, nets, nets, nets, nets, numbers, types.int64, numbers, numbers, *adam)
+    return (*sizes, nets, nets, nets, nets, real[::1], types.int64, nets, constants)
 
 
 def training_function(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
 ) -> Callable:
     """What training_kernel compiles."""
     make = _streamed if partition.streamed else _resident
-    return make(activation, dtype, inputs, partition, staged)
+    return make(activation, dtype, inputs, partition, staged, optimizer)
 
 
 @lru_cache(maxsize=256)
 def training_kernel(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
 ) -> Any:
     """The kernel for nets of these sizes; `staged`: the points fit shared memory.
 
     Compiled for the current GPU, unless an earlier process has and the cache kept it.
     """
-    function = training_function(activation, dtype, inputs, partition, staged)
+    function = training_function(activation, dtype, inputs, partition, staged, optimizer)
     if SIMULATED:
         return cuda.jit(function)
     with event.trigger_event("numba:compile"):
@@ -168,9 +157,22 @@ def limits(partition: Partition) -> dict[str, int]:
     return {}
 
 
-def _evaluate(activation: str) -> Callable:
-    evaluate = FORMULAS[activation].evaluate
-    return simulated.uncompiled(evaluate) if SIMULATED else evaluate
+def _compiled(formula: Callable) -> Callable:
+    return simulated.uncompiled(formula) if SIMULATED else formula
+
+
+def _neuron_step(inputs: int, outward: Any, optimizer: str) -> Callable:
+    update = _compiled(UPDATES[optimizer])
+
+    @device
+    def step_neuron(theta, m, s, gradient, at, k):
+        """One step of the neuron at `at`, whose gradient lacks the factors v and `outward`."""
+        v = theta[at + inputs + 1]
+        for i in range(at, at + inputs + 2):
+            g = gradient[i] * (v if i <= at + inputs else outward)
+            theta[i], m[i], s[i] = update(theta[i], m[i], s[i], g, k)
+
+    return step_neuron
 
 
 def _units(activation: str, dtype: str) -> tuple[Any, ...]:
@@ -182,11 +184,12 @@ def _units(activation: str, dtype: str) -> tuple[Any, ...]:
 # In both kernels, what is in capitals is known when they are compiled. SOURCES is a part of the key
 # under which a kernel is kept on disk: an edited formula is a new kernel.
 def _resident(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
 ) -> Callable:
     """A training whose nets stay in registers."""
-    real, evaluate = getattr(types, dtype), _evaluate(activation)
+    real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
     ZERO, INWARD, OUTWARD = _units(activation, dtype)
+    update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
     INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
     NEURONS, SLOTS, SPLITS = partition.neurons, partition.slots, partition.splits
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
@@ -194,21 +197,7 @@ def _resident(
     HELD, KEPT = NEURONS * STRIDE, NEURONS * BATCH
     EXCHANGED = 2 * WARPS * BATCH if WARPS > 1 else 1
 
-    def train(
-        parameter,
-        width,
-        theta,
-        theta_m,
-        theta_s,
-        scratch,
-        points,
-        padded,
-        rates,
-        corrections,
-        beta1,
-        beta2,
-        epsilon,
-    ):
+    def train(parameter, width, theta, theta_m, theta_s, scratch, points, padded, rates, constants):
         SOURCES  # noqa: B018
         own = cuda.local.array(HELD, real)
         m = cuda.local.array(HELD, real)
@@ -241,8 +230,8 @@ def _resident(
         c, mc, sc = theta[net, end], theta_m[net, end], theta_s[net, end]
         half = 0
 
-        for step in range(rates.size):
-            adam = (rates[step], corrections[step], beta1, beta2, epsilon)
+        for step in range(rates.shape[1]):
+            rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
             for i in range(NEURONS):
                 for e in range(STRIDE):
                     unit = INWARD if e <= INPUTS else OUTWARD
@@ -286,8 +275,8 @@ def _resident(
 
             for i in range(NEURONS):
                 if neuron + i < width:
-                    step_neuron(own, m, s, gradient, i * STRIDE, INPUTS, OUTWARD, adam)
-            c, mc, sc = adam_update(c, mc, sc, dc, *adam)
+                    step_neuron(own, m, s, gradient, i * STRIDE, rule)
+            c, mc, sc = update(c, mc, sc, dc, rule)
 
         if number < theta.shape[0] and member < SLOTS:
             for k in range(HELD):
@@ -301,32 +290,19 @@ def _resident(
 
 
 def _streamed(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool
+    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
 ) -> Callable:
     """A training of nets too large for registers: a block a net, whose state and gradient
     (`scratch`) stay in memory.
     """
-    real, evaluate = getattr(types, dtype), _evaluate(activation)
+    real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
     ZERO, INWARD, OUTWARD = _units(activation, dtype)
+    update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
     INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
     HALVINGS, EXCHANGED = int(math.log2(WARP)), 2 * WARPS * BATCH
 
-    def train(
-        parameter,
-        width,
-        theta,
-        theta_m,
-        theta_s,
-        scratch,
-        points,
-        padded,
-        rates,
-        corrections,
-        beta1,
-        beta2,
-        epsilon,
-    ):
+    def train(parameter, width, theta, theta_m, theta_s, scratch, points, padded, rates, constants):
         SOURCES  # noqa: B018
         t = cuda.local.array(BATCH, real)
         f = cuda.local.array(BATCH, real)
@@ -341,8 +317,8 @@ def _streamed(
         own, m, s, gradient = theta[net], theta_m[net], theta_s[net], scratch[net]
         c, mc, sc = own[end], m[end], s[end]
         half = 0
-        for step in range(rates.size):
-            adam = (rates[step], corrections[step], beta1, beta2, epsilon)
+        for step in range(rates.shape[1]):
+            rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
             dc = ZERO
             for base in range(0, padded, BATCH):
                 for j in range(BATCH):
@@ -378,8 +354,8 @@ def _streamed(
                             dw = fma(slopes[j], element(table, (base + j) * INPUTS + d), dw)
                         gradient[at + d] = dw
             for i in range(thread, width, THREADS):
-                step_neuron(own, m, s, gradient, i * STRIDE, INPUTS, OUTWARD, adam)
-            c, mc, sc = adam_update(c, mc, sc, dc, *adam)
+                step_neuron(own, m, s, gradient, i * STRIDE, rule)
+            c, mc, sc = update(c, mc, sc, dc, rule)
         if thread == 0:
             own[end], m[end], s[end] = c, mc, sc
 

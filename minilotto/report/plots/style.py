@@ -129,4 +129,5 @@ def lay_out(figure: Figure) -> None:
 
 def save(figure: Figure, file: BinaryIO, suffix: str) -> None:
     """Write a figure as .png, .pdf or .svg: the same figure gives the same bytes."""
-    figure.savefig(file, format=suffix[1:], dpi=160, metadata=_UNDATED[suffix])
+    kind = suffix.lower()
+    figure.savefig(file, format=kind[1:], dpi=160, metadata=_UNDATED[kind])

@@ -1,0 +1,76 @@
+"""Which values of Config's fields go together: of the optimiser, the schedule and the precision."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minilotto.errors import ConfigError
+from minilotto.settings.numbers import real_number
+from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
+from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
+
+if TYPE_CHECKING:
+    from minilotto.settings.config import Config
+
+
+def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
+    """Raises ConfigError for a field that means nothing to the optimiser."""
+    _refuse_unused(config, defaults, OPTIMIZERS, config.optimizer, OPTIMIZER_FIELDS)
+    if OPTIMIZERS[config.optimizer].fields:
+        return
+    for name in ("schedule", "warmup", "batch", *SCHEDULE_FIELDS):
+        if getattr(config, name) != defaults[name]:
+            raise ConfigError(
+                f"{name}={getattr(config, name)!r} means nothing to {config.optimizer}; leave it "
+                "out, or choose from the other optimisers"
+            )
+    for name, needed in (("dtype", "float64"), ("loss", "squared")):
+        if getattr(config, name) != needed:
+            raise ConfigError(
+                f"{name}={getattr(config, name)!r} is nothing that {config.optimizer} trains; use "
+                f"{name}={needed!r} or another optimiser"
+            )
+
+
+def check_schedule(config: "Config", defaults: dict[str, Any]) -> None:
+    """Raises ConfigError for a field that means nothing to the schedule, or is out of range."""
+    _refuse_unused(config, defaults, SCHEDULES, config.schedule, SCHEDULE_FIELDS)
+    if config.lr_final is not None:
+        above = config.schedule == "exponential"
+        rule = f"{'above' if above else 'of at least'} 0 and at most 1"
+        real_number("lr_final", config.lr_final, rule, lambda value: above * 5e-324 <= value <= 1)
+
+
+def _refuse_unused(
+    config: "Config", defaults: dict[str, Any], table: Any, chosen: str, fields: tuple[str, ...]
+) -> None:
+    for name in fields:
+        if name not in table[chosen].fields and getattr(config, name) != defaults[name]:
+            users = ", ".join(row.name for row in table.values() if name in row.fields)
+            raise ConfigError(
+                f"{name}={getattr(config, name)!r} means nothing to {chosen}; choose from {users}, "
+                "or leave it out"
+            )
+
+
+def check_precision(config: "Config") -> None:
+    """Raises ConfigError for sizes that the precision makes zero, or whose squares overflow.
+
+    Rates may be large: nets then diverge, and say so.
+    """
+    precision = np.finfo(config.dtype)
+    least, most = float(precision.tiny), float(precision.max) ** 0.5
+    for name, low, high in (
+        ("lr", least, math.inf),
+        ("epsilon", least, most),
+        ("init_scale", least, most),
+        ("output_scale", least, most),
+        ("negative_slope", 0.0, most),
+    ):
+        value = getattr(config, name)
+        if not low <= abs(value) <= high:
+            raise ConfigError(
+                f"{name}={value} is out of range; dtype={config.dtype!r} takes sizes from "
+                f"{low:.4g} to {high:.4g}"
+            )

@@ -1,0 +1,81 @@
+"""Checks of single settings: what counts as a whole or a real number, and in which range."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minilotto.errors import ConfigError, shown
+
+NO_NUMBERS = (bool, np.bool_, str, bytes, np.ndarray)  # though int() or float() accepts them
+
+
+def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
+    """A setting as an int; 1e6 counts as whole.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting, for the message.
+    value : object
+        What was given.
+    at_least, below : int
+        Range of the number, without `below` itself.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    whole = None
+    if not isinstance(value, NO_NUMBERS):
+        try:
+            if value == math.floor(value):
+                whole = int(value)
+        except Exception:  # whatever the caller's own type raises
+            whole = None
+    if whole is None or whole < at_least or (below is not None and whole >= below):
+        limit = f"of at least {at_least}" + (f" and below {below}" if below else "")
+        raise ConfigError(f"{name}={shown(value)} is out of range; give a whole number {limit}")
+    return whole
+
+
+def real_number(name: str, value: Any, rule: str, holds: Callable[[float], bool]) -> float:
+    """A setting as a finite float.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting, for the message.
+    value : object
+        What was given.
+    rule : str
+        The range in words.
+    holds : callable
+        Whether a number is in the range.
+
+    Returns
+    -------
+    float
+        The number; zero has no sign, so that equal configs have equal keys.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    real = None
+    if not isinstance(value, NO_NUMBERS):
+        try:
+            real = float(value) + 0.0
+        except Exception:
+            real = None
+    if real is None or not math.isfinite(real) or not holds(real):
+        raise ConfigError(f"{name}={shown(value)} is out of range; give a finite number {rule}")
+    return real

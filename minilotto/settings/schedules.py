@@ -1,0 +1,84 @@
+"""SCHEDULES: how the rate changes over the steps of a training, as frozen rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minilotto.settings.arrays import Array, Ints
+
+if TYPE_CHECKING:
+    from minilotto.settings.config import Config
+
+# Fields of Config that belong to some schedules only, with their defaults.
+SCHEDULE_FIELDS = ("lr_decay", "lr_decay_every", "lr_final")
+
+
+@dataclass(frozen=True)
+class RateSchedule:
+    """The rate as a fraction of Config.lr.
+
+    Parameters
+    ----------
+    name : str
+        Name, as Config.schedule has it.
+    fraction : callable
+        Maps (config, t) to rate / lr, with t (n,) the steps since the end of the warmup.
+    fields : tuple of str
+        Fields of Config that it uses, among SCHEDULE_FIELDS.
+    note : str
+        The equation in a line, with u the fraction of the steps after the warmup that are done.
+    final : float or None
+        Default of Config.lr_final; None where it has no such field.
+    """
+
+    name: str
+    fraction: Callable[["Config", Ints], Array]
+    fields: tuple[str, ...]
+    note: str
+    final: float | None = None
+
+
+def _done(config: "Config", step: Ints) -> Array:
+    done: Array = step / (config.steps - config.warmup)
+    return done
+
+
+def _step(config: "Config", step: Ints) -> Array:
+    fraction: Array = np.power(config.lr_decay, step // config.lr_decay_every)
+    return fraction
+
+
+def _constant(config: "Config", step: Ints) -> Array:
+    return np.ones(step.shape)
+
+
+def _cosine(config: "Config", step: Ints) -> Array:
+    fraction: Array = (1.0 + np.cos(np.pi * _done(config, step))) / 2.0
+    fraction = config.final_fraction + (1.0 - config.final_fraction) * fraction
+    return fraction
+
+
+def _linear(config: "Config", step: Ints) -> Array:
+    return 1.0 - (1.0 - config.final_fraction) * _done(config, step)
+
+
+def _exponential(config: "Config", step: Ints) -> Array:
+    fraction: Array = config.final_fraction ** _done(config, step)
+    return fraction
+
+
+_ROWS = (
+    RateSchedule(
+        "step", _step, ("lr_decay", "lr_decay_every"), "lr_decay^(steps // lr_decay_every)"
+    ),
+    RateSchedule("constant", _constant, (), "1"),
+    RateSchedule(
+        "cosine", _cosine, ("lr_final",), "lr_final + (1 - lr_final) (1 + cos(pi u)) / 2", 0.0
+    ),
+    RateSchedule("linear", _linear, ("lr_final",), "1 - (1 - lr_final) u", 0.0),
+    RateSchedule("exponential", _exponential, ("lr_final",), "lr_final^u", 0.01),
+)
+SCHEDULES = MappingProxyType({row.name: row for row in _ROWS})
