@@ -111,7 +111,9 @@ def exponent_over(found: Points, low: float, high: float) -> Estimate | None:
 def exponent_change(one: Points, other: Points, low: float, high: float) -> Estimate | None:
     """Exponent of one less that of the other: of their ratio, at the widths that both have.
 
-    So how both lie about a power law alike is no error; what is left of it is in the interval.
+    So how both lie about a power law alike is no error. The interval includes how their ratio
+    scatters about one, and is no narrower than over seeds alone: of three widths the scatter is
+    often small by chance.
 
     Parameters
     ----------
@@ -132,7 +134,13 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
     low_end, high_end = np.exp(np.quantile(replicates, ends(first.level), axis=0))
     parts = {"value": value, "error": error, "low": low_end, "high": high_end}
     ratio = dataclasses.replace(first, **parts, replicates=replicates)
-    return exponent_over(ratio, low, high)
+    inside = ratio.select((widths >= low) & (widths <= high))
+    if len(inside.widths) < 3:
+        return None
+    fit = fit_law(inside)
+    scattered, alone = fit.estimates["exponent"], fit.seeds_only["exponent"]
+    reach = min(scattered.low, alone.low), max(scattered.high, alone.high)
+    return Estimate(scattered.value, *reach, scattered.level)
 
 
 def against_budget(found: Mapping[int, Points]) -> dict[int, Points]:

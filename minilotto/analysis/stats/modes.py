@@ -183,8 +183,8 @@ def unrounded(ordered: Array) -> Array:
     losses are like a sample of such a density, where tied ones are heaps with gaps between them.
     Losses are rounded if none has more than MOST_DIGITS significant decimal digits; cells are
     those of as many digits, or decimals, as the losses have; or if log10 of all has at most three
-    decimals. Nets that reach one minimum tie to
-    nine digits and more; they are left as they are, and are a peak in rounded losses too.
+    decimals. Nets that reach one minimum tie to nine digits and more; they are left as they are,
+    and are a peak in rounded losses too.
 
     Parameters
     ----------

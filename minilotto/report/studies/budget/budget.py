@@ -269,8 +269,8 @@ class Budget(Study):
         if change is None:
             return untested("The two have fewer than three widths in common.", _in_words(found))
         measured = (
-            f"{found[first]} after {first:,} steps, {found[last]} after {last:,}; difference over "
-            f"seeds {change}"
+            f"{found[first]} after {first:,} steps, {found[last]} after {last:,}; difference "
+            f"{change}"
         )
         moved = "larger" if change.value > 0 else "smaller"
         facts = {"moved": moved, "shortest": first, "longest": last}
