@@ -129,7 +129,8 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
     """
     widths = np.intersect1d(one.widths, other.widths)
     first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))
-    replicates = first.replicates - second.replicates
+    # Reversed: both may be resampled by the same random numbers.
+    replicates = first.replicates - second.replicates[::-1]
     value, error = first.value / second.value, np.hypot(first.error, second.error)
     low_end, high_end = np.exp(np.quantile(replicates, ends(first.level), axis=0))
     parts = {"value": value, "error": error, "low": low_end, "high": high_end}

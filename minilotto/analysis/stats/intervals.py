@@ -10,6 +10,8 @@ from minilotto.analysis.stats.bootstrap import Estimate, ends
 from minilotto.analysis.stats.laws import Law
 from minilotto.settings.arrays import Array
 
+LEAST_VARIANCE = 1e-200  # of residuals that vanish
+
 
 def evened(variance: Array) -> Array:
     """Variances moved halfway, in logarithms, to their geometric mean.
@@ -94,12 +96,13 @@ def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mappi
     -------
     mapping of str to Estimate
     """
-    weight = 1 / np.maximum(variance, np.finfo(np.float64).tiny)
+    weight = 1 / np.maximum(variance, LEAST_VARIANCE)
     middle = float(weight @ x / weight.sum())
     steepness = 1 / float(weight @ (x - middle) ** 2)
     quantile = student.ppf(ends(level)[1], len(x) - 2)
     reach = float(quantile * np.sqrt(steepness))
-    factor = float(np.exp(quantile * np.sqrt(1 / weight.sum() + middle**2 * steepness)))
+    with np.errstate(over="ignore"):  # as in laws, an amplitude may have any size
+        factor = float(np.exp(quantile * np.sqrt(1 / weight.sum() + middle**2 * steepness)))
     amplitude, exponent = parameters.tolist()
     return MappingProxyType(
         {
