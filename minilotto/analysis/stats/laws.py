@@ -45,8 +45,8 @@ class Law:
         return len(self.parameters) + 1
 
 
-def log_widths(widths: ArrayLike) -> Array:
-    """Logarithms of widths.
+def widths_of(widths: ArrayLike) -> Array:
+    """Widths at which a law is evaluated.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def log_widths(widths: ArrayLike) -> Array:
     values = reals_of("widths", widths)
     if values.ndim != 1 or not ((values > 0) & (values < np.inf)).all():
         raise DataError(f"widths={shown(widths)} are not numbers above 0, shape (V,)")
-    return np.log(values)
+    return values
 
 
 def _line(x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:

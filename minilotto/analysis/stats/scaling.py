@@ -15,7 +15,7 @@ from minilotto.analysis.stats.intervals import (
     residual_variance,
     student_draws,
 )
-from minilotto.analysis.stats.laws import LAWS, POWER_LAW, Law, log_widths
+from minilotto.analysis.stats.laws import LAWS, POWER_LAW, Law, widths_of
 from minilotto.analysis.stats.misfit import corrected_aic, fitted_misfit
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
@@ -111,7 +111,7 @@ class Fit:
         return low, high
 
     def _log_losses(self, parameters: Array, widths: ArrayLike) -> Array:
-        return LAWS[self.law].log_loss(parameters, log_widths(widths))
+        return LAWS[self.law].log_loss(parameters, np.log(widths_of(widths)))
 
 
 @dataclass(frozen=True)
@@ -376,7 +376,7 @@ def reference_line(widths: ArrayLike, exponent: float, through: tuple[float, flo
     [1.6, 0.1]
     """
     width, loss = through
-    return np.asarray(loss * np.exp(-exponent * (log_widths(widths) - np.log(width))))
+    return np.asarray(loss * (widths_of(widths) / width) ** -exponent)
 
 
 def _too_few(law: Law, count: int) -> str:
