@@ -118,21 +118,24 @@ def exponent_coverage(
 
 
 def print_exponents(trials: int, level: float) -> None:
-    """A row a kind of losses, statistic, number of seeds and scatter."""
+    """A row a kind of losses, statistic and number of seeds."""
+    shown = " / ".join(f"{scatter:g}" for scatter in SCATTERS)
     print(
-        f"Percent of {trials} intervals of level {level} that hold a power law's exponent; widths "
-        "10 to 50\n"
+        f"Percent of {trials} intervals of level {level} that hold a power law's exponent, least "
+        f"and most over scatters of {shown}; widths 10 to 50\n"
     )
-    heads = [f"{count} widths" for count in COUNTS] + ["seeds only, 5 widths"]
-    print(f"| losses | statistic | seeds | scatter | {' | '.join(heads)} |")
-    print("|---|---|---:|---:|" + "---:|" * len(heads))
+    heads = [f"{count} widths" for count in COUNTS] + [f"seeds only, 5 widths, scatter {shown}"]
+    print(f"| losses | statistic | seeds | {' | '.join(heads)} |")
+    print("|---|---|---:|" + "---:|" * len(heads))
     kinds = [(one, each) for one in LOSSES for each in ("median", "mean", "trimmed mean")]
     for (spread, statistic), seeds in product(kinds, (30, 100, 1000)):
         found = exponent_coverage(spread, statistic, seeds, trials, level)
-        for scatter in SCATTERS:
-            shown = [found[scatter, count][0] for count in COUNTS] + [found[scatter, 5][1]]
-            cells = " | ".join(f"{100 * one:.1f}" for one in shown)
-            print(f"| {spread.name} | {statistic} | {seeds} | {scatter} | {cells} |", flush=True)
+        cells = []
+        for count in COUNTS:
+            held = [100 * found[scatter, count][0] for scatter in SCATTERS]
+            cells.append(f"{min(held):.0f} to {max(held):.0f}")
+        cells.append(" / ".join(f"{100 * found[scatter, 5][1]:.0f}" for scatter in SCATTERS))
+        print(f"| {spread.name} | {statistic} | {seeds} | {' | '.join(cells)} |", flush=True)
     print()
 
 
