@@ -1,16 +1,19 @@
 """How often intervals hold the truth, and tests of shape err: `python -m bench.coverage [--trials
-1000] [--parts laws,shapes]`.
+200] [--parts exponents,shapes,laws]`.
 
-laws: losses are drawn from laws whose parameters are known, at the paper's widths, with one or with
-two peaks a width and with 30 to 1000 seeds; each set is fitted as a user would, and the fraction of
-intervals that hold the planted parameter is printed with its standard error. shapes: how often the
-dip test and the number of proven peaks call losses of one, two or four peaks multimodal.
+exponents: power laws whose widths scatter about them by 0 to 1, three to nine widths, 30 to 1000
+seeds of three kinds of losses; the fraction of intervals that hold the exponent. shapes: how often
+the dip test and the number of proven peaks call losses of one, two or four peaks multimodal, also
+when they are rounded to 1, 2 or 3 digits or many are the same. laws: losses are drawn from three
+laws at the paper's widths, with one or with two peaks a width; the fraction of intervals that hold
+each parameter.
 """
 
 import sys
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from scipy.optimize import brentq
@@ -76,6 +79,66 @@ LAWS = (
 )
 
 
+COUNTS = (3, 4, 5, 7, 9)  # widths of a fit
+SCATTERS = (0.0, 0.2, 0.5, 1.0)  # of widths about the law, in natural logarithms
+HEAVY = Spread("heavy-tailed", (0.0, 0.0), (0.4, 2.0), (0.8, 0.2))
+LOSSES = (ONE_PEAK, HEAVY, TWO_PEAKS)
+
+
+def exponent_coverage(
+    spread: Spread,
+    statistic: str | float,
+    seeds: int,
+    trials: int,
+    level: float = 0.9,
+    scatters: tuple[float, ...] = SCATTERS,
+    counts: tuple[int, ...] = COUNTS,
+) -> dict[tuple[float, int], tuple[float, float]]:
+    """Fraction of intervals of a power law's exponent that hold it, by scatter and number of
+    widths: `estimates` and `seeds_only`.
+    """
+    held = {(scatter, count): np.zeros(2) for scatter in scatters for count in counts}
+    case = zlib.crc32(f"{spread.name} {statistic} {seeds}".encode())
+    for trial in range(trials):
+        random = np.random.default_rng((case, trial))
+        places = np.arange(1.0, max(counts) + 1)
+        drawn = [spread.draw(random, seeds) for _ in places]
+        measured = points(places, drawn, statistic, level=level, resamples=200, seed=trial)
+        for (scatter, count), found in held.items():
+            few = measured.select(np.arange(count))
+            widths = np.geomspace(10, 50, count)
+            moved = scatter * random.normal(size=count) - np.log(widths)
+            value, logs = few.value * np.exp(moved), few.replicates + moved
+            fit = fit_law(replace(few, widths=widths, value=value, replicates=logs))
+            for i, one in enumerate((fit.estimates, fit.seeds_only)):
+                found[i] += one["exponent"].low <= 1 <= one["exponent"].high
+    return {
+        case: (float(a), float(b)) for case, (a, b) in ((c, h / trials) for c, h in held.items())
+    }
+
+
+def print_exponents(trials: int, level: float) -> None:
+    """A row a kind of losses, statistic and number of seeds."""
+    shown = " / ".join(f"{scatter:g}" for scatter in SCATTERS)
+    print(
+        f"Percent of {trials} intervals of level {level} that hold a power law's exponent, least "
+        f"and most over scatters of {shown}; widths 10 to 50\n"
+    )
+    heads = [f"{count} widths" for count in COUNTS] + [f"seeds only, 5 widths, scatter {shown}"]
+    print(f"| losses | statistic | seeds | {' | '.join(heads)} |")
+    print("|---|---|---:|" + "---:|" * len(heads))
+    kinds = [(one, each) for one in LOSSES for each in ("median", "mean", "trimmed mean")]
+    for (spread, statistic), seeds in product(kinds, (30, 100, 1000)):
+        found = exponent_coverage(spread, statistic, seeds, trials, level)
+        cells = []
+        for count in COUNTS:
+            held = [100 * found[scatter, count][0] for scatter in SCATTERS]
+            cells.append(f"{min(held):.0f} to {max(held):.0f}")
+        cells.append(" / ".join(f"{100 * found[scatter, 5][1]:.0f}" for scatter in SCATTERS))
+        print(f"| {spread.name} | {statistic} | {seeds} | {' | '.join(cells)} |", flush=True)
+    print()
+
+
 def coverage(
     planted: Planted,
     spread: Spread,
@@ -85,7 +148,7 @@ def coverage(
     level: float,
     resamples: int,
 ) -> dict[str, tuple[float, float]]:
-    """Fraction of `trials` intervals that hold each parameter: without and with the misfit."""
+    """Fraction of `trials` intervals that hold each parameter: `seeds_only`, `estimates`."""
     truth = spread.truth(statistic)
     held = {name: np.zeros(2) for name in planted.parameters}
     case = zlib.crc32(f"{planted.law} {spread.name} {statistic} {seeds}".encode())
@@ -96,7 +159,7 @@ def coverage(
         measured = points(widths, losses, statistic, level=level, resamples=resamples, seed=trial)
         fit = fit_law(measured, planted.law)
         for name, value in planted.parameters.items():
-            for i, estimate in enumerate((fit.estimates[name], fit.with_misfit[name])):
+            for i, estimate in enumerate((fit.seeds_only[name], fit.estimates[name])):
                 held[name][i] += estimate.low <= value <= estimate.high
     fractions = {name: count / trials for name, count in held.items()}
     return {name: (float(alone), float(wide)) for name, (alone, wide) in fractions.items()}
@@ -133,29 +196,33 @@ SHAPES: dict[str, tuple[int, Callable[[np.random.Generator, int], Array]]] = {
 
 
 def shape_rates(
-    trials: int, seeds: int, name: str, error: float = 0.05
+    trials: int, seeds: int, name: str, error: float = 0.05, digits: int | None = None
 ) -> tuple[float, float, float]:
     """Of `trials` draws: fraction with a dip p-value below `error`, mean number of proven peaks,
-    fraction with more than there are.
+    fraction with more than there are; of losses rounded to so many digits.
     """
     count, draw = SHAPES[name]
     random = np.random.default_rng((seeds, zlib.crc32(name.encode())))
     dips, found = np.empty(trials), np.empty(trials)
     for trial in range(trials):
         loss = 10.0 ** draw(random, seeds)
+        if digits:
+            loss = np.array([float(f"{one:.{digits - 1}e}") for one in loss.tolist()])
         dips[trial], found[trial] = dip_test(loss).p_value, modes(loss, error).count
     return float(np.mean(dips < error)), float(found.mean()), float(np.mean(found > count))
 
 
 def main(
     *,
-    trials: int = 1000,
+    trials: int = 200,
     level: float = 0.9,
-    resamples: int = 1000,
-    parts: tuple[str, ...] = ("laws", "shapes"),
+    resamples: int = 200,
+    parts: tuple[str, ...] = ("exponents", "shapes"),
 ) -> None:
     """Coverage of the bootstrap intervals of the laws, and errors of the tests of shape."""
     chosen = parts.split(",") if isinstance(parts, str) else parts
+    if "exponents" in chosen:
+        print_exponents(trials, level)
     if "shapes" in chosen:
         print_shapes(trials)
     if "laws" in chosen:
@@ -166,15 +233,16 @@ def print_shapes(trials: int) -> None:
     """A row a shape and number of seeds."""
     print(f"Of {trials} sets of losses, at a chance of error of 5 percent:\n")
     print(
-        "| log10 loss | peaks | seeds | dip test rejects one | mean proven peaks | more than "
+        "| log10 loss | peaks | digits | seeds | dip rejects one | mean proven peaks | more than "
         "there are |"
     )
-    print("|---|---:|---:|---:|---:|---:|")
-    for name, (count, _) in SHAPES.items():
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for (name, (count, _)), digits in product(SHAPES.items(), (None, 1, 2, 3)):
         for seeds in (50, 200, 1000):
-            rejected, mean, wrong = shape_rates(trials, seeds, name)
+            rejected, mean, wrong = shape_rates(trials, seeds, name, digits=digits)
             print(
-                f"| {name} | {count} | {seeds} | {rejected:.1%} | {mean:.2f} | {wrong:.1%} |",
+                f"| {name} | {count} | {digits or 'all'} | {seeds} | {rejected:.1%} | {mean:.2f} | "
+                f"{wrong:.1%} |",
                 flush=True,
             )
     print()
@@ -187,7 +255,7 @@ def print_laws(trials: int, level: float, resamples: int) -> None:
         f"{resamples} resamples\n"
     )
     print(
-        "| law | losses | statistic | seeds | parameter | from seeds | with misfit "
+        "| law | losses | statistic | seeds | parameter | seeds only | with scatter "
         "|\n|---|---|---|---:|---|---:|---:|"
     )
     cases = [(law, ONE_PEAK, "median", seeds) for law in LAWS for seeds in (30, 100, 1000)]

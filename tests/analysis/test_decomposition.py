@@ -174,7 +174,7 @@ def test_planted_powers_of_width_are_found():
     random = np.random.default_rng(8)
     widths = (10, 20, 30, 40, 50)
     found = [decompose(planted(1e-4, 1 / n, 300, random), WEIGHT) for n in widths]
-    exponent = fit_law(as_points(widths, found, "variance")).with_misfit["exponent"]
+    exponent = fit_law(as_points(widths, found, "variance")).estimates["exponent"]
     assert abs(exponent.value - 1) < 0.03
     assert 0 < exponent.high - exponent.low < 0.1
     shuffled = as_points(widths[::-1], found[::-1], "loss")

@@ -92,6 +92,31 @@ def test_two_values_are_two_peaks_and_rounding_errors_none():
     assert modes(np.repeat([1e-6, 1e-3], 40)).ties == 80
 
 
+@pytest.mark.parametrize("digits", [1, 2, 3])
+@pytest.mark.parametrize("shape", ["uniform", "normal", "exponential"])
+def test_rounding_proves_no_peaks_and_hides_none(shape, digits):
+    """Rounded to significant digits, to decimals, and in log10; atoms stay a peak."""
+    random, trials = np.random.default_rng(15), 60
+
+    def rounded(loss):
+        return np.array([float(f"{one:.{digits - 1}e}") for one in loss.tolist()])
+
+    wrong = np.zeros(4)
+    for _ in range(trials):
+        z = ONE_PEAK[shape](random, 300)
+        loss = rounded(10 ** (z - 6))
+        decimals, logs = np.round(2 + 10 ** (0.3 * z), digits), 10 ** np.round(z, digits)
+        wrong += [modes(one).count > 1 for one in (loss, decimals, logs)] + [
+            dip_test(loss).p_value < 0.05
+        ]
+    assert (wrong / trials <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / trials)).all()
+    loss = mixture(random, 1000, *PLANTED["equal"])
+    assert modes(rounded(loss)).count == 2
+    atom = np.append(10 ** random.normal(-3, 0.3, 400), np.full(100, 4.123456789e-6))
+    assert modes(atom).count == modes(rounded(atom)).count == 2
+    assert modes(atom).ties == 100
+
+
 @pytest.mark.parametrize("seeds", [30, 400])
 def test_critical_values_are_quantiles_of_the_largest_excess(seeds):
     random, draws = np.random.default_rng(4), 1500

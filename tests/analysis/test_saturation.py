@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.stats.budgets import exponent_change
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.saturation import LEAST_SPAN, saturation
 from minilotto.errors import ConfigError, DataError
@@ -114,3 +115,28 @@ def test_differences_of_skew_estimates_cover():
 def test_levels_must_agree():
     with pytest.raises(ConfigError, match="levels"):
         difference(Estimate(1, 0, 2, 0.9), Estimate(1, 0, 2, 0.95))
+
+
+@pytest.mark.parametrize(("count", "scatter"), [(3, 0.0), (6, 0.0), (3, 0.5), (6, 0.5)])
+def test_intervals_of_a_change_of_exponent_hold_it(count, scatter):
+    """90 percent where widths scatter, more where they do not; resampled alike or not."""
+    widths, trials, held = np.geomspace(10, 50, count), 150, 0
+    for trial in range(trials):
+        random = np.random.default_rng((count, trial))
+        one, other = (
+            points(
+                widths,
+                [
+                    loss * np.exp(scatter * random.normal() + 0.7 * random.normal(size=60))
+                    for loss in widths**-exponent
+                ],
+                resamples=200,
+            )
+            for exponent in (2.0, 1.0)
+        )
+        change = exponent_change(one, other, 10, 50)
+        held += change.low <= 1 <= change.high
+    error = 3 * np.sqrt(0.9 * 0.1 / trials)
+    assert held / trials > 0.9 - error
+    assert scatter == 0 or held / trials < 0.9 + error
+    assert exponent_change(one, other, 10, 11) is None

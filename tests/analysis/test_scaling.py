@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
 import minilotto as ml
+from bench.coverage import LOSSES, exponent_coverage
 from minilotto.analysis.stats.bootstrap import points
 from minilotto.analysis.stats.laws import BROKEN, EXPONENTS, LAWS, PLATEAU, POWER_LAW
 from minilotto.analysis.stats.scaling import compare_laws, fit_law, local_exponents, reference_line
@@ -136,20 +137,36 @@ def test_intervals_narrow_as_seeds_grow():
         fit_law(points(WIDTHS, drawn(PLANTED["power law"][1], seeds, 1))) for seeds in (50, 5000)
     )
     lengths = [
-        fit.estimates["exponent"].high - fit.estimates["exponent"].low for fit in (few, many)
+        fit.seeds_only["exponent"].high - fit.seeds_only["exponent"].low for fit in (few, many)
     ]
     assert lengths[0] / lengths[1] == pytest.approx(
         10, rel=0.3
     )  # a hundred times the seeds; widths of quantiles err by 5 %
 
 
-@pytest.mark.parametrize("statistic", ["median", "mean", "geometric mean", 0.1, 0.99])
+@pytest.mark.parametrize("spread", LOSSES, ids=lambda spread: spread.name)
+@pytest.mark.parametrize("statistic", ["median", "mean", "trimmed mean"])
+def test_intervals_of_exponents_are_honest_at_any_scatter_and_number_of_widths(spread, statistic):
+    """The quick form of `python -m bench.coverage`: 3 percent, and 3 standard errors of 150 trials,
+    of which all scatters of a case share the losses.
+    """
+    trials, chosen = 150, (0.0, 1.0)
+    found = exponent_coverage(spread, statistic, 30, trials, scatters=chosen, counts=(3, 5, 9))
+    allowed = 0.03 + 3 * np.sqrt(0.9 * 0.1 / trials)
+    assert max(abs(held - 0.9) for held, _ in found.values()) < allowed
+    assert found[1.0, 5][1] < 0.6  # over seeds alone
+
+
+@pytest.mark.parametrize(
+    "statistic", ["median", "mean", "trimmed mean", "geometric mean", 0.1, 0.99]
+)
 def test_points_are_numpys_statistics_with_the_bootstraps_distribution(statistic):
     random = np.random.default_rng(2)
     losses = [random.lognormal(size=40), random.lognormal(size=41)]
     direct = {
         "median": lambda a: np.median(a, axis=-1),
         "mean": lambda a: a.mean(axis=-1),
+        "trimmed mean": lambda a: np.sort(a, axis=-1)[..., 4:-4].mean(axis=-1),  # of 40 or 41
         "geometric mean": lambda a: np.exp(np.log(a).mean(axis=-1)),
     }.get(statistic, lambda a: np.quantile(a, statistic, axis=-1))
     found = points([4, 2], losses, statistic, resamples=20_000)
@@ -178,7 +195,7 @@ def test_a_law_that_seeds_cannot_explain_shows_its_misfit():
         0.5, rel=0.5
     )  # 9 widths, 7 degrees of freedom: 27 % a standard error
     assert fit.p_value < 1e-10
-    narrow, wide = fit.estimates["exponent"], fit.with_misfit["exponent"]
+    narrow, wide = fit.seeds_only["exponent"], fit.estimates["exponent"]
     assert wide.high - wide.low > 5 * (narrow.high - narrow.low)
     exact = fit_law(points(WIDTHS, drawn(lambda n: 1 / n, 1000, 1)))
     assert exact.p_value > 0.01
@@ -202,7 +219,7 @@ def test_intervals_with_misfit_hold_the_truth_where_those_of_seeds_do_not(widths
                 seed=trial,
             )
         )
-        for i, estimate in enumerate((fit.estimates["exponent"], fit.with_misfit["exponent"])):
+        for i, estimate in enumerate((fit.seeds_only["exponent"], fit.estimates["exponent"])):
             held[i] += estimate.low <= 1 <= estimate.high
     assert held[0] / trials < 0.5
     assert 0.85 - 0.038 <= held[1] / trials <= 0.95 + 0.038  # two standard errors
@@ -215,7 +232,8 @@ def test_four_widths_without_a_law_overflow_in_silence():
     random = np.random.default_rng(0)
     losses = [loss * random.lognormal(0, 0.3, 12) for loss in (1.0, 1e-1, 3e-1, 1e-3)]
     found = fit_law(points([4, 6, 9, 13], losses), "plateau")
-    assert found.with_misfit["exponent"].high > found.estimates["exponent"].high
+    assert found.estimates["exponent"].high > found.seeds_only["exponent"].high
+    assert found.with_misfit is found.estimates
 
 
 @pytest.mark.parametrize("law", LAWS)

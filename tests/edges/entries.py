@@ -5,6 +5,7 @@ A new entry point meets every hostile input of a kind by being added to its grou
 
 import contextlib
 import importlib
+import dataclasses
 import io
 import json
 import os
@@ -20,6 +21,7 @@ import pytest
 
 import minilotto as ml
 from minilotto.analysis.stats.dip import dip_test
+from minilotto.analysis.stats import bootstrap, dip, draws, modality, modes, ranks, scaling
 from minilotto.cli import commands
 from minilotto.report.figure import QUICK as QUICK_SCALE
 from minilotto.report.figure import Source
@@ -412,6 +414,100 @@ INTERRUPTED = {
 
 
 # ---- samples of losses and fits ----
+WIDTHS = np.array([10.0, 20.0, 40.0])
+
+
+def _draw(seed: int, count: int = 60) -> np.ndarray:
+    """Losses that float32 holds, without ties."""
+    random = np.random.default_rng(seed)
+    return np.exp(random.normal(size=count)).astype(np.float32).astype(np.float64)
+
+
+LOSS = _draw(0)
+OTHERS = [_draw(1) / 2, _draw(2) / 4]
+
+
+def _points(statistic: str | float) -> Callable[[Any], Any]:
+    def entry(it: Any) -> Any:
+        found = bootstrap.points([7], [it], statistic, resamples=100)
+        return found.value[0], found.low[0], found.high[0], found.error[0]
+
+    return entry
+
+
+def _spread(statistic: str) -> Callable[[Any], Any]:
+    def entry(it: Any) -> Any:
+        found = modality.spread([7], [it], statistic, resamples=100)
+        return found.value[0], found.error[0]
+
+    return entry
+
+
+def _fitted_law(law: str) -> Callable[[Any], Any]:
+    def entry(it: Any) -> Any:
+        losses = [it, *OTHERS, OTHERS[0] / 8]
+        found = bootstrap.points([*WIDTHS, 80], losses, resamples=100)
+        return scaling.fit_law(found, law).parameters
+
+    return entry
+
+
+def _ends(found: Any) -> Any:
+    return found.value, found.low, found.high
+
+
+# What tests the shape of losses above 0.
+SHAPES: dict[str, Callable[[Any], Any]] = {
+    "modes": lambda it: (modes.modes(it).count, *modes.modes(it).peaks.share),
+    "normality": lambda it: dataclasses.astuple(modality.normality(it, resamples=100))[:8],
+}
+if find_spec("diptest"):
+    SHAPES["dip_test"] = lambda it: dataclasses.astuple(dip.dip_test(it))
+# What needs a logarithm of each loss of a width.
+STATISTICS: dict[str, Callable[[Any], Any]] = {
+    **{f"points {name}": _points(name) for name in (*bootstrap.STATISTICS, 0.9)},
+    **{f"spread {name}": _spread(name) for name in ("deviation", "quartiles")},
+    **{f"fit_law {law}": _fitted_law(law) for law in ("power law", "plateau")},
+}
+# What needs the logarithm of one loss a draw.
+LOGARITHMS: dict[str, Callable[[Any], Any]] = {
+    "typical_over_draws": lambda it: _ends(draws.typical_over_draws(it))
+}
+# What takes any finite number.
+NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "over_draws": lambda it: _ends(draws.over_draws(it)),
+    "learnt_parameters": lambda it: _ends(draws.learnt_parameters(it, 0.1, 0.1, 9)),
+    "absorbed_parameters": lambda it: _ends(draws.absorbed_parameters(it, it, 0.1, 9)),
+    "median_interval": lambda it: _ends(bootstrap.median_interval(it)),
+}
+# What takes as many numbers as there are in LOSS, all finite.
+PAIRED: dict[str, Callable[[Any], Any]] = {
+    "rank_correlation": lambda it: _ends(ranks.rank_correlation(it, LOSS[::-1])),
+    "rank_correlation with": lambda it: _ends(ranks.rank_correlation(LOSS[::-1], it)),
+}
+SAMPLES = {**SHAPES, **STATISTICS, **LOGARITHMS, **NUMBERS, **PAIRED}
+
+
+@lru_cache
+def law() -> scaling.Fit:
+    return scaling.fit_law(bootstrap.points(WIDTHS, [LOSS, *OTHERS], resamples=100))
+
+
+# What takes three widths.
+OF_WIDTHS: dict[str, Callable[[Any], Any]] = {
+    "points": lambda it: bootstrap.points(it, [LOSS, *OTHERS], resamples=100).value,
+    "spread": lambda it: modality.spread(it, [LOSS, *OTHERS], resamples=100).value,
+    "central_limit": lambda it: modality.central_limit(it, [LOSS, *OTHERS]).spread.value,
+    "exponent_over_draws": lambda it: _ends(
+        draws.exponent_over_draws(it, np.stack([LOSS, *OTHERS], axis=1))
+    ),
+}
+# What evaluates a law at any number of widths.
+LINES: dict[str, Callable[[Any], Any]] = {
+    "predict": lambda it: law().predict(it),
+    "band": lambda it: law().band(it),
+    "reference_line": lambda it: scaling.reference_line(it, 1.0, (10, 1.0)),
+
 
 
 # ---- optional packages ----

@@ -166,7 +166,7 @@ def test_the_papers_world_holds_and_its_reverse_fails(worlds):
 def test_numbers_behind_the_verdicts_are_those_planted(worlds):
     paper, other = worlds
     cube, relu = paper.studies["cube"], paper.studies["relu"]
-    assert cube.fit(10, 50).with_misfit["exponent"].value == pytest.approx(1, abs=0.1)
+    assert cube.fit(10, 50).estimates["exponent"].value == pytest.approx(1, abs=0.1)
     assert relu.parts[50].share.value == pytest.approx(1, abs=0.01)
     assert cube.parts[50].share.value == pytest.approx(0, abs=0.05)
     assert cube.left[50].tolist() == [1, 1, 1]

@@ -129,7 +129,7 @@ class Problem:
         Estimate or None
             None for few widths.
         """
-        return self.laws[part][1].with_misfit["exponent"] if part in self.laws else None
+        return self.laws[part][1].estimates["exponent"] if part in self.laws else None
 
     def means(self, part: str, members: int) -> dict[int, Combined]:
         """Mean logits of some nets.

@@ -182,8 +182,8 @@ def started(
     two = losses.get(2, np.empty(0))
     return Started(
         points=found,
-        exponent=fit_law(inside).with_misfit["exponent"],
-        strict_exponent=fit_law(narrow).with_misfit["exponent"],
+        exponent=fit_law(inside).estimates["exponent"],
+        strict_exponent=fit_law(narrow).estimates["exponent"],
         weights=weights,
         won=int(np.count_nonzero(two <= ticket)),
         tried=len(two),

@@ -1,18 +1,20 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import trim_mean
 
 from minilotto.analysis.stats.resampling import resampled, resampled_means, resampled_quantiles
-from minilotto.errors import ConfigError, DataError
-from minilotto.settings.arrays import Array, Ints
+from minilotto.errors import ConfigError, DataError, shown
+from minilotto.settings.arrays import Array, Ints, reals_of
 from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
-STATISTICS = ("median", "mean", "geometric mean")
+STATISTICS = ("median", "mean", "trimmed mean", "geometric mean")
+TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either end
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def points(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Points:
-    """Median, mean, geometric mean or a quantile of the losses at each width, with a bootstrap.
+    """Median, a mean or a quantile of the losses at each width, with a bootstrap.
 
     Each width is resampled on its own, with as many seeds as it has.
 
@@ -123,8 +125,9 @@ def points(
     losses : sequence of W arrays (R,)
         Final losses of each width's seeds, as many as there are; what is not finite has diverged,
         is left out and counted.
-    statistic : {"median", "mean", "geometric mean"} or float in (0, 1)
-        A number is that quantile, as numpy.quantile.
+    statistic : {"median", "mean", "trimmed mean", "geometric mean"} or float in (0, 1)
+        A trimmed mean leaves out the TRIMMED lowest and as many highest losses, as
+        scipy.stats.trim_mean. A number is that quantile, as numpy.quantile.
     level : float in (0, 1)
         Probability of each interval.
     resamples : int
@@ -169,6 +172,10 @@ def points(
         elif statistic == "mean":
             values.append(loss.mean())
             columns.append(np.log(resampled_means(loss, resamples, random)))
+        elif statistic == "trimmed mean":
+            values.append(trim_mean(loss, TRIMMED))
+            rows = resampled(loss, resamples, random)
+            columns.append(np.log(np.concatenate([trim_mean(e, TRIMMED, axis=1) for e in rows])))
         else:
             values.append(np.exp(np.log(loss).mean()))
             columns.append(resampled_means(np.log(loss), resamples, random))
@@ -229,7 +236,9 @@ def finite_losses(
     DataError
         For shapes that do not match, or widths that are not distinct numbers above 0.
     """
-    names = np.asarray(widths, dtype=np.float64)
+    names = reals_of("widths", widths)
+    if not isinstance(losses, Collection):
+        raise DataError(f"losses={shown(losses)} are no sets of losses; give one for each width")
     if names.ndim != 1 or len(names) != len(losses):
         raise DataError(
             f"widths of shape {names.shape} and {len(losses)} sets of losses do not match; give "
@@ -239,13 +248,15 @@ def finite_losses(
         raise DataError(
             f"widths {names.tolist()} are not distinct numbers above 0; give each width once"
         )
-    sets = [np.asarray(loss, dtype=np.float64) for loss in losses]
-    for name, loss in zip(names, sets, strict=True):
+    sets = []
+    for name, given in zip(names, losses, strict=True):
+        loss = reals_of(f"the loss of width {name:g}", given)
         if loss.ndim != 1:
             raise DataError(
                 f"the losses of width {name:g} have shape {loss.shape}; give one loss a seed, "
                 "shape (R,)"
             )
+        sets.append(loss)
     order = np.argsort(names)
     kept = [sets[i][np.isfinite(sets[i])] for i in order]
     diverged = [len(sets[i]) - len(loss) for i, loss in zip(order, kept, strict=True)]
@@ -375,7 +386,7 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
     >>> median_interval(np.full(5, 2.0)).value
     2.0
     """
-    given = np.asarray(values, np.float64)
+    given = reals_of("values", values)
     kept = given[np.isfinite(given)]
     if kept.size == 0:
         raise DataError(f"none of {given.size} values is finite; there is no median")

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points, points
-from minilotto.analysis.stats.differences import difference
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, points
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.saturation import Saturation, saturation
 from minilotto.analysis.stats.scaling import fit_law
@@ -88,8 +87,8 @@ class BudgetCurves:
         return estimates(found)[width].mapped(lambda factor: float(factor**power))
 
 
-def exponent_over(found: Points, low: float, high: float, misfit: bool = True) -> Estimate | None:
-    """Exponent of a power law over a range of widths.
+def exponent_over(found: Points, low: float, high: float) -> Estimate | None:
+    """Exponent of a power law over a range of widths, as of `fit_law`.
 
     Parameters
     ----------
@@ -97,8 +96,6 @@ def exponent_over(found: Points, low: float, high: float, misfit: bool = True) -
         From `bootstrap.points`.
     low, high : float
         Least and largest width.
-    misfit : bool
-        Whether the interval includes the scatter of widths about the law beside that of seeds.
 
     Returns
     -------
@@ -108,20 +105,20 @@ def exponent_over(found: Points, low: float, high: float, misfit: bool = True) -
     inside = found.select((found.widths >= low) & (found.widths <= high))
     if len(inside.widths) < 3:
         return None
-    fit = fit_law(inside)
-    return (fit.with_misfit if misfit else fit.estimates)["exponent"]
+    return fit_law(inside).estimates["exponent"]
 
 
 def exponent_change(one: Points, other: Points, low: float, high: float) -> Estimate | None:
-    """Exponent of one less that of the other, fitted to the widths that both have.
+    """Exponent of one less that of the other: of their ratio, at the widths that both have.
 
-    The interval is over seeds alone: how widths lie about a power law is no error where both are
-    fitted to the same widths.
+    So how both lie about a power law alike is no error. The interval includes how their ratio
+    scatters about one, and is no narrower than over seeds alone: of three widths the scatter is
+    often small by chance.
 
     Parameters
     ----------
     one, other : Points
-        Of different nets.
+        Of different nets, with as many resamples.
     low, high : float
         Least and largest width.
 
@@ -131,11 +128,20 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
         None for fewer than three widths.
     """
     widths = np.intersect1d(one.widths, other.widths)
-    first, second = (
-        exponent_over(each.select(np.isin(each.widths, widths)), low, high, misfit=False)
-        for each in (one, other)
-    )
-    return difference(first, second) if first and second else None
+    first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))
+    # Reversed: both may be resampled by the same random numbers.
+    replicates = first.replicates - second.replicates[::-1]
+    value, error = first.value / second.value, np.hypot(first.error, second.error)
+    low_end, high_end = np.exp(np.quantile(replicates, ends(first.level), axis=0))
+    parts = {"value": value, "error": error, "low": low_end, "high": high_end}
+    ratio = dataclasses.replace(first, **parts, replicates=replicates)
+    inside = ratio.select((widths >= low) & (widths <= high))
+    if len(inside.widths) < 3:
+        return None
+    fit = fit_law(inside)
+    scattered, alone = fit.estimates["exponent"], fit.seeds_only["exponent"]
+    reach = min(scattered.low, alone.low), max(scattered.high, alone.high)
+    return Estimate(scattered.value, *reach, scattered.level)
 
 
 def against_budget(found: Mapping[int, Points]) -> dict[int, Points]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.analysis.stats.modes import sorted_losses, ties
+from minilotto.analysis.stats.modes import sorted_losses, ties, unrounded
 from minilotto.errors import imported
 
 LEAST_P = 1e-5  # diptest's table has ten of its million samples beyond it
@@ -27,7 +27,8 @@ class Dip:
     seeds : int
         Losses that were tested.
     ties : int
-        Losses that another one equals; a fraction s of them may raise the dip by s / 2.
+        Losses that another one equals; where they are not rounded, a fraction s of them may raise
+        the dip by s / 2.
     """
 
     dip: float
@@ -78,6 +79,6 @@ def dip_test(loss: NDArray[np.float64]) -> Dip:
     with warnings.catch_warnings():
         # Beyond its table's last sample size the statistic has reached its limit.
         warnings.filterwarnings("ignore", message="Sample size exceeds")
-        dip, p_value = diptest.diptest(np.log10(kept), sort_x=False)
+        dip, p_value = diptest.diptest(unrounded(kept), sort_x=False)
     chance = max(float(p_value), LEAST_P)
     return Dip(float(dip), chance, bool(p_value < LEAST_P), len(kept), ties(kept))

@@ -8,7 +8,7 @@ from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError, DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.limits import check_fraction
 
 LEAST_DRAWS = 3
@@ -44,7 +44,7 @@ def over_draws(values: ArrayLike, level: float = 0.95) -> Estimate:
     (2.0, 2.484)
     """
     check_fraction("level", level, 0.95)
-    kept = np.asarray(values, dtype=np.float64).ravel()
+    kept = reals_of("values", values).ravel()
     kept = kept[np.isfinite(kept)]
     if kept.size < LEAST_DRAWS:
         raise DataError(
@@ -53,7 +53,8 @@ def over_draws(values: ArrayLike, level: float = 0.95) -> Estimate:
         )
     middle = float(kept.mean())
     quantile = student.ppf((1 + level) / 2, kept.size - 1)
-    reach = float(quantile * kept.std(ddof=1) / np.sqrt(kept.size))
+    with np.errstate(over="ignore"):  # squares of huge values; the interval is then infinite
+        reach = float(quantile * kept.std(ddof=1) / np.sqrt(kept.size))
     return Estimate(middle, middle - reach, middle + reach, level)
 
 
@@ -113,9 +114,9 @@ def exponent_over_draws(x: ArrayLike, losses: ArrayLike, level: float = 0.95) ->
     >>> round(found.value, 12), round(found.high - found.low, 12)
     (1.0, 0.0)
     """
-    at, rows = np.asarray(x, dtype=np.float64), _above_zero(losses)
-    shaped = at.ndim == 1 and rows.shape == (len(rows), len(at))
-    if not shaped or len(np.unique(at)) < 2 or not (at > 0).all():
+    at, rows = reals_of("x", x), _above_zero(losses)
+    shaped = at.ndim == 1 and rows.shape == (*rows.shape[:1], len(at))
+    if not shaped or len(np.unique(at)) < 2 or not ((at > 0) & (at < np.inf)).all():
         raise DataError(
             f"x of shape {at.shape} and losses of shape {rows.shape} do not match; give 2 or more "
             "x > 0, losses (G, W)"
@@ -160,7 +161,7 @@ def learnt_parameters(
     >>> round(found.value, 6)
     2.0
     """
-    extra = np.asarray(losses, dtype=np.float64) - clean
+    extra = reals_of("losses", losses) - clean
     return over_draws(extra * _weight(noise, points), level)
 
 
@@ -197,7 +198,14 @@ def absorbed_parameters(
     >>> round(found.value, 6)
     5.0
     """
-    lost = np.asarray(squares, dtype=np.float64) - np.asarray(losses, dtype=np.float64)
+    there, left = reals_of("squares", squares), reals_of("losses", losses)
+    if there.shape != left.shape:
+        raise DataError(
+            f"squares of shape {there.shape} and losses of shape {left.shape} do not match; give "
+            "one square for each loss"
+        )
+    with np.errstate(invalid="ignore"):  # of infinite losses, which are left out
+        lost = there - left
     return over_draws(lost * _weight(noise, points), level)
 
 
@@ -212,7 +220,7 @@ def _weight(noise: float, points: int) -> float:
 
 def _above_zero(losses: ArrayLike) -> Array:
     """Losses as float64. Raises DataError where one is zero or below."""
-    values = np.asarray(losses, dtype=np.float64)
+    values = reals_of("losses", losses)
     if (values <= 0).any():
         raise DataError(
             f"{np.count_nonzero(values <= 0)} losses are zero or below and have no logarithm; "

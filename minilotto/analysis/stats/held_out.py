@@ -70,7 +70,7 @@ class HeldOutCurve:
     @property
     def exponent(self) -> Estimate | None:
         """Of the held-out loss, with seeds' and widths' scatter."""
-        return None if self.fit is None else self.fit.with_misfit["exponent"]
+        return None if self.fit is None else self.fit.estimates["exponent"]
 
     @cached_property
     def comparison(self) -> Comparison | None:

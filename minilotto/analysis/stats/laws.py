@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from minilotto.settings.arrays import Array
+from minilotto.errors import DataError, shown
+from minilotto.settings.arrays import Array, reals_of
 
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
@@ -41,6 +43,28 @@ class Law:
     def least_widths(self) -> int:
         """One more than its parameters: a law meets as many widths as it has parameters exactly."""
         return len(self.parameters) + 1
+
+
+def widths_of(widths: ArrayLike) -> Array:
+    """Widths at which a law is evaluated.
+
+    Parameters
+    ----------
+    widths : (V,) array_like of float
+
+    Returns
+    -------
+    (V,) ndarray of float64
+
+    Raises
+    ------
+    DataError
+        For widths that are not finite numbers above 0.
+    """
+    values = reals_of("widths", widths)
+    if values.ndim != 1 or not ((values > 0) & (values < np.inf)).all():
+        raise DataError(f"widths={shown(widths)} are not numbers above 0, shape (V,)")
+    return values
 
 
 def _line(x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:

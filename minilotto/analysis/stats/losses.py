@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, Ints
+from minilotto.settings.arrays import Array, Ints, reals_of
 
 BINS_PER_DECADE = 50
 SMOOTHING = 0.06  # decades, standard deviation
@@ -45,7 +45,7 @@ def positive(loss: Array) -> Array:
 
     Parameters
     ----------
-    loss : ndarray of float
+    loss : array_like of float
         Of any shape.
 
     Returns
@@ -55,9 +55,9 @@ def positive(loss: Array) -> Array:
     Raises
     ------
     DataError
-        Where there is none.
+        Where there is none, and as `reals_of`.
     """
-    flat = np.asarray(loss, dtype=np.float64).ravel()
+    flat = reals_of("loss", loss).ravel()
     kept = flat[np.isfinite(flat) & (flat > 0)]
     if kept.size == 0:
         raise DataError(

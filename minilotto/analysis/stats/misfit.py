@@ -50,26 +50,24 @@ def fitted_misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float,
     return (float(grid[at]), float(found[at])) if found[at] > none else (0.0, float(none))
 
 
-def misfit_draws(law: Law, tau: float, shape: tuple[int, int], seed: int) -> Array:
-    """Normal misfits to add to replicates, of a variance as uncertain as W residuals leave it.
+def corrected_aic(likelihood: float, parameters: int, widths: int) -> float | None:
+    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau.
 
-    With tau^2 W / chi^2 of W - k degrees of freedom as the variance, the interval of a linear fit
-    whose misfit exceeds the seeds' errors is Student's.
+    n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
+    between and beyond them.
 
     Parameters
     ----------
-    law : Law
-    tau : float
-        From `fitted_misfit`.
-    shape : (int, int)
-        Replicates B, widths W.
-    seed : int
+    likelihood : float
+        Its logarithm.
+    parameters, widths : int
 
     Returns
     -------
-    (B, W) ndarray of float64
+    float or None
+        None where the correction has no meaning.
     """
-    random = np.random.default_rng((seed, 1))
-    replicates, widths = shape
-    spread = tau * np.sqrt(widths / random.chisquare(widths - len(law.parameters), (replicates, 1)))
-    return spread * random.normal(size=shape)
+    if widths < parameters + 2:
+        return None
+    correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
+    return -2 * likelihood + 2 * parameters + correction

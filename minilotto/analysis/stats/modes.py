@@ -7,6 +7,7 @@ it are; no bandwidth is chosen.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,7 @@ from minilotto.settings.arrays import Array, Ints
 
 LEAST_LOSSES = 30
 ROUNDING = 1e-12  # decades; losses that differ by no more are the same
+MOST_DIGITS = 6  # losses that all have so few significant digits have been rounded
 SHORTEST = 4  # steps between the ends of an interval
 LENGTHS = 500  # the shortest is at least one in so many of all losses
 RATIO, PARTS = 1.15, 8  # lengths grow by RATIO, starts by 1 / PARTS of the length
@@ -67,7 +69,7 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
     For sorted values x_j < ... < x_k and u_i = (x_i - x_j) / (x_k - x_j),
     T = sqrt(3 / (k - j - 1)) sum (2 u_i - 1), and |T| > sqrt(2 log(e n / (k - j))) + kappa proves a
     rise (T > 0) or a fall within. kappa is the quantile 1 - error of the largest excess of T among
-    uniform values.
+    uniform values. Rounded losses are spread over what was rounded to them, see `unrounded`.
 
     Parameters
     ----------
@@ -109,7 +111,7 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
             f"resolution={resolution!r} is out of range; give a number of decades of at least 0"
         )
     kept = sorted_losses(loss)
-    exponent = np.log10(kept)
+    exponent = unrounded(kept)
     first, last = stretches(len(exponent))
     kappa = critical_value(len(exponent), error)
     # Where f does not fall between x_j and a point p in the gap before x_k, its u_i with p in place
@@ -172,6 +174,55 @@ def sorted_losses(loss: Array) -> Array:
             f"the {len(kept)} losses are all {kept[0]:g}; identical losses have no shape to test"
         )
     return kept
+
+
+def unrounded(ordered: Array) -> Array:
+    """log10 of losses; if all have been rounded, each value spread over what was rounded to it.
+
+    A density without a valley, averaged over the cells of a rounding, has none, so the spread
+    losses are like a sample of such a density, where tied ones are heaps with gaps between them.
+    Losses are rounded if none has more than MOST_DIGITS significant decimal digits; cells are
+    those of as many digits, or decimals, as the losses have; or if log10 of all has at most three
+    decimals. Nets that reach one minimum tie to nine digits and more; they are left as they are,
+    and are a peak in rounded losses too.
+
+    Parameters
+    ----------
+    ordered : (n,) ndarray of float64
+        Ascending, above 0.
+
+    Returns
+    -------
+    (n,) ndarray of float64
+        Ascending.
+
+    Examples
+    --------
+    >>> unrounded(np.array([1.0, 1.0, 1.0, 3.0])).round(3).tolist()
+    [-0.222, -0.062, 0.097, 0.471]
+    """
+    values, first, counts = np.unique(ordered, return_index=True, return_counts=True)
+    exponent = np.log10(values)
+    for step in (0.1, 0.01, 0.001):
+        if np.allclose(exponent / step, np.rint(exponent / step), rtol=0, atol=1e-6):
+            return _spread(exponent - step / 2, exponent + step / 2, first, counts)
+    exact = [Decimal(repr(value)).normalize() for value in values.tolist()]
+    digits = max(len(one.as_tuple().digits) for one in exact)
+    if digits > MOST_DIGITS:
+        return np.log10(ordered)
+    finest = min(one.as_tuple().exponent for one in exact)
+    # A power of ten has the next decade's finer cells below it.
+    powers = np.array([one.as_tuple().digits == (1,) for one in exact])
+    unit = np.array([one.adjusted() + 1 - digits for one in exact])
+    above, below = (10.0 ** np.maximum(each, finest) for each in (unit, unit - powers))
+    low = np.log10(np.maximum(values - below / 2, values * 0.5))
+    return _spread(low, np.log10(values + above / 2), first, counts)
+
+
+def _spread(low: Array, high: Array, first: Ints, counts: Ints) -> Array:
+    """As many values as there are losses in each cell, evenly from low to high."""
+    rank = np.arange(counts.sum()) - np.repeat(first, counts) + 0.5
+    return np.asarray(np.repeat(low, counts) + rank * np.repeat((high - low) / counts, counts))
 
 
 def ties(ordered: Array) -> int:

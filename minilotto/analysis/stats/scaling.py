@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
-from minilotto.analysis.stats.laws import LAWS, Law
-from minilotto.analysis.stats.misfit import fitted_misfit, misfit_draws
+from minilotto.analysis.stats.intervals import (
+    evened,
+    of_line,
+    of_replicates,
+    residual_variance,
+    student_draws,
+)
+from minilotto.analysis.stats.laws import LAWS, POWER_LAW, Law, widths_of
+from minilotto.analysis.stats.misfit import corrected_aic, fitted_misfit
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_choice
@@ -28,11 +34,13 @@ class Fit:
     law, formula : str
     points : Points
     estimates : mapping of str to Estimate
-        The law's parameters, seeds resampled within each width.
-    with_misfit : mapping of str to Estimate
-        The same with the widths' own scatter about the law added.
+        The law's parameters. Their intervals include the widths' own scatter about the law beside
+        that of seeds, and are Student's of W - k degrees of freedom.
+    seeds_only : mapping of str to Estimate
+        The same with intervals over seeds alone, resampled within each width: they hold the truth
+        only where the law is exact.
     misfit : float
-        That scatter, a standard deviation in decades (0: seeds explain it all).
+        The widths' own scatter, a standard deviation in decades (0: seeds explain it all).
     p_value : float
         Of the law's being exact, so that only seeds scatter.
     log_likelihood : float
@@ -42,13 +50,14 @@ class Fit:
         Decades by which each width lies above what the others predict; None where they are too few.
     parameters : (k,) ndarray of float64
     replicates : (B, k) ndarray of float64
+        Parameters of draws that scatter as the residuals do.
     """
 
     law: str
     formula: str
     points: Points
     estimates: Mapping[str, Estimate]
-    with_misfit: Mapping[str, Estimate]
+    seeds_only: Mapping[str, Estimate]
     misfit: float
     p_value: float
     log_likelihood: float
@@ -56,6 +65,11 @@ class Fit:
     held_out: Array | None
     parameters: Array
     replicates: Array
+
+    @property
+    def with_misfit(self) -> Mapping[str, Estimate]:
+        """An earlier name of `estimates`."""
+        return self.estimates
 
     @property
     def held_out_error(self) -> float | None:
@@ -77,7 +91,7 @@ class Fit:
         return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
 
     def band(self, widths: ArrayLike) -> tuple[Array, Array]:
-        """Intervals of the fitted loss.
+        """Intervals of the fitted loss, seeds' and widths' scatter included.
 
         Parameters
         ----------
@@ -89,12 +103,15 @@ class Fit:
         low, high : (V,) ndarray of float64
             At the level of the points.
         """
-        lines = self._log_losses(self.replicates, widths)
-        low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
+        with np.errstate(
+            divide="ignore", over="ignore", invalid="ignore"
+        ):  # amplitudes of 0 or infinity
+            lines = self._log_losses(self.replicates, widths)
+            low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
         return low, high
 
     def _log_losses(self, parameters: Array, widths: ArrayLike) -> Array:
-        return LAWS[self.law].log_loss(parameters, np.log(np.asarray(widths, dtype=np.float64)))
+        return LAWS[self.law].log_loss(parameters, np.log(widths_of(widths)))
 
 
 @dataclass(frozen=True)
@@ -161,11 +178,12 @@ class LocalExponents:
 
 
 def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
-    """A law fitted to log loss by weighted least squares, with a bootstrap over seeds.
+    """A law fitted to log loss by weighted least squares, with Student's intervals.
 
-    log L_i = law(N_i) + d_i + e_i, Var e_i = error_i^2 (seeds), Var d_i = tau^2 (misfit, by maximum
-    likelihood). weight_i = 1 / (error_i^2 + tau^2); each replicate of the points is fitted with the
-    same weights.
+    log L_i = law(N_i) + d_i + e_i, Var e_i = s_i^2 (seeds: `evened` error_i^2), Var d_i = tau^2
+    (misfit, by maximum likelihood). weight_i = 1 / (s_i^2 + tau^2), q = sum_i weight_i r_i^2 /
+    (W - k). A power law's interval is value +- t sqrt(q C), C from the inverse of the normal
+    matrix, t of W - k degrees of freedom; other laws are fitted to draws that scatter alike.
 
     Parameters
     ----------
@@ -173,7 +191,7 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
         From `bootstrap.points`.
     law : {"power law", "plateau", "broken power law"}
     seed : int
-        Of the misfit's draws.
+        Of the draws.
 
     Returns
     -------
@@ -188,7 +206,7 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
 
     References
     ----------
-    Paper: figure 1c. Differs: the paper draws lines of slope -1 and -4 and fits nothing.
+    Paper: figure 1c, which fits nothing. Intervals: Knapp and Hartung 2003.
 
     Examples
     --------
@@ -206,29 +224,34 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     x, y = np.log(points.widths), np.log(points.value)
     variance = np.maximum(points.error, LEAST_ERROR) ** 2
     tau, likelihood = fitted_misfit(chosen, x, y, variance)
-    weight = 1 / (variance + tau**2)[None]
-    parameters = chosen.solve(x, y[None], weight)
-    replicates = chosen.solve(x, points.replicates, weight)
-    wide = replicates
-    if tau:
-        drawn = points.replicates + misfit_draws(chosen, tau, points.replicates.shape, seed)
-        # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
-        with np.errstate(over="ignore", invalid="ignore"):
-            wide = chosen.solve(x, drawn, weight)
+    total = evened(variance) + tau**2
+    weight = 1 / total[None]
+    parameters = chosen.solve(x, y[None], weight)[0]
+    scatter = residual_variance(chosen, parameters, x, y, total)
+    freedom, count = len(x) - len(chosen.parameters), len(points.replicates)
+    drawn = chosen.log_loss(parameters[None], x) + student_draws(scatter, freedom, count, seed)
+    # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
+    with np.errstate(over="ignore", invalid="ignore"):
+        replicates = chosen.solve(x, drawn, weight)
+    if chosen is POWER_LAW:
+        estimates = of_line(parameters, x, scatter, points.level)
+    else:
+        estimates = of_replicates(chosen, parameters, replicates, points.level)
+    by_seeds = chosen.solve(x, points.replicates, weight)
     exact = chosen.solve(x, y[None], 1 / variance[None])
     chi_square = float(np.sum((y - chosen.log_loss(exact, x)[0]) ** 2 / variance))
     return Fit(
         chosen.name,
         chosen.formula,
         points,
-        estimates=_estimates(chosen, parameters[0], replicates, points.level),
-        with_misfit=_estimates(chosen, parameters[0], wide, points.level),
+        estimates=estimates,
+        seeds_only=of_replicates(chosen, parameters, by_seeds, points.level),
         misfit=float(tau / np.log(10)),
         p_value=float(chi2.sf(chi_square, len(x) - len(chosen.parameters))),
         log_likelihood=likelihood,
-        aicc=_aicc(likelihood, len(chosen.parameters) + 1, len(x)),
+        aicc=corrected_aic(likelihood, len(chosen.parameters) + 1, len(x)),
         held_out=_held_out(chosen, x, y, weight),
-        parameters=parameters[0],
+        parameters=parameters,
         replicates=replicates,
     )
 
@@ -353,7 +376,7 @@ def reference_line(widths: ArrayLike, exponent: float, through: tuple[float, flo
     [1.6, 0.1]
     """
     width, loss = through
-    return np.asarray(loss * (np.asarray(widths, dtype=np.float64) / width) ** -exponent)
+    return np.asarray(loss * (widths_of(widths) / width) ** -exponent)
 
 
 def _too_few(law: Law, count: int) -> str:
@@ -361,28 +384,6 @@ def _too_few(law: Law, count: int) -> str:
         f"{count} widths cannot test a {law.name} ({len(law.parameters)} parameters); at least "
         f"{law.least_widths} are needed"
     )
-
-
-def _estimates(
-    law: Law, parameters: Array, replicates: Array, level: float
-) -> Mapping[str, Estimate]:
-    with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
-        low, high = np.quantile(replicates, ends(level), axis=0)
-    rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
-    return MappingProxyType({name: Estimate(v, a, b, level) for name, v, a, b in rows})
-
-
-def _aicc(likelihood: float, parameters: int, widths: int) -> float | None:
-    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau; None where the correction
-    has no meaning.
-
-    n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
-    between and beyond them.
-    """
-    if widths < parameters + 2:
-        return None
-    correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
-    return -2 * likelihood + 2 * parameters + correction
 
 
 def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:

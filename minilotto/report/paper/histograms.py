@@ -114,7 +114,7 @@ class LossHistograms(Figure):
         fit, claimed = self.study.narrowing, self.entry.claims["narrowing"]["claimed"]
         if fit is None:
             return untested("; ".join(self.study.notes))
-        exponent = fit.with_misfit["exponent"]
+        exponent = fit.estimates["exponent"]
         spread = "; ".join(
             f"N = {w:g}: {s:.2f}" for w, s in zip(fit.points.widths, fit.points.value, strict=True)
         )

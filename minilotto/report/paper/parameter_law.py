@@ -41,7 +41,7 @@ class ParameterLaw(Figure):
                 "train more widths"
             )
         fit = fit_law(medians({width: nets.loss for width, nets in self.nets.items()}))
-        self.measured = one = fit.with_misfit["exponent"]
+        self.measured = one = fit.estimates["exponent"]
         self.claimed = parameter_exponents(1.0)
         self.implied = [
             Estimate(one.value / row.power, one.low / row.power, one.high / row.power, LEVEL)

@@ -220,10 +220,13 @@ class ProductScaling(Figure):
 
 
 def _runs(one: WidthStudy) -> dict[str, Estimate]:
-    """Exponents over each three neighbouring widths from CHECKED[0] on, by these widths."""
+    """Exponents over each three neighbouring widths from CHECKED[0] on, by these widths.
+
+    Over seeds alone: they describe a curve that bends, not the law of three widths.
+    """
     widths = [int(width) for width in one.points.widths if width >= CHECKED[0]]
     found = {f"{a} to {b}": one.fit(a, b) for a, b in zip(widths, widths[2:], strict=False)}
-    return {at: fit.estimates["exponent"] for at, fit in found.items() if fit is not None}
+    return {at: fit.seeds_only["exponent"] for at, fit in found.items() if fit is not None}
 
 
 def _steepness(exponent: Estimate, near: float) -> int:

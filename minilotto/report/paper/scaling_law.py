@@ -148,7 +148,7 @@ class ScalingLaw(Figure):
         claim, fit = self.entry.claims[key], self.fits[key]
         if isinstance(fit, str):
             return untested(fit)
-        exponent, by_seeds = fit.with_misfit["exponent"], fit.estimates["exponent"]
+        exponent, by_seeds = fit.estimates["exponent"], fit.seeds_only["exponent"]
         verdict = reaches(exponent, claim["claimed"], claim["stated"], claim["near"])
         if exponent.high - exponent.low > claim["wide"]:
             verdict = UNTESTED

@@ -75,7 +75,7 @@ def scaling_tables(
             if fit := row.fit:
                 of = task, f"{row.law}, widths {widths}", len(fit.points.widths), row.weight
                 error = fit.held_out_error or None
-                laws += [(*of, error, name, *interval(e)) for name, e in fit.with_misfit.items()]
+                laws += [(*of, error, name, *interval(e)) for name, e in fit.estimates.items()]
     header = (
         "target, width, seeds, diverged, median, low, high, central mean, bias, bias low, "
         "bias high, variance, variance low, variance high, share of bias, share low, share high, "

@@ -169,7 +169,7 @@ class UnaryScaling(Figure):
 def _exponent(one: WidthStudy, part: str | None = None) -> Estimate | None:
     """That of the paper's range, with the scatter of seeds and of widths."""
     fit = one.fit(FIRST, LAST, part)
-    return fit.with_misfit["exponent"] if fit else None
+    return fit.estimates["exponent"] if fit else None
 
 
 def _level(one: WidthStudy) -> str:

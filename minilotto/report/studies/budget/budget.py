@@ -205,14 +205,12 @@ class Budget(Study):
         return figure
 
     def _side_by_side(self) -> dict[str, dict[int, Estimate]]:
-        """Exponents of all trainings over seeds alone, the main line's fitted to the widths of the
-        variations.
-        """
+        """Exponents of all trainings, the main line's fitted to the widths of the variations."""
         shown: dict[str, dict[int, Estimate]] = {}
         for name, line in self.lines.items():
             for budget, one in line.found.items():
                 same_widths = one.select(np.isin(one.widths, self.settings.varied_widths))
-                e = exponent_over(one if name == LEAKY else same_widths, *PAPER_RANGE, misfit=False)
+                e = exponent_over(one if name == LEAKY else same_widths, *PAPER_RANGE)
                 if e is not None:
                     shown.setdefault(name, {})[budget] = e
         return shown
@@ -229,7 +227,7 @@ class Budget(Study):
         for budget, comparison in self.laws.items():
             for row in comparison.rows:
                 if row.fit:
-                    widths, e = row.fit.points.widths, row.fit.with_misfit["exponent"]
+                    widths, e = row.fit.points.widths, row.fit.estimates["exponent"]
                     weights = np.array([row.weight, row.fit.held_out_error], float)
                     span = f"{widths[0]:g} to {widths[-1]:g}"
                     laws.append((budget, span, row.law, *weights, *interval(e)))
@@ -271,8 +269,8 @@ class Budget(Study):
         if change is None:
             return untested("The two have fewer than three widths in common.", _in_words(found))
         measured = (
-            f"{found[first]} after {first:,} steps, {found[last]} after {last:,}; difference over "
-            f"seeds {change}"
+            f"{found[first]} after {first:,} steps, {found[last]} after {last:,}; difference "
+            f"{change}"
         )
         moved = "larger" if change.value > 0 else "smaller"
         facts = {"moved": moved, "shortest": first, "longest": last}

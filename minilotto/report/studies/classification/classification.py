@@ -100,7 +100,7 @@ class Classification(Study):
                 if nets := source.by_width(shorter):
                     loss = points(list(nets), [one.loss for one in nets.values()], level=LEVEL)
                     if law := law_of(loss):
-                        self.shorter[title] = law[1].with_misfit["exponent"]
+                        self.shorter[title] = law[1].estimates["exponent"]
             except MinilottoError as error:
                 refused.append(str(error))
         if not self.problems:
@@ -133,7 +133,7 @@ class Classification(Study):
             for part, (laws, _) in one.laws.items():
                 for fit, weight in ((row.fit, row.weight) for row in laws.rows if row.fit):
                     start = one.name, part, fit.law, weight, fit.held_out_error
-                    found = fit.with_misfit.items()
+                    found = fit.estimates.items()
                     rows["laws"] += [(*start, name, *interval(value)) for name, value in found]
             for key, combined in one.combined.items():
                 numbers = (number for each in combined for number in interval(each))

@@ -217,7 +217,7 @@ class Dimension(Study):
                 losses.append((*case, points, steps, *row[:3], seen, *row[3:], *left_out))
             if one.fit and one.exponent and one.seen_fit and one.stretch:
                 widths, near = one.fit.points.widths, one.stretch
-                by_seeds, e = one.fit.estimates["exponent"], one.seen_fit.with_misfit["exponent"]
+                by_seeds, e = one.fit.seeds_only["exponent"], one.seen_fit.estimates["exponent"]
                 places = (place(one.exponent, predicted(rule, one.inputs)) for rule in RULES)
                 ends = (*interval(one.exponent), by_seeds.low, by_seeds.high, *interval(e))
                 last = (*places, near.low, near.high, near.share, near.possible)
@@ -227,7 +227,7 @@ class Dimension(Study):
             for law in one.comparison.rows if one.comparison else ():
                 if law.fit:
                     weights = np.array([law.weight, law.fit.held_out_error], float)
-                    found = law.fit.with_misfit.items()
+                    found = law.fit.estimates.items()
                     laws += [(*case, law.law, *weights, n, *interval(e)) for n, e in found]
         none = (np.nan,) * 6
         for activation, misses in self.rules.items():

@@ -228,7 +228,7 @@ class Ensembling(Study):
         shares = {name: one.parts.share for name, one in self._each()}
         good = sum(one.high < self.entry.claims["variance"]["half"] for one in shares.values())
         laws = {
-            f"{one.label} {part}": f"{fit.with_misfit['exponent']} ({_weights(one.laws(part))})"
+            f"{one.label} {part}": f"{fit.estimates['exponent']} ({_weights(one.laws(part))})"
             for one in self.found.values()
             for part in ("bias", "variance")
             if (fit := one.law(part))
@@ -339,7 +339,7 @@ class Ensembling(Study):
         claim = self.entry.claims["growth"]
         stated = claim["stated"]
         fits = {name: one.law("independent") for name, one in self.found.items()}
-        found = {name: fit.with_misfit["exponent"] for name, fit in fits.items() if fit}
+        found = {name: fit.estimates["exponent"] for name, fit in fits.items() if fit}
         good = sum(reaches(e, claim["claimed"], stated, stated) == HOLDS for e in found.values())
         measured: dict[str, str] = {}
         numbers: dict[str, float] = {}
