@@ -4,8 +4,8 @@ A new entry point meets every hostile input of a kind by being added to its grou
 """
 
 import contextlib
-import importlib
 import dataclasses
+import importlib
 import io
 import json
 import os
@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 import minilotto as ml
-from minilotto.analysis.stats.dip import dip_test
 from minilotto.analysis.stats import bootstrap, dip, draws, modality, modes, ranks, scaling
+from minilotto.analysis.stats.dip import dip_test
 from minilotto.cli import commands
 from minilotto.report.figure import QUICK as QUICK_SCALE
 from minilotto.report.figure import Source
@@ -507,7 +507,7 @@ LINES: dict[str, Callable[[Any], Any]] = {
     "predict": lambda it: law().predict(it),
     "band": lambda it: law().band(it),
     "reference_line": lambda it: scaling.reference_line(it, 1.0, (10, 1.0)),
-
+}
 
 
 # ---- optional packages ----
