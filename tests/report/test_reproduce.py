@@ -291,7 +291,7 @@ def test_planted_exponents_are_judged(constructed, monkeypatch):
         "100 points are enough": HOLDS,
     }
     other = scaling_verdicts(
-        constructed, lambda n: 1e-4 / n**2 if n <= 50 else 1e-8 * n, lambda n: n**-2.0
+        constructed, lambda n: 1e-4 / n**2 if n <= 50 else 8e-10 * n, lambda n: n**-2.0
     )
     assert other["SiLU: the loss falls as 1/N"].verdict == FAILS
     assert "rises with width" in other["SiLU: the law goes on past width 50"].reason
