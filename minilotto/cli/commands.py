@@ -346,7 +346,10 @@ def _help(name: str) -> str:
             *((f"  {name}", scheme.note) for name, scheme in SCHEMES.items()),
             ("Optimisers", ""),
             *((f"  {name}", optimizer.note) for name, optimizer in OPTIMIZERS.items()),
-            ("Schedules", "rate / lr, with u the fraction of the steps that are done"),
+            (
+                "Schedules",
+                "rate / lr, with u the fraction of the steps after the warmup that are done",
+            ),
             *((f"  {name}", schedule.note) for name, schedule in SCHEDULES.items()),
         ]
     )

@@ -150,9 +150,10 @@ def schedule_of(config: Config, first: int, count: int, since: int) -> Schedule:
     step = np.arange(first, first + count)
     with np.errstate(over="ignore"):  # a rate without limit makes nets diverge, which is reported
         rates = config.rate(step)
+        adam_rates = rates / (1.0 - config.beta1 ** (step + 1 - since))
     return Schedule(
         rates,
-        rates / (1.0 - config.beta1 ** (step + 1 - since)),
+        adam_rates,
         1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1 - since)),
         config.beta1,
         config.beta2,

@@ -261,4 +261,18 @@ def training_words(nets: Iterable[Ensemble]) -> str:
     if config.noise:
         where += f", noise of standard deviation {config.noise:g} on their targets"
     plural = "seed" if counts == [1] else "seeds a width"
-    return f"{seeds} {plural}, {config.steps:,} Adam steps, {config.dtype}, {where}"
+    if config.batch:
+        where += f", {config.batch:,} drawn at each step"
+    steps = f"{config.steps:,} {step_words(config.optimizer, 's')}"
+    return f"{seeds} {plural}, {steps}, {config.dtype}, {where}"
+
+
+def step_words(optimizer: str, ending: str = "") -> str:
+    """A step of an optimiser, as a reader knows it; "s" makes it several."""
+    names = {
+        "adam": f"Adam step{ending}",
+        "adamw": f"AdamW step{ending}",
+        "gd": f"step{ending} of gradient descent",
+        "lm": f"iteration{ending} of Levenberg-Marquardt",
+    }
+    return names.get(optimizer, f"step{ending} of {optimizer}")

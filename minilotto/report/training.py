@@ -7,6 +7,7 @@ import numpy as np
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.files import write_atomically
+from minilotto.report.figure import step_words
 from minilotto.settings.tasks import CUSTOM, task_of
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -43,6 +44,7 @@ def training_figure(nets: Ensemble, path: Path) -> None:
         figure, (left, right) = panels(2, 2, 4.0, 4.0, sharey=True, width_ratios=(2.0, 1.0))
         loss_history(nets.history.steps, nets.history.loss[:, good], left)
         loss_histogram(nets.loss[good], right)
+        left.set_xlabel(step_words(config.optimizer))
         if config.loss != "squared":
             left.set_ylabel(f"loss ({config.loss})")
         left.set_title(

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.errors import ConfigError, shown
+from minilotto.errors import ConfigError, DataError, shown
 from minilotto.settings.activations import activation_of
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, array_of
 from minilotto.settings.combinations import check_optimizer, check_precision, check_schedule
 from minilotto.settings.numbers import real_number, whole_number
 from minilotto.settings.optimizers import OPTIMIZERS
@@ -293,19 +293,30 @@ class Config:
         Parameters
         ----------
         step : array_like of int
-            Steps, from 0.
+            Steps, from 0 to `steps`.
 
         Returns
         -------
         array of float64
             In the shape of `step`.
 
+        Raises
+        ------
+        DataError
+            For anything else.
+
         Examples
         --------
         >>> Config(steps=100, schedule="linear", warmup=1).rate([0, 1, 100]).tolist()
         [0.005, 0.01, 0.0]
         """
-        step = np.asarray(step, np.int64)
+        given = array_of("step", step)
+        inside = given.dtype.kind in "iuf" and ((given >= 0) & (given <= self.steps)).all()
+        if not (inside and (given == np.floor(given)).all()):
+            raise DataError(
+                f"step={shown(step)} is out of range; give whole numbers from 0 to {self.steps}"
+            )
+        step = given.astype(np.int64)
         after = np.maximum(step - self.warmup, 0)
         rates: Array = self.lr * SCHEDULES[self.schedule].fraction(self, after)
         return np.where(step < self.warmup, self.lr * (step + 1) / (self.warmup + 1), rates)

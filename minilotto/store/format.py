@@ -46,6 +46,8 @@ NODES = {"float32": 16, "float64": 48}  # of a compressed data set
 AUDITED_POINTS = 4096
 RULE_NODES = {2: 48**2, 3: 24**3}  # of the quadrature of a population, by number of inputs
 RULE_NODES_OF_A_PIECE = 256  # of one input, between kinks
+# Levenberg-Marquardt: one neuron at one point, in units above; one product of its equations.
+SECOND_ORDER_UNIT, PRODUCT = 1.6, 0.04
 
 
 def seconds_per_seed(config: Config) -> float:
@@ -62,6 +64,13 @@ def seconds_per_seed(config: Config) -> float:
         units = width * count * unit
         return min((units + update) * idle, units * WIDE_UNIT[width >= WIDE] + update + WIDE_STEP)
 
+    if config.optimizer == "lm":
+        few, many = sorted((width * (inputs + 2) + 1, points))
+        products = few * few * many / 2 + few**3 / 6
+        cost = SECOND_ORDER_UNIT * width * points * unit + PRODUCT * products
+        return cost * 1e-9 * config.steps
+    if config.batch:
+        return (width * config.batch * unit + update) * idle * 1e-9 * config.steps
     cost = on_points(points)
     if config.loss == "squared" and inputs == 1:
         if config.activation not in PIECEWISE_LINEAR:

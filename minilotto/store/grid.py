@@ -83,14 +83,32 @@ class Sweep:
         self.configs: tuple[Config, ...] = tuple(
             from_fields(combination) for combination in combinations
         )
-        # Values as Config reads them, so that 1e3 steps and 1000 steps are one study.
-        self.axes = {
-            field: tuple(dict.fromkeys(getattr(config, field) for config in self.configs))
-            for field in fields
-        }
+        self.axes = self._axes_read(fields)
         for field, values in fields.items():
             if len(self.axes[field]) < len(values):
                 raise ConfigError(f"{field} has a value twice in {list(values)}; give each once")
+
+    def _axes_read(self, fields: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        """Values as Config reads them, so that 1e3 steps and 1000 steps are one study; as they were
+        given where configs read them differently, as lr_final is where it is a schedule's default.
+        """
+        read: dict[str, dict[Any, set[Any]]] = {field: {} for field in fields}
+        combinations = itertools.product(*fields.values())
+        for values, config in zip(combinations, self.configs, strict=True):
+            for field, value in zip(fields, values, strict=True):
+                read[field].setdefault(value, set()).add(getattr(config, field))
+        differs = any(len(one) > 1 for values in read.values() for one in values.values())
+        if differs and len(set(self.configs)) < len(self.configs):
+            raise ConfigError(
+                f"lr_final={list(fields['lr_final'])} makes two configs the same, as None is the "
+                "default of a schedule; give each value once"
+            )
+        return {
+            field: tuple(
+                dict.fromkeys(one.pop() if len(one) == 1 else value for value, one in seen.items())
+            )
+            for field, seen in read.items()
+        }
 
     @cached_property
     def seeds(self) -> NDArray[np.int64]:

@@ -78,3 +78,15 @@ def test_no_module_of_the_store_imports_the_engines_tuned_costs():
     modules = sorted(Path(store_format.__file__).parent.glob("*.py"))
     assert len(modules) > 5
     assert not [path for path in modules if "minilotto.engines" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize(
+    ("size", "fields"),
+    [
+        (4096, {"activation": "relu", "points": 10**6, "batch": 10}),
+        (1, {"batch": 10**6}),
+        (16, {"width": 50, "points": 1000, "steps": 10_000, "optimizer": "lm", "dtype": "float64"}),
+    ],
+)
+def test_blocks_of_batches_and_of_second_order_take_seconds_too(size, fields):
+    assert store_format.block_size(ml.Config(**fields)) == size

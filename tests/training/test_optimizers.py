@@ -224,3 +224,22 @@ def test_too_large_a_rate_is_flagged_per_seed():
     nets = ml.train(config_of("gd", lr=1e3, steps=200), SEEDS, engine="lanes")
     assert set(nets.status) == {"diverged"}
     assert np.isnan(nets.loss).all()
+
+
+@pytest.mark.parametrize("step", [-1, 11, 1.5, "a", None, np.nan, [[1], [1, 2]], True, 2**70])
+def test_only_steps_have_a_rate(step):
+    with pytest.raises(ml.DataError, match=r"^step"):
+        ml.Config(steps=10, schedule="linear").rate(step)
+
+
+@pytest.mark.parametrize("given", [np.array([0.1, 0.2]), "x", 1j])
+def test_no_schedule_takes_a_final_rate_that_is_no_number(given):
+    with pytest.raises(ml.ConfigError, match=r"^lr_final=.* give a finite number"):
+        ml.Config(lr_final=given)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("fields", [{"lr": 1e308}, {"lr_decay": 1e300, "lr_decay_every": 1}])
+def test_rates_that_overflow_make_nets_diverge_without_a_warning(fields):
+    nets = ml.train(ml.Config(width=2, steps=20, dtype="float64", **fields), 2, threads=1)
+    assert (nets.status == "diverged").all()

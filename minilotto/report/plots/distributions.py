@@ -77,7 +77,7 @@ def loss_history(steps: NDArray[np.int64], loss: Array, ax: Axes) -> Axes:
     ax.set_yscale("log")
     ax.set_xlim(0, steps[-1])
     ax.set_xticks([0, *(10**k for k in range(len(str(steps[-1]))))])
-    ax.set(xlabel="Adam step", ylabel="loss (mean squared error)")
+    ax.set(xlabel="step", ylabel="loss (mean squared error)")
     ax.legend(loc="lower left")
     return ax
 
