@@ -23,9 +23,10 @@ def summary(nets: Ensemble) -> str:
     """Result of a training as text: losses, histogram of their logarithms with its peaks, speed."""
     config = nets.config
     diverged = int(np.count_nonzero(nets.status == "diverged"))
+    points = "infinitely many" if config.sampling == "population" else _points(nets)
     lines = [
         f"{len(nets)} nets of width {config.width}, {config.activation}, task {config.task}, "
-        f"{_steps(nets)}, {_points(nets)} points ({config.sampling}), {config.dtype}"
+        f"{_steps(nets)}, {points} points ({config.sampling}), {config.dtype}"
         f"{_settings_added(config)}"
     ]
     if nets.data.names:
@@ -163,7 +164,9 @@ def _speed_line(nets: Ensemble) -> str:
 
 
 def _points(nets: Ensemble) -> int:
-    return nets.data.points if nets.config.sampling == "examples" else nets.config.points
+    """Of the data; of a population, those of the rule that stands for it."""
+    of_data = nets.config.sampling in ("examples", "population")
+    return nets.data.points if of_data else nets.config.points
 
 
 def environment() -> str:

@@ -335,3 +335,10 @@ def test_the_histogram_holds_every_positive_loss():
     assert bars == {-3.0: 2, -2.7: 1, -0.35: 1}
     (line,) = ax.get_lines()
     assert line.get_ydata()[0] == pytest.approx(np.median(losses[:4]), rel=1e-12)
+
+
+def test_a_population_has_infinitely_many_points():
+    nets = ml.train(ml.Config(width=2, steps=9, sampling="population"), 3, threads=1)
+    text = summary(nets)
+    assert ", 9 steps, infinitely many points (population), float32\n" in text
+    assert f"one neuron at one of {nets.data.points} points in one step" in text

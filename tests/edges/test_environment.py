@@ -50,7 +50,21 @@ def shown(changes):
     return " ".join(f"{name}={value}" for name, value in changes.items())
 
 
-@pytest.mark.parametrize("changes", mostly_slow(HARMLESS, OFTEN_HARMLESS), ids=shown)
+def together(changes):
+    """The first values of all variables, then the second ones, and so on: few processes try all."""
+    groups = []
+    for change in changes:
+        free = (group for group in groups if not change.keys() & group.keys())
+        group = next(free, None)
+        if group is None:
+            groups.append(group := {})
+        group |= change
+    return groups
+
+
+@pytest.mark.parametrize(
+    "changes", mostly_slow([*OFTEN_HARMLESS, *together(HARMLESS)], OFTEN_HARMLESS), ids=shown
+)
 def test_a_variable_changes_no_run(changes, python, tmp_path):
     ended = python("-m", "minilotto", *TRAIN.split(), **changes)
     assert ended.status == 0, ended
@@ -61,8 +75,19 @@ def test_a_variable_changes_no_run(changes, python, tmp_path):
     assert {"nets.npz", "nets.png"} <= set(os.listdir(tmp_path))
 
 
-@pytest.mark.parametrize("changes", mostly_slow(REFUSED, OFTEN_REFUSED), ids=shown)
-@pytest.mark.parametrize("line", mostly_slow(entries.COMPILED, entries.COMPILED[:1]))
+FIRST, *OTHERS = entries.COMPILED
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    mostly_slow(
+        [
+            *((changes, FIRST) for changes in REFUSED),
+            *((changes, line) for changes in OFTEN_REFUSED for line in OTHERS),
+        ],
+        [(changes, FIRST) for changes in OFTEN_REFUSED],
+    ),
+)
 def test_a_variable_that_numba_cannot_use_is_named(changes, line, python, tmp_path):
     ended = python("-m", "minilotto", *line.split(), **changes)
     assert ended.status in (1, 2), ended
