@@ -1,4 +1,4 @@
-"""Signals that ask a process to end: SIGINT (Ctrl-C), SIGTERM (Slurm, containers) and SIGHUP.
+"""Signals that ask a process to end: Ctrl-C, SIGTERM and SIGHUP.
 
 What is finished is kept: results that are not on disk yet, and files that are being written, are
 within a Deferral, in which signals wait. Outside of one a signal acts at once. In a process of
