@@ -23,8 +23,8 @@ COMBINATIONS = ("best", "median", "mean")
 class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Regression by R nets of one hidden layer: the best of them, their median or their mean.
 
-    Inputs and targets are standardised (mean 0, variance 1) before training. lr falls to 1/625
-    during the training, in steps of 1/5 as by Config's defaults.
+    Inputs and targets are standardised (mean 0, variance 1) before training. With schedule "step"
+    lr falls to 1/625 during the training, in steps of 1/5 as by Config's defaults.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Determines the initial parameters.
     threads : int or None
         As of `train`.
+    optimizer, schedule, batch
+        As of Config.
 
     Attributes
     ----------
@@ -73,6 +75,9 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         dtype: str = "float64",
         random_state: Any = None,
         threads: int | None = None,
+        optimizer: str = "adam",
+        schedule: str = "step",
+        batch: int = 0,
     ) -> None:
         self.width = width
         self.activation = activation
@@ -85,6 +90,9 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.dtype = dtype
         self.random_state = random_state
         self.threads = threads
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.batch = batch
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetsRegressor":
         """Train on weighted points.
@@ -129,12 +137,16 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         used = weight > 0
         self._x_mean, self._x_scale = _standard("X", X[used], weight[used])
         self._y_mean, self._y_scale = _standard("y", y[used], weight[used])
+        falls = self.schedule == "step" and self.optimizer != "lm"
         config = Config(
             width=self.width,
             activation=self.activation,
             steps=steps,
             lr=self.lr,
-            lr_decay_every=max(1, -(-steps // 5)),
+            lr_decay_every=max(1, -(-steps // 5)) if falls else 10_000,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            batch=self.batch,
             init=self.init,
             dtype=self.dtype,
             root_seed=_root_seed(self.random_state),

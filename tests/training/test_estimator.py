@@ -98,3 +98,24 @@ def test_wrong_settings_are_refused_when_fitted(settings, message):
 def test_nets_that_all_diverge_are_reported():
     with pytest.raises(ml.ResourceError, match="all 4 nets diverged"):
         NetsRegressor(**QUICK, lr=1e300).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "lm", "steps": 30},
+        pytest.param({"optimizer": "momentum", "schedule": "cosine"}, marks=pytest.mark.slow),
+        pytest.param({"batch": 20, "schedule": "linear"}, marks=pytest.mark.slow),
+    ],
+)
+def test_other_optimisers_schedules_and_batches_fit(settings):
+    x = np.linspace(-2, 2, 50)[:, None]
+    nets = NetsRegressor(**{"width": 5, "seeds": 8, "steps": 2000, "random_state": 0, **settings})
+    assert nets.fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.99
+    assert nets.nets_.config.optimizer == settings.get("optimizer", "adam")
+
+
+def test_an_unknown_optimiser_is_named():
+    x = np.linspace(-2, 2, 50)[:, None]
+    with pytest.raises(ml.ConfigError, match="optimizer='sgd' is unknown; choose from adam"):
+        NetsRegressor(optimizer="sgd").fit(x, x[:, 0])
