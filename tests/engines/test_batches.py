@@ -97,7 +97,9 @@ def test_every_optimiser_steps_on_batches(optimizer):
 # The rows drawn show in the gradient of one step: x = 0 and y = p at point p give dc = -2 mean p.
 @pytest.mark.parametrize(("points", "batch"), [(100, 1), (100, 5), (256, 64), (257, 3), (1000, 2)])
 def test_draws_are_those_of_numpy(points, batch):
-    config = config_of(width=1, batch=batch, optimizer="gd", lr=0.5, schedule="constant")
+    config = config_of(
+        width=1, batch=batch, optimizer="gd", lr=0.5, schedule="constant", steps=2**41
+    )
     data = given(np.zeros(points), np.arange(points, dtype=float))
     seeds = np.array([0, 1, 2**31, 2**32 - 1, 2**32, 2**48 - 1])
     start = initial_parameters(config, 1, seeds)
@@ -114,7 +116,9 @@ def test_draws_are_those_of_numpy(points, batch):
 @pytest.mark.parametrize("data", [given(X, np.sin(X)), WEIGHTED], ids=["equal", "weighted"])
 def test_the_mean_gradient_is_that_of_all_points(data):
     steps, batch, width = 4000, 5, 2
-    config = config_of(batch=batch, optimizer="gd", lr=1.0, schedule="constant", width=width)
+    config = config_of(
+        batch=batch, optimizer="gd", lr=1.0, schedule="constant", width=width, steps=steps
+    )
     one = initial_parameters(config, 1, np.array([3]))
     start = Parameters(*(np.repeat(array, 64, axis=0) for array in one))
     engine = BatchEngine(config, data, 2)
