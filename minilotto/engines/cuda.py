@@ -66,7 +66,9 @@ class CudaEngine(KernelEngine):
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
-        with optional("numba_cuda", "cuda"):  # may fail at a newer Numba, NumPy or CUDA first here
+        with optional(
+            "numba" if simulated() else "numba_cuda", "cuda"
+        ):  # may fail at a newer Numba, NumPy or CUDA first here
             from minilotto.kernels.gpu.train import training_kernel
 
             form = (config.activation, config.dtype, data.inputs)

@@ -333,7 +333,7 @@ def test_ten_steps_are_those_of_torch_adam(name, dtype, engine):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["lanes", "wide"])
 def test_training_walks_as_the_reference_does(engine):
-    config = SHORT.replace(activation="leaky_relu", width=37, negative_slope=0.1)
+    config = SHORT.replace(activation="leaky_relu", width=37, negative_slope=0.1, points=31)
     x = np.random.default_rng(0).uniform(-2, 2, (31, 2))
     data = (x, (x[:, 0] * x[:, 1] > 0).astype(float), np.arange(1.0, 32.0))
     nets = ml.train(config, 20, data=data, engine=engine, threads=1)
