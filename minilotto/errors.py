@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +180,8 @@ def _excluded(extra: str) -> tuple[str, str, str] | None:
 @lru_cache
 def _requirements(extra: str) -> "tuple[Requirement, ...]":
     """What the extra asks for, as it was when minilotto was installed; nothing where it was not."""
+    from importlib import metadata  # here, as it takes longer to import than all else of ours
+
     from packaging.requirements import Requirement
 
     try:
@@ -194,6 +196,8 @@ def _version(distribution: str) -> str | None:
     package = sys.modules.get(IMPORTED_AS.get(distribution, distribution))
     if package is not None and hasattr(package, "__version__"):
         return str(package.__version__)
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -5,6 +5,7 @@ name is one line that names the extra and the command that installs it.
 import configparser
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,7 @@ def bounds(monkeypatch):
         for line in lines.split("\n")
         if line
     ]
-    monkeypatch.setattr(errors.metadata, "requires", lambda name: lines)
+    monkeypatch.setattr(metadata, "requires", lambda name: lines)
     errors._requirements.cache_clear()
     yield
     errors._requirements.cache_clear()
