@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 NUMBERS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+CHILD_SECONDS = 2.0  # in which a child that is told to end finishes the file that it writes
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 
@@ -36,6 +37,7 @@ class _State:
         self.waiting = False  # one came while results were not on disk
         self.line = "interrupted"  # what is printed on the way out,
         self.told = False  # once
+        self.forked = False  # whether this is a forked child
         self.bar = False  # whether a progress bar stands on the last line of stderr
 
 
@@ -88,11 +90,24 @@ def deferring(function: Function) -> Function:
 
     @wraps(function)
     def within(*arguments: Any, **named: Any) -> Any:
-        with Deferral() as deferral:
+        with Deferral() as deferral, _held_in_child():
             deferral.begin()
             return function(*arguments, **named)
 
     return within  # type: ignore[return-value]
+
+
+@contextmanager
+def _held_in_child() -> Iterator[None]:
+    """In a forked child, which has Python's own handlers, signals wait for the end of the block."""
+    if not state.forked:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check() -> None:
@@ -121,7 +136,11 @@ def _end() -> None:
         told, state.told = state.told, True
         os.write(2, b"" if told else line)
     processes = sys.modules.get("multiprocessing.process")
-    for child in processes.active_children() if processes else ():
+    children = processes.active_children() if processes else []
+    for child in children:
+        child.terminate()
+    for child in children:  # one that is writing a file ends after it
+        child.join(CHILD_SECONDS)
         child.kill()
     os._exit(status())
 
@@ -226,6 +245,7 @@ def _after_fork() -> None:
     _thread.outermost = None
     _give_back()
     state.__init__()  # type: ignore[misc]
+    state.forked = True
 
 
 if hasattr(os, "register_at_fork"):
