@@ -9,6 +9,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import (
     STANDSTILL,
     aligned,
+    group_for,
     pack,
     training_arrays,
     unpack,
@@ -30,9 +31,11 @@ def spec_of(
     lanes: int | None = None,
     loss: str = "squared",
     optimizer: str = "adam",
+    group: int = 2,
 ) -> Spec:
     """The Spec that this CPU runs fastest; another lane count gives the same results."""
-    return Spec(activation.name, dtype, lanes or lane_count(dtype), inputs, loss, optimizer)
+    lanes = lanes or lane_count(dtype)
+    return Spec(activation.name, dtype, lanes, inputs, loss, optimizer, group)
 
 
 def losses(
@@ -84,8 +87,9 @@ def gradients(
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains
     in `dtype`.
     """
-    spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss)
-    points = training_arrays(data, dtype, loss)
+    group = group_for(data.points, dtype)
+    spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss, group=group)
+    points = training_arrays(data, dtype, loss, group)
     form = Form(spec, activation.parameter)
     return gradients_by(seed_parallel.train_blocks, form, parameters, points)
 
