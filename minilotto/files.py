@@ -15,8 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import psutil
-
 from minilotto.errors import ConfigError, FileError, shown
 from minilotto.signals import deferring
 
@@ -202,6 +200,8 @@ _FRAGMENT = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{1
 
 def remove_fragments(folder: Path) -> None:
     """Remove temporary files of this machine's dead processes, and those older than a day."""
+    import psutil  # here, as it takes long
+
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             found = _FRAGMENT.fullmatch(entry.name)
