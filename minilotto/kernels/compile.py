@@ -24,7 +24,9 @@ def kernel(**options: Any) -> Callable:
     cache, and one warning.
     """
     options |= {"nogil": True, "error_model": "numpy"}
-    alone = options.get("inline") != "always"  # others are part of their callers, and of their files
+    alone = (
+        options.get("inline") != "always"
+    )  # others are part of their callers, and of their files
 
     def decorate(function: Callable) -> Callable:
         try:
