@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap, ks_2samp
 
 import minilotto as ml
-from bench.command import FAILURE, Plan, main
+from bench.command import FAILURE, Plan, run_command
 from bench.work import Work
 from minilotto.engines.evaluate import losses
 from minilotto.hardware.machine import usable_cores
@@ -117,7 +117,7 @@ def on_many_points(steps: int, seeds: int) -> list[tuple[list[str], float]]:
     return rows
 
 
-def plan(*, seeds=300, steps=50_000, peers="jax") -> Plan:
+def plan(*, seeds: int = 300, steps: int = 50_000, peers: str = "jax") -> Plan:
     """Train the same networks by several engines, and compare how they end.
 
     Args:
@@ -153,4 +153,4 @@ def run(seeds: int, steps: int, jax_too: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(plan, "bench.distributions"))
+    sys.exit(run_command(plan, "bench.distributions"))

@@ -45,7 +45,7 @@ def train_block(
         TASKS[task.name] = task
     content: bytes | None = None
     reachable = Path(token).exists()
-    if not (reachable and _is_there(Path(folder), block.name)):
+    if not (reachable and blocks.is_sound(Path(folder), block.name)):
         seeds = range(block.first, block.stop)
         job = prepare(block.config, seeds, requested(backend, "auto", True), threads=threads)
         with Deferral():
@@ -56,11 +56,3 @@ def train_block(
                     blocks.put_block(Path(folder), block.name, content)
                     content = None
     return Receipt(round(time.perf_counter() - began, 3), platform.node(), os.getpid(), content)
-
-
-def _is_there(folder: Path, name: str) -> bool:
-    try:
-        blocks.sealed_content(folder, name)
-    except FileError:
-        return False
-    return True
