@@ -13,13 +13,15 @@ from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 if TYPE_CHECKING:
     from minilotto.settings.config import Config
 
+STEP_FIELDS = ("schedule", "warmup", "batch", *SCHEDULE_FIELDS)  # of optimisers of first order
+
 
 def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
     """Raises ConfigError for a field that means nothing to the optimiser."""
     _refuse_unused(config, defaults, OPTIMIZERS, config.optimizer, OPTIMIZER_FIELDS)
     if OPTIMIZERS[config.optimizer].fields:
         return
-    for name in ("schedule", "warmup", "batch", *SCHEDULE_FIELDS):
+    for name in STEP_FIELDS:
         if getattr(config, name) != defaults[name]:
             raise ConfigError(
                 f"{name}={getattr(config, name)!r} means nothing to {config.optimizer}; leave it "

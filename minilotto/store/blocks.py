@@ -44,11 +44,14 @@ _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
 
 class Block(NamedTuple):
-    """Seeds first, ..., stop - 1 of a config."""
+    """Seeds first, ..., stop - 1 of a config; and blocks of the same training after fewer steps,
+    with some of these seeds, that are trained along with it.
+    """
 
     config: Config
     first: int
     stop: int
+    shorter: tuple["Block", ...] = ()
 
     @property
     def name(self) -> str:
@@ -61,7 +64,9 @@ class Block(NamedTuple):
         return (self.stop - self.first) * seconds_per_seed(self.config)
 
     def __str__(self) -> str:
-        return f"seeds {self.first} to {self.stop - 1} of {described(self.config)}"
+        earlier = sorted({one.config.steps for one in self.shorter})
+        also = f", and after {', '.join(map(str, earlier))} steps" if earlier else ""
+        return f"seeds {self.first} to {self.stop - 1} of {described(self.config)}{also}"
 
 
 class Stored(NamedTuple):
