@@ -16,9 +16,10 @@ from typing import Any, NewType, get_args, get_type_hints
 
 from minilotto.errors import ConfigError
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
+from minilotto.signals import CONSOLE
 from minilotto.store.grid import AXES
 
-PROGRAM = "python -m minilotto"
+PROGRAM = "minilotto" if CONSOLE else "python -m minilotto"
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 
 FileName = NewType("FileName", str)

@@ -15,6 +15,7 @@ from minilotto.analysis.tickets.mirror_fraction import mirror_fraction
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import initial_parameters
+from minilotto.settings.display import Shown
 
 LIKENESS, MOVED, HIDDEN = "cosine of errors", "distance moved", "distance moved by w and b"
 PAIRED = "share of neurons in symmetric tickets"
@@ -22,7 +23,7 @@ RESAMPLES = 4000  # of the losses at a width, for the outer quantiles
 
 
 @dataclass(frozen=True)
-class Start:
+class Start(Shown):
     """A scheme of initialisation and its two scales, as of `Config`.
 
     Parameters
@@ -47,7 +48,7 @@ DEFAULT = Start()
 
 
 @dataclass(frozen=True)
-class Started:
+class Started(Shown):
     """Networks of one start.
 
     Parameters

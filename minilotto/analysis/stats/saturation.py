@@ -7,12 +7,13 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 LEAST_SPAN = 3.0  # least factor of budget that a gain is measured over; scatter hides less
 
 
 @dataclass(frozen=True)
-class Saturation:
+class Saturation(Shown):
     """The budget from which on longer training gains little, with its interval.
 
     Parameters

@@ -9,10 +9,11 @@ import numpy as np
 from minilotto.analysis.landscape.polish import polish
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
+from minilotto.ensemble.plots import edges_of
 from minilotto.initialisation import Parameters
 from minilotto.report.claims import Outcome, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
-from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import (
     AMBER,
     BLUE,

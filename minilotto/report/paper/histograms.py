@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
+from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.plots.distributions import edges_of, note, peak_marks, shares
+from minilotto.report.plots.distributions import note, peak_marks, shares
 from minilotto.report.plots.style import Drawing, panels
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL
 from minilotto.store.grid import Sweep
