@@ -11,7 +11,7 @@ from minilotto.errors import ConfigError, DataError, shown
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import LOSSES
-from minilotto.settings.limits import check_choice
+from minilotto.settings.limits import check_choice, check_one_layer
 
 
 def pack(parameters: Parameters) -> Reals:
@@ -30,7 +30,7 @@ def pack(parameters: Parameters) -> Reals:
     Raises
     ------
     DataError
-        For shapes or precisions that do not match.
+        For shapes or precisions that do not match. ConfigError for several hidden layers.
 
     Examples
     --------
@@ -38,6 +38,7 @@ def pack(parameters: Parameters) -> Reals:
     >>> pack(Parameters(*map(np.array, (w, b, v, c)))).tolist()
     [0.1, 0.3, 0.5, 0.2, 0.4, 0.6, 0.7]
     """
+    check_one_layer("a vector theta", getattr(parameters, "depth", 1))
     try:
         w, b, v, c = (floating(name, array) for name, array in zip("wbvc", parameters, strict=True))
     except DataError:
@@ -138,8 +139,9 @@ def check_exported(parameters: Parameters) -> None:
     Raises
     ------
     ConfigError
-        For none, and for one that is not finite.
+        For none, for one that is not finite, and for several hidden layers.
     """
+    check_one_layer("an export", parameters.depth)
     if not len(parameters.c):
         raise ConfigError("there is no net to export; select at least one")
     finite = np.all(

@@ -1,11 +1,12 @@
-"""Which values of Config's fields go together: of the optimiser, the schedule and the precision."""
+"""Which values of Config's fields go together: of the optimiser, the schedule, the precision
+and the depth."""
 
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 from minilotto.settings.numbers import real_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
@@ -31,6 +32,24 @@ def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
                 f"{name}={getattr(config, name)!r} is nothing that {config.optimizer} trains; use "
                 f"{name}={needed!r} or another optimiser"
             )
+
+
+def check_depth(config: "Config") -> None:
+    """Raises ConfigError for what means nothing to, or is not trained in, so many hidden layers."""
+    if not isinstance(config.residual, (bool, np.bool_)):
+        raise ConfigError(
+            f"residual={shown(config.residual)} is no truth value; give True or False"
+        )
+    object.__setattr__(config, "residual", bool(config.residual))
+    if config.residual and config.depth == 1:
+        raise ConfigError(
+            "residual=True means nothing to depth=1, as it adds later layers to the first; give a "
+            "depth of at least 2, or leave it out"
+        )
+    if config.depth > 1 and config.optimizer == "lm":
+        raise ConfigError(
+            f"depth={config.depth} is nothing that lm trains; use depth=1 or another optimiser"
+        )
 
 
 def check_schedule(config: "Config", defaults: dict[str, Any]) -> None:
