@@ -89,9 +89,10 @@ def gradients(
     dtype: str = "float64",
     lanes: int | None = None,
     loss: str = "squared",
+    residual: bool = False,
 ) -> Parameters:
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains
-    in `dtype`.
+    in `dtype`. Raises ConfigError for several hidden layers.
     """
     spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss)
     points = training_arrays(data, dtype, loss)
