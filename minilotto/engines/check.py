@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from minilotto.data.dataset import Dataset, given, sampled
-from minilotto.engines.layers import layers
 from minilotto.errors import imported
 from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.kernels.layers import layers
 from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import Config
 
