@@ -12,6 +12,7 @@ from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Points, Schedule
 from minilotto.settings.activations import Reals
+from minilotto.settings.limits import check_one_layer
 
 CACHE_LINE = 64  # bytes
 # One step of adam at a rate of 0, which leaves the gradient behind.
@@ -45,8 +46,9 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 # kernels/piecewise_linear.py and kernels/gpu/train.py.
 def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     """Parameters of R nets as theta (blocks, rows * lanes), in the kernel's precision. Lanes beyond
-    the last net repeat it.
+    the last net repeat it. Raises ConfigError for several hidden layers.
     """
+    check_one_layer("a kernel of one hidden layer", parameters.depth)
     nets, width, inputs = parameters.w.shape
     blocks = -(-nets // spec.lanes)
     rows = np.empty((nets, rows_of(width, inputs)), spec.dtype)
@@ -74,7 +76,8 @@ def unpack(spec: Spec, theta: Reals, nets: int, width: int) -> Parameters:
 
 # One lane a neuron: see kernels/neuron_parallel.py.
 def pack_neurons(spec: Spec, parameters: Parameters) -> Reals:
-    """Parameters of R nets as theta (R, S), in the kernel's precision."""
+    """Parameters of R nets as theta (R, S), in the kernel's precision. Raises as `pack`."""
+    check_one_layer("a kernel of one hidden layer", parameters.depth)
     nets, width, inputs = parameters.w.shape
     padded = -(-width // spec.lanes) * spec.lanes
     theta = aligned((nets, (inputs + 2) * padded + spec.lanes), spec.dtype)
