@@ -19,7 +19,6 @@ from minilotto.engines.packing import aligned
 from minilotto.engines.population import population_losses
 from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
-from minilotto.kernels import seed_parallel
 from minilotto.kernels.batches import draw_points
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gather import SMALL
@@ -34,7 +33,7 @@ FRESH = 2**16  # numbers that a thread draws and hands to the task at a time
 
 
 class BatchEngine(LaneEngine):
-    """Trains with kernels/seed_parallel.py on batches of `config.batch` points; see `LaneEngine`.
+    """Trains as LaneEngine does on batches of `config.batch` points; see `LaneEngine`.
 
     Which points a seed takes at a step depends on the root seed, the seed and the step alone.
     """
@@ -97,8 +96,8 @@ class BatchEngine(LaneEngine):
             self.slope_weight,
         )
         schedule = schedule_of(self.config, first, count, self.since)
-        arguments = (self.form, self.config.width, self.nets, points, schedule, self.scratch)
-        run_blocks(seed_parallel.train_blocks, arguments, len(self.nets.theta), self.threads)
+        arguments = (self.form, self.shape, self.nets, points, schedule, self.scratch)
+        run_blocks(self.kernels.train_blocks, arguments, len(self.nets.theta), self.threads)
 
     def _train_fresh(self, first: int, count: int, begin: int, end: int) -> None:
         """Steps first, ..., first + count - 1 of some blocks, a few of both at a time."""
@@ -114,7 +113,7 @@ class BatchEngine(LaneEngine):
                 points = FreshPoints(*self._fresh(own, begun, steps), self.slope_weight[0])
                 schedule = schedule_of(self.config, begun, steps, self.since)
                 arguments = (nets, points, schedule, scratch, 0, some.stop - some.start)
-                seed_parallel.train_blocks(self.form, self.config.width, *arguments)
+                self.kernels.train_blocks(self.form, self.shape, *arguments)
 
     def _fresh(self, own: slice, first: int, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """x and y of FreshPoints for these blocks and steps."""
@@ -132,7 +131,8 @@ class BatchEngine(LaneEngine):
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         if self.data.population is not None and self.activation.kinks:
-            return population_losses(self.activation, self.parameters(), self.data.population)
+            nets = self.activation, self.parameters()
+            return population_losses(*nets, self.data.population, residual=self.config.residual)
         return super().losses(final)
 
     def bytes_per_net(self) -> int:

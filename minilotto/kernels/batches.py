@@ -1,7 +1,7 @@
 """Points of a step: the same for all lanes, or for each lane a batch of its own.
 
-A kernel asks for them by `points_of`, `row_at`, `count_of` and `numbers_at`, which the type of its
-points decides while compiling.
+A kernel asks for them by `points_of`, `row_at`, `count_of`, `number_at` and `numbers_at`, which the
+type of its points decides while compiling.
 """
 
 from numba.extending import overload, register_jitable
@@ -10,7 +10,7 @@ from minilotto.kernels.compile import kernel
 from minilotto.kernels.gather import SMALL, has_small, load_small, pick, pick_small
 from minilotto.kernels.groups import gather_group, spread_group
 from minilotto.kernels.random import DRAWS, draws_of, load_words, store_uniform, store_upper, times
-from minilotto.kernels.spec import inputs_of, lanes_of, store, zero
+from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.structures import Batches, FreshPoints, Points
 
 TWICE = 256  # rows of a table up to which one word makes two draws
@@ -31,6 +31,11 @@ def count_of(spec, points):
     raise TypeError("count_of runs inside compiled functions only")
 
 
+def number_at(spec, points, array, row, place):
+    """Lanes of the number at `place` of a row of one of the arrays of `points`."""
+    raise TypeError("number_at runs inside compiled functions only")
+
+
 def numbers_at(spec, points, array, row, place, stride):
     """The numbers at place, place + stride, ... of a row of one of the arrays of `points`, for the
     points of a group.
@@ -43,6 +48,15 @@ def _compile_count(spec, points):
     if points.instance_class is Points:
         return lambda spec, points: points.y.size
     return lambda spec, points: points.y.shape[1] // lanes_of(spec)
+
+
+@overload(number_at)
+def _compile_number(spec, points, array, row, place):
+    if points.instance_class is Points:
+        return lambda spec, points, array, row, place: spread(spec, array, place)
+    return lambda spec, points, array, row, place: load(
+        spec, array, min(row, len(array) - 1) * array.shape[1] + place * lanes_of(spec)
+    )
 
 
 @overload(numbers_at)
