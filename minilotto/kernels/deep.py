@@ -39,7 +39,7 @@ class Shape(NamedTuple):
     residual: bool
 
 
-GROUP = 16  # points
+MOST = 20  # points of a group
 
 
 @register_jitable
@@ -53,7 +53,14 @@ def workspace_rows(width, depth, inputs):
     """Lanes of workspace of one block: scaled parameters; value and slope of a group of points in
     each layer; the gradient of one layer's outputs; outputs or residuals.
     """
-    return rows_of_shape(width, depth, inputs) + GROUP * (width * (2 * depth + 1) + 1)
+    return rows_of_shape(width, depth, inputs) + MOST * (width * (2 * depth + 1) + 1)
+
+
+@register_jitable
+def _group_size(total):
+    """Points of a group: equal groups of at most MOST, in whole tiles where possible."""
+    groups = -(-total // MOST)
+    return min(total, -(-total // (4 * groups)) * 4)
 
 
 @kernel()
@@ -152,8 +159,9 @@ def _gradient(form, shape, theta, points, point_row, gradient, workspace):
     for row in range(0, rows * lanes, lanes):
         store(gradient, row, zero(spec))
     total = count_of(spec, points)
-    for first in range(0, total, GROUP):
-        count = min(GROUP, total - first)
+    group = _group_size(total)
+    for first in range(0, total, group):
+        count = min(group, total - first)
         residuals = _forward(form, shape, theta, points, point_row, first, count, workspace)
         size = width * count
         errors, last = residuals - size, residuals - 3 * size
@@ -295,8 +303,9 @@ def loss_blocks(form, shape, theta, x, y, weight, losses, workspace):
     for block in range(theta.shape[0]):
         _to_units(spec, shape, theta[block], workspace)
         total = zero(spec)
-        for first in range(0, y.size, GROUP):
-            count = min(GROUP, y.size - first)
+        group = _group_size(y.size)
+        for first in range(0, y.size, group):
+            count = min(group, y.size - first)
             outputs = _forward(form, shape, theta[block], points, 0, first, count, workspace)
             for p in range(count):
                 f = load(spec, workspace, (outputs + p) * lanes)
@@ -313,8 +322,9 @@ def predict_blocks(form, shape, theta, x, outputs, workspace):
     points = Points(x, x, x)
     for block in range(theta.shape[0]):
         _to_units(spec, shape, theta[block], workspace)
-        for first in range(0, total, GROUP):
-            count = min(GROUP, total - first)
+        group = _group_size(total)
+        for first in range(0, total, group):
+            count = min(group, total - first)
             place = _forward(form, shape, theta[block], points, 0, first, count, workspace)
             for p in range(count):
                 store(outputs[block, first + p], 0, load(spec, workspace, (place + p) * lanes))
