@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.simd import fused, llvm_type, precision_of
+from minilotto.kernels.simd import constant_of, fused, llvm_type, precision_of
 from minilotto.kernels.spec import fits
 
 
@@ -80,7 +80,7 @@ def _leave_rolled(module, branch) -> None:
 
 def _tile(builder, spec, operands, i, j, size, count) -> None:
     """One tile of the result, with its first element at (i, j)."""
-    start, left, right, result = operands
+    start, left, right, result, factor = operands
     height, breadth = size
     nought, one = ir.Constant(i.type, 0), ir.Constant(i.type, 1)
 
@@ -92,8 +92,10 @@ def _tile(builder, spec, operands, i, j, size, count) -> None:
             for across in _multiples(builder, operand.across, breadth)
         ]
 
-    first = start.at(i, j)
-    sums = [start.load(first, distance) for distance in distances(start)]
+    sums = [constant_of(spec.lanes, 0.0)] * (height * breadth)
+    if start is not None:
+        first = start.at(i, j)
+        sums = [start.load(first, distance) for distance in distances(start)]
     sides = [
         (left, left.at(i, nought), _multiples(builder, left.down, height)),
         (right, right.at(j, nought), _multiples(builder, right.down, breadth)),
@@ -125,56 +127,64 @@ def _tile(builder, spec, operands, i, j, size, count) -> None:
     again = builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
     _leave_rolled(builder.module, again)
     builder.position_at_end(after)
+    if factor is not None:
+        first = factor.at(i, j)
+        factors = [factor.load(first, distance) for distance in distances(factor)]
+        totals = [builder.fmul(*pair) for pair in zip(totals, factors, strict=True)]
     first = result.at(i, j)
     for total, distance in zip(totals, distances(result), strict=True):
         result.store(total, first, distance)
 
 
 @intrinsic
-def _multiply_add(typingctx, spec, start, left, right, result, sizes):
-    if not all(fits(spec, operand[0]) for operand in (start, left, right, result)):
+def _multiply_add(typingctx, spec, start, left, right, result, factor, sizes):
+    given = [one for one in (start, left, right, result, factor) if one != types.none]
+    if not all(fits(spec, operand[0]) for operand in given):
         return None
 
     def codegen(context, builder, signature, arguments):
         operands = [
-            _Operand(context, builder, spec, kind, value)
-            for kind, value in zip(signature.args[1:5], arguments[1:5], strict=True)
+            None if kind == types.none else _Operand(context, builder, spec, kind, value)
+            for kind, value in zip(signature.args[1:6], arguments[1:6], strict=True)
         ]
-        rows, columns, count = cgutils.unpack_tuple(builder, arguments[5])
+        rows, columns, count = cgutils.unpack_tuple(builder, arguments[6])
         tallest, broadest = _largest_tile(spec.lanes)
         for i, height in _in_blocks(builder, rows, tallest):
             for j, breadth in _in_blocks(builder, columns, broadest):
                 _tile(builder, spec, operands, i, j, (height, breadth), count)
         return context.get_dummy_value()
 
-    return types.void(spec, start, left, right, result, types.UniTuple(types.intp, 3)), codegen
+    sizes = types.UniTuple(types.intp, 3)
+    return types.void(spec, start, left, right, result, factor, sizes), codegen
 
 
 def _in_blocks(builder, length, largest):
     """Loops over the first places of blocks that make up the length: as few as may be of at most
     `largest`, all of one size or the next smaller one.
     """
-    number = ir.Constant, length.type
-    one = ir.Constant(length.type, 1)
-    start = ir.Constant(length.type, 0)
-    last = ir.Constant(length.type, largest - 1)
-    blocks = builder.sdiv(builder.add(length, last), ir.Constant(length.type, largest))
+
+    def number(value):
+        return ir.Constant(length.type, value)
+
+    start, over = number(0), builder.add(length, number(largest - 1))
+    blocks = builder.sdiv(over, number(largest))
     for size in range(largest, 0, -1):
-        # of this size: all that smaller ones cannot make up for
-        whole = ir.Constant(length.type, size)
-        smaller = builder.mul(blocks, ir.Constant(length.type, size - 1))
+        # Of this size are those without which smaller ones would not reach the end.
+        smaller = builder.mul(blocks, number(size - 1))
         rest = builder.sub(builder.sub(length, start), smaller)
-        count = builder.select(builder.icmp_signed(">", rest, ir.Constant(length.type, 0)), rest, ir.Constant(length.type, 0))
-        stop = builder.add(start, builder.mul(count, whole))
-        with cgutils.for_range_slice(builder, start, stop, whole, intp=length.type) as (index, _):
+        count = builder.select(builder.icmp_signed(">", rest, number(0)), rest, number(0))
+        stop = builder.add(start, builder.mul(count, number(size)))
+        with cgutils.for_range_slice(builder, start, stop, number(size)) as (index, _):
             yield index, size
         start, blocks = stop, builder.sub(blocks, count)
 
 
 @kernel()
-def multiply_add(spec, start, left, right, result, rows, columns, count):
-    """result[i, j] = start[i, j] + sum_k left[i, k] right[j, k], over `count` k, at least one.
+def multiply_add(spec, start, left, right, result, factor, rows, columns, count):
+    """result[i, j] = (start[i, j] + sum_k left[i, k] right[j, k]) factor[i, j], over `count` k, at
+    least one.
 
-    All are matrices made by `matrix`. The result may lie where `start` does.
+    All are matrices made by `matrix`; None as `start` are zeros, as `factor` ones. The result may
+    lie where these do.
     """
-    _multiply_add(spec, start, left, right, result, (rows, columns, count))
+    _multiply_add(spec, start, left, right, result, factor, (rows, columns, count))
