@@ -133,7 +133,7 @@ def silent(line: str) -> None:
     return None
 
 
-def test_timing_and_report(work, capsys):
+def test_timing_and_report(work, monkeypatch):
     contestants = [Minilotto(work), Minilotto(work)]
     contestants[1].family, contestants[1].way = "JAX", "a stand-in"
     timings = speed.time_all([(work, contestants)], rounds=3, wanted=0.005, tell=silent)
@@ -141,10 +141,13 @@ def test_timing_and_report(work, capsys):
     speeds, costs = cost.measure([("silu", 2)], 2, silent)
     figures = [startup.Figure("import", 0.1, 0.15, "s")]
     machine = {"cpu": "a CPU", "threads": 2, "load": 0.0, "versions": {"python": "3"}}
-    result = report.Report(machine, timings, speeds, costs, figures)
+    monkeypatch.setattr(cost, "DEEP", ((3, 2),))
+    deep = cost.measure_deep(2, silent)
+    result = report.Report(machine, timings, speeds, costs, figures, deep)
     text, markdown = report.as_text(result), report.as_markdown(result)
     assert "a stand-in" in text
     assert "| width |" in markdown
+    assert [one.counted > cost.deep_count(3, 2) for one in deep] == [True, True]
     assert len(json.loads(report.as_json(result))["timings"]) == 2
     ratio = speed.ratio(timings[1], timings[0])
     assert ratio.low <= ratio.median <= ratio.high
@@ -173,7 +176,7 @@ def test_fastest_leaves_out_trials_and_other_families():
 
 
 def test_steps_grow_until_a_timing_is_long_enough(work, monkeypatch):
-    monkeypatch.setattr(speed, "seconds", lambda contestant, steps: 1e-3 * steps)
+    monkeypatch.setattr(speed, "seconds", lambda contestant, steps, clock: 1e-3 * steps)
     assert speed.steps_for(Minilotto(work), wanted=0.3, most=1000) == 300
     assert speed.steps_for(Minilotto(work), wanted=0.3, most=10) == 8
     assert speed.steps_for(Minilotto(work), wanted=0.0001, most=1000) == speed.STEPS_UNIT
