@@ -12,9 +12,9 @@ from minilotto.data.dataset import (
     gauss_legendre,
     population_rule,
 )
-from minilotto.engines.layers import layers
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
+from minilotto.kernels.layers import layers
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, Ints
 from minilotto.settings.tasks import Task

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilotto.errors import ConfigError, shown
-from minilotto.settings.numbers import real_number
+from minilotto.settings.numbers import real_number, whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 
@@ -26,7 +26,7 @@ def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
                 f"{name}={getattr(config, name)!r} means nothing to {config.optimizer}; leave it "
                 "out, or choose from the other optimisers"
             )
-    for name, needed in (("dtype", "float64"), ("loss", "squared")):
+    for name, needed in (("dtype", "float64"), ("loss", "squared"), ("depth", 1)):
         if getattr(config, name) != needed:
             raise ConfigError(
                 f"{name}={getattr(config, name)!r} is nothing that {config.optimizer} trains; use "
@@ -34,22 +34,17 @@ def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
             )
 
 
-def check_depth(config: "Config") -> None:
-    """Raises ConfigError for what means nothing to, or is not trained in, so many hidden layers."""
-    if not isinstance(config.residual, (bool, np.bool_)):
-        raise ConfigError(
-            f"residual={shown(config.residual)} is no truth value; give True or False"
-        )
-    object.__setattr__(config, "residual", bool(config.residual))
-    if config.residual and config.depth == 1:
+def check_depth(depth: Any, residual: Any) -> int:
+    """The depth as an int. Raises ConfigError for what is none, and for `residual` beside 1."""
+    layers = whole_number("depth", depth, at_least=1, below=2**53)
+    if not isinstance(residual, (bool, np.bool_)):
+        raise ConfigError(f"residual={shown(residual)} is no truth value; give True or False")
+    if residual and layers == 1:
         raise ConfigError(
             "residual=True means nothing to depth=1, as it adds later layers to the first; give a "
             "depth of at least 2, or leave it out"
         )
-    if config.depth > 1 and config.optimizer == "lm":
-        raise ConfigError(
-            f"depth={config.depth} is nothing that lm trains; use depth=1 or another optimiser"
-        )
+    return layers
 
 
 def check_schedule(config: "Config", defaults: dict[str, Any]) -> None:

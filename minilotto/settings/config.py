@@ -168,8 +168,10 @@ class Config:
     residual: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("width", "points", "steps", "lr_decay_every", "depth"):
+        for name in ("width", "points", "steps", "lr_decay_every"):
             self._set(name, whole_number(name, getattr(self, name), at_least=1, below=2**53))
+        self._set("depth", check_depth(self.depth, self.residual))
+        self._set("residual", bool(self.residual))
         self._set("batch", whole_number("batch", self.batch, at_least=0, below=2**31))
         self._set("warmup", whole_number("warmup", self.warmup, at_least=0, below=self.steps))
         self._set("root_seed", whole_number("root_seed", self.root_seed, at_least=0, below=2**64))
@@ -178,7 +180,6 @@ class Config:
         for name, choices in CHOICES.items():
             _one_of(name, getattr(self, name), choices)
         activation_of(self.activation)
-        check_depth(self)
         self._check_examples()
         check_optimizer(self, DEFAULTS)
         check_schedule(self, DEFAULTS)
