@@ -9,7 +9,8 @@ seed_parallel has them, then for each further layer the N x N rows of W_l and th
 
 Points are taken in groups whose activations stay in the cache. For a group, a layer takes three
 products of matrices: its outputs, the gradient of its inputs, and that of its weights, which a step
-sums over its groups. Each is a sum in the order of its terms, so the groups change no bit.
+sums over its groups. Each is a sum in the order of its terms, so the groups change no bit. The
+group of `spec`, which is of seed_parallel, is one point here.
 
 Outputs are kept in the activation's output unit and sums in its input unit (`_to_units`). E_l is
 dL/dh_l times the output unit, and D_l is E_l times the slope of h_l. What multiplies the gradients
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from numba.extending import register_jitable
 
-from minilotto.kernels.batches import count_of, number_at, points_of, row_at
+from minilotto.kernels.batches import count_of, numbers_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.products import matrix, multiply_add
@@ -114,7 +115,7 @@ def _forward(form, shape, theta, points, point_row, first, count, workspace):
     for p in range(count):
         at = coordinates + p * lanes
         for d in range(inputs):
-            x = number_at(spec, points, points.x, point_row, (first + p) * inputs + d)
+            x = numbers_at(spec, points, points.x, point_row, (first + p) * inputs + d, 1)
             store(workspace, at + d * count * lanes, x)
         store(workspace, at + inputs * count * lanes, like(zero(spec), 1.0))
     for i in range(width):
@@ -230,8 +231,10 @@ def _residuals(form, shape, points, point_row, first, count, gradient, workspace
     dc = load(spec, gradient, constant)
     for p in range(count):
         f = load(spec, workspace, (outputs + p) * lanes)
-        _, r = loss_and_residual(spec, f, number_at(spec, points, points.y, point_row, first + p))
-        r = r * number_at(spec, points, points.slope_weight, point_row, first + p)
+        _, r = loss_and_residual(
+            spec, f, numbers_at(spec, points, points.y, point_row, first + p, 1)
+        )
+        r = r * numbers_at(spec, points, points.slope_weight, point_row, first + p, 1)
         dc = dc + r
         store(workspace, (outputs + p) * lanes, r)
     store(gradient, constant, dc)
@@ -285,8 +288,8 @@ def train_blocks(form, shape, nets, points, schedule, scratch, begin, end):
             point_row = row_at(spec, here, step)
             _gradient(form, shape, own.theta, here, point_row, gradient, workspace)
             coefficients = coefficients_of(schedule, step)
-            for row in range(rows):
-                step_lanes(spec, own, gradient, row * lanes_of(spec), coefficients)
+            for at in range(0, rows * lanes_of(spec), lanes_of(spec)):
+                step_lanes(spec, own, load(spec, gradient, at), at, coefficients)
     restore_mode(mode)
 
 
