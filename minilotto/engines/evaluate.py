@@ -51,7 +51,7 @@ def losses(
     `loss`: another of Config's losses in place of the square; `residual` as in Config.
     """
     nets, width, inputs = parameters.w.shape
-    form = Form(spec_of(activation, "float64", inputs, loss=loss), activation.parameter)
+    form = Form(spec_of(activation, "float64", inputs, loss=loss, group=1), activation.parameter)
     theta = pack(form.spec, parameters)
     results = np.empty((len(theta), form.spec.lanes))
     kernels, shape = kernels_for(width, parameters.depth, residual)
@@ -66,7 +66,7 @@ def predictions(
 ) -> NDArray[np.float64]:
     """f(x_p) of R nets at x (P, D), in float64: (R, P)."""
     nets, width, inputs = parameters.w.shape
-    form = Form(spec_of(activation, "float64", inputs), activation.parameter)
+    form = Form(spec_of(activation, "float64", inputs, group=1), activation.parameter)
     lanes, count = form.spec.lanes, len(x)
     results = np.empty((nets, count))
     kernels, shape = kernels_for(width, parameters.depth, residual)

@@ -113,11 +113,14 @@ def unpack_neurons(spec: Spec, theta: Reals, width: int) -> Parameters:
 
 
 def group_for(points: int, dtype: str, depth: int = 1) -> int:
-    """Points that kernels/seed_parallel.py takes side by side: 4 where the CPU has the registers
-    for it and `points` is not much less than a multiple of 4. Results do not depend on it.
+    """Points that the kernel takes side by side: 4 where the CPU has the registers for it and
+    `points` is not much less than a multiple of 4; one where there are several hidden layers.
+    Results do not depend on it.
     """
+    if depth > 1:
+        return 1
     roomy = lane_count(dtype) * np.dtype(dtype).itemsize == 64
-    return 4 if depth == 1 and roomy and -points % 4 <= points // 16 else 2
+    return 4 if roomy and -points % 4 <= points // 16 else 2
 
 
 def training_arrays(data: Dataset, dtype: str, loss: str = "squared", group: int = 2) -> Points:
