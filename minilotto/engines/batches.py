@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import Dataset, targets_at
 from minilotto.engines.interface import schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
@@ -126,7 +126,7 @@ class BatchEngine(LaneEngine):
         draw_points(self.spec, self.keys[own], first, low, high - low, x)
         by_lane = x.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
         with self.calling:
-            y = task(by_lane)
+            y = targets_at(by_lane, task, self.config)
         dtype = self.config.dtype
         return x.astype(dtype, copy=False), y.astype(dtype, copy=False).reshape(shape)
 

@@ -1,6 +1,5 @@
 """Where a training begins, when it goes on from other nets, and what it keeps on its way."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, shown
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.limits import listed
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS
 from minilotto.settings.schedules import SCHEDULE_FIELDS
@@ -62,11 +62,8 @@ def course_of(config: Config, start: Any = None, keep: Any = (), state: Any = Fa
             restarts = "the nets have no state"
         elif start.config.optimizer != config.optimizer:
             restarts = f"the nets were trained by {start.config.optimizer}"
-    if not isinstance(keep, (Sequence, np.ndarray, set, frozenset)) or isinstance(
-        keep, (str, bytes)
-    ):
-        raise ConfigError(f"keep={shown(keep)} is no list; give steps, as in keep=(5000, 15000)")
-    steps = {whole_number("keep", step, first, below=config.steps + 1) for step in keep}
+    given = listed("keep", keep)
+    steps = {whole_number("keep", step, first, below=config.steps + 1) for step in given}
     return Course(start, tuple(sorted(steps)), bool(state), restarts)
 
 
