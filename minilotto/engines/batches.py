@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import Dataset, targets_at
 from minilotto.engines.interface import schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
@@ -45,7 +45,7 @@ class BatchEngine(LaneEngine):
     ) -> None:
         super().__init__(config, data, threads, lanes)
         self.factor = LOSS_FORMULAS[config.loss].factor / config.batch
-        self.padded = config.batch + -config.batch % self.spec.group
+        self.padded = config.batch + -config.batch % max(2, self.spec.group)  # words draw twice
         self.weighted = bool((data.weight != data.weight[0]).any()) and data.population is None
         self.window = max(1, WINDOW // self.padded)
         self.calling = threading.Lock()  # a task need not be safe in several threads at once
@@ -125,7 +125,7 @@ class BatchEngine(LaneEngine):
         draw_points(self.spec, self.keys[own], first, low, high - low, x)
         by_lane = x.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
         with self.calling:
-            y = task(by_lane)
+            y = targets_at(by_lane, task, self.config)
         dtype = self.config.dtype
         return x.astype(dtype, copy=False), y.astype(dtype, copy=False).reshape(shape)
 

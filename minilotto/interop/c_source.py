@@ -108,8 +108,8 @@ def _check_name(name: Any) -> None:
         raise ConfigError(f"name={name!r} is reserved in C or C++; choose another")
     if len(name) > 31:
         raise ConfigError(
-            f"name={name!r} is longer than the 31 characters that C compilers distinguish; choose "
-            "a shorter one"
+            f"name={shown(name)} is longer than the 31 characters that C compilers distinguish; "
+            "choose a shorter one"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.errors import ConfigError, DataError, shown
+from minilotto.errors import ConfigError, DataError, reason_of, shown
 from minilotto.settings.activations import activation_of
 from minilotto.settings.arrays import Array, array_of
 from minilotto.settings.combinations import (
@@ -292,7 +292,7 @@ class Config:
             fields = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
-                f"config is not JSON ({shown(error, str)}); write it with Config.to_json"
+                f"config is not JSON ({reason_of(error)}); write it with Config.to_json"
             ) from None
         if not isinstance(fields, dict):
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
@@ -405,7 +405,9 @@ def from_fields(fields: dict[str, Any]) -> Config:
     """
     for name in fields:
         if name not in FIELDS:
-            raise ConfigError(f"{name!r} is no field of Config; choose from {', '.join(FIELDS)}")
+            raise ConfigError(
+                f"{shown(name)} is no field of Config; choose from {', '.join(FIELDS)}"
+            )
     return Config(**fields)
 
 
