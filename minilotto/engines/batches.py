@@ -29,7 +29,7 @@ from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
 
-WINDOW = 64  # points of a seed that are drawn at a time, those of several steps
+WINDOW = 128  # points of a seed that are drawn at a time, those of several steps
 FRESH = 2**16  # numbers that a thread draws and hands to the task at a time
 
 
@@ -48,7 +48,8 @@ class BatchEngine(LaneEngine):
         self.factor = LOSS_FORMULAS[config.loss].factor / config.batch
         self.even = config.batch + config.batch % 2
         self.weighted = bool((data.weight != data.weight[0]).any()) and data.population is None
-        self.window = max(1, WINDOW // self.even)
+        # A power of two of steps, so that a kernel finds a step's row without a division.
+        self.window = 1 << max(1, WINDOW // self.even).bit_length() - 1
         self.calling = threading.Lock()  # a task need not be safe in several threads at once
         if data.population is None:
             self.table = self._table()

@@ -9,7 +9,7 @@ Two points share one pass over the neurons. The loss is sum_p weight_p (f(x_p) -
 of `formulas.LOSS_FORMULAS`. engines/packing.py makes the arrays.
 """
 
-from minilotto.kernels.batches import count_of, number_at, points_of, row_at
+from minilotto.kernels.batches import count_of, draw, must_draw, number_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.simd import fma, like
@@ -136,6 +136,8 @@ def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
         gradient, workspace = scratch.gradient[block], scratch.workspace[block]
         here = points_of(spec, points, block)
         for step in range(schedule.lr.size):
+            if must_draw(spec, here, step):
+                draw(spec, here, step)
             point_row = row_at(spec, here, step)
             _gradient(form, width, own.theta, here, point_row, gradient, workspace)
             coefficients = coefficients_of(schedule, step)
