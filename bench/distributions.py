@@ -21,14 +21,12 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap, ks_2samp
 
 import minilotto as ml
-from bench.__main__ import _listed
-from bench.command import FAILURE, Plan, main
+from bench.command import FAILURE, Plan, chosen_of, run_command
 from bench.work import Contestant, Work
 from minilotto.engines.evaluate import losses
 from minilotto.errors import optional
 from minilotto.hardware.machine import usable_cores
 from minilotto.settings.activations import activation_of
-from minilotto.settings.limits import check_choice
 from minilotto.settings.numbers import whole_number
 
 WIDTHS = (2, 10, 20, 50)
@@ -163,7 +161,9 @@ def by_optax(steps: int, seeds: int) -> list[tuple[list[str], float]]:
     return rows
 
 
-def plan(*, seeds=300, steps=50_000, peers="jax", sections=SECTIONS) -> Plan:
+def plan(
+    *, seeds: int = 300, steps: int = 50_000, peers: str = "jax", sections: list[str] | None = None
+) -> Plan:
     """Train the same networks by several engines, and compare how they end.
 
     Args:
@@ -176,9 +176,7 @@ def plan(*, seeds=300, steps=50_000, peers="jax", sections=SECTIONS) -> Plan:
     steps = whole_number("steps", steps, at_least=SHORT)
     if peers not in ("jax", "none"):
         raise ml.ConfigError(f"peers={peers!r} is unknown; choose from jax, none")
-    chosen = _listed(sections)
-    for name in chosen:
-        check_choice("sections", name, SECTIONS)
+    chosen = chosen_of("sections", sections, SECTIONS)
     return Plan(partial(run, seeds, steps, peers == "jax", chosen))
 
 
@@ -220,4 +218,4 @@ def shown(against: str, rows: list[tuple[list[str], float]], seeds: int, steps: 
 
 
 if __name__ == "__main__":
-    sys.exit(main(plan, "bench.distributions"))
+    sys.exit(run_command(plan, "bench.distributions"))

@@ -140,6 +140,7 @@ def check(
     dtypes: list[str] | None = None,
     losses: list[str] | None = None,
     optimizers: list[str] | None = None,
+    depths: list[int] | None = None,
     quiet: bool = False,
 ) -> Plan:
     """Compare the kernels' gradients, every coordinate, and ten steps of each optimiser with a
@@ -155,6 +156,7 @@ def check(
     --losses squared,logistic  which (default both); labels are whether a task's target is above its
                                median
     --optimizers adam,gd       which (default all that have an update)
+    --depths 1,2,3             numbers of hidden layers (default 1); several plain and residual
     --quiet                    no progress bar
     """
     from minilotto.kernels.forms import form
@@ -166,12 +168,14 @@ def check(
     precisions = [*DTYPES] if dtypes is None else dtypes
     formulas = [*LOSSES] if losses is None else losses
     rules = [*UPDATES] if optimizers is None else optimizers
+    layers = [1] if depths is None else depths
     for flag, chosen, known in (
         ("activations", names, ACTIVATIONS),
         ("tasks", targets, functions),
         ("dtypes", precisions, DTYPES),
         ("losses", formulas, LOSSES),
         ("optimizers", rules, UPDATES),
+        ("depths", layers, ("1", "2", "...")),
     ):
         if not chosen:
             raise ConfigError(f"--{flag} names nothing to check; choose from {', '.join(known)}")
@@ -189,19 +193,21 @@ def check(
         Config(loss=name)
     for name in rules:
         form(optimizer=name)
+    layers = [Config(depth=depth).depth for depth in layers]
 
     def run() -> int:
         from tqdm import tqdm
 
         from minilotto.engines import check, check_steps
 
-        total = (len(names) * len(targets) * len(formulas) + len(rules)) * len(precisions)
+        nets = len(names) * len(targets) * len(formulas) * len(check.architectures(layers))
+        total = (nets + len(rules)) * len(precisions)
         with tqdm(total=total, disable=quiet, unit=" checks") as bar:
 
             def counted(comparisons: Iterable[Any]) -> list[Any]:
                 return [(one, bar.update())[0] for one in comparisons]
 
-            gradients = counted(check.compare(names, targets, precisions, formulas))
+            gradients = counted(check.compare(names, targets, precisions, formulas, layers))
             steps = counted(check_steps.compare_steps(rules, precisions))
         print(check.table(gradients), check_steps.table(steps), sep="\n\n")
         return 0 if all(one.passed for one in (*gradients, *steps)) else FAILURE

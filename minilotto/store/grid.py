@@ -1,6 +1,5 @@
 """Sweep: a grid of configs with the seeds to train of each; and files that describe sweeps."""
 
-import contextlib
 import hashlib
 import itertools
 import json
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, FileError, shown
-from minilotto.files import check_input, parsed_toml, path_of
+from minilotto.files import check_input, opened, parsed_toml, path_of
 from minilotto.settings.arrays import is_list
 from minilotto.settings.config import FIELDS, Config, from_fields
 from minilotto.settings.numbers import whole_number
@@ -242,9 +241,8 @@ def _name_of(content: bytes) -> str:
 
 def is_study(path: Path) -> bool:
     """Whether a file of a store's studies holds what was written under its name."""
-    with contextlib.suppress(OSError):
-        return path.is_file() and _name_of(path.read_bytes()) == path.name
-    return False
+    with opened(path) as file:
+        return file is not None and _name_of(file.read()) == path.name
 
 
 def read_study(path: str | Path) -> tuple[Sweep, ...]:

@@ -50,14 +50,10 @@ def train_block(
     reachable, request = Path(token).exists(), requested(backend, "auto", True)
 
     def is_there(block: Block) -> bool:
-        try:
-            blocks.sealed_content(Path(folder), block.name)
-        except FileError:
-            return False
-        return True
+        return reachable and blocks.is_sound(Path(folder), block.name)
 
     with Deferral():
-        for batch in remaining([block], is_there if reachable else lambda block: False):
+        for batch in remaining([block], is_there):
             for one, nets, _ in trained(batch, request, threads, Silent()):
                 content[one.name] = blocks.sealed_bytes(one, nets)
                 if reachable:

@@ -14,6 +14,7 @@ from minilotto.engines.request import Request, requested
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError, ResourceError, shown
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
+from minilotto.initialisation import parameter_count
 from minilotto.settings.arrays import array_of, is_list
 from minilotto.settings.config import Config
 from minilotto.settings.numbers import whole_number
@@ -360,9 +361,11 @@ def _refuse_what_cannot_fit(
     """Counts what is kept, so many sets of parameters, and once more while it is checked; the loop
     limits its batches.
     """
-    parameters = config.width * (inputs + 2) + 1
-    per_net = 2 * sets * parameters * np.dtype(config.dtype).itemsize + 8 * (checkpoints + 6)
-    _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}")
+    per_net = 2 * sets * parameter_count(config, inputs) * np.dtype(config.dtype).itemsize + 8 * (
+        checkpoints + 6
+    )
+    depth = f" and depth {config.depth}" * (config.depth > 1)
+    _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}{depth}")
 
 
 def _refuse_beyond_memory(needed: int, what: str) -> None:
