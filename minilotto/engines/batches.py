@@ -28,7 +28,7 @@ from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
 
-WINDOW = 64  # points of a seed that are drawn at a time, those of several steps
+WINDOW = 128  # points of a seed that are drawn at a time, those of several steps
 FRESH = 2**16  # numbers that a thread draws and hands to the task at a time
 
 
@@ -47,7 +47,8 @@ class BatchEngine(LaneEngine):
         self.factor = LOSS_FORMULAS[config.loss].factor / config.batch
         self.padded = config.batch + -config.batch % max(2, self.spec.group)  # words draw twice
         self.weighted = bool((data.weight != data.weight[0]).any()) and data.population is None
-        self.window = max(1, WINDOW // self.padded)
+        # A power of two of steps, so that a kernel finds a step's row without a division.
+        self.window = 1 << max(1, WINDOW // self.padded).bit_length() - 1
         self.calling = threading.Lock()  # a task need not be safe in several threads at once
         if data.population is None:
             self.table = self._table()
