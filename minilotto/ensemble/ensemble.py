@@ -43,7 +43,8 @@ class History(ReadOnly):
 class Ensemble(ReadOnly, Nets):
     """R trained nets.
 
-    f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only; rows of diverged seeds are NaN.
+    f(x) = sum_i v_i sigma(w_i x + b_i) + c, or that of more hidden layers that `Parameters` states.
+    Arrays are read-only; rows of diverged seeds are NaN.
 
     Parameters
     ----------
@@ -79,6 +80,10 @@ class Ensemble(ReadOnly, Nets):
         The optimiser's m and s, where `train(state=True)` was to keep them.
     kept : dict of int to Ensemble
         The same nets at the steps that `train(keep=)` named.
+    hidden_w : (R, L - 1, N, N) ndarray of config.dtype
+        Weights between hidden layers, for config.depth L of at least 2.
+    hidden_b : (R, L - 1, N) ndarray of config.dtype
+        Biases of the hidden layers after the first.
     """
 
     config: Config
@@ -97,8 +102,14 @@ class Ensemble(ReadOnly, Nets):
     step: int = -1
     state: OptimizerState | None = None
     kept: dict[int, "Ensemble"] = field(default_factory=dict)
+    hidden_w: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    hidden_b: NDArray[Any] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
+        if self.config.depth == 1:
+            without = Parameters(self.w, self.b, self.v, self.c)
+            object.__setattr__(self, "hidden_w", without.hidden_w)
+            object.__setattr__(self, "hidden_b", without.hidden_b)
         if self.step < 0:
             object.__setattr__(self, "step", self.config.steps)
         for array in (*self.per_net().values(), self.history.steps, self.history.loss):
@@ -111,7 +122,8 @@ class Ensemble(ReadOnly, Nets):
         -------
         dict of str to (R, ...) ndarray
         """
-        return {name: getattr(self, name) for name in npz.PER_NET}
+        hidden = npz.HIDDEN if self.config.depth > 1 else ()
+        return {name: getattr(self, name) for name in (*npz.PER_NET, *hidden)}
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -283,7 +295,7 @@ class Ensemble(ReadOnly, Nets):
         Parameters
         ----------
         parameters : Parameters or tuple of arrays
-            (w, b, v, c) of the same shapes.
+            (w, b, v, c) of the same shapes; of several hidden layers hidden_w and hidden_b too.
 
         Returns
         -------
@@ -297,20 +309,22 @@ class Ensemble(ReadOnly, Nets):
         """
         from minilotto.engines.evaluate import losses
 
-        if not isinstance(parameters, (tuple, list)) or len(parameters) != 4:
-            raise DataError(f"parameters={shown(parameters)} are no arrays (w, b, v, c)")
+        names = self.parameters._fields
+        if not isinstance(parameters, (tuple, list)) or len(parameters) != len(names):
+            wanted = f"({', '.join(names)})"
+            raise DataError(f"parameters={shown(parameters)} are no arrays {wanted}")
         with np.errstate(over="ignore"):  # what the precision cannot hold makes a loss of NaN
             arrays = [
                 reals_of(f"parameters {name}", array).astype(self.config.dtype)
-                for name, array in zip("wbvc", parameters, strict=True)
+                for name, array in zip(names, parameters, strict=True)
             ]
         shapes = [array.shape for array in arrays]
-        wanted = [array.shape for array in self.parameters]
-        if shapes != wanted:
-            raise DataError(f"parameters have shapes {shapes}; these nets have {wanted}")
+        ours = [array.shape for array in self.parameters]
+        if shapes != ours:
+            raise DataError(f"parameters have shapes {shapes}; these nets have {ours}")
         fresh = Parameters(*arrays)
         with np.errstate(invalid="ignore", over="ignore"):
-            loss = losses(self.activation, fresh, self.data, self.config.loss)
+            loss = losses(self.activation, fresh, self.data, self.config.loss, self.config.residual)
         loss[~np.isfinite(loss)] = np.nan
         return self._untrained(fresh, loss, "none", "parameters were given")
 
@@ -359,7 +373,7 @@ class Ensemble(ReadOnly, Nets):
         """
         data, history = self.data, self.history
         further = (history.steps, history.loss, data.x, data.y, data.weight)
-        named = dict(zip(npz.ARRAYS, (*self.per_net().values(), *further), strict=True))
+        named = self.per_net() | dict(zip(npz.ARRAYS[len(npz.PER_NET) :], further, strict=True))
         return npz.Content(
             self.config, self.requested, self.provenance, named, self.step, self.state
         )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.last_layer import EPSILON, checked_nets
 from minilotto.initialisation import Parameters
-from minilotto.interop.functional import hessian, loss_and_gradient
+from minilotto.interop.functional import loss_and_gradient
+from minilotto.interop.second_derivatives import hessian
 from minilotto.interop.vectors import pack
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
@@ -85,7 +86,7 @@ class Curvature(Shown):
 def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> Curvature:
     """The spectrum of the exact Hessian of the loss at each net, and whether it could be a minimum.
 
-    H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p), as `functional.hessian`. An eigenvalue is
+    H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p), as `ml.hessian`. An eigenvalue is
     known to K eps S, S the largest diagonal entry with every term taken by its size, sum_i |v_i
     sigma_i| + |c| + |y| in place of f - y: where the sum cancels, H knows no better. Eigenvalues
     are those of the parameters as they are; signs those of any linear change of them (Sylvester).
@@ -162,7 +163,7 @@ def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> 
 
 
 def _slope(activation: Activation) -> float:
-    """The negative_slope of `functional.hessian`."""
+    """The negative_slope of `ml.hessian`."""
     if activation.name == "leaky_relu":
         return activation.parameter
     return 0.01
