@@ -4,7 +4,11 @@ function runs.
 
 import functools
 import importlib.util
+import itertools
 import json
+import runpy
+import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -384,3 +388,23 @@ def test_an_optimiser_of_another_rate_is_caught():
     other = Work(work.config.replace(lr=1.1e-2), 64, 1)
     with pytest.raises(agreement.Disagreement, match="minilotto differs"):
         optimizers.check_agreement(work, [optimizers.AsTrained(work), optimizers.AsTrained(other)])
+
+
+def test_the_suite_over_commits_has_each_kernel(monkeypatch):
+    path = Path(cost.__file__).parent / "asv" / "benchmarks" / "kernels.py"
+    monkeypatch.setattr("sys.path", [*sys.path])
+    kernels = runpy.run_path(str(path))["Kernels"]
+    one = speed.Spread(1.0, 2.0, 3.0)
+
+    def measured(jobs, rounds, tell):
+        dtypes = kernels.params[2]
+        return [], [
+            cost.Cost(name, dtype, width, one, 0.0) for name, width in jobs for dtype in dtypes
+        ]
+
+    monkeypatch.setattr(cost, "measure", measured)
+    suite = kernels()
+    found = suite.setup_cache()
+    assert [suite.track_unit(found, *each) for each in itertools.product(*kernels.params)] == 12 * [
+        2.0
+    ]

@@ -298,25 +298,10 @@ class Config:
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
         return from_fields(fields)
 
-    def own(self) -> dict[str, Any]:
-        """What names this training: width, activation, task, steps and what is not a default.
-
-        Returns
-        -------
-        dict
-            Values by field.
-        """
-        values = {name: getattr(self, name) for name in DEFAULTS}
-        first = {name: values[name] for name in ("width", "activation", "task", "steps")}
-        return first | {name: one for name, one in values.items() if one != DEFAULTS[name]}
-
     def _repr_html_(self) -> str:
-        from minilotto.settings.display import panel, table
+        from minilotto.settings.display import config_panel
 
-        own = self.own()
-        rest = {name: getattr(self, name) for name in DEFAULTS if name not in own}
-        more = f"<details><summary>{len(rest)} defaults</summary>{table(rest.items())}</details>"
-        return panel("Config", own.items(), more)
+        return config_panel(self)
 
     def rate(self, step: ArrayLike) -> Array:
         """The rate of each step: lr times a fraction that falls after the warmup.
