@@ -108,9 +108,9 @@ def test_precision_that_matters(factor, verdict):
 
 
 def more(one):
-    """The same nets eight times, so that almost all of them can be told from all."""
+    """The same nets many times, so that almost all of them can be told from all."""
     arrays = {name: part for name, part in vars(one).items() if isinstance(part, np.ndarray)}
-    parts = {name: np.repeat(part, 8, axis=0) for name, part in arrays.items()}
+    parts = {name: np.repeat(part, 40, axis=0) for name, part in arrays.items()}
     return dataclasses.replace(one, **parts)
 
 
