@@ -158,8 +158,7 @@ def share(count: int, of: int, level: float = 0.95) -> Estimate:
 
 
 def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.95) -> Estimate:
-    """The median of losses of which three quantiles are known, with the interval that it has where
-    their logarithms are normal.
+    """The median of losses whose logarithms are normal, from three of their quantiles.
 
     Parameters
     ----------

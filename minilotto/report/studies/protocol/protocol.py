@@ -27,19 +27,21 @@ from minilotto.analysis.stats.exponents import (
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested
+from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, register, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.rules import FAILS, HOLDS, LEVEL, UNTESTED, within
+from minilotto.report.rules import ERROR, FAILS, HOLDS, LEVEL, Check, Every, decided, inside
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
     EQUAL_SUMS,
     HALVED,
+    HELD,
     LONG,
     NARROW,
     SCALINGS,
     SCHEDULES_TRIED,
     STAGES,
     STEP,
+    STRETCHED,
     ProtocolSettings,
     Way,
     equal_sums,
@@ -75,12 +77,21 @@ class Place(NamedTuple):
 
 
 class Ranged(NamedTuple):
-    """A number that a claim places in a range."""
+    """A number that a claim places in a range. Where it claims `exactly` a number, one outside the
+    range fails if its interval excludes that number; else if it excludes the range.
+    """
 
     name: str
     found: Estimate
     low: float
     high: float
+    exactly: float | None = None
+
+    def judged(self) -> Check:
+        """By the shared rules."""
+        if self.exactly is None or self.low <= self.found.value <= self.high:
+            return inside(self.found, self.low, self.high)
+        return inside(self.found, self.exactly, self.exactly)
 
 
 class Protocol(Study):
@@ -334,7 +345,6 @@ class Protocol(Study):
             "precision": self._precision,
             "sum_exponent": self._sum_exponent,
             "sum_loss": self._sum_loss,
-            "starts": self._starts,
             "own": self._own,
             "tickets": self._tickets,
             "alike": self._alike,
@@ -357,29 +367,24 @@ class Protocol(Study):
             for name, one, other in pairs
             if one != other and one in self.found and other in self.found
         ]
-        return [Ranged(name, change, -near, near) for name, change in found if change]
+        return [Ranged(name, change, -near, near, 0.0) for name, change in found if change]
 
     def _rate(self, claim: Claim) -> Outcome:
-        s = self.settings
+        low, high = min(self.settings.rates), max(self.settings.rates)
         pairs = [
-            (f"rate {rate:g}, {b:,} steps", Place(STEP, rate, b), Place(STEP, s.paper_rate, b))
-            for b in s.budgets
-            for rate in s.rates
+            (f"{b:,} steps", Place(STEP, high, b), Place(STEP, low, b))
+            for b in self.settings.budgets
         ]
         return _all(self._changes(pairs, claim["near"]))
 
     def _schedules(self, rate: float | str) -> list[tuple[str, Place, Place]]:
-        return [
-            (f"{name}, {b:,} steps", Place(name, rate, b), Place(STEP, rate, b))
-            for b in self.settings.budgets
-            for name in SCHEDULES_TRIED
-            if Way(name, budget=b).config(self.settings) != Way(budget=b).config(self.settings)
-        ]
+        last = self.settings.longest
+        return [(n, Place(n, rate, last), Place(STEP, rate, last)) for n in SCHEDULES_TRIED]
 
     def _budgets(self, rates: Sequence[float | str]) -> list[tuple[str, Place, Place]]:
         first, last = self.settings.shortest, self.settings.longest
         return [
-            (f"{name}, rate {rate}", Place(name, rate, last), Place(name, rate, first))
+            (f"{name}, {rate} rate", Place(name, rate, last), Place(name, rate, first))
             for name in SCHEDULES_TRIED
             for rate in rates
         ]
@@ -388,15 +393,21 @@ class Protocol(Study):
         return _all(self._changes(self._schedules(self.settings.paper_rate), claim["near"]))
 
     def _budget(self, claim: Claim) -> Outcome:
-        return _all(self._changes(self._budgets(self.settings.rates), claim["near"]))
+        pairs = self._budgets([self.settings.paper_rate])
+        return _all(self._changes(pairs, claim["near"]))
 
     def _best(self, claim: Claim) -> Outcome:
         pairs = [*self._schedules(BEST), *self._budgets([BEST])]
         return _all(self._changes(pairs, claim["near"]))
 
     def _one(self, claim: Claim) -> Outcome:
-        found = {place: e for place, e in self.exponents.items() if place.rate == BEST}
-        return _all([_near(str(place), e, claim) for place, e in found.items()])
+        found = {
+            place.schedule: e
+            for place, e in self.exponents.items()
+            if place[1:] == (BEST, self.settings.shortest)
+            and place.schedule not in (STRETCHED, HELD)  # which are the step schedule there
+        }
+        return _all([_near(name, e, claim) for name, e in found.items()])
 
     def _longer(self, claim: Claim) -> Outcome:
         found = [
@@ -412,7 +423,8 @@ class Protocol(Study):
         change = None
         if usual and self.precise:
             change = exponent_change(self.precise, usual, *self._span)
-        return _all([Ranged("difference", change, -claim["near"], claim["near"])] if change else [])
+        near = claim["near"]
+        return _all([Ranged("difference", change, -near, near, 0.0)] if change else [])
 
     def _at_sums(self, compared: Any) -> list[tuple[str, Estimate]]:
         """What compares two medians, of each schedule with the constant one at equal sums."""
@@ -426,7 +438,8 @@ class Protocol(Study):
 
     def _sum_exponent(self, claim: Claim) -> Outcome:
         found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
-        return _all([Ranged(name, one, -claim["near"], claim["near"]) for name, one in found])
+        near = claim["near"]
+        return _all([Ranged(name, one, -near, near, 0.0) for name, one in found])
 
     def _sum_loss(self, claim: Claim) -> Outcome:
         much = claim["similar"]
@@ -437,16 +450,6 @@ class Protocol(Study):
     @property
     def _others(self) -> dict[Start, Started]:
         return {start: one for start, one in self.starts.items() if start != DEFAULT}
-
-    def _starts(self, claim: Claim) -> Outcome:
-        if DEFAULT not in self.starts:
-            return untested("Torch's default is missing.")
-        usual, near = self.starts[DEFAULT].points, claim["near"]
-        found = {
-            start: exponent_change(one.points, usual, *self._span)
-            for start, one in self._others.items()
-        }
-        return _all([Ranged(str(start), e, -near, near) for start, e in found.items() if e])
 
     def _own(self, claim: Claim) -> Outcome:
         return _all([_near(str(s), one.exponent, claim) for s, one in self._others.items()])
@@ -465,7 +468,7 @@ class Protocol(Study):
 
     def _alike(self, claim: Claim) -> Outcome:
         rows = {str(start): one.alike for start, one in self.starts.items()}
-        return _all([Ranged(name, e, claim["some"], inf) for name, e in rows.items() if e])
+        return _all([Ranged(name, e, claim["half"], inf) for name, e in rows.items() if e])
 
     def _lazy(self, claim: Claim) -> Outcome:
         rows = {s: (one.moved.value, one.loss.value) for s, one in self.starts.items() if one.moved}
@@ -517,21 +520,21 @@ def _all(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
     """
     if not cases:
         return untested("These nets are missing, or too few.")
-    judged = [within(one.found, one.low, one.high) for one in cases]
-    verdict = FAILS if FAILS in judged else HOLDS if set(judged) == {HOLDS} else UNTESTED
+    judged = [one.judged() for one in cases]
     printed = [(one.name, one.found.mapped(shown) if shown else one.found) for one in cases]
     if len(printed) == 1:
         name, found = printed[0]
-        return Outcome(verdict, f"{name} {found}", "", as_numbers(name, found))
+        return about(judged[0], f"{name} {found}", "", as_numbers(name, found))
     order = sorted(printed, key=lambda one: one[1].value)
     ends = order if len(order) <= LISTED else [order[0], order[-1]]
-    words = "; ".join(f"{name}: {found}" for name, found in ends)
-    of = f"{len(order)}, from the least to the largest: " if len(order) > LISTED else ""
-    outside = [one.name for one, state in zip(cases, judged, strict=True) if state == FAILS]
-    good = judged.count(HOLDS)
-    reason = f"Of {len(cases)} numbers {good} lie in the range and {len(outside)} outside"
-    reason += f" ({'; '.join(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})" * bool(
-        outside
+    words = described(dict(ends))
+    if len(order) > LISTED:
+        words = f"{len(order)} numbers, from the least to the largest: {words}"
+    alone = [decided(one, ERROR) for one in judged]
+    outside = [one.name for one, state in zip(cases, alone, strict=True) if state == FAILS]
+    named = f" ({commas(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})"
+    reason = (
+        f"Taken one by one, {alone.count(HOLDS)} of {len(cases)} intervals lie in the range and "
+        f"{len(outside)} outside{named if outside else ''}."
     )
-    reason += f"; {len(cases) - good - len(outside)} are undecided."
-    return Outcome(verdict, of + words, reason, {name: found.value for name, found in printed})
+    return about(Every(judged), words, reason, {name: found.value for name, found in printed})
