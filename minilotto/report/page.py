@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from minilotto.report.calibration import PageTable
 from minilotto.report.claims import Verdict
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 
@@ -59,6 +60,7 @@ class Report:
     sections: Sequence[Section]
     remarks: Sequence[str]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    tables: Sequence[PageTable] = ()
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -100,6 +102,7 @@ def to_html(report: Report) -> str:
         _table("All claims", claims, ("figure", "claim", "verdict")),
         *map(_section, report.sections),
         _list("What could not be recovered, and what to know", map(_prose, report.remarks)),
+        *(_page_table(one) for one in report.tables),
         _table("Provenance", [(escape(k), escape(str(v))) for k, v in report.provenance.items()]),
         "</main></body></html>",
     ]
@@ -146,6 +149,12 @@ def _table(heading: str, rows: Sequence[Sequence[str]], header: Sequence[str] = 
     return f"<h2>{heading}</h2><table>{body}</table>" if rows else ""
 
 
+def _page_table(one: PageTable) -> str:
+    rows = [[escape(cell) for cell in row] for row in one.rows]
+    table = _table("", rows, one.header).removeprefix("<h2></h2>")
+    return f"<h2>{escape(one.heading)}</h2>{_paragraphs([one.text])[0]}{table}"
+
+
 def _badge(verdict: str) -> str:
     return f'<span class="badge {_CLASSES[verdict]}">{escape(verdict)}</span>'
 
@@ -180,6 +189,10 @@ def to_markdown(report: Report) -> str:
             cells = (" ".join(row[label].split()).replace("|", "\\|") for label in labels)
             lines.append(f"| {' | '.join(cells)} |")
         parts += ["\n".join(lines), f"`{section.command}`"]
+    for table in report.tables:
+        lines = [f"| {' | '.join(cells)} |" for cells in (table.header, *table.rows)]
+        lines.insert(1, "|---" * len(table.header) + "|")
+        parts += [f"## {table.heading}", table.text, "\n".join(lines)]
     provenance = [f"{key}: {value}" for key, value in report.provenance.items()]
     parts += [_listed(report.remarks), _listed(provenance), f"<!-- {MARK} -->"]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -117,7 +117,9 @@ def bias_cases(
 ) -> list[Case]:
     """Whether bias is more than `half` of the loss at the largest width; `also` gives words."""
     return [
-        Case(one.name, inside(e, half, 1.0), f"{e}{also(one)}", {f"share for {one.name}": e.value})
+        Case(
+            one.name, inside(e, half, np.inf), f"{e}{also(one)}", {f"share for {one.name}": e.value}
+        )
         for one in studies
         if (e := one.share)
     ]
