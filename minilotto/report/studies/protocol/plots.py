@@ -39,7 +39,7 @@ def draw(study: "Protocol") -> Drawing:
     figure = Drawing(figsize=(13.0, 3.8 + below), layout="constrained")
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, below])[:, 0]
     rates = [*study.settings.rates, "best"]
-    above = upper.subplots(1, len(rates), sharey=True, squeeze=False)[0]
+    above = upper.subplots(1, len(rates), sharex=True, sharey=True, squeeze=False)[0]
     ends = [end for e in study.exponents.values() for end in (e.low, e.high)]
     above[0].set_ylim(max(min(ends) - 0.1, SHOWN[0]), min(max(ends) + 0.1, SHOWN[1]))
     for rate, ax in zip(rates, above, strict=True):
@@ -48,6 +48,7 @@ def draw(study: "Protocol") -> Drawing:
             for name in SCHEDULES_TRIED
         }
         exponents_by_steps(by_schedule, ax)
+        steps_axis(ax, study.settings.budgets)
         ax.set_title("each width's best rate" if rate == "best" else f"rate {rate:g}")
     above[0].set_ylabel("exponent of loss against width")
     handles, labels = above[0].get_legend_handles_labels()
@@ -67,7 +68,6 @@ def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -
         intervals(at, list(found.values()), ax, COLOURS[name], MARKS[name], name, **look)
     for level in (0.0, 1.0):
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if level == 0 else ":")
-    steps_axis(ax, sorted({budget for found in series.values() for budget in found}))
     return ax
 
 
@@ -89,6 +89,7 @@ def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
     low, high = right.get_xlim()
     right.xaxis.set_major_locator(LogLocator(10, (1, 3) if high < 30 * low else (1,), numticks=4))
     right.xaxis.set_minor_formatter(NullFormatter())
+    right.tick_params(axis="x", labelsize=8)
     right.set_yticks([])
 
 
@@ -113,7 +114,7 @@ def envelope(study: "Protocol", ax: Axes) -> Axes:
         loss_against_width(one, ax, *look, f"{name} start")
     for one in list(study.envelope.values())[:1]:
         first, last = one.widths[[0, -1]]
-        ends = np.array([first, min(last, FAR * first)])
+        ends = np.array([min(last, FAR * first), first])  # named at its lower end
         slope_line(ends, 0.5 * one.value[0] * first / ends, ax, "1/N")
         plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= last])
     ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")
