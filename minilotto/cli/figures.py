@@ -70,7 +70,7 @@ def reproduce(
                 force=force,
                 progress=not quiet,
             )
-            for section in report.sections:
+            for section in (one for one in report.sections if one.name in names):
                 for verdict in section.verdicts:
                     print(f"figure {section.name:3} {verdict.verdict:19} {verdict.claim}")
                 for note in section.notes:

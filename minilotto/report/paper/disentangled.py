@@ -20,7 +20,16 @@ from minilotto.analysis.tickets.disentangling import USELESS
 from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, as_numbers, described, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, finite, interval, training_words
+from minilotto.report.figure import (
+    Figure,
+    Scale,
+    Source,
+    Table,
+    commas,
+    finite,
+    interval,
+    training_words,
+)
 from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
 from minilotto.report.plots.style import GREY, PALETTE, Axes, Drawing, intervals, mosaic
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, at_most, fraction
@@ -29,6 +38,7 @@ from minilotto.store.grid import Sweep
 NARROW, WIDE = (10, 30, 50), 1000
 WIDE_SEEDS = 48
 PAPER_COUNTS = {10: 1, 30: 2, 50: 3}
+PAPER_COUNTING = "output", "numerical"  # the nearest to pictures of correlation matrices
 
 
 class Disentanglement(Figure):
@@ -107,6 +117,19 @@ class Disentanglement(Figure):
         ax.set(ylim=(-0.02, 0.72), xlabel="width $N$", ylabel="fraction of the pairs")
         ax.set_title("useless pairs, median over nets")
         ax.legend(loc="upper left", fontsize=8)
+
+    def headline(self) -> str:
+        narrow = self._narrow()
+        ways = (PAPER_COUNTING, ("span", "participation"))
+        papers, ours = ([narrow[n].counts[way].value for n in narrow] for way in ways)
+        if set(narrow) != set(NARROW) or not np.isfinite([papers, ours]).all():
+            return ""
+        return (
+            f"Nets of width {commas(NARROW)} have {commas(papers)} independent mirror pairs as the "
+            f"paper counts them (eigenvalues above 1% of the largest), and "
+            f"{', '.join(f'{one:.2g}' for one in ours)} by the participation ratio with the best "
+            "output weights."
+        )
 
     def tables(self) -> list[Table]:
         counts, nets, pairs = [], [], []
@@ -257,6 +280,8 @@ class Disentanglement(Figure):
                 digits = count != "participation"  # the others are whole, or nearly so
                 shown = (f"{one.value:.2g}" if digits else str(one) for one in values.values())
                 ways.append(f"{COUNTS[count]}, {PREDICTORS[predictor]}: {', '.join(shown)}")
+                if (predictor, count) == PAPER_COUNTING:
+                    ways.insert(0, ways.pop())
                 if {n: round(one.value) for n, one in values.items()} == PAPER_COUNTS:
                     agree.append(f"{COUNTS[count]} ({PREDICTORS[predictor]})")
         if not ways:

@@ -240,8 +240,8 @@ class Distillation(Figure):
 
     def _equation_11(self) -> Outcome:
         factor, found = self.entry.claims["equation 11"]["similar"], equation_11()
-        words = "; ".join(f"{name} {value:.2g}" for name, value in found.items())
-        near = RECORD / factor <= found["centred and scaled"] <= RECORD * factor
+        words = "; ".join(f"{name} {value:.3g}" for name, value in found.items())
+        near = RECORD / factor <= next(iter(found.values())) <= RECORD * factor
         return Outcome(
             HOLDS if near else FAILS,
             f"loss with w and b as printed, and v and c from least squares or as printed: {words}",

@@ -154,7 +154,11 @@ class UnaryScaling(Figure):
             agrees = max(shares) < claim["half"] and abs(exponent - 1) <= claim["near"]
             common += [one.name] if min(shares) > claim["half"] else []
             each = ", ".join(f"{name} {found}" for name, found in slopes.items())
-            words = f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: {each}"
+            every = [part.share.value for w, part in one.whole.items() if w >= FIRST]
+            words = (
+                f"bias {min(shares):.0%} to {max(shares):.0%} of the loss, of all nets "
+                f"{min(every):.0%} to {max(every):.0%}; exponents: {each}"
+            )
             numbers = {f"largest share for {one.name}": max(shares)}
             numbers |= {f"variance of {one.name}": exponent}
             cases.append(Case(one.name, agrees, words, numbers))

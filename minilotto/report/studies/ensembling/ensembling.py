@@ -38,7 +38,16 @@ from minilotto.store.grid import Sweep
 RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
 NARROW = 10  # below, the paper finds synergy, from here on none
 TICKETS = ("independent", "groups", "needed", "alike")
-PARTS = ("loss", "bias", "variance", "share of bias", "cosine", *TICKETS[:3], "cosine within")
+PARTS = (
+    "loss",
+    "bias",
+    "variance",
+    "share of bias",
+    "share in all nets",
+    "cosine",
+    *TICKETS[:3],
+    "cosine within",
+)
 COLUMNS = {  # of the tables
     "widths": ", ".join(
         ["activation, width, seeds", *(f"{part}, {part} low, {part} high" for part in PARTS)]
@@ -165,10 +174,12 @@ class Ensembling(Study):
             if other is not one and same and same.shares:
                 parts = ", ".join(f"{share.value:.0%}" for share in same.shares.values())
                 others += f"; for {other.label} {parts}"
+        rest = one.gains[narrow, wide].neither
+        support = ", which supports the paper's Eq. 5 and 6" if rest.low <= 0 <= rest.high else ""
         return (
             f"{start} of what width {wide} gains over them in log loss averaging two of them gives "
             f"{averaging}, their best combination {combination} more, and neither gives "
-            f"{neither}{others}."
+            f"{neither}{support}{others}."
         )
 
     def tables(self) -> list[Table]:
@@ -176,8 +187,9 @@ class Ensembling(Study):
         for name, one in self.found.items():
             for width, at in one.widths.items():
                 tickets = (at.tickets.get(kind) for kind in TICKETS)
-                parts = at.parts.loss, at.parts.bias, at.parts.variance, at.parts.share, at.cosine
-                numbers = (number for each in (*parts, *tickets) for number in interval(each))
+                parts = at.parts.loss, at.parts.bias, at.parts.variance, at.parts.share
+                every = *parts, at.whole.share, at.cosine, *tickets
+                numbers = (number for each in every for number in interval(each))
                 rows["widths"].append((name, width, len(at.nets), *numbers))
                 if means := at.means:
                     lines = means.loss, means.low, means.high, means.line(means.sizes)
@@ -226,6 +238,7 @@ class Ensembling(Study):
 
     def _variance(self) -> Outcome:
         shares = {name: one.parts.share for name, one in self._each()}
+        every = {name: f"{one.whole.share.value:.0%}" for name, one in self._each()}
         good = sum(one.high < self.entry.claims["variance"]["half"] for one in shares.values())
         laws = {
             f"{one.label} {part}": f"{fit.estimates['exponent']} ({_weights(one.laws(part))})"
@@ -233,7 +246,10 @@ class Ensembling(Study):
             for part in ("bias", "variance")
             if (fit := one.law(part))
         }
-        what = f"bias / loss: {described(shares)}. Exponents over {RANGE}: {described(laws)}"
+        what = (
+            f"bias / loss: {described(shares)}; of all nets {described(every)}. Exponents over "
+            f"{RANGE}: {described(laws)}"
+        )
         more = "; elsewhere half of the loss or more may be common to all seeds"
         return agreement(good, len(shares), what, values(shares, "bias / loss, "), more)
 
@@ -253,8 +269,12 @@ class Ensembling(Study):
         measured: dict[str, str] = {}
         numbers: dict[str, float] = {}
         for name, one in means.items():
-            ratio, size = one.loss[-1] / one.loss[0], one.sizes[-1]
-            measured[name] = f"{ratio:.2g} at R = {size}, in the limit {one.left}"
+            ratio, size, two = one.loss[-1] / one.loss[0], one.sizes[-1], one.loss[1] / one.loss[0]
+            measured[name] = (
+                f"{two:.3g} at R = {one.sizes[1]}, {ratio:.2g} at R = {size}, in the limit "
+                f"{one.left}"
+            )
+            numbers[f"R = {one.sizes[1]}, {name}"] = float(two)
             numbers |= {f"limit, {name}": one.left.value, f"misfit in decades, {name}": one.misfit}
         worst = max((one.misfit for one in means.values()), default=0.0)
         more = f"; the line bias + variance/R misses the medians by {worst:.2f} decades at most"
