@@ -36,7 +36,7 @@ def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
 def check_schedule(config: "Config", defaults: dict[str, Any]) -> None:
     """Raises ConfigError for a field that means nothing to the schedule, or is out of range."""
     if config.lr_final is not None:
-        above = config.schedule == "exponential"
+        above = config.schedule in ("exponential", "stretched")
         rule = f"{'above' if above else 'of at least'} 0 and at most 1"
         real_number("lr_final", config.lr_final, rule, lambda value: above * 5e-324 <= value <= 1)
     _refuse_unused(config, defaults, SCHEDULES, config.schedule, SCHEDULE_FIELDS)
