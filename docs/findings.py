@@ -19,7 +19,7 @@ from minilotto.report.plots.style import thumbnail
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 
 PLACE = Path(__file__).resolve().parent
-PICTURES = ("1c", "4", "minimum", "ensembling")
+PICTURES = ("1c", "4", "protocol", "minimum", "ensembling")
 ACROSS = 1100  # pixels
 BRIEF = 120  # characters of what was measured in a table
 NEW = [study.name for study in BEYOND]
@@ -92,6 +92,8 @@ Not decided, or not testable here: [[names open]].
 
 [[headlines]]
 
+![The exponent by rate, schedule and steps; starts; each width's best rate](findings-protocol.png)
+
 ![Tickets lie in a valley, along which the loss falls without end](findings-minimum.png)
 
 The valley is the paper's own remark, for one neuron, on why optimisation does not reach zero loss:
@@ -122,7 +124,8 @@ the loss falls along it, and that the number of steps says how far they get.
 - The paper does not print its protocol in full. The points, the domain, the precision and the
   initialisation are inferred from its printed numbers; its LeakyReLU's slope, its histograms' bins
   and its sampling of products are not known.
-- Widths 10 to 50 span 0.7 decades. An exponent over them describes these widths.
+- Widths 10 to 50 span 0.7 decades. An exponent over them describes these widths, and what it is
+  depends on the whole protocol: the verdict on 1/N is one about the paper's.
 - Nets of width 10,000 magnify the last bit of rounding: on another CPU the same seeds give other
   nets, so no claim of figure 2a rests on one of them.
 - Losses of 1e-7 and less are those of float32 trainings, evaluated in float64.
