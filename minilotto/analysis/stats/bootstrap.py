@@ -1,7 +1,7 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,12 +26,15 @@ class Estimate:
     value, low, high : float
     level : float in (0, 1)
         Probability that the interval from `low` to `high` holds the truth.
+    freedom : float
+        Degrees of freedom of Student's interval; infinite for others.
     """
 
     value: float
     low: float
     high: float
     level: float
+    freedom: float = field(default=np.inf, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
@@ -50,7 +53,7 @@ class Estimate:
             Value and ends of the interval mapped, at the same level.
         """
         value, low, high = (float(function(x)) for x in (self.value, self.low, self.high))
-        return Estimate(value, low, high, self.level)
+        return Estimate(value, low, high, self.level, self.freedom)
 
 
 @dataclass(frozen=True)
