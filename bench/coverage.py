@@ -23,6 +23,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from bench.command import chosen_of, run_command
 from minilotto.analysis.stats.bootstrap import Points, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.dip import dip_test
@@ -33,7 +34,9 @@ from minilotto.files import write_bytes
 from minilotto.report import rules
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, Judged
 from minilotto.settings.arrays import Array
+from minilotto.settings.numbers import real_number
 
+PARTS = ("exponents", "shapes", "laws", "verdicts")
 WIDTHS = np.array([1, 2, 3, 4, 10, 20, 30, 40, 50.0])
 
 
@@ -311,11 +314,16 @@ def main(
     trials: int = 200,
     level: float = 0.9,
     resamples: int = 200,
-    parts: tuple[str, ...] = ("exponents", "shapes"),
+    parts: list[str] | None = None,
     out: str = "",
 ) -> None:
-    """Coverage of the bootstrap intervals of the laws, and errors of the tests of shape."""
-    chosen = parts.split(",") if isinstance(parts, str) else parts
+    """Coverage of the bootstrap intervals of the laws, and errors of the tests of shape.
+
+    `parts`: some of exponents,shapes,laws,verdicts (default the first two). `out`: a file for the
+    table of the verdicts, as CSV.
+    """
+    real_number("level", level, "below 1", lambda real: 0 < real < 1)
+    chosen = chosen_of("parts", parts or PARTS[:2], PARTS)
     if "exponents" in chosen:
         print_exponents(trials, level)
     if "shapes" in chosen:
@@ -377,6 +385,4 @@ def print_laws(trials: int, level: float, resamples: int) -> None:
 
 
 if __name__ == "__main__":
-    import fire
-
-    fire.Fire(main)
+    sys.exit(run_command(main, "bench.coverage"))

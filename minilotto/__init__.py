@@ -24,13 +24,13 @@ from minilotto.errors import (
 )
 from minilotto.initialisation import Parameters
 from minilotto.interop.functional import (
-    hessian,
     jacobian,
     loss_and_gradient,
     predict,
     residual_jacobian,
     residuals,
 )
+from minilotto.interop.second_derivatives import hessian
 from minilotto.interop.vectors import pack, unpack
 from minilotto.settings.activations import ACTIVATIONS, Activation
 from minilotto.settings.config import Config

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench import agreement, cost, optimizers, report, speed, startup
-from bench.__main__ import checked, main, plan
+from bench.__main__ import checked, plan
+from bench.command import run_command
 from bench.work import Minilotto, Work
-from minilotto.errors import ConfigError
 from minilotto.settings.config import Config
 
 SEEDS = 129  # odd, and no multiple of any lane or device count
@@ -219,41 +219,72 @@ def test_cold_start_processes_run():
     assert int(printed) > 0
 
 
-def test_flags():
-    assert plan().widths == (1, 2, 3, 4, 10, 20, 50)
-    chosen = plan(quick=True, widths=2, peers="jax", sections=("speed", "cost"), out="a.json,b.md")
-    assert (chosen.widths, chosen.peers, chosen.sections) == ((2,), ("jax",), ("speed", "cost"))
-    assert [str(path) for path in chosen.out] == ["a.json", "b.md"]
-    assert plan(peers="none").peers == ()
+def command(monkeypatch, *words, name="__main__"):
+    """Exit status of `python -m bench` with these words, and what it would run."""
+    module = importlib.import_module(f"bench.{name}")
+    seen = []
+    monkeypatch.setattr(module, "run", lambda *chosen: seen.append(chosen), raising=False)
+    monkeypatch.setattr("sys.argv", ["bench", *words])
+    return run_command(module.plan, "bench"), seen
+
+
+def test_flags(monkeypatch):
+    status, [(chosen,)] = command(monkeypatch)
+    assert (status, chosen.widths) == (0, (1, 2, 3, 4, 10, 20, 50))
+    words = ["--quick", "--widths=2", "--peers=jax", "--sections=speed,cost", "--out=a#1.json,b.md"]
+    _, [(chosen,)] = command(monkeypatch, *words)
+    assert (chosen.quick, chosen.widths, chosen.peers) == (True, [2], ("jax",))
+    assert chosen.sections == ("speed", "cost")
+    assert [str(path) for path in chosen.out] == ["a#1.json", "b.md"]
+    _, [(chosen,)] = command(monkeypatch, "--peers=none")
+    assert chosen.peers == ()
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "word"),
     [
-        {"widths": 0},
-        {"widths": "a"},
-        {"peers": "jux"},
-        {"quick": 1},
-        {"out": "a.pdf"},
-        {"seeds": True},
+        ("__main__", "--widths=0"),
+        ("__main__", "--widths=a"),
+        ("__main__", "--widths=[]"),
+        ("__main__", "--peers=jux"),
+        ("__main__", "--quick=2"),
+        ("__main__", "--out=a.pdf"),
+        ("__main__", "--seeds=True"),
+        ("__main__", "--seeds=10,000"),
+        ("__main__", "--seeds=1#0"),
+        ("__main__", "--wdiths=2"),
+        ("axes", "--only=pionts"),
+        ("axes", "--out=a.gif"),
+        ("distributions", "--seeds=x"),
+        ("optimizers", "--batches=-1"),
+        ("optimizers", "--threads=0"),
+        ("optimizers", "--optimizers=lm"),
     ],
 )
-def test_wrong_flags_are_refused(wrong):
-    with pytest.raises(ConfigError, match=next(iter(wrong))):
-        plan(**wrong)
+def test_wrong_flags_are_one_line_before_anything_runs(name, word, monkeypatch, capsys):
+    status, seen = command(monkeypatch, word, name=name)
+    told = capsys.readouterr().err
+    assert (status, seen) == (2, [])
+    assert told.startswith("ConfigError: ")
+    assert told.count("\n") == 1
+    assert word.partition("=")[0][2:] in told
 
 
-def test_wrong_flags_exit_with_2(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["bench", "--peers=jux"])
-    assert main() == 2
-    assert "jux" in capsys.readouterr().err
-
-
-def test_unknown_flags_exit_with_2_before_anything_runs(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["bench", "--wdiths=2"])
-    with pytest.raises(SystemExit) as exit:
-        main()
-    assert exit.value.code == 2
+@pytest.mark.parametrize("name", ["nodes", "coverage", "scale", "multiscale", "sweep", "kills"])
+def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
+    main = importlib.import_module(f"bench.{name}").main
+    words = {"nodes": "--out=there.png", "coverage": "--level=1.5", "scale": "--nets=-1"}
+    (tmp_path / "there.png").touch()
+    monkeypatch.chdir(tmp_path)
+    for word in (words.get(name, "--nosuch=1"), "--nosuch=1", "stray"):
+        monkeypatch.setattr("sys.argv", ["bench", word])
+        assert run_command(main, f"bench.{name}") == 2
+        told = capsys.readouterr().err
+        assert "Error: " in told
+        assert told.count("\n") == 1
+    monkeypatch.setattr("sys.argv", ["bench", "--help"])
+    assert run_command(main, f"bench.{name}") == 0
+    assert f"python -m bench.{name}" in capsys.readouterr().out
 
 
 def test_an_interrupt_ends_cleanly(monkeypatch, capsys):
@@ -262,20 +293,20 @@ def test_an_interrupt_ends_cleanly(monkeypatch, capsys):
 
     monkeypatch.setattr("sys.argv", ["bench"])
     monkeypatch.setattr("bench.__main__.run", interrupted)
-    assert main() == 130
+    assert run_command(plan, "bench") == 130
     assert "interrupted" in capsys.readouterr().err
 
 
 def test_a_disagreement_exits_with_1(monkeypatch, capsys):
-    from bench import __main__ as command
+    from bench import __main__ as suite
 
     def disagree(*_):
         raise agreement.Disagreement("two results differ")
 
     monkeypatch.setattr("sys.argv", ["bench", "--sections=speed"])
-    monkeypatch.setattr(command, "prepare_process", silent)
-    monkeypatch.setattr(command, "run_speed", disagree)
-    assert command.main() == 1
+    monkeypatch.setattr(suite, "prepare_process", silent)
+    monkeypatch.setattr(suite, "run_speed", disagree)
+    assert run_command(plan, "bench") == 1
     assert "two results differ" in capsys.readouterr().err
 
 

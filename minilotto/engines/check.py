@@ -10,6 +10,7 @@ import numpy as np
 from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.errors import imported
 from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.kernels.layers import layers
 from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import Config
 
@@ -30,6 +31,10 @@ class Comparison:
         What was compared.
     errors : dict of str to float
         By oracle, in units of rounding.
+    depth : int
+        Number of hidden layers.
+    residual : bool
+        As in Config.
     """
 
     activation: str
@@ -37,6 +42,8 @@ class Comparison:
     dtype: str
     loss: str
     errors: dict[str, float]
+    depth: int = 1
+    residual: bool = False
 
     @property
     def passed(self) -> bool:
@@ -83,6 +90,7 @@ def compare(
     tasks: Sequence[str],
     dtypes: Sequence[str],
     losses: Sequence[str] = ("squared",),
+    depths: Sequence[int] = (1,),
 ) -> Iterator[Comparison]:
     """Compare every coordinate of every gradient of NETS nets of width WIDTH.
 
@@ -91,6 +99,8 @@ def compare(
     activations, tasks, dtypes, losses : sequences of str
         What is compared, in all combinations. For the logistic loss, targets above their median
         are the label 1.
+    depths : sequence of int
+        Numbers of hidden layers; several layers are compared plain and residual.
 
     Yields
     ------
@@ -98,35 +108,62 @@ def compare(
         One for each combination.
     """
     against = {name: oracles(name) for name in activations}
-    for dtype, loss, task, name in itertools.product(dtypes, losses, tasks, activations):
-        yield _compare(name, task, dtype, loss, against[name])
+    for dtype, loss, (depth, residual), task, name in itertools.product(
+        dtypes, losses, architectures(depths), tasks, activations
+    ):
+        config = Config(
+            width=WIDTH,
+            activation=name,
+            task=task,
+            sampling="uniform",
+            points=101,
+            dtype=dtype,
+            init="normal",
+            init_scale=1.5 if depth == 1 else 0.7,  # signals of about 1 in every layer
+            root_seed=ROOT_SEED,
+            loss=loss,
+            depth=depth,
+            residual=residual,
+        )
+        yield _compare(config, against[name])
 
 
-def _compare(name: str, task: str, dtype: str, loss: str, against: dict[str, Oracle]) -> Comparison:
+def architectures(depths: Sequence[int]) -> list[tuple[int, bool]]:
+    """Depths, and whether nets are residual: several layers both ways.
+
+    Parameters
+    ----------
+    depths : sequence of int
+        Numbers of hidden layers.
+
+    Returns
+    -------
+    list of (int, bool)
+
+    Examples
+    --------
+    >>> architectures([1, 2])
+    [(1, False), (2, False), (2, True)]
+    """
+    return [(depth, residual) for depth in depths for residual in (False, True)[: min(depth, 2)]]
+
+
+def _compare(config: Config, against: dict[str, Oracle]) -> Comparison:
     from minilotto.engines.evaluate import gradients
 
-    config = Config(
-        width=WIDTH,
-        activation=name,
-        task=task,
-        sampling="uniform",
-        points=101,
-        dtype=dtype,
-        init="normal",
-        init_scale=1.5,
-        root_seed=ROOT_SEED,
-    )
+    name, dtype, loss, residual = config.activation, config.dtype, config.loss, config.residual
     data = _rounded(sampled(config), dtype, loss)
     parameters = initial_parameters(config, data.inputs, np.arange(NETS))
-    ours = gradients(activation_of(name), parameters, data, dtype, loss=loss)
-    scale = sums_of_absolute_terms(name, parameters, data, loss)
+    ours = gradients(activation_of(name), parameters, data, dtype, loss=loss, residual=residual)
+    scale = sums_of_absolute_terms(name, parameters, data, loss, residual)
     errors = {}
     for oracle, loss_and_gradient in against.items():
-        exact = (array.astype(np.float64) for array in parameters)
-        _, theirs = loss_and_gradient(*exact, data.x, data.y, data.weight, loss=loss)
+        w, b, v, c, *hidden = (array.astype(np.float64) for array in parameters)
+        nets, points = (w, b, v, c), (data.x, data.y, data.weight)
+        _, theirs = loss_and_gradient(*nets, *points, loss=loss, hidden=hidden, residual=residual)
         ratios = [np.abs(a - b) / s for a, b, s in zip(ours, theirs, scale, strict=True)]
         errors[oracle] = float(max(ratio.max() for ratio in ratios) / np.finfo(dtype).eps)
-    return Comparison(name, task, dtype, loss, errors)
+    return Comparison(name, config.task, dtype, loss, errors, config.depth, residual)
 
 
 def _rounded(data: Dataset, dtype: str, loss: str) -> Dataset:
@@ -136,7 +173,7 @@ def _rounded(data: Dataset, dtype: str, loss: str) -> Dataset:
 
 
 def sums_of_absolute_terms(
-    name: str, parameters: Parameters, data: Dataset, loss: str
+    name: str, parameters: Parameters, data: Dataset, loss: str, residual: bool = False
 ) -> Parameters:
     """For each coordinate of the gradient, the sum of the absolute values of its terms.
 
@@ -148,6 +185,8 @@ def sums_of_absolute_terms(
         Of R nets.
     data : Dataset
         Points.
+    residual : bool
+        As in Config.
 
     Returns
     -------
@@ -156,21 +195,42 @@ def sums_of_absolute_terms(
     """
     from minilotto.oracles import numpy_reference
 
-    w, b, v, c = (np.abs(array.astype(np.float64)) for array in parameters)
-    signed_w, signed_b = (array.astype(np.float64) for array in parameters[:2])
-    z = np.einsum("rnd,pd->rnp", signed_w, data.x) + signed_b[:, :, None]
+    exact = Parameters(*(array.astype(np.float64) for array in parameters))
+    size = Parameters(*map(np.abs, exact))
     row = numpy_reference.second_opinion(activation_of(name))
-    value, slope = (np.abs(array) for array in numpy_reference.activation(row, z))
-    z_terms = np.einsum("rnd,pd->rnp", w, np.abs(data.x)) + b[:, :, None]
-    # an error in z changes value and slope by up to max(slope, 1) times as much
-    value_terms = value + np.maximum(slope, 1.0) * z_terms
-    output = np.einsum("rn,rnp->rp", v, value_terms) + c[:, None] + np.abs(data.y)
+    share = 1.0 / parameters.depth if residual else 1.0
+    terms: list[Reals] = []
+    slopes, before = [], np.abs(data.x).T
+    for layer, (z, _) in enumerate(layers(activation_of(name), exact, data.x, residual)):
+        value, slope = (np.abs(array) for array in numpy_reference.activation(row, z))
+        weights, biases = _layer(size, layer)
+        z_terms = weights @ before + biases[:, :, None]
+        # an error in z changes value and slope by up to max(slope, 1) times as much
+        after = value + np.maximum(slope, 1.0) * z_terms
+        before = terms[-1] + share * after if residual and layer else after
+        terms.append(before)
+        slopes.append((slope + z_terms) * (share if layer else 1.0))
+    output = np.einsum("rn,rnp->rp", size.v, before) + size.c[:, None] + np.abs(data.y)
     # the slope of the logistic loss is at most 1 and changes no faster than f
     df = (2 if loss == "squared" else 1) * data.weight * output
-    dz = df[:, None, :] * v[:, :, None] * (slope + z_terms)
+    dh = df[:, None, :] * size.v[:, :, None]
+    hidden_w, hidden_b = np.empty_like(size.hidden_w), np.empty_like(size.hidden_b)
+    for layer in range(parameters.depth - 1, 0, -1):
+        dz = dh * slopes[layer]
+        hidden_w[:, layer - 1] = dz @ terms[layer - 1].swapaxes(1, 2)
+        hidden_b[:, layer - 1] = dz.sum(axis=2)
+        dh = _layer(size, layer)[0].swapaxes(1, 2) @ dz + (dh if residual else 0.0)
+    dz = dh * slopes[0]
     dw = np.einsum("rnp,pd->rnd", dz, np.abs(data.x))
-    dv = np.einsum("rp,rnp->rn", df, value_terms)
-    return Parameters(dw, dz.sum(axis=2), dv, df.sum(axis=1))
+    dv = np.einsum("rp,rnp->rn", df, before)
+    return Parameters(dw, dz.sum(axis=2), dv, df.sum(axis=1), hidden_w, hidden_b)
+
+
+def _layer(parameters: Parameters, layer: int) -> tuple[Reals, Reals]:
+    """Weights and biases of a hidden layer, from 0."""
+    if layer == 0:
+        return parameters.w, parameters.b
+    return parameters.hidden_w[:, layer - 1], parameters.hidden_b[:, layer - 1]
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
@@ -184,16 +244,18 @@ def table(comparisons: Sequence[Comparison]) -> str:
     Returns
     -------
     str
-        A row for each dtype, loss and task, a column for each activation, with the largest error
-        over the oracles in units of rounding; then what failed.
+        A row for each dtype, loss, depth and task, a column for each activation, with the largest
+        error over the oracles in units of rounding; then what failed.
     """
     activations = list(dict.fromkeys(c.activation for c in comparisons))
-    worst = {(c.dtype, c.loss, c.task, c.activation): max(c.errors.values()) for c in comparisons}
-    lines = [f"{'':31}" + "".join(f"{name:>12}" for name in activations)]
-    for dtype, loss, task in dict.fromkeys((c.dtype, c.loss, c.task) for c in comparisons):
-        entries = [worst[dtype, loss, task, name] for name in activations]
+    worst = {(_row(c), c.activation): max(c.errors.values()) for c in comparisons}
+    rows = [*dict.fromkeys(map(_row, comparisons))]
+    length = max(map(len, rows))
+    lines = [f"{'':{length}}" + "".join(f"{name:>12}" for name in activations)]
+    for row in rows:
+        entries = [worst[row, name] for name in activations]
         cells = "".join(f"{entry:11.2f}{' ' if entry <= TOLERANCE else '!'}" for entry in entries)
-        lines.append(f"{dtype:9}{loss:9}{task:13}{cells}")
+        lines.append(f"{row:{length}}{cells}")
     failed = [c for c in comparisons if not c.passed]
     against = " and ".join(comparisons[0].errors)
     lines.append(
@@ -201,7 +263,15 @@ def table(comparisons: Sequence[Comparison]) -> str:
         f"{TOLERANCE:g} units of rounding"
     )
     lines += [
-        f"FAILED: {c.activation} on {c.task} in {c.dtype}, {c.loss} loss: {c.errors}"
+        f"FAILED: {c.activation} on {c.task} in {c.dtype}, {c.loss} loss{_depth(c)}: {c.errors}"
         for c in failed
     ]
     return "\n".join(lines)
+
+
+def _row(c: Comparison) -> str:
+    return f"{c.dtype:9}{c.loss:9}{c.task:13}{_depth(c)[2:]}"
+
+
+def _depth(c: Comparison) -> str:
+    return f", depth {c.depth}{' residual' * c.residual}" if c.depth > 1 else ""

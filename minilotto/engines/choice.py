@@ -26,6 +26,7 @@ from minilotto.engines.second_order import (
 from minilotto.engines.wide import WideEngine
 from minilotto.errors import ConfigError
 from minilotto.hardware.gpu import the_gpu, there_is_a_gpu
+from minilotto.initialisation import parameter_count
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import Config
 
@@ -88,7 +89,7 @@ def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Can
     """Engines that can train `config` on `data` on the CPU, by name."""
     if config.optimizer == "lm":
         return _second_order(config, data, request)
-    parameters = config.width * (data.inputs + 2) + 1
+    parameters = parameter_count(config, data.inputs)
     seeds = max(1.0, TYPICAL_NEURONS / config.width)
     lanes = 64 // (4 if config.dtype == "float32" else 8)
     idle = ceil(seeds / lanes) * lanes / seeds
@@ -167,6 +168,7 @@ def _piecewise_linear(config: Config, data: Dataset) -> bool:
     """Whether the exact engine can train it, in float64."""
     return (
         config.loss == "squared"
+        and config.depth == 1
         and config.optimizer != "lm"
         and data.inputs == 1
         and config.activation in PIECEWISE_LINEAR
@@ -202,6 +204,8 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
         )
     if config.optimizer == "lm":
         _check_second_order(config, request)
+    if config.depth > 1:
+        _refuse_with_depth(config, request)
     if request.backend == "reference":
         return Candidate("reference", float("nan"), _reference(config, data)), "asked for"
     if request.backend == "cuda":
@@ -255,6 +259,15 @@ def _check_second_order(config: Config, request: Request) -> None:
                 f"{name}={value!r} does not train with optimizer='lm'; choose from "
                 f"{', '.join(known)}"
             )
+
+
+def _refuse_with_depth(config: Config, request: Request) -> None:
+    """Refuse what trains one hidden layer alone."""
+    if request.backend != "reference":
+        raise ConfigError(
+            f"depth={config.depth} is trained by backend='reference' alone, not by "
+            f"backend={request.backend!r} with engine={request.engine!r}; use depth=1, or that"
+        )
 
 
 def _refuse_with_batches(config: Config, request: Request) -> None:

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
+from minilotto.engines import layers
 from minilotto.engines.packing import (
     STANDSTILL,
     aligned,
+    group_for,
     pack,
     training_arrays,
     unpack,
@@ -30,19 +32,27 @@ def spec_of(
     lanes: int | None = None,
     loss: str = "squared",
     optimizer: str = "adam",
+    group: int = 2,
 ) -> Spec:
     """The Spec that this CPU runs fastest; another lane count gives the same results."""
-    return Spec(activation.name, dtype, lanes or lane_count(dtype), inputs, loss, optimizer)
+    lanes = lanes or lane_count(dtype)
+    return Spec(activation.name, dtype, lanes, inputs, loss, optimizer, group)
 
 
 def losses(
-    activation: Activation, parameters: Parameters, data: Dataset, loss: str = "squared"
+    activation: Activation,
+    parameters: Parameters,
+    data: Dataset,
+    loss: str = "squared",
+    residual: bool = False,
 ) -> NDArray[np.float64]:
     """sum_p weight_p (f(x_p) - y_p)^2 + offset of R nets, in float64 whatever the parameters'
     precision: (R,).
 
-    `loss`: another of Config's losses in place of the square.
+    `loss`: another of Config's losses in place of the square; `residual` as in Config.
     """
+    if parameters.depth > 1:
+        return layers.losses(activation, parameters, data, loss, residual)
     nets, width, inputs = parameters.w.shape
     form = Form(spec_of(activation, "float64", inputs, loss=loss), activation.parameter)
     theta = pack(form.spec, parameters)
@@ -54,9 +64,11 @@ def losses(
 
 
 def predictions(
-    activation: Activation, parameters: Parameters, x: NDArray[np.float64]
+    activation: Activation, parameters: Parameters, x: NDArray[np.float64], residual: bool = False
 ) -> NDArray[np.float64]:
     """f(x_p) of R nets at x (P, D), in float64: (R, P)."""
+    if parameters.depth > 1:
+        return layers.predictions(activation, parameters, x, residual)
     nets, width, inputs = parameters.w.shape
     form = Form(spec_of(activation, "float64", inputs), activation.parameter)
     lanes, count = form.spec.lanes, len(x)
@@ -80,12 +92,14 @@ def gradients(
     dtype: str = "float64",
     lanes: int | None = None,
     loss: str = "squared",
+    residual: bool = False,
 ) -> Parameters:
     """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains
-    in `dtype`.
+    in `dtype`. Raises ConfigError for several hidden layers.
     """
-    spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss)
-    points = training_arrays(data, dtype, loss)
+    group = group_for(data.points, dtype)
+    spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss, group=group)
+    points = training_arrays(data, dtype, loss, group)
     form = Form(spec, activation.parameter)
     return gradients_by(seed_parallel.train_blocks, form, parameters, points)
 

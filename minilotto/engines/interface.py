@@ -113,7 +113,8 @@ class Engine(ABC):
         """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
         from minilotto.engines.evaluate import losses
 
-        return losses(self.activation, self.parameters(), self.data, self.config.loss)
+        config = self.config
+        return losses(self.activation, self.parameters(), self.data, config.loss, config.residual)
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Points that each step of each net uses (R,), and the largest difference that an audit

@@ -5,7 +5,7 @@ import numpy as np
 from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import spec_of
 from minilotto.engines.interface import KernelEngine, schedule_of
-from minilotto.engines.packing import aligned, rows_of, training_arrays, workspace_size
+from minilotto.engines.packing import aligned, group_for, rows_of, training_arrays, workspace_size
 from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
 from minilotto.kernels import seed_parallel
@@ -31,12 +31,13 @@ class LaneEngine(KernelEngine):
         self, config: Config, data: Dataset, threads: int, lanes: int | None = None
     ) -> None:
         super().__init__(config, data, threads)
+        group = group_for(config.batch or data.points, config.dtype)
         self.spec = spec_of(
-            self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer
+            self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer, group
         )
         self.form = Form(self.spec, self.activation.parameter)
         self.lanes = self.spec.lanes
-        self.points = training_arrays(data, config.dtype, config.loss)
+        self.points = training_arrays(data, config.dtype, config.loss, group)
 
     def resume(self, state: State) -> None:
         super().resume(state)

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
+from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Points, Schedule
 from minilotto.settings.activations import Reals
+from minilotto.settings.limits import check_one_layer
 
 CACHE_LINE = 64  # bytes
 # One step of adam at a rate of 0, which leaves the gradient behind.
@@ -26,7 +28,8 @@ def rows_of(width: int, inputs: int) -> int:
 
 def workspace_size(spec: Spec, width: int) -> int:
     """Elements of workspace that the gradient of one block of seeds needs."""
-    return (width * (spec.inputs + 2) + 2 * (spec.inputs - 1) + 4 * width) * spec.lanes
+    group = spec.group * (spec.inputs - 1 + 2 * width)
+    return (width * (spec.inputs + 2) + group) * spec.lanes
 
 
 def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -43,8 +46,9 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 # kernels/piecewise_linear.py and kernels/gpu/train.py.
 def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     """Parameters of R nets as theta (blocks, rows * lanes), in the kernel's precision. Lanes beyond
-    the last net repeat it.
+    the last net repeat it. Raises ConfigError for several hidden layers.
     """
+    check_one_layer("a kernel of one hidden layer", parameters.depth)
     nets, width, inputs = parameters.w.shape
     blocks = -(-nets // spec.lanes)
     rows = np.empty((nets, rows_of(width, inputs)), spec.dtype)
@@ -72,7 +76,8 @@ def unpack(spec: Spec, theta: Reals, nets: int, width: int) -> Parameters:
 
 # One lane a neuron: see kernels/neuron_parallel.py.
 def pack_neurons(spec: Spec, parameters: Parameters) -> Reals:
-    """Parameters of R nets as theta (R, S), in the kernel's precision."""
+    """Parameters of R nets as theta (R, S), in the kernel's precision. Raises as `pack`."""
+    check_one_layer("a kernel of one hidden layer", parameters.depth)
     nets, width, inputs = parameters.w.shape
     padded = -(-width // spec.lanes) * spec.lanes
     theta = aligned((nets, (inputs + 2) * padded + spec.lanes), spec.dtype)
@@ -89,11 +94,21 @@ def unpack_neurons(spec: Spec, theta: Reals, width: int) -> Parameters:
     return Parameters(np.stack(rows[:-2], axis=2), rows[-2], rows[-1], theta[:, -spec.lanes].copy())
 
 
-def training_arrays(data: Dataset, dtype: str, loss: str = "squared") -> Points:
-    """The data as the CPU's kernels take them: P even, by a point of weight zero where need be."""
-    extra = data.points % 2
-    x = np.concatenate([data.x, data.x[:extra]]).astype(dtype)
-    y = np.concatenate([data.y, data.y[:extra]]).astype(dtype)
+def group_for(points: int, dtype: str) -> int:
+    """Points that the kernel takes side by side: 4 where the CPU has the registers for it and
+    `points` is not much less than a multiple of 4. Results do not depend on it.
+    """
+    roomy = lane_count(dtype) * np.dtype(dtype).itemsize == 64
+    return 4 if roomy and -points % 4 <= points // 16 else 2
+
+
+def training_arrays(data: Dataset, dtype: str, loss: str = "squared", group: int = 2) -> Points:
+    """The data as the CPU's kernels take them: P a multiple of the group, by points of weight zero
+    where need be.
+    """
+    extra = -data.points % group
+    x = np.concatenate([data.x, np.repeat(data.x[:1], extra, axis=0)]).astype(dtype)
+    y = np.concatenate([data.y, np.repeat(data.y[:1], extra)]).astype(dtype)
     slope_weight = np.append(LOSS_FORMULAS[loss].factor * data.weight, np.zeros(extra))
     return Points(x.ravel(), y, slope_weight.astype(dtype))
 

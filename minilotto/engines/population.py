@@ -1,6 +1,7 @@
 """Loss on infinitely many uniform points, by quadrature with error control."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from minilotto.data.dataset import (
 )
 from minilotto.errors import ConfigError
 from minilotto.initialisation import Parameters
+from minilotto.kernels.layers import layers
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, Ints
 from minilotto.settings.tasks import Task
@@ -26,7 +28,11 @@ TENSOR_NODES = (24, 36, 54)
 
 
 def population_losses(
-    activation: Activation, parameters: Parameters, task: Task, loss: str = "squared"
+    activation: Activation,
+    parameters: Parameters,
+    task: Task,
+    loss: str = "squared",
+    residual: bool = False,
 ) -> Array:
     """Integral of (f(x) - y(x))^2 over the task's domain, divided by its volume.
 
@@ -46,6 +52,8 @@ def population_losses(
         A function of up to three inputs.
     loss : str
         In place of the square, another of Config's losses.
+    residual : bool
+        As in Config.
 
     Returns
     -------
@@ -66,44 +74,40 @@ def population_losses(
             f"the population loss of {activation.name} on {task.inputs} inputs is out of reach; "
             "average (nets.predict(x) - y)**2 over many points of your own"
         )
+    from minilotto.engines.evaluate import losses
+
+    losses_on = partial(losses, activation, loss=loss, residual=residual)
     if task.inputs > 1:
         tensors = [population_rule(task, nodes) for nodes in TENSOR_NODES]
-        return _settled(activation, parameters, tensors, TENSOR_ERROR, loss)
+        return _settled(losses_on, parameters, tensors, TENSOR_ERROR)
     if activation.kinks:
+        nets = (_taken(parameters, np.array([i])) for i in range(len(parameters.c)))
+        places_of = partial(_breakpoints, activation, task=task, residual=residual)
         return np.array(
-            [
-                _split_at_breakpoints(activation, parameters, i, task, loss)
-                for i in range(len(parameters.c))
-            ]
+            [_split_at(places_of, losses_on, one, task, loss == "squared") for one in nets]
         )
     panels = [_composite(task, 2**k) for k in range(2, MOST_PANELS.bit_length())]
-    result = _settled(activation, parameters, panels, RELATIVE_ERROR, loss)
+    result = _settled(losses_on, parameters, panels, RELATIVE_ERROR)
     for i in np.flatnonzero(np.isnan(result) & np.isfinite(parameters.c)):
         one = _taken(parameters, np.array([i]))
         rules = [_composite(task, 64, _graded(one, ratio)) for ratio in GRADINGS]
-        result[i] = _settled(activation, one, rules, RELATIVE_ERROR, loss)[0]
+        result[i] = _settled(losses_on, one, rules, RELATIVE_ERROR)[0]
     return result
 
 
 def _settled(
-    activation: Activation,
-    parameters: Parameters,
-    rules: list[Dataset],
-    tolerance: float,
-    loss: str,
+    losses_on: Callable[..., Array], parameters: Parameters, rules: list[Dataset], tolerance: float
 ) -> Array:
     """Losses by the first rule that agrees with the one before it, for each net; NaN where none
     does.
     """
-    from minilotto.engines.evaluate import losses
-
     result = np.full(len(parameters.c), np.nan)
     pending = np.flatnonzero(np.isfinite(parameters.c))
-    before = losses(activation, _taken(parameters, pending), rules[0], loss)
+    before = losses_on(_taken(parameters, pending), rules[0])
     for rule in rules[1:]:
         if not pending.size:
             break
-        after = losses(activation, _taken(parameters, pending), rule, loss)
+        after = losses_on(_taken(parameters, pending), rule)
         done = np.abs(after - before) <= tolerance * after
         result[pending[done]] = after[done]
         pending, before = pending[~done], after[~done]
@@ -130,24 +134,40 @@ def _graded(one: Parameters, ratio: float) -> Array:
     return places.ravel()
 
 
-def _split_at_breakpoints(
-    activation: Activation, parameters: Parameters, i: int, task: Task, loss: str
-) -> float:
-    """The population loss of net i, whose output is linear between its breakpoints -b/w."""
-    from minilotto.engines.evaluate import losses
-
-    one = _taken(parameters, np.array([i]))
-    if not all(np.isfinite(array).all() for array in one):
-        return float("nan")
+def _breakpoints(activation: Activation, one: Parameters, task: Task, residual: bool) -> Array:
+    """Places inside the domain where a neuron of one net, of piecewise linear activation, bends:
+    layer by layer, as z is linear between those of the layers before.
+    """
     low, high = task.domain[0]
     w, b = one.w[0, :, 0].astype(np.float64), one.b[0].astype(np.float64)
-    breakpoints = -b[w != 0] / w[w != 0]
-    inside = breakpoints[(breakpoints > low) & (breakpoints < high)]
-    if loss != "squared":  # a steep output makes it vary fast, even where the output is linear
-        rules = [_composite(task, 2**k, inside) for k in range(5, MOST_PANELS.bit_length())]
-        return float(_settled(activation, one, rules, RELATIVE_ERROR, loss)[0])
+    places = -b[w != 0] / w[w != 0]
+    for row in range(one.depth - 1):
+        x = np.unique([low, *places[(places > low) & (places < high)], high])
+        z = list(layers(activation, one, x[:, None], residual))[row + 1][0][0]
+        neuron, left = np.nonzero(z[:, :-1] * z[:, 1:] < 0)
+        before, after = z[neuron, left], z[neuron, left + 1]
+        crossing = x[left] + (x[left + 1] - x[left]) * (before / (before - after))
+        places = np.concatenate([places, crossing])
+    inside: Array = places[(places > low) & (places < high)]
+    return inside
+
+
+def _split_at(
+    places_of: Callable[..., Array],
+    losses_on: Callable[..., Array],
+    one: Parameters,
+    task: Task,
+    squared: bool,
+) -> float:
+    """The population loss of one net, whose output is linear between its breakpoints."""
+    if not all(np.isfinite(array).all() for array in one):
+        return float("nan")
+    places = places_of(one)
+    if not squared:  # a steep output makes it vary fast, even where the output is linear
+        rules = [_composite(task, 2**k, places) for k in range(5, MOST_PANELS.bit_length())]
+        return float(_settled(losses_on, one, rules, RELATIVE_ERROR)[0])
     # Between breakpoints only the target is curved, and 32 panels are enough for it.
-    return float(losses(activation, one, _composite(task, 32, inside))[0])
+    return float(losses_on(one, _composite(task, 32, places))[0])
 
 
 def _taken(parameters: Parameters, places: Ints) -> Parameters:

@@ -4,10 +4,9 @@ import numpy as np
 
 from minilotto.data.dataset import Dataset, frozen
 from minilotto.engines.interface import Engine
-from minilotto.engines.packing import rows_of
 from minilotto.engines.state import State
-from minilotto.initialisation import Parameters
-from minilotto.oracles import numpy_reference
+from minilotto.initialisation import Parameters, parameter_count
+from minilotto.oracles import numpy_reference, random_reference
 from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 
@@ -38,8 +37,14 @@ class ReferenceEngine(Engine):
         data, config = data or self.data, self.config
         x, y, weight = (array.astype(config.dtype) for array in (data.x, data.y, data.weight))
         formulas = numpy_reference.second_opinion(self.activation)
+        w, b, v, c, *hidden = parameters
         _, gradients = numpy_reference.loss_and_gradient(
-            formulas, *parameters, x, y, weight, config.negative_slope, config.loss
+            formulas,
+            *(w, b, v, c, x, y, weight),
+            config.negative_slope,
+            config.loss,
+            hidden=hidden,
+            residual=config.residual,
         )
         return gradients
 
@@ -48,14 +53,14 @@ class ReferenceEngine(Engine):
         config, data = self.config, self.data
         draws = config.root_seed, self.seeds, step, config.batch
         if data.population is not None:
-            fresh = numpy_reference.fresh_points(*draws, data.population.domain)
+            fresh = random_reference.fresh_points(*draws, data.population.domain)
             share = np.full(config.batch, 1.0 / config.batch)
             batches = [frozen(x, data.population(x), share) for x in fresh]
         else:
             factor = data.points / config.batch
             batches = [
                 frozen(data.x[rows], data.y[rows], factor * data.weight[rows])
-                for rows in numpy_reference.batch_rows(*draws, data.points)
+                for rows in random_reference.batch_rows(*draws, data.points)
             ]
         nets = (
             Parameters(*(array[net : net + 1] for array in self._state.parameters))
@@ -66,8 +71,8 @@ class ReferenceEngine(Engine):
 
     def bytes_per_net(self) -> int:
         points = self.config.batch or self.data.points
-        numbers = 4 * rows_of(self.config.width, self.data.inputs)
-        numbers += 6 * self.config.width * points
+        numbers = 4 * parameter_count(self.config, self.data.inputs)
+        numbers += (4 + 2 * self.config.depth) * self.config.width * points
         return numbers * np.dtype(self.config.dtype).itemsize
 
 

@@ -1,13 +1,13 @@
 """What a training needs to go on: parameters, the optimiser's memory, and audits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.initialisation import Parameters
+from minilotto.initialisation import NAMES, Parameters
 from minilotto.settings.arrays import ReadOnly
 
 
@@ -39,7 +39,7 @@ class OptimizerState(ReadOnly):
     Parameters
     ----------
     m, s : Parameters
-        First and second moments, or what the optimiser has in their place, shaped as w, b, v, c.
+        First and second moments, or what the optimiser has in their place.
     since : int
         The step before which m and s were zero, from which bias corrections count.
     audited : Audited or None
@@ -94,11 +94,11 @@ class OptimizerState(ReadOnly):
 AUDITED = ("audited", "audited_m", "audited_s")
 
 
-def array_names(audited: bool) -> tuple[str, ...]:
-    """Names in `OptimizerState.arrays`, with or without an audit."""
+def array_names(parameters: Iterable[str], audited: bool) -> tuple[str, ...]:
+    """Names in `OptimizerState.arrays` of nets with these parameters, with or without an audit."""
     kinds = ("m", "s", *AUDITED) if audited else ("m", "s")
     last = ("audited_nodes", "audited_audit") if audited else ()
-    return (*(f"{kind}_{name}" for kind in kinds for name in Parameters._fields), *last)
+    return (*(f"{kind}_{name}" for kind in kinds for name in parameters), *last)
 
 
 def from_arrays(
@@ -107,7 +107,8 @@ def from_arrays(
     """The inverse of `OptimizerState.arrays`."""
 
     def named(kind: str) -> Parameters:
-        return Parameters(*(arrays[f"{kind}_{name}"] for name in Parameters._fields))
+        of_kind = ((name, arrays.get(f"{kind}_{name}")) for name in NAMES)
+        return Parameters(**{name: array for name, array in of_kind if array is not None})
 
     audited = None
     if audited_step is not None:

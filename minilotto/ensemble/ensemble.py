@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ from minilotto.files import check_output, write_atomically
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import ReadOnly, array_of, reals_of
 from minilotto.settings.config import Config
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +43,8 @@ class History(ReadOnly):
 class Ensemble(ReadOnly, Nets):
     """R trained nets.
 
-    f(x) = sum_i v_i sigma(w_i x + b_i) + c. Arrays are read-only; rows of diverged seeds are NaN.
+    f(x) = sum_i v_i sigma(w_i x + b_i) + c, or that of more hidden layers that `Parameters` states.
+    Arrays are read-only; rows of diverged seeds are NaN.
 
     Parameters
     ----------
@@ -76,6 +80,10 @@ class Ensemble(ReadOnly, Nets):
         The optimiser's m and s, where `train(state=True)` was to keep them.
     kept : dict of int to Ensemble
         The same nets at the steps that `train(keep=)` named.
+    hidden_w : (R, L - 1, N, N) ndarray of config.dtype
+        Weights between hidden layers, for config.depth L of at least 2.
+    hidden_b : (R, L - 1, N) ndarray of config.dtype
+        Biases of the hidden layers after the first.
     """
 
     config: Config
@@ -94,8 +102,14 @@ class Ensemble(ReadOnly, Nets):
     step: int = -1
     state: OptimizerState | None = None
     kept: dict[int, "Ensemble"] = field(default_factory=dict)
+    hidden_w: NDArray[Any] = field(default_factory=lambda: np.empty(0))
+    hidden_b: NDArray[Any] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
+        if self.config.depth == 1:
+            without = Parameters(self.w, self.b, self.v, self.c)
+            object.__setattr__(self, "hidden_w", without.hidden_w)
+            object.__setattr__(self, "hidden_b", without.hidden_b)
         if self.step < 0:
             object.__setattr__(self, "step", self.config.steps)
         for array in (*self.per_net().values(), self.history.steps, self.history.loss):
@@ -108,7 +122,8 @@ class Ensemble(ReadOnly, Nets):
         -------
         dict of str to (R, ...) ndarray
         """
-        return {name: getattr(self, name) for name in npz.PER_NET}
+        hidden = npz.HIDDEN if self.config.depth > 1 else ()
+        return {name: getattr(self, name) for name in (*npz.PER_NET, *hidden)}
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -128,6 +143,46 @@ class Ensemble(ReadOnly, Nets):
         partial = f" of {self.requested} requested" if self.partial else ""
         on_the_way = f" at step {self.step}" if self.step < self.config.steps else ""
         return f"Ensemble({len(self)} nets{partial}{on_the_way}, {self.config})"
+
+    def _repr_html_(self) -> str:
+        from minilotto.settings.display import histogram, panel
+
+        good = self.loss[np.isfinite(self.loss)]
+        rows: dict[str, object] = {
+            "config": ", ".join(f"{name}={value}" for name, value in self.config.own().items()),
+            "nets": f"{len(self)}, {len(self) - len(good)} of them diverged",
+            "steps": f"{self.step} of {self.config.steps}",
+            "data": f"{self.data.points} points, {self.data.inputs} inputs",
+            "engine": self.engine,
+        }
+        if self.partial:
+            rows["nets"] = f"{rows['nets']}; interrupted, {self.requested} were requested"
+        if good.size:
+            least, middle, most = np.quantile(good, (0.0, 0.5, 1.0))
+            rows["loss"] = f"{least:.3g} to {most:.3g}, median {middle:.3g}"
+        return panel("Ensemble", rows.items(), histogram(good, "loss"))
+
+    def plot(self, kind: str = "losses", ax: "Axes | None" = None) -> "Axes":
+        """Draw the nets with matplotlib.
+
+        Parameters
+        ----------
+        kind : {"losses", "history", "functions", "neurons"}
+            "losses": histogram of final losses. "history": quantiles of the losses over the steps.
+            "functions": f(x) and the points. "neurons": the plane of w and b. The last two, for one
+            input, show at most 200 nets, evenly by their loss, and the best of them in colour.
+        ax : matplotlib.axes.Axes or None
+            Axes to draw on; new ones of pyplot by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes. Raises ConfigError for another kind or ax, DataError where there is nothing
+            to draw, ResourceError where matplotlib cannot be loaded.
+        """
+        from minilotto.ensemble.plots import plot
+
+        return plot(self, kind, ax)
 
     @property
     def status(self) -> NDArray[np.str_]:
@@ -240,7 +295,7 @@ class Ensemble(ReadOnly, Nets):
         Parameters
         ----------
         parameters : Parameters or tuple of arrays
-            (w, b, v, c) of the same shapes.
+            (w, b, v, c) of the same shapes; of several hidden layers hidden_w and hidden_b too.
 
         Returns
         -------
@@ -254,20 +309,22 @@ class Ensemble(ReadOnly, Nets):
         """
         from minilotto.engines.evaluate import losses
 
-        if not isinstance(parameters, (tuple, list)) or len(parameters) != 4:
-            raise DataError(f"parameters={shown(parameters)} are no arrays (w, b, v, c)")
+        names = self.parameters._fields
+        if not isinstance(parameters, (tuple, list)) or len(parameters) != len(names):
+            wanted = f"({', '.join(names)})"
+            raise DataError(f"parameters={shown(parameters)} are no arrays {wanted}")
         with np.errstate(over="ignore"):  # what the precision cannot hold makes a loss of NaN
             arrays = [
                 reals_of(f"parameters {name}", array).astype(self.config.dtype)
-                for name, array in zip("wbvc", parameters, strict=True)
+                for name, array in zip(names, parameters, strict=True)
             ]
         shapes = [array.shape for array in arrays]
-        wanted = [array.shape for array in self.parameters]
-        if shapes != wanted:
-            raise DataError(f"parameters have shapes {shapes}; these nets have {wanted}")
+        ours = [array.shape for array in self.parameters]
+        if shapes != ours:
+            raise DataError(f"parameters have shapes {shapes}; these nets have {ours}")
         fresh = Parameters(*arrays)
         with np.errstate(invalid="ignore", over="ignore"):
-            loss = losses(self.activation, fresh, self.data, self.config.loss)
+            loss = losses(self.activation, fresh, self.data, self.config.loss, self.config.residual)
         loss[~np.isfinite(loss)] = np.nan
         return self._untrained(fresh, loss, "none", "parameters were given")
 
@@ -316,7 +373,7 @@ class Ensemble(ReadOnly, Nets):
         """
         data, history = self.data, self.history
         further = (history.steps, history.loss, data.x, data.y, data.weight)
-        named = dict(zip(npz.ARRAYS, (*self.per_net().values(), *further), strict=True))
+        named = self.per_net() | dict(zip(npz.ARRAYS[len(npz.PER_NET) :], further, strict=True))
         return npz.Content(
             self.config, self.requested, self.provenance, named, self.step, self.state
         )

@@ -16,7 +16,7 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, reals_of
-from minilotto.settings.limits import check_fraction
+from minilotto.settings.limits import check_fraction, check_one_layer
 
 EPSILON = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
@@ -83,8 +83,11 @@ def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) ->
     ------
     DataError
         For shapes that do not fit each other or the data, or nets that are not finite.
+    ConfigError
+        For several hidden layers.
     """
     check_dataset(data)
+    check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
     raw = Parameters(*map(reals_of, "wbvc", parameters))
     nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
     shapes = [part.shape for part in raw]

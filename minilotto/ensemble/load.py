@@ -57,7 +57,7 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Ensemble:
     return Ensemble(
         config=config,
         data=frozen(arrays["x"], arrays["y"], arrays["weight"]),
-        **{name: arrays[name] for name in npz.PER_NET},
+        **{name: arrays[name] for name in (*npz.PER_NET, *npz.HIDDEN) if name in arrays},
         history=History(arrays["history_steps"], arrays["history_loss"]),
         requested=requested,
         provenance=provenance,

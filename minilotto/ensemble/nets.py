@@ -28,11 +28,13 @@ class Nets:
     b: NDArray[Any]
     v: NDArray[Any]
     c: NDArray[Any]
+    hidden_w: NDArray[Any]
+    hidden_b: NDArray[Any]
 
     @property
     def parameters(self) -> Parameters:
-        """The arrays w, b, v and c."""
-        return Parameters(self.w, self.b, self.v, self.c)
+        """The arrays w, b, v and c; of several hidden layers hidden_w and hidden_b too."""
+        return Parameters(self.w, self.b, self.v, self.c, self.hidden_w, self.hidden_b)
 
     @property
     def activation(self) -> Activation:
@@ -59,7 +61,7 @@ class Nets:
         from minilotto.engines.evaluate import predictions
 
         points = inputs_of(x, self.data.inputs)
-        return predictions(self.activation, self.parameters, points)
+        return predictions(self.activation, self.parameters, points, self.config.residual)
 
     @cached_property
     def population_loss(self) -> NDArray[np.float64]:
@@ -72,8 +74,9 @@ class Nets:
         """
         from minilotto.engines.population import population_losses
 
-        task = task_of(self.config.task)
-        return population_losses(self.activation, self.parameters, task, self.config.loss)
+        config = self.config
+        nets = self.activation, self.parameters
+        return population_losses(*nets, task_of(config.task), config.loss, config.residual)
 
     @cached_property
     def held_out(self) -> Dataset:
@@ -116,7 +119,8 @@ class Nets:
             raise DataError(f"data have {data.inputs} inputs; these nets take {self.data.inputs}")
         if self.config.loss == "logistic":
             check_labels(data.y)
-        return losses(self.activation, self.parameters, data, self.config.loss)
+        config = self.config
+        return losses(self.activation, self.parameters, data, config.loss, config.residual)
 
     def error_rate_on(self, data: Dataset) -> NDArray[np.float64]:
         """Weight of the misclassified points.

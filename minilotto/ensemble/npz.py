@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 
 from minilotto.engines.state import OptimizerState, array_names, from_arrays
 from minilotto.errors import ConfigError, FileError, UnusableFileError
+from minilotto.initialisation import NAMES, shapes_of
 from minilotto.settings.config import Config
 
 SCHEMA = 1
-PER_NET = ("seeds", "w", "b", "v", "c", "loss", "nodes", "audit")  # one row for each net
+PER_NET = ("seeds", *NAMES[:4], "loss", "nodes", "audit")  # one row for each net
+HIDDEN = NAMES[4:]  # so have these, which nets of several hidden layers have too
 ARRAYS = (*PER_NET, "history_steps", "history_loss", "x", "y", "weight")
 
 
 class Content(NamedTuple):
-    """Contents of a file: the arrays ARRAYS by name, what the header says of them, and, where it is
-    kept, the state from which the training goes on.
+    """Contents of a file: the arrays ARRAYS and HIDDEN by name, what the header says of them, and,
+    where it is kept, the state from which the training goes on.
     """
 
     config: Config
@@ -33,7 +35,7 @@ class Content(NamedTuple):
 def write(content: Content, file: BinaryIO) -> None:
     """Write into an open file. Equal contents make equal bytes."""
     state = content.state
-    arrays = {name: content.arrays[name] for name in ARRAYS}
+    arrays = {name: content.arrays[name] for name in ARRAYS} | content.arrays
     arrays |= {} if state is None else state.arrays()
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     header: dict[str, Any] = {
@@ -61,7 +63,10 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Content:
         with np.load(file, allow_pickle=False) as content:
             header = json.loads(str(content["header"]))
             state = header.get("state")
-            more = () if state is None else array_names(state["audited"] is not None)
+            hidden = tuple(name for name in HIDDEN if name in content)
+            parameters, more = (*NAMES[:4], *hidden), hidden
+            if state is not None:
+                more += array_names(parameters, state["audited"] is not None)
             arrays = {name: content[name] for name in (*ARRAYS, *more)}
         schema, digest = header["schema"], header.pop("digest")
         config_text, requested, provenance = (
@@ -120,10 +125,7 @@ def _contradiction(
     kept, whole, real = np.dtype(config.dtype), np.dtype(np.int64), np.dtype(np.float64)
     expected = {
         "seeds": ((count,), whole),
-        "w": ((count, config.width, inputs), kept),
-        "b": ((count, config.width), kept),
-        "v": ((count, config.width), kept),
-        "c": ((count,), kept),
+        **{name: (shape, kept) for name, shape in shapes_of(config, inputs, count).items()},
         "loss": ((count,), real),
         "nodes": ((count,), whole),
         "audit": ((count,), real),
@@ -133,6 +135,9 @@ def _contradiction(
         "y": ((points,), real),
         "weight": ((points,), real),
     }
+    for name in HIDDEN:
+        if (name in arrays) != (name in expected):
+            return f"{name} is {'there' if name in arrays else 'missing'} at depth {config.depth}"
     for name, (shape, dtype) in expected.items():
         array = arrays[name]
         if array.shape != shape or array.dtype != dtype:
@@ -160,8 +165,13 @@ def _wrong_state(
         last = name == "audited" and value is None
         if not last and (type(value) is not int or not 0 <= value <= step):
             return f"state has {name}={value!r} at step {step}"
-    for name in array_names(audited is not None):
-        array, like = arrays[name], arrays[name.rpartition("_")[2]]
+    parameters = [name for name in NAMES if name in arrays]
+    likes = [
+        *parameters * (2 if audited is None else 5),
+        *(["nodes", "audit"] * (audited is not None)),
+    ]
+    for name, like_name in zip(array_names(parameters, audited is not None), likes, strict=True):
+        array, like = arrays[name], arrays[like_name]
         if array.shape != like.shape or array.dtype != like.dtype:
             return (
                 f"{name} is {array.dtype} of shape {array.shape} where {like.dtype} of shape "

@@ -4,10 +4,11 @@ Vectors theta are those of interop/vectors.py, and of kernels/single.py. Below, 
 
     theta (K,)        one net; results have no axis of nets
     thetas (R, K)     R nets; results have a first axis R
-    Parameters        (w, b, v, c) as an Ensemble holds them; gradients come back as the same
+    Parameters        as an Ensemble holds them; gradients come back as the same
 
 in float32 or float64, the precision of the computation. Points are x (P, D), or (P,) for D = 1.
-Weights are taken as they are; `train` divides them by their sum. Any memory layout will do.
+Weights are taken as they are; `train` divides them by their sum. Any memory layout will do. Several
+hidden layers are computed in NumPy and float64.
 """
 
 from functools import lru_cache
@@ -20,14 +21,13 @@ from minilotto.data.checks import checked, points_of
 from minilotto.data.dataset import check_labels
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
+from minilotto.interop.several_layers import of_each, rows_of, write_losses_and_gradients
 from minilotto.interop.vectors import check_form, flat, pack, unpack
-from minilotto.settings.activations import Activation, Reals, activation_of
-from minilotto.settings.arrays import Array
+from minilotto.settings.activations import Reals
+from minilotto.settings.combinations import check_depth
 
 if TYPE_CHECKING:
     from minilotto.kernels.forms import Form
-
-POINTS_AT_ONCE = 2**12  # of a Hessian, to keep the Jacobian small
 
 
 def predict(
@@ -36,8 +36,10 @@ def predict(
     *,
     activation: str = "silu",
     negative_slope: float = 0.01,
+    depth: int = 1,
+    residual: bool = False,
 ) -> Reals:
-    """Outputs f(x_p) = sum_i v_i sigma(w_i x_p + b_i) + c.
+    """Outputs f(x_p) = sum_i v_i sigma(w_i x_p + b_i) + c, or those of more hidden layers.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def predict(
         Points.
     activation, negative_slope : str, float
         A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
+    depth, residual : int, bool
+        As in Config; Parameters have a depth of their own.
 
     Returns
     -------
@@ -70,13 +74,16 @@ def predict(
     >>> predict(theta, x, activation="relu").tolist()
     [-1.0, 0.0, 3.0]
     """
-    from minilotto.kernels import single
+    from minilotto.kernels import layers, single
 
     points = points_of(x)
-    theta, thetas = _thetas(parameters, points.shape[1])
+    theta, thetas, depth = _thetas(parameters, points.shape[1], depth, residual)
     form = _form(activation, thetas.dtype, points.shape[1], negative_slope)
     out = np.empty((len(thetas), len(points)), thetas.dtype)
-    single.outputs_of_each(form, thetas, _read_only(points, thetas.dtype), out)
+    if depth > 1:
+        out[:] = [f[0] for f in of_each(layers.outputs, form, thetas, points, depth, residual)]
+    else:
+        single.outputs_of_each(form, thetas, _read_only(points, thetas.dtype), out)
     return out[0] if theta.ndim == 1 else out
 
 
@@ -89,6 +96,8 @@ def loss_and_gradient(
     activation: str = "silu",
     negative_slope: float = 0.01,
     loss: str = "squared",
+    depth: int = 1,
+    residual: bool = False,
 ) -> tuple[Any, Any]:
     """The loss sum_p weight_p (f(x_p) - y_p)^2 and its gradient.
 
@@ -109,6 +118,8 @@ def loss_and_gradient(
         A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
     loss : {"squared", "logistic"}
         The latter is sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)), for labels y_p of 0 and 1.
+    depth, residual : int, bool
+        As in Config; Parameters have a depth of their own.
 
     Returns
     -------
@@ -133,20 +144,25 @@ def loss_and_gradient(
     """
     from minilotto.kernels import single
 
-    points, targets, weights = _data(x, y, weight)
+    points, targets, weights = weighted(x, y, weight)
     inputs = points.shape[1]
-    theta, thetas = _thetas(parameters, inputs)
+    theta, thetas, depth = _thetas(parameters, inputs, depth, residual)
     form = _form(activation, thetas.dtype, inputs, negative_slope, loss)
     if loss == "logistic":
         check_labels(targets)
     losses, gradients = np.empty(len(thetas), thetas.dtype), np.empty(thetas.shape, thetas.dtype)
-    scratch = np.empty(_scratch_size(form, thetas.shape[1] // (inputs + 2)), thetas.dtype)
-    data = (_read_only(array, thetas.dtype) for array in (points, targets, weights))
-    single.losses_and_gradients(form, thetas, *data, losses, gradients, scratch)
+    if depth > 1:
+        write_losses_and_gradients(
+            form, thetas, (points, targets, weights), depth, residual, losses, gradients
+        )
+    else:
+        scratch = np.empty(_scratch_size(form, thetas.shape[1] // (inputs + 2)), thetas.dtype)
+        data = (_read_only(array, thetas.dtype) for array in (points, targets, weights))
+        single.losses_and_gradients(form, thetas, *data, losses, gradients, scratch)
     gradient = gradients.reshape(theta.shape)
     return (
         float(losses[0]) if theta.ndim == 1 else losses,
-        unpack(gradient, inputs) if isinstance(parameters, Parameters) else gradient,
+        unpack(gradient, inputs, depth) if isinstance(parameters, Parameters) else gradient,
     )
 
 
@@ -156,6 +172,8 @@ def jacobian(
     *,
     activation: str = "silu",
     negative_slope: float = 0.01,
+    depth: int = 1,
+    residual: bool = False,
 ) -> Reals:
     """Derivatives df(x_p)/dtheta_k of the outputs.
 
@@ -167,6 +185,8 @@ def jacobian(
         Points.
     activation, negative_slope : str, float
         A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
+    depth, residual : int, bool
+        As in Config; Parameters have a depth of their own.
 
     Returns
     -------
@@ -180,13 +200,17 @@ def jacobian(
     ConfigError
         For an unknown activation.
     """
-    from minilotto.kernels import single
+    from minilotto.kernels import layers, single
 
     points = points_of(x)
-    theta, thetas = _thetas(parameters, points.shape[1])
+    theta, thetas, depth = _thetas(parameters, points.shape[1], depth, residual)
     form = _form(activation, thetas.dtype, points.shape[1], negative_slope)
     out = np.empty((len(thetas), len(points), thetas.shape[1]), thetas.dtype)
-    single.jacobian_of_each(form, thetas, _read_only(points, thetas.dtype), out)
+    if depth > 1:
+        found = of_each(layers.derivatives, form, thetas, points, depth, residual)
+        out[:] = [rows_of(parts) for parts in found]
+    else:
+        single.jacobian_of_each(form, thetas, _read_only(points, thetas.dtype), out)
     return out[0] if theta.ndim == 1 else out
 
 
@@ -198,6 +222,8 @@ def residuals(
     *,
     activation: str = "silu",
     negative_slope: float = 0.01,
+    depth: int = 1,
+    residual: bool = False,
 ) -> Reals:
     """Residuals sqrt(weight_p) (f(x_p) - y_p), whose sum of squares is the loss.
 
@@ -216,6 +242,8 @@ def residuals(
         Weights, used as they are; 1 / P each by default.
     activation, negative_slope : str, float
         A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
+    depth, residual : int, bool
+        As in Config; Parameters have a depth of their own.
 
     Returns
     -------
@@ -229,8 +257,9 @@ def residuals(
     ConfigError
         For an unknown activation.
     """
-    points, targets, weights = _data(x, y, weight)
-    f = predict(parameters, points, activation=activation, negative_slope=negative_slope)
+    points, targets, weights = weighted(x, y, weight)
+    net: dict[str, Any] = {"activation": activation, "negative_slope": negative_slope}
+    f = predict(parameters, points, **net, depth=depth, residual=residual)
     return (np.sqrt(_not_negative(weights)) * (f - targets)).astype(f.dtype)
 
 
@@ -242,6 +271,8 @@ def residual_jacobian(
     *,
     activation: str = "silu",
     negative_slope: float = 0.01,
+    depth: int = 1,
+    residual: bool = False,
 ) -> Reals:
     """Derivatives of `residuals` with respect to the parameters.
 
@@ -257,6 +288,8 @@ def residual_jacobian(
         Weights, used as they are; 1 / P each by default.
     activation, negative_slope : str, float
         A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
+    depth, residual : int, bool
+        As in Config; Parameters have a depth of their own.
 
     Returns
     -------
@@ -270,85 +303,11 @@ def residual_jacobian(
     ConfigError
         For an unknown activation.
     """
-    points, _, weights = _data(x, y, weight)
-    slopes = jacobian(parameters, points, activation=activation, negative_slope=negative_slope)
+    points, _, weights = weighted(x, y, weight)
+    net: dict[str, Any] = {"activation": activation, "negative_slope": negative_slope}
+    slopes = jacobian(parameters, points, **net, depth=depth, residual=residual)
     slopes *= np.sqrt(_not_negative(weights)).astype(slopes.dtype)[:, None]
     return slopes
-
-
-def hessian(
-    parameters: Parameters | ArrayLike,
-    x: ArrayLike,
-    y: ArrayLike,
-    weight: ArrayLike | None = None,
-    *,
-    activation: str = "silu",
-    negative_slope: float = 0.01,
-) -> Array:
-    """Second derivatives H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p) of the loss.
-
-    J_p and H_p are the first and second derivatives of f(x_p). For relu and leaky_relu it is the
-    Hessian wherever it exists; kinks contribute nothing.
-
-    Parameters
-    ----------
-    parameters : Parameters, (K,) or (R, K) array_like
-        One net or R nets.
-    x : (P,) or (P, D) array_like of float32 or float64
-        Points.
-    y : (P,) array_like of float
-        Targets.
-    weight : (P,) array_like of float, optional
-        Weights, used as they are; 1 / P each by default.
-    activation, negative_slope : str, float
-        A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
-
-    Returns
-    -------
-    (K, K) or (R, K, K) array of float64
-        Second derivatives, in the order of `pack`.
-
-    Raises
-    ------
-    DataError
-        For parameters or data of the wrong shape, type or content.
-    ConfigError
-        For an unknown activation.
-    """
-    sigma = activation_of(activation, negative_slope)
-    points, targets, weights = _data(x, y, weight)
-    inputs = points.shape[1]
-    theta, thetas = _thetas(parameters, inputs)
-    thetas = thetas.astype(np.float64)
-    settings: dict[str, Any] = {"activation": activation, "negative_slope": negative_slope}
-    result = np.zeros((*thetas.shape, thetas.shape[1]))
-    for first in range(0, len(points), POINTS_AT_ONCE):
-        part = slice(first, first + POINTS_AT_ONCE)
-        here, doubled = points[part].astype(np.float64), 2.0 * weights[part]
-        for one, total in zip(thetas, result, strict=True):
-            slopes = jacobian(one, here, **settings)
-            r = predict(one, here, **settings) - targets[part]
-            total += slopes.T @ (doubled[:, None] * slopes)
-            _add_curvature(sigma, one, here, doubled * r, total)
-    symmetric: Array = (result + result.transpose(0, 2, 1)) / 2  # it was but for rounding
-    return symmetric[0] if theta.ndim == 1 else symmetric
-
-
-def _add_curvature(sigma: Activation, theta: Reals, x: Reals, factor: Reals, total: Array) -> None:
-    """total += sum_p factor_p H_p, which couples w, b and v of the same neuron only."""
-    inputs = x.shape[1]
-    rows = inputs + 2
-    neurons = theta[:-1].reshape(-1, rows)
-    extended = np.column_stack([x, np.ones(len(x))])
-    z = neurons[:, : inputs + 1] @ extended.T
-    slope, curvature = sigma.slope(z) * factor, sigma.curvature(z) * neurons[:, -1:] * factor
-    within = np.einsum("np,pd,pe->nde", curvature, extended, extended, optimize=True)
-    across = slope @ extended
-    for i in range(len(neurons)):
-        start, v = i * rows, i * rows + inputs + 1
-        total[start:v, start:v] += within[i]
-        total[start:v, v] += across[i]
-        total[v, start:v] += across[i]
 
 
 def _form(name: str, dtype: Any, inputs: int, slope: float, loss: str = "squared") -> "Form":
@@ -370,7 +329,27 @@ def _scratch_size(form: "Form", width: int) -> int:
     return int(single.scratch_size(form, width))
 
 
-def _data(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals, Reals, Reals]:
+def weighted(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals, Reals, Reals]:
+    """Points, targets and weights, checked; 1 / P each by default.
+
+    Parameters
+    ----------
+    x : (P,) or (P, D) array_like
+        Points.
+    y : (P,) array_like
+        Targets.
+    weight : (P,) array_like or None
+        Weights.
+
+    Returns
+    -------
+    x, y, weight : arrays
+
+    Raises
+    ------
+    DataError
+        For data of the wrong shape, type or content.
+    """
     points, targets, weights = checked(x, y, weight)
     return points, targets, weights / len(weights) if weight is None else weights
 
@@ -384,10 +363,16 @@ def _not_negative(weights: Reals) -> Reals:
     return weights
 
 
-def _thetas(parameters: Parameters | ArrayLike, inputs: int) -> tuple[Reals, Reals]:
-    """Parameters as theta (K,) or (R, K), and as read-only thetas (R, K)."""
-    array = flat(pack(parameters) if isinstance(parameters, Parameters) else parameters, inputs)
-    return array, _read_only(array.reshape(-1, array.shape[-1]), array.dtype)
+def _thetas(
+    parameters: Parameters | ArrayLike, inputs: int, depth: int, residual: bool
+) -> tuple[Reals, Reals, int]:
+    """Parameters as theta (K,) or (R, K), and as read-only thetas (R, K); and their depth."""
+    packed: Any = parameters
+    if isinstance(parameters, Parameters):
+        packed, depth = pack(parameters), parameters.depth
+    depth = check_depth(depth, residual)
+    array = flat(packed, inputs, depth)
+    return array, _read_only(array.reshape(-1, array.shape[-1]), array.dtype), depth
 
 
 def _read_only(array: Reals, dtype: DTypeLike) -> Reals:

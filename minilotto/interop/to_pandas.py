@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minilotto.errors import optional
+from minilotto.settings.limits import check_one_layer
 
 with optional("pandas", "pandas"):
     import pandas
@@ -44,6 +45,7 @@ def table_of_neurons(nets: "Nets") -> pandas.DataFrame:
     pandas.DataFrame
         R N rows; columns seed, neuron (0 to N - 1), w (w0, w1, ... for several inputs), b, v.
     """
+    check_one_layer("a table of neurons", nets.config.depth)
     count, width, inputs = nets.w.shape
     w = {"w" if inputs == 1 else f"w{d}": nets.w[:, :, d].ravel() for d in range(inputs)}
     where = {"seed": np.repeat(nets.seeds, width), "neuron": np.tile(np.arange(width), count)}

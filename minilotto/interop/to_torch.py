@@ -8,6 +8,7 @@ from minilotto.errors import ConfigError, DataError, optional
 from minilotto.initialisation import Parameters
 from minilotto.oracles.torch_reference import function_of, knows
 from minilotto.settings.activations import Activation, Reals
+from minilotto.settings.limits import check_one_layer
 
 with optional("torch", "torch"):
     import torch
@@ -26,11 +27,12 @@ class Nets(torch.nn.Module):  # type: ignore[misc]
     Raises
     ------
     ConfigError
-        For an activation that torch does not have.
+        For an activation that torch does not have, and for several hidden layers.
     """
 
     def __init__(self, activation: Activation, parameters: Parameters) -> None:
         super().__init__()
+        check_one_layer("a torch module", parameters.depth)
         self.activation, self.negative_slope = activation.name, activation.parameter
         if not knows(self.activation):
             raise ConfigError(

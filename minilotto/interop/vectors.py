@@ -1,14 +1,17 @@
 """Parameters of a net as one vector theta (K,), and back.
 
-K = N (D + 2) + 1: neuron by neuron its D weights w, its b, its v; and c at the end.
+K = N (D + 2) + 1: neuron by neuron its D weights w, its b, its v; and c at the end. Of several
+hidden layers K is N (N + 1) more for each after the first: its hidden_w, row by row, and hidden_b.
 """
+
+from math import isqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from minilotto.data.checks import floating
 from minilotto.errors import ConfigError, DataError, shown
-from minilotto.initialisation import Parameters
+from minilotto.initialisation import NAMES, Parameters
 from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.config import LOSSES
 from minilotto.settings.limits import check_choice
@@ -20,7 +23,8 @@ def pack(parameters: Parameters) -> Reals:
     Parameters
     ----------
     parameters : Parameters
-        Of R nets, or of one net without the axis R: w (N, D), b (N,), v (N,), c ().
+        Of R nets, or of one net without the axis R: w (N, D), b (N,), v (N,), c (), and of several
+        hidden layers hidden_w (L - 1, N, N), hidden_b (L - 1, N).
 
     Returns
     -------
@@ -39,7 +43,8 @@ def pack(parameters: Parameters) -> Reals:
     [0.1, 0.3, 0.5, 0.2, 0.4, 0.6, 0.7]
     """
     try:
-        w, b, v, c = (floating(name, array) for name, array in zip("wbvc", parameters, strict=True))
+        names = NAMES[: 6 if len(parameters) == 6 else 4]
+        arrays = [floating(name, array) for name, array in zip(names, parameters, strict=True)]
     except DataError:
         raise
     except Exception:
@@ -47,28 +52,34 @@ def pack(parameters: Parameters) -> Reals:
             f"parameters are a {type(parameters).__name__}; pass (w, b, v, c), as in "
             "nets.parameters"
         ) from None
-    shape = w.shape[:-1]
+    w, b, v, c, *hidden = arrays
+    shape, (*nets, width) = w.shape[:-1], w.shape[:-1] or (0,)
+    layers = hidden[0].shape[-3:-2] if hidden else ()
+    hidden_shapes = [(*nets, *layers, width, width), (*nets, *layers, width)] if hidden else []
     if (
         w.ndim not in (2, 3)
         or 0 in w.shape[-2:]
-        or b.shape != shape
-        or v.shape != shape
-        or c.shape != shape[:-1]
+        or [array.shape for array in arrays[1:]] != [shape, shape, tuple(nets), *hidden_shapes]
     ):
+        more = ", (R, L - 1, N, N), (R, L - 1, N)" if hidden else ""
         raise DataError(
-            f"w, b, v, c have shapes {w.shape}, {b.shape}, {v.shape}, {c.shape}; "
-            "they must be (R, N, D), (R, N), (R, N), (R,), or the same without R"
+            f"{', '.join(names)} have shapes {', '.join(str(array.shape) for array in arrays)}; "
+            f"they must be (R, N, D), (R, N), (R, N), (R,){more}, or the same without R"
         )
-    if len({array.dtype for array in (w, b, v, c)}) > 1:
+    if len({array.dtype for array in arrays}) > 1:
         raise DataError(
-            f"w, b, v, c have dtypes {w.dtype}, {b.dtype}, {v.dtype}, {c.dtype}; give all of them "
-            "the same"
+            f"{', '.join(names)} have dtypes {', '.join(str(array.dtype) for array in arrays)}; "
+            "give all of them the same"
         )
     neurons = np.concatenate([w, b[..., None], v[..., None]], axis=-1)
-    return np.concatenate([neurons.reshape(*shape[:-1], -1), c[..., None]], axis=-1)
+    parts = [neurons.reshape(*nets, -1), c[..., None]]
+    if hidden:
+        rows = [hidden[0].reshape(*nets, *layers, -1), hidden[1]]
+        parts.append(np.concatenate(rows, axis=-1).reshape(*nets, -1))
+    return np.concatenate(parts, axis=-1)
 
 
-def unpack(theta: ArrayLike, inputs: int = 1) -> Parameters:
+def unpack(theta: ArrayLike, inputs: int = 1, depth: int = 1) -> Parameters:
     """Vectors theta as Parameters, the inverse of pack.
 
     Parameters
@@ -77,6 +88,8 @@ def unpack(theta: ArrayLike, inputs: int = 1) -> Parameters:
         One net or R nets.
     inputs : int
         Number of inputs D, at least 1.
+    depth : int
+        Number of hidden layers L, at least 1.
 
     Returns
     -------
@@ -93,14 +106,43 @@ def unpack(theta: ArrayLike, inputs: int = 1) -> Parameters:
     >>> unpack(np.arange(7.0)).v.tolist()
     [2.0, 5.0]
     """
-    if isinstance(inputs, bool) or not isinstance(inputs, (int, np.integer)) or inputs < 1:
-        raise DataError(
-            f"inputs={shown(inputs)} is out of range; give a whole number of at least 1"
-        )
-    array = flat(theta, int(inputs))
-    neurons = array[..., :-1].reshape(*array.shape[:-1], -1, inputs + 2)
-    parts = neurons[..., :inputs], neurons[..., inputs], neurons[..., inputs + 1], array[..., -1]
+    for name, value in (("inputs", inputs), ("depth", depth)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise DataError(
+                f"{name}={shown(value)} is out of range; give a whole number of at least 1"
+            )
+    array, inputs, depth = flat(theta, int(inputs), int(depth)), int(inputs), int(depth)
+    nets, width = array.shape[:-1], width_of(array.shape[-1], inputs, depth)
+    first, c, hidden = np.split(array, [width * (inputs + 2), width * (inputs + 2) + 1], axis=-1)
+    neurons = first.reshape(*nets, width, inputs + 2)
+    layers = hidden.reshape(*nets, depth - 1, width * (width + 1))
+    parts = (
+        *(neurons[..., :inputs], neurons[..., inputs], neurons[..., inputs + 1], c[..., 0]),
+        layers[..., : width * width].reshape(*nets, depth - 1, width, width),
+        layers[..., width * width :],
+    )
     return Parameters(*(np.array(part) for part in parts))
+
+
+def width_of(length: int, inputs: int, depth: int) -> int:
+    """Width N of the nets that a vector of this length is of; 0 if there are none.
+
+    Parameters
+    ----------
+    length : int
+        K.
+    inputs, depth : int
+        D and L.
+
+    Returns
+    -------
+    int
+    """
+    # (L - 1) N^2 + (D + 1 + L) N = K - 1
+    linear = inputs + 1 + depth
+    root = isqrt(linear**2 + 4 * (depth - 1) * (length - 1)) if length > 1 else 0
+    width = (root - linear) // (2 * (depth - 1)) if depth > 1 else (length - 1) // linear
+    return width if width * (linear + (depth - 1) * width) == length - 1 and width > 0 else 0
 
 
 def check_form(activation: str, negative_slope: float, loss: str) -> None:
@@ -152,7 +194,7 @@ def check_exported(parameters: Parameters) -> None:
         )
 
 
-def flat(theta: ArrayLike, inputs: int) -> Reals:
+def flat(theta: ArrayLike, inputs: int, depth: int = 1) -> Reals:
     """The caller's theta as an array.
 
     Parameters
@@ -161,6 +203,8 @@ def flat(theta: ArrayLike, inputs: int) -> Reals:
         One net or R nets.
     inputs : int
         Number of inputs D.
+    depth : int
+        Number of hidden layers L.
 
     Returns
     -------
@@ -173,15 +217,11 @@ def flat(theta: ArrayLike, inputs: int) -> Reals:
         For another dtype, or a length K that no such net has.
     """
     array = floating("theta", theta)
-    rows = inputs + 2
-    if (
-        array.ndim not in (1, 2)
-        or array.shape[-1] <= rows
-        or array.shape[-1] % rows != 1 % rows
-        or 0 in array.shape
-    ):
+    if array.ndim not in (1, 2) or 0 in array.shape or not width_of(array.shape[-1], inputs, depth):
+        layers = f" and {depth} hidden layers" * (depth > 1)
+        more = f" + {depth - 1} N (N + 1)" * (depth > 1)
         raise DataError(
-            f"theta has shape {array.shape}; for {inputs} input{'s' * (inputs > 1)} it must be "
-            f"(K,) or (R, K) with K = {rows} N + 1 and at least one net"
+            f"theta has shape {array.shape}; for {inputs} input{'s' * (inputs > 1)}{layers} it "
+            f"must be (K,) or (R, K) with K = {inputs + 2} N + 1{more} and at least one net"
         )
     return array

@@ -96,9 +96,18 @@ def activation(name: str | Row, z: Reals, negative_slope: float = 0.01) -> tuple
 
 
 def predict(
-    name: str | Row, w: Reals, b: Reals, v: Reals, c: Reals, x: Reals, negative_slope: float = 0.01
+    name: str | Row,
+    w: Reals,
+    b: Reals,
+    v: Reals,
+    c: Reals,
+    x: Reals,
+    negative_slope: float = 0.01,
+    *,
+    hidden: Sequence[Reals] = (),
+    residual: bool = False,
 ) -> Reals:
-    """Outputs f(x) = sum_i v_i sigma(w_i x + b_i) + c.
+    """Outputs f(x) = sum_i v_i sigma(w_i x + b_i) + c, or those of more hidden layers.
 
     Parameters
     ----------
@@ -110,6 +119,11 @@ def predict(
         Points.
     negative_slope : float
         Slope of leaky_relu for z < 0.
+    hidden : () or (hidden_w, hidden_b)
+        Weights (R, L - 1, N, N) and biases (R, L - 1, N) of the layers h_l = sigma(W_l h_(l-1) +
+        b_l) after the first.
+    residual : bool
+        Whether these are h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
 
     Returns
     -------
@@ -120,9 +134,36 @@ def predict(
     ----------
     Paper: equation 1.
     """
-    z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
-    f: Reals = np.einsum("rn,rnp->rp", v, activation(name, z, negative_slope)[0]) + c[:, None]
+    values, _ = _layers(name, w, b, hidden, residual, x, negative_slope)
+    f: Reals = np.einsum("rn,rnp->rp", v, values[-1]) + c[:, None]
     return f
+
+
+def _layers(
+    name: str | Row,
+    w: Reals,
+    b: Reals,
+    hidden: Sequence[Reals],
+    residual: bool,
+    x: Reals,
+    negative_slope: float,
+) -> tuple[list[Reals], list[Reals]]:
+    """h_1, ..., h_L, each (R, N, P), and the slopes of sigma in each layer."""
+    z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
+    value, slope = activation(name, z, negative_slope)
+    values, slopes = [value], [slope]
+    for weights, biases in _rows(hidden):
+        z = weights @ values[-1] + biases[:, :, None]
+        value, slope = activation(name, z, negative_slope)
+        depth = 1 + hidden[0].shape[1]
+        values.append(values[-1] + value / depth if residual else value)
+        slopes.append(slope / depth if residual else slope)
+    return values, slopes
+
+
+def _rows(hidden: Sequence[Reals]) -> list[tuple[Reals, Reals]]:
+    """W_l and b_l of all nets, of each layer after the first."""
+    return list(zip(*(array.swapaxes(0, 1) for array in hidden), strict=True)) if hidden else []
 
 
 def _square(f: Reals, y: Reals) -> tuple[Numbers, Numbers]:
@@ -144,7 +185,10 @@ def loss_and_gradient(
     weight: Reals,
     negative_slope: float = 0.01,
     loss: str = "squared",
-) -> tuple[Reals, tuple[Reals, Reals, Reals, Reals]]:
+    *,
+    hidden: Sequence[Reals] = (),
+    residual: bool = False,
+) -> tuple[Reals, tuple[Reals, ...]]:
     """The losses sum_p weight_p (f(x_p) - y_p)^2 and their gradients.
 
     Parameters
@@ -157,23 +201,31 @@ def loss_and_gradient(
         Slope of leaky_relu for z < 0.
     loss : {"squared", "logistic"}
         The latter is sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)) for y_p of 0 or 1.
+    hidden, residual
+        As `predict` takes them.
 
     Returns
     -------
     losses : (R,) array
         Loss of each net.
-    gradients : (dw, db, dv, dc)
-        In the shapes of w, b, v, c.
+    gradients : (dw, db, dv, dc) or (dw, db, dv, dc, dhidden_w, dhidden_b)
+        In the shapes of w, b, v, c and hidden.
     """
-    z = np.einsum("rnd,pd->rnp", w, x) + b[:, :, None]
-    value, slope = activation(name, z, negative_slope)
-    f = np.einsum("rn,rnp->rp", v, value) + c[:, None]
-    terms, slopes = {"squared": _square, "logistic": _cross_entropy}[loss](f, y)
-    df: Any = weight * slopes  # as complex as the parameters are
-    dz = df[:, None, :] * v[:, :, None] * slope
+    values, slopes = _layers(name, w, b, hidden, residual, x, negative_slope)
+    f = np.einsum("rn,rnp->rp", v, values[-1]) + c[:, None]
+    terms, of_loss = {"squared": _square, "logistic": _cross_entropy}[loss](f, y)
+    df: Any = weight * of_loss  # as complex as the parameters are
+    dh = df[:, None, :] * v[:, :, None]
+    gradients = []  # of the last hidden layer first
+    for row, (weights, _) in reversed(list(enumerate(_rows(hidden)))):
+        dz = dh * slopes[row + 1]
+        gradients.append((dz @ values[row].swapaxes(1, 2), dz.sum(axis=2)))
+        dh = weights.swapaxes(1, 2) @ dz + (dh if residual else 0)
+    dz = dh * slopes[0]
     dw = np.einsum("rnp,pd->rnd", dz, x)
-    dv = np.einsum("rp,rnp->rn", df, value)
-    return np.einsum("p,rp->r", weight, terms), (dw, dz.sum(axis=2), dv, df.sum(axis=1))
+    dv = np.einsum("rp,rnp->rn", df, values[-1])
+    dhidden = (np.stack(layers, axis=1) for layers in zip(*gradients[::-1], strict=True))
+    return (np.einsum("p,rp->r", weight, terms), (dw, dz.sum(axis=2), dv, df.sum(axis=1), *dhidden))
 
 
 class Constants(Protocol):
@@ -238,117 +290,3 @@ def update(
             first *= friction
             first += g
             p -= lr * (g + friction * first if config.optimizer == "nesterov" else first)
-
-
-def philox(counter: Sequence[Any], key: Sequence[Any], rounds: int = 7) -> NDArray[np.uint64]:
-    """Philox 4x32: four random words from a counter of four and a key of two.
-
-    Parameters
-    ----------
-    counter, key : sequences of 4 and 2 arrays of whole numbers below 2^32
-        They broadcast against each other.
-    rounds : int
-        Number of rounds.
-
-    Returns
-    -------
-    (4, ...) array of uint64
-        Words below 2^32.
-
-    References
-    ----------
-    Salmon, Moraes, Dror and Shaw 2011, section 3.3.
-    """
-    arrays = np.broadcast_arrays(*(np.asarray(a, np.uint64) for a in (*counter, *key)))
-    c, k, low = list(arrays[:4]), list(arrays[4:]), np.uint64(2**32 - 1)
-    for _ in range(rounds):
-        one, two = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(two >> 32) ^ c[1] ^ k[0], two & low, (one >> 32) ^ c[3] ^ k[1], one & low]
-        k = [(k[0] + np.uint64(0x9E3779B9)) & low, (k[1] + np.uint64(0xBB67AE85)) & low]
-    return np.stack(c)
-
-
-def draws(root_seed: int, seeds: NDArray[np.int64], step: int, count: int) -> NDArray[np.uint64]:
-    """The first `count` draws of each seed at a step.
-
-    Parameters
-    ----------
-    root_seed : int
-        In [0, 2**64).
-    seeds : (R,) array of int64
-        Seeds.
-    step : int
-        From 0.
-    count : int
-        Number of draws.
-
-    Returns
-    -------
-    (R, count) array of uint64
-        Words below 2^32.
-    """
-    low, root = 2**32 - 1, int(root_seed)
-    one = philox((seeds & low, seeds >> 32, 0, 1), (root & low, root >> 32))
-    blocks = np.arange(-(-count // 4))
-    words = philox((blocks, step & low, step >> 32, 0), (one[0][:, None], one[1][:, None]))
-    rows: NDArray[np.uint64] = words.transpose(1, 2, 0).reshape(len(seeds), -1)[:, :count]
-    return rows
-
-
-def batch_rows(
-    root_seed: int, seeds: NDArray[np.int64], step: int, batch: int, points: int
-) -> NDArray[np.intp]:
-    """The points that each seed draws at a step, with replacement.
-
-    Parameters
-    ----------
-    root_seed, seeds, step
-        As `draws` takes them.
-    batch : int
-        Points to draw.
-    points : int
-        Points to draw from.
-
-    Returns
-    -------
-    (R, batch) array of int
-        Numbers of points, from 0.
-    """
-    each = 2 if points <= 256 else 1  # places that one word is good for
-    words = draws(root_seed, seeds, step, -(-batch // each))
-    places = []
-    for _ in range(each):
-        product = words * np.uint64(points)
-        places.append(product >> np.uint64(32))
-        words = product & np.uint64(2**32 - 1)
-    return np.stack(places, axis=-1).reshape(len(seeds), -1)[:, :batch].astype(np.intp)
-
-
-def fresh_points(
-    root_seed: int,
-    seeds: NDArray[np.int64],
-    step: int,
-    batch: int,
-    domain: Sequence[tuple[float, float]],
-) -> NDArray[np.float64]:
-    """The points of a box that each seed draws at a step.
-
-    Parameters
-    ----------
-    root_seed, seeds, step
-        As `draws` takes them.
-    batch : int
-        Points to draw.
-    domain : sequence of (low, high)
-        The box, an interval for each of D inputs.
-
-    Returns
-    -------
-    (R, batch, D) array of float64
-        Uniform points.
-    """
-    low, high = np.array(domain, dtype=np.float64).T
-    words = draws(root_seed, seeds, step, batch * len(domain)).astype(np.float64)
-    unit: NDArray[np.float64] = (words + 0.5) / 2**32
-    x: NDArray[np.float64] = low + (high - low) * unit.reshape(len(seeds), batch, len(domain))
-    return x

@@ -1,6 +1,6 @@
 """A second oracle: torch's autograd, in float64, where torch is installed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -88,7 +88,10 @@ def loss_and_gradient(
     weight: Reals,
     negative_slope: float = 0.01,
     loss: str = "squared",
-) -> tuple[Array, tuple[Array, Array, Array, Array]]:
+    *,
+    hidden: Sequence[Reals] = (),
+    residual: bool = False,
+) -> tuple[Array, tuple[Array, ...]]:
     """The losses sum_p weight_p (f(x_p) - y_p)^2 and their gradients, by autograd.
 
     Parameters
@@ -103,31 +106,65 @@ def loss_and_gradient(
         Slope of leaky_relu for z < 0.
     loss : {"squared", "logistic"}
         The latter is torch's binary cross entropy of logits f(x_p) and labels y_p.
+    hidden : () or (hidden_w, hidden_b)
+        Weights (R, L - 1, N, N) and biases (R, L - 1, N) of the layers h_l = sigma(W_l h_(l-1) +
+        b_l) after the first.
+    residual : bool
+        Whether these are h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
 
     Returns
     -------
     losses : (R,) array of float64
         Loss of each net.
-    gradients : (dw, db, dv, dc)
-        In the shapes of w, b, v, c, float64.
+    gradients : (dw, db, dv, dc) or (dw, db, dv, dc, dhidden_w, dhidden_b)
+        In the shapes of w, b, v, c and hidden, float64.
     """
     import torch
 
     parameters = [
         torch.tensor(np.asarray(array, dtype=np.float64), requires_grad=True)
-        for array in (w, b, v, c)
+        for array in (w, b, v, c, *hidden)
     ]
     data = [torch.tensor(np.asarray(array, dtype=np.float64)) for array in (x, y, weight)]
-    losses = _losses(function_of(name, negative_slope), parameters, data, loss)
-    dw, db, dv, dc = torch.autograd.grad(losses.sum(), parameters)
-    return losses.detach().numpy(), (dw.numpy(), db.numpy(), dv.numpy(), dc.numpy())
+    sigma = function_of(name, negative_slope)
+    losses = _losses(sigma, parameters, data, loss, residual)
+    gradients = torch.autograd.grad(losses.sum(), parameters)
+    return losses.detach().numpy(), tuple(gradient.numpy() for gradient in gradients)
 
 
-def _losses(sigma: Callable[[Any], Any], parameters: Any, data: Any, loss: str) -> Any:
+def outputs_of(sigma: Callable[[Any], Any], parameters: Any, x: Any, residual: bool) -> Any:
+    """Outputs of R nets.
+
+    Parameters
+    ----------
+    sigma : callable
+        The activation, as `function_of` returns it.
+    parameters : list of torch.Tensor
+        (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b).
+    x : (P, D) torch.Tensor
+        Points.
+    residual : bool
+        As `loss_and_gradient` takes it.
+
+    Returns
+    -------
+    (R, P) torch.Tensor
+    """
+    w, b, v, c, *hidden = parameters
+    h = sigma(w @ x.T + b[:, :, None])
+    for layer in range(hidden[0].shape[1] if hidden else 0):
+        after = sigma(hidden[0][:, layer] @ h + hidden[1][:, layer, :, None])
+        h = h + after / (1 + hidden[0].shape[1]) if residual else after
+    return (v[:, None, :] @ h)[:, 0, :] + c[:, None]
+
+
+def _losses(
+    sigma: Callable[[Any], Any], parameters: Any, data: Any, loss: str, residual: bool
+) -> Any:
     from torch.nn import functional
 
-    (w, b, v, c), (x, y, weight) = parameters, data
-    outputs = (v[:, None, :] @ sigma(w @ x.T + b[:, :, None]))[:, 0, :] + c[:, None]
+    x, y, weight = data
+    outputs = outputs_of(sigma, parameters, x, residual)
     if loss == "logistic":
         return (
             functional.binary_cross_entropy_with_logits(
@@ -144,15 +181,15 @@ def trained(config: Any, start: Any, x: Reals, y: Reals, weight: Reals) -> tuple
     Parameters
     ----------
     config : Config
-        Activation, loss, precision, optimiser, schedule and steps.
-    start : (w, b, v, c)
+        Activation, loss, precision, optimiser, schedule, steps, and whether nets are residual.
+    start : (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b)
         Initial parameters of R nets, in the precision of the config.
     x, y, weight : (P, D), (P,) and (P,) arrays
         Points, targets and weights.
 
     Returns
     -------
-    (w, b, v, c)
+    (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b)
         Of R nets.
     """
     import torch
@@ -165,7 +202,7 @@ def trained(config: Any, start: Any, x: Reals, y: Reals, weight: Reals) -> tuple
     scheduler = scheduler_of(config, optimizer)
     for _ in range(config.steps):
         optimizer.zero_grad()
-        _losses(sigma, parameters, data, config.loss).sum().backward()
+        _losses(sigma, parameters, data, config.loss, config.residual).sum().backward()
         optimizer.step()
         scheduler.step()
     return tuple(parameter.detach().numpy() for parameter in parameters)

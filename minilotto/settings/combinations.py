@@ -1,17 +1,20 @@
-"""Which values of Config's fields go together: of the optimiser, the schedule and the precision."""
+"""Which values of Config's fields go together: of the optimiser, the schedule, the precision
+and the depth."""
 
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError
-from minilotto.settings.numbers import real_number
+from minilotto.errors import ConfigError, shown
+from minilotto.settings.numbers import real_number, whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 
 if TYPE_CHECKING:
     from minilotto.settings.config import Config
+
+STEP_FIELDS = ("schedule", "warmup", "batch", *SCHEDULE_FIELDS)  # of optimisers of first order
 
 
 def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
@@ -19,18 +22,31 @@ def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
     _refuse_unused(config, defaults, OPTIMIZERS, config.optimizer, OPTIMIZER_FIELDS)
     if OPTIMIZERS[config.optimizer].fields:
         return
-    for name in ("schedule", "warmup", "batch", *SCHEDULE_FIELDS):
+    for name in STEP_FIELDS:
         if getattr(config, name) != defaults[name]:
             raise ConfigError(
                 f"{name}={getattr(config, name)!r} means nothing to {config.optimizer}; leave it "
                 "out, or choose from the other optimisers"
             )
-    for name, needed in (("dtype", "float64"), ("loss", "squared")):
+    for name, needed in (("dtype", "float64"), ("loss", "squared"), ("depth", 1)):
         if getattr(config, name) != needed:
             raise ConfigError(
                 f"{name}={getattr(config, name)!r} is nothing that {config.optimizer} trains; use "
                 f"{name}={needed!r} or another optimiser"
             )
+
+
+def check_depth(depth: Any, residual: Any) -> int:
+    """The depth as an int. Raises ConfigError for what is none, and for `residual` beside 1."""
+    layers = whole_number("depth", depth, at_least=1, below=2**53)
+    if not isinstance(residual, (bool, np.bool_)):
+        raise ConfigError(f"residual={shown(residual)} is no truth value; give True or False")
+    if residual and layers == 1:
+        raise ConfigError(
+            "residual=True means nothing to depth=1, as it adds later layers to the first; give a "
+            "depth of at least 2, or leave it out"
+        )
+    return layers
 
 
 def check_schedule(config: "Config", defaults: dict[str, Any]) -> None:

@@ -13,7 +13,12 @@ from numpy.typing import ArrayLike
 from minilotto.errors import ConfigError, DataError, shown
 from minilotto.settings.activations import activation_of
 from minilotto.settings.arrays import Array, array_of
-from minilotto.settings.combinations import check_optimizer, check_precision, check_schedule
+from minilotto.settings.combinations import (
+    check_depth,
+    check_optimizer,
+    check_precision,
+    check_schedule,
+)
 from minilotto.settings.numbers import real_number, whole_number
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULES
@@ -110,6 +115,12 @@ class Config:
         Points drawn for each seed and step, with replacement and equal chances; a point of another
         weight counts in proportion. With sampling="population" fresh points of the domain. 0: each
         step uses all points.
+    depth : int
+        Number of hidden layers L, each of N neurons, at least 1: h_1 = sigma(w x + b), h_l =
+        sigma(W_l h_(l-1) + b_l), f = v . h_L + c.
+    residual : bool
+        Whether layers after the first add to what they take: h_l = h_(l-1) + sigma(W_l h_(l-1) +
+        b_l) / L. For depth of at least 2.
 
     Raises
     ------
@@ -154,10 +165,14 @@ class Config:
     lr_final: float | None = None
     warmup: int = 0
     batch: int = 0
+    depth: int = 1
+    residual: bool = False
 
     def __post_init__(self) -> None:
         for name in ("width", "points", "steps", "lr_decay_every"):
             self._set(name, whole_number(name, getattr(self, name), at_least=1, below=2**53))
+        self._set("depth", check_depth(self.depth, self.residual))
+        self._set("residual", bool(self.residual))
         self._set("batch", whole_number("batch", self.batch, at_least=0, below=2**31))
         self._set("warmup", whole_number("warmup", self.warmup, at_least=0, below=self.steps))
         self._set("root_seed", whole_number("root_seed", self.root_seed, at_least=0, below=2**64))
@@ -282,6 +297,26 @@ class Config:
         if not isinstance(fields, dict):
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
         return from_fields(fields)
+
+    def own(self) -> dict[str, Any]:
+        """What names this training: width, activation, task, steps and what is not a default.
+
+        Returns
+        -------
+        dict
+            Values by field.
+        """
+        values = {name: getattr(self, name) for name in DEFAULTS}
+        first = {name: values[name] for name in ("width", "activation", "task", "steps")}
+        return first | {name: one for name, one in values.items() if one != DEFAULTS[name]}
+
+    def _repr_html_(self) -> str:
+        from minilotto.settings.display import panel, table
+
+        own = self.own()
+        rest = {name: getattr(self, name) for name in DEFAULTS if name not in own}
+        more = f"<details><summary>{len(rest)} defaults</summary>{table(rest.items())}</details>"
+        return panel("Config", own.items(), more)
 
     def rate(self, step: ArrayLike) -> Array:
         """The rate of each step: lr times a fraction that falls after the warmup.

@@ -32,6 +32,15 @@ def check_fraction(name: str, value: object, example: float) -> None:
         )
 
 
+def check_one_layer(what: str, depth: int) -> None:
+    """Raises ConfigError for nets of several hidden layers, which `what` is not defined for.
+
+    >>> check_one_layer("distillation", 1)
+    """
+    if depth > 1:
+        raise ConfigError(f"{what} takes nets of one hidden layer, and depth={depth}; use depth=1")
+
+
 def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     """Raises ConfigError for a value that is none of the choices.
 

@@ -16,7 +16,8 @@ class Scheme:
         Distribution of the unit draw: uniform on (-1, 1), or normal.
     spreads : callable
         Maps (D, N) to the spreads of (w, b, v, c); a spread of zero gives zeros. Those of v and c
-        are multiplied by Config.output_scale.
+        are multiplied by Config.output_scale. A hidden layer after the first has those of w and b
+        for (N, N).
     note : str
         Description in words.
     scalable : bool
@@ -90,7 +91,7 @@ SCHEMES = MappingProxyType(
         "mean_field": Scheme(
             "uniform",
             lambda D, N: (D**-0.5, D**-0.5, 1.0 / N, 0.0),
-            "hidden layer as torch, v in U(+-1/N), c = 0",
+            "hidden layers as torch, v in U(+-1/N), c = 0",
         ),
     }
 )

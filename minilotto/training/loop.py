@@ -15,7 +15,7 @@ from minilotto.engines.state import OptimizerState, joined
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.errors import ResourceError, TrainingInterrupted
 from minilotto.hardware.machine import available_memory, cpu_name, readable_bytes
-from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.initialisation import Parameters, initial_parameters, shapes_of
 from minilotto.kernels.compile import watched_compilation
 from minilotto.settings.config import Config
 from minilotto.signals import Deferral, check
@@ -33,13 +33,8 @@ class _Outcome:
     """`count` nets at one step, filled batch by batch."""
 
     def __init__(self, config: Config, inputs: int, count: int) -> None:
-        width = config.width
-        self.parameters = Parameters(
-            np.empty((count, width, inputs), config.dtype),
-            np.empty((count, width), config.dtype),
-            np.empty((count, width), config.dtype),
-            np.empty(count, config.dtype),
-        )
+        shapes = shapes_of(config, inputs, count).values()
+        self.parameters = Parameters(*(np.empty(shape, config.dtype) for shape in shapes))
         self.loss = np.empty(count)
         self.nodes = np.empty(count, np.int64)
         self.audit = np.empty(count)

@@ -14,7 +14,8 @@ from minilotto.engines.request import Request, requested
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError, ResourceError, shown
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
-from minilotto.settings.arrays import array_of
+from minilotto.initialisation import parameter_count
+from minilotto.settings.arrays import array_of, is_list
 from minilotto.settings.config import Config
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
@@ -289,7 +290,7 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
     if isinstance(seeds, range):
         _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
         array = np.arange(seeds.start, seeds.stop, seeds.step)
-    elif isinstance(seeds, Iterable) and not isinstance(seeds, (str, bytes)):
+    elif is_list(seeds):
         seeds = _listed(seeds)
         try:
             array = array_of("seeds", seeds)
@@ -346,8 +347,8 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
         powers = (10**k for k in range(len(str(steps))))
         chosen = {0, *(m * power for power in powers for m in (1, 2, 5) if m * power < steps)}
     else:
-        if not isinstance(checkpoints, Iterable) or isinstance(checkpoints, (str, bytes)):
-            raise ConfigError(f"checkpoints={checkpoints!r} is no list; give a list of steps")
+        if not is_list(checkpoints):
+            raise ConfigError(f"checkpoints={shown(checkpoints)} is no list; give a list of steps")
         chosen = {
             whole_number("checkpoint", step, at_least=0, below=steps + 1) for step in checkpoints
         }
@@ -360,9 +361,11 @@ def _refuse_what_cannot_fit(
     """Counts what is kept, so many sets of parameters, and once more while it is checked; the loop
     limits its batches.
     """
-    parameters = config.width * (inputs + 2) + 1
-    per_net = 2 * sets * parameters * np.dtype(config.dtype).itemsize + 8 * (checkpoints + 6)
-    _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}")
+    per_net = 2 * sets * parameter_count(config, inputs) * np.dtype(config.dtype).itemsize + 8 * (
+        checkpoints + 6
+    )
+    depth = f" and depth {config.depth}" * (config.depth > 1)
+    _refuse_beyond_memory(count * per_net, f"{count} seeds of width {config.width}{depth}")
 
 
 def _refuse_beyond_memory(needed: int, what: str) -> None:

@@ -22,7 +22,8 @@ from nets import (
 from scipy.optimize import least_squares, minimize
 
 import minilotto as ml
-from minilotto.interop.functional import POINTS_AT_ONCE
+from minilotto.initialisation import initial_parameters
+from minilotto.interop.several_layers import POINTS_AT_ONCE
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 
@@ -327,3 +328,70 @@ def test_pack_refuses_what_is_no_net(parameters, message):
 def test_unpack_refuses_what_is_no_net(theta, inputs):
     with pytest.raises(ml.DataError, match=r"theta has shape|inputs="):
         ml.unpack(theta, inputs)
+
+
+@pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["silu", "leaky_relu"])
+def test_several_hidden_layers(name, dtype, residual):
+    config = ml.Config(width=4, depth=3, residual=residual, dtype=dtype, init="normal")
+    nets = initial_parameters(config, 2, np.arange(3))
+    exact = [array.astype(float) for array in nets]
+    x = np.random.default_rng(0).normal(size=(9, 2))
+    y, weight = (x[:, 0] > 0).astype(float), np.linspace(0.1, 1, 9)
+    bound = 100 * np.finfo(dtype).eps
+    net = {"activation": name, "negative_slope": SLOPE, "residual": residual}
+    theta = ml.pack(nets)
+    for part, again in zip(nets, ml.unpack(theta, inputs=2, depth=3), strict=True):
+        np.testing.assert_array_equal(part, again)
+    f = numpy_reference.predict(name, *exact[:4], x, SLOPE, hidden=exact[4:], residual=residual)
+    np.testing.assert_allclose(ml.predict(nets, x, **net), f, rtol=bound, atol=bound)
+    np.testing.assert_array_equal(
+        ml.predict(theta[1], x, depth=3, **net), ml.predict(nets, x, **net)[1]
+    )
+    for loss in ("squared", "logistic"):
+        expected, gradient = numpy_reference.loss_and_gradient(
+            name, *exact[:4], x, y, weight, SLOPE, loss, hidden=exact[4:], residual=residual
+        )
+        losses, found = ml.loss_and_gradient(nets, x, y, weight, loss=loss, **net)
+        np.testing.assert_allclose(losses, expected, rtol=bound)
+        for ours, theirs in zip(found, gradient, strict=True):
+            scale = np.abs(theirs).max()
+            np.testing.assert_allclose(ours, theirs, rtol=bound, atol=bound * scale)
+        one, of_one = ml.loss_and_gradient(theta[2], x, y, weight, loss=loss, depth=3, **net)
+        assert one == losses[2]
+        np.testing.assert_array_equal(of_one, ml.pack(found)[2])
+    r, slopes = (
+        function(theta, x, y, weight, depth=3, **net)
+        for function in (ml.residuals, ml.residual_jacobian)
+    )
+    _, gradient = ml.loss_and_gradient(theta, x, y, weight, depth=3, **net)
+    summed = 2 * np.einsum("rp,rpk->rk", r.astype(float), slopes.astype(float))
+    np.testing.assert_allclose(summed, gradient, rtol=bound, atol=bound * np.abs(gradient).max())
+
+
+def test_a_net_of_several_hidden_layers_is_fitted_by_scipy():
+    x = np.linspace(-2, 2, 30)
+    theta = ml.pack(initial_parameters(ml.Config(width=4, depth=2), 1, np.arange(1)))[0]
+    theta, net = theta.astype(float), {"depth": 2, "residual": True}
+    fit = minimize(lambda t: ml.loss_and_gradient(t, x, x**2, **net), theta, jac=True)
+    assert fit.fun < 1e-4
+
+
+WRONG_DEPTHS = {
+    r"2 hidden layers it must be .* 3 N \+ 1 \+ 1 N": lambda: ml.predict(
+        np.ones(8), [1.0], depth=2
+    ),
+    "depth=0 is out of range": lambda: ml.predict(np.ones(6), [1.0], depth=0),
+    "depth=1.5 is out of range": lambda: ml.predict(np.ones(6), [1.0], depth=1.5),
+    "means nothing to depth=1": lambda: ml.predict(np.ones(4), [1.0], residual=True),
+    "depth=-1 is out of range": lambda: ml.unpack(np.ones(6), depth=-1),
+    "hessian takes nets of one": lambda: ml.hessian(ml.unpack(np.ones(6), depth=2), [1.0], [1.0]),
+    "hidden_b have shapes": lambda: ml.pack((*ml.unpack(np.ones(6), depth=2)[:5], np.ones((2, 2)))),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_DEPTHS)
+def test_wrong_depths_are_refused(message):
+    with pytest.raises((ml.ConfigError, ml.DataError), match=message):
+        WRONG_DEPTHS[message]()

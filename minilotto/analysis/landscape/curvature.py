@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.last_layer import EPSILON, checked_nets
 from minilotto.initialisation import Parameters
-from minilotto.interop.functional import hessian, loss_and_gradient
+from minilotto.interop.functional import loss_and_gradient
+from minilotto.interop.second_derivatives import hessian
 from minilotto.interop.vectors import pack
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
 Counts = NDArray[np.intp]
@@ -23,7 +25,7 @@ PARTS = 2**24  # numbers of Hessians that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Curvature:
+class Curvature(Shown):
     """Second derivatives of the loss at R nets of K = N (D + 2) + 1 parameters, in float64.
 
     NaN and zero counts for nets that are not finite.
@@ -84,7 +86,7 @@ class Curvature:
 def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> Curvature:
     """The spectrum of the exact Hessian of the loss at each net, and whether it could be a minimum.
 
-    H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p), as `functional.hessian`. An eigenvalue is
+    H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p), as `ml.hessian`. An eigenvalue is
     known to K eps S, S the largest diagonal entry with every term taken by its size, sum_i |v_i
     sigma_i| + |c| + |y| in place of f - y: where the sum cancels, H knows no better. Eigenvalues
     are those of the parameters as they are; signs those of any linear change of them (Sylvester).
@@ -161,7 +163,7 @@ def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> 
 
 
 def _slope(activation: Activation) -> float:
-    """The negative_slope of `functional.hessian`."""
+    """The negative_slope of `ml.hessian`."""
     if activation.name == "leaky_relu":
         return activation.parameter
     return 0.01

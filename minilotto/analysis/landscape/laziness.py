@@ -8,10 +8,11 @@ from minilotto.ensemble.last_layer import flat
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class Moved:
+class Moved(Shown):
     """Distances |theta - theta_0| / |theta_0| of R nets.
 
     Small: lazy, the features are those of the initial draw. About 1 and above: rich, they have no

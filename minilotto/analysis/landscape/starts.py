@@ -13,10 +13,11 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points, median_interval
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.initialisation import initial_parameters
+from minilotto.settings.display import Shown
 
 
 @dataclass(frozen=True)
-class Start:
+class Start(Shown):
     """A scheme of initialisation and its two scales, as of `Config`.
 
     Parameters
@@ -41,7 +42,7 @@ DEFAULT = Start()
 
 
 @dataclass(frozen=True)
-class Started:
+class Started(Shown):
     """Networks of one start, each width at its best rate.
 
     Parameters

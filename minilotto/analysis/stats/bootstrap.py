@@ -10,6 +10,7 @@ from scipy.stats import trim_mean
 from minilotto.analysis.stats.resampling import resampled, resampled_means, resampled_quantiles
 from minilotto.errors import ConfigError, DataError, shown
 from minilotto.settings.arrays import Array, Ints, reals_of
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
@@ -18,7 +19,7 @@ TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Shown):
     """A number with its interval, in general the bootstrap's quantiles (1 -+ level) / 2.
 
     Parameters
@@ -57,7 +58,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Shown):
     """A statistic of loss at W widths, in ascending order.
 
     Parameters

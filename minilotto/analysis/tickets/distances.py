@@ -12,6 +12,7 @@ from minilotto.ensemble.last_layer import hidden
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
 IDLE = 1e-3  # of the target's spread: a neuron that adds less is idle
@@ -38,7 +39,7 @@ def contributions(activation: Activation, parameters: Parameters, data: Dataset)
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Scene(Shown):
     """R nets to be compared.
 
     Parameters

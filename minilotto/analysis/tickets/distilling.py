@@ -15,6 +15,7 @@ from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
+from minilotto.settings.display import Shown
 
 KEPT = (1, 2, 3, 4, 6, 10)  # neurons that are kept
 DIGITS = 80  # of exact arithmetic; 3 columns alike to 1e-10 need some 50
@@ -30,7 +31,7 @@ WAYS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class Way(Shown):
     """Nets of width 2, each made of a pair of neurons of one of R nets.
 
     Parameters

@@ -11,9 +11,10 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.clusters import LEAST_SHARE
 from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, Algorithm, algorithms
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
+from minilotto.ensemble.plots import edges_of
 from minilotto.report.claims import Case, Outcome, about, over
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
-from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Axes, Drawing, grid, panels
 from minilotto.report.rules import FAILS, LEVEL, THRESHOLDS, Check, Judged, inside, sure
 from minilotto.settings.arrays import Array

@@ -11,10 +11,11 @@ from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import of_quantiles, share
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
+from minilotto.ensemble.plots import edges_of
 from minilotto.initialisation import Parameters
 from minilotto.report.claims import Case, Outcome, about, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
-from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import (
     AMBER,
     BLUE,

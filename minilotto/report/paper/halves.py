@@ -11,10 +11,11 @@ from minilotto.analysis.ensembling.pairs import NullComparison
 from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, about, as_numbers, described, untested, values
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, interval, training_words
-from minilotto.report.plots.distributions import log_edges, note, shares
+from minilotto.report.plots.distributions import note, shares
 from minilotto.report.plots.estimates import ratios
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
 from minilotto.report.rules import LEVEL, factor, inside

@@ -8,10 +8,11 @@ import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
+from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.plots.distributions import edges_of, note, peak_marks, shares
+from minilotto.report.plots.distributions import note, peak_marks, shares
 from minilotto.report.plots.style import Drawing, panels
 from minilotto.report.rules import LEVEL, Every, at_least, inside
 from minilotto.store.grid import Sweep

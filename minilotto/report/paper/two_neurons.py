@@ -13,9 +13,10 @@ from minilotto.analysis.stats.estimates import share
 from minilotto.analysis.stats.modes import Modes, modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.ensemble.plots import edges_of
 from minilotto.report.claims import Case, Outcome, about, over
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
-from minilotto.report.plots.distributions import edges_of, peak_marks, shares
+from minilotto.report.plots.distributions import peak_marks, shares
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, Drawing, beside, grid
 from minilotto.report.rules import LEVEL, at_least, factor, inside
 from minilotto.settings.arrays import Array

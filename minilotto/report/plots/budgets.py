@@ -1,5 +1,7 @@
 """An axis of steps that were trained."""
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter
 
@@ -12,11 +14,13 @@ def paper_budget(steps: int, ax: Axes) -> Axes:
     return ax
 
 
-def steps_axis(ax: Axes) -> Axes:
-    """Steps on a logarithmic axis, in words such as 50k and 1M."""
+def steps_axis(ax: Axes, marks: Sequence[int] = ()) -> Axes:
+    """Steps on a logarithmic axis, in words such as 50k and 1M, at these places where some are
+    given.
+    """
     ax.set_xscale("log")
     low, high = ax.get_xlim()
-    marks = [m * 10**k for k in range(9) for m in (1, 5) if low <= m * 10**k <= high]
+    marks = marks or [m * 10**k for k in range(9) for m in (1, 5) if low <= m * 10**k <= high]
     ax.xaxis.set_major_locator(FixedLocator(marks))
     ax.set_xticklabels([_short(mark) for mark in marks])
     ax.xaxis.set_minor_formatter(NullFormatter())

@@ -355,5 +355,5 @@ def _pairs(settings: MinimumSettings, dtype: str, budget: int) -> Sweep:
 
 def _wider(settings: MinimumSettings) -> list[Sweep]:
     """Nets of the other widths."""
-    counts = {"seeds": settings.looked_at, "steps": settings.steps}
-    return [Sweep(widths=settings.widths, **counts)] if settings.widths else []
+    seeds, widths = settings.looked_at, settings.widths
+    return [Sweep(seeds, widths=widths, steps=settings.steps)] if widths else []

@@ -66,7 +66,8 @@ def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -
         intervals(at, list(found.values()), ax, COLOURS[name], MARKS[name], name, **look)
     for level in (0.0, 1.0):
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if level == 0 else ":")
-    return steps_axis(ax)
+    steps_axis(ax, sorted({budget for found in series.values() for budget in found}))
+    return ax
 
 
 def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
@@ -84,7 +85,8 @@ def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
     left.set_yticks(np.arange(len(rows)), [str(start) for start in starts], fontsize=8)
     left.axvline(0, color=GREY, linewidth=0.8)
     right.set_xscale("log")
-    right.xaxis.set_major_locator(LogLocator(10, numticks=4))
+    low, high = right.get_xlim()
+    right.xaxis.set_major_locator(LogLocator(10, (1, 3) if high < 30 * low else (1,), numticks=4))
     right.xaxis.set_minor_formatter(NullFormatter())
     right.set_yticks([])
 
@@ -124,11 +126,15 @@ def sums(study: "Protocol", ax: Axes) -> Axes:
         if found:
             estimates_on_line(found, ax, COLOURS[name], MARKS[name], name)
     ax.set(xscale="log", yscale="log", xlabel="sum of the rates of all steps")
-    ax.set(title=f"loss by sum of rates, N = {study.facts()['middle']}", ylabel="median loss")
+    ax.set(title=f"loss by sum of rates, N = {study.facts()['middle']}")
+    ax.set_ylabel("median loss (mean squared error)")
+    plain_numbers(ax.xaxis)
+    ax.yaxis.set_minor_formatter(NullFormatter())
     _below(ax, 2)
     return ax
 
 
 def _below(ax: Axes, columns: int) -> None:
     """A legend under the axis, off the data."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns, fontsize=8)
+    if ax.has_data():
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns, fontsize=8)

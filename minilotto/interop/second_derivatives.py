@@ -1,0 +1,92 @@
+"""Second derivatives of the loss of nets of one hidden layer."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from minilotto.initialisation import Parameters
+from minilotto.interop.functional import jacobian, predict, weighted
+from minilotto.interop.several_layers import POINTS_AT_ONCE
+from minilotto.interop.vectors import flat, pack
+from minilotto.settings.activations import Activation, Reals, activation_of
+from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_one_layer
+
+
+def hessian(
+    parameters: Parameters | ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    activation: str = "silu",
+    negative_slope: float = 0.01,
+) -> Array:
+    """Second derivatives H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p) of the loss.
+
+    J_p and H_p are the first and second derivatives of f(x_p). For relu and leaky_relu it is the
+    Hessian wherever it exists; kinks contribute nothing.
+
+    Parameters
+    ----------
+    parameters : Parameters, (K,) or (R, K) array_like
+        One net or R nets.
+    x : (P,) or (P, D) array_like of float32 or float64
+        Points.
+    y : (P,) array_like of float
+        Targets.
+    weight : (P,) array_like of float, optional
+        Weights, used as they are; 1 / P each by default.
+    activation, negative_slope : str, float
+        A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
+
+    Returns
+    -------
+    (K, K) or (R, K, K) array of float64
+        Second derivatives, in the order of `pack`.
+
+    Raises
+    ------
+    DataError
+        For parameters or data of the wrong shape, type or content.
+    ConfigError
+        For an unknown activation, and for several hidden layers.
+    """
+    sigma = activation_of(activation, negative_slope)
+    points, targets, weights = weighted(x, y, weight)
+    inputs = points.shape[1]
+    if isinstance(parameters, Parameters):
+        check_one_layer("hessian", parameters.depth)
+        parameters = pack(parameters)
+    theta = flat(parameters, inputs)
+    thetas = theta.reshape(-1, theta.shape[-1]).astype(np.float64)
+    settings: dict[str, Any] = {"activation": activation, "negative_slope": negative_slope}
+    result = np.zeros((*thetas.shape, thetas.shape[1]))
+    for first in range(0, len(points), POINTS_AT_ONCE):
+        part = slice(first, first + POINTS_AT_ONCE)
+        here, doubled = points[part].astype(np.float64), 2.0 * weights[part]
+        for one, total in zip(thetas, result, strict=True):
+            slopes = jacobian(one, here, **settings)
+            r = predict(one, here, **settings) - targets[part]
+            total += slopes.T @ (doubled[:, None] * slopes)
+            _add_curvature(sigma, one, here, doubled * r, total)
+    symmetric: Array = (result + result.transpose(0, 2, 1)) / 2  # it was but for rounding
+    return symmetric[0] if theta.ndim == 1 else symmetric
+
+
+def _add_curvature(sigma: Activation, theta: Reals, x: Reals, factor: Reals, total: Array) -> None:
+    """total += sum_p factor_p H_p, which couples w, b and v of the same neuron only."""
+    inputs = x.shape[1]
+    rows = inputs + 2
+    neurons = theta[:-1].reshape(-1, rows)
+    extended = np.column_stack([x, np.ones(len(x))])
+    z = neurons[:, : inputs + 1] @ extended.T
+    slope, curvature = sigma.slope(z) * factor, sigma.curvature(z) * neurons[:, -1:] * factor
+    within = np.einsum("np,pd,pe->nde", curvature, extended, extended, optimize=True)
+    across = slope @ extended
+    for i in range(len(neurons)):
+        start, v = i * rows, i * rows + inputs + 1
+        total[start:v, start:v] += within[i]
+        total[start:v, v] += across[i]
+        total[v, start:v] += across[i]
