@@ -33,6 +33,8 @@ class RateSchedule:
         The equation in a line, with u the fraction of the steps after the warmup that are done.
     final : float or None
         Default of Config.lr_final; None where it has no such field.
+    whole : bool
+        Whether the rate of a step depends on the number of all steps.
     """
 
     name: str
@@ -40,6 +42,7 @@ class RateSchedule:
     fields: tuple[str, ...]
     note: str
     final: float | None = None
+    whole: bool = False
 
 
 def _done(config: "Config", step: Ints) -> Array:
@@ -90,10 +93,15 @@ _ROWS = (
     ),
     RateSchedule("constant", _constant, (), "1"),
     RateSchedule(
-        "cosine", _cosine, ("lr_final",), "lr_final + (1 - lr_final) (1 + cos(pi u)) / 2", 0.0
+        "cosine",
+        _cosine,
+        ("lr_final",),
+        "lr_final + (1 - lr_final) (1 + cos(pi u)) / 2",
+        0.0,
+        whole=True,
     ),
-    RateSchedule("linear", _linear, ("lr_final",), "1 - (1 - lr_final) u", 0.0),
-    RateSchedule("exponential", _exponential, ("lr_final",), "lr_final^u", 0.01),
+    RateSchedule("linear", _linear, ("lr_final",), "1 - (1 - lr_final) u", 0.0, whole=True),
+    RateSchedule("exponential", _exponential, ("lr_final",), "lr_final^u", 0.01, whole=True),
     RateSchedule(
         "held",
         _held,
@@ -107,6 +115,7 @@ _ROWS = (
         SCHEDULE_FIELDS,
         "as step, with its last stage at lr_final: longer trainings stretch the first stage",
         LAST_OF_PAPER,
+        whole=True,
     ),
 )
 SCHEDULES = MappingProxyType({row.name: row for row in _ROWS})

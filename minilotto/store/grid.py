@@ -157,7 +157,7 @@ def _combined(fields: dict[str, tuple[Any, ...]]) -> tuple[Config, ...]:
 
 def depends_on_steps(config: Config) -> bool:
     """Whether the rate of a step depends on the number of all steps."""
-    return SCHEDULES[config.schedule].final is not None and config.final_fraction != 1.0
+    return SCHEDULES[config.schedule].whole and config.final_fraction != 1.0
 
 
 def _check_kept(config: Config, step: int) -> None:

@@ -15,7 +15,7 @@ from minilotto.report.build import figure_names
 from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
-from minilotto.report.rules import FAILS, HOLDS, UNTESTED
+from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, UNTESTED
 from minilotto.report.studies.protocol import protocol
 from minilotto.report.studies.protocol.protocol import BEST, Place, Protocol
 from minilotto.report.studies.protocol.trainings import (
@@ -111,14 +111,11 @@ def ml_estimate(value, low, high):
 
 
 def by_key(one):
-    """Verdicts by the key of their claim, with the scaling where there are several."""
+    """Verdicts by the key of their claim; of the envelope's, the second is of mean-field nets."""
     found = {}
-    for key, claim in Protocol.entry.claims.items():
-        start = claim.claim.split("{")[0]
-        for verdict in one.verdicts():
-            if verdict.claim.startswith(start):
-                more = " mean-field" if "mean-field" in verdict.claim else ""
-                found[key + more] = verdict
+    for key, several in one.judged().items():
+        for verdict, more in zip(several, ("", " mean-field"), strict=False):
+            found[key + more] = verdict
     return found
 
 
@@ -147,7 +144,7 @@ def test_a_law_that_is_the_networks_own(quantities):
     differ = {"rise", "rise mean-field", "lazy"}
     assert {key: found[key] for key in ALL - differ} == dict.fromkeys(ALL - differ, HOLDS)
     assert found["rise"] == found["rise mean-field"] == FAILS
-    assert found["lazy"] == UNTESTED  # all starts end alike
+    assert found["lazy"] == UNDECIDED  # all starts end alike
     assert one.rates[Place(STEP, BEST, 50_000)][10] == (0.01, 0.01)
 
 
@@ -220,7 +217,7 @@ def test_scatter_leaves_open_what_it_hides(quantities):
     found = verdicts(one)
     undecided = ("rate", "schedule", "budget", "best", "one", "precision", "sum_exponent", "starts")
     undecided += ("own", "alike", "envelope", "rise", "sum_loss")
-    assert {key: found[key] for key in undecided} == dict.fromkeys(undecided, UNTESTED)
+    assert {key: found[key] for key in undecided} == dict.fromkeys(undecided, UNDECIDED)
 
 
 def test_missing_parts_are_told_and_the_rest_is_studied(quantities):

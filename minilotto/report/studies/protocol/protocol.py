@@ -27,9 +27,9 @@ from minilotto.analysis.stats.exponents import (
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested
+from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, register, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.rules import FAILS, HOLDS, LEVEL, UNTESTED, within
+from minilotto.report.rules import ERROR, FAILS, HOLDS, LEVEL, Every, decided, inside
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
     EQUAL_SUMS,
@@ -517,21 +517,21 @@ def _all(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
     """
     if not cases:
         return untested("These nets are missing, or too few.")
-    judged = [within(one.found, one.low, one.high) for one in cases]
-    verdict = FAILS if FAILS in judged else HOLDS if set(judged) == {HOLDS} else UNTESTED
+    judged = [inside(one.found, one.low, one.high) for one in cases]
     printed = [(one.name, one.found.mapped(shown) if shown else one.found) for one in cases]
     if len(printed) == 1:
         name, found = printed[0]
-        return Outcome(verdict, f"{name} {found}", "", as_numbers(name, found))
+        return about(judged[0], f"{name} {found}", "", as_numbers(name, found))
     order = sorted(printed, key=lambda one: one[1].value)
     ends = order if len(order) <= LISTED else [order[0], order[-1]]
-    words = "; ".join(f"{name}: {found}" for name, found in ends)
-    of = f"{len(order)}, from the least to the largest: " if len(order) > LISTED else ""
-    outside = [one.name for one, state in zip(cases, judged, strict=True) if state == FAILS]
-    good = judged.count(HOLDS)
-    reason = f"Of {len(cases)} numbers {good} lie in the range and {len(outside)} outside"
-    reason += f" ({'; '.join(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})" * bool(
-        outside
+    words = described(dict(ends))
+    if len(order) > LISTED:
+        words = f"{len(order)} numbers, from the least to the largest: {words}"
+    alone = [decided(one, ERROR) for one in judged]
+    outside = [one.name for one, state in zip(cases, alone, strict=True) if state == FAILS]
+    named = f" ({commas(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})"
+    reason = (
+        f"Taken one by one, {alone.count(HOLDS)} of {len(cases)} intervals lie in the range and "
+        f"{len(outside)} outside{named if outside else ''}."
     )
-    reason += f"; {len(cases) - good - len(outside)} are undecided."
-    return Outcome(verdict, of + words, reason, {name: found.value for name, found in printed})
+    return about(Every(judged), words, reason, {name: found.value for name, found in printed})
