@@ -249,7 +249,8 @@ class Disentanglement(Figure):
         found, cases = self._narrow(), []
         if set(found) != set(NARROW):
             return untested("The nets are missing.")
-        for predictor, count in product(PREDICTORS, COUNTS):
+        ways = sorted(product(PREDICTORS, COUNTS), key=lambda way: way != PAPER_COUNTING)
+        for predictor, count in ways:
             values = {n: found[n].counts[predictor, count] for n in NARROW}
             if np.isfinite([one.value for one in values.values()]).all():
                 digits = count != "participation"  # the others are whole, or nearly so
