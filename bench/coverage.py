@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import brentq
@@ -240,7 +241,7 @@ CURVES: dict[str, tuple[Callable[[Array], Array], bool | None, bool | None]] = {
     "plateau, half of the loss at 50": (lambda n: 1 / n + 0.02, False, False),
 }  # fmt: skip
 # Fractions of one decade's second group, log10 deviation 0.2; normal losses are one peak.
-GROUPS = {"one peak": 0.0, "a group of a tenth, a decade apart": 0.1}
+GROUPS = {"one peak": 0.0, "a group of a fifth, a decade apart": 0.2}
 RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6}
 FRACTIONS = {"all of 64 nets": 1.0, "0.97 of 64 nets": 0.97, "0.6 of 64 nets": 0.6}
 Rate = tuple[str, str, str, int, bool | None]  # claim, truth, losses, seeds, whether it is true
@@ -279,7 +280,7 @@ def planted_verdicts(trial: int, seeds: int, spread: Spread) -> Iterator[tuple[R
                 yield (claim, truth, "normal", seeds, true), rules.inside(count, *ends)
         for truth, part in FRACTIONS.items():
             found = share(int(np.count_nonzero(random.random(64) < part)), 64)
-            judged = rules.inside(found, rules.THRESHOLDS["most"], 1.0)
+            judged = rules.inside(found, rules.THRESHOLDS["most"], np.inf)
             yield ("almost all nets agree", truth, "-", 64, part > 0.9), judged
 
 
@@ -334,7 +335,7 @@ def main(
         table = rates_table(trials)
         print(table, end="")
         if out:
-            write_bytes(out, table.encode())
+            write_bytes(Path(out), table.encode())
 
 
 def print_shapes(trials: int) -> None:

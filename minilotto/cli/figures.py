@@ -28,6 +28,8 @@ def reproduce(
     threads: int | None = None,
     force: bool = False,
     quiet: bool = False,
+    root_seed: int = 0,
+    compare: FileName | None = None,
 ) -> Plan:
     """Repeat the paper's experiments, draw its figures and test its claims, on one page:
     report/index.html.
@@ -47,9 +49,12 @@ def reproduce(
     --threads 2       number of threads (default: every core that this process may use)
     --force           write into a folder that holds other files
     --quiet           no progress bar
+    --root-seed 0     of all trainings: another one repeats them with networks of their own
+    --compare DIR     folder of an earlier report: state which verdicts have changed
     """
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of
     from minilotto.report.build import reproduce as make
+    from minilotto.report.changes import changes, claims_of, recorded
     from minilotto.training.train import thread_count
 
     names = figure_names(figures, appendices, beyond)
@@ -57,6 +62,8 @@ def reproduce(
     scale = scale_of(quick, count)
     thread_count(threads)
     folder = report_folder(out or "report", force)
+    root_seed = whole_number("root_seed", root_seed, at_least=0, below=2**32)
+    before = None if compare is None else recorded(compare)
 
     def run() -> int:
         def work() -> int:
@@ -69,12 +76,18 @@ def reproduce(
                 threads=threads,
                 force=force,
                 progress=not quiet,
+                root_seed=root_seed,
+                compare=compare,
             )
-            for section in (one for one in report.sections if one.name in names):
+            drawn = [one for one in report.sections if one.name in names]
+            for section in drawn:
                 for verdict in section.verdicts:
                     print(f"figure {section.name:3} {verdict.verdict:19} {verdict.claim}")
                 for note in section.notes:
                     print(f"figure {section.name:3} note: {note}")
+            if before is not None:
+                after = claims_of((one.name, one.verdicts) for one in drawn)
+                print("\n".join(changes(before, after).words()))
             print(f"report in {folder / REPORT_FILES[0]}")
             return 0
 

@@ -23,14 +23,16 @@ import numpy as np
 from minilotto.errors import ConfigError, MinilottoError, ResourceError
 from minilotto.files import absolute, entries, make_folder, path_of, write_atomically, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
+from minilotto.report.calibration import margins_table, rates_table
 from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT, MERGED
+from minilotto.report.changes import changes, claims_of, recorded
 from minilotto.report.claims import read_toml
-from minilotto.report.figure import QUICK, Figure, Scale, Source
+from minilotto.report.figure import QUICK, Figure, Scale, Source, reseeded
+from minilotto.report.frozen import frozen
 from minilotto.report.page import MARK, Report, Section, from_json, to_html, to_json, to_markdown
 from minilotto.report.plots.style import lay_out, save, style, thumbnail
 from minilotto.report.study import Study
 from minilotto.report.training import SUFFIXES
-from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store, open_store
 from minilotto.sweeps.run import sweep
@@ -58,6 +60,8 @@ def reproduce(
     threads: int | None = None,
     force: bool = False,
     progress: bool = False,
+    root_seed: int = 0,
+    compare: str | Path | None = None,
 ) -> Report:
     """Reproduce the paper: train, draw, judge, and write a report of it.
 
@@ -88,6 +92,10 @@ def reproduce(
         Write into a folder that holds other things.
     progress : bool
         Show a progress bar.
+    root_seed : int
+        Of all trainings: another one repeats them with networks and random points of their own.
+    compare : str or Path, optional
+        Folder or report.json of an earlier report: which verdicts have changed since.
 
     Returns
     -------
@@ -106,6 +114,7 @@ def reproduce(
         On Ctrl-C (it is a KeyboardInterrupt); the same call continues from there.
     """
     names = figure_names(figures, appendices, beyond)
+    before = None if compare is None else recorded(compare)
     processes = thread_count(threads)
     scale = scale or (QUICK if quick else Scale())
     given = report_folder(out, force)
@@ -113,7 +122,7 @@ def reproduce(
     place = absolute(given)
     make_folder(place)
     began = time.perf_counter()
-    wanted = needed(names, scale)
+    wanted = needed(names, scale, root_seed)
     store = (
         sweep(wanted, out=runs, threads=threads, progress=progress) if train else open_store(runs)
     )
@@ -122,7 +131,8 @@ def reproduce(
     if not os.path.lexists(place / REPORT_FILES[0]):
         # Its mark lets an interrupted report go on in this folder.
         _write_page(place, REPORT_FILES[0], Report("Not finished", (), "", (), ()))
-    sections = _sections([FIGURES[name] for name in names], store, scale, place, processes, given)
+    chosen = [FIGURES[name] for name in names]
+    sections = _sections(chosen, store, scale, place, processes, given, root_seed)
     kept = [section for section in _earlier(place) if section.name not in names]
     order = list(FIGURES)
     sections = sorted([*sections, *kept], key=lambda one: order.index(one.name))
@@ -136,14 +146,20 @@ def reproduce(
             "machine": f"{cpu_name()}, {usable_cores()} cores",
             "Python, NumPy": f"{platform.python_version()}, {np.__version__}",
             "seeds": f"{scale.seeds:,} at the paper's widths, {scale.wide_seeds:,} at wider ones; "
-            f"root seed {Config().root_seed}",
+            f"root seed {root_seed}",
+            "rules": f"version {frozen()['version']}",
             "training": f"{trained:.0f} s, without what the store already had",
             "analysis and drawing": f"{time.perf_counter() - began - trained:.0f} s",
             "nets": str(runs),
             **({"of earlier runs": ", ".join(one.name for one in kept)} if kept else {}),
         },
+        tables=(rates_table(), margins_table()),
         **texts,
     )
+    if before is not None:
+        after = claims_of((one.name, one.verdicts) for one in sections if one.name in names)
+        words = [f"Beside the report in {compare}: ", *changes(before, after).words()]
+        report = dataclasses.replace(report, remarks=[*report.remarks, " ".join(words)])
     for page in REPORT_FILES:
         _write_page(place, page, report)
     return report
@@ -189,9 +205,10 @@ def figure_names(
     return [name for name in FIGURES if name in wanted]
 
 
-def needed(names: Sequence[str], scale: Scale) -> list[Sweep]:
+def needed(names: Sequence[str], scale: Scale, root_seed: int = 0) -> list[Sweep]:
     """What these figures need to have trained."""
-    return [wanted for name in names for wanted in FIGURES[name].sweeps(scale)]
+    wanted = (one for name in names for one in FIGURES[name].sweeps(scale))
+    return [reseeded(one, root_seed) for one in wanted]
 
 
 def report_folder(out: str | Path, force: bool) -> Path:
@@ -273,11 +290,14 @@ def _sections(
     out: Path,
     processes: int,
     given: Path | None = None,
+    root_seed: int = 0,
 ) -> list[Section]:
     """All sections, in several processes where forking is safe: studies hold the GIL. `given` is
     what the caller calls the folder `out`.
     """
-    one = partial(_section, store=store, scale=scale, out=out, given=given or out)
+    one = partial(
+        _section, store=store, scale=scale, out=out, given=given or out, root_seed=root_seed
+    )
     if min(processes, len(figures)) == 1 or sys.platform != "linux":
         return [one(figure) for figure in figures]
     # On Ctrl-C a child ends at once and silently; this process reports it.
@@ -303,11 +323,14 @@ def _sections(
                 raise
 
 
-def _section(chosen: type[Figure], store: Store, scale: Scale, out: Path, given: Path) -> Section:
+def _section(
+    chosen: type[Figure], store: Store, scale: Scale, out: Path, given: Path, root_seed: int = 0
+) -> Section:
     """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
-    source, name, title = Source(store), chosen.name, _heading(chosen)
-    quick = " --quick" if scale == QUICK else ""
-    command = f"{PROGRAM} reproduce --figures {name} --out {quote(str(given))}{quick}"
+    source, name, title = Source(store, root_seed), chosen.name, _heading(chosen)
+    more_words = " --quick" if scale == QUICK else ""
+    more_words += f" --root-seed {root_seed}" if root_seed else ""
+    command = f"{PROGRAM} reproduce --figures {name} --out {quote(str(given))}{more_words}"
     made: dict[str, Any] = {"warning": _warning(scale)}
     made["drawn"] = f"{date.today().isoformat()} by minilotto {VERSION}"
     try:

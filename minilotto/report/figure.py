@@ -117,21 +117,31 @@ def interval(found: Estimate | None) -> tuple[float, float, float]:
     return (found.value, found.low, found.high) if found else (nan, nan, nan)
 
 
+def reseeded(sweep: Sweep, root_seed: int) -> Sweep:
+    """The same trainings from another root seed; a sweep of K of them takes the next K."""
+    if not root_seed:
+        return sweep
+    given = sweep.axes.get("root_seed", (0,))
+    seeds = [one + root_seed * len(given) for one in given]
+    return Sweep(**{**sweep.to_dict(), "root_seed": seeds})
+
+
 class Source:
     """Nets by config and seeds out of a store; what is not there is noted, what is damaged is an
     error.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, root_seed: int = 0) -> None:
+        self._store, self._root_seed = store, root_seed
         self.missing: list[str] = []
 
     def nets(self, sweep: Sweep) -> dict[Config, Ensemble]:
         """The nets of each config of `sweep` that has all its seeds, in the sweep's order."""
         found = {}
-        for config in sweep.configs:
+        trained = reseeded(sweep, self._root_seed).configs
+        for config, other in zip(sweep.configs, trained, strict=True):
             try:
-                found[config] = self._store.ensemble(config, sweep.seeds)
+                found[config] = self._store.ensemble(other, sweep.seeds)
             except FileError:
                 raise
             except MinilottoError as error:

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from minilotto.errors import MinilottoError
+from minilotto.report.calibration import PageTable
 from minilotto.report.claims import Verdict
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 
@@ -65,6 +66,7 @@ class Report:
     remarks: Sequence[str]
     reading: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    tables: Sequence[PageTable] = ()
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -109,6 +111,7 @@ def to_html(report: Report) -> str:
         _table("All claims", claims, ("figure", "claim", "verdict")),
         *(_section(one, report.warning) for one in report.sections),
         _list("What could not be recovered, and what to know", map(_prose, report.remarks)),
+        *(_page_table(one) for one in report.tables),
         _table("Provenance", [(escape(k), escape(str(v))) for k, v in report.provenance.items()]),
         "</main></body></html>",
     ]
@@ -184,6 +187,12 @@ def _table(heading: str, rows: Sequence[Sequence[str]], header: Sequence[str] = 
     return f'<h2>{heading}</h2><div class="wide"><table>{body}</table></div>' if rows else ""
 
 
+def _page_table(one: PageTable) -> str:
+    rows = [[escape(cell) for cell in row] for row in one.rows]
+    table = _table("", rows, one.header).removeprefix("<h2></h2>")
+    return f"<h2>{escape(one.heading)}</h2>{_paragraphs([one.text])[0]}{table}"
+
+
 def _badge(verdict: str) -> str:
     return f'<span class="badge {_CLASSES[verdict]}">{escape(verdict)}</span>'
 
@@ -222,6 +231,10 @@ def to_markdown(report: Report) -> str:
             lines.append(f"| {' | '.join(cells)} |")
         drawn = f" (drawn {section.drawn})" if section.drawn else ""
         parts += ["\n".join(lines), f"`{section.command}`{drawn}"]
+    for table in report.tables:
+        lines = [f"| {' | '.join(cells)} |" for cells in (table.header, *table.rows)]
+        lines.insert(1, "|---" * len(table.header) + "|")
+        parts += [f"## {table.heading}", table.text, "\n".join(lines)]
     provenance = [f"{key}: {value}" for key, value in report.provenance.items()]
     parts += [_listed(report.remarks), _listed(provenance), f"<!-- {MARK} -->"]
     return "\n\n".join(part for part in parts if part) + "\n"

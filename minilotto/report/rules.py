@@ -77,7 +77,7 @@ MARGINS = {
     "absent": Margin(
         500,
         "nets from which on a group that is not seen is not there",
-        "a group of a tenth, a decade apart, is then missed less than once in a hundred",
+        "a group of a fifth, a decade apart, is then missed once in thirty",
     ),
 }
 THRESHOLDS = {name: margin.size for name, margin in MARGINS.items()}

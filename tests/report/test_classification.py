@@ -12,7 +12,7 @@ from minilotto.analysis.ensembling import two_classes
 from minilotto.data.dataset import given
 from minilotto.report.figure import QUICK, Scale
 from minilotto.report.plots.style import style
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, THRESHOLDS, UNTESTED
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.classification.classification import (
     Classification,
     ClassificationSettings,
@@ -145,12 +145,6 @@ def test_what_two_widths_cannot_decide_is_not_tested():
     assert one.headline() == ""
     with style():
         one.draw()
-
-
-def test_an_interval_that_decides_nothing_is_not_counted(monkeypatch):
-    monkeypatch.setitem(THRESHOLDS, "wide", 1e-9)
-    one = study_of(moons=of_the_theory)
-    assert verdicts_of(one)[:3] == [UNTESTED] * 3
 
 
 @pytest.fixture(scope="module")

@@ -159,8 +159,8 @@ class AlgorithmClusters(_Algorithms):
         cases = [
             Case(name, self._counted(count, paper), f"{count}{more}", {name: count})
             for name, count, more in (
-                ("modulo the swap in the plane", self.clusters.orbits, ""),
-                ("by what neurons compute", len(self.good), f", fractions {', '.join(shares)}"),
+                ("modulo the swap", self.clusters.orbits, ""),
+                ("by function", len(self.good), f", fractions {', '.join(shares)}"),
             )
         ]
         return over(cases)

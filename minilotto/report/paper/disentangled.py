@@ -185,7 +185,7 @@ class Disentanglement(Figure):
                     "a partner"
                 )
                 numbers = {f"share at width {n}": good.value}
-                cases.append(Case(f"N = {n}", inside(good, most, 1.0), words, numbers))
+                cases.append(Case(f"N = {n}", inside(good, most, np.inf), words, numbers))
         more = (
             "; only where both output weights are fitted again: with the weights that a pair has "
             "in the net it mostly is not so good, for other pairs make up for what it leaves"
@@ -226,7 +226,7 @@ class Disentanglement(Figure):
         for n, one in shapes.items():
             found, at = median_estimate(one.correlation), f"N = {n}"
             numbers = {f"correlation at width {n}": found.value}
-            cases.append(Case(at, inside(found, strong, 1.0), found, numbers))
+            cases.append(Case(at, inside(found, strong, np.inf), found, numbers))
         return over(cases, more=more)
 
     def _shapes(self) -> Outcome:
@@ -236,7 +236,7 @@ class Disentanglement(Figure):
                 odd, even = (mean_estimate(part) for part in one.shapes.degrees.T)
                 numbers = {f"cubic at width {n}": odd.value, f"quartic at width {n}": even.value}
                 words = f"{odd.value:.0%} cubic, {even.value:.0%} quartic"
-                cases.append(Case(f"N = {n}", inside(odd, most, 1.0), words, numbers))
+                cases.append(Case(f"N = {n}", inside(odd, most, np.inf), words, numbers))
         mirror = [one.mirror for one in self.widths.values() if np.isfinite(one.mirror)]
         further = "".join(
             " The further a pair is from mirror symmetry, the more cubic (rank correlation from "

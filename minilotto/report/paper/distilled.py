@@ -219,7 +219,7 @@ class Distillation(Figure):
         )
         living = self.ways["living"]
         return about(
-            inside(both, half, 1.0),
+            inside(both, half, np.inf),
             f"{nets} nets, {dead.value:.0%} of two dead neurons and {both.value:.0%} "
             f"({both.low:.0%} to {both.high:.0%}) of two living ones; "
             f"from living neurons alone {living.below(EXTREME).sum()} nets are below {EXTREME:g}, "
@@ -269,7 +269,7 @@ class Distillation(Figure):
         )
         gaining = share(int(np.count_nonzero(best.loss < best.start / 10)), len(best.loss))
         return about(
-            inside(gaining, 0.0, 1 - claim["most"]),
+            inside(gaining, -np.inf, claim["half"]),
             f"{medians}. Of the best {np.mean(best.cancelled):.0%} end where float64 rounding "
             f"hides any descent; to go on takes {np.nanmedian(best.digits()):.0f} digits of "
             f"arithmetic, a loss of 1e-30 {np.nanmedian(best.digits(1e-30)):.0f}",
@@ -289,12 +289,15 @@ class Distillation(Figure):
             words = f"{distilled[k].value:.1e} against {trained[k].value:.1e}"
             numbers = {f"distilled over trained at {k}": gain.value}
             cases.append(Case(name, factor(gain, 0.0, 1.0), words, numbers))
-        least = (
-            f". {enough[0]} neurons are enough for the loss of all {WIDE}. The gain is least "
-            "squares', in float64 and with large weights: a small loss on the data, no robust net"
-        )
+        least = ""
+        if enough:
+            least = (
+                f". {enough[0]} neurons are enough for the loss of all {WIDE}. The gain is least "
+                "squares', in float64 and with large weights: a small loss on the data, no robust "
+                "net"
+            )
         before = f"median loss distilled against trained, that of width {WIDE} {wide:.1e}: "
-        return over(cases, before, more=least if enough else "")
+        return over(cases, before, more=least)
 
     def _nets(self, k: int, kind: str) -> int:
         """How many nets a point of the path stands for."""

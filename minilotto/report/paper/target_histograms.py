@@ -183,6 +183,8 @@ class ProductHistograms(_Histograms):
     def _pattern(self, task: str, several: tuple[int, ...], others: bool = False) -> Outcome:
         """A claim that these widths have several peaks, and, unless `others` may, no other has."""
         counts = {width: count for (name, width), count in self.counts.items() if name == task}
+        if not counts or not set(several) <= set(counts):
+            return untested("These nets are missing or too few to test a shape.")
         cases = [
             Case(
                 f"N = {width}",
@@ -200,4 +202,4 @@ class ProductHistograms(_Histograms):
         ]
         dip = f"; dip significant at {', '.join(dips)}" if dips else "; no dip is significant at 5%"
         found = over(cases, "peaks proven: ")
-        return found._replace(measured=found.measured + dip) if cases else found
+        return found._replace(measured=found.measured + dip)

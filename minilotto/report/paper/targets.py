@@ -128,7 +128,7 @@ def bias_cases(
             if (every := one.whole.get(one.widest)) is not None:
                 words += f", of all nets {every.share}"
                 numbers[f"share in all nets for {one.name}"] = every.share.value
-            cases.append(Case(one.name, inside(e, half, 1.0), words + also(one), numbers))
+            cases.append(Case(one.name, inside(e, half, np.inf), words + also(one), numbers))
     return cases
 
 

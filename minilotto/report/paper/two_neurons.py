@@ -195,7 +195,7 @@ class Ticket(Figure):
         found = share(int(alike.sum()), len(alike))
         described = ", ".join(f"{name} {np.median(values):.1e}" for name, values in parts.items())
         return about(
-            inside(found, claim["most"], 1.0),
+            inside(found, claim["most"], np.inf),
             f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%}) of {len(alike)} tickets; "
             f"median relative difference: {described}",
             numbers={f"asymmetry of {n}": float(np.median(part)) for n, part in parts.items()},

@@ -153,7 +153,7 @@ class UnaryScaling(Figure):
             if not shares or "variance" not in slopes:
                 continue
             exponent, near = slopes["variance"], claim["near"]
-            parts = [inside(e, 0.0, claim["half"]) for e in every]
+            parts = [inside(e, -np.inf, claim["half"]) for e in every]
             agrees = Every([*parts, inside(exponent, 1 - near, 1 + near)])
             common += [one.name] if min(shares) > claim["half"] else []
             each = ", ".join(f"{name} {found}" for name, found in slopes.items())

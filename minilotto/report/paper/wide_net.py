@@ -98,7 +98,7 @@ class NeuronCloud(Figure):
         reading, far = self.entry.claims["same"]["reading"], self.distances
         mean = over_nets(np.array(far))
         return about(
-            inside(mean, 0.0, 2 * reading),
+            inside(mean, -np.inf, 2 * reading),
             f"root mean square distance {mean} in the mean of {len(far)} nets, {min(far):.2f} to "
             f"{max(far):.2f}",
             numbers={"of": len(far), "nearest": min(far), "furthest": max(far)},

@@ -146,13 +146,14 @@ def hidden(ax: Axes) -> bool:
     return legend is not None and _covers(ax, legend.get_window_extent())
 
 
-def _covers(ax: Axes, box: Any) -> bool:
-    """Whether lines, marks, bars or words of a panel reach into a box of the display. Lines from
-    edge to edge, as at 0, and shaded ranges may.
+def _covers(ax: Axes, box: Any, edges: bool = False) -> bool:
+    """Whether lines, marks, bars or words of a panel reach into a box of the display; lines from
+    edge to edge, as at 0, count with `edges`, shaded ranges never.
     """
-    found = [line for line in ax.lines if line.get_transform() == ax.transData]
-    for line in found:
-        path: Any = line.get_path().transformed(ax.transData)
+    for line in ax.lines:
+        if not edges and line.get_transform() != ax.transData:
+            continue
+        path: Any = line.get_path().transformed(line.get_transform())
         joined = line.get_linestyle() not in ("None", "none", "", " ")
         marks = box.count_contains(path.vertices) if len(path.vertices) else 0
         if marks or (joined and len(path.vertices) > 1 and path.intersects_bbox(box, False)):
@@ -176,13 +177,16 @@ def _clear(ax: Axes) -> None:
     none, give the panel more room at its top.
     """
     legend: Any = ax.get_legend()
-    if not hidden(ax) or not ax.bbox.overlaps(legend.get_window_extent()):
+    where = legend.get_window_extent()
+    if not _covers(ax, where, edges=True) or not ax.bbox.overlaps(where):
         return
-    for _ in range(ROOM):
+    for edges in (True, *[False] * ROOM):
         for place in PLACES:
             legend.set_loc(place)
-            if not hidden(ax):
+            if not _covers(ax, legend.get_window_extent(), edges):
                 return
+        if edges:
+            continue
         low, high = ax.transScale.transform([(1.0, end) for end in ax.get_ylim()])[:, 1]
         top = ax.transScale.inverted().transform((0.0, high + 0.1 * (high - low)))[1]
         ax.set_ylim(top=float(top))

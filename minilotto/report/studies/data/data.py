@@ -359,7 +359,7 @@ class Data(Study):
                 )
         correct = share(right, len(gaps))
         return about(
-            inside(correct, claim["most"], 1.0),
+            inside(correct, claim["most"], np.inf),
             f"misled in {len(wrong)} of {len(gaps)} cases ({described(words)}); the rule is right "
             f"in {correct.value:.0%} ({correct.low:.0%} to {correct.high:.0%})",
             "",

@@ -237,7 +237,7 @@ class Ensembling(Study):
             for part in ("bias", "variance")
             if (fit := one.law(part))
         }
-        found = tally(shares, lambda one: inside(one, 0.0, half), "bias / loss: ")
+        found = tally(shares, lambda one: inside(one, -np.inf, half), "bias / loss: ")
         more = f"; of all nets {described(every)}. Exponents over {RANGE}: {described(laws)}"
         return found._replace(measured=found.measured + more)
 

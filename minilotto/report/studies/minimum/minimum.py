@@ -254,7 +254,7 @@ class Minimum(Study):
     def _almost_all(self, shares: dict[str, Estimate]) -> Outcome:
         """Whether almost all nets of each group have a property."""
         most = self.entry.claims["ticket"]["most"]
-        return tally(shares, lambda one: inside(one, most, 1.0))
+        return tally(shares, lambda one: inside(one, most, np.inf))
 
     def _in_rounding(self) -> Outcome:
         noise = self.entry.claims["rounding"]["noise"]

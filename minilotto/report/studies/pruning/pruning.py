@@ -27,6 +27,7 @@ from minilotto.store.grid import Sweep
 
 LEAST_SEEDS = 10
 OTHERS = 40  # nets of each width beyond the first
+LESS = 1 - 1e-9  # a ratio of losses that is below 1
 AWARE = ("tickets", "merging", "elimination")  # rules that use what neurons have in common
 
 
@@ -191,7 +192,7 @@ class Pruning(Study):
             for readout, name in (("float32", "fitted likewise"), (None, "as trained"))
             for k in shared
         }
-        return tally(ratios, lambda ratio: factor(ratio, 0.0, 1.0))
+        return tally(ratios, lambda ratio: factor(ratio, 0.0, LESS))
 
 
 def _better(cut: PrunedLosses, rules: tuple[str, ...], than: str, readout: Readout) -> Outcome:
@@ -201,7 +202,7 @@ def _better(cut: PrunedLosses, rules: tuple[str, ...], than: str, readout: Reado
         for rule in rules
         for k, ratio in cut.ratios(rule, than, readout).items()
     }
-    return tally(ratios, lambda ratio: factor(ratio, 0.0, 1.0))
+    return tally(ratios, lambda ratio: factor(ratio, 0.0, LESS))
 
 
 def _enough(count: int | None) -> str:
