@@ -238,7 +238,7 @@ CURVES: dict[str, tuple[Callable[[Array], Array], bool | None, bool | None]] = {
                                    True, False),
     "break of 1 in the middle": (lambda n: np.where(n < 22.4, n**-1.5, n**-0.5 / 22.4), True,
                                  False),
-    "plateau, half of the loss at 50": (lambda n: 1 / n + 0.02, False, False),
+    "plateau, half of the loss at 50": (lambda n: 1 / n + 0.02, False, None),
 }  # fmt: skip
 # Fractions of one decade's second group, log10 deviation 0.2; normal losses are one peak.
 GROUPS = {"one peak": 0.0, "a group of a fifth, a decade apart": 0.2}

@@ -11,7 +11,7 @@ import minilotto as ml
 from minilotto.data.dataset import sampled
 from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 from minilotto.report.studies.data.data import Data, DataSettings
 
 SETTINGS = DataSettings(
@@ -102,9 +102,9 @@ def test_planted_laws_are_judged(judged):
     assert found[SAME.format("LeakyReLU")].verdict == HOLDS
     assert found[FEW].verdict == HOLDS
     assert found[GAPS].verdict == FAILS
-    assert found[GAPS].numbers["ratio at 10"] == pytest.approx(3, rel=0.1)
-    assert found[GAPS].numbers["exponent"] == pytest.approx(4 * np.log(29 / 9) / np.log(3), abs=0.1)
-    assert found[MISLED].verdict in (IN_PART, FAILS)  # SiLU is not misled where the rule says so
+    assert found[GAPS].numbers["P = 10"] == pytest.approx(3, rel=0.1)
+    assert "exponent from 10 to 30 points 4.2" in found[GAPS].measured
+    assert found[MISLED].verdict in (UNDECIDED, FAILS)  # SiLU is not misled where the rule says so
     assert found[COST].verdict == HOLDS
     assert found[DECAY].verdict == HOLDS
     assert "for SiLU (" in study.headline()
@@ -117,16 +117,16 @@ def test_other_truths_get_other_verdicts(judged):
         loss = (1e-5 if exponent == 1 else 1e-2) / config.width**exponent
         return loss, loss * (1 + 100 / config.points if config.sampling == "grid" else 1)
 
-    found, study = judged(other, learnt=lambda config: 7 * (config.points / 100) ** 0.5)
+    found, study = judged(other, learnt=lambda config: 4 * (config.points / 100) ** 0.5)
     assert found[SAME.format("SiLU")].verdict == FAILS
     assert "more slowly" in found[SAME.format("SiLU")].reason
     assert found[SAME.format("SiLU")].numbers["difference"] == pytest.approx(-1, abs=0.05)
     assert "for SiLU (2.0" in study.headline() or "for SiLU (1.99" in study.headline()
     assert found[FEW].verdict == FAILS
     assert found[COST].verdict == FAILS
-    assert found[COST].numbers["k of silu at 50"] == pytest.approx(7 * 10**0.5, rel=0.5)
+    assert found[COST].numbers["k of silu at 50"] == pytest.approx(4 * 10**0.5, rel=0.5)
     assert found[DECAY].verdict == FAILS
-    assert found[DECAY].numbers["exponent of silu"] == pytest.approx(0.5, abs=0.1)
+    assert next(iter(found[DECAY].numbers.values())) == pytest.approx(0.5, abs=0.15)
 
 
 @pytest.mark.parametrize(("size", "verdict"), [(1e-12, HOLDS), (1.0, IN_PART), (1e9, FAILS)])
@@ -138,7 +138,7 @@ def test_a_law_survives_as_much_noise_as_leaves_its_losses_alone(judged, size, v
     assert found[SURVIVES.format("SiLU")].verdict == verdict
 
 
-@pytest.mark.parametrize(("factor", "verdict"), [(1.2, HOLDS), (0.2, FAILS), (2.0, UNTESTED)])
+@pytest.mark.parametrize(("factor", "verdict"), [(1.2, HOLDS), (0.2, FAILS), (2.0, UNDECIDED)])
 def test_losses_of_few_points_are_those_of_straight_lines_or_not(judged, factor, verdict):
     def losses(config):
         lines = (4 / (config.points - 1)) ** 4 / 30
@@ -146,7 +146,7 @@ def test_losses_of_few_points_are_those_of_straight_lines_or_not(judged, factor,
 
     found, _ = judged(losses)
     assert found[GAPS].verdict == verdict
-    assert found[GAPS].numbers["ratio at 30"] == pytest.approx(factor, rel=0.1)
+    assert found[GAPS].numbers["P = 30"] == pytest.approx(factor, rel=0.1)
 
 
 def test_what_points_tell_is_told(judged):
@@ -165,8 +165,8 @@ def test_wide_intervals_are_undecided(judged):
         return (1e-4 / config.width * 10 ** random.normal(0, 1),) * 2
 
     found, _ = judged(scattered)
-    assert found[SAME.format("SiLU")].verdict == UNTESTED
-    assert "both sides of 0.25" in found[SAME.format("SiLU")].reason
+    assert found[SAME.format("SiLU")].verdict == UNDECIDED
+    assert "too wide" in found[SAME.format("SiLU")].reason
 
 
 # The whole

@@ -102,10 +102,10 @@ def test_tickets_that_stay_where_they_are():
 def test_tickets_above_the_floor():
     """c off by 0.01: a loss of 1e-4 beside a floor of 1e-5 and less."""
     found = verdicts(Minimum(Source(Made(down, lift=0.01)), SETTINGS))
-    assert found[STEPS].verdict == IN_PART
+    assert found[STEPS].verdict == FAILS
 
 
-@pytest.mark.parametrize(("factor", "verdict"), [(0.5, FAILS), (0.95, IN_PART), (1.0, HOLDS)])
+@pytest.mark.parametrize(("factor", "verdict"), [(0.5, FAILS), (0.95, HOLDS), (1.0, HOLDS)])
 def test_precision_that_matters(factor, verdict):
     one = Minimum(
         Source(Made(lambda c: down(c) * (factor if c.dtype == "float64" else 1))), SETTINGS
@@ -113,11 +113,19 @@ def test_precision_that_matters(factor, verdict):
     assert verdicts(one)[PRECISION].verdict == verdict
 
 
+def more(one):
+    """The same nets many times, so that almost all of them can be told from all."""
+    arrays = {name: part for name, part in vars(one).items() if isinstance(part, np.ndarray)}
+    parts = {name: np.repeat(part, 40, axis=0) for name, part in arrays.items()}
+    return dataclasses.replace(one, **parts)
+
+
 def group(falling, settled, kept, noise):
     """Nets with a planted curvature and polish: fractions of nets that are settled, and of those
     that polishing leaves.
     """
     base = falling.groups[TICKETS]
+    base = dataclasses.replace(base, curvature=more(base.curvature), polished=more(base.polished))
     count = len(base.polished.loss)
     at = np.arange(count) / count
     curvature = dataclasses.replace(
@@ -132,7 +140,7 @@ def group(falling, settled, kept, noise):
 
 @pytest.mark.parametrize(
     ("settled", "kept", "expected"),
-    [(1, 1, HOLDS), (0, 1, FAILS), (1, 0, FAILS), (0.5, 1, IN_PART), (1, 0.5, IN_PART)],
+    [(1, 1, HOLDS), (0, 1, FAILS), (1, 0, FAILS), (0.5, 1, FAILS), (1, 0.5, FAILS)],
 )
 def test_what_counts_as_a_minimum(falling, monkeypatch, settled, kept, expected):
     both = dict.fromkeys((TICKETS, "4"), group(falling, settled, kept, 0.1))

@@ -123,6 +123,8 @@ def rule_holds():
         says(rules.near(at(0.9, 1.1), 1.0)) == HOLDS,
         says(rules.near(at(1.4, 1.6), 1.0)) == FAILS,
         says(rules.near(at(0.5, 1.5), 1.0)) == UNDECIDED,
+        says(rules.near(at(0.7, 1.1), 1.0)) == UNDECIDED,
+        says(rules.near(at(np.nan, np.nan), 1.0)) == UNDECIDED,
         says(rules.factor(at(0.9, 1.1), 0.8, 1.25)) == HOLDS,
         says(rules.factor(at(1.5, 1.6), 0.8, 1.25)) == FAILS,
         says(rules.factor(at(0.5, 1.5), 0.8, 1.25)) == UNDECIDED,

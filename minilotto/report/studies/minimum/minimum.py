@@ -34,7 +34,7 @@ from minilotto.report.claims import (
     untested,
 )
 from minilotto.report.figure import Scale, Source, Table, commas
-from minilotto.report.rules import LEVEL, factor, inside
+from minilotto.report.rules import LEVEL, Every, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.store.grid import Sweep
@@ -300,12 +300,8 @@ class Minimum(Study):
             return untested(f"Ten tickets each at {steps:,} steps and at more are needed.")
         similar = self.entry.claims["steps"]["similar"]
         above = {budget: median_interval(ratio) for budget, ratio in self.above.items()}
-        cases = [Case("downwards", inside(exponent, 0.0, np.inf))]
-        cases += [
-            Case(f"near the floor after {budget:,} steps", factor(ratio, 0.0, similar))
-            for budget, ratio in above.items()
-            if budget >= steps
-        ]
+        floor = [factor(ratio, 0.0, similar) for n, ratio in above.items() if n >= steps]
+        falls = inside(exponent, self.entry.claims["steps"]["fall"], np.inf)
         losses = {n: np.median(one.nets.loss) for n, one in self.tickets["float32"].items()}
         by_budget = "; ".join(
             f"{n:,} steps: |w| = {one.value:.4g} ({one.low:.4g} to {one.high:.4g}), loss "
@@ -313,8 +309,7 @@ class Minimum(Study):
             for n, one in estimates(place).items()
         )
         measured = f"|w| falls as steps^-{exponent}; {by_budget}"
-        numbers = as_numbers("exponent", exponent)
-        return over(cases)._replace(measured=measured, numbers=numbers)
+        return about(Every([falls, *floor]), measured, "", as_numbers("exponent", exponent))
 
     def _by_precision(self) -> Outcome:
         if len(self.place) < len(DTYPES):

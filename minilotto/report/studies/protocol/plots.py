@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MARKS = dict(zip(SCHEDULES_TRIED, "osDPXv", strict=True))
 COLOURS = dict(zip(SCHEDULES_TRIED, PALETTE, strict=True))
 SHOWN = (-2.5, 4.0)  # exponents; intervals are cut there
+FAR = 12  # times the narrowest width, up to which 1/N is drawn
 APART = 0.035  # of a decade, by which series lie side by side
 
 
@@ -111,9 +112,10 @@ def envelope(study: "Protocol", ax: Axes) -> Axes:
     for (name, one), look in zip(study.envelope.items(), looks, strict=False):
         loss_against_width(one, ax, *look, f"{name} start")
     for one in list(study.envelope.values())[:1]:
-        ends = one.widths[[0, -1]]
-        slope_line(ends, 2.0 * one.value[0] * ends[0] / ends, ax, "1/N")
-        plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= ends[1]])
+        first, last = one.widths[[0, -1]]
+        ends = np.array([first, min(last, FAR * first)])
+        slope_line(ends, 0.5 * one.value[0] * first / ends, ax, "1/N")
+        plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= last])
     ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")
     _below(ax, 2)
     return ax
@@ -128,7 +130,9 @@ def sums(study: "Protocol", ax: Axes) -> Axes:
     ax.set(xscale="log", yscale="log", xlabel="sum of the rates of all steps")
     ax.set(title=f"loss by sum of rates, N = {study.facts()['middle']}")
     ax.set_ylabel("median loss (mean squared error)")
-    plain_numbers(ax.xaxis)
+    low, high = ax.get_xlim()
+    marks = [m * 10**k for k in range(6) for m in (1, 2, 5)]
+    plain_numbers(ax.xaxis, [mark for mark in marks if low <= mark <= high])
     ax.yaxis.set_minor_formatter(NullFormatter())
     _below(ax, 2)
     return ax

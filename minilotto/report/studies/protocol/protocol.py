@@ -29,17 +29,19 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, register, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.rules import ERROR, FAILS, HOLDS, LEVEL, Every, decided, inside
+from minilotto.report.rules import ERROR, FAILS, HOLDS, LEVEL, Check, Every, decided, inside
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
     EQUAL_SUMS,
     HALVED,
+    HELD,
     LONG,
     NARROW,
     SCALINGS,
     SCHEDULES_TRIED,
     STAGES,
     STEP,
+    STRETCHED,
     ProtocolSettings,
     Way,
     equal_sums,
@@ -75,12 +77,21 @@ class Place(NamedTuple):
 
 
 class Ranged(NamedTuple):
-    """A number that a claim places in a range."""
+    """A number that a claim places in a range. Where it claims `exactly` a number, one outside the
+    range fails if its interval excludes that number; else if it excludes the range.
+    """
 
     name: str
     found: Estimate
     low: float
     high: float
+    exactly: float | None = None
+
+    def judged(self) -> Check:
+        """By the shared rules."""
+        if self.exactly is None or self.low <= self.found.value <= self.high:
+            return inside(self.found, self.low, self.high)
+        return inside(self.found, self.exactly, self.exactly)
 
 
 class Protocol(Study):
@@ -334,7 +345,6 @@ class Protocol(Study):
             "precision": self._precision,
             "sum_exponent": self._sum_exponent,
             "sum_loss": self._sum_loss,
-            "starts": self._starts,
             "own": self._own,
             "tickets": self._tickets,
             "alike": self._alike,
@@ -357,29 +367,24 @@ class Protocol(Study):
             for name, one, other in pairs
             if one != other and one in self.found and other in self.found
         ]
-        return [Ranged(name, change, -near, near) for name, change in found if change]
+        return [Ranged(name, change, -near, near, 0.0) for name, change in found if change]
 
     def _rate(self, claim: Claim) -> Outcome:
-        s = self.settings
+        low, high = min(self.settings.rates), max(self.settings.rates)
         pairs = [
-            (f"rate {rate:g}, {b:,} steps", Place(STEP, rate, b), Place(STEP, s.paper_rate, b))
-            for b in s.budgets
-            for rate in s.rates
+            (f"{b:,} steps", Place(STEP, high, b), Place(STEP, low, b))
+            for b in self.settings.budgets
         ]
         return _all(self._changes(pairs, claim["near"]))
 
     def _schedules(self, rate: float | str) -> list[tuple[str, Place, Place]]:
-        return [
-            (f"{name}, {b:,} steps", Place(name, rate, b), Place(STEP, rate, b))
-            for b in self.settings.budgets
-            for name in SCHEDULES_TRIED
-            if Way(name, budget=b).config(self.settings) != Way(budget=b).config(self.settings)
-        ]
+        last = self.settings.longest
+        return [(n, Place(n, rate, last), Place(STEP, rate, last)) for n in SCHEDULES_TRIED]
 
     def _budgets(self, rates: Sequence[float | str]) -> list[tuple[str, Place, Place]]:
         first, last = self.settings.shortest, self.settings.longest
         return [
-            (f"{name}, rate {rate}", Place(name, rate, last), Place(name, rate, first))
+            (f"{name}, {rate} rate", Place(name, rate, last), Place(name, rate, first))
             for name in SCHEDULES_TRIED
             for rate in rates
         ]
@@ -388,15 +393,21 @@ class Protocol(Study):
         return _all(self._changes(self._schedules(self.settings.paper_rate), claim["near"]))
 
     def _budget(self, claim: Claim) -> Outcome:
-        return _all(self._changes(self._budgets(self.settings.rates), claim["near"]))
+        pairs = self._budgets([self.settings.paper_rate])
+        return _all(self._changes(pairs, claim["near"]))
 
     def _best(self, claim: Claim) -> Outcome:
         pairs = [*self._schedules(BEST), *self._budgets([BEST])]
         return _all(self._changes(pairs, claim["near"]))
 
     def _one(self, claim: Claim) -> Outcome:
-        found = {place: e for place, e in self.exponents.items() if place.rate == BEST}
-        return _all([_near(str(place), e, claim) for place, e in found.items()])
+        found = {
+            place.schedule: e
+            for place, e in self.exponents.items()
+            if place[1:] == (BEST, self.settings.shortest)
+            and place.schedule not in (STRETCHED, HELD)  # which are the step schedule there
+        }
+        return _all([_near(name, e, claim) for name, e in found.items()])
 
     def _longer(self, claim: Claim) -> Outcome:
         found = [
@@ -412,7 +423,8 @@ class Protocol(Study):
         change = None
         if usual and self.precise:
             change = exponent_change(self.precise, usual, *self._span)
-        return _all([Ranged("difference", change, -claim["near"], claim["near"])] if change else [])
+        near = claim["near"]
+        return _all([Ranged("difference", change, -near, near, 0.0)] if change else [])
 
     def _at_sums(self, compared: Any) -> list[tuple[str, Estimate]]:
         """What compares two medians, of each schedule with the constant one at equal sums."""
@@ -426,7 +438,8 @@ class Protocol(Study):
 
     def _sum_exponent(self, claim: Claim) -> Outcome:
         found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
-        return _all([Ranged(name, one, -claim["near"], claim["near"]) for name, one in found])
+        near = claim["near"]
+        return _all([Ranged(name, one, -near, near, 0.0) for name, one in found])
 
     def _sum_loss(self, claim: Claim) -> Outcome:
         much = claim["similar"]
@@ -437,16 +450,6 @@ class Protocol(Study):
     @property
     def _others(self) -> dict[Start, Started]:
         return {start: one for start, one in self.starts.items() if start != DEFAULT}
-
-    def _starts(self, claim: Claim) -> Outcome:
-        if DEFAULT not in self.starts:
-            return untested("Torch's default is missing.")
-        usual, near = self.starts[DEFAULT].points, claim["near"]
-        found = {
-            start: exponent_change(one.points, usual, *self._span)
-            for start, one in self._others.items()
-        }
-        return _all([Ranged(str(start), e, -near, near) for start, e in found.items() if e])
 
     def _own(self, claim: Claim) -> Outcome:
         return _all([_near(str(s), one.exponent, claim) for s, one in self._others.items()])
@@ -517,7 +520,7 @@ def _all(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
     """
     if not cases:
         return untested("These nets are missing, or too few.")
-    judged = [inside(one.found, one.low, one.high) for one in cases]
+    judged = [one.judged() for one in cases]
     printed = [(one.name, one.found.mapped(shown) if shown else one.found) for one in cases]
     if len(printed) == 1:
         name, found = printed[0]

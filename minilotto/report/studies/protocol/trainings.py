@@ -39,8 +39,7 @@ class ProtocolSettings(Settings):
     Parameters
     ----------
     seeds, long_seeds : int
-        Networks of each width, rate and schedule; of trainings beyond LONG times `steps`. 48 at
-        nine widths know an exponent as well as 64 at seven, with two more degrees of freedom.
+        Networks of each width, rate and schedule; of trainings beyond LONG times `steps`.
     steps : int
         The paper's budget, of starts and of the envelope.
     widths, budgets, rates : tuple
@@ -62,12 +61,12 @@ class ProtocolSettings(Settings):
         For an unknown scheme.
     """
 
-    seeds: int = 48
+    seeds: int = 64
     long_seeds: int = 32
     widths: tuple[int, ...] = (10, 12, 15, 20, 25, 30, 35, 40, 50)
     budgets: tuple[int, ...] = (50_000, 200_000, 1_000_000)
-    rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03)
-    start_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    start_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
     inits: tuple[str, ...] = tuple(SCHEMES)
     init_scales: tuple[float, ...] = (0.3, 3.0)
     output_scales: tuple[float, ...] = (0.01, 0.1, 3.0, 10.0, 100.0)
@@ -89,14 +88,14 @@ class ProtocolSettings(Settings):
             long_seeds=16,
             widths=(10, 15, 20, 30, 50),
             budgets=(50_000, 200_000),
-            rates=(0.003, 0.01, 0.03),
-            start_rates=(0.003, 0.01, 0.03),
+            rates=(0.003, 0.01, 0.1),
+            start_rates=(0.01, 0.1),
             init_scales=(3.0,),
             output_scales=(0.1, 10.0),
             narrow_seeds=160,
             wide=(70, 100, 200),
             wide_seeds=16,
-            wide_rates=(0.003, 0.01, 0.03, 0.1),
+            wide_rates=(0.01, 0.03, 0.1, 0.3),
         )
 
     @classmethod
