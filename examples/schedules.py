@@ -12,10 +12,10 @@ import minilotto as ml
 
 
 def main(picture="schedules.png"):
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
     rates, losses = figure.subplots(1, 2)
     for name in ml.SCHEDULES:
-        some = {"lr_decay_every": 1000} if ml.SCHEDULES[name].fields[:1] == ("lr_decay",) else {}
+        some = {"lr_decay_every": 600} if ml.SCHEDULES[name].fields[:1] == ("lr_decay",) else {}
         config = ml.Config(width=10, steps=5000, schedule=name, warmup=250, **some)
         steps = np.arange(config.steps)
         rates.plot(steps, config.rate(steps), label=name)
@@ -25,7 +25,7 @@ def main(picture="schedules.png"):
     losses.set(
         xlabel="loss after 5000 steps", ylabel="fraction of nets below", title="ten neurons on x²"
     )
-    losses.legend(frameon=False, loc="upper left")
+    figure.legend(*rates.get_legend_handles_labels(), frameon=False, loc="outside right upper")
     figure.savefig(picture, dpi=150)
 
 
