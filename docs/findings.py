@@ -11,6 +11,7 @@ measured, and a line [[table VERDICT]] a table of the paper's claims that got th
 import json
 import re
 import sys
+import textwrap
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 
 PLACE = Path(__file__).resolve().parent
 PICTURES = ("1c", "4", "protocol", "minimum", "ensembling")
-ACROSS = 1100  # pixels
+ACROSS = 1100  # pixels of a picture
+LINE = 140  # characters of a paragraph
 BRIEF = 120  # characters of what was measured in a table
 NEW = [study.name for study in BEYOND]
 
@@ -45,8 +47,8 @@ authors' own note says that the theory is questionable and that the observations
 The observations. SiLU's median loss falls from width 10 to 50 with the exponent
 [[1c/silu/exponent:.2f]] ([[1c/silu/low:.2f]] to [[1c/silu/high:.2f]]); of nets with two neurons
 [[2b/tickets/share:.0%]] are tickets, and these are mirror images to within
-[[2c/mirror/asymmetry of w:.0e]] of w. One net of width 40 is as good as the paper's null of two of
-width 20 (ratio of medians [[4/40/ratio:.2f]]).
+[[2c/mirror/asymmetry of w:.0e]] of w in the median. One net of width 40 is as good as the paper's
+null of two of width 20 (ratio of medians [[4/40/ratio:.2f]]).
 
 ![SiLU's loss falls as 1/N in the paper's range and rises beyond it](findings-1c.png)
 
@@ -74,19 +76,19 @@ Four statements need their context.
 - **One power law.** The exponent over widths 10 to 50 is near 1, and the curve bends none the less:
   within that range the exponent changes by [[1c/curvature/bend:.2f]]
   ([[1c/curvature/low:.2f]] to [[1c/curvature/high:.2f]]), and past width 70 the loss rises.
-
 - **Orthogonal errors.** Eq. 7 to 9 simplify by taking the errors of tickets as orthogonal, and the
   paper's footnote 3 withdraws that: tickets are highly correlated, and n counts the independent
   ones. So the cosine of [[4/orthogonal/cosine:.2f]] between the errors of two nets contradicts the
   average of Eq. 9, not the paper as a whole.
 - **Averaging.** The plain average of two nets of width 20 leaves [[4/average/gain:.1%]] of the loss
-  of one. But their best combination whose weights sum to one does as well as one net of width 40:
-  that is Eq. 5 and 6, which need no orthogonality, and they are supported.
+  of one. But their best combination whose weights sum to one has [[4/40/best weights:.2f]] times
+  the loss of one net of width 40. That is Eq. 5 and 6, which need no orthogonality: they are
+  supported, and only the average of Eq. 9 is not.
 - **The bias.** Where the loss levels off, the paper suspects an error common to all tickets. The
   fraction of the loss that is common to all seeds is large at most targets, of the central half of
   the nets by loss and of all nets alike; but it is as large where the loss still falls as 1/N
-  (x²: at least [[7/variance/largest share for x²:.0%]] at one width), so what falls there is not
-  a variance between seeds.
+  (x²: up to [[7/variance/largest share for x²:.0%]] of it), so what falls there is not a variance
+  between seeds.
 
 ![One net of width N against two of width N/2, combined in several ways](findings-4.png)
 
@@ -119,6 +121,9 @@ the loss falls along it, and that the number of steps says how far they get.
 - **Rules that can fail.** Planted power laws, breaks, plateaus and nulls go through the code that
   judges, at real numbers of seeds: `python -m bench.coverage --parts verdicts` prints the chance of
   each verdict under each truth.
+- **Frozen rules.** They were written while results were seen, so they are no predictions. They are
+  frozen at a version, and `reproduce --root-seed 1 --compare report/` applies them to trainings
+  that nobody has looked at, and states which verdicts change.
 - **Kernels against oracles.** Every gradient is compared in every coordinate with two independent
   implementations (`python -m minilotto check`); trainings on nodes, on every point and by JAX give
   the same distribution of losses ([benchmarks](benchmarks.md)).
@@ -129,7 +134,7 @@ the loss falls along it, and that the number of steps says how far they get.
 ## Limits
 
 - One kind of net: one hidden layer, full batch, mostly one input. Nothing here says what a large
-  language model does; [[eq10/language]].
+  language model does; the paper leaves that open too.
 - The paper does not print its protocol in full. The points, the domain, the precision and the
   initialisation are inferred from its printed numbers; its LeakyReLU's slope, its histograms' bins
   and its sampling of products are not known.
@@ -180,8 +185,24 @@ def names(text: str) -> list[str]:
 
 
 def page(found: dict) -> str:
-    """docs/findings.md."""
-    return re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), TEXT)
+    """docs/findings.md, its paragraphs and items in lines of ACROSS characters."""
+    text = re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), TEXT)
+    blocks = [
+        block if block[0] in "|!#" else _wrapped(block) for block in text.strip().split("\n\n")
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _wrapped(block: str) -> str:
+    """A paragraph, or a list, with new breaks of lines."""
+    items = re.split(r"\n(?=- )", block)
+    look = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(
+        textwrap.fill(
+            " ".join(item.split()), LINE, subsequent_indent="  " * (item[0] == "-"), **look
+        )
+        for item in items
+    )
 
 
 def _filled(name: str, found: dict) -> str:
@@ -190,15 +211,18 @@ def _filled(name: str, found: dict) -> str:
     every = [(n, claim) for n, figure in papers for claim in figure["claims"].values()]
     if name == "counts":
         counts = Counter(claim["verdict"] for _, claim in every)
-        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-        return (
-            f"Of {len(every)} statements of the paper that were tested: {said}. The tables below "
-            "name them."
-        )
+        said = ", ".join(f"{verdict}: {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
+        return f"{len(every)} statements of the paper were judged. {said.capitalize()}."
     if name == "table new":
-        new = [(n, claim) for n in NEW if n in figures for claim in figures[n]["claims"].values()]
-        rows = [f"| {n} | {claim['claim']} | {claim['verdict']} |" for n, claim in new]
-        return "\n".join(["| study | hypothesis | verdict |", "|---|---|---|", *rows])
+        rows = []
+        for n in (n for n in NEW if n in figures):
+            by = {verdict: [] for verdict in VERDICTS}
+            for claim in figures[n]["claims"].values():
+                by[claim["verdict"]].append(claim["claim"])
+            held = [*by[HOLDS], *(f"{one} (in part)" for one in by[IN_PART])]
+            left = len(figures[n]["claims"]) - len(held) - len(by[FAILS])
+            rows.append(f"| {n} | {'; '.join(held)} | {'; '.join(by[FAILS])} | {left} |")
+        return "\n".join(["| study | holds | fails | open |", "|---|---|---|---:|", *rows])
     if name.startswith("table "):
         verdict = name.removeprefix("table ")
         assert verdict in (HOLDS, IN_PART, FAILS)
@@ -214,7 +238,9 @@ def _filled(name: str, found: dict) -> str:
         return "; ".join(left) or "nothing"
     if name == "headlines":
         said = [(n, figures[n]["headline"]) for n in NEW if n in figures]
-        return "\n".join(f"- **{FIGURES[n].title}** {words}" for n, words in said if words)
+        titles = {n: FIGURES[n].title[0].upper() + FIGURES[n].title[1:] for n, _ in said}
+        titles = {n: title if title[-1] == "?" else f"{title}." for n, title in titles.items()}
+        return "\n".join(f"- **{titles[n]}** {words}" for n, words in said if words)
     if name == "reduced":
         less = [n for n, figure in figures.items() if figure["warning"]]
         return f"- Of reduced runs, with fewer seeds: {', '.join(less)}." if less else ""
@@ -231,7 +257,7 @@ def main(folder: str | None = None) -> None:
     content = PLACE / "findings.json"
     if folder:
         report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
-        text = json.dumps(taken(report), indent=1, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(taken(report), indent=1, ensure_ascii=False)
         content.write_text(text + "\n", encoding="utf-8")
         for name in PICTURES:
             picture = thumbnail(Path(folder) / f"figure-{name}.png", ACROSS)

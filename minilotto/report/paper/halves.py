@@ -164,6 +164,7 @@ class Halves(Figure):
                 "average does not (below)."
             )
         numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
+        numbers |= {"best weights": best.ratio.value} if best is not None else {}
         facts = {"ks": null.ks, "chance": chance, "combined": combined}
         return about(factor(ratio, low, high), f"ratio {ratio}{more}", "", numbers, **facts)
 
