@@ -16,6 +16,7 @@ from minilotto.report.claims import Verdict
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 
 MARK = "written by minilotto reproduce"  # in every page, so that no other is overwritten
+NOTES = 4  # of a section that are printed
 _CLASSES = {HOLDS: "holds", IN_PART: "part", FAILS: "fails", UNDECIDED: "none", UNTESTED: "none"}
 
 
@@ -42,6 +43,12 @@ class Section:
     drawn: str = ""
     warning: str = ""
     small: bytes | None = None
+
+    def first_notes(self) -> list[str]:
+        """The first NOTES of them, and how many follow, which report.json has."""
+        rest = len(self.notes) - NOTES
+        more = [f"{rest} more such notes are in report.json."] if rest > 0 else []
+        return [*self.notes[:NOTES], *more]
 
     def rows(self, verdict: Verdict) -> dict[str, str]:
         """What is printed of a claim, by label; "" where that does not apply."""
@@ -128,7 +135,7 @@ def _section(section: Section, common: str) -> str:
             f'<figure><div class="wide">{_image(section.picture, section.title)}</div>'
             f"<figcaption>{_prose(section.caption)}</figcaption></figure>"
         )
-    parts += _paragraphs(section.notes, ' class="note"')
+    parts += _paragraphs(section.first_notes(), ' class="note"')
     for verdict in section.verdicts:
         rows = (f"<dt>{k}</dt><dd>{_prose(t)}</dd>" for k, t in section.rows(verdict).items() if t)
         parts.append(
@@ -220,7 +227,7 @@ def to_markdown(report: Report) -> str:
         parts += [f"## {section.title}", warning, *section.preface]
         pictures = [name for name in section.files if name.endswith(".png")]
         parts += [f"![{section.title}]({pictures[0]})", section.caption] if pictures else []
-        parts += [f"*{note}*" for note in section.notes]
+        parts += [f"*{note}*" for note in section.first_notes()]
         rows = [{"claim": one.claim, **section.rows(one)} for one in section.verdicts]
         for row, one in zip(rows, section.verdicts, strict=True):
             row["verdict"] = f"**{one.verdict}**: {one.reason}"

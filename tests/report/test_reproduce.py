@@ -246,6 +246,15 @@ def test_a_page_shows_what_could_not_be_drawn_and_escapes_what_it_is_told():
     assert "verdicts" not in json.loads(to_json(report))["figures"][0]
 
 
+def test_many_notes_are_cut_on_the_page_and_whole_in_the_file():
+    notes = [f"no nets of width {width}" for width in range(6)]
+    report = Report("T", (), "", [Section("9", "Nine", "", "cmd", None, (), (), notes)], ())
+    for page in (to_html(report), to_markdown(report)):
+        assert page.count("no nets of width") == 4
+        assert "2 more such notes" in page
+    assert json.loads(to_json(report))["figures"][0]["notes"] == notes
+
+
 def test_a_report_is_read_again_as_it_was_written(small):
     report, folder = small
     text = (folder / "report.json").read_text(encoding="utf-8")
