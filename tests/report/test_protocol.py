@@ -146,6 +146,7 @@ def test_a_law_that_is_the_networks_own(quantities):
     assert found["rise"] == found["rise mean-field"] == FAILS
     assert found["lazy"] == UNDECIDED  # all starts end alike
     assert one.rates[Place(STEP, BEST, 50_000)][10] == (0.01, 0.01)
+    assert "is not known to depend on rate" in one.headline()
 
 
 def test_a_law_that_is_the_protocols(quantities):
@@ -170,6 +171,7 @@ def test_a_law_that_is_the_protocols(quantities):
         ALL - holds - {"lazy"}, FAILS
     )
     assert found["rise"] == found["rise mean-field"] == HOLDS
+    assert "belongs to the whole protocol: it moves with the learning rate" in one.headline()
     change = by_key(one)["precision"].numbers
     assert change["low"] < 1.0 < change["high"]
     assert "outside (cosine)" in by_key(one)["schedule"].reason

@@ -89,6 +89,7 @@ def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
     low, high = right.get_xlim()
     right.xaxis.set_major_locator(LogLocator(10, (1, 3) if high < 30 * low else (1,), numticks=4))
     right.xaxis.set_minor_formatter(NullFormatter())
+    right.tick_params(axis="x", labelsize=8)
     right.set_yticks([])
 
 
@@ -113,7 +114,7 @@ def envelope(study: "Protocol", ax: Axes) -> Axes:
         loss_against_width(one, ax, *look, f"{name} start")
     for one in list(study.envelope.values())[:1]:
         first, last = one.widths[[0, -1]]
-        ends = np.array([first, min(last, FAR * first)])
+        ends = np.array([min(last, FAR * first), first])  # named at its lower end
         slope_line(ends, 0.5 * one.value[0] * first / ends, ax, "1/N")
         plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= last])
     ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")

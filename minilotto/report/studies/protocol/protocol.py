@@ -286,16 +286,33 @@ class Protocol(Study):
         return dict(sorted(found.items()))
 
     def headline(self) -> str:
-        exponents = {place: e for place, e in self.exponents.items() if place.rate != BEST}
-        low, high = (end(exponents, key=lambda p: exponents[p].value) for end in (min, max))
-        best = [e.value for place, e in self.exponents.items() if place.rate == BEST]
-        words = (
-            f"The exponent of loss against width belongs to the whole protocol: over "
-            f"{len(exponents)} combinations of rate, schedule and steps it runs from "
-            f"{exponents[low]} ({low}) to {exponents[high]} ({high})"
-        )
-        tuned_ones = f"; at each width's best rate from {min(best):.2g} to {max(best):.2g}"
-        return words + (tuned_ones if best else "") + "."
+        verdicts = self.judged()
+        moved = {
+            "rate": "the learning rate",
+            "schedule": "its schedule",
+            "budget": "the number of steps",
+        }
+        by = [words for key, words in moved.items() if verdicts[key][0].verdict == FAILS]
+        start = "is not known to depend on rate, schedule or steps"
+        if len(by) == len(moved):
+            start = "belongs to the whole protocol: it moves with " + ", ".join(by[:-1])
+            start += f" and {by[-1]}"
+        elif by:
+            start = f"moves with {' and '.join(by)}"
+        parts = [f"The exponent of loss against width {start}"]
+        for budget in self.settings.budgets:
+            at = [e.value for p, e in self.exponents.items() if p.budget == budget]
+            if at:
+                parts.append(f"after {budget:,} steps it runs from {min(at):.2f} to {max(at):.2f}")
+        at = [one.exponent.value for one in self.starts.values()]
+        if at:
+            found = f"from {min(at):.2f} to {max(at):.2f} over {len(at)} starts at their best rates"
+            parts.append(found)
+        for name in self.envelope:
+            if rise := self._beyond(name, RISE):
+                parts.append(f"and is {rise} past width {RISE} at each width's best rate")
+                break
+        return "; ".join(parts) + "."
 
     def tables(self) -> list[Table]:
         header = "schedule, rate, steps"
@@ -370,11 +387,9 @@ class Protocol(Study):
         return [Ranged(name, change, -near, near, 0.0) for name, change in found if change]
 
     def _rate(self, claim: Claim) -> Outcome:
-        low, high = min(self.settings.rates), max(self.settings.rates)
-        pairs = [
-            (f"{b:,} steps", Place(STEP, high, b), Place(STEP, low, b))
-            for b in self.settings.budgets
-        ]
+        s = self.settings
+        usual = Place(STEP, s.paper_rate, s.longest)
+        pairs = [(f"rate {rate:g}", usual._replace(rate=rate), usual) for rate in s.rates]
         return _all(self._changes(pairs, claim["near"]))
 
     def _schedules(self, rate: float | str) -> list[tuple[str, Place, Place]]:
