@@ -41,7 +41,6 @@ from minilotto.report.rules import (
     UNDECIDED,
     VERDICTS,
     Judged,
-    counted,
     decided,
     family,
     sure,
@@ -70,7 +69,7 @@ class Outcome(NamedTuple):
     numbers for machines; and what names in braces of the claim's texts stand for.
     """
 
-    cases: Sequence[Case] | str
+    cases: Sequence[Case]
     measured: str
     reason: str = ""
     numbers: Mapping[str, float] = {}
@@ -79,8 +78,6 @@ class Outcome(NamedTuple):
     @property
     def judged(self) -> list[Judged]:
         """How each case is judged."""
-        if isinstance(self.cases, str):  # a verdict
-            return []
         every = [one.judged for one in self.cases]
         return [sure(one) if isinstance(one, bool) else one for one in every]
 
@@ -176,9 +173,7 @@ class Claim:
         error.
         """
         each = [decided(judged, taken) for judged in outcome.judged]
-        given = isinstance(outcome.cases, str)
-        verdict = str(outcome.cases) if given else together(each)
-        names = [case.name for case in outcome.cases if isinstance(case, Case)]
+        verdict, names = together(each), [case.name for case in outcome.cases]
         found = {
             state: [name for name, one in zip(names, each, strict=True) if one == state]
             for state in (HOLDS, FAILS, UNDECIDED)
@@ -227,16 +222,6 @@ class Entry:
     question: str
     design: str
     claims: Mapping[str, Claim]
-
-
-def agreement(
-    good: int, of: int, measured: str, numbers: Mapping[str, float], more: str = ""
-) -> Outcome:
-    """The outcome of a claim about `of` cases, of which `good` agree with it."""
-    if not of:
-        return untested("These nets are missing, or too few.")
-    verdict = counted(good, of - good, of)
-    return Outcome(verdict, measured, f"{good} of {of} agree{more}.", numbers)
 
 
 def described(found: Mapping[str, object]) -> str:

@@ -81,7 +81,6 @@ MARGINS = {
     ),
 }
 THRESHOLDS = {name: margin.size for name, margin in MARGINS.items()}
-THRESHOLDS |= {"stated": 0.1, "wide": 1.0, "some": 0.5, "little": 0.05}  # of the rules at the end
 
 
 @dataclass(frozen=True)
@@ -240,42 +239,3 @@ def _error(found: Estimate, times: float) -> float:
 
 def _log(value: float) -> float:
     return math.log(value) if 0 < value < np.inf else -np.inf if value <= 0 else np.inf
-
-
-# Rules of studies that are to be replaced.
-SEPARATED = (
-    "holds where the interval lies within, fails where it lies outside, and is undecided where it "
-    "reaches both"
-)
-
-
-def within(found: Estimate, low: float, high: float) -> str:
-    """HOLDS where the interval lies inside [low, high], FAILS where it lies outside, else
-    UNDECIDED.
-    """
-    if low <= found.low and found.high <= high:
-        return HOLDS
-    return FAILS if found.low > high or found.high < low else UNTESTED
-
-
-def reaches(found: Estimate, claimed: float, stated: float, near: float) -> str:
-    """HOLDS where the interval reaches within `stated` of the claimed value, IN_PART within `near`,
-    else FAILS.
-    """
-    away = max(found.low - claimed, claimed - found.high)
-    return HOLDS if away <= stated else IN_PART if away <= near else FAILS
-
-
-def unchanged(change: Estimate, margin: float) -> str:
-    """Whether a difference is none."""
-    inside = -margin <= change.low and change.high <= margin
-    if change.low > 0 or change.high < 0:
-        return IN_PART if inside else FAILS
-    return HOLDS if inside else UNTESTED
-
-
-def counted(agree: int, disagree: int, of: int) -> str:
-    """A claim about `of` things."""
-    if of and agree == of:
-        return HOLDS
-    return IN_PART if agree else FAILS if disagree else UNTESTED

@@ -483,7 +483,7 @@ class Protocol(Study):
 
     def _alike(self, claim: Claim) -> Outcome:
         rows = {str(start): one.alike for start, one in self.starts.items()}
-        return _all([Ranged(name, e, claim["some"], inf) for name, e in rows.items() if e])
+        return _all([Ranged(name, e, claim["half"], inf) for name, e in rows.items() if e])
 
     def _lazy(self, claim: Claim) -> Outcome:
         rows = {s: (one.moved.value, one.loss.value) for s, one in self.starts.items() if one.moved}
