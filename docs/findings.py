@@ -122,12 +122,13 @@ the loss falls along it, and that the number of steps says how far they get.
   judges, at real numbers of seeds: `python -m bench.coverage --parts verdicts` prints the chance of
   each verdict under each truth.
 - **Frozen rules.** They were written while results were seen, so they are no predictions. They are
-  frozen at a version, and `reproduce --root-seed 1 --compare report/` applies them to trainings
+  frozen at a version, and `--root-seed 1 --compare report/` applies them to trainings
   that nobody has looked at, and states which verdicts change.
 - **Kernels against oracles.** Every gradient is compared in every coordinate with two independent
   implementations (`python -m minilotto check`); trainings on nodes, on every point and by JAX give
   the same distribution of losses ([benchmarks](benchmarks.md)).
-- **Stored nets** are trained again and compared bit for bit (`python -m minilotto verify`).
+- **Stored nets** are trained again and compared bit for bit (`python -m minilotto verify
+  report/runs --recompute 20`).
 - **Analyses** are tested on planted truths: nets and losses that have the property, and nets that
   have not.
 
