@@ -10,6 +10,8 @@ from minilotto.errors import ConfigError, shown
 from minilotto.settings.numbers import real_number, whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
+from minilotto.settings.schemes import SCHEMES
+from minilotto.settings.tasks import CUSTOM
 
 if TYPE_CHECKING:
     from minilotto.settings.config import Config
@@ -68,6 +70,31 @@ def _refuse_unused(
                 f"{name}={getattr(config, name)!r} means nothing to {chosen}; choose from {users}, "
                 "or leave it out"
             )
+
+
+def check_sampling(config: "Config") -> None:
+    """Raises ConfigError for points, noise or a scale that mean nothing to sampling and init."""
+    if config.sampling == "population" and config.points != 100:
+        raise ConfigError(
+            f"points={config.points} means nothing to sampling='population', which has "
+            "infinitely many; leave it out"
+        )
+    if config.noise and config.sampling == "population":
+        raise ConfigError(
+            f"noise={config.noise} would only add its square to the loss of "
+            "sampling='population'; leave it out"
+        )
+    if config.noise and config.sampling in (CUSTOM, "examples"):
+        raise ConfigError(
+            f"noise={config.noise} means nothing to examples and data of your own; add it to y "
+            "yourself"
+        )
+    if config.init_scale != 1.0 and not SCHEMES[config.init].scalable:
+        scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
+        raise ConfigError(
+            f"init_scale={config.init_scale} means nothing to init={config.init!r}; it belongs to "
+            f"{scalable}"
+        )
 
 
 def check_precision(config: "Config") -> None:

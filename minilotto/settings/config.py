@@ -17,6 +17,7 @@ from minilotto.settings.combinations import (
     check_depth,
     check_optimizer,
     check_precision,
+    check_sampling,
     check_schedule,
 )
 from minilotto.settings.numbers import real_number, whole_number
@@ -193,27 +194,7 @@ class Config:
                 f"negative_slope={self.negative_slope} means nothing to {self.activation}; use "
                 "leaky_relu or leave it out"
             )
-        if self.sampling == "population" and self.points != 100:
-            raise ConfigError(
-                f"points={self.points} means nothing to sampling='population', which has "
-                "infinitely many; leave it out"
-            )
-        if self.noise and self.sampling == "population":
-            raise ConfigError(
-                f"noise={self.noise} would only add its square to the loss of "
-                "sampling='population'; leave it out"
-            )
-        if self.noise and self.sampling in (CUSTOM, "examples"):
-            raise ConfigError(
-                f"noise={self.noise} means nothing to examples and data of your own; add it to y "
-                "yourself"
-            )
-        if self.init_scale != 1.0 and not SCHEMES[self.init].scalable:
-            scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
-            raise ConfigError(
-                f"init_scale={self.init_scale} means nothing to init={self.init!r}; it belongs to "
-                f"{scalable}"
-            )
+        check_sampling(self)
 
     def _check_examples(self) -> None:
         """Refuse an unknown task, and examples without sampling="examples" or the reverse."""

@@ -39,7 +39,7 @@ def draw(study: "Protocol") -> Drawing:
     figure = Drawing(figsize=(13.0, 3.8 + below), layout="constrained")
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, below])[:, 0]
     rates = [*study.settings.rates, "best"]
-    above = upper.subplots(1, len(rates), sharey=True, squeeze=False)[0]
+    above = upper.subplots(1, len(rates), sharex=True, sharey=True, squeeze=False)[0]
     ends = [end for e in study.exponents.values() for end in (e.low, e.high)]
     above[0].set_ylim(max(min(ends) - 0.1, SHOWN[0]), min(max(ends) + 0.1, SHOWN[1]))
     for rate, ax in zip(rates, above, strict=True):
@@ -48,6 +48,7 @@ def draw(study: "Protocol") -> Drawing:
             for name in SCHEDULES_TRIED
         }
         exponents_by_steps(by_schedule, ax)
+        steps_axis(ax, study.settings.budgets)
         ax.set_title("each width's best rate" if rate == "best" else f"rate {rate:g}")
     above[0].set_ylabel("exponent of loss against width")
     handles, labels = above[0].get_legend_handles_labels()
@@ -67,7 +68,6 @@ def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -
         intervals(at, list(found.values()), ax, COLOURS[name], MARKS[name], name, **look)
     for level in (0.0, 1.0):
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if level == 0 else ":")
-    steps_axis(ax, sorted({budget for found in series.values() for budget in found}))
     return ax
 
 

@@ -303,14 +303,13 @@ class Protocol(Study):
         for budget in self.settings.budgets:
             at = [e.value for p, e in self.exponents.items() if p.budget == budget]
             if at:
-                parts.append(f"after {budget:,} steps it runs from {min(at):.2f} to {max(at):.2f}")
+                parts.append(f"after {budget:,} steps it runs from {_extent(at)}")
         at = [one.exponent.value for one in self.starts.values()]
         if at:
-            found = f"from {min(at):.2f} to {max(at):.2f} over {len(at)} starts at their best rates"
-            parts.append(found)
+            parts.append(f"over {len(at)} starts at their best rates from {_extent(at)}")
         for name in self.envelope:
             if rise := self._beyond(name, RISE):
-                parts.append(f"and is {rise} past width {RISE} at each width's best rate")
+                parts.append(f"past width {RISE}, each width at its best rate, it is {rise}")
                 break
         return "; ".join(parts) + "."
 
@@ -506,6 +505,11 @@ class Protocol(Study):
     def _rise(self, scaling: str, claim: Claim) -> Outcome:
         found = self._beyond(scaling, RISE)
         return _all([Ranged("exponent", found, -inf, 0.0)] if found else [])
+
+
+def _extent(found: Sequence[float]) -> str:
+    low, high = (round(end, 2) + 0.0 for end in (min(found), max(found)))
+    return f"{low:.2f} to {high:.2f}"
 
 
 def _best_of(by_rate: Mapping[float, Losses]) -> tuple[Losses, dict[int, Rates]]:

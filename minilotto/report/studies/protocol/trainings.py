@@ -52,8 +52,6 @@ class ProtocolSettings(Settings):
         Networks of two neurons, for the tickets.
     wide, wide_seeds, wide_rates : tuple, int, tuple
         Of the envelope; the widths from HALVED on have half the seeds.
-    root_seed : int
-        Of the initial parameters.
 
     Raises
     ------
@@ -74,7 +72,6 @@ class ProtocolSettings(Settings):
     wide: tuple[int, ...] = (70, 100, 200, 500, 1000)
     wide_seeds: int = 32
     wide_rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-    root_seed: int = 0
 
     def __post_init__(self) -> None:
         for name in self.inits:
@@ -159,8 +156,7 @@ class Way:
         elif self.schedule in (HELD, STRETCHED):
             fields["lr_decay_every"] = max(1, usual // STAGES)
         start = asdict(self.start)
-        more = {"lr": self.rate, "dtype": self.dtype, "root_seed": settings.root_seed}
-        return {"steps": steps, **fields, **start, **more}
+        return {"steps": steps, **fields, **start, "lr": self.rate, "dtype": self.dtype}
 
     def sweep(
         self, settings: ProtocolSettings, widths: tuple[int, ...], seeds: int | None = None
