@@ -49,7 +49,7 @@ def reproduce(
     --threads 2       number of threads (default: every core that this process may use)
     --force           write into a folder that holds other files
     --quiet           no progress bar
-    --root-seed 0     of all trainings: another one repeats them with networks of their own
+    --root_seed 0     of all trainings: another one repeats them with networks of their own
     --compare DIR     folder of an earlier report: state which verdicts have changed
     """
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of

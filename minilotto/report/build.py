@@ -329,7 +329,7 @@ def _section(
     """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
     source, name, title = Source(store, root_seed), chosen.name, _heading(chosen)
     more_words = " --quick" if scale == QUICK else ""
-    more_words += f" --root-seed {root_seed}" if root_seed else ""
+    more_words += f" --root_seed {root_seed}" if root_seed else ""
     command = f"{PROGRAM} reproduce --figures {name} --out {quote(str(given))}{more_words}"
     made: dict[str, Any] = {"warning": _warning(scale)}
     made["drawn"] = f"{date.today().isoformat()} by minilotto {VERSION}"

@@ -2,7 +2,7 @@
 
 Rules, margins and claims are written while their authors see results, so they are no predictions.
 What can be had is this: they are frozen at a version, then applied to trainings from a root seed
-that nobody had looked at (`reproduce --root-seed N --compare REPORT`). `python -m
+that nobody had looked at (`reproduce --root_seed N --compare REPORT`). `python -m
 minilotto.report.frozen` says what has changed since the version, or with a number freezes that
 version; a test fails until it does.
 """
