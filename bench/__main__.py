@@ -180,12 +180,13 @@ def run(chosen: Chosen) -> int:
         print(f"Disagreement: {error}", file=sys.stderr)
         return FAILURE
     jobs = cost.jobs_for(chosen.widths, others=not chosen.quick)
-    speeds, costs = (
-        cost.measure(jobs, 7 if chosen.quick else 15, tell)
-        if "cost" in chosen.sections
-        else ([], [])
-    )
-    result = report.Report(machine(threads, load, chosen.peers), timings, speeds, costs, figures)
+    speeds, costs, deep = [], [], []
+    if "cost" in chosen.sections:
+        rounds = 7 if chosen.quick else 15
+        speeds, costs = cost.measure(jobs, rounds, tell)
+        deep = cost.measure_deep(rounds, tell)
+    about = machine(threads, load, chosen.peers)
+    result = report.Report(about, timings, speeds, costs, figures, deep)
     print(report.as_text(result))
     writers = {".json": report.as_json, ".md": report.as_markdown, ".txt": report.as_text}
     for path in chosen.out:

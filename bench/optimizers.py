@@ -16,6 +16,7 @@ from bench.agreement import Disagreement
 from bench.command import FAILURE, Plan, chosen_of, run_command
 from bench.speed import Timing, fastest, ratio, time_all
 from bench.work import Contestant, Minilotto, Work
+from minilotto.engines.lanes import LaneEngine
 from minilotto.hardware.machine import usable_cores
 from minilotto.settings.config import Config
 
@@ -34,6 +35,17 @@ class AsTrained(Minilotto):
         self.engine = prepare(work.config, work.seeds, data=work.data).choice.make(work.threads)
         self.engine.seeds = work.first + np.arange(work.seeds)
         self.way = self.engine.name
+
+
+class OnAsManyPoints(Minilotto):
+    """A step of all points, of which there are as many as in a batch."""
+
+    family = "points"
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(Work(work.config.replace(points=work.config.batch, batch=0), 1, 1))
+        self.work = work
+        self.engine = LaneEngine(self.engine.config, self.engine.data, work.threads)
 
 
 def peers(work: Work) -> list[Contestant]:
@@ -68,6 +80,8 @@ def measure(config: Config, seeds: int, threads: int, rounds: int) -> list[Timin
     contestants = [AsTrained(work), *peers(work)]
     if not config.batch:
         check_agreement(work, contestants)
+    else:
+        contestants.append(OnAsManyPoints(work))
     return time_all([(work, contestants)], rounds, 0.3, lambda line: None)
 
 
@@ -87,6 +101,8 @@ def row(config: Config, timings: Sequence[Timing]) -> str:
             continue
         spread = ratio(other, ours)
         cells.append(f"{spread.median:7.1f} ({spread.low:.1f} to {spread.high:.1f})".rjust(23))
+    points = fastest(timings, config.width, "points")
+    cells.append(f"{'-' if points is None else format(ratio(ours, points).median, '.2f'):>13}")
     return " ".join(cells)
 
 
@@ -99,7 +115,8 @@ def plan(
     threads: int | None = None,
     rounds: int = 5,
 ) -> Plan:
-    """Print nanoseconds a step and net, and how many times longer JAX and torch take.
+    """Print nanoseconds a step and net, how many times longer JAX and torch take, and how many
+    times longer a step of a batch takes than one of all points, of which there are as many.
 
     Args:
         optimizers: names such as gd,adam (default all)
@@ -119,7 +136,9 @@ def plan(
 
     def run() -> int:
         prepare_process(cores)
-        print(f"optimiser batch width ns a step{'JAX / ours':>23}{'torch / ours':>24}")
+        print(
+            f"optimiser batch width ns a step{'JAX / ours':>23}{'torch / ours':>24} ours / points"
+        )
         for config in configs:
             try:
                 timings = measure(config, seeds, cores, rounds)

@@ -122,7 +122,7 @@ the loss falls along it, and that the number of steps says how far they get.
   judges, at real numbers of seeds: `python -m bench.coverage --parts verdicts` prints the chance of
   each verdict under each truth.
 - **Frozen rules.** They were written while results were seen, so they are no predictions. They are
-  frozen at a version, and `--root-seed 1 --compare report/` applies them to trainings
+  frozen at a version, and `--root_seed 1 --compare report/` applies them to trainings
   that nobody has looked at, and states which verdicts change.
 - **Kernels against oracles.** Every gradient is compared in every coordinate with two independent
   implementations (`python -m minilotto check`); trainings on nodes, on every point and by JAX give

@@ -24,20 +24,29 @@ QUOTED = 200  # characters of another package's error
 IMPORTED_AS = {"scikit-learn": "sklearn", "numba-cuda": "numba_cuda"}  # others by their own name
 
 
-SHOWN = 500  # characters of an argument in a message
+SHOWN = 100  # characters of an argument in a message
 
 
-def shown(value: object, text_of: Callable[[Any], str] = repr) -> str:
+def shown(value: object) -> str:
     """An argument as a message shows it: in one line, cut to SHOWN characters.
 
     >>> shown(10**5000), shown([10] * 500)[-11:]
     ('a value of type int', '10, 10, ...')
     """
+    return _line_of(value, repr, SHOWN)
+
+
+def reason_of(error: object) -> str:
+    """What another package says, in one line of at most QUOTED characters."""
+    return _line_of(error, str, QUOTED)
+
+
+def _line_of(value: object, text_of: Callable[[Any], str], most: int) -> str:
     try:
         text = " ".join(text_of(value).split())
     except Exception:  # so do integers of 5000 digits, and objects whose repr fails
         return f"a value of type {type(value).__name__}"
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 class MinilottoError(Exception):

@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 from minilotto.errors import ConfigError, FileError, UnreadableFileError, shown
 from minilotto.signals import deferring
 
+LONGEST_PATH, LONGEST_NAME = 4095, 255  # bytes
+
 
 def path_of(given: object, folder: bool = False) -> Path:
     """The path that a caller means: a str, bytes or a Path, with ~ for the home folder.
@@ -35,7 +37,14 @@ def path_of(given: object, folder: bool = False) -> Path:
         kind = type(given).__name__
         raise ConfigError(f"a path is a str or a pathlib.Path, and this is a {kind}") from None
     if not text or b"\0" in encoded:
-        raise ConfigError(f"path {text!r} is empty or has a NUL; give the name of a file or folder")
+        raise ConfigError(
+            f"path {shown(text)} is empty or has a NUL; give the name of a file or folder"
+        )
+    if len(encoded) > LONGEST_PATH or max(map(len, encoded.split(os.sep.encode()))) > LONGEST_NAME:
+        raise ConfigError(
+            f"path {shown(text)} is longer than file systems take (File name too long); give a "
+            "shorter one"
+        )
     user, slash, _ = text.partition(os.sep)
     if user == "~" or (slash and user.startswith("~")):
         raise ConfigError(

@@ -4,7 +4,11 @@ function runs.
 
 import functools
 import importlib.util
+import itertools
 import json
+import runpy
+import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -133,7 +137,7 @@ def silent(line: str) -> None:
     return None
 
 
-def test_timing_and_report(work, capsys):
+def test_timing_and_report(work, monkeypatch):
     contestants = [Minilotto(work), Minilotto(work)]
     contestants[1].family, contestants[1].way = "JAX", "a stand-in"
     timings = speed.time_all([(work, contestants)], rounds=3, wanted=0.005, tell=silent)
@@ -141,10 +145,13 @@ def test_timing_and_report(work, capsys):
     speeds, costs = cost.measure([("silu", 2)], 2, silent)
     figures = [startup.Figure("import", 0.1, 0.15, "s")]
     machine = {"cpu": "a CPU", "threads": 2, "load": 0.0, "versions": {"python": "3"}}
-    result = report.Report(machine, timings, speeds, costs, figures)
+    monkeypatch.setattr(cost, "DEEP", ((3, 2),))
+    deep = cost.measure_deep(2, silent)
+    result = report.Report(machine, timings, speeds, costs, figures, deep)
     text, markdown = report.as_text(result), report.as_markdown(result)
     assert "a stand-in" in text
     assert "| width |" in markdown
+    assert [one.counted > cost.deep_count(3, 2) for one in deep] == [True, True]
     assert len(json.loads(report.as_json(result))["timings"]) == 2
     ratio = speed.ratio(timings[1], timings[0])
     assert ratio.low <= ratio.median <= ratio.high
@@ -173,7 +180,7 @@ def test_fastest_leaves_out_trials_and_other_families():
 
 
 def test_steps_grow_until_a_timing_is_long_enough(work, monkeypatch):
-    monkeypatch.setattr(speed, "seconds", lambda contestant, steps: 1e-3 * steps)
+    monkeypatch.setattr(speed, "seconds", lambda contestant, steps, clock: 1e-3 * steps)
     assert speed.steps_for(Minilotto(work), wanted=0.3, most=1000) == 300
     assert speed.steps_for(Minilotto(work), wanted=0.3, most=10) == 8
     assert speed.steps_for(Minilotto(work), wanted=0.0001, most=1000) == speed.STEPS_UNIT
@@ -270,7 +277,9 @@ def test_wrong_flags_are_one_line_before_anything_runs(name, word, monkeypatch, 
     assert word.partition("=")[0][2:] in told
 
 
-@pytest.mark.parametrize("name", ["nodes", "coverage", "scale", "multiscale", "sweep", "kills"])
+@pytest.mark.parametrize(
+    "name", ["nodes", "coverage", "depth", "scale", "multiscale", "sweep", "kills"]
+)
 def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
     main = importlib.import_module(f"bench.{name}").main
     words = {"nodes": "--out=there.png", "coverage": "--level=1.5", "scale": "--nets=-1"}
@@ -308,6 +317,21 @@ def test_a_disagreement_exits_with_1(monkeypatch, capsys):
     monkeypatch.setattr(suite, "run_speed", disagree)
     assert run_command(plan, "bench") == 1
     assert "two results differ" in capsys.readouterr().err
+
+
+def test_deep_nets_beside_torch(monkeypatch):
+    pytest.importorskip("torch")
+    from bench import depth
+
+    monkeypatch.setattr(depth, "ROUND_SECONDS", 1e-4)
+    work = Work(Config(width=3, depth=2), seeds=16, threads=1)
+    peer = depth.by_torch(work, compiled=False)
+    for ours, theirs in zip(peer.gradient(), depth.exact_gradient(work), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    peer.advance(3)
+    assert [array.shape for array in peer.parameters()] == [a.shape for a in work.parameters]
+    rows = depth.measured(work, (), rounds=1)
+    assert [row[:2] for row in rows] == [["3 x 2", "every point"], ["3 x 2", "as trained"]]
 
 
 @pytest.mark.slow
@@ -364,3 +388,23 @@ def test_an_optimiser_of_another_rate_is_caught():
     other = Work(work.config.replace(lr=1.1e-2), 64, 1)
     with pytest.raises(agreement.Disagreement, match="minilotto differs"):
         optimizers.check_agreement(work, [optimizers.AsTrained(work), optimizers.AsTrained(other)])
+
+
+def test_the_suite_over_commits_has_each_kernel(monkeypatch):
+    path = Path(cost.__file__).parent / "asv" / "benchmarks" / "kernels.py"
+    monkeypatch.setattr("sys.path", [*sys.path])
+    kernels = runpy.run_path(str(path))["Kernels"]
+    one = speed.Spread(1.0, 2.0, 3.0)
+
+    def measured(jobs, rounds, tell):
+        dtypes = kernels.params[2]
+        return [], [
+            cost.Cost(name, dtype, width, one, 0.0) for name, width in jobs for dtype in dtypes
+        ]
+
+    monkeypatch.setattr(cost, "measure", measured)
+    suite = kernels()
+    found = suite.setup_cache()
+    assert [suite.track_unit(found, *each) for each in itertools.product(*kernels.params)] == 12 * [
+        2.0
+    ]

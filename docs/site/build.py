@@ -35,6 +35,7 @@ PAGES = {
     ROOT / "docs" / "architecture.md": "development/architecture.md",
     ROOT / "docs" / "commands.md": "reference/commands.md",
     ROOT / "docs" / "README.md": "guide/index.md",
+    ROOT / "docs" / "notebooks": "notebooks/index.md",
     ROOT / "examples": "gallery/index.md",
 }
 for page in sorted((ROOT / "docs").glob("*.md")):
@@ -256,7 +257,7 @@ def write_pages() -> None:
     """Everything but the gallery."""
     sections: dict[str, list[str]] = {}
     for origin, page in PAGES.items():
-        if not page.startswith("gallery/"):
+        if origin.is_file() and not page.startswith("gallery/"):
             folder, _, name = page.rpartition("/")
             sections.setdefault(folder, []).append(name.removesuffix(".md"))
             put(page, page_of(origin, page))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import GenericAlias
 from typing import Any, NewType, get_args, get_type_hints
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
 from minilotto.signals import CONSOLE
 from minilotto.store.grid import AXES
@@ -103,21 +103,21 @@ def _texts(
             name, text = _flag(word, rest, types)
             if name not in types:
                 close = suggestion(name, types, "--")
-                raise ConfigError(f"--{name} is no flag{close}; {see} for all of them")
+                raise ConfigError(f"--{shown(name)[1:-1]} is no flag{close}; {see} for all of them")
         elif word.startswith("-"):
             raise ConfigError(
-                f"{word!r} is no flag, as these begin with two dashes; write ./{word} for a file, "
-                f"or {see}"
+                f"{shown(word)} is no flag, as these begin with two dashes; write ./{word} for a "
+                f"file, or {see}"
             )
         elif not places:
             raise ConfigError(
-                f"{word!r} is not understood; flags are written --flag value, and {see}"
+                f"{shown(word)} is not understood; flags are written --flag value, and {see}"
             )
         else:
             name, text = places.pop(0), word
         if name in found:
             raise ConfigError(
-                f"--{name} is given twice, as {found[name]!r} and {text!r}; give it once"
+                f"--{name} is given twice, as {shown(found[name])} and {shown(text)}; give it once"
             )
         if not text:
             raise ConfigError(f"--{name} is given no value; give one after it")
@@ -146,7 +146,7 @@ def _is_switch(declared: Any) -> bool:
 
 
 def _shown(name: str, text: str) -> str:
-    return f"--{name}={text!r}"
+    return f"--{name}={shown(text)}"
 
 
 def refuse_unused(config: Config, given: Iterable[str]) -> None:
@@ -178,7 +178,7 @@ def truth(name: str, value: Any) -> bool:
     known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if str(value).lower() not in known:
         raise ConfigError(
-            f"--{name}={value!r} is no truth value; give --{name} alone, or --{name}=true or "
+            f"--{name}={shown(value)} is no truth value; give --{name} alone, or --{name}=true or "
             f"--{name}=false"
         )
     return known[str(value).lower()]

@@ -27,7 +27,7 @@ from minilotto.cli.arguments import (
 from minilotto.cli.docstrings import in_columns, parsed, summary_of, text_of
 from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
-from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted
+from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted, shown
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 from minilotto.settings.config import DTYPES, LOSSES, Config, from_fields
 from minilotto.settings.optimizers import OPTIMIZERS
@@ -253,7 +253,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if words[0] not in COMMANDS:
             raise ConfigError(
-                f"{words[0]!r} is no command{suggestion(words[0], COMMANDS)}; choose from "
+                f"{shown(words[0])} is no command{suggestion(words[0], COMMANDS)}; choose from "
                 f"{', '.join(COMMANDS)}"
             )
         if "-h" in words or "--help" in words:

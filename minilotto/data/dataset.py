@@ -168,6 +168,14 @@ def check_labels(y: Reals) -> None:
         )
 
 
+def targets_at(x: Array, task: Task, config: Config) -> Array:
+    """What a task makes of points (P, D), which the config's loss takes. Raises DataError."""
+    y = task(x)
+    if config.loss == "logistic":
+        check_labels(y)
+    return y
+
+
 def sampled(config: Config, task: Task | None = None) -> Dataset:
     """The points of config.sampling, with targets y_p = task(x_p) + noise z_p.
 

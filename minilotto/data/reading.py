@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from minilotto.data.dataset import Dataset, frozen, given
-from minilotto.errors import DataError, FileError, shown
+from minilotto.errors import DataError, FileError, reason_of, shown
 from minilotto.files import check_input
 
 REMEDY = "write it with numpy.savez(path, x=x, y=y, weight=weight)"
@@ -72,7 +72,7 @@ def _archive(path: Path) -> Dataset:
             content = np.load(file, allow_pickle=False)
             names = {name: name.lower() for name in content.files}
         except Exception as error:  # of zipfile
-            raise FileError(f"{path} is no .npz file ({shown(error, str)}); {REMEDY}") from None
+            raise FileError(f"{path} is no .npz file ({reason_of(error)}); {REMEDY}") from None
         _refuse_twice([name for name in names.values() if name in ROLES])
         if "weight" not in names.values():
             _refuse_unclear(name for name in names.values() if name not in ROLES)
@@ -183,7 +183,7 @@ def _names(header: str) -> list[str]:
     _refuse_unclear(name for name in roles if name not in ROLES)
     if "y" not in roles or not set(roles) - {"y", "weight"}:
         raise DataError(
-            f"it has the columns {shown(', '.join(names), str)} and no "
+            f"it has the columns {shown(', '.join(names))} and no "
             f"{'x' if 'y' in roles else 'y'}; name them as in x1,x2,y,weight, separated by commas"
         )
     return names

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import Dataset, targets_at
 from minilotto.engines.interface import schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
 from minilotto.engines.population import population_losses
 from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
-from minilotto.kernels import seed_parallel
 from minilotto.kernels.batches import draw_points
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gather import SMALL
@@ -29,12 +28,12 @@ from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
 
-WINDOW = 64  # points of a seed that are drawn at a time, those of several steps
+WINDOW = 128  # points of a seed that are drawn at a time, those of several steps
 FRESH = 2**16  # numbers that a thread draws and hands to the task at a time
 
 
 class BatchEngine(LaneEngine):
-    """Trains with kernels/seed_parallel.py on batches of `config.batch` points; see `LaneEngine`.
+    """Trains as LaneEngine does on batches of `config.batch` points; see `LaneEngine`.
 
     Which points a seed takes at a step depends on the root seed, the seed and the step alone.
     """
@@ -46,9 +45,10 @@ class BatchEngine(LaneEngine):
     ) -> None:
         super().__init__(config, data, threads, lanes)
         self.factor = LOSS_FORMULAS[config.loss].factor / config.batch
-        self.padded = config.batch + -config.batch % self.spec.group
+        self.padded = config.batch + -config.batch % max(2, self.spec.group)  # words draw twice
         self.weighted = bool((data.weight != data.weight[0]).any()) and data.population is None
-        self.window = max(1, WINDOW // self.padded)
+        # A power of two of steps, so that a kernel finds a step's row without a division.
+        self.window = 1 << max(1, WINDOW // self.padded).bit_length() - 1
         self.calling = threading.Lock()  # a task need not be safe in several threads at once
         if data.population is None:
             self.table = self._table()
@@ -97,8 +97,8 @@ class BatchEngine(LaneEngine):
             self.slope_weight,
         )
         schedule = schedule_of(self.config, first, count, self.since)
-        arguments = (self.form, self.config.width, self.nets, points, schedule, self.scratch)
-        run_blocks(seed_parallel.train_blocks, arguments, len(self.nets.theta), self.threads)
+        arguments = (self.form, self.shape, self.nets, points, schedule, self.scratch)
+        run_blocks(self.kernels.train_blocks, arguments, len(self.nets.theta), self.threads)
 
     def _train_fresh(self, first: int, count: int, begin: int, end: int) -> None:
         """Steps first, ..., first + count - 1 of some blocks, a few of both at a time."""
@@ -114,7 +114,7 @@ class BatchEngine(LaneEngine):
                 points = FreshPoints(*self._fresh(own, begun, steps), self.slope_weight[0])
                 schedule = schedule_of(self.config, begun, steps, self.since)
                 arguments = (nets, points, schedule, scratch, 0, some.stop - some.start)
-                seed_parallel.train_blocks(self.form, self.config.width, *arguments)
+                self.kernels.train_blocks(self.form, self.shape, *arguments)
 
     def _fresh(self, own: slice, first: int, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """x and y of FreshPoints for these blocks and steps."""
@@ -126,13 +126,14 @@ class BatchEngine(LaneEngine):
         draw_points(self.spec, self.keys[own], first, low, high - low, x)
         by_lane = x.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
         with self.calling:
-            y = task(by_lane)
+            y = targets_at(by_lane, task, self.config)
         dtype = self.config.dtype
         return x.astype(dtype, copy=False), y.astype(dtype, copy=False).reshape(shape)
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         if self.data.population is not None and self.activation.kinks:
-            return population_losses(self.activation, self.parameters(), self.data.population)
+            nets = self.activation, self.parameters()
+            return population_losses(*nets, self.data.population, residual=self.config.residual)
         return super().losses(final)
 
     def bytes_per_net(self) -> int:

@@ -29,6 +29,7 @@ from minilotto.hardware.gpu import the_gpu, there_is_a_gpu
 from minilotto.initialisation import parameter_count
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import Config
+from minilotto.settings.limits import check_one_layer
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ UNITS = {
 }
 # More for each input beyond the first (`python -m bench.axes --only=inputs`).
 INPUT = {"float32": 0.09, "float64": 0.2}
+# Of one weight between hidden layers at one point; a layer more also takes a unit more a neuron.
+WEIGHT = {"float32": 0.06, "float64": 0.12}
 UPDATE = {"float32": 0.9, "float64": 2.6}
 EXACT_NEURON = 27.0
 # The wide engine's unit over that of the lanes engine, below NARROW neurons and from there on, and
@@ -90,6 +93,7 @@ def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Can
     if config.optimizer == "lm":
         return _second_order(config, data, request)
     parameters = parameter_count(config, data.inputs)
+    hidden = (config.depth - 1) * config.width**2 * WEIGHT[config.dtype]
     seeds = max(1.0, TYPICAL_NEURONS / config.width)
     lanes = 64 // (4 if config.dtype == "float32" else 8)
     idle = ceil(seeds / lanes) * lanes / seeds
@@ -98,7 +102,8 @@ def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Can
 
     def on_points(points: float) -> tuple[float, float]:
         """Nanoseconds a step and net on so many points, with one lane a seed and one a neuron."""
-        units, update = config.width * points * unit, parameters * UPDATE[config.dtype]
+        units = points * (config.depth * config.width * unit + hidden)
+        update = parameters * UPDATE[config.dtype]
         wide_units = units * WIDE_UNIT[config.width >= NARROW]
         return (units + update) * idle, wide_units + update + WIDE_STEP
 
@@ -106,15 +111,18 @@ def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Can
     if config.batch:
         batches = Candidate("lanes", by_seed, lambda threads: BatchEngine(config, data, threads))
         return {"lanes": batches}
-    found = [
-        Candidate("lanes", by_seed, lambda threads: LaneEngine(config, data, threads)),
-        Candidate("wide", by_neuron, lambda threads: WideEngine(config, data, threads)),
-    ]
+    found = [Candidate("lanes", by_seed, lambda threads: LaneEngine(config, data, threads))]
+    if config.depth == 1:
+        found.append(
+            Candidate("wide", by_neuron, lambda threads: WideEngine(config, data, threads))
+        )
     if some := _compressed(config, data, request):
         by_seed, by_neuron = on_points(some.nodes + some.audits)
-        inner = LaneEngine if by_seed <= by_neuron else WideEngine
-        found.append(_on_nodes(config, data, request, inner, min(by_seed, by_neuron)))
-    if _piecewise_linear(config, data) and config.dtype == "float64":
+        inner = WideEngine if config.depth == 1 and by_neuron < by_seed else LaneEngine
+        found.append(
+            _on_nodes(config, data, request, inner, by_neuron if inner is WideEngine else by_seed)
+        )
+    if _piecewise_linear(config, data) and config.dtype == "float64" and config.depth == 1:
         cost = config.width * EXACT_NEURON
         found.append(Candidate("exact", cost, lambda threads: ExactEngine(config, data, threads)))
     return {candidate.name: candidate for candidate in found}
@@ -165,10 +173,9 @@ def _on_nodes(
 
 
 def _piecewise_linear(config: Config, data: Dataset) -> bool:
-    """Whether the exact engine can train it, in float64."""
+    """Whether the exact engine can train it, in float64 and with one hidden layer."""
     return (
         config.loss == "squared"
-        and config.depth == 1
         and config.optimizer != "lm"
         and data.inputs == 1
         and config.activation in PIECEWISE_LINEAR
@@ -204,8 +211,6 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
         )
     if config.optimizer == "lm":
         _check_second_order(config, request)
-    if config.depth > 1:
-        _refuse_with_depth(config, request)
     if request.backend == "reference":
         return Candidate("reference", float("nan"), _reference(config, data)), "asked for"
     if request.backend == "cuda":
@@ -213,8 +218,8 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
     engine, found = request.engine, candidates(config, data, request)
     if engine != "auto" and engine not in found:
         raise ConfigError(
-            f"engine={engine!r} cannot train this: {_NEEDS[engine]}; here are {', '.join(found)} "
-            "(engine='auto' chooses)"
+            f"engine={engine!r} cannot train this, of depth={config.depth}: {_NEEDS[engine]}; here "
+            f"are {', '.join(found)} (engine='auto' chooses)"
         )
     exactly = "exact" in found and engine in ("auto", "exact")
     # Batches need no quadrature but for the losses reported.
@@ -233,12 +238,12 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
         raise ConfigError(
             f"sampling='population' cannot train {config.activation} in {config.dtype}, "
             f"engine={engine!r}, inputs={data.inputs}, "
-            f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, "
+            f"loss={config.loss!r}: no quadrature resolves its kinks; use one input, depth=1, "
             "dtype='float64', squares and engine='auto', "
             "or sampling='uniform'"
         )
     exact = config.width * EXACT_NEURON
-    if _piecewise_linear(config, data) and 2 * exact < best.cost:
+    if _piecewise_linear(config, data) and config.depth == 1 and 2 * exact < best.cost:
         reason += f"; with dtype='float64', exact {exact:.3g}"
     return best, reason
 
@@ -261,15 +266,6 @@ def _check_second_order(config: Config, request: Request) -> None:
             )
 
 
-def _refuse_with_depth(config: Config, request: Request) -> None:
-    """Refuse what trains one hidden layer alone."""
-    if request.backend != "reference":
-        raise ConfigError(
-            f"depth={config.depth} is trained by backend='reference' alone, not by "
-            f"backend={request.backend!r} with engine={request.engine!r}; use depth=1, or that"
-        )
-
-
 def _refuse_with_batches(config: Config, request: Request) -> None:
     asked = {
         f"compress={request.nodes}": request.nodes is not None,
@@ -286,7 +282,8 @@ def _refuse_with_batches(config: Config, request: Request) -> None:
 
 # What an engine that is not among the candidates is for.
 _NEEDS = {
-    "exact": "it takes relu or leaky_relu, one input, squares and dtype='float64'",
+    "exact": "it takes relu or leaky_relu, depth=1, one input, squares and dtype='float64'",
+    "wide": "it takes depth=1",
     "compressed": "it takes a smooth activation, one input, squares and compress=True or a number "
     "of nodes",
 }
@@ -306,6 +303,7 @@ def _cheapest(found: dict[str, Candidate]) -> tuple[Candidate, str]:
 
 def _choose_on_gpu(config: Config, data: Dataset, request: Request) -> tuple[Candidate, str]:
     """The same on a GPU. Raises MissingExtraError or ResourceError where there is none."""
+    check_one_layer("backend='cuda'", config.depth)
     if config.loss != "squared":
         raise ConfigError(
             f"loss={config.loss!r} is not trained on a GPU, whose kernels know squares alone; use "
@@ -336,7 +334,7 @@ def _worth_a_gpu(config: Config, data: Dataset, request: Request, best: Candidat
     """Whether a call of usual size gains by a GPU over the CPU's best, and there is one. The seeds
     of this call do not matter: see above.
     """
-    if config.loss != "squared" or config.optimizer == "lm":
+    if config.loss != "squared" or config.optimizer == "lm" or config.depth > 1:
         return False
     cheapest, _ = _cheapest(gpu_candidates(config, data, request))
     seconds = 1e-9 * best.cost * config.steps * max(1.0, TYPICAL_NEURONS / config.width)

@@ -6,18 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines import layers
 from minilotto.engines.packing import (
     STANDSTILL,
     aligned,
     group_for,
+    kernels_for,
     pack,
     training_arrays,
     unpack,
     workspace_size,
 )
 from minilotto.initialisation import Parameters
-from minilotto.kernels import seed_parallel
 from minilotto.kernels.forms import Form
 from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
@@ -51,15 +50,14 @@ def losses(
 
     `loss`: another of Config's losses in place of the square; `residual` as in Config.
     """
-    if parameters.depth > 1:
-        return layers.losses(activation, parameters, data, loss, residual)
     nets, width, inputs = parameters.w.shape
-    form = Form(spec_of(activation, "float64", inputs, loss=loss), activation.parameter)
+    form = Form(spec_of(activation, "float64", inputs, loss=loss, group=1), activation.parameter)
     theta = pack(form.spec, parameters)
     results = np.empty((len(theta), form.spec.lanes))
-    workspace = aligned((theta.shape[1],), "float64")
+    kernels, shape = kernels_for(width, parameters.depth, residual)
+    workspace = aligned((workspace_size(form.spec, width, parameters.depth),), "float64")
     points = (data.x.ravel(), data.y, data.weight)
-    seed_parallel.loss_blocks(form, width, theta, *points, results, workspace)
+    kernels.loss_blocks(form, shape, theta, *points, results, workspace)
     return results.ravel()[:nets] + data.offset
 
 
@@ -67,19 +65,18 @@ def predictions(
     activation: Activation, parameters: Parameters, x: NDArray[np.float64], residual: bool = False
 ) -> NDArray[np.float64]:
     """f(x_p) of R nets at x (P, D), in float64: (R, P)."""
-    if parameters.depth > 1:
-        return layers.predictions(activation, parameters, x, residual)
     nets, width, inputs = parameters.w.shape
-    form = Form(spec_of(activation, "float64", inputs), activation.parameter)
+    form = Form(spec_of(activation, "float64", inputs, group=1), activation.parameter)
     lanes, count = form.spec.lanes, len(x)
     results = np.empty((nets, count))
-    workspace = aligned(((width * (inputs + 2) + 1) * lanes,), "float64")
+    kernels, shape = kernels_for(width, parameters.depth, residual)
+    workspace = aligned((workspace_size(form.spec, width, parameters.depth),), "float64")
     some = lanes * max(1, 2**20 // (lanes * max(1, count)))  # nets, so that the copy stays small
     for first in range(0, nets, some):
         taken = Parameters(*(array[first : first + some] for array in parameters))
         theta = pack(form.spec, taken)
         outputs = np.empty((len(theta), count, lanes))
-        seed_parallel.predict_blocks(form, width, theta, x.ravel(), outputs, workspace)
+        kernels.predict_blocks(form, shape, theta, x.ravel(), outputs, workspace)
         rows = outputs.transpose(0, 2, 1).reshape(len(theta) * lanes, count)
         results[first : first + some] = rows[: len(taken.c)]
     return results
@@ -94,28 +91,34 @@ def gradients(
     loss: str = "squared",
     residual: bool = False,
 ) -> Parameters:
-    """(dw, db, dv, dc) of the losses of R nets, shaped as (w, b, v, c), by the kernel that trains
-    in `dtype`. Raises ConfigError for several hidden layers.
+    """Gradients of the losses of R nets, shaped as their parameters, by the kernel that trains in
+    `dtype`.
     """
-    group = group_for(data.points, dtype)
+    group = group_for(data.points, dtype, parameters.depth)
     spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss, group=group)
     points = training_arrays(data, dtype, loss, group)
     form = Form(spec, activation.parameter)
-    return gradients_by(seed_parallel.train_blocks, form, parameters, points)
+    kernels, _ = kernels_for(1, parameters.depth, residual)
+    return gradients_by(kernels.train_blocks, form, parameters, points, residual)
 
 
 def gradients_by(
-    train: Callable[..., None], form: Form, parameters: Parameters, points: Points
+    train: Callable[..., None],
+    form: Form,
+    parameters: Parameters,
+    points: Points,
+    residual: bool = False,
 ) -> Parameters:
-    """(dw, db, dv, dc) of a step at a rate of 0 by `train`, which is seed_parallel.train_blocks or
+    """Gradients of a step at a rate of 0 by `train`, which is train_blocks of the nets' kernels or
     made of it.
     """
     count, width, _ = parameters.w.shape
+    _, shape = kernels_for(width, parameters.depth, residual)
     theta = pack(form.spec, parameters)
     m, s, results = (aligned(theta.shape, form.spec.dtype) for _ in range(3))
-    workspace = aligned((1, workspace_size(form.spec, width)), form.spec.dtype)
+    workspace = aligned((1, workspace_size(form.spec, width, parameters.depth)), form.spec.dtype)
     for block in range(len(theta)):
         one = slice(block, block + 1)
         nets, scratch = Nets(theta[one], m[one], s[one]), Scratch(results[one], workspace)
-        train(form, width, nets, points, STANDSTILL, scratch, 0, 1)
+        train(form, shape, nets, points, STANDSTILL, scratch, 0, 1)
     return unpack(form.spec, results, count, width)

@@ -5,17 +5,24 @@ import numpy as np
 from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import spec_of
 from minilotto.engines.interface import KernelEngine, schedule_of
-from minilotto.engines.packing import aligned, group_for, rows_of, training_arrays, workspace_size
+from minilotto.engines.packing import (
+    aligned,
+    group_for,
+    kernels_for,
+    training_arrays,
+    workspace_size,
+)
 from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
-from minilotto.kernels import seed_parallel
+from minilotto.initialisation import parameter_count
 from minilotto.kernels.forms import Form
 from minilotto.kernels.structures import Scratch
 from minilotto.settings.config import Config
 
 
 class LaneEngine(KernelEngine):
-    """Trains blocks of seeds with kernels/seed_parallel.py.
+    """Trains blocks of seeds with kernels/seed_parallel.py, or kernels/deep.py where nets have
+    several hidden layers.
 
     Parameters
     ----------
@@ -31,27 +38,28 @@ class LaneEngine(KernelEngine):
         self, config: Config, data: Dataset, threads: int, lanes: int | None = None
     ) -> None:
         super().__init__(config, data, threads)
-        group = group_for(config.batch or data.points, config.dtype)
+        group = group_for(config.batch or data.points, config.dtype, config.depth)
         self.spec = spec_of(
             self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer, group
         )
         self.form = Form(self.spec, self.activation.parameter)
         self.lanes = self.spec.lanes
+        self.kernels, self.shape = kernels_for(config.width, config.depth, config.residual)
+        self.workspace = workspace_size(self.spec, config.width, config.depth)
         self.points = training_arrays(data, config.dtype, config.loss, group)
 
     def resume(self, state: State) -> None:
         super().resume(state)
         shape, dtype = self.nets.theta.shape, self.config.dtype
-        size = workspace_size(self.spec, self.config.width)
-        self.scratch = Scratch(aligned(shape, dtype), aligned((shape[0], size), dtype))
+        self.scratch = Scratch(aligned(shape, dtype), aligned((shape[0], self.workspace), dtype))
 
     def advance(self, first: int, count: int) -> None:
         schedule = schedule_of(self.config, first, count, self.since)
-        arguments = (self.form, self.config.width, self.nets, self.points, schedule, self.scratch)
+        arguments = (self.form, self.shape, self.nets, self.points, schedule, self.scratch)
         blocks = len(self.nets.theta)
-        run_blocks(seed_parallel.train_blocks, arguments, blocks, self.threads)
+        run_blocks(self.kernels.train_blocks, arguments, blocks, self.threads)
 
     def bytes_per_net(self) -> int:
-        rows = rows_of(self.config.width, self.spec.inputs)
-        numbers = 4 * rows + workspace_size(self.spec, self.config.width) // self.lanes
+        rows = parameter_count(self.config, self.spec.inputs)
+        numbers = 4 * rows + self.workspace // self.lanes
         return numbers * np.dtype(self.config.dtype).itemsize

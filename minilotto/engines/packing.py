@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.initialisation import Parameters
+from minilotto.kernels import deep, seed_parallel
+from minilotto.kernels.deep import Shape
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
@@ -26,8 +28,18 @@ def rows_of(width: int, inputs: int) -> int:
     return width * (inputs + 2) + 1
 
 
-def workspace_size(spec: Spec, width: int) -> int:
+def kernels_for(width: int, depth: int, residual: bool) -> tuple[Any, int | Shape]:
+    """The module of kernels with one lane a seed for such nets, and what these take as width."""
+    if depth == 1:
+        return seed_parallel, width
+    return deep, Shape(width, depth, residual)
+
+
+def workspace_size(spec: Spec, width: int, depth: int = 1) -> int:
     """Elements of workspace that the gradient of one block of seeds needs."""
+    if depth > 1:
+        rows: int = deep.workspace_rows(width, depth, spec.inputs)
+        return rows * spec.lanes
     group = spec.group * (spec.inputs - 1 + 2 * width)
     return (width * (spec.inputs + 2) + group) * spec.lanes
 
@@ -46,17 +58,20 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 # kernels/piecewise_linear.py and kernels/gpu/train.py.
 def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     """Parameters of R nets as theta (blocks, rows * lanes), in the kernel's precision. Lanes beyond
-    the last net repeat it. Raises ConfigError for several hidden layers.
+    the last net repeat it. The rows of further hidden layers, of W and b of each, come last.
     """
-    check_one_layer("a kernel of one hidden layer", parameters.depth)
     nets, width, inputs = parameters.w.shape
-    blocks = -(-nets // spec.lanes)
-    rows = np.empty((nets, rows_of(width, inputs)), spec.dtype)
-    neurons = rows[:, :-1].reshape(nets, width, inputs + 2)
+    blocks, first = -(-nets // spec.lanes), rows_of(width, inputs)
+    layers = parameters.depth - 1
+    rows = np.empty((nets, first + layers * width * (width + 1)), spec.dtype)
+    neurons = rows[:, : first - 1].reshape(nets, width, inputs + 2)
     neurons[:, :, :inputs] = parameters.w
     neurons[:, :, inputs] = parameters.b
     neurons[:, :, inputs + 1] = parameters.v
-    rows[:, -1] = parameters.c
+    rows[:, first - 1] = parameters.c
+    if layers:
+        hidden = rows[:, first:].reshape(nets, layers, width + 1, width)
+        hidden[:, :, :width], hidden[:, :, width] = parameters.hidden_w, parameters.hidden_b
     theta = aligned((blocks, rows.shape[1] * spec.lanes), spec.dtype)
     full = theta.reshape(blocks, rows.shape[1], spec.lanes)
     lane_of_net = np.minimum(np.arange(blocks * spec.lanes), nets - 1).reshape(blocks, spec.lanes)
@@ -66,12 +81,15 @@ def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
 
 def unpack(spec: Spec, theta: Reals, nets: int, width: int) -> Parameters:
     """The inverse of pack, as copies."""
-    inputs, blocks = spec.inputs, len(theta)
+    inputs, blocks, first = spec.inputs, len(theta), rows_of(width, spec.inputs)
     rows = theta.reshape(blocks, -1, spec.lanes).transpose(0, 2, 1)
     rows = rows.reshape(blocks * spec.lanes, -1)[:nets]
-    neurons = rows[:, :-1].reshape(nets, width, inputs + 2)
+    neurons = rows[:, : first - 1].reshape(nets, width, inputs + 2)
     w, b, v = neurons[:, :, :inputs], neurons[:, :, inputs], neurons[:, :, inputs + 1]
-    return Parameters(w.copy(), b.copy(), v.copy(), rows[:, -1].copy())
+    layers = (rows.shape[1] - first) // (width * (width + 1))
+    hidden = rows[:, first:].reshape(nets, layers, width + 1, width)
+    parts = w, b, v, rows[:, first - 1], hidden[:, :, :width], hidden[:, :, width]
+    return Parameters(*(part.copy() for part in parts))
 
 
 # One lane a neuron: see kernels/neuron_parallel.py.
@@ -94,10 +112,13 @@ def unpack_neurons(spec: Spec, theta: Reals, width: int) -> Parameters:
     return Parameters(np.stack(rows[:-2], axis=2), rows[-2], rows[-1], theta[:, -spec.lanes].copy())
 
 
-def group_for(points: int, dtype: str) -> int:
+def group_for(points: int, dtype: str, depth: int = 1) -> int:
     """Points that the kernel takes side by side: 4 where the CPU has the registers for it and
-    `points` is not much less than a multiple of 4. Results do not depend on it.
+    `points` is not much less than a multiple of 4; one where there are several hidden layers.
+    Results do not depend on it.
     """
+    if depth > 1:
+        return 1
     roomy = lane_count(dtype) * np.dtype(dtype).itemsize == 64
     return 4 if roomy and -points % 4 <= points // 16 else 2
 

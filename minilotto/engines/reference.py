@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minilotto.data.dataset import Dataset, frozen
+from minilotto.data.dataset import Dataset, frozen, targets_at
 from minilotto.engines.interface import Engine
 from minilotto.engines.state import State
 from minilotto.initialisation import Parameters, parameter_count
@@ -25,6 +25,7 @@ class ReferenceEngine(Engine):
     def state(self) -> State:
         return _copied(self._state)
 
+    @np.errstate(all="ignore")  # nets that diverge are reported
     def advance(self, first: int, count: int) -> None:
         config = self.config
         parameters, m, s = self._state
@@ -55,7 +56,7 @@ class ReferenceEngine(Engine):
         if data.population is not None:
             fresh = random_reference.fresh_points(*draws, data.population.domain)
             share = np.full(config.batch, 1.0 / config.batch)
-            batches = [frozen(x, data.population(x), share) for x in fresh]
+            batches = [frozen(x, targets_at(x, data.population, config), share) for x in fresh]
         else:
             factor = data.points / config.batch
             batches = [

@@ -145,11 +145,11 @@ class Ensemble(ReadOnly, Nets):
         return f"Ensemble({len(self)} nets{partial}{on_the_way}, {self.config})"
 
     def _repr_html_(self) -> str:
-        from minilotto.settings.display import histogram, panel
+        from minilotto.settings.display import histogram, in_words, panel
 
         good = self.loss[np.isfinite(self.loss)]
         rows: dict[str, object] = {
-            "config": ", ".join(f"{name}={value}" for name, value in self.config.own().items()),
+            "config": in_words(self.config),
             "nets": f"{len(self)}, {len(self) - len(good)} of them diverged",
             "steps": f"{self.step} of {self.config.steps}",
             "data": f"{self.data.points} points, {self.data.inputs} inputs",

@@ -177,7 +177,8 @@ class Nets:
         count = len(self.seeds)
         named = ", ".join(map(str, self.seeds[:8])) + ", ..." * (count > 8)
         note = f"{self.config.task}, seed{'s' * (count > 1)} {named}"
-        source = c_source(self.activation, self.parameters, name, dtype, note)
+        residual = self.config.residual
+        source = c_source(self.activation, self.parameters, name, dtype, note, residual)
         if path is not None:
             write_bytes(check_output(path, (".c", ".h", ".cpp"), force), source.encode())
         return source
@@ -198,7 +199,7 @@ class Nets:
         """
         from minilotto.interop.scipy_callable import low_level_callable
 
-        return low_level_callable(self.activation, self.parameters, use)
+        return low_level_callable(self.activation, self.parameters, use, self.config.residual)
 
     def to_torch(self) -> Any:
         """These nets as one torch.nn.Module.
@@ -212,7 +213,7 @@ class Nets:
         """
         from minilotto.interop.to_torch import Nets as TorchNets
 
-        return TorchNets(self.activation, self.parameters)
+        return TorchNets(self.activation, self.parameters, self.config.residual)
 
     def to_onnx(self, path: str | Path | None = None, force: bool = False) -> Any:
         """These nets as an ONNX model in the training dtype.
@@ -232,7 +233,7 @@ class Nets:
         """
         from minilotto.interop.to_onnx import onnx_model
 
-        model = onnx_model(self.activation, self.parameters)
+        model = onnx_model(self.activation, self.parameters, self.config.residual)
         if path is not None:
             write_bytes(check_output(path, (".onnx",), force), model.SerializeToString())
         return model
@@ -248,15 +249,15 @@ class Nets:
         Returns
         -------
         pandas.DataFrame
-            Columns seed, loss, status, nodes, audit, c; of neurons seed, neuron, w (w0, w1, ... for
-            several inputs), b, v.
+            Columns seed, loss, status, nodes, audit, c; of neurons seed, layer where there are
+            several, neuron, w (w0, w1, ... for several inputs or layers), b, v.
         """
         from minilotto.interop.to_pandas import table_of_nets, table_of_neurons
 
         return table_of_neurons(self) if neurons else table_of_nets(self)
 
     def to_device(self) -> Parameters:
-        """Copies of w, b, v and c on the GPU.
+        """Copies of the parameters on the GPU.
 
         Returns
         -------

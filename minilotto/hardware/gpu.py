@@ -1,5 +1,6 @@
 """Which GPU this machine has, or in one line why none can be used. CUDA is loaded on demand."""
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def numba_cuda() -> Any:
     MissingExtraError
         Where it cannot be used.
     """
-    with optional("numba" if simulated() else "numba_cuda", "cuda"):
+    with contextlib.nullcontext() if simulated() else optional("numba_cuda", "cuda"):
         return import_module("numba.cuda")
 
 

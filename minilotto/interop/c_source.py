@@ -1,25 +1,23 @@
 """Nets as C99 source that needs only the standard library, for C, C++, Fortran (iso_c_binding) and
 other languages that call C.
 
-The arithmetic of an activation is not repeated here: the formulas of kernels/formulas.py are called
-with objects that record the operations as C statements.
+The arithmetic of an activation is not repeated here: interop/c_formulas.py writes it from the
+formulas of kernels/formulas.py.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minilotto.errors import ConfigError, shown
 from minilotto.initialisation import Parameters
+from minilotto.interop.c_formulas import REAL, Writer, Written, number
 from minilotto.interop.vectors import check_exported
 from minilotto.kernels.formulas import FORMULAS
-from minilotto.kernels.retarget import retargeted
 from minilotto.settings.activations import Activation
 from minilotto.settings.limits import check_choice
 from minilotto.version import VERSION
 
-REAL = {"float64": ("double", "", 64), "float32": ("float", "f", 32)}
 MOST_NUMBERS = 10**6  # in one source; compilers need minutes for more
 # Keywords and library names of C99, C11 and C++20 that a function must not have.
 _NAMES = """
@@ -40,7 +38,12 @@ RESERVED = frozenset(_NAMES.split())
 
 
 def c_source(
-    activation: Activation, parameters: Parameters, name: str, dtype: str, note: str = ""
+    activation: Activation,
+    parameters: Parameters,
+    name: str,
+    dtype: str,
+    note: str = "",
+    residual: bool = False,
 ) -> str:
     """C source of functions that evaluate R nets.
 
@@ -65,6 +68,8 @@ def c_source(
         Precision of the computation.
     note : str
         Text for the first comment.
+    residual : bool
+        As in Config.
 
     Returns
     -------
@@ -79,16 +84,18 @@ def c_source(
     """
     check_choice("dtype", dtype, REAL)
     _check_name(name)
-    w, b, v, c = (np.asarray(array, dtype=np.float64) for array in parameters)
-    nets, width, inputs = w.shape
+    exact = Parameters(*(np.asarray(array, dtype=np.float64) for array in parameters))
+    nets, width, inputs = exact.w.shape
     check_exported(parameters)
-    size = nets * (width * (2 * inputs + 2) + 1)
+    size = nets * (width * (2 * inputs + 2) + 1) + exact.hidden_w.size + exact.hidden_b.size
     if size > MOST_NUMBERS:
         raise ConfigError(
             f"{nets} nets of width {width} are {size:,} numbers; a source takes up to "
             f"{MOST_NUMBERS:,}, select fewer nets"
         )
-    return _Source(activation, Parameters(w, b, v, c), name, dtype).text(note)
+    if exact.depth > 1:
+        return _LayeredSource(activation, exact, name, dtype, residual).text(note)
+    return _Source(activation, exact, name, dtype).text(note)
 
 
 def _check_name(name: Any) -> None:
@@ -101,131 +108,9 @@ def _check_name(name: Any) -> None:
         raise ConfigError(f"name={name!r} is reserved in C or C++; choose another")
     if len(name) > 31:
         raise ConfigError(
-            f"name={name!r} is longer than the 31 characters that C compilers distinguish; choose "
-            "a shorter one"
+            f"name={shown(name)} is longer than the 31 characters that C compilers distinguish; "
+            "choose a shorter one"
         )
-
-
-class Written:
-    """A number of which only the C text is known; operators write statements.
-
-    Parameters
-    ----------
-    writer : Writer
-        Keeps the statements.
-    text : str
-        The number, as C.
-    """
-
-    def __init__(self, writer: "Writer", text: str) -> None:
-        self.writer, self.text = writer, text
-
-    def __add__(self, other: "Written") -> "Written":
-        return self.writer.keep(f"{self.text} + {other.text}")
-
-    def __sub__(self, other: "Written") -> "Written":
-        return self.writer.keep(f"{self.text} - {other.text}")
-
-    def __mul__(self, other: "Written") -> "Written":
-        return self.writer.keep(f"{self.text} * {other.text}")
-
-    def __truediv__(self, other: "Written") -> "Written":
-        return self.writer.keep(f"{self.text} / {other.text}")
-
-    def __neg__(self) -> "Written":
-        return self.writer.keep(f"-({self.text})")
-
-    def __lt__(self, other: "Written") -> str:
-        return f"{self.text} < {other.text}"
-
-    def __gt__(self, other: "Written") -> str:
-        return f"{self.text} > {other.text}"
-
-
-class Writer:
-    """Runs formulas of kernels/formulas.py and records them as C statements, one operation each.
-
-    Parameters
-    ----------
-    dtype : {"float32", "float64"}
-        Precision of the C code.
-    prefix : str
-        Of the names of its macros.
-    """
-
-    def __init__(self, dtype: str, prefix: str) -> None:
-        self.real, self.suffix, self.bits = REAL[dtype]
-        self.prefix, self.dtype = prefix, dtype
-        self.lines: list[str] = []
-        self.known: dict[str, Written] = {}
-
-    def keep(self, expression: str) -> Written:
-        """Record an expression, once however often it occurs.
-
-        Parameters
-        ----------
-        expression : str
-            C text.
-
-        Returns
-        -------
-        Written
-            Its result.
-        """
-        if expression not in self.known:
-            self.known[expression] = Written(self, f"t{len(self.lines)}")
-            self.lines.append(f"const {self.real} t{len(self.lines)} = {expression};")
-        return self.known[expression]
-
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a formula with operations that write C.
-
-        Parameters
-        ----------
-        function : callable
-            Of kernels/formulas.py.
-        *arguments
-            What it takes.
-
-        Returns
-        -------
-        Written or tuple of Written
-            What it returns.
-        """
-        operations: dict[str, Callable[..., Any]] = {
-            "fma": lambda a, b, c: self.keep(f"{self.prefix}_FMA({a.text}, {b.text}, {c.text})"),
-            "like": lambda model, value: (
-                value if isinstance(value, Written) else Written(self, number(value, self.dtype))
-            ),
-            "absolute": lambda a: self.keep(f"fabs{self.suffix}({a.text})"),
-            "square_root": lambda a: self.keep(f"sqrt{self.suffix}({a.text})"),
-            "with_sign_of": lambda a, b: self.keep(f"copysign{self.suffix}({a.text}, {b.text})"),
-            "where": lambda mask, a, b: self.keep(f"{mask} ? {a.text} : {b.text}"),
-            "fraction": lambda t: self.keep(f"{t.text} - rint{self.suffix}({t.text})"),
-            "scale": lambda a, n: self.keep(f"{self.prefix}_scale({a.text}, {n.text})"),
-        }
-        return retargeted(function, operations, lambda x: self.bits)(*arguments)
-
-
-def number(value: float, dtype: str) -> str:
-    """A C constant with exactly this value.
-
-    Parameters
-    ----------
-    value : float
-        Finite.
-    dtype : {"float32", "float64"}
-        Its precision.
-
-    Returns
-    -------
-    str
-        C text.
-    """
-    if dtype == "float32":
-        text = str(np.float32(value))
-        return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
-    return repr(float(value))
 
 
 HEAD = """\
@@ -277,9 +162,8 @@ class _Source:
 
     def text(self, note: str) -> str:
         neuron = self._neuron()
-        title = f"{self.name}: f(x) = sum_i v_i {self.activation.name}(w_i x + b_i) + c, and df/dx"
         head = HEAD.format(
-            title=title,
+            title=f"{self.name}: {self._title()}, and df/dx",
             count=f"{self.nets} nets" if self.nets > 1 else "One net",
             width=self.width,
             activation=self.activation.name,
@@ -302,6 +186,9 @@ class _Source:
             bias, mantissa = (1023, 52) if self.bits == 64 else (127, 23)
             arithmetic += SCALE.format(**settings, bias=bias, above=bias + 1, mantissa=mantissa)
         return head + arithmetic + self._tables() + neuron + self._functions()
+
+    def _title(self) -> str:
+        return f"f(x) = sum_i v_i {self.activation.name}(w_i x + b_i) + c"
 
     def _neuron(self) -> str:
         """The activation in its natural unit, from its formula."""
@@ -330,19 +217,32 @@ class _Source:
 
     def _tables(self) -> str:
         """Parameters as the kernels scale them, in the precision of the source."""
-        real = np.dtype(self.dtype).type
-        w, b, v, c = (array.astype(real) for array in self.parameters)
-        inward, outward = real(1.0 / self.formula.input_unit), real(self.formula.output_unit)
+        inward, outward, (w, b, v, c, *_) = self._scaled()
         columns = [w * inward, (b * inward)[..., None], (v * outward)[..., None], v[..., None] * w]
         rows = np.concatenate(columns, axis=2).reshape(self.nets * self.width, -1)
-        lines = ["    {" + ", ".join(self._number(value) for value in row) + "},\n" for row in rows]
-        constants = ",\n".join(f"    {self._number(value)}" for value in c)
         return (
             "\n/* Of each neuron: w and b over the unit of the activation's argument, v times "
             "that of its value, and v w. */\n"
-            f"static const {self.real} {self.prefix}_neurons[{len(rows)}][{rows.shape[1]}] = "
+            f"{self._table('neurons', rows)}{self._list('c', c)}"
+        )
+
+    def _scaled(self) -> tuple[Any, Any, list[Any]]:
+        """1 / the input unit, the output unit and the parameters, in the precision."""
+        real = np.dtype(self.dtype).type
+        units = real(1.0 / self.formula.input_unit), real(self.formula.output_unit)
+        return *units, [array.astype(real) for array in self.parameters]
+
+    def _table(self, name: str, rows: Any) -> str:
+        lines = ["    {" + ", ".join(self._number(value) for value in row) + "},\n" for row in rows]
+        return (
+            f"static const {self.real} {self.prefix}_{name}[{len(rows)}][{rows.shape[1]}] = "
             f"{{\n{''.join(lines)}}};\n"
-            f"static const {self.real} {self.prefix}_c[{self.nets}] = {{\n{constants}\n}};\n"
+        )
+
+    def _list(self, name: str, values: Any) -> str:
+        numbers = ",\n".join(f"    {self._number(value)}" for value in values)
+        return (
+            f"static const {self.real} {self.prefix}_{name}[{len(values)}] = {{\n{numbers}\n}};\n"
         )
 
     def _number(self, value: Any) -> str:
@@ -375,6 +275,86 @@ class _Source:
             f"\n{value}\n{{\n{outside}{loop}    }}\n    return f;\n}}\n"
             f"\n{derivative}\n{{\n{outside}{zeros}{loop}{sums}    }}\n    return f;\n}}\n"
         )
+
+
+class _LayeredSource(_Source):
+    """The same of several hidden layers. Derivatives are carried forward beside the values."""
+
+    def __init__(
+        self, activation: Activation, parameters: Parameters, name: str, dtype: str, residual: bool
+    ) -> None:
+        super().__init__(activation, parameters, name, dtype)
+        self.residual, self.depth = residual, parameters.depth
+
+    def _title(self) -> str:
+        sigma, L = self.activation.name, self.depth
+        later = f"{sigma}(W_l h_(l-1) + b_l)"
+        if self.residual:
+            later = f"h_(l-1) + {later} / {L}"
+        return f"f(x) = v h_{L} + c, h_1 = {sigma}(w x + b), h_l = {later}"
+
+    def _tables(self) -> str:
+        inward, outward, (w, b, v, c, hidden_w, hidden_b) = self._scaled()
+        first = np.concatenate([w * inward, (b * inward)[..., None]], axis=-1)
+        later = [hidden_w * (outward * inward), (hidden_b * inward)[..., None]]
+        rows = np.concatenate(later, axis=-1).reshape(-1, self.width + 1)
+        return (
+            "\n/* Weights and bias of each neuron of the first layer, and of later ones, in units "
+            "of the activation; v and c. */\n"
+            f"{self._table('first', first.reshape(-1, self.inputs + 1))}"
+            f"{self._table('later', rows)}"
+            f"{self._list('v', (v * outward).ravel())}{self._list('c', c)}"
+        )
+
+    def _functions(self) -> str:
+        value, derivative = self._declarations()
+        return f"\n{value}\n{{\n{self._body(False)}}}\n\n{derivative}\n{{\n{self._body(True)}}}\n"
+
+    def _body(self, slopes: bool) -> str:
+        D, N, L, P, real = self.inputs, self.width, self.depth, self.prefix, self.real
+        several = self.nets > 1
+        at, neuron = ("net", f"net * {N} + i") if several else ("0", "i")
+        layer = f"(net * {L - 1} + l) * {N} + i" if several else f"l * {N} + i"
+        share = self._number(np.dtype(self.dtype).type(1.0 / L if self.residual else 1.0))
+        ratio = self.formula.input_unit / self.formula.output_unit
+        unit = self._number(np.dtype(self.dtype).type(ratio))
+        x = ["x"] if D == 1 else [f"x[{d}]" for d in range(D)]
+        out = ["*slope"] if D == 1 else [f"gradient[{d}]" for d in range(D)]
+        t = f"n[{D}]"
+        for d in range(D):
+            t = f"{P}_FMA(n[{d}], {x[d]}, {t})"
+        lines = (
+            [f"    if (net < 0 || net >= {self.nets})", "        return NAN;"] if several else []
+        )
+        begin, inner = f"for (i = 0; i < {N}; i++) {{", f"for (j = 0; j < {N}; j++)"
+        g = f", g[{D}][{N}], after_g[{D}][{N}]" if slopes else ""
+        lines += [
+            *(f"    {real} h[{N}], after[{N}]{g}, s, t, f;", "    int i, j, l;"),
+            *(f"    {begin}", f"        const {real} *n = {P}_first[{neuron}];"),
+            f"        h[i] = {P}_activation({t}, &s);",
+            *(f"        g[{d}][i] = s * {unit} * n[{d}];" for d in range(D * slopes)),
+            *("    }", f"    for (l = 0; l < {L - 1}; l++) {{", f"        {begin}"),
+            f"            const {real} *n = {P}_later[{layer}];",
+            f"            t = n[{N}];",
+            *(f"            {inner}", f"                t = {P}_FMA(n[j], h[j], t);"),
+            f"            after[i] = {P}_activation(t, &s) * {share}{' + h[i]' * self.residual};",
+        ]
+        for d in range(D * slopes):
+            lines += [
+                *("            t = 0;", f"            {inner}"),
+                f"                t = {P}_FMA(n[j], g[{d}][j], t);",
+                f"            after_g[{d}][i] = s * {unit} * {share} * t"
+                f"{f' + g[{d}][i]' * self.residual};",
+            ]
+        lines += ["        }", "        memcpy(h, after, sizeof h);"]
+        lines += ["        memcpy(g, after_g, sizeof g);"] * slopes
+        lines += ["    }", f"    f = {P}_c[{at}];", *(f"    {o} = 0;" for o in out * slopes)]
+        lines += [f"    {begin}", f"        f = {P}_FMA({P}_v[{neuron}], h[i], f);"]
+        lines += [
+            f"        {o} = {P}_FMA({P}_v[{neuron}], g[{d}][i], {o});"
+            for d, o in enumerate(out * slopes)
+        ]
+        return "\n".join([*lines, "    }", "    return f;", ""])
 
 
 def _comment(note: str) -> str:

@@ -13,42 +13,54 @@ from minilotto.initialisation import Parameters
 from minilotto.interop.vectors import check_exported, pack
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.forms import Form, form
-from minilotto.kernels.single import forward
+from minilotto.kernels.one_point import forward, forward_of_layers
 from minilotto.kernels.spec import Spec
 from minilotto.settings.activations import Activation
 from minilotto.settings.limits import check_choice
 
 USES = ("integrate", "filter")
-HEADER = 2  # numbers before theta: the activation's parameter, and how many numbers theta has
+# Numbers before theta: how many theta has, the activation's parameter, N, L, and whether residual.
+HEADER = 5
 
 
 @kernel()
-def _theta(data: Any) -> Any:
-    """The activation's parameter and theta, from the address in user_data."""
+def _net(data: Any) -> Any:
+    """The numbers before theta, and theta, from the address in user_data."""
     header = carray(data, HEADER, np.float64)
-    return header[0], carray(data, HEADER + int(header[1]), np.float64)[HEADER:]
+    return header, carray(data, HEADER + int(header[0]), np.float64)[HEADER:]
+
+
+@kernel()
+def _of_one_layer(spec: Any, data: Any, x: Any) -> Any:
+    header, theta = _net(data)
+    return forward(Form(spec, header[1]), theta, x)
+
+
+@kernel()
+def _of_several_layers(spec: Any, data: Any, x: Any) -> Any:
+    header, theta = _net(data)
+    width, depth, residual = int(header[2]), int(header[3]), header[4] > 0
+    h = np.empty((2, width))
+    return forward_of_layers(Form(spec, header[1]), theta, width, depth, residual, x, h)
 
 
 @lru_cache(maxsize=64)
-def _compiled(spec: Spec, use: str) -> Any:
+def _compiled(spec: Spec, use: str, several_layers: bool) -> Any:
     """The C callback of a Spec: one for all its nets, which differ in user_data alone."""
-    inputs = spec.inputs
+    inputs, output = spec.inputs, _of_several_layers if several_layers else _of_one_layer
 
     def of_number(x: Any, data: Any) -> Any:
-        parameter, theta = _theta(data)
-        return forward(Form(spec, parameter), theta, x)
+        return output(spec, data, x)
 
     def of_point(count: Any, x: Any, data: Any) -> Any:
-        parameter, theta = _theta(data)
         if count != inputs:
             return np.nan
-        return forward(Form(spec, parameter), theta, carray(x, inputs))
+        return output(spec, data, carray(x, inputs))
 
     def of_neighbours(values: Any, count: Any, result: Any, data: Any) -> Any:
-        parameter, theta = _theta(data)
         if count != inputs:
             return 0
-        result[0] = forward(Form(spec, parameter), theta, carray(values, inputs))
+        result[0] = output(spec, data, carray(values, inputs))
         return 1
 
     real, numbers, data = types.float64, types.CPointer(types.float64), types.voidptr
@@ -61,7 +73,7 @@ def _compiled(spec: Spec, use: str) -> Any:
 
 
 def low_level_callable(
-    activation: Activation, parameters: Parameters, use: str = "integrate"
+    activation: Activation, parameters: Parameters, use: str = "integrate", residual: bool = False
 ) -> LowLevelCallable:
     """One net as a LowLevelCallable in float64.
 
@@ -75,6 +87,8 @@ def low_level_callable(
         "integrate" is for scipy.integrate: `double (double, void *)`, or
         `double (int, double *, void *)` for nquad of D inputs. "filter" is for
         scipy.ndimage.generic_filter with a footprint of D elements, whose values are the inputs.
+    residual : bool
+        As in Config.
 
     Returns
     -------
@@ -87,13 +101,17 @@ def low_level_callable(
         For an unknown use, several nets, or a net that is not finite.
     """
     check_choice("use", use, USES)
-    nets, _, inputs = parameters.w.shape
+    nets, width, inputs = parameters.w.shape
     if nets != 1:
         raise ConfigError(f"{nets} nets make no function of one value; choose one, as in nets[0]")
     check_exported(parameters)
     theta = pack(parameters)[0].astype(np.float64)
-    numbers = np.concatenate([[activation.parameter, len(theta)], theta])
+    depth = parameters.depth
+    header = [len(theta), activation.parameter, width, depth, residual]
+    numbers = np.concatenate([header, theta])
     memory = (ctypes.c_double * len(numbers))(*numbers)
     spec = form(activation.name, inputs, "float64").spec
     # The pointer keeps `memory` alive, and the LowLevelCallable keeps the pointer.
-    return LowLevelCallable(_compiled(spec, use).ctypes, ctypes.cast(memory, ctypes.c_void_p))
+    return LowLevelCallable(
+        _compiled(spec, use, depth > 1).ctypes, ctypes.cast(memory, ctypes.c_void_p)
+    )

@@ -42,7 +42,7 @@ COMPOSED = {
 }
 
 
-def onnx_model(activation: Activation, parameters: Parameters) -> Any:
+def onnx_model(activation: Activation, parameters: Parameters, residual: bool = False) -> Any:
     """Nets as an ONNX model.
 
     Parameters
@@ -51,6 +51,8 @@ def onnx_model(activation: Activation, parameters: Parameters) -> Any:
         Activation of the nets.
     parameters : Parameters
         Of R nets.
+    residual : bool
+        As in Config.
 
     Returns
     -------
@@ -64,11 +66,9 @@ def onnx_model(activation: Activation, parameters: Parameters) -> Any:
         for no net or one that is not finite.
     """
     check_exported(parameters)
-    w, b, v, c = (np.asarray(array) for array in parameters)
+    w, b, v, c, *hidden = (np.asarray(array) for array in parameters)
     nets, width, inputs = w.shape
-    reading = np.zeros((nets * width, nets), w.dtype)  # one column a net
-    reading[np.arange(nets * width), np.repeat(np.arange(nets), width)] = v.ravel()
-    constants = {"w": w.reshape(-1, inputs).T, "b": b.ravel(), "v": reading, "c": c}
+    constants = {"w": w.reshape(-1, inputs).T, "b": b.ravel(), "c": c}
     if activation.name in COMPOSED:
         steps = COMPOSED[activation.name].strip().splitlines()
         scalars = {"one": np.array(1.0, w.dtype), "slope": np.array(activation.parameter, w.dtype)}
@@ -86,15 +86,27 @@ def onnx_model(activation: Activation, parameters: Parameters) -> Any:
                 "activation='gelu' is not implemented in float64 by ONNX runtimes; export nets "
                 "that were trained with dtype='float32'"
             )
-    words = (step.split() for step in steps)
-    nodes = [helper.make_node(operator, of, [result]) for result, _, operator, *of in words]
+    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["z"]), *_activation(steps)]
+    if hidden:
+        share = np.array(1.0 / parameters.depth, w.dtype)
+        constants |= {"v": v, "shape": np.array([-1, nets, width]), "share": share}
+        nodes.append(helper.make_node("Reshape", ["h", "shape"], ["h1"]))
+        for row, layer in enumerate(range(2, parameters.depth + 1)):
+            constants |= {f"w{layer}": hidden[0][:, row], f"b{layer}": hidden[1][:, row]}
+            nodes += _layer(layer, steps, residual)
+        last = [f"h{parameters.depth}", "v"]
+        nodes += [
+            helper.make_node("Einsum", last, ["vh"], equation="prn,rn->pr"),
+            helper.make_node("Add", ["vh", "c"], ["f"]),
+        ]
+    else:
+        reading = np.zeros((nets * width, nets), w.dtype)  # one column a net
+        reading[np.arange(nets * width), np.repeat(np.arange(nets), width)] = v.ravel()
+        constants["v"] = reading
+        nodes.append(helper.make_node("Gemm", ["h", "v", "c"], ["f"]))
     real = helper.np_dtype_to_tensor_dtype(w.dtype)
     graph = helper.make_graph(
-        [
-            helper.make_node("Gemm", ["x", "w", "b"], ["z"]),
-            *nodes,
-            helper.make_node("Gemm", ["h", "v", "c"], ["f"]),
-        ],
+        nodes,
         "minilotto",
         [helper.make_tensor_value_info("x", real, ["P", inputs])],
         [helper.make_tensor_value_info("f", real, ["P", nets])],
@@ -111,3 +123,30 @@ def onnx_model(activation: Activation, parameters: Parameters) -> Any:
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _activation(steps: list[str], suffix: str = "") -> list[Any]:
+    """Nodes that make h of z, both with this suffix."""
+    inner = {step.split()[0] for step in steps} | {"z"}
+    nodes = []
+    for result, _, operator, *of in (step.split() for step in steps):
+        names = [name + suffix * (name in inner) for name in of]
+        nodes.append(helper.make_node(operator, names, [result + suffix]))
+    return nodes
+
+
+def _layer(layer: int, steps: list[str], residual: bool) -> list[Any]:
+    """Nodes that make h of a layer (P, R, N) of that of the layer before."""
+    at, before = str(layer), f"h{layer - 1}"
+    nodes = [
+        helper.make_node("Einsum", [before, f"w{at}"], [f"s{at}"], equation="prj,rij->pri"),
+        helper.make_node("Add", [f"s{at}", f"b{at}"], [f"z{at}"]),
+        *_activation(steps, at),
+    ]
+    if residual:
+        nodes[-1].output[0] = f"sigma{at}"
+        nodes += [
+            helper.make_node("Mul", [f"sigma{at}", "share"], [f"part{at}"]),
+            helper.make_node("Add", [before, f"part{at}"], [f"h{at}"]),
+        ]
+    return nodes

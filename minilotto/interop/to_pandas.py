@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minilotto.errors import optional
-from minilotto.settings.limits import check_one_layer
 
 with optional("pandas", "pandas"):
     import pandas
@@ -43,10 +42,29 @@ def table_of_neurons(nets: "Nets") -> pandas.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        R N rows; columns seed, neuron (0 to N - 1), w (w0, w1, ... for several inputs), b, v.
+        R N rows; columns seed, neuron (0 to N - 1), w (w0, w1, ... for several inputs), b, v. Of
+        L > 1 hidden layers R L N rows, with a column layer (1 to L); w0, w1, ... are weights of the
+        inputs in layer 1, of the neurons of the layer before in others, NaN where there are fewer;
+        v is NaN in all but the last.
     """
-    check_one_layer("a table of neurons", nets.config.depth)
     count, width, inputs = nets.w.shape
+    if nets.config.depth > 1:
+        return _of_layers(nets)
     w = {"w" if inputs == 1 else f"w{d}": nets.w[:, :, d].ravel() for d in range(inputs)}
     where = {"seed": np.repeat(nets.seeds, width), "neuron": np.tile(np.arange(width), count)}
     return pandas.DataFrame({**where, **w, "b": nets.b.flatten(), "v": nets.v.flatten()})
+
+
+def _of_layers(nets: "Nets") -> pandas.DataFrame:
+    """`table_of_neurons` of several hidden layers."""
+    count, width, inputs = nets.w.shape
+    depth, most = nets.config.depth, max(width, inputs)
+    w = np.full((count, depth, width, most), np.nan, nets.w.dtype)
+    w[:, 0, :, :inputs], w[:, 1:, :, :width] = nets.w, nets.hidden_w
+    b = np.concatenate([nets.b[:, None], nets.hidden_b], axis=1)
+    v = np.full((count, depth, width), np.nan, nets.v.dtype)
+    v[:, -1] = nets.v
+    place = np.indices((count, depth, width)).reshape(3, -1)
+    where = {"seed": nets.seeds[place[0]], "layer": 1 + place[1], "neuron": place[2]}
+    columns = {f"w{j}": w[..., j].ravel() for j in range(most)}
+    return pandas.DataFrame({**where, **columns, "b": b.ravel(), "v": v.ravel()})

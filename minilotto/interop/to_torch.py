@@ -6,16 +6,16 @@ import numpy as np
 
 from minilotto.errors import ConfigError, DataError, optional
 from minilotto.initialisation import Parameters
-from minilotto.oracles.torch_reference import function_of, knows
+from minilotto.oracles.torch_reference import function_of, knows, outputs_of
 from minilotto.settings.activations import Activation, Reals
-from minilotto.settings.limits import check_one_layer
 
 with optional("torch", "torch"):
     import torch
 
 
 class Nets(torch.nn.Module):  # type: ignore[misc]
-    """R nets f(x) = sum_i v_i sigma(w_i x + b_i) + c with torch parameters w, b, v and c.
+    """R nets f(x) = sum_i v_i sigma(w_i x + b_i) + c with torch parameters w, b, v and c, and of
+    several hidden layers hidden_w and hidden_b.
 
     Parameters
     ----------
@@ -23,16 +23,20 @@ class Nets(torch.nn.Module):  # type: ignore[misc]
         Activation of the nets.
     parameters : Parameters
         Of R nets; copied.
+    residual : bool
+        As in Config.
 
     Raises
     ------
     ConfigError
-        For an activation that torch does not have, and for several hidden layers.
+        For an activation that torch does not have.
     """
 
-    def __init__(self, activation: Activation, parameters: Parameters) -> None:
+    def __init__(
+        self, activation: Activation, parameters: Parameters, residual: bool = False
+    ) -> None:
         super().__init__()
-        check_one_layer("a torch module", parameters.depth)
+        self.residual = residual
         self.activation, self.negative_slope = activation.name, activation.parameter
         if not knows(self.activation):
             raise ConfigError(
@@ -45,15 +49,16 @@ class Nets(torch.nn.Module):  # type: ignore[misc]
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Outputs (R, P) of all nets at x (P, D), or (P,) for D = 1."""
         points = x[:, None] if x.ndim == 1 else x
-        hidden = function_of(self.activation, self.negative_slope)(
-            self.w @ points.T + self.b[:, :, None]
-        )
-        return (self.v[:, None, :] @ hidden)[:, 0, :] + self.c[:, None]
+        sigma = function_of(self.activation, self.negative_slope)
+        return outputs_of(sigma, [*self.parameters()], points, self.residual)
 
     def extra_repr(self) -> str:
         """The line that torch prints."""
         nets, width, inputs = self.w.shape
-        return f"{nets} nets, {inputs} -> {width} -> 1, {self.activation}"
+        depth = from_torch(self).depth
+        hidden = " -> ".join([str(width)] * depth)
+        residual = ", residual" * self.residual
+        return f"{nets} nets, {inputs} -> {hidden} -> 1, {self.activation}{residual}"
 
 
 def from_torch(module: Any) -> Parameters:
@@ -62,8 +67,9 @@ def from_torch(module: Any) -> Parameters:
     Parameters
     ----------
     module : torch.nn.Module
-        What `Ensemble.to_torch` returned, or a module with exactly two torch.nn.Linear, with or
-        without biases, such as Sequential(Linear(D, N), SiLU(), Linear(N, 1)): one net (R = 1).
+        What `Ensemble.to_torch` returned, or a module with torch.nn.Linear, with or without biases,
+        such as Sequential(Linear(D, N), SiLU(), Linear(N, 1)), where Linear(N, N) and an activation
+        may stand between for more hidden layers: one net (R = 1).
 
     Returns
     -------
@@ -76,25 +82,23 @@ def from_torch(module: Any) -> Parameters:
         For any other module.
     """
     if isinstance(module, Nets):
-        return Parameters(*(_array(getattr(module, name)) for name in "wbvc"))
+        return Parameters(*map(_array, module.parameters()))
     modules = module.modules() if isinstance(module, torch.nn.Module) else ()
     layers = [layer for layer in modules if isinstance(layer, torch.nn.Linear)]
-    if (
-        len(layers) != 2
-        or layers[1].out_features != 1
-        or layers[0].out_features != layers[1].in_features
-    ):
-        found = [(layer.in_features, layer.out_features) for layer in layers]
+    found = [(layer.in_features, layer.out_features) for layer in layers]
+    width = found[0][1] if found else 0
+    if len(layers) < 2 or found[1:] != [(width, width)] * (len(layers) - 2) + [(width, 1)]:
         raise DataError(
             f"a {type(module).__name__} with linear layers {found} is no net; it takes Linear(D, "
-            "N) and Linear(N, 1)"
+            "N) and Linear(N, 1), and any number of Linear(N, N) between"
         )
-    w, v = _array(layers[0].weight), _array(layers[1].weight)
-    b, c = (
+    w, *hidden_w, v = (_array(layer.weight) for layer in layers)
+    b, *hidden_b, c = (
         np.zeros(len(layer.weight), w.dtype) if layer.bias is None else _array(layer.bias)
         for layer in layers
     )
-    return Parameters(w[None], b[None], v, c)
+    hidden = (np.stack(hidden_w)[None], np.stack(hidden_b)[None]) if hidden_w else ()
+    return Parameters(w[None], b[None], v, c, *hidden)
 
 
 def _array(parameter: torch.Tensor) -> Reals:

@@ -1,7 +1,7 @@
 """Points of a step: the same for all lanes, or for each lane a batch of its own.
 
-A kernel asks for them by `points_of`, `row_at`, `count_of` and `numbers_at`, which the type of its
-points decides while compiling.
+A kernel asks for them by `points_of`, `must_draw`, `draw`, `row_at`, `count_of` and `numbers_at`,
+which the type of its points decides while compiling.
 """
 
 from numba.extending import overload, register_jitable
@@ -10,6 +10,7 @@ from minilotto.kernels.compile import kernel
 from minilotto.kernels.gather import SMALL, has_small, load_small, pick, pick_small
 from minilotto.kernels.groups import gather_group, spread_group
 from minilotto.kernels.random import DRAWS, draws_of, load_words, store_uniform, store_upper, times
+from minilotto.kernels.simd import apart
 from minilotto.kernels.spec import inputs_of, lanes_of, store, zero
 from minilotto.kernels.structures import Batches, FreshPoints, Points
 
@@ -22,8 +23,18 @@ def points_of(spec, points, block):
 
 
 def row_at(spec, points, step):
-    """Which row of a block's arrays has the points of a step; draws them where need be."""
+    """Which row of a block's arrays has the points of a step."""
     raise TypeError("row_at runs inside compiled functions only")
+
+
+def must_draw(spec, points, step):
+    """Whether `draw` is to be called before that step."""
+    raise TypeError("must_draw runs inside compiled functions only")
+
+
+def draw(spec, points, step):
+    """Draw the points of that step and some of the next."""
+    raise TypeError("draw runs inside compiled functions only")
 
 
 def count_of(spec, points):
@@ -88,23 +99,32 @@ def _compile_row(spec, points, step):
     if points.instance_class is FreshPoints:
         return lambda spec, points, step: step
 
-    def row_of_window(spec, points, step):
-        row = step % len(points.y)
-        if row == 0:
-            _draw(spec, points, points.first + step)
-        return row
-
-    return row_of_window
+    return lambda spec, points, step: step & (len(points.y) - 1)  # their number is a power of two
 
 
-@register_jitable
+@overload(must_draw)
+def _compile_must_draw(spec, points, step):
+    if points.instance_class is Batches:
+        return lambda spec, points, step: step & (len(points.y) - 1) == 0
+    return lambda spec, points, step: False
+
+
+@overload(draw)
+def _compile_draw(spec, points, step):
+    if points.instance_class is Batches:
+        return lambda spec, points, step: _draw(spec, points, points.first + step)
+    return lambda spec, points, step: None
+
+
+@kernel()
 def _draw(spec, points, first):
     """Draw the points of a window of steps, from step `first` of the training on."""
+    apart()
     inputs = inputs_of(spec)
     _choose(spec, points.rows, load_words(spec, points.keys, 0), first, points.places)
-    for d in range(inputs):
+    for d in range(inputs - 1):
         _copy(spec, points, d, points.x, d, inputs)
-    _copy(spec, points, inputs, points.y, 0, 1)
+    _copy_two(spec, points, inputs - 1)
     if points.weighted:
         weights = points.slope_weight
         _copy(spec, points, inputs + 1, weights, 0, 1)
@@ -138,6 +158,22 @@ def _choose_by(spec, rows, twice, places, at, end, words):
         store_upper(places, at, products)
         if twice:  # numbers of points are even, so that there is a place for both
             store_upper(places, at + lanes_of(spec), times(products, rows))
+
+
+@register_jitable
+def _copy_two(spec, points, column):
+    """Copy the last column of x, and y, from the rows drawn."""
+    lanes, places, x, y = lanes_of(spec), points.places, points.x, points.y
+    of_x, of_y, stride = points.table[column], points.table[column + 1], column + 1
+    if has_small(spec) and points.rows <= SMALL:
+        small_x, small_y = load_small(spec, of_x), load_small(spec, of_y)
+        for at in range(0, places.size, lanes):
+            store(x, at * stride + column * lanes, pick_small(spec, small_x, places, at))
+            store(y, at, pick_small(spec, small_y, places, at))
+    else:
+        for at in range(0, places.size, lanes):
+            store(x, at * stride + column * lanes, pick(spec, of_x, places, at))
+            store(y, at, pick(spec, of_y, places, at))
 
 
 @register_jitable

@@ -9,7 +9,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload, typeof_impl
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, shown
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.points import check_precision
 from minilotto.kernels.spec import Spec, inputs_of, lanes_of, type_of_spec
@@ -89,13 +89,17 @@ def form(
     2
     """
     if dtype not in PRECISIONS:
-        raise ConfigError(f"dtype={dtype!r} is unknown; choose from {', '.join(PRECISIONS)}")
+        raise ConfigError(f"dtype={shown(dtype)} is unknown; choose from {', '.join(PRECISIONS)}")
     if isinstance(inputs, bool) or not isinstance(inputs, (int, np.integer)) or inputs < 1:
-        raise ConfigError(f"inputs={inputs!r} is out of range; give a whole number of at least 1")
+        raise ConfigError(
+            f"inputs={shown(inputs)} is out of range; give a whole number of at least 1"
+        )
     if loss not in LOSSES:
-        raise ConfigError(f"loss={loss!r} is unknown; choose from {', '.join(LOSSES)}")
+        raise ConfigError(f"loss={shown(loss)} is unknown; choose from {', '.join(LOSSES)}")
     if optimizer not in UPDATES:
-        raise ConfigError(f"optimizer={optimizer!r} is unknown; choose from {', '.join(UPDATES)}")
+        raise ConfigError(
+            f"optimizer={shown(optimizer)} is unknown; choose from {', '.join(UPDATES)}"
+        )
     row, lanes = activation_of(activation, negative_slope), VECTOR_BYTES // np.dtype(dtype).itemsize
     return Form(Spec(row.name, dtype, lanes, int(inputs), loss, optimizer), float(row.parameter))
 

@@ -126,3 +126,47 @@ def forward_and_gradient(form, theta, x, dx):
         for d in range(inputs):
             dx[d] = fma(v * theta[i * rows + d], slope, dx[d])
     return f
+
+
+@kernel()
+def forward_of_layers(form, theta, width, depth, residual, x, h):
+    """f(x) of several hidden layers at one point.
+
+    Parameters
+    ----------
+    form : Form
+    theta : (K,) array
+        As interop/vectors.py has it.
+    width, depth : int
+        N and L.
+    residual : bool
+        Whether h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
+    x : float or (D,) array
+    h : (2, N) array
+        Overwritten.
+
+    Returns
+    -------
+    float
+    """
+    spec, nil = form.spec, like(theta[0], 0.0)
+    inward, outward = like(nil, 1.0 / input_unit(spec)), like(nil, output_unit(spec))
+    share = like(nil, 1.0 / depth if residual else 1.0)
+    rows = inputs_of(spec) + 2
+    for i in range(width):
+        value, _ = value_and_slope(spec, _argument(spec, theta, i * rows, x), form.parameter)
+        h[0, i] = value * outward
+    at = width * rows + 1
+    for layer in range(depth - 1):
+        before, after = h[layer % 2], h[1 - layer % 2]
+        for i in range(width):
+            t = theta[at + width * width + i]
+            for j in range(width):
+                t = fma(theta[at + i * width + j], before[j], t)
+            value, _ = value_and_slope(spec, t * inward, form.parameter)
+            after[i] = value * outward * share + (before[i] if residual else nil)
+        at += width * (width + 1)
+    f = theta[width * rows]
+    for i in range(width):
+        f = fma(theta[i * rows + rows - 1], h[(depth - 1) % 2, i], f)
+    return f

@@ -99,26 +99,33 @@ def philox(typingctx, counter, key):
     """Four Words from a counter of four and a key of two."""
     if not (isinstance(counter, types.UniTuple) and isinstance(key, types.UniTuple)):
         return None
-    count = counter.dtype.count
 
     def codegen(context, builder, signature, arguments):
-        a, b, c, d = (builder.extract_value(arguments[0], place) for place in range(4))
-        keys = [builder.extract_value(arguments[1], place) for place in range(2)]
-        multipliers, increments = (
-            [_constant(value, count) for value in values] for values in (MULTIPLIERS, INCREMENTS)
-        )
-        for number in range(ROUNDS):
-            if number:
-                keys = [builder.add(k, by) for k, by in zip(keys, increments, strict=True)]
-            # The upper halves of b, d and the keys are ignored: only lower halves are multiplied.
-            first = builder.mul(_lower(builder, a), multipliers[0])
-            second = builder.mul(_lower(builder, c), multipliers[1])
-            a = builder.xor(builder.xor(_upper(builder, second), b), keys[0])
-            c = builder.xor(builder.xor(_upper(builder, first), d), keys[1])
-            b, d = second, first
-        return _tuple(builder, [_lower(builder, word) for word in (a, b, c, d)])
+        words = [builder.extract_value(arguments[0], place) for place in range(4)]
+        return _rounds(builder, words, arguments[1], range(ROUNDS))
 
     return counter(counter, key), codegen
+
+
+def _rounds(builder, words, key, rounds) -> ir.Value:
+    """The lower halves of four words after some rounds."""
+    a, b, c, d = words
+    for number in rounds:
+        keys = [
+            builder.add(
+                builder.extract_value(key, place), _constant(number * by & _MASK, a.type.count)
+            )
+            for place, by in enumerate(INCREMENTS)
+        ]
+        # The upper halves of b, d and the keys are ignored: only lower halves are multiplied.
+        first, second = (
+            builder.mul(_lower(builder, word), _constant(by, a.type.count))
+            for word, by in zip((a, c), MULTIPLIERS, strict=True)
+        )
+        a = builder.xor(builder.xor(_upper(builder, second), b), keys[0])
+        c = builder.xor(builder.xor(_upper(builder, first), d), keys[1])
+        b, d = second, first
+    return _tuple(builder, [_lower(builder, word) for word in (a, b, c, d)])
 
 
 @intrinsic
@@ -217,9 +224,28 @@ def seed_keys(spec, root_seed, seeds, keys):
         store_words(keys[block], 0, (words[0], words[1]))
 
 
-@kernel(inline="always")
-def draws_of(spec, key, step, block):
-    """Draws 4 block to 4 block + 3 of that step: four Words."""
-    low, high = words_of(spec, step)
-    place, zero = words_of(spec, block)
-    return philox((place, low, high, zero), key)
+@intrinsic
+def draws_of(typingctx, spec, key, step, block):
+    """Draws 4 block to 4 block + 3 of that step: `philox` of (block, step, 0), whose first round is
+    one of numbers that all lanes share.
+    """
+    if not (isinstance(spec, SpecType) and isinstance(key, types.UniTuple)):
+        return None
+    words = types.UniTuple(key.dtype, 4)
+    count = key.dtype.count
+
+    def codegen(context, builder, signature, arguments):
+        _, key, step, block = arguments
+        half, mask = ir.Constant(_WORD, _HALF), ir.Constant(_WORD, _MASK)
+        by_block, by_step = (ir.Constant(_WORD, by) for by in MULTIPLIERS)
+        first = builder.mul(builder.and_(block, mask), by_block)
+        second = builder.mul(builder.lshr(step, half), by_step)
+        mixed = builder.xor(builder.lshr(second, half), step), builder.lshr(first, half)
+        a, c = (
+            builder.xor(splat(builder, _vector(count), number), builder.extract_value(key, place))
+            for place, number in enumerate(mixed)
+        )
+        b, d = (splat(builder, _vector(count), number) for number in (second, first))
+        return _rounds(builder, (a, b, c, d), key, range(1, ROUNDS))
+
+    return words(spec, key, types.uint64, types.uint64), codegen

@@ -356,3 +356,16 @@ def sum_of_lanes(typingctx, a):
         return builder.extract_element(vector, ir.Constant(index, 0))
 
     return a.dtype(a), codegen
+
+
+@intrinsic
+def apart(typingctx):
+    """Keep the calling function out of those that call it: LLVM would hold its constants in
+    registers that their loops need.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError, MinilottoError, ResourceError
+from minilotto.errors import ConfigError, MinilottoError, ResourceError, shown
 from minilotto.files import absolute, entries, make_folder, path_of, write_atomically, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.report.calibration import margins_table, rates_table
@@ -33,6 +33,7 @@ from minilotto.report.page import MARK, Report, Section, from_json, to_html, to_
 from minilotto.report.plots.style import lay_out, save, style, thumbnail
 from minilotto.report.study import Study
 from minilotto.report.training import SUFFIXES
+from minilotto.settings.limits import listed
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store, open_store
 from minilotto.sweeps.run import sweep
@@ -190,12 +191,16 @@ def figure_names(
     the appendices' and the studies. Raises ConfigError for others.
     """
     known = ", ".join(FIGURES)
-    asked = [one.name for one in MAIN_TEXT] if figures is None else [str(name) for name in figures]
+    asked = (
+        [one.name for one in MAIN_TEXT]
+        if figures is None
+        else [str(name) for name in listed("figures", figures)]
+    )
     for name in asked:
         if name in MERGED:
             raise ConfigError(f"figure {name!r} is part of {MERGED[name]!r} now; choose that")
         if name not in FIGURES:
-            raise ConfigError(f"figure {name!r} is unknown; choose from {known}")
+            raise ConfigError(f"figure {shown(name)} is unknown; choose from {known}")
     if not asked:
         raise ConfigError(
             f"no figure is named; choose from {known}, or leave it out for the main text's"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import DataError, shown
+from minilotto.errors import DataError, reason_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -55,7 +55,7 @@ def array_of(name: str, values: object) -> NDArray[Any]:
         raise
     except Exception as error:  # `__array__`, `__len__` and `__iter__` of the caller's raise any
         raise DataError(
-            f"{name} is no array ({shown(error, str)}); pass numbers, in rows of equal length"
+            f"{name} is no array ({reason_of(error)}); pass numbers, in rows of equal length"
         ) from None
     if array.size > MOST_BROADCAST and 0 in array.strides:
         raise DataError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.errors import ConfigError, DataError, shown
+from minilotto.errors import ConfigError, DataError, reason_of, shown
 from minilotto.settings.activations import activation_of
 from minilotto.settings.arrays import Array, array_of
 from minilotto.settings.combinations import (
@@ -273,31 +273,16 @@ class Config:
             fields = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
-                f"config is not JSON ({shown(error, str)}); write it with Config.to_json"
+                f"config is not JSON ({reason_of(error)}); write it with Config.to_json"
             ) from None
         if not isinstance(fields, dict):
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
         return from_fields(fields)
 
-    def own(self) -> dict[str, Any]:
-        """What names this training: width, activation, task, steps and what is not a default.
-
-        Returns
-        -------
-        dict
-            Values by field.
-        """
-        values = {name: getattr(self, name) for name in DEFAULTS}
-        first = {name: values[name] for name in ("width", "activation", "task", "steps")}
-        return first | {name: one for name, one in values.items() if one != DEFAULTS[name]}
-
     def _repr_html_(self) -> str:
-        from minilotto.settings.display import panel, table
+        from minilotto.settings.display import config_panel
 
-        own = self.own()
-        rest = {name: getattr(self, name) for name in DEFAULTS if name not in own}
-        more = f"<details><summary>{len(rest)} defaults</summary>{table(rest.items())}</details>"
-        return panel("Config", own.items(), more)
+        return config_panel(self)
 
     def rate(self, step: ArrayLike) -> Array:
         """The rate of each step: lr times a fraction that falls after the warmup.
@@ -386,7 +371,9 @@ def from_fields(fields: dict[str, Any]) -> Config:
     """
     for name in fields:
         if name not in FIELDS:
-            raise ConfigError(f"{name!r} is no field of Config; choose from {', '.join(FIELDS)}")
+            raise ConfigError(
+                f"{shown(name)} is no field of Config; choose from {', '.join(FIELDS)}"
+            )
     return Config(**fields)
 
 

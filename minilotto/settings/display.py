@@ -37,6 +37,28 @@ def panel(title: str, rows: Iterable[tuple[str, object]], *more: str) -> str:
     return f"<div><strong>{escape(title)}</strong>{table(rows)}{''.join(more)}</div>"
 
 
+def config_panel(config: Any) -> str:
+    """HTML of a Config: what names the training, then its defaults behind a fold."""
+    own = own_settings(config)
+    rest = [(one.name, one.default) for one in fields(config) if one.name not in own]
+    more = f"<details><summary>{len(rest)} defaults</summary>{table(rest)}</details>"
+    return panel("Config", own.items(), more)
+
+
+def own_settings(config: Any) -> dict[str, object]:
+    """Width, activation, task, steps and what is not a default of a Config."""
+    found = {name: getattr(config, name) for name in ("width", "activation", "task", "steps")}
+    for one in fields(config):
+        if getattr(config, one.name) != one.default:
+            found[one.name] = getattr(config, one.name)
+    return found
+
+
+def in_words(config: Any) -> str:
+    """The same as text, in a line."""
+    return ", ".join(f"{name}={value}" for name, value in own_settings(config).items())
+
+
 def table(rows: Iterable[tuple[str, object]]) -> str:
     """HTML of names and values."""
     left = ' style="text-align: left"'

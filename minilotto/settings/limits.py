@@ -1,11 +1,14 @@
 """Limits of arguments, refused in one line of value, rule and remedy, and of memory in use."""
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError, shown
+from minilotto.errors import ConfigError, reason_of, shown
 
+MOST_LISTED = 2**22  # values that are taken from an iterable
 HELD = 2**22  # numbers that are held at a time, unless a caller says otherwise
 
 
@@ -50,6 +53,24 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     if not any(isinstance(value, type(one)) and value == one for one in known):
         words = ", ".join(map(str, known))
         raise ConfigError(f"{name}={shown(value)} is unknown; choose from {words}")
+
+
+def listed(name: str, values: object) -> list[Any]:
+    """The caller's values as a list. Raises ConfigError for what has none, and for more than
+    MOST_LISTED, as an iterator may not end.
+
+    >>> listed("keep", range(3))
+    [0, 1, 2]
+    """
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise ConfigError(f"{name}={shown(values)} is no list; give one")
+    try:
+        found = list(itertools.islice(values, MOST_LISTED + 1))
+    except Exception as error:  # of the caller's own `__iter__`
+        raise ConfigError(f"{name} is no list ({reason_of(error)}); give one") from None
+    if len(found) > MOST_LISTED:
+        raise ConfigError(f"{name} has more than {MOST_LISTED} values; give fewer")
+    return found
 
 
 def blocks(count: int, numbers: int, held: int = HELD) -> Iterator[slice]:

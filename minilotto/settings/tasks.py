@@ -12,6 +12,7 @@ import numpy as np
 from minilotto.errors import ConfigError, shown
 from minilotto.settings.arrays import Array, array_of, reals_of
 from minilotto.settings.examples import EXAMPLES, Examples
+from minilotto.settings.limits import listed
 from minilotto.settings.streams import stream
 
 CUSTOM = "custom"  # stands in a Config for a target or data that the caller handed in
@@ -61,9 +62,9 @@ class Task:
                 "underscores"
             )
         try:
-            object.__setattr__(self, "kinks", tuple(map(float, self.kinks)))
+            object.__setattr__(self, "kinks", tuple(map(float, listed("kinks", self.kinks))))
             domain = () if self.shape is not None else self.domain
-            box = tuple((float(low), float(high)) for low, high in domain)
+            box = tuple((float(low), float(high)) for low, high in listed("domain", domain))
             object.__setattr__(self, "domain", box)
         except (TypeError, ValueError, OverflowError):
             raise ConfigError(

@@ -16,6 +16,7 @@ from minilotto.errors import ConfigError, FileError, shown
 from minilotto.files import check_input, opened, parsed_toml, path_of
 from minilotto.settings.arrays import is_list
 from minilotto.settings.config import FIELDS, Config, from_fields
+from minilotto.settings.limits import listed
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.schedules import SCHEDULES
 from minilotto.store.blocks import Run, runs_of, seeds_in, union
@@ -77,7 +78,7 @@ class Sweep:
         for name, value in axes.items():
             if name not in AXES:
                 raise ConfigError(
-                    f"{name!r} is no field of Config nor its plural; choose from "
+                    f"{shown(name)} is no field of Config nor its plural; choose from "
                     f"{', '.join(FIELDS)}"
                 )
             field = AXES[name]
@@ -93,7 +94,9 @@ class Sweep:
         self.axes = self._axes_read(fields)
         for field, values in fields.items():
             if len(self.axes[field]) < len(values):
-                raise ConfigError(f"{field} has a value twice in {list(values)}; give each once")
+                raise ConfigError(
+                    f"{field} has a value twice in {shown(list(values))}; give each once"
+                )
 
     def _axes_read(self, fields: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
         """Values as Config reads them, so that 1e3 steps and 1000 steps are one study; as they were
@@ -107,8 +110,8 @@ class Sweep:
         differs = any(len(one) > 1 for values in read.values() for one in values.values())
         if differs and len(set(self.configs)) < len(self.configs):
             raise ConfigError(
-                f"lr_final={list(fields['lr_final'])} makes two configs the same, as None is the "
-                "default of a schedule; give each value once"
+                f"lr_final={shown(list(fields['lr_final']))} makes two configs the same, as None "
+                "is the default of a schedule; give each value once"
             )
         return {
             field: tuple(
@@ -218,8 +221,7 @@ def _values(name: str, value: Any) -> tuple[Any, ...]:
 # Studies: one or more sweeps in a file
 def as_sweeps(given: Any) -> tuple[Sweep, ...]:
     """One Sweep or several, as a tuple. Raises ConfigError for anything else."""
-    several = tuple(given) if is_list(given) else ()
-    sweeps = (given,) if isinstance(given, Sweep) else several
+    sweeps = tuple(listed("sweeps", given)) if is_list(given) else (given,)
     if not sweeps or not all(isinstance(one, Sweep) for one in sweeps):
         raise ConfigError(f"{shown(given)} is no sweep; give a Sweep or a list of them")
     return sweeps

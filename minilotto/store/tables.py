@@ -39,15 +39,14 @@ class Tables(ABC):
         """Nets of a config."""
 
     def _repr_html_(self) -> str:
-        from minilotto.settings.display import panel
+        from minilotto.settings.display import in_words, panel
 
         rows: list[tuple[str, object]] = [("folder", str(self.folder))]
         try:
             configs = self._all_configs()
             for config in configs[:LISTED]:
                 nets = sum(stop - start for start, stop in self.runs(config))
-                name = ", ".join(f"{name}={value}" for name, value in config.own().items())
-                rows.append((name, f"{nets} nets"))
+                rows.append((in_words(config), f"{nets} nets"))
             if len(configs) > LISTED:
                 rows.append(("...", f"{len(configs)} configs in all"))
         except FileError as error:

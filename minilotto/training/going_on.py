@@ -1,6 +1,5 @@
 """Where a training begins, when it goes on from other nets, and what it keeps on its way."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,9 @@ from minilotto.engines.state import Audited, State
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, shown
 from minilotto.initialisation import Parameters
-from minilotto.settings.arrays import is_list
 from minilotto.settings.combinations import STEP_FIELDS
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
+from minilotto.settings.limits import listed
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
@@ -69,9 +68,8 @@ def course_of(config: Config, start: Any = None, keep: Any = (), state: Any = Fa
 
 def steps_to_keep(keep: Any, first: int, below: int) -> tuple[int, ...]:
     """Ascending steps in this range at which nets are kept. Raises ConfigError."""
-    if not (isinstance(keep, (Sequence, np.ndarray, set, frozenset)) and is_list(keep)):
-        raise ConfigError(f"keep={shown(keep)} is no list; give steps, as in keep=(5000, 15000)")
-    return tuple(sorted({whole_number("keep", step, first, below) for step in keep}))
+    steps = {whole_number("keep", step, first, below) for step in listed("keep", keep)}
+    return tuple(sorted(steps))
 
 
 def _check_start(config: Config, start: Any) -> None:

@@ -1,6 +1,5 @@
 """train: from Config and seeds to an Ensemble, after every setting has been checked."""
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from minilotto.hardware.machine import available_memory, readable_bytes, usable_
 from minilotto.initialisation import parameter_count
 from minilotto.settings.arrays import array_of, is_list
 from minilotto.settings.config import Config
+from minilotto.settings.limits import listed
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
 from minilotto.training.going_on import (
@@ -39,7 +39,6 @@ class _Default(int):
 
 
 SEEDS = _Default(1000)
-MOST_ITERATED = 2**22  # seeds taken from an iterator
 
 
 def train(
@@ -291,7 +290,7 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
         _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
         array = np.arange(seeds.start, seeds.stop, seeds.step)
     elif is_list(seeds):
-        seeds = _listed(seeds)
+        seeds = seeds if isinstance(seeds, (np.ndarray, Sequence)) else listed("seeds", seeds)
         try:
             array = array_of("seeds", seeds)
         except DataError as error:
@@ -318,23 +317,6 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _listed(seeds: Any) -> Any:
-    """Seeds as an array or a list; of an iterator no more than MOST_ITERATED, as it may not end."""
-    if isinstance(seeds, (np.ndarray, Sequence)):
-        return seeds
-    try:
-        listed = list(itertools.islice(seeds, MOST_ITERATED + 1))
-    except Exception as error:  # of the caller's own `__iter__`
-        raise ConfigError(
-            f"seeds are no list ({shown(error, str)}); give one, or a range"
-        ) from None
-    if len(listed) > MOST_ITERATED:
-        raise ConfigError(
-            f"seeds are more than {MOST_ITERATED} from an iterator; give a range or an array"
-        )
-    return listed
-
-
 def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> NDArray[np.int64]:
     """Ascending steps at which history records losses; by default 0, 1, 2, 5, 10, 20, 50, ...
 
@@ -347,11 +329,8 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
         powers = (10**k for k in range(len(str(steps))))
         chosen = {0, *(m * power for power in powers for m in (1, 2, 5) if m * power < steps)}
     else:
-        if not is_list(checkpoints):
-            raise ConfigError(f"checkpoints={shown(checkpoints)} is no list; give a list of steps")
-        chosen = {
-            whole_number("checkpoint", step, at_least=0, below=steps + 1) for step in checkpoints
-        }
+        given = listed("checkpoints", checkpoints)
+        chosen = {whole_number("checkpoint", step, at_least=0, below=steps + 1) for step in given}
     return np.array(sorted(chosen | {steps}), dtype=np.int64)
 
 

@@ -132,3 +132,30 @@ def test_the_manual_needs_no_docstrings(python):
     usual = python("-m", "minilotto.cli.manual")
     assert python("-OO", "-m", "minilotto.cli.manual") == usual
     assert usual.status == 0
+
+
+RC = {
+    "text.usetex": "True",
+    "font.size": "70",
+    "text.parse_math": "False",
+    "savefig.dpi": "1000",
+    "savefig.bbox": "tight",
+    "figure.autolayout": "True",
+    "axes.facecolor": "black",
+    "lines.linewidth": "30",
+    "savefig.transparent": "True",
+    "figure.constrained_layout.use": "False",
+    "axes.spines.left": "False",
+}
+
+
+def test_a_matplotlibrc_changes_no_picture(python, tmp_path):
+    words = ("-m", "minilotto", *TRAIN.split())
+    python(*words)
+    before = (tmp_path / "nets.png").read_bytes()
+    (tmp_path / "rc").mkdir()
+    rc = "".join(f"{name}: {value}\n" for name, value in RC.items())
+    (tmp_path / "rc" / "matplotlibrc").write_text(rc)
+    ended = python(*words, "--force", MATPLOTLIBRC=str(tmp_path / "rc"), PATH="")
+    assert ended.status == 0, ended
+    assert (tmp_path / "nets.png").read_bytes() == before

@@ -482,14 +482,13 @@ def test_a_store_stays_open_where_the_working_folder_changes(method, folder, mon
 def test_a_sweep_during_which_the_working_folder_changes_writes_into_one(
     writer, tmp_path, monkeypatch
 ):
-    from minilotto.sweeps import run, runners, worker
+    from minilotto.sweeps import budgets, run, runners
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
-    for module in (run, runners, worker):
-        real = module.prepare if hasattr(module, "prepare") else None
+    for module in (run, runners, budgets):
 
-        def moving(*arguments, real=real, **named):
+        def moving(*arguments, real=module.prepare, **named):
             os.chdir(tmp_path / "elsewhere")
             return real(*arguments, **named)
 

@@ -11,7 +11,8 @@ from nets import random_nets
 from scipy import integrate, ndimage
 
 import minilotto as ml
-from minilotto.interop.c_source import RESERVED, Writer, c_source, number
+from minilotto.interop.c_formulas import Writer, number
+from minilotto.interop.c_source import RESERVED, c_source
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 

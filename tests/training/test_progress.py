@@ -7,9 +7,8 @@ import pytest
 
 from minilotto.training.progress import tqdm_here
 
-SHELLS = {
-    name: type(name, (), {})() for name in ("ZMQInteractiveShell", "TerminalInteractiveShell")
-}
+KINDS = ("ZMQInteractiveShell", "TerminalInteractiveShell")
+SHELLS = {name: type(name, (), {})() for name in KINDS}
 
 
 @pytest.mark.parametrize("shell", [*SHELLS.values(), None])

@@ -1,12 +1,13 @@
 """One style for every figure: colours, grids of panels, values with intervals, and files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes as Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -45,9 +46,13 @@ ROOM = 12  # times that a panel may grow by a tenth for its legend
 _UNDATED: Any = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 
-def style() -> Any:
-    """A context in which everything here should be drawn and saved."""
-    return rc_context(rc=_STYLE)
+@contextmanager
+def style() -> Iterator[None]:
+    """A context in which all here should be drawn and saved, whatever a matplotlibrc says."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update(_STYLE)
+        yield
 
 
 def grid(

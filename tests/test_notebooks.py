@@ -1,0 +1,57 @@
+"""The cells of the notebooks run, in order, with warnings as errors."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import minilotto as ml
+
+NOTEBOOKS = Path(ml.__file__).resolve().parent.parent / "docs" / "notebooks"
+PAGES = sorted(NOTEBOOKS.glob("*.md"))
+CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+pytestmark = pytest.mark.skipif(not PAGES, reason="only a source tree has the notebooks")
+
+
+def cells_of(page):
+    return CELL.findall(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_notebook_runs(page, tmp_path, monkeypatch):
+    from matplotlib import pyplot
+
+    monkeypatch.chdir(tmp_path)
+    names, cells = {}, cells_of(page)
+    with pyplot.rc_context({"backend": "agg"}):
+        for cell in cells:
+            exec(compile(cell, str(page), "exec"), names)
+        drawn = len(pyplot.get_fignums())
+        pyplot.close("all")
+    assert drawn >= 2
+    assert len(cells) >= 4
+
+
+def test_the_first_picture_is_four_cells_and_two_minutes_away():
+    from matplotlib import pyplot
+
+    names, began, ran = {}, time.monotonic(), 0
+    with pyplot.rc_context({"backend": "agg"}):
+        for cell in cells_of(NOTEBOOKS / "first.md"):
+            exec(compile(cell.replace("20_000", "200"), "first.md", "exec"), names)
+            ran += 1
+            if pyplot.get_fignums():
+                break
+        pyplot.close("all")
+    assert ran <= 3  # and one for the installation
+    assert time.monotonic() - began < 100
+
+
+def test_notebooks_are_text_without_outputs():
+    assert len(PAGES) >= 4
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith("---\njupytext:")
+        assert text.count("```") == 2 * text.count("```{code-cell} ipython3\n")
