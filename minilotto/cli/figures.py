@@ -79,13 +79,14 @@ def reproduce(
                 root_seed=root_seed,
                 compare=compare,
             )
-            for section in report.sections:
+            drawn = [one for one in report.sections if one.name in names]
+            for section in drawn:
                 for verdict in section.verdicts:
                     print(f"figure {section.name:3} {verdict.verdict:19} {verdict.claim}")
                 for note in section.notes:
                     print(f"figure {section.name:3} note: {note}")
             if before is not None:
-                after = claims_of((one.name, one.verdicts) for one in report.sections)
+                after = claims_of((one.name, one.verdicts) for one in drawn)
                 print("\n".join(changes(before, after).words()))
             print(f"report in {folder / REPORT_FILES[0]}")
             return 0

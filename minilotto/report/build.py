@@ -29,8 +29,8 @@ from minilotto.report.changes import changes, claims_of, recorded
 from minilotto.report.claims import read_toml
 from minilotto.report.figure import QUICK, Figure, Scale, Source, reseeded
 from minilotto.report.frozen import frozen
-from minilotto.report.page import MARK, Report, Section, to_html, to_json, to_markdown
-from minilotto.report.plots.style import lay_out, save, style
+from minilotto.report.page import MARK, Report, Section, from_json, to_html, to_json, to_markdown
+from minilotto.report.plots.style import lay_out, save, style, thumbnail
 from minilotto.report.study import Study
 from minilotto.report.training import SUFFIXES
 from minilotto.settings.limits import listed
@@ -44,6 +44,8 @@ PROGRAM = "python -m minilotto"
 PAGES = {"index.html": to_html, "report.md": to_markdown, "report.json": to_json}
 REPORT_FILES = tuple(PAGES)
 LARGEST_VECTOR_PICTURE = 400_000  # bytes; a larger one is embedded as pixels
+SMALL = 320  # pixels across pictures beside the results in short
+SOME_REDUCED = "Some figures are of reduced runs, with fewer seeds than the paper's; they say so."
 
 
 def reproduce(
@@ -65,7 +67,7 @@ def reproduce(
     """Reproduce the paper: train, draw, judge, and write a report of it.
 
     The folder gets index.html, report.md and report.json, and each figure as .png, .svg, .pdf and
-    .csv files.
+    .csv files. What an earlier run has drawn there, and this one does not, stays on the page.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ def reproduce(
     Returns
     -------
     Report
-        Everything on the page.
+        Everything on the page, of earlier runs too.
 
     Raises
     ------
@@ -132,8 +134,12 @@ def reproduce(
         _write_page(place, REPORT_FILES[0], Report("Not finished", (), "", (), ()))
     chosen = [FIGURES[name] for name in names]
     sections = _sections(chosen, store, scale, place, processes, given, root_seed)
+    kept = [section for section in _earlier(place) if section.name not in names]
+    order = list(FIGURES)
+    sections = sorted([*sections, *kept], key=lambda one: order.index(one.name))
+    reduced = {section.warning for section in sections}
     report = Report(
-        warning=_warning(scale),
+        warning=reduced.pop() if len(reduced) == 1 else SOME_REDUCED,
         sections=sections,
         provenance={
             "minilotto": VERSION,
@@ -146,12 +152,13 @@ def reproduce(
             "training": f"{trained:.0f} s, without what the store already had",
             "analysis and drawing": f"{time.perf_counter() - began - trained:.0f} s",
             "nets": str(runs),
+            **({"of earlier runs": ", ".join(one.name for one in kept)} if kept else {}),
         },
         tables=(rates_table(), margins_table()),
         **texts,
     )
     if before is not None:
-        after = claims_of((one.name, one.verdicts) for one in sections)
+        after = claims_of((one.name, one.verdicts) for one in sections if one.name in names)
         words = [f"Beside the report in {compare}: ", *changes(before, after).words()]
         report = dataclasses.replace(report, remarks=[*report.remarks, " ".join(words)])
     for page in REPORT_FILES:
@@ -238,6 +245,31 @@ def _is_ours(page: Path) -> bool:
     return False
 
 
+def _earlier(folder: Path) -> list[Section]:
+    """The sections of the report in a folder, with their pictures; none where its .json is missing
+    or of another version's form.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        if _is_ours(folder / "report.json"):
+            found = from_json((folder / "report.json").read_text(encoding="utf-8"))
+            return [
+                dataclasses.replace(section, **_embedded(folder, section.name))
+                for section in found
+                if section.name in FIGURES
+            ]
+    return []
+
+
+def _embedded(folder: Path, name: str) -> dict[str, Any]:
+    """A figure's picture, and the same in few pixels, as fields of its section."""
+    vector, pixels = (folder / f"figure-{name}{suffix}" for suffix in (".svg", ".png"))
+    if not (vector.is_file() and pixels.is_file()):
+        return {}
+    large = vector.stat().st_size > LARGEST_VECTOR_PICTURE
+    picture = (pixels if large else vector).read_bytes()
+    return {"picture": picture, "small": thumbnail(pixels, SMALL)}
+
+
 def _warning(scale: Scale) -> str:
     full = Scale()
     if scale == full:
@@ -304,26 +336,26 @@ def _section(
     more_words = " --quick" if scale == QUICK else ""
     more_words += f" --root_seed {root_seed}" if root_seed else ""
     command = f"{PROGRAM} reproduce --figures {name} --out {quote(str(given))}{more_words}"
+    made: dict[str, Any] = {"warning": _warning(scale)}
+    made["drawn"] = f"{date.today().isoformat()} by minilotto {VERSION}"
     try:
         figure = chosen(source, scale)
         caption, tables, verdicts = figure.caption(), figure.tables(), figure.verdicts()
     except MinilottoError as error:
         notes = [*source.missing, f"This figure could not be made: {error}"]
-        return Section(name, title, "", command, None, (), (), notes)
+        return Section(name, title, "", command, None, (), (), notes, **made)
     names = [f"figure-{name}{suffix}" for suffix in SUFFIXES]
     _pictures(figure, [out / file for file in names])
     for table in tables:
         names.append(f"figure-{name}-{table.name}.csv")
         write_bytes(out / names[-1], table.to_csv().encode())
-    picture = (out / f"figure-{name}.svg").read_bytes()
-    if len(picture) > LARGEST_VECTOR_PICTURE:
-        picture = (out / f"figure-{name}.png").read_bytes()
     more: dict[str, Any] = {"notes": source.missing, "headline": figure.headline()}
+    more |= {**made, "picture": None, **_embedded(out, name)}
     if isinstance(figure, Study):
         more |= {"preface": (figure.question, figure.design()), "claimed_by": "hypothesis"}
     elif scale != Scale():
         caption += f" Reduced run: the paper has {Scale().seeds:,} seeds a width."
-    return Section(name, title, caption, command, picture, names, verdicts, **more)
+    return Section(name, title, caption, command, files=names, verdicts=verdicts, **more)
 
 
 def _pictures(figure: Figure, paths: Sequence[Path]) -> None:

@@ -130,7 +130,7 @@ def as_numbers(name: str, found: Estimate) -> dict[str, float]:
 @dataclass(frozen=True)
 class Verdict:
     """One claim and its outcome, as the page prints it; `how` states the rule, `fails` what would
-    have made it fail.
+    have made it fail; `key` names the claim in the register.
     """
 
     claim: str
@@ -142,6 +142,7 @@ class Verdict:
     numbers: Mapping[str, float] = field(default_factory=dict)
     where: str = ""
     fails: str = ""
+    key: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:
@@ -192,7 +193,7 @@ class Claim:
         reason = outcome.reason if verdict != UNDECIDED else ""
         reason = reason or (self.reasons.get(verdict) or default).format(**known)
         _, measured, _, numbers, _ = outcome
-        return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails)
+        return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails, self.key)
 
 
 def verdicts(

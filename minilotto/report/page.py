@@ -10,20 +10,23 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from minilotto.errors import MinilottoError
 from minilotto.report.calibration import PageTable
 from minilotto.report.claims import Verdict
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 
 MARK = "written by minilotto reproduce"  # in every page, so that no other is overwritten
+NOTES = 4  # of a section that are printed
 _CLASSES = {HOLDS: "holds", IN_PART: "part", FAILS: "fails", UNDECIDED: "none", UNTESTED: "none"}
 
 
 @dataclass(frozen=True)
 class Section:
     """One figure on the page: its picture as .svg or .png bytes, None where it could not be drawn,
-    and `notes` that say why.
+    and `notes` that say why; `small`, the picture in few pixels.
 
-    `preface` stands above the picture; `claimed_by` says whose claims the verdicts are about.
+    `preface` stands above the picture; `claimed_by` says whose claims the verdicts are about;
+    `drawn` when, by which version and from how many seeds; `warning` what is less than the paper's.
     """
 
     name: str
@@ -37,6 +40,15 @@ class Section:
     headline: str = ""
     preface: Sequence[str] = ()
     claimed_by: str = "the paper"
+    drawn: str = ""
+    warning: str = ""
+    small: bytes | None = None
+
+    def first_notes(self) -> list[str]:
+        """The first NOTES of them, and how many follow, which report.json has."""
+        rest = len(self.notes) - NOTES
+        more = [f"{rest} more such notes are in report.json."] if rest > 0 else []
+        return [*self.notes[:NOTES], *more]
 
     def rows(self, verdict: Verdict) -> dict[str, str]:
         """What is printed of a claim, by label; "" where that does not apply."""
@@ -59,6 +71,7 @@ class Report:
     warning: str
     sections: Sequence[Section]
     remarks: Sequence[str]
+    reading: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     tables: Sequence[PageTable] = ()
 
@@ -67,8 +80,9 @@ class Report:
         return [verdict for section in self.sections for verdict in section.verdicts]
 
     @property
-    def headlines(self) -> list[str]:
-        return [section.headline for section in self.sections if section.headline]
+    def headlines(self) -> list[Section]:
+        """The sections that have one."""
+        return [section for section in self.sections if section.headline]
 
     def counted(self) -> list[tuple[str, int]]:
         """How many claims got each verdict, in a fixed order."""
@@ -83,10 +97,9 @@ def to_html(report: Report) -> str:
     counts = (
         f'<span class="count">{_badge(name)} {count}</span>' for name, count in report.counted()
     )
-    links = (f'<a href="#{_anchor(one.name)}">{escape(one.title)}</a>' for one in report.sections)
+    links = (_link(one, one.title) for one in report.sections)
     claims = [
-        (f'<a href="#{_anchor(section.name)}">{escape(section.name)}</a>',)
-        + (escape(verdict.claim), _badge(verdict.verdict))
+        (_link(section, section.name),) + (escape(verdict.claim), _badge(verdict.verdict))
         for section in report.sections
         for verdict in section.verdicts
     ]
@@ -97,10 +110,13 @@ def to_html(report: Report) -> str:
         f"<title>{title}</title><style>\n{style}</style></head><body><main><h1>{title}</h1>",
         *_paragraphs(report.introduction),
         *(_paragraphs([report.warning], ' class="quick"') if report.warning else ()),
-        _list("In short", map(_prose, report.headlines)),
-        f"<p>{''.join(counts)}</p><nav>{_list('', links)}</nav>",
+        _first(report.sections),
+        _list("In short", map(_headline, report.headlines), ' class="short"'),
+        f"<p>{''.join(counts)}</p>",
+        _list("How to read this page", map(_prose, report.reading)),
+        f"<nav>{_list('Contents', links)}</nav>",
         _table("All claims", claims, ("figure", "claim", "verdict")),
-        *map(_section, report.sections),
+        *(_section(one, report.warning) for one in report.sections),
         _list("What could not be recovered, and what to know", map(_prose, report.remarks)),
         *(_page_table(one) for one in report.tables),
         _table("Provenance", [(escape(k), escape(str(v))) for k, v in report.provenance.items()]),
@@ -109,17 +125,17 @@ def to_html(report: Report) -> str:
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def _section(section: Section) -> str:
+def _section(section: Section, common: str) -> str:
     parts = [f'<h2 id="{_anchor(section.name)}">{escape(section.title)}</h2>']
+    if section.warning and section.warning != common:
+        parts += _paragraphs([section.warning], ' class="quick"')
     parts += _paragraphs(section.preface)
     if section.picture is not None:
-        kind = "png" if section.picture.startswith(b"\x89PNG") else "svg+xml"
-        data = base64.b64encode(section.picture).decode()
         parts.append(
-            f'<figure><img alt="{escape(section.title)}" src="data:image/{kind};base64,{data}">'
+            f'<figure><div class="wide">{_image(section.picture, section.title)}</div>'
             f"<figcaption>{_prose(section.caption)}</figcaption></figure>"
         )
-    parts += _paragraphs(section.notes, ' class="note"')
+    parts += _paragraphs(section.first_notes(), ' class="note"')
     for verdict in section.verdicts:
         rows = (f"<dt>{k}</dt><dd>{_prose(t)}</dd>" for k, t in section.rows(verdict).items() if t)
         parts.append(
@@ -128,17 +144,46 @@ def _section(section: Section) -> str:
         )
     made = ", ".join(f'<a href="{escape(name)}">{escape(name)}</a>' for name in section.files)
     repeat = f"To repeat: <code>{escape(section.command)}</code>."
-    parts.append(f"<p>{repeat}{f' Numbers and pictures: {made}.' if made else ''}</p>")
+    drawn = f" Drawn {escape(section.drawn)}." if section.drawn else ""
+    parts.append(f"<p>{repeat}{drawn}{f' Numbers and pictures: {made}.' if made else ''}</p>")
     return "\n".join(parts)
+
+
+def _first(sections: Sequence[Section]) -> str:
+    """The first picture, above everything else."""
+    for section in sections:
+        if section.picture is not None:
+            image, what = _image(section.picture, section.title), escape(section.title)
+            return f'<figure class="first">{_link(section, image, True)}<figcaption>{what}' + (
+                "</figcaption></figure>"
+            )
+    return ""
+
+
+def _headline(section: Section) -> str:
+    """A result in a sentence or two, with its figure in few pixels and a link."""
+    image = "" if section.small is None else _link(section, _image(section.small, ""), True)
+    where = section.title.partition(":")[0] if section.claimed_by == "the paper" else section.title
+    return f"{image}<span>{_prose(section.headline)} {_link(section, where)}</span>"
+
+
+def _link(section: Section, text: str, markup: bool = False) -> str:
+    return f'<a href="#{_anchor(section.name)}">{text if markup else escape(text)}</a>'
+
+
+def _image(picture: bytes, words: str) -> str:
+    kind = "png" if picture.startswith(b"\x89PNG") else "svg+xml"
+    data = base64.b64encode(picture).decode()
+    return f'<img alt="{escape(words)}" src="data:image/{kind};base64,{data}">'
 
 
 def _paragraphs(texts: Iterable[str], attributes: str = "") -> list[str]:
     return [f"<p{attributes}>{_prose(text)}</p>" for text in texts]
 
 
-def _list(heading: str, items: Iterable[str]) -> str:
+def _list(heading: str, items: Iterable[str], attributes: str = "") -> str:
     listed = "".join(f"<li>{item}</li>" for item in items)
-    return f"{f'<h2>{heading}</h2>' if heading else ''}<ul>{listed}</ul>" if listed else ""
+    return f"<h2>{heading}</h2><ul{attributes}>{listed}</ul>" if listed else ""
 
 
 def _table(heading: str, rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> str:
@@ -146,7 +191,7 @@ def _table(heading: str, rows: Sequence[Sequence[str]], header: Sequence[str] = 
     if header:
         lines.insert(0, "".join(f"<th>{cell}</th>" for cell in header))
     body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<h2>{heading}</h2><table>{body}</table>" if rows else ""
+    return f'<h2>{heading}</h2><div class="wide"><table>{body}</table></div>' if rows else ""
 
 
 def _page_table(one: PageTable) -> str:
@@ -173,13 +218,16 @@ def _prose(text: str) -> str:
 
 def to_markdown(report: Report) -> str:
     """The same in Markdown, one table a figure."""
-    parts = [f"# {report.title}", *report.introduction, report.warning, _listed(report.headlines)]
+    headlines = [f"{one.headline} ({one.title.partition(':')[0]})" for one in report.headlines]
+    parts = [f"# {report.title}", *report.introduction, report.warning, _listed(headlines)]
     parts.append(", ".join(f"{name}: {count}" for name, count in report.counted()))
+    parts.append(_listed(report.reading))
     for section in report.sections:
-        parts += [f"## {section.title}", *section.preface]
+        warning = section.warning if section.warning != report.warning else ""
+        parts += [f"## {section.title}", warning, *section.preface]
         pictures = [name for name in section.files if name.endswith(".png")]
         parts += [f"![{section.title}]({pictures[0]})", section.caption] if pictures else []
-        parts += [f"*{note}*" for note in section.notes]
+        parts += [f"*{note}*" for note in section.first_notes()]
         rows = [{"claim": one.claim, **section.rows(one)} for one in section.verdicts]
         for row, one in zip(rows, section.verdicts, strict=True):
             row["verdict"] = f"**{one.verdict}**: {one.reason}"
@@ -188,7 +236,8 @@ def to_markdown(report: Report) -> str:
         for row in rows:
             cells = (" ".join(row[label].split()).replace("|", "\\|") for label in labels)
             lines.append(f"| {' | '.join(cells)} |")
-        parts += ["\n".join(lines), f"`{section.command}`"]
+        drawn = f" (drawn {section.drawn})" if section.drawn else ""
+        parts += ["\n".join(lines), f"`{section.command}`{drawn}"]
     for table in report.tables:
         lines = [f"| {' | '.join(cells)} |" for cells in (table.header, *table.rows)]
         lines.insert(1, "|---" * len(table.header) + "|")
@@ -206,13 +255,27 @@ def to_json(report: Report) -> str:
     """The same for machines; numbers that are not finite become null."""
     figures = []
     for section in report.sections:
-        one = asdict(replace(section, picture=None))
-        del one["picture"]
+        one = asdict(replace(section, picture=None, small=None))
+        del one["picture"], one["small"]
         one["claims"] = one.pop("verdicts")
         figures.append(one)
     content: dict[str, Any] = {"title": report.title, "warning": report.warning, "generator": MARK}
     content |= {"figures": figures, "provenance": dict(report.provenance)}
     return json.dumps(_finite(content), indent=1, sort_keys=True) + "\n"
+
+
+def from_json(text: str) -> list[Section]:
+    """The sections that `to_json` wrote, without their pictures. Raises ValueError for other text,
+    and for that of a version whose sections had other fields.
+    """
+    try:
+        content = json.loads(text)
+        figures = [dict(one) for one in content["figures"]]
+        verdicts = [[Verdict(**claim) for claim in one.pop("claims")] for one in figures]
+        rest = zip(figures, verdicts, strict=True)
+        return [Section(**one, picture=None, verdicts=claims) for one, claims in rest]
+    except (AttributeError, KeyError, TypeError, MinilottoError) as error:
+        raise ValueError(f"no sections of a report: {error}") from None
 
 
 def _finite(value: Any) -> Any:

@@ -29,8 +29,8 @@ FEW, GAPS = (
 )
 MISLED = "The training loss misleads where points are fewer than parameters"
 COST, DECAY, SURVIVES = (
-    "Noise costs sigma² (3N + 1) / P",
-    "What noise adds falls as 1/P",
+    "Label noise costs sigma² (3N + 1) / P",
+    "What label noise adds to the loss falls as 1/P",
     "{}: the law survives noisy labels",
 )
 

@@ -218,9 +218,9 @@ def test_the_headline_is_one_sentence_with_the_numbers():
     said = planted(lambda family, D: 1.0).headline()
     assert "Over 1 to 8 inputs SiLU exponents are off 4/D by 1." in said
     assert "1 by 0.0" in said
-    assert said.endswith("for 22 of 22 targets.")
-    assert said.count(". ") == 0
-    assert planted(lambda family, D: 4.0).headline().endswith("for 0 of 22 targets.")
+    assert said.endswith("for 22 of 22 targets: it does for 22.")
+    assert said.count(". ") == 1
+    assert planted(lambda family, D: 4.0).headline().endswith("22 of 22 targets: it does for 0.")
 
 
 # Settings

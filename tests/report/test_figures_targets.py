@@ -341,7 +341,8 @@ def test_products_that_fall_fast_then_as_the_law_then_slowly():
     assert set(said(slowing).values()) == {HOLDS}, said(slowing)
     assert (
         slowing.headline()
-        == "Products of inputs, exponents from width 10 on: x₁x₂: 0.7; x₁x₂x₃x₄x₅: 0.7."
+        == "Products of inputs, exponents from width 10 on, of the loss on the training points and "
+        "of that on other points: x₁x₂: 0.7 and 0.7; x₁x₂x₃x₄x₅: 0.7 and 0.7."
     )
     steep = products(of_products(STEEP))
     assert list(said(steep).values())[:2] == [FAILS, FAILS]
@@ -374,7 +375,7 @@ def test_products_without_other_points_or_their_widths():
     }
     assert found[SAME].verdict == HOLDS
     assert found[SAME].reason.startswith("4 of 4")
-    assert found["Products: somewhere 1/N"].verdict == UNTESTED
+    assert found["Products: the loss falls as 1/N somewhere"].verdict == UNTESTED
 
 
 def test_overfitted_points_are_seen():

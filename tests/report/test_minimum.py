@@ -25,8 +25,14 @@ SETTINGS = MinimumSettings(
     seeds=24, double_seeds=24, budgets=(5_000, 50_000, 500_000), widths=(), looked_at=4, polished=8
 )
 TICKET, WIDER = "A ticket is a local minimum", "Wider nets are local minima"
-ENDS, ENDLESS = "Second-order descent ends in rounding", "The valley descends without end"
-STEPS, PRECISION = "The number of steps sets a ticket's loss", "It is not float32 that stops them"
+ENDS, ENDLESS = (
+    "Second-order descent from trained nets ends in rounding",
+    "The valley of mirror pairs descends without end",
+)
+STEPS, PRECISION = (
+    "The number of steps sets a ticket's loss",
+    "It is not float32 that stops tickets in the valley",
+)
 
 
 NET = ml.train(ml.Config(width=2, steps=2), seeds=1, checkpoints=[], backend="reference")

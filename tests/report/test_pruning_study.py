@@ -62,12 +62,12 @@ def by_claim(one, trained):
 
 CLAIMS = (
     "Half of the neurons can go: the rest does what the trained net does",
-    "Half of the neurons can go: the rest does what all could do",
+    "Half of the neurons can go: the rest does what all, refitted, could do",
     "Half of the neurons are copies: they merge without a fit",
     "Pruning that sees correlations beats magnitude",
-    "Without a fit, merging beats dropping the smallest",
+    "Without a fit, merging neurons beats dropping the smallest",
     "Once the last layer is fitted, it matters which neurons stay",
-    "Elimination is as good as a search",
+    "Backward elimination is as good as a search for the best neurons",
     "Pruned nets beat nets trained small",
 )
 
@@ -95,7 +95,7 @@ def test_redundant_nets_hold_every_hypothesis():
     assert {claim: verdict.verdict for claim, verdict in found.items()} == dict.fromkeys(
         CLAIMS, HOLDS
     )
-    half = found["Half of the neurons can go: the rest does what all could do"]
+    half = found["Half of the neurons can go: the rest does what all, refitted, could do"]
     assert half.numbers == {"N = 20, float64": 6, "N = 20, float32": 6}
     assert found["Half of the neurons are copies: they merge without a fit"].numbers == {
         "N = 20": 8

@@ -34,7 +34,10 @@ class WidthStudy(Shown):
     laws : tuple of Compared
         From width COMPARED_FROM on; none where the widths are too few.
     parts : dict of int to Decomposition
-        Bias and variance by width, where there are nets enough.
+        Bias and variance by width, of the central half of the nets by loss, where there are nets
+        enough.
+    whole : dict of int to Decomposition
+        The same of all nets, where a few bad ones may decide.
     left : dict of int to (3,) float
         Loss with the best output weights for the same hidden neurons over loss as trained, by
         width: quartiles over REFITTED nets.
@@ -44,6 +47,7 @@ class WidthStudy(Shown):
     points: Points
     laws: tuple[Compared, ...]
     parts: Mapping[int, Decomposition]
+    whole: Mapping[int, Decomposition]
     left: Mapping[int, Array]
 
     @property
@@ -115,15 +119,16 @@ def width_study(
     """
     found = points(list(nets), [one.loss for one in nets.values()], level=level)
     laws: tuple[Compared, ...] = ()
-    parts = {}
+    parts, whole = {}, {}
     with suppress(DataError):
         laws = compare_laws(found.select(found.widths >= COMPARED_FROM)).rows
     for width, one in sorted(nets.items()):
         with suppress(DataError):
             errors = one.predict(one.data.x) - one.data.y
             parts[width] = decompose(errors, one.data.weight, level=level)
+            whole[width] = decompose(errors, one.data.weight, central=1.0, level=level)
     left = {width: _left(one) for width, one in nets.items() if width >= refitted_from}
-    return WidthStudy(name, found, laws, parts, left)
+    return WidthStudy(name, found, laws, parts, whole, left)
 
 
 def _left(nets: Ensemble) -> Array:

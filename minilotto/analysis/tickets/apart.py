@@ -21,7 +21,7 @@ PREDICTORS = {"span": "both weights free", "output": "the net's weights"}
 COUNTS = {
     "participation": "participation ratio",
     "entropy": "exp(entropy)",
-    "numerical": f"eigenvalues above {NUMERICAL:.0%}",
+    "numerical": f"eigenvalues above {NUMERICAL:.0%} of the largest",
     "groups": f"groups with |correlation| above {ALIKE:g}",
 }
 

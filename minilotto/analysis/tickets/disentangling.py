@@ -17,7 +17,7 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
 USELESS = 0.9  # a pair whose R^2 is below is useless
-NUMERICAL = 0.01  # of the sum of eigenvalues: those above count for the numerical rank
+NUMERICAL = 0.01  # of the largest eigenvalue: those above count for the numerical rank
 ALIKE = 0.9  # least absolute correlation of two tickets of a group
 
 
@@ -35,7 +35,7 @@ class Ranks(Shown):
     entropy : (R,) ndarray of float64
         exp(-sum p log p), p = l / sum l.
     numerical : (R,) ndarray of int
-        How many l reach NUMERICAL of their sum.
+        How many l reach NUMERICAL of the largest.
     groups : (R,) ndarray of int
         Connected groups of tickets whose absolute correlation reaches ALIKE, which are visible in a
         picture of the correlation matrix.
@@ -255,7 +255,8 @@ def effective_ranks(
         if len(unit):
             alike = np.abs(unit @ unit.T) >= ALIKE
             groups[i] = connected_components(alike, directed=False)[0]
-    return Ranks(participation, entropy, (p >= NUMERICAL).sum(axis=1), groups)
+    numerical = ((p >= NUMERICAL * p.max(axis=1, keepdims=True)) & (p > 0)).sum(axis=1)
+    return Ranks(participation, entropy, numerical, groups)
 
 
 def _units(errors: Array, weight: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,11 @@ class AlgorithmClusters(_Algorithms):
             shares(np.where(label == i, loss, np.nan), right, edges, color, name)
         look = {"textcoords": "offset points", "xytext": (9, 9)}
         look |= {"fontsize": 11, "fontweight": "bold"}
-        for k in range(self.clusters.count):
-            x, y = np.median(self.scores[self.clusters.label == k], axis=0)
-            ranks = label[(self.clusters.label == k) & (label >= 0)]
-            if ranks.size:
-                left.annotate(f"{np.bincount(ranks).argmax() + 1}", (x, y), **look)
+        for k, i in product(range(self.clusters.count), range(len(self.good))):
+            # A cluster may hold several algorithms, and each is named where its nets are.
+            here = (self.clusters.label == k) & (label == i)
+            if np.mean(here) >= LEAST_SHARE:
+                left.annotate(f"{i + 1}", np.median(self.scores[here], axis=0), **look)
         first, second = self.clusters.plane.explained[:2]
         left.set(
             xlim=(self.low[0], self.high[0]),

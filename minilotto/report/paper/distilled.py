@@ -249,9 +249,9 @@ class Distillation(Figure):
 
     def _equation_11(self) -> Outcome:
         times, found = self.entry.claims["equation 11"]["similar"], equation_11()
-        words = "; ".join(f"{name} {value:.2g}" for name, value in found.items())
+        words = "; ".join(f"{name} {value:.3g}" for name, value in found.items())
         return about(
-            RECORD / times <= found["centred and scaled"] <= RECORD * times,
+            RECORD / times <= next(iter(found.values())) <= RECORD * times,
             f"loss with w and b as printed, and v and c from least squares or as printed: {words}",
             numbers=found,
         )

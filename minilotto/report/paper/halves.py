@@ -13,7 +13,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, about, as_numbers, untested
+from minilotto.report.claims import Outcome, about, as_numbers, described, untested, values
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, interval, training_words
 from minilotto.report.plots.distributions import note, shares
 from minilotto.report.plots.estimates import ratios
@@ -50,6 +50,13 @@ class _Half:
 
     def null(self, name: str) -> NullComparison | None:
         return self.study.nulls.get(name)
+
+    def averaged(self) -> Estimate | None:
+        """Median loss of the average of two narrow nets over that of one."""
+        if (null := self.null("average")) is None:
+            return None
+        one, pair = self.narrow_median, null.median
+        return Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
 
 
 class Halves(Figure):
@@ -106,14 +113,16 @@ class Halves(Figure):
 
     def headline(self) -> str:
         half = self.halves[-1]
-        average, similarity = half.null("average"), half.study.similarity
-        if half.wide < AS_GOOD or average is None or similarity is None:
+        average, similarity = half.averaged(), half.study.similarity
+        best = half.null("sum to one")
+        if half.wide < AS_GOOD or average is None or similarity is None or best is None:
             return ""
         return (
-            "The theory's average is not what happens: the errors of two nets of width "
-            f"{half.wide // 2} have a cosine of {similarity.median:.2f} where it assumes 0, and "
-            f"averaging two such nets leaves {average.median.value / half.narrow_median:.0%} of "
-            "the loss where it says 50%."
+            f"Errors of two nets of width {half.wide // 2} have a cosine of "
+            f"{similarity.median:.2f}, so that averaging two of them leaves {average.value:.0%} of "
+            "the loss, where independent errors would leave 50%; with the best weights that sum to "
+            f"one (Eq. 5 and 6) two have {best.ratio.value:.2g} times the loss of one net of width "
+            f"{half.wide}."
         )
 
     def tables(self) -> list[Table]:
@@ -148,7 +157,14 @@ class Halves(Figure):
                 f"{joined.ratio.value:.2g}."
             )
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
+        if half.wide >= AS_GOOD and best is not None:
+            combined = (
+                " Two halves with the best weights that sum to one, which is what Eq. 5 and 6 "
+                f"allow, come to {best.ratio.value:.2g} times the loss of the one net; their plain "
+                "average does not (below)."
+            )
         numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
+        numbers |= {"best weights": best.ratio.value} if best is not None else {}
         facts = {"ks": null.ks, "chance": chance, "combined": combined}
         return about(factor(ratio, low, high), f"ratio {ratio}{more}", "", numbers, **facts)
 
@@ -166,13 +182,14 @@ class Halves(Figure):
         )
 
     def _average(self, half: _Half) -> Outcome:
-        claim, null = self.entry.claims["average"], half.null("average")
-        if null is None:
+        claim, gain = self.entry.claims["average"], half.averaged()
+        if gain is None:
             return untested("; ".join(half.study.notes))
-        one, pair = half.narrow_median, null.median
-        gain = Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
-        measured = f"{gain} of one net's median loss"
-        return about(factor(gain, 0.0, claim["halved"]), measured, "", as_numbers("gain", gain))
+        every = [(f"N = {one.wide // 2}", one.averaged()) for one in self.halves]
+        found = {name: left for name, left in every if left}
+        measured = f"of one net's median loss: {described(found)}"
+        numbers = {**as_numbers("gain", gain), **values(found, "left at ")}
+        return about(factor(gain, 0.0, claim["halved"]), measured, "", numbers)
 
 
 def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:

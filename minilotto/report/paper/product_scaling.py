@@ -125,10 +125,19 @@ class ProductScaling(Figure):
         return shared_legend(figure, (*above, *below), 4)
 
     def headline(self) -> str:
-        slopes = {one.name: slope(one.points, 10, one.widest) for one in self.studies.values()}
-        falls = {formula: f"{found.value:.1f}" for formula, found in slopes.items() if found}
-        words = f"Products of inputs, exponents from width 10 on: {described(falls)}."
-        return words if len(falls) > 1 else ""
+        falls = {}
+        for task, one in self.studies.items():
+            seen, unseen = (
+                slope(found, CHECKED[0], one.widest) for found in (one.points, self.elsewhere[task])
+            )
+            if seen and unseen:
+                falls[one.name] = f"{seen.value:.1f} and {unseen.value:.1f}"
+        return (
+            f"Products of inputs, exponents from width {CHECKED[0]} on, of the loss on the "
+            f"training points and of that on other points: {described(falls)}."
+            if len(falls) > 1
+            else ""
+        )
 
     def tables(self) -> list[Table]:
         rows = []
@@ -156,15 +165,19 @@ class ProductScaling(Figure):
     def _range(self) -> Outcome:
         claim, cases = self.entry.claims["range"], []
         near = claim["near"]
-        for one in self.studies.values():
+        for task, one in self.studies.items():
             runs = _runs(one)
             agree = [inside(e, 1 - near, 1 + near) for e in runs.values()]
             words = (
                 f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
             )
             numbers = {f"{one.name}, {at}": e.value for at, e in runs.items()}
-            cases += [Case(one.name, Some(agree), ", ".join(words), numbers)] if runs else []
-        return over(cases, "exponents: ")
+            measured = ", ".join(words)
+            if unseen := slope(self.elsewhere[task], CHECKED[0], one.widest):
+                measured += f" (on other points, {CHECKED[0]} to {one.widest}: {unseen})"
+                numbers[f"{one.name} on other points"] = unseen.value
+            cases += [Case(one.name, Some(agree), measured, numbers)] if runs else []
+        return over(cases, "exponents on the training points: ")
 
     def _around(self) -> Outcome:
         near, cases, steep = self.entry.claims["around"]["near"], [], []

@@ -73,6 +73,7 @@ def scaling_tables(
             line += [found.value[i], found.low[i], found.high[i], part.loss.value if part else None]
             for name in ("bias", "variance", "share"):
                 line += interval(getattr(part, name, None))
+            line += interval(getattr(one.whole.get(width), "share", None))
             line += [None if left is None else left[1]]
             losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
         slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]
@@ -86,7 +87,8 @@ def scaling_tables(
     header = (
         "target, width, seeds, diverged, median, low, high, central mean, bias, bias low, "
         "bias high, variance, variance low, variance high, share of bias, share low, share high, "
-        "left by a refit" + (", median on other points" if elsewhere else "")
+        "share in all nets, share in all low, share in all high, left by a refit"
+        + (", median on other points" if elsewhere else "")
     )
     head = "target, law, widths, weight, held out decades, parameter, value, low, high"
     return [
@@ -115,14 +117,19 @@ def draw_law(start: float, ax: Axes) -> None:
 def bias_cases(
     studies: Iterable[WidthStudy], half: float, also: Callable[[WidthStudy], str] = lambda one: ""
 ) -> list[Case]:
-    """Whether bias is more than `half` of the loss at the largest width; `also` gives words."""
-    return [
-        Case(
-            one.name, inside(e, half, np.inf), f"{e}{also(one)}", {f"share for {one.name}": e.value}
-        )
-        for one in studies
-        if (e := one.share)
-    ]
+    """Whether bias is more than `half` of the loss of the central half of the nets at the largest
+    width, beside its fraction in all nets; `also` gives words.
+    """
+    cases = []
+    for one in studies:
+        if e := one.share:
+            numbers = {f"share for {one.name}": e.value}
+            words = f"{e}"
+            if (every := one.whole.get(one.widest)) is not None:
+                words += f", of all nets {every.share}"
+                numbers[f"share in all nets for {one.name}"] = every.share.value
+            cases.append(Case(one.name, inside(e, half, np.inf), words + also(one), numbers))
+    return cases
 
 
 def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:

@@ -157,7 +157,11 @@ class UnaryScaling(Figure):
             agrees = Every([*parts, inside(exponent, 1 - near, 1 + near)])
             common += [one.name] if min(shares) > claim["half"] else []
             each = ", ".join(f"{name} {found}" for name, found in slopes.items())
-            words = f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: {each}"
+            whole = [part.share.value for w, part in one.whole.items() if w >= FIRST]
+            words = (
+                f"bias {min(shares):.0%} to {max(shares):.0%} of the loss, of all nets "
+                f"{min(whole):.0%} to {max(whole):.0%}; exponents: {each}"
+            )
             numbers = {f"largest share for {one.name}": max(shares)}
             numbers |= {f"variance of {one.name}": exponent.value}
             cases.append(Case(one.name, agrees, words, numbers))

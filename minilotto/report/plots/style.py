@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike
+from PIL import Image  # which matplotlib needs itself
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.plots import AMBER as AMBER
@@ -35,6 +38,11 @@ _STYLE: Any = {
     "svg.hashsalt": "minilotto",
     "pdf.fonttype": 42,
 }
+PLACES = (
+    *("upper right", "upper left", "lower left", "lower right"),
+    *("upper center", "lower center", "center right", "center left"),
+)
+ROOM = 12  # times that a panel may grow by a tenth for its legend
 _UNDATED: Any = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 
@@ -127,9 +135,75 @@ def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:
 
 
 def lay_out(figure: Figure) -> None:
-    """Place panels, labels and legends for good; else every `save` would do it again."""
+    """Place panels, labels and legends for good; else every `save` would do it again. Legends get
+    out of the way of what is drawn.
+    """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    for ax in figure.axes:
+        if ax.get_legend() is not None and ax.get_visible():
+            _clear(ax)
+
+
+def hidden(ax: Axes) -> bool:
+    """Whether a panel's legend lies on something that is drawn there, once it is laid out."""
+    legend = ax.get_legend()
+    return legend is not None and _covers(ax, legend.get_window_extent())
+
+
+def _covers(ax: Axes, box: Any, edges: bool = False) -> bool:
+    """Whether lines, marks, bars or words of a panel reach into a box of the display; lines from
+    edge to edge, as at 0, count with `edges`, shaded ranges never.
+    """
+    for line in ax.lines:
+        if not edges and line.get_transform() != ax.transData:
+            continue
+        path: Any = line.get_path().transformed(line.get_transform())
+        joined = line.get_linestyle() not in ("None", "none", "", " ")
+        marks = box.count_contains(path.vertices) if len(path.vertices) else 0
+        if marks or (joined and len(path.vertices) > 1 and path.intersects_bbox(box, False)):
+            return True
+    for collection in ax.collections:
+        if collection.get_transform() == ax.transData:
+            paths = collection.get_paths()
+            if any(path.transformed(ax.transData).intersects_bbox(box) for path in paths):
+                return True
+    patches = [patch for patch in ax.patches if patch.get_transform().contains_branch(ax.transData)]
+    shaded = [ax.get_xaxis_transform(), ax.get_yaxis_transform()]
+    for patch in patches:
+        path = patch.get_path().transformed(patch.get_transform())
+        if patch.get_data_transform() not in shaded and path.intersects_bbox(box, patch.get_fill()):
+            return True
+    return any(box.overlaps(text.get_window_extent()) for text in ax.texts if text.get_visible())
+
+
+def _clear(ax: Axes) -> None:
+    """Move a panel's legend to the first corner or side where it covers nothing; where there is
+    none, give the panel more room at its top.
+    """
+    legend: Any = ax.get_legend()
+    where = legend.get_window_extent()
+    if not _covers(ax, where, edges=True) or not ax.bbox.overlaps(where):
+        return
+    for edges in (True, *[False] * ROOM):
+        for place in PLACES:
+            legend.set_loc(place)
+            if not _covers(ax, legend.get_window_extent(), edges):
+                return
+        if edges:
+            continue
+        low, high = ax.transScale.transform([(1.0, end) for end in ax.get_ylim()])[:, 1]
+        top = ax.transScale.inverted().transform((0.0, high + 0.1 * (high - low)))[1]
+        ax.set_ylim(top=float(top))
+
+
+def thumbnail(picture: Path, width: int) -> bytes:
+    """A .png picture in so many pixels across and few colours, as .png."""
+    file = BytesIO()
+    with Image.open(picture) as image:
+        small = image.convert("RGB").resize((width, round(width * image.height / image.width)))
+        small.quantize(64).save(file, "png", optimize=True)
+    return file.getvalue()
 
 
 def save(figure: Figure, file: BinaryIO, suffix: str) -> None:

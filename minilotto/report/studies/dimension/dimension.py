@@ -200,10 +200,11 @@ class Dimension(Study):
         if not said:
             return ""
         lasting = sum(one.share >= SURE for one in stretches)
+        tested = sum(one.share >= SURE or not one.possible for one in stretches)
         return (
             f"Over {self.inputs[0]} to {self.inputs[-1]} inputs {'; '.join(said)} beyond their own "
-            f"errors; N⁻¹ lasts over a factor of {SPAN:g} in width for {lasting} of "
-            f"{len(stretches)} targets."
+            f"errors. Whether N⁻¹ lasts over a factor of {SPAN:g} in width could be decided for "
+            f"{tested} of {len(stretches)} targets: it does for {lasting}."
         )
 
     def tables(self) -> list[Table]:

@@ -41,15 +41,17 @@ LEAST_SEEDS = 20  # half of which are kept
 class OneWidth:
     """Nets of one width.
 
-    parts: bias and variance; cosine: between the errors of two seeds, median over pairs; means:
-    None where the nets are too few for groups. tickets: of the mirror pairs within a net, how many
-    are independent (independent), groups by correlation (groups), how many Eq. 9 needs for the
-    net's loss (needed), |cosine| of two (alike); empty below LEAST_TICKETS neurons, NaN where no
-    net has a useful pair. inverse (.,): 1 / independent of each net that has some.
+    parts, whole: bias and variance, of the central half of the nets and of all; cosine: between the
+    errors of two seeds, median over pairs; means: None where the nets are too few for groups.
+    tickets: of the mirror pairs within a net, how many are independent (independent), groups by
+    correlation (groups), how many Eq. 9 needs for the net's loss (needed), |cosine| of two (alike);
+    empty below LEAST_TICKETS neurons, NaN where no net has a useful pair. inverse (.,): 1 /
+    independent of each net that has some.
     """
 
     nets: Ensemble
     parts: Decomposition
+    whole: Decomposition
     cosine: Estimate
     means: Averages | None
     tickets: Mapping[str, Estimate]
@@ -156,6 +158,7 @@ def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
     return OneWidth(
         nets=nets,
         parts=decompose(errors, data.weight, level=LEVEL),
+        whole=decompose(errors, data.weight, central=1.0, level=LEVEL),
         cosine=estimate(between.median, drawn, LEVEL),
         means=averages(errors, data.weight, sizes, level=LEVEL) if len(sizes) > 1 else None,
         tickets=tickets,

@@ -29,7 +29,16 @@ from minilotto.store.grid import Sweep
 RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
 NARROW = 10  # below, the paper finds synergy, from here on none
 TICKETS = ("independent", "groups", "needed", "alike")
-PARTS = ("loss", "bias", "variance", "share of bias", "cosine", *TICKETS[:3], "cosine within")
+PARTS = (
+    "loss",
+    "bias",
+    "variance",
+    "share of bias",
+    "share in all nets",
+    "cosine",
+    *TICKETS[:3],
+    "cosine within",
+)
 COLUMNS = {  # of the tables
     "widths": ", ".join(
         ["activation, width, seeds", *(f"{part}, {part} low, {part} high" for part in PARTS)]
@@ -156,10 +165,12 @@ class Ensembling(Study):
             if other is not one and same and same.shares:
                 parts = ", ".join(f"{share.value:.0%}" for share in same.shares.values())
                 others += f"; for {other.label} {parts}"
+        rest = one.gains[narrow, wide].neither
+        support = ", which supports the paper's Eq. 5 and 6" if rest.low <= 0 <= rest.high else ""
         return (
             f"{start} of what width {wide} gains over them in log loss averaging two of them gives "
             f"{averaging}, their best combination {combination} more, and neither gives "
-            f"{neither}{others}."
+            f"{neither}{support}{others}."
         )
 
     def tables(self) -> list[Table]:
@@ -167,8 +178,9 @@ class Ensembling(Study):
         for name, one in self.found.items():
             for width, at in one.widths.items():
                 tickets = (at.tickets.get(kind) for kind in TICKETS)
-                parts = at.parts.loss, at.parts.bias, at.parts.variance, at.parts.share, at.cosine
-                numbers = (number for each in (*parts, *tickets) for number in interval(each))
+                parts = at.parts.loss, at.parts.bias, at.parts.variance, at.parts.share
+                every = *parts, at.whole.share, at.cosine, *tickets
+                numbers = (number for each in every for number in interval(each))
                 rows["widths"].append((name, width, len(at.nets), *numbers))
                 if means := at.means:
                     lines = means.loss, means.low, means.high, means.line(means.sizes)
@@ -218,6 +230,7 @@ class Ensembling(Study):
     def _variance(self) -> Outcome:
         half = self.entry.claims["variance"]["half"]
         shares = {name: one.parts.share for name, one in self._each()}
+        every = {name: f"{one.whole.share.value:.0%}" for name, one in self._each()}
         laws = {
             f"{one.label} {part}": fit.estimates["exponent"]
             for one in self.found.values()
@@ -225,7 +238,7 @@ class Ensembling(Study):
             if (fit := one.law(part))
         }
         found = tally(shares, lambda one: inside(one, -np.inf, half), "bias / loss: ")
-        more = f". Exponents over {RANGE}: {described(laws)}"
+        more = f"; of all nets {described(every)}. Exponents over {RANGE}: {described(laws)}"
         return found._replace(measured=found.measured + more)
 
     def _orthogonal(self) -> Outcome:
@@ -239,13 +252,17 @@ class Ensembling(Study):
     def _mean(self) -> Outcome:
         claim, cases, misfits = self.entry.claims["mean"], [], [0.0]
         for name, one in ((name, at.means) for name, at in self._each() if at.means):
-            size = one.sizes[-1]
+            size, two = one.sizes[-1], float(one.loss[1] / one.loss[0])
             if size < claim["large"]:
                 continue
             end, low, high = (float(p[-1] / one.loss[0]) for p in (one.loss, one.low, one.high))
             left = Estimate(end, low, high, LEVEL)
-            words = f"{left.value:.2g} at R = {size}, in the limit {one.left}"
+            words = (
+                f"{two:.3g} at R = {one.sizes[1]}, {left.value:.2g} at R = {size}, in the limit "
+                f"{one.left}"
+            )
             numbers = {f"limit, {name}": one.left.value, f"misfit in decades, {name}": one.misfit}
+            numbers[f"R = {one.sizes[1]}, {name}"] = two
             cases.append(Case(name, factor(left, 0.0, 2 / size), words, numbers))
             misfits.append(one.misfit)
         more = f"; the line bias + variance/R misses the medians by {max(misfits):.2f} decades"

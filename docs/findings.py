@@ -1,0 +1,271 @@
+"""Write docs/findings.md from a report.
+
+`python docs/findings.py report/` takes the verdicts and numbers of the report in that folder into
+docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md from them.
+Without a folder it writes the page again from docs/findings.json.
+
+In TEXT, [[figure/claim/number:format]] is a number of that claim, [[figure/claim]] what was
+measured, and a line [[table VERDICT]] a table of the paper's claims that got this verdict.
+"""
+
+import json
+import re
+import sys
+import textwrap
+from collections import Counter
+from pathlib import Path
+
+from minilotto.report.catalogue import BEYOND, FIGURES
+from minilotto.report.plots.style import thumbnail
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
+
+PLACE = Path(__file__).resolve().parent
+PICTURES = ("1c", "4", "protocol", "minimum", "ensembling")
+ACROSS = 1100  # pixels of a picture
+LINE = 140  # characters of a paragraph
+BRIEF = 120  # characters of what was measured in a table
+NEW = [study.name for study in BEYOND]
+
+TEXT = """# Findings
+
+What a repetition of "A Neural Scaling Law from Lottery Ticket Ensembling" (Liu and Tegmark,
+[arXiv:2310.02258](https://arxiv.org/abs/2310.02258)) found, on four pages. Every number here, and
+every verdict, is taken from a report by a command (`python docs/findings.py report/`); the report
+itself has each claim's rule, intervals and picture ([how to make it](reproducing.md)).
+
+## The question
+
+The paper trains networks of one hidden layer on x² and sees the loss fall as 1/N with their width
+N. It explains this by *lottery tickets*: pairs of neurons that are mirror images and solve the task
+by themselves. A wide net holds more of them, and their combination has a smaller error. The
+authors' own note says that the theory is questionable and that the observations stand.
+
+[[counts]]
+
+## What was reproduced
+
+The observations. SiLU's median loss falls from width 10 to 50 with the exponent
+[[1c/silu/exponent:.2f]] ([[1c/silu/low:.2f]] to [[1c/silu/high:.2f]]); of nets with two neurons
+[[2b/tickets/share:.0%]] are tickets, and these are mirror images to within
+[[2c/mirror/asymmetry of w:.0e]] of w in the median. One net of width 40 is as good as the paper's
+null of two of width 20 (ratio of medians [[4/40/ratio:.2f]]).
+
+![SiLU's loss falls as 1/N in the paper's range and rises beyond it](findings-1c.png)
+
+[[table holds]]
+
+Two statements are worth a sentence. The paper counts independent tickets by eye, as 1, 2 and 3 at
+widths 10, 30 and 50; the nearest rule in numbers, eigenvalues above 1% of the largest, with the
+output weights that the pairs have in their net, gives [[12/independent/output numerical 10:.0f]],
+[[12/independent/output numerical 30:.0f]] and [[12/independent/output numerical 50:.0f]]. (With the
+best output weights a participation ratio gives [[12/independent/span participation 10:.1f]],
+[[12/independent/span participation 30:.1f]] and [[12/independent/span participation 50:.1f]].) And
+the first layer of the paper's best distilled net, Eq. 11, printed to two digits, has with exact
+output weights a loss of [[13/equation 11/in 80 digits:.3g]]; the paper says 1.6e-19.
+
+What holds of some things and fails of others:
+
+[[table holds in part]]
+
+## What was not
+
+[[table fails]]
+
+Four statements need their context.
+
+- **One power law.** The exponent over widths 10 to 50 is near 1, and the curve bends none the less:
+  within that range the exponent changes by [[1c/curvature/bend:.2f]]
+  ([[1c/curvature/low:.2f]] to [[1c/curvature/high:.2f]]), and past width 70 the loss rises.
+- **Orthogonal errors.** Eq. 7 to 9 simplify by taking the errors of tickets as orthogonal, and the
+  paper's footnote 3 withdraws that: tickets are highly correlated, and n counts the independent
+  ones. So the cosine of [[4/orthogonal/cosine:.2f]] between the errors of two nets contradicts the
+  average of Eq. 9, not the paper as a whole.
+- **Averaging.** The plain average of two nets of width 20 leaves [[4/average/gain:.1%]] of the loss
+  of one. But their best combination whose weights sum to one has [[4/40/best weights:.2f]] times
+  the loss of one net of width 40. That is Eq. 5 and 6, which need no orthogonality: they are
+  supported, and only the average of Eq. 9 is not.
+- **The bias.** Where the loss levels off, the paper suspects an error common to all tickets. The
+  fraction of the loss that is common to all seeds is large at most targets, of the central half of
+  the nets by loss and of all nets alike; but it is as large where the loss still falls as 1/N
+  (x²: up to [[7/variance/largest share for x²:.0%]] of it), so what falls there is not a variance
+  between seeds.
+
+![One net of width N against two of width N/2, combined in several ways](findings-4.png)
+
+Not decided, or not testable here: [[names open]].
+
+## What is new
+
+[[headlines]]
+
+![The exponent by rate, schedule and steps; starts; each width's best rate](findings-protocol.png)
+
+![Tickets lie in a valley, along which the loss falls without end](findings-minimum.png)
+
+The valley is the paper's own remark, for one neuron, on why optimisation does not reach zero loss:
+w goes to 0 and v to infinity at constant w² v. What is added here is that tickets lie in it, how
+the loss falls along it, and that the number of steps says how far they get.
+
+![What seeds have in common, and where the gain from N/2 to N is from](findings-ensembling.png)
+
+[[table new]]
+
+## How it was tested
+
+- **One rule a claim, written down.** Claims, rules and margins are rows of registers that are read
+  without the code ([`claims.toml`](../minilotto/report/paper/claims.toml), and one beside each
+  study); the rules stand in [`rules.py`](../minilotto/report/rules.py).
+- **Intervals** are over seeds and, for exponents, over the scatter of the widths about the law too.
+  A claim holds where its interval lies in the stated range, fails where it lies outside, and is
+  undecided otherwise; all tests of a figure or study share one error rate (Holm's correction).
+- **Rules that can fail.** Planted power laws, breaks, plateaus and nulls go through the code that
+  judges, at real numbers of seeds: `python -m bench.coverage --parts verdicts` prints the chance of
+  each verdict under each truth.
+- **Frozen rules.** They were written while results were seen, so they are no predictions. They are
+  frozen at a version, and `--root_seed 1 --compare report/` applies them to trainings
+  that nobody has looked at, and states which verdicts change.
+- **Kernels against oracles.** Every gradient is compared in every coordinate with two independent
+  implementations (`python -m minilotto check`); trainings on nodes, on every point and by JAX give
+  the same distribution of losses ([benchmarks](benchmarks.md)).
+- **Stored nets** are trained again and compared bit for bit (`python -m minilotto verify
+  report/runs --recompute 20`).
+- **Analyses** are tested on planted truths: nets and losses that have the property, and nets that
+  have not.
+
+## Limits
+
+- One kind of net: one hidden layer, full batch, mostly one input. Nothing here says what a large
+  language model does; the paper leaves that open too.
+- The paper does not print its protocol in full. The points, the domain, the precision and the
+  initialisation are inferred from its printed numbers; its LeakyReLU's slope, its histograms' bins
+  and its sampling of products are not known.
+- Widths 10 to 50 span 0.7 decades. An exponent over them describes these widths, and what it is
+  depends on the whole protocol: the verdict on 1/N is one about the paper's.
+- Nets of width 10,000 magnify the last bit of rounding: on another CPU the same seeds give other
+  nets, so no claim of figure 2a rests on one of them.
+- Losses of 1e-7 and less are those of float32 trainings, evaluated in float64.
+[[reduced]]
+
+[[made]]
+"""
+
+
+def brief(measured: str) -> str:
+    """The first things that were measured, as many as a table has place for."""
+    parts, words = measured.split("; "), ""
+    for part in parts:
+        longer = f"{words}; {part}" if words else part
+        if len(longer) > BRIEF:
+            break
+        words = longer
+    return words or measured[: BRIEF - 3].rsplit(" ", 1)[0] + " ..."
+
+
+def taken(report: dict) -> dict:
+    """What the page needs of a report."""
+    wanted = {tuple(one.split(":")[0].split("/")[:2]) for one in names(TEXT) if "/" in one}
+    figures = {}
+    for figure in report["figures"]:
+        claims: dict[str, dict] = {}
+        for claim in figure["claims"]:
+            key = claim["key"]
+            while key in claims:  # the same of another activation
+                key += "'"
+            claims[key] = {name: claim[name] for name in ("claim", "verdict")}
+            claims[key]["measured"] = brief(claim["measured"])
+            if (figure["name"], key) in wanted:
+                claims[key]["numbers"] = claim["numbers"]
+        kept = {name: figure[name] for name in ("title", "headline", "warning")}
+        figures[figure["name"]] = {**kept, "claims": claims}
+    return {"figures": figures, "made": report["provenance"]}
+
+
+def names(text: str) -> list[str]:
+    """What stands in double brackets."""
+    return re.findall(r"\[\[([^]]*)\]\]", text)
+
+
+def page(found: dict) -> str:
+    """docs/findings.md, its paragraphs and items in lines of ACROSS characters."""
+    text = re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), TEXT)
+    blocks = [
+        block if block[0] in "|!#" else _wrapped(block) for block in text.strip().split("\n\n")
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _wrapped(block: str) -> str:
+    """A paragraph, or a list, with new breaks of lines."""
+    items = re.split(r"\n(?=- )", block)
+    look = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(
+        textwrap.fill(
+            " ".join(item.split()), LINE, subsequent_indent="  " * (item[0] == "-"), **look
+        )
+        for item in items
+    )
+
+
+def _filled(name: str, found: dict) -> str:
+    figures = found["figures"]
+    papers = [(n, one) for n, one in figures.items() if n not in NEW]
+    every = [(n, claim) for n, figure in papers for claim in figure["claims"].values()]
+    if name == "counts":
+        counts = Counter(claim["verdict"] for _, claim in every)
+        said = ", ".join(f"{verdict}: {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
+        return f"{len(every)} statements of the paper were judged. {said.capitalize()}."
+    if name == "table new":
+        rows = []
+        for n in (n for n in NEW if n in figures):
+            by = {verdict: [] for verdict in VERDICTS}
+            for claim in figures[n]["claims"].values():
+                by[claim["verdict"]].append(claim["claim"])
+            held = [*by[HOLDS], *(f"{one} (in part)" for one in by[IN_PART])]
+            left = len(figures[n]["claims"]) - len(held) - len(by[FAILS])
+            rows.append(f"| {n} | {'; '.join(held)} | {'; '.join(by[FAILS])} | {left} |")
+        return "\n".join(["| study | holds | fails | open |", "|---|---|---|---:|", *rows])
+    if name.startswith("table "):
+        verdict = name.removeprefix("table ")
+        assert verdict in (HOLDS, IN_PART, FAILS)
+        cells = [
+            f"| {n} | {claim['claim']} | {claim['measured'].replace('|', chr(92) + '|')} |"
+            for n, claim in every
+            if claim["verdict"] == verdict
+        ]
+        return "\n".join(["| figure | claim | measured |", "|---|---|---|", *cells])
+    if name == "names open":
+        decided = (HOLDS, IN_PART, FAILS)
+        left = [f"{claim['claim']} ({n})" for n, claim in every if claim["verdict"] not in decided]
+        return "; ".join(left) or "nothing"
+    if name == "headlines":
+        said = [(n, figures[n]["headline"]) for n in NEW if n in figures]
+        titles = {n: FIGURES[n].title[0].upper() + FIGURES[n].title[1:] for n, _ in said}
+        titles = {n: title if title[-1] == "?" else f"{title}." for n, title in titles.items()}
+        return "\n".join(f"- **{titles[n]}** {words}" for n, words in said if words)
+    if name == "reduced":
+        less = [n for n, figure in figures.items() if figure["warning"]]
+        return f"- Of reduced runs, with fewer seeds: {', '.join(less)}." if less else ""
+    if name == "made":
+        made = found["made"]
+        return f"*Report of {made['date']}, minilotto {made['minilotto']}, on {made['machine']}.*"
+    place, _, form = name.partition(":")
+    figure, claim, *number = place.split("/")
+    row = figures[figure]["claims"][claim]
+    return format(row["numbers"][number[0]], form) if number else row["measured"]
+
+
+def main(folder: str | None = None) -> None:
+    content = PLACE / "findings.json"
+    if folder:
+        report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
+        text = json.dumps(taken(report), indent=1, ensure_ascii=False)
+        content.write_text(text + "\n", encoding="utf-8")
+        for name in PICTURES:
+            picture = thumbnail(Path(folder) / f"figure-{name}.png", ACROSS)
+            (PLACE / f"findings-{name}.png").write_bytes(picture)
+    found = json.loads(content.read_text(encoding="utf-8"))
+    (PLACE / "findings.md").write_text(page(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

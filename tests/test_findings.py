@@ -1,0 +1,58 @@
+"""docs/findings.md says what docs/findings.json does, and that what a report does."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+import minilotto as ml
+
+DOCS = Path(ml.__file__).resolve().parent.parent / "docs"
+pytestmark = pytest.mark.skipif(
+    not (DOCS / "findings.py").exists(), reason="only a source tree has the pages"
+)
+
+
+@pytest.fixture(scope="module")
+def findings():
+    pytest.importorskip("matplotlib")
+    spec = importlib.util.spec_from_file_location("findings", DOCS / "findings.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def content():
+    return json.loads((DOCS / "findings.json").read_text(encoding="utf-8"))
+
+
+def test_the_page_is_what_its_numbers_say(findings, content):
+    assert (DOCS / "findings.md").read_text(encoding="utf-8") == findings.page(content)
+
+
+def test_every_claim_of_the_paper_and_every_decided_hypothesis_is_on_the_page(findings, content):
+    page = " ".join(findings.page(content).split())
+    for name, figure in content["figures"].items():
+        for claim in figure["claims"].values():
+            decided = claim["verdict"] in ("holds", "holds in part", "fails")
+            assert (claim["claim"] in page) >= (decided or name not in findings.NEW)
+
+
+def test_another_number_or_verdict_makes_another_page(findings, content):
+    page = findings.page(content)
+    claim = content["figures"]["1c"]["claims"]["silu"]
+    for change in ({"numbers": {**claim["numbers"], "exponent": 7.77}}, {"verdict": "fails"}):
+        content["figures"]["1c"]["claims"]["silu"] = {**claim, **change}
+        assert findings.page(content) != page
+
+
+def test_the_numbers_are_those_of_the_report_that_is_there(findings, content):
+    report = DOCS.parent / "report" / "report.json"
+    if not report.exists():
+        pytest.skip("no report has been made in this folder")
+    found = findings.taken(json.loads(report.read_text(encoding="utf-8")))
+    for name, figure in found["figures"].items():
+        if figure["warning"] == content["figures"].get(name, {}).get("warning"):
+            assert figure == content["figures"][name]
