@@ -158,8 +158,9 @@ def share(count: int, of: int, level: float = 0.95) -> Estimate:
 
 
 def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.95) -> Estimate:
-    """The median of losses of which three quantiles are known, with the interval that it has where
-    their logarithms are normal.
+    """The median of losses of which three quantiles are known, with its interval.
+
+    The interval is the one that holds where their logarithms are normal.
 
     Parameters
     ----------
