@@ -288,10 +288,10 @@ NOTEBOOKS = ["first", "tickets", "own_data", "optimisers"]
 
 
 def leftovers() -> Iterator[Path]:
-    """Files of an earlier build that no page belongs to."""
+    """Files of an earlier build that no page, or no public name, belongs to."""
     for path in SOURCE.rglob("*"):
-        page = path.suffix in (".md", ".rst") and "generated" not in path.parts
-        if page and path not in _WRITTEN:
+        named = path.parent.name == "generated" and path.stem in reference.documented()
+        if path.suffix in (".md", ".rst") and path not in _WRITTEN and not named:
             yield path
 
 

@@ -108,7 +108,7 @@ def plain(lines: list[str]) -> list[str]:
     example, found = False, []
     for line in lines:
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
-        escaped = re.sub(r"\||(?<=[\w ])\*(?=[ \w/])", r"\\\g<0>", line)
+        escaped = re.sub(r"\||(?<=[\w (])\*(?=[ \w/])", r"\\\g<0>", line)
         found.append(line if example else escaped)
     return found
 
