@@ -12,6 +12,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, Ints
+from minilotto.settings.limits import check_one_layer
 
 # Of the range of coordinates, of the largest target, of the activation's largest value.
 TOLERANCE = 1e-9
@@ -53,6 +54,7 @@ class TargetSymmetry:
         -------
         Parameters
         """
+        check_one_layer("an analysis of neurons", parameters.depth)
         w, b, v, c = parameters
         return Parameters(w @ self.matrix, b, self.sign * v, self.sign * (c - self.shift))
 
