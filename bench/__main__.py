@@ -9,9 +9,11 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from minilotto.errors import ConfigError, FileError, MissingExtraError
+from bench.command import FAILURE, Plan, chosen_of, run_command
+from minilotto.errors import MissingExtraError
 from minilotto.files import check_output, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
 
@@ -21,69 +23,48 @@ SECTIONS = ("speed", "cost", "start")
 SUFFIXES = (".json", ".md", ".txt")
 
 
-class Plan:
-    """What to run. It shows no members, so that Fire reports a stray word instead of looking it up
-    here.
-    """
+class Chosen(NamedTuple):
+    """What to run."""
 
-    def __init__(
-        self, quick: bool, widths: Any, peers: Any, sections: Any, seeds: Any, out: Any, force: bool
-    ) -> None:
-        for name, value in (("quick", quick), ("force", force)):
-            if not isinstance(value, bool):
-                raise ConfigError(
-                    f"{name}={value!r} is neither True nor False; give --{name} or leave it out"
-                )
-        self.quick = quick
-        self.widths = tuple(_whole("widths", w) for w in _listed(widths)) or (
-            QUICK_WIDTHS if quick else WIDTHS
-        )
-        self.peers = _chosen("peers", peers, PEERS)
-        self.sections = _chosen("sections", sections, SECTIONS)
-        self.seeds = _whole("seeds", seeds)
-        self.out = [check_output(str(name), SUFFIXES, force) for name in _listed(out)]
-
-    def __dir__(self) -> list[str]:
-        return []
+    quick: bool
+    widths: Sequence[int]
+    peers: Sequence[str]
+    sections: Sequence[str]
+    seeds: int
+    out: Sequence[Path]
 
 
-def _listed(value: Any) -> tuple:
-    """What Fire makes of `a,b`, `a` or nothing, as a tuple."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return tuple(value.split(","))
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name}={value!r} is out of range; give whole numbers of at least 1")
-    return value
-
-
-def _chosen(name: str, value: Any, choices: Sequence[str]) -> tuple[str, ...]:
-    if value == "none":
-        return ()
-    for word in _listed(value):
-        if word not in choices:
-            raise ConfigError(
-                f"{name}={word!r} is unknown; choose from {', '.join(choices)} or none"
-            )
-    return _listed(value) or tuple(choices)
-
-
-def plan(*, quick=False, widths=None, peers=None, sections=None, seeds=1000, out=None, force=False):
+def plan(
+    *,
+    quick: bool = False,
+    widths: list[int] | None = None,
+    peers: list[str] | None = None,
+    sections: list[str] | None = None,
+    seeds: int = 1000,
+    out: list[str] | None = None,
+    force: bool = False,
+) -> Plan:
     """Check that minilotto, JAX and torch compute the same, then time them and print tables.
 
     Args:
-        quick: fewer widths and rounds, about a minute instead of five widths: numbers of neurons,
-        such as 2,10,20,50 peers: whom to compare with: jax,torch or one of them or none sections:
-        which parts to run: speed (against the peers), cost (in vector FMAs), start (import to first
-        step, memory) seeds: networks trained at once in the speed section out: files to write
-        beside the printed tables, such as bench.json,bench.md force: overwrite files that exist
+        quick: fewer widths and rounds, about a minute instead of five
+        widths: numbers of neurons, such as 2,10,20,50
+        peers: whom to compare with: jax,torch or one of them or none
+        sections: which parts to run: speed (against the peers), cost (in vector FMAs), start
+            (import to first step, memory)
+        seeds: networks trained at once in the speed section
+        out: files to write beside the printed tables, such as bench.json,bench.md
+        force: overwrite files that exist
     """
-    return Plan(quick, widths, peers, sections, seeds, out, force)
+    chosen = Chosen(
+        quick,
+        widths or (QUICK_WIDTHS if quick else WIDTHS),
+        () if peers == ["none"] else chosen_of("peers", peers, PEERS),
+        chosen_of("sections", sections, SECTIONS),
+        seeds,
+        [check_output(name, SUFFIXES, force) for name in out or ()],
+    )
+    return Plan(lambda: run(chosen))
 
 
 def tell(line: str) -> None:
@@ -143,7 +124,7 @@ def checked(work: Any, contestants: list[Any]) -> list[Any]:
     return running
 
 
-def run_speed(chosen: Plan, threads: int) -> list[Any]:
+def run_speed(chosen: Chosen, threads: int) -> list[Any]:
     """Agreement of everyone at every width, then the rounds."""
     from bench.speed import time_all
     from bench.work import AsTrained, Minilotto, Work
@@ -174,8 +155,8 @@ def machine(threads: int, load: float, peers: Sequence[str]) -> dict[str, Any]:
     return {"cpu": cpu_name(), "threads": threads, "load": load, "versions": versions}
 
 
-def run(chosen: Plan) -> int:
-    """Run the plan, print tables, write files. Exit status 1 where a library disagrees."""
+def run(chosen: Chosen) -> int:
+    """Measure, print tables, write files. Exit status 1 where a library disagrees."""
     threads = usable_cores()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     if load > 0.3:
@@ -197,14 +178,15 @@ def run(chosen: Plan) -> int:
         timings = run_speed(chosen, threads) if "speed" in chosen.sections else []
     except Disagreement as error:
         print(f"Disagreement: {error}", file=sys.stderr)
-        return 1
+        return FAILURE
     jobs = cost.jobs_for(chosen.widths, others=not chosen.quick)
-    speeds, costs = (
-        cost.measure(jobs, 7 if chosen.quick else 15, tell)
-        if "cost" in chosen.sections
-        else ([], [])
-    )
-    result = report.Report(machine(threads, load, chosen.peers), timings, speeds, costs, figures)
+    speeds, costs, deep = [], [], []
+    if "cost" in chosen.sections:
+        rounds = 7 if chosen.quick else 15
+        speeds, costs = cost.measure(jobs, rounds, tell)
+        deep = cost.measure_deep(rounds, tell)
+    about = machine(threads, load, chosen.peers)
+    result = report.Report(about, timings, speeds, costs, figures, deep)
     print(report.as_text(result))
     writers = {".json": report.as_json, ".md": report.as_markdown, ".txt": report.as_text}
     for path in chosen.out:
@@ -213,21 +195,5 @@ def run(chosen: Plan) -> int:
     return 0
 
 
-def main() -> int:
-    """Exit status: 0 done, 1 a library disagrees, 2 wrong flags, 130 interrupted."""
-    import fire
-
-    try:
-        chosen = fire.Fire(plan, name="bench", serialize=lambda result: None)
-    except (ConfigError, FileError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 2
-    try:
-        return run(chosen) if isinstance(chosen, Plan) else 0
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(plan, "bench"))

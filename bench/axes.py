@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.command import Plan, main
-from minilotto.cli.arguments import file_name, truth
+from bench.command import Plan, chosen_of, run_command
+from minilotto.cli.arguments import FileName
 from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.engines.choice import candidates, choose
 from minilotto.engines.interface import Engine
@@ -315,31 +315,28 @@ def draw(points: dict[str, Curve], neurons: dict[str, Curve], path: Path) -> Non
     figure.savefig(path, dpi=150)
 
 
-def plan(*, only=AXES, out=None, quick=False, force=False) -> Plan:
+def plan(
+    *,
+    only: list[str] | None = None,
+    out: FileName | None = None,
+    quick: bool = False,
+    force: bool = False,
+) -> Plan:
     """Time along axes, as tables and a picture.
 
     Args:
-        only: which axes: points,width,inputs or some of them
+        only: which axes: points,width,inputs (default all)
         out: a picture of points and width
         quick: shorter measurements and trainings
         force: overwrite a picture that exists
     """
     from minilotto.report.training import SUFFIXES
 
-    axes = (
-        only.split(",")
-        if isinstance(only, str)
-        else list(only)
-        if isinstance(only, (tuple, list))
-        else [only]
-    )
-    if not axes or not set(axes) <= set(AXES):
-        raise ConfigError(f"only={only!r} names no axes; give some of {','.join(AXES)}")
+    axes = list(chosen_of("only", only, AXES))
     if out is not None and not {"points", "width"} <= set(axes):
         raise ConfigError(f"out={out!r} cannot be drawn; measure points and width for it")
-    overwrite = truth("force", force)
-    path = None if out is None else check_output(file_name("out", out), SUFFIXES, overwrite)
-    return Plan(partial(run, axes, path, truth("quick", quick)))
+    path = None if out is None else check_output(out, SUFFIXES, force)
+    return Plan(partial(run, axes, path, quick))
 
 
 def run(axes: list[str], out: Path | None, quick: bool) -> int:
@@ -375,4 +372,4 @@ def run(axes: list[str], out: Path | None, quick: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(plan, "bench.axes"))
+    sys.exit(run_command(plan, "bench.axes"))

@@ -15,6 +15,7 @@ import numpy as np
 from bench.speed import Spread, seconds, steps_for
 from bench.work import Minilotto, Work
 from minilotto.kernels.compile import kernel
+from minilotto.kernels.formulas import value_and_slope
 from minilotto.kernels.simd import fma, lane_count
 from minilotto.kernels.spec import Spec, lanes_of, load, store
 from minilotto.settings.activations import ACTIVATIONS
@@ -27,6 +28,8 @@ TIMED_FMAS = 4_000_000
 KERNEL_SECONDS = 0.02
 DTYPES = ("float32", "float64")
 WIDTH_FOR_ALL = 20  # where the other activations are measured
+DEEP = ((10, 2), (10, 4), (30, 2))  # width and depth
+ACTIVATIONS_AT_ONCE, ACTIVATION_ROUNDS = 64, 2000
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,21 @@ class Cost:
     fmas: Spread
     nanoseconds: float  # per unit-vector
     over_single: Spread | None = None
+
+
+@dataclass(frozen=True)
+class DeepCost:
+    """A kernel of several hidden layers, optimiser included: vector FMAs at one point of a step of
+    lanes-many nets; those of its products and sums by count and of its activations, each as long
+    as one takes alone; and how many times as much it takes.
+    """
+
+    dtype: str
+    width: int
+    depth: int
+    fmas: Spread
+    counted: float
+    over_counted: Spread
 
 
 @dataclass(frozen=True)
@@ -99,6 +117,16 @@ def chained_fmas(spec, start, factors, rounds):
     store(start, 0, a)
 
 
+@kernel()
+def values_and_slopes(spec, parameter, t, results, rounds):
+    """Activations alone: their values and slopes at t, beside each other in results."""
+    for _ in range(rounds):
+        for at in range(0, t.size, lanes_of(spec)):
+            value, slope = value_and_slope(spec, load(spec, t, at), parameter)
+            store(results, 2 * at, value)
+            store(results, 2 * at + lanes_of(spec), slope)
+
+
 class Fma:
     """Times FMAs of one precision. The numbers converge to 1: neither subnormal nor infinite, and
     unknown to the compiler.
@@ -127,16 +155,26 @@ class Fma:
         rounds = TIMED_FMAS // 8
         return self._time(chained_fmas, rounds) / rounds
 
+    def of_activation(self) -> float:
+        """How many of these take as long as value and slope of SiLU at one vector."""
+        t = np.linspace(-4, 4, ACTIVATIONS_AT_ONCE * self.spec.lanes).astype(self.dtype)
+        arguments = self.spec, 0.0, t, np.zeros(2 * t.size, self.dtype)
+        values_and_slopes(*arguments, 1)
+        before, began = self.nanoseconds(), time.thread_time()
+        values_and_slopes(*arguments, ACTIVATION_ROUNDS)
+        took = 1e9 * (time.thread_time() - began)
+        return took / (ACTIVATION_ROUNDS * ACTIVATIONS_AT_ONCE) / before
+
 
 class _Kernel:
-    """One activation, precision and width on one thread."""
+    """One activation, precision, width and depth on one thread."""
 
-    def __init__(self, activation: str, dtype: str, width: int, fma: Fma) -> None:
+    def __init__(self, activation: str, dtype: str, width: int, fma: Fma, depth: int = 1) -> None:
         self.activation, self.dtype, self.width, self.fma = activation, dtype, width, fma
-        config = Config(width=width, activation=activation, dtype=dtype)
+        config = Config(width=width, activation=activation, dtype=dtype, depth=depth)
         self.work = Work(config, seeds=BLOCKS * fma.spec.lanes, threads=1)
         self.contestant = Minilotto(self.work)
-        self.steps = steps_for(self.contestant, KERNEL_SECONDS, config.steps)
+        self.steps = steps_for(self.contestant, KERNEL_SECONDS, config.steps, time.thread_time)
         self.fmas: list[float] = []
         self.nanoseconds: list[float] = []
 
@@ -191,6 +229,40 @@ def measure(
     return [
         FmaSpeed(dtype, Spread.of(speeds[dtype]), Spread.of(chains[dtype])) for dtype in DTYPES
     ], costs
+
+
+def deep_count(width: int, depth: int) -> int:
+    """FMAs, sums and products at one point of one input, activations apart. Of each weight between
+    layers three FMAs; of each neuron a product with its slope and a sum for its bias, of the first
+    layer two FMAs and of the last three operations more.
+    """
+    return 3 * (depth - 1) * width**2 + (2 * depth + 5) * width
+
+
+def measure_deep(rounds: int, tell: Callable[[str], None]) -> list[DeepCost]:
+    """The cost of nets of several hidden layers, in both precisions."""
+    tell("cost of several hidden layers: compiling")
+    fmas = {dtype: Fma(dtype) for dtype in DTYPES}
+    kernels = [
+        (_Kernel("silu", dtype, width, fmas[dtype], depth), depth)
+        for width, depth in DEEP
+        for dtype in DTYPES
+    ]
+    activations: dict[str, list[float]] = {dtype: [] for dtype in DTYPES}
+    for number in range(rounds):
+        tell(f"cost of several hidden layers: round {number + 1} of {rounds}")
+        for dtype, fma_of_dtype in fmas.items():
+            activations[dtype].append(fma_of_dtype.of_activation())
+        for one, _ in kernels:
+            one.run()
+    found = []
+    for one, depth in kernels:
+        measured = np.array(one.fmas) * one.width
+        counted = deep_count(one.width, depth)
+        counted += one.width * depth * float(np.median(activations[one.dtype]))
+        spreads = Spread.of(measured), counted, Spread.of(measured / counted)
+        found.append(DeepCost(one.dtype, one.width, depth, *spreads))
+    return found
 
 
 def _cost(one: _Kernel, single: _Kernel | None) -> Cost:

@@ -1,17 +1,21 @@
-"""How often intervals hold the truth, and tests of shape err: `python -m bench.coverage [--trials
-200] [--parts exponents,shapes,laws]`.
+"""How often intervals hold the truth, tests of shape err, and verdicts are given: `python -m
+bench.coverage [--trials 200] [--parts exponents,shapes,laws,verdicts] [--out FILE]`.
 
 exponents: power laws whose widths scatter about them by 0 to 1, three to nine widths, 30 to 1000
 seeds of three kinds of losses; the fraction of intervals that hold the exponent. shapes: how often
 the dip test and the number of proven peaks call losses of one, two or four peaks multimodal, also
 when they are rounded to 1, 2 or 3 digits or many are the same. laws: losses are drawn from three
 laws at the paper's widths, with one or with two peaks a width; the fraction of intervals that hold
-each parameter.
+each parameter. verdicts: truths are planted at the report's numbers of seeds and judged by the
+report's rules; how often each verdict is given, which --out writes as the table that the report
+prints (minilotto/report/verdict-rates.csv).
 """
 
+import csv
+import io
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -19,12 +23,20 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from minilotto.analysis.stats.bootstrap import points
+from bench.command import chosen_of, run_command
+from minilotto.analysis.stats.bootstrap import Points, points
+from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.dip import dip_test
+from minilotto.analysis.stats.estimates import bend, estimates, share
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
+from minilotto.files import write_bytes
+from minilotto.report import rules
+from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, Judged
 from minilotto.settings.arrays import Array
+from minilotto.settings.numbers import real_number
 
+PARTS = ("exponents", "shapes", "laws", "verdicts")
 WIDTHS = np.array([1, 2, 3, 4, 10, 20, 30, 40, 50.0])
 
 
@@ -212,21 +224,117 @@ def shape_rates(
     return float(np.mean(dips < error)), float(found.mean()), float(np.mean(found > count))
 
 
+SEEDS = (200, 1000)  # of the report with and without --quick
+FAMILY = 6  # tests of a figure, the others undecided: no planted one may then err more often
+SEVEN = np.array([10, 15, 20, 25, 30, 40, 50.0])  # figure 1c's widths
+# Loss against width, up to a factor; whether its exponent is 1, and whether it is one power law
+# (None: neither is claimed nor far enough off to be told).
+CURVES: dict[str, tuple[Callable[[Array], Array], bool | None, bool | None]] = {
+    "power law, exponent 1": (lambda n: n**-1.0, True, True),
+    "power law, exponent 1/2": (lambda n: n**-0.5, False, True),
+    "no fall with width": (np.ones_like, False, True),
+    "break of 0.3 in the middle": (lambda n: np.where(n < 22.4, n**-0.85, 22.4**0.3 * n**-1.15),
+                                   True, False),
+    "break of 1 in the middle": (lambda n: np.where(n < 22.4, n**-1.5, n**-0.5 / 22.4), True,
+                                 False),
+    "plateau, half of the loss at 50": (lambda n: 1 / n + 0.02, False, False),
+}  # fmt: skip
+# Fractions of one decade's second group, log10 deviation 0.2; normal losses are one peak.
+GROUPS = {"one peak": 0.0, "a group of a tenth, a decade apart": 0.1}
+RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6}
+FRACTIONS = {"all of 64 nets": 1.0, "0.97 of 64 nets": 0.97, "0.6 of 64 nets": 0.6}
+Rate = tuple[str, str, str, int, bool | None]  # claim, truth, losses, seeds, whether it is true
+
+
+def curve_verdicts(measured: Points) -> dict[str, Judged]:
+    """The claims of figure 1c about a curve, as it judges them."""
+    fit = fit_law(measured)
+    return {
+        "the exponent is 1": rules.near(fit.estimates["exponent"], 1.0),
+        "one power law": rules.one_law(bend(measured), fit.p_value),
+    }
+
+
+def planted_verdicts(trial: int, seeds: int, spread: Spread) -> Iterator[tuple[Rate, Judged]]:
+    """One draw of every planted truth, and how each claim about it is judged."""
+    random = np.random.default_rng((zlib.crc32(f"{spread.name} {seeds}".encode()), trial))
+    drawn = [spread.draw(random, seeds) for _ in SEVEN]
+    flat = points(SEVEN, drawn, level=rules.LEVEL, seed=trial)
+    for truth, (loss, one, lawful) in CURVES.items():
+        curve = loss(SEVEN)
+        bent = replace(flat, value=flat.value * curve, replicates=flat.replicates + np.log(curve))
+        for (claim, judged), true in zip(curve_verdicts(bent).items(), (one, lawful), strict=True):
+            yield (claim, truth, spread.name, seeds, true), judged
+    first, second, *_ = estimates(flat).values()
+    for truth, times in RATIOS.items():
+        same, apart = rules.THRESHOLDS["same"], ratio(second.mapped(lambda x: x * times), first)  # noqa: B023
+        judged = rules.factor(apart, 1 / same, same)
+        yield ("two medians are equal", truth, spread.name, seeds, times == 1), judged
+    if spread is ONE_PEAK:
+        for truth, part in GROUPS.items():
+            logs = random.normal(0, 0.2, seeds) + (random.random(seeds) < part)
+            count = rules.at_least(modes(10**logs).count, seeds)
+            for claim, ends, true in (("one peak", (1, 1), not part),
+                                      ("several peaks", (2, np.inf), bool(part))):  # fmt: skip
+                yield (claim, truth, "normal", seeds, true), rules.inside(count, *ends)
+        for truth, part in FRACTIONS.items():
+            found = share(int(np.count_nonzero(random.random(64) < part)), 64)
+            judged = rules.inside(found, rules.THRESHOLDS["most"], 1.0)
+            yield ("almost all nets agree", truth, "-", 64, part > 0.9), judged
+
+
+def verdict_rates(
+    trials: int, seeds: tuple[int, ...] = SEEDS, spreads: tuple[Spread, ...] = LOSSES
+) -> dict[Rate, dict[str, float]]:
+    """How often each verdict is given, by what is planted."""
+    found: dict[Rate, list[str]] = {}
+    taken = rules.ERROR / FAMILY
+    for count, spread, trial in product(seeds, spreads, range(trials)):
+        for rate, judged in planted_verdicts(trial, count, spread):
+            found.setdefault(rate, []).append(rules.decided(judged, taken))
+    states = (HOLDS, FAILS, UNDECIDED)
+    return {rate: {s: each.count(s) / len(each) for s in states} for rate, each in found.items()}
+
+
+def rates_table(trials: int) -> str:
+    """The rates as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ("claim", "truth", "losses", "seeds", "true", "trials", HOLDS, FAILS, UNDECIDED)
+    )
+    for (*place, true), each in verdict_rates(trials).items():
+        words = {True: "yes", False: "no", None: ""}[true]
+        writer.writerow((*place, words, trials, *(f"{part:.3f}" for part in each.values())))
+    return text.getvalue()
+
+
 def main(
     *,
     trials: int = 200,
     level: float = 0.9,
     resamples: int = 200,
-    parts: tuple[str, ...] = ("exponents", "shapes"),
+    parts: list[str] | None = None,
+    out: str = "",
 ) -> None:
-    """Coverage of the bootstrap intervals of the laws, and errors of the tests of shape."""
-    chosen = parts.split(",") if isinstance(parts, str) else parts
+    """Coverage of the bootstrap intervals of the laws, and errors of the tests of shape.
+
+    `parts`: some of exponents,shapes,laws,verdicts (default the first two). `out`: a file for the
+    table of the verdicts, as CSV.
+    """
+    real_number("level", level, "below 1", lambda real: 0 < real < 1)
+    chosen = chosen_of("parts", parts or PARTS[:2], PARTS)
     if "exponents" in chosen:
         print_exponents(trials, level)
     if "shapes" in chosen:
         print_shapes(trials)
     if "laws" in chosen:
         print_laws(trials, level, resamples)
+    if "verdicts" in chosen:
+        table = rates_table(trials)
+        print(table, end="")
+        if out:
+            write_bytes(out, table.encode())
 
 
 def print_shapes(trials: int) -> None:
@@ -277,6 +385,4 @@ def print_laws(trials: int, level: float, resamples: int) -> None:
 
 
 if __name__ == "__main__":
-    import fire
-
-    fire.Fire(main)
+    sys.exit(run_command(main, "bench.coverage"))

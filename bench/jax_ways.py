@@ -12,18 +12,34 @@ from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
 
 
+def rate_of(config: Config) -> optax.Schedule:
+    """optax's schedule of the same name."""
+    lr, final, warmup = config.lr, config.final_fraction, config.warmup
+    steps = config.steps - warmup
+    after = {
+        "step": lambda: optax.exponential_decay(
+            lr, config.lr_decay_every, config.lr_decay, staircase=True
+        ),
+        "constant": lambda: optax.constant_schedule(lr),
+        "cosine": lambda: optax.cosine_decay_schedule(lr, steps, final),
+        "linear": lambda: optax.linear_schedule(lr, lr * final, steps),
+        "exponential": lambda: optax.exponential_decay(lr, steps, final),
+    }[config.schedule]()
+    rise = optax.linear_schedule(lr / (warmup + 1), lr, max(1, warmup))
+    return optax.join_schedules([rise, after], [warmup]) if warmup else after
+
+
 def optimizer_of(config: Config) -> optax.GradientTransformation:
     """optax's optimiser of the same name."""
     adam = {"b1": config.beta1, "b2": config.beta2, "eps": config.epsilon}
+    rate = config.lr if config.schedule == "constant" else rate_of(config)
     return {
-        "adam": lambda: optax.adam(config.lr, **adam),
-        "adamw": lambda: optax.adamw(config.lr, **adam, weight_decay=config.weight_decay),
-        "gd": lambda: optax.sgd(config.lr),
-        "momentum": lambda: optax.sgd(config.lr, config.momentum),
-        "nesterov": lambda: optax.sgd(config.lr, config.momentum, nesterov=True),
-        "rmsprop": lambda: optax.rmsprop(
-            config.lr, config.beta2, config.epsilon, eps_in_sqrt=False
-        ),
+        "adam": lambda: optax.adam(rate, **adam),
+        "adamw": lambda: optax.adamw(rate, **adam, weight_decay=config.weight_decay),
+        "gd": lambda: optax.sgd(rate),
+        "momentum": lambda: optax.sgd(rate, config.momentum),
+        "nesterov": lambda: optax.sgd(rate, config.momentum, nesterov=True),
+        "rmsprop": lambda: optax.rmsprop(rate, config.beta2, config.epsilon, eps_in_sqrt=False),
     }[config.optimizer]()
 
 
@@ -48,7 +64,11 @@ class Optax:
             if batch:
 
                 def on_batch(net, key):
-                    rows = jax.random.randint(jax.random.fold_in(key, number), (batch,), 0, len(x))
+                    key = jax.random.fold_in(key, number)
+                    if work.data.population is not None:  # that of the paper, x^2
+                        fresh = jax.random.uniform(key, (batch,), minval=-2.0, maxval=2.0)
+                        return jax.grad(_loss)(net, fresh, fresh * fresh)
+                    rows = jax.random.randint(key, (batch,), 0, len(x))
                     return jax.grad(_loss)(net, x[rows], y[rows])
 
                 gradients = jax.vmap(on_batch)(nets, keys)

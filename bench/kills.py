@@ -36,6 +36,7 @@ from typing import Any
 import numpy as np
 
 import minilotto as ml
+from bench.command import run_command
 from minilotto import signals
 from minilotto.cli import commands
 from minilotto.store import format as store_format
@@ -503,6 +504,4 @@ def main(*, count: int = 10_000, seed: int = 1, processes: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    import fire
-
-    sys.exit(fire.Fire(main, serialize=lambda result: None))
+    sys.exit(run_command(main, "bench.kills"))

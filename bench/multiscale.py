@@ -4,8 +4,11 @@ For each number of losses, quantiles of the largest excess of the multiscale tes
 values, the density that is hardest to tell from one with a valley.
 """
 
+import sys
+
 import numpy as np
 
+from bench.command import run_command
 from minilotto.analysis.stats.modes import CRITICAL, excesses, stretches
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks
@@ -40,6 +43,4 @@ def main(*, draws: int = 20_000) -> None:
 
 
 if __name__ == "__main__":
-    import fire
-
-    fire.Fire(main)
+    sys.exit(run_command(main, "bench.multiscale"))

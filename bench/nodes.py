@@ -6,11 +6,14 @@ absolute terms. Nets are taken before and after the paper's training. The figure
 arithmetic alone and are the same on every machine, to rounding.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 
 import minilotto as ml
+from bench.command import run_command
+from minilotto.cli.arguments import FileName
 from minilotto.data.dataset import Dataset, given
 from minilotto.data.quadrature import compress
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine, _difference
@@ -93,7 +96,9 @@ def draw(curves: Curves, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def main(*, seeds: int = 64, steps: int = 50_000, out: str = "", force: bool = False) -> None:
+def main(
+    *, seeds: int = 64, steps: int = 50_000, out: FileName | None = None, force: bool = False
+) -> None:
     """Print a table of the worst differences, and draw it where `out` names a picture, which
     `force` overwrites.
     """
@@ -109,6 +114,4 @@ def main(*, seeds: int = 64, steps: int = 50_000, out: str = "", force: bool = F
 
 
 if __name__ == "__main__":
-    import fire
-
-    fire.Fire(main)
+    sys.exit(run_command(main, "bench.nodes"))

@@ -11,15 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.__main__ import _listed, prepare_process, tell
+from bench.__main__ import prepare_process, tell
 from bench.agreement import Disagreement
-from bench.command import FAILURE, Plan
-from bench.command import main as command
+from bench.command import FAILURE, Plan, chosen_of, run_command
 from bench.speed import Timing, fastest, ratio, time_all
 from bench.work import Contestant, Minilotto, Work
 from minilotto.hardware.machine import usable_cores
 from minilotto.settings.config import Config
-from minilotto.settings.limits import check_choice, check_whole
 
 OPTIMIZERS = ("gd", "momentum", "adamw", "adam", "nesterov", "rmsprop")
 WIDTHS, BATCHES = (2, 10, 50), (0, 10)
@@ -93,32 +91,30 @@ def row(config: Config, timings: Sequence[Timing]) -> str:
 
 
 def plan(
-    *, optimizers=OPTIMIZERS, batches=BATCHES, widths=WIDTHS, seeds=1000, threads=None, rounds=5
-):
+    *,
+    optimizers: list[str] | None = None,
+    batches: list[int] | None = None,
+    widths: list[int] | None = None,
+    seeds: int = 1000,
+    threads: int | None = None,
+    rounds: int = 5,
+) -> Plan:
     """Print nanoseconds a step and net, and how many times longer JAX and torch take.
 
     Args:
-        optimizers: names such as gd,adam
-        batches: points of a batch, 0 for all, such as 0,10
-        widths: numbers of neurons
+        optimizers: names such as gd,adam (default all)
+        batches: points of a batch, 0 for all (default 0,10)
+        widths: numbers of neurons (default 2,10,50)
         seeds: nets trained at once
         threads: cores for each library, by default all; one on a machine that others use
         rounds: of interleaved timing
     """
-    for name in _listed(optimizers):
-        check_choice("optimizers", name, OPTIMIZERS)
-    for name, values, least in (("batches", batches, 0), ("widths", widths, 1)):
-        for value in _listed(values):
-            check_whole(name, value, least)
-    check_whole("seeds", seeds, 1)
-    check_whole("rounds", rounds, 1)
     cores = usable_cores() if threads is None else threads
-    check_whole("threads", cores, 1)
     configs = [
         Config(width=width, batch=batch, optimizer=name, schedule="constant", lr=1e-3, steps=10**6)
-        for name in _listed(optimizers)
-        for batch in _listed(batches)
-        for width in _listed(widths)
+        for name in chosen_of("optimizers", optimizers, OPTIMIZERS)
+        for batch in batches or BATCHES
+        for width in widths or WIDTHS
     ]
 
     def run() -> int:
@@ -136,10 +132,5 @@ def plan(
     return Plan(run)
 
 
-def main() -> int:
-    """Exit status: 0 done, 1 a library disagrees, 2 wrong flags, 130 interrupted."""
-    return command(plan, "bench.optimizers")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(plan, "bench.optimizers"))

@@ -2,14 +2,15 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from bench.cost import Cost, FmaSpeed
+from bench.cost import Cost, DeepCost, FmaSpeed
 from bench.speed import Spread, Timing, cores_had, fastest, ratio
 from bench.startup import Figure
 
 UNDISTURBED = 0.95  # of its threads' cores, that minilotto must have had
+COUNT_TARGET = 1.3  # times the FMAs counted, of several hidden layers
 DOUBLE_TARGET = 2.6  # seconds per unit of float64 over float32
 
 
@@ -22,6 +23,7 @@ class Report:
     fma_speeds: list[FmaSpeed]
     costs: list[Cost]
     figures: list[Figure]
+    deep: list[DeepCost] = field(default_factory=list)
 
 
 def fma_target(width: int) -> int:
@@ -170,6 +172,23 @@ def cost_rows(costs: list[Cost]) -> list[list[str]]:
     return rows
 
 
+def deep_rows(costs: list[DeepCost]) -> list[list[str]]:
+    """Vector FMAs at one point of a step of one net, measured and counted."""
+    head = ["width", "depth", "dtype", "measured", "counted", "measured/counted", "at most"]
+    return [head] + [
+        [
+            str(one.width),
+            str(one.depth),
+            one.dtype,
+            _spread(one.fmas, 0),
+            f"{one.counted:.0f}",
+            _spread(one.over_counted),
+            str(COUNT_TARGET),
+        ]
+        for one in costs
+    ]
+
+
 def figure_rows(figures: list[Figure]) -> list[list[str]]:
     """Cold start and memory beside their targets."""
     return [["cold start", "measured", "at most"]] + [
@@ -192,6 +211,11 @@ def _sections(report: Report, table) -> list[str]:
             table(cost_rows(report.costs)),
         ]
         parts += [_fma_line(speed) for speed in report.fma_speeds]
+    if report.deep:
+        parts += [
+            "Several hidden layers on one thread, in vector FMAs a point, step and vector of nets",
+            table(deep_rows(report.deep)),
+        ]
     if report.figures:
         parts.append(table(figure_rows(report.figures)))
     return parts

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import minilotto as ml
+from bench.command import chosen_of, run_command
 from minilotto.store import blocks
 from minilotto.store import format as store_format
 from minilotto.store.blocks import Block
@@ -210,12 +211,12 @@ def measure_cluster(seeds: int, rounds: int) -> list[str]:
 
 
 def main(
-    *, measure: str | tuple = "model", nets: float = 1e9, seeds: int = 1000, rounds: int = 1
+    *, measure: list[str] | None = None, nets: float = 1e9, seeds: int = 1000, rounds: int = 1
 ) -> None:
-    """Print the model, or measure; exit status 2 for an unknown section."""
-    chosen = measure.split(",") if isinstance(measure, str) else [str(name) for name in measure]
-    if not set(chosen) <= set(SECTIONS):
-        raise SystemExit(f"measure={measure!r} is unknown; choose from {', '.join(SECTIONS)}")
+    """Print the model, or measure. `measure`: some of model (the default), resume, listing,
+    scheduler, overhead, cluster.
+    """
+    chosen = chosen_of("measure", measure or ["model"], SECTIONS)
     sections: dict[str, Callable[[], list[str]]] = {
         "model": lambda: model(int(nets), (2, 64, 1024, 16384)),
         "resume": lambda: measure_resume(10_000),
@@ -230,6 +231,4 @@ def main(
 
 
 if __name__ == "__main__":
-    import fire
-
-    fire.Fire(main)
+    sys.exit(run_command(main, "bench.scale"))

@@ -6,12 +6,14 @@ Times are the best of runs that take turns, of the clock and of all cores togeth
 that wait count among the latter, hence the variable.
 """
 
+import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.command import run_command
 from minilotto import ACTIVATIONS, Config, train
 from minilotto.data.dataset import sampled
 from minilotto.engines.choice import choose
@@ -120,6 +122,4 @@ def main(
 
 
 if __name__ == "__main__":
-    import fire
-
-    fire.Fire(main)
+    sys.exit(run_command(main, "bench.second_order"))

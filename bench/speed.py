@@ -57,13 +57,15 @@ def seconds(
     return clock() - began
 
 
-def steps_for(contestant: Contestant, wanted: float, most: int) -> int:
+def steps_for(
+    contestant: Contestant, wanted: float, most: int, clock: Callable[[], float] = time.perf_counter
+) -> int:
     """How many steps take about `wanted` seconds, at most `most`. The contestant is warm
     afterwards.
     """
     steps = STEPS_UNIT
-    seconds(contestant, steps)
-    while (took := seconds(contestant, steps)) < wanted / 4 and 4 * steps <= most:
+    seconds(contestant, steps, clock)
+    while (took := seconds(contestant, steps, clock)) < wanted / 4 and 4 * steps <= most:
         steps *= 4
     whole = round(steps * wanted / took / STEPS_UNIT)
     return int(np.clip(whole, 1, max(1, most // STEPS_UNIT))) * STEPS_UNIT

@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.command import run_command
+
 WIDTHS = (1, 2, 3, 4, 10, 20, 30, 40, 50)
 
 
@@ -44,6 +46,4 @@ def main(*, seeds: int = 1000, rounds: int = 1) -> None:
 
 
 if __name__ == "__main__":
-    import fire
-
-    fire.Fire(main)
+    sys.exit(run_command(main, "bench.sweep"))

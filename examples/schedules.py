@@ -15,7 +15,7 @@ def main(picture="schedules.png"):
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     rates, losses = figure.subplots(1, 2)
     for name in ml.SCHEDULES:
-        some = {"lr_decay_every": 1000} if name == "step" else {}
+        some = {"lr_decay_every": 1000} if ml.SCHEDULES[name].fields[:1] == ("lr_decay",) else {}
         config = ml.Config(width=10, steps=5000, schedule=name, warmup=250, **some)
         steps = np.arange(config.steps)
         rates.plot(steps, config.rate(steps), label=name)

@@ -1,12 +1,13 @@
-"""python -m minilotto"""
+"""`minilotto` and `python -m minilotto`."""
 
 import logging
 import os
 import sys
 import warnings
+from typing import NoReturn
 
 from minilotto import signals
-from minilotto.cli.commands import main
+from minilotto.cli import commands
 from minilotto.cli.streams import run
 
 
@@ -26,8 +27,13 @@ def take_over() -> None:
         warnings.simplefilter("default")
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """Run the words of the command line, and end the process."""
     take_over()
-    status = run(main, sys.argv[1:])
+    status = run(commands.main, sys.argv[1:])
     signals.done()
     sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -56,6 +56,10 @@ class FileError(MinilottoError, OSError):
     """A file that cannot be read or written, or that is damaged."""
 
 
+class UnreadableFileError(FileError):
+    """A file that may be sound, which this process cannot read now."""
+
+
 class UnusableFileError(FileError):
     """An intact file that this process cannot use.
 

@@ -10,14 +10,12 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import psutil
-
-from minilotto.errors import ConfigError, FileError, shown
+from minilotto.errors import ConfigError, FileError, UnreadableFileError, shown
 from minilotto.signals import deferring
 
 
@@ -78,6 +76,38 @@ def check_input(given: object) -> Path:
     if not stat.S_ISREG(mode):
         raise FileError(f"{str(path)!r} is a pipe, socket or device; name a regular file")
     return path
+
+
+# What says that a name leads to no file. Other errors say nothing about the content of a file.
+NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO | None]:
+    """The file that `path` leads to, open to be read; None where it leads to no regular file.
+
+    Raises UnreadableFileError where it cannot be opened or read: for want of a right, of memory or
+    of handles, or as the disk or the network fails.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            file = None
+            try:
+                if stat.S_ISREG(os.stat(path).st_mode):
+                    file = stack.enter_context(open(path, "rb"))
+            except OSError as error:
+                if error.errno not in NOWHERE:
+                    raise
+            yield file
+    except FileError:  # of what the block does with the file
+        raise
+    except (OSError, MemoryError) as error:
+        memory = isinstance(error, MemoryError)
+        reason = "no memory is left" if memory else getattr(error, "strerror", None) or error
+        raise UnreadableFileError(
+            f"{str(path)!r} cannot be read ({reason}), which does not mean that it is damaged; "
+            "mend that and try again, or remove the file"
+        ) from None
 
 
 def check_output(given: object, suffixes: tuple[str, ...], force: bool = False) -> Path:
@@ -202,6 +232,8 @@ _FRAGMENT = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{1
 
 def remove_fragments(folder: Path) -> None:
     """Remove temporary files of this machine's dead processes, and those older than a day."""
+    import psutil  # here, as it takes long
+
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             found = _FRAGMENT.fullmatch(entry.name)

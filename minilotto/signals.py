@@ -2,7 +2,7 @@
 
 What is finished is kept: results that are not on disk yet, and files that are being written, are
 within a Deferral, in which signals wait. Outside of one a signal acts at once. In a process of
-`python -m minilotto` it prints one line and ends the process there and then, so that nothing can
+the command line it prints one line and ends the process there and then, so that nothing can
 swallow it and no traceback is printed; elsewhere it raises KeyboardInterrupt, and only Python's own
 handlers are replaced, for as long as they must wait.
 """
@@ -251,6 +251,11 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
-# `python -m minilotto`, which imports the package before it runs __main__.py.
-if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].endswith("minilotto"):
+# The console command, no child of it that got its words; `python -m minilotto`, which imports the
+# package before it runs __main__.py.
+CONSOLE = any(
+    os.path.basename(word) in ("minilotto", "minilotto.exe") and word in sys.orig_argv
+    for word in sys.argv[:1]
+)
+if CONSOLE or (sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].endswith("minilotto")):
     own_process()

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench import agreement, cost, optimizers, report, speed, startup
-from bench.__main__ import checked, main, plan
+from bench.__main__ import checked, plan
+from bench.command import run_command
 from bench.work import Minilotto, Work
-from minilotto.errors import ConfigError
 from minilotto.settings.config import Config
 
 SEEDS = 129  # odd, and no multiple of any lane or device count
@@ -133,7 +133,7 @@ def silent(line: str) -> None:
     return None
 
 
-def test_timing_and_report(work, capsys):
+def test_timing_and_report(work, monkeypatch):
     contestants = [Minilotto(work), Minilotto(work)]
     contestants[1].family, contestants[1].way = "JAX", "a stand-in"
     timings = speed.time_all([(work, contestants)], rounds=3, wanted=0.005, tell=silent)
@@ -141,10 +141,13 @@ def test_timing_and_report(work, capsys):
     speeds, costs = cost.measure([("silu", 2)], 2, silent)
     figures = [startup.Figure("import", 0.1, 0.15, "s")]
     machine = {"cpu": "a CPU", "threads": 2, "load": 0.0, "versions": {"python": "3"}}
-    result = report.Report(machine, timings, speeds, costs, figures)
+    monkeypatch.setattr(cost, "DEEP", ((3, 2),))
+    deep = cost.measure_deep(2, silent)
+    result = report.Report(machine, timings, speeds, costs, figures, deep)
     text, markdown = report.as_text(result), report.as_markdown(result)
     assert "a stand-in" in text
     assert "| width |" in markdown
+    assert [one.counted > cost.deep_count(3, 2) for one in deep] == [True, True]
     assert len(json.loads(report.as_json(result))["timings"]) == 2
     ratio = speed.ratio(timings[1], timings[0])
     assert ratio.low <= ratio.median <= ratio.high
@@ -173,7 +176,7 @@ def test_fastest_leaves_out_trials_and_other_families():
 
 
 def test_steps_grow_until_a_timing_is_long_enough(work, monkeypatch):
-    monkeypatch.setattr(speed, "seconds", lambda contestant, steps: 1e-3 * steps)
+    monkeypatch.setattr(speed, "seconds", lambda contestant, steps, clock: 1e-3 * steps)
     assert speed.steps_for(Minilotto(work), wanted=0.3, most=1000) == 300
     assert speed.steps_for(Minilotto(work), wanted=0.3, most=10) == 8
     assert speed.steps_for(Minilotto(work), wanted=0.0001, most=1000) == speed.STEPS_UNIT
@@ -219,41 +222,72 @@ def test_cold_start_processes_run():
     assert int(printed) > 0
 
 
-def test_flags():
-    assert plan().widths == (1, 2, 3, 4, 10, 20, 50)
-    chosen = plan(quick=True, widths=2, peers="jax", sections=("speed", "cost"), out="a.json,b.md")
-    assert (chosen.widths, chosen.peers, chosen.sections) == ((2,), ("jax",), ("speed", "cost"))
-    assert [str(path) for path in chosen.out] == ["a.json", "b.md"]
-    assert plan(peers="none").peers == ()
+def command(monkeypatch, *words, name="__main__"):
+    """Exit status of `python -m bench` with these words, and what it would run."""
+    module = importlib.import_module(f"bench.{name}")
+    seen = []
+    monkeypatch.setattr(module, "run", lambda *chosen: seen.append(chosen), raising=False)
+    monkeypatch.setattr("sys.argv", ["bench", *words])
+    return run_command(module.plan, "bench"), seen
+
+
+def test_flags(monkeypatch):
+    status, [(chosen,)] = command(monkeypatch)
+    assert (status, chosen.widths) == (0, (1, 2, 3, 4, 10, 20, 50))
+    words = ["--quick", "--widths=2", "--peers=jax", "--sections=speed,cost", "--out=a#1.json,b.md"]
+    _, [(chosen,)] = command(monkeypatch, *words)
+    assert (chosen.quick, chosen.widths, chosen.peers) == (True, [2], ("jax",))
+    assert chosen.sections == ("speed", "cost")
+    assert [str(path) for path in chosen.out] == ["a#1.json", "b.md"]
+    _, [(chosen,)] = command(monkeypatch, "--peers=none")
+    assert chosen.peers == ()
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("name", "word"),
     [
-        {"widths": 0},
-        {"widths": "a"},
-        {"peers": "jux"},
-        {"quick": 1},
-        {"out": "a.pdf"},
-        {"seeds": True},
+        ("__main__", "--widths=0"),
+        ("__main__", "--widths=a"),
+        ("__main__", "--widths=[]"),
+        ("__main__", "--peers=jux"),
+        ("__main__", "--quick=2"),
+        ("__main__", "--out=a.pdf"),
+        ("__main__", "--seeds=True"),
+        ("__main__", "--seeds=10,000"),
+        ("__main__", "--seeds=1#0"),
+        ("__main__", "--wdiths=2"),
+        ("axes", "--only=pionts"),
+        ("axes", "--out=a.gif"),
+        ("distributions", "--seeds=x"),
+        ("optimizers", "--batches=-1"),
+        ("optimizers", "--threads=0"),
+        ("optimizers", "--optimizers=lm"),
     ],
 )
-def test_wrong_flags_are_refused(wrong):
-    with pytest.raises(ConfigError, match=next(iter(wrong))):
-        plan(**wrong)
+def test_wrong_flags_are_one_line_before_anything_runs(name, word, monkeypatch, capsys):
+    status, seen = command(monkeypatch, word, name=name)
+    told = capsys.readouterr().err
+    assert (status, seen) == (2, [])
+    assert told.startswith("ConfigError: ")
+    assert told.count("\n") == 1
+    assert word.partition("=")[0][2:] in told
 
 
-def test_wrong_flags_exit_with_2(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["bench", "--peers=jux"])
-    assert main() == 2
-    assert "jux" in capsys.readouterr().err
-
-
-def test_unknown_flags_exit_with_2_before_anything_runs(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["bench", "--wdiths=2"])
-    with pytest.raises(SystemExit) as exit:
-        main()
-    assert exit.value.code == 2
+@pytest.mark.parametrize("name", ["nodes", "coverage", "scale", "multiscale", "sweep", "kills"])
+def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
+    main = importlib.import_module(f"bench.{name}").main
+    words = {"nodes": "--out=there.png", "coverage": "--level=1.5", "scale": "--nets=-1"}
+    (tmp_path / "there.png").touch()
+    monkeypatch.chdir(tmp_path)
+    for word in (words.get(name, "--nosuch=1"), "--nosuch=1", "stray"):
+        monkeypatch.setattr("sys.argv", ["bench", word])
+        assert run_command(main, f"bench.{name}") == 2
+        told = capsys.readouterr().err
+        assert "Error: " in told
+        assert told.count("\n") == 1
+    monkeypatch.setattr("sys.argv", ["bench", "--help"])
+    assert run_command(main, f"bench.{name}") == 0
+    assert f"python -m bench.{name}" in capsys.readouterr().out
 
 
 def test_an_interrupt_ends_cleanly(monkeypatch, capsys):
@@ -262,20 +296,20 @@ def test_an_interrupt_ends_cleanly(monkeypatch, capsys):
 
     monkeypatch.setattr("sys.argv", ["bench"])
     monkeypatch.setattr("bench.__main__.run", interrupted)
-    assert main() == 130
+    assert run_command(plan, "bench") == 130
     assert "interrupted" in capsys.readouterr().err
 
 
 def test_a_disagreement_exits_with_1(monkeypatch, capsys):
-    from bench import __main__ as command
+    from bench import __main__ as suite
 
     def disagree(*_):
         raise agreement.Disagreement("two results differ")
 
     monkeypatch.setattr("sys.argv", ["bench", "--sections=speed"])
-    monkeypatch.setattr(command, "prepare_process", silent)
-    monkeypatch.setattr(command, "run_speed", disagree)
-    assert command.main() == 1
+    monkeypatch.setattr(suite, "prepare_process", silent)
+    monkeypatch.setattr(suite, "run_speed", disagree)
+    assert run_command(plan, "bench") == 1
     assert "two results differ" in capsys.readouterr().err
 
 

@@ -16,9 +16,10 @@ from typing import Any, NewType, get_args, get_type_hints
 
 from minilotto.errors import ConfigError
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
+from minilotto.signals import CONSOLE
 from minilotto.store.grid import AXES
 
-PROGRAM = "python -m minilotto"
+PROGRAM = "minilotto" if CONSOLE else "python -m minilotto"
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 
 FileName = NewType("FileName", str)
@@ -38,8 +39,9 @@ class Plan:
         return []
 
 
-def plan_of(command: Callable[..., Plan], words: Sequence[str]) -> Plan:
-    """The plan that Fire makes of the words after a command's name. Raises ConfigError.
+def plan_of(command: Callable[..., Plan], words: Sequence[str], program: str = "") -> Plan:
+    """The plan that Fire makes of the words after the name of the command, which messages call
+    `program`. Raises ConfigError.
 
     Fire gets `--name=text` alone, and for each name the function that reads its text.
     """
@@ -47,7 +49,7 @@ def plan_of(command: Callable[..., Plan], words: Sequence[str]) -> Plan:
     from fire.decorators import SetParseFns
 
     types = _types_of(command)
-    given = _texts(command, words, types)
+    given = _texts(command, words, types, program or f"{PROGRAM} {command.__name__}")
     readers = {name: functools.partial(READERS[types[name]], name) for name in given}
     plan: Plan = Fire(
         SetParseFns(**readers)(command),
@@ -85,18 +87,18 @@ _FIELDS_OF: dict[str, dict[str, Any]] = {
 
 
 def _texts(
-    command: Callable[..., Plan], words: Sequence[str], types: dict[str, Any]
+    command: Callable[..., Plan], words: Sequence[str], types: dict[str, Any], program: str
 ) -> dict[str, str]:
     """The text of each flag and of each word without one. Raises ConfigError."""
     parameters = inspect.signature(command).parameters.values()
     places = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    see = f"see {PROGRAM} {command.__name__} --help"
+    see = f"see {program} --help"
     found: dict[str, str] = {}
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if word in ("-", "--"):
-            raise ConfigError(f"a lone dash means nothing to {command.__name__}; {see}")
+            raise ConfigError(f"a lone dash means nothing here; {see}")
         if word.startswith("--"):
             name, text = _flag(word, rest, types)
             if name not in types:

@@ -39,8 +39,10 @@ from minilotto.version import VERSION
 
 def train(
     *,
-    seeds: Seeds = 1000,
+    seeds: Seeds | None = None,
     out: FileName | None = None,
+    start: FileName | None = None,
+    state: bool = False,
     plot: FileName | None = None,
     data: FileName | None = None,
     checkpoints: list[int] | None = None,
@@ -60,6 +62,10 @@ def train(
     --seeds 1000           number of seeds (0 to 999), or a range as in 1000:2000, or a list as in
                            3,5,8
     --out nets.npz         write the nets here; minilotto.load("nets.npz") reads them
+    --start nets.npz       go on from these nets, to --steps in all; seeds and settings that are not
+                           given are those of the nets
+    --state                keep the optimiser's state in the files, so that --start goes on as one
+                           training would, bit for bit
     --plot nets.png        draw losses against steps and their histogram, as .png, .pdf or .svg
     --data points.csv      fit these points instead of a task: .csv with a header such as
                            x1,x2,y,weight, or .npz with x, y, weight
@@ -79,12 +85,14 @@ def train(
     """
     from minilotto.data.reading import read_dataset
     from minilotto.engines.request import requested
+    from minilotto.ensemble.load import load
     from minilotto.files import check_output
     from minilotto.report.training import SUFFIXES
-    from minilotto.training.going_on import course_of
-    from minilotto.training.train import prepare, what_to_fit
+    from minilotto.training.going_on import course_of, goes_on, own_data
+    from minilotto.training.train import SEEDS, prepare, what_to_fit
 
-    config = from_fields(settings)
+    before = None if start is None else load(start)
+    config = from_fields(settings) if before is None else goes_on(before.config, settings)
     refuse_unused(config, settings)
     out_path = None if out is None else check_output(out, (".npz",), force)
     plot_path = None if plot is None else check_output(plot, SUFFIXES, force)
@@ -96,15 +104,17 @@ def train(
                 f"--{name} is given beside --data, whose points are all there is to fit; leave out "
                 "one of them"
             )
-    points = None if data is None else read_dataset(data)
-    config, points = what_to_fit(config, points)
+    points = own_data(config, before) if data is None else read_dataset(data)
+    if data is not None or points is None:
+        config, points = what_to_fit(config, points)
     request = requested(backend, engine, compress)
-    course = course_of(config, keep=keep or ())
+    course = course_of(config, before, keep or (), state)
     if course.keep and out_path is None:
         raise ConfigError("--keep writes nets beside the file of --out, which is missing; give it")
     for step in course.keep:
         check_output(_beside(out_path, step), (".npz",), force)
-    job = prepare(config, seeds, request, points, checkpoints, threads, course)
+    numbers = SEEDS if seeds is None else seeds
+    job = prepare(config, numbers, request, points, checkpoints, threads, course)
 
     def run() -> int:
         status = 0

@@ -15,6 +15,7 @@ def sweep(
     *,
     seeds: Seeds | None = None,
     out: FileName | None = None,
+    keep: list[int] | None = None,
     cluster: str | None = None,
     backend: str = "auto",
     threads: int | None = None,
@@ -32,6 +33,9 @@ def sweep(
                            3,5,8
     --out runs/            the folder; nets in it are not trained again
                            (minilotto.open_store("runs/") reads it)
+    --keep 5000,15000      store the nets after these steps too, as configs of so many steps; by
+                           schedules whose rates do not depend on the number of steps, one training
+                           serves them all, as it does --steps 5000,15000,50000
     --from study.toml      settings and seeds from a .toml or .json file instead
     --cluster local:4      train in four worker processes, or by the workers of a Dask scheduler, as
                            in tcp://host:8786
@@ -51,8 +55,8 @@ def sweep(
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
     place = path_of(out, folder=True)
-    if study is not None and (settings or seeds is not None):
-        other = next(iter(settings), "seeds")
+    if study is not None and (settings or seeds is not None or keep is not None):
+        other = next(iter(settings), "seeds" if keep is None else "keep")
         raise ConfigError(
             f"--{other} is given beside --from, which describes the whole sweep; write it into "
             "the file"
@@ -63,7 +67,7 @@ def sweep(
     if study is not None:
         sweeps = read_study(study)
     else:
-        sweeps = (Sweep(seeds=1000 if seeds is None else seeds, **settings),)
+        sweeps = (Sweep(1000 if seeds is None else seeds, keep or (), **settings),)
         for config in sweeps[0].configs:
             refuse_unused(config, sweeps[0].axes)
 

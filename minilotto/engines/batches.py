@@ -45,9 +45,9 @@ class BatchEngine(LaneEngine):
     ) -> None:
         super().__init__(config, data, threads, lanes)
         self.factor = LOSS_FORMULAS[config.loss].factor / config.batch
-        self.even = config.batch + config.batch % 2
+        self.padded = config.batch + -config.batch % self.spec.group
         self.weighted = bool((data.weight != data.weight[0]).any()) and data.population is None
-        self.window = max(1, WINDOW // self.even)
+        self.window = max(1, WINDOW // self.padded)
         self.calling = threading.Lock()  # a task need not be safe in several threads at once
         if data.population is None:
             self.table = self._table()
@@ -70,7 +70,7 @@ class BatchEngine(LaneEngine):
         self.keys = np.empty((count, lanes), np.int64)
         seeds = self.seeds[lane_of_net].reshape(count, lanes)
         seed_keys(self.spec, np.uint64(self.config.root_seed), seeds, self.keys)
-        size, dtype = self.even * lanes, self.config.dtype
+        size, dtype = self.padded * lanes, self.config.dtype
         each = (count, self.window) if self.weighted else (1, 1)
         self.slope_weight = aligned((*each, size), dtype)
         self.slope_weight[:, :, : self.config.batch * lanes] = self.factor
@@ -101,7 +101,7 @@ class BatchEngine(LaneEngine):
 
     def _train_fresh(self, first: int, count: int, begin: int, end: int) -> None:
         """Steps first, ..., first + count - 1 of some blocks, a few of both at a time."""
-        numbers = self.even * (self.spec.inputs + 1) * self.lanes
+        numbers = self.padded * (self.spec.inputs + 1) * self.lanes
         for some in blocks(end - begin, numbers, FRESH):
             own = slice(begin + some.start, begin + some.stop)
             nets, scratch = (
@@ -121,7 +121,7 @@ class BatchEngine(LaneEngine):
         assert task is not None
         low, high = np.array(task.domain, dtype=np.float64).T
         shape = own.stop - own.start, steps, -1
-        x = np.empty((*shape[:2], self.even * inputs * lanes))
+        x = np.empty((*shape[:2], self.padded * inputs * lanes))
         draw_points(self.spec, self.keys[own], first, low, high - low, x)
         by_lane = x.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
         with self.calling:
@@ -137,5 +137,5 @@ class BatchEngine(LaneEngine):
 
     def bytes_per_net(self) -> int:
         size = np.dtype(self.config.dtype).itemsize
-        points = max(WINDOW, self.even)
+        points = max(WINDOW, self.padded)
         return super().bytes_per_net() + points * (size * (self.spec.inputs + 2) + 4)

@@ -5,6 +5,7 @@ results of the special function unit count subnormal numbers as zero, all else k
 cost. CUDA is loaded when the first engine is made.
 """
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -66,9 +67,8 @@ class CudaEngine(KernelEngine):
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
-        with optional(
-            "numba" if simulated() else "numba_cuda", "cuda"
-        ):  # may fail at a newer Numba, NumPy or CUDA first here
+        # May fail at a newer Numba, NumPy or CUDA first here; the simulator is Numba's own.
+        with contextlib.nullcontext() if simulated() else optional("numba_cuda", "cuda"):
             from minilotto.kernels.gpu.train import training_kernel
 
             form = (config.activation, config.dtype, data.inputs)

@@ -9,6 +9,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import (
     STANDSTILL,
     aligned,
+    group_for,
     kernels_for,
     pack,
     training_arrays,
@@ -30,9 +31,11 @@ def spec_of(
     lanes: int | None = None,
     loss: str = "squared",
     optimizer: str = "adam",
+    group: int = 2,
 ) -> Spec:
     """The Spec that this CPU runs fastest; another lane count gives the same results."""
-    return Spec(activation.name, dtype, lanes or lane_count(dtype), inputs, loss, optimizer)
+    lanes = lanes or lane_count(dtype)
+    return Spec(activation.name, dtype, lanes, inputs, loss, optimizer, group)
 
 
 def losses(
@@ -48,7 +51,7 @@ def losses(
     `loss`: another of Config's losses in place of the square; `residual` as in Config.
     """
     nets, width, inputs = parameters.w.shape
-    form = Form(spec_of(activation, "float64", inputs, loss=loss), activation.parameter)
+    form = Form(spec_of(activation, "float64", inputs, loss=loss, group=1), activation.parameter)
     theta = pack(form.spec, parameters)
     results = np.empty((len(theta), form.spec.lanes))
     kernels, shape = kernels_for(width, parameters.depth, residual)
@@ -63,7 +66,7 @@ def predictions(
 ) -> NDArray[np.float64]:
     """f(x_p) of R nets at x (P, D), in float64: (R, P)."""
     nets, width, inputs = parameters.w.shape
-    form = Form(spec_of(activation, "float64", inputs), activation.parameter)
+    form = Form(spec_of(activation, "float64", inputs, group=1), activation.parameter)
     lanes, count = form.spec.lanes, len(x)
     results = np.empty((nets, count))
     kernels, shape = kernels_for(width, parameters.depth, residual)
@@ -91,8 +94,9 @@ def gradients(
     """Gradients of the losses of R nets, shaped as their parameters, by the kernel that trains in
     `dtype`.
     """
-    spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss)
-    points = training_arrays(data, dtype, loss)
+    group = group_for(data.points, dtype, parameters.depth)
+    spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss, group=group)
+    points = training_arrays(data, dtype, loss, group)
     form = Form(spec, activation.parameter)
     kernels, _ = kernels_for(1, parameters.depth, residual)
     return gradients_by(kernels.train_blocks, form, parameters, points, residual)

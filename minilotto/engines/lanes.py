@@ -5,7 +5,13 @@ import numpy as np
 from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import spec_of
 from minilotto.engines.interface import KernelEngine, schedule_of
-from minilotto.engines.packing import aligned, kernels_for, training_arrays, workspace_size
+from minilotto.engines.packing import (
+    aligned,
+    group_for,
+    kernels_for,
+    training_arrays,
+    workspace_size,
+)
 from minilotto.engines.state import State
 from minilotto.hardware.threads import run_blocks
 from minilotto.initialisation import parameter_count
@@ -32,14 +38,15 @@ class LaneEngine(KernelEngine):
         self, config: Config, data: Dataset, threads: int, lanes: int | None = None
     ) -> None:
         super().__init__(config, data, threads)
+        group = group_for(config.batch or data.points, config.dtype, config.depth)
         self.spec = spec_of(
-            self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer
+            self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer, group
         )
         self.form = Form(self.spec, self.activation.parameter)
         self.lanes = self.spec.lanes
         self.kernels, self.shape = kernels_for(config.width, config.depth, config.residual)
         self.workspace = workspace_size(self.spec, config.width, config.depth)
-        self.points = training_arrays(data, config.dtype, config.loss)
+        self.points = training_arrays(data, config.dtype, config.loss, group)
 
     def resume(self, state: State) -> None:
         super().resume(state)

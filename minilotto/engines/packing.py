@@ -10,6 +10,7 @@ from minilotto.initialisation import Parameters
 from minilotto.kernels import deep, seed_parallel
 from minilotto.kernels.deep import Shape
 from minilotto.kernels.formulas import LOSS_FORMULAS
+from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Points, Schedule
 from minilotto.settings.activations import Reals
@@ -39,7 +40,8 @@ def workspace_size(spec: Spec, width: int, depth: int = 1) -> int:
     if depth > 1:
         rows: int = deep.workspace_rows(width, depth, spec.inputs)
         return rows * spec.lanes
-    return (width * (spec.inputs + 2) + 2 * (spec.inputs - 1) + 4 * width) * spec.lanes
+    group = spec.group * (spec.inputs - 1 + 2 * width)
+    return (width * (spec.inputs + 2) + group) * spec.lanes
 
 
 def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -110,11 +112,24 @@ def unpack_neurons(spec: Spec, theta: Reals, width: int) -> Parameters:
     return Parameters(np.stack(rows[:-2], axis=2), rows[-2], rows[-1], theta[:, -spec.lanes].copy())
 
 
-def training_arrays(data: Dataset, dtype: str, loss: str = "squared") -> Points:
-    """The data as the CPU's kernels take them: P even, by a point of weight zero where need be."""
-    extra = data.points % 2
-    x = np.concatenate([data.x, data.x[:extra]]).astype(dtype)
-    y = np.concatenate([data.y, data.y[:extra]]).astype(dtype)
+def group_for(points: int, dtype: str, depth: int = 1) -> int:
+    """Points that the kernel takes side by side: 4 where the CPU has the registers for it and
+    `points` is not much less than a multiple of 4; one where there are several hidden layers.
+    Results do not depend on it.
+    """
+    if depth > 1:
+        return 1
+    roomy = lane_count(dtype) * np.dtype(dtype).itemsize == 64
+    return 4 if roomy and -points % 4 <= points // 16 else 2
+
+
+def training_arrays(data: Dataset, dtype: str, loss: str = "squared", group: int = 2) -> Points:
+    """The data as the CPU's kernels take them: P a multiple of the group, by points of weight zero
+    where need be.
+    """
+    extra = -data.points % group
+    x = np.concatenate([data.x, np.repeat(data.x[:1], extra, axis=0)]).astype(dtype)
+    y = np.concatenate([data.y, np.repeat(data.y[:1], extra)]).astype(dtype)
     slope_weight = np.append(LOSS_FORMULAS[loss].factor * data.weight, np.zeros(extra))
     return Points(x.ravel(), y, slope_weight.astype(dtype))
 

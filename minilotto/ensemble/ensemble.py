@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ from minilotto.files import check_output, write_atomically
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import ReadOnly, array_of, reals_of
 from minilotto.settings.config import Config
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +143,46 @@ class Ensemble(ReadOnly, Nets):
         partial = f" of {self.requested} requested" if self.partial else ""
         on_the_way = f" at step {self.step}" if self.step < self.config.steps else ""
         return f"Ensemble({len(self)} nets{partial}{on_the_way}, {self.config})"
+
+    def _repr_html_(self) -> str:
+        from minilotto.settings.display import histogram, panel
+
+        good = self.loss[np.isfinite(self.loss)]
+        rows: dict[str, object] = {
+            "config": ", ".join(f"{name}={value}" for name, value in self.config.own().items()),
+            "nets": f"{len(self)}, {len(self) - len(good)} of them diverged",
+            "steps": f"{self.step} of {self.config.steps}",
+            "data": f"{self.data.points} points, {self.data.inputs} inputs",
+            "engine": self.engine,
+        }
+        if self.partial:
+            rows["nets"] = f"{rows['nets']}; interrupted, {self.requested} were requested"
+        if good.size:
+            least, middle, most = np.quantile(good, (0.0, 0.5, 1.0))
+            rows["loss"] = f"{least:.3g} to {most:.3g}, median {middle:.3g}"
+        return panel("Ensemble", rows.items(), histogram(good, "loss"))
+
+    def plot(self, kind: str = "losses", ax: "Axes | None" = None) -> "Axes":
+        """Draw the nets with matplotlib.
+
+        Parameters
+        ----------
+        kind : {"losses", "history", "functions", "neurons"}
+            "losses": histogram of final losses. "history": quantiles of the losses over the steps.
+            "functions": f(x) and the points. "neurons": the plane of w and b. The last two, for one
+            input, show at most 200 nets, evenly by their loss, and the best of them in colour.
+        ax : matplotlib.axes.Axes or None
+            Axes to draw on; new ones of pyplot by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes. Raises ConfigError for another kind or ax, DataError where there is nothing
+            to draw, ResourceError where matplotlib cannot be loaded.
+        """
+        from minilotto.ensemble.plots import plot
+
+        return plot(self, kind, ax)
 
     @property
     def status(self) -> NDArray[np.str_]:

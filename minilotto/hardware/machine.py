@@ -6,8 +6,6 @@ import platform
 import sys
 from pathlib import Path
 
-import psutil
-
 _CGROUP = Path("/sys/fs/cgroup")
 _lost_threads = False
 
@@ -70,6 +68,8 @@ def available_memory() -> int:
     int
         The free memory, or less where the container has a smaller limit.
     """
+    import psutil  # here, as it takes long
+
     available = int(psutil.virtual_memory().available)
     limit = _cgroup_numbers("memory.max", "memory/memory.limit_in_bytes")
     used = _cgroup_numbers("memory.current", "memory/memory.usage_in_bytes")

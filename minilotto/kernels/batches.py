@@ -1,6 +1,6 @@
 """Points of a step: the same for all lanes, or for each lane a batch of its own.
 
-A kernel asks for them by `points_of`, `row_at`, `count_of` and `number_at`, which the type of its
+A kernel asks for them by `points_of`, `row_at`, `count_of` and `numbers_at`, which the type of its
 points decides while compiling.
 """
 
@@ -8,8 +8,9 @@ from numba.extending import overload, register_jitable
 
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.gather import SMALL, has_small, load_small, pick, pick_small
+from minilotto.kernels.groups import gather_group, spread_group
 from minilotto.kernels.random import DRAWS, draws_of, load_words, store_uniform, store_upper, times
-from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.spec import inputs_of, lanes_of, store, zero
 from minilotto.kernels.structures import Batches, FreshPoints, Points
 
 TWICE = 256  # rows of a table up to which one word makes two draws
@@ -26,13 +27,15 @@ def row_at(spec, points, step):
 
 
 def count_of(spec, points):
-    """The number of points of a step, which is even."""
+    """The number of points of a step, a multiple of the group."""
     raise TypeError("count_of runs inside compiled functions only")
 
 
-def number_at(spec, points, array, row, place):
-    """Lanes of the number at `place` of a row of one of the arrays of `points`."""
-    raise TypeError("number_at runs inside compiled functions only")
+def numbers_at(spec, points, array, row, place, stride):
+    """The numbers at place, place + stride, ... of a row of one of the arrays of `points`, for the
+    points of a group.
+    """
+    raise TypeError("numbers_at runs inside compiled functions only")
 
 
 @overload(count_of)
@@ -42,12 +45,17 @@ def _compile_count(spec, points):
     return lambda spec, points: points.y.shape[1] // lanes_of(spec)
 
 
-@overload(number_at)
-def _compile_number(spec, points, array, row, place):
+@overload(numbers_at)
+def _compile_numbers(spec, points, array, row, place, stride):
     if points.instance_class is Points:
-        return lambda spec, points, array, row, place: spread(spec, array, place)
-    return lambda spec, points, array, row, place: load(
-        spec, array, min(row, len(array) - 1) * array.shape[1] + place * lanes_of(spec)
+        return lambda spec, points, array, row, place, stride: spread_group(
+            spec, array, place, stride
+        )
+    return lambda spec, points, array, row, place, stride: gather_group(
+        spec,
+        array,
+        min(row, len(array) - 1) * array.shape[1] + place * lanes_of(spec),
+        stride * lanes_of(spec),
     )
 
 
@@ -100,9 +108,10 @@ def _draw(spec, points, first):
     if points.weighted:
         weights = points.slope_weight
         _copy(spec, points, inputs + 1, weights, 0, 1)
-        if points.batch % 2:  # the point that makes their number even does not count
-            for row in range(len(weights)):
-                store(weights, row * weights.shape[1] + points.batch * lanes_of(spec), zero(spec))
+        # points that fill the last group do not count
+        for row in range(len(weights)):
+            for at in range(points.batch * lanes_of(spec), weights.shape[1], lanes_of(spec)):
+                store(weights, row * weights.shape[1] + at, zero(spec))
 
 
 @register_jitable

@@ -23,14 +23,19 @@ def kernel(**options: Any) -> Callable:
     """njit as every kernel here is compiled. Where no cache folder is writable: compiled without a
     cache, and one warning.
     """
+    options |= {"nogil": True, "error_model": "numpy"}
+    alone = (
+        options.get("inline") != "always"
+    )  # others are part of their callers, and of their files
 
     def decorate(function: Callable) -> Callable:
         try:
-            compiled = njit(nogil=True, error_model="numpy", cache=True, **options)(function)
+            compiled = njit(cache=alone, **options)(function)
         except RuntimeError:
             warn_of_no_cache()
-            return njit(nogil=True, error_model="numpy", **options)(function)
-        _harden(compiled._cache)
+            return njit(**options)(function)
+        if alone:
+            _harden(compiled._cache)
         return compiled
 
     return decorate

@@ -9,7 +9,8 @@ seed_parallel has them, then for each further layer the N x N rows of W_l and th
 
 Points are taken in groups whose activations stay in the cache. For a group, a layer takes three
 products of matrices: its outputs, the gradient of its inputs, and that of its weights, which a step
-sums over its groups. Each is a sum in the order of its terms, so the groups change no bit.
+sums over its groups. Each is a sum in the order of its terms, so the groups change no bit. The
+group of `spec`, which is of seed_parallel, is one point here.
 
 Outputs are kept in the activation's output unit and sums in its input unit (`_to_units`). E_l is
 dL/dh_l times the output unit, and D_l is E_l times the slope of h_l. What multiplies the gradients
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from numba.extending import register_jitable
 
-from minilotto.kernels.batches import count_of, number_at, points_of, row_at
+from minilotto.kernels.batches import count_of, numbers_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.products import matrix, multiply_add
@@ -39,7 +40,7 @@ class Shape(NamedTuple):
     residual: bool
 
 
-GROUP = 16  # points
+MOST = 20  # points of a group
 
 
 @register_jitable
@@ -50,10 +51,17 @@ def rows_of_shape(width, depth, inputs):
 
 @register_jitable
 def workspace_rows(width, depth, inputs):
-    """Lanes of workspace of one block: scaled parameters; value and slope of a group of points in
-    each layer; the gradient of one layer's outputs; outputs or residuals.
+    """Lanes of workspace of one block: scaled parameters; of a group of points, value and slope in
+    each layer, E of one layer, outputs or residuals, x, and ones.
     """
-    return rows_of_shape(width, depth, inputs) + GROUP * (width * (2 * depth + 1) + 1)
+    return rows_of_shape(width, depth, inputs) + MOST * (width * (2 * depth + 1) + inputs + 2)
+
+
+@register_jitable
+def _group_size(total):
+    """Points of a group: equal groups of at most MOST, in whole tiles where possible."""
+    groups = -(-total // MOST)
+    return min(total, -(-total // (4 * groups)) * 4)
 
 
 @kernel()
@@ -71,14 +79,24 @@ def _to_units(spec, shape, theta, scaled):
     """
     lanes, width = lanes_of(spec), shape.width
     _first_to_units(spec, width, theta, scaled)
-    both = like(zero(spec), output_unit(spec) / input_unit(spec))
-    inward = like(zero(spec), 1.0 / input_unit(spec))
+    both, inward = output_unit(spec) / input_unit(spec), 1.0 / input_unit(spec)
     for layer in range(1, shape.depth):
         weights, biases = _places(spec, shape, layer)
-        for row in range(weights * lanes, biases * lanes, lanes):
-            store(scaled, row, load(spec, theta, row) * both)
-        for row in range(biases * lanes, (biases + width) * lanes, lanes):
-            store(scaled, row, load(spec, theta, row) * inward)
+        if both != 1.0:  # otherwise the kernels read theta
+            _scale(spec, theta, scaled, weights * lanes, biases * lanes, both)
+        _scale(spec, theta, scaled, biases * lanes, (biases + width) * lanes, inward)
+
+
+@kernel(inline="always")
+def _scale(spec, source, target, begin, end, factor):
+    for at in range(begin, end, lanes_of(spec)):
+        store(target, at, load(spec, source, at) * like(zero(spec), factor))
+
+
+@kernel(inline="always")
+def _weights(spec, theta, scaled):
+    """Where W of `_to_units` is."""
+    return theta if output_unit(spec) == input_unit(spec) else scaled
 
 
 @kernel()
@@ -91,12 +109,21 @@ def _forward(form, shape, theta, points, point_row, first, count, workspace):
     lanes, inputs = lanes_of(spec), inputs_of(spec)
     rows = rows_of_shape(width, depth, inputs)
     size = width * count
+    last = rows + 2 * (depth - 1) * size
+    outputs = last + 3 * size
+    coordinates = (outputs + count) * lanes
+    for p in range(count):
+        at = coordinates + p * lanes
+        for d in range(inputs):
+            x = numbers_at(spec, points, points.x, point_row, (first + p) * inputs + d, 1)
+            store(workspace, at + d * count * lanes, x)
+        store(workspace, at + inputs * count * lanes, like(zero(spec), 1.0))
     for i in range(width):
         row, at = i * (inputs + 2) * lanes, (rows + i * count) * lanes
-        for p in range(first, first + count):
+        for p in range(count):
             t = load(spec, workspace, row + inputs * lanes)
             for d in range(inputs):
-                x = number_at(spec, points, points.x, point_row, p * inputs + d)
+                x = load(spec, workspace, coordinates + (d * count + p) * lanes)
                 t = fma(load(spec, workspace, row + d * lanes), x, t)
             value, slope = value_and_slope(spec, t, parameter)
             store(workspace, at, value)
@@ -111,9 +138,10 @@ def _forward(form, shape, theta, points, point_row, first, count, workspace):
         multiply_add(
             spec,
             matrix(workspace, biases, 1, 0),
-            matrix(workspace, weights, width, 1),
+            matrix(_weights(spec, theta, workspace), weights, width, 1),
             matrix(workspace, below, 1, count),
             matrix(workspace, slopes, count, 1),
+            None,
             width,
             count,
             width,
@@ -125,14 +153,13 @@ def _forward(form, shape, theta, points, point_row, first, count, workspace):
                 value = fma(value, like(value, share), load(spec, workspace, below * lanes + at))
             store(workspace, values * lanes + at, value)
             store(workspace, slopes * lanes + at, slope * in_units)
-    last = rows + 2 * (depth - 1) * size
-    outputs = last + 3 * size
     multiply_add(
         spec,
         matrix(theta, width * (inputs + 2), 0, 0),
         matrix(workspace, inputs + 1, 0, inputs + 2),
         matrix(workspace, last, 1, count),
         matrix(workspace, outputs, 0, 1),
+        None,
         1,
         count,
         width,
@@ -152,64 +179,46 @@ def _gradient(form, shape, theta, points, point_row, gradient, workspace):
     for row in range(0, rows * lanes, lanes):
         store(gradient, row, zero(spec))
     total = count_of(spec, points)
-    for first in range(0, total, GROUP):
-        count = min(GROUP, total - first)
+    group = _group_size(total)
+    for first in range(0, total, group):
+        count = min(group, total - first)
         residuals = _forward(form, shape, theta, points, point_row, first, count, workspace)
         size = width * count
-        errors, last = residuals - size, residuals - 3 * size
+        errors, values = residuals - size, residuals - 3 * size
         _residuals(form, shape, points, point_row, first, count, gradient, workspace, residuals)
+        by_points = matrix(workspace, residuals, 0, 1)
+        dv = matrix(gradient, inputs + 1, stride, 0)
         multiply_add(
-            spec,
-            matrix(gradient, inputs + 1, stride, 0),
-            matrix(workspace, last, count, 1),
-            matrix(workspace, residuals, 0, 1),
-            matrix(gradient, inputs + 1, stride, 0),
-            width,
-            1,
-            count,
+            spec, dv, matrix(workspace, values, count, 1), by_points, dv, None, width, 1, count
         )
-        for i in range(width):
-            v = load(spec, workspace, (i * stride + inputs + 1) * lanes)
-            for p in range(count):
-                r = load(spec, workspace, (residuals + p) * lanes)
-                store(workspace, (errors + i * count + p) * lanes, v * r)
+        _last_errors(spec, shape, count, workspace, residuals)
+        ones = matrix(workspace, residuals + (1 + inputs) * count, 0, 1)
         for layer in range(depth - 1, 0, -1):
             slopes = rows + (2 * layer + 1) * size
             weights, biases = _places(spec, shape, layer)
-            _slopes_to_errors(spec, width, count, workspace, errors, slopes, gradient, biases, 1)
-            multiply_add(
-                spec,
-                matrix(gradient, weights, width, 1),
-                matrix(workspace, slopes, count, 1),
-                matrix(workspace, slopes - 3 * size, count, 1),
-                matrix(gradient, weights, width, 1),
-                width,
-                width,
-                count,
-            )
-            if not residual:
-                for at in range(errors * lanes, residuals * lanes, lanes):
-                    store(workspace, at, zero(spec))
-            multiply_add(
-                spec,
-                matrix(workspace, errors, count, 1),
-                matrix(workspace, weights, 1, width),
-                matrix(workspace, slopes, 1, count),
-                matrix(workspace, errors, count, 1),
-                width,
-                count,
-                width,
-            )
-        slopes = rows + size
-        _slopes_to_errors(spec, width, count, workspace, errors, slopes, gradient, inputs, stride)
-        for i in range(width):
-            for d in range(inputs):
-                dw = load(spec, gradient, (i * stride + d) * lanes)
-                for p in range(count):
-                    error = load(spec, workspace, (slopes + i * count + p) * lanes)
-                    at = (first + p) * inputs + d
-                    dw = fma(error, number_at(spec, points, points.x, point_row, at), dw)
-                store(gradient, (i * stride + d) * lanes, dw)
+            by_points = matrix(workspace, slopes, count, 1)
+            db, dw = matrix(gradient, biases, 1, 0), matrix(gradient, weights, width, 1)
+            multiply_add(spec, db, by_points, ones, db, None, width, 1, count)
+            values = matrix(workspace, slopes - 3 * size, count, 1)
+            multiply_add(spec, dw, by_points, values, dw, None, width, width, count)
+            by_inputs = matrix(_weights(spec, theta, workspace), weights, 1, width)
+            by_neurons = matrix(workspace, slopes, 1, count)
+            below = matrix(workspace, slopes - 2 * size, count, 1)
+            if residual:
+                sums = matrix(workspace, errors, count, 1)
+                multiply_add(spec, sums, by_inputs, by_neurons, sums, None, width, count, width)
+                for at in range(0, size * lanes, lanes):
+                    error = load(spec, workspace, errors * lanes + at)
+                    place = (slopes - 2 * size) * lanes + at
+                    store(workspace, place, error * load(spec, workspace, place))
+            else:
+                multiply_add(spec, None, by_inputs, by_neurons, below, below, width, count, width)
+        first_layer = matrix(gradient, 0, stride, 1)
+        by_points = matrix(workspace, rows + size, count, 1)
+        coordinates = matrix(workspace, residuals + count, count, 1)
+        multiply_add(
+            spec, first_layer, by_points, coordinates, first_layer, None, width, inputs + 1, count
+        )
     _from_units(spec, shape, gradient)
 
 
@@ -222,26 +231,29 @@ def _residuals(form, shape, points, point_row, first, count, gradient, workspace
     dc = load(spec, gradient, constant)
     for p in range(count):
         f = load(spec, workspace, (outputs + p) * lanes)
-        _, r = loss_and_residual(spec, f, number_at(spec, points, points.y, point_row, first + p))
-        r = r * number_at(spec, points, points.slope_weight, point_row, first + p)
+        _, r = loss_and_residual(
+            spec, f, numbers_at(spec, points, points.y, point_row, first + p, 1)
+        )
+        r = r * numbers_at(spec, points, points.slope_weight, point_row, first + p, 1)
         dc = dc + r
         store(workspace, (outputs + p) * lanes, r)
     store(gradient, constant, dc)
 
 
 @kernel(inline="always")
-def _slopes_to_errors(spec, width, count, workspace, errors, slopes, gradient, biases, stride):
-    """Replace the slopes of a layer by D, and add its sums over the points to db."""
-    lanes = lanes_of(spec)
-    for i in range(width):
-        at = (biases + i * stride) * lanes
-        db = load(spec, gradient, at)
-        for place in range(i * count * lanes, (i + 1) * count * lanes, lanes):
-            slope = load(spec, workspace, slopes * lanes + place)
-            error = load(spec, workspace, errors * lanes + place) * slope
-            db = db + error
-            store(workspace, slopes * lanes + place, error)
-        store(gradient, at, db)
+def _last_errors(spec, shape, count, workspace, residuals):
+    """Replace the slopes of the last layer by D; where later layers add, write E too."""
+    lanes, inputs, size = lanes_of(spec), inputs_of(spec), shape.width * count
+    at = (residuals - size) * lanes
+    for i in range(shape.width):
+        v = load(spec, workspace, (i * (inputs + 2) + inputs + 1) * lanes)
+        for p in range(count):
+            error = v * load(spec, workspace, (residuals + p) * lanes)
+            if shape.residual:
+                store(workspace, at, error)
+            place = at - size * lanes
+            store(workspace, place, error * load(spec, workspace, place))
+            at += lanes
 
 
 @kernel(inline="always")
@@ -250,21 +262,16 @@ def _from_units(spec, shape, gradient):
     their quotient in W_l, and lack the output unit in v.
     """
     lanes, inputs, width = lanes_of(spec), inputs_of(spec), shape.width
-    outward, first = like(zero(spec), output_unit(spec)), like(zero(spec), 1.0 / output_unit(spec))
-    for i in range(width):
-        row = i * (inputs + 2) * lanes
-        for at in range(row, row + (inputs + 1) * lanes, lanes):
-            store(gradient, at, load(spec, gradient, at) * first)
-        at = row + (inputs + 1) * lanes
-        store(gradient, at, load(spec, gradient, at) * outward)
-    both = like(zero(spec), output_unit(spec) / input_unit(spec))
-    inward = like(zero(spec), 1.0 / input_unit(spec))
+    both, inward = output_unit(spec) / input_unit(spec), 1.0 / input_unit(spec)
+    for row in range(0, width * (inputs + 2) * lanes, (inputs + 2) * lanes):
+        last = row + (inputs + 1) * lanes
+        _scale(spec, gradient, gradient, row, last, 1.0 / output_unit(spec))
+        _scale(spec, gradient, gradient, last, last + lanes, output_unit(spec))
     for layer in range(1, shape.depth):
         weights, biases = _places(spec, shape, layer)
-        for at in range(weights * lanes, biases * lanes, lanes):
-            store(gradient, at, load(spec, gradient, at) * both)
-        for at in range(biases * lanes, (biases + width) * lanes, lanes):
-            store(gradient, at, load(spec, gradient, at) * inward)
+        if both != 1.0:
+            _scale(spec, gradient, gradient, weights * lanes, biases * lanes, both)
+        _scale(spec, gradient, gradient, biases * lanes, (biases + width) * lanes, inward)
 
 
 @kernel()
@@ -281,8 +288,8 @@ def train_blocks(form, shape, nets, points, schedule, scratch, begin, end):
             point_row = row_at(spec, here, step)
             _gradient(form, shape, own.theta, here, point_row, gradient, workspace)
             coefficients = coefficients_of(schedule, step)
-            for row in range(rows):
-                step_lanes(spec, own, gradient, row * lanes_of(spec), coefficients)
+            for at in range(0, rows * lanes_of(spec), lanes_of(spec)):
+                step_lanes(spec, own, load(spec, gradient, at), at, coefficients)
     restore_mode(mode)
 
 
@@ -295,8 +302,9 @@ def loss_blocks(form, shape, theta, x, y, weight, losses, workspace):
     for block in range(theta.shape[0]):
         _to_units(spec, shape, theta[block], workspace)
         total = zero(spec)
-        for first in range(0, y.size, GROUP):
-            count = min(GROUP, y.size - first)
+        group = _group_size(y.size)
+        for first in range(0, y.size, group):
+            count = min(group, y.size - first)
             outputs = _forward(form, shape, theta[block], points, 0, first, count, workspace)
             for p in range(count):
                 f = load(spec, workspace, (outputs + p) * lanes)
@@ -313,8 +321,9 @@ def predict_blocks(form, shape, theta, x, outputs, workspace):
     points = Points(x, x, x)
     for block in range(theta.shape[0]):
         _to_units(spec, shape, theta[block], workspace)
-        for first in range(0, total, GROUP):
-            count = min(GROUP, total - first)
+        group = _group_size(total)
+        for first in range(0, total, group):
+            count = min(group, total - first)
             place = _forward(form, shape, theta[block], points, 0, first, count, workspace)
             for p in range(count):
                 store(outputs[block, first + p], 0, load(spec, workspace, (place + p) * lanes))

@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from numba.extending import overload, register_jitable
 
+from minilotto.kernels.groups import halves, side_by_side
 from minilotto.kernels.simd import (
+    Lanes,
     absolute,
     fma,
     fraction,
@@ -264,8 +266,18 @@ def output_unit(spec):
 
 @overload(value_and_slope)
 def _compile_value_and_slope(spec, t, parameter):
+    if isinstance(t, Lanes) and t.count > spec.lanes.count:
+        return _value_and_slope_by_halves
     evaluate = FORMULAS[spec.activation].evaluate
     return lambda spec, t, parameter: evaluate(t, parameter)
+
+
+def _value_and_slope_by_halves(spec, t, parameter):
+    # One point after the other: side by side they would need more registers than there are.
+    first, second = halves(t)
+    value0, slope0 = value_and_slope(spec, first, parameter)
+    value1, slope1 = value_and_slope(spec, second, parameter)
+    return side_by_side(value0, value1), side_by_side(slope0, slope1)
 
 
 @overload(input_unit)

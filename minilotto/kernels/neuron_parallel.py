@@ -156,7 +156,7 @@ def _step(spec, width, nets, gradient, begin, end, padded, coefficients):
     """One step of the neurons. The unused ones, which may have a gradient for v, return to zero."""
     for row in range(inputs_of(spec) + 2):
         for at in range(row * padded + begin, row * padded + end, lanes_of(spec)):
-            step_lanes(spec, nets, gradient, at, coefficients)
+            step_lanes(spec, nets, load(spec, gradient, at), at, coefficients)
         for neuron in range(max(begin, width), end):
             nets.theta[row * padded + neuron] = 0.0
 

@@ -5,15 +5,17 @@ one last row for c: `theta` is (blocks, rows * lanes) with rows = N (D + 2) + 1.
 the optimiser's m and s lie in the same order. Lanes do not exchange data, so a seed's results do
 not depend on its neighbours, and a NaN stays in its own lane.
 
-Two points share one pass over the neurons. The loss is sum_p weight_p (f(x_p) - y_p)^2, or another
-of `formulas.LOSS_FORMULAS`. engines/packing.py makes the arrays.
+A group of points, 2 or 4, shares one pass over the neurons, side by side in one long vector. The
+loss is sum_p weight_p (f(x_p) - y_p)^2, or another of `formulas.LOSS_FORMULAS`. engines/packing.py
+makes the arrays.
 """
 
-from minilotto.kernels.batches import count_of, number_at, points_of, row_at
+from minilotto.kernels.batches import count_of, numbers_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
+from minilotto.kernels.groups import add_group, add_products_of_group, load_group, repeat
 from minilotto.kernels.simd import fma, like
-from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.spec import group_of, inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.structures import Nets, coefficients_of, step_lanes
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
 
@@ -33,92 +35,79 @@ def _to_units(spec, width, theta, scaled):
 
 
 @kernel(inline="always")
-def _from_units(spec, width, theta, gradient):
-    """Complete the sums of `_gradient`: those of w and b lack the factor v, those of v the output
-    unit.
-    """
-    lanes, inputs = lanes_of(spec), inputs_of(spec)
-    outward = like(zero(spec), output_unit(spec))
-    for i in range(width):
-        row = i * (inputs + 2) * lanes
-        last = row + (inputs + 1) * lanes
-        v = load(spec, theta, last)
-        for d in range(inputs + 1):
-            store(gradient, row + d * lanes, load(spec, gradient, row + d * lanes) * v)
-        store(gradient, last, load(spec, gradient, last) * outward)
+def _sums(form, width, theta, points, point_row, sums, workspace):
+    """Add to `sums` what the gradient of a block's losses on row `point_row` of its points is made
+    of: the gradient, where that of w and b lacks the factor v and that of v the output unit.
 
-
-@kernel(inline="always")
-def _gradient(form, width, theta, points, point_row, gradient, workspace):
-    """Write the gradient of a block's losses on row `point_row` of its points. workspace: scaled
-    parameters, then residuals times inputs, then activations.
+    workspace: scaled parameters, then residuals times inputs, then activations.
     """
     spec, parameter = form
     x, y, slope_weight = points.x, points.y, points.slope_weight
-    lanes, inputs = lanes_of(spec), inputs_of(spec)
-    stride = (inputs + 2) * lanes
-    moments = width * stride  # where r * x of two points is kept
-    hidden = moments + 2 * (inputs - 1) * lanes  # value and slope of two points and N neurons
-    _to_units(spec, width, theta, workspace)
-    for row in range(width * (inputs + 2)):
-        store(gradient, row * lanes, zero(spec))
-    c = load(spec, theta, width * stride)
-    dc = zero(spec)
-    for p in range(0, count_of(spec, points), 2):
-        f0, f1 = c, c
+    lanes, inputs, group = lanes_of(spec), inputs_of(spec), group_of(spec)
+    stride, vector = (inputs + 2) * lanes, group * lanes
+    moments = width * stride  # where r * x of a group is kept
+    hidden = moments + (inputs - 1) * vector  # values and slopes of a group and N neurons
+    c, dc = load(spec, theta, width * stride), zero(spec)
+    for p in range(0, count_of(spec, points), group):
+        f = repeat(spec, c)
+        # The first input and its products stay in registers.
+        first = numbers_at(spec, points, x, point_row, p * inputs, inputs)
         for i in range(width):
-            row, kept = i * stride, hidden + i * 4 * lanes
-            t0 = load(spec, workspace, row + inputs * lanes)
-            t1 = t0
-            for d in range(inputs):
-                w = load(spec, workspace, row + d * lanes)
-                t0 = fma(w, number_at(spec, points, x, point_row, p * inputs + d), t0)
-                t1 = fma(w, number_at(spec, points, x, point_row, (p + 1) * inputs + d), t1)
-            value0, slope0 = value_and_slope(spec, t0, parameter)
-            value1, slope1 = value_and_slope(spec, t1, parameter)
-            v = load(spec, workspace, row + (inputs + 1) * lanes)
-            f0 = fma(v, value0, f0)
-            f1 = fma(v, value1, f1)
-            store(workspace, kept, value0)
-            store(workspace, kept + lanes, value1)
-            store(workspace, kept + 2 * lanes, slope0)
-            store(workspace, kept + 3 * lanes, slope1)
-        _, r0 = loss_and_residual(spec, f0, number_at(spec, points, y, point_row, p))
-        r0 = r0 * number_at(spec, points, slope_weight, point_row, p)
-        _, r1 = loss_and_residual(spec, f1, number_at(spec, points, y, point_row, p + 1))
-        r1 = r1 * number_at(spec, points, slope_weight, point_row, p + 1)
-        dc = dc + (r0 + r1)
-        # Products with the first input stay in registers.
-        rx0, rx1 = (
-            r0 * number_at(spec, points, x, point_row, p * inputs),
-            r1 * number_at(spec, points, x, point_row, (p + 1) * inputs),
-        )
-        for d in range(1, inputs):
-            here = moments + 2 * (d - 1) * lanes
-            store(workspace, here, r0 * number_at(spec, points, x, point_row, p * inputs + d))
-            store(
-                workspace,
-                here + lanes,
-                r1 * number_at(spec, points, x, point_row, (p + 1) * inputs + d),
-            )
-        for i in range(width):
-            row, kept = i * stride, hidden + i * 4 * lanes
-            slope0 = load(spec, workspace, kept + 2 * lanes)
-            slope1 = load(spec, workspace, kept + 3 * lanes)
-            dw = fma(slope0, rx0, load(spec, gradient, row))
-            store(gradient, row, fma(slope1, rx1, dw))
+            row, kept = i * stride, hidden + 2 * i * vector
+            t = repeat(spec, load(spec, workspace, row + inputs * lanes))
+            t = fma(repeat(spec, load(spec, workspace, row)), first, t)
             for d in range(1, inputs):
-                here, at = moments + 2 * (d - 1) * lanes, row + d * lanes
-                dw = fma(slope0, load(spec, workspace, here), load(spec, gradient, at))
-                store(gradient, at, fma(slope1, load(spec, workspace, here + lanes), dw))
-            at = row + inputs * lanes
-            db = fma(slope0, r0, load(spec, gradient, at))
-            store(gradient, at, fma(slope1, r1, db))
-            at = row + (inputs + 1) * lanes
-            dv = fma(load(spec, workspace, kept), r0, load(spec, gradient, at))
-            store(gradient, at, fma(load(spec, workspace, kept + lanes), r1, dv))
-    _from_units(spec, width, theta, gradient)
-    store(gradient, width * stride, dc)
+                w = repeat(spec, load(spec, workspace, row + d * lanes))
+                t = fma(w, numbers_at(spec, points, x, point_row, p * inputs + d, inputs), t)
+            value, slope = value_and_slope(spec, t, parameter)
+            v = repeat(spec, load(spec, workspace, row + (inputs + 1) * lanes))
+            f = fma(v, value, f)
+            store(workspace, kept, value)
+            store(workspace, kept + vector, slope)
+        _, r = loss_and_residual(spec, f, numbers_at(spec, points, y, point_row, p, 1))
+        r = r * numbers_at(spec, points, slope_weight, point_row, p, 1)
+        dc = add_group(spec, dc, r)
+        rx = r * first
+        for d in range(1, inputs):
+            further = r * numbers_at(spec, points, x, point_row, p * inputs + d, inputs)
+            store(workspace, moments + (d - 1) * vector, further)
+        for i in range(width):
+            row, kept = i * stride, hidden + 2 * i * vector
+            slope = load_group(spec, workspace, kept + vector)
+            _add(spec, sums, row, slope, rx)
+            for d in range(1, inputs):
+                further = load_group(spec, workspace, moments + (d - 1) * vector)
+                _add(spec, sums, row + d * lanes, slope, further)
+            _add(spec, sums, row + inputs * lanes, slope, r)
+            value = load_group(spec, workspace, kept)
+            _add(spec, sums, row + (inputs + 1) * lanes, value, r)
+    store(sums, width * stride, dc)
+
+
+@kernel(inline="always")
+def _add(spec, sums, at, a, b):
+    store(sums, at, add_products_of_group(spec, load(spec, sums, at), a, b))
+
+
+@kernel(inline="always")
+def _step(spec, width, nets, sums, workspace, coefficients, last):
+    """One step of a block from its sums, with the scaled parameters of the next one and sums of
+    zero; after the last step `sums` is the gradient.
+    """
+    lanes, inputs = lanes_of(spec), inputs_of(spec)
+    inward = like(zero(spec), 1.0 / input_unit(spec))
+    outward = like(zero(spec), output_unit(spec))
+    at = 0
+    for _ in range(width):
+        v = load(spec, nets.theta, at + (inputs + 1) * lanes)
+        for d in range(inputs + 2):
+            inner = d <= inputs
+            gradient = load(spec, sums, at) * (v if inner else outward)
+            store(sums, at, gradient if last else zero(spec))
+            new = step_lanes(spec, nets, gradient, at, coefficients)
+            store(workspace, at, new * (inward if inner else outward))
+            at += lanes
+    step_lanes(spec, nets, load(spec, sums, at), at, coefficients)
 
 
 @kernel()
@@ -133,14 +122,17 @@ def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
     spec, _ = form
     for block in range(begin, end):
         own = Nets(nets.theta[block], nets.m[block], nets.s[block])
-        gradient, workspace = scratch.gradient[block], scratch.workspace[block]
+        sums, workspace = scratch.gradient[block], scratch.workspace[block]
         here = points_of(spec, points, block)
-        for step in range(schedule.lr.size):
+        steps = schedule.lr.size
+        _to_units(spec, width, own.theta, workspace)
+        for row in range(width * (inputs_of(spec) + 2)):
+            store(sums, row * lanes_of(spec), zero(spec))
+        for step in range(steps):
             point_row = row_at(spec, here, step)
-            _gradient(form, width, own.theta, here, point_row, gradient, workspace)
+            _sums(form, width, own.theta, here, point_row, sums, workspace)
             coefficients = coefficients_of(schedule, step)
-            for row in range(width * (inputs_of(spec) + 2) + 1):
-                step_lanes(spec, own, gradient, row * lanes_of(spec), coefficients)
+            _step(spec, width, own, sums, workspace, coefficients, step == steps - 1)
     restore_mode(mode)
 
 

@@ -1,4 +1,4 @@
-"""One net at a time, for a caller's own compiled functions: one lane is one point.
+"""One net at a time, for a caller's own compiled functions: one lane is one point::
 
     from minilotto.kernels import single
 

@@ -1,8 +1,8 @@
 """What a kernel is compiled for, and how it reads and writes memory.
 
 A Spec, the kernel specification, names an activation, a precision, a lane count, a number of
-inputs, a loss and an optimiser. It is an argument of every kernel, alone or in a Form, and is part
-of the argument's type, so it costs nothing at run time.
+inputs, a loss, an optimiser and the points that go side by side. It is an argument of every kernel,
+alone or in a Form, and is part of the argument's type, so it costs nothing at run time.
 """
 
 from dataclasses import astuple, dataclass
@@ -20,7 +20,7 @@ from minilotto.kernels.simd import Lanes, constant_of, fused, llvm_type, precisi
 
 @dataclass(frozen=True)
 class Spec:
-    """Compile-time constants of a kernel."""
+    """Compile-time constants of a kernel; `group`, a power of two, is of seed_parallel."""
 
     activation: str
     dtype: str
@@ -28,6 +28,7 @@ class Spec:
     inputs: int
     loss: str = "squared"
     optimizer: str = "adam"
+    group: int = 2
 
 
 class SpecType(types.Type):
@@ -37,6 +38,7 @@ class SpecType(types.Type):
         self.activation, self.loss, self.optimizer = spec.activation, spec.loss, spec.optimizer
         self.inputs = spec.inputs
         self.lanes = Lanes(types.float32 if spec.dtype == "float32" else types.float64, spec.lanes)
+        self.group = Lanes(self.lanes.dtype, spec.lanes * spec.group)
         super().__init__(name=f"Spec({', '.join(map(str, astuple(spec)))}, {sources_digest()})")
 
 
@@ -80,6 +82,7 @@ def constant_of_spec(attribute):
 
 inputs_of = constant_of_spec(lambda spec: spec.inputs)
 lanes_of = constant_of_spec(lambda spec: spec.lanes.count)
+group_of = constant_of_spec(lambda spec: spec.group.count // spec.lanes.count)
 
 
 @intrinsic

@@ -18,7 +18,7 @@ class Nets(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Weighted points in the kernel's precision, an even number P of them.
+    """Weighted points in the kernel's precision; their number P is a multiple of the group.
 
     x (P * D,), y (P,) and slope_weight (P,): weight times the loss formula's factor, 2 weight for
     squares.
@@ -47,7 +47,7 @@ class Batches(NamedTuple):
 
     table (columns, padded)  of `rows` rows: the coordinates of x, y and, if `weighted`, the slope
                              weight
-    batch                    points of a batch; P is batch, or one more to be even
+    batch                    points of a batch; P is batch, or more to fill the last group
     first                    number of the first step
     keys (blocks, lanes)     of the seeds, by `random.seed_keys`
     places                   space for the rows drawn, (blocks, window, P * lanes) of int32
@@ -135,18 +135,19 @@ def coefficients_of(schedule, step):
 
 @kernel(inline="always")
 def step_lanes(spec, nets, gradient, at, coefficients):
-    """One step of the parameters in the vector at `at`."""
+    """One step of the parameters in the vector at `at`, with that gradient; returns them."""
     theta, m, s = update(
         spec,
         load(spec, nets.theta, at),
         load(spec, nets.m, at),
         load(spec, nets.s, at),
-        load(spec, gradient, at),
+        gradient,
         coefficients,
     )
     store(nets.theta, at, theta)
     store(nets.m, at, m)
     store(nets.s, at, s)
+    return theta
 
 
 @kernel(inline="always")

@@ -267,12 +267,20 @@ def scheduler_of(config: Any, optimizer: Any) -> Any:
     from torch.optim import lr_scheduler
 
     steps, final = config.steps - config.warmup, config.final_fraction
+
+    def fall(t: int) -> float:
+        return float(config.lr_decay ** (t // config.lr_decay_every))
+
     rules: dict[str, Callable[[], Any]] = {
         "step": lambda: lr_scheduler.StepLR(optimizer, config.lr_decay_every, config.lr_decay),
         "constant": lambda: lr_scheduler.ConstantLR(optimizer, 1.0),
         "cosine": lambda: lr_scheduler.CosineAnnealingLR(optimizer, steps, final * config.lr),
         "linear": lambda: lr_scheduler.LinearLR(optimizer, 1.0, final, steps),
         "exponential": lambda: lr_scheduler.ExponentialLR(optimizer, final ** (1.0 / steps)),
+        "held": lambda: lr_scheduler.LambdaLR(optimizer, lambda t: max(final, fall(t))),
+        "stretched": lambda: lr_scheduler.LambdaLR(
+            optimizer, lambda t: min(1.0, final / fall(max(steps - 1 - t, 0)))
+        ),
     }
     if not config.warmup:
         return rules[config.schedule]()

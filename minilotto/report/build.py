@@ -23,7 +23,7 @@ import numpy as np
 from minilotto.errors import ConfigError, MinilottoError, ResourceError
 from minilotto.files import absolute, entries, make_folder, path_of, write_atomically, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
-from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT
+from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT, MERGED
 from minilotto.report.claims import read_toml
 from minilotto.report.figure import QUICK, Figure, Scale, Source
 from minilotto.report.page import MARK, Report, Section, to_html, to_json, to_markdown
@@ -169,6 +169,8 @@ def figure_names(
     known = ", ".join(FIGURES)
     asked = [one.name for one in MAIN_TEXT] if figures is None else [str(name) for name in figures]
     for name in asked:
+        if name in MERGED:
+            raise ConfigError(f"figure {name!r} is part of {MERGED[name]!r} now; choose that")
         if name not in FIGURES:
             raise ConfigError(f"figure {name!r} is unknown; choose from {known}")
     if not asked:

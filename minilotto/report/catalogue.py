@@ -13,13 +13,12 @@ from minilotto.report.paper.target_histograms import ProductHistograms, UnaryHis
 from minilotto.report.paper.two_neurons import LossHistogram, Ticket
 from minilotto.report.paper.unary_scaling import UnaryScaling
 from minilotto.report.paper.wide_net import NeuronCloud
-from minilotto.report.studies.budget.budget import Budget
 from minilotto.report.studies.classification.classification import Classification
 from minilotto.report.studies.data.data import Data
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
-from minilotto.report.studies.initialisation.initialisation import Initialisation
 from minilotto.report.studies.minimum.minimum import Minimum
+from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
 from minilotto.report.study import Study
 
@@ -38,11 +37,10 @@ APPENDICES = (
 )
 
 BEYOND: tuple[type[Study], ...] = (
-    Budget,
+    Protocol,
     Minimum,
     Ensembling,
     Data,
-    Initialisation,
     Dimension,
     Classification,
     Pruning,
@@ -50,3 +48,5 @@ BEYOND: tuple[type[Study], ...] = (
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}
+# Studies that are part of another one now.
+MERGED = {"budget": "protocol", "initialisation": "protocol"}

@@ -11,16 +11,16 @@ claim and its rule without reading the code, and which the report prints as it s
     claim = "SiLU: the loss falls as 1/N"
     where = "section 2, figure 1c"
     says = "For SiLU the median loss decays as N⁻¹ over widths 10 to 50."
-    how = "Power law fitted to log median loss; holds where ... within {stated:g} ..."
-    fails = "The interval stays more than {near:g} away from 1."
+    how = "Power law fitted to log median loss; its exponent within {near:g} of {claimed:g}."
+    fails = "The interval lies more than {near:g} away from {claimed:g}."
     claimed = 1.0
 
-    ["1c".claims.silu.reasons]  # why: holds, in_part, fails, untested; any of the first three
-    holds = "{claimed:g} to the precision that the paper states."
+    ["1c".claims.silu.reasons]  # holds, in_part, fails, undecided, untested; any: the first three
+    holds = "{claimed:g} to the margin."
 
-Numbers of a claim are its thresholds; those of `rules.THRESHOLDS` need not be repeated, and one
-that differs from them says `why`. Names in braces are replaced by thresholds, and by the facts of
-the run that `Figure.facts` names.
+Numbers of a claim are its thresholds; those of `rules.MARGINS` need not be repeated, and one that
+differs from them says `why`. Names in braces are replaced by thresholds, and by the facts of the
+run that `Figure.facts` names.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,31 +38,91 @@ from minilotto.report.rules import (
     IN_PART,
     LEVEL,
     THRESHOLDS,
-    UNTESTED,
+    UNDECIDED,
     VERDICTS,
+    Judged,
     counted,
+    decided,
+    family,
+    sure,
+    together,
 )
 
 TEXTS = ("claim", "where", "says", "how", "fails", "why")
-REASONS = dict(zip(("holds", "in_part", "fails", "untested"), VERDICTS, strict=True))
+REASONS = dict(zip(("holds", "in_part", "fails", "undecided", "untested"), VERDICTS, strict=True))
+OPEN = "The interval is too wide to decide."
+
+
+class Case(NamedTuple):
+    """One of the things that a claim is about: how it is judged (a bool has no error), in words,
+    and in numbers.
+    """
+
+    name: str
+    judged: Judged | bool
+    words: object = ""
+    numbers: Mapping[str, float] = {}
 
 
 class Outcome(NamedTuple):
-    """What became of a claim: one of VERDICTS, the numbers with intervals in words, why ("" takes
-    the register's reason for that verdict), the same numbers for machines, and what names in braces
-    of the claim's texts stand for.
+    """What became of a claim: the things that it is about, none where it could not be tested; the
+    numbers with intervals in words; why ("" takes the register's reason for that verdict); the same
+    numbers for machines; and what names in braces of the claim's texts stand for.
     """
 
-    verdict: str
+    cases: Sequence[Case] | str
     measured: str
     reason: str = ""
     numbers: Mapping[str, float] = {}
     facts: Mapping[str, Any] = {}
 
+    @property
+    def judged(self) -> list[Judged]:
+        """How each case is judged."""
+        if isinstance(self.cases, str):  # a verdict
+            return []
+        every = [one.judged for one in self.cases]
+        return [sure(one) if isinstance(one, bool) else one for one in every]
+
+
+def about(
+    judged: Judged | bool,
+    measured: str,
+    reason: str = "",
+    numbers: Mapping[str, float] = {},
+    **facts: Any,
+) -> Outcome:
+    """The outcome of a claim about one thing."""
+    return Outcome([Case("", judged)], measured, reason, numbers, facts)
+
+
+def over(cases: Sequence[Case], before: str = "", more: str = "", **facts: Any) -> Outcome:
+    """The outcome of a claim about several things; `before` precedes what was measured, and `more`
+    ends the reason. Reasons in the register may name good, bad, open, of, agreeing, others, and
+    `facts`.
+    """
+    if not cases:
+        return untested("These nets are missing, or too few.")
+    numbers = {name: value for one in cases for name, value in one.numbers.items()}
+    measured = before + described({one.name: one.words for one in cases})
+    return Outcome(cases, measured, "", numbers, {"more": more, **facts})
+
+
+def tally(
+    found: Mapping[str, Estimate],
+    judge: Callable[[Estimate], Judged],
+    before: str = "",
+    more: str = "",
+    **facts: Any,
+) -> Outcome:
+    """The outcome of a claim about each of some estimates, all judged alike."""
+    cases = [Case(name, judge(one), one, {name: one.value}) for name, one in found.items()]
+    return over(cases, before, more, **facts)
+
 
 def untested(reason: str, measured: str = "", numbers: Mapping[str, float] = {}) -> Outcome:
     """The outcome of a claim that could not be tested."""
-    return Outcome(UNTESTED, measured, str(reason), numbers)
+    return Outcome((), measured, str(reason), numbers)
 
 
 def as_numbers(name: str, found: Estimate) -> dict[str, float]:
@@ -110,17 +170,51 @@ class Claim:
     def __getitem__(self, name: str) -> float:
         return self.numbers[name] if name in self.numbers else THRESHOLDS[name]
 
-    def judged(self, outcome: Outcome, facts: Mapping[str, Any]) -> Verdict:
-        """The claim with its outcome, names in braces replaced."""
-        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts, **outcome.facts}
+    def judged(self, outcome: Outcome, facts: Mapping[str, Any], taken: float) -> Verdict:
+        """The claim with its outcome, names in braces replaced; each test may take that chance of
+        error.
+        """
+        each = [decided(judged, taken) for judged in outcome.judged]
+        given = isinstance(outcome.cases, str)
+        verdict = str(outcome.cases) if given else together(each)
+        names = [case.name for case in outcome.cases if isinstance(case, Case)]
+        found = {
+            state: [name for name, one in zip(names, each, strict=True) if one == state]
+            for state in (HOLDS, FAILS, UNDECIDED)
+        }
+        good, bad, unsure = (len(names) for names in found.values())
+        counts: dict[str, Any] = {"good": good, "bad": bad, "open": unsure, "of": len(each)}
+        counts |= {"agreeing": ", ".join(found[HOLDS]), "others": ", ".join(found[FAILS])}
+        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts, **counts, **outcome.facts}
         claim, where, says, how, fails = (
             text.format(**known)
             for text in (self.claim, self.where, self.says, self.how, self.fails)
         )
-        verdict, measured, reason, numbers, _ = outcome
-        default = "{good} of {of} agree." if "good" in outcome.facts else ""
+        default = OPEN if verdict == UNDECIDED and len(each) == 1 else ""
+        if len(each) > 1:
+            default = "{good} of {of} agree, {bad} do not, {open} are undecided{more}."
+        known.setdefault("more", "")
+        reason = outcome.reason if verdict != UNDECIDED else ""
         reason = reason or (self.reasons.get(verdict) or default).format(**known)
+        _, measured, _, numbers, _ = outcome
         return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails)
+
+
+def verdicts(
+    claims: Mapping[str, Claim],
+    outcomes: Mapping[str, Outcome | Sequence[Outcome]],
+    facts: Mapping[str, Any],
+) -> dict[str, list[Verdict]]:
+    """What became of the claims of one figure or study, by key: the tests of all are one family."""
+    several = {
+        key: [found] if isinstance(found, Outcome) else list(found)
+        for key, found in outcomes.items()
+    }
+    taken = family(one for some in several.values() for out in some for one in out.judged)
+    return {
+        key: [claim.judged(out, facts, taken) for out in several.get(key, ())]
+        for key, claim in claims.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -134,29 +228,6 @@ class Entry:
     claims: Mapping[str, Claim]
 
 
-class Case(NamedTuple):
-    """One of the things that a claim is about: whether it agrees, in words, and in numbers."""
-
-    name: str
-    agrees: bool
-    words: object
-    numbers: Mapping[str, float] = {}
-
-
-def over(cases: Sequence[Case], before: str = "", **facts: Any) -> Outcome:
-    """The outcome of a claim about several things; `before` precedes what was measured. Reasons in
-    the register may name good, of, agreeing, others, and `facts`.
-    """
-    agreeing = [one.name for one in cases if one.agrees]
-    others = [one.name for one in cases if not one.agrees]
-    measured = before + described({one.name: one.words for one in cases})
-    numbers = {name: value for one in cases for name, value in one.numbers.items()}
-    found = agreement(len(agreeing), len(cases), measured, numbers)
-    facts |= {"agreeing": ", ".join(agreeing), "others": ", ".join(others)}
-    facts |= {"good": len(agreeing), "of": len(cases)}
-    return found._replace(reason="", facts=facts) if cases else found
-
-
 def agreement(
     good: int, of: int, measured: str, numbers: Mapping[str, float], more: str = ""
 ) -> Outcome:
@@ -165,17 +236,6 @@ def agreement(
         return untested("These nets are missing, or too few.")
     verdict = counted(good, of - good, of)
     return Outcome(verdict, measured, f"{good} of {of} agree{more}.", numbers)
-
-
-def tally(
-    found: Mapping[str, Estimate],
-    agrees: Callable[[Estimate], bool],
-    more: str = "",
-    what: str = "",
-) -> Outcome:
-    """The outcome of a claim with which each of some estimates agrees or not."""
-    good = sum(agrees(one) for one in found.values())
-    return agreement(good, len(found), what + described(found), values(found), more)
 
 
 def described(found: Mapping[str, object]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, FileError, MinilottoError
-from minilotto.report.claims import Entry, Outcome, Verdict, register
+from minilotto.report.claims import Entry, Outcome, Verdict, register, verdicts
 from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.settings.config import Config
@@ -197,16 +197,15 @@ class Figure(ABC):
         claim about each of several things has an outcome for each, whose facts say which it is.
         """
 
-    def verdicts(self) -> list[Verdict]:
-        """What it says about the register's claims, in their order."""
-        found, facts = self.outcomes(), self.facts()
+    def judged(self) -> dict[str, list[Verdict]]:
+        """What it says about the register's claims, by key, in their order."""
+        found = self.outcomes()
         assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
-        judged = []
-        for key, claim in self.entry.claims.items():
-            several = found.get(key, ())
-            several = [several] if isinstance(several, Outcome) else several
-            judged += [claim.judged(outcome, facts) for outcome in several]
-        return judged
+        return verdicts(self.entry.claims, found, self.facts())
+
+    def verdicts(self) -> list[Verdict]:
+        """The same as a list."""
+        return [verdict for several in self.judged().values() for verdict in several]
 
 
 def need(nets: Mapping[int, Any], widths: Iterable[int], what: str) -> None:

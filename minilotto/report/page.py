@@ -11,10 +11,10 @@ from importlib.resources import files
 from typing import Any
 
 from minilotto.report.claims import Verdict
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
+from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 
 MARK = "written by minilotto reproduce"  # in every page, so that no other is overwritten
-_CLASSES = {HOLDS: "holds", IN_PART: "part", FAILS: "fails", UNTESTED: "none"}
+_CLASSES = {HOLDS: "holds", IN_PART: "part", FAILS: "fails", UNDECIDED: "none", UNTESTED: "none"}
 
 
 @dataclass(frozen=True)

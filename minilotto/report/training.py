@@ -7,7 +7,6 @@ import numpy as np
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.files import write_atomically
-from minilotto.report.figure import step_words
 from minilotto.settings.tasks import CUSTOM, task_of
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -30,7 +29,8 @@ def training_figure(nets: Ensemble, path: Path) -> None:
     FileError
         Where the file cannot be written.
     """
-    from minilotto.report.plots.distributions import loss_histogram, loss_history
+    from minilotto.ensemble.plots import loss_histogram, loss_history
+    from minilotto.report.figure import step_words
     from minilotto.report.plots.style import panels, save, style
 
     if not (np.isfinite(nets.loss) & (nets.loss > 0)).any():

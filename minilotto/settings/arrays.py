@@ -1,5 +1,6 @@
 """Arrays: names of their types, and the caller's values as arrays."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ class ReadOnly:
         for value in state.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
+
+
+def is_list(value: Any) -> bool:
+    """Whether a value has items: no text, and no array without a dimension."""
+    words = isinstance(value, (str, bytes)) or getattr(value, "shape", None) == ()
+    return isinstance(value, Iterable) and not words
 
 
 def array_of(name: str, values: object) -> NDArray[Any]:

@@ -14,13 +14,15 @@ from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 if TYPE_CHECKING:
     from minilotto.settings.config import Config
 
+STEP_FIELDS = ("schedule", "warmup", "batch", *SCHEDULE_FIELDS)  # of optimisers of first order
+
 
 def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
     """Raises ConfigError for a field that means nothing to the optimiser."""
     _refuse_unused(config, defaults, OPTIMIZERS, config.optimizer, OPTIMIZER_FIELDS)
     if OPTIMIZERS[config.optimizer].fields:
         return
-    for name in ("schedule", "warmup", "batch", *SCHEDULE_FIELDS):
+    for name in STEP_FIELDS:
         if getattr(config, name) != defaults[name]:
             raise ConfigError(
                 f"{name}={getattr(config, name)!r} means nothing to {config.optimizer}; leave it "
@@ -50,7 +52,7 @@ def check_depth(depth: Any, residual: Any) -> int:
 def check_schedule(config: "Config", defaults: dict[str, Any]) -> None:
     """Raises ConfigError for a field that means nothing to the schedule, or is out of range."""
     if config.lr_final is not None:
-        above = config.schedule == "exponential"
+        above = config.schedule in ("exponential", "stretched")
         rule = f"{'above' if above else 'of at least'} 0 and at most 1"
         real_number("lr_final", config.lr_final, rule, lambda value: above * 5e-324 <= value <= 1)
     _refuse_unused(config, defaults, SCHEDULES, config.schedule, SCHEDULE_FIELDS)

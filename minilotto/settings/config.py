@@ -72,7 +72,7 @@ class Config:
         Number of steps of the optimiser, at least 1.
     lr, lr_decay, lr_decay_every : float, float, int
         The rate of step t (from 0) is lr * lr_decay ** (t // lr_decay_every); all above 0. Other
-        schedules do not take the last two.
+        schedules, but for held and stretched, do not take the last two.
     beta1, beta2, epsilon : float
         Constants of adam and adamw, the last two of rmsprop too; betas in [0, 1), epsilon above 0.
     init : str
@@ -107,7 +107,8 @@ class Config:
         A name in SCHEDULES: how the rate changes; see `rate`.
     lr_final : float or None
         The rate after the last step, as a fraction of lr, in [0, 1]; of cosine and linear (by
-        default 0) and exponential (0.01, and above 0).
+        default 0), exponential (0.01, and above 0), held and stretched (0.0016; of the second
+        above 0).
     warmup : int
         Steps of linear rise of the rate before the schedule, at least 0 and below `steps`.
     batch : int
@@ -297,13 +298,35 @@ class Config:
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
         return from_fields(fields)
 
+    def own(self) -> dict[str, Any]:
+        """What names this training: width, activation, task, steps and what is not a default.
+
+        Returns
+        -------
+        dict
+            Values by field.
+        """
+        values = {name: getattr(self, name) for name in DEFAULTS}
+        first = {name: values[name] for name in ("width", "activation", "task", "steps")}
+        return first | {name: one for name, one in values.items() if one != DEFAULTS[name]}
+
+    def _repr_html_(self) -> str:
+        from minilotto.settings.display import panel, table
+
+        own = self.own()
+        rest = {name: getattr(self, name) for name in DEFAULTS if name not in own}
+        more = f"<details><summary>{len(rest)} defaults</summary>{table(rest.items())}</details>"
+        return panel("Config", own.items(), more)
+
     def rate(self, step: ArrayLike) -> Array:
         """The rate of each step: lr times a fraction that falls after the warmup.
 
         With t = step - warmup and u = t / (steps - warmup), the fraction is lr_decay^(t //
         lr_decay_every) for "step", 1 for "constant", f + (1 - f) (1 + cos(pi u)) / 2 for "cosine",
-        1 - (1 - f) u for "linear" and f^u for "exponential", where f is lr_final. In the warmup it
-        is (step + 1) / (warmup + 1).
+        1 - (1 - f) u for "linear" and f^u for "exponential", where f is lr_final; the larger of f
+        and that of "step" for "held"; and min(1, f lr_decay^-k) for "stretched", where k =
+        (steps - step - 1) // lr_decay_every stages are left. In the warmup it is (step + 1) /
+        (warmup + 1).
 
         Parameters
         ----------

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Fields of Config that belong to some schedules only, with their defaults.
 SCHEDULE_FIELDS = ("lr_decay", "lr_decay_every", "lr_final")
+LAST_OF_PAPER = 0.0016  # 0.2^4, the fraction after four drops
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,19 @@ def _exponential(config: "Config", step: Ints) -> Array:
     return fraction
 
 
+def _held(config: "Config", step: Ints) -> Array:
+    fraction: Array = np.maximum(_step(config, step), config.final_fraction)
+    return fraction
+
+
+def _stretched(config: "Config", step: Ints) -> Array:
+    left = (config.steps - config.warmup - 1 - step) // config.lr_decay_every
+    with np.errstate(over="ignore"):  # of stages that are not reached
+        earlier = config.final_fraction * np.power(config.lr_decay, -np.maximum(left, 0.0))
+    fraction: Array = np.minimum(earlier, 1.0)
+    return fraction
+
+
 _ROWS = (
     RateSchedule(
         "step", _step, ("lr_decay", "lr_decay_every"), "lr_decay^(steps // lr_decay_every)"
@@ -80,5 +94,19 @@ _ROWS = (
     ),
     RateSchedule("linear", _linear, ("lr_final",), "1 - (1 - lr_final) u", 0.0),
     RateSchedule("exponential", _exponential, ("lr_final",), "lr_final^u", 0.01),
+    RateSchedule(
+        "held",
+        _held,
+        SCHEDULE_FIELDS,
+        "as step, but never below lr_final: longer trainings hold the last rate",
+        LAST_OF_PAPER,
+    ),
+    RateSchedule(
+        "stretched",
+        _stretched,
+        SCHEDULE_FIELDS,
+        "as step, with its last stage at lr_final: longer trainings stretch the first stage",
+        LAST_OF_PAPER,
+    ),
 )
 SCHEDULES = MappingProxyType({row.name: row for row in _ROWS})

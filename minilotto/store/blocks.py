@@ -10,8 +10,8 @@ reading; any reader of .npz reads it all the same.
 import dataclasses
 import hashlib
 import io
+import os
 import re
-import stat
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.load import read
-from minilotto.errors import FileError, UnusableFileError
-from minilotto.files import make_folder, write_bytes
+from minilotto.errors import FileError, UnreadableFileError, UnusableFileError
+from minilotto.files import make_folder, opened, write_bytes
 from minilotto.hardware.machine import available_memory
 from minilotto.settings.config import FIELDS, Config
 from minilotto.store.format import block_size, seconds_per_seed
@@ -44,11 +44,14 @@ _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
 
 class Block(NamedTuple):
-    """Seeds first, ..., stop - 1 of a config."""
+    """Seeds first, ..., stop - 1 of a config; and blocks of the same training after fewer steps,
+    with some of these seeds, that are trained along with it.
+    """
 
     config: Config
     first: int
     stop: int
+    shorter: tuple["Block", ...] = ()
 
     @property
     def name(self) -> str:
@@ -61,7 +64,9 @@ class Block(NamedTuple):
         return (self.stop - self.first) * seconds_per_seed(self.config)
 
     def __str__(self) -> str:
-        return f"seeds {self.first} to {self.stop - 1} of {described(self.config)}"
+        earlier = sorted({one.config.steps for one in self.shorter})
+        also = f", and after {', '.join(map(str, earlier))} steps" if earlier else ""
+        return f"seeds {self.first} to {self.stop - 1} of {described(self.config)}{also}"
 
 
 class Stored(NamedTuple):
@@ -196,9 +201,9 @@ def is_sealed(content: bytes | memoryview, name: str) -> bool:
 
 def has_ending(path: Path) -> bool:
     """Whether the last bytes of the file are those of a sealed one, as a cut one's are not."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
+    with opened(path) as file:
+        if file is None:
+            return False
         file.seek(0, io.SEEK_END)
         tail = _SEAL_BYTES + 22
         if file.tell() <= tail:
@@ -234,23 +239,19 @@ def read_block(folder: Path, name: str) -> Ensemble:
 def sealed_content(folder: Path, name: str) -> bytes:
     """The bytes of a block's file, their seal checked. Raises FileError."""
     path = folder / name
-    try:
-        there = path.stat()
-        if not stat.S_ISREG(there.st_mode):
-            raise OSError("it is no regular file")
-        size = there.st_size
-        too_large = size > LARGE_BYTES and size > available_memory() // 2
-        content = b"" if too_large else path.read_bytes()
-    except OSError as error:
-        raise FileError(
-            f"{str(path)!r} cannot be read ({error.strerror or error}); the same sweep trains it "
-            "again"
-        ) from None
-    if too_large:
-        raise FileError(
-            f"{str(path)!r} is larger than any block that was written here; the same sweep trains "
-            "it again"
-        )
+    with opened(path) as file:
+        if file is None:
+            raise FileError(
+                f"{str(path)!r} is damaged: it is missing or no regular file; the same sweep "
+                "trains it again"
+            )
+        size = os.fstat(file.fileno()).st_size
+        if size > LARGE_BYTES and size > available_memory() // 2:
+            raise FileError(
+                f"{str(path)!r} is larger than any block that was written here; the same sweep "
+                "trains it again"
+            )
+        content = file.read()
     if not is_sealed(content, name):
         _refuse_newer(content, str(path))
         raise FileError(
@@ -258,6 +259,23 @@ def sealed_content(folder: Path, name: str) -> bytes:
             "sweep trains it again"
         )
     return content
+
+
+def is_sound(folder: Path, name: str, quick: bool = False) -> bool:
+    """Whether a block's file has a whole seal; `quick`: the end of one.
+
+    Raises UnusableFileError for a block of a newer minilotto, UnreadableFileError for a file that
+    cannot be read.
+    """
+    try:
+        if quick:
+            return has_ending(folder / name)
+        sealed_content(folder, name)
+    except (UnreadableFileError, UnusableFileError):
+        raise
+    except FileError:
+        return False
+    return True
 
 
 def _refuse_newer(content: bytes, path: str) -> None:

@@ -18,8 +18,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from minilotto.errors import ConfigError, FileError, UnusableFileError
-from minilotto.files import absolute, entries, make_folder, probe, remove_fragments, write_bytes
+from minilotto.errors import ConfigError, FileError
+from minilotto.files import (
+    absolute,
+    entries,
+    make_folder,
+    opened,
+    probe,
+    remove_fragments,
+    write_bytes,
+)
 from minilotto.hardware.machine import usable_cores
 from minilotto.settings.config import Config
 from minilotto.store import blocks
@@ -116,7 +124,7 @@ class StoreFolder:
         -------
         bool
         """
-        return _is_sound(self.blocks, block.name, quick=False)
+        return blocks.is_sound(self.blocks, block.name)
 
     def damaged(self, names: Sequence[str], quick: bool = False) -> list[str]:
         """Those of the named blocks that have a broken seal.
@@ -136,10 +144,12 @@ class StoreFolder:
         ------
         UnusableFileError
             For a block of a newer minilotto.
+        UnreadableFileError
+            For a file that cannot be read, which need not be damaged.
         """
         folder = self.blocks
         with ThreadPoolExecutor(min(8, usable_cores() + 2)) as pool:
-            sound = pool.map(lambda name: _is_sound(folder, name, quick), names)
+            sound = pool.map(lambda name: blocks.is_sound(folder, name, quick), names)
             return [name for name, good in zip(names, sound, strict=True) if not good]
 
     def put_aside(self, name: str) -> Path | None:
@@ -249,23 +259,10 @@ def _is_of_config(entry: "os.DirEntry[str]") -> bool:
     return KEY.fullmatch(entry.name) is not None or os.path.isdir(entry.path)
 
 
-def _is_sound(folder: Path, name: str, quick: bool) -> bool:
-    try:
-        if quick:
-            return blocks.has_ending(folder / name)
-        blocks.sealed_content(folder, name)
-    except UnusableFileError:
-        raise
-    except OSError:
-        return False
-    return True
-
-
 def _holds(path: Path, name: str) -> bool:
     """Whether a file, whatever it is called, is the sound block `name`."""
-    with contextlib.suppress(OSError):
-        return path.is_file() and blocks.is_sealed(path.read_bytes(), name)
-    return False
+    with opened(path) as file:
+        return file is not None and blocks.is_sealed(file.read(), name)
 
 
 def _move(source: Path, place: Path) -> None:

@@ -1,6 +1,5 @@
 """Sweep: a grid of configs with the seeds to train of each; and files that describe sweeps."""
 
-import contextlib
 import hashlib
 import itertools
 import json
@@ -14,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, FileError, shown
-from minilotto.files import check_input, parsed_toml, path_of
+from minilotto.files import check_input, opened, parsed_toml, path_of
+from minilotto.settings.arrays import is_list
 from minilotto.settings.config import FIELDS, Config, from_fields
 from minilotto.settings.numbers import whole_number
+from minilotto.settings.schedules import SCHEDULES
 from minilotto.store.blocks import Run, runs_of, seeds_in, union
+from minilotto.training.going_on import steps_to_keep
 from minilotto.training.train import seeds_of
 
 MOST_CONFIGS = 10**6
@@ -36,6 +38,10 @@ class Sweep:
     ----------
     seeds : int or iterable of int
         R for the seeds 0, ..., R - 1, or distinct whole numbers such as range(1000, 2000).
+    keep : sequence of int
+        Fewer steps than `steps`, after which the nets are stored as well, by the config of so many
+        steps: as steps=(*keep, steps), and refused where the rate of a step depends on the number
+        of all. By other schedules one training serves an axis of steps.
     **axes : value or sequence of values
         Fields of Config, each by its own name or the plural (widths, tasks, losses, ...); a
         sequence is an axis of the grid. The first axis varies slowest. Other fields have Config's
@@ -53,7 +59,8 @@ class Sweep:
     Raises
     ------
     ConfigError
-        For a name that is no field, a value that Config refuses, and a value given twice.
+        For a name that is no field, a value that Config refuses, a value given twice, and steps to
+        keep that are none on the way.
 
     Examples
     --------
@@ -62,7 +69,9 @@ class Sweep:
     (6, 1, 'tanh', 10)
     """
 
-    def __init__(self, seeds: int | Iterable[int] = 1000, **axes: Any) -> None:
+    def __init__(
+        self, seeds: int | Iterable[int] = 1000, keep: Sequence[int] = (), **axes: Any
+    ) -> None:
         self.runs: tuple[Run, ...] = _runs(seeds)
         fields: dict[str, tuple[Any, ...]] = {}
         for name, value in axes.items():
@@ -75,14 +84,12 @@ class Sweep:
             if field in fields:
                 raise ConfigError(f"{field} is given twice, as {name} too; give it once")
             fields[field] = _values(name, value)
-        if np.prod([len(values) for values in fields.values()], dtype=float) > MOST_CONFIGS:
-            raise ConfigError(f"these axes make more than {MOST_CONFIGS} configs; split the sweep")
-        combinations = (
-            dict(zip(fields, values, strict=True)) for values in itertools.product(*fields.values())
-        )
-        self.configs: tuple[Config, ...] = tuple(
-            from_fields(combination) for combination in combinations
-        )
+        self.configs = _combined(fields)
+        if earlier := steps_to_keep(keep, 1, min(config.steps for config in self.configs)):
+            for config in self.configs:
+                _check_kept(config, earlier[0])
+            fields["steps"] = *earlier, *fields.get("steps", (Config.steps,))
+            self.configs = _combined(fields)
         self.axes = self._axes_read(fields)
         for field, values in fields.items():
             if len(self.axes[field]) < len(values):
@@ -140,13 +147,35 @@ class Sweep:
         return {**axes, "seeds": _words_of(self.runs)}
 
 
+def _combined(fields: dict[str, tuple[Any, ...]]) -> tuple[Config, ...]:
+    """The configs of a grid. Raises ConfigError."""
+    if np.prod([len(values) for values in fields.values()], dtype=float) > MOST_CONFIGS:
+        raise ConfigError(f"these axes make more than {MOST_CONFIGS} configs; split the sweep")
+    combinations = itertools.product(*fields.values())
+    return tuple(from_fields(dict(zip(fields, values, strict=True))) for values in combinations)
+
+
+def depends_on_steps(config: Config) -> bool:
+    """Whether the rate of a step depends on the number of all steps."""
+    return SCHEDULES[config.schedule].final is not None and config.final_fraction != 1.0
+
+
+def _check_kept(config: Config, step: int) -> None:
+    """Raises ConfigError unless the nets at a step are those of a training that ends there."""
+    if depends_on_steps(config):
+        raise ConfigError(
+            f"keep={step} is no whole training by schedule={config.schedule!r}, whose rates depend "
+            "on the number of steps; give steps as a list, which trains each, or another schedule"
+        )
+
+
 def _runs(seeds: Any) -> tuple[Run, ...]:
     """Seeds as runs; of a number, a range or "1000:2000" without an array of them."""
     if isinstance(seeds, str):
         return tuple(_run_of_words(part) for part in seeds.split(","))
     if isinstance(seeds, range) and seeds.step == 1 and 0 <= seeds.start < seeds.stop <= 2**48:
         return ((seeds.start, seeds.stop),)
-    if not isinstance(seeds, Iterable):
+    if not is_list(seeds):
         return ((0, whole_number("seeds", seeds, at_least=1, below=2**48)),)
     return runs_of(seeds_of(seeds))
 
@@ -173,11 +202,11 @@ def _words_of(runs: Sequence[Run]) -> int | str:
 def _values(name: str, value: Any) -> tuple[Any, ...]:
     """The values of an axis. Raises ConfigError for none."""
     ordered = isinstance(value, (str, bytes, Sequence, np.ndarray))
-    if isinstance(value, Mapping) or (isinstance(value, Iterable) and not ordered):
+    if isinstance(value, Mapping) or (is_list(value) and not ordered):
         raise ConfigError(
             f"{name}={shown(value)} is no list; give the values of an axis as a list or a tuple"
         )
-    single = isinstance(value, (str, bytes)) or not isinstance(value, Iterable)
+    single = not is_list(value)
     if not single and len(value) > MOST_CONFIGS:
         raise ConfigError(f"{name} has more than {MOST_CONFIGS} values; split the sweep")
     values = (value,) if single else tuple(value)
@@ -189,7 +218,7 @@ def _values(name: str, value: Any) -> tuple[Any, ...]:
 # Studies: one or more sweeps in a file
 def as_sweeps(given: Any) -> tuple[Sweep, ...]:
     """One Sweep or several, as a tuple. Raises ConfigError for anything else."""
-    several = tuple(given) if isinstance(given, Iterable) else ()
+    several = tuple(given) if is_list(given) else ()
     sweeps = (given,) if isinstance(given, Sweep) else several
     if not sweeps or not all(isinstance(one, Sweep) for one in sweeps):
         raise ConfigError(f"{shown(given)} is no sweep; give a Sweep or a list of them")
@@ -212,9 +241,8 @@ def _name_of(content: bytes) -> str:
 
 def is_study(path: Path) -> bool:
     """Whether a file of a store's studies holds what was written under its name."""
-    with contextlib.suppress(OSError):
-        return path.is_file() and _name_of(path.read_bytes()) == path.name
-    return False
+    with opened(path) as file:
+        return file is not None and _name_of(file.read()) == path.name
 
 
 def read_study(path: str | Path) -> tuple[Sweep, ...]:

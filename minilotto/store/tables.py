@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import imported
+from minilotto.errors import FileError, imported
 from minilotto.files import check_output, write_atomically
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
 
+LISTED = 20  # configs that a notebook shows
 MEASURED = ("seed", "loss", "status", "nodes", "audit")
 # Columns of settings; `loss` is the number of each net.
 SETTINGS = {"loss_kind" if name in MEASURED else name: name for name in FIELDS}
@@ -27,9 +28,31 @@ class Tables(ABC):
     def _all_configs(self) -> tuple[Config, ...]:
         """Configs of the rows, in this order. Raises FileError where one cannot be read."""
 
+    folder: Path
+
+    @abstractmethod
+    def runs(self, config: Config) -> tuple[tuple[int, int], ...]:
+        """First seed and stop of each run of a config's seeds."""
+
     @abstractmethod
     def ensemble(self, config: Config) -> Ensemble:
         """Nets of a config."""
+
+    def _repr_html_(self) -> str:
+        from minilotto.settings.display import panel
+
+        rows: list[tuple[str, object]] = [("folder", str(self.folder))]
+        try:
+            configs = self._all_configs()
+            for config in configs[:LISTED]:
+                nets = sum(stop - start for start, stop in self.runs(config))
+                name = ", ".join(f"{name}={value}" for name, value in config.own().items())
+                rows.append((name, f"{nets} nets"))
+            if len(configs) > LISTED:
+                rows.append(("...", f"{len(configs)} configs in all"))
+        except FileError as error:
+            rows.append((type(error).__name__, str(error)))
+        return panel("Store", rows)
 
     def to_csv(self, path: str | Path, force: bool = False) -> Path:
         """Write a tidy table: one row for each net.

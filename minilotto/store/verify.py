@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import FileError, UnusableFileError
+from minilotto.errors import FileError, UnreadableFileError, UnusableFileError
 from minilotto.settings.config import FIELDS, Config
 from minilotto.settings.numbers import whole_number
 from minilotto.store import blocks
@@ -169,6 +169,8 @@ def verify(store: "Store", recompute: int, threads: int | None, choice: int | No
     for one in stored:
         try:
             blocks.read_block(store.blocks, one.name)
+        except UnreadableFileError:
+            raise
         except UnusableFileError as error:
             unusable.append((one.name, str(error)))
         except FileError as error:

@@ -17,6 +17,7 @@ from minilotto.store import blocks
 from minilotto.store.folder import BLOCKS, MARKER
 from minilotto.store.grid import Sweep, as_sweeps, wanted
 from minilotto.store.store import Store, make_store, open_store
+from minilotto.sweeps.budgets import planned
 from minilotto.sweeps.runners import ExecutorRunner, LocalRunner, Log
 from minilotto.training.progress import SweepBar
 from minilotto.training.train import prepare, thread_count
@@ -146,7 +147,7 @@ def _sweep(
     for name in damaged:
         log.write("quarantine", block=name, place=str(store.put_aside(name)))
     missing = store.missing_runs(sweeps)
-    todo = [block for config, runs in missing.items() for block in blocks.cut(config, runs)]
+    todo = planned(missing)
     by = type(executor).__name__ if executor else None
     log.write("start", version=VERSION, blocks=len(todo), executor=by, threads=threads)
     nets = sum(blocks.count_of(runs) for runs in configs.values())

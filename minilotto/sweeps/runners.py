@@ -14,16 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minilotto.engines.request import requested
-from minilotto.errors import (
-    FileError,
-    MinilottoError,
-    ResourceError,
-    SweepError,
-    TrainingInterrupted,
-)
+from minilotto.errors import FileError, MinilottoError, ResourceError, SweepError
 from minilotto.settings.tasks import built_in, task_of
 from minilotto.signals import Deferral
 from minilotto.store import blocks
@@ -31,6 +23,7 @@ from minilotto.store.blocks import Block
 from minilotto.store.folder import LOGS
 from minilotto.store.format import LANES, seconds_per_seed
 from minilotto.store.store import Store
+from minilotto.sweeps.budgets import remaining, trained
 from minilotto.sweeps.worker import Receipt, train_block
 from minilotto.training.progress import SweepBar
 from minilotto.training.train import prepare
@@ -130,9 +123,8 @@ class LocalRunner(Runner):
         """Train and store those of these blocks that no other process has stored by now."""
         try:
             with Deferral():
-                self._train_and_store(
-                    [block for block in batch if not self.store.has(block)], threads
-                )
+                for some in remaining(batch, self.store.has):
+                    self._train_and_store(some, threads)
         except KeyboardInterrupt:  # the other threads stop now, not when this one is waited for
             self.stop.set()
             raise
@@ -142,31 +134,12 @@ class LocalRunner(Runner):
             self.fail(batch, error)
 
     def _train_and_store(self, batch: Sequence[Block], threads: int) -> None:
-        if not batch:
-            return
-        began = time.perf_counter()
         config = batch[0].config
-        seeds = blocks.seeds_in((block.first, block.stop) for block in batch)
         report = self.bar.part(seconds_per_seed(config) / config.steps, self.stop)
-        job = prepare(config, seeds, self.request, threads=threads)
-        interrupted = False
-        try:
-            nets: Any = job.run_reporting(report)
-        except TrainingInterrupted as interruption:
-            nets, interrupted = interruption.nets, True
-        seconds = time.perf_counter() - began
-        done = 0 if nets is None else len(nets)
-        stop = 0
-        for block in batch:
-            count = block.stop - block.first
-            first, stop = stop, stop + count
-            if stop > done:
-                break
-            blocks.write_block(self.store.blocks, block, nets.select(np.arange(first, stop)))
-            self.bar.finish(count)
-            self.log.write("block", block=block.name, seconds=round(seconds * count / done, 3))
-        if interrupted:
-            raise KeyboardInterrupt
+        for block, nets, seconds in trained(batch, self.request, threads, report):
+            blocks.write_block(self.store.blocks, block, nets)
+            self.bar.finish(len(nets))
+            self.log.write("block", block=block.name, seconds=round(seconds, 3))
 
 
 class ExecutorRunner(Runner):
@@ -240,13 +213,12 @@ class ExecutorRunner(Runner):
         except Exception as error:
             self.fail([block], error)
             return
-        if receipt.content is not None:
-            blocks.put_block(self.store.blocks, block.name, receipt.content)
+        for name, content in (receipt.content or {}).items():
+            blocks.put_block(self.store.blocks, name, content)
         facts = {"seconds": receipt.seconds, "host": receipt.host, "process": receipt.process}
         self.log.write("block", block=block.name, **facts)
-        seeds = block.stop - block.first
-        self.bar.advance(block.seconds, seeds * block.config.steps)
-        self.bar.finish(seeds)
+        self.bar.advance(block.seconds, (block.stop - block.first) * block.config.steps)
+        self.bar.finish(sum(one.stop - one.first for one in (block, *block.shorter)))
 
 
 def _died_with_its_worker(error: BaseException) -> bool:

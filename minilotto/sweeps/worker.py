@@ -13,17 +13,19 @@ from minilotto.settings.tasks import TASKS, Task
 from minilotto.signals import Deferral
 from minilotto.store import blocks
 from minilotto.store.blocks import Block
+from minilotto.sweeps.budgets import remaining, trained
 from minilotto.training.progress import Silent
-from minilotto.training.train import prepare
 
 
 class Receipt(NamedTuple):
-    """Seconds, host and process of a finished block, and its bytes where they were not written."""
+    """Seconds, host and process of a finished block, and the bytes of files that were not written,
+    by name.
+    """
 
     seconds: float
     host: str
     process: int
-    content: bytes | None
+    content: dict[str, bytes] | None
 
 
 def train_block(
@@ -34,7 +36,8 @@ def train_block(
     task: Task | None = None,
     backend: str = "auto",
 ) -> Receipt:
-    """Train a block in so many threads and write it below `folder`, unless a sound one is there.
+    """Train a block and the shorter ones that it serves in so many threads and write them below
+    `folder`, unless sound ones are there.
 
     `token` is a file of the sweeping process; where it is missing, this is another machine's
     folder, and the receipt holds the block. `task` is one that this process may lack.
@@ -43,24 +46,20 @@ def train_block(
     if task is not None:
         # Each block has its own copy, which register_task would take for another function.
         TASKS[task.name] = task
-    content: bytes | None = None
-    reachable = Path(token).exists()
-    if not (reachable and _is_there(Path(folder), block.name)):
-        seeds = range(block.first, block.stop)
-        job = prepare(block.config, seeds, requested(backend, "auto", True), threads=threads)
-        with Deferral():
-            content = blocks.sealed_bytes(block, job.run_reporting(Silent()))
-            if reachable:
-                # Where it fails, the sweeping process tries it too, and says why.
-                with contextlib.suppress(FileError):
-                    blocks.put_block(Path(folder), block.name, content)
-                    content = None
-    return Receipt(round(time.perf_counter() - began, 3), platform.node(), os.getpid(), content)
+    content: dict[str, bytes] = {}
+    reachable, request = Path(token).exists(), requested(backend, "auto", True)
 
+    def is_there(block: Block) -> bool:
+        return reachable and blocks.is_sound(Path(folder), block.name)
 
-def _is_there(folder: Path, name: str) -> bool:
-    try:
-        blocks.sealed_content(folder, name)
-    except FileError:
-        return False
-    return True
+    with Deferral():
+        for batch in remaining([block], is_there):
+            for one, nets, _ in trained(batch, request, threads, Silent()):
+                content[one.name] = blocks.sealed_bytes(one, nets)
+                if reachable:
+                    # Where it fails, the sweeping process tries it too, and says why.
+                    with contextlib.suppress(FileError):
+                        blocks.put_block(Path(folder), one.name, content[one.name])
+                        del content[one.name]
+    seconds = round(time.perf_counter() - began, 3)
+    return Receipt(seconds, platform.node(), os.getpid(), content or None)

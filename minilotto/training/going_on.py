@@ -12,10 +12,12 @@ from minilotto.engines.state import Audited, State
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, shown
 from minilotto.initialisation import Parameters
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.arrays import is_list
+from minilotto.settings.combinations import STEP_FIELDS
+from minilotto.settings.config import DEFAULTS, FIELDS, Config
 from minilotto.settings.numbers import whole_number
-from minilotto.settings.optimizers import OPTIMIZER_FIELDS
-from minilotto.settings.schedules import SCHEDULE_FIELDS
+from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
+from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 from minilotto.settings.tasks import CUSTOM
 
 if TYPE_CHECKING:
@@ -62,12 +64,14 @@ def course_of(config: Config, start: Any = None, keep: Any = (), state: Any = Fa
             restarts = "the nets have no state"
         elif start.config.optimizer != config.optimizer:
             restarts = f"the nets were trained by {start.config.optimizer}"
-    if not isinstance(keep, (Sequence, np.ndarray, set, frozenset)) or isinstance(
-        keep, (str, bytes)
-    ):
+    return Course(start, steps_to_keep(keep, first, config.steps + 1), bool(state), restarts)
+
+
+def steps_to_keep(keep: Any, first: int, below: int) -> tuple[int, ...]:
+    """Ascending steps in this range at which nets are kept. Raises ConfigError."""
+    if not (isinstance(keep, (Sequence, np.ndarray, set, frozenset)) and is_list(keep)):
         raise ConfigError(f"keep={shown(keep)} is no list; give steps, as in keep=(5000, 15000)")
-    steps = {whole_number("keep", step, first, below=config.steps + 1) for step in keep}
-    return Course(start, tuple(sorted(steps)), bool(state), restarts)
+    return tuple(sorted({whole_number("keep", step, first, below) for step in keep}))
 
 
 def _check_start(config: Config, start: Any) -> None:
@@ -89,6 +93,22 @@ def _check_start(config: Config, start: Any) -> None:
             f"steps={config.steps} leaves nothing to do, as start is at step {start.step}; give "
             "the number of all steps"
         )
+
+
+def goes_on(config: Config, changes: dict[str, Any]) -> Config:
+    """The config with changes, and without what another optimiser or schedule does not use."""
+    fields: dict[str, Any] = {}
+    tables: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
+        ("optimizer", OPTIMIZERS, OPTIMIZER_FIELDS),
+        ("schedule", SCHEDULES, SCHEDULE_FIELDS),
+    )
+    for name, table, own in tables:
+        chosen = changes.get(name, getattr(config, name))
+        if chosen != getattr(config, name) and chosen in table:
+            unused = set(own).difference(table[chosen].fields)
+            unused |= {*STEP_FIELDS} if chosen == "lm" else set()
+            fields |= {field: DEFAULTS[field] for field in unused}
+    return config.replace(**{**fields, **changes})
 
 
 def own_data(config: Any, start: Any) -> Dataset | None:

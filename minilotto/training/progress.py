@@ -34,15 +34,29 @@ class Silent:
         return None
 
 
+def tqdm_here() -> Any:
+    """The tqdm of this process: that of widgets in a notebook that has them, else of text."""
+    from tqdm import tqdm
+
+    interactive = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if type(interactive).__name__ != "ZMQInteractiveShell":
+        return tqdm
+    try:
+        import ipywidgets  # noqa: F401  without it tqdm.auto warns
+    except Exception:  # a broken package may raise anything
+        return tqdm
+    from tqdm.auto import tqdm as auto
+
+    return auto
+
+
 class Bar:
-    """A tqdm bar on stderr, in seed-steps: one step of one net."""
+    """A bar of tqdm, on stderr where it is text, in seed-steps: one step of one net."""
 
     def __init__(self, total: int, title: str) -> None:
-        from tqdm import tqdm
-
         self._noted = False
         signals.state.bar = True
-        self._bar = tqdm(
+        self._bar = tqdm_here()(
             total=total,
             desc=title,
             unit=" seed-steps",
@@ -91,10 +105,8 @@ class SweepBar:
         self._nets, self._done, self._seed_steps = nets, 0, 0
         self._bar: Any = None
         if shown:
-            from tqdm import tqdm
-
             signals.state.bar = True
-            self._bar = tqdm(
+            self._bar = tqdm_here()(
                 total=max(total, 1e-9) * MARGIN,
                 bar_format="sweep {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
                 dynamic_ncols=True,

@@ -15,7 +15,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError, ResourceError, shown
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
 from minilotto.initialisation import parameter_count
-from minilotto.settings.arrays import array_of
+from minilotto.settings.arrays import array_of, is_list
 from minilotto.settings.config import Config
 from minilotto.settings.numbers import whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
@@ -291,7 +291,7 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
     if isinstance(seeds, range):
         _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
         array = np.arange(seeds.start, seeds.stop, seeds.step)
-    elif isinstance(seeds, Iterable) and not isinstance(seeds, (str, bytes)):
+    elif is_list(seeds):
         seeds = _listed(seeds)
         try:
             array = array_of("seeds", seeds)
@@ -348,8 +348,8 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
         powers = (10**k for k in range(len(str(steps))))
         chosen = {0, *(m * power for power in powers for m in (1, 2, 5) if m * power < steps)}
     else:
-        if not isinstance(checkpoints, Iterable) or isinstance(checkpoints, (str, bytes)):
-            raise ConfigError(f"checkpoints={checkpoints!r} is no list; give a list of steps")
+        if not is_list(checkpoints):
+            raise ConfigError(f"checkpoints={shown(checkpoints)} is no list; give a list of steps")
         chosen = {
             whole_number("checkpoint", step, at_least=0, below=steps + 1) for step in checkpoints
         }

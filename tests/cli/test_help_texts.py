@@ -1,5 +1,7 @@
 """Docstrings in both forms give the same rows."""
 
+import pytest
+
 from minilotto.cli.docstrings import in_columns, parsed, summary_of
 
 
@@ -70,3 +72,20 @@ def test_rows_are_printed_in_columns_of_at_most_100_characters():
     assert max(map(len, lines)) <= 100
     assert lines[0].startswith("width" + " " * 13 + "neuron")
     assert lines[-3:] == ["a_long_name_of_a_row", " " * 18 + "x", "title"]
+
+
+@pytest.fixture
+def console(python, tmp_path):
+    """Runs the console command, by such a script as pip makes."""
+    script = tmp_path / "minilotto"
+    script.write_text("import sys\nfrom minilotto.__main__ import main\nsys.exit(main())\n")
+    return lambda *words: python(str(script), *words)
+
+
+@pytest.mark.parametrize("words", ["", "train --help", "verify --help", "info --wdith", "trian"])
+def test_the_console_command_is_the_module_by_its_own_name(console, python, words):
+    named, module = console(*words.split()), python("-m", "minilotto", *words.split())
+    assert "python -m minilotto" not in named.out + named.err
+    expected = [text.replace("python -m minilotto", "minilotto") for text in module[1:]]
+    assert [*named] == [module.status, *expected]
+    assert named.out or named.status == 2

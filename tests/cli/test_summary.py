@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import minilotto as ml
 from minilotto.analysis.stats.losses import peaks, positive
 from minilotto.cli.summary import summary
-from minilotto.report.plots import distributions as plots
+from minilotto.ensemble import plots
 from minilotto.report.plots import style
 from minilotto.report.training import SUFFIXES, training_figure
 

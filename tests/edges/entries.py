@@ -43,7 +43,8 @@ def _words(line: str, word: str) -> list[str]:
 WHOLE_NUMBERS = _lines(
     *("train --seeds {}", "train --steps {}", "train --width={}", "train --points {}"),
     *("train --threads {}", "train --checkpoints {}", "train --lr-decay-every {}"),
-    *("train --root_seed={}", "train --compress {}"),
+    *("train --root_seed={}", "train --compress {}", "train --out n.npz --keep {}"),
+    "sweep --out r --keep {}",
     *("sweep --out r --widths {}", "sweep --out r --steps {}", "sweep --out r --seeds {}"),
     *("sweep --out r --threads={}", "figure 1c --seeds {}", "figure 1c --threads {}"),
     *("reproduce --seeds {}", "reproduce --threads {}", "verify r --recompute {}"),
@@ -58,7 +59,13 @@ REAL_NUMBERS = _lines(
     *("sweep --out r --lrs {}", "sweep --out r --epsilon {}"),
 )
 SWITCHES = _lines(
-    *("train --quiet {}", "train --force={}", "sweep --out r --quiet {}", "figure 1c --quick={}"),
+    *(
+        "train --quiet {}",
+        "train --force={}",
+        "train --state={}",
+        "sweep --out r --quiet {}",
+        "figure 1c --quick={}",
+    ),
     *("reproduce --beyond {}", "reproduce --train {}", "check --quiet {}"),
 )
 NAMES = _lines(
@@ -68,7 +75,12 @@ NAMES = _lines(
 )
 # Each says in its refusal that the file is not there.
 MISSING_FILES = _lines(
-    *("train --data {}.csv", "train --data={}.npz", "sweep --out r --from {}.toml"),
+    *(
+        "train --data {}.csv",
+        "train --data={}.npz",
+        "train --start {}.npz",
+        "sweep --out r --from {}.toml",
+    ),
     *("status {}", "verify {}", "train --out {}/n.npz", "train --plot {}/n.png"),
     *("figure 1c --out={}/f.png",),
 )
@@ -192,6 +204,10 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "train state": lambda it: ml.train(QUICK, 2, state=it),
     "Sweep seeds": lambda it: ml.Sweep(seeds=[it]),
     "Sweep widths": lambda it: ml.Sweep(widths=[it]),
+    "Sweep keep": lambda it: ml.Sweep(keep=it),
+    "the checkpoints of train": lambda it: ml.train(QUICK, 2, checkpoints=it),
+    "all that train keeps": lambda it: ml.train(QUICK, 2, keep=it),
+    "the widths of Sweep": lambda it: ml.Sweep(widths=it),
     **{
         f"Config {field}": lambda it, field=field: ml.Config(**{field: it})
         for field in ("width", "task", "steps", "lr", "dtype", "root_seed", "noise")
@@ -298,6 +314,11 @@ INPUTS = {
         "study.json",
         lambda: STUDY,
         lambda path: command("sweep", f"--from={word(path)}", f"--out={store().folder}", "--quiet"),
+    ),
+    "train --start": (
+        "nets.npz",
+        lambda: saved(nets()),
+        lambda path: command("train", f"--start={word(path)}", "--steps=7", "--quiet"),
     ),
     "train --data": (
         "data.csv",

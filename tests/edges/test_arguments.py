@@ -43,6 +43,7 @@ NOTHING = {
     "a function": lambda: len,
     "an array": lambda: np.zeros((40, 3)),
     "a masked value": lambda: np.ma.masked,
+    "an array without a dimension": lambda: np.array("x"),
     "a list of itself": lambda: (lambda it: it.append(it) or it)([]),
     "NaN": lambda: float("nan"),
     "an infinite fraction": lambda: -float("inf"),

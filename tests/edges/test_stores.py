@@ -4,6 +4,7 @@ success; what is not ours is left alone; a store that is complete needs no writi
 
 import contextlib
 import errno
+import io
 import json
 import os
 import shutil
@@ -202,6 +203,97 @@ def test_no_sweep_succeeds_beside_a_block_that_cannot_be_moved(kind, folder, mon
     monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr(os, "replace", refuse)
     one_line("Read-only file system", ml.sweep, GRID, folder)
+
+
+# What goes wrong in reading a file says nothing about its content.
+NO_DAMAGE = ("EACCES", "EPERM", "EIO", "EMFILE", "ENFILE", "ENOMEM", "ESTALE", "EBUSY", "ETIMEDOUT")
+
+
+class Failing(io.FileIO):
+    """A file that cannot be read."""
+
+    reason: BaseException
+
+    def read(self, *_):
+        raise self.reason
+
+
+def make_unreadable(monkeypatch, path, call, reason):
+    """From now on, that call raises `reason` for this file."""
+    real = os.stat, open
+
+    def ours(one):
+        return str(one) == str(path)
+
+    def stat_of(one, *rest, **named):
+        if ours(one):
+            raise reason
+        return real[0](one, *rest, **named)
+
+    def open_file(one, *rest, **named):
+        if not ours(one):
+            return real[1](one, *rest, **named)
+        if call == "open":
+            raise reason
+        file = Failing(one)
+        file.reason = reason
+        return file
+
+    if call == "stat":
+        monkeypatch.setattr(os, "stat", stat_of)
+    else:
+        monkeypatch.setattr(files, "open", open_file, raising=False)
+
+
+def unreadable(monkeypatch, path, call, name):
+    number = getattr(errno, name)
+    make_unreadable(monkeypatch, path, call, OSError(number, os.strerror(number), str(path)))
+
+
+@pytest.mark.parametrize("call", ["stat", "open", "read"])
+@pytest.mark.parametrize("name", NO_DAMAGE)
+def test_a_file_that_cannot_be_read_is_an_error_and_stays(name, call, folder, monkeypatch):
+    before = contents(folder)
+    studies = sorted((folder / "studies").iterdir())
+    store = ml.open_store(folder)
+    for path in (folder / "blocks" / NAME, studies[0]):
+        with monkeypatch.context() as patch:
+            unreadable(patch, path, call, name)
+            for action in (store.status, store.verify):
+                assert str(path) in one_line("cannot be read .* try again", action)
+        if path.suffix == ".json":
+            continue
+        for action in (ml.sweep, lambda grid, out: ml.sweep(grid, out=out, check="quick")):
+            with monkeypatch.context() as patch:
+                unreadable(patch, path, call, name)
+                assert str(path) in one_line("cannot be read .* try again", action, BOTH, folder)
+    assert contents(folder) == before
+    assert not (folder / "quarantine").exists()
+    assert store.verify().passed
+
+
+@pytest.mark.parametrize("reader", METHODS)
+def test_every_reader_names_a_file_that_cannot_be_read(reader, folder, monkeypatch):
+    store = ml.open_store(folder)
+    path = store.folder / "blocks" / NAME
+    unreadable(monkeypatch, path, "open", "EACCES")
+    assert str(path) in one_line("cannot be read .* try again", METHODS[reader], store)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_writer_leaves_a_block_that_cannot_be_read(writer, folder, monkeypatch):
+    before = contents(folder)
+    with monkeypatch.context() as patch:
+        unreadable(patch, (folder / "blocks" / NAME).absolute(), "open", "EACCES")
+        one_line("cannot be read .* try again", WRITERS[writer], folder)
+    assert contents(folder) == before
+    assert not (folder / "quarantine").exists()
+
+
+def test_no_memory_for_a_block_is_no_damage(folder, monkeypatch):
+    make_unreadable(monkeypatch, folder / "blocks" / NAME, "read", MemoryError())
+    one_line("no memory is left", ml.sweep, BOTH, folder)
+    assert not (folder / "quarantine").exists()
 
 
 def test_damage_that_is_put_aside_twice_is_kept_twice(folder):

@@ -10,6 +10,7 @@ import pytest
 from edges.entries import QUICK, X, Y, quick_nets
 
 import minilotto as ml
+from minilotto.errors import UnreadableFileError
 from minilotto.kernels import single
 from minilotto.settings.tasks import task_of
 from minilotto.training.train import prepare
@@ -50,6 +51,7 @@ OBJECTS = {
     "ConfigError": lambda: ml.ConfigError("one"),
     "DataError": lambda: ml.DataError("one"),
     "FileError": lambda: ml.FileError("one"),
+    "UnreadableFileError": lambda: UnreadableFileError("one"),
     "UnusableFileError": lambda: ml.UnusableFileError("one"),
     "ResourceError": lambda: ml.ResourceError("one"),
     "MissingExtraError": lambda: ml.MissingExtraError.of("torch", "torch", "gone"),

@@ -66,6 +66,21 @@ def test_gradients_are_right_in_every_coordinate(name, dtype):
             check(name, some_nets(data, 19, width), data, dtype)
 
 
+@pytest.mark.parametrize(("task", "dtype"), [("square", "float32"), ("product2", "float64")])
+def test_the_points_that_go_side_by_side_change_no_bit(task, dtype):
+    data = some_data(task, 9, True)
+    nets = some_nets(data, 5, 3)
+    found = []
+    for group in (2, 4, 8):
+        spec = Spec("silu", dtype, lane_count(dtype), data.inputs, group=group)
+        points = training_arrays(data, dtype, group=group)
+        assert points.y.size == -(-9 // group) * group
+        found.append(gradients_by(seed_parallel.train_blocks, Form(spec, 0.0), nets, points))
+    for other in found[1:]:
+        for one, same in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, same)
+
+
 # Several inputs: a Spec is compiled for each, so each activation gets one or two.
 SEVERAL_INPUTS = [
     ("silu", "product2", "float32"),

@@ -673,10 +673,10 @@ def test_a_folder_that_may_not_be_listed_is_one_line(folder, monkeypatch):
 
 
 def test_a_block_that_may_not_be_read_is_one_line(folder, monkeypatch):
-    def refuse(path):
+    def refuse(path, *_, **__):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(files, "open", refuse, raising=False)
     with pytest.raises(ml.FileError, match="Permission denied") as error:
         ml.open_store(folder).ensemble(ONE)
     assert in_one_line(error)

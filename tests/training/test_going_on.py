@@ -9,6 +9,7 @@ import pytest
 import minilotto as ml
 from minilotto.engines.compressed import CompressedEngine
 from minilotto.kernels.updates import UPDATES
+from minilotto.training.going_on import goes_on
 from tests.nets import mostly_slow
 
 SEEDS = 5
@@ -332,3 +333,75 @@ def test_the_command_line_writes_kept_nets(tmp_path, capsys):
         assert commands.main([*line, *words]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "nets.npz").exists()
+
+
+def test_the_command_line_goes_on_from_a_file(tmp_path, capsys):
+    from minilotto.cli import commands
+
+    def run(*words: str) -> str:
+        status = commands.main(["train", "--quiet", *words])
+        printed = capsys.readouterr()
+        assert (status, printed.err.count("\n")) in ((0, 0), (2, 1))
+        return printed.err or printed.out
+
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    run("--width=2", "--steps=30", "--seeds=3:8", "--momentum=0.95", "--optimizer=momentum")
+    words = ["--width=2", "--seeds=3:8", "--momentum=0.95", "--optimizer=momentum"]
+    run(*words, "--steps=30", "--state", f"--out={first}")
+    assert "those of the nets" in run(f"--start={first}", "--steps=60", f"--out={second}")
+    config = ml.load(first).config.replace(steps=60)
+    assert_same(ml.load(second), ml.train(config, range(3, 8)))
+    assert ml.load(second).state is None
+    assert "from zero, as the nets have no state" in run(f"--start={second}", "--steps=61")
+    # What another optimiser and another schedule do not use need not be taken back.
+    text = run(f"--start={first}", "--steps=60", "--optimizer=gd", "--schedule=cosine")
+    assert "from zero, as the nets were trained by momentum" in text
+    assert "momentum=0.95 means nothing" in run(
+        f"--start={first}", "--steps=60", "--optimizer=gd", "--momentum=0.95"
+    )
+    for words, message in {
+        "": "steps=30 leaves nothing to do",
+        "--steps=60 --width=3": "width=3 is not that of the nets",
+        "--steps=60 --task=cube": "task='cube' is not that of the nets",
+        "--steps=60 --seeds=5": "are not those of the nets",
+        "--steps=60 --optimizer=lm": "dtype='float32' is nothing that lm trains",
+        "--steps=60 --optimizer=sgd": "optimizer='sgd' is unknown",
+        "--steps=60 --state=5": "is no truth value",
+        f"--steps=60 --keep=30 --out={second}.npz": "keep=30 is out of range",
+        f"--steps=60 --out={second}": "exists",
+    }.items():
+        assert message in run(f"--start={first}", *words.split())
+
+
+def test_another_optimiser_takes_back_what_it_does_not_use():
+    config = ml.Config(optimizer="adamw", weight_decay=0.1, beta1=0.5, dtype="float64", batch=3)
+    config = config.replace(schedule="cosine", lr_final=0.5, warmup=7, width=3)
+    assert goes_on(config, {"steps": 70}) == config.replace(steps=70)
+    assert goes_on(config, {"optimizer": "adam", "beta2": 0.5}) == config.replace(
+        optimizer="adam", weight_decay=0.01, beta2=0.5
+    )
+    assert goes_on(config, {"schedule": "step"}) == config.replace(schedule="step", lr_final=None)
+    assert goes_on(config, {"schedule": "linear"}) == config.replace(schedule="linear")
+    assert goes_on(config, {"optimizer": "lm"}) == ml.Config(
+        optimizer="lm", dtype="float64", width=3
+    )
+
+
+def test_the_command_line_goes_on_with_data_of_ones_own(tmp_path, capsys):
+    from minilotto.cli import commands
+
+    (tmp_path / "p.csv").write_text("x,y\n-1,1\n0,0\n1,1\n2,3\n")
+    (tmp_path / "q.csv").write_text("x,y\n-1,1\n0,0\n1,1\n2,4\n")
+    line = ["train", "--quiet", f"--out={tmp_path}/n.npz", "--force"]
+    data, start = f"--data={tmp_path}/p.csv", f"--start={tmp_path}/n.npz"
+    assert commands.main([*line, data, "--width=2", "--seeds=4", "--steps=20", "--state"]) == 0
+    nets = ml.load(tmp_path / "n.npz")
+    whole = ml.train(nets.config.replace(steps=40), start=nets)
+    capsys.readouterr()
+    assert commands.main([*line, start, "--steps=40", f"--data={tmp_path}/q.csv"]) == 2
+    assert "y of the data is not that of the nets" in capsys.readouterr().err
+    assert commands.main([*line, start, "--steps=40", "--task=cube"]) == 2
+    for words in ([data], []):
+        nets.save(tmp_path / "n.npz", force=True)
+        assert commands.main([*line, start, "--steps=40", *words]) == 0
+        assert_same(ml.load(tmp_path / "n.npz"), whole)

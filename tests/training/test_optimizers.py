@@ -134,6 +134,21 @@ def test_a_rate_rises_to_lr_and_ends_at_its_final_fraction(schedule):
         assert config.replace(lr_final=None).final_fraction == ml.SCHEDULES[schedule].final
 
 
+def test_longer_trainings_hold_the_last_rate_or_stretch_the_first_stage():
+    """After 50,000 steps both are the paper's; of more, what lies between is its first or last."""
+    paper = ml.Config().rate(range(50_000))
+    for schedule in ("held", "stretched"):
+        np.testing.assert_allclose(ml.Config(schedule=schedule).rate(range(50_000)), paper)
+    more = np.full(150_000, 1.0)
+    held, stretched = (
+        ml.Config(schedule=schedule, steps=200_000).rate(range(200_000))
+        for schedule in ("held", "stretched")
+    )
+    np.testing.assert_allclose(held, [*paper, *(more * paper[-1])])
+    np.testing.assert_allclose(stretched, [*(more * paper[0]), *paper])
+    assert ml.Config(schedule="stretched", lr_decay_every=1, steps=2000).rate(0) == 0.01
+
+
 def test_a_training_takes_the_rates_of_its_schedule():
     """Plain gradient descent by hand, with Config.rate."""
     config = config_of("gd", "cosine", dtype="float64", warmup=3)
@@ -157,7 +172,7 @@ REFUSED = {
     },
     "beta1=0.5 means nothing to gd": {"optimizer": "gd", "beta1": 0.5},
     "epsilon=0.1 means nothing to nesterov": {"optimizer": "nesterov", "epsilon": 0.1},
-    "lr_decay=0.3 means nothing to cosine; choose from step, or leave it out": {
+    "lr_decay=0.3 means nothing to cosine; choose from step, held, stretched, or leave it out": {
         "schedule": "cosine",
         "lr_decay": 0.3,
     },
@@ -169,6 +184,10 @@ REFUSED = {
     "lr_final=0 is out of range; give a finite number above 0": {
         "schedule": "exponential",
         "lr_final": 0,
+    },
+    "lr_final=0.0 is out of range; give a finite number above 0": {
+        "schedule": "stretched",
+        "lr_final": 0.0,
     },
     "warmup=10 is out of range; give a whole number of at least 0 and below 10": {
         "warmup": 10,

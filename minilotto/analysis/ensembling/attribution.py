@@ -12,6 +12,7 @@ from minilotto.analysis.ensembling.synergy import combined
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, check_bootstrap, estimate
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
 STEPS = {
@@ -22,7 +23,7 @@ STEPS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
+class Attribution(Shown):
     """The gain from one net of width N / 2 to one of width N, in decades of median loss.
 
     gain = averaging + combination + neither.

@@ -13,6 +13,7 @@ from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
 
 ROUNDS, HALF_ROUNDS = 20, 4  # divisions of all nets, and of half of them, into groups
@@ -20,7 +21,7 @@ LEAST_GROUPS = 2  # that half of the nets must make
 
 
 @dataclass(frozen=True, eq=False)
-class Averages:
+class Averages(Shown):
     """Median loss of means of R nets, for K sizes R of such groups.
 
     Parameters

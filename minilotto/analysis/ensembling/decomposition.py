@@ -18,6 +18,7 @@ from minilotto.analysis.stats.bootstrap import (
 from minilotto.analysis.stats.resampling import GATHERED
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_choice
 
 CENTRAL = 0.5  # fraction of the nets, about the median loss, that is kept
@@ -25,7 +26,7 @@ PARTS = ("loss", "bias", "variance")
 
 
 @dataclass(frozen=True)
-class Decomposition:
+class Decomposition(Shown):
     """loss = bias + variance of the nets kept.
 
     Parameters

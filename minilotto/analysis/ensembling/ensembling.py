@@ -8,12 +8,13 @@ from numpy.typing import ArrayLike
 from minilotto.ensemble.last_layer import EPSILON, check_weight
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
-class Cosines:
+class Cosines(Shown):
     """How alike the error functions of two seeds are: 1 the same but for their size, 0 orthogonal.
 
     Parameters

@@ -11,13 +11,14 @@ from minilotto.ensemble.last_layer import RANK_CUT, hidden, least_squares
 from minilotto.errors import DataError
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
 ENTRIES = 2_000_000  # of design matrices solved at a time
 
 
 @dataclass(frozen=True)
-class Refit:
+class Refit(Shown):
     """B nets with hidden neurons as given and the best last layer.
 
     Where v is far larger than trained ones, training would not find it.

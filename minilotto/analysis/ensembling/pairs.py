@@ -9,13 +9,14 @@ from minilotto.analysis.ensembling.ensembling import orthogonal_loss
 from minilotto.analysis.stats.bootstrap import Estimate, check_bootstrap, check_losses, estimate
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
 WEIGHED = 200_000  # losses weighted at a time, which fit in cache
 
 
 @dataclass(frozen=True, eq=False)
-class NullComparison:
+class NullComparison(Shown):
     """Losses of pairs of narrow nets against losses of nets of twice their width.
 
     Parameters

@@ -20,6 +20,7 @@ from minilotto.ensemble.last_layer import RANK_CUT, check_weight, least_squares
 from minilotto.errors import DataError
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 NULLS = {
     "harmonic": "(1 / L1 + 1 / L2)^-1, as in the paper",
@@ -32,7 +33,7 @@ NULLS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Nets:
+class Nets(Shown):
     """R nets of one width, as arrays; what is left out is not analysed.
 
     Parameters
@@ -52,7 +53,7 @@ class Nets:
 
 
 @dataclass(frozen=True, eq=False)
-class Synergy:
+class Synergy(Shown):
     """The nulls side by side.
 
     Parameters

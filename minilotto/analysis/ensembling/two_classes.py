@@ -25,6 +25,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 PARTS = ("training", "held out")
 FITTED_FROM = 4  # widths from here on are fitted
@@ -55,7 +56,7 @@ class Combined(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Shown):
     """What is found of one problem, by part (one of PARTS) and width.
 
     Parameters

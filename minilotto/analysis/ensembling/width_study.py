@@ -15,6 +15,7 @@ from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, fit_la
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
 COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
@@ -22,7 +23,7 @@ REFITTED = 32  # nets of a width whose output weights are fitted again
 
 
 @dataclass(frozen=True)
-class WidthStudy:
+class WidthStudy(Shown):
     """Loss against width of nets that learn one target.
 
     Parameters

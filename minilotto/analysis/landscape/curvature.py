@@ -16,6 +16,7 @@ from minilotto.interop.second_derivatives import hessian
 from minilotto.interop.vectors import pack
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
 Counts = NDArray[np.intp]
@@ -24,7 +25,7 @@ PARTS = 2**24  # numbers of Hessians that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Curvature:
+class Curvature(Shown):
     """Second derivatives of the loss at R nets of K = N (D + 2) + 1 parameters, in float64.
 
     NaN and zero counts for nets that are not finite.

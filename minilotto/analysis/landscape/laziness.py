@@ -8,11 +8,12 @@ from minilotto.ensemble.last_layer import flat
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
 
 @dataclass(frozen=True, eq=False)
-class Moved:
+class Moved(Shown):
     """Distances |theta - theta_0| / |theta_0| of R nets.
 
     Small: lazy, the features are those of the initial draw. About 1 and above: rich, they have no

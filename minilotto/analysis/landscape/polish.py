@@ -23,13 +23,14 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_whole
 
 VALLEY = 0.25  # terms grow as loss^-VALLEY down a valley: v ~ w^-2 and loss ~ w^8, see valley.py
 
 
 @dataclass(frozen=True, eq=False)
-class Polished:
+class Polished(Shown):
     """Nets after Levenberg-Marquardt, in float64.
 
     Parameters

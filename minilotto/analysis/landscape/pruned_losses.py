@@ -23,6 +23,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, estimate, median_interv
 from minilotto.ensemble.distillation import distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
 KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 100, 150, 200)
@@ -42,7 +43,7 @@ Readout = str | None  # "float64", "float32", None for output weights that are n
 
 
 @dataclass(frozen=True, eq=False)
-class PrunedLosses:
+class PrunedLosses(Shown):
     """Losses of R nets of one width, pruned.
 
     Parameters

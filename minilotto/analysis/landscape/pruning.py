@@ -21,6 +21,7 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, Reals
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_fraction, check_whole
 
 Order = NDArray[np.intp]
@@ -31,7 +32,7 @@ BLOCK = 2**22  # numbers that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Merging:
+class Merging(Shown):
     """An order, and what took up each neuron that went.
 
     Parameters

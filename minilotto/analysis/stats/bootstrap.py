@@ -1,7 +1,7 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +10,7 @@ from scipy.stats import trim_mean
 from minilotto.analysis.stats.resampling import resampled, resampled_means, resampled_quantiles
 from minilotto.errors import ConfigError, DataError, shown
 from minilotto.settings.arrays import Array, Ints, reals_of
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
@@ -18,7 +19,7 @@ TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Shown):
     """A number with its interval, in general the bootstrap's quantiles (1 -+ level) / 2.
 
     Parameters
@@ -26,12 +27,15 @@ class Estimate:
     value, low, high : float
     level : float in (0, 1)
         Probability that the interval from `low` to `high` holds the truth.
+    freedom : float
+        Degrees of freedom of Student's interval; infinite for others.
     """
 
     value: float
     low: float
     high: float
     level: float
+    freedom: float = field(default=np.inf, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
@@ -50,11 +54,11 @@ class Estimate:
             Value and ends of the interval mapped, at the same level.
         """
         value, low, high = (float(function(x)) for x in (self.value, self.low, self.high))
-        return Estimate(value, low, high, self.level)
+        return Estimate(value, low, high, self.level, self.freedom)
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Shown):
     """A statistic of loss at W widths, in ascending order.
 
     Parameters

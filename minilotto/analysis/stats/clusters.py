@@ -9,6 +9,7 @@ from scipy.spatial.distance import squareform
 
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 NEIGHBOURS = 5
 LEAST_SHARE = 0.01  # of all points; smaller groups are no cluster
@@ -18,7 +19,7 @@ MOST_POINTS = 6000  # their distances fill 0.3 GB
 
 
 @dataclass(frozen=True, eq=False)
-class Clusters:
+class Clusters(Shown):
     """Which cluster each point belongs to.
 
     Parameters

@@ -43,7 +43,7 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
     value = one.value - other.value
     low = value - float(np.hypot(one.value - one.low, other.high - other.value))
     high = value + float(np.hypot(one.high - one.value, other.value - other.low))
-    return Estimate(value, low, high, one.level)
+    return Estimate(value, low, high, one.level, min(one.freedom, other.freedom))
 
 
 def ratio(one: Estimate, other: Estimate) -> Estimate:

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from minilotto.analysis.stats.modes import sorted_losses, ties, unrounded
 from minilotto.errors import imported
+from minilotto.settings.display import Shown
 
 LEAST_P = 1e-5  # diptest's table has ten of its million samples beyond it
 
 
 @dataclass(frozen=True)
-class Dip:
+class Dip(Shown):
     """Hartigan and Hartigan's dip of log10 loss.
 
     Parameters

@@ -55,7 +55,7 @@ def over_draws(values: ArrayLike, level: float = 0.95) -> Estimate:
     quantile = student.ppf((1 + level) / 2, kept.size - 1)
     with np.errstate(over="ignore"):  # squares of huge values; the interval is then infinite
         reach = float(quantile * kept.std(ddof=1) / np.sqrt(kept.size))
-    return Estimate(middle, middle - reach, middle + reach, level)
+    return Estimate(middle, middle - reach, middle + reach, level, kept.size - 1)
 
 
 def typical_over_draws(losses: ArrayLike, level: float = 0.95) -> Estimate:

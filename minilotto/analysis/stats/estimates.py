@@ -1,9 +1,15 @@
-"""Points of loss against width as single estimates: values, and exponents between widths."""
+"""Single numbers with intervals: of points of loss against width, of counts, of medians."""
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+from scipy.stats import beta
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, estimate
+from minilotto.analysis.stats.draws import over_draws
 from minilotto.analysis.stats.scaling import local_exponents
+from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
 
 
 def estimates(points: Points | None) -> dict[int, Estimate]:
@@ -80,3 +86,123 @@ def slope(points: Points, low: float, high: float) -> Estimate | None:
     """
     chosen = np.isin(points.widths, (low, high))
     return exponents(points.select(chosen))[0][2] if np.count_nonzero(chosen) == 2 else None
+
+
+def bend(points: Points) -> Estimate:
+    """By how much the exponent of the upper half of the widths exceeds that of the lower half.
+
+    Two lines in logarithms that meet in the middle of the widths, by least squares with the seeds'
+    errors: of all contrasts between widths the one that a break in the middle moves most.
+
+    Parameters
+    ----------
+    points : Points
+        From `bootstrap.points`.
+
+    Returns
+    -------
+    Estimate
+        With its interval over seeds.
+
+    Raises
+    ------
+    DataError
+        For fewer than 4 widths.
+
+    Examples
+    --------
+    >>> from minilotto.analysis.stats.bootstrap import points
+    >>> losses, widths = np.geomspace(1, 4, 51), np.array([1, 2, 4, 8, 16])
+    >>> steep = np.where(widths < 4, 1.0 / widths, 0.25 * (widths / 4) ** -3.0)
+    >>> round(bend(points(widths, [losses * one for one in steep])).value, 9)
+    2.0
+    """
+    if len(points.widths) < 4:
+        raise DataError(
+            f"{len(points.widths)} widths show no bend; at least 4 are needed: train more widths"
+        )
+    x = np.log(points.widths)
+    beyond = x - (x[0] + x[-1]) / 2
+    design = np.stack([np.ones_like(x), np.minimum(beyond, 0), np.maximum(beyond, 0)], axis=1)
+    root = 1 / np.maximum(points.error, 1e-6)
+    solver = np.linalg.pinv(design * root[:, None]) * root
+    contrast = solver[1] - solver[2]
+    value = float(contrast @ np.log(points.value))
+    return estimate(value, points.replicates @ contrast, points.level)
+
+
+def share(count: int, of: int, level: float = 0.95) -> Estimate:
+    """A fraction with Clopper and Pearson's interval.
+
+    Parameters
+    ----------
+    count, of : int
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Estimate
+        From 0 to 1 and NaN where there is nothing to count.
+
+    Examples
+    --------
+    >>> round(share(64, 64).low, 3), share(64, 64).high
+    (0.944, 1.0)
+    """
+    if not of:
+        return Estimate(float("nan"), 0.0, 1.0, level)
+    low, high = ends(level)
+    least = float(beta.ppf(low, count, of - count + 1)) if count else 0.0
+    most = float(beta.ppf(high, count + 1, of - count)) if count < of else 1.0
+    return Estimate(count / of, least, most, level)
+
+
+def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.95) -> Estimate:
+    """The median of losses of which three quantiles are known, with the interval that it has where
+    their logarithms are normal.
+
+    Parameters
+    ----------
+    values : (3,) array_like of float
+        Lower quantile, median and upper quantile, above 0.
+    between : float in (0, 1)
+        Fraction of the nets between the outer two.
+    nets : int
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> found = of_quantiles([0.5, 1.0, 2.0], 0.5, 100)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.777, 1.287)
+    """
+    low, middle, high = np.log(np.maximum(values, 1e-300)).tolist()
+    deviation = (high - low) / (2 * float(ndtri(ends(between)[1])))
+    reach = float(ndtri(ends(level)[1])) * np.sqrt(np.pi / 2) * deviation / np.sqrt(nets)
+    return Estimate(middle, middle - reach, middle + reach, level).mapped(np.exp)
+
+
+def over_nets(values: Array, level: float = 0.95) -> Estimate:
+    """The mean of one number of each net, with Student's interval, infinite for fewer than three.
+
+    Parameters
+    ----------
+    values : (R,) ndarray of float64
+    level : float in (0, 1)
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> over_nets(np.array([1.0, 2.0]))
+    Estimate(value=1.5, low=-inf, high=inf, level=0.95)
+    """
+    if len(values) < 3:
+        return Estimate(float(np.mean(values)), -np.inf, np.inf, level)
+    return over_draws(values, level)

@@ -107,7 +107,7 @@ def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mappi
     return MappingProxyType(
         {
             "amplitude": Estimate(amplitude, amplitude / factor, amplitude * factor, level),
-            "exponent": Estimate(exponent, exponent - reach, exponent + reach, level),
+            "exponent": Estimate(exponent, exponent - reach, exponent + reach, level, len(x) - 2),
         }
     )
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.errors import DataError, shown
 from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.display import Shown
 
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
@@ -20,7 +21,7 @@ MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none
 
 
 @dataclass(frozen=True)
-class Law:
+class Law(Shown):
     """L as a function of N.
 
     Parameters

@@ -7,6 +7,7 @@ import numpy as np
 
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, Ints, reals_of
+from minilotto.settings.display import Shown
 
 BINS_PER_DECADE = 50
 SMOOTHING = 0.06  # decades, standard deviation
@@ -14,7 +15,7 @@ LEAST_PROMINENCE = 0.02  # of the highest peak
 
 
 @dataclass(frozen=True)
-class Peaks:
+class Peaks(Shown):
     """Peaks of the density of log10 loss, from the lowest loss up.
 
     Parameters

@@ -21,6 +21,7 @@ from minilotto.analysis.stats.resampling import resampled
 from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.errors import DataError, MissingExtraError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
 FEW_WIDTHS = 10  # from which width on the paper sees single peaks
@@ -30,7 +31,7 @@ QUARTILES = 2 * float(ndtri(0.75))  # their distance in standard deviations of a
 
 
 @dataclass(frozen=True)
-class Normality:
+class Normality(Shown):
     """How far log10 loss of R seeds is from normal.
 
     Parameters
@@ -61,7 +62,7 @@ class Normality:
 
 
 @dataclass(frozen=True)
-class Shape:
+class Shape(Shown):
     """The tests of one width; what could not be tested is None.
 
     Parameters
@@ -85,7 +86,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class CentralLimit:
+class CentralLimit(Shown):
     """Shapes width by width, the spread of log10 loss against width, and its fall with width.
 
     Parameters

@@ -15,6 +15,7 @@ import numpy as np
 from minilotto.analysis.stats.losses import SMOOTHING, Peaks, cut, positive, smoothed
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array, Ints
+from minilotto.settings.display import Shown
 
 LEAST_LOSSES = 30
 ROUNDING = 1e-12  # decades; losses that differ by no more are the same
@@ -37,7 +38,7 @@ CRITICAL: dict[str | float, tuple[float, ...]] = {
 
 
 @dataclass(frozen=True)
-class Modes:
+class Modes(Shown):
     """What is proven of the peaks of log10 loss of R seeds.
 
     Parameters

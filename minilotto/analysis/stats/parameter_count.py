@@ -5,6 +5,7 @@ language models.
 from dataclasses import dataclass
 
 from minilotto.errors import DataError
+from minilotto.settings.display import Shown
 
 MEASURED = 0.34  # Hoffmann et al. 2022, the fit that the paper quotes in equation 10
 # Besiroglu et al. 2024, from the same data: 0.35 with two standard errors of 0.02 on either side.
@@ -12,7 +13,7 @@ REFIT = (0.31, 0.39)
 
 
 @dataclass(frozen=True)
-class ParameterExponent:
+class ParameterExponent(Shown):
     """loss ~ parameters^-exponent if parameters ~ width^power.
 
     Parameters

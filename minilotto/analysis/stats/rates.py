@@ -12,6 +12,7 @@ from scipy.stats import t as student
 from minilotto.analysis.stats.bootstrap import Estimate, ends
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
 # 4/D: Sharma and Kaplan (arXiv:2004.10802), of piecewise linear nets on data of D dimensions. 1 +
@@ -27,7 +28,7 @@ SCANNED = 200  # sizes of misfit that are tried
 
 
 @dataclass(frozen=True)
-class RuleMiss:
+class RuleMiss(Shown):
     """One rule beside K exponents.
 
     Parameters
@@ -50,7 +51,7 @@ class RuleMiss:
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(Shown):
     """exponent = offset + slope / D, by least squares, with Student's intervals.
 
     Rules are (offset, slope) too: 4/D is (0, 4), 1 + 3/D is (1, 3), 1 is (1, 0).

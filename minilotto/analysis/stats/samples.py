@@ -18,6 +18,7 @@ from minilotto.analysis.stats.estimates import estimates
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
+from minilotto.settings.display import Shown
 from minilotto.settings.tasks import task_of
 
 INFINITE = float("inf")  # points of a population
@@ -25,7 +26,7 @@ FLOOR = 1e-300  # in place of a loss of zero, which has no logarithm
 
 
 @dataclass(frozen=True)
-class Losses:
+class Losses(Shown):
     """Losses of the nets of one config.
 
     Parameters
@@ -39,7 +40,7 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Drawn(Shown):
     """Nets on several draws of the data.
 
     Parameters

@@ -19,6 +19,7 @@ from minilotto.analysis.stats.laws import LAWS, POWER_LAW, Law, widths_of
 from minilotto.analysis.stats.misfit import corrected_aic, fitted_misfit
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
 REFERENCE_EXPONENTS = (1.0, 4.0)  # figure 1c's dashed lines
@@ -26,7 +27,7 @@ LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows non
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Shown):
     """One law fitted to a statistic of loss at W widths.
 
     Parameters
@@ -37,8 +38,7 @@ class Fit:
         The law's parameters. Their intervals include the widths' own scatter about the law beside
         that of seeds, and are Student's of W - k degrees of freedom.
     seeds_only : mapping of str to Estimate
-        The same with intervals over seeds alone, resampled within each width: they hold the truth
-        only where the law is exact.
+        The same with intervals over seeds alone, which hold only where the law is exact.
     misfit : float
         The widths' own scatter, a standard deviation in decades (0: seeds explain it all).
     p_value : float
@@ -115,7 +115,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Compared(Shown):
     """One law among others.
 
     Parameters
@@ -140,7 +140,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """Laws fitted to the same points.
 
     Parameters
@@ -157,7 +157,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class LocalExponents:
+class LocalExponents(Shown):
     """Exponents between neighbouring widths, arrays (W - 1,).
 
     Parameters

@@ -7,12 +7,13 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Points, ends
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 WINDOW = 3  # neighbouring widths that a running exponent is taken over
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Stretch(Shown):
     """The longest range of widths along which every running exponent is near a given one.
 
     Parameters

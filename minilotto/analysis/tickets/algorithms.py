@@ -32,6 +32,7 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 RESOLUTION = 0.01  # of the target's spread: nets closer than this do the same thing
 SYMMETRIC = 0.1  # relative distance to the mirror image up to which a net counts as symmetric
@@ -40,7 +41,7 @@ WIDEST = 8  # assignments are exact, at a cost that doubles with each neuron
 
 
 @dataclass(frozen=True)
-class Neuron:
+class Neuron(Shown):
     """What one neuron of a representative net does.
 
     Parameters
@@ -74,7 +75,7 @@ class Neuron:
 
 
 @dataclass(frozen=True, eq=False)
-class Algorithm:
+class Algorithm(Shown):
     """One cluster of nets.
 
     Parameters
@@ -125,7 +126,7 @@ class Algorithm:
 
 
 @dataclass(frozen=True, eq=False)
-class Algorithms:
+class Algorithms(Shown):
     """All algorithms, by rising median loss.
 
     Parameters

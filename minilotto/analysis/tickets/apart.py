@@ -13,6 +13,7 @@ from minilotto.analysis.tickets.error_shapes import ErrorShapes, error_shapes
 from minilotto.analysis.tickets.tickets import alive, pair_neurons
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 LEVEL = 0.95
 NONE = Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
@@ -26,7 +27,7 @@ COUNTS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Apart:
+class Apart(Shown):
     """The mirror pairs of R nets of one width N.
 
     Parameters

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from minilotto.analysis.stats.bootstrap import ends
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_fraction, check_whole
 
 LEAST_WINDOW = 5  # neurons; fewer say nothing of a spread
@@ -18,7 +19,7 @@ LEAST_CLOUD = 100  # neurons whose dimension can be measured
 
 
 @dataclass(frozen=True, eq=False)
-class Attractor:
+class Attractor(Shown):
     """A curve through a cloud of neurons, from windows of neighbours in |w|.
 
     Parameters

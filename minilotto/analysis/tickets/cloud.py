@@ -7,10 +7,11 @@ import numpy as np
 from minilotto.analysis.tickets.attractor import Attractor, attractor, correlation_dimension
 from minilotto.analysis.tickets.mirror import mirror_symmetry
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class Cloud:
+class Cloud(Shown):
     """First-layer weights and biases of n neurons, and measures of their shape.
 
     Parameters

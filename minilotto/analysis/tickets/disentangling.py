@@ -14,6 +14,7 @@ from minilotto.ensemble.distillation import pair_errors
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 USELESS = 0.9  # a pair whose R^2 is below is useless
 NUMERICAL = 0.01  # of the sum of eigenvalues: those above count for the numerical rank
@@ -21,7 +22,7 @@ ALIKE = 0.9  # least absolute correlation of two tickets of a group
 
 
 @dataclass(frozen=True, eq=False)
-class Ranks:
+class Ranks(Shown):
     """How many independent tickets each of R nets has, counted in four ways.
 
     l are the eigenvalues of a Gram matrix. n equal tickets give 1, n orthogonal ones of equal size
@@ -47,7 +48,7 @@ class Ranks:
 
 
 @dataclass(frozen=True, eq=False)
-class Disentangled:
+class Disentangled(Shown):
     """The tickets of R nets.
 
     Parameters

@@ -12,6 +12,7 @@ from minilotto.ensemble.last_layer import hidden
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_one_layer
 
 IDLE = 1e-3  # of the target's spread: a neuron that adds less is idle
@@ -39,7 +40,7 @@ def contributions(activation: Activation, parameters: Parameters, data: Dataset)
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Scene(Shown):
     """R nets to be compared.
 
     Parameters

@@ -14,6 +14,7 @@ from minilotto.initialisation import Parameters, initial_parameters
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
+from minilotto.settings.display import Shown
 
 KEPT = (1, 2, 3, 4, 6, 10)  # neurons that are kept
 SOME = 100  # nets that are cut down to several widths
@@ -28,7 +29,7 @@ WAYS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class Way(Shown):
     """Nets of width 2, each made of a pair of neurons of one of R nets.
 
     Parameters

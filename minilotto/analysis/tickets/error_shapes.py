@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from minilotto.analysis.tickets.disentangling import Disentangled
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 DEGREES = (3, 4)  # of the polynomials that errors are compared with
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorShapes:
+class ErrorShapes(Shown):
     """Error functions of the useful pairs of R nets; NaN where a net has too few.
 
     Parameters

@@ -8,13 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.analysis.tickets.tickets import cloud, mask
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_whole
 
 BLOCK = 2**23  # numbers that are held at a time
 
 
 @dataclass(frozen=True, eq=False)
-class MirrorSymmetry:
+class MirrorSymmetry(Shown):
     """Energy distance between neurons of R nets and their mirror images, against random sign flips.
 
     NaN for nets that are not finite or have fewer than two neurons.

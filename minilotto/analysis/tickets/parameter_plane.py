@@ -15,11 +15,12 @@ from minilotto.ensemble.last_layer import TINY, flat
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
 
 @dataclass(frozen=True, eq=False)
-class Components:
+class Components(Shown):
     """K principal components of R nets' F = N (D + 2) + 1 parameters.
 
     Parameters
@@ -76,7 +77,7 @@ def principal_components(parameters: Parameters, count: int = 2) -> Components:
 
 
 @dataclass(frozen=True, eq=False)
-class PlaneClusters:
+class PlaneClusters(Shown):
     """Clusters of R nets in the plane of two principal components.
 
     Parameters

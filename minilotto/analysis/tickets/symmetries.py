@@ -12,6 +12,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, Ints
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
 # Of the range of coordinates, of the largest target, of the activation's largest value.
@@ -20,7 +21,7 @@ MOST_INPUTS = 5  # 2^5 5! = 3840 signed permutations
 
 
 @dataclass(frozen=True, eq=False)
-class TargetSymmetry:
+class TargetSymmetry(Shown):
     """A signed permutation G of the inputs with y(G x) = sign y(x) + shift at every point.
 
     Points and weights are mapped to themselves. A net f then has an image of equal loss, x -> sign

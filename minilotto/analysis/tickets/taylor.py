@@ -15,13 +15,14 @@ from minilotto.ensemble.last_layer import EPSILON
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_whole
 
 HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
 
 
 @dataclass(frozen=True)
-class Minimum:
+class Minimum(Shown):
     """sigma(z) near its minimum: a (z - z_star)^2 + value + O((z - z_star)^3).
 
     Parameters

@@ -14,6 +14,7 @@ from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
 DEAD = 1e-6  # a neuron or pair whose output varies by less, relative to the target
@@ -24,7 +25,7 @@ KINDS = ("none", "dead", "useless", "ticket")
 
 
 @dataclass(frozen=True, eq=False)
-class Pairing:
+class Pairing(Shown):
     """Mirror pairs of R nets of width N.
 
     Parameters
@@ -58,7 +59,7 @@ class Pairing:
 
 
 @dataclass(frozen=True, eq=False)
-class PairQuality:
+class PairQuality(Shown):
     """What the K pairs of each net of a Pairing are like; NaN where there is no pair.
 
     Parameters

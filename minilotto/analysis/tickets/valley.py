@@ -30,12 +30,13 @@ from minilotto.ensemble.last_layer import (
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 
 REACH = 20.0  # of b, within which a zero of sigma'''' is looked for
 
 
 @dataclass(frozen=True, eq=False)
-class Valley:
+class Valley(Shown):
     """The best mirror pair at each |w|, in the order in which the w were given.
 
     Parameters
@@ -60,7 +61,7 @@ class Valley:
 
 
 @dataclass(frozen=True)
-class Descent:
+class Descent(Shown):
     """Expansion at the valley's far end: loss -> coefficient |w|^power, b -> bias as w -> 0.
 
     Parameters

@@ -9,6 +9,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
+from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
 EQ2 = Parameters(  # the ticket that the paper prints in Eq. 2
@@ -21,7 +22,7 @@ ASYMMETRY = 0.05  # of |w|, b and v of two neurons, below which they are a mirro
 
 
 @dataclass(frozen=True, eq=False)
-class Tickets:
+class Tickets(Shown):
     """Nets of width 2 that are mirror pairs near the valley's floor.
 
     Parameters
@@ -66,7 +67,7 @@ def tickets(nets: Ensemble, bias: float) -> Tickets:
 
 
 @dataclass(frozen=True, eq=False)
-class Fall:
+class Fall(Shown):
     """How the loss falls along a valley, down to where rounding decides.
 
     Parameters

@@ -19,11 +19,11 @@ from minilotto.analysis.tickets.apart import (
 from minilotto.analysis.tickets.disentangling import USELESS
 from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, as_numbers, described, untested
+from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, interval, training_words
 from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
 from minilotto.report.plots.style import GREY, PALETTE, Axes, Drawing, intervals, mosaic
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, at_most, fraction
+from minilotto.report.rules import Every, inside
 from minilotto.store.grid import Sweep
 
 NARROW, WIDE = (10, 30, 50), 1000
@@ -149,43 +149,37 @@ class Disentanglement(Figure):
         return {width: one for width, one in self.widths.items() if width in NARROW}
 
     def _quality(self) -> Outcome:
-        claim = self.entry.claims["quality"]
-        found = {n: one for n, one in self._narrow().items() if np.isfinite(one.useless).any()}
-        if not found:
-            return untested("The nets are missing, or have no pair.")
-        good, own, words = {}, [], {}
-        for n, one in found.items():
-            good[n] = each = mean_estimate(1 - one.useless)
-            own.append(mean_estimate(1 - one.apart["output"].useless_share()).value)
-            words[f"N = {n}"] = (
-                f"{each.value:.1%} ({each.low:.1%} to {each.high:.1%}), median R² "
-                f"{np.nanmedian(whole_pairs(one.apart['span'])):.4f}; with the net's own weights "
-                f"{own[-1]:.1%}; {one.unpaired.sum(axis=1).mean():.1f} neurons without a partner"
-            )
-        worst = min(one.value for one in good.values())
-        reason = (
-            "So good only where both output weights are fitted again; with the weights that a pair "
-            "has in the net it mostly is not, for other pairs make up for what it leaves."
+        most, cases, own, useful = self.entry.claims["quality"]["most"], [], [], []
+        for n, one in self._narrow().items():
+            if np.isfinite(one.useless).any():
+                good = mean_estimate(1 - one.useless)
+                own.append(mean_estimate(1 - one.apart["output"].useless_share()).value)
+                useful.append(good.value)
+                words = (
+                    f"{good.value:.1%} ({good.low:.1%} to {good.high:.1%}), median R² "
+                    f"{np.nanmedian(whole_pairs(one.apart['span'])):.4f}; with the net's own "
+                    f"weights {own[-1]:.1%}; {one.unpaired.sum(axis=1).mean():.1f} neurons without "
+                    "a partner"
+                )
+                numbers = {f"share at width {n}": good.value}
+                cases.append(Case(f"N = {n}", inside(good, most, 1.0), words, numbers))
+        more = (
+            "; only where both output weights are fitted again: with the weights that a pair has "
+            "in the net it mostly is not so good, for other pairs make up for what it leaves"
         )
-        return Outcome(
-            fraction(worst, claim["most"], claim["some"]),
-            described(words),
-            reason if max(own) < 0.5 * worst else "",
-            {f"share at width {n}": one.value for n, one in good.items()},
-        )
+        return over(cases, more=more if cases and max(own) < 0.5 * min(useful) else "")
 
     def _useless(self) -> Outcome:
         claim, one = self.entry.claims["useless"], self.widths.get(WIDE)
         if one is None or not np.isfinite(one.useless).any():
             return untested("The nets are missing, or have no pair.")
         found, dead = median_estimate(one.useless), float(np.mean(~one.living))
-        away = max(0.5 - found.low, found.high - 0.5)
         reason = (
             "They are neurons that died in training: w and b have shrunk to zero, and with them "
             "what they add."
         )
-        return Outcome(
-            at_most(away, claim["close"], claim["rough"]),
+        return about(
+            inside(found, 0.5 - claim["close"], 0.5 + claim["close"]),
             f"{found} of the pairs; {dead:.0%} of the neurons are dead, and {one.dead_useless:.0%} "
             "of the useless pairs are two of them",
             reason if one.dead_useless > 0.9 else "",
@@ -193,80 +187,61 @@ class Disentanglement(Figure):
         )
 
     def _correlated(self) -> Outcome:
-        claim = self.entry.claims["correlated"]
+        strong = self.entry.claims["correlated"]["most"]
         shapes = {n: one.shapes for n, one in self.widths.items()}
         shapes = {n: one for n, one in shapes.items() if np.isfinite(one.correlation).any()}
-        if not shapes:
-            return untested("No net has two useful pairs.")
-        found = {n: median_estimate(one.correlation) for n, one in shapes.items()}
         within = [median_estimate(one.within).value for one in shapes.values()]
         between = [median_estimate(one.between).value for one in shapes.values()]
-        reason = ""
+        more = ""
         if np.isfinite(within).any() and np.isfinite(between).any():
-            reason = (
-                "There are two kinds: two pairs with mostly cubic errors, or two with mostly other "
-                f"ones, correlate by {np.nanmin(within):.2f} or more, one of either kind by "
-                f"{np.nanmax(between):.2f} or less."
+            more = (
+                ". There are two kinds: two pairs with mostly cubic errors, or two with mostly "
+                f"other ones, correlate by {np.nanmin(within):.2f} or more, one of either kind by "
+                f"{np.nanmax(between):.2f} or less"
             )
-        return Outcome(
-            fraction(min(one.value for one in found.values()), claim["strong"], claim["weak"]),
-            described({f"N = {n}": one for n, one in found.items()}),
-            reason,
-            {f"correlation at width {n}": one.value for n, one in found.items()},
-        )
+        cases = []
+        for n, one in shapes.items():
+            found, at = median_estimate(one.correlation), f"N = {n}"
+            numbers = {f"correlation at width {n}": found.value}
+            cases.append(Case(at, inside(found, strong, 1.0), found, numbers))
+        return over(cases, more=more)
 
     def _shapes(self) -> Outcome:
-        most = self.entry.claims["shapes"]["most"]
-        shapes = {n: one.shapes.degrees for n, one in self.widths.items()}
-        parts = {
-            n: [mean_estimate(part).value for part in degrees.T]
-            for n, degrees in shapes.items()
-            if np.isfinite(degrees).any()
-        }
-        if not parts:
-            return untested("No net has a useful pair.")
-        cubic, both = min(part[0] for part in parts.values()), min(map(sum, parts.values()))
+        most, cases = self.entry.claims["shapes"]["most"], []
+        for n, one in self.widths.items():
+            if np.isfinite(one.shapes.degrees).any():
+                odd, even = (mean_estimate(part) for part in one.shapes.degrees.T)
+                numbers = {f"cubic at width {n}": odd.value, f"quartic at width {n}": even.value}
+                words = f"{odd.value:.0%} cubic, {even.value:.0%} quartic"
+                cases.append(Case(f"N = {n}", inside(odd, most, 1.0), words, numbers))
         mirror = [one.mirror for one in self.widths.values() if np.isfinite(one.mirror)]
         further = "".join(
             " The further a pair is from mirror symmetry, the more cubic (rank correlation from "
             f"{least:.2f})."
             for least in sorted(mirror)[:1]
         )
-        words = {
-            f"N = {n}": f"{odd:.0%} cubic, {even:.0%} quartic" for n, (odd, even) in parts.items()
-        }
-        numbers = {f"cubic at width {n}": part[0] for n, part in parts.items()}
-        numbers |= {f"quartic at width {n}": part[1] for n, part in parts.items()}
-        return Outcome(
-            HOLDS if cubic >= most else IN_PART if both >= most else FAILS,
-            f"mean fractions of the squared errors: {described(words)}",
-            numbers=numbers,
-            facts={"mirror": further},
-        )
+        return over(cases, "mean fractions of the squared errors: ", mirror=further)
 
     def _independent(self) -> Outcome:
-        found = self._narrow()
+        found, cases = self._narrow(), []
         if set(found) != set(NARROW):
             return untested("The nets are missing.")
-        ways, agree = [], []
-        numbers: dict[str, float] = {}
         for predictor, count in product(PREDICTORS, COUNTS):
             values = {n: found[n].counts[predictor, count] for n in NARROW}
-            numbers |= {f"{predictor} {count} {n}": one.value for n, one in values.items()}
             if np.isfinite([one.value for one in values.values()]).all():
                 digits = count != "participation"  # the others are whole, or nearly so
                 shown = (f"{one.value:.2g}" if digits else str(one) for one in values.values())
-                ways.append(f"{COUNTS[count]}, {PREDICTORS[predictor]}: {', '.join(shown)}")
-                if {n: round(one.value) for n, one in values.items()} == PAPER_COUNTS:
-                    agree.append(f"{COUNTS[count]} ({PREDICTORS[predictor]})")
-        if not ways:
-            return untested("At one of these widths no net has a useful pair.")
-        two = ""
-        if all(1.5 <= numbers[f"span participation {n}"] < 2.5 for n in NARROW):
+                judged = [
+                    inside(one, PAPER_COUNTS[n] - 0.5, PAPER_COUNTS[n] + 0.5)
+                    for n, one in values.items()
+                ]
+                way = f"{COUNTS[count]} ({PREDICTORS[predictor]})"
+                numbers = {f"{predictor} {count} {n}": one.value for n, one in values.items()}
+                cases.append(Case(way, Every(judged), ", ".join(shown), numbers))
+        two, numbers = "", {name: one for case in cases for name, one in case.numbers.items()}
+        if all(1.5 <= numbers.get(f"span participation {n}", 0.0) < 2.5 for n in NARROW):
             two = (
                 " With fitted output weights, as R² near 1 needs, there are about two at every "
                 "width: a cubic and a quartic error."
             )
-        verdict = HOLDS if len(agree) > len(ways) / 2 else IN_PART if agree else FAILS
-        facts = {"ways": " and ".join(agree) or "none", "two": two}
-        return Outcome(verdict, "; ".join(ways), "", numbers, facts)
+        return over(cases, two=two)

@@ -8,11 +8,14 @@ import numpy as np
 
 from minilotto.analysis.landscape.polish import polish
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval
+from minilotto.analysis.stats.differences import ratio
+from minilotto.analysis.stats.estimates import of_quantiles, share
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
+from minilotto.ensemble.plots import edges_of
 from minilotto.initialisation import Parameters
-from minilotto.report.claims import Outcome, untested
+from minilotto.report.claims import Case, Outcome, about, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
-from minilotto.report.plots.distributions import edges_of, shares
+from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import (
     AMBER,
     BLUE,
@@ -27,7 +30,7 @@ from minilotto.report.plots.style import (
     grid,
     intervals,
 )
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED, counted
+from minilotto.report.rules import at_least, factor, inside
 from minilotto.store.grid import Sweep
 
 WIDE, NARROW = 50, 2
@@ -182,25 +185,27 @@ class Distillation(Figure):
         half, trained = self.entry.claims["typical"]["half"], median_interval(self.narrow.loss)
         ways = "pairs", "output", "untrained"
         found = {way: median_interval(self.ways[way].loss) for way in ways}
-        ratio = {way: one.value / trained.value for way, one in found.items()}
-        return Outcome(
-            HOLDS if ratio["pairs"] >= half else IN_PART if ratio["output"] >= half else FAILS,
-            f"medians: trained {_words(trained)}, distilled {_words(found['pairs'])}; where the "
-            f"pair is chosen by its own output {_words(found['output'])}; from nets before "
-            f"training {_words(found['untrained'])}",
-            numbers={f"{way} over trained": value for way, value in ratio.items()},
-            facts={"times": 1 / ratio["pairs"]},
+        over_trained = {way: ratio(one, trained) for way, one in found.items()}
+        labels = {"pairs": "both output weights fitted", "output": "chosen by its own output"}
+        cases = [
+            Case(label, factor(over_trained[way], half, np.inf)) for way, label in labels.items()
+        ]
+        return over(cases, times=1 / over_trained["pairs"].value)._replace(
+            measured=f"medians: trained {_words(trained)}, distilled {_words(found['pairs'])}; "
+            f"where the pair is chosen by its own output {_words(found['output'])}; from nets "
+            f"before training {_words(found['untrained'])}",
+            numbers={f"{way} over trained": one.value for way, one in over_trained.items()},
         )
 
     def _best(self) -> Outcome:
         pairs, seeds = self.ways["pairs"], len(self.wide)
         count, extreme = int(pairs.below(MACHINE).sum()), int(pairs.below(EXTREME).sum())
-        return Outcome(
-            HOLDS if count else FAILS if seeds >= MANY else UNTESTED,
+        return about(
+            inside(at_least(count, seeds, MANY), 1, np.inf),
             f"{count} of {seeds} below {MACHINE:g}, {extreme} below {EXTREME:g}; best "
             f"{np.nanmin(pairs.loss):.2g}",
             numbers={"below 1e-16": count, "below 1e-12": extreme, "of": seeds},
-            facts={"of": seeds},
+            nets=seeds,
         )
 
     def _origin(self) -> Outcome:
@@ -208,19 +213,23 @@ class Distillation(Figure):
         best = pairs.below(EXTREME)
         if not best.any():
             return untested(f"No distilled net is below {EXTREME:g}.")
-        both, dead = (float(np.mean(pairs.living[best] == alive)) for alive in (2, 0))
+        nets = int(best.sum())
+        both, dead = (
+            share(int(np.count_nonzero(pairs.living[best] == alive)), nets) for alive in (2, 0)
+        )
         living = self.ways["living"]
-        return Outcome(
-            HOLDS if both > half else FAILS if dead > half else IN_PART,
-            f"{best.sum()} nets, {dead:.0%} of two dead neurons and {both:.0%} of two living ones; "
+        return about(
+            inside(both, half, 1.0),
+            f"{nets} nets, {dead.value:.0%} of two dead neurons and {both.value:.0%} "
+            f"({both.low:.0%} to {both.high:.0%}) of two living ones; "
             f"from living neurons alone {living.below(EXTREME).sum()} nets are below {EXTREME:g}, "
             f"the best {np.nanmin(living.loss):.2g}; before training: median "
             f"{_words(median_interval(self.ways['untrained'].loss))}",
-            numbers={"nets": int(best.sum()), "two dead": dead, "two living": both},
+            numbers={"nets": nets, "two dead": dead.value, "two living": both.value},
         )
 
     def _record(self) -> Outcome:
-        factor, words, best = self.entry.claims["record"]["factor"], [], {}
+        times, words, best = self.entry.claims["record"]["factor"], [], {}
         for way, name in (("pairs", "flushed"), ("keep", "kept")):
             if way in self.ways:
                 one = self.ways[way]
@@ -230,20 +239,19 @@ class Distillation(Figure):
                     f"subnormals {name}: {best[way]:.2g} (rounding {one.nets.rounding[i]:.1g}), "
                     f"{one.below(MACHINE).sum()} below {MACHINE:g}"
                 )
-        near = any(RECORD / factor <= value <= RECORD * factor for value in best.values())
-        return Outcome(
-            HOLDS if near else FAILS if len(self.wide) >= MANY else UNTESTED,
+        near = any(RECORD / times <= value <= RECORD * times for value in best.values())
+        return about(
+            inside(at_least(int(near), len(self.wide), MANY), 1, np.inf),
             "; ".join(words),
             numbers={f"record, {way}": value for way, value in best.items()},
-            facts={"of": len(self.wide)},
+            nets=len(self.wide),
         )
 
     def _equation_11(self) -> Outcome:
-        factor, found = self.entry.claims["equation 11"]["similar"], equation_11()
+        times, found = self.entry.claims["equation 11"]["similar"], equation_11()
         words = "; ".join(f"{name} {value:.2g}" for name, value in found.items())
-        near = RECORD / factor <= found["centred and scaled"] <= RECORD * factor
-        return Outcome(
-            HOLDS if near else FAILS,
+        return about(
+            RECORD / times <= found["centred and scaled"] <= RECORD * times,
             f"loss with w and b as printed, and v and c from least squares or as printed: {words}",
             numbers=found,
         )
@@ -259,9 +267,9 @@ class Distillation(Figure):
             f"median {np.median(one.start):.1e} before, {np.median(one.loss):.1e} after"
             for name, one in self.polished.items()
         )
-        gain = further["best"]
-        return Outcome(
-            FAILS if gain > claim["half"] else HOLDS if gain < claim["few"] else IN_PART,
+        gaining = share(int(np.count_nonzero(best.loss < best.start / 10)), len(best.loss))
+        return about(
+            inside(gaining, 0.0, 1 - claim["most"]),
             f"{medians}. Of the best {np.mean(best.cancelled):.0%} end where float64 rounding "
             f"hides any descent; to go on takes {np.nanmedian(best.digits()):.0f} digits of "
             f"arithmetic, a loss of 1e-30 {np.nanmedian(best.digits(1e-30)):.0f}",
@@ -270,24 +278,27 @@ class Distillation(Figure):
 
     def _compression(self) -> Outcome:
         distilled, trained = (
-            {k: median for k, _, median, _ in self.path[name]} for name in ("distilled", "trained")
+            {k: of_quantiles(found, 0.9, self._nets(k, name)) for k, *found in self.path[name]}
+            for name in ("distilled", "trained")
         )
-        shared = [k for k in distilled if k in trained]
-        asked = [k for k in shared if k >= NARROW]
-        better = sum(distilled[k] < trained[k] for k in asked)
         wide = float(np.median(self.wide.loss))
-        enough = [k for k, loss in distilled.items() if loss <= wide]
-        words = ", ".join(f"{k}: {distilled[k]:.1e} against {trained[k]:.1e}" for k in shared)
-        return Outcome(
-            counted(better, len(asked) - better, len(asked)),
-            f"neurons: median loss distilled against trained at that width: {words}; width {WIDE} "
-            f"itself {wide:.1e}",
-            f"{enough[0]} neurons are enough for the loss of all {WIDE}. The gain is least "
-            "squares', in float64 and with large weights: a small loss on the data, no robust net."
-            if enough
-            else "",
-            {f"distilled over trained at {k}": float(distilled[k] / trained[k]) for k in shared},
+        enough = [k for k, loss in distilled.items() if loss.value <= wide]
+        cases = []
+        for k in (k for k in distilled if k in trained and k >= NARROW):
+            gain, name = ratio(distilled[k], trained[k]), f"{k} neurons"
+            words = f"{distilled[k].value:.1e} against {trained[k].value:.1e}"
+            numbers = {f"distilled over trained at {k}": gain.value}
+            cases.append(Case(name, factor(gain, 0.0, 1.0), words, numbers))
+        least = (
+            f". {enough[0]} neurons are enough for the loss of all {WIDE}. The gain is least "
+            "squares', in float64 and with large weights: a small loss on the data, no robust net"
         )
+        before = f"median loss distilled against trained, that of width {WIDE} {wide:.1e}: "
+        return over(cases, before, more=least if enough else "")
+
+    def _nets(self, k: int, kind: str) -> int:
+        """How many nets a point of the path stands for."""
+        return min(SOME, len(self.wide)) if kind == "distilled" else len(self.trained[k])
 
 
 def _words(one: Estimate) -> str:

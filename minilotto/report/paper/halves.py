@@ -11,13 +11,14 @@ from minilotto.analysis.ensembling.pairs import NullComparison
 from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, as_numbers, untested
+from minilotto.report.claims import Outcome, about, as_numbers, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, interval, training_words
-from minilotto.report.plots.distributions import log_edges, note, shares
+from minilotto.report.plots.distributions import note, shares
 from minilotto.report.plots.estimates import ratios
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, at_most, fraction
+from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.store.grid import Sweep
 
 WIDE = (2, 4, 20, 40)  # the paper's, each against two of half the width
@@ -136,11 +137,9 @@ class Halves(Figure):
         if null is None:
             return untested("; ".join(half.study.notes))
         claim, ratio = self.entry.claims[str(half.wide)], null.ratio
+        low, high = claim.numbers.get("factor", 1.0), np.inf
         if half.wide >= AS_GOOD:
-            away = max(ratio.high, 1 / ratio.low)
-            verdict = at_most(away, claim["same"], claim["similar"])
-        else:
-            verdict = fraction(ratio.low, claim["factor"], 1.0)
+            low, high = 1 / claim["same"], claim["same"]
         chance, combined = f"p {'below' if null.bounded else '='} {null.p_value:.2g}", ""
         if half.wide == 4 and best is not None and joined is not None:
             combined = (
@@ -151,7 +150,7 @@ class Halves(Figure):
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
         numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
         facts = {"ks": null.ks, "chance": chance, "combined": combined}
-        return Outcome(verdict, f"ratio {ratio}{more}", "", numbers, facts)
+        return about(factor(ratio, low, high), f"ratio {ratio}{more}", "", numbers, **facts)
 
     def _orthogonal(self, half: _Half) -> Outcome:
         claim = self.entry.claims["orthogonal"]
@@ -159,9 +158,8 @@ class Halves(Figure):
         if similarity is None or median is None:
             return untested("; ".join(half.study.notes))
         low, _, _, _, high = similarity.quantiles
-        alike = FAILS if median.low > claim["alike"] else IN_PART
-        return Outcome(
-            HOLDS if abs(median.high) < claim["orthogonal"] else alike,
+        return about(
+            inside(median, -claim["orthogonal"], claim["orthogonal"]),
             f"cosine {median}, nine tenths of the pairs between {low:.2f} and {high:.2f}; as "
             f"alike as {similarity.directions:.1f} orthogonal functions would make them",
             numbers={**as_numbers("cosine", median), "directions": similarity.directions},
@@ -173,9 +171,8 @@ class Halves(Figure):
             return untested("; ".join(half.study.notes))
         one, pair = half.narrow_median, null.median
         gain = Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
-        verdict = at_most(gain.high, claim["halved"], claim["reduced"])
         measured = f"{gain} of one net's median loss"
-        return Outcome(verdict, measured, numbers=as_numbers("gain", gain))
+        return about(factor(gain, 0.0, claim["halved"]), measured, "", as_numbers("gain", gain))
 
 
 def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:

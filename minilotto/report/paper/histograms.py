@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
+from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, as_numbers, over, untested
+from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
-from minilotto.report.plots.distributions import edges_of, note, peak_marks, shares
+from minilotto.report.plots.distributions import note, peak_marks, shares
 from minilotto.report.plots.style import Drawing, panels
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL
+from minilotto.report.rules import LEVEL, Every, at_least, inside
 from minilotto.store.grid import Sweep
 
 COLUMNS = 3
@@ -76,8 +78,8 @@ class LossHistograms(Figure):
 
     def outcomes(self) -> dict[str, Outcome]:
         proven = [(width, one.modes) for width, one in self.shapes.items() if one.modes]
-        narrow = [self._peaks(n, one.count, True) for n, one in proven if n <= self.narrow]
-        wide = [self._peaks(n, one.count, False) for n, one in proven if n >= FEW_WIDTHS]
+        narrow = [self._peaks(n, one.count, 2, np.inf) for n, one in proven if n <= self.narrow]
+        wide = [self._peaks(n, one.count, 1, 1) for n, one in proven if n >= FEW_WIDTHS]
         second = ", ".join(
             f"{1 - one.peaks.share.max():.1%} of the nets at N = {width}"
             for width, one in proven
@@ -90,35 +92,43 @@ class LossHistograms(Figure):
             "narrowing": self._narrowing(),
         }
 
-    def _peaks(self, width: int, count: int, several: bool) -> Case:
-        """Whether a width has several peaks, or one, as claimed."""
-        dip = self.shapes[width].dip
-        words = f"{count} proven" + (f" ({dip})" if dip else "")
-        numbers = {f"peaks at width {width}": count}
-        return Case(f"N = {width}", (count > 1) == several, words, numbers)
+    def _peaks(self, width: int, count: int, least: float, most: float) -> Case:
+        """Whether a width has as many peaks as claimed."""
+        shape = self.shapes[width]
+        words = f"{count} proven" + (f" ({shape.dip})" if shape.dip else "")
+        judged = inside(at_least(count, shape.seeds), least, most)
+        return Case(f"N = {width}", judged, words, {f"peaks at width {width}": count})
 
     def _normal(self) -> Outcome:
-        wide = [(w, one.normality) for w, one in self.shapes.items() if w >= FEW_WIDTHS]
-        found, cases = [(width, one) for width, one in wide if one is not None], []
-        error = self.entry.claims["normal"]["error"] / max(len(found), 1)
-        for width, one in found:
-            words = (
-                f"skewness {one.skewness:+.2f} ± {one.skewness_error:.2f}, excess kurtosis "
-                f"{one.kurtosis:+.2f} ± {one.kurtosis_error:.2f}"
-            )
-            numbers = {f"skewness at width {width}": one.skewness}
-            cases.append(Case(f"N = {width}", one.p_value > error, words, numbers))
+        most, cases = self.entry.claims["normal"]["moment"], []
+        for width, shape in self.shapes.items():
+            if width >= FEW_WIDTHS and (one := shape.normality) is not None:
+                skewness = _normal_interval(one.skewness, one.skewness_error)
+                kurtosis = _normal_interval(one.kurtosis, one.kurtosis_error)
+                judged = [inside(skewness, -most, most), inside(kurtosis, -2 * most, 2 * most)]
+                words = (
+                    f"skewness {one.skewness:+.2f} ± {one.skewness_error:.2f}, excess kurtosis "
+                    f"{one.kurtosis:+.2f} ± {one.kurtosis_error:.2f}, p = {one.p_value:.2g}"
+                )
+                numbers = {f"skewness at width {width}": one.skewness}
+                cases.append(Case(f"N = {width}", Every(judged), words, numbers))
         return over(cases)
 
     def _narrowing(self) -> Outcome:
-        fit, claimed = self.study.narrowing, self.entry.claims["narrowing"]["claimed"]
+        fit, claim = self.study.narrowing, self.entry.claims["narrowing"]
         if fit is None:
             return untested("; ".join(self.study.notes))
-        exponent = fit.estimates["exponent"]
+        exponent, claimed = fit.estimates["exponent"], claim["claimed"]
         spread = "; ".join(
             f"N = {w:g}: {s:.2f}" for w, s in zip(fit.points.widths, fit.points.value, strict=True)
         )
-        falls = IN_PART if exponent.low > 0 else FAILS
-        verdict = HOLDS if exponent.low <= claimed <= exponent.high else falls
-        measured = f"deviation in decades: {spread}; exponent {exponent}"
-        return Outcome(verdict, measured, numbers=as_numbers("exponent", exponent))
+        return about(
+            inside(exponent, claimed - claim["near"], claimed + claim["near"]),
+            f"deviation in decades: {spread}; exponent {exponent}",
+            numbers=as_numbers("exponent", exponent),
+        )
+
+
+def _normal_interval(value: float, error: float) -> Estimate:
+    reach = 1.96 * error
+    return Estimate(value, value - reach, value + reach, LEVEL)

@@ -10,11 +10,11 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.parameter_count import MEASURED, REFIT, parameter_exponents
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome
+from minilotto.report.claims import Outcome, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, interval, training_words
 from minilotto.report.paper.targets import FIRST, LAST, medians
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
-from minilotto.report.rules import LEVEL, UNTESTED
+from minilotto.report.rules import LEVEL
 from minilotto.store.grid import Sweep
 
 KAPLAN = 0.076  # Kaplan et al. 2020, for the same kind of model
@@ -88,4 +88,5 @@ class ParameterLaw(Figure):
         numbers = {row.shape: row.exponent for row in self.claimed}
         numbers["measured width exponent"] = self.measured.value
         measured = f"width exponent {self.measured}; {described}"
-        return {"language": Outcome(UNTESTED, measured, "", numbers, {"earlier": KAPLAN})}
+        facts = {"earlier": KAPLAN}
+        return {"language": untested("", measured, numbers)._replace(facts=facts)}

@@ -11,6 +11,7 @@ import numpy as np
 
 from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.estimates import estimates, exponents, slope
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
@@ -19,7 +20,7 @@ from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
 from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
-from minilotto.report.rules import HOLDS, fraction, reaches
+from minilotto.report.rules import Every, Some, factor, inside
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
@@ -154,69 +155,64 @@ class ProductScaling(Figure):
 
     def _range(self) -> Outcome:
         claim, cases = self.entry.claims["range"], []
-        stated, near = claim["stated"], claim["near"]
+        near = claim["near"]
         for one in self.studies.values():
             runs = _runs(one)
-            agree = [
-                reaches(e, 1, stated, near) == HOLDS and abs(e.value - 1) <= near
-                for e in runs.values()
-            ]
+            agree = [inside(e, 1 - near, 1 + near) for e in runs.values()]
             words = (
                 f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
             )
             numbers = {f"{one.name}, {at}": e.value for at, e in runs.items()}
-            cases += [Case(one.name, any(agree), ", ".join(words), numbers)] if runs else []
+            cases += [Case(one.name, Some(agree), ", ".join(words), numbers)] if runs else []
         return over(cases, "exponents: ")
 
     def _around(self) -> Outcome:
         near, cases, steep = self.entry.claims["around"]["near"], [], []
         for one in self.studies.values():
             if runs := _runs(one):
-                low, high, first = max(exponents(one.points), key=lambda row: row[2].value)
+                every = exponents(one.points)
+                low, high, first = max(every, key=lambda row: row[2].value)
                 at, last = list(runs.items())[-1]
-                agrees = first.low > 1 + near and last.high < 1
+                before = Some([inside(e, 1 + near, np.inf) for *_, e in every])
+                agrees = Every([before, inside(last, -np.inf, 1.0)])
                 steep += [one.name] if last.high >= 1 else []
                 words = f"{first} at {low:g} to {high:g}, finally {last} at {at}"
                 numbers = {f"{one.name} steepest": first.value, f"{one.name} last": last.value}
                 cases.append(Case(one.name, agrees, words, numbers))
         still = f"; at {', '.join(steep)} the loss may still fall as 1/N or faster"
-        return over(cases, steep=f"{still} at the largest widths" if steep else "")
+        return over(cases, more=f"{still} at the largest widths" if steep else "")
 
     def _points(self) -> Outcome:
         similar, cases = self.entry.claims["points"]["similar"], []
         for task, one in self.studies.items():
             wide = one.points.widths >= CHECKED[0]
             if wide.any():
-                ratio = (self.elsewhere[task].value / one.points.value)[wide]
-                largest = float(ratio.max())
+                seen, unseen = (
+                    estimates(e.select(wide)) for e in (one.points, self.elsewhere[task])
+                )
+                found = [ratio(unseen[width], seen[width]) for width in seen]
+                ratios = [e.value for e in found]
+                largest, enough = max(ratios), [factor(e, 0.0, similar) for e in found]
                 numbers = {f"largest ratio for {one.name}": largest}
-                words = f"{ratio.min():.2g} to {largest:.2g}"
-                cases.append(Case(one.name, largest < similar, words, numbers))
+                words = f"{min(ratios):.2g} to {largest:.2g}"
+                cases.append(Case(one.name, Every(enough), words, numbers))
         return over(cases)
 
     def _sampling(self) -> Outcome:
-        near, some = (self.entry.claims["sampling"][name] for name in ("near", "some"))
-        words, numbers, ratios, agree = {}, {}, [], []
+        near, cases, times = self.entry.claims["sampling"]["near"], [], []
         for (task, name), (seen, unseen) in self.checked.items():
-            title, slopes = f"{targets.FORMULAS[task]}, {name}", []
+            title, ours = f"{targets.FORMULAS[task]}, {name}", estimates(self.elsewhere[task])
             for low, high in pairwise(CHECKED):
                 mine, other = slope(self.studies[task].points, low, high), slope(seen, low, high)
                 if mine and other:
-                    agree.append(_steepness(mine, near) == _steepness(other, near))
-                    slopes.append(f"{other.value:.2f} against {mine.value:.2f}")
-                    numbers[f"{title}, {low} to {high}"] = other.value
-            if slopes:
-                ours = estimates(self.elsewhere[task])
-                ratio = [e.value / ours[w].value for w, e in estimates(unseen).items() if w in ours]
-                ratios += ratio
-                losses = "/".join(f"{value:.2g}" for value in ratio)
-                words[title] = f"{', '.join(slopes)} (unseen points {losses})"
-        if not agree:
+                    change, at = difference(other, mine), f"{title}, {low} to {high}"
+                    words = f"{other.value:.2f} against {mine.value:.2f}"
+                    cases.append(Case(at, inside(change, -near, near), words, {at: other.value}))
+            times += [e.value / ours[w].value for w, e in estimates(unseen).items() if w in ours]
+        if not cases:
             return untested("No nets were trained on other points here.")
-        verdict = fraction(float(np.mean(agree)), 1.0, some)
-        measured = f"exponents, against those of the figure's nets: {described(words)}"
-        facts = {"good": sum(agree), "of": len(agree), "least": min(ratios), "largest": max(ratios)}
-        return Outcome(verdict, measured, "", numbers, facts)
+        before = "exponents, against those of the figure's nets: "
+        return over(cases, before, least=min(times), largest=max(times))
 
 
 def _runs(one: WidthStudy) -> dict[str, Estimate]:
@@ -227,8 +223,3 @@ def _runs(one: WidthStudy) -> dict[str, Estimate]:
     widths = [int(width) for width in one.points.widths if width >= CHECKED[0]]
     found = {f"{a} to {b}": one.fit(a, b) for a, b in zip(widths, widths[2:], strict=False)}
     return {at: fit.seeds_only["exponent"] for at, fit in found.items() if fit is not None}
-
-
-def _steepness(exponent: Estimate, near: float) -> int:
-    """Whether a loss falls faster than 1/N (1), as 1/N (0) or more slowly (-1)."""
-    return int(exponent.value > 1 + near) - int(exponent.value < 1 - near)

@@ -4,17 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Points
-from minilotto.analysis.stats.estimates import estimates, exponents
-from minilotto.analysis.stats.scaling import Fit, compare_laws, fit_law, reference_line
+from minilotto.analysis.stats.bootstrap import Estimate, Points, median_interval
+from minilotto.analysis.stats.estimates import bend, estimates, exponents
+from minilotto.analysis.stats.scaling import Fit, fit_law, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Claim, Outcome, as_numbers, over, untested
+from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, interval, named, training_words
 from minilotto.report.paper.targets import medians
 from minilotto.report.plots import scaling
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
-from minilotto.report.rules import UNTESTED, fraction, reaches
+from minilotto.report.rules import Every, factor, inside, one_law
 from minilotto.store.grid import Sweep
 
 ACTIVATIONS = ("silu", "leaky_relu")
@@ -43,6 +43,7 @@ class ScalingLaw(Figure):
     def __init__(self, source: Source, scale: Scale) -> None:
         self.grid: dict[str, Points] = {}
         self.population: dict[str, Points] = {}
+        self.gaps: dict[str, dict[int, Estimate]] = {}  # loss on all x over that on the points
         self.trained: list[Ensemble] = []
         found = [nets for sweep in self.sweeps(scale) for nets in source.nets(sweep).values()]
         for activation in ACTIVATIONS:
@@ -52,6 +53,7 @@ class ScalingLaw(Figure):
                 self.grid[activation] = medians({n: one.loss for n, one in nets.items()})
                 everywhere = {n: one.population_loss for n, one in nets.items()}
                 self.population[activation] = medians(everywhere)
+                self.gaps[activation] = {n: _gap(one) for n, one in nets.items()}
         if not self.grid:
             raise DataError(
                 "no activation has three widths; a scaling law needs at least that many: train "
@@ -149,9 +151,7 @@ class ScalingLaw(Figure):
         if isinstance(fit, str):
             return untested(fit)
         exponent, by_seeds = fit.estimates["exponent"], fit.seeds_only["exponent"]
-        verdict = reaches(exponent, claim["claimed"], claim["stated"], claim["near"])
-        if exponent.high - exponent.low > claim["wide"]:
-            verdict = UNTESTED
+        low, high = claim["claimed"] - claim["near"], claim["claimed"] + claim["near"]
         rises = "; the loss rises with width" if exponent.high < 0 else ""
         widths = fit.points.widths.astype(int)
         measured = (
@@ -159,44 +159,36 @@ class ScalingLaw(Figure):
             f"{widths[0]} to {widths[-1]}"
         )
         numbers = {**as_numbers("exponent", exponent), "claimed": claim["claimed"]}
-        return Outcome(verdict, measured, numbers=numbers, facts={"rises": rises})
+        return about(inside(exponent, low, high), measured, numbers=numbers, rises=rises)
 
     def _curvature(self) -> Outcome:
         claim = self.entry.claims["curvature"]
         try:
-            comparison = compare_laws(self._within(claim, "silu"))
+            points = self._within(claim, "silu")
+            bent, fit = bend(points), fit_law(points)
         except DataError as error:
             return untested(str(error))
-        weights = {row.law: row.weight for row in comparison.rows if row.weight is not None}
-        if len(weights) < 2:
-            notes = "; ".join(row.note for row in comparison.rows if row.note)
-            return untested("Too few widths to compare laws.", notes)
-        described = []
-        for row in comparison.rows:
-            if row.weight is not None:
-                described.append(f"{row.law} {row.weight:.2f}")
-                if row.fit and row.fit.held_out_error:
-                    described[-1] += f" (held out: {row.fit.held_out_error:.3f} decades)"
-        return Outcome(
-            fraction(weights.get("power law", 0.0), claim["some"], claim["little"]),
-            f"weight of evidence: {', '.join(described)}",
-            numbers={f"weight {law}": weight for law, weight in weights.items()},
-            facts={
-                "favoured": comparison.best_aicc,
-                "span": np.log10(claim["high"] / claim["low"]),
-            },
+        width = np.sqrt(points.widths[0] * points.widths[-1])
+        return about(
+            one_law(bent, fit.p_value),
+            f"exponent from {width:.0f} on less that up to there: {bent}; a power law that seeds "
+            f"alone scatter about has p = {fit.p_value:.2g}",
+            numbers={**as_numbers("bend", bent), "p of the fit": fit.p_value},
+            span=np.log10(claim["high"] / claim["low"]),
         )
 
     def _resolution(self) -> Outcome:
-        similar = self.entry.claims["resolution"]["similar"]
-        worst, cases = [], []
-        for activation, found in self.grid.items():
-            ratio = self.population[activation].value / found.value
-            size = np.abs(np.log(ratio))
-            worst.append(float(np.exp(size.max())))
-            words = (
-                f"{ratio.min():.2g} to {ratio.max():.2g}, furthest from 1 at width "
-                f"{found.widths[np.argmax(size)]:g}"
-            )
-            cases.append(Case(named(activation), worst[-1] <= similar, words))
-        return over(cases)._replace(numbers={"worst ratio": max(worst)})
+        similar, cases = self.entry.claims["resolution"]["similar"], []
+        for activation, gaps in self.gaps.items():
+            furthest = max(gaps, key=lambda width: abs(np.log(gaps[width].value)))
+            each = [factor(gap, 1 / similar, similar) for gap in gaps.values()]
+            words = f"furthest from 1 at width {furthest}: {gaps[furthest]}"
+            numbers = {f"ratio for {named(activation)}": gaps[furthest].value}
+            cases.append(Case(named(activation), Every(each), words, numbers))
+        return over(cases)
+
+
+def _gap(nets: Ensemble) -> Estimate:
+    """Median over nets of their loss on all of [-2, 2] over that on the training points."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return median_interval(np.log(nets.population_loss / nets.loss)).mapped(np.exp)

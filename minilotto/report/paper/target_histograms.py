@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.stats.differences import ratio
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.modality import FEW_WIDTHS, Shape, central_limit
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FORMULAS, UNARY
 from minilotto.report.plots.multiples import histogram_grid
 from minilotto.report.plots.style import Drawing
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, counted, fraction
+from minilotto.report.rules import LEVEL, Every, Judged, at_least, factor, inside
 from minilotto.store.grid import Sweep
 
 BINS_PER_DECADE = 5
@@ -32,13 +35,13 @@ class _Histograms(Figure):
         self.widths = sorted({width for nets in self.nets.values() for width in nets})
         self.shapes: dict[tuple[str, int], Shape] = {}
         # Distance of the quartiles of log10 loss over 1.349, of wide nets.
-        self.spread: dict[str, dict[float, float]] = {}
+        self.spread: dict[str, dict[int, Estimate]] = {}
         for task, nets in self.nets.items():
             losses = [each.loss for each in nets.values()]
             found = central_limit(list(nets), losses, statistic="quartiles", level=LEVEL)
             self.shapes |= {(task, int(shape.width)): shape for shape in found.shapes}
-            if (spread := found.spread) is not None:
-                self.spread[task] = dict(zip(spread.widths, spread.value, strict=True))
+            if found.spread is not None:
+                self.spread[task] = estimates(found.spread)
         self.counts = {at: shape.modes.count for at, shape in self.shapes.items() if shape.modes}
 
     def facts(self) -> dict[str, Any]:
@@ -62,7 +65,7 @@ class _Histograms(Figure):
                 task, width, shape.seeds, np.nanmedian(nets.loss), self.counts.get((task, width)),
                 *((dip.dip, dip.p_value) if dip else nothing[:2]),
                 *((n.skewness, n.skewness_error, n.kurtosis, n.p_value) if n else nothing),
-                self.spread.get(task, {}).get(width),
+                spread.value if (spread := self.spread.get(task, {}).get(width)) else None,
             ))  # fmt: skip
             losses += [(task, width, *row) for row in zip(nets.seeds, nets.loss, strict=True)]
         header = (
@@ -71,6 +74,10 @@ class _Histograms(Figure):
         )
         each = Table.of("losses", "target, width, seed, loss", losses)
         return [Table.of("shapes", header, shapes), each]
+
+    def _judged(self, at: tuple[str, int], peaks: tuple[float, float]) -> Judged:
+        """Whether a histogram has as many peaks as claimed."""
+        return inside(at_least(self.counts[at], self.shapes[at].seeds), *peaks)
 
 
 class UnaryHistograms(_Histograms):
@@ -99,66 +106,60 @@ class UnaryHistograms(_Histograms):
 
     def outcomes(self) -> dict[str, Outcome]:
         return {
-            "narrow": self._peaks("narrow", 0, self.entry.claims["narrow"]["narrow"], True),
-            "wide": self._peaks("wide", FEW_WIDTHS, np.inf, False),
+            "narrow": self._peaks(0, self.entry.claims["narrow"]["narrow"], (2, np.inf)),
+            "wide": self._peaks(FEW_WIDTHS, np.inf, (1, 1)),
             "cos": self._left_tail(),
             "sin": self._concentrated(),
         }
 
-    def _peaks(self, key: str, low: float, high: float, several: bool) -> Outcome:
-        """A claim that all targets have several peaks at these widths, or one."""
-        claim, widths = self.entry.claims[key], [w for w in self.widths if low <= w <= high]
-        counts = {at: count for at, count in self.counts.items() if at[1] in widths}
-        if not counts:
-            return untested("Too few nets to test a shape.")
-        good, of = sum((count > 1) == several for count in counts.values()), len(counts)
-        dips = [shape.dip for (_, width), shape in self.shapes.items() if width in widths]
+    def _peaks(self, low: float, high: float, peaks: tuple[float, float]) -> Outcome:
+        """A claim that all targets have so many peaks at these widths."""
+        dips = [s.dip for (_, width), s in self.shapes.items() if low <= width <= high]
         significant = [dip.p_value < SIGNIFICANT for dip in dips if dip]
-        each = {
-            FORMULAS[task]: "/".join(str(counts[task, w]) for w in widths if (task, w) in counts)
-            for task in self.nets
-        }
-        return Outcome(
-            fraction(good / of, claim["most"], claim["some"]),
-            f"{good} of {of} histograms; the dip is significant at 5% in {sum(significant)} of "
-            f"{len(significant)}. Peaks proven at N = {', '.join(map(str, widths))}: "
-            + "; ".join(f"{formula} {peaks}" for formula, peaks in each.items() if peaks),
-            numbers={"histograms": of, "as claimed": good},
-        )
+        cases = [
+            Case(f"{FORMULAS[task]} {width}", self._judged((task, width), peaks), count)
+            for (task, width), count in self.counts.items()
+            if low <= width <= high
+        ]
+        found = over(cases, "peaks proven, by target and width: ")
+        dip = f". The dip is significant at 5% in {sum(significant)} of {len(significant)}"
+        numbers = {"histograms": len(cases), "several": sum(int(str(c.words)) > 1 for c in cases)}
+        return found._replace(measured=found.measured + dip, numbers=numbers) if cases else found
 
     def _left_tail(self) -> Outcome:
-        found = {
-            width: shape.normality
-            for (task, width), shape in self.shapes.items()
-            if task == "cos" and width >= FEW_WIDTHS and shape.normality
-        }
-        cases = []
-        for width, n in found.items():
-            words = f"{n.skewness:+.2f} ± {n.skewness_error:.2f}"
-            numbers = {f"skewness at width {width}": n.skewness}
-            left = n.skewness < -2 * n.skewness_error
-            cases.append(Case(f"N = {width}", left, words, numbers))
-        return over(cases, right=sum(n.skewness > 2 * n.skewness_error for n in found.values()))
+        cases, right = [], 0
+        for (task, width), shape in self.shapes.items():
+            if task == "cos" and width >= FEW_WIDTHS and (n := shape.normality):
+                reach = 1.96 * n.skewness_error
+                found = Estimate(n.skewness, n.skewness - reach, n.skewness + reach, LEVEL)
+                numbers = {f"skewness at width {width}": n.skewness}
+                words = f"{n.skewness:+.2f} ± {n.skewness_error:.2f}"
+                cases.append(Case(f"N = {width}", inside(found, -np.inf, 0.0), words, numbers))
+                right += found.low > 0
+        return over(cases, right=right)
 
     def _concentrated(self) -> Outcome:
-        spread = {
-            task: float(np.median(list(found.values())))
-            for task, found in self.spread.items()
-            if found
-        }
+        spread, most = self.spread, self.entry.claims["sin"]["concentrated"]
         if "sin" not in spread or len(spread) < 2:
             return untested("The nets for sin, or others to compare, are missing or too few.")
-        order = sorted(spread, key=lambda task: spread[task])
-        narrow = spread["sin"] < self.entry.claims["sin"]["concentrated"]
-        good = (order[0] == "sin") + narrow
+        typical = {t: float(np.median([e.value for e in s.values()])) for t, s in spread.items()}
+        order = sorted(typical, key=lambda task: typical[task])
         medians = {task: np.nanmedian(nets[max(nets)].loss) for task, nets in self.nets.items()}
-        rank = sorted(medians, key=lambda task: medians[task]).index("sin") + 1
-        return Outcome(
-            counted(good, 2 - good, 2),
-            "decades: " + ", ".join(f"{FORMULAS[task]} {spread[task]:.2f}" for task in order),
-            numbers=spread,
-            facts={"place": order.index("sin") + 1, "of": len(order), "rank": rank},
-        )
+        narrow = [factor(one, 0.0, most) for one in spread["sin"].values()]
+        least = [
+            factor(ratio(spread["sin"][width], other[width]), 0.0, 1.0)
+            for task, other in spread.items()
+            for width in sorted({*spread["sin"], *other})[-1:]
+            if task != "sin" and width in other and width in spread["sin"]
+        ]
+        words = ", ".join(f"{FORMULAS[task]} {typical[task]:.2f}" for task in order)
+        cases = [Case("size", Every(narrow)), Case("the least of all", Every(least))]
+        return over(
+            cases,
+            place=order.index("sin") + 1,
+            targets_in_all=len(order),
+            rank=sorted(medians, key=lambda task: medians[task]).index("sin") + 1,
+        )._replace(measured=f"decades: {words}", numbers=typical)
 
 
 class ProductHistograms(_Histograms):
@@ -182,22 +183,21 @@ class ProductHistograms(_Histograms):
     def _pattern(self, task: str, several: tuple[int, ...], others: bool = False) -> Outcome:
         """A claim that these widths have several peaks, and, unless `others` may, no other has."""
         counts = {width: count for (name, width), count in self.counts.items() if name == task}
-        asked = {width: count for width, count in counts.items() if not others or width in several}
-        if not asked or not set(several) <= set(asked):
-            return untested("These nets are missing or too few to test a shape.")
-        wrong = [width for width, count in asked.items() if (count > 1) != (width in several)]
-        none = several and set(several) <= set(wrong)
-        few = len(wrong) <= min(self.entry.claims[task]["few"], len(asked) - 1) and not none
+        cases = [
+            Case(
+                f"N = {width}",
+                self._judged((task, width), (2, np.inf) if width in several else (1, 1)),
+                count,
+                {f"peaks at width {width}": count},
+            )
+            for width, count in counts.items()
+            if not others or width in several
+        ]
         dips = [
             f"N = {width} (p {'below' if shape.dip.bounded else '='} {shape.dip.p_value:.2g})"
             for (name, width), shape in self.shapes.items()
             if name == task and shape.dip and shape.dip.p_value < SIGNIFICANT
         ]
-        proven = ", ".join(f"N = {width}: {count}" for width, count in counts.items())
-        dip = f"dip significant at {', '.join(dips)}" if dips else "no dip is significant at 5%"
-        return Outcome(
-            HOLDS if not wrong else IN_PART if few else FAILS,
-            f"peaks proven: {proven}; {dip}",
-            numbers={f"peaks at width {width}": count for width, count in counts.items()},
-            facts={"wrong": commas(wrong)},
-        )
+        dip = f"; dip significant at {', '.join(dips)}" if dips else "; no dip is significant at 5%"
+        found = over(cases, "peaks proven: ")
+        return found._replace(measured=found.measured + dip) if cases else found

@@ -4,10 +4,17 @@ how much a refit of the output weights leaves.
 
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
+
 from minilotto.analysis.ensembling.decomposition import Decomposition
-from minilotto.analysis.ensembling.width_study import COMPARED_FROM, WidthStudy, width_study
+from minilotto.analysis.ensembling.width_study import (
+    COMPARED_FROM,
+    REFITTED,
+    WidthStudy,
+    width_study,
+)
 from minilotto.analysis.stats.bootstrap import Points, points
-from minilotto.analysis.stats.estimates import exponents
+from minilotto.analysis.stats.estimates import exponents, of_quantiles
 from minilotto.analysis.stats.scaling import Compared, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
@@ -15,7 +22,7 @@ from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Scale, Source, Table, interval
 from minilotto.report.plots.parts import estimates_against_width
 from minilotto.report.plots.style import GREEN, GREY, ORANGE, Axes
-from minilotto.report.rules import LEVEL
+from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -110,7 +117,7 @@ def bias_cases(
 ) -> list[Case]:
     """Whether bias is more than `half` of the loss at the largest width; `also` gives words."""
     return [
-        Case(one.name, e.low > half, f"{e}{also(one)}", {f"share for {one.name}": e.value})
+        Case(one.name, inside(e, half, 1.0), f"{e}{also(one)}", {f"share for {one.name}": e.value})
         for one in studies
         if (e := one.share)
     ]
@@ -123,9 +130,12 @@ def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:
     cases = []
     for one in studies:
         if one.widest in one.left:
-            low, left, high = one.left[one.widest].tolist()
-            words = f"{left:.1e} (quartiles {low:.1e} to {high:.1e})"
-            cases.append(Case(one.name, left > limit, words, {f"left for {one.name}": left}))
+            # Some studies have fewer nets than are refitted at most.
+            nets = min(REFITTED, int(one.points.seeds[-1]))
+            left = of_quantiles(one.left[one.widest], 0.5, nets)
+            words = f"{left.value:.1e} ({left.low:.1e} to {left.high:.1e})"
+            judged = factor(left, limit, np.inf)
+            cases.append(Case(one.name, judged, words, {f"left for {one.name}": left.value}))
     return over(cases, "fraction of the loss left: ")
 
 

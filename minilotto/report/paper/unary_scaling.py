@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates, slope
 from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
@@ -12,7 +15,7 @@ from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
 from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
 from minilotto.report.plots.style import BLUE, GREY, Drawing, panels
-from minilotto.report.rules import HOLDS, reaches
+from minilotto.report.rules import Every, inside
 from minilotto.store.grid import Sweep
 
 TARGETS = ("square", *targets.UNARY)  # x² for comparison
@@ -62,9 +65,9 @@ class UnaryScaling(Figure):
 
     def headline(self) -> str:
         half = self.entry.claims["bias"]["half"]
-        cases = targets.bias_cases(self._plateaus(), half)
+        plateaus = [e for one in self._plateaus() if (e := one.share)]
         lawful = {one.name: e.value for one in self._some(THROUGHOUT).values() if (e := one.share)}
-        if not cases or not lawful:
+        if not plateaus or not lawful:
             return ""
         least = min(lawful.values())
         also = (
@@ -72,8 +75,8 @@ class UnaryScaling(Figure):
             "there is not a variance between seeds"
         )
         return (
-            f"Where the loss levels off ({len(cases)} functions of one input) most of it is "
-            f"common to all seeds in {sum(one.agrees for one in cases)}"
+            f"Where the loss levels off ({len(plateaus)} functions of one input) most of it is "
+            f"common to all seeds in {sum(e.low > half for e in plateaus)}"
             f"{also if least > half else ''}."
         )
 
@@ -106,9 +109,9 @@ class UnaryScaling(Figure):
         ]
 
     def _law(self) -> Outcome:
-        stated = self.entry.claims["law"]["stated"]
+        near = self.entry.claims["law"]["near"]
         cases = [
-            Case(one.name, reaches(e, 1, stated, stated) == HOLDS, e, {one.name: e.value})
+            Case(one.name, inside(e, 1 - near, 1 + near), e, {one.name: e.value})
             for task, one in self._some(LAWFUL).items()
             if (e := slope(one.points, *EARLY) if task == "tanh" else _exponent(one))
         ]
@@ -122,41 +125,41 @@ class UnaryScaling(Figure):
         for one in self._some(DECAYING).values():
             early, late = slope(one.points, *EARLY), slope(one.points, *LATE)
             if early and late:
-                slows = early.value - late.value > near and 0 < late.high < 1
-                found = [f"{r.law} {r.weight:.2f}" for r in one.laws if r.weight is not None]
-                weights = f" (evidence from N = 3 on: {', '.join(found)})" if found else ""
+                slows = inside(difference(early, late), near, np.inf), inside(late, 0.0, 1.0)
                 numbers = {f"{one.name} early": early.value, f"{one.name} late": late.value}
-                cases.append(Case(one.name, slows, f"{early}, then {late}{weights}", numbers))
+                cases.append(Case(one.name, Every(slows), f"{early}, then {late}", numbers))
         return over(cases)
 
     def _flat(self) -> Outcome:
         near = self.entry.claims["flat"]["near"]
         found = [(one.name, e) for one in self._some(FLAT).values() if (e := _exponent(one))]
-        return over([Case(name, e.value < near, e, {name: e.value}) for name, e in found])
+        return over([Case(name, inside(e, -np.inf, near), e, {name: e.value}) for name, e in found])
 
     def _bias(self) -> Outcome:
         half, plateaus = self.entry.claims["bias"]["half"], self._plateaus()
         varied = [one.name for one in plateaus if one.share and one.share.high < half]
         without = f"; at {', '.join(varied)} the loss levels off without: its variance does"
         cases = targets.bias_cases(plateaus, half, _level)
-        return over(cases, "bias / loss: ", varied=without if varied else "")
+        return over(cases, "bias / loss: ", more=without if varied else "")
 
     def _variance(self) -> Outcome:
         claim = self.entry.claims["variance"]
         cases, common = [], []
         for one in self._some(THROUGHOUT).values():
-            shares = [part.share.value for w, part in one.parts.items() if w >= FIRST]
+            every = [part.share for w, part in one.parts.items() if w >= FIRST]
+            shares = [e.value for e in every]
             exponents = {part: _exponent(one, part) for part in ("bias", "variance")}
             slopes = {part: e for part, e in exponents.items() if e}
             if not shares or "variance" not in slopes:
                 continue
-            exponent = slopes["variance"].value
-            agrees = max(shares) < claim["half"] and abs(exponent - 1) <= claim["near"]
+            exponent, near = slopes["variance"], claim["near"]
+            parts = [inside(e, 0.0, claim["half"]) for e in every]
+            agrees = Every([*parts, inside(exponent, 1 - near, 1 + near)])
             common += [one.name] if min(shares) > claim["half"] else []
             each = ", ".join(f"{name} {found}" for name, found in slopes.items())
             words = f"bias {min(shares):.0%} to {max(shares):.0%} of the loss; exponents: {each}"
             numbers = {f"largest share for {one.name}": max(shares)}
-            numbers |= {f"variance of {one.name}": exponent}
+            numbers |= {f"variance of {one.name}": exponent.value}
             cases.append(Case(one.name, agrees, words, numbers))
         same = (
             f" For {' and '.join(common)} errors of nets of different seeds are largely one "

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from minilotto.analysis.stats.estimates import over_nets
 from minilotto.analysis.tickets.cloud import measure_cloud
 from minilotto.analysis.tickets.tickets import alive
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome
+from minilotto.report.claims import Outcome, about
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, training_words
 from minilotto.report.plots.distributions import note
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, panels
-from minilotto.report.rules import counted
+from minilotto.report.rules import factor, inside
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -85,39 +86,33 @@ class NeuronCloud(Figure):
 
     def _curve(self) -> Outcome:
         claim, found = self.entry.claims["curve"], [one.dimension for one in self.clouds]
-        curves, areas = (
-            sum(d < claim["curve"] for d in found),
-            sum(d > claim["area"] for d in found),
-        )
-        counts = {"curves": curves, "areas": areas, "of": len(found)}
-        return Outcome(
-            counted(curves, areas, len(found)),
-            f"correlation dimension {min(found):.2f} to {max(found):.2f}; 1 for curves, 2 for "
-            "areas such as the initial square",
-            numbers={**counts, "least": min(found), "largest": max(found)},
-            facts=counts,
+        mean = over_nets(np.array(found))
+        return about(
+            inside(mean, 1 - claim["curve"], 1 + claim["curve"]),
+            f"correlation dimension {mean} in the mean of {len(found)} nets, {min(found):.2f} to "
+            f"{max(found):.2f}; 1 for curves, 2 for areas such as the initial square",
+            numbers={"least": min(found), "largest": max(found), "of": len(found)},
         )
 
     def _same(self) -> Outcome:
         reading, far = self.entry.claims["same"]["reading"], self.distances
-        same, count = sum(distance <= 2 * reading for distance in far), len(far)
-        return Outcome(
-            counted(same, count - same, count),
-            f"root mean square distance from {min(far):.2f} to {max(far):.2f}",
-            numbers={"nets": same, "of": count, "nearest": min(far), "furthest": max(far)},
-            facts={"good": same, "of": count},
+        mean = over_nets(np.array(far))
+        return about(
+            inside(mean, 0.0, 2 * reading),
+            f"root mean square distance {mean} in the mean of {len(far)} nets, {min(far):.2f} to "
+            f"{max(far):.2f}",
+            numbers={"of": len(far), "nearest": min(far), "furthest": max(far)},
         )
 
     def _symmetric(self) -> Outcome:
-        error, count = self.entry.claims["symmetric"]["error"], len(self.clouds)
-        symmetric = sum(one.p_asymmetric > error for one in self.clouds)
-        paired = sum(one.p_paired <= error for one in self.clouds)
-        found = [one.coefficient for one in self.clouds]
-        numbers = {"nets": symmetric, "of": count, "paired": paired}
-        return Outcome(
-            counted(symmetric, count - symmetric, count),
-            f"{symmetric} of {count} clouds are no more asymmetric than random signs make them, "
-            f"{paired} more symmetric than that; energy distance from the mirror image "
-            f"{min(found):.1e} to {max(found):.1e} of that of two separate clusters",
-            numbers={**numbers, "largest coefficient": max(found)},
+        claim, found = self.entry.claims["symmetric"], [one.coefficient for one in self.clouds]
+        # It is 0 or below where halves agree better than random signs make them.
+        typical = over_nets(np.log(np.maximum(found, 1e-12))).mapped(np.exp)
+        lopsided = sum(one.p_asymmetric <= claim["error"] for one in self.clouds)
+        return about(
+            factor(typical, 0.0, claim["apart"]),
+            f"energy distance from the mirror image {typical} of that of two separate clusters, "
+            f"geometric mean of {len(found)} nets, {min(found):.1e} to {max(found):.1e}; "
+            f"{lopsided} are more asymmetric than random signs make them",
+            numbers={"coefficient": typical.value, "lopsided": lopsided},
         )

@@ -1,6 +1,4 @@
-"""One style for every figure: colours that colour-blind readers tell apart, grids of panels, values
-with intervals, and files.
-"""
+"""One style for every figure: colours, grids of panels, values with intervals, and files."""
 
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -14,14 +12,16 @@ from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.ensemble.plots import AMBER as AMBER
+from minilotto.ensemble.plots import BLUE as BLUE
+from minilotto.ensemble.plots import GREEN as GREEN
+from minilotto.ensemble.plots import GREY as GREY
+from minilotto.ensemble.plots import ORANGE as ORANGE
+from minilotto.ensemble.plots import PALETTE as PALETTE
+from minilotto.ensemble.plots import PURPLE as PURPLE
+from minilotto.ensemble.plots import SKY as SKY
 
 Drawing = Figure  # by this name elsewhere, where a Figure is one of the paper's
-# Okabe and Ito's palette.
-BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER = PALETTE = (
-    *("#0072B2", "#D55E00", "#009E73"),
-    *("#CC79A7", "#56B4E9", "#E69F00"),
-)
-GREY = "#666666"
 MARKERS = "osDPX"  # no triangles: those point beyond the frame
 _STYLE: Any = {
     "font.size": 10,

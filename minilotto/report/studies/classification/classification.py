@@ -13,11 +13,12 @@ from minilotto.analysis.ensembling.two_classes import (
     study_problem,
 )
 from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.errors import DataError, MinilottoError, MissingExtraError, imported
-from minilotto.report.claims import Outcome, agreement, described, register, tally, values
+from minilotto.report.claims import Outcome, register, tally
 from minilotto.report.figure import Scale, Source, Table, interval
-from minilotto.report.rules import HOLDS, LEVEL, reaches
+from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
@@ -149,12 +150,11 @@ class Classification(Study):
         found = {name: one.exponent(part) for name, one in self.problems.items()}
         return {name: exponent for name, exponent in found.items() if exponent}
 
-    def _lawful(self, part: str) -> tuple[list[str], list[str]]:
-        """Problems whose exponent reaches the claimed one, and those whose interval decides."""
-        claim, found = self.entry.claims["training"], self.exponents(part)
-        claimed, near = claim["claimed"], claim["stated"]
-        clear = [name for name, one in found.items() if one.high - one.low <= claim["wide"]]
-        return [name for name in clear if reaches(found[name], claimed, near, near) == HOLDS], clear
+    def _lawful(self, part: str) -> int:
+        """How many problems' exponents lie within the margin of the claimed one."""
+        claim, found = self.entry.claims["training"], self.exponents(part).values()
+        low, high = (claim["claimed"] + sign * claim["near"] for sign in (-1, 1))
+        return sum(low <= one.low and one.high <= high for one in found)
 
     def _pairs(self, part: str, way: str) -> dict[str, Combined]:
         """Two of the widest nets whose double is there, combined, by problem and width in words."""
@@ -172,7 +172,7 @@ class Classification(Study):
         cosines = [one.value for one in self._cosines().values()]
         if not train or not gains or not cosines:
             return ""
-        lawful = [len(self._lawful(part)[0]) for part in PARTS]
+        lawful = [self._lawful(part) for part in PARTS]
         left = " to ".join(f"{end:.0%}" for end in sorted({min(gains), max(gains)}))
         return (
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on "
@@ -189,7 +189,7 @@ class Classification(Study):
             "training": self._law(TRAINING),
             "held_out": self._law(HELD_OUT),
             "budget": self._budget(),
-            "orthogonal": tally(self._cosines(), lambda one: max(-one.low, one.high) < near),
+            "orthogonal": tally(self._cosines(), lambda one: inside(one, -near, near)),
             "training_mean": self._averaging("training_mean", TRAINING),
             "held_out_mean": self._averaging("held_out_mean", HELD_OUT),
             "null": self._null(),
@@ -197,38 +197,25 @@ class Classification(Study):
         }
 
     def _law(self, part: str) -> Outcome:
-        found = self.exponents(part)
-        good, clear = self._lawful(part)
-        unclear = [name for name in found if name not in clear]
-        measured = described(found)
-        best = {name: self.problems[name].laws[part][0].best_aicc for name in found}
-        if best := {name: law for name, law in best.items() if law}:
-            measured += f". Best by AICc of power law, plateau and break: {described(best)}"
-        more = f": {', '.join(good)}" if good else ""
-        more += f"; too uncertain to decide: {', '.join(unclear)}" if unclear else ""
-        return agreement(len(good), len(clear), measured, values(found), more)
+        claim = self.entry.claims["training"]
+        low, high = (claim["claimed"] + sign * claim["near"] for sign in (-1, 1))
+        return tally(self.exponents(part), lambda one: inside(one, low, high))
 
     def _budget(self) -> Outcome:
-        full, wide = self.exponents(TRAINING), self.entry.claims["budget"]["wide"]
-        pairs = {name: (few, full[name]) for name, few in self.shorter.items() if name in full}
-        clear = [pair for pair in pairs.values() if max(e.high - e.low for e in pair) <= wide]
-        good = sum(max(e.low for e in pair) <= min(e.high for e in pair) for pair in clear)
-        measured = {name: f"{fewer}, then {one}" for name, (fewer, one) in pairs.items()}
-        changes = {name: one.value - fewer.value for name, (fewer, one) in pairs.items()}
-        return agreement(good, len(clear), described(measured), changes)
+        full, near = self.exponents(TRAINING), self.entry.claims["budget"]["near"]
+        changes = {n: difference(full[n], few) for n, few in self.shorter.items() if n in full}
+        return tally(changes, lambda one: inside(one, -near, near), "changes of the exponent: ")
 
     def _averaging(self, key: str, part: str) -> Outcome:
-        claim = self.entry.claims[key]
+        halved = self.entry.claims[key]["halved"]
         found = {name: one.gain for name, one in self._pairs(part, "logits").items()}
-        little = sum(one.low > claim["left"] for one in found.values())
-        more = f"; in {little} more than {claim['left']:.0%} of the loss is left with certainty"
-        return tally(found, lambda one: one.high <= claim["halved"], more)
+        return tally(found, lambda one: factor(one, 0.0, halved))
 
     def _null(self) -> Outcome:
         same = self.entry.claims["null"]["same"]
         found = {name: one.against for name, one in self._pairs(TRAINING, "harmonic").items()}
         more = "; a ratio below 1 says that the wide net is worse than the null"
-        return tally(found, lambda one: max(one.high, 1 / one.low) <= same, more)
+        return tally(found, lambda one: factor(one, 1 / same, same), more=more)
 
     def _against_wide(self) -> Outcome:
         found: dict[str, Estimate] = {}
@@ -236,9 +223,7 @@ class Classification(Study):
             if means := one.means(HELD_OUT, one.most):
                 found[f"{title}, {one.most} of {max(means)}"] = means[max(means)].against
         most = self.entry.claims["wide_net"]["as_good"]
-        better = sum(each.high < 1 for each in found.values())
-        more = f"; in {better} the ensemble is better with certainty"
-        return tally(found, lambda one: one.high <= most, more)
+        return tally(found, lambda one: factor(one, 0.0, most))
 
 
 def _sweep(settings: ClassificationSettings, problem: str, fraction: float) -> Sweep:

@@ -9,30 +9,24 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.draws import typical_over_draws
-from minilotto.analysis.stats.estimates import estimates, exponents
+from minilotto.analysis.stats.estimates import bend, estimates, exponents, share
 from minilotto.analysis.stats.samples import INFINITE, Samples, gathered, straight_lines
-from minilotto.analysis.stats.scaling import Fit, compare_laws, fit_law
+from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import (
+    Case,
     Claim,
     Outcome,
+    about,
     as_numbers,
     described,
+    over,
     register,
+    tally,
     untested,
-    values,
 )
 from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named
-from minilotto.report.rules import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    LEVEL,
-    SEPARATED,
-    fraction,
-    together,
-    within,
-)
+from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
@@ -184,7 +178,6 @@ class Data(Study):
         s = self.settings
         return {
             **super().facts(),
-            "separated": SEPARATED,
             "usual": self.usual,
             "few": min(s.points),
             "noise": self.noise,
@@ -303,49 +296,46 @@ class Data(Study):
         if here is None or all_x is None:
             return untested("One of the two fits is missing: train three widths or more on both.")
         change = difference(all_x, here)
-        rows = compare_laws(self.fits[activation, INFINITE, False].points).rows
-        weights = [f"{row.law} {row.weight:.2f}" for row in rows if row.weight is not None]
-        laws = f"evidence {', '.join(weights)}" if weights else "too few widths to compare laws"
-        measured = (
+        fit = self.fits[activation, INFINITE, False]
+        shape = f"p = {fit.p_value:.2g} for a power law about which seeds alone scatter"
+        if len(fit.points.widths) > 3:
+            shape += f", bend {bend(fit.points)}"
+        return about(
+            inside(change, -claim["near"], claim["near"]),
             f"{self.usual} points: {here}; infinitely many: {all_x}; difference {change}. On "
-            f"infinitely many points: {laws}"
+            f"infinitely many points: {shape}",
+            "",
+            {"on points": here.value, "on all x": all_x.value} | as_numbers("difference", change),
+            faster="faster" if change.value > 0 else "more slowly",
         )
-        verdict = within(change, -claim["near"], claim["near"])
-        numbers = {"on points": here.value, "on all x": all_x.value}
-        facts = {"faster": "faster" if change.value > 0 else "more slowly"}
-        return Outcome(verdict, measured, "", numbers | as_numbers("difference", change), facts)
 
     def _few_points(self, claim: Claim) -> Outcome:
         few, found = min(self.settings.points), self.samples.get("silu", Samples(LEVEL))
         rows = {
-            width: ratio(here, all_x)
+            f"N = {width}": ratio(here, all_x)
             for width in found.widths(few)
             if (here := found.median(few, width)) and (all_x := found.median(INFINITE, width))
         }
         if not rows:
             return untested("SiLU nets on the fewest points and on all x are missing.")
-        judged = [within(one, 0.0, claim["similar"]) for one in rows.values()]
-        facts = {"of": len(judged), "below": judged.count(HOLDS), "above": judged.count(FAILS)}
-        measured = "ratio " + described({f"N = {width}": one for width, one in rows.items()})
-        numbers = {f"ratio at {width}": one.value for width, one in rows.items()}
-        return Outcome(together(judged), measured, "", numbers, facts)
+        return tally(rows, lambda one: factor(one, 0.0, claim["similar"]), "ratio ")
 
     def _resolution(self, claim: Claim) -> Outcome:
-        found, factor = self.samples.get("leaky_relu", Samples(LEVEL)), claim["similar"]
+        found, similar = self.samples.get("leaky_relu", Samples(LEVEL)), claim["similar"]
         width = max(found.widths(self.usual), default=0)
         by_count = found.by_count(width)
         few = None if by_count is None else by_count.select(by_count.widths <= width)
         if few is None or not len(few.widths):
             return untested("Nets on fewer points than they have neurons are missing.")
-        rows = {n: _over(one, float(straight_lines(n))) for n, one in estimates(few).items()}
-        words = "; ".join(f"{one} at P = {count}" for count, one in rows.items())
-        numbers = {f"ratio at {count}": one.value for count, one in rows.items()}
-        if len(rows) > 1:
-            low, high, exponent = exponents(few)[0]
-            words += f"; exponent from {low:g} to {high:g} points {exponent}"
-            numbers["exponent"] = exponent.value
-        verdict = together([within(one, 1 / factor, factor) for one in rows.values()])
-        return Outcome(verdict, f"N = {width}: {words}", "", numbers)
+        rows = {
+            f"P = {n}": _over(one, float(straight_lines(n))) for n, one in estimates(few).items()
+        }
+        outcome = tally(rows, lambda one: factor(one, 1 / similar, similar), f"N = {width}: ")
+        if len(rows) < 2:
+            return outcome
+        low, high, exponent = exponents(few)[0]
+        words = f"; exponent from {low:g} to {high:g} points {exponent}"
+        return outcome._replace(measured=outcome.measured + words)
 
     def _misled(self, claim: Claim) -> Outcome:
         gaps = [
@@ -367,52 +357,42 @@ class Data(Study):
                     f"up to P = {max(row[2] for row in mine)}, {times} times on {count} {kind} "
                     f"points, N = {width}"
                 )
-        correct = right / len(gaps)
-        return Outcome(
-            fraction(correct, claim["most"], claim["some"]),
+        correct = share(right, len(gaps))
+        return about(
+            inside(correct, claim["most"], 1.0),
             f"misled in {len(wrong)} of {len(gaps)} cases ({described(words)}); the rule is right "
-            f"in {correct:.0%}",
+            f"in {correct.value:.0%} ({correct.low:.0%} to {correct.high:.0%})",
             "",
-            {"right": correct, "misled": len(wrong), "cases": len(gaps)},
+            {"right": correct.value, "misled": len(wrong), "cases": len(gaps)},
         )
 
     def _noise_cost(self, claim: Claim) -> Outcome:
-        noise, count, same = self.noise, max(self.settings.noisy_points), claim["same"]
-        rows, words, numbers = [], {}, {}
+        noise, count, similar = self.noise, max(self.settings.noisy_points), claim["similar"]
+        cases, less, more = [], 0, 0
         for activation, found in self.samples.items():
             for width in sorted(self.settings.drawn_widths):
                 both, free = found.learnt(noise, count, width), 3 * width + 1
                 if both is None:
                     continue
                 learnt, absorbed = both
-                rows.append(_over(learnt, free))
-                words[f"{named(activation)}, N = {width}"] = (
-                    f"{learnt} of {free} on all x, {absorbed} in the training loss"
-                )
-                numbers[f"k of {activation} at {width}"] = learnt.value
-        if not rows:
+                part, name = _over(learnt, free), f"{named(activation)}, N = {width}"
+                less, more = less + (part.high < 1 / similar), more + (part.low > similar)
+                words = f"{learnt} of {free} on all x, {absorbed} in the training loss"
+                numbers = {f"k of {activation} at {width}": learnt.value}
+                cases.append(Case(name, inside(part, 1 / similar, similar), words, numbers))
+        if not cases:
             return untested("Nets with noise, or the same without, are missing.")
-        facts = {
-            "of": len(rows),
-            "less": sum(one.high < 1 / same for one in rows),
-            "more": sum(one.low > same for one in rows),
-        }
-        verdict = together([within(one, 1 / same, same) for one in rows])
-        return Outcome(verdict, described(words), "", numbers, facts)
+        return over(cases, less=less, more_than=more)
 
     def _noise_decay(self, claim: Claim) -> Outcome:
-        rows, words = {}, {}
+        rows, near = {}, claim["near"]
         for activation, found in self.samples.items():
             decay = found.noise_decay(self.noise, max(self.settings.drawn_widths))
             if decay is not None:
-                counts, rows[activation] = decay
-                over = ", ".join(map(str, counts))
-                words[named(activation)] = f"{rows[activation]} over P = {over}"
+                rows[f"{named(activation)} over P = {', '.join(map(str, decay[0]))}"] = decay[1]
         if not rows:
             return untested("Noise adds something certain at fewer than two numbers of points.")
-        near = claim["near"]
-        verdict = together([within(one, 1 - near, 1 + near) for one in rows.values()])
-        return Outcome(verdict, described(words), "", values(rows, "exponent of "))
+        return tally(rows, lambda one: inside(one, 1 - near, 1 + near))
 
     def _survives(self, claim: Claim, activation: str) -> Outcome:
         found, usual, near = self.samples[activation], self.usual, claim["near"]
@@ -426,17 +406,16 @@ class Data(Study):
         rows = {noise: e for noise in noises if (e := found.noisy_exponent(noise, usual))}
         if not rows:
             return untested("Nets with noise are missing.", f"without noise {clean}")
-        judged = {noise: within(difference(e, clean), -near, near) for noise, e in rows.items()}
-        least, changed = min(judged), [noise for noise, one in judged.items() if one == FAILS]
-        verdict = together(list(judged.values()))
-        part = "It stays, or the intervals are too wide to decide."
-        if changed:
-            verdict = FAILS if least in changed else IN_PART
-            part = f"It is another one from noise {min(changed):g} on."
-        noisy = {f"noise {noise:g}": exponent for noise, exponent in rows.items()}
-        measured = f"exponent without noise {clean}; {described(noisy)}"
-        numbers = {"without noise": clean.value} | values(noisy)
-        return Outcome(verdict, measured, "", numbers, {"least": least, "part": part})
+        cases = [
+            Case(
+                f"noise {noise:g}",
+                inside(difference(exponent, clean), -near, near),
+                exponent,
+                {f"noise {noise:g}": exponent.value},
+            )
+            for noise, exponent in rows.items()
+        ]
+        return over(cases, f"exponent without noise {clean}; ")
 
 
 def _fit(found: Points | None) -> Fit | None:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.stats.differences import difference
+from minilotto.analysis.stats.differences import difference, ratio
+from minilotto.analysis.stats.estimates import bend, estimates
 from minilotto.analysis.stats.rates import (
-    INSIDE,
     LEAST,
-    OPEN,
-    OUTSIDE,
     RULES,
     TOLERANCE,
     Line,
@@ -25,11 +23,13 @@ from minilotto.analysis.stats.rates import (
     predicted,
     telling,
 )
+from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, described, untested
+from minilotto.report.claims import Case as Judgement
+from minilotto.report.claims import Outcome, over, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named, width_rows
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, UNTESTED, counted
+from minilotto.report.rules import LEVEL, Every, Some, factor, inside, one_law
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
     ENTRY,
@@ -255,12 +255,12 @@ class Dimension(Study):
 
     def _four_over_d(self, activation: str) -> Outcome:
         every, rows = self._known(activation), self.rules.get(activation, ())
-        places = [
-            place(e, predicted(SHARMA, one.inputs))
-            for one, e in every.items()
-            if telling(one.inputs, SHARMA, TICKETS)
-        ]
-        agree, differ, unsure = (places.count(which) for which in (INSIDE, OUTSIDE, OPEN))
+        cases = []
+        for one, e in every.items():
+            if telling(one.inputs, SHARMA, TICKETS):
+                claimed = predicted(SHARMA, one.inputs)
+                judged = inside(e, claimed / TOLERANCE, claimed * TOLERANCE)
+                cases.append(Judgement(one.task, judged))
         families: dict[str, list[str]] = {}
         for one, e in every.items():
             text = f"D = {one.inputs} {e.value:.2f} ({e.low:.2f} to {e.high:.2f})"
@@ -269,149 +269,116 @@ class Dimension(Study):
         words += [f"off {row.rule} by {row.misfit:.2f}, evidence {row.weight:.2f}" for row in rows]
         numbers = {one.task: e.value for one, e in every.items()}
         numbers |= {f"off {row.rule}": row.misfit for row in rows}
-        if not places:
+        if not cases:
             none = "No number of inputs here distinguishes 4/D from 1."
             return untested(none, "; ".join(words), numbers)
-        half = len(places) / 2
-        if agree:
-            verdict = IN_PART if differ or agree < half else HOLDS
-        else:
-            verdict = FAILS if differ >= half else UNTESTED
-        reason = (
-            f"Of {len(places)} exponents that distinguish the two {agree} agree, {differ} disagree "
-            f"and {unsure} are open."
-        )
+        nearest = ""
         if rows:
             best = max(rows, key=lambda row: row.weight)
-            nearest = f"{best.rule} is the nearest of the three rules"
+            nearest = f". Over all D {best.rule} is the nearest of the three rules"
             if best.weight < SURE:
-                nearest = "the three rules cannot be distinguished"
-            reason += f" Over all D {nearest}."
-        return Outcome(verdict, "; ".join(words), reason, numbers)
+                nearest = ". Over all D the three rules cannot be distinguished"
+        return over(cases, more=nearest)._replace(measured="; ".join(words), numbers=numbers)
 
     def _persists(self, activation: str) -> Outcome:
-        curves = [one for one in self.curves.values() if one.activation == activation]
-        wide = [one for one in curves if one.inputs > 1 and one.span >= SPAN]
-        stretches = {one.task: one.stretch for one in wide if one.stretch}
-        if not stretches:
+        cases = []
+        for one in self.curves.values():
+            found = one.stretch
+            if one.activation == activation and one.inputs > 1 and one.span >= SPAN and found:
+                words = f"{found.low:g} to {found.high:g}" if found.reach else "nowhere"
+                judged = Some([Every(some) for some in _ranges(one)])
+                cases.append(Judgement(one.task, judged, words, {one.task: found.share}))
+        if not cases:
             few = f"No target of two inputs or more has widths over a factor {SPAN:g} that count."
             return untested(few)
-        lasting = [task for task, one in stretches.items() if one.share >= SURE]
-        none = [task for task, one in stretches.items() if not one.possible]
-        words = {}
-        for task, one in stretches.items():
-            sure = "yes" if task in lasting else "no" if task in none else "open"
-            words[task] = f"{f'{one.low:g} to {one.high:g}' if one.reach else 'nowhere'} ({sure})"
-        reason = (
-            f"{len(lasting)} of {len(stretches)} targets have such a range, {len(none)} have none, "
-            "the others are open."
-        )
-        reason += f" It is there for {commas(lasting)}." if lasting else ""
-        decided = len(lasting) + len(none)
-        return Outcome(
-            counted(len(lasting), len(none), decided),
-            f"widest range near 1/N, and whether one is wide enough: {described(words)}",
-            reason if decided else "No target is decided.",
-            {task: one.share for task, one in stretches.items()},
-        )
+        return over(cases, "widest range near 1/N: ")
 
     def _inputs_decide(self, activation: str) -> Outcome:
         near, known = ENTRY.claims["inputs_decide"]["near"], self._known(activation)
-        pairs = [
-            (one, other, difference(a, b))
+        apart = {
+            f"{one.task} and {other.task}": difference(a, b)
             for (one, a), (other, b) in combinations(known.items(), 2)
             if one.inputs == other.inputs
-        ]
-        differ = sum(max(d.low, -d.high) > near for _, _, d in pairs)
-        agree = sum(max(d.high, -d.low) <= near for _, _, d in pairs)
+        }
+        if not apart:
+            return untested("No two families have exponents at the same D.")
         by_inputs = {D: [e.value for c, e in known.items() if c.inputs == D] for D in self.inputs}
         ranges = {D: (min(some), max(some)) for D, some in by_inputs.items() if len(some) > 1}
         words = [f"D = {D}: {low:.2f} to {high:.2f}" for D, (low, high) in ranges.items()]
-        if pairs:
-            one, other, most = max(pairs, key=lambda pair: abs(pair[2].value))
-            apart = f"{one.task} and {other.task}, by {abs(most.value):.2f}"
-            words.append(f"furthest apart are {apart}")
+        furthest = max(apart, key=lambda pair: abs(apart[pair].value))
+        words.append(f"furthest apart are {furthest}, by {abs(apart[furthest].value):.2f}")
         words += [
             f"{FAMILIES.get(family, family)}: slope against 1/D {line.slope}"
             for (name, family), line in self.lines.items()
             if name == activation and line.freedom > 1
         ]
-        reason = (
-            f"Of {len(pairs)} pairs {differ} differ, {agree} agree and "
-            f"{len(pairs) - differ - agree} are open."
-        )
-        if not pairs:
-            reason = "No two families have exponents at the same D."
-        verdict = FAILS if differ > agree else IN_PART
-        if not differ:
-            verdict = HOLDS if pairs and agree == len(pairs) else UNTESTED
         numbers = {f"spread at D = {D}": high - low for D, (low, high) in ranges.items()}
-        return Outcome(verdict, "; ".join(words), reason, numbers)
+        found = tally(apart, lambda one: inside(one, -near, near))
+        return found._replace(measured="; ".join(words), numbers=numbers)
 
     def _one_law(self) -> Outcome:
-        weights = {}
+        cases = []
         for one in self.curves.values():
-            rows = one.comparison.rows if one.comparison else ()
-            by_law = {row.law: row.weight for row in rows if row.weight is not None}
-            if len(by_law) > 1:
-                weights[one.named] = by_law
-        if not weights:
-            return untested("Too few widths to compare laws.")
-        power = {name: by_law["power law"] for name, by_law in weights.items()}
-        good = sum(weight >= ENTRY.claims["one_law"]["some"] for weight in power.values())
-        best = [max(by_law, key=lambda law: by_law[law]) for by_law in weights.values()]
-        favoured = ", ".join(f"{law} {best.count(law)}" for law in sorted(set(best)))
-        return Outcome(
-            counted(good, len(power) - good, len(power)),
-            f"curves by the law that is favoured: {favoured}",
-            numbers=power,
-            facts={"good": good, "of": len(power)},
-        )
+            if one.fit and len(one.fit.points.widths) > WINDOW:
+                bent, p = bend(one.fit.points), one.fit.p_value
+                cases.append(
+                    Judgement(one.named, one_law(bent, p), f"{bent}, p = {p:.2g}", {one.named: p})
+                )
+        return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
 
     def _enough_points(self) -> Outcome:
-        curves = list(self.curves.values())
+        curves, cases = list(self.curves.values()), []
+        for one in curves:
+            seen, held = estimates(one.seen), estimates(one.held)
+            judged = [factor(ratio(held[n], seen[n]), 0.0, OVERFITTED) for n in seen]
+            largest = float(one.ratio.max())
+            cases.append(Judgement(one.named, Every(judged), "", {one.named: largest}))
         worst = max(curves, key=lambda one: one.ratio.max())
-        largest = float(worst.ratio.max())
         out, idle = self._left_out
-        lost = [
-            one.named for one in curves if not one.fit and np.count_nonzero(~one.idle) >= WINDOW
-        ]
         steeper = [
             one.seen_fit.parameters[1] - one.fit.parameters[1]
             for one in curves
             if one.seen_fit and one.fit
         ]
-        measured = f"largest ratio {largest:.2f} ({worst.named})"
+        measured = f"largest ratio {worst.ratio.max():.2f} ({worst.named})"
         if steeper:
             measured += (
                 "; on the training points exponents are larger by "
                 f"{np.mean(steeper):.2f} on average, {max(steeper):.2f} at most"
             )
-        reason = (
-            f"Of {sum(len(one.kept) for one in curves)} widths {out} are left out for it, {idle} "
-            "as they have hardly begun."
-        )
-        reason += f" Too few are left of {commas(lost)}." if lost else ""
-        verdict = HOLDS if not out else FAILS if lost else IN_PART
-        numbers = {"largest ratio": largest, "left out": float(out)}
-        return Outcome(verdict, measured, reason, numbers)
+        more = f". Of {sum(len(one.kept) for one in curves)} widths {out} are left out for it, "
+        more += f"{idle} as they have hardly begun"
+        return over(cases, more=more)._replace(measured=measured)
 
     def _longer(self) -> Outcome:
-        steps, more = self.settings.steps, round(LONGER * self.settings.steps)
-        words: dict[str, str] = {}
-        numbers: dict[str, float] = {}
-        places: list[set[str]] = []
+        near, changes = ENTRY.claims["longer"]["near"], {}
         for case, one in self.longer.items():
-            earlier, after = self.curves.get(case), one.exponent
-            before = earlier.exponent if earlier else None
-            if before is None or after is None:
-                continue
-            words[one.named] = f"{before} after {steps:,} steps, {after} after {more:,}"
-            numbers |= {f"{one.named}, shorter": before.value, f"{one.named}, longer": after.value}
-            claimed = [predicted(rule, one.inputs) for rule in RULES]
-            places += [{place(before, value), place(after, value)} for value in claimed]
-        if not places:
+            earlier = self.curves.get(case)
+            if earlier and earlier.exponent and one.exponent:
+                name = f"{one.named}, {earlier.exponent} then {one.exponent}"
+                changes[name] = difference(one.exponent, earlier.exponent)
+        if not changes:
             return untested("Nets that were trained longer are missing, or too few.")
-        verdict = IN_PART if any(len(both) > 1 for both in places) else HOLDS
-        verdict = FAILS if {INSIDE, OUTSIDE} in places else verdict
-        return Outcome(verdict, described(words), "", numbers)
+        return tally(changes, lambda change: inside(change, -near, near))
+
+
+def _ranges(curve: Curve) -> list[list[Any]]:
+    """For each range of widths over a factor SPAN, whether the exponent over each three widths in
+    it is near 1.
+    """
+    found = curve.fit.points if curve.fit else curve.held
+    widths = found.widths
+    windows = [
+        inside(
+            fit_law(found.select(np.arange(i, i + WINDOW))).seeds_only["exponent"],
+            1 / TOLERANCE,
+            TOLERANCE,
+        )
+        for i in range(len(widths) - WINDOW + 1)
+    ]
+    return [
+        windows[first : last + 1]
+        for first in range(len(windows))
+        for last in range(first, len(windows))
+        if widths[last + WINDOW - 1] / widths[first] >= SPAN * (1 - 1e-12)
+    ]

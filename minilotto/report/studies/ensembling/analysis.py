@@ -17,7 +17,7 @@ from minilotto.analysis.ensembling.pairs import compare, cosine_medians, drawn_p
 from minilotto.analysis.ensembling.worth import worth
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
 from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
-from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
+from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.analysis.tickets.apart import median_estimate, taken_apart
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
@@ -34,7 +34,6 @@ LEAST_TICKETS = 4  # neurons of the narrowest nets that are taken apart: two pai
 APART = ((500, 12), (100, 48), (0, 100))  # from this width on, so many nets are taken apart
 PAPER_RANGE = (10, 50)
 PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
-COMPARED_FROM = 3  # widths from here on are enough to compare all laws
 LEAST_SEEDS = 20  # half of which are kept
 
 
@@ -87,17 +86,11 @@ class Ensembles:
         paper's widths, None where data are too few.
         """
         with contextlib.suppress(DataError):
-            return fit_law(self._points(what, PAPER_RANGE[0]))
+            return fit_law(self._points(what))
         return None
 
-    def laws(self, what: str) -> Comparison | None:
-        """The same beside a plateau and a break, over widths from COMPARED_FROM on."""
-        with contextlib.suppress(DataError):
-            return compare_laws(self._points(what, COMPARED_FROM))
-        return None
-
-    def _points(self, what: str, low: int) -> Points:
-        some = self.within(low)
+    def _points(self, what: str) -> Points:
+        some = self.within()
         if what != "independent":
             return as_points(list(some), [one.parts for one in some.values()], what)
         inverse = {width: one.inverse for width, one in some.items()}

@@ -8,23 +8,14 @@ from typing import Any
 import numpy as np
 
 from minilotto.analysis.ensembling.attribution import STEPS, Attribution
-from minilotto.analysis.stats.scaling import Comparison
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.stats.differences import ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import (
-    Outcome,
-    agreement,
-    as_numbers,
-    described,
-    register,
-    tally,
-    untested,
-    values,
-)
+from minilotto.report.claims import Case, Outcome, described, over, register, tally
 from minilotto.report.figure import Scale, Source, Table, interval, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, reaches
+from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.studies.ensembling.analysis import (
-    COMPARED_FROM,
     DRAWS,
     PAPER_COUNTS,
     PAPER_RANGE,
@@ -198,8 +189,8 @@ class Ensembling(Study):
                 }
                 found = {what: value for what, value in others.items() if value}
                 rows["combinations"] += [(*pair, what, *interval(v)) for what, v in found.items()]
-            for (narrow, wide), ratio in one.worth.items():
-                rows["worth"].append((name, narrow, wide // narrow, wide, *interval(ratio)))
+            for (narrow, wide), times in one.worth.items():
+                rows["worth"].append((name, narrow, wide // narrow, wide, *interval(times)))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -213,7 +204,7 @@ class Ensembling(Study):
             "worth": self._worth(),
             "averaging": self._averaging(),
             "combination": self._combination(),
-            "synergy": tally(rest, lambda one: one.low > far, what=what),
+            "synergy": tally(rest, lambda one: inside(one, far, np.inf), what),
             "growth": self._growth(),
             "explains": self._explains(),
         }
@@ -225,17 +216,17 @@ class Ensembling(Study):
                 yield f"{one.label} {width}", at
 
     def _variance(self) -> Outcome:
+        half = self.entry.claims["variance"]["half"]
         shares = {name: one.parts.share for name, one in self._each()}
-        good = sum(one.high < self.entry.claims["variance"]["half"] for one in shares.values())
         laws = {
-            f"{one.label} {part}": f"{fit.estimates['exponent']} ({_weights(one.laws(part))})"
+            f"{one.label} {part}": fit.estimates["exponent"]
             for one in self.found.values()
             for part in ("bias", "variance")
             if (fit := one.law(part))
         }
-        what = f"bias / loss: {described(shares)}. Exponents over {RANGE}: {described(laws)}"
-        more = "; elsewhere half of the loss or more may be common to all seeds"
-        return agreement(good, len(shares), what, values(shares, "bias / loss, "), more)
+        found = tally(shares, lambda one: inside(one, 0.0, half), "bias / loss: ")
+        more = f". Exponents over {RANGE}: {described(laws)}"
+        return found._replace(measured=found.measured + more)
 
     def _orthogonal(self) -> Outcome:
         near = self.entry.claims["orthogonal"]["orthogonal"]
@@ -243,49 +234,36 @@ class Ensembling(Study):
         every = {f"pairs, {name}": one.tickets.get("alike") for name, one in self._each()}
         pairs = {name: one for name, one in every.items() if one and np.isfinite(one.value)}
         what = "cosine of two seeds, and absolute of two mirror pairs of a net: "
-        return tally(seeds | pairs, lambda one: max(-one.low, one.high) < near, what=what)
+        return tally(seeds | pairs, lambda one: inside(one, -near, near), what)
 
     def _mean(self) -> Outcome:
-        claim = self.entry.claims["mean"]
-        every = [(name, one.means) for name, one in self._each() if one.means]
-        means = {name: one for name, one in every if one.sizes[-1] >= claim["large"]}
-        good = sum(bool(one.high[-1] / one.loss[0] < 2 / one.sizes[-1]) for one in means.values())
-        measured: dict[str, str] = {}
-        numbers: dict[str, float] = {}
-        for name, one in means.items():
-            ratio, size = one.loss[-1] / one.loss[0], one.sizes[-1]
-            measured[name] = f"{ratio:.2g} at R = {size}, in the limit {one.left}"
-            numbers |= {f"limit, {name}": one.left.value, f"misfit in decades, {name}": one.misfit}
-        worst = max((one.misfit for one in means.values()), default=0.0)
-        more = f"; the line bias + variance/R misses the medians by {worst:.2f} decades at most"
-        if worst >= np.log10(claim["same"]):
-            more += ", so it is no good description everywhere"
-        what = f"loss over that of one net: {described(measured)}"
-        return agreement(good, len(measured), what, numbers, more)
+        claim, cases, misfits = self.entry.claims["mean"], [], [0.0]
+        for name, one in ((name, at.means) for name, at in self._each() if at.means):
+            size = one.sizes[-1]
+            if size < claim["large"]:
+                continue
+            end, low, high = (float(p[-1] / one.loss[0]) for p in (one.loss, one.low, one.high))
+            left = Estimate(end, low, high, LEVEL)
+            words = f"{left.value:.2g} at R = {size}, in the limit {one.left}"
+            numbers = {f"limit, {name}": one.left.value, f"misfit in decades, {name}": one.misfit}
+            cases.append(Case(name, factor(left, 0.0, 2 / size), words, numbers))
+            misfits.append(one.misfit)
+        more = f"; the line bias + variance/R misses the medians by {max(misfits):.2f} decades"
+        return over(cases, "loss over that of one net: ", more)
 
     def _worth(self) -> Outcome:
-        claim = self.entry.claims["worth"]
+        same = self.entry.claims["worth"]["same"]
         ratios = {
-            f"{one.label} {wide // narrow} x {narrow} for {wide}": ratio
+            f"{one.label} {wide // narrow} x {narrow} for {wide}": times
             for one in self.found.values()
-            for (narrow, wide), ratio in one.worth.items()
+            for (narrow, wide), times in one.worth.items()
             if narrow >= NARROW
         }
-        if not ratios:
-            return untested("There are no widths that are multiples of others, or too few nets.")
-        same, near = (
-            sum(one.low <= factor and one.high >= 1 / factor for one in ratios.values())
-            for factor in (claim["same"], claim["similar"])
-        )
-        better = sum(ratio.low > 1 for ratio in ratios.values())
-        worse = sum(ratio.high < 1 for ratio in ratios.values())
-        return Outcome(
-            HOLDS if same == len(ratios) else IN_PART if near else FAILS,
-            f"loss of the mean over that of one net of as many neurons: {described(ratios)}",
-            f"{same} of {len(ratios)} are worth as much; the wide net is better in {better}, the "
-            f"mean of narrow ones in {worse}.",
-            values(ratios),
-        )
+        what = "loss of the mean over that of one net of as many neurons: "
+        better = sum(one.low > 1 for one in ratios.values())
+        worse = sum(one.high < 1 for one in ratios.values())
+        more = f"; the wide net is better in {better}, the mean of narrow ones in {worse}"
+        return tally(ratios, lambda one: factor(one, 1 / same, same), what, more)
 
     def _steps(self, what: str, start: float = NARROW, end: float = np.inf) -> dict[str, Any]:
         """`gains` or `joined` by activation and widths, for some narrow widths."""
@@ -306,19 +284,19 @@ class Ensembling(Study):
         flat = [f"{name} ({gain.gain.value:+.2f})" for name, gain in every if not gain.shares]
         more = f"; no certain gain, in decades: {', '.join(flat)}" if flat else ""
         what = "fraction of the gain that is averaging: "
-        return tally(shares, lambda share: share.low > half, more, what)
+        return tally(shares, lambda share: inside(share, half, np.inf), what, more)
 
     def _combination(self) -> Outcome:
         gains = self._gains()
         rest = {name: gain.neither for name, gain in gains.items()}
         near = np.log10(self.entry.claims["combination"]["same"])
-        over = sum(one.high < -near for one in rest.values())
-        under = sum(one.low > near for one in rest.values())
+        better = sum(one.high < -near for one in rest.values())
+        worse = sum(one.low > near for one in rest.values())
         more = ""
-        if over:
-            more += f"; in {over} the best combination of two halves is better than the wide net"
-        if under:
-            more += f"; in {under} the wide net does what no combination of two halves does"
+        if better:
+            more += f"; in {better} the best combination of two halves is better than the wide net"
+        if worse:
+            more += f"; in {worse} the wide net does what no combination of two halves does"
         if gains:
             sizes = [gain.size.value for gain in gains.values()]
             both = [gain.positive.value for gain in gains.values()]
@@ -333,48 +311,30 @@ class Ensembling(Study):
                 f"between {min(joined):.2g} and {max(joined):.2g} times that of the wide net"
             )
         what = "decades of loss from the best a₁f₁ + a₂f₂ + constant to the net of width N: "
-        return tally(rest, lambda one: one.low <= near and one.high >= -near, more, what)
+        return tally(rest, lambda one: inside(one, -near, near), what, more)
 
     def _growth(self) -> Outcome:
-        claim = self.entry.claims["growth"]
-        stated = claim["stated"]
-        fits = {name: one.law("independent") for name, one in self.found.items()}
-        found = {name: fit.estimates["exponent"] for name, fit in fits.items() if fit}
-        good = sum(reaches(e, claim["claimed"], stated, stated) == HOLDS for e in found.values())
-        measured: dict[str, str] = {}
-        numbers: dict[str, float] = {}
-        for name, exponent in found.items():
-            ends = as_numbers("exponent", exponent)
-            numbers |= {f"{end}, {name}": value for end, value in ends.items()}
-            one = self.found[name]
-            some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
-            counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
-            weights = _weights(one.laws("independent"))
-            measured[one.label] = f"exponent {exponent} ({weights}); {described(counts)}"
-        more = "; exponent 0 is no growth"
-        return agreement(good, len(measured), described(measured), numbers, more)
+        claim, cases = self.entry.claims["growth"], []
+        low, high = (claim["claimed"] + sign * claim["near"] for sign in (-1, 1))
+        for one in self.found.values():
+            if fit := one.law("independent"):
+                exponent = fit.estimates["exponent"]
+                some = {n: at.tickets for n, at in one.within().items() if n in PAPER_COUNTS}
+                counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
+                words = f"exponent {exponent}; {described(counts)}"
+                numbers = {f"exponent, {one.label}": exponent.value}
+                cases.append(Case(one.label, inside(exponent, low, high), words, numbers))
+        return over(cases, more="; exponent 0 is no growth")
 
     def _explains(self) -> Outcome:
-        similar = self.entry.claims["explains"]["similar"]
-        every = [(name, one.tickets) for name, one in self._each() if one.tickets]
-        found = {name: (some["needed"], some["independent"]) for name, some in every}
-        found = {n: both for n, both in found.items() if np.isfinite([e.value for e in both]).all()}
-        good = sum(
-            needed.low <= similar * has.high and needed.high >= has.low / similar
-            for needed, has in found.values()
-        )
-        measured = {
-            n: f"{has.value:.3g} there, {e.value:.3g} needed" for n, (e, has) in found.items()
-        }
-        ratios = {f"needed / there, {n}": e.value / has.value for n, (e, has) in found.items()}
-        above = sum(ratio > similar for ratio in ratios.values())
+        similar, cases, above = self.entry.claims["explains"]["similar"], [], 0
+        for name, one in self._each():
+            needed, has = (one.tickets.get(what) for what in ("needed", "independent"))
+            if needed and has and np.isfinite([needed.value, has.value]).all():
+                times = ratio(needed, has)
+                above += times.value > similar
+                words = f"{has.value:.3g} there, {needed.value:.3g} needed"
+                numbers = {f"needed / there, {name}": times.value}
+                cases.append(Case(name, factor(times, 1 / similar, similar), words, numbers))
         more = f"; in {above} nets do far better than their independent tickets allow"
-        return agreement(good, len(ratios), described(measured), ratios, more if above else "")
-
-
-def _weights(laws: Comparison | None) -> str:
-    rows = laws.rows if laws else ()
-    weights = [f"{row.law} {row.weight:.2f}" for row in rows if row.weight is not None]
-    if not weights:
-        return "laws could not be compared"
-    return f"evidence, widths from {COMPARED_FROM} on: {', '.join(weights)}"
+        return over(cases, more=more if above else "")

@@ -9,16 +9,32 @@ import numpy as np
 
 from minilotto.analysis.landscape.curvature import Curvature, curvature
 from minilotto.analysis.landscape.polish import Polished, polish
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Points, estimate, points
-from minilotto.analysis.stats.estimates import estimates, slope
+from minilotto.analysis.stats.bootstrap import (
+    LEAST_SEEDS,
+    Estimate,
+    Points,
+    estimate,
+    median_interval,
+    points,
+)
+from minilotto.analysis.stats.estimates import estimates, share, slope
 from minilotto.analysis.tickets.valley import Descent, Valley, descent, valley
 from minilotto.analysis.tickets.valley_tickets import ASYMMETRY, EQ2, Tickets, fall, tickets
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, as_numbers, register, untested
+from minilotto.report.claims import (
+    Case,
+    Outcome,
+    about,
+    as_numbers,
+    over,
+    register,
+    tally,
+    untested,
+)
 from minilotto.report.figure import Scale, Source, Table, commas
-from minilotto.report.rules import FAILS, HOLDS, IN_PART, LEVEL, fraction, together, unchanged
+from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.store.grid import Sweep
@@ -231,33 +247,30 @@ class Minimum(Study):
                 f"{np.median(end.start):.2g} to {np.median(end.loss):.2g}"
             )
         counts = commas(f"{one.sum()} of {len(one)} of width {n}" for n, one in minima.items())
-        fractions = {f"minima {name}": float(np.mean(found)) for name, found in minima.items()}
-        return Outcome(
-            self._most(fractions), "; ".join([*words, *more]), f"Minima: {counts}.", fractions
-        )
+        shares = {f"minima {n}": share(int(each.sum()), len(each)) for n, each in minima.items()}
+        found = self._almost_all(shares)
+        return found._replace(measured="; ".join([f"minima: {counts}", *words, *more]))
 
-    def _most(self, fractions: dict[str, float]) -> str:
+    def _almost_all(self, shares: dict[str, Estimate]) -> Outcome:
         """Whether almost all nets of each group have a property."""
-        claim = self.entry.claims["ticket"]
-        return together(
-            [fraction(one, claim["most"], claim["little"]) for one in fractions.values()]
-        )
+        most = self.entry.claims["ticket"]["most"]
+        return tally(shares, lambda one: inside(one, most, 1.0))
 
     def _in_rounding(self) -> Outcome:
         noise = self.entry.claims["rounding"]["noise"]
         polished = {name: one.polished for name, one in self.groups.items()}
-        fractions = {
-            name: float(np.mean(2 * np.sqrt(one.rounding / one.loss) >= noise))
+        shares = {
+            f"width {name}": share(int(hidden.sum()), len(hidden))
             for name, one in polished.items()
+            if len(hidden := 2 * np.sqrt(one.rounding / one.loss) >= noise)
         }
         measured = "; ".join(
-            f"width {name}: {fractions[name]:.0%} of {len(one.loss)} in rounding, sums of absolute "
-            f"terms {np.nanmedian(one.cancellation):.1e} times their result, "
+            f"width {name}: {shares[f'width {name}'].value:.0%} of {len(one.loss)} in rounding, "
+            f"sums of absolute terms {np.nanmedian(one.cancellation):.1e} times their result, "
             f"{np.mean(one.evaluations >= 500):.0%} stopped by the limit"
             for name, one in polished.items()
         )
-        numbers = {f"in rounding {name}": one for name, one in fractions.items()}
-        return Outcome(self._most(fractions), measured, numbers=numbers)
+        return self._almost_all(shares)._replace(measured=measured)
 
     def _endless(self) -> Outcome:
         claim, law = self.entry.claims["endless"], self.law
@@ -265,8 +278,6 @@ class Minimum(Study):
             found = fall(self.valley, law, self.start, claim["far"])
         except DataError as error:
             return untested(str(error))
-        near = abs(found.power - law.power) <= claim["power_margin"]
-        near &= abs(found.factor - 1) <= claim["size_margin"]
         w, loss = found.w, found.loss
         measured = (
             f"loss {loss[0]:.2g} at |w| = {w[0]:.3g}, {loss[-1]:.2g} at {w[-1]:.2g}, below which "
@@ -275,26 +286,35 @@ class Minimum(Study):
             f"{law.bias:.4f})"
         )
         numbers = {"power": found.power, "factor": found.factor, "least loss": float(loss[-1])}
-        verdict = FAILS if found.rises else HOLDS if near else IN_PART
-        return Outcome(verdict, measured, numbers=numbers)
+        cases = [
+            Case("never rises", not found.rises),
+            Case("the power", abs(found.power - law.power) <= claim["power_margin"]),
+            Case("the size", abs(found.factor - 1) <= claim["size_margin"]),
+        ]
+        return over(cases)._replace(measured=measured, numbers=numbers)
 
     def _by_budget(self) -> Outcome:
         place, steps = self.place.get("float32"), self.budget
         exponent = None if place is None else slope(place, steps, int(place.widths[-1]))
         if place is None or exponent is None:
             return untested(f"Ten tickets each at {steps:,} steps and at more are needed.")
-        above = {budget: float(np.median(ratio)) for budget, ratio in self.above.items()}
-        highest = max(ratio for budget, ratio in above.items() if budget >= steps)
-        low_enough = highest < self.entry.claims["steps"]["similar"]
-        verdict = FAILS if exponent.low <= 0 else HOLDS if low_enough else IN_PART
+        similar = self.entry.claims["steps"]["similar"]
+        above = {budget: median_interval(ratio) for budget, ratio in self.above.items()}
+        cases = [Case("downwards", inside(exponent, 0.0, np.inf))]
+        cases += [
+            Case(f"near the floor after {budget:,} steps", factor(ratio, 0.0, similar))
+            for budget, ratio in above.items()
+            if budget >= steps
+        ]
         losses = {n: np.median(one.nets.loss) for n, one in self.tickets["float32"].items()}
         by_budget = "; ".join(
             f"{n:,} steps: |w| = {one.value:.4g} ({one.low:.4g} to {one.high:.4g}), loss "
-            f"{losses[n]:.3g}, {above[n]:.3g} times the valley's"
+            f"{losses[n]:.3g}, {above[n].value:.3g} times the valley's"
             for n, one in estimates(place).items()
         )
         measured = f"|w| falls as steps^-{exponent}; {by_budget}"
-        return Outcome(verdict, measured, numbers=as_numbers("exponent", exponent))
+        numbers = as_numbers("exponent", exponent)
+        return over(cases)._replace(measured=measured, numbers=numbers)
 
     def _by_precision(self) -> Outcome:
         if len(self.place) < len(DTYPES):
@@ -312,11 +332,12 @@ class Minimum(Study):
             f"after {int(shared[-1]):,} steps {single.value[0]:.4g} and {double.value[0]:.4g}, "
             f"ratio {found}"
         )
-        return Outcome(
-            unchanged(change, float(np.log(self.entry.claims["precision"]["same"]))),
+        same = self.entry.claims["precision"]["same"]
+        return about(
+            factor(found, 1 / same, same),
             measured,
             numbers=as_numbers("ratio", found),
-            facts={"place": "earlier" if ratio > 1 else "further down"},
+            place="earlier" if ratio > 1 else "further down",
         )
 
 
@@ -334,5 +355,5 @@ def _pairs(settings: MinimumSettings, dtype: str, budget: int) -> Sweep:
 
 def _wider(settings: MinimumSettings) -> list[Sweep]:
     """Nets of the other widths."""
-    counts = {"seeds": settings.looked_at, "steps": settings.steps}
-    return [Sweep(widths=settings.widths, **counts)] if settings.widths else []
+    seeds, widths = settings.looked_at, settings.widths
+    return [Sweep(seeds, widths=widths, steps=settings.steps)] if widths else []

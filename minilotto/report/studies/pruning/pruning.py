@@ -16,12 +16,11 @@ from minilotto.analysis.landscape.pruned_losses import (
     ratio_of_medians,
     whole_losses,
 )
-from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, agreement, described, register, tally, untested, values
+from minilotto.report.claims import Case, Outcome, over, register, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
-from minilotto.report.rules import FAILS, HOLDS, IN_PART
+from minilotto.report.rules import Every, factor
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
@@ -154,75 +153,55 @@ class Pruning(Study):
 
     def _half(self, key: str, rule: str, readouts: tuple[Readout, ...]) -> Outcome:
         """Whether half of the neurons are enough; the first readout decides."""
-        claim = self.entry.claims[key]
-        numbers: dict[str, float] = {}
-        good, near, measured = 0, 0, []
+        same, cases = self.entry.claims[key]["same"], []
         for width, cut in self.cuts.items():
-            words = []
+            words, numbers = [], {}
             for readout in readouts:
                 against = readout if key == "refitted" else None
-                fewest, nearly = (
-                    cut.fewest(rule, readout, against, claim[most]) for most in ("same", "similar")
-                )
+                fewest = cut.fewest(rule, readout, against, same)
                 name = f" in {readout}" if readout else ""
                 words.append(_enough(fewest) + name)
                 if fewest is not None:
-                    numbers[f"N = {width}{name.replace(' in', ',')}"] = fewest
-                if readout == readouts[0]:
-                    words[0] += f" (within a factor of {claim['similar']:g}: {_enough(nearly)})"
-                    good += fewest is not None and fewest <= width / 2
-                    near += nearly is not None and nearly <= width / 2
-            measured.append(f"N = {width}: {', '.join(words)}")
-        more = " The trained last layer is not the best that these neurons allow."
-        return Outcome(
-            HOLDS if good == len(self.cuts) else IN_PART if near else FAILS,
-            f"neurons from which on nothing is lost: {'; '.join(measured)}",
-            f"{good} of {len(self.cuts)} widths agree."
-            + (more if key == "trained" and good else ""),
-            numbers,
-        )
+                    numbers[f"N = {width}{name.replace(' in', ',')}"] = float(fewest)
+            against = readouts[0] if key == "refitted" else None
+            ratios = [
+                median_loss(cut.losses[rule, k, readouts[0]] / cut.whole[against])
+                for k in cut.kept(rule, readouts[0])
+                if k >= width / 2
+            ]
+            judged = Every([factor(one, 0.0, same) for one in ratios])
+            cases.append(Case(f"N = {width}", judged, ", ".join(words), numbers))
+        return over(cases, "neurons from which on nothing is lost: ")
 
     def _search(self) -> Outcome:
         found = self.cuts[self.main].ratios("elimination", "distilled", "float64", least=1)
-        ratios = {f"k = {k}": ratio for k, ratio in found.items()}
         most = self.entry.claims["search"]["same"]
-        better = sum(ratio.high < 1 for ratio in ratios.values())
-        more = f"; elimination is the better one in {better}"
-        return tally(ratios, lambda ratio: ratio.high <= most, more)
+        ratios = {f"k = {k}": ratio for k, ratio in found.items()}
+        return tally(ratios, lambda ratio: factor(ratio, 0.0, most))
 
     def _small(self) -> Outcome:
         cut = self.cuts[self.main]
         shared = [k for k in cut.kept("elimination", "float32") if k in self.small]
         if not shared:
             return untested("No nets were trained at a width that was pruned to.")
-        pruned = {k: cut.losses["elimination", k, "float32"] for k in shared}
-        fair, raw = (
-            {f"k = {k}": ratio_of_medians(pruned[k], self.small[k][readout]) for k in shared}
-            for readout in ("float32", None)
-        )
-        good, plain = (sum(one.high < 1 for one in ratios.values()) for ratios in (fair, raw))
-        worse = [k for k, ratio in fair.items() if ratio.low > 1]
-        return Outcome(
-            HOLDS if good == len(shared) else IN_PART if good or plain else FAILS,
-            f"fitted likewise: {described(fair)}. Against small nets as trained: {described(raw)}",
-            f"Better at {good} of {len(shared)} numbers of neurons, worse at {len(worse)}"
-            + (f" ({', '.join(worse)})." if worse else "."),
-            values(fair) | values(raw, "as trained, "),
-        )
+        ratios = {
+            f"k = {k} against small nets {name}": ratio_of_medians(
+                cut.losses["elimination", k, "float32"], self.small[k][readout]
+            )
+            for readout, name in (("float32", "fitted likewise"), (None, "as trained"))
+            for k in shared
+        }
+        return tally(ratios, lambda ratio: factor(ratio, 0.0, 1.0))
 
 
 def _better(cut: PrunedLosses, rules: tuple[str, ...], than: str, readout: Readout) -> Outcome:
     """Whether rules lose less than another one, at all numbers of neurons."""
-    found: dict[str, Estimate] = {}
-    measured = []
-    for rule in rules:
-        name = f"{RULES[rule] if readout else rule} / {than}"
-        ratios = {f"k = {k}": ratio for k, ratio in cut.ratios(rule, than, readout).items()}
-        found |= {f"{name}, {k}": ratio for k, ratio in ratios.items()}
-        measured.append(f"{name}: {described(ratios)}")
-    better = sum(ratio.high < 1 for ratio in found.values())
-    more = f"; {than} is better at {sum(ratio.low > 1 for ratio in found.values())}"
-    return agreement(better, len(found), ". ".join(measured), values(found), more)
+    ratios = {
+        f"{RULES[rule] if readout else rule} / {than}, k = {k}": ratio
+        for rule in rules
+        for k, ratio in cut.ratios(rule, than, readout).items()
+    }
+    return tally(ratios, lambda ratio: factor(ratio, 0.0, 1.0))
 
 
 def _enough(count: int | None) -> str:

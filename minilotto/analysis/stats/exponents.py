@@ -1,0 +1,146 @@
+"""Exponents of loss against width of several ways of training, and how they differ."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
+from minilotto.analysis.stats.scaling import fit_law
+from minilotto.errors import DataError
+from minilotto.settings.arrays import Array
+
+HALVES = (slice(0, None, 2), slice(1, None, 2))
+
+
+def exponent_over(found: Points, low: float, high: float) -> Estimate | None:
+    """Exponent of a power law over a range of widths, as of `fit_law`.
+
+    Parameters
+    ----------
+    found : Points
+        From `bootstrap.points`.
+    low, high : float
+        Least and largest width.
+
+    Returns
+    -------
+    Estimate or None
+        None for fewer than three widths.
+    """
+    inside = found.select((found.widths >= low) & (found.widths <= high))
+    if len(inside.widths) < 3:
+        return None
+    return fit_law(inside).estimates["exponent"]
+
+
+def exponent_change(one: Points, other: Points, low: float, high: float) -> Estimate | None:
+    """Exponent of one less that of the other: of their ratio, at the widths that both have.
+
+    So how both lie about a power law alike is no error. The interval includes how their ratio
+    scatters about one, and is no narrower than over seeds alone: of three widths the scatter is
+    often small by chance.
+
+    Parameters
+    ----------
+    one, other : Points
+        Of different nets, with as many resamples.
+    low, high : float
+        Least and largest width.
+
+    Returns
+    -------
+    Estimate or None
+        None for fewer than three widths.
+    """
+    ratio = _ratio(one, other)
+    inside = ratio.select((ratio.widths >= low) & (ratio.widths <= high))
+    if len(inside.widths) < 3:
+        return None
+    fit = fit_law(inside)
+    scattered, alone = fit.estimates["exponent"], fit.seeds_only["exponent"]
+    reach = {"low": min(scattered.low, alone.low), "high": max(scattered.high, alone.high)}
+    return dataclasses.replace(scattered, **reach)
+
+
+def mean_ratio(one: Points, other: Points) -> Estimate | None:
+    """Loss of one over that of the other, as geometric mean over the widths that both have.
+
+    Parameters
+    ----------
+    one, other : Points
+        Of different nets, with as many resamples.
+
+    Returns
+    -------
+    Estimate or None
+        With its interval over seeds; None where they have no width in common.
+    """
+    ratio = _ratio(one, other)
+    if not len(ratio.widths):
+        return None
+    low, high = np.exp(np.quantile(ratio.replicates.mean(axis=1), ends(one.level)))
+    value = np.exp(np.log(ratio.value).mean())
+    return Estimate(float(value), float(low), float(high), one.level)
+
+
+def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]]:
+    """Losses at the best of several rates, which is chosen on other seeds than it is judged by.
+
+    Every second net has the rate at which the others have the least median, and the others that at
+    which these have; so the choice does not favour the nets on which it rests.
+
+    Parameters
+    ----------
+    losses : mapping of float to (R,) array_like
+        By rate, of the same seeds; what is not finite has diverged and counts as infinite.
+
+    Returns
+    -------
+    (R,) ndarray of float64, (float, float)
+        The losses, and the rates of the seeds at even and at odd places.
+
+    Raises
+    ------
+    DataError
+        For no rates, fewer than two seeds, or different numbers of them.
+
+    Examples
+    --------
+    >>> tuned({0.1: [3.0, 3.0, 3.0, 1.0], 0.2: [2.0, 4.0, 2.0, 4.0]})
+    (array([3., 4., 3., 4.]), (0.1, 0.2))
+    """
+    rows = {rate: np.asarray(row, dtype=np.float64) for rate, row in losses.items()}
+    shapes = {row.shape for row in rows.values()}
+    if len(shapes) != 1 or (shape := shapes.pop()) < (2,) or len(shape) > 1:
+        raise DataError(
+            f"losses of {len(rows)} rates cannot be compared; give (R,) losses of each rate, of "
+            "the same two seeds or more"
+        )
+    found, chosen = np.empty(shape), []
+    for mine, other in zip(HALVES, HALVES[::-1], strict=True):
+        median = {
+            rate: np.median(np.where(np.isfinite(row[other]), row[other], np.inf))
+            for rate, row in rows.items()
+        }
+        best = min(median, key=lambda rate: median[rate])
+        found[mine] = rows[best][mine]
+        chosen.append(best)
+    return found, (chosen[0], chosen[1])
+
+
+def _ratio(one: Points, other: Points) -> Points:
+    """Loss of one over that of the other, at the widths that both have."""
+    widths = np.intersect1d(one.widths, other.widths)
+    first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))
+    # Reversed: both may be resampled by the same random numbers.
+    replicates = first.replicates - second.replicates[::-1]
+    low, high = np.exp(np.quantile(replicates, ends(first.level), axis=0))
+    parts = {
+        "value": first.value / second.value,
+        "error": np.hypot(first.error, second.error),
+        "low": low,
+        "high": high,
+    }
+    return dataclasses.replace(first, **parts, replicates=replicates)

@@ -1,0 +1,140 @@
+"""Exponents by protocol, starts at their best rates, the lower envelope, losses by sum of rates."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from minilotto.analysis.landscape.starts import Start, Started
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.report.plots.budgets import steps_axis
+from minilotto.report.plots.estimates import estimates_on_line
+from minilotto.report.plots.scaling import loss_against_width, slope_line
+from minilotto.report.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALETTE,
+    Drawing,
+    intervals,
+    plain_numbers,
+)
+from minilotto.report.studies.protocol.trainings import EQUAL_SUMS, SCHEDULES_TRIED
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.protocol.protocol import Protocol
+
+MARKS = dict(zip(SCHEDULES_TRIED, "osDPXv", strict=True))
+COLOURS = dict(zip(SCHEDULES_TRIED, PALETTE, strict=True))
+SHOWN = (-2.5, 4.0)  # exponents; intervals are cut there
+APART = 0.035  # of a decade, by which series lie side by side
+
+
+def draw(study: "Protocol") -> Drawing:
+    """All panels of the study."""
+    below = max(4.0, 0.24 * len(study.starts) + 1.0)
+    figure = Drawing(figsize=(13.0, 3.8 + below), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, below])[:, 0]
+    rates = [*study.settings.rates, "best"]
+    above = upper.subplots(1, len(rates), sharey=True, squeeze=False)[0]
+    ends = [end for e in study.exponents.values() for end in (e.low, e.high)]
+    above[0].set_ylim(max(min(ends) - 0.1, SHOWN[0]), min(max(ends) + 0.1, SHOWN[1]))
+    for rate, ax in zip(rates, above, strict=True):
+        by_schedule = {
+            name: {p.budget: e for p, e in study.exponents.items() if p[:2] == (name, rate)}
+            for name in SCHEDULES_TRIED
+        }
+        exponents_by_steps(by_schedule, ax)
+        ax.set_title("each width's best rate" if rate == "best" else f"rate {rate:g}")
+    above[0].set_ylabel("exponent of loss against width")
+    handles, labels = above[0].get_legend_handles_labels()
+    upper.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    left, right, middle, last = lower.subplots(1, 4, width_ratios=[1.1, 1.0, 2.0, 2.0])
+    forest(study.starts, left, right)
+    envelope(study, middle)
+    sums(study, last)
+    return figure
+
+
+def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -> Axes:
+    """Exponents with their intervals against steps, schedules side by side; lines at 0 and 1."""
+    for k, (name, found) in enumerate(series.items()):
+        at = np.array(list(found), np.float64) * 10 ** (APART * (k - (len(series) - 1) / 2))
+        look = {"linewidth": 0.9, "markersize": 3.5, "capsize": 1.5}
+        intervals(at, list(found.values()), ax, COLOURS[name], MARKS[name], name, **look)
+    for level in (0.0, 1.0):
+        ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if level == 0 else ":")
+    steps_axis(ax, sorted({budget for found in series.values() for budget in found}))
+    return ax
+
+
+def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
+    """A row per start, from the top: its exponent and its loss with intervals; the first row's as
+    lines.
+    """
+    rows = list(starts.values())
+    for ax, found, name in (
+        (left, [one.exponent for one in rows], "exponent, best rates"),
+        (right, [one.loss for one in rows], f"median loss, N = {_widest(rows)}"),
+    ):
+        _forest(found, ax)
+        ax.set_xlabel(name)
+    left.set_xlim(max(left.get_xlim()[0], SHOWN[0]), min(left.get_xlim()[1], SHOWN[1]))
+    left.set_yticks(np.arange(len(rows)), [str(start) for start in starts], fontsize=8)
+    left.axvline(0, color=GREY, linewidth=0.8)
+    right.set_xscale("log")
+    low, high = right.get_xlim()
+    right.xaxis.set_major_locator(LogLocator(10, (1, 3) if high < 30 * low else (1,), numticks=4))
+    right.xaxis.set_minor_formatter(NullFormatter())
+    right.set_yticks([])
+
+
+def _widest(rows: Sequence[Started]) -> int:
+    return max((int(one.points.widths[-1]) for one in rows), default=0)
+
+
+def _forest(found: Sequence[Estimate], ax: Axes) -> None:
+    for row, one in enumerate(found):
+        bars = [[max(one.value - one.low, 0)], [max(one.high - one.value, 0)]]
+        ax.errorbar(one.value, row, None, bars, "o", color=BLUE, markersize=3.5, capsize=1.5)
+    if found:
+        ax.axvline(found[0].value, color=GREY, linewidth=0.8, linestyle=":")
+    ax.set_ylim(len(found) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+
+
+def envelope(study: "Protocol", ax: Axes) -> Axes:
+    """Median loss at each width's best rate, of both scalings, with 1/N."""
+    looks = ((BLUE, "o"), (ORANGE, "s"))
+    for (name, one), look in zip(study.envelope.items(), looks, strict=False):
+        loss_against_width(one, ax, *look, f"{name} start")
+    for one in list(study.envelope.values())[:1]:
+        ends = one.widths[[0, -1]]
+        slope_line(ends, 2.0 * one.value[0] * ends[0] / ends, ax, "1/N")
+        plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= ends[1]])
+    ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")
+    _below(ax, 2)
+    return ax
+
+
+def sums(study: "Protocol", ax: Axes) -> Axes:
+    """Median loss of one width against the sum of rates, a line a schedule."""
+    for name in EQUAL_SUMS:
+        found = study.sums_of_rates(name)
+        if found:
+            estimates_on_line(found, ax, COLOURS[name], MARKS[name], name)
+    ax.set(xscale="log", yscale="log", xlabel="sum of the rates of all steps")
+    ax.set(title=f"loss by sum of rates, N = {study.facts()['middle']}")
+    ax.set_ylabel("median loss (mean squared error)")
+    plain_numbers(ax.xaxis)
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    _below(ax, 2)
+    return ax
+
+
+def _below(ax: Axes, columns: int) -> None:
+    """A legend under the axis, off the data."""
+    if ax.has_data():
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns, fontsize=8)

@@ -1,0 +1,537 @@
+"""Study: which part of the training protocol sets the exponent of loss against width?"""
+
+from collections.abc import Mapping, Sequence
+from math import inf, log
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minilotto.analysis.landscape.starts import (
+    DEFAULT,
+    Start,
+    Started,
+    distance,
+    fraction_of_tickets,
+    likeness,
+)
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
+from minilotto.analysis.stats.differences import ratio
+from minilotto.analysis.stats.estimates import estimates
+from minilotto.analysis.stats.exponents import (
+    HALVES,
+    exponent_change,
+    exponent_over,
+    mean_ratio,
+    tuned,
+)
+from minilotto.analysis.stats.ranks import rank_correlation
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import DataError
+from minilotto.report.claims import Claim, Outcome, as_numbers, register, untested
+from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.rules import FAILS, HOLDS, LEVEL, UNTESTED, within
+from minilotto.report.studies.protocol.trainings import (
+    CONSTANT,
+    EQUAL_SUMS,
+    HALVED,
+    LONG,
+    NARROW,
+    SCALINGS,
+    SCHEDULES_TRIED,
+    STAGES,
+    STEP,
+    ProtocolSettings,
+    Way,
+    equal_sums,
+    every,
+    of_envelope,
+    of_starts,
+    wide_groups,
+)
+from minilotto.report.study import Study
+from minilotto.settings.arrays import Array
+from minilotto.settings.config import Config
+from minilotto.store.grid import Sweep
+
+BEST = "best"  # in place of a rate: that of each width
+RESAMPLES = 2000
+LISTED = 3  # numbers that are listed; of more, the extremes are
+RISE = 70  # neurons from which on the loss rises at the paper's rate
+
+Losses = dict[int, Array]
+Rates = tuple[float, float]  # the best ones of the seeds at even and at odd places
+
+
+class Place(NamedTuple):
+    """One of the combinations that an exponent is measured of."""
+
+    schedule: str
+    rate: float | str
+    budget: int
+
+    def __str__(self) -> str:
+        rate = "best rate" if self.rate == BEST else f"rate {self.rate:g}"
+        return f"{self.schedule}, {rate}, {self.budget:,} steps"
+
+
+class Ranged(NamedTuple):
+    """A number that a claim places in a range."""
+
+    name: str
+    found: Estimate
+    low: float
+    high: float
+
+
+class Protocol(Study):
+    """Exponents by rate, schedule and budget; starts at their best rates; the lower envelope over
+    rates; losses at equal sums of rates.
+    """
+
+    name = "protocol"
+    entry = register(__package__, "claims.toml", name)
+    title, question = entry.title, entry.question
+    settings_type = ProtocolSettings
+
+    @classmethod
+    def trainings(cls, settings: ProtocolSettings) -> tuple[Sweep, ...]:
+        return every(settings)
+
+    def __init__(self, source: Source, scale: Scale | ProtocolSettings) -> None:
+        self.settings: ProtocolSettings = self.chosen(scale)
+        self.left_out: list[str] = []
+        self._source, self._read = source, dict[Sweep, dict[Config, Ensemble]]()
+        self.found: dict[Place, Points] = {}
+        self.rates: dict[Place, dict[int, Rates]] = {}
+        for budget in self.settings.budgets:
+            for schedule in SCHEDULES_TRIED:
+                self._at_rates(schedule, budget)
+        self.exponents = {
+            place: exponent
+            for place, one in self.found.items()
+            if (exponent := exponent_over(one, *self._span))
+        }
+        if not self.exponents:
+            raise DataError(
+                "an exponent needs three widths of one rate, schedule and budget, each with "
+                f"{LEAST_SEEDS} finite seeds; train more with Protocol.run"
+            )
+        precise = Way(rate=self.settings.paper_rate, budget=self.settings.steps, dtype="float64")
+        self.precise = self._points(self._losses(precise), "float64")
+        self.sums = {
+            budget: {
+                name: one
+                for name, way in ways.items()
+                if (one := self._points(self._losses(way), f"{name}, {way.budget:,} steps"))
+            }
+            for budget, ways in equal_sums(self.settings).items()
+        }
+        self.starts: dict[Start, Started] = {}
+        for start, ways in of_starts(self.settings).items():
+            if (started := self._started(start, ways)) is not None:
+                self.starts[start] = started
+        self.envelope: dict[str, Points] = {}
+        self.envelope_rates: dict[str, dict[int, Rates]] = {}
+        for name, ways in of_envelope(self.settings).items():
+            self._lowest(name, ways)
+        self.count = sum(len(nets) for by in self._read.values() for nets in by.values())
+        self._read.clear()
+
+    # Reading
+    @property
+    def _span(self) -> tuple[int, int]:
+        return min(self.settings.widths), max(self.settings.widths)
+
+    def _nets(
+        self, way: Way, widths: tuple[int, ...], seeds: int | None = None
+    ) -> dict[int, Ensemble]:
+        sweep = way.sweep(self.settings, widths, seeds)
+        if sweep not in self._read:
+            self._read[sweep] = self._source.nets(sweep)
+        return {config.width: nets for config, nets in self._read[sweep].items()}
+
+    def _losses(self, way: Way) -> Losses:
+        found = self._nets(way, self.settings.widths)
+        return {width: way.losses(nets) for width, nets in found.items()}
+
+    def _points(self, losses: Losses, name: str) -> Points | None:
+        """Medians of the widths that have one with an interval; what is left out is noted."""
+        kept = {}
+        for width, loss in sorted(losses.items()):
+            finite = loss[np.isfinite(loss)]
+            if len(finite) >= LEAST_SEEDS and 0 < finite.min() < finite.max():
+                kept[width] = loss
+            else:
+                seeds = f"{len(finite)} of {len(loss)} seeds are finite"
+                self.left_out.append(f"{name}, width {width}: {seeds}")
+        if not kept:
+            return None
+        rows = list(kept.values())
+        return points(list(kept), rows, level=LEVEL, resamples=RESAMPLES)
+
+    def _at_rates(self, schedule: str, budget: int) -> None:
+        """One schedule after so many steps, at each rate and at the best of each width."""
+        by_rate = {r: self._losses(Way(schedule, r, budget)) for r in self.settings.rates}
+        best, rates = _best_of(by_rate)
+        lines: list[tuple[float | str, Losses]] = [*by_rate.items(), (BEST, best)]
+        for rate, losses in lines:
+            place = Place(schedule, rate, budget)
+            if one := self._points(losses, str(place)):
+                self.found[place] = one
+        self.rates[Place(schedule, BEST, budget)] = rates
+
+    def _started(self, start: Start, ways: list[Way]) -> Started | None:
+        """What became of the nets of a start; None, and a note, where there are too few."""
+        losses, rates = _best_of({way.rate: self._losses(way) for way in ways})
+        found = self._points(losses, str(start))
+        exponent = exponent_over(found, *self._span) if found else None
+        if found is None or exponent is None:
+            self._source.missing.append(f"{start}: fewer than three widths at all of its rates")
+            return None
+        s, level = self.settings, self.entry.claims["tickets"]["ticket"]
+        narrow = {way.rate: self._nets(way, (NARROW,), s.narrow_seeds) for way in ways}
+        two, _ = _best_of({r: {w: n.loss for w, n in by.items()} for r, by in narrow.items()})
+        widest = int(found.widths[-1])
+        at = {way.rate: self._nets(way, s.widths)[widest] for way in ways}
+        halves = [
+            at[rate].select(np.arange(s.seeds)[half])
+            for rate, half in zip(rates[widest], HALVES, strict=True)
+        ]
+        return Started(
+            points=found,
+            exponent=exponent,
+            rates=rates,
+            tickets=fraction_of_tickets(two[NARROW], level, LEVEL) if NARROW in two else None,
+            alike=likeness(halves),
+            moved=distance(halves),
+        )
+
+    def _lowest(self, name: str, ways: list[Way]) -> None:
+        """The losses of one scaling at the best rate of each width."""
+        by_rate: dict[float, Losses] = {}
+        for way in ways:
+            by_rate[way.rate] = self._losses(way)
+            for group in wide_groups(self.settings):
+                wide = self._nets(way, *group)
+                by_rate[way.rate] |= {width: nets.loss for width, nets in wide.items()}
+        losses, self.envelope_rates[name] = _best_of(by_rate)
+        if one := self._points(losses, f"{name} start"):
+            self.envelope[name] = one
+
+    # Words
+    def facts(self) -> dict[str, Any]:
+        s, (narrowest, law_widest) = self.settings, self._span
+        return {
+            **super().facts(),
+            "schedules": commas(SCHEDULES_TRIED),
+            "last_stages": s.steps - s.steps // STAGES,
+            "count": len(s.starts),
+            "halved": HALVED,
+            "long": LONG * s.steps,
+            "widest": max([law_widest, *s.wide]),
+            "narrowest": narrowest,
+            "law_widest": law_widest,
+            "middle": self._middle,
+            "paper_rate": s.paper_rate,
+            "shortest": s.shortest,
+            "longest": s.longest,
+            "ticket": self.entry.claims["tickets"]["ticket"],
+            "networks": self.count,
+            "at_ends": self._at_ends(),
+            "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
+        }
+
+    def _at_ends(self) -> str:
+        """Where a better rate may lie beyond those tried, in a sentence; "" for nowhere."""
+        ends = {min(self.settings.wide_rates), max(self.settings.wide_rates)}
+        found = [
+            f"N = {commas(at)} ({name})"
+            for name, rates in self.envelope_rates.items()
+            if (at := [width for width, two in rates.items() if ends & {*two}])
+        ]
+        return f" The best rate is the least or largest tried at {'; '.join(found)}." * bool(found)
+
+    @property
+    def _middle(self) -> int:
+        """A width in the middle, for the figure."""
+        return sorted(self.settings.widths)[len(self.settings.widths) // 2]
+
+    def sums_of_rates(self, schedule: str) -> dict[int, Estimate]:
+        """Median loss at the middle width by the sum of all rates, to the nearest whole number, at
+        the paper's rate.
+        """
+        found: dict[int, Estimate] = {}
+        rate = self.settings.paper_rate
+        ways = [Way(schedule, rate, budget) for budget in self.settings.budgets]
+        medians = [self.found.get(Place(schedule, rate, way.budget)) for way in ways]
+        if schedule in EQUAL_SUMS:
+            ways += [by[schedule] for by in equal_sums(self.settings).values()]
+            medians += [by.get(schedule) for by in self.sums.values()]
+        for way, one in zip(ways, medians, strict=True):
+            if one and self._middle in one.widths:
+                config = Config(**way.config(self.settings))
+                total = round(float(config.rate(np.arange(way.budget)).sum()))
+                found[total] = estimates(one)[self._middle]
+        return dict(sorted(found.items()))
+
+    def headline(self) -> str:
+        exponents = {place: e for place, e in self.exponents.items() if place.rate != BEST}
+        low, high = (end(exponents, key=lambda p: exponents[p].value) for end in (min, max))
+        best = [e.value for place, e in self.exponents.items() if place.rate == BEST]
+        words = (
+            f"The exponent of loss against width belongs to the whole protocol: over "
+            f"{len(exponents)} combinations of rate, schedule and steps it runs from "
+            f"{exponents[low]} ({low}) to {exponents[high]} ({high})"
+        )
+        tuned_ones = f"; at each width's best rate from {min(best):.2g} to {max(best):.2g}"
+        return words + (tuned_ones if best else "") + "."
+
+    def tables(self) -> list[Table]:
+        header = "schedule, rate, steps"
+        losses = [(*place, *row) for place, one in self.found.items() for row in width_rows(one)]
+        slopes = [(*place, *interval(e)) for place, e in self.exponents.items()]
+        rates = [
+            (place.schedule, place.budget, width, *two)
+            for place, by_width in self.rates.items()
+            for width, two in by_width.items()
+        ]
+        sums = [
+            (budget, name, *row)
+            for budget, by_name in self.sums.items()
+            for name, one in by_name.items()
+            for row in width_rows(one)
+        ]
+        starts = [
+            (str(start), name, *interval(e))
+            for start, one in self.starts.items()
+            for name, e in [*one.quantities(), ("loss", one.loss)]
+        ]
+        envelope = [
+            (name, *row, *self.envelope_rates[name][row[0]])
+            for name, one in self.envelope.items()
+            for row in width_rows(one)
+        ]
+        columns = "width, seeds, diverged, median, low, high"
+        two = "rate of even seeds, rate of odd seeds"
+        return [
+            Table.of("losses", f"{header}, {columns}", losses),
+            Table.of("exponents", f"{header}, exponent, low, high", slopes),
+            Table.of("rates", f"schedule, steps, width, {two}", rates),
+            Table.of("sums", f"steps of step schedule, schedule, {columns}", sums),
+            Table.of("starts", "start, quantity, value, low, high", starts),
+            Table.of("envelope", f"start, {columns}, {two}", envelope),
+        ]
+
+    # Verdicts
+    def outcomes(self) -> dict[str, Outcome | Sequence[Outcome]]:
+        rules = {
+            "rate": self._rate,
+            "schedule": self._schedule,
+            "budget": self._budget,
+            "best": self._best,
+            "one": self._one,
+            "longer": self._longer,
+            "precision": self._precision,
+            "sum_exponent": self._sum_exponent,
+            "sum_loss": self._sum_loss,
+            "starts": self._starts,
+            "own": self._own,
+            "tickets": self._tickets,
+            "alike": self._alike,
+            "lazy": self._lazy,
+        }
+        claims = self.entry.claims
+        found: dict[str, Outcome | Sequence[Outcome]] = {
+            key: rule(claims[key]) for key, rule in rules.items()
+        }
+        for key, rule in {"envelope": self._envelope, "rise": self._rise}.items():
+            found[key] = [
+                rule(name, claims[key])._replace(facts={"scaling": name}) for name in SCALINGS
+            ]
+        return found
+
+    def _changes(self, pairs: Sequence[tuple[str, Place, Place]], near: float) -> list[Ranged]:
+        """Exponent at one place less that at another, where both are known."""
+        found = [
+            (name, exponent_change(self.found[one], self.found[other], *self._span))
+            for name, one, other in pairs
+            if one != other and one in self.found and other in self.found
+        ]
+        return [Ranged(name, change, -near, near) for name, change in found if change]
+
+    def _rate(self, claim: Claim) -> Outcome:
+        s = self.settings
+        pairs = [
+            (f"rate {rate:g}, {b:,} steps", Place(STEP, rate, b), Place(STEP, s.paper_rate, b))
+            for b in s.budgets
+            for rate in s.rates
+        ]
+        return _all(self._changes(pairs, claim["near"]))
+
+    def _schedules(self, rate: float | str) -> list[tuple[str, Place, Place]]:
+        return [
+            (f"{name}, {b:,} steps", Place(name, rate, b), Place(STEP, rate, b))
+            for b in self.settings.budgets
+            for name in SCHEDULES_TRIED
+            if Way(name, budget=b).config(self.settings) != Way(budget=b).config(self.settings)
+        ]
+
+    def _budgets(self, rates: Sequence[float | str]) -> list[tuple[str, Place, Place]]:
+        first, last = self.settings.shortest, self.settings.longest
+        return [
+            (f"{name}, rate {rate}", Place(name, rate, last), Place(name, rate, first))
+            for name in SCHEDULES_TRIED
+            for rate in rates
+        ]
+
+    def _schedule(self, claim: Claim) -> Outcome:
+        return _all(self._changes(self._schedules(self.settings.paper_rate), claim["near"]))
+
+    def _budget(self, claim: Claim) -> Outcome:
+        return _all(self._changes(self._budgets(self.settings.rates), claim["near"]))
+
+    def _best(self, claim: Claim) -> Outcome:
+        pairs = [*self._schedules(BEST), *self._budgets([BEST])]
+        return _all(self._changes(pairs, claim["near"]))
+
+    def _one(self, claim: Claim) -> Outcome:
+        found = {place: e for place, e in self.exponents.items() if place.rate == BEST}
+        return _all([_near(str(place), e, claim) for place, e in found.items()])
+
+    def _longer(self, claim: Claim) -> Outcome:
+        found = [
+            (name, mean_ratio(self.found[last], self.found[first]))
+            for name, last, first in self._budgets(self.settings.rates)
+            if last != first and last in self.found and first in self.found
+        ]
+        return _all([_logged(name, one, 0.0, 1.0) for name, one in found if one], np.exp)
+
+    def _precision(self, claim: Claim) -> Outcome:
+        s = self.settings
+        usual = self.found.get(Place(STEP, s.paper_rate, s.steps))
+        change = None
+        if usual and self.precise:
+            change = exponent_change(self.precise, usual, *self._span)
+        return _all([Ranged("difference", change, -claim["near"], claim["near"])] if change else [])
+
+    def _at_sums(self, compared: Any) -> list[tuple[str, Estimate]]:
+        """What compares two medians, of each schedule with the constant one at equal sums."""
+        found = [
+            (f"{name}, as step after {budget:,}", compared(one, by_name[CONSTANT]))
+            for budget, by_name in self.sums.items()
+            for name, one in by_name.items()
+            if name != CONSTANT and CONSTANT in by_name
+        ]
+        return [(name, one) for name, one in found if one]
+
+    def _sum_exponent(self, claim: Claim) -> Outcome:
+        found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
+        return _all([Ranged(name, one, -claim["near"], claim["near"]) for name, one in found])
+
+    def _sum_loss(self, claim: Claim) -> Outcome:
+        much = claim["similar"]
+        return _all(
+            [_logged(name, one, 1 / much, much) for name, one in self._at_sums(mean_ratio)], np.exp
+        )
+
+    @property
+    def _others(self) -> dict[Start, Started]:
+        return {start: one for start, one in self.starts.items() if start != DEFAULT}
+
+    def _starts(self, claim: Claim) -> Outcome:
+        if DEFAULT not in self.starts:
+            return untested("Torch's default is missing.")
+        usual, near = self.starts[DEFAULT].points, claim["near"]
+        found = {
+            start: exponent_change(one.points, usual, *self._span)
+            for start, one in self._others.items()
+        }
+        return _all([Ranged(str(start), e, -near, near) for start, e in found.items() if e])
+
+    def _own(self, claim: Claim) -> Outcome:
+        return _all([_near(str(s), one.exponent, claim) for s, one in self._others.items()])
+
+    def _tickets(self, claim: Claim) -> Outcome:
+        usual = self.starts[DEFAULT].tickets if DEFAULT in self.starts else None
+        if usual is None:
+            return untested("Two-neuron nets of torch's default are missing.")
+        least, much = 0.5 / self.settings.narrow_seeds, claim["similar"]
+        found = {
+            str(start): ratio(_above(one.tickets, least), _above(usual, least))
+            for start, one in self._others.items()
+            if one.tickets
+        }
+        return _all([_logged(name, one, 1 / much, much) for name, one in found.items()], np.exp)
+
+    def _alike(self, claim: Claim) -> Outcome:
+        rows = {str(start): one.alike for start, one in self.starts.items()}
+        return _all([Ranged(name, e, claim["some"], inf) for name, e in rows.items() if e])
+
+    def _lazy(self, claim: Claim) -> Outcome:
+        rows = {s: (one.moved.value, one.loss.value) for s, one in self.starts.items() if one.moved}
+        if len(rows) < claim["least"]:
+            few = f"{len(rows)} starts are too few for a correlation; "
+            return untested(few + f"{claim['least']:g} are needed.")
+        moved, loss = np.array(list(rows.values())).T
+        if not np.ptp(moved) or not np.ptp(loss):
+            return untested("All starts end alike.")
+        return _all([Ranged("correlation", rank_correlation(moved, loss), -inf, 0.0)])
+
+    def _beyond(self, scaling: str, low: int) -> Estimate | None:
+        found = self.envelope.get(scaling)
+        return exponent_over(found, low, inf) if found else None
+
+    def _envelope(self, scaling: str, claim: Claim) -> Outcome:
+        found = self._beyond(scaling, self._span[1])
+        return _all([_near("exponent", found, claim)] if found else [])
+
+    def _rise(self, scaling: str, claim: Claim) -> Outcome:
+        found = self._beyond(scaling, RISE)
+        return _all([Ranged("exponent", found, -inf, 0.0)] if found else [])
+
+
+def _best_of(by_rate: Mapping[float, Losses]) -> tuple[Losses, dict[int, Rates]]:
+    """Losses at the best rate of each width that all rates have, and these rates."""
+    widths = set.intersection(*({*losses} for losses in by_rate.values()))
+    found = {w: tuned({r: losses[w] for r, losses in by_rate.items()}) for w in sorted(widths)}
+    return {w: one[0] for w, one in found.items()}, {w: one[1] for w, one in found.items()}
+
+
+def _near(name: str, found: Estimate, claim: Claim) -> Ranged:
+    return Ranged(name, found, claim["claimed"] - claim["near"], claim["claimed"] + claim["near"])
+
+
+def _logged(name: str, found: Estimate, low: float, high: float) -> Ranged:
+    """A ratio and its range, by their logarithms: as far up as down."""
+    return Ranged(name, found.mapped(log), log(low) if low else -inf, log(high))
+
+
+def _above(found: Estimate, least: float) -> Estimate:
+    """A fraction that may be none as one that is at least so small."""
+    return found.mapped(lambda value: max(value, least))
+
+
+def _all(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
+    """The outcome of a claim that several numbers lie in their ranges: fails where one does not;
+    `shown` is applied to the numbers before they are printed.
+    """
+    if not cases:
+        return untested("These nets are missing, or too few.")
+    judged = [within(one.found, one.low, one.high) for one in cases]
+    verdict = FAILS if FAILS in judged else HOLDS if set(judged) == {HOLDS} else UNTESTED
+    printed = [(one.name, one.found.mapped(shown) if shown else one.found) for one in cases]
+    if len(printed) == 1:
+        name, found = printed[0]
+        return Outcome(verdict, f"{name} {found}", "", as_numbers(name, found))
+    order = sorted(printed, key=lambda one: one[1].value)
+    ends = order if len(order) <= LISTED else [order[0], order[-1]]
+    words = "; ".join(f"{name}: {found}" for name, found in ends)
+    of = f"{len(order)}, from the least to the largest: " if len(order) > LISTED else ""
+    outside = [one.name for one, state in zip(cases, judged, strict=True) if state == FAILS]
+    good = judged.count(HOLDS)
+    reason = f"Of {len(cases)} numbers {good} lie in the range and {len(outside)} outside"
+    reason += f" ({'; '.join(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})" * bool(
+        outside
+    )
+    reason += f"; {len(cases) - good - len(outside)} are undecided."
+    return Outcome(verdict, of + words, reason, {name: found.value for name, found in printed})

@@ -1,0 +1,234 @@
+"""What the study of the protocol trains, and where it reads the losses of each way of training."""
+
+import dataclasses
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from minilotto.analysis.landscape.starts import DEFAULT, Start
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import ConfigError
+from minilotto.report.figure import Scale
+from minilotto.report.study import Settings
+from minilotto.settings.arrays import Array
+from minilotto.settings.schemes import SCHEMES
+from minilotto.store.grid import Sweep
+from minilotto.training.train import checkpoint_steps
+
+STEP, STRETCHED, HELD, COSINE, LINEAR, CONSTANT = SCHEDULES_TRIED = (
+    *("step", "stretched", "held"),
+    *("cosine", "linear", "constant"),
+)
+# Parts of the steps by which the sums of rates of the four are equal: a step schedule of five
+# stages has a quarter of the rates of a constant one, to a thousandth.
+EQUAL_SUMS = {STEP: 1, COSINE: 2, LINEAR: 2, CONSTANT: 4}
+STAGES = 5  # of the paper's schedule
+PAPER_RATE = 0.01
+MEAN_FIELD = Start("mean_field")
+SCALINGS = {"standard": DEFAULT, "mean-field": MEAN_FIELD}
+NARROW = 2  # neurons of a ticket
+HALVED = 500  # neurons from which on there are half the seeds
+LONG = 4  # times the paper's budget, beyond which there are fewer seeds
+
+
+@dataclass(frozen=True)
+class ProtocolSettings(Settings):
+    """What is trained.
+
+    Parameters
+    ----------
+    seeds, long_seeds : int
+        Networks of each width, rate and schedule; of trainings beyond LONG times `steps`. 48 at
+        nine widths know an exponent as well as 64 at seven, with two more degrees of freedom.
+    steps : int
+        The paper's budget, of starts and of the envelope.
+    widths, budgets, rates : tuple
+        Of every schedule.
+    start_rates : tuple of float
+        Of every start.
+    inits, init_scales, output_scales : tuple
+        The starts: schemes at scale one, scales of those that have one, and of torch's outputs.
+    narrow_seeds : int
+        Networks of two neurons, for the tickets.
+    wide, wide_seeds, wide_rates : tuple, int, tuple
+        Of the envelope; the widths from HALVED on have half the seeds.
+    root_seed : int
+        Of the initial parameters.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown scheme.
+    """
+
+    seeds: int = 48
+    long_seeds: int = 32
+    widths: tuple[int, ...] = (10, 12, 15, 20, 25, 30, 35, 40, 50)
+    budgets: tuple[int, ...] = (50_000, 200_000, 1_000_000)
+    rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03)
+    start_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    inits: tuple[str, ...] = tuple(SCHEMES)
+    init_scales: tuple[float, ...] = (0.3, 3.0)
+    output_scales: tuple[float, ...] = (0.01, 0.1, 3.0, 10.0, 100.0)
+    narrow_seeds: int = 320
+    wide: tuple[int, ...] = (70, 100, 200, 500, 1000)
+    wide_seeds: int = 32
+    wide_rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+    root_seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.inits:
+            if name not in SCHEMES:
+                raise ConfigError(f"init {name!r} is unknown; choose from {', '.join(SCHEMES)}")
+
+    @classmethod
+    def quick(cls) -> "ProtocolSettings":
+        return cls(
+            seeds=16,
+            long_seeds=16,
+            widths=(10, 15, 20, 30, 50),
+            budgets=(50_000, 200_000),
+            rates=(0.003, 0.01, 0.03),
+            start_rates=(0.003, 0.01, 0.03),
+            init_scales=(3.0,),
+            output_scales=(0.1, 10.0),
+            narrow_seeds=160,
+            wide=(70, 100, 200),
+            wide_seeds=16,
+            wide_rates=(0.003, 0.01, 0.03, 0.1),
+        )
+
+    @classmethod
+    def at(cls, scale: Scale) -> "ProtocolSettings":
+        """Budgets shrink with the scale's steps, so that the paper's stays among them."""
+        full = super().at(scale)
+        budgets = {max(1, budget * full.steps // cls.steps) for budget in full.budgets}
+        return dataclasses.replace(
+            full,
+            budgets=tuple(sorted(budgets)),
+            long_seeds=min(full.long_seeds, scale.seeds),
+            narrow_seeds=min(full.narrow_seeds, scale.seeds),
+            wide_seeds=min(full.wide_seeds, scale.seeds),
+            wide=tuple(width for width in full.wide if width <= scale.widest),
+        )
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        """Torch's default, and the others, each once."""
+        scaled = [name for name in self.inits if SCHEMES[name].scalable]
+        found = [DEFAULT, *(Start(name) for name in self.inits)]
+        found += [Start(name, float(scale)) for name in scaled for scale in self.init_scales]
+        found += [Start(output_scale=float(scale)) for scale in self.output_scales]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def paper_rate(self) -> float:
+        """The rate that others are compared with: the paper's, where it is tried."""
+        return PAPER_RATE if PAPER_RATE in self.rates else self.rates[0]
+
+    @property
+    def shortest(self) -> int:
+        return min(self.budgets)
+
+    @property
+    def longest(self) -> int:
+        return max(self.budgets)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of training: everything that is varied but width and seed."""
+
+    schedule: str = STEP
+    rate: float = PAPER_RATE
+    budget: int = 50_000
+    start: Start = DEFAULT
+    dtype: str = "float32"
+
+    def config(self, settings: ProtocolSettings) -> dict[str, Any]:
+        """Fields of Config. A training whose first steps do not depend on its length serves all
+        budgets at which its history has the losses.
+        """
+        steps, usual = self.budget, settings.steps
+        if self.schedule in (HELD, CONSTANT) and steps != usual * (self.schedule == HELD):
+            longest = settings.longest
+            steps = longest if steps in checkpoint_steps(longest) else steps
+        fields: dict[str, Any] = {"schedule": self.schedule}
+        if self.schedule == STEP or (self.schedule in (HELD, STRETCHED) and steps == usual):
+            fields = {"lr_decay_every": max(1, steps // STAGES)}
+        elif self.schedule in (HELD, STRETCHED):
+            fields["lr_decay_every"] = max(1, usual // STAGES)
+        start = asdict(self.start)
+        more = {"lr": self.rate, "dtype": self.dtype, "root_seed": settings.root_seed}
+        return {"steps": steps, **fields, **start, **more}
+
+    def sweep(
+        self, settings: ProtocolSettings, widths: tuple[int, ...], seeds: int | None = None
+    ) -> Sweep:
+        """The trainings of these widths, by default with the settings' seeds."""
+        fields = self.config(settings)
+        usual = settings.seeds if fields["steps"] <= LONG * settings.steps else settings.long_seeds
+        return Sweep(widths=widths, seeds=seeds or usual, **fields)
+
+    def losses(self, nets: Ensemble) -> Array:
+        """(R,) losses after `budget` steps."""
+        if nets.config.steps == self.budget:
+            return nets.loss
+        return np.asarray(nets.history.loss[nets.history.steps == self.budget][0])
+
+
+def grid(settings: ProtocolSettings) -> list[Way]:
+    """Every schedule at every rate and budget; and float64 at the paper's."""
+    s = settings
+    ways = [Way(n, r, b) for b in s.budgets for n in SCHEDULES_TRIED for r in s.rates]
+    return [*ways, Way(rate=s.paper_rate, budget=s.steps, dtype="float64")]
+
+
+def equal_sums(settings: ProtocolSettings) -> dict[int, dict[str, Way]]:
+    """Ways whose rates have one sum, by the budget of the step schedule."""
+    return {
+        budget: {
+            name: Way(name, settings.paper_rate, max(1, budget // part))
+            for name, part in EQUAL_SUMS.items()
+        }
+        for budget in settings.budgets
+    }
+
+
+def of_starts(settings: ProtocolSettings) -> dict[Start, list[Way]]:
+    """Every start at its rates."""
+    return {
+        start: [Way(rate=rate, budget=settings.steps, start=start) for rate in settings.start_rates]
+        for start in settings.starts
+    }
+
+
+def of_envelope(settings: ProtocolSettings) -> dict[str, list[Way]]:
+    """Both scalings at all rates of the envelope."""
+    return {
+        name: [Way(rate=rate, budget=settings.steps, start=start) for rate in settings.wide_rates]
+        for name, start in SCALINGS.items()
+    }
+
+
+def wide_groups(settings: ProtocolSettings) -> list[tuple[tuple[int, ...], int]]:
+    """Widths of the envelope beyond those of the law, with their seeds."""
+    groups = {settings.wide_seeds: [w for w in settings.wide if w < HALVED]}
+    groups.setdefault(max(1, settings.wide_seeds // 2), []).extend(
+        w for w in settings.wide if w >= HALVED
+    )
+    return [(tuple(widths), seeds) for seeds, widths in groups.items() if widths]
+
+
+def every(settings: ProtocolSettings) -> tuple[Sweep, ...]:
+    """All trainings, the most expensive first, so that no core is left alone with it."""
+    s = settings
+    usual = [*grid(s), *(way for ways in equal_sums(s).values() for way in ways.values())]
+    starts = [way for ways in of_starts(s).values() for way in ways]
+    envelope = [way for ways in of_envelope(s).values() for way in ways]
+    sweeps = [way.sweep(s, s.widths) for way in [*usual, *starts, *envelope]]
+    sweeps += [way.sweep(s, (NARROW,), s.narrow_seeds) for way in starts]
+    sweeps += [way.sweep(s, *group) for way in envelope for group in wide_groups(s)]
+    cost = {one: -one.configs[0].steps * one.configs[-1].width for one in sweeps}
+    return tuple(sorted(cost, key=lambda one: cost[one]))
