@@ -8,7 +8,8 @@ float64, are compared with those of the lanes engine on every point: a Kolmogoro
 with a family-wise error of 1 percent, and the ratio of medians with its 99 percent interval. Many
 nets end in the same minimum to nine digits, so that tests take log10 losses rounded to 0.01. On
 20,000 uneven points trainings are shorter. The section "ways" compares each optimiser, schedule and
-kind of batch with optax. Exits with status 1 where a test rejects.
+kind of batch with optax, "depth" nets of two hidden layers with JAX. Exits with status 1 where a
+test rejects.
 """
 
 import sys
@@ -26,12 +27,14 @@ from bench.work import Contestant, Work
 from minilotto.engines.evaluate import losses
 from minilotto.errors import optional
 from minilotto.hardware.machine import usable_cores
+from minilotto.initialisation import Parameters
 from minilotto.settings.activations import activation_of
 from minilotto.settings.numbers import whole_number
 
 WIDTHS = (2, 10, 20, 50)
 MANY, SHORT = 20_000, 25  # points, and the part of the steps that is trained on these
-SECTIONS = ("engines", "ways")
+SECTIONS = ("engines", "ways", "depth")
+DEPTH = {"width": 10, "depth": 2}
 WAYS_WIDTH = 10
 WAYS: dict[str, dict] = {  # by what differs from the paper's protocol
     **{name: {"optimizer": name} for name in ("adam", "adamw", "rmsprop")},
@@ -170,7 +173,7 @@ def plan(
         seeds: networks of each engine and width, at least 20
         steps: of a whole training; on many points a twenty-fifth of these
         peers: whom to compare with: jax or none
-        sections: engines, ways or both; ways needs jax
+        sections: engines, ways, depth or several of them; ways needs jax
     """
     seeds = whole_number("seeds", seeds, at_least=LEAST_SEEDS)
     steps = whole_number("steps", steps, at_least=SHORT)
@@ -187,6 +190,8 @@ def run(seeds: int, steps: int, jax_too: bool, sections: Sequence[str] = SECTION
         status |= shown("every point", by_engines(steps, seeds, jax_too), seeds, steps)
     if "ways" in sections and jax_too:
         status |= shown("optax", by_optax(steps, seeds), seeds, steps)
+    if "depth" in sections:
+        status |= shown("every point", of_depth(steps, seeds, jax_too), seeds, steps)
     return status
 
 
@@ -201,6 +206,24 @@ def by_engines(steps: int, seeds: int, jax_too: bool) -> list[tuple[list[str], f
     leaky = ml.Config(steps=steps, activation="leaky_relu", dtype="float64")
     rows += compared("LeakyReLU, float64", leaky, WIDTHS, ways, seeds)
     return rows + on_many_points(steps // SHORT, seeds)
+
+
+def of_depth(steps: int, seeds: int, jax_too: bool) -> list[tuple[list[str], float]]:
+    """Rows for two hidden layers, with the paper's five rates in that number of steps."""
+    ways = {"every point": by_minilotto("lanes"), "as trained": by_minilotto("auto")}
+    if jax_too and by_jax() is not None:
+        from bench.depth import by_jax as peer_of
+
+        def by_vmap(config: ml.Config, seeds: range) -> NDArray[np.float64]:
+            work = Work(config, len(seeds), usable_cores(), seeds.start)
+            peer = peer_of(work)
+            peer.advance(config.steps)
+            nets = Parameters(*peer.parameters())
+            return losses(activation_of(config.activation), nets, work.data)
+
+        ways["JAX"] = by_vmap
+    config = ml.Config(steps=steps, depth=DEPTH["depth"], lr_decay_every=max(1, steps // 5))
+    return compared("two hidden layers", config, (DEPTH["width"],), ways, seeds)
 
 
 def shown(against: str, rows: list[tuple[list[str], float]], seeds: int, steps: int) -> int:

@@ -273,7 +273,9 @@ def test_wrong_flags_are_one_line_before_anything_runs(name, word, monkeypatch, 
     assert word.partition("=")[0][2:] in told
 
 
-@pytest.mark.parametrize("name", ["nodes", "coverage", "scale", "multiscale", "sweep", "kills"])
+@pytest.mark.parametrize(
+    "name", ["nodes", "coverage", "depth", "scale", "multiscale", "sweep", "kills"]
+)
 def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
     main = importlib.import_module(f"bench.{name}").main
     words = {"nodes": "--out=there.png", "coverage": "--level=1.5", "scale": "--nets=-1"}
@@ -311,6 +313,21 @@ def test_a_disagreement_exits_with_1(monkeypatch, capsys):
     monkeypatch.setattr(suite, "run_speed", disagree)
     assert run_command(plan, "bench") == 1
     assert "two results differ" in capsys.readouterr().err
+
+
+def test_deep_nets_beside_torch(monkeypatch):
+    pytest.importorskip("torch")
+    from bench import depth
+
+    monkeypatch.setattr(depth, "ROUND_SECONDS", 1e-4)
+    work = Work(Config(width=3, depth=2), seeds=16, threads=1)
+    peer = depth.by_torch(work, compiled=False)
+    for ours, theirs in zip(peer.gradient(), depth.exact_gradient(work), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    peer.advance(3)
+    assert [array.shape for array in peer.parameters()] == [a.shape for a in work.parameters]
+    rows = depth.measured(work, (), rounds=1)
+    assert [row[:2] for row in rows] == [["3 x 2", "every point"], ["3 x 2", "as trained"]]
 
 
 @pytest.mark.slow

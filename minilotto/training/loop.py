@@ -238,7 +238,8 @@ def _batch_size(engine: Engine) -> int:
     wanted = engine.nets_per_batch()
     if wanted is not None:
         return max(1, min(wanted, free // 2 // net))
-    neurons = config.width * config.depth
+    # A weight between hidden layers takes as long as an eighth of a neuron.
+    neurons = config.width * (config.depth + (config.depth - 1) * config.width / 8)
     seconds = neurons * engine.points_per_step() * config.steps * UNIT_SECONDS * engine.lanes
     least = 4 if engine.lanes > 1 else 1  # blocks a thread, which end at different times
     blocks = engine.threads * min(64, max(least, round(BATCH_SECONDS / seconds)))

@@ -22,6 +22,7 @@ BATCHES = [
     {"batch": 3, "sampling": "population"},
     {"batch": 4, "task": "product2", "dtype": "float64"},
     {"optimizer": "lm", "dtype": "float64"},
+    {"depth": 3, "residual": True},
 ]
 PROGRAM = """
 import json, sys, numpy as np, minilotto as ml
