@@ -1,12 +1,17 @@
 """Nets of several hidden layers: their definition, initial parameters, training, files."""
 
 import copy
+import importlib
 import pickle
 
 import numpy as np
 import pytest
 
 import minilotto as ml
+from minilotto.analysis.landscape.laziness import distance_moved
+from minilotto.analysis.landscape.pruned_losses import whole_losses
+from minilotto.analysis.tickets.parameter_plane import plane_clusters
+from minilotto.analysis.tickets.valley_tickets import tickets
 from minilotto.initialisation import NAMES, Parameters, initial_parameters
 from minilotto.oracles import numpy_reference, torch_reference
 from minilotto.settings.streams import stream
@@ -312,3 +317,67 @@ def test_nets_of_another_depth_are_not_gone_on_from():
     for fields in ({"depth": 2}, {"residual": True}):
         with pytest.raises(ml.ConfigError, match="is not that of the nets to go on from"):
             ml.train(nets.config.replace(steps=50, **fields), start=nets, backend="reference")
+
+
+def _analysis(name, *more):
+    """A call of a public function of nets, from where it is defined."""
+
+    def call(nets):
+        module, _, function = name.rpartition(".")
+        found = getattr(importlib.import_module(f"minilotto.{module}"), function)
+        return found(nets.activation, nets.parameters, *more, nets.data)
+
+    return call
+
+
+NEURONS = {
+    "distill": lambda nets: nets.distill(1),
+    "plot": lambda nets: nets.plot("neurons"),
+    "hessian": lambda nets: ml.hessian(nets.parameters, [1.0], [1.0]),
+    "alive": _analysis("analysis.tickets.tickets.alive"),
+    "neuron_spread": _analysis("analysis.tickets.tickets.neuron_spread"),
+    "algorithms": _analysis("analysis.tickets.algorithms.algorithms"),
+    "contributions": _analysis("analysis.tickets.distances.contributions"),
+    "curvature": _analysis("analysis.landscape.curvature.curvature"),
+    "polish": _analysis("analysis.landscape.polish.polish"),
+    "by_size": _analysis("analysis.landscape.pruning.by_size"),
+    "by_merging": _analysis("analysis.landscape.pruning.by_merging"),
+    "distill_path": _analysis("ensemble.distillation.distill_path", [1]),
+    "distill_pairs": _analysis("ensemble.distillation.distill_pairs", np.zeros((4, 1, 2), int)),
+    "distance_moved": lambda nets: distance_moved(nets.parameters, nets.parameters),
+    "tickets": lambda nets: tickets(nets, -1.0),
+    "whole_losses": lambda nets: whole_losses(nets),
+    "plane_clusters": lambda nets: plane_clusters(nets.parameters, np.ones(4, bool)),
+}
+
+
+@pytest.mark.parametrize("call", NEURONS.values(), ids=NEURONS)
+def test_what_is_defined_for_one_hidden_layer_refuses_more(call):
+    with pytest.raises(ml.ConfigError, match="one hidden layer, and depth=3; use depth=1"):
+        call(reference(width=2))
+
+
+def test_the_command_line_takes_depths(tmp_path, capsys):
+    from minilotto.cli.commands import main
+
+    words = "--width 2 --seeds 2 --steps 5 --quiet --backend reference"
+    assert main(f"train {words} --depth 2 --residual --out {tmp_path}/n.npz".split()) == 0
+    assert "float32, depth 2, residual" in capsys.readouterr().out
+    assert ml.load(tmp_path / "n.npz").config.residual
+    words = "--width 2 --seeds 2 --steps 5 --quiet"
+    assert (
+        main(f"sweep {words} --depths 2,3 --residuals false,true --out {tmp_path}/r".split()) == 0
+    )
+    store = ml.open_store(tmp_path / "r")
+    found = {(one.depth, one.residual) for one in store.configs}
+    assert found == {(2, False), (2, True), (3, False), (3, True)}
+
+
+def test_the_estimator_takes_a_depth():
+    pytest.importorskip("sklearn")
+    from minilotto.training.estimator import NetsRegressor
+
+    x = np.linspace(-2, 2, 30)[:, None]
+    model = NetsRegressor(width=4, depth=2, residual=True, seeds=4, steps=500, random_state=0)
+    assert model.fit(x, x[:, 0] ** 2).score(x, x[:, 0] ** 2) > 0.95
+    assert model.nets_.hidden_w.shape == (4, 1, 4, 4)

@@ -187,7 +187,12 @@ def check_command(words: list[str]) -> commands.Plan | None:
     elif rest[1].startswith("bench"):
         check_bench(rest[1], rest[2:])
     else:
-        assert rest[1] in ("minilotto.cli.manual", "pytest", "mpi4py.futures"), rest[1]
+        assert rest[1] in (
+            "minilotto.cli.manual",
+            "minilotto.report.frozen",
+            "pytest",
+            "mpi4py.futures",
+        ), rest[1]
     return None
 
 

@@ -280,4 +280,5 @@ READERS: dict[Any, Callable[[str, str], Any]] = {
     list[str]: items,
     list[int]: _list_of(whole),
     list[float]: _list_of(number),
+    list[bool]: _list_of(truth),
 }

@@ -3,6 +3,7 @@
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import numpy as np
 
@@ -48,14 +49,16 @@ def summary(nets: Ensemble) -> str:
 
 
 def _settings_added(config: Config) -> str:
-    """Noise, optimiser, schedule and batch, where they are not the paper's."""
+    """Noise, optimiser, schedule, batch and depth, where they are not the paper's."""
     fields = (field for field in LATER if field != "loss")
     changed = ((field, getattr(config, field)) for field in fields)
-    return "".join(
-        f", {field} {value if isinstance(value, str) else f'{value:g}'}"
-        for field, value in changed
-        if value != LATER[field]
-    )
+    return "".join(f", {field}{_words(value)}" for field, value in changed if value != LATER[field])
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return ""
+    return f" {value if isinstance(value, str) else f'{value:g}'}"
 
 
 def _quantile_lines(nets: Ensemble) -> list[str]:
@@ -156,7 +159,9 @@ def _speed_line(nets: Ensemble) -> str:
     seconds, compiling = float(how["seconds"]), float(how["seconds_compiling"])
     points = config.batch or _points(nets)  # of a step
     steps = nets.step - int(how.get("from_step", 0))
-    units = len(nets) * config.width * points * steps / max(seconds - compiling, 1e-3)
+    units = (
+        len(nets) * config.depth * config.width * points * steps / max(seconds - compiling, 1e-3)
+    )
     threads = "1 thread" if how["threads"] == 1 else f"up to {how['threads']} threads"
     compiled = f", {compiling:.1f} s of it compiling" if compiling else ""
     unit = f"a unit: one neuron at one of {points} points in one step"

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_one_layer
 
 try:
     from matplotlib.axes import Axes
@@ -34,6 +35,8 @@ def plot(nets: "Ensemble", kind: str, ax: Axes | None) -> Axes:
         raise ConfigError(f"kind={kind!r} is unknown; choose from {', '.join(KINDS)}")
     if ax is not None and not isinstance(ax, Axes):
         raise ConfigError(f"ax is a {type(ax).__name__}; pass one of matplotlib's Axes, or None")
+    if kind == "neurons":
+        check_one_layer("a picture of neurons", nets.config.depth)
     good = np.isfinite(nets.loss)
     if kind in ("losses", "history"):
         good &= nets.loss > 0

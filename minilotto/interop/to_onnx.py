@@ -88,8 +88,9 @@ def onnx_model(activation: Activation, parameters: Parameters, residual: bool = 
             )
     nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["z"]), *_activation(steps)]
     if hidden:
-        share = np.array(1.0 / parameters.depth, w.dtype)
-        constants |= {"v": v, "shape": np.array([-1, nets, width]), "share": share}
+        constants |= {"v": v, "shape": np.array([-1, nets, width])}
+        if residual:
+            constants["share"] = np.array(1.0 / parameters.depth, w.dtype)
         nodes.append(helper.make_node("Reshape", ["h", "shape"], ["h1"]))
         for row, layer in enumerate(range(2, parameters.depth + 1)):
             constants |= {f"w{layer}": hidden[0][:, row], f"b{layer}": hidden[1][:, row]}
@@ -139,8 +140,8 @@ def _layer(layer: int, steps: list[str], residual: bool) -> list[Any]:
     """Nodes that make h of a layer (P, R, N) of that of the layer before."""
     at, before = str(layer), f"h{layer - 1}"
     nodes = [
-        helper.make_node("Einsum", [before, f"w{at}"], [f"s{at}"], equation="prj,rij->pri"),
-        helper.make_node("Add", [f"s{at}", f"b{at}"], [f"z{at}"]),
+        helper.make_node("Einsum", [before, f"w{at}"], [f"sum{at}"], equation="prj,rij->pri"),
+        helper.make_node("Add", [f"sum{at}", f"b{at}"], [f"z{at}"]),
         *_activation(steps, at),
     ]
     if residual:

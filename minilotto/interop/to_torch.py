@@ -14,8 +14,10 @@ with optional("torch", "torch"):
 
 
 class Nets(torch.nn.Module):  # type: ignore[misc]
-    """R nets f(x) = sum_i v_i sigma(w_i x + b_i) + c with torch parameters w, b, v and c, and of
-    several hidden layers hidden_w and hidden_b.
+    """R nets f(x) = sum_i v_i sigma(w_i x + b_i) + c.
+
+    Those of several hidden layers are as `Config` defines them. Their torch parameters are w, b, v
+    and c, and of several layers hidden_w and hidden_b.
 
     Parameters
     ----------

@@ -36,6 +36,8 @@ def training_figure(nets: Ensemble, path: Path) -> None:
     if not (np.isfinite(nets.loss) & (nets.loss > 0)).any():
         raise DataError("no seed has a finite loss above 0; there is nothing to draw")
     config = nets.config
+    residual = "residual, " * config.residual
+    depth = f", {residual}depth {config.depth}" * (config.depth > 1)
     good = nets.status == "ok"
     target = "given data" if config.task == CUSTOM else f"$y = {task_of(config.task).latex}$"
     if config.sampling == "examples":
@@ -48,7 +50,8 @@ def training_figure(nets: Ensemble, path: Path) -> None:
         if config.loss != "squared":
             left.set_ylabel(f"loss ({config.loss})")
         left.set_title(
-            f"{int(good.sum())} nets of width {config.width} ({config.activation}) learn {target}"
+            f"{int(good.sum())} nets of width {config.width}{depth} ({config.activation}) learn "
+            f"{target}"
         )
         right.set_title(f"after {nets.step:,} steps")
         write_atomically(path, lambda file: save(figure, file, path.suffix))

@@ -1,5 +1,4 @@
-"""Which values of Config's fields go together: of the optimiser, the schedule, the precision
-and the depth."""
+"""Which values of Config's fields go together: examples, optimiser, schedule, precision, depth."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,34 @@ from minilotto.settings.numbers import real_number, whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 from minilotto.settings.schemes import SCHEMES
-from minilotto.settings.tasks import CUSTOM
+from minilotto.settings.tasks import CUSTOM, TASKS, task_of
 
 if TYPE_CHECKING:
     from minilotto.settings.config import Config
 
 STEP_FIELDS = ("schedule", "warmup", "batch", *SCHEDULE_FIELDS)  # of optimisers of first order
+
+
+def check_examples(config: "Config") -> None:
+    """Raises ConfigError for an unknown task, and a set of examples without sampling of its own."""
+    custom = isinstance(config.task, str) and config.task == CUSTOM
+    has_examples = not custom and task_of(config.task).examples is not None
+    if has_examples and config.sampling != "examples":
+        raise ConfigError(
+            f"sampling={config.sampling!r} means nothing to task={config.task!r}, a set of "
+            "examples; use sampling='examples'"
+        )
+    if config.sampling == "examples" and not has_examples:
+        known = ", ".join(name for name, task in TASKS.items() if task.examples is not None)
+        raise ConfigError(
+            f"sampling='examples' means nothing to task={config.task!r}; it takes a set of "
+            f"examples: {known}"
+        )
+    if config.sampling == "examples" and config.points != 100:
+        raise ConfigError(
+            f"points={config.points} means nothing to sampling='examples', which takes all; "
+            "leave it out"
+        )
 
 
 def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from minilotto.settings.activations import activation_of
 from minilotto.settings.arrays import Array, array_of
 from minilotto.settings.combinations import (
     check_depth,
+    check_examples,
     check_optimizer,
     check_precision,
     check_sampling,
@@ -24,7 +25,7 @@ from minilotto.settings.numbers import real_number, whole_number
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
-from minilotto.settings.tasks import CUSTOM, TASKS, task_of
+from minilotto.settings.tasks import CUSTOM
 
 SAMPLINGS = ("grid", "uniform", "population", "examples")
 DTYPES = ("float32", "float64")
@@ -182,7 +183,7 @@ class Config:
         for name, choices in CHOICES.items():
             _one_of(name, getattr(self, name), choices)
         activation_of(self.activation)
-        self._check_examples()
+        check_examples(self)
         check_optimizer(self, DEFAULTS)
         check_schedule(self, DEFAULTS)
         if self.lr_final is not None:
@@ -195,27 +196,6 @@ class Config:
                 "leaky_relu or leave it out"
             )
         check_sampling(self)
-
-    def _check_examples(self) -> None:
-        """Refuse an unknown task, and examples without sampling="examples" or the reverse."""
-        custom = isinstance(self.task, str) and self.task == CUSTOM
-        has_examples = not custom and task_of(self.task).examples is not None
-        if has_examples and self.sampling != "examples":
-            raise ConfigError(
-                f"sampling={self.sampling!r} means nothing to task={self.task!r}, a set of "
-                "examples; use sampling='examples'"
-            )
-        if self.sampling == "examples" and not has_examples:
-            known = ", ".join(name for name, task in TASKS.items() if task.examples is not None)
-            raise ConfigError(
-                f"sampling='examples' means nothing to task={self.task!r}; it takes a set of "
-                f"examples: {known}"
-            )
-        if self.sampling == "examples" and self.points != 100:
-            raise ConfigError(
-                f"points={self.points} means nothing to sampling='examples', which takes all; "
-                "leave it out"
-            )
 
     def _set(self, name: str, value: int | float | None) -> None:
         object.__setattr__(self, name, value)

@@ -11,6 +11,7 @@ from math import ceil
 
 import numpy as np
 
+from minilotto.initialisation import parameter_count
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import task_of
 from minilotto.training.train import checkpoint_steps
@@ -37,6 +38,7 @@ UNIT = {
 }
 FURTHER_INPUT = {"float32": 0.09, "float64": 0.2}
 UPDATE = {"float32": 0.9, "float64": 2.6}
+WEIGHT = {"float32": 0.06, "float64": 0.12}  # between hidden layers, at one point
 EXACT_NEURON = 27.0
 PIECEWISE_LINEAR = ("relu", "leaky_relu")
 # One lane a neuron: factors of a unit below and from WIDE neurons on, and the cost of a step.
@@ -58,7 +60,15 @@ def seconds_per_seed(config: Config) -> float:
     nets = max(1.0, NEURONS / width)
     idle = ceil(nets / lanes) * lanes / nets
     unit = UNIT.get(config.activation, UNIT["silu"])[dtype] + (inputs - 1) * FURTHER_INPUT[dtype]
-    update = (width * (inputs + 2) + 1) * UPDATE[dtype]
+    update = parameter_count(config, inputs) * UPDATE[dtype]
+    if config.depth > 1:
+        audits = 4 * _audits(config.steps) * min(points, AUDITED_POINTS) / config.steps
+        compressed = config.loss == "squared" and inputs == 1
+        compressed = compressed and config.activation not in PIECEWISE_LINEAR
+        count = config.batch or (min(points, NODES[dtype] + audits) if compressed else points)
+        hidden = (config.depth - 1) * width**2 * WEIGHT[dtype]
+        cost = count * (config.depth * width * unit + hidden) + update
+        return cost * idle * 1e-9 * config.steps
 
     def on_points(count: float) -> float:
         units = width * count * unit
@@ -101,7 +111,7 @@ def _audits(steps: int) -> int:
 
 def bytes_per_seed(config: Config) -> int:
     """Size of one net on disk: parameters, losses at the checkpoints, and four numbers."""
-    parameters = config.width * (task_of(config.task).inputs + 2) + 1
+    parameters = parameter_count(config, task_of(config.task).inputs)
     numbers = len(checkpoint_steps(config.steps)) + 4
     return parameters * np.dtype(config.dtype).itemsize + 8 * numbers
 

@@ -21,7 +21,7 @@ COMBINATIONS = ("best", "median", "mean")
 
 
 class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Regression by R nets of one hidden layer: the best of them, their median or their mean.
+    """Regression by R nets: the best of them, their median or their mean.
 
     Inputs and targets are standardised (mean 0, variance 1) before training. With schedule "step"
     lr falls to 1/625 during the training, in steps of 1/5 as by Config's defaults.
@@ -44,7 +44,7 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Determines the initial parameters.
     threads : int or None
         As of `train`.
-    optimizer, schedule, batch
+    optimizer, schedule, batch, depth, residual
         As of Config.
 
     Attributes
@@ -78,6 +78,8 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         optimizer: str = "adam",
         schedule: str = "step",
         batch: int = 0,
+        depth: int = 1,
+        residual: bool = False,
     ) -> None:
         self.width = width
         self.activation = activation
@@ -93,6 +95,8 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.optimizer = optimizer
         self.schedule = schedule
         self.batch = batch
+        self.depth = depth
+        self.residual = residual
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NetsRegressor":
         """Train on weighted points.
@@ -147,6 +151,8 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             optimizer=self.optimizer,
             schedule=self.schedule,
             batch=self.batch,
+            depth=self.depth,
+            residual=self.residual,
             init=self.init,
             dtype=self.dtype,
             root_seed=_root_seed(self.random_state),

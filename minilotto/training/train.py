@@ -147,7 +147,8 @@ class Job:
     def run(self, progress: bool = False) -> Ensemble:
         """Train; see `train`."""
         count = len(self.seeds)
-        title = f"{count} x width {self.config.width}"
+        depth = f", depth {self.config.depth}" * (self.config.depth > 1)
+        title = f"{count} x width {self.config.width}{depth}"
         steps = self.config.steps - self.course.first
         with reporter(progress, count * steps, title) as report:
             return self.run_reporting(report)

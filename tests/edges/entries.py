@@ -44,6 +44,7 @@ WHOLE_NUMBERS = _lines(
     *("train --seeds {}", "train --steps {}", "train --width={}", "train --points {}"),
     *("train --threads {}", "train --checkpoints {}", "train --lr-decay-every {}"),
     *("train --root_seed={}", "train --compress {}", "train --out n.npz --keep {}"),
+    *("train --depth {}", "sweep --out r --depths {}", "check --depths={}"),
     "sweep --out r --keep {}",
     *("sweep --out r --widths {}", "sweep --out r --steps {}", "sweep --out r --seeds {}"),
     *("sweep --out r --threads={}", "figure 1c --seeds {}", "figure 1c --threads {}"),
@@ -63,6 +64,8 @@ SWITCHES = _lines(
         "train --quiet {}",
         "train --force={}",
         "train --state={}",
+        "train --depth 2 --residual={}",
+        "sweep --out r --depth 2 --residuals {}",
         "sweep --out r --quiet {}",
         "figure 1c --quick={}",
     ),
@@ -115,6 +118,11 @@ def quick_nets() -> ml.Ensemble:
 
 
 @lru_cache
+def deep_nets() -> ml.Ensemble:
+    return ml.train(QUICK.replace(depth=2), 3, backend="reference")
+
+
+@lru_cache
 def regressor() -> Any:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed (extra sklearn)")
     from minilotto.training.estimator import NetsRegressor
@@ -138,11 +146,12 @@ def _distilled(place: int) -> Callable[[Any], Any]:
     return entry
 
 
-def _with_part(place: int) -> Callable[[Any], Any]:
+def _with_part(place: int, depth: int = 1) -> Callable[[Any], Any]:
     def entry(part: Any) -> Any:
-        parts = list(quick_nets().parameters)
+        nets = quick_nets() if depth == 1 else deep_nets()
+        parts = list(nets.parameters)
         parts[place] = part
-        return quick_nets().with_parameters(tuple(parts))
+        return nets.with_parameters(tuple(parts))
 
     return entry
 
@@ -180,6 +189,10 @@ PARAMETERS: dict[str, Callable[[Any], Any]] = {
     "distill b": _distilled(1),
     "distill v": _distilled(2),
     "unpack": ml.unpack,
+    "with_parameters hidden_w": _with_part(4, depth=2),
+    "with_parameters hidden_b": _with_part(5, depth=2),
+    "pack hidden_b": lambda it: ml.pack((*deep_nets().parameters[:5], it)),
+    "unpack of depth 2": lambda it: ml.unpack(it, depth=2),
     "pack": lambda it: ml.pack(ml.Parameters(it, *quick_nets().parameters[1:])),
     "predict parameters": lambda it: ml.predict(it, X),
     "select": lambda it: quick_nets().select(it),
@@ -210,8 +223,11 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "the widths of Sweep": lambda it: ml.Sweep(widths=it),
     **{
         f"Config {field}": lambda it, field=field: ml.Config(**{field: it})
-        for field in ("width", "task", "steps", "lr", "dtype", "root_seed", "noise")
+        for field in ("width", "task", "steps", "lr", "dtype", "root_seed", "noise", "depth")
     },
+    "Config residual": lambda it: ml.Config(depth=2, residual=it),
+    "predict depth": lambda it: ml.predict(quick_nets().w[0, 0], X, depth=it),
+    "predict residual": lambda it: ml.predict(deep_nets().parameters, X, residual=it),
     "Config.from_json": ml.Config.from_json,
     "Task function": lambda it: ml.Task("a", "a", "a", [it]),
     "Task domain": lambda it: ml.Task("a", "a", "a", np.sum, domain=it),

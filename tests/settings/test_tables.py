@@ -14,6 +14,7 @@ from scipy import special, stats
 import minilotto as ml
 from minilotto.data.dataset import given, sampled
 from minilotto.data.reading import read_dataset
+from minilotto.errors import shown
 from minilotto.initialisation import stream
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import FIELDS
@@ -258,9 +259,10 @@ NO_NUMBERS = [math.nan, math.inf, -math.inf, "10", "", b"3", True, False, np.Tru
 BAD = {
     **{
         name: [0, -1, 1.5, 2**53, 10**400, *NO_NUMBERS]
-        for name in ("width", "points", "steps", "lr_decay_every")
+        for name in ("width", "points", "steps", "lr_decay_every", "depth")
     },
     "root_seed": [-1, 1.5, 2**64, *NO_NUMBERS],
+    "residual": ["yes", None, 2, 0.5, math.nan, [True]],
     **{
         name: [0, -1, -1e-300, *NO_NUMBERS]
         for name in ("lr", "lr_decay", "epsilon", "init_scale", "output_scale")
@@ -295,7 +297,7 @@ def test_a_bad_value_is_answered_with_the_value_and_the_remedy(name, value):
     """`width=0 is out of range; give a whole number of at least 1`"""
     with pytest.raises(ml.ConfigError) as error:
         ml.Config(**{name: value})
-    message = one_line(error, f"{name}={value!r}")
+    message = one_line(error, f"{name}={shown(value)}")
     assert message.startswith(name)
     assert "; give " in message or "; choose from " in message
 

@@ -120,10 +120,13 @@ def test_every_field_is_an_axis_by_its_plural_and_by_its_own_name(field):
         "momentum": {"optimizer": "nesterov"},
         "weight_decay": {"optimizer": "adamw"},
         "lr_final": {"schedule": "linear"},
+        "residual": {"depth": 2},
     }.get(field, {})
     default = getattr(ml.Config(), field)
     values = (default, other[field] if field in other else default / 2)
-    if isinstance(default, int):
+    if isinstance(default, bool):
+        values = (default, not default)
+    elif isinstance(default, int):
         values = (default, default + 1)
     plural = {"loss": "losses", "batch": "batches"}.get(field, f"{field}s")
     for name in (plural, field):

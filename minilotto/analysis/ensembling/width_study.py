@@ -16,6 +16,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import check_one_layer
 
 COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
 REFITTED = 32  # nets of a width whose output weights are fitted again
@@ -133,6 +134,7 @@ def width_study(
 
 def _left(nets: Ensemble) -> Array:
     """Loss with the best output weights over loss as trained: quartiles (3,) over some nets."""
+    check_one_layer("a fit of output weights", nets.config.depth)
     some = nets.select(np.flatnonzero(np.isfinite(nets.loss))[:REFITTED])
     better = readout_loss(some.activation, some.w, some.b, some.data, nets.config.dtype)
     return np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))

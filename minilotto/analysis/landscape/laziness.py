@@ -9,6 +9,7 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import check_one_layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,7 @@ def distance_moved(start: Parameters, end: Parameters) -> Moved:
     >>> distance_moved(one, Parameters(*(3 * part for part in one))).whole.tolist()
     [2.0, 2.0]
     """
+    check_one_layer("an analysis of neurons", getattr(start, "depth", 1))
     shapes, others = ([np.shape(part) for part in nets] for nets in (start, end))
     if shapes != others:
         raise DataError(

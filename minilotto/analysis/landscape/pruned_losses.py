@@ -24,6 +24,7 @@ from minilotto.ensemble.distillation import distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import check_one_layer
 
 KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 100, 150, 200)
 DISTILLED_TO = 10  # most neurons that the search is asked for; its time grows with their square
@@ -213,6 +214,7 @@ def whole_losses(nets: Ensemble) -> dict[Readout, Array]:
     -------
     dict of Readout to (R,) ndarray of float64
     """
+    check_one_layer("a fit of output weights", nets.config.depth)
     best = refit(nets.activation, nets.w, nets.b, nets.data)
     return {
         None: nets.loss,

@@ -13,7 +13,7 @@ from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import blocks
+from minilotto.settings.limits import blocks, check_one_layer
 
 IDLE = 1e-3  # of the target's spread: a neuron that adds less is idle
 BLOCK = 2**22  # neuron pairs whose distances are held at a time
@@ -33,6 +33,7 @@ def contributions(activation: Activation, parameters: Parameters, data: Dataset)
     -------
     (R, N, P) ndarray of float64
     """
+    check_one_layer("an analysis of neurons", parameters.depth)
     response = hidden(activation, parameters.w, parameters.b, data.x)
     g = np.asarray(parameters.v, np.float64)[:, :, None] * response
     return np.asarray(g - (g @ (data.weight / data.weight.sum()))[:, :, None])

@@ -16,6 +16,7 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import check_one_layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +139,7 @@ def plane_clusters(parameters: Parameters, chosen: NDArray[np.bool_]) -> PlaneCl
     >>> found.count, found.orbits
     (3, 2)
     """
+    check_one_layer("an analysis of neurons", parameters.depth)
     if parameters.b.shape[1] != 2:
         raise DataError(
             f"nets have {parameters.b.shape[1]} neurons; swapping them is defined for 2"

@@ -13,6 +13,7 @@ from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, Ints
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import check_one_layer
 
 # Of the range of coordinates, of the largest target, of the activation's largest value.
 TOLERANCE = 1e-9
@@ -54,6 +55,7 @@ class TargetSymmetry(Shown):
         -------
         Parameters
         """
+        check_one_layer("an analysis of neurons", parameters.depth)
         w, b, v, c = parameters
         return Parameters(w @ self.matrix, b, self.sign * v, self.sign * (c - self.shift))
 

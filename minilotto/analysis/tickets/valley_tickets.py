@@ -10,6 +10,7 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import check_one_layer
 
 EQ2 = Parameters(  # the ticket that the paper prints in Eq. 2
     np.array([[[-0.83010483], [0.83010304]]]),
@@ -53,6 +54,7 @@ def tickets(nets: Ensemble, bias: float) -> Tickets:
     -------
     Tickets
     """
+    check_one_layer("an analysis of neurons", nets.config.depth)
     w, b, v = (part.astype(np.float64) for part in (nets.w[:, :, 0], nets.b, nets.v))
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = [
