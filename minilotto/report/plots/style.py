@@ -202,7 +202,7 @@ def thumbnail(picture: Path, width: int) -> bytes:
     file = BytesIO()
     with Image.open(picture) as image:
         small = image.convert("RGB").resize((width, round(width * image.height / image.width)))
-        small.quantize(64).save(file, "png", optimize=True)
+        small.quantize(128, Image.Quantize.FASTOCTREE).save(file, "png", optimize=True)
     return file.getvalue()
 
 
