@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(not SITE.exists(), reason="only a source tree ha
 
 @pytest.fixture(scope="module")
 def build():
+    for package in ("onnx", "pandas", "sklearn", "torch"):
+        pytest.importorskip(package, reason="the site is built where the extras are installed")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(SITE))
         import build
@@ -40,13 +42,6 @@ def test_everything_public_has_a_page(build):
     assert [name for name, value in PUBLIC.items() if id(value) not in known] == []
 
 
-@pytest.fixture
-def _extras():
-    for package in ("onnx", "pandas", "sklearn", "torch"):
-        pytest.importorskip(package, reason="the site is built where the extras are installed")
-
-
-@pytest.mark.usefixtures("_extras")
 def test_the_pages_list_each_name_once(build):
     texts = dict(build.reference.pages())
     assert texts["minilotto.rst"].count("\n   train\n") == 1
@@ -54,7 +49,6 @@ def test_the_pages_list_each_name_once(build):
     assert sorted(listed) == sorted(ml.__all__)
 
 
-@pytest.mark.usefixtures("_extras")
 def test_the_pages_name_what_exists_and_link_to_what_is_there(build, elsewhere):
     build.write_pages()
     text = (elsewhere / "guide" / "engine.md").read_text(encoding="utf-8")

@@ -60,6 +60,8 @@ def apart(folder, steps=STEPS, **axes):
 
 @pytest.mark.parametrize("changes", SAME, ids=str)
 def test_one_training_stores_what_each_budget_would(changes, tmp_path, trained, small_blocks):
+    if "examples" in changes.values():
+        pytest.importorskip("sklearn", reason="moons are scikit-learn's")
     small_blocks(8)
     axes = {"width": 2, "seeds": range(3, 21), **changes}
     store = ml.sweep(ml.Sweep(steps=STEPS, **axes), out=tmp_path / "one")
