@@ -1,4 +1,4 @@
-"""minilotto trains thousands of one-hidden-layer networks at once and measures scaling laws.
+"""minilotto trains thousands of small dense networks at once and measures scaling laws.
 
 >>> import minilotto as ml
 >>> nets = ml.train(ml.Config(width=2, steps=200), seeds=4)

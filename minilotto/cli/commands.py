@@ -331,7 +331,7 @@ def _rescue(nets: Any) -> str:
 
 def _overview() -> str:
     lines = [
-        f"minilotto {VERSION}: trains thousands of one-hidden-layer networks at once",
+        f"minilotto {VERSION}: trains thousands of small dense networks at once",
         "",
         f"usage: {PROGRAM} COMMAND [--flag value ...]",
         "",
