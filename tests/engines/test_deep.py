@@ -90,12 +90,14 @@ def test_gradients_of_every_width(width, residual):
         assert max(errors("silu", width, depth, 1, "float32", "squared", residual)) < UNITS
 
 
-@RESIDUAL
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ml.ACTIVATIONS)
-def test_gradients_of_every_activation(name, dtype, residual):
-    assert max(errors(name, 6, 3, 2, dtype, "squared", residual)) < UNITS
+@pytest.mark.parametrize(
+    ("name", "dtype"),  # both precisions of a formula are tested with one layer
+    [(name, ("float32", "float64")[k % 2]) for k, name in enumerate(ml.ACTIVATIONS)],
+)
+def test_gradients_of_every_activation(name, dtype):
+    for residual in (False, True):
+        assert max(errors(name, 6, 3, 2, dtype, "squared", residual)) < UNITS
 
 
 @RESIDUAL
@@ -187,7 +189,7 @@ def test_a_training_goes_on_bit_for_bit(fields):
 @pytest.mark.parametrize(
     "fields",
     [
-        *({"optimizer": name} for name in ("adamw", "gd", "momentum", "nesterov", "rmsprop")),
+        *({"optimizer": name} for name in ("adamw", "nesterov")),
         {"batch": 7},
         {"batch": 4, "sampling": "population"},
         {"activation": "relu"},
