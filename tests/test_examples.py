@@ -10,6 +10,7 @@ import minilotto as ml
 ROOT = Path(ml.__file__).resolve().parent.parent
 EXAMPLES = (
     "one_net",
+    "depth",
     "own_data",
     "scaling_law",
     "tickets",

@@ -93,9 +93,9 @@ def test_gradients_of_every_width(width, residual):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "dtype"),  # both precisions of a formula are tested with one layer
-    [(name, ("float32", "float64")[k % 2]) for k, name in enumerate(ml.ACTIVATIONS)],
+    [("relu", "float64"), ("tanh", "float32"), ("gelu", "float64"), ("leaky_relu", "float32")],
 )
-def test_gradients_of_every_activation(name, dtype):
+def test_gradients_of_other_activations(name, dtype):
     for residual in (False, True):
         assert max(errors(name, 6, 3, 2, dtype, "squared", residual)) < UNITS
 

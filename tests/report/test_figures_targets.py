@@ -447,7 +447,7 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("appendix") / "report"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            sys.modules["minilotto.report.build"], "SUFFIXES", (".svg",)
+            sys.modules["minilotto.report.build"], "SUFFIXES", (".svg", ".png")
         )  # what the page needs
         patch.setattr(unary_scaling, "TARGETS", ("square", "cube", "sin", "relu"))
         patch.setattr(target_histograms, "UNARY", ("cube", "sin", "relu"))
