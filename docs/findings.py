@@ -254,18 +254,25 @@ def _filled(name: str, found: dict) -> str:
     return format(row["numbers"][number[0]], form) if number else row["measured"]
 
 
-def main(folder: str | None = None) -> None:
+def main(folder: str | None = None) -> int:
+    """Exit status: 2 for a folder without a whole report, from which nothing is taken."""
     content = PLACE / "findings.json"
     if folder:
-        report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
-        text = json.dumps(taken(report), indent=1, ensure_ascii=False)
+        try:
+            report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
+            text = json.dumps(taken(report), indent=1, ensure_ascii=False)
+            page(json.loads(text))
+            pictures = {n: thumbnail(Path(folder) / f"figure-{n}.png", ACROSS) for n in PICTURES}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            print(f"{folder!r} has no whole report ({error}); make one first", file=sys.stderr)
+            return 2
         content.write_text(text + "\n", encoding="utf-8")
-        for name in PICTURES:
-            picture = thumbnail(Path(folder) / f"figure-{name}.png", ACROSS)
+        for name, picture in pictures.items():
             (PLACE / f"findings-{name}.png").write_bytes(picture)
     found = json.loads(content.read_text(encoding="utf-8"))
     (PLACE / "findings.md").write_text(page(found), encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:2]))

@@ -56,3 +56,13 @@ def test_the_numbers_are_those_of_the_report_that_is_there(findings, content):
     for name, figure in found["figures"].items():
         if figure["warning"] == content["figures"].get(name, {}).get("warning"):
             assert figure == content["figures"][name]
+
+
+def test_a_folder_without_a_report_is_refused_in_one_line(findings, tmp_path, capsys):
+    before = {path: path.read_bytes() for path in DOCS.glob("findings*")}
+    for text in (None, "{}", "no JSON"):
+        if text is not None:
+            (tmp_path / "report.json").write_text(text)
+        assert findings.main(str(tmp_path)) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert {path: path.read_bytes() for path in DOCS.glob("findings*")} == before

@@ -301,8 +301,8 @@ def main() -> int:
     try:
         write_pages()
         write_gallery()
-    except BadPage as error:
-        print(f"BadPage: {error}", file=sys.stderr)
+    except (BadPage, ml.MinilottoError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     for path in list(leftovers()):
         path.unlink()

@@ -6,8 +6,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from minilotto.kernels.simd import Lanes, fused, llvm_type, precision_of, splat
-from minilotto.kernels.spec import SpecType, address_of, fits
+from minilotto.kernels.simd import Lanes, fused, llvm_type, splat
+from minilotto.kernels.spec import SpecType, address_of, fits, load_at, loader
 
 
 def _shuffled(builder, a, b, places) -> ir.Value:
@@ -70,18 +70,10 @@ def repeat(typingctx, spec, a):
     return spec.group(spec, a), codegen
 
 
-@intrinsic
-def load_group(typingctx, spec, array, offset):
-    """What `store` wrote of a group: `array[offset : offset + group * lanes]`."""
-    if not fits(spec, array):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        address = address_of(context, builder, array, arguments[1], arguments[2])
-        address = builder.bitcast(address, llvm_type(spec.group).as_pointer())
-        return builder.load(address, align=precision_of(spec.group) // 8)
-
-    return spec.group(spec, array, types.intp), codegen
+load_group = loader(
+    lambda spec: spec.group,
+    "What `store` wrote of a group: `array[offset : offset + group * lanes]`.",
+)
 
 
 def _of_group(element):
@@ -106,15 +98,10 @@ def _of_group(element):
     return read
 
 
-def _load_lanes(builder, lanes, address) -> ir.Value:
-    address = builder.bitcast(address, llvm_type(lanes).as_pointer())
-    return builder.load(address, align=precision_of(lanes) // 8)
-
-
 spread_group = _of_group(
     lambda builder, lanes, address: splat(builder, llvm_type(lanes), builder.load(address))
 )
-gather_group = _of_group(_load_lanes)
+gather_group = _of_group(load_at)
 
 
 @intrinsic

@@ -112,18 +112,32 @@ def fits(spec, array) -> bool:
     )
 
 
-@intrinsic
-def load(typingctx, spec, array, offset):
-    """The Lanes at `array[offset : offset + lanes]`."""
-    if not fits(spec, array):
-        return None
+def load_at(builder, lanes, address) -> ir.Value:
+    """The Lanes that begin at an address."""
+    address = builder.bitcast(address, llvm_type(lanes).as_pointer())
+    return builder.load(address, align=precision_of(lanes) // 8)
 
-    def codegen(context, builder, signature, arguments):
-        address = address_of(context, builder, array, arguments[1], arguments[2])
-        address = builder.bitcast(address, llvm_type(spec.lanes).as_pointer())
-        return builder.load(address, align=precision_of(spec.lanes) // 8)
 
-    return spec.lanes(spec, array, types.intp), codegen
+def loader(lanes_of_spec, doc):
+    """An intrinsic that reads the Lanes of the type `lanes_of_spec(spec)`."""
+
+    @intrinsic
+    def read(typingctx, spec, array, offset):
+        if not fits(spec, array):
+            return None
+        lanes = lanes_of_spec(spec)
+
+        def codegen(context, builder, signature, arguments):
+            address = address_of(context, builder, array, arguments[1], arguments[2])
+            return load_at(builder, lanes, address)
+
+        return lanes(spec, array, types.intp), codegen
+
+    read.__doc__ = doc
+    return read
+
+
+load = loader(lambda spec: spec.lanes, "The Lanes at `array[offset : offset + lanes]`.")
 
 
 @intrinsic
@@ -197,11 +211,8 @@ def load_each(typingctx, spec, array, offset, stride):
         _, data, offset, stride = arguments
         vectors = []
         for _ in range(spec.inputs):
-            address = builder.bitcast(
-                address_of(context, builder, array, data, offset),
-                llvm_type(spec.lanes).as_pointer(),
-            )
-            vectors.append(builder.load(address, align=precision_of(spec.lanes) // 8))
+            address = address_of(context, builder, array, data, offset)
+            vectors.append(load_at(builder, spec.lanes, address))
             offset = builder.add(offset, stride)
         return _tuple_of(builder, spec, vectors)
 

@@ -14,8 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from minilotto.errors import ConfigError
+from minilotto.errors import ConfigError, MinilottoError
 from minilotto.files import parsed_toml, write_bytes
+from minilotto.settings.numbers import whole_number
 
 PACKAGE, FILE = "minilotto.report", "frozen.toml"
 JUDGED = ("how", "fails", "why", "reasons")  # texts of a claim that state its rule
@@ -72,9 +73,14 @@ def _digest(content: bytes) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Exit status: 1 where something has changed since the version."""
-    if words:
-        freeze(int(words[0]))
+    """Exit status: 1 where something has changed since the version, 2 for a wrong one."""
+    try:
+        if words:
+            version = int(words[0]) if words[0].isdecimal() else words[0]
+            freeze(whole_number("version", version, at_least=1))
+    except MinilottoError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
     differ = changed()
     print(f"version {frozen()['version']}; changed since: {', '.join(differ) or 'nothing'}")
     return 1 if differ else 0

@@ -230,3 +230,13 @@ def test_a_comparison_with_nothing_is_refused(words, told, capsys, tmp_path, mon
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("word", ["abc", "-1", "0", "1", "1.5", ""])
+def test_a_wrong_version_is_refused_in_one_line(word, capsys):
+    before = frozen.frozen()
+    assert frozen.main([word]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("ConfigError: version")
+    assert said.count("\n") == 1
+    assert frozen.frozen() == before

@@ -1,7 +1,7 @@
 """Study: which part of the training protocol sets the exponent of loss against width?"""
 
 from collections.abc import Mapping, Sequence
-from math import inf, log
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,9 +27,10 @@ from minilotto.analysis.stats.exponents import (
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, register, untested
+from minilotto.report.claims import Claim, Outcome, register, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.rules import ERROR, FAILS, HOLDS, LEVEL, Check, Every, decided, inside
+from minilotto.report.rules import FAILS, LEVEL
+from minilotto.report.studies.protocol.ranges import Ranged, above, all_in, logged, near
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
     EQUAL_SUMS,
@@ -57,7 +58,6 @@ from minilotto.store.grid import Sweep
 
 BEST = "best"  # in place of a rate: that of each width
 RESAMPLES = 2000
-LISTED = 3  # numbers that are listed; of more, the extremes are
 RISE = 70  # neurons from which on the loss rises at the paper's rate
 
 Losses = dict[int, Array]
@@ -74,24 +74,6 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         rate = "best rate" if self.rate == BEST else f"rate {self.rate:g}"
         return f"{self.schedule}, {rate}, {self.budget:,} steps"
-
-
-class Ranged(NamedTuple):
-    """A number that a claim places in a range. Where it claims `exactly` a number, one outside the
-    range fails if its interval excludes that number; else if it excludes the range.
-    """
-
-    name: str
-    found: Estimate
-    low: float
-    high: float
-    exactly: float | None = None
-
-    def judged(self) -> Check:
-        """By the shared rules."""
-        if self.exactly is None or self.low <= self.found.value <= self.high:
-            return inside(self.found, self.low, self.high)
-        return inside(self.found, self.exactly, self.exactly)
 
 
 class Protocol(Study):
@@ -376,20 +358,20 @@ class Protocol(Study):
             ]
         return found
 
-    def _changes(self, pairs: Sequence[tuple[str, Place, Place]], near: float) -> list[Ranged]:
+    def _changes(self, pairs: Sequence[tuple[str, Place, Place]], margin: float) -> list[Ranged]:
         """Exponent at one place less that at another, where both are known."""
         found = [
             (name, exponent_change(self.found[one], self.found[other], *self._span))
             for name, one, other in pairs
             if one != other and one in self.found and other in self.found
         ]
-        return [Ranged(name, change, -near, near, 0.0) for name, change in found if change]
+        return [Ranged(name, change, -margin, margin, 0.0) for name, change in found if change]
 
     def _rate(self, claim: Claim) -> Outcome:
         s = self.settings
         usual = Place(STEP, s.paper_rate, s.longest)
         pairs = [(f"rate {rate:g}", usual._replace(rate=rate), usual) for rate in s.rates]
-        return _all(self._changes(pairs, claim["near"]))
+        return all_in(self._changes(pairs, claim["near"]))
 
     def _schedules(self, rate: float | str) -> list[tuple[str, Place, Place]]:
         last = self.settings.longest
@@ -404,15 +386,15 @@ class Protocol(Study):
         ]
 
     def _schedule(self, claim: Claim) -> Outcome:
-        return _all(self._changes(self._schedules(self.settings.paper_rate), claim["near"]))
+        return all_in(self._changes(self._schedules(self.settings.paper_rate), claim["near"]))
 
     def _budget(self, claim: Claim) -> Outcome:
         pairs = self._budgets([self.settings.paper_rate])
-        return _all(self._changes(pairs, claim["near"]))
+        return all_in(self._changes(pairs, claim["near"]))
 
     def _best(self, claim: Claim) -> Outcome:
         pairs = [*self._schedules(BEST), *self._budgets([BEST])]
-        return _all(self._changes(pairs, claim["near"]))
+        return all_in(self._changes(pairs, claim["near"]))
 
     def _one(self, claim: Claim) -> Outcome:
         found = {
@@ -421,7 +403,7 @@ class Protocol(Study):
             if place[1:] == (BEST, self.settings.shortest)
             and place.schedule not in (STRETCHED, HELD)  # which are the step schedule there
         }
-        return _all([_near(name, e, claim) for name, e in found.items()])
+        return all_in([near(name, e, claim) for name, e in found.items()])
 
     def _longer(self, claim: Claim) -> Outcome:
         found = [
@@ -429,7 +411,7 @@ class Protocol(Study):
             for name, last, first in self._budgets(self.settings.rates)
             if last != first and last in self.found and first in self.found
         ]
-        return _all([_logged(name, one, 0.0, 1.0) for name, one in found if one], np.exp)
+        return all_in([logged(name, one, 0.0, 1.0) for name, one in found if one], np.exp)
 
     def _precision(self, claim: Claim) -> Outcome:
         s = self.settings
@@ -437,8 +419,8 @@ class Protocol(Study):
         change = None
         if usual and self.precise:
             change = exponent_change(self.precise, usual, *self._span)
-        near = claim["near"]
-        return _all([Ranged("difference", change, -near, near, 0.0)] if change else [])
+        margin = claim["near"]
+        return all_in([Ranged("difference", change, -margin, margin, 0.0)] if change else [])
 
     def _at_sums(self, compared: Any) -> list[tuple[str, Estimate]]:
         """What compares two medians, of each schedule with the constant one at equal sums."""
@@ -452,13 +434,13 @@ class Protocol(Study):
 
     def _sum_exponent(self, claim: Claim) -> Outcome:
         found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
-        near = claim["near"]
-        return _all([Ranged(name, one, -near, near, 0.0) for name, one in found])
+        margin = claim["near"]
+        return all_in([Ranged(name, one, -margin, margin, 0.0) for name, one in found])
 
     def _sum_loss(self, claim: Claim) -> Outcome:
         much = claim["similar"]
-        return _all(
-            [_logged(name, one, 1 / much, much) for name, one in self._at_sums(mean_ratio)], np.exp
+        return all_in(
+            [logged(name, one, 1 / much, much) for name, one in self._at_sums(mean_ratio)], np.exp
         )
 
     @property
@@ -466,7 +448,7 @@ class Protocol(Study):
         return {start: one for start, one in self.starts.items() if start != DEFAULT}
 
     def _own(self, claim: Claim) -> Outcome:
-        return _all([_near(str(s), one.exponent, claim) for s, one in self._others.items()])
+        return all_in([near(str(s), one.exponent, claim) for s, one in self._others.items()])
 
     def _tickets(self, claim: Claim) -> Outcome:
         usual = self.starts[DEFAULT].tickets if DEFAULT in self.starts else None
@@ -474,15 +456,15 @@ class Protocol(Study):
             return untested("Two-neuron nets of torch's default are missing.")
         least, much = 0.5 / self.settings.narrow_seeds, claim["similar"]
         found = {
-            str(start): ratio(_above(one.tickets, least), _above(usual, least))
+            str(start): ratio(above(one.tickets, least), above(usual, least))
             for start, one in self._others.items()
             if one.tickets
         }
-        return _all([_logged(name, one, 1 / much, much) for name, one in found.items()], np.exp)
+        return all_in([logged(name, one, 1 / much, much) for name, one in found.items()], np.exp)
 
     def _alike(self, claim: Claim) -> Outcome:
         rows = {str(start): one.alike for start, one in self.starts.items()}
-        return _all([Ranged(name, e, claim["half"], inf) for name, e in rows.items() if e])
+        return all_in([Ranged(name, e, claim["half"], inf) for name, e in rows.items() if e])
 
     def _lazy(self, claim: Claim) -> Outcome:
         rows = {s: (one.moved.value, one.loss.value) for s, one in self.starts.items() if one.moved}
@@ -492,7 +474,7 @@ class Protocol(Study):
         moved, loss = np.array(list(rows.values())).T
         if not np.ptp(moved) or not np.ptp(loss):
             return untested("All starts end alike.")
-        return _all([Ranged("correlation", rank_correlation(moved, loss), -inf, 0.0)])
+        return all_in([Ranged("correlation", rank_correlation(moved, loss), -inf, 0.0)])
 
     def _beyond(self, scaling: str, low: int) -> Estimate | None:
         found = self.envelope.get(scaling)
@@ -500,11 +482,11 @@ class Protocol(Study):
 
     def _envelope(self, scaling: str, claim: Claim) -> Outcome:
         found = self._beyond(scaling, self._span[1])
-        return _all([_near("exponent", found, claim)] if found else [])
+        return all_in([near("exponent", found, claim)] if found else [])
 
     def _rise(self, scaling: str, claim: Claim) -> Outcome:
         found = self._beyond(scaling, RISE)
-        return _all([Ranged("exponent", found, -inf, 0.0)] if found else [])
+        return all_in([Ranged("exponent", found, -inf, 0.0)] if found else [])
 
 
 def _extent(found: Sequence[float]) -> str:
@@ -517,43 +499,3 @@ def _best_of(by_rate: Mapping[float, Losses]) -> tuple[Losses, dict[int, Rates]]
     widths = set.intersection(*({*losses} for losses in by_rate.values()))
     found = {w: tuned({r: losses[w] for r, losses in by_rate.items()}) for w in sorted(widths)}
     return {w: one[0] for w, one in found.items()}, {w: one[1] for w, one in found.items()}
-
-
-def _near(name: str, found: Estimate, claim: Claim) -> Ranged:
-    return Ranged(name, found, claim["claimed"] - claim["near"], claim["claimed"] + claim["near"])
-
-
-def _logged(name: str, found: Estimate, low: float, high: float) -> Ranged:
-    """A ratio and its range, by their logarithms: as far up as down."""
-    return Ranged(name, found.mapped(log), log(low) if low else -inf, log(high))
-
-
-def _above(found: Estimate, least: float) -> Estimate:
-    """A fraction that may be none as one that is at least so small."""
-    return found.mapped(lambda value: max(value, least))
-
-
-def _all(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
-    """The outcome of a claim that several numbers lie in their ranges: fails where one does not;
-    `shown` is applied to the numbers before they are printed.
-    """
-    if not cases:
-        return untested("These nets are missing, or too few.")
-    judged = [one.judged() for one in cases]
-    printed = [(one.name, one.found.mapped(shown) if shown else one.found) for one in cases]
-    if len(printed) == 1:
-        name, found = printed[0]
-        return about(judged[0], f"{name} {found}", "", as_numbers(name, found))
-    order = sorted(printed, key=lambda one: one[1].value)
-    ends = order if len(order) <= LISTED else [order[0], order[-1]]
-    words = described(dict(ends))
-    if len(order) > LISTED:
-        words = f"{len(order)} numbers, from the least to the largest: {words}"
-    alone = [decided(one, ERROR) for one in judged]
-    outside = [one.name for one, state in zip(cases, alone, strict=True) if state == FAILS]
-    named = f" ({commas(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})"
-    reason = (
-        f"Taken one by one, {alone.count(HOLDS)} of {len(cases)} intervals lie in the range and "
-        f"{len(outside)} outside{named if outside else ''}."
-    )
-    return about(Every(judged), words, reason, {name: found.value for name, found in printed})

@@ -1,0 +1,70 @@
+"""Claims that numbers lie in ranges, judged by the shared rules."""
+
+from collections.abc import Sequence
+from math import inf, log
+from typing import Any, NamedTuple
+
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, untested
+from minilotto.report.figure import commas
+from minilotto.report.rules import ERROR, FAILS, HOLDS, Check, Every, decided, inside
+
+LISTED = 3  # numbers that are listed; of more, the extremes are
+
+
+class Ranged(NamedTuple):
+    """A number that a claim places in a range. Where it claims `exactly` a number, one outside the
+    range fails if its interval excludes that number; else if it excludes the range.
+    """
+
+    name: str
+    found: Estimate
+    low: float
+    high: float
+    exactly: float | None = None
+
+    def judged(self) -> Check:
+        """By the shared rules."""
+        if self.exactly is None or self.low <= self.found.value <= self.high:
+            return inside(self.found, self.low, self.high)
+        return inside(self.found, self.exactly, self.exactly)
+
+
+def near(name: str, found: Estimate, claim: Claim) -> Ranged:
+    return Ranged(name, found, claim["claimed"] - claim["near"], claim["claimed"] + claim["near"])
+
+
+def logged(name: str, found: Estimate, low: float, high: float) -> Ranged:
+    """A ratio and its range, by their logarithms: as far up as down."""
+    return Ranged(name, found.mapped(log), log(low) if low else -inf, log(high))
+
+
+def above(found: Estimate, least: float) -> Estimate:
+    """A fraction that may be none as one that is at least so small."""
+    return found.mapped(lambda value: max(value, least))
+
+
+def all_in(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
+    """The outcome of a claim that several numbers lie in their ranges: fails where one does not;
+    `shown` is applied to the numbers before they are printed.
+    """
+    if not cases:
+        return untested("These nets are missing, or too few.")
+    judged = [one.judged() for one in cases]
+    printed = [(one.name, one.found.mapped(shown) if shown else one.found) for one in cases]
+    if len(printed) == 1:
+        name, found = printed[0]
+        return about(judged[0], f"{name} {found}", "", as_numbers(name, found))
+    order = sorted(printed, key=lambda one: one[1].value)
+    ends = order if len(order) <= LISTED else [order[0], order[-1]]
+    words = described(dict(ends))
+    if len(order) > LISTED:
+        words = f"{len(order)} numbers, from the least to the largest: {words}"
+    alone = [decided(one, ERROR) for one in judged]
+    outside = [one.name for one, state in zip(cases, alone, strict=True) if state == FAILS]
+    named = f" ({commas(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})"
+    reason = (
+        f"Taken one by one, {alone.count(HOLDS)} of {len(cases)} intervals lie in the range and "
+        f"{len(outside)} outside{named if outside else ''}."
+    )
+    return about(Every(judged), words, reason, {name: found.value for name, found in printed})
