@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -81,6 +82,9 @@ def forked(work: Callable[[], object]) -> int:
         status = 1
         try:
             status = int(work() or 0)  # type: ignore[call-overload]
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             os._exit(status)
     return child

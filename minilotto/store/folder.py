@@ -73,7 +73,8 @@ class StoreFolder:
             Name and run of each block, in the order of seeds.
         """
         folder = self.blocks / key
-        if not os.path.isdir(folder) and os.path.lexists(folder):
+        # In this order, since another sweep may make the folder between the two.
+        if os.path.lexists(folder) and not os.path.isdir(folder):
             raise FileError(f"{str(folder)!r} is no folder, nor leads to one; mend or remove it")
         found = ((entry.name, blocks.run_of(entry.name)) for entry in entries(folder))
         return sorted(

@@ -140,6 +140,21 @@ def test_a_block_is_the_same_bytes_however_it_was_trained(folder):
     assert {"minilotto", "cpu", "lanes", "engine"} <= set(header["provenance"])
 
 
+@pytest.mark.parametrize("look", ["isdir", "lexists"])
+def test_a_folder_that_another_sweep_makes_in_the_meantime_is_no_fault(tmp_path, monkeypatch, look):
+    store, config = stores.make_store(tmp_path / "runs"), ml.Config(width=2)
+    real = getattr(os.path, look)
+
+    def seen(path):
+        found = real(path)
+        if Path(path).name == config.key:
+            Path(path).mkdir(exist_ok=True)
+        return found
+
+    monkeypatch.setattr(os.path, look, seen)
+    assert store.runs(config) == ()
+
+
 def test_any_reader_of_npz_reads_a_block(folder):
     path = block_files(folder)[0]
     assert same(
