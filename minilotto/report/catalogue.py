@@ -18,6 +18,7 @@ from minilotto.report.studies.data.data import Data
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
 from minilotto.report.studies.minimum.minimum import Minimum
+from minilotto.report.studies.optimizer.optimizer import Optimizer
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
 from minilotto.report.study import Study
@@ -38,6 +39,7 @@ APPENDICES = (
 
 BEYOND: tuple[type[Study], ...] = (
     Protocol,
+    Optimizer,
     Minimum,
     Ensembling,
     Data,

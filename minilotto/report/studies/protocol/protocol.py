@@ -1,6 +1,6 @@
 """Study: which part of the training protocol sets the exponent of loss against width?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -14,23 +14,17 @@ from minilotto.analysis.landscape.starts import (
     fraction_of_tickets,
     likeness,
 )
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.analysis.stats.exponents import (
-    HALVES,
-    exponent_change,
-    exponent_over,
-    mean_ratio,
-    tuned,
-)
+from minilotto.analysis.stats.exponents import HALVES, exponent_change, exponent_over, mean_ratio
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, register, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.ranges import Ranged, above, all_in, logged, near
 from minilotto.report.rules import FAILS, LEVEL
-from minilotto.report.studies.protocol.ranges import Ranged, above, all_in, logged, near
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
     EQUAL_SUMS,
@@ -52,16 +46,12 @@ from minilotto.report.studies.protocol.trainings import (
     wide_groups,
 )
 from minilotto.report.study import Study
-from minilotto.settings.arrays import Array
+from minilotto.report.tuning import Losses, Rates, best_of, medians
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
 BEST = "best"  # in place of a rate: that of each width
-RESAMPLES = 2000
 RISE = 70  # neurons from which on the loss rises at the paper's rate
-
-Losses = dict[int, Array]
-Rates = tuple[float, float]  # the best ones of the seeds at even and at odd places
 
 
 class Place(NamedTuple):
@@ -148,24 +138,12 @@ class Protocol(Study):
         return {width: way.losses(nets) for width, nets in found.items()}
 
     def _points(self, losses: Losses, name: str) -> Points | None:
-        """Medians of the widths that have one with an interval; what is left out is noted."""
-        kept = {}
-        for width, loss in sorted(losses.items()):
-            finite = loss[np.isfinite(loss)]
-            if len(finite) >= LEAST_SEEDS and 0 < finite.min() < finite.max():
-                kept[width] = loss
-            else:
-                seeds = f"{len(finite)} of {len(loss)} seeds are finite"
-                self.left_out.append(f"{name}, width {width}: {seeds}")
-        if not kept:
-            return None
-        rows = list(kept.values())
-        return points(list(kept), rows, level=LEVEL, resamples=RESAMPLES)
+        return medians(losses, name, self.left_out)
 
     def _at_rates(self, schedule: str, budget: int) -> None:
         """One schedule after so many steps, at each rate and at the best of each width."""
         by_rate = {r: self._losses(Way(schedule, r, budget)) for r in self.settings.rates}
-        best, rates = _best_of(by_rate)
+        best, rates = best_of(by_rate)
         lines: list[tuple[float | str, Losses]] = [*by_rate.items(), (BEST, best)]
         for rate, losses in lines:
             place = Place(schedule, rate, budget)
@@ -175,7 +153,7 @@ class Protocol(Study):
 
     def _started(self, start: Start, ways: list[Way]) -> Started | None:
         """What became of the nets of a start; None, and a note, where there are too few."""
-        losses, rates = _best_of({way.rate: self._losses(way) for way in ways})
+        losses, rates = best_of({way.rate: self._losses(way) for way in ways})
         found = self._points(losses, str(start))
         exponent = exponent_over(found, *self._span) if found else None
         if found is None or exponent is None:
@@ -183,7 +161,7 @@ class Protocol(Study):
             return None
         s, level = self.settings, self.entry.claims["tickets"]["ticket"]
         narrow = {way.rate: self._nets(way, (NARROW,), s.narrow_seeds) for way in ways}
-        two, _ = _best_of({r: {w: n.loss for w, n in by.items()} for r, by in narrow.items()})
+        two, _ = best_of({r: {w: n.loss for w, n in by.items()} for r, by in narrow.items()})
         widest = int(found.widths[-1])
         at = {way.rate: self._nets(way, s.widths)[widest] for way in ways}
         halves = [
@@ -207,7 +185,7 @@ class Protocol(Study):
             for group in wide_groups(self.settings):
                 wide = self._nets(way, *group)
                 by_rate[way.rate] |= {width: nets.loss for width, nets in wide.items()}
-        losses, self.envelope_rates[name] = _best_of(by_rate)
+        losses, self.envelope_rates[name] = best_of(by_rate)
         if one := self._points(losses, f"{name} start"):
             self.envelope[name] = one
 
@@ -492,10 +470,3 @@ class Protocol(Study):
 def _extent(found: Sequence[float]) -> str:
     low, high = (round(end, 2) + 0.0 for end in (min(found), max(found)))
     return f"{low:.2f} to {high:.2f}"
-
-
-def _best_of(by_rate: Mapping[float, Losses]) -> tuple[Losses, dict[int, Rates]]:
-    """Losses at the best rate of each width that all rates have, and these rates."""
-    widths = set.intersection(*({*losses} for losses in by_rate.values()))
-    found = {w: tuned({r: losses[w] for r, losses in by_rate.items()}) for w in sorted(widths)}
-    return {w: one[0] for w, one in found.items()}, {w: one[1] for w, one in found.items()}

@@ -1,0 +1,398 @@
+"""Study: does the optimiser set the exponent, and what is left of the law without its error?"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
+from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import ConfigError, DataError
+from minilotto.report.claims import Claim, Outcome
+from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.ranges import Ranged, all_in, logged
+from minilotto.report.rules import FAILS, HOLDS
+from minilotto.report.study import Settings, Study
+from minilotto.report.tuning import Losses, Rates, best_of, medians
+from minilotto.settings.optimizers import OPTIMIZERS
+from minilotto.settings.tasks import task_of
+from minilotto.store.grid import Sweep
+
+ADAM, LM = "adam", "lm"
+DOUBLE = "adam, float64"
+STAGES = 5  # of the paper's schedule
+RATES = {
+    ADAM: (0.01, 0.03, 0.1, 0.3),
+    "adamw": (0.003, 0.01, 0.03, 0.1),
+    "rmsprop": (0.003, 0.01, 0.03, 0.1),
+    "momentum": (0.01, 0.03, 0.1, 0.3),
+    "gd": (0.03, 0.1, 0.2, 0.4),
+}
+
+
+@dataclass(frozen=True)
+class OptimizerSettings(Settings):
+    """What is trained.
+
+    Parameters
+    ----------
+    seeds : int
+        Networks of each width, rate, target and number of steps.
+    steps : int
+        The paper's budget, at which all widths are trained.
+    tasks : tuple of str
+        Targets of one input.
+    widths, narrow, wide : tuple of int
+        Those of the exponent; those below and above, trained for `steps` only.
+    budgets : tuple of int
+        Steps of first-order optimisers; `steps` is added where it is not among them.
+    iterations : tuple of int
+        Of Levenberg-Marquardt.
+    rates : mapping of str to tuple of float
+        First-order optimisers and the rates of each; Adam among them.
+
+    Raises
+    ------
+    ConfigError
+        For rates of what is no first-order optimiser, none of Adam, or one number of iterations.
+    """
+
+    seeds: int = 32
+    tasks: tuple[str, ...] = ("square", "sin2", "relu")
+    widths: tuple[int, ...] = (10, 15, 20, 30, 40, 50)
+    narrow: tuple[int, ...] = (2, 3, 4, 5, 7)
+    wide: tuple[int, ...] = (70, 100, 200)
+    budgets: tuple[int, ...] = (12_500, 50_000, 200_000)
+    iterations: tuple[int, ...] = (100, 300, 1000)
+    rates: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: dict(RATES))
+
+    def __post_init__(self) -> None:
+        first_order = [name for name in OPTIMIZERS if name != LM]
+        for name in self.rates:
+            if name not in first_order:
+                raise ConfigError(
+                    f"rates of {name!r}: no first-order optimiser; choose from "
+                    f"{', '.join(first_order)}"
+                )
+        if ADAM not in self.rates:
+            raise ConfigError("rates has none of 'adam', with which others are compared; add them")
+        if len({*self.iterations}) < 2:
+            raise ConfigError(f"iterations={self.iterations} has one number; give two or more")
+        object.__setattr__(self, "budgets", tuple(sorted({*self.budgets, self.steps})))
+        object.__setattr__(self, "iterations", tuple(sorted({*self.iterations})))
+
+    @classmethod
+    def quick(cls) -> "OptimizerSettings":
+        return cls(
+            seeds=16,
+            tasks=("square", "relu"),
+            widths=(10, 20, 30, 50),
+            narrow=(3, 5),
+            wide=(100,),
+            budgets=(12_500, 50_000),
+            rates={name: rates[1:3] for name, rates in RATES.items() if name != "adamw"},
+        )
+
+    @classmethod
+    def at(cls, scale: Scale) -> "OptimizerSettings":
+        """Budgets and iterations shrink with the scale's steps."""
+        full = super().at(scale)
+        shorter = {max(1, budget * full.steps // cls.steps) for budget in full.budgets}
+        return dataclasses.replace(
+            full,
+            budgets=tuple(sorted(shorter)),
+            iterations=tuple(max(1, count * full.steps // cls.steps) for count in full.iterations),
+            wide=tuple(width for width in full.wide if width <= scale.widest),
+        )
+
+    def widths_at(self, steps: int) -> tuple[int, ...]:
+        """The widths that are trained for so many steps."""
+        if steps != self.steps:
+            return self.widths
+        return tuple(sorted({*self.narrow, *self.widths, *self.wide}))
+
+
+class Way(NamedTuple):
+    """One way of training a target: optimiser, steps, precision."""
+
+    task: str
+    optimizer: str
+    steps: int
+
+    def sweeps(self, settings: OptimizerSettings) -> dict[float, Sweep]:
+        """By rate; Levenberg-Marquardt has none."""
+        s, task = settings, self.task
+        if self.optimizer == LM:
+            widths, lm = s.widths_at(s.steps), {"optimizer": LM, "dtype": "float64"}
+            return {0.0: Sweep(widths=widths, seeds=s.seeds, task=task, steps=self.steps, **lm)}
+        name, double = (ADAM, True) if self.optimizer == DOUBLE else (self.optimizer, False)
+        fields = {
+            "steps": self.steps,
+            "lr_decay_every": max(1, self.steps // STAGES),
+            "optimizer": name,
+            "dtype": "float64" if double else "float32",
+        }
+        widths = s.widths if double else s.widths_at(self.steps)
+        return {
+            rate: Sweep(widths=widths, seeds=s.seeds, task=task, lr=rate, **fields)
+            for rate in s.rates[name]
+        }
+
+
+def every(settings: OptimizerSettings) -> Iterator[Way]:
+    """All ways."""
+    for task in settings.tasks:
+        for name in settings.rates:
+            yield from (Way(task, name, steps) for steps in settings.budgets)
+        yield Way(task, DOUBLE, settings.steps)
+        yield from (Way(task, LM, count) for count in settings.iterations)
+
+
+class Optimizer(Study):
+    """Exponents and losses by optimiser at their best rates; Levenberg-Marquardt beside Adam."""
+
+    name = "optimizer"
+    settings_type = OptimizerSettings
+
+    @classmethod
+    def trainings(cls, settings: OptimizerSettings) -> tuple[Sweep, ...]:
+        sweeps = [sweep for way in every(settings) for sweep in way.sweeps(settings).values()]
+        return tuple(sorted(sweeps, key=lambda one: -one.configs[0].steps))
+
+    def __init__(self, source: Source, scale: Scale | OptimizerSettings) -> None:
+        self.settings: OptimizerSettings = self.chosen(scale)
+        self.left_out: list[str] = []
+        self.count = 0
+        self.found: dict[Way, Points] = {}
+        self.rates: dict[Way, dict[int, Rates]] = {}
+        self.whole: dict[str, Points] = {}  # losses of the last LM on the whole interval, by task
+        for way in every(self.settings):
+            self._read(source, way)
+        self.exponents = {
+            way: exponent
+            for way, one in self.found.items()
+            if (exponent := exponent_over(one, *self._span))
+        }
+        if not self.exponents:
+            raise DataError(
+                "an exponent needs three widths of one target, optimiser and number of steps, each "
+                f"with {LEAST_SEEDS} finite seeds; train more with Optimizer.run"
+            )
+
+    @property
+    def _span(self) -> tuple[int, int]:
+        return min(self.settings.widths), max(self.settings.widths)
+
+    def _read(self, source: Source, way: Way) -> None:
+        """Medians of one way at the best rate of each width."""
+        nets = {rate: source.by_width(one) for rate, one in way.sweeps(self.settings).items()}
+        self.count += sum(len(one) for by_width in nets.values() for one in by_width.values())
+        losses: dict[float, Losses] = {
+            rate: {width: one.loss for width, one in by_width.items()}
+            for rate, by_width in nets.items()
+        }
+        best, self.rates[way] = best_of(losses)
+        name = f"{way.optimizer}, {way.task}, {way.steps:,} steps"
+        if one := medians(best, name, self.left_out):
+            self.found[way] = one
+        if way[1:] == (LM, self.settings.iterations[-1]):
+            whole = {width: on_the_interval(one) for width, one in nets[0.0].items()}
+            if one := medians(whole, f"{name}, on the interval", self.left_out):
+                self.whole[way.task] = one
+
+    # Words
+    def facts(self) -> dict[str, Any]:
+        s, (narrowest, widest) = self.settings, self._span
+        return {
+            **super().facts(),
+            "targets": commas(target_of(task) for task in s.tasks),
+            "first": target_of(s.tasks[0]),
+            "names": commas(s.rates),
+            "rates": "; ".join(f"{name} {commas(rates)}" for name, rates in s.rates.items()),
+            "narrowest": narrowest,
+            "widest": widest,
+            "shortest": min(s.budgets),
+            "longest": max(s.budgets),
+            "few": s.iterations[0],
+            "middle": s.iterations[-2],
+            "last": s.iterations[-1],
+            "networks": self.count,
+            "at_ends": self._at_ends(),
+            "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
+        }
+
+    def _at_ends(self) -> str:
+        """Where a better rate may lie beyond those tried, in a sentence; "" for nowhere."""
+        found = []
+        for way, by_width in self.rates.items():
+            tried = self.settings.rates.get(way.optimizer, ())
+            ends = {min(tried), max(tried)} if len(tried) > 1 else set()
+            at = [width for width, two in by_width.items() if ends & {*two}]
+            if way.steps == self.settings.steps and at:
+                found.append(f"{way.optimizer}, {target_of(way.task)}: N = {commas(at)}")
+        return f" The best rate is the least or largest tried at {'; '.join(found)}." * bool(found)
+
+    def headline(self) -> str:
+        s, verdicts = self.settings, self.judged()
+        way = Way(s.tasks[0], ADAM, s.steps)
+        at = [
+            e.value
+            for other, e in self.exponents.items()
+            if other.task == way.task and other.steps == s.steps and other.optimizer in s.rates
+        ]
+        states = {one.verdict for one in verdicts["sets"]}
+        start = "Whether the optimiser sets the exponent is open"
+        if FAILS in states:
+            start = "The optimiser sets the exponent"
+        elif states == {HOLDS}:
+            start = "The optimiser does not set the exponent"
+        parts = [start]
+        if at:
+            parts[0] += (
+                f": at their best rates it runs from {min(at):.2f} to {max(at):.2f} over "
+                f"first-order optimisers after {s.steps:,} steps ({target_of(way.task)})"
+            )
+        lm = way._replace(optimizer=LM, steps=s.iterations[-1])
+        if (e := self.exponents.get(lm)) and (less := self._ratio(lm, way)):
+            parts.append(
+                f"Levenberg-Marquardt lowers the loss of widths {self._span[0]} to {self._span[1]} "
+                f"{1 / less.value:.1g}-fold and has the exponent {e}"
+            )
+        return "; ".join(parts) + "."
+
+    def tables(self) -> list[Table]:
+        header = "target, optimiser, steps"
+        columns = "width, seeds, diverged, median, low, high"
+        losses = [(*way, *row) for way, one in self.found.items() for row in width_rows(one)]
+        slopes = [(*way, *interval(e)) for way, e in self.exponents.items()]
+        rates = [
+            (*way, width, *two)
+            for way, by_width in self.rates.items()
+            for width, two in by_width.items()
+            if way.optimizer != LM
+        ]
+        whole = [(task, *row) for task, one in self.whole.items() for row in width_rows(one)]
+        return [
+            Table.of("losses", f"{header}, {columns}", losses),
+            Table.of("exponents", f"{header}, exponent, low, high", slopes),
+            Table.of("rates", f"{header}, width, rate of even seeds, rate of odd seeds", rates),
+            Table.of("interval", f"target, {columns}", whole),
+        ]
+
+    # Verdicts
+    def outcomes(self) -> dict[str, Sequence[Outcome]]:
+        rules: dict[str, Callable[[str, Claim], Outcome]] = {
+            "sets": self._sets,
+            "prefactor": self._prefactor,
+            "budget": self._budget,
+            "error": self._error,
+            "second": self._second,
+            "end": self._end,
+            "iterations": self._iterations,
+            "precision": self._precision,
+            "points": self._points,
+        }
+        return {
+            key: [
+                rule(task, self.entry.claims[key])._replace(facts={"target": target_of(task)})
+                for task in self.settings.tasks
+            ]
+            for key, rule in rules.items()
+        }
+
+    def _change(self, one: Way, other: Way) -> Estimate | None:
+        """Exponent of one way less that of the other."""
+        if one == other or one not in self.found or other not in self.found:
+            return None
+        return exponent_change(self.found[one], self.found[other], *self._span)
+
+    def _same(self, pairs: Mapping[str, tuple[Way, Way]], margin: float) -> Outcome:
+        """Whether all pairs of ways have one exponent."""
+        found = {name: self._change(*pair) for name, pair in pairs.items()}
+        return all_in([Ranged(name, e, -margin, margin, 0.0) for name, e in found.items() if e])
+
+    def _ratio(self, one: Way, other: Way) -> Estimate | None:
+        """Median loss of one way over that of the other, over the widths of the exponent."""
+        if one not in self.found or other not in self.found:
+            return None
+        inside = [
+            each.select(np.isin(each.widths, self.settings.widths))
+            for each in (self.found[one], self.found[other])
+        ]
+        return mean_ratio(*inside)
+
+    def _by_width(
+        self, one: Points | None, other: Points | None, low: float, high: float
+    ) -> Outcome:
+        """Whether the ratio of medians lies in a range at each width."""
+        found = []
+        for width in one.widths if one and other else ():
+            at = [each.select(each.widths == width) for each in (one, other) if each]
+            if ratio := mean_ratio(*at):
+                found.append(logged(f"N = {width:g}", ratio, low, high))
+        return all_in(found, np.exp)
+
+    def _first_order(self, task: str) -> dict[str, Way]:
+        return {name: Way(task, name, self.settings.steps) for name in self.settings.rates}
+
+    def _lm(self, task: str, place: int) -> Way:
+        """Levenberg-Marquardt after one of its numbers of iterations, in ascending order."""
+        return Way(task, LM, self.settings.iterations[place])
+
+    def _sets(self, task: str, claim: Claim) -> Outcome:
+        ways = self._first_order(task)
+        return self._same(
+            {name: (way, ways[ADAM]) for name, way in ways.items() if name != ADAM}, claim["near"]
+        )
+
+    def _prefactor(self, task: str, claim: Claim) -> Outcome:
+        ways, much = self._first_order(task), claim["similar"]
+        found = {n: self._ratio(way, ways[ADAM]) for n, way in ways.items() if n != ADAM}
+        return all_in([logged(n, e, 1 / much, much) for n, e in found.items() if e], np.exp)
+
+    def _budget(self, task: str, claim: Claim) -> Outcome:
+        budgets = self.settings.budgets
+        pairs = {
+            name: (Way(task, name, max(budgets)), Way(task, name, min(budgets)))
+            for name in self.settings.rates
+        }
+        return self._same(pairs, claim["near"])
+
+    def _error(self, task: str, claim: Claim) -> Outcome:
+        lm, adam = self._lm(task, -1), self._first_order(task)[ADAM]
+        return self._by_width(self.found.get(lm), self.found.get(adam), 0.0, claim["half"])
+
+    def _second(self, task: str, claim: Claim) -> Outcome:
+        return self._same(
+            {"change": (self._lm(task, -1), self._first_order(task)[ADAM])}, claim["near"]
+        )
+
+    def _end(self, task: str, claim: Claim) -> Outcome:
+        much = claim["similar"]
+        last, before = (self.found.get(self._lm(task, place)) for place in (-1, -2))
+        return self._by_width(last, before, 1 / much, much)
+
+    def _iterations(self, task: str, claim: Claim) -> Outcome:
+        return self._same({"change": (self._lm(task, -1), self._lm(task, 0))}, claim["near"])
+
+    def _precision(self, task: str, claim: Claim) -> Outcome:
+        adam = self._first_order(task)[ADAM]
+        return self._same({"change": (adam._replace(optimizer=DOUBLE), adam)}, claim["near"])
+
+    def _points(self, task: str, claim: Claim) -> Outcome:
+        much = claim["similar"]
+        trained = self.found.get(self._lm(task, -1))
+        return self._by_width(self.whole.get(task), trained, 1 / much, much)
+
+
+def on_the_interval(nets: Ensemble) -> Any:
+    """(R,) losses on the whole interval."""
+    return nets.population_loss
+
+
+def target_of(task: str) -> str:
+    """The target's formula, in words."""
+    return task_of(task).formula

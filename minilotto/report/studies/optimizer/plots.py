@@ -1,0 +1,141 @@
+"""Loss against width by optimiser, their exponents, and Levenberg-Marquardt by iterations."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from minilotto.report.plots.budgets import steps_axis
+from minilotto.report.plots.scaling import loss_against_width, slope_line
+from minilotto.report.plots.style import GREY, MARKERS, PALETTE, Drawing, intervals, plain_numbers
+from minilotto.report.studies.optimizer.optimizer import ADAM, DOUBLE, LM, Way, target_of
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.optimizer.optimizer import Optimizer
+
+TICKS = (2, 5, 10, 20, 50, 100, 200)
+SHOWN = (-1.0, 4.0)  # exponents; intervals are cut there
+APART = 0.035  # of a decade, by which series against steps lie side by side
+
+
+def draw(study: "Optimizer") -> Drawing:
+    """All panels of the study."""
+    tasks = study.settings.tasks
+    figure = Drawing(figsize=(13.0, 8.4), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, squeeze=False)[:, 0]
+    above = upper.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
+    looks = _looks(study)
+    for task, ax in zip(tasks, above, strict=True):
+        losses(study, task, ax)
+    above[0].set_ylabel("median loss (mean squared error)")
+    handles, labels = above[0].get_legend_handles_labels()
+    upper.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    left, middle, right = lower.subplots(1, 3, width_ratios=[1.3, 1.0, 1.0])
+    exponents(study, left)
+    by_steps(study, looks, middle)
+    by_iterations(study, right)
+    return figure
+
+
+def _looks(study: "Optimizer") -> dict[str, tuple[str, str]]:
+    """Colour and mark of each optimiser."""
+    names = (*study.settings.rates, LM)
+    return dict(zip(names, zip(PALETTE, MARKERS, strict=False), strict=False))
+
+
+def losses(study: "Optimizer", task: str, ax: Axes) -> Axes:
+    """Median loss against width, a line an optimiser, and 1/N."""
+    s = study.settings
+    for name, look in _looks(study).items():
+        way = Way(task, name, max(s.iterations) if name == LM else s.steps)
+        if one := study.found.get(way):
+            loss_against_width(one, ax, *look, name)
+    if adam := study.found.get(Way(task, ADAM, s.steps)):
+        inside = adam.select(np.isin(adam.widths, s.widths))
+        if len(inside.widths):
+            first, last = inside.widths[[0, -1]]
+            at = np.array([first, last])
+            slope_line(at, 0.4 * inside.value[0] * first / at, ax, "1/N")
+    ax.set(title=f"y = {target_of(task)}", ylabel="")
+    _widths(ax)
+    return ax
+
+
+def _widths(ax: Axes) -> None:
+    low, high = ax.get_xlim()
+    plain_numbers(ax.xaxis, [width for width in TICKS if low <= width <= high])
+    low, high = ax.get_ylim()
+    if high > 1e3 * low:
+        ax.yaxis.set_major_locator(LogLocator(10, numticks=8))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def exponents(study: "Optimizer", ax: Axes) -> Axes:
+    """A group an optimiser, in it a mark a target; dotted 1."""
+    s = study.settings
+    names = [*s.rates, DOUBLE, LM]
+    beside = np.linspace(-0.2, 0.2, len(s.tasks)) if len(s.tasks) > 1 else np.zeros(1)
+    for k, task in enumerate(s.tasks):
+        ways = [
+            (place, Way(task, name, max(s.iterations) if name == LM else s.steps))
+            for place, name in enumerate(names)
+        ]
+        found = {place: study.exponents[way] for place, way in ways if way in study.exponents}
+        if found:
+            at = np.array(list(found)) + beside[k]
+            look = (PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], target_of(task))
+            intervals(at, list(found.values()), ax, *look, linestyle="none")
+    _lines(ax)
+    ax.set_xticks(range(len(names)), [name.replace(", ", "\n") for name in names], fontsize=8)
+    ax.set(
+        ylabel="exponent of loss against width",
+        title=f"{s.steps:,} steps (lm: {max(s.iterations):,})",
+    )
+    _below(ax)
+    return ax
+
+
+def by_steps(study: "Optimizer", looks: dict[str, tuple[str, str]], ax: Axes) -> Axes:
+    """Exponents of the first target against steps, optimisers side by side."""
+    s = study.settings
+    for k, name in enumerate(s.rates):
+        ways = [Way(s.tasks[0], name, steps) for steps in s.budgets]
+        found = {way.steps: study.exponents[way] for way in ways if way in study.exponents}
+        if found:
+            shift = 10 ** (APART * (k - (len(s.rates) - 1) / 2))
+            at = np.array(list(found), np.float64) * shift
+            intervals(at, list(found.values()), ax, *looks[name], name)
+    steps_axis(ax, s.budgets)
+    ax.set(xlabel="steps", title=f"exponent by steps, y = {target_of(s.tasks[0])}")
+    _lines(ax)
+    return ax
+
+
+def _lines(ax: Axes) -> None:
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, SHOWN[0]), min(high, SHOWN[1]))
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.axhline(1, color=GREY, linewidth=0.8, linestyle=":")
+
+
+def by_iterations(study: "Optimizer", ax: Axes) -> Axes:
+    """Loss of the first target by Levenberg-Marquardt after each number of iterations, and by
+    Adam.
+    """
+    s = study.settings
+    rows = [(f"lm, {count:,}", Way(s.tasks[0], LM, count)) for count in sorted(s.iterations)]
+    rows.insert(0, (f"adam, {s.steps:,}", Way(s.tasks[0], ADAM, s.steps)))
+    for k, (name, way) in enumerate(rows):
+        if one := study.found.get(way):
+            loss_against_width(one, ax, PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], name)
+    ax.set(title=f"lm by iterations, y = {target_of(s.tasks[0])}", ylabel="median loss")
+    _widths(ax)
+    _below(ax)
+    return ax
+
+
+def _below(ax: Axes) -> None:
+    """A legend under the axis, off the data."""
+    if ax.has_data():
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, fontsize=8)
