@@ -11,7 +11,7 @@ from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
 from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome
+from minilotto.report.claims import Claim, Outcome, register
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.ranges import Ranged, all_in, logged
 from minilotto.report.rules import FAILS, HOLDS
@@ -48,7 +48,7 @@ class OptimizerSettings(Settings):
     widths, narrow, wide : tuple of int
         Those of the exponent; those below and above, trained for `steps` only.
     budgets : tuple of int
-        Steps of first-order optimisers; `steps` is added where it is not among them.
+        Steps of first-order optimisers, those of `steps` aside.
     iterations : tuple of int
         Of Levenberg-Marquardt.
     rates : mapping of str to tuple of float
@@ -65,7 +65,7 @@ class OptimizerSettings(Settings):
     widths: tuple[int, ...] = (10, 15, 20, 30, 40, 50)
     narrow: tuple[int, ...] = (2, 3, 4, 5, 7)
     wide: tuple[int, ...] = (70, 100, 200)
-    budgets: tuple[int, ...] = (12_500, 50_000, 200_000)
+    budgets: tuple[int, ...] = (12_500, 200_000)
     iterations: tuple[int, ...] = (100, 300, 1000)
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: dict(RATES))
 
@@ -81,7 +81,6 @@ class OptimizerSettings(Settings):
             raise ConfigError("rates has none of 'adam', with which others are compared; add them")
         if len({*self.iterations}) < 2:
             raise ConfigError(f"iterations={self.iterations} has one number; give two or more")
-        object.__setattr__(self, "budgets", tuple(sorted({*self.budgets, self.steps})))
         object.__setattr__(self, "iterations", tuple(sorted({*self.iterations})))
 
     @classmethod
@@ -92,7 +91,7 @@ class OptimizerSettings(Settings):
             widths=(10, 20, 30, 50),
             narrow=(3, 5),
             wide=(100,),
-            budgets=(12_500, 50_000),
+            budgets=(12_500,),
             rates={name: rates[1:3] for name, rates in RATES.items() if name != "adamw"},
         )
 
@@ -107,6 +106,11 @@ class OptimizerSettings(Settings):
             iterations=tuple(max(1, count * full.steps // cls.steps) for count in full.iterations),
             wide=tuple(width for width in full.wide if width <= scale.widest),
         )
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """All numbers of steps of first-order optimisers, in ascending order."""
+        return tuple(sorted({*self.budgets, self.steps}))
 
     def widths_at(self, steps: int) -> tuple[int, ...]:
         """The widths that are trained for so many steps."""
@@ -146,7 +150,7 @@ def every(settings: OptimizerSettings) -> Iterator[Way]:
     """All ways."""
     for task in settings.tasks:
         for name in settings.rates:
-            yield from (Way(task, name, steps) for steps in settings.budgets)
+            yield from (Way(task, name, steps) for steps in settings.lengths)
         yield Way(task, DOUBLE, settings.steps)
         yield from (Way(task, LM, count) for count in settings.iterations)
 
@@ -155,6 +159,8 @@ class Optimizer(Study):
     """Exponents and losses by optimiser at their best rates; Levenberg-Marquardt beside Adam."""
 
     name = "optimizer"
+    entry = register(__package__, "claims.toml", name)
+    title, question = entry.title, entry.question
     settings_type = OptimizerSettings
 
     @classmethod
@@ -214,8 +220,9 @@ class Optimizer(Study):
             "rates": "; ".join(f"{name} {commas(rates)}" for name, rates in s.rates.items()),
             "narrowest": narrowest,
             "widest": widest,
-            "shortest": min(s.budgets),
-            "longest": max(s.budgets),
+            "lengths": commas(s.lengths),
+            "shortest": s.lengths[0],
+            "longest": s.lengths[-1],
             "few": s.iterations[0],
             "middle": s.iterations[-2],
             "last": s.iterations[-1],
@@ -354,9 +361,9 @@ class Optimizer(Study):
         return all_in([logged(n, e, 1 / much, much) for n, e in found.items() if e], np.exp)
 
     def _budget(self, task: str, claim: Claim) -> Outcome:
-        budgets = self.settings.budgets
+        lengths = self.settings.lengths
         pairs = {
-            name: (Way(task, name, max(budgets)), Way(task, name, min(budgets)))
+            name: (Way(task, name, lengths[-1]), Way(task, name, lengths[0]))
             for name in self.settings.rates
         }
         return self._same(pairs, claim["near"])

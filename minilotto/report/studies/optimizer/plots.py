@@ -100,13 +100,13 @@ def by_steps(study: "Optimizer", looks: dict[str, tuple[str, str]], ax: Axes) ->
     """Exponents of the first target against steps, optimisers side by side."""
     s = study.settings
     for k, name in enumerate(s.rates):
-        ways = [Way(s.tasks[0], name, steps) for steps in s.budgets]
+        ways = [Way(s.tasks[0], name, steps) for steps in s.lengths]
         found = {way.steps: study.exponents[way] for way in ways if way in study.exponents}
         if found:
             shift = 10 ** (APART * (k - (len(s.rates) - 1) / 2))
             at = np.array(list(found), np.float64) * shift
             intervals(at, list(found.values()), ax, *looks[name], name)
-    steps_axis(ax, s.budgets)
+    steps_axis(ax, s.lengths)
     ax.set(xlabel="steps", title=f"exponent by steps, y = {target_of(s.tasks[0])}")
     _lines(ax)
     return ax
