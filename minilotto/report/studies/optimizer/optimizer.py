@@ -120,7 +120,7 @@ class OptimizerSettings(Settings):
 
 
 class Way(NamedTuple):
-    """One way of training a target: optimiser, steps, precision."""
+    """One way of training a target: optimiser (DOUBLE is one of them), and its steps."""
 
     task: str
     optimizer: str
@@ -130,8 +130,8 @@ class Way(NamedTuple):
         """By rate; Levenberg-Marquardt has none."""
         s, task = settings, self.task
         if self.optimizer == LM:
-            widths, lm = s.widths_at(s.steps), {"optimizer": LM, "dtype": "float64"}
-            return {0.0: Sweep(widths=widths, seeds=s.seeds, task=task, steps=self.steps, **lm)}
+            fields: dict[str, Any] = {"optimizer": LM, "dtype": "float64", "steps": self.steps}
+            return {0.0: Sweep(widths=s.widths_at(s.steps), seeds=s.seeds, task=task, **fields)}
         name, double = (ADAM, True) if self.optimizer == DOUBLE else (self.optimizer, False)
         fields = {
             "steps": self.steps,
