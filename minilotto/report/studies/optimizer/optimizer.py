@@ -48,7 +48,7 @@ class OptimizerSettings(Settings):
     widths, narrow, wide : tuple of int
         Those of the exponent; those below and above, trained for `steps` only.
     budgets : tuple of int
-        Steps of first-order optimisers, those of `steps` aside.
+        Steps of first-order optimisers for the first target, those of `steps` aside.
     iterations : tuple of int
         Of Levenberg-Marquardt.
     rates : mapping of str to tuple of float
@@ -112,6 +112,10 @@ class OptimizerSettings(Settings):
         """All numbers of steps of first-order optimisers, in ascending order."""
         return tuple(sorted({*self.budgets, self.steps}))
 
+    def lengths_of(self, task: str) -> tuple[int, ...]:
+        """Those of this target."""
+        return self.lengths if task == self.tasks[0] else (self.steps,)
+
     def widths_at(self, steps: int) -> tuple[int, ...]:
         """The widths that are trained for so many steps."""
         if steps != self.steps:
@@ -150,7 +154,7 @@ def every(settings: OptimizerSettings) -> Iterator[Way]:
     """All ways."""
     for task in settings.tasks:
         for name in settings.rates:
-            yield from (Way(task, name, steps) for steps in settings.lengths)
+            yield from (Way(task, name, steps) for steps in settings.lengths_of(task))
         yield Way(task, DOUBLE, settings.steps)
         yield from (Way(task, LM, count) for count in settings.iterations)
 
@@ -302,10 +306,12 @@ class Optimizer(Study):
             "precision": self._precision,
             "points": self._points,
         }
+        tasks = dict.fromkeys(rules, self.settings.tasks)
+        tasks["budget"] = tasks["budget"][:1]  # others are trained for one number of steps
         return {
             key: [
                 rule(task, self.entry.claims[key])._replace(facts={"target": target_of(task)})
-                for task in self.settings.tasks
+                for task in tasks[key]
             ]
             for key, rule in rules.items()
         }
