@@ -17,6 +17,7 @@ from minilotto.report.studies.classification.classification import Classificatio
 from minilotto.report.studies.data.data import Data
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
+from minilotto.report.studies.inside.inside import Inside
 from minilotto.report.studies.minimum.minimum import Minimum
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
@@ -40,6 +41,7 @@ BEYOND: tuple[type[Study], ...] = (
     Protocol,
     Minimum,
     Ensembling,
+    Inside,
     Data,
     Dimension,
     Classification,

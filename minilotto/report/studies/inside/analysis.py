@@ -11,7 +11,6 @@ from minilotto.analysis.ensembling.joining import refitted
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.draws import exponent_over_draws
 from minilotto.analysis.tickets.apart import median_estimate, taken_apart
-from minilotto.analysis.tickets.disentangling import effective_ranks
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.rules import LEVEL
@@ -32,8 +31,8 @@ class Kept:
     """R nets of one training, of which `left_out` more have too few tickets.
 
     losses: by way of combining, (R, K) mean loss over draws for each of `counts` tickets; weight:
-    (R, K) geometric mean of the sum of absolute best weights; independent: (R, K) mean
-    participation ratio; every: by way of combining, (R,) loss of all useful tickets; trained: (R,)
+    (R, K) geometric mean of the sum of absolute best weights; independent: (R, K) mean of their
+    participation ratio; every: (R,) what `combined` returns of all useful tickets; trained: (R,)
     loss of the nets.
     """
 
@@ -85,27 +84,32 @@ def combined(errors: Array, weight: Array) -> dict[str, Array]:
         "positive": np.stack([positive_weights(one, weight) for one in errors]),
         "gram": best,
     }
-    losses = {
-        way: np.einsum("bk,bkp->bp", a, errors) ** 2 @ weight for way, a in weights.items()
-    }
-    losses["equation 9"] = orthogonal_loss(np.diagonal(products, axis1=1, axis2=2))
+    losses = {way: np.einsum("bk,bkp->bp", a, errors) ** 2 @ weight for way, a in weights.items()}
+    size = np.diagonal(products, axis1=1, axis2=2)
+    losses["equation 9"] = orthogonal_loss(size)
+    cosines = products / np.sqrt(size[:, :, None] * size[:, None])
     return {
         **losses,
         "weights": np.abs(best).sum(axis=1),
-        "independent": effective_ranks(errors, weight).participation,
+        "independent": best.shape[1] ** 2 / (cosines**2).sum(axis=(1, 2)),
     }
 
 
+def orders(nets: Sequence[int], draws: int, seed: int = 0) -> list[Ints]:
+    """Random orders (draws, T) of the T things that each net has."""
+    random = np.random.default_rng(seed)
+    return [np.stack([random.permutation(many) for _ in range(draws)]) for many in nets]
+
+
 def kept(
-    errors: Sequence[Array], weight: Array, counts: Sequence[int], draws: int, seed: int = 0
+    errors: Sequence[Array], weight: Array, counts: Sequence[int], order: Sequence[Ints]
 ) -> dict[str, Array]:
     """Means over draws (R, K) of what `combined` returns (of "weights" geometric ones), for R nets
-    with the errors (T, P) of their tickets; a draw's fewer tickets are among its more.
+    with the errors (T, P) of their tickets; of each order the first ones are kept.
     """
-    random, rows = np.random.default_rng(seed), list[dict[str, Array]]()
-    for one in errors:
-        order = np.stack([random.permutation(len(one)) for _ in range(draws)])
-        found = [combined(one[order[:, :count]], weight) for count in counts]
+    rows = list[dict[str, Array]]()
+    for one, drawn in zip(errors, order, strict=True):
+        found = [combined(one[drawn[:, :count]], weight) for count in counts]
         rows.append(
             {
                 name: np.array([_mean(each[name], name == "weights") for each in found])
@@ -119,8 +123,10 @@ def _mean(values: Array, geometric: bool = False) -> float:
     return float(np.exp(np.log(values).mean()) if geometric else values.mean())
 
 
-def kept_of_nets(nets: Ensemble, counts: Sequence[int], draws: int, seed: int = 0) -> Kept:
-    """Tickets of trained nets, kept at random.
+def kept_of_nets(
+    nets: Ensemble, counts: Sequence[int], draws: int, fitted: bool = True, seed: int = 0
+) -> Kept:
+    """Tickets of trained nets, kept at random; `fitted`: also with 2K free output weights.
 
     Raises DataError where fewer than LEAST_NETS nets have as many tickets as the largest count.
     """
@@ -134,24 +140,30 @@ def kept_of_nets(nets: Ensemble, counts: Sequence[int], draws: int, seed: int = 
             f"{LEAST_NETS} are needed: train more seeds, or ask for fewer tickets"
         )
     errors = [apart.working.errors[row, useful[row]] for row in rows]
-    found = kept(errors, apart.working.weight, counts, draws, seed)
+    tickets = [apart.working.pairs[row, useful[row]] for row in rows]
+    living = [np.flatnonzero(apart.living[row]) for row in rows]
+    order = orders([*map(len, tickets)], draws, seed)
+    found = kept(errors, apart.working.weight, counts, order)
     every = [combined(one[None], apart.working.weight) for one in errors]
-    random = np.random.default_rng(seed)
-    fitted: dict[str, list[list[float]]] = {way: [] for way in FITTED}
-    for row in rows:
-        tickets, living = apart.working.pairs[row, useful[row]], np.flatnonzero(apart.living[row])
-        pairs = np.stack([random.permutation(tickets) for _ in range(draws)])
-        any_of = np.stack([random.permutation(living) for _ in range(draws)])
-        chosen = {"tickets": pairs.reshape(draws, -1), "random": any_of}
-        for way, neurons in chosen.items():
-            fitted[way].append([_refitted(nets, row, neurons[:, : 2 * count]) for count in counts])
-    ways = {way: found[way] for way in COMBINED} | {w: np.array(f) for w, f in fitted.items()}
+    neurons = {
+        "tickets": [one[o].reshape(draws, -1) for one, o in zip(tickets, order, strict=True)],
+        "random": [
+            one[o] for one, o in zip(living, orders([*map(len, living)], draws, seed), strict=True)
+        ],
+    }
+    for way, of_nets in neurons.items() if fitted else ():
+        found[way] = np.array(
+            [
+                [_refitted(nets, row, some[:, : 2 * count]) for count in counts]
+                for row, some in zip(rows.tolist(), of_nets, strict=True)
+            ]
+        )
     return Kept(
         counts=np.array(counts),
-        losses=ways,
+        losses={way: found[way] for way in (*COMBINED, *FITTED) if way in found},
         weight=found["weights"],
         independent=found["independent"],
-        every={way: np.concatenate([one[way] for one in every]) for way in COMBINED},
+        every={way: np.concatenate([one[way] for one in every]) for way in every[0]},
         trained=nets.loss[rows],
         left_out=len(nets) - len(rows),
     )
