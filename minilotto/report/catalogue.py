@@ -15,6 +15,7 @@ from minilotto.report.paper.unary_scaling import UnaryScaling
 from minilotto.report.paper.wide_net import NeuronCloud
 from minilotto.report.studies.classification.classification import Classification
 from minilotto.report.studies.data.data import Data
+from minilotto.report.studies.depth.depth import Depth
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
 from minilotto.report.studies.inside.inside import Inside
@@ -44,6 +45,7 @@ BEYOND: tuple[type[Study], ...] = (
     Inside,
     Data,
     Dimension,
+    Depth,
     Classification,
     Pruning,
 )
