@@ -74,11 +74,13 @@ def verdicts(one, other=None):
 def test_orthogonal_errors_of_one_size_hold_every_claim():
     one = planted(orthogonal)
     for way in COMBINED:
-        assert one.exponent(way).value == pytest.approx(1, abs=1e-9), way
+        assert one.exponent(way).value == pytest.approx(float(way != "best"), abs=1e-9), way
     np.testing.assert_allclose(one.weight, 1, rtol=1e-9)
     np.testing.assert_allclose(one.independent, np.tile(COUNTS, (NETS, 1)), rtol=1e-9)
     np.testing.assert_allclose(one.footnote, 1, rtol=1e-9)
-    assert verdicts(one) == dict.fromkeys(Inside.entry.claims, HOLDS)
+    found = verdicts(one)
+    assert found.pop("selection") in (FAILS, IN_PART)  # the best of K has K times their loss
+    assert found == dict.fromkeys(found, HOLDS)
 
 
 def test_one_common_error_is_not_averaged_out():
@@ -101,12 +103,13 @@ def test_errors_that_cancel_fall_faster_than_an_average():
 
 def test_tickets_of_unequal_quality_make_equation_9_steeper():
     def unequal(random):
-        return orthogonal(random) * random.lognormal(0, 1.5, (TICKETS, 1))
+        return orthogonal(random) * random.lognormal(0, 3, (TICKETS, 1))
 
-    one = planted(unequal, 160)
+    one = planted(unequal)
     assert one.exponent("equation 9").low > 1.25
     np.testing.assert_allclose(one.losses["gram"], one.losses["equation 9"], rtol=1e-6)
     np.testing.assert_allclose(one.losses["positive"], one.losses["gram"], rtol=1e-6)
+    assert verdicts(one)["selection"] == HOLDS
 
 
 def test_independent_errors_at_the_settings_seeds_are_decided():

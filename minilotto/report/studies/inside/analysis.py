@@ -7,11 +7,11 @@ import numpy as np
 from scipy.optimize import nnls
 
 from minilotto.analysis.ensembling.ensembling import gram, optimal_weights, orthogonal_loss
-from minilotto.analysis.ensembling.joining import refitted
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.draws import exponent_over_draws
 from minilotto.analysis.tickets.apart import median_estimate, taken_apart
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.ensemble.last_layer import hidden, output_layer
 from minilotto.errors import DataError
 from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array, Ints
@@ -21,6 +21,7 @@ COMBINED = {
     "positive": "best weights ≥ 0",
     "gram": "best weights, 1/(1ᵀG⁻¹1)",
     "equation 9": "Eq. 9, (Σ 1/|eᵢ|²)⁻¹",
+    "best": "the best ticket alone",
 }
 FITTED = {"tickets": "2K output weights, of tickets", "random": "2K output weights, of any neurons"}
 LEAST_NETS = 10
@@ -86,7 +87,7 @@ def combined(errors: Array, weight: Array) -> dict[str, Array]:
     }
     losses = {way: np.einsum("bk,bkp->bp", a, errors) ** 2 @ weight for way, a in weights.items()}
     size = np.diagonal(products, axis1=1, axis2=2)
-    losses["equation 9"] = orthogonal_loss(size)
+    losses |= {"equation 9": orthogonal_loss(size), "best": size.min(axis=1)}
     cosines = products / np.sqrt(size[:, :, None] * size[:, None])
     return {
         **losses,
@@ -171,5 +172,6 @@ def kept_of_nets(
 
 def _refitted(nets: Ensemble, row: int, neurons: Ints) -> float:
     """Mean loss over draws of neurons (B, n) of one net with the best output weights."""
-    data, w, b = nets.data, nets.w[row][neurons], nets.b[row][neurons]
-    return float(refitted(nets.activation, w, b, data.x, data.y, data.weight).loss.mean())
+    data, weight = nets.data, nets.data.weight / nets.data.weight.sum()
+    response = hidden(nets.activation, nets.w[row][neurons], nets.b[row][neurons], data.x)
+    return float(((output_layer(response, data.y, weight).output - data.y) ** 2 @ weight).mean())

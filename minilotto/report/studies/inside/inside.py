@@ -138,17 +138,17 @@ class Inside(Study):
         width = self.settings.main if self.settings.main in self.widths else max(self.widths)
         one = self.widths[width]
         average, positive, gram, equation = (
-            "{:.2f} ({:.2f} to {:.2f})".format(*interval(one.exponent(way)))
+            "K^-{:.2f} ({:.2f} to {:.2f})".format(*interval(one.exponent(way)))
             for way in (*JUDGED, "equation 9")
         )
         most = one.counts[-1]
         size, count = (one.by_count(v)[most].value for v in (one.weight, one.independent))
         return (
-            f"Of K tickets of a net of width {width}, kept at random, the average loses K to the "
-            f"power of -{average}, the best non-negative weights give -{positive} and the best of "
-            f"any sign -{gram}, where Eq. 9 for tickets of these qualities gives -{equation}: at "
-            f"K = {most} the best weights have absolute values that sum to {size:.3g} where an "
-            f"average has 1, and {count:.1f} tickets are independent."
+            f"The loss of K tickets of a net of width {width}, kept at random, falls as {average} "
+            f"if they are averaged, as {positive} with the best non-negative weights, where Eq. 9 "
+            f"for tickets of such unequal quality gives {equation}, and as {gram} with the best "
+            f"weights of any sign, whose absolute values sum to {size:.2g} at K = {most} (an "
+            f"average: 1), where {count:.1f} tickets are independent."
         )
 
     def tables(self) -> list[Table]:
@@ -172,10 +172,13 @@ class Inside(Study):
 
     def outcomes(self) -> dict[str, Outcome]:
         claims = self.entry.claims
-        ways = dict(zip(("average", "positive", "gram", "equal"), COMBINED, strict=True))
+        ways = dict(zip(("average", "positive", "gram", "equal"), COMBINED, strict=False))
         same, similar = claims["weights"]["same"], claims["footnote"]["similar"]
         size = self._each(lambda one: one.by_count(one.weight))
         footnote = self._each(lambda one: one.by_count(one.footnote))
+        selection = self._each(
+            lambda one: one.by_count(one.losses["best"] / one.losses["positive"])
+        )
         units = self._each(
             lambda one: one.by_count(one.losses["random"] / one.losses["tickets"]), first=True
         )
@@ -189,6 +192,7 @@ class Inside(Study):
         return {
             **{key: self._exponent(key, way) for key, way in ways.items()},
             "footnote": tally(footnote, lambda one: factor(one, 1 / similar, similar)),
+            "selection": tally(selection, lambda one: factor(one, 0.0, similar)),
             "weights": tally(size, lambda one: factor(one, 0.0, same)),
             "trained": tally(whole["equation 9"], lambda one: factor(one, 1 / similar, similar)),
             "signs": tally(whole["positive"], lambda one: factor(one, 1 / same, np.inf)),
