@@ -18,6 +18,7 @@ from minilotto.report.studies.data.data import Data
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
 from minilotto.report.studies.minimum.minimum import Minimum
+from minilotto.report.studies.noise.noise import Noise
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
 from minilotto.report.study import Study
@@ -44,6 +45,7 @@ BEYOND: tuple[type[Study], ...] = (
     Dimension,
     Classification,
     Pruning,
+    Noise,
 )
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)

@@ -1,0 +1,113 @@
+"""The figure of the study of gradient noise: its variance against width and batch, its parts."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from minilotto.analysis.stats.estimates import estimates
+from minilotto.report.plots.parts import estimates_against_width, width_axis
+from minilotto.report.plots.style import GREY, MARKERS, PALETTE, Drawing, grid, intervals
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.noise.noise import Noise, Way
+
+BESIDE = 1.09  # factor by which marks of one batch are set apart
+FULL = 0
+
+
+def draw(study: "Noise") -> Drawing:
+    """Above, a panel a way; below, exponents, the variance against the batch, and parts."""
+    figure, (above, (left, middle, right)) = grid(2, 3, 12.0, 8.2)
+    for way, ax in zip(study.starts, above, strict=True):
+        _against_width(study, way, ax)
+    limits = [ax.get_ylim() for ax in above if ax.has_data()]
+    for ax in above:
+        ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+    _exponents(study, left)
+    _against_batch(study, middle)
+    _parts(study, right)
+    return figure
+
+
+def _look(k: int) -> tuple[str, str]:
+    return PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
+
+
+def _against_width(study: "Noise", way: "Way", ax: Axes) -> None:
+    """Variance at each batch, the sets' alone, and both predictions from one place."""
+    found = study.variance[way]
+    for k, (batch, one) in enumerate(sorted(found.items())):
+        if batch == FULL:
+            estimates_against_width(estimates(one), ax, GREY, "v", "all points (sets alone)")
+        else:
+            estimates_against_width(estimates(one), ax, *_look(k - 1), f"batch {batch}")
+    noisy = [one for batch, one in found.items() if batch != FULL]
+    if noisy:
+        largest = max(noisy, key=lambda one: one.value[0])
+        ends = np.array([largest.widths[0], largest.widths[-1]])
+        for power, line, name in ((1, ":", "1/N: central limit"), (0, "--", "shared by neurons")):
+            level = 2.5 * largest.value[0] * (ends[0] / ends) ** power
+            ax.plot(ends, level, line, color="black", linewidth=1.0, label=name)
+    width_axis(study.settings.widths[::2], ax)
+    ax.set(xlabel="width $N$", title=f"{way}")
+    ax.set_ylabel("variance over gradient noise (squared output)")
+    ax.legend(fontsize=7, ncols=2, loc="lower left")
+    low, high = ax.get_ylim()
+    ax.set_ylim(low / 30, high)  # for the legend
+
+
+def _batch_axis(study: "Noise", ax: Axes) -> None:
+    ax.set_xscale("log")
+    ax.set_xticks(study.settings.batches, [str(b) for b in study.settings.batches])
+    ax.minorticks_off()
+    ax.set_xlabel("batch (points)")
+
+
+def _exponents(study: "Noise", ax: Axes) -> None:
+    for k, way in enumerate(study.starts):
+        found = {b: e for (one, b), e in study.exponents.items() if one == way}
+        at = np.array([*found], float) * BESIDE ** (k - 1)
+        intervals(at, list(found.values()), ax, *_look(k), f"{way}", linestyle="none")
+    ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="central limit")
+    ax.axhline(0, color="black", linestyle="--", linewidth=1.0, label="shared by neurons")
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(low, -0.5), max(high, 1.2))
+    _batch_axis(study, ax)
+    ax.set(title="exponent $a$ of the variance, as $N^{-a}$", ylabel="exponent $a$ in the width")
+    ax.legend(fontsize=7)
+
+
+def _against_batch(study: "Noise", ax: Axes) -> None:
+    ax.set(xscale="log", yscale="log")
+    for k, way in enumerate(study.starts):
+        if one := study.against_batch(way, study.middle):
+            intervals(one.widths, one, ax, *_look(k), f"{way}", linestyle="-")
+            if k == 0:
+                law = 2 * one.value[0] * one.widths[0] / one.widths
+                ax.plot(one.widths, law, ":", color="black", linewidth=1.0, label="1/batch")
+    _batch_axis(study, ax)
+    ax.set(title=f"variance against the batch, N = {study.middle}")
+    ax.set_ylabel("variance over gradient noise (squared output)")
+    ax.legend(fontsize=7)
+
+
+def _parts(study: "Noise", ax: Axes) -> None:
+    """Fraction of the loss that is variance, and the rest relative to full batch."""
+    other = ax.twinx()
+    for k, way in enumerate(study.starts):
+        found = {b: both for b in study.settings.batches if (both := study.pooled(way, b))}
+        at, (color, mark) = np.array([*found], float) * BESIDE ** (k - 1), _look(k)
+        shares, ratios = zip(*found.values(), strict=True) if found else ((), ())
+        intervals(at, list(shares), ax, color, mark, f"{way}", linestyle="-")
+        hollow = {"linestyle": "none", "markerfacecolor": "white"}
+        intervals(at, list(ratios), other, color, mark, **hollow)
+    ax.set(ylim=(0, 1.6), title="variance in the loss (filled), loss of the mean (open)")
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    ax.set_ylabel("variance over noise / loss")
+    other.set_yscale("symlog", linthresh=1)
+    other.axhline(1, color="black", linestyle=":", linewidth=1.0)
+    other.set_ylabel("loss of the mean over noise / loss at full batch")
+    other.spines["right"].set_visible(True)
+    _batch_axis(study, ax)
+    ax.legend(fontsize=7, loc="upper right")
