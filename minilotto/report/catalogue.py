@@ -21,6 +21,7 @@ from minilotto.report.studies.minimum.minimum import Minimum
 from minilotto.report.studies.noise.noise import Noise
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
+from minilotto.report.studies.subtasks.subtasks import Subtasks
 from minilotto.report.study import Study
 
 MAIN_TEXT = (ScalingLaw, NeuronCloud, LossHistogram, Ticket, LossHistograms, Halves)
@@ -46,6 +47,7 @@ BEYOND: tuple[type[Study], ...] = (
     Classification,
     Pruning,
     Noise,
+    Subtasks,
 )
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
