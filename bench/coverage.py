@@ -25,10 +25,12 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from bench.command import chosen_of, run_command
-from minilotto.analysis.stats.bootstrap import Points, points
+from minilotto.analysis.ensembling.decomposition import over_noise
+from minilotto.analysis.stats.bootstrap import Points, median_interval, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.dip import dip_test
 from minilotto.analysis.stats.estimates import bend, estimates, share
+from minilotto.analysis.stats.exponents import exponent_over
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.files import write_bytes
@@ -244,6 +246,11 @@ CURVES: dict[str, tuple[Callable[[Array], Array], bool | None, bool | None]] = {
 GROUPS = {"one peak": 0.0, "a group of a fifth, a decade apart": 0.2}
 RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6}
 FRACTIONS = {"all of 64 nets": 1.0, "0.97 of 64 nets": 0.97, "0.6 of 64 nets": 0.6}
+# Exponents of the variance over gradient noise at STARTS starts with three noises each; fractions
+# of a net's loss or neurons.
+STARTS = 32
+NOISES = {"variance over noise falls as 1/N": 1.0, "variance over noise stays": 0.0}
+PARTS_OF = {"fractions about 0.7": 0.7, "fractions about 0.3": 0.3}
 Rate = tuple[str, str, str, int, bool | None]  # claim, truth, losses, seeds, whether it is true
 
 
@@ -282,6 +289,27 @@ def planted_verdicts(trial: int, seeds: int, spread: Spread) -> Iterator[tuple[R
             found = share(int(np.count_nonzero(random.random(64) < part)), 64)
             judged = rules.inside(found, rules.THRESHOLDS["most"], np.inf)
             yield ("almost all nets agree", truth, "-", 64, part > 0.9), judged
+        yield from planted_starts(trial)
+
+
+def planted_starts(trial: int) -> Iterator[tuple[Rate, Judged]]:
+    """One draw of what is known of fixed starts and of fractions of nets."""
+    random = np.random.default_rng((zlib.crc32(b"starts"), trial))
+    weight = np.full(20, 1 / 20)
+    drawn = [random.normal(size=(3, STARTS, 20)) for _ in SEVEN]
+    for truth, exponent in NOISES.items():
+        rows = [
+            over_noise(0.5 + n ** (-exponent / 2) * e, weight)[1]
+            for n, e in zip(SEVEN, drawn, strict=True)
+        ]
+        found = exponent_over(points(SEVEN, rows, level=rules.LEVEL, seed=trial), 0, np.inf)
+        assert found is not None
+        place = ("variance over noise is 1/N", truth, "normal", STARTS, exponent == 1)
+        yield place, rules.near(found, 1.0)
+    for truth, middle in PARTS_OF.items():
+        part = median_interval(random.beta(10 * middle, 10 - 10 * middle, STARTS), seed=trial)
+        judged = rules.inside(part, rules.THRESHOLDS["half"], np.inf)
+        yield ("the larger part", truth, "beta", STARTS, middle > 0.5), judged
 
 
 def verdict_rates(

@@ -7,7 +7,15 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import GREY, MARKERS, PALETTE, Drawing, grid, intervals
+from minilotto.report.plots.style import (
+    GREY,
+    MARKERS,
+    PALETTE,
+    Drawing,
+    intervals,
+    mosaic,
+    plain_numbers,
+)
 
 if TYPE_CHECKING:
     from minilotto.report.studies.noise.noise import Noise, Way
@@ -18,15 +26,17 @@ FULL = 0
 
 def draw(study: "Noise") -> Drawing:
     """Above, a panel a way; below, exponents, the variance against the batch, and parts."""
-    figure, (above, (left, middle, right)) = grid(2, 3, 12.0, 8.2)
+    rows = ["aaaabbbbcccc", "dddeeefffggg"]
+    figure, axes = mosaic(rows, 13.0, 8.2)
+    above = [axes[name] for name in "abc"]
     for way, ax in zip(study.starts, above, strict=True):
         _against_width(study, way, ax)
     limits = [ax.get_ylim() for ax in above if ax.has_data()]
     for ax in above:
         ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
-    _exponents(study, left)
-    _against_batch(study, middle)
-    _parts(study, right)
+    _exponents(study, axes["d"])
+    _against_batch(study, axes["e"])
+    _parts(study, axes["f"], axes["g"])
     return figure
 
 
@@ -92,22 +102,21 @@ def _against_batch(study: "Noise", ax: Axes) -> None:
     ax.legend(fontsize=7)
 
 
-def _parts(study: "Noise", ax: Axes) -> None:
+def _parts(study: "Noise", shares: Axes, means: Axes) -> None:
     """Fraction of the loss that is variance, and the rest relative to full batch."""
-    other = ax.twinx()
     for k, way in enumerate(study.starts):
         found = {b: both for b in study.settings.batches if (both := study.pooled(way, b))}
-        at, (color, mark) = np.array([*found], float) * BESIDE ** (k - 1), _look(k)
-        shares, ratios = zip(*found.values(), strict=True) if found else ((), ())
-        intervals(at, list(shares), ax, color, mark, f"{way}", linestyle="-")
-        hollow = {"linestyle": "none", "markerfacecolor": "white"}
-        intervals(at, list(ratios), other, color, mark, **hollow)
-    ax.set(ylim=(0, 1.6), title="variance in the loss (filled), loss of the mean (open)")
-    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    ax.set_ylabel("variance over noise / loss")
-    other.set_yscale("symlog", linthresh=1)
-    other.axhline(1, color="black", linestyle=":", linewidth=1.0)
-    other.set_ylabel("loss of the mean over noise / loss at full batch")
-    other.spines["right"].set_visible(True)
-    _batch_axis(study, ax)
-    ax.legend(fontsize=7, loc="upper right")
+        at = np.array([*found], float) * BESIDE ** (k - 1)
+        for place, ax in enumerate((shares, means)):
+            values = [both[place] for both in found.values()]
+            intervals(at, values, ax, *_look(k), f"{way}", linestyle="-")
+    shares.set(ylim=(0, 1.5), title="variance in the loss", ylabel="variance over noise / loss")
+    shares.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    shares.axhline(0.5, color=GREY, linewidth=0.8)
+    means.axhline(1, color="black", linestyle=":", linewidth=1.0, label="noise averages out")
+    means.set(yscale="log", title="loss of the mean over noise")
+    means.set_ylabel("relative to full batch")
+    plain_numbers(means.yaxis, [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
+    for ax in (shares, means):
+        _batch_axis(study, ax)
+        ax.legend(fontsize=7, loc="upper right")
