@@ -52,7 +52,7 @@ def test_noise_that_neurons_share_is_no_central_limit(monkeypatch):
 
 def test_the_study_of_a_small_store(tmp_path):
     fields = {"seeds": 10, "steps": 30, "widths": (2, 3, 4), "batches": (1, 2, 4)}
-    others = {"rates": (0.01,), "rate_batches": (1,), "fresh_batches": (1,), "precise_batch": 1}
+    others = {"rates": (0.01,), "fresh_batches": (1,), "control_batch": 1}
     study = Noise.run(tmp_path, threads=1, sets=(40, 60), **fields, **others)
     assert all(len(table.to_csv().splitlines()) > 1 for table in study.tables())
     assert "nan" not in study.headline() + study.caption() + study.design()
@@ -65,7 +65,7 @@ def test_the_study_of_a_small_store(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"sets": (40,)}, {"sets": (40, 40)}, {"batches": (0, 1)}, {"rate_batches": ()}]
+    "wrong", [{"sets": (40,)}, {"sets": (40, 40)}, {"batches": (0, 1)}, {"fresh_batches": ()}]
 )
 def test_settings_without_noise_are_refused(wrong, tmp_path):
     (name,) = wrong

@@ -12,16 +12,21 @@ from minilotto.analysis.stats.bootstrap import (
     LEAST_SEEDS,
     Estimate,
     Points,
-    assembled,
     median_interval,
     points,
 )
-from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
+from minilotto.analysis.stats.exponents import (
+    exponent_change,
+    exponent_over,
+    geometric_mean,
+    mean_ratio,
+    over_widths,
+)
 from minilotto.data.dataset import sampled
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome, register, tally
+from minilotto.report.claims import Claim, Outcome, about, as_numbers, register, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.rules import LEVEL, factor, inside, near
+from minilotto.report.rules import LEVEL, Judged, factor, inside, near
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
@@ -62,12 +67,12 @@ class NoiseSettings(Settings):
     sets : tuple of int
         Sizes of the sets of points, at least two, a tenth apart or more: another size is another
         noise.
-    rates, rate_batches : tuple
+    rates : tuple of float
         Of Adam at a constant rate, beside its usual one.
     fresh_batches : tuple of int
         Some of `batches`, with fresh points at each step.
-    precise_batch : int
-        One of `batches`, in float64.
+    control_batch : int
+        One of `batches`: of the other rates, and in float64.
 
     Raises
     ------
@@ -75,20 +80,19 @@ class NoiseSettings(Settings):
         For fewer than two sets, and batches that are none.
     """
 
-    seeds: int = 32
+    seeds: int = 16
     steps: int = 20_000
-    widths: tuple[int, ...] = (10, 14, 20, 28, 40, 56)
+    widths: tuple[int, ...] = (10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56)
     batches: tuple[int, ...] = (1, 3, 10, 30, 100)
     sets: tuple[int, ...] = (4000, 4800, 5800)
     rates: tuple[float, ...] = (0.001, 0.002, 0.005, 0.01)
-    rate_batches: tuple[int, ...] = (1, 10)
     fresh_batches: tuple[int, ...] = (1, 10, 100)
-    precise_batch: int = 10
+    control_batch: int = 10
 
     def __post_init__(self) -> None:
         if len({*self.sets}) < 2:
             raise ConfigError(f"sets={self.sets!r} make no noise; give two sizes or more")
-        for name in ("batches", "rate_batches", "fresh_batches"):
+        for name in ("batches", "fresh_batches"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise ConfigError(
                     f"{name}={getattr(self, name)!r} has none or one below 1; give batches such as "
@@ -97,7 +101,7 @@ class NoiseSettings(Settings):
 
     @classmethod
     def quick(cls) -> "NoiseSettings":
-        return cls(seeds=16, steps=5000, widths=(10, 20, 40), batches=(1, 10, 100))
+        return cls(steps=5000, widths=(10, 20, 40), batches=(1, 10, 100))
 
     def sweep(self, way: Way, batches: tuple[int, ...], **others: Any) -> Sweep:
         """The nets of a way, on all sets unless `others` say otherwise."""
@@ -115,10 +119,10 @@ class NoiseSettings(Settings):
 
     def rated(self) -> dict[float, Sweep]:
         """Adam at the other rates."""
-        return {r: self.sweep(ADAM._replace(rate=r), self.rate_batches) for r in self.rates}
+        return {r: self.sweep(ADAM._replace(rate=r), (self.control_batch,)) for r in self.rates}
 
     def precise(self) -> Sweep:
-        return self.sweep(ADAM, (self.precise_batch,), dtype="float64")
+        return self.sweep(ADAM, (self.control_batch,), dtype="float64")
 
 
 class Starts(NamedTuple):
@@ -201,26 +205,18 @@ class Noise(Study):
         return len(good) >= LEAST_SEEDS and 0 < good.min() < good.max()
 
     # Numbers
-    def against_batch(self, way: Way, width: int) -> Points | None:
-        """Variance at one width against the batch."""
-        by_batch = self.starts[way].variance
-        rows = {
-            b: by_batch[b][width] for b in self.settings.batches if width in by_batch.get(b, {})
-        }
-        kept = {b: row for b, row in rows.items() if self._enough(row)}
-        return points(list(kept), list(kept.values()), level=LEVEL) if kept else None
+    def over_batches(self, found: Mapping[int, Points]) -> Points | None:
+        """Geometric mean over the batches."""
+        return geometric_mean([one for batch, one in found.items() if batch != FULL])
 
-    def against_rate(self, batch: int) -> Points | None:
-        """Variance against 1/rate, as geometric mean over the widths that all rates have."""
-        found = {rate: by[batch] for rate, by in sorted(self.rated.items()) if batch in by}
-        widths = set.intersection(*({*one.widths} for one in found.values())) if found else set()
-        if not widths:
-            return None
-        every = [one.select(np.isin(one.widths, list(widths))) for one in found.values()]
-        logs = np.stack([one.replicates.mean(axis=1) for one in every], axis=1)
-        value = np.exp([np.log(one.value).mean() for one in every])
-        kept, none = [np.empty(int(one.seeds.sum())) for one in every], np.zeros(len(every), int)
-        return assembled(1 / np.array([*found]), kept, none, value, logs, "median", LEVEL)
+    def against_batch(self, way: Way) -> Points | None:
+        """Variance against the batch, as geometric mean over widths."""
+        return over_widths({b: one for b, one in self.variance[way].items() if b != FULL})
+
+    def against_rate(self) -> Points | None:
+        """Variance of Adam against 1/rate, as geometric mean over widths."""
+        batch = self.settings.control_batch
+        return over_widths({1 / r: by[batch] for r, by in self.rated.items() if batch in by})
 
     def pooled(self, way: Way, batch: int) -> tuple[Estimate, Estimate] | None:
         """Over starts and widths: the fraction of the loss that is variance, and the loss of the
@@ -239,11 +235,6 @@ class Noise(Study):
             return None
         return median_interval(shares_), median_interval(ratios_)
 
-    @property
-    def middle(self) -> int:
-        widths: tuple[int, ...] = self.settings.widths
-        return widths[len(widths) // 2]
-
     def facts(self) -> dict[str, Any]:
         s = self.settings
         return {
@@ -253,22 +244,18 @@ class Noise(Study):
             "rates": commas(sorted({*s.rates, ADAM.rate})),
             "narrowest": min(s.widths),
             "widest": max(s.widths),
-            "middle": self.middle,
+            "largest": max(s.batches),
             "least": min(s.sets),
             "networks": self.count,
             "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
         }
 
     def headline(self) -> str:
-        parts = []
-        for way in WAYS:
-            at = {b: e for (one, b), e in self.exponents.items() if one == way}
-            if at:
-                low, high = (end(e.value for e in at.values()) + 0.0 for end in (min, max))
-                parts.append(f"{low:.2f} to {high:.2f} ({way})")
+        found = {way: self._exponent(self.variance[way]) for way in WAYS}
+        parts = [f"{one} ({way})" for way, one in found.items() if one]
         return (
             "At fixed starts the variance over gradient noise goes with the width N as N^-a, where "
-            f"a central limit has a = 1, and over batches a is {'; '.join(parts)}."
+            f"a central limit has a = 1; over batches a is {', '.join(parts)}."
         )
 
     def tables(self) -> list[Table]:
@@ -286,7 +273,8 @@ class Noise(Study):
             for batch, one in found.items()
             for row in width_rows(one)
         ]
-        exponents = [(str(w), b, *interval(e)) for (w, b), e in self.exponents.items()]
+        exponents = [(str(w), str(b), *interval(e)) for (w, b), e in self.exponents.items()]
+        exponents += [(str(w), "all", *interval(self._exponent(self.variance[w]))) for w in WAYS]
         pooled = [
             (str(way), batch, *interval(both[0]), *interval(both[1]))
             for way in WAYS
@@ -324,33 +312,34 @@ class Noise(Study):
         found["fresh"] = [
             self._fresh(w, claims["fresh"])._replace(facts={"way": str(w)}) for w in FRESH_WAYS
         ]
-        return {**found, "rate": self._rate(claims["rate"]), "precision": self._precision()}
+        return {
+            **found,
+            "rate": self._rate(claims["rate"]),
+            "precision": self._precision(claims["precision"]),
+        }
 
     def _of(self, way: Way, what: Callable[[int], Estimate | None]) -> dict[str, Estimate]:
         """An estimate for each batch that has one."""
         found = {f"batch {b}": what(b) for b in self.settings.batches}
         return {name: one for name, one in found.items() if one}
 
+    def _exponent(self, found: Mapping[int, Points]) -> Estimate | None:
+        """Exponent in the width, of the geometric mean over batches."""
+        one = self.over_batches(found)
+        return exponent_over(one, 0, inf) if one else None
+
     def _exponents(self, way: Way, claim: Claim) -> Outcome:
-        found = self._of(way, lambda b: self.exponents.get((way, b)))
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        return _single(self._exponent(self.variance[way]), lambda one: _near(one, claim))
 
     def _batch(self, way: Way, claim: Claim) -> Outcome:
-        widths = {min(self.settings.widths), self.middle, max(self.settings.widths)}
-        found = {}
-        for width in sorted(widths):
-            one = self.against_batch(way, width)
-            if one and (exponent := exponent_over(one, 0, inf)):
-                found[f"N = {width}"] = exponent
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        found = self.against_batch(way)
+        exponent = exponent_over(found, 0, inf) if found else None
+        return _single(exponent, lambda one: _near(one, claim))
 
     def _rate(self, claim: Claim) -> Outcome:
-        found = {}
-        for batch in self.settings.rate_batches:
-            one = self.against_rate(batch)
-            if one and (exponent := exponent_over(one, 0, inf)):
-                found[f"batch {batch}"] = exponent
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        found = self.against_rate()
+        exponent = exponent_over(found, 0, inf) if found else None
+        return _single(exponent, lambda one: _near(one, claim))
 
     def _mean(self, way: Way, claim: Claim) -> Outcome:
         found = self._of(way, lambda b: both[1] if (both := self.pooled(way, b)) else None)
@@ -362,35 +351,35 @@ class Noise(Study):
         return tally(found, lambda one: inside(one, claim["half"], inf))
 
     def _law(self, way: Way, claim: Claim) -> Outcome:
-        by_batch, margin = self.loss[way], claim["near"]
-        found = self._of(
-            way,
-            lambda b: (
-                exponent_change(by_batch[b], by_batch[FULL], 0, inf)
-                if {b, FULL} <= {*by_batch}
-                else None
-            ),
-        )
-        return tally(found, lambda one: inside(one, -margin, margin))
+        noisy, full = self.over_batches(self.loss[way]), self.loss[way].get(FULL)
+        change = exponent_change(noisy, full, 0, inf) if noisy and full else None
+        return _single(change, lambda one: inside(one, -claim["near"], claim["near"]))
 
     def _fresh(self, way: Way, claim: Claim) -> Outcome:
-        fresh, sets, same = self.fresh[way], self.loss[way], claim["same"]
-        found = self._of(
-            way, lambda b: mean_ratio(fresh[b], sets[b]) if b in fresh and b in sets else None
-        )
-        return tally(found, lambda one: factor(one, 1 / same, same))
+        fresh = self.fresh[way]
+        sets = {batch: one for batch, one in self.loss[way].items() if batch in fresh}
+        return self._same(self.over_batches(fresh), self.over_batches(sets), claim)
 
     def _sets(self, way: Way, claim: Claim) -> Outcome:
-        by_batch = self.variance[way]
-        found = self._of(
-            way,
-            lambda b: mean_ratio(by_batch[FULL], by_batch[b]) if {b, FULL} <= {*by_batch} else None,
-        )
-        return tally(found, lambda one: factor(one, 0.0, claim["part"]))
+        full, noisy = (self.variance[way].get(b) for b in (FULL, max(self.settings.batches)))
+        found = mean_ratio(full, noisy) if full and noisy else None
+        return _single(found, lambda one: factor(one, 0.0, claim["part"]))
 
-    def _precision(self) -> Outcome:
-        batch, same = self.settings.precise_batch, self.entry.claims["precision"]["same"]
-        usual = self.variance[ADAM]
-        both = batch in usual and batch in self.precise
-        ratio = mean_ratio(self.precise[batch], usual[batch]) if both else None
-        return tally({"ratio": ratio} if ratio else {}, lambda one: factor(one, 1 / same, same))
+    def _precision(self, claim: Claim) -> Outcome:
+        batch = self.settings.control_batch
+        return self._same(self.precise.get(batch), self.variance[ADAM].get(batch), claim)
+
+    def _same(self, one: Points | None, other: Points | None, claim: Claim) -> Outcome:
+        found = mean_ratio(one, other) if one and other else None
+        return _single(found, lambda both: factor(both, 1 / claim["same"], claim["same"]))
+
+
+def _near(found: Estimate, claim: Claim) -> Judged:
+    return near(found, claim["claimed"], claim["near"])
+
+
+def _single(found: Estimate | None, judge: Callable[[Estimate], Judged]) -> Outcome:
+    """The outcome of a claim about one number."""
+    if found is None:
+        return untested("These nets are missing, or too few.")
+    return about(judge(found), f"{found}", "", as_numbers("value", found))

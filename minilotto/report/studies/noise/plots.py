@@ -59,7 +59,7 @@ def _against_width(study: "Noise", way: "Way", ax: Axes) -> None:
         for power, line, name in ((1, ":", "1/N: central limit"), (0, "--", "shared by neurons")):
             level = 2.5 * largest.value[0] * (ends[0] / ends) ** power
             ax.plot(ends, level, line, color="black", linewidth=1.0, label=name)
-    width_axis(study.settings.widths[::2], ax)
+    width_axis(tuple(n for n in (5, 10, 20, 40, 80) if n <= study.settings.widths[-1]), ax)
     ax.set(xlabel="width $N$", title=f"{way}")
     ax.set_ylabel("variance over gradient noise (squared output)")
     ax.legend(fontsize=7, ncols=2, loc="lower left")
@@ -91,13 +91,13 @@ def _exponents(study: "Noise", ax: Axes) -> None:
 def _against_batch(study: "Noise", ax: Axes) -> None:
     ax.set(xscale="log", yscale="log")
     for k, way in enumerate(study.starts):
-        if one := study.against_batch(way, study.middle):
+        if one := study.against_batch(way):
             intervals(one.widths, one, ax, *_look(k), f"{way}", linestyle="-")
             if k == 0:
                 law = 2 * one.value[0] * one.widths[0] / one.widths
                 ax.plot(one.widths, law, ":", color="black", linewidth=1.0, label="1/batch")
     _batch_axis(study, ax)
-    ax.set(title=f"variance against the batch, N = {study.middle}")
+    ax.set(title="variance against the batch")
     ax.set_ylabel("variance over gradient noise (squared output)")
     ax.legend(fontsize=7)
 

@@ -40,6 +40,10 @@ def _look(k: int) -> tuple[str, str]:
     return PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
 
 
+def _marks(study: "Subtasks") -> tuple[int, ...]:
+    return tuple(n for n in (5, 10, 20, 50, 100, 200) if n <= max(study.settings.widths))
+
+
 def _of(study: "Subtasks", task: str) -> list[int]:
     return [i for (name, how, i) in study.shares if (name, how) == (task, "usual")]
 
@@ -55,12 +59,12 @@ def _shares(study: "Subtasks", task: str, ax: Axes) -> None:
         ax.axhline(least_loss(task)[i], color=color, linestyle="--", linewidth=0.8)
     ax.axhline(1 / len(parts), color="black", linestyle=":", linewidth=1.0, label="equal shares")
     ax.plot([], [], "--", color=GREY, label="root of weight")
-    width_axis(study.settings.widths, ax)
+    width_axis(_marks(study), ax)
     plain_numbers(ax.yaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
     ax.set(xlabel="width $N$", ylabel="share of the neurons")
     ax.set_title(f"{len(parts)} subtasks, weights 100 to 1")
-    ax.set_ylim(0.3 * ax.get_ylim()[0], 1.1)  # for the legend
-    ax.legend(fontsize=7, ncols=4, loc="lower center")
+    ax.set_ylim(0.006, 1.1)  # for the legend
+    ax.legend(fontsize=7, ncols=5, loc="lower center", columnspacing=1.0, handlelength=1.5)
 
 
 def _losses(study: "Subtasks", ax: Axes) -> None:
@@ -79,6 +83,7 @@ def _losses(study: "Subtasks", ax: Axes) -> None:
     ax.set_title(f"{len(_of(study, task))} weighted subtasks")
     ax.legend(fontsize=7, ncols=3, loc="lower left")
     ax.set_ylim(ax.get_ylim()[0] / 10)
+    ax.set_xlim(left=max(ax.get_xlim()[0], 0.1))
 
 
 def _exponents(study: "Subtasks", ax: Axes) -> None:
@@ -113,9 +118,9 @@ def _alone(study: "Subtasks", ax: Axes) -> None:
         drawn = np.random.default_rng(0).uniform(-1, 1, (4000, m)) ** 2
         level = float((drawn.max(axis=1) / drawn.sum(axis=1)).mean())
         ax.axhline(level, color=GREY, linestyle=":", linewidth=0.8)
-        ax.annotate(f"start, {m}", (1, level), (-2, 2), ("axes fraction", "data"),
-                    "offset points", ha="right", fontsize=7, color=GREY)  # fmt: skip
-    plain_numbers(ax.xaxis, study.settings.widths)
+        ax.annotate(f"start, {m}", (0, level), (2, 2), ("axes fraction", "data"),
+                    "offset points", fontsize=7, color=GREY)  # fmt: skip
+    plain_numbers(ax.xaxis, _marks(study))
     ax.set(ylim=(0, 1.02), xlabel="width $N$", title="whose neurons are")
     ax.set_ylabel("squared weight on one input / all")
     ax.legend(fontsize=7, ncols=2, loc="lower left")

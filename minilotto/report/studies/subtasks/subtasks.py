@@ -33,6 +33,7 @@ STAGES = 5  # of the paper's schedule
 HELD_OUT = 2048  # points at which errors are taken
 EQUAL, WEIGHTED = "sum", "weighted"  # families of targets
 USUAL = "usual"
+ENOUGH = 2  # neurons a subtask, a mirror pair, from which on widths are compared
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,14 @@ class SubtasksSettings(Settings):
 
     seeds: int = 16
     steps: int = 20_000
-    widths: tuple[int, ...] = (8, 12, 20, 32, 50, 80, 128)
+    widths: tuple[int, ...] = (8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100)
     subtasks: tuple[int, ...] = (2, 4, 8)
     rate: float = 0.01
     batch: int = 64
     points: int = 8192
     control: int = 4
     other_rate: float = 0.003
-    other_batch: int = 16
+    other_batch: int = 256
 
     def __post_init__(self) -> None:
         if not self.subtasks or min(*self.subtasks, self.control) < 2:
@@ -78,7 +79,7 @@ class SubtasksSettings(Settings):
 
     @classmethod
     def quick(cls) -> "SubtasksSettings":
-        return cls(steps=4000, widths=(8, 16, 32), subtasks=(2, 4), batch=32)
+        return cls(steps=4000, widths=(8, 16, 32), subtasks=(2, 4), batch=32, other_batch=64)
 
     def sweep(self, task: str, how: str = USUAL) -> Sweep:
         """The nets of one target, trained as usual, or at another rate or batch."""
@@ -166,7 +167,7 @@ class Subtasks(Study):
             (*way, i): exponent
             for way in self.found
             for i in self._parts(way[0])
-            if (exponent := exponent_over(self.against_neurons(way, i), 0, inf))
+            if (exponent := self._slope_of(way, i))
         }
         if not self.exponents:
             raise DataError(
@@ -189,9 +190,20 @@ class Subtasks(Study):
         rows = [one.neurons[:, i] / width for width, one in found.items()]
         return points(list(found), rows, level=LEVEL)
 
-    def against_neurons(self, way: tuple[str, str], i: int) -> Points:
+    @staticmethod
+    def _least(task: str) -> int:
+        """The least width that has enough neurons."""
+        return ENOUGH * task_of(task).inputs
+
+    def _slope_of(self, way: tuple[str, str], i: int) -> Estimate | None:
+        """Exponent of a subtask's loss against its neurons, where it has enough."""
+        if not any(width >= self._least(way[0]) for width in self.found[way]):
+            return None
+        return exponent_over(self.against_neurons(way, i, self._least(way[0])), 0, inf)
+
+    def against_neurons(self, way: tuple[str, str], i: int, least: int = 0) -> Points:
         """Relative loss of a subtask against its median number of neurons, over widths."""
-        found = list(self.found[way].values())
+        found = [one for width, one in self.found[way].items() if width >= least]
         neurons = [float(np.median(one.neurons[:, i])) for one in found]
         return points(neurons, [one.relative[:, i] for one in found], level=LEVEL)
 
@@ -233,6 +245,7 @@ class Subtasks(Study):
         return {
             **super().facts(),
             "held_out": HELD_OUT,
+            "enough": ENOUGH,
             "narrowest": narrowest,
             "widest": widest,
             "most": max(self.settings.subtasks),
@@ -242,13 +255,13 @@ class Subtasks(Study):
 
     def headline(self) -> str:
         slopes = [e.value for (_, how, _), e in self.exponents.items() if how == USUAL]
-        first, last = (self._at(width) for width in self._ends)
-        grown = [last[name][2].value / first[name][2].value for name in first if name in last]
+        drifts = [self.drift(task, i) for task in self.weighted for i in self._parts(task)]
+        known = [one.value for one in drifts if one]
         moved = ""
-        if grown:
+        if known:
             moved = (
-                f", while from width {self._ends[0]} to {self._ends[1]} its share of them changes "
-                f"by factors from {min(grown):.2f} to {max(grown):.2f}, where constant ones have 1"
+                f"; its share of them goes with the width N as N^-d, d from {min(known):.2f} to "
+                f"{max(known):.2f}, where constant shares have 0"
             )
         return (
             "The relative loss of a subtask goes with its neurons n as n^-a with a from "
@@ -301,10 +314,18 @@ class Subtasks(Study):
         }
         return tally(found, lambda one: inside(one, claim["most_of"], inf))
 
+    def drift(self, task: str, i: int) -> Estimate | None:
+        """Exponent with which a share falls with the width."""
+        return exponent_over(self.shares[task, USUAL, i], self._least(task), inf)
+
     def _constant(self, claim: Claim) -> Outcome:
-        first, last = (self._at(width) for width in self._ends)
-        found = {name: ratio(last[name][2], first[name][2]) for name in first if name in last}
-        return _equal(found, claim)
+        found = {
+            _named(task, i): drift
+            for task in self.weighted
+            for i in self._parts(task)
+            if (drift := self.drift(task, i))
+        }
+        return tally(found, lambda one: inside(one, -claim["drift"], claim["drift"]))
 
     def _slope(self, claim: Claim) -> Outcome:
         found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
@@ -315,7 +336,7 @@ class Subtasks(Study):
             f"{_titled(task)}, N = {width}": exponent
             for task in self.weighted
             for width in self._ends
-            if (exponent := self.across(task, width))
+            if width >= self._least(task) and (exponent := self.across(task, width))
         }
         if not found:
             return untested("An exponent between subtasks needs three of them.")
@@ -340,7 +361,7 @@ class Subtasks(Study):
         found = {}
         for task, how in self.found:
             one = self.whole(task) if how == USUAL else None
-            if one and (exponent := exponent_over(one, 0, inf)):
+            if one and (exponent := exponent_over(one, self._least(task), inf)):
                 found[_titled(task)] = exponent
         return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
 
