@@ -248,7 +248,7 @@ RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6}
 FRACTIONS = {"all of 64 nets": 1.0, "0.97 of 64 nets": 0.97, "0.6 of 64 nets": 0.6}
 # Exponents of the variance over gradient noise at STARTS starts with three noises each; fractions
 # of a net's loss or neurons.
-STARTS = 32
+STARTS = 16
 NOISES = {"variance over noise falls as 1/N": 1.0, "variance over noise stays": 0.0}
 PARTS_OF = {"fractions about 0.7": 0.7, "fractions about 0.3": 0.3}
 Rate = tuple[str, str, str, int, bool | None]  # claim, truth, losses, seeds, whether it is true

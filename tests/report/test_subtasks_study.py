@@ -71,7 +71,7 @@ def test_shares_that_drift_and_losses_that_are_no_inverse_fail_it(monkeypatch):
 
 
 def test_the_study_of_a_small_store(tmp_path):
-    fields = {"seeds": 10, "steps": 30, "widths": (2, 3, 4), "subtasks": (2,), "control": 2}
+    fields = {"seeds": 10, "steps": 30, "widths": (4, 5, 6), "subtasks": (2,), "control": 2}
     fields |= {"points": 50, "batch": 4, "other_batch": 4}
     study = Subtasks.run(tmp_path, threads=1, **fields)
     assert all(len(table.to_csv().splitlines()) > 1 for table in study.tables())

@@ -171,8 +171,8 @@ class Subtasks(Study):
         }
         if not self.exponents:
             raise DataError(
-                f"an exponent needs three widths of one target with {LEAST_SEEDS} finite seeds; "
-                "train more with Subtasks.run"
+                f"an exponent needs three widths of {ENOUGH} neurons a subtask or more, with "
+                f"{LEAST_SEEDS} finite seeds; train more with Subtasks.run"
             )
         self.shares = {
             (*way, i): self._shares(way, i) for way in self.found for i in self._parts(way[0])
