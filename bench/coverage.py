@@ -30,7 +30,7 @@ from minilotto.analysis.stats.bootstrap import Points, median_interval, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.dip import dip_test
 from minilotto.analysis.stats.estimates import bend, estimates, share
-from minilotto.analysis.stats.exponents import exponent_over
+from minilotto.analysis.stats.exponents import exponent_over, geometric_mean
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.files import write_bytes
@@ -246,9 +246,9 @@ CURVES: dict[str, tuple[Callable[[Array], Array], bool | None, bool | None]] = {
 GROUPS = {"one peak": 0.0, "a group of a fifth, a decade apart": 0.2}
 RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6}
 FRACTIONS = {"all of 64 nets": 1.0, "0.97 of 64 nets": 0.97, "0.6 of 64 nets": 0.6}
-# Exponents of the variance over gradient noise at STARTS starts with three noises each; fractions
-# of a net's loss or neurons.
-STARTS = 16
+# Exponents of the variance over gradient noise: STARTS starts with three noises of each of five
+# batches; fractions of a net's loss or neurons.
+STARTS, STARTED = 16, np.geomspace(10, 56, 11)
 NOISES = {"variance over noise falls as 1/N": 1.0, "variance over noise stays": 0.0}
 PARTS_OF = {"fractions about 0.7": 0.7, "fractions about 0.3": 0.3}
 Rate = tuple[str, str, str, int, bool | None]  # claim, truth, losses, seeds, whether it is true
@@ -295,15 +295,12 @@ def planted_verdicts(trial: int, seeds: int, spread: Spread) -> Iterator[tuple[R
 def planted_starts(trial: int) -> Iterator[tuple[Rate, Judged]]:
     """One draw of what is known of fixed starts and of fractions of nets."""
     random = np.random.default_rng((zlib.crc32(b"starts"), trial))
-    weight = np.full(20, 1 / 20)
-    drawn = [random.normal(size=(3, STARTS, 20)) for _ in SEVEN]
+    drawn = random.normal(size=(5, len(STARTED), 3, STARTS, 5))
     for truth, exponent in NOISES.items():
-        rows = [
-            over_noise(0.5 + n ** (-exponent / 2) * e, weight)[1]
-            for n, e in zip(SEVEN, drawn, strict=True)
-        ]
-        found = exponent_over(points(SEVEN, rows, level=rules.LEVEL, seed=trial), 0, np.inf)
-        assert found is not None
+        scale = STARTED[:, None, None, None] ** (-exponent / 2)
+        rows = [[over_noise(e, np.full(5, 0.2))[1] for e in batch] for batch in 0.5 + scale * drawn]
+        several = [points(STARTED, row, level=rules.LEVEL, seed=trial) for row in rows]
+        found = exponent_over(geometric_mean(several), 0, np.inf)
         place = ("variance over noise is 1/N", truth, "normal", STARTS, exponent == 1)
         yield place, rules.near(found, 1.0)
     for truth, middle in PARTS_OF.items():

@@ -2,7 +2,8 @@
 
 `python docs/findings.py report/` takes the verdicts and numbers of the report in that folder into
 docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md from them.
-Without a folder it writes the page again from docs/findings.json.
+A report of some figures takes their places, and leaves the others as they were. Without a folder
+it writes the page again from docs/findings.json.
 
 In TEXT, [[figure/claim/number:format]] is a number of that claim, [[figure/claim]] what was
 measured, and a line [[table VERDICT]] a table of the paper's claims that got this verdict.
@@ -20,7 +21,7 @@ from minilotto.report.plots.style import thumbnail
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 
 PLACE = Path(__file__).resolve().parent
-PICTURES = ("1c", "4", "protocol", "minimum", "ensembling")
+PICTURES = ("1c", "4", "protocol", "minimum", "ensembling", "noise", "subtasks")
 ACROSS = 1100  # pixels of a picture
 LINE = 140  # characters of a paragraph
 BRIEF = 120  # characters of what was measured in a table
@@ -260,9 +261,13 @@ def main(folder: str | None = None) -> int:
     if folder:
         try:
             report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
-            text = json.dumps(taken(report), indent=1, ensure_ascii=False)
+            found, before = taken(report), json.loads(content.read_text(encoding="utf-8"))
+            known = {**before["figures"], **found["figures"]}
+            found["figures"] = {name: known[name] for name in FIGURES if name in known}
+            text = json.dumps(found, indent=1, ensure_ascii=False)
             page(json.loads(text))
-            pictures = {n: thumbnail(Path(folder) / f"figure-{n}.png", ACROSS) for n in PICTURES}
+            drawn = [figure["name"] for figure in report["figures"] if figure["name"] in PICTURES]
+            pictures = {n: thumbnail(Path(folder) / f"figure-{n}.png", ACROSS) for n in drawn}
         except (OSError, ValueError, KeyError, TypeError) as error:
             print(f"{folder!r} has no whole report ({error}); make one first", file=sys.stderr)
             return 2
