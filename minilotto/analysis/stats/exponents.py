@@ -54,7 +54,7 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
     Estimate or None
         None for fewer than three widths.
     """
-    ratio = _ratio(one, other)
+    ratio = quotient(one, other)
     inside = ratio.select((ratio.widths >= low) & (ratio.widths <= high))
     if len(inside.widths) < 3:
         return None
@@ -77,7 +77,7 @@ def mean_ratio(one: Points, other: Points) -> Estimate | None:
     Estimate or None
         With its interval over seeds; None where they have no width in common.
     """
-    ratio = _ratio(one, other)
+    ratio = quotient(one, other)
     if not len(ratio.widths):
         return None
     low, high = np.exp(np.quantile(ratio.replicates.mean(axis=1), ends(one.level)))
@@ -185,8 +185,19 @@ def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]
     return found, (chosen[0], chosen[1])
 
 
-def _ratio(one: Points, other: Points) -> Points:
-    """Loss of one over that of the other, at the widths that both have."""
+def quotient(one: Points, other: Points) -> Points:
+    """Loss of one over that of the other, at the widths that both have.
+
+    Parameters
+    ----------
+    one, other : Points
+        Of different nets, with as many resamples; of the same nets intervals are too wide where
+        both rise together.
+
+    Returns
+    -------
+    Points
+    """
     widths = np.intersect1d(one.widths, other.widths)
     first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))
     # Reversed: both may be resampled by the same random numbers.

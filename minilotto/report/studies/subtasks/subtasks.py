@@ -14,9 +14,8 @@ from minilotto.analysis.stats.bootstrap import (
     median_interval,
     points,
 )
-from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.analysis.stats.exponents import exponent_over, mean_ratio
+from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio, quotient
 from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_inputs
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
@@ -32,7 +31,7 @@ from minilotto.store.grid import Sweep
 STAGES = 5  # of the paper's schedule
 HELD_OUT = 2048  # points at which errors are taken
 EQUAL, WEIGHTED = "sum", "weighted"  # families of targets
-USUAL = "usual"
+USUAL, OTHERS = "usual", ("rate", "batch")
 ENOUGH = 2  # neurons a subtask, a mirror pair, from which on widths are compared
 
 
@@ -59,7 +58,7 @@ class SubtasksSettings(Settings):
         For fewer than two subtasks.
     """
 
-    seeds: int = 16
+    seeds: int = 32
     steps: int = 20_000
     widths: tuple[int, ...] = (8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100)
     subtasks: tuple[int, ...] = (2, 4, 8)
@@ -79,7 +78,9 @@ class SubtasksSettings(Settings):
 
     @classmethod
     def quick(cls) -> "SubtasksSettings":
-        return cls(steps=4000, widths=(8, 16, 32), subtasks=(2, 4), batch=32, other_batch=64)
+        return cls(
+            seeds=16, steps=4000, widths=(8, 16, 32), subtasks=(2, 4), batch=32, other_batch=64
+        )
 
     def sweep(self, task: str, how: str = USUAL) -> Sweep:
         """The nets of one target, trained as usual, or at another rate or batch."""
@@ -101,7 +102,7 @@ class SubtasksSettings(Settings):
     def ways(self) -> list[tuple[str, str]]:
         """Targets, and how each is trained."""
         usual = [(f"{kind}{m}", USUAL) for kind in (EQUAL, WEIGHTED) for m in self.subtasks]
-        return [*usual, *((f"{WEIGHTED}{self.control}", how) for how in ("rate", "batch"))]
+        return [*usual, *((f"{WEIGHTED}{self.control}", how) for how in OTHERS)]
 
 
 class Allocated(NamedTuple):
@@ -215,9 +216,9 @@ class Subtasks(Study):
         neurons = np.median(one.neurons, axis=0)
         return exponent_over(points(neurons, list(one.relative.T), level=LEVEL), 0, inf)
 
-    def whole(self, task: str) -> Points | None:
+    def whole(self, way: tuple[str, str]) -> Points | None:
         """Loss of the sum against width."""
-        found = self.found.get((task, USUAL), {})
+        found = self.found.get(way, {})
         rows = [one.loss for one in found.values()]
         return points(list(found), rows, level=LEVEL) if found else None
 
@@ -227,14 +228,12 @@ class Subtasks(Study):
         names = [f"{WEIGHTED}{m}" for m in self.settings.subtasks]
         return [name for name in names if (name, USUAL) in self.found]
 
-    def _at(self, width: int) -> dict[str, tuple[str, int, Estimate]]:
-        """Shares of weighted subtasks at one width, by name."""
-        return {
-            _named(task, i): (task, i, known[width])
-            for task in self.weighted
-            for i in self._parts(task)
-            if width in (known := estimates(self.shares[task, USUAL, i]))
-        }
+    def uneven(self, task: str, how: str = USUAL) -> Points | None:
+        """Share of the heaviest subtask over that of the lightest, against width."""
+        both = [self.shares.get((task, how, i)) for i in (0, task_of(task).inputs - 1)]
+        if both[0] is None or both[1] is None:
+            return None
+        return quotient(both[0], both[1])
 
     @property
     def _ends(self) -> tuple[int, int]:
@@ -279,7 +278,7 @@ class Subtasks(Study):
         wholes = [
             (task, *row)
             for task, how in self.found
-            if how == USUAL and (sums := self.whole(task))
+            if how == USUAL and (sums := self.whole((task, how)))
             for row in width_rows(sums)
         ]
         start, ends = "target, training, subtask", "low, high"
@@ -301,7 +300,7 @@ class Subtasks(Study):
             "optimal": self._optimal,
             "whole": self._whole,
             "shares_stay": self._shares_stay,
-            "slopes_stay": self._slopes_stay,
+            "law_stays": self._law_stays,
         }
         return {key: rule(self.entry.claims[key]) for key, rule in rules.items()}
 
@@ -342,43 +341,46 @@ class Subtasks(Study):
             return untested("An exponent between subtasks needs three of them.")
         return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
 
+    def _uneven(self) -> dict[str, tuple[str, Estimate]]:
+        """How uneven shares of the weighted targets are at the largest width, by name."""
+        found = {task: estimates(self.uneven(task)).get(self._ends[1]) for task in self.weighted}
+        return {_titled(task): (task, one) for task, one in found.items() if one}
+
     def _heavier(self, claim: Claim) -> Outcome:
-        found = {}
-        for task in self.weighted:
-            known = [e for t, _, e in self._at(self._ends[1]).values() if t == task]
-            if known:
-                found[_titled(task)] = ratio(known[0], known[-1])
+        found = {name: one for name, (_, one) in self._uneven().items()}
         return tally(found, lambda one: factor(one, claim["same"], inf))
 
     def _optimal(self, claim: Claim) -> Outcome:
         found = {}
-        for name, (task, i, share) in self._at(self._ends[1]).items():
-            least = float(least_loss(task)[i])
-            found[name] = ratio(share, Estimate(least, least, least, LEVEL))
+        for name, (task, one) in self._uneven().items():
+            least = float(least_loss(task)[0] / least_loss(task)[-1])
+            ends = (end / least for end in (one.value, one.low, one.high))
+            found[name] = Estimate(*ends, one.level)
         return _equal(found, claim)
 
     def _whole(self, claim: Claim) -> Outcome:
         found = {}
         for task, how in self.found:
-            one = self.whole(task) if how == USUAL else None
+            one = self.whole((task, how)) if how == USUAL else None
             if one and (exponent := exponent_over(one, self._least(task), inf)):
                 found[_titled(task)] = exponent
         return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
 
-    def _controls(self, of: Mapping[tuple[str, str, int], Any]) -> dict[str, tuple[Any, Any]]:
-        """Numbers of subtasks trained otherwise, and as usual."""
-        return {
-            f"{_named(task, i)}, other {how}": (one, of[task, USUAL, i])
-            for (task, how, i), one in of.items()
-            if how != USUAL and (task, USUAL, i) in of
-        }
-
     def _shares_stay(self, claim: Claim) -> Outcome:
-        found = {name: mean_ratio(*both) for name, both in self._controls(self.shares).items()}
-        return _equal({name: one for name, one in found.items() if one}, claim)
+        task, found = f"{WEIGHTED}{self.settings.control}", {}
+        for how in OTHERS:
+            one, usual = self.uneven(task, how), self.uneven(task)
+            if one and usual and (ratio := mean_ratio(one, usual)):
+                found[f"other {how}"] = ratio
+        return _equal(found, claim)
 
-    def _slopes_stay(self, claim: Claim) -> Outcome:
-        found = {name: difference(*both) for name, both in self._controls(self.exponents).items()}
+    def _law_stays(self, claim: Claim) -> Outcome:
+        task, found = f"{WEIGHTED}{self.settings.control}", {}
+        for how in OTHERS:
+            one, usual = self.whole((task, how)), self.whole((task, USUAL))
+            least = self._least(task)
+            if one and usual and (change := exponent_change(one, usual, least, inf)):
+                found[f"other {how}"] = change
         return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
 
 
