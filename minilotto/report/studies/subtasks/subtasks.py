@@ -354,8 +354,8 @@ class Subtasks(Study):
         found = {}
         for name, (task, one) in self._uneven().items():
             least = float(least_loss(task)[0] / least_loss(task)[-1])
-            ends = (end / least for end in (one.value, one.low, one.high))
-            found[name] = Estimate(*ends, one.level)
+            value, low, high = (end / least for end in (one.value, one.low, one.high))
+            found[name] = Estimate(value, low, high, one.level)
         return _equal(found, claim)
 
     def _whole(self, claim: Claim) -> Outcome:
