@@ -324,7 +324,7 @@ class Subtasks(Study):
             for i in self._parts(task)
             if (drift := self.drift(task, i))
         }
-        return tally(found, lambda one: inside(one, -claim["drift"], claim["drift"]))
+        return _ranged(tally(found, lambda one: inside(one, -claim["drift"], claim["drift"])))
 
     def _slope(self, claim: Claim) -> Outcome:
         found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
@@ -388,6 +388,13 @@ def least_loss(task: str) -> Array:
     """Shares for which the sum of weight/neurons is least."""
     root = np.sqrt(weights_of(task))
     return np.asarray(root / root.sum())
+
+
+def _ranged(found: Outcome) -> Outcome:
+    """With the least and the largest of its numbers."""
+    known = found.numbers.values()
+    ends = {"least": min(known), "most": max(known)} if known else {}
+    return found._replace(numbers={**found.numbers, **ends})
 
 
 def _titled(task: str) -> str:
