@@ -9,7 +9,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from minilotto.report.plots.budgets import steps_axis
 from minilotto.report.plots.scaling import loss_against_width, slope_line
 from minilotto.report.plots.style import GREY, MARKERS, PALETTE, Drawing, intervals, plain_numbers
-from minilotto.report.studies.optimizer.optimizer import ADAM, DOUBLE, LM, Way, target_of
+from minilotto.report.studies.optimizer.optimizer import ADAM, DOUBLE, LM, Way
+from minilotto.settings.tasks import task_of
 
 if TYPE_CHECKING:
     from minilotto.report.studies.optimizer.optimizer import Optimizer
@@ -40,8 +41,9 @@ def draw(study: "Optimizer") -> Drawing:
 
 def _looks(study: "Optimizer") -> dict[str, tuple[str, str]]:
     """Colour and mark of each optimiser."""
-    names = (*study.settings.rates, LM)
-    return dict(zip(names, zip(PALETTE, MARKERS, strict=False), strict=False))
+    names = enumerate(study.settings.rates)
+    looks = {n: (PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]) for k, n in names}
+    return {**looks, LM: ("black", "*")}
 
 
 def losses(study: "Optimizer", task: str, ax: Axes) -> Axes:
@@ -56,10 +58,14 @@ def losses(study: "Optimizer", task: str, ax: Axes) -> Axes:
         if len(inside.widths):
             first, last = inside.widths[[0, -1]]
             at = np.array([first, last])
-            slope_line(at, 0.4 * inside.value[0] * first / at, ax, "1/N")
-    ax.set(title=f"y = {target_of(task)}", ylabel="")
+            slope_line(at, 0.2 * inside.value[0] * first / at, ax, "1/N")
+    ax.set(title=_formula(task), ylabel="")
     _widths(ax)
     return ax
+
+
+def _formula(task: str) -> str:
+    return f"$y = {task_of(task).latex}$"
 
 
 def _widths(ax: Axes) -> None:
@@ -84,7 +90,7 @@ def exponents(study: "Optimizer", ax: Axes) -> Axes:
         found = {place: study.exponents[way] for place, way in ways if way in study.exponents}
         if found:
             at = np.array(list(found)) + beside[k]
-            look = (PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], target_of(task))
+            look = (PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], _formula(task))
             intervals(at, list(found.values()), ax, *look, linestyle="none")
     _lines(ax)
     ax.set_xticks(range(len(names)), [name.replace(", ", "\n") for name in names], fontsize=8)
@@ -107,7 +113,7 @@ def by_steps(study: "Optimizer", looks: dict[str, tuple[str, str]], ax: Axes) ->
             at = np.array(list(found), np.float64) * shift
             intervals(at, list(found.values()), ax, *looks[name], name)
     steps_axis(ax, s.lengths)
-    ax.set(xlabel="steps", title=f"exponent by steps, y = {target_of(s.tasks[0])}")
+    ax.set(xlabel="steps", title=f"exponent by steps, {_formula(s.tasks[0])}")
     _lines(ax)
     return ax
 
@@ -129,7 +135,7 @@ def by_iterations(study: "Optimizer", ax: Axes) -> Axes:
     for k, (name, way) in enumerate(rows):
         if one := study.found.get(way):
             loss_against_width(one, ax, PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], name)
-    ax.set(title=f"lm by iterations, y = {target_of(s.tasks[0])}", ylabel="median loss")
+    ax.set(title=f"lm by iterations, {_formula(s.tasks[0])}", ylabel="median loss")
     _widths(ax)
     _below(ax)
     return ax
