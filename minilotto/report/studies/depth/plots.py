@@ -67,7 +67,9 @@ def _exponents(study: "Depth", ax: Axes) -> None:
         bars = [[e.value - e.low], [e.high - e.value]]
         ax.errorbar(e.value, y, xerr=bars, fmt=mark, color=color, markersize=4, capsize=2)
     near = THRESHOLDS["near"]
-    ax.axvspan(1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/L")
+    ax.axvspan(
+        1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/L, as in language models"
+    )
     ax.axvline(0, color=GREY, linestyle=":", linewidth=1.0, label="no effect of depth")
     words = [
         f"{task.replace('square', 'x²')}, N = {width}" if name == "usual training" else name
@@ -104,14 +106,18 @@ def _cosines(study: "Depth", ax: Axes) -> None:
 
 def _averages(study: "Depth", ax: Axes) -> None:
     for what, color, mark, label in (
-        ("ratio", GREEN, "D", "loss / average of its layers"),
-        ("lesion", ORANGE, "s", "loss without a layer / loss"),
+        ("ratio", GREEN, "D", "loss / their average"),
+        ("lesion", ORANGE, "s", "without one / with all"),
     ):
         for width in dict.fromkeys(n for n, _ in study.layers):
             found = {depth: one[what] for (n, depth), one in study.layers.items() if n == width}
             shown = label if width == min(n for n, _ in study.layers) else ""
             estimates_against_width(found, ax, color, mark, shown)
-    ax.axhline(1, color=GREY, linestyle=":", linewidth=1.4, label="an average of layers: 1")
-    _finish(ax, tuple(depth for depth in study.settings.depths if depth > 2), "residual nets")
+    ax.axhline(1, color=GREY, linestyle=":", linewidth=1.4, label="an average: 1")
+    _finish(
+        ax,
+        tuple(depth for depth in study.settings.depths if depth > 2),
+        "residual nets and their layers",
+    )
     ax.set_ylabel("ratio of losses")
-    ax.legend(loc="upper left", bbox_to_anchor=(0, 0.9), fontsize=8)
+    ax.legend(loc="center", bbox_to_anchor=(0.5, 0.68), fontsize=8)
