@@ -121,9 +121,9 @@ asks for, is so a law of cancelling and not of averaging.
 
 ![Loss against the number of layers; errors of layers and of seeds](findings-depth.png)
 
-[arXiv:2602.05970](https://arxiv.org/abs/2602.05970) reports the loss of language models as 1/L, probably as similar layers average
-their errors. In these nets of one smooth target layers do the opposite: their errors have the
-cosines of terms that must cancel, and none can go.
+[arXiv:2602.05970](https://arxiv.org/abs/2602.05970) reports the loss of language models as 1/L,
+probably as similar layers average their errors. In these nets of one smooth target layers do the
+opposite: their errors have the cosines of terms that must cancel, and none can go.
 
 ![The variance over gradient noise does not fall as 1/N at fixed starts](findings-noise.png)
 
