@@ -29,13 +29,17 @@ from minilotto.analysis.ensembling.decomposition import over_noise
 from minilotto.analysis.stats.bootstrap import Points, median_interval, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.dip import dip_test
+from minilotto.analysis.stats.draws import exponent_over_draws
 from minilotto.analysis.stats.estimates import bend, estimates, share
 from minilotto.analysis.stats.exponents import exponent_over, geometric_mean
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
+from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.files import write_bytes
 from minilotto.report import rules
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, Judged
+from minilotto.report.studies.depth.depth import DepthSettings
+from minilotto.report.studies.inside.inside import InsideSettings
 from minilotto.settings.arrays import Array
 from minilotto.settings.numbers import real_number
 
@@ -309,6 +313,41 @@ def planted_starts(trial: int) -> Iterator[tuple[Rate, Judged]]:
         yield ("the larger part", truth, "beta", STARTS, middle > 0.5), judged
 
 
+# Exponents of loss against tickets kept and against layers; medians over nets of a ratio that an
+# average of layers makes 1.
+FALLS = {"exponent 1": 1.0, "exponent 2": 2.0, "exponent 1/2": 0.5}
+LAYER_SPREADS = (0.2, 0.7)  # of log loss: the latter is that of most of the study's nets
+AVERAGES = {"an average of layers": 1.0, "four times as much": 4.0, "a tenth": 0.1}
+
+
+def planted_members(trial: int) -> Iterator[tuple[Rate, Judged]]:
+    """Tickets inside a net and layers of a net, as the studies of them judge them."""
+    random, inside, depth = np.random.default_rng((7, trial)), InsideSettings(), DepthSettings()
+    own = random.lognormal(0, 0.7, (inside.seeds, 1))
+    kept = own * random.lognormal(0, 0.7, (inside.seeds, len(inside.counts)))
+    layers = np.array(depth.depths, float)
+    for truth, exponent in FALLS.items():
+        found = exponent_over_draws(
+            inside.counts, kept * np.array(inside.counts) ** -exponent, rules.LEVEL
+        )
+        place = (truth, "one peak", inside.seeds, exponent == 1)
+        yield ("K tickets of a net lose 1/K", *place), rules.near(found, 1.0)
+    for spread in LAYER_SPREADS:
+        drawn = [random.lognormal(0, spread, depth.seeds) for _ in layers]
+        flat = points(layers, drawn, level=rules.LEVEL, seed=trial)
+        for truth, exponent in FALLS.items():
+            curve = layers**-exponent
+            logs = flat.replicates + np.log(curve)
+            fit = fit_law(replace(flat, value=flat.value * curve, replicates=logs))
+            place = (truth, f"spread {spread:g}", depth.seeds, exponent == 1)
+            yield ("L layers lose 1/L", *place), rules.near(fit.estimates["exponent"], 1.0)
+    for truth, times in AVERAGES.items():
+        found = median_estimate(times * ONE_PEAK.draw(random, depth.seeds))
+        most = rules.THRESHOLDS["similar"]
+        place = ("a net is the average of its layers", truth, "one peak", depth.seeds, times == 1)
+        yield place, rules.factor(found, 1 / most, most)
+
+
 def verdict_rates(
     trials: int, seeds: tuple[int, ...] = SEEDS, spreads: tuple[Spread, ...] = LOSSES
 ) -> dict[Rate, dict[str, float]]:
@@ -317,6 +356,9 @@ def verdict_rates(
     taken = rules.ERROR / FAMILY
     for count, spread, trial in product(seeds, spreads, range(trials)):
         for rate, judged in planted_verdicts(trial, count, spread):
+            found.setdefault(rate, []).append(rules.decided(judged, taken))
+    for trial in range(trials):
+        for rate, judged in planted_members(trial):
             found.setdefault(rate, []).append(rules.decided(judged, taken))
     states = (HOLDS, FAILS, UNDECIDED)
     return {rate: {s: each.count(s) / len(each) for s in states} for rate, each in found.items()}

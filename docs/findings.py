@@ -21,7 +21,10 @@ from minilotto.report.plots.style import thumbnail
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 
 PLACE = Path(__file__).resolve().parent
-PICTURES = ("1c", "4", "protocol", "minimum", "ensembling", "noise", "subtasks")
+PICTURES = (
+    *("1c", "4", "protocol", "minimum", "ensembling", "inside", "depth"),
+    *("noise", "subtasks"),
+)
 ACROSS = 1100  # pixels of a picture
 LINE = 140  # characters of a paragraph
 BRIEF = 120  # characters of what was measured in a table
@@ -108,6 +111,19 @@ w goes to 0 and v to infinity at constant w² v. What is added here is that tick
 the loss falls along it, and that the number of steps says how far they get.
 
 ![What seeds have in common, and where the gain from N/2 to N is from](findings-ensembling.png)
+
+![Tickets of one net, kept at random and combined in four ways](findings-inside.png)
+
+Inside one net no way of combining tickets gives 1/K. Averaged they gain little, as their errors are
+alike; weights that are at least 0 follow Eq. 9, which falls faster than 1/K since tickets differ in
+quality; weights of any sign fall far faster still, by cancelling. The Gram form, which footnote 3
+asks for, is so a law of cancelling and not of averaging.
+
+![Loss against the number of layers; errors of layers and of seeds](findings-depth.png)
+
+[arXiv:2602.05970](https://arxiv.org/abs/2602.05970) reports the loss of language models as 1/L,
+probably as similar layers average their errors. In these nets of one smooth target layers do the
+opposite: their errors have the cosines of terms that must cancel, and none can go.
 
 ![The variance over gradient noise does not fall as 1/N at fixed starts](findings-noise.png)
 

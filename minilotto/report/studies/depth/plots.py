@@ -22,11 +22,11 @@ def draw(study: "Depth") -> Drawing:
     usual = {key: one for key, one in study.curves.items() if key[0] == "usual training"}
     places = list(dict.fromkeys((task, width) for _, task, width, _ in usual))
     names = {place: f"{place[0]}, N = {place[1]}" for place in places}
-    each = 12 // min(len(places), 12)
-    above = [name for name in names.values() for _ in range(each)]
-    above += [above[-1]] * (12 - len(above))
-    below = [name for name in ("exponents", "cosines", "averages") for _ in range(4)]
-    figure, axes = mosaic([above[:12], below], 12.0, 8.0)
+    columns = max(4, len(places))
+    above = [name for name in names.values() for _ in range(columns // len(places))]
+    above += [above[-1]] * (columns - len(above))
+    below = ["exponents"] * (columns - 2) + ["cosines", "averages"]
+    figure, axes = mosaic([above, below], 3.2 * columns, 8.0)
     for (_, task, width, kind), curve in usual.items():
         ax, (color, mark) = axes[names[task, width]], STYLES[kind]
         estimates_against_width(estimates(curve), ax, color, mark, kind)
@@ -67,14 +67,19 @@ def _exponents(study: "Depth", ax: Axes) -> None:
         bars = [[e.value - e.low], [e.high - e.value]]
         ax.errorbar(e.value, y, xerr=bars, fmt=mark, color=color, markersize=4, capsize=2)
     near = THRESHOLDS["near"]
-    ax.axvspan(1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/L")
+    ax.axvspan(
+        1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/L, as in language models"
+    )
     ax.axvline(0, color=GREY, linestyle=":", linewidth=1.0, label="no effect of depth")
     words = [
         f"{task.replace('square', 'x²')}, N = {width}" if name == "usual training" else name
         for name, task, width in rows
     ]
     ax.set_yticks(len(rows) - np.arange(len(rows)), words)
-    ax.set(xlabel="exponent of loss against $L$", title="exponents by width, target, control")
+    ax.set(
+        xlabel="exponent of loss against $L$",
+        title="exponents by width, target and control (bars: seeds and depths)",
+    )
     ax.legend(loc="lower right", fontsize=8)
 
 
@@ -94,21 +99,25 @@ def _cosines(study: "Depth", ax: Axes) -> None:
     ax.set_xscale("log")
     _finish(ax, study.settings.depths, "errors of two layers, and of two seeds")
     ax.set_yscale("linear")
-    ax.set(ylabel="median cosine", ylim=(-1.1, 2.1))
+    ax.set(ylabel="median cosine", ylim=(-1.1, 2.9))
     ax.set_yticks([-1, -0.5, 0, 0.5, 1])
-    ax.legend(loc="upper left", fontsize=8, ncols=2)
+    ax.legend(loc="upper left", fontsize=8)
 
 
 def _averages(study: "Depth", ax: Axes) -> None:
     for what, color, mark, label in (
-        ("ratio", GREEN, "D", "loss / average of its layers"),
-        ("lesion", ORANGE, "s", "loss without a layer / loss"),
+        ("ratio", GREEN, "D", "loss / their average"),
+        ("lesion", ORANGE, "s", "without one / with all"),
     ):
         for width in dict.fromkeys(n for n, _ in study.layers):
             found = {depth: one[what] for (n, depth), one in study.layers.items() if n == width}
             shown = label if width == min(n for n, _ in study.layers) else ""
             estimates_against_width(found, ax, color, mark, shown)
-    ax.axhline(1, color=GREY, linestyle=":", linewidth=1.4, label="an average of layers: 1")
-    _finish(ax, tuple(depth for depth in study.settings.depths if depth > 2), "residual nets")
+    ax.axhline(1, color=GREY, linestyle=":", linewidth=1.4, label="an average: 1")
+    _finish(
+        ax,
+        tuple(depth for depth in study.settings.depths if depth > 2),
+        "residual nets and their layers",
+    )
     ax.set_ylabel("ratio of losses")
-    ax.legend(loc="center right", fontsize=8)
+    ax.legend(loc="center", bbox_to_anchor=(0.5, 0.68), fontsize=8)
