@@ -128,7 +128,9 @@ shares of the neurons, with a loss in inverse proportion to them. In sums of x²
 to 1 the first is what we see, once each subtask can have a pair of neurons: exponents of shares
 against the width are [[subtasks/constant/least:.2f]] to [[subtasks/constant/most:.2f]]. The second
 is not: exponents of a subtask's loss against its neurons are [[subtasks/slope/least:.2f]] to
-[[subtasks/slope/most:.2f]], where the model has 1.
+[[subtasks/slope/most:.2f]], where the model has 1; of eight subtasks they level off or rise from some
+five neurons on, at this number of steps. Nor do shares minimise the loss: the heaviest subtask has
+[[subtasks/heavier/8 weighted:.1f]] times the neurons of the lightest of eight, where 10 times would.
 
 [[table new]]
 
