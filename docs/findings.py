@@ -126,12 +126,13 @@ rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
 The resource model ([arXiv:2402.05164](https://arxiv.org/abs/2402.05164)) has subtasks keep constant
 shares of the neurons, with a loss in inverse proportion to them. In sums of x² of weights from 100
 to 1 the first is close to what we see, once each subtask can have a pair of neurons: exponents of
-shares against the width are [[subtasks/constant/least:.2f]] to [[subtasks/constant/most:.2f]], some
-too uncertain for a verdict. The second is not: exponents of a subtask's loss against its neurons
-are [[subtasks/slope/least:.2f]] to [[subtasks/slope/most:.2f]], where the model has 1; none agrees for
-certain, and of eight subtasks losses level off or rise from some five neurons on, at this number of
-steps. Nor do shares minimise the loss: the heaviest of eight subtasks has
-[[subtasks/heavier/8 weighted:.1f]] times the neurons of the lightest, where 10 times would.
+shares against the width are [[subtasks/constant/least:.2f]] to
+[[subtasks/constant/most:.2f]], some too uncertain for a verdict. The second is not: exponents of a
+subtask's loss against its neurons are [[subtasks/slope/least:.2f]] to
+[[subtasks/slope/most:.2f]], where the model has 1; none agrees for certain, and of eight subtasks
+losses level off or rise from some five neurons on, at this number of steps. Nor do shares minimise
+the loss: the heaviest of eight subtasks has [[subtasks/heavier/8 weighted:.1f]] times the neurons
+of the lightest, where 10 times would.
 
 [[table new]]
 
