@@ -116,8 +116,8 @@ as 1/N ([arXiv:1805.00915](https://arxiv.org/abs/1805.00915)), with a central li
 and steps together ([arXiv:1808.09372](https://arxiv.org/abs/1808.09372)); its rates fall with the
 width. Here the rate stays, and the exponent of the variance over batches at a fixed start, 1 in a
 central limit, is [[noise/central]] for Adam at a constant rate, [[noise/central']] for gradient
-descent and [[noise/central'']] under Adam's step schedule: the points of a batch move all neurons
-together. What batches cost Adam does not average out either: the mean over infinitely many noises
+descent and [[noise/central'']] under Adam's step schedule, as where the points of a batch move all
+neurons together. What batches cost Adam does not average out either: the mean over infinitely many noises
 has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a falling
 rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
 
