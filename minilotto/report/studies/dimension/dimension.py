@@ -62,8 +62,6 @@ COLUMNS = {  # of the tables
     "low by seeds, high by seeds, on training points, on training points low, "
     f"on training points high, {', '.join(f'beside {rule}' for rule in RULES)}, near 1/N from, "
     "near 1/N to, share that lasts, possible",
-    "laws": "activation, family, inputs, law, weight, held out decades, parameter, value, low, "
-    "high",
     "rules": "activation, family, rule, miss, misfit, weight, offset, offset low, offset high, "
     "slope, slope low, slope high",
 }
@@ -208,8 +206,8 @@ class Dimension(Study):
         )
 
     def tables(self) -> list[Table]:
-        every: list[list[tuple[Any, ...]]] = [[], [], [], []]
-        losses, exponents, laws, rules = every
+        every: list[list[tuple[Any, ...]]] = [[], [], []]
+        losses, exponents, rules = every
         usual = [(1.0, *row) for row in self.curves.items()]
         for times, case, one in usual + [(LONGER, *row) for row in self.longer.items()]:
             steps, points = round(times * self.settings.steps), self.settings.points(*case[1:])
@@ -224,12 +222,6 @@ class Dimension(Study):
                 last = (*places, near.low, near.high, near.share, near.possible)
                 span = (len(widths), int(widths[0]), int(widths[-1]))
                 exponents.append((*case, steps, *span, *ends, *last))
-        for _, case, one in usual:
-            for law in one.comparison.rows if one.comparison else ():
-                if law.fit:
-                    weights = np.array([law.weight, law.fit.held_out_error], float)
-                    found = law.fit.estimates.items()
-                    laws += [(*case, law.law, *weights, n, *interval(e)) for n, e in found]
         none = (np.nan,) * 6
         for activation, misses in self.rules.items():
             for miss in misses:
