@@ -1,8 +1,10 @@
-"""Write docs/findings.md from a report.
+"""Write docs/findings.md, and what README.md says of it, from a report.
 
 `python docs/findings.py report/` takes the verdicts and numbers of the report in that folder into
-docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md from them.
-Without a folder it writes the page again from docs/findings.json.
+docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md, the first
+finding and the rows of the studies in README.md from them. A second folder is a report of another
+root seed, whose verdicts are compared. Without a folder it writes all again from
+docs/findings.json.
 
 In TEXT, [[figure/claim/number:format]] is a number of that claim, [[figure/claim]] what was
 measured, and a line [[table VERDICT]] a table of the paper's claims that got this verdict.
@@ -15,7 +17,9 @@ import textwrap
 from collections import Counter
 from pathlib import Path
 
+from minilotto.errors import MinilottoError
 from minilotto.report.catalogue import BEYOND, FIGURES
+from minilotto.report.changes import changes, recorded
 from minilotto.report.plots.style import thumbnail
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 
@@ -25,6 +29,10 @@ ACROSS = 1100  # pixels of a picture
 LINE = 140  # characters of a paragraph
 BRIEF = 120  # characters of what was measured in a table
 NEW = [study.name for study in BEYOND]
+
+# The sentences in bold in README.md, after the colon.
+OPENING = """the paper's observations are reproduced, with an exponent of [[1c/silu/exponent:.2f]]
+([[1c/silu/low:.2f]] to [[1c/silu/high:.2f]]) between widths 10 and 50 by its protocol. [[first]]"""
 
 TEXT = """# Findings
 
@@ -123,7 +131,7 @@ the loss falls along it, and that the number of steps says how far they get.
   each verdict under each truth.
 - **Frozen rules.** They were written while results were seen, so they are no predictions. They are
   frozen at a version, and `--root_seed 1 --compare report/` applies them to trainings
-  that nobody has looked at, and states which verdicts change.
+  that nobody has looked at, and states which verdicts change. [[second]]
 - **Kernels against oracles.** Every gradient is compared in every coordinate with two independent
   implementations (`python -m minilotto check`); trainings on nodes, on every point and by JAX give
   the same distribution of losses ([benchmarks](benchmarks.md)).
@@ -178,6 +186,19 @@ def taken(report: dict) -> dict:
         kept = {name: figure[name] for name in ("title", "headline", "warning")}
         figures[figure["name"]] = {**kept, "claims": claims}
     return {"figures": figures, "made": report["provenance"]}
+
+
+def second(folder: str, other: str) -> dict:
+    """What changes with the root seed: sentences, and the seeds of the other report."""
+    found = changes(recorded(folder), recorded(other))
+    report = json.loads((Path(other) / "report.json").read_text(encoding="utf-8"))
+    less = {one["name"]: one["warning"] for one in report["figures"] if one["warning"]}
+    return {
+        "words": " ".join(found.words()),
+        "reduced": list(less),
+        "whole": [one["name"] for one in report["figures"] if one["name"] not in less],
+        "seeds": report["provenance"]["seeds"],
+    }
 
 
 def names(text: str) -> list[str]:
@@ -242,6 +263,15 @@ def _filled(name: str, found: dict) -> str:
         titles = {n: FIGURES[n].title[0].upper() + FIGURES[n].title[1:] for n, _ in said}
         titles = {n: title if title[-1] == "?" else f"{title}." for n, title in titles.items()}
         return "\n".join(f"- **{titles[n]}** {words}" for n, words in said if words)
+    if name == "first":
+        return "; ".join(figures["protocol"]["headline"].split("; ")[:2]) + "."
+    if name == "second":
+        other = found.get("second")
+        if not other:
+            return ""
+        few = f"; with fewer: {', '.join(other['reduced'])}" if other["reduced"] else ""
+        whole = ", ".join(other["whole"]) or "none"
+        return f"Of a second root seed (with all seeds: {whole}{few}): {other['words']}"
     if name == "reduced":
         less = [n for n, figure in figures.items() if figure["warning"]]
         return f"- Of reduced runs, with fewer seeds: {', '.join(less)}." if less else ""
@@ -254,16 +284,31 @@ def _filled(name: str, found: dict) -> str:
     return format(row["numbers"][number[0]], form) if number else row["measured"]
 
 
-def main(folder: str | None = None) -> int:
+def readme(text: str, found: dict) -> str:
+    """README.md with this finding and these rows of studies."""
+    start, rest = text.split("tests its claims: **", 1)
+    opening = re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), OPENING)
+    text = f"{start}tests its claims: **{' '.join(opening.split())}**{rest.split('**', 1)[1]}"
+    first, *lines = text.split("\n\n", 2)
+    text = "\n\n".join([first, _wrapped(lines[0]), *lines[1:]])
+    head = "| study | result |\n|---|---|\n"
+    start, rest = text.split(head, 1)
+    said = ((n, found["figures"][n]["headline"]) for n in NEW if n in found["figures"])
+    rows = (f"| `{n}` | {words.replace('|', chr(92) + '|')} |" for n, words in said if words)
+    return start + head + "\n".join(rows) + "\n\n" + rest.split("\n\n", 1)[1]
+
+
+def main(folder: str | None = None, other: str | None = None) -> int:
     """Exit status: 2 for a folder without a whole report, from which nothing is taken."""
     content = PLACE / "findings.json"
     if folder:
         try:
             report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
-            text = json.dumps(taken(report), indent=1, ensure_ascii=False)
-            page(json.loads(text))
+            found = taken(report) | ({"second": second(folder, other)} if other else {})
+            text = json.dumps(found, indent=1, ensure_ascii=False)
+            page(found)
             pictures = {n: thumbnail(Path(folder) / f"figure-{n}.png", ACROSS) for n in PICTURES}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, MinilottoError) as error:
             print(f"{folder!r} has no whole report ({error}); make one first", file=sys.stderr)
             return 2
         content.write_text(text + "\n", encoding="utf-8")
@@ -271,8 +316,10 @@ def main(folder: str | None = None) -> int:
             (PLACE / f"findings-{name}.png").write_bytes(picture)
     found = json.loads(content.read_text(encoding="utf-8"))
     (PLACE / "findings.md").write_text(page(found), encoding="utf-8")
+    place = PLACE.parent / "README.md"
+    place.write_text(readme(place.read_text(encoding="utf-8"), found), encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(*sys.argv[1:3]))

@@ -16,7 +16,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.errors import DataError, MinilottoError, MissingExtraError, imported
-from minilotto.report.claims import Outcome, register, tally
+from minilotto.report.claims import Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, interval
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
@@ -66,8 +66,6 @@ class Classification(Study):
     """Losses and error rates by width, averages beside wider nets, and cosines of residuals."""
 
     name = "classification"
-    entry = register(__package__, "claims.toml", "classification")
-    title, question = entry.title, entry.question
     settings_type = ClassificationSettings
 
     @classmethod

@@ -73,8 +73,6 @@ class Dimension(Study):
     """
 
     name = "dimension"
-    entry = ENTRY
-    title, question = entry.title, entry.question
     settings_type = DimensionSettings
 
     @classmethod
