@@ -128,9 +128,11 @@ class LossHistograms(Figure):
 
 def is_normal(found: Normality, most: float) -> Every:
     """Whether skewness is within `most` of 0, and excess kurtosis within twice that."""
-    moments = (found.skewness, found.skewness_error, 1), (found.kurtosis, found.kurtosis_error, 2)
-    intervals = (
-        (Estimate(value, value - 1.96 * error, value + 1.96 * error, LEVEL), times * most)
-        for value, error, times in moments
-    )
-    return Every([inside(one, -reach, reach) for one, reach in intervals])
+    skewness = normal_interval(found.skewness, found.skewness_error)
+    kurtosis = normal_interval(found.kurtosis, found.kurtosis_error)
+    return Every([inside(skewness, -most, most), inside(kurtosis, -2 * most, 2 * most)])
+
+
+def normal_interval(value: float, error: float) -> Estimate:
+    """Of a number with a normal error."""
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error, LEVEL)
