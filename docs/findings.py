@@ -285,7 +285,7 @@ def _filled(name: str, found: dict) -> str:
 
 
 def readme(text: str, found: dict) -> str:
-    """README.md with this finding and these rows of studies."""
+    """README.md with this finding and these rows of studies; others keep theirs."""
     start, rest = text.split("tests its claims: **", 1)
     opening = re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), OPENING)
     text = f"{start}tests its claims: **{' '.join(opening.split())}**{rest.split('**', 1)[1]}"
@@ -293,9 +293,12 @@ def readme(text: str, found: dict) -> str:
     text = "\n\n".join([first, _wrapped(lines[0]), *lines[1:]])
     head = "| study | result |\n|---|---|\n"
     start, rest = text.split(head, 1)
-    said = ((n, found["figures"][n]["headline"]) for n in NEW if n in found["figures"])
-    rows = (f"| `{n}` | {words.replace('|', chr(92) + '|')} |" for n, words in said if words)
-    return start + head + "\n".join(rows) + "\n\n" + rest.split("\n\n", 1)[1]
+    table, rest = rest.split("\n\n", 1)
+    rows = {line.split("`")[1]: line for line in table.splitlines()}
+    said = {n: found["figures"][n]["headline"] for n in NEW if n in found["figures"]}
+    for name, words in said.items():
+        rows[name] = f"| `{name}` | {words.replace('|', chr(92) + '|')} |"
+    return start + head + "\n".join(rows[name] for name in NEW if name in rows) + "\n\n" + rest
 
 
 def main(folder: str | None = None, other: str | None = None) -> int:

@@ -15,8 +15,10 @@ from minilotto.report.paper.unary_scaling import UnaryScaling
 from minilotto.report.paper.wide_net import NeuronCloud
 from minilotto.report.studies.classification.classification import Classification
 from minilotto.report.studies.data.data import Data
+from minilotto.report.studies.depth.depth import Depth
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
+from minilotto.report.studies.inside.inside import Inside
 from minilotto.report.studies.minimum.minimum import Minimum
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
@@ -40,8 +42,10 @@ BEYOND: tuple[type[Study], ...] = (
     Protocol,
     Minimum,
     Ensembling,
+    Inside,
     Data,
     Dimension,
+    Depth,
     Classification,
     Pruning,
 )
