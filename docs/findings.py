@@ -192,13 +192,11 @@ def second(folder: str, other: str) -> dict:
     """What changes with the root seed: sentences, and the seeds of the other report."""
     found = changes(recorded(folder), recorded(other))
     report = json.loads((Path(other) / "report.json").read_text(encoding="utf-8"))
-    less = {one["name"]: one["warning"] for one in report["figures"] if one["warning"]}
-    return {
-        "words": " ".join(found.words()),
-        "reduced": list(less),
-        "whole": [one["name"] for one in report["figures"] if one["name"] not in less],
-        "seeds": report["provenance"]["seeds"],
-    }
+    less, of = sum(bool(one["warning"]) for one in report["figures"]), len(report["figures"])
+    seeds = f"{report['provenance']['seeds']}; {less} of {of} figures and studies reduced"
+    words = [line for line in found.words() if "one alone" not in line]
+    words.append(f"{len(found.lost)} are decided in one of the two reports alone.")
+    return {"words": " ".join(words), "seeds": seeds}
 
 
 def names(text: str) -> list[str]:
@@ -269,9 +267,7 @@ def _filled(name: str, found: dict) -> str:
         other = found.get("second")
         if not other:
             return ""
-        few = f"; with fewer: {', '.join(other['reduced'])}" if other["reduced"] else ""
-        whole = ", ".join(other["whole"]) or "none"
-        return f"Of a second root seed (with all seeds: {whole}{few}): {other['words']}"
+        return f"Beside a second report ({other['seeds']}): {other['words']}"
     if name == "reduced":
         less = [n for n, figure in figures.items() if figure["warning"]]
         return f"- Of reduced runs, with fewer seeds: {', '.join(less)}." if less else ""

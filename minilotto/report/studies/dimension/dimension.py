@@ -192,15 +192,14 @@ class Dimension(Study):
         for activation, rows in self.rules.items():
             misses = ", ".join(f"{row.rule} by {row.misfit:.2f}" for row in rows)
             said.append(f"{named(activation)} exponents are off {misses}")
-        stretches = [one.stretch for one in self.curves.values() if one.stretch]
         if not said:
             return ""
-        lasting = sum(one.share >= SURE for one in stretches)
-        tested = sum(one.share >= SURE or not one.possible for one in stretches)
+        lasts = zip(map(named, self.activations), self.judged()["persists"], strict=True)
+        words = (f"{name}, {one.reason.rstrip('.').partition(':')[0]}" for name, one in lasts)
         return (
             f"Over {self.inputs[0]} to {self.inputs[-1]} inputs {'; '.join(said)} beyond their own "
-            f"errors. Whether N⁻¹ lasts over a factor of {SPAN:g} in width could be decided for "
-            f"{tested} of {len(stretches)} targets: it does for {lasting}."
+            f"errors. Targets on whether N⁻¹ lasts over a factor of {SPAN:g} in width: "
+            f"{'; '.join(words)}."
         )
 
     def tables(self) -> list[Table]:
