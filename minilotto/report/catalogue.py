@@ -20,8 +20,10 @@ from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
 from minilotto.report.studies.inside.inside import Inside
 from minilotto.report.studies.minimum.minimum import Minimum
+from minilotto.report.studies.noise.noise import Noise
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
+from minilotto.report.studies.subtasks.subtasks import Subtasks
 from minilotto.report.study import Study
 
 MAIN_TEXT = (ScalingLaw, NeuronCloud, LossHistogram, Ticket, LossHistograms, Halves)
@@ -48,6 +50,8 @@ BEYOND: tuple[type[Study], ...] = (
     Depth,
     Classification,
     Pruning,
+    Noise,
+    Subtasks,
 )
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
