@@ -32,13 +32,18 @@ from minilotto.analysis.stats.dip import dip_test
 from minilotto.analysis.stats.draws import exponent_over_draws
 from minilotto.analysis.stats.estimates import bend, estimates, share
 from minilotto.analysis.stats.exponents import exponent_over, geometric_mean
+from minilotto.analysis.stats.modality import normality
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.files import write_bytes
 from minilotto.report import rules
+from minilotto.report.paper.histograms import is_normal
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, Judged
 from minilotto.report.studies.depth.depth import DepthSettings
+from minilotto.report.studies.dimension.analysis import Curve, DimensionSettings
+from minilotto.report.studies.dimension.dimension import Dimension
+from minilotto.report.studies.ensembling.analysis import cosine_between
 from minilotto.report.studies.inside.inside import InsideSettings
 from minilotto.settings.arrays import Array
 from minilotto.settings.numbers import real_number
@@ -248,8 +253,28 @@ CURVES: dict[str, tuple[Callable[[Array], Array], bool | None, bool | None]] = {
 }  # fmt: skip
 # Fractions of one decade's second group, log10 deviation 0.2; normal losses are one peak.
 GROUPS = {"one peak": 0.0, "a group of a fifth, a decade apart": 0.2}
-RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6}
-FRACTIONS = {"all of 64 nets": 1.0, "0.97 of 64 nets": 0.97, "0.6 of 64 nets": 0.6}
+RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6, "medians 4 apart": 4.0}
+FRACTIONS = {
+    "all of 64 nets": 1.0,
+    "0.97 of 64 nets": 0.97,
+    "0.6 of 64 nets": 0.6,
+    "0.1 of 64 nets": 0.1,
+}
+# log10 losses, as the normalities of one width that figure 3 judges.
+NORMAL: dict[str, tuple[Callable[[np.random.Generator, int], Array], bool]] = {
+    "normal": (lambda random, n: random.normal(size=n), True),
+    "an exponential tail": (lambda random, n: random.exponential(size=n), False),
+    "a fifth has five times the spread": (lambda random, n: np.log(HEAVY.draw(random, n)), False),
+}
+# Parts of the mean squared error that all nets have in common: the cosine of two.
+COMMON = {
+    "no error in common": 0.0,
+    "a quarter of the error in common": 0.25,
+    "all but a tenth of the error in common": 0.9,
+}
+# Exponents of nets of two inputs, each over the widths and seeds of the study of dimension.
+TWO_INPUTS = {"exponent 4/D": 2.0, "exponent 1": 1.0, "no fall with width": 0.0}
+INPUTS_SPREADS = (0.1, 0.4)  # of log loss: a tenth of that study's nets have less, half of them
 # Exponents of the variance over gradient noise: STARTS starts with three noises of each of five
 # batches; fractions of a net's loss or neurons.
 STARTS, STARTED = 16, np.geomspace(10, 56, 11)
@@ -279,21 +304,62 @@ def planted_verdicts(trial: int, seeds: int, spread: Spread) -> Iterator[tuple[R
             yield (claim, truth, spread.name, seeds, true), judged
     first, second, *_ = estimates(flat).values()
     for truth, times in RATIOS.items():
-        same, apart = rules.THRESHOLDS["same"], ratio(second.mapped(lambda x: x * times), first)  # noqa: B023
-        judged = rules.factor(apart, 1 / same, same)
-        yield ("two medians are equal", truth, spread.name, seeds, times == 1), judged
+        apart = ratio(second.mapped(lambda x: x * times), first)  # noqa: B023
+        for claim, name in (("equal", "same"), ("similar", "similar")):
+            most = rules.THRESHOLDS[name]
+            place = (f"two medians are {claim}", truth, spread.name, seeds, times <= most)
+            yield place, rules.factor(apart, 1 / most, most)
     if spread is ONE_PEAK:
-        for truth, part in GROUPS.items():
-            logs = random.normal(0, 0.2, seeds) + (random.random(seeds) < part)
-            count = rules.at_least(modes(10**logs).count, seeds)
-            for claim, ends, true in (("one peak", (1, 1), not part),
-                                      ("several peaks", (2, np.inf), bool(part))):  # fmt: skip
-                yield (claim, truth, "normal", seeds, true), rules.inside(count, *ends)
-        for truth, part in FRACTIONS.items():
-            found = share(int(np.count_nonzero(random.random(64) < part)), 64)
-            judged = rules.inside(found, rules.THRESHOLDS["most"], np.inf)
-            yield ("almost all nets agree", truth, "-", 64, part > 0.9), judged
+        yield from planted_shapes(random, seeds)
+        yield from planted_nets(random, seeds)
         yield from planted_starts(trial)
+    if spread is ONE_PEAK and seeds == SEEDS[0]:
+        yield from planted_inputs(random)
+
+
+def planted_shapes(random: np.random.Generator, seeds: int) -> Iterator[tuple[Rate, Judged]]:
+    """Peaks and normality of the losses of one width, as figure 3 judges them."""
+    for truth, part in GROUPS.items():
+        logs = random.normal(0, 0.2, seeds) + (random.random(seeds) < part)
+        count = rules.at_least(modes(10**logs).count, seeds)
+        for claim, ends, true in (("one peak", (1, 1), not part),
+                                  ("several peaks", (2, np.inf), bool(part))):  # fmt: skip
+            yield (claim, truth, "normal", seeds, true), rules.inside(count, *ends)
+    for truth, (draw, true) in NORMAL.items():
+        found = is_normal(normality(10 ** draw(random, seeds)), rules.THRESHOLDS["moment"])
+        yield ("log loss is normal", truth, "-", seeds, true), found
+
+
+def planted_nets(random: np.random.Generator, seeds: int) -> Iterator[tuple[Rate, Judged]]:
+    """Fractions of nets, and cosines between the errors of nets, as the studies judge them."""
+    for truth, part in FRACTIONS.items():
+        found = share(int(np.count_nonzero(random.random(64) < part)), 64)
+        for claim, name in (("almost all", "most"), ("most", "half")):
+            least = rules.THRESHOLDS[name]
+            place = (f"{claim} nets agree", truth, "-", 64, part > least)
+            yield place, rules.inside(found, least, np.inf)
+    weight, near = np.full(100, 0.01), rules.THRESHOLDS["orthogonal"]
+    own, common = random.normal(size=(seeds, 100)), random.normal(size=100)
+    for truth, part in COMMON.items():
+        errors = np.sqrt(1 - part) * own + np.sqrt(part) * common
+        judged = rules.inside(cosine_between(errors, weight), -near, near)
+        yield ("errors are orthogonal", truth, "normal", seeds, not part), judged
+
+
+def planted_inputs(random: np.random.Generator) -> Iterator[tuple[Rate, Judged]]:
+    """One target of two inputs, as the study of dimension judges it."""
+    settings, case = DimensionSettings(), ("silu", "radial", 2)
+    widths = np.array(settings.widths, float)
+    for (truth, exponent), spread in product(TWO_INPUTS.items(), INPUTS_SPREADS):
+        drawn = random.lognormal(sigma=spread, size=(len(widths), settings.seeds))
+        losses = list(0.1 * (widths[:, None] / widths[0]) ** -exponent * drawn)
+        study = object.__new__(Dimension)
+        study.settings = settings
+        study._study({case: Curve(case, settings.widths, losses, losses)}, {})
+        for claim, outcome, one in (("D = 2: the exponent is 4/D", study._four_over_d, 2.0),
+                                    ("D = 2: 1/N persists", study._persists, 1.0)):  # fmt: skip
+            (judged,) = outcome("silu").judged
+            yield (claim, truth, f"spread {spread:g}", settings.seeds, exponent == one), judged
 
 
 def planted_starts(trial: int) -> Iterator[tuple[Rate, Judged]]:

@@ -1,9 +1,10 @@
-"""Write docs/findings.md from a report.
+"""Write docs/findings.md, and what README.md says of it, from a report.
 
 `python docs/findings.py report/` takes the verdicts and numbers of the report in that folder into
-docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md from them.
-A report of some figures takes their places, and leaves the others as they were. Without a folder
-it writes the page again from docs/findings.json.
+docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md, the first
+finding and the rows of the studies in README.md from them. A report of some figures takes their
+places, and leaves the others as they were. A second folder is a report of another root seed, whose
+verdicts are compared. Without a folder it writes all again from docs/findings.json.
 
 In TEXT, [[figure/claim/number:format]] is a number of that claim, [[figure/claim]] what was
 measured, and a line [[table VERDICT]] a table of the paper's claims that got this verdict.
@@ -16,7 +17,9 @@ import textwrap
 from collections import Counter
 from pathlib import Path
 
+from minilotto.errors import MinilottoError
 from minilotto.report.catalogue import BEYOND, FIGURES
+from minilotto.report.changes import changes, recorded
 from minilotto.report.plots.style import thumbnail
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 
@@ -29,6 +32,10 @@ ACROSS = 1100  # pixels of a picture
 LINE = 140  # characters of a paragraph
 BRIEF = 120  # characters of what was measured in a table
 NEW = [study.name for study in BEYOND]
+
+# The sentences in bold in README.md, after the colon.
+OPENING = """the paper's observations are reproduced, with an exponent of [[1c/silu/exponent:.2f]]
+([[1c/silu/low:.2f]] to [[1c/silu/high:.2f]]) between widths 10 and 50 by its protocol. [[first]]"""
 
 TEXT = """# Findings
 
@@ -165,7 +172,7 @@ of the lightest, where 10 times would.
   each verdict under each truth.
 - **Frozen rules.** They were written while results were seen, so they are no predictions. They are
   frozen at a version, and `--root_seed 1 --compare report/` applies them to trainings
-  that nobody has looked at, and states which verdicts change.
+  that nobody has looked at, and states which verdicts change. [[second]]
 - **Kernels against oracles.** Every gradient is compared in every coordinate with two independent
   implementations (`python -m minilotto check`); trainings on nodes, on every point and by JAX give
   the same distribution of losses ([benchmarks](benchmarks.md)).
@@ -222,17 +229,33 @@ def taken(report: dict) -> dict:
     return {"figures": figures, "made": report["provenance"]}
 
 
+def second(folder: str, other: str) -> dict:
+    """What changes with the root seed: sentences, and the seeds of the other report."""
+    found = changes(recorded(folder), recorded(other))
+    report = json.loads((Path(other) / "report.json").read_text(encoding="utf-8"))
+    less, of = sum(bool(one["warning"]) for one in report["figures"]), len(report["figures"])
+    seeds = f"{report['provenance']['seeds']}; {less} of {of} figures and studies reduced"
+    words = [line for line in found.words() if "one alone" not in line]
+    words.append(f"{len(found.lost)} are decided in one of the two reports alone.")
+    return {"words": " ".join(words), "seeds": seeds}
+
+
 def names(text: str) -> list[str]:
     """What stands in double brackets."""
     return re.findall(r"\[\[([^]]*)\]\]", text)
 
 
 def page(found: dict) -> str:
-    """docs/findings.md, its paragraphs and items in lines of ACROSS characters."""
-    text = re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), TEXT)
+    """docs/findings.md, its paragraphs and items in lines of LINE characters, without those about
+    figures that no report has had.
+    """
     blocks = [
-        block if block[0] in "|!#" else _wrapped(block) for block in text.strip().split("\n\n")
+        re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), block)
+        for block in TEXT.strip().split("\n\n")
+        if {a or b for a, b in re.findall(r"\[\[(\w+)/|findings-(\w+)\.png", block)}
+        <= found["figures"].keys()
     ]
+    blocks = [block if block[0] in "|!#" else _wrapped(block) for block in blocks if block]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -284,6 +307,13 @@ def _filled(name: str, found: dict) -> str:
         titles = {n: FIGURES[n].title[0].upper() + FIGURES[n].title[1:] for n, _ in said}
         titles = {n: title if title[-1] == "?" else f"{title}." for n, title in titles.items()}
         return "\n".join(f"- **{titles[n]}** {words}" for n, words in said if words)
+    if name == "first":
+        return "; ".join(figures["protocol"]["headline"].split("; ")[:2]) + "."
+    if name == "second":
+        other = found.get("second")
+        if not other:
+            return ""
+        return f"Beside a second report ({other['seeds']}): {other['words']}"
     if name == "reduced":
         less = [n for n, figure in figures.items() if figure["warning"]]
         return f"- Of reduced runs, with fewer seeds: {', '.join(less)}." if less else ""
@@ -296,7 +326,24 @@ def _filled(name: str, found: dict) -> str:
     return format(row["numbers"][number[0]], form) if number else row["measured"]
 
 
-def main(folder: str | None = None) -> int:
+def readme(text: str, found: dict) -> str:
+    """README.md with this finding and these rows of studies; others keep theirs."""
+    start, rest = text.split("tests its claims: **", 1)
+    opening = re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), OPENING)
+    text = f"{start}tests its claims: **{' '.join(opening.split())}**{rest.split('**', 1)[1]}"
+    first, *lines = text.split("\n\n", 2)
+    text = "\n\n".join([first, _wrapped(lines[0]), *lines[1:]])
+    head = "| study | result |\n|---|---|\n"
+    start, rest = text.split(head, 1)
+    table, rest = rest.split("\n\n", 1)
+    rows = {line.split("`")[1]: line for line in table.splitlines()}
+    said = {n: found["figures"][n]["headline"] for n in NEW if n in found["figures"]}
+    for name, words in said.items():
+        rows[name] = f"| `{name}` | {words.replace('|', chr(92) + '|')} |"
+    return start + head + "\n".join(rows[name] for name in NEW if name in rows) + "\n\n" + rest
+
+
+def main(folder: str | None = None, other: str | None = None) -> int:
     """Exit status: 2 for a folder without a whole report, from which nothing is taken."""
     content = PLACE / "findings.json"
     if folder:
@@ -305,11 +352,12 @@ def main(folder: str | None = None) -> int:
             found, before = taken(report), json.loads(content.read_text(encoding="utf-8"))
             known = {**before["figures"], **found["figures"]}
             found["figures"] = {name: known[name] for name in FIGURES if name in known}
+            found["second"] = second(folder, other) if other else before.get("second")
             text = json.dumps(found, indent=1, ensure_ascii=False)
-            page(json.loads(text))
+            page(found)
             drawn = [figure["name"] for figure in report["figures"] if figure["name"] in PICTURES]
             pictures = {n: thumbnail(Path(folder) / f"figure-{n}.png", ACROSS) for n in drawn}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, MinilottoError) as error:
             print(f"{folder!r} has no whole report ({error}); make one first", file=sys.stderr)
             return 2
         content.write_text(text + "\n", encoding="utf-8")
@@ -317,8 +365,10 @@ def main(folder: str | None = None) -> int:
             (PLACE / f"findings-{name}.png").write_bytes(picture)
     found = json.loads(content.read_text(encoding="utf-8"))
     (PLACE / "findings.md").write_text(page(found), encoding="utf-8")
+    place = PLACE.parent / "README.md"
+    place.write_text(readme(place.read_text(encoding="utf-8"), found), encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(*sys.argv[1:3]))

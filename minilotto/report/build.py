@@ -158,7 +158,7 @@ def reproduce(
         **texts,
     )
     if before is not None:
-        after = claims_of((one.name, one.verdicts) for one in sections if one.name in names)
+        after = claims_of((one.name, one.verdicts) for one in sections)
         words = [f"Beside the report in {compare}: ", *changes(before, after).words()]
         report = dataclasses.replace(report, remarks=[*report.remarks, " ".join(words)])
     for page in REPORT_FILES:

@@ -38,7 +38,8 @@ def rates_table() -> PageTable:
         "Truths planted at the report's numbers of seeds and judged by its code, each as one of a "
         f"family of six tests of which no other is decided; {found[0]['trials']} draws of each. "
         "Losses about their median: log-normal (one peak), a fifth of them with five times the "
-        "spread (heavy-tailed), three tenths shifted by more than a decade (two peaks)."
+        "spread (heavy-tailed), three tenths shifted by more than a decade (two peaks), of targets "
+        "of two inputs with that standard deviation of the natural logarithm (spread)."
     )
     return PageTable("How often each verdict is given", text, (*places, *verdicts), rows)
 

@@ -10,7 +10,8 @@ from minilotto.errors import ConfigError, FileError
 from minilotto.report.claims import Verdict
 from minilotto.report.rules import DECIDED
 
-Claims = Mapping[tuple[str, str], str]  # verdicts by figure and claim
+# By figure and key in the register: claims in words and verdicts, one for each activation.
+Claims = Mapping[tuple[str, str], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,13 @@ class Changes:
 
 
 def changes(before: Claims, after: Claims) -> Changes:
-    """Claims of both reports."""
-    rows = [(*place, before[place], after[place]) for place in after if place in before]
+    """Claims of both reports, matched by their keys, whatever their words."""
+    rows = [
+        (place[0], words, then, now)
+        for place, some in after.items()
+        if len(before.get(place, ())) == len(some)
+        for (_, then), (words, now) in zip(before[place], some, strict=True)
+    ]
     both = [row for row in rows if row[2] in DECIDED and row[3] in DECIDED]
     return Changes(
         agree=sum(then == now for *_, then, now in both),
@@ -60,11 +66,11 @@ def recorded(path: str | Path) -> Claims:
     place = place / "report.json" if place.is_dir() else place
     try:
         content: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
-        return {
-            (figure["name"], claim["claim"]): claim["verdict"]
+        return _keyed(
+            (figure["name"], claim["key"], claim["claim"], claim["verdict"])
             for figure in content["figures"]
             for claim in figure["claims"]
-        }
+        )
     except OSError as error:
         raise FileError(f"cannot read {str(place)!r}: {error.strerror}; name a report") from None
     except (ValueError, KeyError, TypeError):
@@ -73,4 +79,13 @@ def recorded(path: str | Path) -> Claims:
 
 def claims_of(sections: Iterable[tuple[str, Iterable[Verdict]]]) -> Claims:
     """The same of sections at hand."""
-    return {(name, one.claim): one.verdict for name, verdicts in sections for one in verdicts}
+    return _keyed(
+        (name, one.key, one.claim, one.verdict) for name, verdicts in sections for one in verdicts
+    )
+
+
+def _keyed(rows: Iterable[tuple[str, str, str, str]]) -> Claims:
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, key, words, verdict in rows:
+        found.setdefault((name, key), []).append((words, verdict))
+    return found

@@ -49,7 +49,7 @@ from minilotto.report.rules import (
 
 TEXTS = ("claim", "where", "says", "how", "fails", "why")
 REASONS = dict(zip(("holds", "in_part", "fails", "undecided", "untested"), VERDICTS, strict=True))
-OPEN = "The interval is too wide to decide."
+OPEN = "Too wide to decide at the level that all tests here share{more}."
 
 
 class Case(NamedTuple):

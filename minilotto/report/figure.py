@@ -160,13 +160,14 @@ class Figure(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    question: ClassVar[str]  # of a study, "" for a figure of the paper
     entry: ClassVar[Entry]  # of its name, in claims.toml beside its module
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" in vars(cls) and "entry" not in vars(cls):
             cls.entry = register(cls.__module__.rpartition(".")[0], "claims.toml", cls.name)
-            cls.title = cls.entry.title
+            cls.title, cls.question = cls.entry.title, cls.entry.question
 
     @staticmethod
     @abstractmethod

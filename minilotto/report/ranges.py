@@ -67,4 +67,5 @@ def all_in(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
         f"Taken one by one, {alone.count(HOLDS)} of {len(cases)} intervals lie in the range and "
         f"{len(outside)} outside{named if outside else ''}."
     )
-    return about(Every(judged), words, reason, {name: found.value for name, found in printed})
+    numbers = {name: found.value for name, found in printed}
+    return about(Every(judged), words, reason, numbers, more=f": t{reason[1:-1]}")

@@ -109,6 +109,8 @@ class Some:
 
 
 Judged = Check | Every | Some
+# A width that a claim is about and a reduced run has not trained: it could do either.
+UNSEEN = Check(HOLDS, math.inf)
 
 
 def inside(found: Estimate, low: float, high: float) -> Check:

@@ -55,7 +55,6 @@ class Study(Figure):
     headline the answer in a sentence.
     """
 
-    question: ClassVar[str]
     settings_type: ClassVar[type[Settings]]
     settings: Any
 

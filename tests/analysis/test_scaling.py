@@ -16,6 +16,7 @@ from minilotto.analysis.stats.scaling import compare_laws, fit_law, local_expone
 
 NAN = float("nan")
 WIDTHS = np.array([1, 2, 3, 4, 10, 20, 30, 40, 50.0])
+MANY = np.array([1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 50.0])  # enough to compare all laws
 PLANTED = {
     "power law": ({"amplitude": 4e-6, "exponent": 1.0}, lambda n: 4e-6 / n),
     "plateau": ({"amplitude": 0.1, "exponent": 2.0, "plateau": 1e-4}, lambda n: 1e-4 + 0.1 * n**-2),
@@ -240,7 +241,8 @@ def test_four_widths_without_a_law_overflow_in_silence():
 def test_comparison_prefers_the_planted_law(law):
     right = 0
     for trial in range(10):
-        found = compare_laws(points(WIDTHS, drawn(PLANTED[law][1], 300, trial), resamples=200))
+        losses = drawn(PLANTED[law][1], 300, trial, MANY)
+        found = compare_laws(points(MANY, losses, resamples=200))
         weights = [row.weight for row in found.rows]
         assert sum(weights) == pytest.approx(1, rel=1e-12)
         assert min(row.delta for row in found.rows) == 0
@@ -281,8 +283,9 @@ def test_held_out_widths_are_predicted_from_the_others():
 
 
 def test_what_few_widths_cannot_test_is_said():
-    measured = points(WIDTHS, drawn(lambda n: 1 / n, 100, 1))
-    for count, tested, compared in ((3, 1, 0), (4, 2, 0), (5, 3, 1), (6, 3, 2), (7, 3, 3)):
+    measured = points(MANY, drawn(lambda n: 1 / n, 100, 1, MANY))
+    counts = ((3, 1, 0), (4, 2, 0), (5, 3, 0), (7, 3, 0), (8, 3, 1), (10, 3, 2), (12, 3, 3))
+    for count, tested, compared in counts:
         rows = compare_laws(measured.select(np.arange(count))).rows
         assert [row.law for row in rows] == list(LAWS)
         assert [row.fit is not None for row in rows] == [i < tested for i in range(3)]

@@ -173,9 +173,8 @@ def test_numbers_behind_the_verdicts_are_those_planted(worlds):
     assert other.studies["cube"].left[50][1] < 0.05
     assert cube.fit(10, 50, "variance").estimates["exponent"].value == pytest.approx(1, abs=0.1)
     assert cube.fit(10, 50, "bias") is None  # nothing certain to fit
-    best = {row.law: row.weight for row in relu.laws if row.weight is not None}
-    assert set(best) == {"power law", "plateau"}
-    assert sum(best.values()) == pytest.approx(1, rel=1e-12)
+    assert [row.fit is not None for row in relu.laws] == [True, True, True]
+    assert all(row.weight is None for row in relu.laws)  # so few widths compare no laws
 
 
 def test_some_targets_of_each_claim_make_it_hold_in_part(worlds):

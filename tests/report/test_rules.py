@@ -12,9 +12,10 @@ import minilotto as ml
 from bench.coverage import FAMILY, SEEDS, verdict_rates
 from bench.coverage import ONE_PEAK as NORMAL
 from minilotto.cli.commands import main
+from minilotto.report import claims as rules_claims
 from minilotto.report import frozen, rules
 from minilotto.report.calibration import margins_table, rates, rates_table
-from minilotto.report.changes import changes, recorded
+from minilotto.report.changes import changes, claims_of, recorded
 from minilotto.report.figure import reseeded
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 
@@ -136,6 +137,9 @@ def rule_holds():
         says(rules.inside(rules.at_least(1, 1000), 2, np.inf)) == FAILS,
         says(rules.Every([rules.sure(True), rules.sure(False)])) == FAILS,
         says(rules.Some([rules.sure(True), rules.sure(False)])) == HOLDS,
+        says(rules.Every([rules.sure(True), rules.UNSEEN])) == UNDECIDED,
+        says(rules.Every([rules.sure(False), rules.UNSEEN])) == FAILS,
+        says(rules.Some([rules.sure(False), rules.UNSEEN])) == UNDECIDED,
         rules.family(some) == 0.001,
         rules.together([HOLDS, FAILS]) == IN_PART,
         rules.together([HOLDS, UNDECIDED]) == UNDECIDED,
@@ -151,6 +155,7 @@ MUTATIONS = {
     "no error": ("if times < 0:\n        return 1.0", "if times < 0:\n        return 0.0"),
     "a value that is never excluded": ("if excluded <= ERROR:", "if excluded <= -1:"),
     "a fit that is never rejected": ("Check(FAILS, p_value", "Check(HOLDS, p_value"),
+    "what is not seen agrees": ("UNSEEN = Check(HOLDS, math.inf)", "UNSEEN = Check(HOLDS, 0.0)"),
     "no logarithms": ("found.mapped(_log), _log(low), _log(high)", "found, -high, -low"),
     "groups that are always seen": ("if nets >= enough else", "if nets >= 0 else"),
     "all and some exchanged": ("isinstance(judged, Every) else", "isinstance(judged, Some) else"),
@@ -175,15 +180,30 @@ def test_a_broken_rule_is_noticed(old, new, monkeypatch):
 
 # Two reports
 def test_what_changed_between_two_reports_is_counted():
-    before = {("1c", c): v for c, v in zip("abcd", (HOLDS, HOLDS, FAILS, UNDECIDED), strict=True)}
-    after = {("1c", c): v for c, v in zip("abce", (HOLDS, FAILS, UNDECIDED, HOLDS), strict=True)}
-    found = changes(before, after)
+    before = zip("abcd", (HOLDS, HOLDS, FAILS, UNDECIDED), strict=True)
+    after = zip("abce", (HOLDS, FAILS, UNDECIDED, HOLDS), strict=True)
+    found = changes(*({("1c", key): [(key, v)] for key, v in one} for one in (before, after)))
     assert (found.agree, found.share) == (1, 0.5)
     assert found.flipped == [("1c", "b", HOLDS, FAILS)]
     assert found.lost == [("1c", "c", FAILS, UNDECIDED)]
     words = " ".join(found.words())
     assert words.startswith("1 of 2 claims that both reports decide have the same verdict.")
     assert "Changed: 1c, b: holds, now fails." in words
+
+
+def test_claims_are_matched_by_key_and_not_by_words():
+    def claims(*rows):
+        some = [
+            rules_claims.Verdict(words, "", "", "", verdict, "", key=key)
+            for key, words, verdict in rows
+        ]
+        return claims_of([("1c", some)])
+
+    two = ("a", "SiLU: a", HOLDS), ("a", "ReLU: a", FAILS)
+    found = changes(claims(*two, ("b", "b", HOLDS)), claims(*two, ("b", "b in new words", FAILS)))
+    assert (found.agree, found.flipped) == (2, [("1c", "b in new words", HOLDS, FAILS)])
+    # One activation is missing: which one is not known.
+    assert changes(claims(*two), claims(two[1])) == changes({}, {})
 
 
 def test_another_root_seed_moves_every_training():

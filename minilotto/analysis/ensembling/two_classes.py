@@ -20,7 +20,7 @@ from minilotto.analysis.ensembling.logits import (
 from minilotto.analysis.ensembling.pairs import compare, drawn_pairs, paper_null
 from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
-from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
+from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
@@ -68,7 +68,7 @@ class Problem(Shown):
     losses : mapping of str to Points
     errors : mapping of str to mapping of int to Estimate
         Mean error rates.
-    laws : mapping of str to (Comparison, Fit)
+    laws : mapping of str to Fit
         As of `law_of`.
     combined : mapping of (str, int, int, str) to Combined
         By part, width, number of nets and way, one of WAYS or "harmonic", the paper's null.
@@ -81,7 +81,7 @@ class Problem(Shown):
     steps: int
     losses: Mapping[str, Points]
     errors: Mapping[str, Mapping[int, Estimate]]
-    laws: Mapping[str, tuple[Comparison, Fit]]
+    laws: Mapping[str, Fit]
     combined: Mapping[tuple[str, int, int, str], Combined]
     synergies: Mapping[int, Synergy]
 
@@ -119,7 +119,7 @@ class Problem(Shown):
         return found.similarity_median if found else None
 
     def exponent(self, part: str) -> Estimate | None:
-        """Of the fitted law of the loss.
+        """Of the power law of the loss.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class Problem(Shown):
         Estimate or None
             None for few widths.
         """
-        return self.laws[part][1].estimates["exponent"] if part in self.laws else None
+        return self.laws[part].estimates["exponent"] if part in self.laws else None
 
     def means(self, part: str, members: int) -> dict[int, Combined]:
         """Mean logits of some nets.
@@ -222,8 +222,8 @@ def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int
     )
 
 
-def law_of(loss: Points) -> tuple[Comparison, Fit] | None:
-    """Laws of the loss at widths from FITTED_FROM on.
+def law_of(loss: Points) -> Fit | None:
+    """The power law of the loss at widths from FITTED_FROM on.
 
     Parameters
     ----------
@@ -231,14 +231,11 @@ def law_of(loss: Points) -> tuple[Comparison, Fit] | None:
 
     Returns
     -------
-    (Comparison, Fit) or None
-        All laws, and the plateau where AICc prefers it, else the power law; None for few widths.
+    Fit or None
+        None for few widths.
     """
     wide = loss.select(loss.widths >= FITTED_FROM)
-    if len(wide.widths) < 3:
-        return None
-    laws = compare_laws(wide)
-    return laws, fit_law(wide, "plateau" if laws.best_aicc == "plateau" else "power law")
+    return fit_law(wide) if len(wide.widths) >= 3 else None
 
 
 def _mean_error(logits: Array, data: Dataset) -> Estimate:

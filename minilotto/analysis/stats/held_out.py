@@ -1,13 +1,12 @@
 """Loss against width on the points of the training and on others; widths that count."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from numpy.typing import ArrayLike
 
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.rates import TOLERANCE
-from minilotto.analysis.stats.scaling import Comparison, Fit, compare_laws, fit_law
+from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
 
 
@@ -71,8 +70,3 @@ class HeldOutCurve:
     def exponent(self) -> Estimate | None:
         """Of the held-out loss, with seeds' and widths' scatter."""
         return None if self.fit is None else self.fit.estimates["exponent"]
-
-    @cached_property
-    def comparison(self) -> Comparison | None:
-        """Laws for the widths kept."""
-        return None if self.fit is None else compare_laws(self.fit.points)

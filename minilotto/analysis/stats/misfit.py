@@ -54,7 +54,9 @@ def corrected_aic(likelihood: float, parameters: int, widths: int) -> float | No
     """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau.
 
     n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
-    between and beyond them.
+    between and beyond them. With fewer than 2 k + 2 the correction exceeds the penalty that it
+    corrects, and decides by itself: of seven widths from 10 to 50 every break, however large, is
+    called a power law.
 
     Parameters
     ----------
@@ -65,9 +67,9 @@ def corrected_aic(likelihood: float, parameters: int, widths: int) -> float | No
     Returns
     -------
     float or None
-        None where the correction has no meaning.
+        None for fewer than 2 k + 2 widths.
     """
-    if widths < parameters + 2:
+    if widths < 2 * parameters + 2:
         return None
     correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
     return -2 * likelihood + 2 * parameters + correction

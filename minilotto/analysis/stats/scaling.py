@@ -260,7 +260,8 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     """Every law fitted to the same points, compared by AICc and by widths held out.
 
     weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws for which there are widths
-    enough; the others keep their row with a note that says how many they need.
+    enough (`misfit.corrected_aic`); the others keep their row with a note that says how many they
+    need.
 
     Parameters
     ----------
@@ -283,7 +284,7 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
     >>> found = compare_laws(points([1, 2, 4, 8, 16], list(draws)))
     >>> found.rows[2].note
-    'AICc needs 7 widths for broken power law, there are 5'
+    'AICc needs 12 widths for broken power law, there are 5'
     """
     count = len(points.widths)
     least = min(law.least_widths for law in LAWS.values())
@@ -306,7 +307,8 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
         if law.name not in fits:
             note = f"not testable: {_too_few(law, count)}"
         elif law.name not in aicc:
-            note = f"AICc needs {len(law.parameters) + 3} widths for {law.name}, there are {count}"
+            least = 2 * len(law.parameters) + 4
+            note = f"AICc needs {least} widths for {law.name}, there are {count}"
         found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
         delta = aicc[law.name] - lowest if found else None
         weight = share[law.name] / total if found else None

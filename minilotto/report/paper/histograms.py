@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.stats.modality import FEW_WIDTHS, central_limit
+from minilotto.analysis.stats.modality import FEW_WIDTHS, Normality, central_limit
 from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
@@ -103,15 +103,12 @@ class LossHistograms(Figure):
         most, cases = self.entry.claims["normal"]["moment"], []
         for width, shape in self.shapes.items():
             if width >= FEW_WIDTHS and (one := shape.normality) is not None:
-                skewness = _normal_interval(one.skewness, one.skewness_error)
-                kurtosis = _normal_interval(one.kurtosis, one.kurtosis_error)
-                judged = [inside(skewness, -most, most), inside(kurtosis, -2 * most, 2 * most)]
                 words = (
                     f"skewness {one.skewness:+.2f} ± {one.skewness_error:.2f}, excess kurtosis "
                     f"{one.kurtosis:+.2f} ± {one.kurtosis_error:.2f}, p = {one.p_value:.2g}"
                 )
                 numbers = {f"skewness at width {width}": one.skewness}
-                cases.append(Case(f"N = {width}", Every(judged), words, numbers))
+                cases.append(Case(f"N = {width}", is_normal(one, most), words, numbers))
         return over(cases)
 
     def _narrowing(self) -> Outcome:
@@ -129,6 +126,13 @@ class LossHistograms(Figure):
         )
 
 
-def _normal_interval(value: float, error: float) -> Estimate:
-    reach = 1.96 * error
-    return Estimate(value, value - reach, value + reach, LEVEL)
+def is_normal(found: Normality, most: float) -> Every:
+    """Whether skewness is within `most` of 0, and excess kurtosis within twice that."""
+    skewness = normal_interval(found.skewness, found.skewness_error)
+    kurtosis = normal_interval(found.kurtosis, found.kurtosis_error)
+    return Every([inside(skewness, -most, most), inside(kurtosis, -2 * most, 2 * most)])
+
+
+def normal_interval(value: float, error: float) -> Estimate:
+    """Of a number with a normal error."""
+    return Estimate(value, value - 1.96 * error, value + 1.96 * error, LEVEL)

@@ -20,7 +20,7 @@ from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
 from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
-from minilotto.report.rules import Every, Some, factor, inside
+from minilotto.report.rules import UNSEEN, Every, Some, factor, inside
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
@@ -75,6 +75,7 @@ class ProductScaling(Figure):
         self.studies, trained = targets.target_studies(source, targets.product_sweeps(scale))
         self.elsewhere = {task: _elsewhere(nets) for task, nets in trained.items()}
         self.trained = [one for nets in trained.values() for one in nets.values()]
+        self.unseen = [UNSEEN] * (scale.product_widths != Scale().product_widths)
         self.checked: dict[tuple[str, str], tuple[Points, Points]] = {}
         tried = []
         for name, some in checks(scale).items():
@@ -167,7 +168,7 @@ class ProductScaling(Figure):
         near = claim["near"]
         for task, one in self.studies.items():
             runs = _runs(one)
-            agree = [inside(e, 1 - near, 1 + near) for e in runs.values()]
+            agree = [*(inside(e, 1 - near, 1 + near) for e in runs.values()), *self.unseen]
             words = (
                 f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
             )
@@ -205,7 +206,8 @@ class ProductScaling(Figure):
                 )
                 found = [ratio(unseen[width], seen[width]) for width in seen]
                 ratios = [e.value for e in found]
-                largest, enough = max(ratios), [factor(e, 0.0, similar) for e in found]
+                largest = max(ratios)
+                enough = [*(factor(e, 0.0, similar) for e in found), *self.unseen]
                 numbers = {f"largest ratio for {one.name}": largest}
                 words = f"{min(ratios):.2g} to {largest:.2g}"
                 cases.append(Case(one.name, Every(enough), words, numbers))

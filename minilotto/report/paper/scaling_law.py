@@ -14,7 +14,7 @@ from minilotto.report.figure import Figure, Scale, Source, Table, interval, name
 from minilotto.report.paper.targets import medians
 from minilotto.report.plots import scaling
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
-from minilotto.report.rules import Every, factor, inside, one_law
+from minilotto.report.rules import UNSEEN, Every, factor, inside, one_law
 from minilotto.store.grid import Sweep
 
 ACTIVATIONS = ("silu", "leaky_relu")
@@ -60,6 +60,7 @@ class ScalingLaw(Figure):
                 "more widths"
             )
         self.fits = {key: self._fit(key) for key in EXPONENTS}
+        self.unseen = [UNSEEN] * (scale.widest < Scale.widest)
 
     def facts(self) -> dict[str, Any]:
         return {"training": training_words(self.trained)}
@@ -181,7 +182,7 @@ class ScalingLaw(Figure):
         similar, cases = self.entry.claims["resolution"]["similar"], []
         for activation, gaps in self.gaps.items():
             furthest = max(gaps, key=lambda width: abs(np.log(gaps[width].value)))
-            each = [factor(gap, 1 / similar, similar) for gap in gaps.values()]
+            each = [*(factor(gap, 1 / similar, similar) for gap in gaps.values()), *self.unseen]
             words = f"furthest from 1 at width {furthest}: {gaps[furthest]}"
             numbers = {f"ratio for {named(activation)}": gaps[furthest].value}
             cases.append(Case(named(activation), Every(each), words, numbers))

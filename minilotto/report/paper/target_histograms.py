@@ -14,6 +14,7 @@ from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
+from minilotto.report.paper.histograms import normal_interval
 from minilotto.report.paper.targets import FORMULAS, UNARY
 from minilotto.report.plots.multiples import histogram_grid
 from minilotto.report.plots.style import Drawing
@@ -130,8 +131,7 @@ class UnaryHistograms(_Histograms):
         cases, right = [], 0
         for (task, width), shape in self.shapes.items():
             if task == "cos" and width >= FEW_WIDTHS and (n := shape.normality):
-                reach = 1.96 * n.skewness_error
-                found = Estimate(n.skewness, n.skewness - reach, n.skewness + reach, LEVEL)
+                found = normal_interval(n.skewness, n.skewness_error)
                 numbers = {f"skewness at width {width}": n.skewness}
                 words = f"{n.skewness:+.2f} ± {n.skewness_error:.2f}"
                 cases.append(Case(f"N = {width}", inside(found, -np.inf, 0.0), words, numbers))

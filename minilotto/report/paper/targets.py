@@ -15,7 +15,7 @@ from minilotto.analysis.ensembling.width_study import (
 )
 from minilotto.analysis.stats.bootstrap import Points, points
 from minilotto.analysis.stats.estimates import exponents, of_quantiles
-from minilotto.analysis.stats.scaling import Compared, reference_line
+from minilotto.analysis.stats.scaling import reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over
@@ -61,8 +61,8 @@ def medians(losses: Mapping[int, Array]) -> Points:
 def scaling_tables(
     studies: Mapping[str, WidthStudy], elsewhere: Mapping[str, Points] | None = None
 ) -> list[Table]:
-    """Losses and their parts by width, exponents, and laws compared; elsewhere: medians on other
-    points, of the same widths.
+    """Losses and their parts by width, exponents, and laws; elsewhere: medians on other points, of
+    the same widths.
     """
     losses, slopes, laws = [], [], []
     for task, one in studies.items():
@@ -77,20 +77,22 @@ def scaling_tables(
             line += [None if left is None else left[1]]
             losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
         slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]
-        rows = [(f"{FIRST} to {LAST}", Compared("power law", one.fit(FIRST, LAST), None, None, ""))]
-        rows += [(f"from {COMPARED_FROM}", row) for row in one.laws]
-        for widths, row in rows:
-            if fit := row.fit:
-                of = task, f"{row.law}, widths {widths}", len(fit.points.widths), row.weight
-                error = fit.held_out_error or None
-                laws += [(*of, error, name, *interval(e)) for name, e in fit.estimates.items()]
+        fits = [(f"{FIRST} to {LAST}", one.fit(FIRST, LAST))]
+        fits += [(f"from {COMPARED_FROM}", row.fit) for row in one.laws]
+        for widths, fit in fits:
+            if fit:
+                of = task, f"{fit.law}, widths {widths}", len(fit.points.widths)
+                laws += [
+                    (*of, fit.held_out_error or None, name, *interval(e))
+                    for name, e in fit.estimates.items()
+                ]
     header = (
         "target, width, seeds, diverged, median, low, high, central mean, bias, bias low, "
         "bias high, variance, variance low, variance high, share of bias, share low, share high, "
         "share in all nets, share in all low, share in all high, left by a refit"
         + (", median on other points" if elsewhere else "")
     )
-    head = "target, law, widths, weight, held out decades, parameter, value, low, high"
+    head = "target, law, widths, held out decades, parameter, value, low, high"
     return [
         Table.of("losses", header, losses),
         Table.of("exponents", "target, from, to, exponent, low, high", slopes),

@@ -5,14 +5,6 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from minilotto.report.plots.style import GREY
-
-
-def paper_budget(steps: int, ax: Axes) -> Axes:
-    """A dotted line at the budget of the paper."""
-    ax.axvline(steps, color=GREY, linewidth=1.0, linestyle=":")
-    return ax
-
 
 def steps_axis(ax: Axes, marks: Sequence[int] = ()) -> Axes:
     """Steps on a logarithmic axis, in words such as 50k and 1M, at these places where some are

@@ -16,7 +16,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.errors import DataError, MinilottoError, MissingExtraError, imported
-from minilotto.report.claims import Outcome, register, tally
+from minilotto.report.claims import Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, interval
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
@@ -35,7 +35,7 @@ COLUMNS = {  # of the tables
     "over members low, over members high, over wide, over wide low, over wide high, error, "
     "error low, error high",
     "nulls": "problem, width, null, over wide, low, high, cosine, cosine low, cosine high",
-    "laws": "problem, part, law, weight, held out decades, parameter, value, low, high",
+    "laws": "problem, part, held out decades, p of the fit, parameter, value, low, high",
 }
 
 
@@ -66,8 +66,6 @@ class Classification(Study):
     """Losses and error rates by width, averages beside wider nets, and cosines of residuals."""
 
     name = "classification"
-    entry = register(__package__, "claims.toml", "classification")
-    title, question = entry.title, entry.question
     settings_type = ClassificationSettings
 
     @classmethod
@@ -101,7 +99,7 @@ class Classification(Study):
                 if nets := source.by_width(shorter):
                     loss = points(list(nets), [one.loss for one in nets.values()], level=LEVEL)
                     if law := law_of(loss):
-                        self.shorter[title] = law[1].estimates["exponent"]
+                        self.shorter[title] = law.estimates["exponent"]
             except MinilottoError as error:
                 refused.append(str(error))
         if not self.problems:
@@ -131,11 +129,9 @@ class Classification(Study):
                 for (width, median), seeds in zip(estimates(loss).items(), loss.seeds, strict=True):
                     ends = *interval(median), *interval(one.errors[part][width])
                     rows["losses"].append((one.name, part, width, seeds, *ends))
-            for part, (laws, _) in one.laws.items():
-                for fit, weight in ((row.fit, row.weight) for row in laws.rows if row.fit):
-                    start = one.name, part, fit.law, weight, fit.held_out_error
-                    found = fit.estimates.items()
-                    rows["laws"] += [(*start, name, *interval(value)) for name, value in found]
+            for part, fit in one.laws.items():
+                start, found = (one.name, part, fit.held_out_error, fit.p_value), fit.estimates
+                rows["laws"] += [(*start, name, *interval(value)) for name, value in found.items()]
             for key, combined in one.combined.items():
                 numbers = (number for each in combined for number in interval(each))
                 rows["ensembles"].append((one.name, *key, *numbers))
@@ -146,7 +142,7 @@ class Classification(Study):
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
     def exponents(self, part: str) -> dict[str, Estimate]:
-        """Of the power law, or of what is above the plateau where AICc prefers one."""
+        """Of the power law."""
         found = {name: one.exponent(part) for name, one in self.problems.items()}
         return {name: exponent for name, exponent in found.items() if exponent}
 
@@ -177,10 +173,9 @@ class Classification(Study):
         return (
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on "
             f"the training points and in {lawful[1]} on held-out ones (exponents {_span(train)} "
-            f"and {_span(held)}, above a plateau where there is one, widths from {FITTED_FROM}), "
-            f"and averaging the logits of two of the wider nets leaves {left} of "
-            "their held-out loss where independent errors would leave 50%: their residuals have "
-            f"cosines of {min(cosines):.2f} to {max(cosines):.2f}."
+            f"and {_span(held)}, widths from {FITTED_FROM}), and averaging the logits of two of "
+            f"the wider nets leaves {left} of their held-out loss where independent errors would "
+            f"leave 50%: their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
         )
 
     def outcomes(self) -> dict[str, Outcome]:

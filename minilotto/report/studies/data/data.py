@@ -21,7 +21,6 @@ from minilotto.report.claims import (
     as_numbers,
     described,
     over,
-    register,
     tally,
     untested,
 )
@@ -112,8 +111,6 @@ class Data(Study):
     """Losses on the training points and on all x, by width, number of points and label noise."""
 
     name = "data"
-    entry = register(__package__, "claims.toml", name)
-    title, question = entry.title, entry.question
     settings_type = DataSettings
 
     @classmethod

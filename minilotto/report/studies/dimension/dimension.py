@@ -62,8 +62,6 @@ COLUMNS = {  # of the tables
     "low by seeds, high by seeds, on training points, on training points low, "
     f"on training points high, {', '.join(f'beside {rule}' for rule in RULES)}, near 1/N from, "
     "near 1/N to, share that lasts, possible",
-    "laws": "activation, family, inputs, law, weight, held out decades, parameter, value, low, "
-    "high",
     "rules": "activation, family, rule, miss, misfit, weight, offset, offset low, offset high, "
     "slope, slope low, slope high",
 }
@@ -75,8 +73,6 @@ class Dimension(Study):
     """
 
     name = "dimension"
-    entry = ENTRY
-    title, question = entry.title, entry.question
     settings_type = DimensionSettings
 
     @classmethod
@@ -196,20 +192,19 @@ class Dimension(Study):
         for activation, rows in self.rules.items():
             misses = ", ".join(f"{row.rule} by {row.misfit:.2f}" for row in rows)
             said.append(f"{named(activation)} exponents are off {misses}")
-        stretches = [one.stretch for one in self.curves.values() if one.stretch]
         if not said:
             return ""
-        lasting = sum(one.share >= SURE for one in stretches)
-        tested = sum(one.share >= SURE or not one.possible for one in stretches)
+        lasts = zip(map(named, self.activations), self.judged()["persists"], strict=True)
+        words = (f"{name}, {one.reason.rstrip('.').partition(':')[0]}" for name, one in lasts)
         return (
             f"Over {self.inputs[0]} to {self.inputs[-1]} inputs {'; '.join(said)} beyond their own "
-            f"errors. Whether N⁻¹ lasts over a factor of {SPAN:g} in width could be decided for "
-            f"{tested} of {len(stretches)} targets: it does for {lasting}."
+            f"errors. Targets on whether N⁻¹ lasts over a factor of {SPAN:g} in width: "
+            f"{'; '.join(words)}."
         )
 
     def tables(self) -> list[Table]:
-        every: list[list[tuple[Any, ...]]] = [[], [], [], []]
-        losses, exponents, laws, rules = every
+        every: list[list[tuple[Any, ...]]] = [[], [], []]
+        losses, exponents, rules = every
         usual = [(1.0, *row) for row in self.curves.items()]
         for times, case, one in usual + [(LONGER, *row) for row in self.longer.items()]:
             steps, points = round(times * self.settings.steps), self.settings.points(*case[1:])
@@ -224,12 +219,6 @@ class Dimension(Study):
                 last = (*places, near.low, near.high, near.share, near.possible)
                 span = (len(widths), int(widths[0]), int(widths[-1]))
                 exponents.append((*case, steps, *span, *ends, *last))
-        for _, case, one in usual:
-            for law in one.comparison.rows if one.comparison else ():
-                if law.fit:
-                    weights = np.array([law.weight, law.fit.held_out_error], float)
-                    found = law.fit.estimates.items()
-                    laws += [(*case, law.law, *weights, n, *interval(e)) for n, e in found]
         none = (np.nan,) * 6
         for activation, misses in self.rules.items():
             for miss in misses:

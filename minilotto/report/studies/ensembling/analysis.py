@@ -134,13 +134,18 @@ def _joined(halves: Ensemble, whole: Ensemble) -> Estimate:
     return compare(loss, whole.loss, pairs, level=LEVEL).ratio
 
 
+def cosine_between(errors: Array, weight: Array) -> Estimate:
+    """Cosine of the errors (R, P) of two nets, median over pairs."""
+    pairs = drawn_pairs(len(errors), DRAWS)
+    between = cosines(errors, weight, pairs)
+    drawn = cosine_medians(between.values, pairs, 1000, np.random.default_rng(0))
+    return estimate(between.median, drawn, LEVEL)
+
+
 def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
     """`more`: sizes of groups that have as many neurons as another width."""
     data = nets.data
     errors = nets.predict(data.x) - data.y
-    pairs = drawn_pairs(len(nets), DRAWS)
-    between = cosines(errors, data.weight, pairs)
-    drawn = cosine_medians(between.values, pairs, 1000, np.random.default_rng(0))
     wanted = sorted({*SIZES, *(size for size in more if size <= max(SIZES))})
     sizes = possible_sizes(wanted, len(nets))
     tickets, inverse = {}, np.empty(0)
@@ -159,7 +164,7 @@ def _one_width(nets: Ensemble, more: list[int]) -> OneWidth:
         nets=nets,
         parts=decompose(errors, data.weight, level=LEVEL),
         whole=decompose(errors, data.weight, central=1.0, level=LEVEL),
-        cosine=estimate(between.median, drawn, LEVEL),
+        cosine=cosine_between(errors, data.weight),
         means=averages(errors, data.weight, sizes, level=LEVEL) if len(sizes) > 1 else None,
         tickets=tickets,
         inverse=inverse,

@@ -12,7 +12,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Case, Outcome, described, over, register, tally
+from minilotto.report.claims import Case, Outcome, described, over, tally
 from minilotto.report.figure import Scale, Source, Table, interval, training_words
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.studies.ensembling.analysis import (
@@ -84,8 +84,6 @@ class Ensembling(Study):
     """Bias and variance, cosines, means of nets, gains from N / 2 to N and tickets, by width."""
 
     name = "ensembling"
-    entry = register(__package__, "claims.toml", "ensembling")
-    title, question = entry.title, entry.question
     settings_type = EnsemblingSettings
 
     @classmethod
@@ -157,7 +155,10 @@ class Ensembling(Study):
                 "there is no gain to explain."
             )
         averaging, combination, neither = (
-            "{:.0%} ({:.0%} to {:.0%})".format(*interval(shares[part])) for part in STEPS
+            "{:.0%} ({:.0%} to {:.0%})".format(
+                *(round(one, 2) + 0.0 for one in interval(shares[part]))
+            )
+            for part in STEPS
         )
         others = ""
         for other in self.found.values():

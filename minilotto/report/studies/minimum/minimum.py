@@ -23,16 +23,7 @@ from minilotto.analysis.tickets.valley_tickets import ASYMMETRY, EQ2, Tickets, f
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import (
-    Case,
-    Outcome,
-    about,
-    as_numbers,
-    over,
-    register,
-    tally,
-    untested,
-)
+from minilotto.report.claims import Case, Outcome, about, as_numbers, over, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas
 from minilotto.report.rules import LEVEL, Every, factor, inside
 from minilotto.report.study import Settings, Study
@@ -104,8 +95,6 @@ class Minimum(Study):
     """Spectra, polish, valley, and the place in the valley that training reaches."""
 
     name = "minimum"
-    entry = register(__package__, "claims.toml", "minimum")
-    title, question = entry.title, entry.question
     settings_type = MinimumSettings
 
     @classmethod

@@ -9,7 +9,7 @@ from minilotto.analysis.landscape.curvature import Curvature
 from minilotto.analysis.landscape.polish import Polished
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.tickets.valley_tickets import EQ2
-from minilotto.report.plots.budgets import paper_budget, steps_axis
+from minilotto.report.plots.budgets import steps_axis
 from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, plain_numbers
 
@@ -99,4 +99,4 @@ def _positions(study: "Minimum", ax: Axes) -> None:
     if study.place:
         ax.legend(loc="best", fontsize=8)
     steps_axis(ax)
-    paper_budget(study.settings.steps, ax)
+    ax.axvline(study.settings.steps, color=GREY, linewidth=1.0, linestyle=":")

@@ -21,7 +21,7 @@ from minilotto.analysis.stats.exponents import HALVES, exponent_change, exponent
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, register, untested
+from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.ranges import Ranged, above, all_in, logged, near
 from minilotto.report.rules import FAILS, LEVEL
@@ -72,8 +72,6 @@ class Protocol(Study):
     """
 
     name = "protocol"
-    entry = register(__package__, "claims.toml", name)
-    title, question = entry.title, entry.question
     settings_type = ProtocolSettings
 
     @classmethod
@@ -260,10 +258,11 @@ class Protocol(Study):
         elif by:
             start = f"moves with {' and '.join(by)}"
         parts = [f"The exponent of loss against width {start}"]
-        for budget in self.settings.budgets:
-            at = [e.value for p, e in self.exponents.items() if p.budget == budget]
-            if at:
-                parts.append(f"after {budget:,} steps it runs from {_extent(at)}")
+        budgets: dict[int, list[float]] = {n: [] for n in self.settings.budgets}
+        for place, e in self.exponents.items():
+            budgets[place.budget].append(e.value)
+        runs = [f"from {_extent(at)} after {n:,} steps" for n, at in budgets.items() if at]
+        parts.append(f"over the rates and schedules tried it runs {', '.join(runs)}")
         at = [one.exponent.value for one in self.starts.values()]
         if at:
             parts.append(f"over {len(at)} starts at their best rates from {_extent(at)}")

@@ -18,7 +18,7 @@ from minilotto.analysis.landscape.pruned_losses import (
 )
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Case, Outcome, over, register, tally, untested
+from minilotto.report.claims import Case, Outcome, over, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
 from minilotto.report.rules import Every, factor
 from minilotto.report.study import Settings, Study
@@ -58,8 +58,6 @@ class Pruning(Study):
     """Loss against neurons kept, by rule and precision of the refit, beside nets trained small."""
 
     name = "pruning"
-    entry = register(__package__, "claims.toml", "pruning")
-    title, question = entry.title, entry.question
     settings_type = PruningSettings
 
     @classmethod
