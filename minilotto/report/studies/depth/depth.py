@@ -18,7 +18,7 @@ from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Case, Outcome, over, register, tally
+from minilotto.report.claims import Case, Outcome, over, tally
 from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
 from minilotto.report.rules import LEVEL, factor, inside, near, one_law
 from minilotto.report.studies.depth.analysis import members
@@ -109,8 +109,6 @@ class Depth(Study):
     """Exponents of loss against depth, errors of layers and of seeds, nets without a layer."""
 
     name = "depth"
-    entry = register(__package__, "claims.toml", name)
-    title, question = entry.title, entry.question
     settings_type = DepthSettings
 
     @classmethod

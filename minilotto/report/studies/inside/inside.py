@@ -9,7 +9,7 @@ import numpy as np
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, register, tally
+from minilotto.report.claims import Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
 from minilotto.report.rules import factor, inside, near
 from minilotto.report.studies.ensembling.analysis import PAPER_COUNTS
@@ -91,8 +91,6 @@ class Inside(Study):
     """
 
     name = "inside"
-    entry = register(__package__, "claims.toml", name)
-    title, question = entry.title, entry.question
     settings_type = InsideSettings
 
     @classmethod

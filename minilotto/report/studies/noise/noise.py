@@ -24,7 +24,7 @@ from minilotto.analysis.stats.exponents import (
 )
 from minilotto.data.dataset import sampled
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome, about, as_numbers, register, tally, untested
+from minilotto.report.claims import Claim, Outcome, about, as_numbers, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.rules import LEVEL, Judged, factor, inside, near
 from minilotto.report.study import Settings, Study
@@ -136,8 +136,6 @@ class Noise(Study):
     """Variance over minibatches at fixed starts, against width, batch and rate."""
 
     name = "noise"
-    entry = register(__package__, "claims.toml", name)
-    title, question = entry.title, entry.question
     settings_type = NoiseSettings
 
     @classmethod

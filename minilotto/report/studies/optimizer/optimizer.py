@@ -11,7 +11,7 @@ from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
 from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome, register
+from minilotto.report.claims import Claim, Outcome
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.ranges import Ranged, all_in, logged
 from minilotto.report.rules import FAILS, HOLDS
@@ -163,8 +163,6 @@ class Optimizer(Study):
     """Exponents and losses by optimiser at their best rates; Levenberg-Marquardt beside Adam."""
 
     name = "optimizer"
-    entry = register(__package__, "claims.toml", name)
-    title, question = entry.title, entry.question
     settings_type = OptimizerSettings
 
     @classmethod

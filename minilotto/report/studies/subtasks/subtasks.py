@@ -19,7 +19,7 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over, m
 from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_inputs
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome, register, tally, untested
+from minilotto.report.claims import Claim, Outcome, tally, untested
 from minilotto.report.figure import Scale, Source, Table, interval, width_rows
 from minilotto.report.rules import LEVEL, factor, inside, near
 from minilotto.report.study import Settings, Study
@@ -144,8 +144,6 @@ class Subtasks(Study):
     """Neurons and losses of the parts of a sum, against width and weight."""
 
     name = "subtasks"
-    entry = register(__package__, "claims.toml", name)
-    title, question = entry.title, entry.question
     settings_type = SubtasksSettings
 
     @classmethod
