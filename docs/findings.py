@@ -118,11 +118,12 @@ Random-feature regression has its exponent from the optimiser
 first-order optimisers differ in loss by up to a factor of [[optimizer/prefactor/gd:.0f]] on x², and
 their exponents by amounts that are too uncertain for a verdict. Nearly all of Adam's loss on x² is
 an error of optimisation, as [arXiv:2210.13447](https://arxiv.org/abs/2210.13447) finds of small
-smooth networks. But Levenberg-Marquardt is not at its end either: at each width its loss falls at
-least [[optimizer/end/lowered:.0f]]-fold from 300 to 1,000 iterations. None of these laws is one of
-what the architecture allows. On max(x, 0), where no first-order optimiser shows a law between
-widths 10 and 50, the law of Levenberg-Marquardt is one of overfitting: on the whole interval its
-networks lose far more than on the points.
+smooth networks. But Levenberg-Marquardt is not at its end either: from 300 to 1,000 iterations its
+loss falls to [[optimizer/end/N = 10:.1%]] at width 10 and to [[optimizer/end/N = 200:.1%]] at width
+200. None of these laws is one of what the architecture allows. On max(x, 0), where no first-order
+optimiser shows a law between widths 10 and 50, that of Levenberg-Marquardt is one of overfitting:
+on the whole interval its networks lose [[optimizer/points''/N = 10:.0f]] times as much as on the
+points at width 10, and [[optimizer/points''/N = 50:.0f]] times at width 50.
 
 ![Tickets lie in a valley, along which the loss falls without end](findings-minimum.png)
 
@@ -154,8 +155,8 @@ width. Here the rate stays, and the exponent of the variance over batches at a f
 central limit, is [[noise/central]] for Adam at a constant rate, [[noise/central']] for gradient
 descent and [[noise/central'']] under Adam's step schedule, as where the points of a batch move all
 neurons together. What batches cost Adam does not average out either: the mean over infinitely many
-noises has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a falling
-rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
+noises has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a
+falling rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
 
 ![Shares of the neurons stay; losses of subtasks do not fall as 1/neurons](findings-subtasks.png)
 
