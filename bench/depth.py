@@ -197,6 +197,7 @@ def main(
     seeds: int = 1000,
     rounds: int = 5,
     peers: list[str] | None = None,
+    threads: int | None = None,
 ) -> None:
     """Time nets of several hidden layers beside JAX and torch.
 
@@ -210,15 +211,18 @@ def main(
         Of which medians are taken.
     peers : list of str
         Whom to compare with: jax, torch.
+    threads : int
+        Of each; by default one a core.
     """
     pairs = [_shape(word) for word in shapes or ("10x2", "20x3")]
     names = chosen_of("peers", peers, PEERS)
-    prepare_process(usable_cores())
+    threads = threads or usable_cores()
+    prepare_process(threads)
     print("Wall time / CPU time; medians over rounds")
     print("| width x depth | | ns a step and net | over every point | over as trained |")
     print("|---|---|---:|---:|---:|")
     for width, depth in pairs:
-        work = Work(ml.Config(width=width, depth=depth), seeds, usable_cores())
+        work = Work(ml.Config(width=width, depth=depth), seeds, threads)
         for row in measured(work, names, rounds):
             print("| " + " | ".join(row) + " |", flush=True)
 

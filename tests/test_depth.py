@@ -333,7 +333,6 @@ def _analysis(name, *more):
 NEURONS = {
     "distill": lambda nets: nets.distill(1),
     "plot": lambda nets: nets.plot("neurons"),
-    "hessian": lambda nets: ml.hessian(nets.parameters, [1.0], [1.0]),
     "alive": _analysis("analysis.tickets.tickets.alive"),
     "neuron_spread": _analysis("analysis.tickets.tickets.neuron_spread"),
     "algorithms": _analysis("analysis.tickets.algorithms.algorithms"),

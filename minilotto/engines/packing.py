@@ -58,7 +58,8 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 # kernels/piecewise_linear.py and kernels/gpu/train.py.
 def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     """Parameters of R nets as theta (blocks, rows * lanes), in the kernel's precision. Lanes beyond
-    the last net repeat it. The rows of further hidden layers, of W and b of each, come last.
+    the last net repeat it. The rows of further hidden layers, each neuron's weights and bias, come
+    last.
     """
     nets, width, inputs = parameters.w.shape
     blocks, first = -(-nets // spec.lanes), rows_of(width, inputs)
@@ -70,8 +71,8 @@ def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     neurons[:, :, inputs + 1] = parameters.v
     rows[:, first - 1] = parameters.c
     if layers:
-        hidden = rows[:, first:].reshape(nets, layers, width + 1, width)
-        hidden[:, :, :width], hidden[:, :, width] = parameters.hidden_w, parameters.hidden_b
+        hidden = rows[:, first:].reshape(nets, layers, width, width + 1)
+        hidden[..., :width], hidden[..., width] = parameters.hidden_w, parameters.hidden_b
     theta = aligned((blocks, rows.shape[1] * spec.lanes), spec.dtype)
     full = theta.reshape(blocks, rows.shape[1], spec.lanes)
     lane_of_net = np.minimum(np.arange(blocks * spec.lanes), nets - 1).reshape(blocks, spec.lanes)
@@ -87,8 +88,8 @@ def unpack(spec: Spec, theta: Reals, nets: int, width: int) -> Parameters:
     neurons = rows[:, : first - 1].reshape(nets, width, inputs + 2)
     w, b, v = neurons[:, :, :inputs], neurons[:, :, inputs], neurons[:, :, inputs + 1]
     layers = (rows.shape[1] - first) // (width * (width + 1))
-    hidden = rows[:, first:].reshape(nets, layers, width + 1, width)
-    parts = w, b, v, rows[:, first - 1], hidden[:, :, :width], hidden[:, :, width]
+    hidden = rows[:, first:].reshape(nets, layers, width, width + 1)
+    parts = w, b, v, rows[:, first - 1], hidden[..., :width], hidden[..., width]
     return Parameters(*(part.copy() for part in parts))
 
 

@@ -8,23 +8,21 @@ Vectors theta are those of interop/vectors.py, and of kernels/single.py. Below, 
 
 in float32 or float64, the precision of the computation. Points are x (P, D), or (P,) for D = 1.
 Weights are taken as they are; `train` divides them by their sum. Any memory layout will do. Several
-hidden layers are computed in NumPy and float64.
+hidden layers are computed in float64.
 """
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from minilotto.data.checks import checked, points_of
-from minilotto.data.dataset import check_labels
+from minilotto.data.dataset import check_labels, frozen
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.interop.several_layers import of_each, rows_of, write_losses_and_gradients
-from minilotto.interop.vectors import check_form, flat, pack, unpack
-from minilotto.settings.activations import Reals
-from minilotto.settings.combinations import check_depth
+from minilotto.interop.vectors import check_form, pack, read_only, thetas_of, unpack
+from minilotto.settings.activations import Reals, activation_of
 
 if TYPE_CHECKING:
     from minilotto.kernels.forms import Form
@@ -74,16 +72,22 @@ def predict(
     >>> predict(theta, x, activation="relu").tolist()
     [-1.0, 0.0, 3.0]
     """
-    from minilotto.kernels import layers, single
+    from minilotto.engines.evaluate import predictions
+    from minilotto.kernels import single
 
     points = points_of(x)
-    theta, thetas, depth = _thetas(parameters, points.shape[1], depth, residual)
+    theta, thetas, depth = thetas_of(parameters, points.shape[1], depth, residual)
     form = _form(activation, thetas.dtype, points.shape[1], negative_slope)
     out = np.empty((len(thetas), len(points)), thetas.dtype)
     if depth > 1:
-        out[:] = [f[0] for f in of_each(layers.outputs, form, thetas, points, depth, residual)]
+        nets, sigma = (
+            unpack(thetas, points.shape[1], depth),
+            activation_of(activation, form.parameter),
+        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            out[:] = predictions(sigma, nets, np.array(points, np.float64), residual)
     else:
-        single.outputs_of_each(form, thetas, _read_only(points, thetas.dtype), out)
+        single.outputs_of_each(form, thetas, read_only(points, thetas.dtype), out)
     return out[0] if theta.ndim == 1 else out
 
 
@@ -142,23 +146,28 @@ def loss_and_gradient(
     >>> loss, gradient.tolist()
     (1.0, [4.0, 4.0, 2.0, 2.0])
     """
+    from minilotto.engines import evaluate
     from minilotto.kernels import single
 
     points, targets, weights = weighted(x, y, weight)
     inputs = points.shape[1]
-    theta, thetas, depth = _thetas(parameters, inputs, depth, residual)
+    theta, thetas, depth = thetas_of(parameters, inputs, depth, residual)
     form = _form(activation, thetas.dtype, inputs, negative_slope, loss)
     if loss == "logistic":
         check_labels(targets)
     losses, gradients = np.empty(len(thetas), thetas.dtype), np.empty(thetas.shape, thetas.dtype)
     if depth > 1:
-        write_losses_and_gradients(
-            form, thetas, (points, targets, weights), depth, residual, losses, gradients
-        )
+        sigma, nets = activation_of(activation, form.parameter), unpack(thetas, inputs, depth)
+        points, targets, weights = (a.astype(np.float64) for a in (points, targets, weights))
+        data = frozen(points, targets, weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses[:] = evaluate.losses(sigma, nets, data, loss, residual)
+            found = evaluate.gradients(sigma, nets, data, loss=loss, residual=residual)
+            gradients[:] = pack(found)
     else:
         scratch = np.empty(_scratch_size(form, thetas.shape[1] // (inputs + 2)), thetas.dtype)
-        data = (_read_only(array, thetas.dtype) for array in (points, targets, weights))
-        single.losses_and_gradients(form, thetas, *data, losses, gradients, scratch)
+        arrays = (read_only(array, thetas.dtype) for array in (points, targets, weights))
+        single.losses_and_gradients(form, thetas, *arrays, losses, gradients, scratch)
     gradient = gradients.reshape(theta.shape)
     return (
         float(losses[0]) if theta.ndim == 1 else losses,
@@ -200,17 +209,19 @@ def jacobian(
     ConfigError
         For an unknown activation.
     """
-    from minilotto.kernels import layers, single
+    from minilotto.interop.several_layers import jacobian_of
+    from minilotto.kernels import single
 
     points = points_of(x)
-    theta, thetas, depth = _thetas(parameters, points.shape[1], depth, residual)
+    theta, thetas, depth = thetas_of(parameters, points.shape[1], depth, residual)
     form = _form(activation, thetas.dtype, points.shape[1], negative_slope)
     out = np.empty((len(thetas), len(points), thetas.shape[1]), thetas.dtype)
     if depth > 1:
-        found = of_each(layers.derivatives, form, thetas, points, depth, residual)
-        out[:] = [rows_of(parts) for parts in found]
+        sigma = activation_of(activation, form.parameter)
+        with np.errstate(over="ignore"):
+            out[:] = [jacobian_of(sigma, one, points, depth, residual) for one in thetas]
     else:
-        single.jacobian_of_each(form, thetas, _read_only(points, thetas.dtype), out)
+        single.jacobian_of_each(form, thetas, read_only(points, thetas.dtype), out)
     return out[0] if theta.ndim == 1 else out
 
 
@@ -361,25 +372,3 @@ def _not_negative(weights: Reals) -> Reals:
             "loss_and_gradient"
         )
     return weights
-
-
-def _thetas(
-    parameters: Parameters | ArrayLike, inputs: int, depth: int, residual: bool
-) -> tuple[Reals, Reals, int]:
-    """Parameters as theta (K,) or (R, K), and as read-only thetas (R, K); and their depth."""
-    packed: Any = parameters
-    if isinstance(parameters, Parameters):
-        packed, depth = pack(parameters), parameters.depth
-    depth = check_depth(depth, residual)
-    array = flat(packed, inputs, depth)
-    return array, _read_only(array.reshape(-1, array.shape[-1]), array.dtype), depth
-
-
-def _read_only(array: Reals, dtype: DTypeLike) -> Reals:
-    """The array in that precision, contiguous and marked read-only, so that the compiler sees one
-    type.
-    """
-    view: Reals = np.ascontiguousarray(array, dtype)
-    view = view.view() if view.flags.aligned else view.copy()
-    view.setflags(write=False)
-    return view

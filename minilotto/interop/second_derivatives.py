@@ -1,4 +1,4 @@
-"""Second derivatives of the loss of nets of one hidden layer."""
+"""Second derivatives of the loss."""
 
 from typing import Any
 
@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike
 
 from minilotto.initialisation import Parameters
 from minilotto.interop.functional import jacobian, predict, weighted
-from minilotto.interop.several_layers import POINTS_AT_ONCE
-from minilotto.interop.vectors import flat, pack
+from minilotto.interop.vectors import thetas_of, width_of
 from minilotto.settings.activations import Activation, Reals, activation_of
 from minilotto.settings.arrays import Array
-from minilotto.settings.limits import check_one_layer
+
+POINTS_AT_ONCE = 2**12  # to keep their derivatives small
+NUMBERS_AT_ONCE = 2**22  # of derivatives of neurons, where there are several layers
 
 
 def hessian(
@@ -22,6 +23,8 @@ def hessian(
     *,
     activation: str = "silu",
     negative_slope: float = 0.01,
+    depth: int = 1,
+    residual: bool = False,
 ) -> Array:
     """Second derivatives H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p) of the loss.
 
@@ -40,6 +43,8 @@ def hessian(
         Weights, used as they are; 1 / P each by default.
     activation, negative_slope : str, float
         A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
+    depth, residual : int, bool
+        As in Config; Parameters have a depth of their own.
 
     Returns
     -------
@@ -51,26 +56,33 @@ def hessian(
     DataError
         For parameters or data of the wrong shape, type or content.
     ConfigError
-        For an unknown activation, and for several hidden layers.
+        For an unknown activation.
     """
     sigma = activation_of(activation, negative_slope)
     points, targets, weights = weighted(x, y, weight)
     inputs = points.shape[1]
-    if isinstance(parameters, Parameters):
-        check_one_layer("hessian", parameters.depth)
-        parameters = pack(parameters)
-    theta = flat(parameters, inputs)
-    thetas = theta.reshape(-1, theta.shape[-1]).astype(np.float64)
-    settings: dict[str, Any] = {"activation": activation, "negative_slope": negative_slope}
+    theta, thetas, depth = thetas_of(parameters, inputs, depth, residual)
+    thetas = thetas.astype(np.float64)
+    net: dict[str, Any] = {"activation": activation, "negative_slope": negative_slope}
+    net |= {"depth": depth, "residual": residual}
     result = np.zeros((*thetas.shape, thetas.shape[1]))
-    for first in range(0, len(points), POINTS_AT_ONCE):
-        part = slice(first, first + POINTS_AT_ONCE)
+    some = POINTS_AT_ONCE
+    if depth > 1:
+        from minilotto.interop.several_layers import add_curvature
+
+        width = width_of(thetas.shape[1], inputs, depth)
+        some = min(some, max(1, NUMBERS_AT_ONCE // (width * thetas.shape[1])))
+    for first in range(0, len(points), some):
+        part = slice(first, first + some)
         here, doubled = points[part].astype(np.float64), 2.0 * weights[part]
         for one, total in zip(thetas, result, strict=True):
-            slopes = jacobian(one, here, **settings)
-            r = predict(one, here, **settings) - targets[part]
+            slopes = jacobian(one, here, **net)
+            r = predict(one, here, **net) - targets[part]
             total += slopes.T @ (doubled[:, None] * slopes)
-            _add_curvature(sigma, one, here, doubled * r, total)
+            if depth > 1:
+                add_curvature(sigma, one, here, doubled * r, depth, residual, total)
+            else:
+                _add_curvature(sigma, one, here, doubled * r, total)
     symmetric: Array = (result + result.transpose(0, 2, 1)) / 2  # it was but for rounding
     return symmetric[0] if theta.ndim == 1 else symmetric
 

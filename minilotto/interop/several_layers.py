@@ -1,102 +1,122 @@
-"""Functions of interop/functional.py for several hidden layers: NumPy, each net by itself."""
+"""Derivatives of the outputs of a net of several hidden layers: NumPy, in float64."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minilotto.initialisation import Parameters
 from minilotto.interop.vectors import pack, unpack
-from minilotto.settings.activations import Reals, activation_of
+from minilotto.kernels.layers import layers
+from minilotto.settings.activations import Activation, Reals
 from minilotto.settings.arrays import Array
 
-if TYPE_CHECKING:
-    from minilotto.kernels.forms import Form
 
-POINTS_AT_ONCE = 2**12  # to keep their derivatives small
+class _Trace(NamedTuple):
+    """Of each layer, (P, N): what sigma takes; h; dh / dz in the layer alone; df / dh; df / dz."""
+
+    z: list[Array]
+    h: list[Array]
+    slope: list[Reals]
+    dh: list[Reals]
+    dz: list[Reals]
 
 
-def of_each(
-    function: Callable[..., Any], form: "Form", thetas: Reals, x: Reals, depth: int, residual: bool
-) -> Iterator[Any]:
-    """What a function gives for each net.
+def _traced(sigma: Activation, net: Parameters, x: Any, residual: bool) -> _Trace:
+    nets = [np.asarray(array)[None] for array in net]
+    z, h = (
+        [one[0].T for one in some] for some in zip(*layers(sigma, nets, x, residual), strict=True)
+    )
+    slope = [_share(layer, len(z), residual) * sigma.slope(one) for layer, one in enumerate(z)]
+    dh = [np.broadcast_to(net.v, h[0].shape)]
+    dz = [dh[0] * slope[-1]]
+    for weights, below in zip(net.hidden_w[::-1], slope[-2::-1], strict=True):
+        back = dz[0] @ weights
+        dh.insert(0, back + dh[0] if residual else back)
+        dz.insert(0, dh[0] * below)
+    return _Trace(z, h, slope, dh, dz)
+
+
+def _share(layer: int, depth: int, residual: bool) -> float:
+    return 1.0 / depth if residual and layer > 0 else 1.0
+
+
+def jacobian_of(sigma: Activation, theta: Reals, x: Reals, depth: int, residual: bool) -> Reals:
+    """Derivatives of the outputs of one net with respect to its parameters.
 
     Parameters
     ----------
-    function : callable
-        Of kernels/layers.py: (activation, nets, x, residual).
-    form : Form
-        Names the activation.
-    thetas : (R, K) array
-        Nets.
+    sigma : Activation
+        Of the net.
+    theta : (K,) array
+        The net.
     x : (P, D) array
         Points.
     depth, residual : int, bool
         As in Config.
 
-    Yields
-    ------
-    object
-        Of one net.
-    """
-    sigma = activation_of(form.spec.activation, form.parameter)
-    for theta in thetas:
-        net = unpack(theta[None], x.shape[1], depth)
-        with np.errstate(over="ignore", invalid="ignore"):
-            yield function(sigma, net, x.astype(np.float64), residual)
-
-
-def rows_of(parts: tuple[Array, ...]) -> Reals:
-    """Derivatives with respect to the parameters of one net in the order of `pack`.
-
-    Parameters
-    ----------
-    parts : tuple of (1, P, ...) arrays
-        As kernels/layers.py returns them.
-
     Returns
     -------
-    (P, K) array
+    (P, K) array of float64
+        In the order of `pack`.
     """
-    return pack(Parameters(*(part[0] for part in parts)))
+    x, net = x.astype(np.float64), unpack(theta.astype(np.float64), x.shape[1], depth)
+    with np.errstate(over="ignore", invalid="ignore"):
+        trace = _traced(sigma, net, x, residual)
+        (w, *hidden_w), (b, *hidden_b) = (
+            [
+                dz[:, :, None] * h[:, None, :]
+                for dz, h in zip(trace.dz, [x, *trace.h], strict=False)
+            ],
+            trace.dz,
+        )
+    hidden = (np.stack(parts, axis=1) for parts in (hidden_w, hidden_b))
+    return pack(Parameters(w, b, trace.h[-1], np.ones(len(x)), *hidden))
 
 
-def write_losses_and_gradients(
-    form: "Form",
-    thetas: Reals,
-    data: tuple[Reals, Reals, Reals],
+def add_curvature(
+    sigma: Activation,
+    theta: Reals,
+    x: Array,
+    factor: Array,
     depth: int,
     residual: bool,
-    losses: Reals,
-    gradients: Reals,
+    total: Array,
 ) -> None:
-    """Losses of nets and their gradients.
+    """Add to `total` sum_p factor_p H_p, H_p the second derivatives of f(x_p) of one net.
+
+    Beside the curvature of each sigma, which takes the derivatives of its argument twice, these are
+    the products of each weight with what it multiplies.
 
     Parameters
     ----------
-    form : Form
-        Names the activation and the loss.
-    thetas : (R, K) array
-        Nets.
-    data : (x, y, weight)
-        Points (P, D), targets (P,) and weights (P,).
-    depth, residual : int, bool
-        As in Config.
-    losses : (R,) array
-        Written.
-    gradients : (R, K) array
-        Written.
+    sigma, theta, x, depth, residual
+        As in jacobian_of.
+    factor : (P,) array
+        Factors.
+    total : (K, K) array
+        Changed.
     """
-    from minilotto.kernels import layers
-
-    losses[:], gradients[:] = 0.0, 0.0
-    for first in range(0, len(data[0]), POINTS_AT_ONCE):
-        x, y, weight = (array[first : first + POINTS_AT_ONCE].astype(float) for array in data)
-        found = [
-            of_each(function, form, thetas, x, depth, residual)
-            for function in (layers.outputs, layers.derivatives)
-        ]
-        for net, (outputs, parts) in enumerate(zip(*found, strict=True)):
-            terms, slopes = layers.loss_and_slope(form.spec.loss, outputs[0], y)
-            losses[net] += weight @ terms
-            gradients[net] += (weight * slopes) @ rows_of(parts)
+    inputs = x.shape[1]
+    net, count = unpack(theta, inputs, depth), len(theta)
+    places = Parameters(*(p.astype(int) for p in unpack(np.arange(float(count)), inputs, depth)))
+    neurons = np.arange(len(net.v))
+    mixed = np.zeros_like(total)
+    trace = _traced(sigma, net, x, residual)
+    along = np.zeros((len(x), len(neurons), count))  # dh / dtheta of the layer below
+    for layer in range(depth):
+        if layer == 0:
+            below, weights, biases, inner = x, places.w, places.b, along.copy()
+        else:
+            below, weights = trace.h[layer - 1], places.hidden_w[layer - 1]
+            biases, inner = places.hidden_b[layer - 1], net.hidden_w[layer - 1] @ along
+            products = (factor[:, None] * trace.dz[layer]).T @ along.reshape(len(x), -1)
+            mixed[weights] += products.reshape(*weights.shape, count)
+        inner[:, neurons[:, None], weights] += below[:, None, :]
+        inner[:, neurons, biases] += 1.0
+        bend = _share(layer, depth, residual) * sigma.curvature(trace.z[layer]) * trace.dh[layer]
+        rows = inner.reshape(-1, count)
+        total += (rows * (factor[:, None] * bend).reshape(-1, 1)).T @ rows
+        inner *= trace.slope[layer][:, :, None]
+        along = inner + along if residual else inner
+    mixed[places.v] += np.tensordot(factor, along, 1)
+    total += mixed + mixed.T

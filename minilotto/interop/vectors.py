@@ -5,14 +5,16 @@ hidden layers K is N (N + 1) more for each after the first: its hidden_w, row by
 """
 
 from math import isqrt
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from minilotto.data.checks import floating
 from minilotto.errors import ConfigError, DataError, shown
 from minilotto.initialisation import NAMES, Parameters
 from minilotto.settings.activations import Reals, activation_of
+from minilotto.settings.combinations import check_depth
 from minilotto.settings.config import LOSSES
 from minilotto.settings.limits import check_choice
 
@@ -225,3 +227,53 @@ def flat(theta: ArrayLike, inputs: int, depth: int = 1) -> Reals:
             f"must be (K,) or (R, K) with K = {inputs + 2} N + 1{more} and at least one net"
         )
     return array
+
+
+def thetas_of(
+    parameters: Parameters | ArrayLike, inputs: int, depth: int, residual: bool
+) -> tuple[Reals, Reals, int]:
+    """Nets as vectors.
+
+    Parameters
+    ----------
+    parameters : Parameters, (K,) or (R, K) array_like
+        One net or R nets.
+    inputs : int
+        Number of inputs D.
+    depth, residual : int, bool
+        As in Config; Parameters have a depth of their own.
+
+    Returns
+    -------
+    theta : (K,) or (R, K) array
+        The caller's.
+    thetas : (R, K) array
+        The same, read-only.
+    depth : int
+    """
+    packed: Any = parameters
+    if isinstance(parameters, Parameters):
+        packed, depth = pack(parameters), parameters.depth
+    depth = check_depth(depth, residual)
+    array = flat(packed, inputs, depth)
+    return array, read_only(array.reshape(-1, array.shape[-1]), array.dtype), depth
+
+
+def read_only(array: Reals, dtype: DTypeLike) -> Reals:
+    """The array, contiguous and marked read-only, so that the compiler sees one type.
+
+    Parameters
+    ----------
+    array : array
+        Of floats.
+    dtype : dtype
+        The precision.
+
+    Returns
+    -------
+    array
+    """
+    view: Reals = np.ascontiguousarray(array, dtype)
+    view = view.view() if view.flags.aligned else view.copy()
+    view.setflags(write=False)
+    return view

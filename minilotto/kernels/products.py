@@ -4,68 +4,149 @@ An element is the sum start + left[0] right[0] + left[1] right[1] + ... in this 
 multiply-adds, so that neither the tiles nor the CPU's vector width change a bit.
 """
 
+from contextlib import contextmanager
+from itertools import product
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minilotto.kernels.compile import kernel
-from minilotto.kernels.simd import constant_of, fused, llvm_type, precision_of
-from minilotto.kernels.spec import fits
+from minilotto.kernels.simd import constant_of, fused, llvm_type, precision_of, suffix_of
+from minilotto.kernels.spec import fits, load_at
+
+MATRIX = types.UniTuple(types.intp, 3)
+ABSENT = (0, 0, 0)  # in place of a matrix
 
 
 def _largest_tile(lanes) -> tuple[int, int]:
-    """Rows and columns: 20 sums in 32 registers of 64 bytes (AVX-512), else 8 in 16, so that there
+    """Rows and columns: 20 sums in 32 registers of 64 bytes (AVX-512), else 10 in 16, so that there
     are fewer loads than multiply-adds.
     """
-    return (5, 4) if lanes.count * precision_of(lanes) == 512 else (2, 4)
+    return (5, 4) if lanes.count * precision_of(lanes) == 512 else (2, 5)
 
 
 @intrinsic
-def matrix(typingctx, array, offset, down, across):
+def matrix(typingctx, spec, array, offset, down, across):
     """The matrix whose element (i, j) is `offset + i down + j across` vectors from the start of an
-    array.
+    array, as the address of the first and both distances in bytes.
     """
-    kind = types.Tuple((array, types.intp, types.intp, types.intp))
+    if not fits(spec, array):
+        return None
 
     def codegen(context, builder, signature, arguments):
-        context.nrt.incref(builder, array, arguments[0])
-        return context.make_tuple(builder, kind, arguments)
+        size = ir.Constant(arguments[2].type, spec.lanes.count * precision_of(spec.lanes) // 8)
+        offset, down, across = (builder.mul(place, size) for place in arguments[2:])
+        data = context.make_array(array)(context, builder, arguments[1]).data
+        address = builder.add(builder.ptrtoint(data, offset.type), offset)
+        return context.make_tuple(builder, MATRIX, [address, down, across])
 
-    return kind(array, types.intp, types.intp, types.intp), codegen
-
-
-class _Operand:
-    """The elements of a matrix, at distances in bytes."""
-
-    def __init__(self, context, builder, spec, kind, value) -> None:
-        self.builder, self.vector = builder, llvm_type(spec.lanes)
-        self.align = precision_of(spec.lanes) // 8
-        array, *places = cgutils.unpack_tuple(builder, value, 4)
-        size = ir.Constant(places[0].type, self.align * spec.lanes.count)
-        offset, self.down, self.across = (builder.mul(place, size) for place in places)
-        data = context.make_array(kind[0])(context, builder, array).data
-        self.data = builder.gep(builder.bitcast(data, cgutils.voidptr_t), [offset])
-
-    def at(self, i, j) -> ir.Value:
-        """The address of element (i, j)."""
-        builder = self.builder
-        distance = builder.add(builder.mul(i, self.down), builder.mul(j, self.across))
-        return builder.gep(self.data, [distance])
-
-    def load(self, address, distance) -> ir.Value:
-        return self.builder.load(self._vector_at(address, distance), align=self.align)
-
-    def store(self, value, address, distance) -> None:
-        self.builder.store(value, self._vector_at(address, distance), align=self.align)
-
-    def _vector_at(self, address, distance) -> ir.Value:
-        there = self.builder.gep(address, [distance])
-        return self.builder.bitcast(there, self.vector.as_pointer())
+    return MATRIX(spec, array, types.intp, types.intp, types.intp), codegen
 
 
-def _multiples(builder, distance, count) -> list[ir.Value]:
-    return [builder.mul(distance, ir.Constant(distance.type, k)) for k in range(count)]
+@intrinsic
+def multiply_add(typingctx, spec, start, left, right, result, factor, rows, columns, count):
+    """result[i, j] = start[i, j] + sum_k left[i, k] right[j, k], over `count` k, at least one; and
+    factor[i, j] times as much in the place of the factor.
+
+    In place of start, result and factor, ABSENT may stand. The result may lie where start does.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        numbers = [
+            number for place in arguments[1:6] for number in cgutils.unpack_tuple(builder, place, 3)
+        ]
+        numbers += arguments[6:]
+        kind = ir.FunctionType(ir.VoidType(), [number.type for number in numbers])
+        name = f"multiply_add.{suffix_of(spec.lanes)}"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        if function.is_declaration:
+            function.linkage = "linkonce_odr"
+            function.attributes.add("noinline")
+            _define(ir.IRBuilder(function.append_basic_block()), spec.lanes)
+        builder.call(function, numbers)
+        return context.get_dummy_value()
+
+    return types.void(spec, *[MATRIX] * 5, *[types.intp] * 3), codegen
+
+
+def _define(builder, lanes) -> None:
+    """The body of `multiply_add`: each size of tiles has code of its own."""
+    *places, rows, columns, count = builder.function.args
+    matrices = [places[first : first + 3] for first in range(0, len(places), 3)]
+    tallest, broadest = _largest_tile(lanes)
+    with (
+        _blocks(builder, rows, tallest) as (i, height),
+        _blocks(builder, columns, broadest) as (j, breadth),
+    ):
+        after = builder.append_basic_block()
+        size = builder.add(builder.mul(height, ir.Constant(rows.type, 8)), breadth)
+        switch = builder.switch(size, after)
+        for tall, broad in product(range(1, tallest + 1), range(1, broadest + 1)):
+            block = builder.append_basic_block()
+            switch.add_case(ir.Constant(rows.type, 8 * tall + broad), block)
+            builder.position_at_end(block)
+            _write_tile(builder, lanes, matrices, i, j, tall, broad, count)
+            builder.branch(after)
+        builder.position_at_end(after)
+    builder.ret_void()
+
+
+@contextmanager
+def _blocks(builder, length, largest):
+    """A loop over blocks that make up the length, their first places and sizes: as few as may be of
+    at most `largest`, all of one size or the next smaller one.
+    """
+    one, over = (ir.Constant(length.type, value) for value in (1, largest - 1))
+    count = builder.sdiv(builder.add(length, over), builder.add(over, one))
+    small, larger = builder.sdiv(length, count), builder.srem(length, count)
+    with cgutils.for_range(builder, count) as loop:
+        early = builder.icmp_signed("<", loop.index, larger)
+        first = builder.add(
+            builder.mul(loop.index, small), builder.select(early, loop.index, larger)
+        )
+        yield first, builder.add(small, builder.zext(early, small.type))
+
+
+def _write_tile(builder, lanes, matrices, i, j, rows, columns, count) -> None:
+    """The rows x columns elements from (i, j) on."""
+    start, left, right, result, factor = matrices
+    vector, align = llvm_type(lanes).as_pointer(), precision_of(lanes) // 8
+    nought = ir.Constant(i.type, 0)
+    sums = [cgutils.alloca_once(builder, vector.pointee) for _ in range(rows * columns)]
+
+    def elements(matrix, i, j, rows, columns):
+        first, *distances = matrix
+        for place, distance in zip((i, j), distances, strict=True):
+            first = builder.add(first, builder.mul(place, distance))
+        for steps in product(range(rows), range(columns)):
+            at = first
+            for step, distance in zip(steps, distances, strict=True):
+                at = builder.add(at, builder.mul(distance, ir.Constant(i.type, step)))
+            yield builder.inttoptr(at, vector)
+
+    def each_of(matrix):
+        with builder.if_then(builder.icmp_signed("!=", matrix[0], nought)):
+            yield from zip(sums, elements(matrix, i, j, rows, columns), strict=True)
+
+    for total in sums:
+        builder.store(constant_of(lanes, 0.0), total)
+    for total, element in each_of(start):
+        builder.store(load_at(builder, lanes, element), total)
+    with cgutils.for_range(builder, count) as loop:
+        pairs = product(
+            [load_at(builder, lanes, at) for at in elements(left, i, loop.index, rows, 1)],
+            [load_at(builder, lanes, at) for at in elements(right, j, loop.index, columns, 1)],
+        )
+        for total, pair in zip(sums, pairs, strict=True):
+            builder.store(fused(builder, lanes, [*pair, builder.load(total)]), total)
+        end = builder.block
+    _leave_rolled(builder.module, end.terminator)
+    for total, element in each_of(factor):
+        value = builder.fmul(builder.load(total), load_at(builder, lanes, element))
+        builder.store(value, element, align=align)
+    for total, element in each_of(result):
+        builder.store(builder.load(total), element, align=align)
 
 
 def _leave_rolled(module, branch) -> None:
@@ -76,115 +157,3 @@ def _leave_rolled(module, branch) -> None:
     loop = module.add_metadata([text])
     loop.operands = (loop, text)
     branch.set_metadata("llvm.loop", loop)
-
-
-def _tile(builder, spec, operands, i, j, size, count) -> None:
-    """One tile of the result, with its first element at (i, j)."""
-    start, left, right, result, factor = operands
-    height, breadth = size
-    nought, one = ir.Constant(i.type, 0), ir.Constant(i.type, 1)
-
-    def distances(operand):
-        downs = _multiples(builder, operand.down, height)
-        return [
-            builder.add(down, across)
-            for down in downs
-            for across in _multiples(builder, operand.across, breadth)
-        ]
-
-    sums = [constant_of(spec.lanes, 0.0)] * (height * breadth)
-    if start is not None:
-        first = start.at(i, j)
-        sums = [start.load(first, distance) for distance in distances(start)]
-    sides = [
-        (left, left.at(i, nought), _multiples(builder, left.down, height)),
-        (right, right.at(j, nought), _multiples(builder, right.down, breadth)),
-    ]
-    before = builder.block
-    loop, after = (builder.append_basic_block(name) for name in ("terms", "sums"))
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    k = builder.phi(i.type)
-    k.add_incoming(nought, before)
-    running = [builder.phi(sum_.type) for sum_ in sums]
-    addresses = [builder.phi(address.type) for _, address, _ in sides]
-    factors = [
-        [operand.load(address, distance) for distance in some]
-        for (operand, _, some), address in zip(sides, addresses, strict=True)
-    ]
-    pairs = [(a, b) for a in factors[0] for b in factors[1]]
-    totals = [
-        fused(builder, spec.lanes, [*pair, phi]) for phi, pair in zip(running, pairs, strict=True)
-    ]
-    for phi, sum_, total in zip(running, sums, totals, strict=True):
-        phi.add_incoming(sum_, before)
-        phi.add_incoming(total, loop)
-    for phi, (operand, address, _) in zip(addresses, sides, strict=True):
-        phi.add_incoming(address, before)
-        phi.add_incoming(builder.gep(phi, [operand.across]), loop)
-    following = builder.add(k, one)
-    k.add_incoming(following, loop)
-    again = builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
-    _leave_rolled(builder.module, again)
-    builder.position_at_end(after)
-    if factor is not None:
-        first = factor.at(i, j)
-        factors = [factor.load(first, distance) for distance in distances(factor)]
-        totals = [builder.fmul(*pair) for pair in zip(totals, factors, strict=True)]
-    first = result.at(i, j)
-    for total, distance in zip(totals, distances(result), strict=True):
-        result.store(total, first, distance)
-
-
-@intrinsic
-def _multiply_add(typingctx, spec, start, left, right, result, factor, sizes):
-    given = [one for one in (start, left, right, result, factor) if one != types.none]
-    if not all(fits(spec, operand[0]) for operand in given):
-        return None
-
-    def codegen(context, builder, signature, arguments):
-        operands = [
-            None if kind == types.none else _Operand(context, builder, spec, kind, value)
-            for kind, value in zip(signature.args[1:6], arguments[1:6], strict=True)
-        ]
-        rows, columns, count = cgutils.unpack_tuple(builder, arguments[6])
-        tallest, broadest = _largest_tile(spec.lanes)
-        for i, height in _in_blocks(builder, rows, tallest):
-            for j, breadth in _in_blocks(builder, columns, broadest):
-                _tile(builder, spec, operands, i, j, (height, breadth), count)
-        return context.get_dummy_value()
-
-    sizes = types.UniTuple(types.intp, 3)
-    return types.void(spec, start, left, right, result, factor, sizes), codegen
-
-
-def _in_blocks(builder, length, largest):
-    """Loops over the first places of blocks that make up the length: as few as may be of at most
-    `largest`, all of one size or the next smaller one.
-    """
-
-    def number(value):
-        return ir.Constant(length.type, value)
-
-    start, over = number(0), builder.add(length, number(largest - 1))
-    blocks = builder.sdiv(over, number(largest))
-    for size in range(largest, 0, -1):
-        # Of this size are those without which smaller ones would not reach the end.
-        smaller = builder.mul(blocks, number(size - 1))
-        rest = builder.sub(builder.sub(length, start), smaller)
-        count = builder.select(builder.icmp_signed(">", rest, number(0)), rest, number(0))
-        stop = builder.add(start, builder.mul(count, number(size)))
-        with cgutils.for_range_slice(builder, start, stop, number(size)) as (index, _):
-            yield index, size
-        start, blocks = stop, builder.sub(blocks, count)
-
-
-@kernel()
-def multiply_add(spec, start, left, right, result, factor, rows, columns, count):
-    """result[i, j] = (start[i, j] + sum_k left[i, k] right[j, k]) factor[i, j], over `count` k, at
-    least one.
-
-    All are matrices made by `matrix`; None as `start` are zeros, as `factor` ones. The result may
-    lie where these do.
-    """
-    _multiply_add(spec, start, left, right, result, factor, (rows, columns, count))

@@ -23,7 +23,7 @@ from scipy.optimize import least_squares, minimize
 
 import minilotto as ml
 from minilotto.initialisation import initial_parameters
-from minilotto.interop.several_layers import POINTS_AT_ONCE
+from minilotto.interop.second_derivatives import POINTS_AT_ONCE
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 
@@ -370,6 +370,35 @@ def test_several_hidden_layers(name, dtype, residual):
     np.testing.assert_allclose(summed, gradient, rtol=bound, atol=bound * np.abs(gradient).max())
 
 
+@pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
+@pytest.mark.parametrize(("name", "depth"), [("silu", 3), ("tanh", 2), ("leaky_relu", 3)])
+def test_the_hessian_of_several_layers_is_the_difference_of_gradients(name, depth, residual):
+    """Of the reference, to fourth order, away from kinks: errors are near eps / h = 2e-10."""
+    config = ml.Config(width=3, depth=depth, residual=residual, dtype="float64", init="normal")
+    nets, h = initial_parameters(config, 2, np.arange(2)), 1e-6
+    x = np.random.default_rng(1).normal(size=(7, 2))
+    y, weight = np.sin(x[:, 0]), np.linspace(0.1, 1, 7)
+    thetas, net = ml.pack(nets), {"activation": name, "negative_slope": SLOPE}
+    net |= {"depth": depth, "residual": residual}
+
+    def gradients(some):
+        w, b, v, c, *hidden = ml.unpack(some, 2, depth)
+        points, options = (x, y, weight, SLOPE), {"hidden": hidden, "residual": residual}
+        found = numpy_reference.loss_and_gradient(name, w, b, v, c, *points, **options)[1]
+        return ml.pack(ml.Parameters(*found))
+
+    found = ml.hessian(nets, x, y, weight, **net)
+    np.testing.assert_array_equal(found[1], ml.hessian(thetas[1], x, y, weight, **net))
+    for theta, ours in zip(thetas, found, strict=True):
+        near, far = (
+            (gradients(theta + s * np.eye(len(theta))) - gradients(theta - s * np.eye(len(theta))))
+            / (2 * s)
+            for s in (h, 2 * h)
+        )
+        np.testing.assert_allclose(ours, (4 * near - far) / 3, atol=1e-8 * np.abs(ours).max())
+        np.testing.assert_array_equal(ours, ours.T)
+
+
 def test_a_net_of_several_hidden_layers_is_fitted_by_scipy():
     x = np.linspace(-2, 2, 30)
     theta = ml.pack(initial_parameters(ml.Config(width=4, depth=2), 1, np.arange(1)))[0]
@@ -386,7 +415,7 @@ WRONG_DEPTHS = {
     "depth=1.5 is out of range": lambda: ml.predict(np.ones(6), [1.0], depth=1.5),
     "means nothing to depth=1": lambda: ml.predict(np.ones(4), [1.0], residual=True),
     "depth=-1 is out of range": lambda: ml.unpack(np.ones(6), depth=-1),
-    "hessian takes nets of one": lambda: ml.hessian(ml.unpack(np.ones(6), depth=2), [1.0], [1.0]),
+    "2 hidden layers it must": lambda: ml.hessian(np.ones(8), [1.0], [1.0], depth=2),
     "hidden_b have shapes": lambda: ml.pack((*ml.unpack(np.ones(6), depth=2)[:5], np.ones((2, 2)))),
 }
 
