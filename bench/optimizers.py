@@ -7,7 +7,8 @@ compared first. Batches are drawn by each library's own generator, afresh for ea
 """
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -43,7 +44,8 @@ class OnAsManyPoints(Minilotto):
     family = "points"
 
     def __init__(self, work: Work) -> None:
-        super().__init__(Work(work.config.replace(points=work.config.batch, batch=0), 1, 1))
+        changes = {"points": work.config.batch, "batch": 0, "sampling": "grid"}
+        super().__init__(Work(work.config.replace(**changes), 1, 1))
         self.work = work
         self.engine = LaneEngine(self.engine.config, self.engine.data, work.threads)
 
@@ -74,15 +76,22 @@ def check_agreement(work: Work, contestants: Sequence[Contestant]) -> None:
             raise Disagreement(f"{one.family} differs by {worst:.2g} after ten steps")
 
 
-def measure(config: Config, seeds: int, threads: int, rounds: int) -> list[Timing]:
-    """Timings of everyone for one config."""
+def measure(
+    config: Config,
+    seeds: int,
+    threads: int,
+    rounds: int,
+    alone: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Timing]:
+    """Timings of everyone for one config, of ourselves if `alone`."""
     work = Work(config, seeds, threads)
-    contestants = [AsTrained(work), *peers(work)]
+    contestants = [AsTrained(work), *([] if alone else peers(work))]
     if not config.batch:
         check_agreement(work, contestants)
     else:
         contestants.append(OnAsManyPoints(work))
-    return time_all([(work, contestants)], rounds, 0.3, lambda line: None)
+    return time_all([(work, contestants)], rounds, 0.3, lambda line: None, clock)
 
 
 def row(config: Config, timings: Sequence[Timing]) -> str:
@@ -94,15 +103,16 @@ def row(config: Config, timings: Sequence[Timing]) -> str:
         f"{config.optimizer:9s} {config.batch or 'all':>5} {config.width:5d} "
         f"{ours.median * units:9.1f}"
     ]
-    for family in ("JAX", "torch"):
+    for family, digits in (("JAX", 1), ("torch", 1), ("points", 2)):
         other = fastest(timings, config.width, family)
         if other is None:
             cells.append(f"{'-':>23}")
             continue
-        spread = ratio(other, ours)
-        cells.append(f"{spread.median:7.1f} ({spread.low:.1f} to {spread.high:.1f})".rjust(23))
-    points = fastest(timings, config.width, "points")
-    cells.append(f"{'-' if points is None else format(ratio(ours, points).median, '.2f'):>13}")
+        spread = ratio(ours, other) if family == "points" else ratio(other, ours)
+        median, low, high = (
+            f"{value:.{digits}f}" for value in (spread.median, spread.low, spread.high)
+        )
+        cells.append(f"{median} ({low} to {high})".rjust(23))
     return " ".join(cells)
 
 
@@ -112,8 +122,12 @@ def plan(
     batches: list[int] | None = None,
     widths: list[int] | None = None,
     seeds: int = 1000,
+    points: int = 100,
+    sampling: str = "grid",
     threads: int | None = None,
     rounds: int = 5,
+    alone: bool = False,
+    cpu: bool = False,
 ) -> Plan:
     """Print nanoseconds a step and net, how many times longer JAX and torch take, and how many
     times longer a step of a batch takes than one of all points, of which there are as many.
@@ -123,25 +137,41 @@ def plan(
         batches: points of a batch, 0 for all (default 0,10)
         widths: numbers of neurons (default 2,10,50)
         seeds: nets trained at once
+        points: from which batches are drawn
+        sampling: as in Config; of "population" batches are fresh points
         threads: cores for each library, by default all; one on a machine that others use
         rounds: of interleaved timing
+        alone: leave out the other libraries
+        cpu: time by the CPU time of all cores, on a machine that others use
     """
     cores = usable_cores() if threads is None else threads
     configs = [
-        Config(width=width, batch=batch, optimizer=name, schedule="constant", lr=1e-3, steps=10**6)
+        Config(
+            width=width,
+            batch=batch,
+            optimizer=name,
+            points=points,
+            sampling=sampling,
+            schedule="constant",
+            lr=1e-3,
+            steps=10**6,
+        )
         for name in chosen_of("optimizers", optimizers, OPTIMIZERS)
         for batch in batches or BATCHES
         for width in widths or WIDTHS
     ]
 
+    clock = time.process_time if cpu else time.perf_counter
+
     def run() -> int:
         prepare_process(cores)
         print(
-            f"optimiser batch width ns a step{'JAX / ours':>23}{'torch / ours':>24} ours / points"
+            f"optimiser batch width ns a step{'JAX / ours':>24}{'torch / ours':>24}"
+            f"{'ours / points':>24}"
         )
         for config in configs:
             try:
-                timings = measure(config, seeds, cores, rounds)
+                timings = measure(config, seeds, cores, rounds, alone, clock)
             except Disagreement as error:
                 print(f"Disagreement: {error}", file=sys.stderr)
                 return FAILURE

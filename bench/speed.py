@@ -76,6 +76,7 @@ def time_all(
     rounds: int,
     wanted: float,
     tell: Callable[[str], None],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Timing]:
     """Time every contestant of every match over `rounds` rounds of about `wanted` seconds each.
     `tell` gets progress lines.
@@ -83,7 +84,7 @@ def time_all(
     entries: list[_Entry] = []
     for work, contestants in matches:
         tell(f"width {work.config.width}: how many steps")
-        entries += _promising([_Entry(work, one, wanted) for one in contestants])
+        entries += _promising([_Entry(work, one, wanted, clock) for one in contestants])
     runners = [entry for entry in entries if not entry.trial_only]
     for number in range(rounds):
         tell(f"round {number + 1} of {rounds}")
@@ -96,9 +97,11 @@ def time_all(
 class _Entry:
     """One contestant's figures at one width."""
 
-    def __init__(self, work: Work, contestant: Contestant, wanted: float) -> None:
-        self.work, self.contestant = work, contestant
-        self.steps = steps_for(contestant, wanted, work.config.steps)
+    def __init__(
+        self, work: Work, contestant: Contestant, wanted: float, clock: Callable[[], float]
+    ) -> None:
+        self.work, self.contestant, self.clock = work, contestant, clock
+        self.steps = steps_for(contestant, wanted, work.config.steps, clock)
         self.trial_only = False
         self.wall = self.busy = 0.0
         self.trials: list[float] = []
@@ -106,11 +109,11 @@ class _Entry:
 
     def run(self) -> float:
         """One timing, in ns per unit."""
-        busy = time.process_time()
-        wall = seconds(self.contestant, self.steps)
+        busy, wall = time.process_time(), time.perf_counter()
+        took = seconds(self.contestant, self.steps, self.clock)
         self.busy += time.process_time() - busy
-        self.wall += wall
-        return wall / (self.steps * self.work.units) * 1e9
+        self.wall += time.perf_counter() - wall
+        return took / (self.steps * self.work.units) * 1e9
 
     def timing(self) -> Timing:
         figures = (min(self.trials),) if self.trial_only else tuple(self.figures)

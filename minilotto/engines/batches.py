@@ -23,12 +23,13 @@ from minilotto.kernels.batches import draw_points
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gather import SMALL
 from minilotto.kernels.random import seed_keys
-from minilotto.kernels.structures import Batches, FreshPoints, Nets, Scratch
+from minilotto.kernels.structures import Batches, FreshPoints, Nets, Schedule, Scratch
 from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
 
 WINDOW = 128  # points of a seed that are drawn at a time, those of several steps
+STEPWISE = ("lr", "adam_rate", "correction")  # arrays of a Schedule
 FRESH = 2**16  # numbers that a thread draws and hands to the task at a time
 
 
@@ -47,22 +48,26 @@ class BatchEngine(LaneEngine):
         self.factor = LOSS_FORMULAS[config.loss].factor / config.batch
         self.padded = config.batch + -config.batch % max(2, self.spec.group)  # words draw twice
         self.weighted = bool((data.weight != data.weight[0]).any()) and data.population is None
-        # A power of two of steps, so that a kernel finds a step's row without a division.
-        self.window = 1 << max(1, WINDOW // self.padded).bit_length() - 1
+        # A power of two of steps, so that a kernel finds a step's row without a division; at least
+        # two, so that there is a multiple of four rows of lanes.
+        self.window = 1 << max(2, WINDOW // self.padded).bit_length() - 1
         self.calling = threading.Lock()  # a task need not be safe in several threads at once
         if data.population is None:
-            self.table = self._table()
+            self.table, self.planes = self._table()
 
-    def _table(self) -> Reals:
+    def _table(self) -> tuple[Reals, NDArray[np.uint8]]:
         """The data as kernels.structures.Batches takes them."""
         data = self.data
         columns = [*data.x.T, data.y]
         if self.weighted:
             columns.append(self.factor * data.points * data.weight)
-        table = aligned((len(columns), max(data.points, SMALL)), self.config.dtype)
-        for row, column in zip(table, columns, strict=True):
-            row[: data.points] = column
-        return table
+        columns += columns[-1:] * (len(columns) % 2)
+        table = aligned((len(columns) // 2, max(data.points, SMALL), 2), self.config.dtype)
+        for number, column in enumerate(columns):
+            table[number // 2, : data.points, number % 2] = column
+        small = np.ascontiguousarray(table[:, :SMALL])
+        planes = small.view(np.uint8).reshape(len(table), SMALL, -1)
+        return table, np.ascontiguousarray(planes.transpose(0, 2, 1))
 
     def resume(self, state: State) -> None:
         super().resume(state)
@@ -83,11 +88,14 @@ class BatchEngine(LaneEngine):
             )
 
     def advance(self, first: int, count: int) -> None:
+        schedule = schedule_of(self.config, first, count, self.since)
+        count = len(self.nets.theta)
         if self.data.population is not None:
-            run_blocks(self._train_fresh, (first, count), len(self.nets.theta), self.threads)
+            run_blocks(self._train_fresh, (first, schedule), count, self.threads)
             return
         points = Batches(
             self.table,
+            self.planes,
             self.data.points,
             self.weighted,
             self.config.batch,
@@ -96,12 +104,11 @@ class BatchEngine(LaneEngine):
             *self.space,
             self.slope_weight,
         )
-        schedule = schedule_of(self.config, first, count, self.since)
         arguments = (self.form, self.shape, self.nets, points, schedule, self.scratch)
-        run_blocks(self.kernels.train_blocks, arguments, len(self.nets.theta), self.threads)
+        run_blocks(self.kernels.train_blocks, arguments, count, self.threads)
 
-    def _train_fresh(self, first: int, count: int, begin: int, end: int) -> None:
-        """Steps first, ..., first + count - 1 of some blocks, a few of both at a time."""
+    def _train_fresh(self, first: int, schedule: Schedule, begin: int, end: int) -> None:
+        """Steps of some blocks from step `first` on, a few of both at a time."""
         numbers = self.padded * (self.spec.inputs + 1) * self.lanes
         for some in blocks(end - begin, numbers, FRESH):
             own = slice(begin + some.start, begin + some.stop)
@@ -109,11 +116,13 @@ class BatchEngine(LaneEngine):
                 kind(*(array[own] for array in arrays))
                 for kind, arrays in ((Nets, self.nets), (Scratch, self.scratch))
             )
-            for part in blocks(count, numbers * (some.stop - some.start), FRESH):
-                begun, steps = first + part.start, part.stop - part.start
-                points = FreshPoints(*self._fresh(own, begun, steps), self.slope_weight[0])
-                schedule = schedule_of(self.config, begun, steps, self.since)
-                arguments = (nets, points, schedule, scratch, 0, some.stop - some.start)
+            number = some.stop - some.start
+            for part in blocks(len(schedule.lr), numbers * number, FRESH):
+                fresh = self._fresh(own, first + part.start, part.stop - part.start)
+                points = FreshPoints(*fresh, self.slope_weight[0])
+                rates = {name: getattr(schedule, name)[part] for name in STEPWISE}
+                steps = schedule._replace(**rates)
+                arguments = (nets, points, steps, scratch, 0, number)
                 self.kernels.train_blocks(self.form, self.shape, *arguments)
 
     def _fresh(self, own: slice, first: int, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -138,5 +147,5 @@ class BatchEngine(LaneEngine):
 
     def bytes_per_net(self) -> int:
         size = np.dtype(self.config.dtype).itemsize
-        points = max(WINDOW, self.padded)
+        points = self.window * self.padded
         return super().bytes_per_net() + points * (size * (self.spec.inputs + 2) + 4)

@@ -154,8 +154,10 @@ def gpu_candidates(config: Config, data: Dataset, request: Request) -> dict[str,
     """Engines that can train `config` on `data` on a GPU, by name."""
     update = (config.width * (data.inputs + 2) + 1) * GPU_UPDATE[config.dtype]
     unit = config.width * GPU_UNIT[config.dtype]
-    cost = data.points * unit + update
+    cost = (config.batch or data.points) * unit + update
     found = [Candidate("cuda", cost, lambda threads: CudaEngine(config, data, threads))]
+    if config.batch:
+        return {"cuda": found[0]}
     if some := _compressed(config, data, request):
         audits = some.audits * config.width * UNITS["silu"]["float64"]  # on the CPU
         cost = some.nodes * unit + update + audits
@@ -270,14 +272,18 @@ def _refuse_with_batches(config: Config, request: Request) -> None:
     asked = {
         f"compress={request.nodes}": request.nodes is not None,
         f"engine={request.engine!r}": request.engine not in ("auto", "lanes"),
-        f"backend={request.backend!r}": request.backend == "cuda",
     }
     for words, wrong in asked.items():
         if wrong:
             raise ConfigError(
-                f"{words} takes no batches, but batch={config.batch}; the lanes engine on the CPU "
-                "does, so leave out one of them"
+                f"{words} takes no batches, but batch={config.batch}; engine='auto' does, so leave "
+                "out one of them"
             )
+    if request.backend == "cuda" and config.sampling == "population":
+        raise ConfigError(
+            f"sampling='population' with batch={config.batch} draws new points at each step, whose "
+            "targets the CPU computes; use backend='cpu'"
+        )
 
 
 # What an engine that is not among the candidates is for.
@@ -304,11 +310,6 @@ def _cheapest(found: dict[str, Candidate]) -> tuple[Candidate, str]:
 def _choose_on_gpu(config: Config, data: Dataset, request: Request) -> tuple[Candidate, str]:
     """The same on a GPU. Raises MissingExtraError or ResourceError where there is none."""
     check_one_layer("backend='cuda'", config.depth)
-    if config.loss != "squared":
-        raise ConfigError(
-            f"loss={config.loss!r} is not trained on a GPU, whose kernels know squares alone; use "
-            "backend='cpu'"
-        )
     if _unresolved(config):
         raise ConfigError(
             f"sampling='population' cannot train {config.activation} on a GPU: no quadrature "

@@ -19,7 +19,9 @@ from minilotto.errors import ResourceError, optional
 from minilotto.hardware.gpu import free_memory, simulated, the_gpu
 from minilotto.hardware.machine import readable_bytes
 from minilotto.initialisation import Parameters
+from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gpu.partition import SHARED_BYTES, WARP, Partition, partition_for
+from minilotto.kernels.random import seed_keys
 from minilotto.kernels.spec import Spec
 from minilotto.settings.config import Config
 
@@ -59,11 +61,14 @@ class CudaEngine(KernelEngine):
     ) -> None:
         super().__init__(config, data, 1)
         self.gpu = the_gpu()
-        sizes = (config.width, data.inputs, data.points, config.dtype)
+        count, batch = config.batch or data.points, config.batch
+        sizes = (config.width, data.inputs, count, config.dtype)
         self.partition = partition or partition_for(*sizes)
         self.spec = Spec(config.activation, config.dtype, 1, data.inputs)
-        self.padded = self.partition.padded(data.points)
-        self.points = point_table(data, config.dtype, self.padded)
+        self.padded = self.partition.padded(count)
+        factor = LOSS_FORMULAS[config.loss].factor * (data.points / batch if batch else 1.0)
+        rows = data.points + 1 if batch else self.padded
+        self.points = point_table(data, config.dtype, rows, factor)
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
@@ -72,15 +77,27 @@ class CudaEngine(KernelEngine):
             from minilotto.kernels.gpu.train import training_kernel
 
             form = (config.activation, config.dtype, data.inputs)
-            self.kernel = training_kernel(*form, self.partition, staged, config.optimizer)
+            rule = (config.optimizer, config.loss, batch > 0)
+            self.kernel = training_kernel(*form, self.partition, staged, *rule)
 
     def resume(self, state: State) -> None:
         from numba import cuda
+
+        from minilotto.kernels.gpu.train import Draws
 
         super().resume(state)
         shape = self.nets.theta.shape if self.partition.streamed else (1, 1)
         self.scratch = cuda.device_array(shape, self.config.dtype)
         self.table = cuda.to_device(self.points)
+        keys, shape = np.zeros((1, 1), np.int64), (1, 1)
+        if self.config.batch:
+            blocks, threads = self._launch()
+            keys = np.empty((self.count, 1), np.int64)
+            root_seed = np.uint64(self.config.root_seed)
+            seed_keys(self.spec, root_seed, self.seeds[: self.count, None].copy(), keys)
+            shape = (blocks * max(1, threads // self.partition.threads), self.padded)
+        space = cuda.to_device(keys.ravel()), cuda.device_array(shape, np.int32)
+        self.draws = Draws(*space, 0, self.config.batch, self.data.points)
 
     def _packed(self, parameters: Parameters) -> Any:
         from numba import cuda
@@ -105,6 +122,7 @@ class CudaEngine(KernelEngine):
                 self.scratch,
                 self.table,
                 self.padded,
+                self.draws._replace(first=first),
                 cuda.to_device(rates),
                 tuple(map(float, schedule[3:8])),
             )
@@ -128,7 +146,8 @@ class CudaEngine(KernelEngine):
     def bytes_per_net(self) -> int:
         arrays = 4 if self.partition.streamed else 3
         rows = rows_of(self.config.width, self.data.inputs)
-        return arrays * rows * np.dtype(self.config.dtype).itemsize
+        size = np.dtype(self.config.dtype).itemsize
+        return arrays * rows * size + (4 * self.padded if self.config.batch else 0)
 
     def nets_per_batch(self) -> int:
         """As many as keep the GPU busy and fit half of its free memory. Raises ResourceError where

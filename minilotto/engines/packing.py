@@ -135,11 +135,11 @@ def training_arrays(data: Dataset, dtype: str, loss: str = "squared", group: int
     return Points(x.ravel(), y, slope_weight.astype(dtype))
 
 
-def point_table(data: Dataset, dtype: str, padded: int) -> Reals:
-    """x, y and twice the weights, one after the other, as the GPU's kernels take them: `padded`
-    points, those beyond the data of weight zero.
+def point_table(data: Dataset, dtype: str, padded: int, factor: float = 2.0) -> Reals:
+    """x, y and `factor` times the weights, one after the other, as the GPU's kernels take them:
+    `padded` points, those beyond the data of weight zero.
     """
     extra = padded - data.points
     x = np.concatenate([data.x, np.repeat(data.x[-1:], extra, axis=0)])
     y = np.concatenate([data.y, np.repeat(data.y[-1:], extra)])
-    return np.concatenate([x.ravel(), y, 2.0 * data.weight, np.zeros(extra)]).astype(dtype)
+    return np.concatenate([x.ravel(), y, factor * data.weight, np.zeros(extra)]).astype(dtype)

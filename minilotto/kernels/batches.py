@@ -7,14 +7,20 @@ which the type of its points decides while compiling.
 from numba.extending import overload, register_jitable
 
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.gather import SMALL, has_small, load_small, pick, pick_small
+from minilotto.kernels.gather import ROWS, SMALL, has_small, load_small, pick, pick_small
 from minilotto.kernels.groups import gather_group, spread_group
-from minilotto.kernels.random import DRAWS, draws_of, load_words, store_uniform, store_upper, times
+from minilotto.kernels.random import (
+    DRAWS,
+    TWICE,
+    draws_of,
+    load_words,
+    store_uniform,
+    store_upper,
+    times,
+)
 from minilotto.kernels.simd import apart
 from minilotto.kernels.spec import inputs_of, lanes_of, store, zero
 from minilotto.kernels.structures import Batches, FreshPoints, Points
-
-TWICE = 256  # rows of a table up to which one word makes two draws
 
 
 def points_of(spec, points, block):
@@ -80,6 +86,7 @@ def _compile_points(spec, points, block):
         )
     return lambda spec, points, block: Batches(
         points.table,
+        points.planes,
         points.rows,
         points.weighted,
         points.batch,
@@ -116,18 +123,18 @@ def _compile_draw(spec, points, step):
     return lambda spec, points, step: None
 
 
-@kernel()
+@kernel(_nrt=False)  # counting references to arrays takes a sixth of its time
 def _draw(spec, points, first):
     """Draw the points of a window of steps, from step `first` of the training on."""
     apart()
-    inputs = inputs_of(spec)
     _choose(spec, points.rows, load_words(spec, points.keys, 0), first, points.places)
-    for d in range(inputs - 1):
-        _copy(spec, points, d, points.x, d, inputs)
-    _copy_two(spec, points, inputs - 1)
+    pairs = (inputs_of(spec) + 2) // 2  # these are known while compiling
+    for pair in range(pairs):
+        _copy(spec, points, pair)
+    if len(points.table) > pairs:
+        _copy(spec, points, pairs)
     if points.weighted:
         weights = points.slope_weight
-        _copy(spec, points, inputs + 1, weights, 0, 1)
         # points that fill the last group do not count
         for row in range(len(weights)):
             for at in range(points.batch * lanes_of(spec), weights.shape[1], lanes_of(spec)):
@@ -161,34 +168,38 @@ def _choose_by(spec, rows, twice, places, at, end, words):
 
 
 @register_jitable
-def _copy_two(spec, points, column):
-    """Copy the last column of x, and y, from the rows drawn."""
-    lanes, places, x, y = lanes_of(spec), points.places, points.x, points.y
-    of_x, of_y, stride = points.table[column], points.table[column + 1], column + 1
+def _copy(spec, points, pair):
+    """Copy two columns of the rows drawn."""
+    lanes, places, table = lanes_of(spec), points.places, points.table
+    one, first, stride = _target(spec, points, 2 * pair)
+    two, second, pace = _target(spec, points, 2 * pair + 1)
     if has_small(spec) and points.rows <= SMALL:
-        small_x, small_y = load_small(spec, of_x), load_small(spec, of_y)
-        for at in range(0, places.size, lanes):
-            store(x, at * stride + column * lanes, pick_small(spec, small_x, places, at))
-            store(y, at, pick_small(spec, small_y, places, at))
+        small = load_small(spec, points.planes, pair * points.planes[0].size)
+        for at in range(0, places.size, ROWS * lanes):
+            a, b, c, d, e, f, g, h = pick_small(spec, small, places, at)
+            store(one, at * stride + first, a)
+            store(one, (at + lanes) * stride + first, b)
+            store(one, (at + 2 * lanes) * stride + first, c)
+            store(one, (at + 3 * lanes) * stride + first, d)
+            store(two, at * pace + second, e)
+            store(two, (at + lanes) * pace + second, f)
+            store(two, (at + 2 * lanes) * pace + second, g)
+            store(two, (at + 3 * lanes) * pace + second, h)
     else:
         for at in range(0, places.size, lanes):
-            store(x, at * stride + column * lanes, pick(spec, of_x, places, at))
-            store(y, at, pick(spec, of_y, places, at))
+            a, b = pick(spec, table, pair * table[0].size, places, at)
+            store(one, at * stride + first, a)
+            store(two, at * pace + second, b)
 
 
 @register_jitable
-def _copy(spec, points, column, target, first, stride):
-    """Copy one column of the rows drawn to target[first], target[first + stride], ..., in rows of
-    lanes.
-    """
-    lanes, places, table = lanes_of(spec), points.places, points.table[column]
-    if has_small(spec) and points.rows <= SMALL:
-        small = load_small(spec, table)
-        for at in range(0, places.size, lanes):
-            store(target, at * stride + first * lanes, pick_small(spec, small, places, at))
-    else:
-        for at in range(0, places.size, lanes):
-            store(target, at * stride + first * lanes, pick(spec, table, places, at))
+def _target(spec, points, column):
+    """Where a column goes: an array, the first place and the rows of lanes from one to the next."""
+    if column < inputs_of(spec):
+        return points.x, column * lanes_of(spec), inputs_of(spec)
+    if column == inputs_of(spec) or not points.weighted:
+        return points.y, 0, 1
+    return points.slope_weight, 0, 1
 
 
 @kernel()

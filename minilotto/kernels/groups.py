@@ -10,7 +10,8 @@ from minilotto.kernels.simd import Lanes, fused, llvm_type, splat
 from minilotto.kernels.spec import SpecType, address_of, fits, load_at, loader
 
 
-def _shuffled(builder, a, b, places) -> ir.Value:
+def shuffled(builder, a, b, places) -> ir.Value:
+    """The numbers of a, then of b, at those places."""
     return builder.shuffle_vector(
         a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
     )
@@ -19,7 +20,7 @@ def _shuffled(builder, a, b, places) -> ir.Value:
 def part_of(builder, vector, part: int, count: int) -> ir.Value:
     """Part `part` of a vector that is made of parts of `count` numbers."""
     undefined = ir.Constant(vector.type, ir.Undefined)
-    return _shuffled(builder, vector, undefined, range(part * count, (part + 1) * count))
+    return shuffled(builder, vector, undefined, range(part * count, (part + 1) * count))
 
 
 def joined(builder, vectors) -> ir.Value:
@@ -27,7 +28,7 @@ def joined(builder, vectors) -> ir.Value:
     while len(vectors) > 1:
         both = range(2 * vectors[0].type.count)
         vectors = [
-            _shuffled(builder, a, b, both) for a, b in zip(vectors[::2], vectors[1::2], strict=True)
+            shuffled(builder, a, b, both) for a, b in zip(vectors[::2], vectors[1::2], strict=True)
         ]
     return vectors[0]
 

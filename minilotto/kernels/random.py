@@ -7,6 +7,7 @@ make no rounding errors: draws are equal on every machine.
 """
 
 import sys
+from functools import partial
 
 from llvmlite import ir
 from numba import types
@@ -14,6 +15,7 @@ from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
 from minilotto.kernels.compile import kernel
+from minilotto.kernels.groups import joined, part_of
 from minilotto.kernels.simd import Lanes, llvm_type, splat
 from minilotto.kernels.spec import SpecType
 
@@ -21,6 +23,7 @@ ROUNDS = 7  # the fewest that pass BigCrush
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 INCREMENTS = (0x9E3779B9, 0xBB67AE85)
 DRAWS = 4  # of a block
+TWICE = 256  # rows of a table up to which one word draws two
 _HALF, _MASK = 32, 2**32 - 1
 _WORD = ir.IntType(64)
 
@@ -102,30 +105,50 @@ def philox(typingctx, counter, key):
 
     def codegen(context, builder, signature, arguments):
         words = [builder.extract_value(arguments[0], place) for place in range(4)]
-        return _rounds(builder, words, arguments[1], range(ROUNDS))
+        return _rounds(context, builder, words, arguments[1], range(ROUNDS))
 
     return counter(counter, key), codegen
 
 
-def _rounds(builder, words, key, rounds) -> ir.Value:
-    """The lower halves of four words after some rounds."""
+def rounds_of(builder, number, words, key, rounds, kept=lambda word: word):
+    """The lower halves of four words after some rounds, by the operations of `builder` on what
+    `number` makes of constants: LLVM's, or those of Python's numbers.
+    """
+    half, mask = number(_HALF), number(_MASK)
     a, b, c, d = words
-    for number in rounds:
-        keys = [
-            builder.add(
-                builder.extract_value(key, place), _constant(number * by & _MASK, a.type.count)
-            )
-            for place, by in enumerate(INCREMENTS)
-        ]
+    for count in rounds:
         # The upper halves of b, d and the keys are ignored: only lower halves are multiplied.
+        b, d = (
+            kept(builder.xor(word, builder.add(own, number(count * by & _MASK))))
+            for word, own, by in zip((b, d), key, INCREMENTS, strict=True)
+        )
         first, second = (
-            builder.mul(_lower(builder, word), _constant(by, a.type.count))
+            builder.mul(builder.and_(word, mask), number(by))
             for word, by in zip((a, c), MULTIPLIERS, strict=True)
         )
-        a = builder.xor(builder.xor(_upper(builder, second), b), keys[0])
-        c = builder.xor(builder.xor(_upper(builder, first), d), keys[1])
+        a = builder.xor(builder.lshr(second, half), b)
+        c = builder.xor(builder.lshr(first, half), d)
         b, d = second, first
-    return _tuple(builder, [_lower(builder, word) for word in (a, b, c, d)])
+    return [builder.and_(word, mask) for word in (a, b, c, d)]
+
+
+def _rounds(context, builder, words, key, rounds) -> ir.Value:
+    count = words[0].type.count
+    number, kept = partial(_constant, count=count), partial(_opaque, context, builder)
+    key = [builder.extract_value(key, place) for place in range(2)]
+    return _tuple(builder, rounds_of(builder, number, words, key, rounds, kept))
+
+
+def _opaque(context, builder, words) -> ir.Value:
+    """The same words, hidden from LLVM on AMD's AVX-512: it would make one instruction of two xor,
+    which takes the place of a multiplication there.
+    """
+    features = context.codegen().magic_tuple()[-1].split(",")
+    if not {"+avx512f", "+sse4a"} <= set(features) or words.type.count % 8:
+        return words
+    parts = [part_of(builder, words, part, 8) for part in range(words.type.count // 8)]
+    same = ir.FunctionType(_vector(8), [_vector(8)])
+    return joined(builder, [builder.asm(same, "", "=v,0", [part], False) for part in parts])
 
 
 @intrinsic
@@ -246,6 +269,6 @@ def draws_of(typingctx, spec, key, step, block):
             for place, number in enumerate(mixed)
         )
         b, d = (splat(builder, _vector(count), number) for number in (second, first))
-        return _rounds(builder, (a, b, c, d), key, range(1, ROUNDS))
+        return _rounds(context, builder, (a, b, c, d), key, range(1, ROUNDS))
 
     return words(spec, key, types.uint64, types.uint64), codegen

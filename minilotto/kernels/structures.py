@@ -45,8 +45,10 @@ class FreshPoints(NamedTuple):
 class Batches(NamedTuple):
     """Rows of a table, of which each seed draws a batch at each step, a window of steps at a time.
 
-    table (columns, padded)  of `rows` rows: the coordinates of x, y and, if `weighted`, the slope
-                             weight
+    table (pairs, padded, 2) of `rows` rows: the coordinates of x, y and, if `weighted`, the slope
+                             weight, two columns a pair; the last one twice where they are odd
+    planes (pairs, 8, SMALL) of the first rows, in float32: the first bytes of all pairs, then the
+                             second ones, ...
     batch                    points of a batch; P is batch, or more to fill the last group
     first                    number of the first step
     keys (blocks, lanes)     of the seeds, by `random.seed_keys`
@@ -57,6 +59,7 @@ class Batches(NamedTuple):
     """
 
     table: NDArray
+    planes: NDArray
     rows: int
     weighted: bool
     batch: int

@@ -42,6 +42,7 @@ from minilotto.kernels.gpu.partition import (
     partition_for,
 )
 from minilotto.kernels.gpu.simulated import uncompiled
+from minilotto.kernels.random import MULTIPLIERS
 from minilotto.kernels.updates import UPDATES
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS
@@ -219,6 +220,43 @@ def test_every_optimiser_steps_as_the_reference(optimizer, like):
         np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-13)
 
 
+SHARED = Partition(slots=2, neurons=3, splits=2, batch=3)
+ON_BATCHES = {
+    "shared": ({"width": 5, "batch": 10, "optimizer": "momentum"}, SHARED, 1),
+    "float32": ({"width": 2, "batch": 5, "dtype": "float32"}, None, 1),
+    "logistic, many rows": ({"width": 2, "batch": 5, "points": 300, "loss": "logistic"}, None, 1),
+    "weighted, two inputs": ({"width": 3, "batch": 9, "optimizer": "gd"}, None, 2),
+    "streamed": ({"width": 33, "batch": 3, "root_seed": 2**63}, CASES["streamed, float64"], 1),
+    "block": ({"width": 5, "batch": 3, "optimizer": "adamw"}, CASES["block"], 1),
+}
+
+
+@on_device
+@pytest.mark.parametrize("name", ON_BATCHES)
+def test_batches_are_those_of_the_reference(name):
+    fields, like, inputs = ON_BATCHES[name]
+    settings = config(**{"dtype": "float64", "lr": 1e-2, **fields})
+    random = np.random.default_rng(5)
+    x = random.uniform(-1, 1, (settings.points, inputs))
+    weight = random.random(settings.points) + 0.1 if inputs > 1 else None
+    data = given_data(x, (x[:, 0] > 0.2).astype(float), weight)
+    seeds = np.array([3, 2**40 + 1])
+    found = []
+    for kind, options in (
+        (CudaEngine, {"partition": getattr(like, "partition", like)}),
+        (ReferenceEngine, {}),
+    ):
+        engine = kind(settings, data, **options)
+        engine.seeds = seeds
+        engine.start(initial_parameters(settings, inputs, seeds))
+        engine.advance(0, 2)
+        engine.advance(2, 1)
+        found.append(engine.parameters())
+    tolerance = {"rtol": 1e-11, "atol": 1e-13} if settings.dtype == "float64" else {"atol": 1e-5}
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, **tolerance)
+
+
 @on_device
 @quick_case
 def test_a_seed_does_not_depend_on_its_neighbours_nor_on_blocks_nor_on_chunks(case):
@@ -317,9 +355,8 @@ def test_all_this_holds_on_the_simulator(python):
         NUMBA_ENABLE_CUDASIM="1",
     )
     assert ended.status == 0, ended.out[-3000:]
-    assert (
-        f"{len(CASES) * 2 + len(UPDATES) + 1 + len(QUICK) * 2 + 2 + ALWAYS} passed" in ended.out
-    ), ended.out[-500:]
+    passed = len(CASES) * 2 + len(UPDATES) + 1 + len(ON_BATCHES) + len(QUICK) * 2 + 2 + ALWAYS
+    assert f"{passed} passed" in ended.out, ended.out[-500:]
 
 
 BENCH = (
@@ -492,10 +529,10 @@ def compiler(monkeypatch):
     kernels = importlib.import_module("minilotto.kernels.gpu.train")
 
     def compiled(
-        width, points, activation="silu", dtype="float32", inputs=1, staged=True, optimizer="adam"
+        width, points, activation="silu", dtype="float32", inputs=1, loss="squared", batched=False
     ) -> tuple[str, Partition]:
         partition = partition_for(width, inputs, points, dtype)
-        rule = (partition, staged, optimizer)
+        rule = (partition, True, "adam", loss, batched)
         function = kernels.training_function(activation, dtype, inputs, *rule)
         text, _ = cuda.compile_ptx(function, kernels.signature(dtype), cc=(9, 0))
         return text, partition
@@ -545,21 +582,22 @@ def test_every_activation_compiles_without_what_is_too_coarse(compiler, name, dt
 
 
 @pytest.mark.parametrize(
-    ("width", "points", "activation", "dtype", "inputs"),
+    ("width", "points", "activation", "dtype", "inputs", "loss", "batched"),
     [
-        (20, 100, "silu", "float32", 1),
-        (50, 48, "gelu", "float64", 1),
-        (600, 16, "tanh", "float32", 1),
-        (10, 100, "leaky_relu", "float32", 5),
-        (4000, 100, "softplus", "float32", 1),
+        (20, 100, "silu", "float32", 1, "squared", False),
+        (50, 48, "gelu", "float64", 1, "squared", False),
+        (600, 16, "tanh", "float32", 1, "logistic", True),
+        (10, 100, "leaky_relu", "float32", 5, "logistic", False),
+        (20, 10, "silu", "float32", 1, "squared", True),
+        (4000, 100, "softplus", "float32", 1, "squared", True),
     ],
 )
 def test_every_kind_of_partition_compiles_into_registers(
-    compiler, width, points, activation, dtype, inputs
+    compiler, width, points, activation, dtype, inputs, loss, batched
 ):
     from minilotto.kernels.gpu.train import MOST_REGISTERS, limits, training_function
 
-    text, partition = compiler(width, points, activation, dtype, inputs)
+    text, partition = compiler(width, points, activation, dtype, inputs, loss, batched)
     function = training_function(activation, dtype, inputs, partition, True, "adam")
     assert int(sources_digest(), 16) in [
         cell.cell_contents for cell in function.__closure__
@@ -568,6 +606,7 @@ def test_every_kind_of_partition_compiles_into_registers(
     assert ("sqrt.approx.ftz.f32" in text) == (dtype == "float32")
     assert ("shfl.sync.bfly" in text) == (partition.threads > 1)
     assert ("bar.sync" in text) or partition.threads <= WARP
+    assert (str(MULTIPLIERS[0]) in text) == batched
     needs = machine_code_needs(text, limits(partition).get("max_registers", MOST_REGISTERS))
     assert needs["local"] == needs["stack"] == 0
     assert needs["registers"] * max(partition.threads, 4 * WARP) <= 65536

@@ -136,20 +136,26 @@ def test_fresh_points_are_uniform_in_the_box():
 
 
 @njit
-def picked_by_kernel(spec, table, places, found, everywhere):
-    small = load_small(spec, table)
-    for at in range(0, places.size, lanes_of(spec)):
-        store(everywhere, at, pick(spec, table, places, at))
-        if has_small(spec):
-            store(found, at, pick_small(spec, small, places, at))
+def picked_by_kernel(spec, table, planes, places, found, everywhere):
+    small, lanes = load_small(spec, planes, planes[0].size), lanes_of(spec)
+    for at in range(0, places.size, lanes):
+        a, b = pick(spec, table, table[0].size, places, at)
+        store(everywhere, at, a)
+        store(everywhere, places.size + at, b)
+        if has_small(spec) and at % (4 * lanes) == 0:
+            numbers = pick_small(spec, small, places, at)
+            for row in range(4):
+                store(found, at + row * lanes, numbers[row])
+                store(found, places.size + at + row * lanes, numbers[4 + row])
 
 
 def test_numbers_are_picked_from_a_table():
     rng = np.random.default_rng(1)
-    table = rng.normal(size=SMALL).astype(np.float32)
+    table = rng.normal(size=(2, SMALL, 2)).astype(np.float32)
+    planes = table.view(np.uint8).transpose(0, 2, 1).copy()
     places = rng.permutation(np.repeat(np.arange(SMALL, dtype=np.int32), 4))
-    found, everywhere = np.zeros((2, places.size), np.float32)
-    picked_by_kernel(SPEC, table, places, found, everywhere)
-    if "avx512f" in target_features():
-        np.testing.assert_array_equal(found, table[places])
-    np.testing.assert_array_equal(everywhere, table[places])
+    found, everywhere = np.zeros((2, 2, places.size), np.float32)
+    picked_by_kernel(SPEC, table, planes, places, found, everywhere)
+    if "avx512vbmi" in target_features():
+        np.testing.assert_array_equal(found, table[1, places].T)
+    np.testing.assert_array_equal(everywhere, table[1, places].T)

@@ -5,12 +5,16 @@ of about 2^-22 or less (NVIDIA's PTX manual), like those of the CPU's polynomial
 module replaces those formulas in code for GPUs.
 """
 
+from functools import partial
+
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.cuda.extending import intrinsic, overload
 
 from minilotto.kernels import formulas
 from minilotto.kernels.ptx import special_function
+from minilotto.kernels.random import DRAWS, ROUNDS, rounds_of
 
 
 @intrinsic
@@ -26,6 +30,24 @@ def element(typingctx, array, offset):
         return builder.load(builder.gep(data, [arguments[1]], inbounds=True))
 
     return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
+def draws_of(typingctx, key, step, block):
+    """Draws 4 block to 4 block + 3 of the seed of that key at a step: words below 2^32."""
+    words = types.UniTuple(types.int64, DRAWS)
+
+    def codegen(context, builder, signature, arguments):
+        key, step, block = arguments
+        number = key.type
+        half, mask = ir.Constant(number, 32), ir.Constant(number, 2**32 - 1)
+        halves = [(builder.and_(word, mask), builder.lshr(word, half)) for word in (key, step)]
+        counter = block, *halves[1], ir.Constant(number, 0)
+        constant = partial(ir.Constant, number)
+        drawn = rounds_of(builder, constant, counter, halves[0], range(ROUNDS))
+        return context.make_tuple(builder, words, drawn)
+
+    return words(types.int64, types.int64, types.int64), codegen
 
 
 def _special(name):

@@ -3,12 +3,15 @@
 Slow, and rounded like the kernels up to a few last bits (a float64 fma rounds twice).
 """
 
+import operator
 from collections.abc import Callable
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from minilotto.kernels.random import ROUNDS, rounds_of
 from minilotto.kernels.retarget import retargeted
 
 
@@ -28,6 +31,17 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "fraction": lambda t: t - np.rint(t),
     "scale": lambda a, n: np.ldexp(a, int(min(max(n, -2000), 2000))) if n == n else n,
 }
+
+
+_OPERATIONS = SimpleNamespace(
+    add=operator.add, and_=operator.and_, lshr=operator.rshift, mul=operator.mul, xor=operator.xor
+)
+
+
+def draws_of(key: int, step: int, block: int) -> list[int]:
+    """What instructions.draws_of does."""
+    halves = [(word & 2**32 - 1, word >> 32) for word in (int(key) & 2**64 - 1, int(step))]
+    return rounds_of(_OPERATIONS, int, (int(block), *halves[1], 0), halves[0], range(ROUNDS))
 
 
 @lru_cache(maxsize=64)

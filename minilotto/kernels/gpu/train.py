@@ -3,7 +3,9 @@ stay in registers from first step to last.
 
 partition.py defines what each thread does. theta, m and s are (R, N (D + 2) + 1), a
 neuron's w, b, v after one another and c last; `points` is one array: x (P, D), then y (P,), then
-twice the weights (P,), P a multiple of what the threads take at a time.
+the weights times the loss formula's factor (P,), P a multiple of what the threads take at a time.
+
+With batches a net draws its points from a table of that form before each step; see Draws.
 
 Sums over neurons and points have an order that the Partition alone decides, so a seed's bits depend
 on neither neighbours nor block size. Fast-math is off; instructions.py names what is approximate.
@@ -12,7 +14,7 @@ on neither neighbours nor block size. Fast-math is off; instructions.py names wh
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -21,9 +23,10 @@ from numba.core import event
 
 from minilotto.kernels import simd
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
-from minilotto.kernels.formulas import FORMULAS
+from minilotto.kernels.formulas import FORMULAS, LOSS_FORMULAS
 from minilotto.kernels.gpu import simulated
 from minilotto.kernels.gpu.partition import WARP, Partition
+from minilotto.kernels.random import DRAWS, TWICE
 from minilotto.kernels.updates import UPDATES, Coefficients
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
@@ -33,7 +36,7 @@ REGISTER_FILE, MOST_REGISTERS = 65536, 255  # of a processor, of a thread
 
 
 if SIMULATED:
-    fma = simulated.PRIMITIVES["fma"]
+    fma, draws_of = simulated.PRIMITIVES["fma"], simulated.draws_of
     device = cuda.jit(device=True)
 
     @device
@@ -50,7 +53,7 @@ if SIMULATED:
         return array[offset]
 
 else:
-    from minilotto.kernels.gpu.instructions import element
+    from minilotto.kernels.gpu.instructions import draws_of, element
 
     fma = simd.fma
     device = cuda.jit(device=True, forceinline=True)
@@ -59,6 +62,48 @@ else:
     def from_partner(value, offset):
         """The `value` of the thread whose number differs by the bit `offset`."""
         return cuda.shfl_xor_sync(ALL_LANES, value, offset)
+
+
+class Draws(NamedTuple):
+    """Batches of points: `size` of a table's first `rows`; other places of a step get row `rows`,
+    whose weight is zero.
+
+    keys (R,)       of the seeds, by `random.seed_keys`
+    places (*, P)   space for the rows drawn, for each net of the launch
+    first           number of the first step
+    """
+
+    keys: Any
+    places: Any
+    first: int
+    size: int
+    rows: int
+
+
+@device
+def write_rows(places, net, p, draws, word):
+    """Write what one word draws, at places p and perhaps p + 1, and return the next place."""
+    for _ in range(2 if draws.rows <= TWICE else 1):
+        if p < places.shape[1]:
+            word *= draws.rows
+            places[net, p] = word >> 32 if p < draws.size else draws.rows
+            word &= 0xFFFFFFFF
+        p += 1
+    return p
+
+
+@device
+def draw(draws, net, seed, step, member, threads):
+    """Write the rows that a net draws at a step, by all of its threads."""
+    places, each = draws.places, 2 * DRAWS if draws.rows <= TWICE else DRAWS
+    cuda.syncthreads()
+    for block in range(member, (places.shape[1] + each - 1) // each, threads):
+        one, two, three, four = draws_of(draws.keys[seed], draws.first + step, block)
+        p = write_rows(places, net, block * each, draws, one)
+        p = write_rows(places, net, p, draws, two)
+        p = write_rows(places, net, p, draws, three)
+        write_rows(places, net, p, draws, four)
+    cuda.syncthreads()
 
 
 # Called by both kernels, which pass constants for sizes, so that loops over these are unrolled. The
@@ -98,21 +143,14 @@ def add_over_warps(f, exchange, half, warps, batch):
 
 
 @device
-def residual(f, c, table, padded, inputs, p):
-    """Twice the weight times (f + c - y) at point p."""
-    y, weight = element(table, padded * inputs + p), element(table, padded * (inputs + 1) + p)
-    return (f + c - y) * weight
-
-
-@device
-def arguments_of(theta, at, inward, table, base, inputs, batch, t):
-    """Write the activation's arguments of the neuron at `at`, at the points from `base` on."""
+def arguments_of(theta, at, inward, table, chosen, inputs, batch, t):
+    """Write the activation's arguments of the neuron at `at`, at the points `chosen` (batch,)."""
     for j in range(batch):
         t[j] = element(theta, at + inputs) * inward
     for d in range(inputs):
         w = element(theta, at + d) * inward
         for j in range(batch):
-            t[j] = fma(w, element(table, (base + j) * inputs + d), t[j])
+            t[j] = fma(w, element(table, chosen[j] * inputs + d), t[j])
 
 
 def signature(dtype: str) -> tuple[Any, ...]:
@@ -120,26 +158,44 @@ def signature(dtype: str) -> tuple[Any, ...]:
     real = getattr(types, dtype)
     nets, constants = real[:, ::1], types.UniTuple(types.float64, 5)
     sizes = (types.float64, types.int64)
-    return (*sizes, nets, nets, nets, nets, real[::1], types.int64, nets, constants)
+    parts = (types.int64[::1], types.int32[:, ::1], *[types.int64] * 3)
+    draws = types.NamedTuple(parts, Draws)
+    return (*sizes, nets, nets, nets, nets, real[::1], types.int64, draws, nets, constants)
 
 
 def training_function(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
+    activation: str,
+    dtype: str,
+    inputs: int,
+    partition: Partition,
+    staged: bool,
+    optimizer: str,
+    loss: str = "squared",
+    batched: bool = False,
 ) -> Callable:
     """What training_kernel compiles."""
     make = _streamed if partition.streamed else _resident
-    return make(activation, dtype, inputs, partition, staged, optimizer)
+    return make(activation, dtype, inputs, partition, staged, optimizer, loss, batched)
 
 
 @lru_cache(maxsize=256)
 def training_kernel(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
+    activation: str,
+    dtype: str,
+    inputs: int,
+    partition: Partition,
+    staged: bool,
+    optimizer: str,
+    loss: str = "squared",
+    batched: bool = False,
 ) -> Any:
-    """The kernel for nets of these sizes; `staged`: the points fit shared memory.
+    """The kernel for nets of these sizes; `staged`: the points fit shared memory; `batched`: each
+    net draws those of a step.
 
     Compiled for the current GPU, unless an earlier process has and the cache kept it.
     """
-    function = training_function(activation, dtype, inputs, partition, staged, optimizer)
+    sizes = (activation, dtype, inputs, partition, staged)
+    function = training_function(*sizes, optimizer, loss, batched)
     if SIMULATED:
         return cuda.jit(function)
     with event.trigger_event("numba:compile"):
@@ -175,6 +231,18 @@ def _neuron_step(inputs: int, outward: Any, optimizer: str) -> Callable:
     return step_neuron
 
 
+def _residual(loss: str) -> Callable:
+    evaluate = _compiled(LOSS_FORMULAS[loss].evaluate)
+
+    @device
+    def residual(f, table, rows, inputs, p):
+        """The slope of the loss at point p, times its weight."""
+        _, slope = evaluate(f, element(table, rows * inputs + p))
+        return slope * element(table, rows * (inputs + 1) + p)
+
+    return residual
+
+
 def _units(activation: str, dtype: str) -> tuple[Any, ...]:
     """Zero, 1 / input unit and output unit of the activation."""
     formula, real = FORMULAS[activation], np.dtype(dtype).type
@@ -184,12 +252,20 @@ def _units(activation: str, dtype: str) -> tuple[Any, ...]:
 # In both kernels, what is in capitals is known when they are compiled. SOURCES is a part of the key
 # under which a kernel is kept on disk: an edited formula is a new kernel.
 def _resident(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
+    activation: str,
+    dtype: str,
+    inputs: int,
+    partition: Partition,
+    staged: bool,
+    optimizer: str,
+    loss: str,
+    batched: bool,
 ) -> Callable:
     """A training whose nets stay in registers."""
     real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
     ZERO, INWARD, OUTWARD = _units(activation, dtype)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
+    residual, BATCHED = _residual(loss), batched
     INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
     NEURONS, SLOTS, SPLITS = partition.neurons, partition.slots, partition.splits
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
@@ -197,7 +273,9 @@ def _resident(
     HELD, KEPT = NEURONS * STRIDE, NEURONS * BATCH
     EXCHANGED = 2 * WARPS * BATCH if WARPS > 1 else 1
 
-    def train(parameter, width, theta, theta_m, theta_s, scratch, points, padded, rates, constants):
+    def train(
+        parameter, width, theta, theta_m, theta_s, scratch, points, padded, draws, rates, constants
+    ):
         SOURCES  # noqa: B018
         own = cuda.local.array(HELD, real)
         m = cuda.local.array(HELD, real)
@@ -207,6 +285,7 @@ def _resident(
         values = cuda.local.array(KEPT, real)
         slopes = cuda.local.array(KEPT, real)
         f = cuda.local.array(BATCH, real)
+        chosen = cuda.local.array(BATCH, types.int64)
         exchange = cuda.shared.array(EXCHANGED, real)
         thread = cuda.threadIdx.x
         table = points
@@ -228,7 +307,7 @@ def _resident(
             m[k] = theta_m[net, at] if at < end else ZERO
             s[k] = theta_s[net, at] if at < end else ZERO
         c, mc, sc = theta[net, end], theta_m[net, end], theta_s[net, end]
-        half = 0
+        half, rows = 0, points.size // STRIDE
 
         for step in range(rates.shape[1]):
             rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
@@ -238,14 +317,17 @@ def _resident(
                     scaled[i * STRIDE + e] = own[i * STRIDE + e] * unit
                     gradient[i * STRIDE + e] = ZERO
             dc = ZERO
+            if BATCHED:
+                draw(draws, number, net, step, member, THREADS)
             for base in range(start, start + padded // SPLITS, BATCH):
                 for j in range(BATCH):
                     f[j] = ZERO
+                    chosen[j] = draws.places[number, base + j] if BATCHED else base + j
                 for i in range(NEURONS):
                     for j in range(BATCH):
                         t = scaled[i * STRIDE + INPUTS]
                         for d in range(INPUTS):
-                            x = element(table, (base + j) * INPUTS + d)
+                            x = element(table, chosen[j] * INPUTS + d)
                             t = fma(scaled[i * STRIDE + d], x, t)
                         value, slope = evaluate(t, parameter)
                         f[j] = fma(scaled[i * STRIDE + INPUTS + 1], value, f[j])
@@ -256,11 +338,10 @@ def _resident(
                     add_over_warps(f, exchange, half, WARPS, BATCH)
                     half = 1 - half
                 for j in range(BATCH):
-                    p = base + j
-                    r = residual(f[j], c, table, padded, INPUTS, p)
+                    r = residual(f[j] + c, table, rows, INPUTS, chosen[j])
                     dc += r
                     for d in range(INPUTS):
-                        rx = r * element(table, p * INPUTS + d)
+                        rx = r * element(table, chosen[j] * INPUTS + d)
                         for i in range(NEURONS):
                             at = i * STRIDE + d
                             gradient[at] = fma(slopes[i * BATCH + j], rx, gradient[at])
@@ -290,7 +371,14 @@ def _resident(
 
 
 def _streamed(
-    activation: str, dtype: str, inputs: int, partition: Partition, staged: bool, optimizer: str
+    activation: str,
+    dtype: str,
+    inputs: int,
+    partition: Partition,
+    staged: bool,
+    optimizer: str,
+    loss: str,
+    batched: bool,
 ) -> Callable:
     """A training of nets too large for registers: a block a net, whose state and gradient
     (`scratch`) stay in memory.
@@ -298,14 +386,18 @@ def _streamed(
     real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
     ZERO, INWARD, OUTWARD = _units(activation, dtype)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
+    residual, BATCHED = _residual(loss), batched
     INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
     HALVINGS, EXCHANGED = int(math.log2(WARP)), 2 * WARPS * BATCH
 
-    def train(parameter, width, theta, theta_m, theta_s, scratch, points, padded, rates, constants):
+    def train(
+        parameter, width, theta, theta_m, theta_s, scratch, points, padded, draws, rates, constants
+    ):
         SOURCES  # noqa: B018
         t = cuda.local.array(BATCH, real)
         f = cuda.local.array(BATCH, real)
+        chosen = cuda.local.array(BATCH, types.int64)
         r = cuda.local.array(BATCH, real)
         slopes = cuda.local.array(BATCH, real)
         exchange = cuda.shared.array(EXCHANGED, real)
@@ -316,16 +408,19 @@ def _streamed(
             stage(points, table)
         own, m, s, gradient = theta[net], theta_m[net], theta_s[net], scratch[net]
         c, mc, sc = own[end], m[end], s[end]
-        half = 0
+        half, rows = 0, points.size // STRIDE
         for step in range(rates.shape[1]):
             rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
             dc = ZERO
+            if BATCHED:
+                draw(draws, net, net, step, thread, THREADS)
             for base in range(0, padded, BATCH):
                 for j in range(BATCH):
                     f[j] = ZERO
+                    chosen[j] = draws.places[net, base + j] if BATCHED else base + j
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    arguments_of(own, at, INWARD, table, base, INPUTS, BATCH, t)
+                    arguments_of(own, at, INWARD, table, chosen, INPUTS, BATCH, t)
                     v = element(own, at + INPUTS + 1) * OUTWARD
                     for j in range(BATCH):
                         value, slope = evaluate(t[j], parameter)
@@ -334,11 +429,11 @@ def _streamed(
                 add_over_warps(f, exchange, half, WARPS, BATCH)
                 half = 1 - half
                 for j in range(BATCH):
-                    r[j] = residual(f[j], c, table, padded, INPUTS, base + j)
+                    r[j] = residual(f[j] + c, table, rows, INPUTS, chosen[j])
                     dc += r[j]
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    arguments_of(own, at, INWARD, table, base, INPUTS, BATCH, t)
+                    arguments_of(own, at, INWARD, table, chosen, INPUTS, BATCH, t)
                     db = gradient[at + INPUTS] if base > 0 else ZERO
                     dv = gradient[at + INPUTS + 1] if base > 0 else ZERO
                     for j in range(BATCH):
@@ -351,7 +446,7 @@ def _streamed(
                     for d in range(INPUTS):
                         dw = gradient[at + d] if base > 0 else ZERO
                         for j in range(BATCH):
-                            dw = fma(slopes[j], element(table, (base + j) * INPUTS + d), dw)
+                            dw = fma(slopes[j], element(table, chosen[j] * INPUTS + d), dw)
                         gradient[at + d] = dw
             for i in range(thread, width, THREADS):
                 step_neuron(own, m, s, gradient, i * STRIDE, rule)
