@@ -254,10 +254,13 @@ def _filled(name: str, found: dict) -> str:
     return format(row["numbers"][number[0]], form) if number else row["measured"]
 
 
-def main(folder: str | None = None) -> int:
+def main(folder: str | None = None, *more: str) -> int:
     """Exit status: 2 for a folder without a whole report, from which nothing is taken."""
     content = PLACE / "findings.json"
-    if folder:
+    if more:
+        print(f"{more[0]!r} is not understood; name one folder", file=sys.stderr)
+        return 2
+    if folder is not None:
         try:
             report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
             text = json.dumps(taken(report), indent=1, ensure_ascii=False)
@@ -275,4 +278,4 @@ def main(folder: str | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(*sys.argv[1:]))

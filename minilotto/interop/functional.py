@@ -19,12 +19,13 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minilotto.data.checks import checked, points_of
 from minilotto.data.dataset import check_labels
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError, shown
 from minilotto.initialisation import Parameters
 from minilotto.interop.several_layers import of_each, rows_of, write_losses_and_gradients
 from minilotto.interop.vectors import check_form, flat, pack, unpack
 from minilotto.settings.activations import Reals
 from minilotto.settings.combinations import check_depth
+from minilotto.settings.numbers import whole_number
 
 if TYPE_CHECKING:
     from minilotto.kernels.forms import Form
@@ -369,6 +370,11 @@ def _thetas(
     """Parameters as theta (K,) or (R, K), and as read-only thetas (R, K); and their depth."""
     packed: Any = parameters
     if isinstance(parameters, Parameters):
+        if whole_number("depth", depth, at_least=1) not in (1, parameters.depth):
+            raise ConfigError(
+                f"depth={shown(depth)} is not that of the Parameters, {parameters.depth}; leave it "
+                "out"
+            )
         packed, depth = pack(parameters), parameters.depth
     depth = check_depth(depth, residual)
     array = flat(packed, inputs, depth)
