@@ -1,5 +1,5 @@
 """How often intervals hold the truth, tests of shape err, and verdicts are given: `python -m
-bench.coverage [--trials 200] [--parts exponents,shapes,laws,verdicts] [--out FILE]`.
+bench.coverage [--trials 200] [--parts exponents,shapes,laws,verdicts] [--out FILE] [--force]`.
 
 exponents: power laws whose widths scatter about them by 0 to 1, three to nine widths, 30 to 1000
 seeds of three kinds of losses; the fraction of intervals that hold the exponent. shapes: how often
@@ -18,7 +18,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 from scipy.optimize import brentq
@@ -36,7 +35,8 @@ from minilotto.analysis.stats.modality import normality
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate
-from minilotto.files import write_bytes
+from minilotto.cli.arguments import FileName
+from minilotto.files import check_output, write_bytes
 from minilotto.report import rules
 from minilotto.report.paper.histograms import is_normal
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, Judged
@@ -449,13 +449,15 @@ def main(
     level: float = 0.9,
     resamples: int = 200,
     parts: list[str] | None = None,
-    out: str = "",
+    out: FileName | None = None,
+    force: bool = False,
 ) -> None:
     """Coverage of the bootstrap intervals of the laws, and errors of the tests of shape.
 
     `parts`: some of exponents,shapes,laws,verdicts (default the first two). `out`: a file for the
-    table of the verdicts, as CSV.
+    table of the verdicts, as CSV. `force` overwrites.
     """
+    path = None if out is None else check_output(out, (".csv",), force)
     real_number("level", level, "below 1", lambda real: 0 < real < 1)
     chosen = chosen_of("parts", parts or PARTS[:2], PARTS)
     if "exponents" in chosen:
@@ -467,8 +469,8 @@ def main(
     if "verdicts" in chosen:
         table = rates_table(trials)
         print(table, end="")
-        if out:
-            write_bytes(Path(out), table.encode())
+        if path is not None:
+            write_bytes(path, table.encode())
 
 
 def print_shapes(trials: int) -> None:

@@ -1,5 +1,5 @@
-"""What the GPU's engine does on this machine's GPU: `python -m bench.cuda [sections ...]
-[--json=FILE] [--force]`, in less than 8 minutes.
+"""What the GPU's engine does on this machine's GPU: `python -m bench.cuda [SECTIONS]
+[--out FILE] [--force]`, in less than 8 minutes.
 
     errors    gradients against the float64 reference, in units of rounding; the special function
               unit's relative errors
@@ -9,9 +9,9 @@
     jax       JAX's ways on the same GPU, 1000 seeds, and how many times longer a step takes it
     million   1,000,000 nets of width 2, 50,000 steps
 
-Without names: all, in this order, and none is begun after 7 minutes. Kernels are compiled before
-they are timed; the time of compilation is reported separately. Needs numba-cuda, and jax for its
-section; `--tiny` is for Numba's simulator, and measures nothing.
+Without names, which commas separate: all, in this order, and none is begun after 7 minutes. Kernels
+are compiled before they are timed; the time of compilation is reported separately. Needs
+numba-cuda, and jax for its section; `--tiny` is for Numba's simulator, and measures nothing.
 """
 
 import json
@@ -28,13 +28,14 @@ import numpy as np
 from numba import cuda
 
 import minilotto as ml
+from bench.command import chosen_of, run_command
 from bench.sweep import WIDTHS
 from bench.work import Work
+from minilotto.cli.arguments import FileName
 from minilotto.data.dataset import sampled
 from minilotto.engines.check import WIDTH as CHECKED_WIDTH
 from minilotto.engines.check import sums_of_absolute_terms
 from minilotto.engines.cuda import CudaEngine
-from minilotto.errors import MinilottoError
 from minilotto.files import check_output, write_bytes
 from minilotto.hardware.gpu import Gpu, simulated, the_gpu
 from minilotto.hardware.machine import cpu_name
@@ -299,20 +300,24 @@ def million(scale: Scale) -> Iterator[Row]:
 SECTIONS = {"errors": errors, "sweep": sweep, "ceiling": ceiling, "jax": jax, "million": million}
 
 
-def main(words: list[str]) -> int:
-    """Measure, print a row for each figure, and write all of them to a file where one is named."""
-    given = [word.removeprefix("--json=") for word in words if word.startswith("--json=")]
-    names = [word for word in words if not word.startswith("--")] or list(SECTIONS)
-    unknown = [name for name in names if name not in SECTIONS]
-    if unknown:
-        print(f"{unknown[0]!r} is no section; choose from {', '.join(SECTIONS)}", file=sys.stderr)
-        return 2
-    try:
-        files = [check_output(name, (".json",), "--force" in words) for name in given]
-        gpu = the_gpu()
-    except MinilottoError as error:
-        print(error, file=sys.stderr)
-        return 1
+def main(
+    sections: list[str] | None = None,
+    *,
+    out: FileName | None = None,
+    force: bool = False,
+    tiny: bool = False,
+) -> int:
+    """Measure, print a row for each figure, and write all of them to a file where one is named.
+
+    Args:
+        sections: which of errors,sweep,ceiling,jax,million (default all)
+        out: a .json file of all rows
+        force: overwrite a file that exists
+        tiny: few nets and steps, to see that all of it runs
+    """
+    names = chosen_of("sections", sections, SECTIONS)
+    path = None if out is None else check_output(out, (".json",), force)
+    gpu = the_gpu()
     began = time.perf_counter()
     found: dict[str, Any] = {"machine": machine(gpu), "rows": {}}
     print(json.dumps(found["machine"], indent=1), flush=True)
@@ -324,15 +329,15 @@ def main(words: list[str]) -> int:
             print("left out: too late")
             continue
         try:
-            for row in SECTIONS[name](TINY if "--tiny" in words else Scale()):
+            for row in SECTIONS[name](TINY if tiny else Scale()):
                 rows.append(asdict(row))
                 print(row, flush=True)
         except ImportError as error:
             print(f"left out: {error}")
-        for file in files:  # after each section, so that an end by force loses one at most
-            write_bytes(file, json.dumps(found, indent=1).encode())
+        if path is not None:  # after each section, so that an end by force loses one at most
+            write_bytes(path, json.dumps(found, indent=1).encode())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, "bench.cuda"))

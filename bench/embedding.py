@@ -14,6 +14,7 @@ from numba import njit
 from scipy import integrate, ndimage
 
 import minilotto as ml
+from bench.command import run_command
 from minilotto.engines.packing import workspace_size
 from minilotto.kernels import seed_parallel, single
 from minilotto.kernels.forms import Form
@@ -206,4 +207,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main, "bench.embedding"))

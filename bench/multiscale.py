@@ -12,6 +12,7 @@ from bench.command import run_command
 from minilotto.analysis.stats.modes import CRITICAL, excesses, stretches
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import blocks
+from minilotto.settings.numbers import whole_number
 
 BATCH = 2_000_000  # tests at a time
 
@@ -31,6 +32,7 @@ def largest_excesses(count: int, draws: int, seed: int = 0) -> Array:
 
 def main(*, draws: int = 20_000) -> None:
     """Print the table; a chance of 5 percent is met to 0.15 percent by 20,000 draws."""
+    whole_number("draws", draws, at_least=2)
     counts = CRITICAL["losses"]
     columns = []
     for count in counts:

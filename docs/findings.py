@@ -357,10 +357,13 @@ def readme(text: str, found: dict) -> str:
     return start + head + "\n".join(rows[name] for name in NEW if name in rows) + "\n\n" + rest
 
 
-def main(folder: str | None = None, other: str | None = None) -> int:
+def main(folder: str | None = None, other: str | None = None, *more: str) -> int:
     """Exit status: 2 for a folder without a whole report, from which nothing is taken."""
     content = PLACE / "findings.json"
-    if folder:
+    if more:
+        print(f"{more[0]!r} is not understood; name one folder or two", file=sys.stderr)
+        return 2
+    if folder is not None:
         try:
             report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
             found, before = taken(report), json.loads(content.read_text(encoding="utf-8"))
@@ -385,4 +388,4 @@ def main(folder: str | None = None, other: str | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:]))

@@ -126,6 +126,8 @@ def check_output(given: object, suffixes: tuple[str, ...], force: bool = False) 
     FileError for a folder that is missing or cannot be written to.
     """
     path = path_of(given)
+    if not isinstance(force, bool):  # "no" is true to Python
+        raise ConfigError(f"force={shown(force)} is no truth value; give True or False")
     if path.suffix.lower() not in suffixes:
         raise ConfigError(
             f"output {str(path)!r} ends in {path.suffix!r}; use a name that ends in "

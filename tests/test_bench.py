@@ -278,11 +278,16 @@ def test_wrong_flags_are_one_line_before_anything_runs(name, word, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    "name", ["nodes", "coverage", "depth", "scale", "multiscale", "sweep", "kills"]
+    "name", ["nodes", "coverage", "depth", "scale", "multiscale", "sweep", "kills", "embedding"]
 )
 def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
     main = importlib.import_module(f"bench.{name}").main
-    words = {"nodes": "--out=there.png", "coverage": "--level=1.5", "scale": "--nets=-1"}
+    words = {
+        "nodes": "--out=there.png",
+        "coverage": "--level=1.5",
+        "scale": "--nets=-1",
+        "multiscale": "--draws=1",
+    }
     (tmp_path / "there.png").touch()
     monkeypatch.chdir(tmp_path)
     for word in (words.get(name, "--nosuch=1"), "--nosuch=1", "stray"):

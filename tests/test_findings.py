@@ -67,6 +67,8 @@ def test_the_numbers_are_those_of_the_report_that_is_there(findings, content):
 
 def test_a_folder_without_a_report_is_refused_in_one_line(findings, tmp_path, capsys):
     before = {path: path.read_bytes() for path in DOCS.glob("findings*")}
+    assert findings.main("") == findings.main(str(tmp_path), str(tmp_path), "more") == 2
+    assert capsys.readouterr().err.count("\n") == 2
     for text in (None, "{}", "no JSON"):
         if text is not None:
             (tmp_path / "report.json").write_text(text)

@@ -159,8 +159,10 @@ def check(
     --depths 1,2,3             numbers of hidden layers (default 1); several plain and residual
     --quiet                    no progress bar
     """
+    from minilotto.engines import check, check_steps
     from minilotto.kernels.forms import form
     from minilotto.kernels.updates import UPDATES
+    from minilotto.training.train import prepare
 
     functions = [name for name, task in TASKS.items() if task.examples is None]
     names = [*ACTIVATIONS] if activations is None else activations
@@ -193,12 +195,10 @@ def check(
         Config(loss=name)
     for name in rules:
         form(optimizer=name)
-    layers = [Config(depth=depth).depth for depth in layers]
+    layers = [prepare(Config(width=1, depth=depth), check.NETS).config.depth for depth in layers]
 
     def run() -> int:
         from tqdm import tqdm
-
-        from minilotto.engines import check, check_steps
 
         nets = len(names) * len(targets) * len(formulas) * len(check.architectures(layers))
         total = (nets + len(rules)) * len(precisions)
@@ -241,16 +241,23 @@ COMMANDS: dict[str, Callable[..., Plan]] = {
 }
 
 
+HELP = ("-h", "--help", "help")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the words of a command line; returns the exit status."""
     words = list(arguments)
-    if not words or words[0] in ("-h", "--help", "help"):
+    if words and words[0] in HELP and len(words) > 1:  # help train
+        words = [*words[1:], "--help"]
+    if not words or words[0] in HELP:
         print(_overview())
         return 0
-    if words[0] in ("--version", "version"):
-        print(f"minilotto {VERSION}")
-        return 0
     try:
+        if words[0] in ("--version", "version"):
+            if words[1:]:
+                raise ConfigError(f"{shown(words[1])} is not understood beside {words[0]}")
+            print(f"minilotto {VERSION}")
+            return 0
         if words[0] not in COMMANDS:
             raise ConfigError(
                 f"{shown(words[0])} is no command{suggestion(words[0], COMMANDS)}; choose from "
@@ -270,8 +277,8 @@ def main(arguments: Sequence[str]) -> int:
         # a word may hold a line break
         print("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), file=sys.stderr)
         return USAGE
-    except OSError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    except (OSError, MemoryError) as error:
+        print(f"{type(error).__name__.lstrip('_')}: {error}", file=sys.stderr)
         return FAILURE
 
 

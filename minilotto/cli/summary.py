@@ -2,6 +2,7 @@
 
 import os
 import platform
+import textwrap
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -31,7 +32,9 @@ def summary(nets: Ensemble) -> str:
         f"{_settings_added(config)}"
     ]
     if nets.data.names:
-        lines.append(f"inputs: {', '.join(nets.data.names)}")
+        lines.append(
+            textwrap.shorten(f"inputs: {', '.join(nets.data.names)}", 200, placeholder="...")
+        )
     if nets.partial:
         lines.append(f"PARTIAL: interrupted, {len(nets)} of {nets.requested} seeds are done")
     lines.append(f"{len(nets) - diverged} ok, {diverged} diverged")
@@ -177,7 +180,7 @@ def _points(nets: Ensemble) -> int:
 def environment() -> str:
     """What a training would run on: versions, CPU, vectors, threads, memory, GPU, kernel cache."""
     from minilotto.hardware.threads import available_layers
-    from minilotto.kernels import seed_parallel
+    from minilotto.kernels import products  # a small module; all are cached in one place
     from minilotto.kernels.simd import lane_count, target_features
 
     # isort: split
@@ -185,7 +188,7 @@ def environment() -> str:
 
     features = ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
     vectors = [name for name in features if name in target_features()]
-    cache = seed_parallel.train_blocks.stats.cache_path
+    cache = products.multiply_add.stats.cache_path
     packages = ("numpy", "numba", "scipy", "matplotlib", "torch")
     rows = {
         "minilotto": VERSION,

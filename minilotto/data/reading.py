@@ -15,12 +15,13 @@ from minilotto.files import check_input
 
 REMEDY = "write it with numpy.savez(path, x=x, y=y, weight=weight)"
 ROLES = ("x", "y", "weight")
-# Names that inputs rarely have: of targets, weights, errors, and row numbers as pandas writes them.
+# Names that inputs rarely have: of targets, weights, errors, row numbers and parts of the rows.
 UNCLEAR = re.compile(
     r"y[\d_. -].*|y(hat|true|train|test|err|error|s)|target.*|labels?|class(es)?|outputs?|response|"
     r"w|wts?|weights?[\d_. -]*|weightings?|sample[_ ]?weights?|"
     r"dy|sigma|err(or)?s?|std(err)?|uncertaint(y|ies)|"
-    r"unnamed.*|index|ids?|rows?|level_\d+"
+    r"unnamed.*|(.*[_ -])?ids?|rows?|level_\d+|folds?|split|"
+    r"(row|line|sample|record|obs)?[_ -]?(index|idx|no|nr|num|number)"
 )
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
@@ -178,6 +179,11 @@ def _names(header: str) -> list[str]:
             f"column {names.index('') + 1} has no name, as the row numbers that pandas writes; "
             "leave it out (index=False), or name it"
         )
+    for name in names:
+        if not name.isprintable():
+            raise DataError(
+                f"the name {shown(name)} has characters that cannot be printed; rename it"
+            )
     roles = [name.lower() for name in names]
     _refuse_twice(roles)
     _refuse_unclear(name for name in roles if name not in ROLES)

@@ -17,6 +17,7 @@ from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.combinations import check_depth
 from minilotto.settings.config import LOSSES
 from minilotto.settings.limits import check_choice
+from minilotto.settings.numbers import whole_number
 
 
 def pack(parameters: Parameters) -> Reals:
@@ -253,6 +254,11 @@ def thetas_of(
     """
     packed: Any = parameters
     if isinstance(parameters, Parameters):
+        if whole_number("depth", depth, at_least=1) not in (1, parameters.depth):
+            raise ConfigError(
+                f"depth={shown(depth)} is not that of the Parameters, {parameters.depth}; leave it "
+                "out"
+            )
         packed, depth = pack(parameters), parameters.depth
     depth = check_depth(depth, residual)
     array = flat(packed, inputs, depth)

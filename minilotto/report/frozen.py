@@ -9,6 +9,7 @@ version; a test fails until it does.
 
 import hashlib
 import json
+import re
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -76,7 +77,8 @@ def main(words: list[str]) -> int:
     """Exit status: 1 where something has changed since the version, 2 for a wrong one."""
     try:
         if words:
-            version = int(words[0]) if words[0].isdecimal() else words[0]
+            text = " ".join(words)
+            version = int(text) if re.fullmatch("[0-9]{1,9}", text) else text
             freeze(whole_number("version", version, at_least=1))
     except MinilottoError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

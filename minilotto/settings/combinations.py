@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minilotto.errors import ConfigError, shown
-from minilotto.settings.numbers import real_number, whole_number
+from minilotto.errors import ConfigError
+from minilotto.settings.numbers import real_number, truth_value, whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 from minilotto.settings.schemes import SCHEMES
@@ -62,9 +62,7 @@ def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
 def check_depth(depth: Any, residual: Any) -> int:
     """The depth as an int. Raises ConfigError for what is none, and for `residual` beside 1."""
     layers = whole_number("depth", depth, at_least=1, below=2**53)
-    if not isinstance(residual, (bool, np.bool_)):
-        raise ConfigError(f"residual={shown(residual)} is no truth value; give True or False")
-    if residual and layers == 1:
+    if truth_value("residual", residual) and layers == 1:
         raise ConfigError(
             "residual=True means nothing to depth=1, as it adds later layers to the first; give a "
             "depth of at least 2, or leave it out"

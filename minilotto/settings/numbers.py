@@ -46,6 +46,13 @@ def whole_number(name: str, value: Any, at_least: int, below: int | None = None)
     return whole
 
 
+def truth_value(name: str, value: Any) -> bool:
+    """A setting as a bool. Raises ConfigError for what is neither True nor False, such as "no"."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ConfigError(f"{name}={shown(value)} is no truth value; give True or False")
+    return bool(value)
+
+
 def real_number(name: str, value: Any, rule: str, holds: Callable[[float], bool]) -> float:
     """A setting as a finite float.
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from minilotto.data.dataset import sampled
 from minilotto.engines.request import Request, requested
-from minilotto.errors import ConfigError, FileError, SweepInterrupted
+from minilotto.errors import ConfigError, FileError, SweepInterrupted, shown
 from minilotto.files import absolute, path_of
 from minilotto.settings.config import Config
+from minilotto.settings.numbers import truth_value
 from minilotto.settings.tasks import built_in
 from minilotto.signals import say
 from minilotto.store import blocks
@@ -92,6 +93,11 @@ def sweep(
     asked = as_sweeps(sweeps)
     if executor is not None and cluster is not None:
         raise ConfigError("both executor and cluster are given; pass one of them")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ConfigError(
+            f"executor={shown(executor)} cannot submit; pass an Executor of concurrent.futures"
+        )
+    progress = truth_value("progress", progress)
     elsewhere = executor is not None or cluster is not None
     cores, quick = thread_count(threads, default=1 if elsewhere else None), is_quick(check)
     request = requested(backend, "auto", True)

@@ -14,7 +14,7 @@ from minilotto.initialisation import Parameters
 from minilotto.settings.combinations import STEP_FIELDS
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
 from minilotto.settings.limits import listed
-from minilotto.settings.numbers import whole_number
+from minilotto.settings.numbers import truth_value, whole_number
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS, OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULE_FIELDS, SCHEDULES
 from minilotto.settings.tasks import CUSTOM
@@ -53,8 +53,7 @@ class Course:
 
 def course_of(config: Config, start: Any = None, keep: Any = (), state: Any = False) -> Course:
     """The Course for these arguments of `train`. Raises ConfigError."""
-    if not isinstance(state, (bool, np.bool_)):
-        raise ConfigError(f"state={shown(state)} is no truth value; give True or False")
+    kept = truth_value("state", state)
     first, restarts = 0, ""
     if start is not None:
         _check_start(config, start)
@@ -63,7 +62,7 @@ def course_of(config: Config, start: Any = None, keep: Any = (), state: Any = Fa
             restarts = "the nets have no state"
         elif start.config.optimizer != config.optimizer:
             restarts = f"the nets were trained by {start.config.optimizer}"
-    return Course(start, steps_to_keep(keep, first, config.steps + 1), bool(state), restarts)
+    return Course(start, steps_to_keep(keep, first, config.steps + 1), kept, restarts)
 
 
 def steps_to_keep(keep: Any, first: int, below: int) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from minilotto.initialisation import parameter_count
 from minilotto.settings.arrays import array_of, is_list
 from minilotto.settings.config import Config
 from minilotto.settings.limits import listed
-from minilotto.settings.numbers import whole_number
+from minilotto.settings.numbers import truth_value, whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
 from minilotto.training.going_on import (
     Course,
@@ -146,6 +146,7 @@ class Job:
 
     def run(self, progress: bool = False) -> Ensemble:
         """Train; see `train`."""
+        progress = truth_value("progress", progress)
         count = len(self.seeds)
         depth = f", depth {self.config.depth}" * (self.config.depth > 1)
         title = f"{count} x width {self.config.width}{depth}"

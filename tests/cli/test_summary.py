@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from scipy import ndimage, signal
 
 import minilotto as ml
-from minilotto.analysis.stats.losses import peaks, positive
+from minilotto.analysis.stats.losses import gaussian, peaks, positive, summits_of
 from minilotto.cli.summary import summary
 from minilotto.ensemble import plots
 from minilotto.report.plots import style
@@ -211,6 +212,30 @@ def test_peaks_share_out_all_losses_in_order(exponents):
     assert found.low[0] == losses.min()
     assert found.high[-1] == losses.max()
     np.testing.assert_array_equal(found.location, peaks(losses[::-1]).location)
+
+
+@pytest.mark.parametrize("kind", ["counts", "few heights", "flat", "losses", "one", "short"])
+def test_peaks_are_found_as_scipy_finds_them(kind):
+    """Bit for bit, ties and stretches of one height included."""
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        counts = {
+            "counts": random.poisson(2.0, 300),
+            "few heights": random.integers(0, 3, 200),
+            "flat": np.zeros(40),
+            "losses": np.histogram(random.normal(size=200), 90)[0],
+            "one": np.eye(31)[15] * 7,
+            "short": random.integers(0, 3, random.integers(1, 5)),
+        }[kind].astype(float)
+        for width in (1.0, 3.0):
+            smooth = gaussian(counts, width)
+            np.testing.assert_array_equal(
+                smooth, ndimage.gaussian_filter1d(counts, width, mode="constant")
+            )
+            for density in (counts, smooth):
+                for least in (0.0, 0.02, 0.3):
+                    found, _ = signal.find_peaks(density, prominence=least * density.max())
+                    np.testing.assert_array_equal(summits_of(density, least * density.max()), found)
 
 
 def test_peaks_leave_out_what_has_no_logarithm():

@@ -225,7 +225,19 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
         f"Config {field}": lambda it, field=field: ml.Config(**{field: it})
         for field in ("width", "task", "steps", "lr", "dtype", "root_seed", "noise", "depth")
     },
+    **{
+        f"{name} {flag}": lambda it, flag=flag, call=call: call(**{flag: it})
+        for name, flag, call in (
+            ("train", "progress", partial(ml.train, QUICK, 2)),
+            ("sweep", "progress", partial(ml.sweep, ml.Sweep(width=2), "nowhere")),
+            ("save", "force", lambda force: quick_nets().save("nets.npz", force)),
+            ("to_c", "force", lambda force: quick_nets().to_c("nets.c", force=force)),
+            ("to_csv", "force", lambda force: store().to_csv("nets.csv", force=force)),
+        )
+    },
+    "sweep executor": lambda it: ml.sweep(ml.Sweep(width=2), "nowhere", executor=it),
     "Config residual": lambda it: ml.Config(depth=2, residual=it),
+    "predict depth of Parameters": lambda it: ml.predict(deep_nets().parameters, X, depth=it),
     "predict depth": lambda it: ml.predict(quick_nets().w[0, 0], X, depth=it),
     "predict residual": lambda it: ml.predict(deep_nets().parameters, X, residual=it),
     "Config.from_json": ml.Config.from_json,

@@ -32,6 +32,11 @@ REFUSED = {
     "row numbers read again": (b"Unnamed: 0,x,y\n0,1,2\n", "unnamed: 0"),
     "a column named index": (b"index,x,y\n0,1,2\n", "index"),
     "an identifier": (b"ID,x,y\n0,1,2\n", "id"),
+    "numbers of rows": (b"no,x,y\n0,1,2\n", "no"),
+    "numbers of samples": (b"x,Sample_ID,y\n0,1,2\n", "sample_id"),
+    "parts of the rows": (b"x,fold,y\n0,1,2\n", "fold"),
+    "a NUL in a name": (b"x\x00,y\n1,2\n", "printed"),
+    "a name that is shown from right to left": ("\u202ex,y\n1,2\n".encode(), "printed"),
     "a last comma": (b"x,y,\n1,2,\n", "no name"),
     "a name twice": (b"x,X,y\n1,2,3\n", "twice"),
     "targets twice": (b"x,y,y\n1,2,3\n", "twice"),
@@ -106,6 +111,10 @@ def test_the_summary_names_the_inputs(tmp_path):
     data = read_dataset(tmp_path / "points.csv")
     nets = ml.train(ml.Config(width=2, steps=2), 2, data=data)
     assert "inputs: Age, height" in summary(nets)
+    names = ",".join(f"x{i}" for i in range(900))
+    (tmp_path / "points.csv").write_text(f"{names},y\n" + 2 * ("0," * 900 + "1\n"))
+    nets = ml.train(ml.Config(width=2, steps=2), 2, data=read_dataset(tmp_path / "points.csv"))
+    assert all(len(line) <= 200 for line in summary(nets).splitlines())
     assert "inputs:" not in summary(ml.train(ml.Config(width=2, steps=2), 2))
 
 

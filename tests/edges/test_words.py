@@ -1,12 +1,15 @@
 """Words of the command line: names arrive byte for byte, numbers are numbers or refused."""
 
 import os
+import re
 
+import numpy as np
 import pytest
 
 from minilotto.cli import commands
-from minilotto.cli.arguments import READERS, Seeds
+from minilotto.cli.arguments import PROGRAM, READERS, Plan, Seeds
 from minilotto.cli.streams import run
+from minilotto.report import frozen
 from tests.edges import entries
 
 # Words that are none of the kind, with what the refusal must say.
@@ -104,6 +107,15 @@ CONTRADICTIONS = {
     "train --out ~nosuch/n.npz": "no known home folder",
     "sweep --out ~nosuch/r": "no known home folder",
 }
+# Words that would go unused, and the same of scripts.
+UNUSED = {
+    "help nosuch": "'nosuch'",
+    "--help nosuch": "'nosuch'",
+    "version 3": "'3'",
+    "--version --out": "'--out'",
+    "-h nosuch --out n.npz": "'nosuch'",
+    "check --depths 9007199254740991": "memory",
+}
 READ = {
     (int, "1e3"): 1000,
     (int, "3.0"): 3,
@@ -170,6 +182,32 @@ def test_what_is_none_of_a_kind_is_refused(kind, entry, refused):
 @pytest.mark.parametrize("line", CONTRADICTIONS)
 def test_what_contradicts_itself_is_refused(line, refused):
     assert CONTRADICTIONS[line] in refused(line.split())
+
+
+@pytest.mark.parametrize("line", UNUSED)
+def test_no_word_goes_unused(line, refused):
+    assert UNUSED[line] in refused(line.split())
+
+
+@pytest.mark.parametrize("line", ["help", "-h", "--help", "help help", "help train", "-h sweep"])
+def test_help_is_about_what_is_named(line, capsys):
+    assert commands.main(line.split()) == 0
+    named = line.split()[1:]
+    last = named[0] if named and named[0] != "help" else ""
+    assert f"usage: {PROGRAM} {last or 'COMMAND'} [--flag value" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["50", "51"], [""], ["5.0"], ["9" * 5000], ["--help"]])
+def test_no_word_freezes_the_rules_but_a_version(words, monkeypatch, capsys):
+    monkeypatch.setattr(frozen, "write_bytes", None)
+    assert frozen.main(words) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_too_little_memory_is_a_line(monkeypatch, capsys):
+    monkeypatch.setitem(commands.COMMANDS, "info", lambda: Plan(lambda: np.empty(2**60, "int8")))
+    assert commands.main(["info"]) == 1
+    assert re.fullmatch(r"MemoryError: Unable to allocate .*\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(("declared", "text"), READ)

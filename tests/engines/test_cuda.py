@@ -361,21 +361,14 @@ def test_all_this_holds_on_the_simulator(python):
 
 BENCH = (
     "import sys; sys.setswitchinterval(1e-5); from bench.cuda import main; "
-    "sys.exit(main(sys.argv[1:]))"
+    "from bench.command import run_command; sys.exit(run_command(main, 'bench.cuda'))"
 )
 
 
 @needs_numba_s_simulator
 def test_the_bench_runs_on_the_simulator(python, tmp_path):
     ended = python(
-        "-c",
-        BENCH,
-        "errors",
-        "ceiling",
-        "million",
-        "--tiny",
-        "--json=rows.json",
-        NUMBA_ENABLE_CUDASIM="1",
+        "-c", BENCH, "errors,ceiling,million", "--tiny", "--out=rows.json", NUMBA_ENABLE_CUDASIM="1"
     )
     assert ended.status == 0, ended.err
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]

@@ -93,13 +93,65 @@ def peaks(loss: Array) -> Peaks:
     >>> found.share.tolist(), [f"{place:.0e}" for place in found.location]
     ([0.75, 0.25], ['1e-06', '1e-03'])
     """
-    from scipy.signal import find_peaks
-
     kept = np.sort(positive(loss))
     density, edges = smoothed(np.log10(kept))
-    summits, _ = find_peaks(density, prominence=LEAST_PROMINENCE * density.max())
+    summits = summits_of(density, LEAST_PROMINENCE * density.max())
     valleys = [a + int(np.argmin(density[a:b])) for a, b in pairwise(summits)]
     return cut(kept, density, edges, valleys, summits)
+
+
+# The next two are find_peaks of scipy.signal and gaussian_filter1d of scipy.ndimage, bit for bit:
+# importing these takes longer than a short training, each of which prints its peaks.
+def summits_of(density: Array, prominence: float) -> Ints:
+    """Cells of the peaks that rise above the higher of their two valleys by `prominence`.
+
+    Parameters
+    ----------
+    density : (C,) ndarray of float64
+    prominence : float
+        At least 0.
+
+    Returns
+    -------
+    (K,) ndarray of int
+        The middle ones, where neighbours are equal; never the first cell or the last.
+    """
+    ends = np.flatnonzero(np.append(np.diff(density), 1.0))  # of stretches of one height
+    height = density[ends]
+    starts = np.append(0, ends[:-1] + 1)
+    found = []
+    for i in 1 + np.flatnonzero((height[1:-1] > height[:-2]) & (height[1:-1] > height[2:])):
+        higher = np.flatnonzero(height > height[i])
+        left, right = higher[higher < i], higher[higher > i]
+        before = height[left[-1] + 1 if left.size else 0 : i]
+        after = height[i + 1 : right[0] if right.size else None]
+        if height[i] - max(before.min(), after.min()) >= prominence:
+            found.append((starts[i] + ends[i]) // 2)
+    return np.array(found, dtype=np.int64)
+
+
+def gaussian(counts: Array, width: float) -> Array:
+    """Counts smoothed by a Gaussian, which ends at four standard deviations.
+
+    Parameters
+    ----------
+    counts : (C,) ndarray of float64
+        Zero beyond the ends.
+    width : float
+        Standard deviation, in cells.
+
+    Returns
+    -------
+    (C,) ndarray of float64
+    """
+    reach, cells = int(4 * width + 0.5), len(counts)
+    weight = np.exp(-0.5 / (width * width) * np.arange(-reach, reach + 1) ** 2)
+    weight /= weight.sum()
+    padded = np.pad(counts, reach)
+    total = counts * weight[reach]
+    for i in range(reach):
+        total += (padded[i:][:cells] + padded[2 * reach - i :][:cells]) * weight[i]
+    return total
 
 
 def smoothed(exponent: Array) -> tuple[Array, Array]:
@@ -116,14 +168,12 @@ def smoothed(exponent: Array) -> tuple[Array, Array]:
     edges : (C + 1,) ndarray of float64
         Of the cells.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     margin = 5 * SMOOTHING
     count = int(np.ceil((exponent[-1] - exponent[0] + 2 * margin) * BINS_PER_DECADE))
     low = exponent[0] - margin
     counts, edges = np.histogram(exponent, count, (low, low + count / BINS_PER_DECADE))
     width = SMOOTHING * BINS_PER_DECADE
-    return gaussian_filter1d(counts.astype(np.float64), width, mode="constant"), edges
+    return gaussian(counts.astype(np.float64), width), edges
 
 
 def cut(
