@@ -24,10 +24,12 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from bench.command import chosen_of, run_command
-from minilotto.analysis.stats.bootstrap import Points, points
+from minilotto.analysis.ensembling.decomposition import over_noise
+from minilotto.analysis.stats.bootstrap import Points, median_interval, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.dip import dip_test
 from minilotto.analysis.stats.estimates import bend, estimates, share
+from minilotto.analysis.stats.exponents import exponent_over, geometric_mean
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.cli.arguments import FileName
@@ -244,6 +246,11 @@ CURVES: dict[str, tuple[Callable[[Array], Array], bool | None, bool | None]] = {
 GROUPS = {"one peak": 0.0, "a group of a fifth, a decade apart": 0.2}
 RATIOS = {"equal medians": 1.0, "medians 1.6 apart": 1.6}
 FRACTIONS = {"all of 64 nets": 1.0, "0.97 of 64 nets": 0.97, "0.6 of 64 nets": 0.6}
+# Exponents of the variance over gradient noise: STARTS starts with three noises of each of five
+# batches; fractions of a net's loss or neurons.
+STARTS, STARTED = 16, np.geomspace(10, 56, 11)
+NOISES = {"variance over noise falls as 1/N": 1.0, "variance over noise stays": 0.0}
+PARTS_OF = {"fractions about 0.7": 0.7, "fractions about 0.3": 0.3}
 Rate = tuple[str, str, str, int, bool | None]  # claim, truth, losses, seeds, whether it is true
 
 
@@ -282,6 +289,24 @@ def planted_verdicts(trial: int, seeds: int, spread: Spread) -> Iterator[tuple[R
             found = share(int(np.count_nonzero(random.random(64) < part)), 64)
             judged = rules.inside(found, rules.THRESHOLDS["most"], np.inf)
             yield ("almost all nets agree", truth, "-", 64, part > 0.9), judged
+        yield from planted_starts(trial)
+
+
+def planted_starts(trial: int) -> Iterator[tuple[Rate, Judged]]:
+    """One draw of what is known of fixed starts and of fractions of nets."""
+    random = np.random.default_rng((zlib.crc32(b"starts"), trial))
+    drawn = random.normal(size=(5, len(STARTED), 3, STARTS, 5))
+    for truth, exponent in NOISES.items():
+        scale = STARTED[:, None, None, None] ** (-exponent / 2)
+        rows = [[over_noise(e, np.full(5, 0.2))[1] for e in batch] for batch in 0.5 + scale * drawn]
+        several = [points(STARTED, row, level=rules.LEVEL, seed=trial) for row in rows]
+        found = exponent_over(geometric_mean(several), 0, np.inf)
+        place = ("variance over noise is 1/N", truth, "normal", STARTS, exponent == 1)
+        yield place, rules.near(found, 1.0)
+    for truth, middle in PARTS_OF.items():
+        part = median_interval(random.beta(10 * middle, 10 - 10 * middle, STARTS), seed=trial)
+        judged = rules.inside(part, rules.THRESHOLDS["half"], np.inf)
+        yield ("the larger part", truth, "beta", STARTS, middle > 0.5), judged
 
 
 def verdict_rates(

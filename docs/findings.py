@@ -2,7 +2,8 @@
 
 `python docs/findings.py report/` takes the verdicts and numbers of the report in that folder into
 docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md from them.
-Without a folder it writes the page again from docs/findings.json.
+A report of some figures takes their places, and leaves the others as they were. Without a folder
+it writes the page again from docs/findings.json.
 
 In TEXT, [[figure/claim/number:format]] is a number of that claim, [[figure/claim]] what was
 measured, and a line [[table VERDICT]] a table of the paper's claims that got this verdict.
@@ -20,7 +21,7 @@ from minilotto.report.plots.style import thumbnail
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 
 PLACE = Path(__file__).resolve().parent
-PICTURES = ("1c", "4", "protocol", "minimum", "ensembling")
+PICTURES = ("1c", "4", "protocol", "minimum", "ensembling", "noise", "subtasks")
 ACROSS = 1100  # pixels of a picture
 LINE = 140  # characters of a paragraph
 BRIEF = 120  # characters of what was measured in a table
@@ -107,6 +108,27 @@ w goes to 0 and v to infinity at constant w² v. What is added here is that tick
 the loss falls along it, and that the number of steps says how far they get.
 
 ![What seeds have in common, and where the gain from N/2 to N is from](findings-ensembling.png)
+
+![The variance over gradient noise does not fall as 1/N at fixed starts](findings-noise.png)
+
+Interacting-particle theory has the errors of wide nets, those of SGD among them, scale universally
+as 1/N ([arXiv:1805.00915](https://arxiv.org/abs/1805.00915)), with a central limit for many neurons
+and steps together ([arXiv:1808.09372](https://arxiv.org/abs/1808.09372)); its rates fall with the
+width. Here the rate stays, and the exponent of the variance over batches at a fixed start, 1 in a
+central limit, is [[noise/central]] for Adam at a constant rate, [[noise/central']] for gradient
+descent and [[noise/central'']] under Adam's step schedule: the points of a batch move all neurons
+together. What batches cost Adam does not average out either: the mean over infinitely many noises
+has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a falling
+rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
+
+![Shares of the neurons stay; losses of subtasks do not fall as 1/neurons](findings-subtasks.png)
+
+The resource model ([arXiv:2402.05164](https://arxiv.org/abs/2402.05164)) has subtasks keep constant
+shares of the neurons, with a loss in inverse proportion to them. In sums of x² of weights from 100
+to 1 the first is what we see, once each subtask can have a pair of neurons: exponents of shares
+against the width are [[subtasks/constant/least:.2f]] to [[subtasks/constant/most:.2f]]. The second
+is not: exponents of a subtask's loss against its neurons are [[subtasks/slope/least:.2f]] to
+[[subtasks/slope/most:.2f]], where the model has 1.
 
 [[table new]]
 
@@ -263,9 +285,13 @@ def main(folder: str | None = None, *more: str) -> int:
     if folder is not None:
         try:
             report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
-            text = json.dumps(taken(report), indent=1, ensure_ascii=False)
+            found, before = taken(report), json.loads(content.read_text(encoding="utf-8"))
+            known = {**before["figures"], **found["figures"]}
+            found["figures"] = {name: known[name] for name in FIGURES if name in known}
+            text = json.dumps(found, indent=1, ensure_ascii=False)
             page(json.loads(text))
-            pictures = {n: thumbnail(Path(folder) / f"figure-{n}.png", ACROSS) for n in PICTURES}
+            drawn = [figure["name"] for figure in report["figures"] if figure["name"] in PICTURES]
+            pictures = {n: thumbnail(Path(folder) / f"figure-{n}.png", ACROSS) for n in drawn}
         except (OSError, ValueError, KeyError, TypeError) as error:
             print(f"{folder!r} has no whole report ({error}); make one first", file=sys.stderr)
             return 2

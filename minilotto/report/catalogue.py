@@ -15,11 +15,15 @@ from minilotto.report.paper.unary_scaling import UnaryScaling
 from minilotto.report.paper.wide_net import NeuronCloud
 from minilotto.report.studies.classification.classification import Classification
 from minilotto.report.studies.data.data import Data
+from minilotto.report.studies.depth.depth import Depth
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.ensembling import Ensembling
+from minilotto.report.studies.inside.inside import Inside
 from minilotto.report.studies.minimum.minimum import Minimum
+from minilotto.report.studies.noise.noise import Noise
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
+from minilotto.report.studies.subtasks.subtasks import Subtasks
 from minilotto.report.study import Study
 
 MAIN_TEXT = (ScalingLaw, NeuronCloud, LossHistogram, Ticket, LossHistograms, Halves)
@@ -40,10 +44,14 @@ BEYOND: tuple[type[Study], ...] = (
     Protocol,
     Minimum,
     Ensembling,
+    Inside,
     Data,
     Dimension,
+    Depth,
     Classification,
     Pruning,
+    Noise,
+    Subtasks,
 )
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)

@@ -177,6 +177,23 @@ def _sum(inputs: int) -> Task:
     )
 
 
+LIGHTEST = 0.01  # of the first term's variance, that of the last one
+
+
+def _weighted(inputs: int) -> Task:
+    """A sum of squares whose variances fall geometrically from the first input to the last."""
+    a = np.sqrt(LIGHTEST ** (np.arange(inputs) / max(1, inputs - 1)))
+    a *= math.sqrt(45 / 64) / np.linalg.norm(a)
+    return _member(
+        f"weighted{inputs}",
+        f"sum_i a_i (x_i^2 - 4/3), a_i^2 falling geometrically to {LIGHTEST:g} a_1^2, mean 0, "
+        "variance 1",
+        rf"\sum_{{i=1}}^{{{inputs}}} a_i (x_i^2 - 4/3)",
+        lambda x: np.sum(a * (x * x - 4 / 3), axis=1),
+        inputs,
+    )
+
+
 def _radial(inputs: int) -> Task:
     """A Gaussian of |x|. With m and q the means of one input over [-2, 2], E e^(-|x|^2/2) = m^D and
     E e^(-|x|^2) = q^D.
@@ -232,6 +249,7 @@ def _teacher(inputs: int) -> Task:
 FAMILIES: dict[str, Callable[[int], Task]] = {
     "product": _product,
     "sum": _sum,
+    "weighted": _weighted,
     "radial": _radial,
     "teacher": _teacher,
 }

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minilotto as ml
-from minilotto.analysis.ensembling.decomposition import as_points, decompose
+from minilotto.analysis.ensembling.decomposition import as_points, decompose, over_noise
 from minilotto.analysis.stats.scaling import fit_law
 
 POINTS = 40
@@ -211,3 +211,23 @@ def test_points_of_what_does_not_match_are_refused():
         as_points([1, 2], [one], "loss")
     with pytest.raises(ml.ConfigError, match="'noise' is unknown"):
         as_points([1], [one], "noise")
+
+
+# Noise at fixed starts
+def test_variance_over_noise_is_free_of_what_starts_have_and_of_bias():
+    random = np.random.default_rng(2)
+    starts = planted(4.0, 9.0, 3000, random)
+    noisy = [starts + np.sqrt(0.25) * random.normal(size=starts.shape) for _ in range(3)]
+    loss, variance = over_noise(noisy, WEIGHT)
+    assert variance.mean() == pytest.approx(0.25, rel=0.02)
+    assert (loss - variance).mean() == pytest.approx((starts**2 @ WEIGHT).mean(), rel=0.02)
+
+
+def test_a_start_that_diverges_once_counts_nowhere():
+    errors = np.ones((2, 3, 4))
+    errors[1, 2, 0] = np.inf
+    loss, variance = over_noise(errors, np.full(4, 0.25))
+    assert loss[:2].tolist() == [1, 1]
+    assert variance[:2].tolist() == [0, 0]
+    assert np.isnan([loss[2], variance[2]]).all()
+    assert np.isnan(over_noise(errors[:1], np.full(4, 0.25))[1]).all()

@@ -5,7 +5,14 @@ import pytest
 
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.differences import difference
-from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio, tuned
+from minilotto.analysis.stats.exponents import (
+    exponent_change,
+    exponent_over,
+    geometric_mean,
+    mean_ratio,
+    over_widths,
+    tuned,
+)
 from minilotto.errors import ConfigError, DataError
 
 
@@ -111,3 +118,25 @@ def test_what_diverged_is_never_best():
 def test_rates_that_cannot_be_compared(rows):
     with pytest.raises(DataError, match="cannot be compared; give"):
         tuned(rows)
+
+
+def test_geometric_means_over_several_and_over_widths():
+    random = np.random.default_rng(1)
+
+    def made(widths, level):
+        rows = [level / n * random.lognormal(sigma=0.1, size=40) for n in widths]
+        return points(widths, rows, resamples=200)
+
+    several = {3.0: made([10, 20, 40], 1.0), 1.0: made([20, 40, 80], 9.0)}
+    middle = geometric_mean(list(several.values()))
+    assert middle.widths.tolist() == [20, 40]
+    np.testing.assert_allclose(middle.value, [3 / 20, 3 / 40], rtol=0.05)
+    assert (middle.low < middle.value).all()
+    assert (middle.value < middle.high).all()
+    assert (middle.error < several[3.0].error[1:]).all()  # of two that are independent
+    against = over_widths(several)
+    assert against.widths.tolist() == [1, 3]
+    np.testing.assert_allclose(against.value, np.array([9, 1]) / np.sqrt(800), rtol=0.05)
+    assert against.seeds.tolist() == [80, 80]
+    apart = [made([10], 1.0), made([20], 1.0)]
+    assert geometric_mean(apart) is geometric_mean([]) is over_widths({}) is None

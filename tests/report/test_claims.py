@@ -95,7 +95,7 @@ def test_every_figure_has_an_entry(kind: type[Figure]):
 
 @pytest.mark.parametrize("kind", FIGURES.values(), ids=lambda kind: kind.name)
 def test_every_name_in_braces_is_a_threshold_or_a_fact(kind: type[Figure]):
-    entry, known = kind.entry, {"level", *THRESHOLDS, "activation", "scaling"}  # of outcomes
+    entry, known = kind.entry, {"level", *THRESHOLDS, "activation", "scaling", "way"}
     if issubclass(kind, Study):
         known |= {field.name for field in dataclasses.fields(kind.settings_type)}
     source = "".join(

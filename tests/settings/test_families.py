@@ -24,7 +24,7 @@ from minilotto.settings.tasks import (
     task_of,
 )
 
-NORMALISED = ("sum", "radial", "teacher")
+NORMALISED = ("sum", "weighted", "radial", "teacher")
 
 
 def uniform(inputs, count, seed=0):
@@ -56,6 +56,10 @@ def test_members_are_their_formulas(inputs):
     x = uniform(inputs, 7)
     plain = [math.sqrt(45 / (64 * inputs)) * sum(z * z - 4 / 3 for z in row) for row in x]
     np.testing.assert_allclose(task_of(f"sum{inputs}")(x), plain, rtol=1e-12, atol=1e-13)
+    weights = [0.01 ** (i / max(1, inputs - 1)) for i in range(inputs)]
+    scales = [math.sqrt(45 / 64 * weight / sum(weights)) for weight in weights]
+    plain = [sum(a * (z * z - 4 / 3) for a, z in zip(scales, row, strict=True)) for row in x]
+    np.testing.assert_allclose(task_of(f"weighted{inputs}")(x), plain, rtol=1e-12, atol=1e-13)
     shift, scale = (
         float(word.strip("),"))
         for word in task_of(f"radial{inputs}").formula.split()

@@ -145,6 +145,38 @@ def decompose(
     )
 
 
+def over_noise(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
+    """Mean loss of each start, and its variance between J trainings that differ in their noise.
+
+    loss_r = mean_j |e_jr|^2; variance_r = sum_j |e_jr - mean_j e_jr|^2 / (J - 1), which is free of
+    bias. Their difference is the loss of the mean over infinitely many noises, without bias too.
+
+    Parameters
+    ----------
+    errors : (J, R, P) array_like of float
+        Of the same R starts in each of J trainings.
+    weight : (P,) array_like of float
+
+    Returns
+    -------
+    (R,) ndarray of float64, (R,) ndarray of float64
+        Loss and variance; NaN for a start that has diverged in one of the trainings, the variance
+        for J = 1 too.
+
+    Examples
+    --------
+    >>> loss, variance = over_noise([[[3.0]], [[1.0]]], [1.0])
+    >>> loss.tolist(), variance.tolist()
+    ([5.0], [2.0])
+    """
+    e = np.asarray(errors, dtype=np.float64) * np.sqrt(np.asarray(weight, dtype=np.float64))
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        loss = np.sum(e * e, axis=2).mean(axis=0)
+        variance = np.sum((e - e.mean(axis=0)) ** 2, axis=(0, 2)) / np.float64(len(e) - 1)
+    good = np.isfinite(loss)
+    return np.where(good, loss, np.nan), np.where(good, variance, np.nan)
+
+
 def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str) -> Points:
     """One term at each width, as points that laws can be fitted to.
 

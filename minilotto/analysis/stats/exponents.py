@@ -1,15 +1,15 @@
 """Exponents of loss against width of several ways of training, and how they differ."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
+from minilotto.analysis.stats.bootstrap import Estimate, Points, assembled, ends
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, Ints
 
 HALVES = (slice(0, None, 2), slice(1, None, 2))
 
@@ -54,7 +54,7 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
     Estimate or None
         None for fewer than three widths.
     """
-    ratio = _ratio(one, other)
+    ratio = quotient(one, other)
     inside = ratio.select((ratio.widths >= low) & (ratio.widths <= high))
     if len(inside.widths) < 3:
         return None
@@ -77,12 +77,67 @@ def mean_ratio(one: Points, other: Points) -> Estimate | None:
     Estimate or None
         With its interval over seeds; None where they have no width in common.
     """
-    ratio = _ratio(one, other)
+    ratio = quotient(one, other)
     if not len(ratio.widths):
         return None
     low, high = np.exp(np.quantile(ratio.replicates.mean(axis=1), ends(one.level)))
     value = np.exp(np.log(ratio.value).mean())
     return Estimate(float(value), float(low), float(high), one.level)
+
+
+def geometric_mean(several: Sequence[Points]) -> Points | None:
+    """Geometric mean of several at each width that all have.
+
+    Parameters
+    ----------
+    several : sequence of Points
+        With as many resamples.
+
+    Returns
+    -------
+    Points or None
+        None where they have no width in common.
+    """
+    both = _common(several)
+    if not both:
+        return None
+    value = np.exp(np.mean([np.log(one.value) for one in both], axis=0))
+    logs = np.mean([one.replicates for one in both], axis=0)
+    return _made(both[0].widths, both[0].seeds, value, logs, both[0])
+
+
+def over_widths(found: Mapping[float, Points]) -> Points | None:
+    """Geometric mean over widths, against something else: over the widths that all have.
+
+    Parameters
+    ----------
+    found : mapping of float to Points
+        By a number above 0, such as a batch or a rate; with as many resamples.
+
+    Returns
+    -------
+    Points or None
+        Its `widths` are these numbers; None where there is no width in common.
+    """
+    names = sorted(found)
+    both = _common([found[name] for name in names])
+    if not both:
+        return None
+    value = np.exp([np.log(one.value).mean() for one in both])
+    logs = np.stack([one.replicates.mean(axis=1) for one in both], axis=1)
+    seeds = np.array([one.seeds.sum() for one in both])
+    return _made(np.array(names, dtype=np.float64), seeds, value, logs, both[0])
+
+
+def _common(several: Sequence[Points]) -> list[Points]:
+    """Those of the widths that all have; none where there is none."""
+    shared = set.intersection(*({*one.widths} for one in several)) if several else set()
+    return [one.select(np.isin(one.widths, [*shared])) for one in several] if shared else []
+
+
+def _made(widths: Array, seeds: Ints, value: Array, logs: Array, like: Points) -> Points:
+    kept, none = [np.empty(count) for count in seeds], np.zeros(len(widths), dtype=np.int64)
+    return assembled(widths, kept, none, value, logs, like.statistic, like.level)
 
 
 def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]]:
@@ -130,8 +185,19 @@ def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]
     return found, (chosen[0], chosen[1])
 
 
-def _ratio(one: Points, other: Points) -> Points:
-    """Loss of one over that of the other, at the widths that both have."""
+def quotient(one: Points, other: Points) -> Points:
+    """Loss of one over that of the other, at the widths that both have.
+
+    Parameters
+    ----------
+    one, other : Points
+        Of different nets, with as many resamples; of the same nets intervals are too wide where
+        both rise together.
+
+    Returns
+    -------
+    Points
+    """
     widths = np.intersect1d(one.widths, other.widths)
     first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))
     # Reversed: both may be resampled by the same random numbers.

@@ -1,0 +1,341 @@
+"""Study: loss against the number of hidden layers, and whether layers average their errors."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from minilotto.analysis.ensembling.decomposition import decompose
+from minilotto.analysis.ensembling.ensembling import cosines
+from minilotto.analysis.ensembling.pairs import cosine_medians, drawn_pairs
+from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
+from minilotto.analysis.stats.differences import ratio
+from minilotto.analysis.stats.estimates import bend, estimates
+from minilotto.analysis.stats.exponents import exponent_change, exponent_over, tuned
+from minilotto.analysis.stats.scaling import fit_law
+from minilotto.analysis.tickets.apart import median_estimate
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import ConfigError, DataError
+from minilotto.report.claims import Case, Outcome, over, tally
+from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
+from minilotto.report.rules import LEVEL, factor, inside, near, one_law
+from minilotto.report.studies.depth.analysis import members
+from minilotto.report.study import Settings, Study
+from minilotto.store.grid import Sweep
+
+KINDS = ("plain", "residual")
+USUAL, BEST, SHALLOW = "usual training", "best rate of each depth", "one layer"
+TASK = "square"
+STAGES = 5  # of the paper's schedule
+RESAMPLES = 1000
+COLUMNS = {
+    "losses": "training, task, width, layers, kind, nets, loss, low, high",
+    "exponents": "training, task, width, kind, exponent, low, high, from two layers on, "
+    "beyond low, beyond high, bend, bend low, bend high, p of a power law",
+    "layers": "width, layers, nets, cosine of two layers, low, high, loss / average of layers, "
+    "ratio low, ratio high, loss without a layer / loss, lesion low, lesion high",
+    "seeds": "layers, kind, cosine of two seeds, low, high, bias / loss, bias low, bias high",
+    "parameters": "layers, width of one layer, kind, loss / loss of one layer, low, high",
+}
+
+Key = tuple[str, str, int, str]  # training, task, width, kind
+
+
+@dataclass(frozen=True)
+class DepthSettings(Settings):
+    """What is trained.
+
+    Parameters
+    ----------
+    widths, depths : tuple of int
+        Neurons of each layer; numbers of hidden layers, 1 among them.
+    main : int
+        Width of the other tasks and of the controls.
+    others : tuple of str
+        Tasks of one input beside x².
+    rates : tuple of float
+        Learning rates other than the paper's.
+    longer : int
+        Times as many steps.
+    """
+
+    seeds: int = 32
+    steps: int = 10_000
+    widths: tuple[int, ...] = (4, 8, 16)
+    depths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
+    main: int = 8
+    others: tuple[str, ...] = ("teacher1",)
+    rates: tuple[float, ...] = (0.003, 0.03)
+    longer: int = 4
+
+    @classmethod
+    def quick(cls) -> "DepthSettings":
+        return cls(seeds=20, steps=3000, widths=(8,))
+
+    def wide(self, depth: int) -> int:
+        """Neurons of one layer with as many parameters as the main width has at that depth."""
+        return self.main + round((depth - 1) * self.main * (self.main + 1) / 3)
+
+    def sweeps(self) -> dict[tuple[str, str], list[Sweep]]:
+        """By training and task: nets of one layer, and of several of both kinds."""
+        deep = tuple(depth for depth in self.depths if depth > 1)
+
+        def trained(
+            widths: tuple[int, ...], task: str = TASK, times: int = 1, **fields: Any
+        ) -> list[Sweep]:
+            steps = times * self.steps
+            shared = {"tasks": (task,), "steps": steps, "lr_decay_every": max(1, steps // STAGES)}
+            fields = {"seeds": self.seeds, **shared, **fields}
+            return [
+                Sweep(widths=widths, depths=(1,), **fields),
+                Sweep(widths=widths, depths=deep, residual=(False, True), **fields),
+            ]
+
+        widths, main = tuple(sorted({*self.widths, self.main})), (self.main,)
+        equal = tuple(dict.fromkeys(self.wide(depth) for depth in deep))
+        return {
+            (USUAL, TASK): trained(widths),
+            **{(USUAL, task): trained(main, task) for task in self.others},
+            **{(f"rate {rate:g}", TASK): trained(main, lr=rate) for rate in self.rates},
+            (f"{self.longer * self.steps:,} steps", TASK): trained(main, times=self.longer),
+            ("float64", TASK): trained(main, dtype="float64"),
+            (SHALLOW, TASK): trained(equal)[:1],
+        }
+
+
+class Depth(Study):
+    """Exponents of loss against depth, errors of layers and of seeds, nets without a layer."""
+
+    name = "depth"
+    settings_type = DepthSettings
+
+    @classmethod
+    def trainings(cls, settings: DepthSettings) -> tuple[Sweep, ...]:
+        if 1 not in settings.depths or len(set(settings.depths)) < 4:
+            raise ConfigError(
+                f"depths={settings.depths!r} make no curve; give 1 and three more numbers of layers"
+            )
+        return tuple(sweep for some in settings.sweeps().values() for sweep in some)
+
+    def __init__(self, source: Source, scale: Scale | DepthSettings) -> None:
+        self.settings: DepthSettings = self.chosen(scale)
+        s, self.left_out = self.settings, list[str]()
+        self.nets: dict[Key, dict[int, Ensemble]] = {}
+        self.shallow: dict[int, Ensemble] = {}
+        for (name, task), sweeps in s.sweeps().items():
+            for config, nets in ((c, n) for one in sweeps for c, n in source.nets(one).items()):
+                finite = nets.select(np.isfinite(nets.loss))
+                if name == SHALLOW:
+                    self.shallow[config.width] = finite
+                for kind in KINDS if name != SHALLOW else ():
+                    if config.depth == 1 or config.residual == (kind == "residual"):
+                        key = name, task, config.width, kind
+                        self.nets.setdefault(key, {})[config.depth] = finite
+        losses = {
+            key: {depth: one.loss for depth, one in by.items()} for key, by in self.nets.items()
+        }
+        losses |= self._at_best_rates(losses)
+        self.curves = {key: one for key, by in losses.items() if (one := self._curve(key, by))}
+        if not self._usual:
+            raise DataError(
+                f"no curve of loss against {commas(s.depths)} layers is there; train them, as in "
+                f"Depth.run(widths=({s.main},), seeds=32)"
+            )
+        self.training = training_words(
+            [one for key, by in self.nets.items() if key[0] == USUAL for one in by.values()]
+        )
+
+    def _at_best_rates(self, losses: Mapping[Key, Any]) -> dict[Key, dict[int, Any]]:
+        """Losses at the rate that is best at each depth, chosen on other seeds."""
+        found: dict[Key, dict[int, Any]] = {}
+        for kind in KINDS:
+            places = {0.01: (USUAL, TASK, self.settings.main, kind)}
+            places |= {
+                r: (f"rate {r:g}", TASK, self.settings.main, kind) for r in self.settings.rates
+            }
+            by_rate = {rate: losses[key] for rate, key in places.items() if key in losses}
+            for depth in self.settings.depths if len(by_rate) > 1 else ():
+                rows = {rate: by[depth] for rate, by in by_rate.items() if depth in by}
+                if rows and len({len(row) for row in rows.values()}) == 1:
+                    key = BEST, TASK, self.settings.main, kind
+                    found.setdefault(key, {})[depth] = tuned(rows)[0]
+        return found
+
+    def _curve(self, key: Key, losses: Mapping[int, Any]) -> Points | None:
+        """Median loss against depth; None for fewer than four depths or too few seeds."""
+        try:
+            if len(losses) >= 4:
+                return points(list(losses), list(losses.values()), level=LEVEL)
+            self.left_out.append(f"{commas(map(str, key))}: {len(losses)} depths are no curve")
+        except DataError as error:
+            self.left_out.append(f"{commas(map(str, key))}: {error}")
+        return None
+
+    @property
+    def _usual(self) -> dict[Key, Points]:
+        return {key: one for key, one in self.curves.items() if key[0] == USUAL}
+
+    def _main(self, kind: str) -> dict[int, Ensemble]:
+        """Nets of the main width on x², by depth."""
+        return self.nets.get((USUAL, TASK, self.settings.main, kind), {})
+
+    @cached_property
+    def layers(self) -> dict[tuple[int, int], dict[str, Estimate]]:
+        """What the layers of residual nets are like, by width and depth."""
+        found = {}
+        for (name, task, width, kind), by in self.nets.items():
+            for depth, nets in by.items() if (name, task, kind) == (USUAL, TASK, KINDS[1]) else ():
+                if depth > 2 and len(nets):
+                    one = members(nets)
+                    parts = {what: getattr(one, what) for what in ("cosine", "ratio", "lesion")}
+                    found[width, depth] = {n: median_estimate(part) for n, part in parts.items()}
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def seeds(self) -> dict[tuple[str, int], tuple[Estimate, Any]]:
+        """Cosine of the errors of two seeds, and bias and variance, by kind and depth."""
+        found = {}
+        for kind in KINDS:
+            for depth, nets in self._main(kind).items():
+                errors, weight = nets.predict(nets.data.x) - nets.data.y, nets.data.weight
+                pairs = drawn_pairs(len(nets), RESAMPLES)
+                between = cosines(errors, weight, pairs)
+                drawn = cosine_medians(between.values, pairs, RESAMPLES, np.random.default_rng(0))
+                cosine = estimate(between.median, drawn, LEVEL)
+                found[kind, depth] = cosine, decompose(errors, weight, level=LEVEL)
+        return found
+
+    @cached_property
+    def parameters(self) -> dict[tuple[str, int], Estimate]:
+        """Median loss over that of one layer with as many parameters, by kind and depth."""
+        wide = {n: one.loss for n, one in self.shallow.items() if len(one) >= 10}
+        there = estimates(points(list(wide), list(wide.values()), level=LEVEL)) if wide else {}
+        return {
+            (kind, depth): ratio(loss, there[self.settings.wide(depth)])
+            for kind in KINDS
+            if (curve := self.curves.get((USUAL, TASK, self.settings.main, kind)))
+            for depth, loss in estimates(curve).items()
+            if depth > 1 and self.settings.wide(depth) in there
+        }
+
+    @cached_property
+    def exponents(self) -> dict[Key, Estimate]:
+        """Of each curve over all depths."""
+        found = {key: exponent_over(one, 1, np.inf) for key, one in self.curves.items()}
+        return {key: one for key, one in found.items() if one}
+
+    def facts(self) -> dict[str, Any]:
+        s = self.settings
+        left_out = "".join(f" Left out: {words}." for words in self.left_out)
+        more = {"long": s.longer * s.steps, "training": self.training, "left_out": left_out}
+        return {**super().facts(), **more}
+
+    def headline(self) -> str:
+        main = [(USUAL, TASK, self.settings.main, kind) for kind in KINDS]
+        one, two = (
+            "{:.2f} ({:.2f} to {:.2f})".format(*interval(self.exponents.get(key))) for key in main
+        )
+        said = (
+            f"Over 1 to {max(self.settings.depths)} layers of {self.settings.main} neurons the "
+            f"loss on x² falls with exponent {one} in plain nets and {two} in residual ones"
+        )
+        if not self.layers:
+            return f"{said}."
+        (width, depth), found = max(self.layers.items(), key=lambda each: each[0][::-1])
+        return (
+            f"{said}; but errors of two of the {depth} layers of residual nets of width {width} "
+            f"have a cosine of {found['cosine'].value:.2f}, these nets lose "
+            f"{found['ratio'].value:.2g} times what their layers would as an average, and without "
+            f"one layer {found['lesion'].value:.2g} times as much as with it."
+        )
+
+    def tables(self) -> list[Table]:
+        rows: dict[str, list[Sequence[Any]]] = {name: [] for name in COLUMNS}
+        for (name, task, width, kind), curve in self.curves.items():
+            place = name, task, width
+            for i, (depth, loss) in enumerate(estimates(curve).items()):
+                rows["losses"].append((*place, depth, kind, curve.seeds[i], *interval(loss)))
+            fit = fit_law(curve)
+            numbers = (fit.estimates["exponent"], exponent_over(curve, 2, np.inf), bend(curve))
+            ends = (end for one in numbers for end in interval(one))
+            rows["exponents"].append((*place, kind, *ends, fit.p_value))
+        for (width, depth), found in self.layers.items():
+            nets = len(self.nets[USUAL, TASK, width, KINDS[1]][depth])
+            ends = (end for one in found.values() for end in interval(one))
+            rows["layers"].append((width, depth, nets, *ends))
+        for (kind, depth), (cosine, parts) in self.seeds.items():
+            rows["seeds"].append((depth, kind, *interval(cosine), *interval(parts.share)))
+        for (kind, depth), times in self.parameters.items():
+            rows["parameters"].append((depth, self.settings.wide(depth), kind, *interval(times)))
+        return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
+
+    def outcomes(self) -> dict[str, Outcome]:
+        claims = self.entry.claims
+        cosine, similar = claims["layers"]["orthogonal"], claims["members"]["similar"]
+        seeds = {
+            f"{kind}, L = {depth}": one
+            for (kind, depth), (one, _) in self.seeds.items()
+            if depth > 1
+        }
+        parameters = {f"{kind}, L = {depth}": one for (kind, depth), one in self.parameters.items()}
+        return {
+            **{kind: self._exponent(kind, claims[kind]["claimed"]) for kind in KINDS},
+            "law": self._law(),
+            "layers": self._layers("cosine", lambda one: inside(one, -cosine, cosine)),
+            "members": self._layers("ratio", lambda one: factor(one, 1 / similar, similar)),
+            "lesion": self._layers("lesion", lambda one: factor(one, 0.0, similar)),
+            "seeds": tally(seeds, lambda one: inside(one, -cosine, cosine)),
+            "variance": self._variance(claims["variance"]["half"]),
+            "parameters": tally(parameters, lambda one: factor(one, 0.0, 1.0)),
+            "controls": self._controls(claims["controls"]["near"]),
+        }
+
+    def _exponent(self, kind: str, claimed: float) -> Outcome:
+        found = {
+            f"{task}, N = {width}": self.exponents[key]
+            for key in self._usual
+            if (task := key[1]) and (width := key[2]) and key[3] == kind
+        }
+        return tally(found, lambda one: near(one, claimed), "exponent: ")
+
+    def _law(self) -> Outcome:
+        cases = []
+        for key, curve in self._usual.items():
+            _, task, width, kind = key
+            bent, p = bend(curve), fit_law(curve).p_value
+            name = f"{kind}, {task}, N = {width}"
+            cases.append(Case(name, one_law(bent, p), f"{bent}, p = {p:.2g}", {name: bent.value}))
+        return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
+
+    def _layers(self, what: str, judge: Callable[[Estimate], Any]) -> Outcome:
+        found = {f"N = {n}, L = {depth}": one[what] for (n, depth), one in self.layers.items()}
+        return tally(found, judge)
+
+    def _variance(self, half: float) -> Outcome:
+        found = {}
+        for kind in KINDS:
+            by = {depth: parts for (one, depth), (_, parts) in self.seeds.items() if one == kind}
+            if len(by) > 1 and 1 in by:
+                first, last = (by[depth].replicates for depth in (1, max(by)))
+                fell = first - last[::-1]
+                drawn = (fell[:, 0] - fell[:, 1]) / fell[:, 0]
+                loss, bias = (
+                    getattr(by[1], part).value - getattr(by[max(by)], part).value
+                    for part in ("loss", "bias")
+                )
+                found[f"{kind}, L = 1 to {max(by)}"] = estimate((loss - bias) / loss, drawn, LEVEL)
+        return tally(
+            found, lambda one: inside(one, half, np.inf), "variance / loss, of what fell: "
+        )
+
+    def _controls(self, margin: float) -> Outcome:
+        changes = {}
+        for key, curve in self.curves.items():
+            usual = self.curves.get((USUAL, *key[1:]))
+            if key[0] != USUAL and usual:
+                change = exponent_change(curve, usual, 1, np.inf)
+                if change:
+                    changes[f"{key[3]}, {key[0]}"] = change
+        return tally(changes, lambda one: inside(one, -margin, margin))

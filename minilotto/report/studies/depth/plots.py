@@ -1,0 +1,114 @@
+"""The figure of the study of depth."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from minilotto.analysis.stats.estimates import estimates
+from minilotto.report.plots.estimates import estimates_on_line
+from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, mosaic
+from minilotto.report.rules import THRESHOLDS
+
+if TYPE_CHECKING:
+    from minilotto.report.studies.depth.depth import Depth
+
+STYLES = {"plain": (BLUE, "o"), "residual": (ORANGE, "s")}
+
+
+def draw(study: "Depth") -> Drawing:
+    """Losses against depth above; exponents, cosines and averages below."""
+    usual = {key: one for key, one in study.curves.items() if key[0] == "usual training"}
+    places = list(dict.fromkeys((task, width) for _, task, width, _ in usual))
+    names = {place: f"{place[0]}, N = {place[1]}" for place in places}
+    each = 12 // min(len(places), 12)
+    above = [name for name in names.values() for _ in range(each)]
+    above += [above[-1]] * (12 - len(above))
+    below = [name for name in ("exponents", "cosines", "averages") for _ in range(4)]
+    figure, axes = mosaic([above[:12], below], 12.0, 8.0)
+    for (_, task, width, kind), curve in usual.items():
+        ax, (color, mark) = axes[names[task, width]], STYLES[kind]
+        estimates_against_width(estimates(curve), ax, color, mark, kind)
+        first, at = float(curve.value[0]), curve.widths
+        label = "1/L" if kind == "plain" else ""
+        ax.plot(at, first / at, ":", color=GREY, linewidth=1.4, label=label)
+    settings = study.settings
+    wide = {
+        depth: float(np.median(study.shallow[settings.wide(depth)].loss))
+        for depth in settings.depths
+        if settings.wide(depth) in study.shallow
+    }
+    for (task, width), name in names.items():
+        ax = axes[name]
+        if (task, width) == ("square", settings.main):
+            label = "one layer of as many parameters"
+            ax.plot(list(wide), list(wide.values()), "x", color="black", label=label)
+        _finish(ax, settings.depths, name.replace("square", "x²"))
+        ax.set_ylabel("median loss (mean squared error)" if name == above[0] else "")
+    shared_legend(figure, [axes[name] for name in names.values()], 4)
+    _exponents(study, axes["exponents"])
+    _cosines(study, axes["cosines"])
+    _averages(study, axes["averages"])
+    return figure
+
+
+def _finish(ax: Axes, depths: tuple[int, ...], title: str) -> None:
+    width_axis(depths, ax)
+    ax.set(xlabel="hidden layers, $L$", title=title)
+
+
+def _exponents(study: "Depth", ax: Axes) -> None:
+    """A row for each curve, a mark for each kind."""
+    rows = list(dict.fromkeys(key[:3] for key in study.exponents))
+    for key, e in study.exponents.items():
+        color, mark = STYLES[key[3]]
+        y = len(rows) - rows.index(key[:3]) + (0.12 if key[3] == "plain" else -0.12)
+        bars = [[e.value - e.low], [e.high - e.value]]
+        ax.errorbar(e.value, y, xerr=bars, fmt=mark, color=color, markersize=4, capsize=2)
+    near = THRESHOLDS["near"]
+    ax.axvspan(1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/L")
+    ax.axvline(0, color=GREY, linestyle=":", linewidth=1.0, label="no effect of depth")
+    words = [
+        f"{task.replace('square', 'x²')}, N = {width}" if name == "usual training" else name
+        for name, task, width in rows
+    ]
+    ax.set_yticks(len(rows) - np.arange(len(rows)), words)
+    ax.set(xlabel="exponent of loss against $L$", title="exponents by width, target, control")
+    ax.legend(loc="lower right", fontsize=8)
+
+
+def _cosines(study: "Depth", ax: Axes) -> None:
+    for kind, (color, mark) in STYLES.items():
+        found = {depth: one for (name, depth), (one, _) in study.seeds.items() if name == kind}
+        estimates_on_line(found, ax, color, mark, f"{kind}: two seeds", "--")
+    for width, color in zip(dict.fromkeys(n for n, _ in study.layers), PALETTE[2:], strict=False):
+        found = {depth: one["cosine"] for (n, depth), one in study.layers.items() if n == width}
+        estimates_on_line(found, ax, color, "D", f"two layers, N = {width}")
+    depths = [depth for depth in study.settings.depths if depth > 2]
+    cancel = [-1 / (depth - 2) for depth in depths]
+    ax.plot(depths, cancel, ":", color=GREY, linewidth=1.4, label="layers that must cancel")
+    for height, words in ((0, "independent: 0"), (1, "the same: 1")):
+        ax.axhline(height, color=GREY, linewidth=0.8)
+        ax.annotate(words, (1, height), (2, 3), textcoords="offset points", fontsize=8, color=GREY)
+    ax.set_xscale("log")
+    _finish(ax, study.settings.depths, "errors of two layers, and of two seeds")
+    ax.set_yscale("linear")
+    ax.set(ylabel="median cosine", ylim=(-1.1, 2.1))
+    ax.set_yticks([-1, -0.5, 0, 0.5, 1])
+    ax.legend(loc="upper left", fontsize=8, ncols=2)
+
+
+def _averages(study: "Depth", ax: Axes) -> None:
+    for what, color, mark, label in (
+        ("ratio", GREEN, "D", "loss / average of its layers"),
+        ("lesion", ORANGE, "s", "loss without a layer / loss"),
+    ):
+        for width in dict.fromkeys(n for n, _ in study.layers):
+            found = {depth: one[what] for (n, depth), one in study.layers.items() if n == width}
+            shown = label if width == min(n for n, _ in study.layers) else ""
+            estimates_against_width(found, ax, color, mark, shown)
+    ax.axhline(1, color=GREY, linestyle=":", linewidth=1.4, label="an average of layers: 1")
+    _finish(ax, tuple(depth for depth in study.settings.depths if depth > 2), "residual nets")
+    ax.set_ylabel("ratio of losses")
+    ax.legend(loc="center right", fontsize=8)

@@ -1,0 +1,411 @@
+"""Study: shares of the neurons that subtasks have, and their loss against their neurons."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minilotto.analysis.stats.bootstrap import (
+    LEAST_SEEDS,
+    Estimate,
+    Points,
+    median_interval,
+    points,
+)
+from minilotto.analysis.stats.estimates import estimates
+from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio, quotient
+from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_inputs
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.errors import ConfigError, DataError
+from minilotto.report.claims import Claim, Outcome, register, tally, untested
+from minilotto.report.figure import Scale, Source, Table, interval, width_rows
+from minilotto.report.rules import LEVEL, factor, inside, near
+from minilotto.report.study import Settings, Study
+from minilotto.settings.arrays import Array
+from minilotto.settings.streams import stream
+from minilotto.settings.tasks import LIGHTEST, task_of
+from minilotto.store.grid import Sweep
+
+STAGES = 5  # of the paper's schedule
+HELD_OUT = 2048  # points at which errors are taken
+EQUAL, WEIGHTED = "sum", "weighted"  # families of targets
+USUAL, OTHERS = "usual", ("rate", "batch")
+ENOUGH = 2  # neurons a subtask, a mirror pair, from which on widths are compared
+
+
+@dataclass(frozen=True)
+class SubtasksSettings(Settings):
+    """What is trained.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Of nets.
+    subtasks : tuple of int
+        Numbers of inputs, from 2 on.
+    rate, batch, points : float, int, int
+        Rate of the first step, points a step, and points of which they are drawn.
+    control : int
+        Number of weighted subtasks that are also trained otherwise.
+    other_rate, other_batch : float, int
+        How these are trained.
+
+    Raises
+    ------
+    ConfigError
+        For fewer than two subtasks.
+    """
+
+    seeds: int = 32
+    steps: int = 20_000
+    widths: tuple[int, ...] = (8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100)
+    subtasks: tuple[int, ...] = (2, 4, 8)
+    rate: float = 0.01
+    batch: int = 64
+    points: int = 8192
+    control: int = 4
+    other_rate: float = 0.003
+    other_batch: int = 256
+
+    def __post_init__(self) -> None:
+        if not self.subtasks or min(*self.subtasks, self.control) < 2:
+            raise ConfigError(
+                f"subtasks={self.subtasks!r} and control={self.control!r} share out nothing; give "
+                "numbers from 2 on"
+            )
+
+    @classmethod
+    def quick(cls) -> "SubtasksSettings":
+        return cls(
+            seeds=16, steps=4000, widths=(8, 16, 32), subtasks=(2, 4), batch=32, other_batch=64
+        )
+
+    def sweep(self, task: str, how: str = USUAL) -> Sweep:
+        """The nets of one target, trained as usual, or at another rate or batch."""
+        rate = self.other_rate if how == "rate" else self.rate
+        batch = self.other_batch if how == "batch" else self.batch
+        return Sweep(
+            self.seeds,
+            widths=self.widths,
+            task=task,
+            sampling="uniform",
+            points=self.points,
+            steps=self.steps,
+            lr_decay_every=max(1, self.steps // STAGES),
+            lr=rate,
+            batch=batch,
+        )
+
+    @property
+    def ways(self) -> list[tuple[str, str]]:
+        """Targets, and how each is trained."""
+        usual = [(f"{kind}{m}", USUAL) for kind in (EQUAL, WEIGHTED) for m in self.subtasks]
+        return [*usual, *((f"{WEIGHTED}{self.control}", how) for how in OTHERS)]
+
+
+class Allocated(NamedTuple):
+    """Of the nets of one width: neurons and relative loss of each subtask, the mean largest
+    fraction of a neuron, and the loss of the whole.
+    """
+
+    neurons: Array
+    relative: Array
+    alone: Array
+    loss: Array
+
+
+def weights_of(task: str) -> Array:
+    """Fractions of the target's variance."""
+    count = task_of(task).inputs
+    falls = task.startswith(WEIGHTED)
+    found = LIGHTEST ** (np.arange(count) / max(1, count - 1)) if falls else np.ones(count)
+    return np.asarray(found / found.sum())
+
+
+def allocated(nets: Ensemble) -> Allocated:
+    """Neurons and losses of finite nets, at points of their own."""
+    task = task_of(nets.config.task)
+    nets, count = nets.select(np.isfinite(nets.loss)), task.inputs
+    drawn = stream(nets.config.root_seed, f"subtasks {count}", 0, 2 * HELD_OUT * count)
+    x, again = (4 * drawn - 2).reshape(2, HELD_OUT, count)
+    errors = nets.predict(x) - task(x)
+    redrawn = []
+    for i in range(count):
+        moved = np.where(np.arange(count) == i, again, x)
+        redrawn.append(nets.predict(moved) - task(moved))
+    neurons, alone = neurons_of_inputs(nets.w)
+    relative = loss_of_inputs(errors, redrawn) / weights_of(nets.config.task)
+    return Allocated(neurons, relative, alone, np.mean(errors**2, axis=1))
+
+
+class Subtasks(Study):
+    """Neurons and losses of the parts of a sum, against width and weight."""
+
+    name = "subtasks"
+    entry = register(__package__, "claims.toml", name)
+    title, question = entry.title, entry.question
+    settings_type = SubtasksSettings
+
+    @classmethod
+    def trainings(cls, settings: SubtasksSettings) -> tuple[Sweep, ...]:
+        return tuple(settings.sweep(*way) for way in settings.ways)
+
+    def __init__(self, source: Source, scale: Scale | Settings) -> None:
+        s = self.settings = self.chosen(scale)
+        self.left_out, self.count = list[str](), 0
+        self.found: dict[tuple[str, str], dict[int, Allocated]] = {}
+        for way in s.ways:
+            for width, nets in source.by_width(s.sweep(*way)).items():
+                one = allocated(nets)
+                self.count += len(nets)
+                if len(one.loss) >= LEAST_SEEDS:
+                    self.found.setdefault(way, {})[width] = one
+                else:
+                    self.left_out.append(f"{way[0]}, width {width}: {len(one.loss)} finite seeds")
+        self.exponents = {
+            (*way, i): exponent
+            for way in self.found
+            for i in self._parts(way[0])
+            if (exponent := self._slope_of(way, i))
+        }
+        if not self.exponents:
+            raise DataError(
+                f"an exponent needs three widths of {ENOUGH} neurons a subtask or more, with "
+                f"{LEAST_SEEDS} finite seeds; train more with Subtasks.run"
+            )
+        self.shares = {
+            (*way, i): self._shares(way, i) for way in self.found for i in self._parts(way[0])
+        }
+
+    @staticmethod
+    def _parts(task: str) -> range:
+        """The subtasks of a target that differ."""
+        return range(task_of(task).inputs if task.startswith(WEIGHTED) else 1)
+
+    # Numbers
+    def _shares(self, way: tuple[str, str], i: int) -> Points:
+        """Share of a subtask against width."""
+        found = self.found[way]
+        rows = [one.neurons[:, i] / width for width, one in found.items()]
+        return points(list(found), rows, level=LEVEL)
+
+    @staticmethod
+    def _least(task: str) -> int:
+        """The least width that has enough neurons."""
+        return ENOUGH * task_of(task).inputs
+
+    def _slope_of(self, way: tuple[str, str], i: int) -> Estimate | None:
+        """Exponent of a subtask's loss against its neurons, where it has enough."""
+        if not any(width >= self._least(way[0]) for width in self.found[way]):
+            return None
+        return exponent_over(self.against_neurons(way, i, self._least(way[0])), 0, inf)
+
+    def against_neurons(self, way: tuple[str, str], i: int, least: int = 0) -> Points:
+        """Relative loss of a subtask against its median number of neurons, over widths."""
+        found = [one for width, one in self.found[way].items() if width >= least]
+        neurons = [float(np.median(one.neurons[:, i])) for one in found]
+        return points(neurons, [one.relative[:, i] for one in found], level=LEVEL)
+
+    def across(self, task: str, width: int) -> Estimate | None:
+        """Exponent of relative loss against neurons between the subtasks of one width."""
+        one = self.found.get((task, USUAL), {}).get(width)
+        if one is None:
+            return None
+        neurons = np.median(one.neurons, axis=0)
+        return exponent_over(points(neurons, list(one.relative.T), level=LEVEL), 0, inf)
+
+    def whole(self, way: tuple[str, str]) -> Points | None:
+        """Loss of the sum against width."""
+        found = self.found.get(way, {})
+        rows = [one.loss for one in found.values()]
+        return points(list(found), rows, level=LEVEL) if found else None
+
+    @property
+    def weighted(self) -> list[str]:
+        """Weighted targets of which there are nets."""
+        names = [f"{WEIGHTED}{m}" for m in self.settings.subtasks]
+        return [name for name in names if (name, USUAL) in self.found]
+
+    def uneven(self, task: str, how: str = USUAL) -> Points | None:
+        """Share of the heaviest subtask over that of the lightest, against width."""
+        both = [self.shares.get((task, how, i)) for i in (0, task_of(task).inputs - 1)]
+        if both[0] is None or both[1] is None:
+            return None
+        return quotient(both[0], both[1])
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        return min(self.settings.widths), max(self.settings.widths)
+
+    def facts(self) -> dict[str, Any]:
+        narrowest, widest = self._ends
+        return {
+            **super().facts(),
+            "held_out": HELD_OUT,
+            "enough": ENOUGH,
+            "narrowest": narrowest,
+            "widest": widest,
+            "most": max(self.settings.subtasks),
+            "networks": self.count,
+            "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
+        }
+
+    def headline(self) -> str:
+        slopes = [e.value for (_, how, _), e in self.exponents.items() if how == USUAL]
+        drifts = [self.drift(task, i) for task in self.weighted for i in self._parts(task)]
+        known = [one.value for one in drifts if one]
+        moved = ""
+        if known:
+            moved = (
+                f"; its share of them goes with the width N as N^-d, d from {min(known):.2f} to "
+                f"{max(known):.2f}, where constant shares have 0"
+            )
+        return (
+            "The relative loss of a subtask goes with its neurons n as n^-a with a from "
+            f"{min(slopes):.2f} to {max(slopes):.2f}, where the resource model has 1{moved}."
+        )
+
+    def tables(self) -> list[Table]:
+        shares, losses = [], []
+        for (task, how, i), one in self.shares.items():
+            weight = weights_of(task)[i]
+            shares += [(task, how, i + 1, weight, *row) for row in width_rows(one)]
+            lost = self.against_neurons((task, how), i)
+            losses += [(task, how, i + 1, weight, *row) for row in width_rows(lost)]
+        slopes = [(t, how, i + 1, *interval(e)) for (t, how, i), e in self.exponents.items()]
+        wholes = [
+            (task, *row)
+            for task, how in self.found
+            if how == USUAL and (sums := self.whole((task, how)))
+            for row in width_rows(sums)
+        ]
+        start, ends = "target, training, subtask", "low, high"
+        return [
+            Table.of("shares", f"{start}, weight, width, seeds, left out, share, {ends}", shares),
+            Table.of("losses", f"{start}, weight, neurons, seeds, left out, loss, {ends}", losses),
+            Table.of("exponents", f"{start}, exponent, {ends}", slopes),
+            Table.of("sums", f"target, width, seeds, left out, loss, {ends}", wholes),
+        ]
+
+    # Verdicts
+    def outcomes(self) -> dict[str, Outcome | Sequence[Outcome]]:
+        rules = {
+            "belong": self._belong,
+            "constant": self._constant,
+            "slope": self._slope,
+            "across": self._across,
+            "heavier": self._heavier,
+            "optimal": self._optimal,
+            "whole": self._whole,
+            "shares_stay": self._shares_stay,
+            "law_stays": self._law_stays,
+        }
+        return {key: rule(self.entry.claims[key]) for key, rule in rules.items()}
+
+    def _belong(self, claim: Claim) -> Outcome:
+        widest = self._ends[1]
+        found = {
+            _titled(task): median_interval(by_width[widest].alone)
+            for (task, how), by_width in self.found.items()
+            if how == USUAL and widest in by_width
+        }
+        return tally(found, lambda one: inside(one, claim["most_of"], inf))
+
+    def drift(self, task: str, i: int) -> Estimate | None:
+        """Exponent with which a share falls with the width."""
+        return exponent_over(self.shares[task, USUAL, i], self._least(task), inf)
+
+    def _constant(self, claim: Claim) -> Outcome:
+        found = {
+            _named(task, i): drift
+            for task in self.weighted
+            for i in self._parts(task)
+            if (drift := self.drift(task, i))
+        }
+        return _ranged(tally(found, lambda one: inside(one, -claim["drift"], claim["drift"])))
+
+    def _slope(self, claim: Claim) -> Outcome:
+        found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
+        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+
+    def _across(self, claim: Claim) -> Outcome:
+        found = {
+            f"{_titled(task)}, N = {width}": exponent
+            for task in self.weighted
+            for width in self._ends
+            if width >= self._least(task) and (exponent := self.across(task, width))
+        }
+        if not found:
+            return untested("An exponent between subtasks needs three of them.")
+        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+
+    def _uneven(self) -> dict[str, tuple[str, Estimate]]:
+        """How uneven shares of the weighted targets are at the largest width, by name."""
+        found = {task: estimates(self.uneven(task)).get(self._ends[1]) for task in self.weighted}
+        return {_titled(task): (task, one) for task, one in found.items() if one}
+
+    def _heavier(self, claim: Claim) -> Outcome:
+        found = {name: one for name, (_, one) in self._uneven().items()}
+        return tally(found, lambda one: factor(one, claim["same"], inf))
+
+    def _optimal(self, claim: Claim) -> Outcome:
+        found = {}
+        for name, (task, one) in self._uneven().items():
+            least = float(least_loss(task)[0] / least_loss(task)[-1])
+            value, low, high = (end / least for end in (one.value, one.low, one.high))
+            found[name] = Estimate(value, low, high, one.level)
+        return _equal(found, claim)
+
+    def _whole(self, claim: Claim) -> Outcome:
+        found = {}
+        for task, how in self.found:
+            one = self.whole((task, how)) if how == USUAL else None
+            if one and (exponent := exponent_over(one, self._least(task), inf)):
+                found[_titled(task)] = exponent
+        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+
+    def _shares_stay(self, claim: Claim) -> Outcome:
+        task, found = f"{WEIGHTED}{self.settings.control}", {}
+        for how in OTHERS:
+            one, usual = self.uneven(task, how), self.uneven(task)
+            if one and usual and (ratio := mean_ratio(one, usual)):
+                found[f"other {how}"] = ratio
+        return _equal(found, claim)
+
+    def _law_stays(self, claim: Claim) -> Outcome:
+        task, found = f"{WEIGHTED}{self.settings.control}", {}
+        for how in OTHERS:
+            one, usual = self.whole((task, how)), self.whole((task, USUAL))
+            least = self._least(task)
+            if one and usual and (change := exponent_change(one, usual, least, inf)):
+                found[f"other {how}"] = change
+        return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+
+
+def least_loss(task: str) -> Array:
+    """Shares for which the sum of weight/neurons is least."""
+    root = np.sqrt(weights_of(task))
+    return np.asarray(root / root.sum())
+
+
+def _ranged(found: Outcome) -> Outcome:
+    """With the least and the largest of its numbers."""
+    known = found.numbers.values()
+    ends = {"least": min(known), "most": max(known)} if known else {}
+    return found._replace(numbers={**found.numbers, **ends})
+
+
+def _titled(task: str) -> str:
+    kind = "weighted" if task.startswith(WEIGHTED) else "equal"
+    return f"{task_of(task).inputs} {kind}"
+
+
+def _named(task: str, i: int) -> str:
+    place = f", no. {i + 1}" if task.startswith(WEIGHTED) else ""
+    return f"{_titled(task)}{place}"
+
+
+def _equal(found: Mapping[str, Estimate], claim: Claim) -> Outcome:
+    return tally(found, lambda one: factor(one, 1 / claim["same"], claim["same"]))
