@@ -12,6 +12,7 @@ The polynomials come from `bench/coefficients.py`, which states their errors.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from numba import types
 from numba.extending import overload, register_jitable
 
 from minilotto.kernels.groups import halves, side_by_side
@@ -27,6 +28,7 @@ from minilotto.kernels.simd import (
     where,
     with_sign_of,
 )
+from minilotto.kernels.spec import constant_of_spec
 
 LN2 = 0.6931471805599453
 
@@ -254,14 +256,9 @@ def value_and_slope(spec, t, parameter):
     raise TypeError("value_and_slope runs inside compiled functions only")
 
 
-def input_unit(spec):
-    """The unit in which `spec`'s activation takes its argument."""
-    return FORMULAS[spec.activation].input_unit
-
-
-def output_unit(spec):
-    """The unit in which `spec`'s activation returns its value."""
-    return FORMULAS[spec.activation].output_unit
+# The units in which the activation of a Spec takes its argument and returns its value.
+input_unit = constant_of_spec(lambda spec: FORMULAS[spec.activation].input_unit, types.float64)
+output_unit = constant_of_spec(lambda spec: FORMULAS[spec.activation].output_unit, types.float64)
 
 
 @overload(value_and_slope)
@@ -278,18 +275,6 @@ def _value_and_slope_by_halves(spec, t, parameter):
     value0, slope0 = value_and_slope(spec, first, parameter)
     value1, slope1 = value_and_slope(spec, second, parameter)
     return side_by_side(value0, value1), side_by_side(slope0, slope1)
-
-
-@overload(input_unit)
-def _compile_input_unit(spec):
-    unit = FORMULAS[spec.activation].input_unit
-    return lambda spec: unit
-
-
-@overload(output_unit)
-def _compile_output_unit(spec):
-    unit = FORMULAS[spec.activation].output_unit
-    return lambda spec: unit
 
 
 @register_jitable
@@ -323,9 +308,7 @@ def loss_and_residual(spec, f, y):
     raise TypeError("loss_and_residual runs inside compiled functions only")
 
 
-def loss_factor(spec):
-    """The factor of the loss of `spec`."""
-    return LOSS_FORMULAS[spec.loss].factor
+loss_factor = constant_of_spec(lambda spec: LOSS_FORMULAS[spec.loss].factor, types.float64)
 
 
 def add_loss(spec, total, f, y, weight):
@@ -337,12 +320,6 @@ def add_loss(spec, total, f, y, weight):
 def _compile_loss_and_residual(spec, f, y):
     evaluate = LOSS_FORMULAS[spec.loss].evaluate
     return lambda spec, f, y: evaluate(f, y)
-
-
-@overload(loss_factor)
-def _compile_loss_factor(spec):
-    factor = LOSS_FORMULAS[spec.loss].factor
-    return lambda spec: factor
 
 
 @overload(add_loss)

@@ -66,16 +66,18 @@ def _spec_among_globals(context, builder, spec, value):
     return context.get_dummy_value()
 
 
-def constant_of_spec(attribute):
+def constant_of_spec(attribute, kind=types.intp):
+    """An intrinsic for a number that a Spec decides; it costs nothing to compile."""
+
     @intrinsic
     def constant(typingctx, spec):
         if not isinstance(spec, SpecType):
             return None
 
         def codegen(context, builder, signature, arguments):
-            return context.get_constant(types.intp, attribute(spec))
+            return context.get_constant(kind, attribute(spec))
 
-        return types.intp(spec), codegen
+        return kind(spec), codegen
 
     return constant
 

@@ -148,7 +148,7 @@ def gaussian(counts: Array, width: float) -> Array:
     weight = np.exp(-0.5 / (width * width) * np.arange(-reach, reach + 1) ** 2)
     weight /= weight.sum()
     padded = np.pad(counts, reach)
-    total = counts * weight[reach]
+    total: Array = counts * weight[reach]
     for i in range(reach):
         total += (padded[i:][:cells] + padded[2 * reach - i :][:cells]) * weight[i]
     return total
