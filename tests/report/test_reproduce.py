@@ -296,7 +296,7 @@ def test_a_table_keeps_every_digit_and_leaves_nan_empty():
 
 
 # Verdicts from losses that are known
-def scaling_verdicts(constructed, silu, leaky):
+def scaling_verdicts(constructed, silu, leaky, widest=1000):
     random = np.random.default_rng(0)
 
     def nets_of(config):
@@ -305,7 +305,7 @@ def scaling_verdicts(constructed, silu, leaky):
             constructed(median * 10 ** random.normal(0, 0.2, 4000)), config=config
         )
 
-    figure = ScalingLaw(Source(Made(nets_of)), dataclasses.replace(SMALL, widest=1000))
+    figure = ScalingLaw(Source(Made(nets_of)), dataclasses.replace(SMALL, widest=widest))
     return {verdict.claim: verdict for verdict in figure.verdicts()}
 
 
@@ -319,6 +319,9 @@ def test_points_that_do_not_suffice_are_judged(constructed, monkeypatch):
         population(monkeypatch, factor)
         found = scaling_verdicts(constructed, lambda n: 1e-4 / n, lambda n: n**-4.0)
         assert found["100 points are enough"].verdict == verdict
+    population(monkeypatch, 1.0)  # wider nets may need more points
+    found = scaling_verdicts(constructed, lambda n: 1e-4 / n, lambda n: n**-4.0, widest=200)
+    assert found["100 points are enough"].verdict == UNDECIDED
 
 
 def test_planted_exponents_are_judged(constructed, monkeypatch):

@@ -75,7 +75,7 @@ class ProductScaling(Figure):
         self.studies, trained = targets.target_studies(source, targets.product_sweeps(scale))
         self.elsewhere = {task: _elsewhere(nets) for task, nets in trained.items()}
         self.trained = [one for nets in trained.values() for one in nets.values()]
-        self.unseen = [UNSEEN] * (scale.product_widths != Scale().product_widths)
+        self.unseen = [UNSEEN] * (scale.product_widths[-1] < Scale().product_widths[-1])
         self.checked: dict[tuple[str, str], tuple[Points, Points]] = {}
         tried = []
         for name, some in checks(scale).items():
