@@ -117,9 +117,9 @@ and steps together ([arXiv:1808.09372](https://arxiv.org/abs/1808.09372)); its r
 width. Here the rate stays, and the exponent of the variance over batches at a fixed start, 1 in a
 central limit, is [[noise/central]] for Adam at a constant rate, [[noise/central']] for gradient
 descent and [[noise/central'']] under Adam's step schedule, as where the points of a batch move all
-neurons together. What batches cost Adam does not average out either: the mean over infinitely many noises
-has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a falling
-rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
+neurons together. What batches cost Adam does not average out either: the mean over infinitely many
+noises has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a
+falling rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
 
 ![Shares of the neurons stay; losses of subtasks do not fall as 1/neurons](findings-subtasks.png)
 
