@@ -132,19 +132,23 @@ as 1/N ([arXiv:1805.00915](https://arxiv.org/abs/1805.00915)), with a central li
 and steps together ([arXiv:1808.09372](https://arxiv.org/abs/1808.09372)); its rates fall with the
 width. Here the rate stays, and the exponent of the variance over batches at a fixed start, 1 in a
 central limit, is [[noise/central]] for Adam at a constant rate, [[noise/central']] for gradient
-descent and [[noise/central'']] under Adam's step schedule: the points of a batch move all neurons
-together. What batches cost Adam does not average out either: the mean over infinitely many noises
-has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a falling
-rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
+descent and [[noise/central'']] under Adam's step schedule, as where the points of a batch move all
+neurons together. What batches cost Adam does not average out either: the mean over infinitely many
+noises has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points and a
+falling rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
 
 ![Shares of the neurons stay; losses of subtasks do not fall as 1/neurons](findings-subtasks.png)
 
 The resource model ([arXiv:2402.05164](https://arxiv.org/abs/2402.05164)) has subtasks keep constant
 shares of the neurons, with a loss in inverse proportion to them. In sums of x² of weights from 100
-to 1 the first is what we see, once each subtask can have a pair of neurons: exponents of shares
-against the width are [[subtasks/constant/least:.2f]] to [[subtasks/constant/most:.2f]]. The second
-is not: exponents of a subtask's loss against its neurons are [[subtasks/slope/least:.2f]] to
-[[subtasks/slope/most:.2f]], where the model has 1.
+to 1 the first is close to what we see, once each subtask can have a pair of neurons: exponents of
+shares against the width are [[subtasks/constant/least:.2f]] to
+[[subtasks/constant/most:.2f]], some too uncertain for a verdict. The second is not: exponents of a
+subtask's loss against its neurons are [[subtasks/slope/least:.2f]] to
+[[subtasks/slope/most:.2f]], where the model has 1; none agrees for certain, and of eight subtasks
+losses level off or rise from some five neurons on, at this number of steps. Nor do shares minimise
+the loss: the heaviest of eight subtasks has [[subtasks/heavier/8 weighted:.1f]] times the neurons
+of the lightest, where 10 times would.
 
 [[table new]]
 

@@ -118,7 +118,7 @@ def _alone(study: "Subtasks", ax: Axes) -> None:
         drawn = np.random.default_rng(0).uniform(-1, 1, (4000, m)) ** 2
         level = float((drawn.max(axis=1) / drawn.sum(axis=1)).mean())
         ax.axhline(level, color=GREY, linestyle=":", linewidth=0.8)
-        ax.annotate(f"start, {m}", (0, level), (2, 2), ("axes fraction", "data"),
+        ax.annotate(f"start, {m}", (0, level), (2, -8), ("axes fraction", "data"),
                     "offset points", fontsize=7, color=GREY)  # fmt: skip
     plain_numbers(ax.xaxis, _marks(study))
     ax.set(ylim=(0, 1.02), xlabel="width $N$", title="whose neurons are")

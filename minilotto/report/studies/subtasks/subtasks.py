@@ -328,7 +328,7 @@ class Subtasks(Study):
 
     def _slope(self, claim: Claim) -> Outcome:
         found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        return _ranged(tally(found, lambda one: near(one, claim["claimed"], claim["near"])))
 
     def _across(self, claim: Claim) -> Outcome:
         found = {
