@@ -260,8 +260,7 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     """Every law fitted to the same points, compared by AICc and by widths held out.
 
     weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws for which there are widths
-    enough (`misfit.corrected_aic`); the others keep their row with a note that says how many they
-    need.
+    enough (`misfit.corrected_aic`); the others keep their row with a note of how many they need.
 
     Parameters
     ----------
@@ -282,8 +281,7 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     --------
     >>> from minilotto.analysis.stats.bootstrap import points
     >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
-    >>> found = compare_laws(points([1, 2, 4, 8, 16], list(draws)))
-    >>> found.rows[2].note
+    >>> compare_laws(points([1, 2, 4, 8, 16], list(draws))).rows[2].note
     'AICc needs 12 widths for broken power law, there are 5'
     """
     count = len(points.widths)

@@ -32,7 +32,7 @@ def draw(study: "Optimizer") -> Drawing:
     above[0].set_ylabel("median loss (mean squared error)")
     handles, labels = above[0].get_legend_handles_labels()
     upper.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-    left, middle, right = lower.subplots(1, 3, width_ratios=[1.3, 1.0, 1.0])
+    left, middle, right = lower.subplots(1, 3, width_ratios=[1.6, 1.0, 1.0])
     exponents(study, left)
     by_steps(study, looks, middle)
     by_iterations(study, right)
@@ -58,7 +58,7 @@ def losses(study: "Optimizer", task: str, ax: Axes) -> Axes:
         if len(inside.widths):
             first, last = inside.widths[[0, -1]]
             at = np.array([first, last])
-            slope_line(at, 0.2 * inside.value[0] * first / at, ax, "1/N")
+            slope_line(at, 0.03 * inside.value[0] * first / at, ax, "1/N")
     ax.set(title=_formula(task), ylabel="")
     _widths(ax)
     return ax
