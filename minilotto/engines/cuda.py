@@ -20,7 +20,14 @@ from minilotto.hardware.gpu import free_memory, simulated, the_gpu
 from minilotto.hardware.machine import readable_bytes
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
-from minilotto.kernels.gpu.partition import SHARED_BYTES, WARP, Partition, partition_for
+from minilotto.kernels.gpu.partition import (
+    SHARED_BYTES,
+    WARP,
+    Draws,
+    Kind,
+    Partition,
+    partition_for,
+)
 from minilotto.kernels.random import seed_keys
 from minilotto.kernels.spec import Spec
 from minilotto.settings.config import Config
@@ -78,12 +85,10 @@ class CudaEngine(KernelEngine):
 
             form = (config.activation, config.dtype, data.inputs)
             rule = (config.optimizer, config.loss, batch > 0)
-            self.kernel = training_kernel(*form, self.partition, staged, *rule)
+            self.kernel = training_kernel(Kind(*form, self.partition, staged, *rule))
 
     def resume(self, state: State) -> None:
         from numba import cuda
-
-        from minilotto.kernels.gpu.train import Draws
 
         super().resume(state)
         shape = self.nets.theta.shape if self.partition.streamed else (1, 1)

@@ -35,10 +35,13 @@ from minilotto.kernels.compile import sources_digest
 from minilotto.kernels.formulas import FORMULAS
 from minilotto.kernels.gpu.partition import (
     BLOCK_WARPS,
+    MOST_REGISTERS,
     REGISTERS,
     WARP,
     WORDS,
+    Kind,
     Partition,
+    limits,
     partition_for,
 )
 from minilotto.kernels.gpu.simulated import uncompiled
@@ -526,7 +529,7 @@ def compiler(monkeypatch):
     ) -> tuple[str, Partition]:
         partition = partition_for(width, inputs, points, dtype)
         rule = (partition, True, "adam", loss, batched)
-        function = kernels.training_function(activation, dtype, inputs, *rule)
+        function = kernels.training_function(Kind(activation, dtype, inputs, *rule))
         text, _ = cuda.compile_ptx(function, kernels.signature(dtype), cc=(9, 0))
         return text, partition
 
@@ -588,10 +591,10 @@ def test_every_activation_compiles_without_what_is_too_coarse(compiler, name, dt
 def test_every_kind_of_partition_compiles_into_registers(
     compiler, width, points, activation, dtype, inputs, loss, batched
 ):
-    from minilotto.kernels.gpu.train import MOST_REGISTERS, limits, training_function
+    from minilotto.kernels.gpu.train import training_function
 
     text, partition = compiler(width, points, activation, dtype, inputs, loss, batched)
-    function = training_function(activation, dtype, inputs, partition, True, "adam")
+    function = training_function(Kind(activation, dtype, inputs, partition, True, "adam"))
     assert int(sources_digest(), 16) in [
         cell.cell_contents for cell in function.__closure__
     ]  # so that no kernel on disk is stale

@@ -9,6 +9,7 @@ streamed from memory by one block.
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any, NamedTuple
 
 WARP = 32
 WORDS = {"float32": 1, "float64": 2}
@@ -18,6 +19,7 @@ REGISTERS = 96
 BATCH, STREAMED_BATCH = 4, 8
 POINTS_A_THREAD = 24  # at least so many before points are split
 BLOCK_WARPS = 16
+REGISTER_FILE, MOST_REGISTERS = 65536, 255  # of a processor, of a thread
 SHARED_BYTES = 32 * 1024  # of points, kept in shared memory; more are read from the cache
 # Instructions a point, about: of a neuron, of adding one half of the threads to the other, of the
 # residual. Only ratios matter.
@@ -50,6 +52,37 @@ class Partition:
         """The next number of points that the threads share evenly."""
         unit = self.splits * self.batch
         return ceil(points / unit) * unit
+
+
+class Kind(NamedTuple):
+    """What a training kernel is compiled for; `staged`: the points fit shared memory; `batched`:
+    each net draws those of a step.
+    """
+
+    activation: str
+    dtype: str
+    inputs: int
+    partition: Partition
+    staged: bool
+    optimizer: str
+    loss: str = "squared"
+    batched: bool = False
+
+
+class Draws(NamedTuple):
+    """Batches of points: `size` of a table's first `rows`; other places of a step get row `rows`,
+    whose weight is zero.
+
+    keys (R,)       of the seeds, by `random.seed_keys`
+    places (*, P)   space for the rows drawn, for each net of the launch
+    first           number of the first step
+    """
+
+    keys: Any
+    places: Any
+    first: int
+    size: int
+    rows: int
 
 
 def partition_for(width: int, inputs: int, points: int, dtype: str) -> Partition:
@@ -86,3 +119,10 @@ def _instructions(slots: int, neurons: int, inputs: int) -> int:
     """Issued for one net and point, about."""
     halvings = slots.bit_length() - 1
     return slots * (neurons * (NEURON + 2 * inputs) + HALVING * halvings + RESIDUAL + inputs)
+
+
+def limits(partition: Partition) -> dict[str, int]:
+    """Options that make a block of so many threads fit the 65536 registers of a processor."""
+    if partition.threads > REGISTER_FILE // MOST_REGISTERS:
+        return {"max_registers": REGISTER_FILE // partition.threads}
+    return {}

@@ -14,7 +14,7 @@ on neither neighbours nor block size. Fast-math is off; instructions.py names wh
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -25,14 +25,13 @@ from minilotto.kernels import simd
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
 from minilotto.kernels.formulas import FORMULAS, LOSS_FORMULAS
 from minilotto.kernels.gpu import simulated
-from minilotto.kernels.gpu.partition import WARP, Partition
+from minilotto.kernels.gpu.partition import WARP, Draws, Kind, limits
 from minilotto.kernels.random import DRAWS, TWICE
 from minilotto.kernels.updates import UPDATES, Coefficients
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 ALL_LANES = 0xFFFFFFFF
 MOST_THREADS = 1024  # in a block
-REGISTER_FILE, MOST_REGISTERS = 65536, 255  # of a processor, of a thread
 
 
 if SIMULATED:
@@ -62,22 +61,6 @@ else:
     def from_partner(value, offset):
         """The `value` of the thread whose number differs by the bit `offset`."""
         return cuda.shfl_xor_sync(ALL_LANES, value, offset)
-
-
-class Draws(NamedTuple):
-    """Batches of points: `size` of a table's first `rows`; other places of a step get row `rows`,
-    whose weight is zero.
-
-    keys (R,)       of the seeds, by `random.seed_keys`
-    places (*, P)   space for the rows drawn, for each net of the launch
-    first           number of the first step
-    """
-
-    keys: Any
-    places: Any
-    first: int
-    size: int
-    rows: int
 
 
 @device
@@ -163,39 +146,18 @@ def signature(dtype: str) -> tuple[Any, ...]:
     return (*sizes, nets, nets, nets, nets, real[::1], types.int64, draws, nets, constants)
 
 
-def training_function(
-    activation: str,
-    dtype: str,
-    inputs: int,
-    partition: Partition,
-    staged: bool,
-    optimizer: str,
-    loss: str = "squared",
-    batched: bool = False,
-) -> Callable:
+def training_function(kind: Kind) -> Callable:
     """What training_kernel compiles."""
-    make = _streamed if partition.streamed else _resident
-    return make(activation, dtype, inputs, partition, staged, optimizer, loss, batched)
+    return _streamed(kind) if kind.partition.streamed else _resident(kind)
 
 
 @lru_cache(maxsize=256)
-def training_kernel(
-    activation: str,
-    dtype: str,
-    inputs: int,
-    partition: Partition,
-    staged: bool,
-    optimizer: str,
-    loss: str = "squared",
-    batched: bool = False,
-) -> Any:
-    """The kernel for nets of these sizes; `staged`: the points fit shared memory; `batched`: each
-    net draws those of a step.
+def training_kernel(kind: Kind) -> Any:
+    """The kernel of that kind.
 
     Compiled for the current GPU, unless an earlier process has and the cache kept it.
     """
-    sizes = (activation, dtype, inputs, partition, staged)
-    function = training_function(*sizes, optimizer, loss, batched)
+    function, dtype, partition = training_function(kind), kind.dtype, kind.partition
     if SIMULATED:
         return cuda.jit(function)
     with event.trigger_event("numba:compile"):
@@ -204,13 +166,6 @@ def training_kernel(
         except (RuntimeError, OSError):  # no folder is writable, or its disk is full
             warn_of_no_cache()
             return cuda.jit(signature(dtype), **limits(partition))(function)
-
-
-def limits(partition: Partition) -> dict[str, int]:
-    """Options that make a block of so many threads fit the 65536 registers of a processor."""
-    if partition.threads > REGISTER_FILE // MOST_REGISTERS:
-        return {"max_registers": REGISTER_FILE // partition.threads}
-    return {}
 
 
 def _compiled(formula: Callable) -> Callable:
@@ -251,17 +206,9 @@ def _units(activation: str, dtype: str) -> tuple[Any, ...]:
 
 # In both kernels, what is in capitals is known when they are compiled. SOURCES is a part of the key
 # under which a kernel is kept on disk: an edited formula is a new kernel.
-def _resident(
-    activation: str,
-    dtype: str,
-    inputs: int,
-    partition: Partition,
-    staged: bool,
-    optimizer: str,
-    loss: str,
-    batched: bool,
-) -> Callable:
+def _resident(kind: Kind) -> Callable:
     """A training whose nets stay in registers."""
+    activation, dtype, inputs, partition, staged, optimizer, loss, batched = kind
     real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
     ZERO, INWARD, OUTWARD = _units(activation, dtype)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
@@ -370,19 +317,11 @@ def _resident(
     return train
 
 
-def _streamed(
-    activation: str,
-    dtype: str,
-    inputs: int,
-    partition: Partition,
-    staged: bool,
-    optimizer: str,
-    loss: str,
-    batched: bool,
-) -> Callable:
+def _streamed(kind: Kind) -> Callable:
     """A training of nets too large for registers: a block a net, whose state and gradient
     (`scratch`) stay in memory.
     """
+    activation, dtype, inputs, partition, staged, optimizer, loss, batched = kind
     real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
     ZERO, INWARD, OUTWARD = _units(activation, dtype)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
