@@ -259,9 +259,8 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
 def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     """Every law fitted to the same points, compared by AICc and by widths held out.
 
-    weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws for which there are widths
-    enough (`misfit.corrected_aic`); the others keep their row with a note that says how many they
-    need.
+    weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws with widths enough for AICc
+    (`corrected_aic`); the others keep their row with a note that says how many they need.
 
     Parameters
     ----------
@@ -307,8 +306,9 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
         if law.name not in fits:
             note = f"not testable: {_too_few(law, count)}"
         elif law.name not in aicc:
-            least = 2 * len(law.parameters) + 4
-            note = f"AICc needs {least} widths for {law.name}, there are {count}"
+            note = (
+                f"AICc needs {2 * len(law.parameters) + 4} widths for {law.name}, there are {count}"
+            )
         found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
         delta = aicc[law.name] - lowest if found else None
         weight = share[law.name] / total if found else None
