@@ -298,17 +298,15 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     lowest = min(aicc.values(), default=0.0)
     share = {name: float(np.exp((lowest - value) / 2)) for name, value in aicc.items()}
     total = sum(share.values())
-    held_out = ((name, fit.held_out_error) for name, fit in fits.items())
-    errors = {name: error for name, error in held_out if error is not None}
+    errors = {name: e for name, fit in fits.items() if (e := fit.held_out_error) is not None}
     rows = []
     for law in LAWS.values():
         note = ""
         if law.name not in fits:
             note = f"not testable: {_too_few(law, count)}"
         elif law.name not in aicc:
-            note = (
-                f"AICc needs {2 * len(law.parameters) + 4} widths for {law.name}, there are {count}"
-            )
+            need = 2 * len(law.parameters) + 4
+            note = f"AICc needs {need} widths for {law.name}, there are {count}"
         found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
         delta = aicc[law.name] - lowest if found else None
         weight = share[law.name] / total if found else None
