@@ -259,8 +259,8 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
 def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     """Every law fitted to the same points, compared by AICc and by widths held out.
 
-    weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws for which there are widths
-    enough (`misfit.corrected_aic`); the others keep their row with a note of how many they need.
+    weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws with widths enough for AICc
+    (`corrected_aic`); the others keep their row with a note that says how many they need.
 
     Parameters
     ----------
@@ -281,7 +281,8 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     --------
     >>> from minilotto.analysis.stats.bootstrap import points
     >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
-    >>> compare_laws(points([1, 2, 4, 8, 16], list(draws))).rows[2].note
+    >>> found = compare_laws(points([1, 2, 4, 8, 16], list(draws)))
+    >>> found.rows[2].note
     'AICc needs 12 widths for broken power law, there are 5'
     """
     count = len(points.widths)
@@ -297,16 +298,15 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     lowest = min(aicc.values(), default=0.0)
     share = {name: float(np.exp((lowest - value) / 2)) for name, value in aicc.items()}
     total = sum(share.values())
-    held_out = ((name, fit.held_out_error) for name, fit in fits.items())
-    errors = {name: error for name, error in held_out if error is not None}
+    errors = {name: e for name, fit in fits.items() if (e := fit.held_out_error) is not None}
     rows = []
     for law in LAWS.values():
         note = ""
         if law.name not in fits:
             note = f"not testable: {_too_few(law, count)}"
         elif law.name not in aicc:
-            least = 2 * len(law.parameters) + 4
-            note = f"AICc needs {least} widths for {law.name}, there are {count}"
+            need = 2 * len(law.parameters) + 4
+            note = f"AICc needs {need} widths for {law.name}, there are {count}"
         found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
         delta = aicc[law.name] - lowest if found else None
         weight = share[law.name] / total if found else None
