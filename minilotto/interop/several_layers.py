@@ -89,10 +89,12 @@ def add_curvature(
 
     Parameters
     ----------
-    sigma, theta, x, depth, residual
+    sigma, theta, x
         As in jacobian_of.
     factor : (P,) array
         Factors.
+    depth, residual
+        As in jacobian_of.
     total : (K, K) array
         Changed.
     """

@@ -4,7 +4,6 @@ An element is the sum start + left[0] right[0] + left[1] right[1] + ... in this 
 multiply-adds, so that neither the tiles nor the CPU's vector width change a bit.
 """
 
-from contextlib import contextmanager
 from itertools import product
 
 from llvmlite import ir
@@ -75,37 +74,26 @@ def _define(builder, lanes) -> None:
     *places, rows, columns, count = builder.function.args
     matrices = [places[first : first + 3] for first in range(0, len(places), 3)]
     tallest, broadest = _largest_tile(lanes)
-    with (
-        _blocks(builder, rows, tallest) as (i, height),
-        _blocks(builder, columns, broadest) as (j, breadth),
-    ):
-        after = builder.append_basic_block()
-        size = builder.add(builder.mul(height, ir.Constant(rows.type, 8)), breadth)
-        switch = builder.switch(size, after)
-        for tall, broad in product(range(1, tallest + 1), range(1, broadest + 1)):
-            block = builder.append_basic_block()
-            switch.add_case(ir.Constant(rows.type, 8 * tall + broad), block)
-            builder.position_at_end(block)
-            _write_tile(builder, lanes, matrices, i, j, tall, broad, count)
-            builder.branch(after)
-        builder.position_at_end(after)
+    for i, height in _in_blocks(builder, rows, tallest):
+        for j, breadth in _in_blocks(builder, columns, broadest):
+            _write_tile(builder, lanes, matrices, i, j, height, breadth, count)
     builder.ret_void()
 
 
-@contextmanager
-def _blocks(builder, length, largest):
-    """A loop over blocks that make up the length, their first places and sizes: as few as may be of
-    at most `largest`, all of one size or the next smaller one.
+def _in_blocks(builder, length, largest):
+    """Loops over the first places of blocks that make up the length: as few as may be of at most
+    `largest`, all of one size or the next smaller one.
     """
-    one, over = (ir.Constant(length.type, value) for value in (1, largest - 1))
-    count = builder.sdiv(builder.add(length, over), builder.add(over, one))
-    small, larger = builder.sdiv(length, count), builder.srem(length, count)
-    with cgutils.for_range(builder, count) as loop:
-        early = builder.icmp_signed("<", loop.index, larger)
-        first = builder.add(
-            builder.mul(loop.index, small), builder.select(early, loop.index, larger)
-        )
-        yield first, builder.add(small, builder.zext(early, small.type))
+    zero, over = (ir.Constant(length.type, value) for value in (0, largest - 1))
+    start, blocks = zero, builder.sdiv(builder.add(length, over), length.type(largest))
+    for size in range(largest, 0, -1):
+        # Of this size are those without which smaller ones would not reach the end.
+        rest = builder.sub(builder.sub(length, start), builder.mul(blocks, length.type(size - 1)))
+        count = builder.select(builder.icmp_signed(">", rest, zero), rest, zero)
+        stop = builder.add(start, builder.mul(count, length.type(size)))
+        with cgutils.for_range_slice(builder, start, stop, length.type(size)) as (index, _):
+            yield index, size
+        start, blocks = stop, builder.sub(blocks, count)
 
 
 def _write_tile(builder, lanes, matrices, i, j, rows, columns, count) -> None:
