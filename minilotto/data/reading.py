@@ -141,11 +141,11 @@ def _header(file: Iterable[str]) -> tuple[str, Iterator[tuple[int, str]]]:
     raise DataError("it is empty; give a header such as x1,x2,y,weight and a row a point")
 
 
-def _cells(line: str) -> list[str]:
+def _cells(line: str, number: int = 1) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
     except csv.Error as error:
-        raise DataError(f"{shown(line)} is no line of a table ({error})") from None
+        raise DataError(f"line {number}, {shown(line)}, is none of a table ({error})") from None
 
 
 def _is_number(cell: str) -> bool:
@@ -213,7 +213,7 @@ def _refuse_unclear(names: Iterable[str]) -> None:
 def _fault(rows: Iterable[tuple[int, str]], names: list[str]) -> str:
     """What is wrong with the first row that holds no number for each name."""
     for number, line in rows:
-        cells = _cells(line)
+        cells = _cells(line, number)
         if len(cells) != len(names):
             return (
                 f"line {number} has {len(cells)} columns where the header has {len(names)} names"

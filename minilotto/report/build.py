@@ -34,6 +34,7 @@ from minilotto.report.plots.style import lay_out, save, style, thumbnail
 from minilotto.report.study import Study
 from minilotto.report.training import SUFFIXES
 from minilotto.settings.limits import listed
+from minilotto.signals import Deferral
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store, open_store
 from minilotto.sweeps.run import sweep
@@ -316,7 +317,10 @@ def _sections(
             min(processes, len(figures)), mp_context=get_context("fork"), initializer=silent
         ) as pool:
             try:
-                return list(pool.map(one, figures))
+                with Deferral() as deferral:  # processes that are half started cannot be ended
+                    deferral.begin()
+                    found = pool.map(one, figures)
+                return list(found)
             except BrokenProcessPool:
                 raise ResourceError(
                     f"one of {processes} processes that study and draw was killed, perhaps for "
