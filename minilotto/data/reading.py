@@ -143,6 +143,8 @@ def _header(file: Iterable[str]) -> tuple[str, Iterator[tuple[int, str]]]:
 
 def _cells(line: str, number: int = 1) -> list[str]:
     try:
+        if "\0" in line:
+            raise csv.Error("it holds a NUL")  # which some versions of csv read
         return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
     except csv.Error as error:
         raise DataError(f"line {number}, {shown(line)}, is none of a table ({error})") from None

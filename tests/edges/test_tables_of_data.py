@@ -35,7 +35,7 @@ REFUSED = {
     "numbers of rows": (b"no,x,y\n0,1,2\n", "no"),
     "numbers of samples": (b"x,Sample_ID,y\n0,1,2\n", "sample_id"),
     "parts of the rows": (b"x,fold,y\n0,1,2\n", "fold"),
-    "a NUL in a name": (b"x\x00,y\n1,2\n", "printed"),
+    "a NUL in a name": (b"x\x00,y\n1,2\n", "line 1"),
     "a name that is shown from right to left": ("\u202ex,y\n1,2\n".encode(), "printed"),
     "a last comma": (b"x,y,\n1,2,\n", "no name"),
     "a name twice": (b"x,X,y\n1,2,3\n", "twice"),
