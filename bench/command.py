@@ -44,7 +44,8 @@ def _checked(command: Callable[..., Any]) -> Callable[..., Any]:
     types = get_type_hints(command)
 
     @wraps(command)
-    def within(**given: Any) -> Any:
+    def within(*words: Any, **flags: Any) -> Any:
+        given = inspect.signature(command).bind(*words, **flags).arguments
         return command(**{name: _number(types[name], name, v) for name, v in given.items()})
 
     return within

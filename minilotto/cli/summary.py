@@ -180,7 +180,7 @@ def _points(nets: Ensemble) -> int:
 def environment() -> str:
     """What a training would run on: versions, CPU, vectors, threads, memory, GPU, kernel cache."""
     from minilotto.hardware.threads import available_layers
-    from minilotto.kernels import products  # a small module; all are cached in one place
+    from minilotto.kernels import random  # a small module; all are cached in one place
     from minilotto.kernels.simd import lane_count, target_features
 
     # isort: split
@@ -188,7 +188,7 @@ def environment() -> str:
 
     features = ("avx512f", "avx512dq", "avx2", "fma", "avx", "sse2", "neon", "sve")
     vectors = [name for name in features if name in target_features()]
-    cache = products.multiply_add.stats.cache_path
+    cache = random.seed_keys.stats.cache_path
     packages = ("numpy", "numba", "scipy", "matplotlib", "torch")
     rows = {
         "minilotto": VERSION,

@@ -251,6 +251,11 @@ def thetas_of(
     thetas : (R, K) array
         The same, read-only.
     depth : int
+
+    Raises
+    ------
+    ConfigError
+        For a depth that is not that of the Parameters.
     """
     packed: Any = parameters
     if isinstance(parameters, Parameters):

@@ -442,7 +442,6 @@ def test_engines_for_squares_are_never_taken(config):
         ({"engine": "compressed"}, "engine='compressed'"),
         ({"engine": "exact"}, "engine='exact'"),
         ({"compress": 32}, "compress=32"),
-        ({"backend": "cuda"}, "backend='cpu'"),
     ],
 )
 def test_asking_for_an_engine_of_squares_is_refused_in_a_line(settings, part):

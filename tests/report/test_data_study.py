@@ -166,7 +166,7 @@ def test_wide_intervals_are_undecided(judged):
 
     found, _ = judged(scattered)
     assert found[SAME.format("SiLU")].verdict == UNDECIDED
-    assert "too wide" in found[SAME.format("SiLU")].reason
+    assert "wide to decide" in found[SAME.format("SiLU")].reason
 
 
 # The whole
