@@ -268,7 +268,7 @@ class Optimizer(Study):
         if (e := self.exponents.get(lm)) and (less := self._ratio(lm, way)):
             parts.append(
                 f"Levenberg-Marquardt lowers the loss of widths {self._span[0]} to {self._span[1]} "
-                f"{1 / less.value:.1g}-fold and has the exponent {e}"
+                f"by a factor of {1 / less.value:.1g} and has the exponent {e}"
             )
         return "; ".join(parts) + "."
 
