@@ -40,7 +40,7 @@ OPENING = """the paper's observations are reproduced, with an exponent of [[1c/s
 TEXT = """# Findings
 
 What a repetition of "A Neural Scaling Law from Lottery Ticket Ensembling" (Liu and Tegmark,
-[arXiv:2310.02258](https://arxiv.org/abs/2310.02258)) found, on four pages. Every number here, and
+[arXiv:2310.02258](https://arxiv.org/abs/2310.02258)) found. Every number here, and
 every verdict, is taken from a report by a command (`python docs/findings.py report/`); the report
 itself has each claim's rule, intervals and picture ([how to make it](reproducing.md)).
 

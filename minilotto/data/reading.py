@@ -147,7 +147,7 @@ def _cells(line: str, number: int = 1) -> list[str]:
             raise csv.Error("it holds a NUL")  # which some versions of csv read
         return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
     except csv.Error as error:
-        raise DataError(f"line {number}, {shown(line)}, is none of a table ({error})") from None
+        raise DataError(f"line {number} is no line of a table, {shown(line)} ({error})") from None
 
 
 def _is_number(cell: str) -> bool:

@@ -44,6 +44,16 @@ def above(found: Estimate, least: float) -> Estimate:
     return found.mapped(lambda value: max(value, least))
 
 
+def extent(found: Sequence[Estimate]) -> str:
+    """The least and the largest of some numbers, with their intervals."""
+    ends = (min(found, key=lambda one: one.value), max(found, key=lambda one: one.value))
+    least, largest = (
+        "{:.2f} ({:.2f} to {:.2f})".format(*(round(n, 2) + 0.0 for n in (e.value, e.low, e.high)))
+        for e in ends
+    )
+    return f"{least} to {largest}"
+
+
 def all_in(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
     """The outcome of a claim that several numbers lie in their ranges: fails where one does not;
     `shown` is applied to the numbers before they are printed.

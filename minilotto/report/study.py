@@ -57,6 +57,7 @@ class Study(Figure):
 
     settings_type: ClassVar[type[Settings]]
     settings: Any
+    left_out: list[str]  # what is too little to study, in words; not of every study
 
     @classmethod
     def chosen(cls, scale: Scale | Settings) -> Any:
@@ -84,10 +85,15 @@ class Study(Figure):
         return cast("Drawing", plots.draw(self))
 
     def facts(self) -> dict[str, Any]:
-        """The settings by name, lists in words; less those that are named as a threshold."""
+        """The settings by name, lists in words, less those that are named as a threshold; and what
+        is left out.
+        """
         found = {name: one for name, one in vars(self.settings).items() if name not in THRESHOLDS}
         several = (list, tuple)
-        return {n: commas(one) if isinstance(one, several) else one for n, one in found.items()}
+        left_out = getattr(self, "left_out", [])
+        words = f" Left out: {'; '.join(left_out)}." if left_out else ""
+        facts = {n: commas(one) if isinstance(one, several) else one for n, one in found.items()}
+        return {"left_out": words, **facts}
 
     def design(self) -> str:
         """How the question is tested: what varies, what is fixed, how many seeds, which outcomes

@@ -180,9 +180,14 @@ def _sum(inputs: int) -> Task:
 LIGHTEST = 0.01  # of the first term's variance, that of the last one
 
 
+def falling(inputs: int) -> Array:
+    """Variances (D,) that fall geometrically from 1 to LIGHTEST."""
+    return np.asarray(LIGHTEST ** (np.arange(inputs) / max(1, inputs - 1)))
+
+
 def _weighted(inputs: int) -> Task:
     """A sum of squares whose variances fall geometrically from the first input to the last."""
-    a = np.sqrt(LIGHTEST ** (np.arange(inputs) / max(1, inputs - 1)))
+    a = np.sqrt(falling(inputs))
     a *= math.sqrt(45 / 64) / np.linalg.norm(a)
     return _member(
         f"weighted{inputs}",

@@ -35,7 +35,7 @@ REFUSED = {
     "numbers of rows": (b"no,x,y\n0,1,2\n", "no"),
     "numbers of samples": (b"x,Sample_ID,y\n0,1,2\n", "sample_id"),
     "parts of the rows": (b"x,fold,y\n0,1,2\n", "fold"),
-    "a NUL in a name": (b"x\x00,y\n1,2\n", "line 1"),
+    "a NUL in a name": (b"x\x00,y\n1,2\n", "line 1 is no line of a table"),
     "a name that is shown from right to left": ("\u202ex,y\n1,2\n".encode(), "printed"),
     "a last comma": (b"x,y,\n1,2,\n", "no name"),
     "a name twice": (b"x,X,y\n1,2,3\n", "twice"),
@@ -79,7 +79,7 @@ REFUSED = {
     "Latin 1": ("größe,y\n1,2\n".encode("latin-1"), "UTF-8"),
     "a web page": (b"<html><body>404</body></html>", "no row"),
     "a picture": (bytes(range(256)), "UTF-8"),
-    "a NUL": (b"x,y\n\x001,2\n", "line 2"),
+    "a NUL": (b"x,y\n\x001,2\n", "line 2 is no line of a table"),
 }
 
 

@@ -13,7 +13,7 @@ from minilotto.analysis.ensembling.pairs import cosine_medians, drawn_pairs
 from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import bend, estimates
-from minilotto.analysis.stats.exponents import exponent_change, exponent_over, tuned
+from minilotto.analysis.stats.exponents import exponent_change, exponent_over
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.ensemble.ensemble import Ensemble
@@ -23,6 +23,8 @@ from minilotto.report.figure import Scale, Source, Table, commas, interval, trai
 from minilotto.report.rules import LEVEL, factor, inside, near, one_law
 from minilotto.report.studies.depth.analysis import members
 from minilotto.report.study import Settings, Study
+from minilotto.report.tuning import Losses, best_of
+from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
 KINDS = ("plain", "residual")
@@ -124,6 +126,7 @@ class Depth(Study):
         s, self.left_out = self.settings, list[str]()
         self.nets: dict[Key, dict[int, Ensemble]] = {}
         self.shallow: dict[int, Ensemble] = {}
+        losses: dict[Key, Losses] = {}
         for (name, task), sweeps in s.sweeps().items():
             for config, nets in ((c, n) for one in sweeps for c, n in source.nets(one).items()):
                 finite = nets.select(np.isfinite(nets.loss))
@@ -133,9 +136,7 @@ class Depth(Study):
                     if config.depth == 1 or config.residual == (kind == "residual"):
                         key = name, task, config.width, kind
                         self.nets.setdefault(key, {})[config.depth] = finite
-        losses = {
-            key: {depth: one.loss for depth, one in by.items()} for key, by in self.nets.items()
-        }
+                        losses.setdefault(key, {})[config.depth] = nets.loss
         losses |= self._at_best_rates(losses)
         self.curves = {key: one for key, by in losses.items() if (one := self._curve(key, by))}
         if not self._usual:
@@ -147,23 +148,18 @@ class Depth(Study):
             [one for key, by in self.nets.items() if key[0] == USUAL for one in by.values()]
         )
 
-    def _at_best_rates(self, losses: Mapping[Key, Any]) -> dict[Key, dict[int, Any]]:
+    def _at_best_rates(self, losses: Mapping[Key, Losses]) -> dict[Key, Losses]:
         """Losses at the rate that is best at each depth, chosen on other seeds."""
-        found: dict[Key, dict[int, Any]] = {}
+        found = {}
         for kind in KINDS:
-            places = {0.01: (USUAL, TASK, self.settings.main, kind)}
-            places |= {
-                r: (f"rate {r:g}", TASK, self.settings.main, kind) for r in self.settings.rates
-            }
-            by_rate = {rate: losses[key] for rate, key in places.items() if key in losses}
-            for depth in self.settings.depths if len(by_rate) > 1 else ():
-                rows = {rate: by[depth] for rate, by in by_rate.items() if depth in by}
-                if rows and len({len(row) for row in rows.values()}) == 1:
-                    key = BEST, TASK, self.settings.main, kind
-                    found.setdefault(key, {})[depth] = tuned(rows)[0]
+            main = TASK, self.settings.main, kind
+            names = {Config().lr: USUAL, **{rate: f"rate {rate:g}" for rate in self.settings.rates}}
+            known = {r: losses[key] for r, n in names.items() if (key := (n, *main)) in losses}
+            if len(known) > 1:
+                found[(BEST, *main)] = best_of(known)[0]
         return found
 
-    def _curve(self, key: Key, losses: Mapping[int, Any]) -> Points | None:
+    def _curve(self, key: Key, losses: Losses) -> Points | None:
         """Median loss against depth; None for fewer than four depths or too few seeds."""
         try:
             if len(losses) >= 4:
@@ -228,9 +224,7 @@ class Depth(Study):
 
     def facts(self) -> dict[str, Any]:
         s = self.settings
-        left_out = "".join(f" Left out: {words}." for words in self.left_out)
-        more = {"long": s.longer * s.steps, "training": self.training, "left_out": left_out}
-        return {**super().facts(), **more}
+        return {**super().facts(), "long": s.longer * s.steps, "training": self.training}
 
     def headline(self) -> str:
         main = [(USUAL, TASK, self.settings.main, kind) for kind in KINDS]

@@ -130,9 +130,7 @@ class Inside(Study):
 
     def facts(self) -> dict[str, Any]:
         s = self.settings
-        left_out = "".join(f" Left out: {words}." for words in self.left_out)
-        more = {"long": s.longer * s.steps, "training": self.training, "left_out": left_out}
-        return {**super().facts(), **more}
+        return {**super().facts(), "long": s.longer * s.steps, "training": self.training}
 
     def headline(self) -> str:
         width = self.settings.main if self.settings.main in self.widths else max(self.widths)

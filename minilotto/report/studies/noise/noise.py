@@ -245,7 +245,6 @@ class Noise(Study):
             "largest": max(s.batches),
             "least": min(s.sets),
             "networks": self.count,
-            "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
         }
 
     def headline(self) -> str:

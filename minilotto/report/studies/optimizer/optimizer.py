@@ -13,10 +13,11 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.ranges import Ranged, all_in, logged
+from minilotto.report.ranges import Ranged, all_in, extent, logged
 from minilotto.report.rules import FAILS, HOLDS
 from minilotto.report.study import Settings, Study
 from minilotto.report.tuning import Losses, Rates, best_of, medians
+from minilotto.settings.arrays import Array
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.tasks import task_of
 from minilotto.store.grid import Sweep
@@ -172,7 +173,7 @@ class Optimizer(Study):
 
     def __init__(self, source: Source, scale: Scale | OptimizerSettings) -> None:
         self.settings: OptimizerSettings = self.chosen(scale)
-        self.left_out: list[str] = []
+        self.left_out = list[str]()
         self.count = 0
         self.found: dict[Way, Points] = {}
         self.rates: dict[Way, dict[int, Rates]] = {}
@@ -230,7 +231,6 @@ class Optimizer(Study):
             "last": s.iterations[-1],
             "networks": self.count,
             "at_ends": self._at_ends(),
-            "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
         }
 
     def _at_ends(self) -> str:
@@ -248,7 +248,7 @@ class Optimizer(Study):
         s, verdicts = self.settings, self.judged()
         way = Way(s.tasks[0], ADAM, s.steps)
         at = [
-            e.value
+            e
             for other, e in self.exponents.items()
             if other.task == way.task and other.steps == s.steps and other.optimizer in s.rates
         ]
@@ -261,7 +261,7 @@ class Optimizer(Study):
         parts = [start]
         if at:
             parts[0] += (
-                f": at their best rates it runs from {min(at):.2f} to {max(at):.2f} over "
+                f": at their best rates it runs from {extent(at)} over "
                 f"first-order optimisers after {s.steps:,} steps ({target_of(way.task)})"
             )
         lm = way._replace(optimizer=LM, steps=s.iterations[-1])
@@ -399,7 +399,7 @@ class Optimizer(Study):
         return self._by_width(self.whole.get(task), trained, 1 / much, much)
 
 
-def on_the_interval(nets: Ensemble) -> Any:
+def on_the_interval(nets: Ensemble) -> Array:
     """(R,) losses on the whole interval."""
     return nets.population_loss
 

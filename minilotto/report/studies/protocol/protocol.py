@@ -23,7 +23,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.ranges import Ranged, above, all_in, logged, near
+from minilotto.report.ranges import Ranged, above, all_in, extent, logged, near
 from minilotto.report.rules import FAILS, LEVEL
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
@@ -80,7 +80,7 @@ class Protocol(Study):
 
     def __init__(self, source: Source, scale: Scale | ProtocolSettings) -> None:
         self.settings: ProtocolSettings = self.chosen(scale)
-        self.left_out: list[str] = []
+        self.left_out = list[str]()
         self._source, self._read = source, dict[Sweep, dict[Config, Ensemble]]()
         self.found: dict[Place, Points] = {}
         self.rates: dict[Place, dict[int, Rates]] = {}
@@ -207,7 +207,6 @@ class Protocol(Study):
             "ticket": self.entry.claims["tickets"]["ticket"],
             "networks": self.count,
             "at_ends": self._at_ends(),
-            "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
         }
 
     def _at_ends(self) -> str:
@@ -258,14 +257,14 @@ class Protocol(Study):
         elif by:
             start = f"moves with {' and '.join(by)}"
         parts = [f"The exponent of loss against width {start}"]
-        budgets: dict[int, list[float]] = {n: [] for n in self.settings.budgets}
+        budgets: dict[int, list[Estimate]] = {n: [] for n in self.settings.budgets}
         for place, e in self.exponents.items():
-            budgets[place.budget].append(e.value)
-        runs = [f"from {_extent(at)} after {n:,} steps" for n, at in budgets.items() if at]
+            budgets[place.budget].append(e)
+        runs = [f"from {extent(at)} after {n:,} steps" for n, at in budgets.items() if at]
         parts.append(f"over the rates and schedules tried it runs {', '.join(runs)}")
-        at = [one.exponent.value for one in self.starts.values()]
+        at = [one.exponent for one in self.starts.values()]
         if at:
-            parts.append(f"over {len(at)} starts at their best rates from {_extent(at)}")
+            parts.append(f"over {len(at)} starts at their best rates from {extent(at)}")
         for name in self.envelope:
             if rise := self._beyond(name, RISE):
                 parts.append(f"past width {RISE}, each width at its best rate, it is {rise}")
@@ -464,8 +463,3 @@ class Protocol(Study):
     def _rise(self, scaling: str, claim: Claim) -> Outcome:
         found = self._beyond(scaling, RISE)
         return all_in([Ranged("exponent", found, -inf, 0.0)] if found else [])
-
-
-def _extent(found: Sequence[float]) -> str:
-    low, high = (round(end, 2) + 0.0 for end in (min(found), max(found)))
-    return f"{low:.2f} to {high:.2f}"

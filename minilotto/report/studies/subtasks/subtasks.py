@@ -21,11 +21,12 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally, untested
 from minilotto.report.figure import Scale, Source, Table, interval, width_rows
+from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, factor, inside, near
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
 from minilotto.settings.streams import stream
-from minilotto.settings.tasks import LIGHTEST, task_of
+from minilotto.settings.tasks import falling, task_of
 from minilotto.store.grid import Sweep
 
 STAGES = 5  # of the paper's schedule
@@ -119,8 +120,7 @@ class Allocated(NamedTuple):
 def weights_of(task: str) -> Array:
     """Fractions of the target's variance."""
     count = task_of(task).inputs
-    falls = task.startswith(WEIGHTED)
-    found = LIGHTEST ** (np.arange(count) / max(1, count - 1)) if falls else np.ones(count)
+    found = falling(count) if task.startswith(WEIGHTED) else np.ones(count)
     return np.asarray(found / found.sum())
 
 
@@ -247,22 +247,21 @@ class Subtasks(Study):
             "widest": widest,
             "most": max(self.settings.subtasks),
             "networks": self.count,
-            "left_out": f" Left out: {'; '.join(self.left_out)}." if self.left_out else "",
         }
 
     def headline(self) -> str:
-        slopes = [e.value for (_, how, _), e in self.exponents.items() if how == USUAL]
+        slopes = [e for (_, how, _), e in self.exponents.items() if how == USUAL]
         drifts = [self.drift(task, i) for task in self.weighted for i in self._parts(task)]
-        known = [one.value for one in drifts if one]
+        known = [one for one in drifts if one]
         moved = ""
         if known:
             moved = (
-                f"; its share of them goes with the width N as N^-d, d from {min(known):.2f} to "
-                f"{max(known):.2f}, where constant shares have 0"
+                f"; its share of them goes with the width N as N^-d, d from "
+                f"{extent(known)}, where constant shares have 0"
             )
         return (
             "The relative loss of a subtask goes with its neurons n as n^-a with a from "
-            f"{min(slopes):.2f} to {max(slopes):.2f}, where the resource model has 1{moved}."
+            f"{extent(slopes)}, where the resource model has 1{moved}."
         )
 
     def tables(self) -> list[Table]:
