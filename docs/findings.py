@@ -240,7 +240,8 @@ def taken(report: dict) -> dict:
                 claims[key]["numbers"] = claim["numbers"]
         kept = {name: figure[name] for name in ("title", "headline", "warning")}
         figures[figure["name"]] = {**kept, "claims": claims}
-    return {"figures": figures, "made": report["provenance"]}
+    made = {name: report["provenance"][name] for name in ("date", "minilotto", "machine")}
+    return {"figures": figures, "made": made}
 
 
 def second(folder: str, other: str) -> dict:
