@@ -114,7 +114,14 @@ class Engine(ABC):
         from minilotto.engines.evaluate import losses
 
         config = self.config
-        return losses(self.activation, self.parameters(), self.data, config.loss, config.residual)
+        return losses(
+            self.activation,
+            self.parameters(),
+            self.data,
+            config.loss,
+            config.residual,
+            self.threads,
+        )
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Points that each step of each net uses (R,), and the largest difference that an audit
