@@ -20,7 +20,7 @@ from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.state import Audited, State
-from minilotto.hardware.threads import run_blocks
+from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
 
@@ -162,8 +162,13 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
-        for group in self.groups:
-            group.engine.advance(first, count)
+        # Groups with more nodes take longer; they begin.
+        works = [group.engine.work(first, count) for group in self.groups[::-1]]
+        together = [work for work in works if work is not None]
+        run_works(together, self.threads)
+        for group, work in zip(self.groups[::-1], works, strict=True):
+            if work is None:
+                group.engine.advance(first, count)
 
     def _begin(self, step: int) -> None:
         if self.good_step < 0:
