@@ -105,6 +105,7 @@ class Writer:
             "square_root": lambda a: self.keep(f"sqrt{self.suffix}({a.text})"),
             "with_sign_of": lambda a, b: self.keep(f"copysign{self.suffix}({a.text}, {b.text})"),
             "where": lambda mask, a, b: self.keep(f"{mask} ? {a.text} : {b.text}"),
+            "whole": lambda t: self.keep(f"rint{self.suffix}({t.text})"),
             "fraction": lambda t: self.keep(f"{t.text} - rint{self.suffix}({t.text})"),
             "scale": lambda a, n: self.keep(f"{self.prefix}_scale({a.text}, {n.text})"),
         }
