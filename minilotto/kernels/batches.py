@@ -1,7 +1,7 @@
 """Points of a step: the same for all lanes, or for each lane a batch of its own.
 
-A kernel asks for them by `points_of`, `must_draw`, `draw`, `row_at`, `count_of` and `numbers_at`,
-which the type of its points decides while compiling.
+A kernel asks for them by `points_of`, `row_at`, `count_of` and `numbers_at`, which the type of its
+points decides while compiling.
 """
 
 from numba.extending import overload, register_jitable
@@ -29,18 +29,10 @@ def points_of(spec, points, block):
 
 
 def row_at(spec, points, step):
-    """Which row of a block's arrays has the points of a step."""
+    """Which row of a block's arrays has the points of a step. Steps are asked for in turn: the
+    first of a window draws the points of all of it.
+    """
     raise TypeError("row_at runs inside compiled functions only")
-
-
-def must_draw(spec, points, step):
-    """Whether `draw` is to be called before that step."""
-    raise TypeError("must_draw runs inside compiled functions only")
-
-
-def draw(spec, points, step):
-    """Draw the points of that step and some of the next."""
-    raise TypeError("draw runs inside compiled functions only")
 
 
 def count_of(spec, points):
@@ -106,21 +98,13 @@ def _compile_row(spec, points, step):
     if points.instance_class is FreshPoints:
         return lambda spec, points, step: step
 
-    return lambda spec, points, step: step & (len(points.y) - 1)  # their number is a power of two
+    def row_of_batches(spec, points, step):
+        row = step & (len(points.y) - 1)  # their number is a power of two
+        if row == 0:
+            _draw(spec, points, points.first + step)
+        return row
 
-
-@overload(must_draw)
-def _compile_must_draw(spec, points, step):
-    if points.instance_class is Batches:
-        return lambda spec, points, step: step & (len(points.y) - 1) == 0
-    return lambda spec, points, step: False
-
-
-@overload(draw)
-def _compile_draw(spec, points, step):
-    if points.instance_class is Batches:
-        return lambda spec, points, step: _draw(spec, points, points.first + step)
-    return lambda spec, points, step: None
+    return row_of_batches
 
 
 @kernel(_nrt=False)  # counting references to arrays takes a sixth of its time

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from numba.extending import register_jitable
 
-from minilotto.kernels.batches import count_of, draw, must_draw, numbers_at, points_of, row_at
+from minilotto.kernels.batches import count_of, numbers_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.products import ABSENT, matrix, multiply_add
@@ -199,8 +199,6 @@ def train_blocks(form, shape, nets, points, schedule, scratch, begin, end):
         gradient, workspace = scratch.gradient[block], scratch.workspace[block]
         here = points_of(spec, points, block)
         for step in range(schedule.lr.size):
-            if must_draw(spec, here, step):
-                draw(spec, here, step)
             point_row = row_at(spec, here, step)
             _gradient(form, shape, own.theta, here, point_row, gradient, workspace)
             coefficients = coefficients_of(schedule, step)

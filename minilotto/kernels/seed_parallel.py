@@ -10,7 +10,7 @@ loss is sum_p weight_p (f(x_p) - y_p)^2, or another of `formulas.LOSS_FORMULAS`.
 makes the arrays.
 """
 
-from minilotto.kernels.batches import count_of, draw, must_draw, numbers_at, points_of, row_at
+from minilotto.kernels.batches import count_of, numbers_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.groups import add_group, add_products_of_group, load_group, repeat
@@ -129,8 +129,6 @@ def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
         for row in range(width * (inputs_of(spec) + 2)):
             store(sums, row * lanes_of(spec), zero(spec))
         for step in range(steps):
-            if must_draw(spec, here, step):
-                draw(spec, here, step)
             point_row = row_at(spec, here, step)
             _sums(form, width, own.theta, here, point_row, sums, workspace)
             coefficients = coefficients_of(schedule, step)
