@@ -11,7 +11,6 @@ bit for bit.
 """
 
 import importlib
-import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,6 @@ import minilotto.hardware.compiler  # noqa: F401  before Numba
 
 # isort: split
 import numba
-import numpy as np
 import psutil
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -122,9 +120,10 @@ class Work(NamedTuple):
     blocks: int
 
     def pieces(self, threads: int) -> Iterator[Callable[[], None]]:
+        """Calls that do all of it: some a thread, or a single one."""
         pieces = min(self.blocks, PIECES_A_THREAD * threads if threads > 1 else 1)
-        edges = np.linspace(0, self.blocks, pieces + 1).astype(int).tolist()
-        for begin, end in itertools.pairwise(edges):
+        for piece in range(pieces):
+            begin, end = (self.blocks * edge // pieces for edge in (piece, piece + 1))
             yield partial(self.run, *self.arguments, begin, end)
 
 
@@ -139,8 +138,8 @@ def run_works(works: Sequence[Work], threads: int) -> None:
     """All of them, in `threads` threads at most; the longest blocks should be in the first."""
     threads = min(threads, sum(work.blocks for work in works), most_threads())
     with _alone(threads > 1) as ours:
-        pieces = [piece for work in works for piece in work.pieces(threads if ours else 1)]
-        left = iter(pieces)
+        count = threads if ours else 1
+        left = iter([piece for work in works for piece in work.pieces(count)])
 
         def work() -> None:
             for piece in left:  # shared: each thread takes the next one
