@@ -16,6 +16,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
 
+__all__ = ["Averages", "averages", "possible_sizes"]
+
 ROUNDS, HALF_ROUNDS = 20, 4  # divisions of all nets, and of half of them, into groups
 LEAST_GROUPS = 2  # that half of the nets must make
 

@@ -10,27 +10,17 @@ from minilotto.analysis.ensembling.averages import Averages
 from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.errors import DataError
 
+__all__: list[str] = []
+
 
 def worth(
     means: Mapping[int, Averages | None], losses: Mapping[int, ArrayLike], level: float
 ) -> dict[tuple[int, int], Estimate]:
-    """Loss of the mean of M / N nets of width N over the median loss of nets of width M.
+    """Loss of the mean of M / N nets of width N over the median loss of nets of width M, by (N, M),
+    where N divides M and there are enough nets.
 
-    Intervals are of independent normal errors of both logarithms, 1.96 standard errors wide.
-
-    Parameters
-    ----------
-    means : mapping of int to Averages or None
-        By width N.
-    losses : mapping of int to (R,) array_like of float
-        Of single nets, by width M.
-    level : float in (0, 1)
-        That of the estimates, 0.95 for so wide an interval.
-
-    Returns
-    -------
-    dict of (int, int) to Estimate
-        By (N, M), where N divides M and there are enough nets.
+    Intervals are of independent normal errors of both logarithms, 1.96 standard errors wide: of a
+    level of 0.95.
     """
     found = {}
     for narrow, one in means.items():
