@@ -7,16 +7,19 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, FileError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict, register, verdicts
 from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, THRESHOLDS
+from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
@@ -233,6 +236,18 @@ def finite(found: Mapping[int, Ensemble]) -> dict[int, Ensemble]:
     """The nets with a finite loss, of the widths that have any."""
     kept = {width: nets.select(np.isfinite(nets.loss)) for width, nets in found.items()}
     return {width: nets for width, nets in kept.items() if len(nets)}
+
+
+@lru_cache(maxsize=64)
+def unseen_points(task: str, points: int) -> Dataset:
+    """Uniform points of the cube that no training here has seen."""
+    return sampled(Config(task=task, sampling="uniform", points=points, root_seed=2**32))
+
+
+def losses_on(data: Dataset, nets: Mapping[int, Ensemble]) -> dict[int, Array]:
+    """Losses (R,) of nets by width, on other points than theirs."""
+    errors = {width: one.predict(data.x) - data.y for width, one in nets.items()}
+    return {width: np.mean(error**2, axis=1) for width, error in errors.items()}
 
 
 def commas(things: Iterable[Any]) -> str:

@@ -16,8 +16,14 @@ from minilotto.sweeps.run import sweep
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
+STAGES = 5  # of the paper's schedule
 Chosen = TypeVar("Chosen", bound="Settings")
 Made = TypeVar("Made", bound="Study")
+
+
+def scheduled(steps: int) -> dict[str, Any]:
+    """Fields of a Sweep: so many steps, by the paper's schedule scaled to them."""
+    return {"steps": steps, "lr_decay_every": max(1, steps // STAGES)}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from minilotto.report.figure import Figure, Scale, Source, Table, interval, name
 from minilotto.report.paper.targets import medians
 from minilotto.report.plots import scaling
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
-from minilotto.report.rules import UNSEEN, Every, factor, inside, one_law
+from minilotto.report.rules import UNSEEN, Every, one_law
 from minilotto.store.grid import Sweep
 
 ACTIVATIONS = ("silu", "leaky_relu")
@@ -152,7 +152,6 @@ class ScalingLaw(Figure):
         if isinstance(fit, str):
             return untested(fit)
         exponent, by_seeds = fit.estimates["exponent"], fit.seeds_only["exponent"]
-        low, high = claim["claimed"] - claim["near"], claim["claimed"] + claim["near"]
         rises = "; the loss rises with width" if exponent.high < 0 else ""
         widths = fit.points.widths.astype(int)
         measured = (
@@ -160,7 +159,7 @@ class ScalingLaw(Figure):
             f"{widths[0]} to {widths[-1]}"
         )
         numbers = {**as_numbers("exponent", exponent), "claimed": claim["claimed"]}
-        return about(inside(exponent, low, high), measured, numbers=numbers, rises=rises)
+        return about(claim.near(exponent), measured, numbers=numbers, rises=rises)
 
     def _curvature(self) -> Outcome:
         claim = self.entry.claims["curvature"]
@@ -179,10 +178,10 @@ class ScalingLaw(Figure):
         )
 
     def _resolution(self) -> Outcome:
-        similar, cases = self.entry.claims["resolution"]["similar"], []
+        claim, cases = self.entry.claims["resolution"], []
         for activation, gaps in self.gaps.items():
             furthest = max(gaps, key=lambda width: abs(np.log(gaps[width].value)))
-            each = [*(factor(gap, 1 / similar, similar) for gap in gaps.values()), *self.unseen]
+            each = [*map(claim.similar, gaps.values()), *self.unseen]
             words = f"furthest from 1 at width {furthest}: {gaps[furthest]}"
             numbers = {f"ratio for {named(activation)}": gaps[furthest].value}
             cases.append(Case(named(activation), Every(each), words, numbers))

@@ -298,7 +298,7 @@ class Data(Study):
         if len(fit.points.widths) > 3:
             shape += f", bend {bend(fit.points)}"
         return about(
-            inside(change, -claim["near"], claim["near"]),
+            claim.unchanged(change),
             f"{self.usual} points: {here}; infinitely many: {all_x}; difference {change}. On "
             f"infinitely many points: {shape}",
             "",
@@ -318,7 +318,7 @@ class Data(Study):
         return tally(rows, lambda one: factor(one, 0.0, claim["similar"]), "ratio ")
 
     def _resolution(self, claim: Claim) -> Outcome:
-        found, similar = self.samples.get("leaky_relu", Samples(LEVEL)), claim["similar"]
+        found = self.samples.get("leaky_relu", Samples(LEVEL))
         width = max(found.widths(self.usual), default=0)
         by_count = found.by_count(width)
         few = None if by_count is None else by_count.select(by_count.widths <= width)
@@ -327,7 +327,7 @@ class Data(Study):
         rows = {
             f"P = {n}": _over(one, float(straight_lines(n))) for n, one in estimates(few).items()
         }
-        outcome = tally(rows, lambda one: factor(one, 1 / similar, similar), f"N = {width}: ")
+        outcome = tally(rows, claim.similar, f"N = {width}: ")
         if len(rows) < 2:
             return outcome
         low, high, exponent = exponents(few)[0]
@@ -392,7 +392,7 @@ class Data(Study):
         return tally(rows, lambda one: inside(one, 1 - near, 1 + near))
 
     def _survives(self, claim: Claim, activation: str) -> Outcome:
-        found, usual, near = self.samples[activation], self.usual, claim["near"]
+        found, usual = self.samples[activation], self.usual
         by_width = found.by_width(usual, True)
         drawn = by_width and by_width.select(np.isin(by_width.widths, self.settings.drawn_widths))
         if not drawn or len(drawn.widths) < 3:
@@ -406,7 +406,7 @@ class Data(Study):
         cases = [
             Case(
                 f"noise {noise:g}",
-                inside(difference(exponent, clean), -near, near),
+                claim.unchanged(difference(exponent, clean)),
                 exponent,
                 {f"noise {noise:g}": exponent.value},
             )

@@ -284,7 +284,7 @@ class Dimension(Study):
         return over(cases, "widest range near 1/N: ")
 
     def _inputs_decide(self, activation: str) -> Outcome:
-        near, known = ENTRY.claims["inputs_decide"]["near"], self._known(activation)
+        known = self._known(activation)
         apart = {
             f"{one.task} and {other.task}": difference(a, b)
             for (one, a), (other, b) in combinations(known.items(), 2)
@@ -303,7 +303,7 @@ class Dimension(Study):
             if name == activation and line.freedom > 1
         ]
         numbers = {f"spread at D = {D}": high - low for D, (low, high) in ranges.items()}
-        found = tally(apart, lambda one: inside(one, -near, near))
+        found = tally(apart, ENTRY.claims["inputs_decide"].unchanged)
         return found._replace(measured="; ".join(words), numbers=numbers)
 
     def _one_law(self) -> Outcome:
@@ -341,7 +341,7 @@ class Dimension(Study):
         return over(cases, more=more)._replace(measured=measured)
 
     def _longer(self) -> Outcome:
-        near, changes = ENTRY.claims["longer"]["near"], {}
+        changes = {}
         for case, one in self.longer.items():
             earlier = self.curves.get(case)
             if earlier and earlier.exponent and one.exponent:
@@ -349,7 +349,7 @@ class Dimension(Study):
                 changes[name] = difference(one.exponent, earlier.exponent)
         if not changes:
             return untested("Nets that were trained longer are missing, or too few.")
-        return tally(changes, lambda change: inside(change, -near, near))
+        return tally(changes, ENTRY.claims["longer"].unchanged)
 
 
 def _ranges(curve: Curve) -> list[list[Any]]:

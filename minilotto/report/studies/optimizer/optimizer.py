@@ -15,7 +15,7 @@ from minilotto.report.claims import Claim, Outcome
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.ranges import Ranged, all_in, extent, logged
 from minilotto.report.rules import FAILS, HOLDS
-from minilotto.report.study import Settings, Study
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.report.tuning import Losses, Rates, best_of, medians
 from minilotto.settings.arrays import Array
 from minilotto.settings.optimizers import OPTIMIZERS
@@ -24,7 +24,6 @@ from minilotto.store.grid import Sweep
 
 ADAM, LM = "adam", "lm"
 DOUBLE = "adam, float64"
-STAGES = 5  # of the paper's schedule
 RATES = {
     ADAM: (0.01, 0.03, 0.1, 0.3),
     "adamw": (0.003, 0.01, 0.03, 0.1),
@@ -139,8 +138,7 @@ class Way(NamedTuple):
             return {0.0: Sweep(widths=s.widths_at(s.steps), seeds=s.seeds, task=task, **fields)}
         name, double = (ADAM, True) if self.optimizer == DOUBLE else (self.optimizer, False)
         fields = {
-            "steps": self.steps,
-            "lr_decay_every": max(1, self.steps // STAGES),
+            **scheduled(self.steps),
             "optimizer": name,
             "dtype": "float64" if double else "float32",
         }

@@ -34,7 +34,6 @@ from minilotto.report.studies.protocol.trainings import (
     NARROW,
     SCALINGS,
     SCHEDULES_TRIED,
-    STAGES,
     STEP,
     STRETCHED,
     ProtocolSettings,
@@ -45,7 +44,7 @@ from minilotto.report.studies.protocol.trainings import (
     of_starts,
     wide_groups,
 )
-from minilotto.report.study import Study
+from minilotto.report.study import STAGES, Study
 from minilotto.report.tuning import Losses, Rates, best_of, medians
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep

@@ -1,6 +1,6 @@
 """Study: shares of the neurons that subtasks have, and their loss against their neurons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
@@ -22,14 +22,13 @@ from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally, untested
 from minilotto.report.figure import Scale, Source, Table, interval, width_rows
 from minilotto.report.ranges import extent
-from minilotto.report.rules import LEVEL, factor, inside, near
-from minilotto.report.study import Settings, Study
+from minilotto.report.rules import LEVEL, factor, inside
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.settings.arrays import Array
 from minilotto.settings.streams import stream
 from minilotto.settings.tasks import falling, task_of
 from minilotto.store.grid import Sweep
 
-STAGES = 5  # of the paper's schedule
 HELD_OUT = 2048  # points at which errors are taken
 EQUAL, WEIGHTED = "sum", "weighted"  # families of targets
 USUAL, OTHERS = "usual", ("rate", "batch")
@@ -93,8 +92,7 @@ class SubtasksSettings(Settings):
             task=task,
             sampling="uniform",
             points=self.points,
-            steps=self.steps,
-            lr_decay_every=max(1, self.steps // STAGES),
+            **scheduled(self.steps),
             lr=rate,
             batch=batch,
         )
@@ -325,7 +323,7 @@ class Subtasks(Study):
 
     def _slope(self, claim: Claim) -> Outcome:
         found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
-        return _ranged(tally(found, lambda one: near(one, claim["claimed"], claim["near"])))
+        return _ranged(tally(found, claim.near))
 
     def _across(self, claim: Claim) -> Outcome:
         found = {
@@ -336,7 +334,7 @@ class Subtasks(Study):
         }
         if not found:
             return untested("An exponent between subtasks needs three of them.")
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        return tally(found, claim.near)
 
     def _uneven(self) -> dict[str, tuple[str, Estimate]]:
         """How uneven shares of the weighted targets are at the largest width, by name."""
@@ -353,7 +351,7 @@ class Subtasks(Study):
             least = float(least_loss(task)[0] / least_loss(task)[-1])
             value, low, high = (end / least for end in (one.value, one.low, one.high))
             found[name] = Estimate(value, low, high, one.level)
-        return _equal(found, claim)
+        return tally(found, claim.same)
 
     def _whole(self, claim: Claim) -> Outcome:
         found = {}
@@ -361,7 +359,7 @@ class Subtasks(Study):
             one = self.whole((task, how)) if how == USUAL else None
             if one and (exponent := exponent_over(one, self._least(task), inf)):
                 found[_titled(task)] = exponent
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        return tally(found, claim.near)
 
     def _shares_stay(self, claim: Claim) -> Outcome:
         task, found = f"{WEIGHTED}{self.settings.control}", {}
@@ -369,7 +367,7 @@ class Subtasks(Study):
             one, usual = self.uneven(task, how), self.uneven(task)
             if one and usual and (ratio := mean_ratio(one, usual)):
                 found[f"other {how}"] = ratio
-        return _equal(found, claim)
+        return tally(found, claim.same)
 
     def _law_stays(self, claim: Claim) -> Outcome:
         task, found = f"{WEIGHTED}{self.settings.control}", {}
@@ -378,7 +376,7 @@ class Subtasks(Study):
             least = self._least(task)
             if one and usual and (change := exponent_change(one, usual, least, inf)):
                 found[f"other {how}"] = change
-        return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+        return tally(found, claim.unchanged)
 
 
 def least_loss(task: str) -> Array:
@@ -402,7 +400,3 @@ def _titled(task: str) -> str:
 def _named(task: str, i: int) -> str:
     place = f", no. {i + 1}" if task.startswith(WEIGHTED) else ""
     return f"{_titled(task)}{place}"
-
-
-def _equal(found: Mapping[str, Estimate], claim: Claim) -> Outcome:
-    return tally(found, lambda one: factor(one, 1 / claim["same"], claim["same"]))
