@@ -93,9 +93,11 @@ class Table:
 
     @classmethod
     def of(cls, name: str, header: str, rows: Iterable[Sequence[Any]]) -> "Table":
-        """A table from its rows; `header` names the columns, with commas between them."""
-        names, rows = [each.strip() for each in header.split(",")], list(rows)
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        """A table from its rows, in which an estimate fills three cells: value, low and high;
+        `header` names the columns, with commas between them.
+        """
+        names, cells = [each.strip() for each in header.split(",")], [*map(_expanded, rows)]
+        columns = list(zip(*cells, strict=True)) if cells else [()] * len(names)
         return cls(name, dict(zip(names, columns, strict=True)))
 
     def to_csv(self) -> str:
@@ -112,6 +114,10 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return "" if np.isnan(value) else repr(float(value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _expanded(row: Sequence[Any]) -> list[Any]:
+    return [end for one in row for end in (interval(one) if isinstance(one, Estimate) else [one])]
 
 
 def interval(found: Estimate | None) -> tuple[float, float, float]:
@@ -272,6 +278,18 @@ def width_rows(found: Points) -> list[tuple[Any, ...]]:
     names = ("seeds", "diverged", "value", "low", "high")
     columns = (found.widths.astype(int), *(getattr(found, name) for name in names))
     return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def rows_of(found: Any, *keys: Any) -> list[tuple[Any, ...]]:
+    """Rows of a table from nested mappings: the keys on the way, the parts of a tuple each by
+    itself, and then an estimate, or points width by width.
+    """
+    if isinstance(found, Points):
+        return [(*keys, *row) for row in width_rows(found)]
+    if not isinstance(found, Mapping):
+        return [(*keys, found)]
+    parts = {key: key if isinstance(key, tuple) else (key,) for key in found}
+    return [row for key, one in found.items() for row in rows_of(one, *keys, *parts[key])]
 
 
 def training_words(nets: Iterable[Ensemble]) -> str:

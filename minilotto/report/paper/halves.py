@@ -14,7 +14,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, about, as_numbers, described, untested, values
-from minilotto.report.figure import Figure, Scale, Source, Table, commas, interval, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
 from minilotto.report.plots.distributions import note, shares
 from minilotto.report.plots.estimates import ratios
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
@@ -127,7 +127,7 @@ class Halves(Figure):
 
     def tables(self) -> list[Table]:
         rows = [
-            (half.name, null.name, *interval(null.ratio), null.ks, null.p_value)
+            (half.name, null.name, null.ratio, null.ks, null.p_value)
             + (null.wasserstein.value, null.floor)
             for half in self.halves
             for null in half.study.nulls.values()

@@ -10,7 +10,7 @@ from minilotto.analysis.stats.scaling import Fit, fit_law, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, interval, named, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words
 from minilotto.report.paper.targets import medians
 from minilotto.report.plots import scaling
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
@@ -118,11 +118,7 @@ class ScalingLaw(Figure):
             counts = (found.widths.astype(int), found.seeds, found.diverged)
             medians = (found.value, found.low, found.high, self.population[activation].value)
             losses += [(activation, *row) for row in zip(*counts, *medians, strict=True)]
-        slopes = [
-            (activation, low, high, *interval(exponent))
-            for activation, found in self.grid.items()
-            for low, high, exponent in exponents(found)
-        ]
+        slopes = [(name, *row) for name, found in self.grid.items() for row in exponents(found)]
         header = "activation, width, seeds, diverged, median, low, high, population"
         return [
             Table.of("losses", header, losses),

@@ -17,7 +17,7 @@ from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.errors import DataError, MinilottoError, MissingExtraError, imported
 from minilotto.report.claims import Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, interval
+from minilotto.report.figure import Scale, Source, Table, interval, rows_of
 from minilotto.report.rules import LEVEL, factor
 from minilotto.report.study import Settings, Study, scheduled
 from minilotto.store.grid import Sweep
@@ -127,11 +127,11 @@ class Classification(Study):
         for one in self.problems.values():
             for part, loss in one.losses.items():
                 for (width, median), seeds in zip(estimates(loss).items(), loss.seeds, strict=True):
-                    ends = *interval(median), *interval(one.errors[part][width])
-                    rows["losses"].append((one.name, part, width, seeds, *ends))
+                    error = one.errors[part][width]
+                    rows["losses"].append((one.name, part, width, seeds, median, error))
             for part, fit in one.laws.items():
                 start, found = (one.name, part, fit.held_out_error, fit.p_value), fit.estimates
-                rows["laws"] += [(*start, name, *interval(value)) for name, value in found.items()]
+                rows["laws"] += rows_of(found, *start)
             for key, combined in one.combined.items():
                 numbers = (number for each in combined for number in interval(each))
                 rows["ensembles"].append((one.name, *key, *numbers))

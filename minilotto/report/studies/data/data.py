@@ -259,18 +259,16 @@ class Data(Study):
                     typical_over_draws(each, LEVEL) for each in (drawn.training, drawn.everywhere)
                 )
                 kind, draws = "lattice" if size else "uniform", len(drawn.training)
-                row = (kind, few, size, width, drawn.nets, draws, here.value, *interval(all_x))
+                row = (kind, few, size, width, drawn.nets, draws, here.value, all_x)
                 losses.append((activation, *row))
                 if learnt := found.learnt(*place):
-                    both = (*interval(learnt[0]), *interval(learnt[1]))
-                    noise.append((activation, *place, 3 * width + 1, *both))
+                    noise.append((activation, *place, 3 * width + 1, *learnt))
         for (activation, count, everywhere), fit in self.fits.items():
             what = "on all x" if everywhere else "training"
             points = int(count) if count < INFINITE else "infinite"
             widths = " ".join(f"{width:g}" for width in fit.points.widths)
             wide, narrow = (one["exponent"] for one in (fit.estimates, fit.seeds_only))
-            ends = (*interval(wide), narrow.low, narrow.high)
-            exponents.append((activation, points, what, widths, *ends))
+            exponents.append((activation, points, what, widths, wide, narrow.low, narrow.high))
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables if rows]
 

@@ -244,19 +244,18 @@ class Depth(Study):
         for (name, task, width, kind), curve in self.curves.items():
             place = name, task, width
             for i, (depth, loss) in enumerate(estimates(curve).items()):
-                rows["losses"].append((*place, depth, kind, curve.seeds[i], *interval(loss)))
+                rows["losses"].append((*place, depth, kind, curve.seeds[i], loss))
             fit = fit_law(curve)
-            numbers = (fit.estimates["exponent"], exponent_over(curve, 2, np.inf), bend(curve))
-            ends = (end for one in numbers for end in interval(one))
-            rows["exponents"].append((*place, kind, *ends, fit.p_value))
+            beyond = interval(exponent_over(curve, 2, np.inf))
+            numbers = (fit.estimates["exponent"], *beyond, bend(curve), fit.p_value)
+            rows["exponents"].append((*place, kind, *numbers))
         for (width, depth), found in self.layers.items():
             nets = len(self.nets[USUAL, TASK, width, KINDS[1]][depth])
-            ends = (end for one in found.values() for end in interval(one))
-            rows["layers"].append((width, depth, nets, *ends))
+            rows["layers"].append((width, depth, nets, *found.values()))
         for (kind, depth), (cosine, parts) in self.seeds.items():
-            rows["seeds"].append((depth, kind, *interval(cosine), *interval(parts.share)))
+            rows["seeds"].append((depth, kind, cosine, parts.share))
         for (kind, depth), times in self.parameters.items():
-            rows["parameters"].append((depth, self.settings.wide(depth), kind, *interval(times)))
+            rows["parameters"].append((depth, self.settings.wide(depth), kind, times))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def outcomes(self) -> dict[str, Outcome]:

@@ -28,7 +28,7 @@ from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
 from minilotto.report.claims import Case as Judgement
 from minilotto.report.claims import Outcome, over, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, each, named, width_rows
 from minilotto.report.rules import LEVEL, Every, Some, factor, inside, one_law
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
@@ -215,7 +215,7 @@ class Dimension(Study):
                 widths, near = one.fit.points.widths, one.stretch
                 by_seeds, e = one.fit.seeds_only["exponent"], one.seen_fit.estimates["exponent"]
                 places = (place(one.exponent, predicted(rule, one.inputs)) for rule in RULES)
-                ends = (*interval(one.exponent), by_seeds.low, by_seeds.high, *interval(e))
+                ends = (one.exponent, by_seeds.low, by_seeds.high, e)
                 last = (*places, near.low, near.high, near.share, near.possible)
                 span = (len(widths), int(widths[0]), int(widths[-1]))
                 exponents.append((*case, steps, *span, *ends, *last))
@@ -225,8 +225,7 @@ class Dimension(Study):
                 numbers = (miss.miss, miss.misfit, miss.weight, *none)
                 rules.append((activation, "all", miss.rule, *numbers))
         for family, line in self.lines.items():
-            both = (*interval(line.offset), *interval(line.slope))
-            rules.append((*family, "offset + slope / D", *none[:3], *both))
+            rules.append((*family, "offset + slope / D", *none[:3], line.offset, line.slope))
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables]
 

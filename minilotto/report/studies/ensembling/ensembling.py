@@ -187,23 +187,22 @@ class Ensembling(Study):
                     lines = means.loss, means.low, means.high, means.line(means.sizes)
                     sizes = zip(means.sizes, *lines, strict=True)
                     rows["means"] += [(name, width, *row) for row in sizes]
-                    ends = means.bias.value, means.variance.value, *interval(means.left)
+                    ends = means.bias.value, means.variance.value, means.left
                     rows["limits"].append((name, width, *ends, means.misfit))
             for (narrow, wide), gain in one.gains.items():
                 pair, shares = (name, narrow, wide), gain.shares or {}
                 steps = {"gain": gain.gain, **{step: gain.part(step) for step in STEPS}}
                 for part, value in {**steps, "weights that sum to one": gain.balanced}.items():
                     more = gain.expected.get(part), *interval(shares.get(part))
-                    rows["gains"].append((*pair, part, *interval(value), *more))
+                    rows["gains"].append((*pair, part, value, *more))
                 others = {
                     "both weights positive": gain.positive,
                     "sum of absolute weights": gain.size,
                     "one last layer for both / wide net": one.joined.get((narrow, wide)),
                 }
-                found = {what: value for what, value in others.items() if value}
-                rows["combinations"] += [(*pair, what, *interval(v)) for what, v in found.items()]
+                rows["combinations"] += [(*pair, what, v) for what, v in others.items() if v]
             for (narrow, wide), times in one.worth.items():
-                rows["worth"].append((name, narrow, wide // narrow, wide, *interval(times)))
+                rows["worth"].append((name, narrow, wide // narrow, wide, times))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def outcomes(self) -> dict[str, Outcome]:

@@ -151,17 +151,14 @@ class Inside(Study):
             place, nets = (width, name), len(one.trained)
             for way, losses in one.losses.items():
                 for count, loss in one.by_count(losses).items():
-                    rows["losses"].append((*place, nets, way, count, *interval(loss)))
-                rows["exponents"].append((*place, way, *interval(one.exponent(way))))
-            parts = (one.by_count(v) for v in (one.weight, one.independent, one.footnote))
-            for count, *numbers in zip(
-                one.counts.tolist(), *(p.values() for p in parts), strict=True
-            ):
-                rows["tickets"].append((*place, count, *(e for n in numbers for e in interval(n))))
+                    rows["losses"].append((*place, nets, way, count, loss))
+                rows["exponents"].append((*place, way, one.exponent(way)))
+            parts = [one.by_count(v) for v in (one.weight, one.independent, one.footnote)]
+            rows["tickets"] += [(*place, k, *(part[k] for part in parts)) for k in parts[0]]
             ratios = (one.trained / one.every[way] for way in ("equation 9", "positive"))
             values = (one.trained, *ratios, one.every["independent"])
-            whole = (e for v in values for e in interval(median_estimate(v)))
-            rows["whole"].append((*place, nets, one.left_out, *whole, PAPER_COUNTS.get(width)))
+            whole = (*map(median_estimate, values), PAPER_COUNTS.get(width))
+            rows["whole"].append((*place, nets, one.left_out, *whole))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
     def outcomes(self) -> dict[str, Outcome]:

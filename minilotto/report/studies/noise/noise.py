@@ -25,7 +25,7 @@ from minilotto.analysis.stats.exponents import (
 from minilotto.data.dataset import sampled
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, interval, rows_of
 from minilotto.report.rules import LEVEL, Judged, factor, inside
 from minilotto.report.study import Settings, Study, scheduled
 from minilotto.settings.arrays import Array
@@ -256,23 +256,18 @@ class Noise(Study):
 
     def tables(self) -> list[Table]:
         columns = "width, starts, left out, median, low, high"
+        known = {way: {"variance": self.variance[way], "loss": self.loss[way]} for way in WAYS}
         rows = [
-            (str(way), quantity, batch or "full", *row)
-            for way in WAYS
-            for quantity, found in (("variance", self.variance), ("loss", self.loss))
-            for batch, one in found[way].items()
-            for row in width_rows(one)
+            (str(way), what, batch or "full", *row)
+            for way, found in known.items()
+            for what, batch, *row in rows_of(found)
         ]
-        rows += [
-            (f"{way}, fresh points", "loss", batch, *row)
-            for way, found in self.fresh.items()
-            for batch, one in found.items()
-            for row in width_rows(one)
-        ]
-        exponents = [(str(w), str(b), *interval(e)) for (w, b), e in self.exponents.items()]
+        for way, fresh in self.fresh.items():
+            rows += rows_of(fresh, f"{way}, fresh points", "loss")
+        exponents = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
         exponents += [(str(w), "all", *interval(self._exponent(self.variance[w]))) for w in WAYS]
         pooled = [
-            (str(way), batch, *interval(both[0]), *interval(both[1]))
+            (str(way), batch, *both)
             for way in WAYS
             for batch in self.settings.batches
             if (both := self.pooled(way, batch))

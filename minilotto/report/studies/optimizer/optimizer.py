@@ -12,7 +12,7 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over, m
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, rows_of
 from minilotto.report.ranges import Ranged, all_in, extent, logged
 from minilotto.report.rules import FAILS, HOLDS
 from minilotto.report.study import Settings, Study, scheduled
@@ -273,20 +273,17 @@ class Optimizer(Study):
     def tables(self) -> list[Table]:
         header = "target, optimiser, steps"
         columns = "width, seeds, diverged, median, low, high"
-        losses = [(*way, *row) for way, one in self.found.items() for row in width_rows(one)]
-        slopes = [(*way, *interval(e)) for way, e in self.exponents.items()]
         rates = [
             (*way, width, *two)
             for way, by_width in self.rates.items()
             for width, two in by_width.items()
             if way.optimizer != LM
         ]
-        whole = [(task, *row) for task, one in self.whole.items() for row in width_rows(one)]
         return [
-            Table.of("losses", f"{header}, {columns}", losses),
-            Table.of("exponents", f"{header}, exponent, low, high", slopes),
+            Table.of("losses", f"{header}, {columns}", rows_of(self.found)),
+            Table.of("exponents", f"{header}, exponent, low, high", rows_of(self.exponents)),
             Table.of("rates", f"{header}, width, rate of even seeds, rate of odd seeds", rates),
-            Table.of("interval", f"target, {columns}", whole),
+            Table.of("interval", f"target, {columns}", rows_of(self.whole)),
         ]
 
     # Verdicts

@@ -22,7 +22,7 @@ from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, rows_of
 from minilotto.report.ranges import Ranged, above, all_in, extent, logged, near
 from minilotto.report.rules import FAILS, LEVEL
 from minilotto.report.studies.protocol.trainings import (
@@ -272,37 +272,24 @@ class Protocol(Study):
 
     def tables(self) -> list[Table]:
         header = "schedule, rate, steps"
-        losses = [(*place, *row) for place, one in self.found.items() for row in width_rows(one)]
-        slopes = [(*place, *interval(e)) for place, e in self.exponents.items()]
         rates = [
             (place.schedule, place.budget, width, *two)
             for place, by_width in self.rates.items()
             for width, two in by_width.items()
         ]
-        sums = [
-            (budget, name, *row)
-            for budget, by_name in self.sums.items()
-            for name, one in by_name.items()
-            for row in width_rows(one)
-        ]
-        starts = [
-            (str(start), name, *interval(e))
+        starts = {
+            str(start): {**dict(one.quantities()), "loss": one.loss}
             for start, one in self.starts.items()
-            for name, e in [*one.quantities(), ("loss", one.loss)]
-        ]
-        envelope = [
-            (name, *row, *self.envelope_rates[name][row[0]])
-            for name, one in self.envelope.items()
-            for row in width_rows(one)
-        ]
+        }
+        envelope = [(*row, *self.envelope_rates[row[0]][row[1]]) for row in rows_of(self.envelope)]
         columns = "width, seeds, diverged, median, low, high"
         two = "rate of even seeds, rate of odd seeds"
         return [
-            Table.of("losses", f"{header}, {columns}", losses),
-            Table.of("exponents", f"{header}, exponent, low, high", slopes),
+            Table.of("losses", f"{header}, {columns}", rows_of(self.found)),
+            Table.of("exponents", f"{header}, exponent, low, high", rows_of(self.exponents)),
             Table.of("rates", f"schedule, steps, width, {two}", rates),
-            Table.of("sums", f"steps of step schedule, schedule, {columns}", sums),
-            Table.of("starts", "start, quantity, value, low, high", starts),
+            Table.of("sums", f"steps of step schedule, schedule, {columns}", rows_of(self.sums)),
+            Table.of("starts", "start, quantity, value, low, high", rows_of(starts)),
             Table.of("envelope", f"start, {columns}, {two}", envelope),
         ]
 

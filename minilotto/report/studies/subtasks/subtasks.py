@@ -20,7 +20,7 @@ from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_input
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally, untested
-from minilotto.report.figure import Scale, Source, Table, interval, width_rows
+from minilotto.report.figure import Scale, Source, Table, rows_of
 from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study, scheduled
@@ -266,22 +266,16 @@ class Subtasks(Study):
         shares, losses = [], []
         for (task, how, i), one in self.shares.items():
             weight = weights_of(task)[i]
-            shares += [(task, how, i + 1, weight, *row) for row in width_rows(one)]
-            lost = self.against_neurons((task, how), i)
-            losses += [(task, how, i + 1, weight, *row) for row in width_rows(lost)]
-        slopes = [(t, how, i + 1, *interval(e)) for (t, how, i), e in self.exponents.items()]
-        wholes = [
-            (task, *row)
-            for task, how in self.found
-            if how == USUAL and (sums := self.whole((task, how)))
-            for row in width_rows(sums)
-        ]
+            shares += rows_of(one, task, how, i + 1, weight)
+            losses += rows_of(self.against_neurons((task, how), i), task, how, i + 1, weight)
+        slopes = [(t, how, i + 1, e) for (t, how, i), e in self.exponents.items()]
+        sums = {t: self.whole((t, how)) for t, how in self.found if how == USUAL}
         start, ends = "target, training, subtask", "low, high"
         return [
             Table.of("shares", f"{start}, weight, width, seeds, left out, share, {ends}", shares),
             Table.of("losses", f"{start}, weight, neurons, seeds, left out, loss, {ends}", losses),
             Table.of("exponents", f"{start}, exponent, {ends}", slopes),
-            Table.of("sums", f"target, width, seeds, left out, loss, {ends}", wholes),
+            Table.of("sums", f"target, width, seeds, left out, loss, {ends}", rows_of(sums)),
         ]
 
     # Verdicts
