@@ -49,11 +49,16 @@ class Settings:
 
     @classmethod
     def at(cls: type[Chosen], scale: Scale) -> Chosen:
-        """The report's settings at this scale: no more seeds and steps than it allows."""
-        full = cls.quick() if scale.quick else cls()
-        return dataclasses.replace(
-            full, seeds=min(full.seeds, scale.seeds), steps=min(full.steps, scale.steps)
-        )
+        """The report's settings at this scale: no more seeds and steps than it allows. Budgets
+        shrink with the steps, so that the paper's stays among them.
+        """
+        full: Any = cls.quick() if scale.quick else cls()
+        steps = min(full.steps, scale.steps)
+        less: dict[str, Any] = {"seeds": min(full.seeds, scale.seeds), "steps": steps}
+        if hasattr(full, "budgets"):
+            budgets = {max(1, budget * steps // cls.steps) for budget in full.budgets}
+            less["budgets"] = tuple(sorted(budgets))
+        return cast(Chosen, dataclasses.replace(full, **less))
 
 
 class Study(Figure):

@@ -75,11 +75,9 @@ class MinimumSettings(Settings):
 
     @classmethod
     def at(cls, scale: Scale) -> "MinimumSettings":
-        """Budgets shrink with the scale's steps, so that the paper's stays among them."""
         full = super().at(scale)
-        budgets = sorted({max(1, budget * full.steps // cls.steps) for budget in full.budgets})
         double, few = (min(n, scale.seeds) for n in (full.double_seeds, full.looked_at))
-        return dataclasses.replace(full, budgets=tuple(budgets), double_seeds=double, looked_at=few)
+        return dataclasses.replace(full, double_seeds=double, looked_at=few)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.figure import Scale, Source, Table, commas, rows_of
-from minilotto.report.ranges import Ranged, above, all_in, extent, logged, near
+from minilotto.report.ranges import Ranged, above, all_in, extent, near, ratios_in, unchanged
 from minilotto.report.rules import FAILS, LEVEL
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
@@ -320,20 +320,20 @@ class Protocol(Study):
             ]
         return found
 
-    def _changes(self, pairs: Sequence[tuple[str, Place, Place]], margin: float) -> list[Ranged]:
-        """Exponent at one place less that at another, where both are known."""
-        found = [
-            (name, exponent_change(self.found[one], self.found[other], *self._span))
+    def _unchanged(self, pairs: Sequence[tuple[str, Place, Place]], claim: Claim) -> Outcome:
+        """Whether exponents at one place are those at another, where both are known."""
+        found = {
+            name: exponent_change(self.found[one], self.found[other], *self._span)
             for name, one, other in pairs
             if one != other and one in self.found and other in self.found
-        ]
-        return [Ranged(name, change, -margin, margin, 0.0) for name, change in found if change]
+        }
+        return unchanged(found, claim)
 
     def _rate(self, claim: Claim) -> Outcome:
         s = self.settings
         usual = Place(STEP, s.paper_rate, s.longest)
         pairs = [(f"rate {rate:g}", usual._replace(rate=rate), usual) for rate in s.rates]
-        return all_in(self._changes(pairs, claim["near"]))
+        return self._unchanged(pairs, claim)
 
     def _schedules(self, rate: float | str) -> list[tuple[str, Place, Place]]:
         last = self.settings.longest
@@ -348,15 +348,13 @@ class Protocol(Study):
         ]
 
     def _schedule(self, claim: Claim) -> Outcome:
-        return all_in(self._changes(self._schedules(self.settings.paper_rate), claim["near"]))
+        return self._unchanged(self._schedules(self.settings.paper_rate), claim)
 
     def _budget(self, claim: Claim) -> Outcome:
-        pairs = self._budgets([self.settings.paper_rate])
-        return all_in(self._changes(pairs, claim["near"]))
+        return self._unchanged(self._budgets([self.settings.paper_rate]), claim)
 
     def _best(self, claim: Claim) -> Outcome:
-        pairs = [*self._schedules(BEST), *self._budgets([BEST])]
-        return all_in(self._changes(pairs, claim["near"]))
+        return self._unchanged([*self._schedules(BEST), *self._budgets([BEST])], claim)
 
     def _one(self, claim: Claim) -> Outcome:
         found = {
@@ -368,12 +366,12 @@ class Protocol(Study):
         return all_in([near(name, e, claim) for name, e in found.items()])
 
     def _longer(self, claim: Claim) -> Outcome:
-        found = [
-            (name, mean_ratio(self.found[last], self.found[first]))
+        found = {
+            name: mean_ratio(self.found[last], self.found[first])
             for name, last, first in self._budgets(self.settings.rates)
             if last != first and last in self.found and first in self.found
-        ]
-        return all_in([logged(name, one, 0.0, 1.0) for name, one in found if one], np.exp)
+        }
+        return ratios_in(found, 0.0, 1.0)
 
     def _precision(self, claim: Claim) -> Outcome:
         s = self.settings
@@ -381,29 +379,23 @@ class Protocol(Study):
         change = None
         if usual and self.precise:
             change = exponent_change(self.precise, usual, *self._span)
-        margin = claim["near"]
-        return all_in([Ranged("difference", change, -margin, margin, 0.0)] if change else [])
+        return unchanged({"difference": change}, claim)
 
-    def _at_sums(self, compared: Any) -> list[tuple[str, Estimate]]:
+    def _at_sums(self, compared: Any) -> dict[str, Estimate | None]:
         """What compares two medians, of each schedule with the constant one at equal sums."""
-        found = [
-            (f"{name}, as step after {budget:,}", compared(one, by_name[CONSTANT]))
+        return {
+            f"{name}, as step after {budget:,}": compared(one, by_name[CONSTANT])
             for budget, by_name in self.sums.items()
             for name, one in by_name.items()
             if name != CONSTANT and CONSTANT in by_name
-        ]
-        return [(name, one) for name, one in found if one]
+        }
 
     def _sum_exponent(self, claim: Claim) -> Outcome:
         found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
-        margin = claim["near"]
-        return all_in([Ranged(name, one, -margin, margin, 0.0) for name, one in found])
+        return unchanged(found, claim)
 
     def _sum_loss(self, claim: Claim) -> Outcome:
-        much = claim["similar"]
-        return all_in(
-            [logged(name, one, 1 / much, much) for name, one in self._at_sums(mean_ratio)], np.exp
-        )
+        return ratios_in(self._at_sums(mean_ratio), 1 / claim["similar"], claim["similar"])
 
     @property
     def _others(self) -> dict[Start, Started]:
@@ -422,7 +414,7 @@ class Protocol(Study):
             for start, one in self._others.items()
             if one.tickets
         }
-        return all_in([logged(name, one, 1 / much, much) for name, one in found.items()], np.exp)
+        return ratios_in(found, 1 / much, much)
 
     def _alike(self, claim: Claim) -> Outcome:
         rows = {str(start): one.alike for start, one in self.starts.items()}

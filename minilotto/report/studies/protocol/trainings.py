@@ -96,12 +96,9 @@ class ProtocolSettings(Settings):
 
     @classmethod
     def at(cls, scale: Scale) -> "ProtocolSettings":
-        """Budgets shrink with the scale's steps, so that the paper's stays among them."""
         full = super().at(scale)
-        budgets = {max(1, budget * full.steps // cls.steps) for budget in full.budgets}
         return dataclasses.replace(
             full,
-            budgets=tuple(sorted(budgets)),
             long_seeds=min(full.long_seeds, scale.seeds),
             narrow_seeds=min(full.narrow_seeds, scale.seeds),
             wide_seeds=min(full.wide_seeds, scale.seeds),
