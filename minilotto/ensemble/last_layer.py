@@ -179,9 +179,7 @@ def singular(rows: Array, cut: float = RANK_CUT) -> Span:
     return Span(left, values, right, values > cut * np.maximum(values[..., :1], TINY))
 
 
-def output_layer(
-    response: Array, target: Array, weight: Array, cut: float = RANK_CUT
-) -> OutputLayer:
+def output_layer(response: Array, target: Array, weight: Array) -> OutputLayer:
     """The output weights of least squares for given hidden responses (R, N, P) and target (P,) or
     (R, P).
 
@@ -190,7 +188,7 @@ def output_layer(
     """
     root = np.sqrt(weight)
     units, length = directions(response, root)
-    span = singular(units, cut)
+    span = singular(units)
     along = (span.right @ centred(target, root)[..., None])[..., 0]
     v = np.einsum("rak,rk->ra", span.left, span.inverse(along))
     v = np.where(units.any(axis=2), v, 0.0) / length

@@ -121,7 +121,7 @@ def averaged(logits: ArrayLike, way: str) -> Array:
     return np.asarray(one - other)
 
 
-def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
+def groups(nets: int, members: int) -> NDArray[np.intp]:
     """Positions (M, members) of nets to combine, in groups that share no net. Raises DataError for
     fewer than LEAST_SEEDS groups, too few to resample.
     """
@@ -131,7 +131,7 @@ def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
             f"{nets} nets make {nets // members} ensembles of {members}; {LEAST_SEEDS} are "
             "needed: train more seeds"
         )
-    order = np.random.default_rng(seed).permutation(nets)
+    order = np.random.default_rng(0).permutation(nets)
     return order[: nets // members * members].reshape(-1, members)
 
 

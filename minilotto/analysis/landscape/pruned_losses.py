@@ -39,6 +39,7 @@ RULES = {
     "distilled": "distillation's search",
 }
 UNFITTED = {"magnitude": "magnitude, weights as trained", "merging": "merging, weights merged"}
+RESAMPLES = 2000  # of the bootstrap over nets
 FLOAT32_CUT = 1e-7  # of a response: what output weights in float32 can make use of
 
 Readout = str | None  # "float64", "float32", None for output weights that are not fitted again
@@ -153,14 +154,12 @@ def median_loss(loss: ArrayLike) -> Estimate:
     return median_interval(np.log10(loss)).mapped(lambda x: 10**x)
 
 
-def ratio_of_medians(
-    first: ArrayLike, second: ArrayLike, resamples: int = 2000, seed: int = 0
-) -> Estimate:
+def ratio_of_medians(first: ArrayLike, second: ArrayLike) -> Estimate:
     """The ratio of the median losses of two sets of nets, with its 95% bootstrap interval."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     logs = [np.log10(loss) for loss in (first, second)]
     one, two = (
-        np.median(each[random.integers(len(each), size=(resamples, len(each)))], axis=1)
+        np.median(each[random.integers(len(each), size=(RESAMPLES, len(each)))], axis=1)
         for each in logs
     )
     value = float(np.median(logs[0]) - np.median(logs[1]))

@@ -240,14 +240,14 @@ def finite_losses(
     return names[order], kept, np.array(diverged, dtype=np.int64)
 
 
-def check_losses(title: str, loss: Array, least: int = LEAST_SEEDS) -> None:
-    """Raises DataError for fewer than `least` losses, one of 0 or below, or losses that are all
+def check_losses(title: str, loss: Array) -> None:
+    """Raises DataError for fewer than LEAST_SEEDS losses, one of 0 or below, or losses that are all
     equal, none of which can be resampled in logarithms; `title` says whose they are.
     """
-    if len(loss) < least:
+    if len(loss) < LEAST_SEEDS:
         raise DataError(
-            f"{title} has {len(loss)} finite losses; at least {least} are needed: train more "
-            "seeds or leave it out"
+            f"{title} has {len(loss)} finite losses; at least {LEAST_SEEDS} are needed: train "
+            "more seeds or leave it out"
         )
     if not (loss > 0).all():
         raise DataError(
