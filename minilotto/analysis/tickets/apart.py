@@ -112,9 +112,7 @@ def whole_pairs(apart: Disentangled) -> Array:
 
 
 def median_estimate(values: Array) -> Estimate:
-    """Median over nets with its 95% bootstrap interval; NaN values are left out, and none gives
-    NaN.
-    """
+    """Median over nets with its 95% bootstrap interval, without NaN; NaN where all are."""
     return median_interval(values) if np.isfinite(values).any() else NONE
 
 
