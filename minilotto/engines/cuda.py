@@ -7,6 +7,7 @@ cost. CUDA is loaded when the first engine is made.
 
 import contextlib
 import warnings
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,14 @@ from minilotto.kernels.gpu.partition import (
     Kind,
     Partition,
     partition_for,
+    split_for,
 )
 from minilotto.kernels.random import seed_keys
 from minilotto.kernels.spec import Spec
 from minilotto.settings.config import Config
 
-BLOCK = 128  # threads of a block that holds several nets
+BLOCK = 64  # threads of a block that holds several nets
+ONE_THREAD = Lock()  # of Python's at a time changes what is warned of
 BATCH_NEURONS = 2**22  # that are trained from start to end before the next ones
 
 
@@ -70,6 +73,7 @@ class CudaEngine(KernelEngine):
         self.gpu = the_gpu()
         count, batch = config.batch or data.points, config.batch
         sizes = (config.width, data.inputs, count, config.dtype)
+        self.sizes, self.given = sizes[1:], partition is not None
         self.partition = partition or partition_for(*sizes)
         self.spec = Spec(config.activation, config.dtype, 1, data.inputs)
         self.padded = self.partition.padded(count)
@@ -79,18 +83,31 @@ class CudaEngine(KernelEngine):
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
-        # May fail at a newer Numba, NumPy or CUDA first here; the simulator is Numba's own.
-        with contextlib.nullcontext() if simulated() else optional("numba_cuda", "cuda"):
-            from minilotto.kernels.gpu.train import training_kernel
+        with self._working_packages():
+            from minilotto.kernels.gpu.compiled import training_kernel
 
-            form = (config.activation, config.dtype, data.inputs)
-            rule = (config.optimizer, config.loss, batch > 0)
-            self.kernel = training_kernel(Kind(*form, self.partition, staged, *rule))
+            self.compiled = training_kernel
+
+    def _working_packages(self) -> contextlib.AbstractContextManager[None]:
+        """For what may fail at a newer Numba, NumPy or CUDA; the simulator is Numba's own."""
+        return contextlib.nullcontext() if simulated() else optional("numba_cuda", "cuda")
+
+    def kind(self) -> Kind:
+        """What the present partition's kernel is compiled for."""
+        config, partition, staged = self.config, self.partition, self.shared_bytes > 0
+        form = (config.activation, config.dtype, self.data.inputs, partition, staged)
+        whole = partition.slots * partition.neurons == config.width
+        return Kind(*form, config.optimizer, config.loss, config.batch > 0, whole)
 
     def resume(self, state: State) -> None:
         from numba import cuda
 
         super().resume(state)
+        if not self.given and not simulated():
+            load = self.count, self.gpu.processors
+            self.partition = split_for(self.partition, *self.sizes, *load)
+        with self._working_packages():
+            self.kernel = self.compiled(self.kind())
         shape = self.nets.theta.shape if self.partition.streamed else (1, 1)
         self.scratch = cuda.device_array(shape, self.config.dtype)
         self.table = cuda.to_device(self.points)
@@ -118,19 +135,20 @@ class CudaEngine(KernelEngine):
         dtype, schedule = self.config.dtype, schedule_of(self.config, first, count, self.since)
         rates = np.array([schedule.lr, schedule.adam_rate, schedule.correction], dtype)
         blocks, threads = self._launch()
-        with warnings.catch_warnings():
+        with ONE_THREAD, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # few nets are no mistake
-            self.kernel[blocks, threads, 0, self.shared_bytes](
-                float(self.activation.parameter),
-                self.config.width,
-                *self.nets,
-                self.scratch,
-                self.table,
-                self.padded,
-                self.draws._replace(first=first),
-                cuda.to_device(rates),
-                tuple(map(float, schedule[3:8])),
-            )
+            launch = self.kernel[blocks, threads, 0, self.shared_bytes]
+        launch(
+            float(self.activation.parameter),
+            self.config.width,
+            *self.nets,
+            self.scratch,
+            self.table,
+            self.partition.batches(self.sizes[1]),
+            self.draws._replace(first=first),
+            cuda.to_device(rates),
+            tuple(map(float, schedule[3:8])),
+        )
         cuda.synchronize()
 
     def _launch(self) -> tuple[int, int]:
