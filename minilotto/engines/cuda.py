@@ -5,7 +5,6 @@ results of the special function unit count subnormal numbers as zero, all else k
 cost. CUDA is loaded when the first engine is made.
 """
 
-import contextlib
 import warnings
 from threading import Lock
 from typing import Any
@@ -16,8 +15,8 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import point_table, rows_of
 from minilotto.engines.state import State
-from minilotto.errors import ResourceError, optional
-from minilotto.hardware.gpu import free_memory, simulated, the_gpu
+from minilotto.errors import ResourceError
+from minilotto.hardware.gpu import free_memory, simulated, the_gpu, working
 from minilotto.hardware.machine import readable_bytes
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
@@ -83,14 +82,10 @@ class CudaEngine(KernelEngine):
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
-        with self._working_packages():
+        with working():
             from minilotto.kernels.gpu.compiled import training_kernel
 
             self.compiled = training_kernel
-
-    def _working_packages(self) -> contextlib.AbstractContextManager[None]:
-        """For what may fail at a newer Numba, NumPy or CUDA; the simulator is Numba's own."""
-        return contextlib.nullcontext() if simulated() else optional("numba_cuda", "cuda")
 
     def kind(self) -> Kind:
         """What the present partition's kernel is compiled for."""
@@ -106,7 +101,7 @@ class CudaEngine(KernelEngine):
         if not self.given and not simulated():
             load = self.count, self.gpu.processors
             self.partition = split_for(self.partition, *self.sizes, *load)
-        with self._working_packages():
+        with working():
             self.kernel = self.compiled(self.kind())
         shape = self.nets.theta.shape if self.partition.streamed else (1, 1)
         self.scratch = cuda.device_array(shape, self.config.dtype)

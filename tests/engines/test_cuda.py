@@ -352,9 +352,18 @@ def test_on_hardware_losses_of_long_trainings_have_the_cpu_s_distribution():
     assert ks_2samp(ours.loss, theirs.loss).pvalue > 1e-3
 
 
-needs_numba_s_simulator = pytest.mark.skipif(
-    importlib.util.find_spec("numba.cuda") is None, reason="Numba has no simulator here"
-)
+def no_simulator() -> str:
+    """Why Numba's simulator cannot be used, or an empty text."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "" if importlib.util.find_spec("numba.cuda") else "Numba has no simulator here"
+    try:
+        gpu.numba_cuda()
+    except MissingExtraError as error:
+        return str(error)
+    return ""
+
+
+needs_numba_s_simulator = pytest.mark.skipif(bool(no_simulator()), reason=no_simulator())
 
 
 @pytest.mark.slow
@@ -551,8 +560,8 @@ ALWAYS = 5  # of the tests above, those that the child runs too
 def compiler(monkeypatch):
     if SIMULATED:
         pytest.skip("the simulator compiles nothing")
-    if importlib.util.find_spec("numba_cuda") is None:
-        pytest.skip("numba-cuda is not installed")
+    if importlib.util.find_spec("numba_cuda") is None or no_simulator():
+        pytest.skip(no_simulator() or "numba-cuda is not installed")
     from numba.cuda.cudadrv import nvvm
 
     if not nvvm.is_available():
