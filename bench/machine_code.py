@@ -11,22 +11,25 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from minilotto.hardware.gpu import numba_cuda
-from minilotto.kernels.gpu.partition import Kind, limits
+from minilotto.kernels.gpu.partition import ASIDE, Kind, limits
 
 CAPABILITY = (9, 0)
-INSTRUCTION, BRANCH = 16, 0x947  # bytes of an instruction; the lowest 12 bits of a branch
+INSTRUCTION = 16  # bytes
+BRANCH, LOAD_LOCAL, STORE_LOCAL = 0x947, 0x983, 0x387  # the lowest 12 bits of an instruction
 
 
 @dataclass(frozen=True)
 class MachineCode:
     """A kernel's, as the assembler gives it.
 
-    registers, local    of a thread; bytes of memory that stand in for registers
+    registers, aside    of a thread; bytes of memory that stand in for registers
+    local               instructions of a step that use such memory
     step, round         instructions of a step, without those of rounds; of a round, in which each
                         leaf of a thread gets a batch of points
     """
 
     registers: int
+    aside: int
     local: int
     step: int
     round: int
@@ -57,7 +60,7 @@ def machine_code_of(kind: Kind) -> MachineCode:
     source = ptx_of(kind).encode() + b"\0"
     for limit in limits(kind):
         code = _assembled(source, limit)
-        if code.local == 0:
+        if code.aside <= ASIDE:
             break
     return code
 
@@ -80,11 +83,14 @@ def _assembled(source: bytes, limit: int) -> MachineCode:
     if found is None:
         raise ValueError(f"the assembler reports no registers: {log.decode()}")
     used, stack, local = map(int, found.groups())
-    loops = sorted(_loops(_text(bytes(binary))), reverse=True)
+    text = _text(bytes(binary))
+    loops = sorted(_loops(text), reverse=True)
     step = loops[0]  # the longest; a round is the next within it
     within = (n for n, first, last in loops[1:] if step[1] <= first and last <= step[2])
     inner = next(within, 0)
-    return MachineCode(used, stack + local, step[0] - inner, inner)
+    codes = [word & 0xFFF for word, _ in struct.iter_unpack("<QQ", text)]
+    uses = sum(code in (LOAD_LOCAL, STORE_LOCAL) for code in codes[step[1] : step[2] + 1])
+    return MachineCode(used, stack + local, uses, step[0] - inner, inner)
 
 
 def _text(binary: bytes) -> bytes:

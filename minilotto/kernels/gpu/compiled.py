@@ -8,7 +8,7 @@ from numba import cuda, types
 from numba.core import event
 
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
-from minilotto.kernels.gpu.partition import Draws, Kind, limits
+from minilotto.kernels.gpu.partition import ASIDE, Draws, Kind, limits
 from minilotto.kernels.gpu.train import SIMULATED, resident, streamed
 
 
@@ -39,7 +39,7 @@ def training_kernel(kind: Kind) -> Any:
     with event.trigger_event("numba:compile"):
         for limit in limits(kind):
             kernel = _kernel(kind, limit)
-            if kernel.get_local_mem_per_thread() == 0:
+            if kernel.get_local_mem_per_thread() <= ASIDE:
                 break
     return kernel
 

@@ -27,6 +27,7 @@ ROOM = {
     "float32": {128: 120, 168: 165, 200: 212, MOST_REGISTERS: 224},
     "float64": {MOST_REGISTERS: 164},
 }
+ASIDE = 32  # bytes of other memory that a thread may use, for addresses before and after all steps
 MOST_LEAVES = 8
 SHARED_BYTES = 32 * 1024  # of points, kept in shared memory; more are read from the cache
 # Instructions, counted in the machine code of SiLU (`python -m bench.cuda instructions`), of

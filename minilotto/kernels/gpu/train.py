@@ -2,8 +2,8 @@
 stay in registers from first step to last.
 
 partition.py defines what each thread does. theta, m and s are (R, N (D + 2) + 1), a
-neuron's w, b, v after one another and c last; `points` is one array: x (P, D), then y (P,), then
-the weights times the loss formula's factor (P,), P a multiple of what the threads take at a time.
+neuron's w, b, v after one another and c last; `points` is one array: y and the loss formula's
+factor times the weight (P, 2), then x (P, D), P a multiple of what the threads take at a time.
 
 With batches a net draws its points from a table of that form before each step; see Draws.
 
@@ -122,21 +122,21 @@ def add_over_warps(f, exchange, half, warps, batch):
 
 
 @device
-def arguments_of(theta, at, inward, table, chosen, inputs, batch, t):
+def arguments_of(theta, at, inward, table, x, chosen, inputs, batch, t):
     """Write the activation's arguments of the neuron at `at`, at the points `chosen` (batch,)."""
     for j in range(batch):
         t[j] = element(theta, at + inputs) * inward
     for d in range(inputs):
         w = element(theta, at + d) * inward
         for j in range(batch):
-            t[j] = fma(w, element(table, chosen[j] * inputs + d), t[j])
+            t[j] = fma(w, element(table, x + chosen[j] * inputs + d), t[j])
 
 
 @device
-def residual(loss, f, table, rows, inputs, p):
+def residual(loss, f, table, p):
     """The slope of the loss at point p, times its weight."""
-    _, slope = loss(f, element(table, rows * inputs + p))
-    return slope * element(table, rows * (inputs + 1) + p)
+    _, slope = loss(f, element(table, 2 * p))
+    return slope * element(table, 2 * p + 1)
 
 
 @device
@@ -144,7 +144,7 @@ def add_batch(leaf, first, sizes, evaluate, loss, parameter, net, points, gradie
     """Add the gradient of the batch of points from `first` to one of a thread's leaves."""
     inputs, neurons, batch, warps, halvings, batched = sizes
     scaled, begin, number = net
-    table, rows, draws = points
+    table, x, draws = points
     values, slopes, f, chosen = space
     stride = inputs + 2
     start, end = leaf * (neurons * stride + 1), leaf * (neurons * stride + 1) + neurons * stride
@@ -155,7 +155,7 @@ def add_batch(leaf, first, sizes, evaluate, loss, parameter, net, points, gradie
         for j in range(batch):
             t = scaled[i * stride + inputs]
             for d in range(inputs):
-                t = fma(scaled[i * stride + d], element(table, chosen[j] * inputs + d), t)
+                t = fma(scaled[i * stride + d], element(table, x + chosen[j] * inputs + d), t)
             value, slope = evaluate(t, parameter)
             f[j] = fma(scaled[i * stride + inputs + 1], value, f[j])
             values[i * batch + j] = value
@@ -165,10 +165,10 @@ def add_batch(leaf, first, sizes, evaluate, loss, parameter, net, points, gradie
         exchange, turn = shared
         add_over_warps(f, exchange, (turn + first // batch) & 1, warps, batch)
     for j in range(batch):
-        r = residual(loss, f[j], table, rows, inputs, chosen[j])
+        r = residual(loss, f[j], table, chosen[j])
         gradient[end] += r
         for d in range(inputs):
-            rx = r * element(table, chosen[j] * inputs + d)
+            rx = r * element(table, x + chosen[j] * inputs + d)
             for i in range(neurons):
                 at = start + i * stride + d
                 gradient[at] = fma(slopes[i * batch + j], rx, gradient[at])
@@ -280,7 +280,7 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
             m[k] = theta_m[net, at] if at < end else ZERO
             s[k] = theta_s[net, at] if at < end else ZERO
         c, mc, sc = theta[net, end], theta_m[net, end], theta_s[net, end]
-        rows = points.size // STRIDE
+        x = points.size // STRIDE * 2
 
         for step in range(rates.shape[1]):
             rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
@@ -294,7 +294,7 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
             if BATCHED:
                 draw(draws, number, net, step, member, THREADS)
             sizes = INPUTS, NEURONS, BATCH, WARPS, HALVINGS, BATCHED
-            net_and_points = (scaled, begin, number), (table, rows, draws)
+            net_and_points = (scaled, begin, number), (table, x, draws)
             space = gradient, (values, slopes, f, chosen), (exchange, step * batches)
             more = (sizes, evaluate, loss_formula, parameter) + net_and_points + space
             for first in range(0, batches, LEAVES):
@@ -351,7 +351,7 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
             stage(points, table)
         own, m, s, gradient = theta[net], theta_m[net], theta_s[net], scratch[net]
         c, mc, sc = own[end], m[end], s[end]
-        half, rows = 0, points.size // STRIDE
+        half, x = 0, points.size // STRIDE * 2
         for step in range(rates.shape[1]):
             rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
             dc = ZERO
@@ -363,7 +363,7 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
                     chosen[j] = draws.places[net, base + j] if BATCHED else base + j
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    arguments_of(own, at, INWARD, table, chosen, INPUTS, BATCH, t)
+                    arguments_of(own, at, INWARD, table, x, chosen, INPUTS, BATCH, t)
                     v = element(own, at + INPUTS + 1) * OUTWARD
                     for j in range(BATCH):
                         value, slope = evaluate(t[j], parameter)
@@ -372,11 +372,11 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
                 add_over_warps(f, exchange, half, WARPS, BATCH)
                 half = 1 - half
                 for j in range(BATCH):
-                    r[j] = residual(loss_formula, f[j] + c, table, rows, INPUTS, chosen[j])
+                    r[j] = residual(loss_formula, f[j] + c, table, chosen[j])
                     dc += r[j]
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    arguments_of(own, at, INWARD, table, chosen, INPUTS, BATCH, t)
+                    arguments_of(own, at, INWARD, table, x, chosen, INPUTS, BATCH, t)
                     db = gradient[at + INPUTS] if base > 0 else ZERO
                     dv = gradient[at + INPUTS + 1] if base > 0 else ZERO
                     for j in range(BATCH):
@@ -389,7 +389,7 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
                     for d in range(INPUTS):
                         dw = gradient[at + d] if base > 0 else ZERO
                         for j in range(BATCH):
-                            dw = fma(slopes[j], element(table, chosen[j] * INPUTS + d), dw)
+                            dw = fma(slopes[j], element(table, x + chosen[j] * INPUTS + d), dw)
                         gradient[at + d] = dw
             for i in range(thread, width, THREADS):
                 step_neuron(own, m, s, gradient, i * STRIDE, rule, True)
