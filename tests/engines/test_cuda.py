@@ -147,7 +147,7 @@ CASES = {
     "block": Case(
         config(width=5, points=3), partition=Partition(slots=2 * WARP, neurons=1, batch=2), nets=1
     ),
-    "streamed": Case(config(width=2, points=3, activation="sigmoid"), inputs=40, nets=1),
+    "streamed": Case(config(width=2, points=3, activation="sigmoid"), inputs=60, nets=1),
     "streamed, float64": Case(
         config(width=33, points=3, dtype="float64"),
         partition=Partition(WARP, neurons=0, batch=2, streamed=True),
@@ -603,7 +603,7 @@ def test_every_activation_compiles_without_what_is_too_coarse(compiler, name, dt
         (50, 48, "gelu", "float64", 1, "squared", False),
         (600, 16, "tanh", "float32", 1, "logistic", True),
         (10, 100, "leaky_relu", "float32", 5, "logistic", False),
-        (20, 10, "silu", "float32", 1, "squared", True),
+        (20, 10, "gelu", "float32", 2, "logistic", True),
         (4000, 100, "softplus", "float32", 1, "squared", True),
     ],
 )

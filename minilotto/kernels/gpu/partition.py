@@ -21,6 +21,7 @@ BLOCK_WARPS = 16
 REGISTER_FILE, MOST_REGISTERS = 65536, 255  # of a processor, of a thread
 SCHEDULERS = 4  # of a processor
 MOST_NEURONS, MOST_BATCH, STREAMED_BATCH = 7, 10, 8
+MOST_TERMS = 50  # products of inputs and weights at a time: of more the compiler writes loops
 # The registers that a thread is compiled for, and the words held at once that they suffice for;
 # formulas of float64 take many themselves.
 ROOM = {
@@ -29,6 +30,8 @@ ROOM = {
 }
 ASIDE = 32  # bytes of other memory that a thread may use, for addresses before and after all steps
 MOST_LEAVES = 8
+# Units that a round of a thread's leaves writes out: what more take does not stay in the cache.
+MOST_UNITS = {"float32": 160, "float64": 40}
 SHARED_BYTES = 32 * 1024  # of points, kept in shared memory; more are read from the cache
 # Instructions, counted in the machine code of SiLU (`python -m bench.cuda instructions`), of
 # which only ratios matter: of a unit, of a thread at one point, of adding one half of the threads
@@ -123,6 +126,8 @@ def partition_for(width: int, inputs: int, points: int, dtype: str) -> Partition
         if neurons > MOST_NEURONS:
             continue
         for batch in range(1, min(MOST_BATCH, points) + 1):
+            if neurons * batch * inputs > MOST_TERMS:
+                break
             batches = ceil(points / batch)
             most = (
                 MOST_LEAVES
@@ -142,8 +147,9 @@ def partition_for(width: int, inputs: int, points: int, dtype: str) -> Partition
 
 def _splittings(partition: Partition, inputs: int, dtype: str) -> list[Partition]:
     """The same with each number of splits that leaves room for the sums."""
+    units = partition.leaves * partition.neurons * partition.batch
     numbers = (1 << k for k in range(partition.leaves.bit_length()))
-    found = [replace(partition, splits=splits) for splits in numbers]
+    found = [replace(partition, splits=n) for n in numbers if units <= n * MOST_UNITS[dtype]]
     return [one for one in found if registers(one, inputs, dtype)]
 
 
