@@ -9,7 +9,7 @@ cost.py        the training kernel in vector FMAs
 startup.py     import, first compilation, first step, memory
 optimizers.py  optimisers and batches beside optax and torch.optim (its own command; jax_ways.py and
                torch_ways.py are theirs)
-cuda.py        everything about a GPU (its own command)
+cuda.py        everything about a GPU (its own command); machine_code.py counts its instructions
 report.py      tables
 interop/functional.py   gradients and callbacks in other codes (its own command)
 coefficients.py derives the kernels' polynomials (its own command)

@@ -64,9 +64,10 @@ EXACT_NEURON = 27.0
 NARROW, WIDE_UNIT, WIDE_STEP = 256, (1.2, 0.95), 500.0
 # In all nets of one call: the wider the nets, the fewer there are to fill the lanes.
 TYPICAL_NEURONS = 20_000
-# The same on a whole H100, by the instructions of the kernels and the processor's rates.
-GPU_UNIT = {"float32": 0.002, "float64": 0.012}
+# The same on a whole H100: units of float32 as measured, the rest by the kernels' instructions.
+GPU_UNIT = {"float32": 0.001, "float64": 0.012}
 GPU_UPDATE = {"float32": 0.004, "float64": 0.03}
+HOST = 5.0  # times as long as their units take audits beside a GPU: a million nets of width 2, 44 s
 CORES = 16  # of a machine that has such a GPU
 WORTH_SECONDS = 5.0  # of CPU time in one call, which starting a GPU and compiling for it takes too
 
@@ -159,7 +160,7 @@ def gpu_candidates(config: Config, data: Dataset, request: Request) -> dict[str,
     if config.batch:
         return {"cuda": found[0]}
     if some := _compressed(config, data, request):
-        audits = some.audits * config.width * UNITS["silu"]["float64"]  # on the CPU
+        audits = some.audits * config.width * UNITS["silu"]["float64"] * HOST
         cost = some.nodes * unit + update + audits
         found.append(_on_nodes(config, data, request, CudaEngine, cost))
     return {candidate.name: candidate for candidate in found}

@@ -5,8 +5,8 @@ results of the special function unit count subnormal numbers as zero, all else k
 cost. CUDA is loaded when the first engine is made.
 """
 
-import contextlib
 import warnings
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import point_table, rows_of
 from minilotto.engines.state import State
-from minilotto.errors import ResourceError, optional
-from minilotto.hardware.gpu import free_memory, simulated, the_gpu
+from minilotto.errors import ResourceError
+from minilotto.hardware.gpu import free_memory, simulated, the_gpu, working
 from minilotto.hardware.machine import readable_bytes
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
@@ -27,12 +27,14 @@ from minilotto.kernels.gpu.partition import (
     Kind,
     Partition,
     partition_for,
+    split_for,
 )
 from minilotto.kernels.random import seed_keys
 from minilotto.kernels.spec import Spec
 from minilotto.settings.config import Config
 
-BLOCK = 128  # threads of a block that holds several nets
+BLOCK = 64  # threads of a block that holds several nets
+ONE_THREAD = Lock()  # of Python's at a time changes what is warned of
 BATCH_NEURONS = 2**22  # that are trained from start to end before the next ones
 
 
@@ -70,6 +72,7 @@ class CudaEngine(KernelEngine):
         self.gpu = the_gpu()
         count, batch = config.batch or data.points, config.batch
         sizes = (config.width, data.inputs, count, config.dtype)
+        self.sizes, self.given = sizes[1:], partition is not None
         self.partition = partition or partition_for(*sizes)
         self.spec = Spec(config.activation, config.dtype, 1, data.inputs)
         self.padded = self.partition.padded(count)
@@ -79,18 +82,27 @@ class CudaEngine(KernelEngine):
         staged = self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
-        # May fail at a newer Numba, NumPy or CUDA first here; the simulator is Numba's own.
-        with contextlib.nullcontext() if simulated() else optional("numba_cuda", "cuda"):
-            from minilotto.kernels.gpu.train import training_kernel
+        with working():
+            from minilotto.kernels.gpu.compiled import training_kernel
 
-            form = (config.activation, config.dtype, data.inputs)
-            rule = (config.optimizer, config.loss, batch > 0)
-            self.kernel = training_kernel(Kind(*form, self.partition, staged, *rule))
+            self.compiled = training_kernel
+
+    def kind(self) -> Kind:
+        """What the present partition's kernel is compiled for."""
+        config, partition, staged = self.config, self.partition, self.shared_bytes > 0
+        form = (config.activation, config.dtype, self.data.inputs, partition, staged)
+        whole = partition.slots * partition.neurons == config.width
+        return Kind(*form, config.optimizer, config.loss, config.batch > 0, whole)
 
     def resume(self, state: State) -> None:
         from numba import cuda
 
         super().resume(state)
+        if not self.given and not simulated():
+            load = self.count, self.gpu.processors
+            self.partition = split_for(self.partition, *self.sizes, *load)
+        with working():
+            self.kernel = self.compiled(self.kind())
         shape = self.nets.theta.shape if self.partition.streamed else (1, 1)
         self.scratch = cuda.device_array(shape, self.config.dtype)
         self.table = cuda.to_device(self.points)
@@ -118,19 +130,20 @@ class CudaEngine(KernelEngine):
         dtype, schedule = self.config.dtype, schedule_of(self.config, first, count, self.since)
         rates = np.array([schedule.lr, schedule.adam_rate, schedule.correction], dtype)
         blocks, threads = self._launch()
-        with warnings.catch_warnings():
+        with ONE_THREAD, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # few nets are no mistake
-            self.kernel[blocks, threads, 0, self.shared_bytes](
-                float(self.activation.parameter),
-                self.config.width,
-                *self.nets,
-                self.scratch,
-                self.table,
-                self.padded,
-                self.draws._replace(first=first),
-                cuda.to_device(rates),
-                tuple(map(float, schedule[3:8])),
-            )
+            launch = self.kernel[blocks, threads, 0, self.shared_bytes]
+        launch(
+            float(self.activation.parameter),
+            self.config.width,
+            *self.nets,
+            self.scratch,
+            self.table,
+            self.partition.batches(self.sizes[1]),
+            self.draws._replace(first=first),
+            cuda.to_device(rates),
+            tuple(map(float, schedule[3:8])),
+        )
         cuda.synchronize()
 
     def _launch(self) -> tuple[int, int]:

@@ -136,10 +136,11 @@ def training_arrays(data: Dataset, dtype: str, loss: str = "squared", group: int
 
 
 def point_table(data: Dataset, dtype: str, padded: int, factor: float = 2.0) -> Reals:
-    """x, y and `factor` times the weights, one after the other, as the GPU's kernels take them:
+    """As the GPU's kernels take them: (y, `factor` times the weight) of each point, then x.
     `padded` points, those beyond the data of weight zero.
     """
     extra = padded - data.points
     x = np.concatenate([data.x, np.repeat(data.x[-1:], extra, axis=0)])
     y = np.concatenate([data.y, np.repeat(data.y[-1:], extra)])
-    return np.concatenate([x.ravel(), y, factor * data.weight, np.zeros(extra)]).astype(dtype)
+    weight = np.concatenate([factor * data.weight, np.zeros(extra)])
+    return np.concatenate([np.stack([y, weight], axis=1).ravel(), x.ravel()]).astype(dtype)

@@ -1,11 +1,12 @@
 """Which GPU this machine has, or in one line why none can be used. CUDA is loaded on demand."""
 
-import contextlib
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,18 @@ def simulated() -> bool:
     return bool(numba.config.ENABLE_CUDASIM)
 
 
+def working() -> AbstractContextManager[None]:
+    """For a block that uses numba.cuda.
+
+    Returns
+    -------
+    context manager
+        What fails within, at versions that do not fit together, raises MissingExtraError.
+    """
+    own = simulated() and find_spec("numba_cuda") is None and find_spec("numba.cuda") is not None
+    return nullcontext() if own else optional("numba_cuda", "cuda")  # Numba once had a simulator
+
+
 def numba_cuda() -> Any:
     """The module numba.cuda, of the package numba-cuda or of Numba's simulator.
 
@@ -71,7 +84,7 @@ def numba_cuda() -> Any:
     MissingExtraError
         Where it cannot be used.
     """
-    with contextlib.nullcontext() if simulated() else optional("numba_cuda", "cuda"):
+    with working():
         return import_module("numba.cuda")
 
 

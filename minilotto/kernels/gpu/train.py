@@ -2,30 +2,26 @@
 stay in registers from first step to last.
 
 partition.py defines what each thread does. theta, m and s are (R, N (D + 2) + 1), a
-neuron's w, b, v after one another and c last; `points` is one array: x (P, D), then y (P,), then
-the weights times the loss formula's factor (P,), P a multiple of what the threads take at a time.
+neuron's w, b, v after one another and c last; `points` is one array: y and the loss formula's
+factor times the weight (P, 2), then x (P, D), P a multiple of what the threads take at a time.
 
 With batches a net draws its points from a table of that form before each step; see Draws.
 
-Sums over neurons and points have an order that the Partition alone decides, so a seed's bits depend
-on neither neighbours nor block size. Fast-math is off; instructions.py names what is approximate.
+Sums have an order that the Partition decides, whatever its splits, so a seed's bits depend on
+neither neighbours nor block size. Fast-math is off; instructions.py names what is approximate.
 """
 
-import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numba
 import numpy as np
 from numba import cuda, types
-from numba.core import event
 
 from minilotto.kernels import simd
-from minilotto.kernels.compile import sources_digest, warn_of_no_cache
 from minilotto.kernels.formulas import FORMULAS, LOSS_FORMULAS
 from minilotto.kernels.gpu import simulated
-from minilotto.kernels.gpu.partition import WARP, Draws, Kind, limits
+from minilotto.kernels.gpu.partition import WARP, Kind
 from minilotto.kernels.random import DRAWS, TWICE
 from minilotto.kernels.updates import UPDATES, Coefficients
 
@@ -126,46 +122,82 @@ def add_over_warps(f, exchange, half, warps, batch):
 
 
 @device
-def arguments_of(theta, at, inward, table, chosen, inputs, batch, t):
+def arguments_of(theta, at, inward, table, x, chosen, inputs, batch, t):
     """Write the activation's arguments of the neuron at `at`, at the points `chosen` (batch,)."""
     for j in range(batch):
         t[j] = element(theta, at + inputs) * inward
     for d in range(inputs):
         w = element(theta, at + d) * inward
         for j in range(batch):
-            t[j] = fma(w, element(table, chosen[j] * inputs + d), t[j])
+            t[j] = fma(w, element(table, x + chosen[j] * inputs + d), t[j])
 
 
-def signature(dtype: str) -> tuple[Any, ...]:
-    """The types of a training kernel's arguments."""
-    real = getattr(types, dtype)
-    nets, constants = real[:, ::1], types.UniTuple(types.float64, 5)
-    sizes = (types.float64, types.int64)
-    parts = (types.int64[::1], types.int32[:, ::1], *[types.int64] * 3)
-    draws = types.NamedTuple(parts, Draws)
-    return (*sizes, nets, nets, nets, nets, real[::1], types.int64, draws, nets, constants)
+@device
+def residual(loss, f, table, p):
+    """The slope of the loss at point p, times its weight."""
+    _, slope = loss(f, element(table, 2 * p))
+    return slope * element(table, 2 * p + 1)
 
 
-def training_function(kind: Kind) -> Callable:
-    """What training_kernel compiles."""
-    return _streamed(kind) if kind.partition.streamed else _resident(kind)
+@device
+def add_batch(leaf, first, sizes, evaluate, loss, parameter, net, points, gradient, space, shared):
+    """Add the gradient of the batch of points from `first` to one of a thread's leaves."""
+    inputs, neurons, batch, warps, halvings, batched = sizes
+    scaled, begin, number = net
+    table, x, draws = points
+    values, slopes, f, chosen = space
+    stride = inputs + 2
+    start, end = leaf * (neurons * stride + 1), leaf * (neurons * stride + 1) + neurons * stride
+    for j in range(batch):
+        f[j] = begin
+        chosen[j] = draws.places[number, first + j] if batched else first + j
+    for i in range(neurons):
+        for j in range(batch):
+            t = scaled[i * stride + inputs]
+            for d in range(inputs):
+                t = fma(scaled[i * stride + d], element(table, x + chosen[j] * inputs + d), t)
+            value, slope = evaluate(t, parameter)
+            f[j] = fma(scaled[i * stride + inputs + 1], value, f[j])
+            values[i * batch + j] = value
+            slopes[i * batch + j] = slope
+    add_in_warp(f, batch, halvings)
+    if warps > 1:
+        exchange, turn = shared
+        add_over_warps(f, exchange, (turn + first // batch) & 1, warps, batch)
+    for j in range(batch):
+        r = residual(loss, f[j], table, chosen[j])
+        gradient[end] += r
+        for d in range(inputs):
+            rx = r * element(table, x + chosen[j] * inputs + d)
+            for i in range(neurons):
+                at = start + i * stride + d
+                gradient[at] = fma(slopes[i * batch + j], rx, gradient[at])
+        for i in range(neurons):
+            at = start + i * stride + inputs
+            gradient[at] = fma(slopes[i * batch + j], r, gradient[at])
+            gradient[at + 1] = fma(values[i * batch + j], r, gradient[at + 1])
 
 
-@lru_cache(maxsize=256)
-def training_kernel(kind: Kind) -> Any:
-    """The kernel of that kind.
-
-    Compiled for the current GPU, unless an earlier process has and the cache kept it.
+@device
+def add_round(leaves, first, batches, split, splits, batch, *more):
+    """Add a batch to each of a thread's leaves, as far as there are batches. No loop, since that
+    would keep the leaves in memory.
     """
-    function, dtype, partition = training_function(kind), kind.dtype, kind.partition
-    if SIMULATED:
-        return cuda.jit(function)
-    with event.trigger_event("numba:compile"):
-        try:
-            return cuda.jit(signature(dtype), cache=True, **limits(partition))(function)
-        except (RuntimeError, OSError):  # no folder is writable, or its disk is full
-            warn_of_no_cache()
-            return cuda.jit(signature(dtype), **limits(partition))(function)
+    add_batch(0, (first + split) * batch, *more)
+    if leaves > 1 and first + splits < batches:
+        add_batch(1, (first + splits + split) * batch, *more)
+    if leaves > 2 and first + 2 * splits < batches:
+        add_batch(2, (first + 2 * splits + split) * batch, *more)
+    if leaves > 2 and first + 3 * splits < batches:
+        add_batch(3, (first + 3 * splits + split) * batch, *more)
+    if leaves > 4 and first + 4 * splits < batches:
+        add_batch(4, (first + 4 * splits + split) * batch, *more)
+    if leaves > 4 and first + 5 * splits < batches:
+        add_batch(5, (first + 5 * splits + split) * batch, *more)
+    if leaves > 4 and first + 6 * splits < batches:
+        add_batch(6, (first + 6 * splits + split) * batch, *more)
+    if leaves > 4 and first + 7 * splits < batches:
+        add_batch(7, (first + 7 * splits + split) * batch, *more)
 
 
 def _compiled(formula: Callable) -> Callable:
@@ -176,26 +208,20 @@ def _neuron_step(inputs: int, outward: Any, optimizer: str) -> Callable:
     update = _compiled(UPDATES[optimizer])
 
     @device
-    def step_neuron(theta, m, s, gradient, at, k):
-        """One step of the neuron at `at`, whose gradient lacks the factors v and `outward`."""
+    def step_neuron(theta, m, s, gradient, at, k, held):
+        """One step of the neuron at `at`, whose gradient lacks the factors v and `outward`. Where
+        none is `held` its parameters stay, and m and s are of no use."""
         v = theta[at + inputs + 1]
         for i in range(at, at + inputs + 2):
             g = gradient[i] * (v if i <= at + inputs else outward)
-            theta[i], m[i], s[i] = update(theta[i], m[i], s[i], g, k)
+            stepped, m[i], s[i] = update(theta[i], m[i], s[i], g, k)
+            theta[i] = stepped if held else theta[i]
 
     return step_neuron
 
 
-def _residual(loss: str) -> Callable:
-    evaluate = _compiled(LOSS_FORMULAS[loss].evaluate)
-
-    @device
-    def residual(f, table, rows, inputs, p):
-        """The slope of the loss at point p, times its weight."""
-        _, slope = evaluate(f, element(table, rows * inputs + p))
-        return slope * element(table, rows * (inputs + 1) + p)
-
-    return residual
+def _formulas(activation: str, loss: str) -> tuple[Callable, Callable]:
+    return _compiled(FORMULAS[activation].evaluate), _compiled(LOSS_FORMULAS[loss].evaluate)
 
 
 def _units(activation: str, dtype: str) -> tuple[Any, ...]:
@@ -204,31 +230,33 @@ def _units(activation: str, dtype: str) -> tuple[Any, ...]:
     return real(0.0), real(1.0 / formula.input_unit), real(formula.output_unit)
 
 
-# In both kernels, what is in capitals is known when they are compiled. SOURCES is a part of the key
-# under which a kernel is kept on disk: an edited formula is a new kernel.
-def _resident(kind: Kind) -> Callable:
+# What is in capitals is known when a kernel is compiled. Kernels are kept on disk under what they
+# refer to: KEY, so that an edited formula is a new kernel, and no function that holds an intrinsic,
+# since these have another name in each process.
+def resident(kind: Kind, key: tuple[int, int]) -> Callable:
     """A training whose nets stay in registers."""
-    activation, dtype, inputs, partition, staged, optimizer, loss, batched = kind
-    real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
-    ZERO, INWARD, OUTWARD = _units(activation, dtype)
+    activation, dtype, inputs, partition, staged, optimizer, loss, batched, whole = kind
+    real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), _units(activation, dtype)
+    evaluate, loss_formula = _formulas(activation, loss)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
-    residual, BATCHED = _residual(loss), batched
-    INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
+    INPUTS, STRIDE, STAGED, KEY = inputs, inputs + 2, staged, key
     NEURONS, SLOTS, SPLITS = partition.neurons, partition.slots, partition.splits
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
-    HALVINGS, SPLITTINGS = math.ceil(math.log2(min(SLOTS, WARP))), int(math.log2(SPLITS))
-    HELD, KEPT = NEURONS * STRIDE, NEURONS * BATCH
-    EXCHANGED = 2 * WARPS * BATCH if WARPS > 1 else 1
+    LEAVES, OWN_LEAVES = partition.leaves, partition.leaves // partition.splits
+    HALVINGS, BATCHED, WHOLE = (min(SLOTS, WARP) - 1).bit_length(), batched, whole
+    MERGINGS, SPLITTINGS = OWN_LEAVES.bit_length() - 1, SPLITS.bit_length() - 1
+    HELD, SUMS, KEPT = NEURONS * STRIDE, NEURONS * STRIDE + 1, NEURONS * BATCH
+    ALL_SUMS, EXCHANGED = SUMS * OWN_LEAVES, 2 * WARPS * BATCH if WARPS > 1 else 1
 
     def train(
-        parameter, width, theta, theta_m, theta_s, scratch, points, padded, draws, rates, constants
+        parameter, width, theta, theta_m, theta_s, scratch, points, batches, draws, rates, constants
     ):
-        SOURCES  # noqa: B018
+        KEY  # noqa: B018
         own = cuda.local.array(HELD, real)
         m = cuda.local.array(HELD, real)
         s = cuda.local.array(HELD, real)
         scaled = cuda.local.array(HELD, real)
-        gradient = cuda.local.array(HELD, real)
+        gradient = cuda.local.array(ALL_SUMS, real)
         values = cuda.local.array(KEPT, real)
         slopes = cuda.local.array(KEPT, real)
         f = cuda.local.array(BATCH, real)
@@ -240,13 +268,11 @@ def _resident(kind: Kind) -> Callable:
             table = cuda.shared.array(0, real)
             stage(points, table)
 
-        # Threads beyond the last net train it too, without writing it, so that whole warps exchange
-        # values.
+        # Threads beyond the last net train it too, unwritten, so that whole warps exchange values.
         number = cuda.blockIdx.x * (cuda.blockDim.x // THREADS) + thread // THREADS
         net = min(number, theta.shape[0] - 1)
         member = thread % THREADS
-        neuron = (member % SLOTS) * NEURONS
-        start = (member // SLOTS) * (padded // SPLITS)
+        neuron, split = (member % SLOTS) * NEURONS, member // SLOTS
         end = width * STRIDE
         for k in range(HELD):
             at = neuron * STRIDE + k
@@ -254,7 +280,7 @@ def _resident(kind: Kind) -> Callable:
             m[k] = theta_m[net, at] if at < end else ZERO
             s[k] = theta_s[net, at] if at < end else ZERO
         c, mc, sc = theta[net, end], theta_m[net, end], theta_s[net, end]
-        half, rows = 0, points.size // STRIDE
+        x = points.size // STRIDE * 2
 
         for step in range(rates.shape[1]):
             rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
@@ -262,49 +288,28 @@ def _resident(kind: Kind) -> Callable:
                 for e in range(STRIDE):
                     unit = INWARD if e <= INPUTS else OUTWARD
                     scaled[i * STRIDE + e] = own[i * STRIDE + e] * unit
-                    gradient[i * STRIDE + e] = ZERO
-            dc = ZERO
+            for e in range(ALL_SUMS):
+                gradient[e] = ZERO
+            begin = c if member % SLOTS == 0 else ZERO
             if BATCHED:
                 draw(draws, number, net, step, member, THREADS)
-            for base in range(start, start + padded // SPLITS, BATCH):
-                for j in range(BATCH):
-                    f[j] = ZERO
-                    chosen[j] = draws.places[number, base + j] if BATCHED else base + j
-                for i in range(NEURONS):
-                    for j in range(BATCH):
-                        t = scaled[i * STRIDE + INPUTS]
-                        for d in range(INPUTS):
-                            x = element(table, chosen[j] * INPUTS + d)
-                            t = fma(scaled[i * STRIDE + d], x, t)
-                        value, slope = evaluate(t, parameter)
-                        f[j] = fma(scaled[i * STRIDE + INPUTS + 1], value, f[j])
-                        values[i * BATCH + j] = value
-                        slopes[i * BATCH + j] = slope
-                add_in_warp(f, BATCH, HALVINGS)
-                if WARPS > 1:
-                    add_over_warps(f, exchange, half, WARPS, BATCH)
-                    half = 1 - half
-                for j in range(BATCH):
-                    r = residual(f[j] + c, table, rows, INPUTS, chosen[j])
-                    dc += r
-                    for d in range(INPUTS):
-                        rx = r * element(table, chosen[j] * INPUTS + d)
-                        for i in range(NEURONS):
-                            at = i * STRIDE + d
-                            gradient[at] = fma(slopes[i * BATCH + j], rx, gradient[at])
-                    for i in range(NEURONS):
-                        at = i * STRIDE + INPUTS
-                        gradient[at] = fma(slopes[i * BATCH + j], r, gradient[at])
-                        gradient[at + 1] = fma(values[i * BATCH + j], r, gradient[at + 1])
-            for splitting in range(SPLITTINGS):
-                for e in range(HELD):
+            sizes = INPUTS, NEURONS, BATCH, WARPS, HALVINGS, BATCHED
+            net_and_points = (scaled, begin, number), (table, x, draws)
+            space = gradient, (values, slopes, f, chosen), (exchange, step * batches)
+            more = (sizes, evaluate, loss_formula, parameter) + net_and_points + space
+            for first in range(0, batches, LEAVES):
+                add_round(OWN_LEAVES, first, batches, split, SPLITS, BATCH, *more)
+            # The tree: leaves of one thread, then threads, those with the highest bit first.
+            for merging in range(MERGINGS - 1, -1, -1):
+                for e in range(SUMS << merging):
+                    gradient[e] += gradient[(SUMS << merging) + e]
+            for splitting in range(SPLITTINGS - 1, -1, -1):
+                for e in range(SUMS):
                     gradient[e] += from_partner(gradient[e], SLOTS << splitting)
-                dc += from_partner(dc, SLOTS << splitting)
 
             for i in range(NEURONS):
-                if neuron + i < width:
-                    step_neuron(own, m, s, gradient, i * STRIDE, rule)
-            c, mc, sc = update(c, mc, sc, dc, rule)
+                step_neuron(own, m, s, gradient, i * STRIDE, rule, WHOLE or neuron + i < width)
+            c, mc, sc = update(c, mc, sc, gradient[HELD], rule)
 
         if number < theta.shape[0] and member < SLOTS:
             for k in range(HELD):
@@ -317,23 +322,22 @@ def _resident(kind: Kind) -> Callable:
     return train
 
 
-def _streamed(kind: Kind) -> Callable:
+def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
     """A training of nets too large for registers: a block a net, whose state and gradient
     (`scratch`) stay in memory.
     """
-    activation, dtype, inputs, partition, staged, optimizer, loss, batched = kind
-    real, evaluate = getattr(types, dtype), _compiled(FORMULAS[activation].evaluate)
-    ZERO, INWARD, OUTWARD = _units(activation, dtype)
+    activation, dtype, inputs, partition, staged, optimizer, loss, batched, _ = kind
+    real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), _units(activation, dtype)
+    evaluate, loss_formula = _formulas(activation, loss)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
-    residual, BATCHED = _residual(loss), batched
-    INPUTS, STRIDE, STAGED, SOURCES = inputs, inputs + 2, staged, int(sources_digest(), 16)
+    INPUTS, STRIDE, STAGED, BATCHED, KEY = inputs, inputs + 2, staged, batched, key
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
-    HALVINGS, EXCHANGED = int(math.log2(WARP)), 2 * WARPS * BATCH
+    HALVINGS, EXCHANGED = WARP.bit_length() - 1, 2 * WARPS * BATCH
 
     def train(
-        parameter, width, theta, theta_m, theta_s, scratch, points, padded, draws, rates, constants
+        parameter, width, theta, theta_m, theta_s, scratch, points, batches, draws, rates, constants
     ):
-        SOURCES  # noqa: B018
+        KEY  # noqa: B018
         t = cuda.local.array(BATCH, real)
         f = cuda.local.array(BATCH, real)
         chosen = cuda.local.array(BATCH, types.int64)
@@ -347,19 +351,19 @@ def _streamed(kind: Kind) -> Callable:
             stage(points, table)
         own, m, s, gradient = theta[net], theta_m[net], theta_s[net], scratch[net]
         c, mc, sc = own[end], m[end], s[end]
-        half, rows = 0, points.size // STRIDE
+        half, x = 0, points.size // STRIDE * 2
         for step in range(rates.shape[1]):
             rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
             dc = ZERO
             if BATCHED:
                 draw(draws, net, net, step, thread, THREADS)
-            for base in range(0, padded, BATCH):
+            for base in range(0, batches * BATCH, BATCH):
                 for j in range(BATCH):
                     f[j] = ZERO
                     chosen[j] = draws.places[net, base + j] if BATCHED else base + j
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    arguments_of(own, at, INWARD, table, chosen, INPUTS, BATCH, t)
+                    arguments_of(own, at, INWARD, table, x, chosen, INPUTS, BATCH, t)
                     v = element(own, at + INPUTS + 1) * OUTWARD
                     for j in range(BATCH):
                         value, slope = evaluate(t[j], parameter)
@@ -368,11 +372,11 @@ def _streamed(kind: Kind) -> Callable:
                 add_over_warps(f, exchange, half, WARPS, BATCH)
                 half = 1 - half
                 for j in range(BATCH):
-                    r[j] = residual(f[j] + c, table, rows, INPUTS, chosen[j])
+                    r[j] = residual(loss_formula, f[j] + c, table, chosen[j])
                     dc += r[j]
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
-                    arguments_of(own, at, INWARD, table, chosen, INPUTS, BATCH, t)
+                    arguments_of(own, at, INWARD, table, x, chosen, INPUTS, BATCH, t)
                     db = gradient[at + INPUTS] if base > 0 else ZERO
                     dv = gradient[at + INPUTS + 1] if base > 0 else ZERO
                     for j in range(BATCH):
@@ -385,10 +389,10 @@ def _streamed(kind: Kind) -> Callable:
                     for d in range(INPUTS):
                         dw = gradient[at + d] if base > 0 else ZERO
                         for j in range(BATCH):
-                            dw = fma(slopes[j], element(table, chosen[j] * INPUTS + d), dw)
+                            dw = fma(slopes[j], element(table, x + chosen[j] * INPUTS + d), dw)
                         gradient[at + d] = dw
             for i in range(thread, width, THREADS):
-                step_neuron(own, m, s, gradient, i * STRIDE, rule)
+                step_neuron(own, m, s, gradient, i * STRIDE, rule, True)
             c, mc, sc = update(c, mc, sc, dc, rule)
         if thread == 0:
             own[end], m[end], s[end] = c, mc, sc
