@@ -1,5 +1,6 @@
 """The figure of the study of time: laws of width by step, parts at the end, clocks, collapse."""
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def _legend(ax: Axes, **options: Any) -> None:
 def _short(way: "Way") -> str:
     """A way in few words."""
     name = {"gd": "gd", "adam": "Adam"}[way.optimizer]
-    where = f"$s$ = {way.scale:.2g}" if way.init == "uniform" else "torch"
+    where = f"$s$ = {Fraction(way.scale)}" if way.init == "uniform" else "torch"
     return f"{name}, {where}{', decay' if way.schedule != 'constant' else ''}"
 
 
@@ -91,6 +92,8 @@ def _exponents(study: "Trajectories", ax: Axes) -> None:
         at = np.array([*found], float) * BESIDE ** (k - 3)
         intervals(at, list(found.values()), ax, *_look(k), _short(way), linestyle="-")
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="theory, early")
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, -0.5), min(high, 4.0))
     ax.set(xlabel="step", ylabel="exponent $a$ in the width", title="variance as $N^{-a}$")
     _legend(ax, fontsize=6.5, ncols=2)
 
@@ -100,6 +103,11 @@ def _at_end(study: "Trajectories", part: str, words: str, ax: Axes) -> None:
         if one := study.end(way, part):
             estimates_against_width(estimates(one), ax, *_look(k), _short(way))
     if ax.has_data():
+        low = ax.get_ylim()[0]
+        ends = np.array([min(study.settings.widths), max(study.settings.widths)])
+        law = low * ends[-1] / ends if part == "variance" else np.full(2, low)
+        name = "1/N" if part == "variance" else "infinite width alone"
+        ax.plot(ends, law, ":", color="black", linewidth=1.0, label=name)
         width_axis(_marks(study), ax)
     ax.set(xlabel="width $N$", ylabel=f"{part} (squared output)")
     ax.set_title(f"{words}, {study.settings.steps:,} steps")

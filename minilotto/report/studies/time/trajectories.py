@@ -42,7 +42,9 @@ class Way(NamedTuple):
 
     def __str__(self) -> str:
         name = {"gd": "gradient descent", "adam": "Adam"}[self.optimizer]
-        where = f"output scale {self.scale:.2g}" if self.init == "uniform" else "torch's start"
+        where = (
+            f"output scale {Fraction(self.scale)}" if self.init == "uniform" else "torch's start"
+        )
         ending = "" if self.schedule == "constant" else f", {self.schedule} decay"
         return f"{name}, {where}{ending}"
 
@@ -330,8 +332,8 @@ class Trajectories(Study):
         s = self.settings
         return {
             **super().facts(),
-            "scales": commas(sorted(s.scales, reverse=True)),
-            "lazy": f"{max(s.scales):g}",
+            "scales": commas(Fraction(way.scale) for way in s.gradual),
+            "lazy": Fraction(max(s.scales)),
             "first": s.usual.early,
             "widest": max(s.widths),
             "broadest": max(*s.widths, *s.wide),
@@ -348,7 +350,7 @@ class Trajectories(Study):
             parts.append(
                 f"after {s.usual.early} steps of gradient descent the variance over seeds goes "
                 f"with the width N as N^-a with a from {extent(early)} over output scales "
-                f"{max(s.scales):g} to {min(s.scales):.2g}, where theory has 1"
+                f"{Fraction(max(s.scales))} to {Fraction(min(s.scales))}, where theory has 1"
             )
         if late:
             parts.append(f"after {s.steps:,} steps a is from {extent(late)}")
@@ -418,7 +420,7 @@ class Trajectories(Study):
         for way in others:
             one = self.end(way, "variance")
             if one and base and (ratio := mean_ratio(one, base)):
-                found[f"output scale {way.scale:.2g}"] = ratio
+                found[f"output scale {Fraction(way.scale)}"] = ratio
         return tally(found, lambda one: factor(one, 0.0, 1 / claim["same"]))
 
     def _clock(self, claim: Claim) -> Outcome:
@@ -427,7 +429,7 @@ class Trajectories(Study):
         for way in others:
             one = self.clock(way)
             if one and base and (change := exponent_change(one, base, 0, inf)):
-                found[f"output scale {way.scale:.2g}"] = change
+                found[f"output scale {Fraction(way.scale)}"] = change
         return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
 
     def _collapsed(self, ways: Iterable[Way], claim: Claim) -> Outcome:
