@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.estimates import estimates
@@ -93,7 +94,7 @@ def _exponents(study: "Trajectories", ax: Axes) -> None:
         intervals(at, list(found.values()), ax, *_look(k), _short(way), linestyle="-")
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="theory, early")
     low, high = ax.get_ylim()
-    ax.set_ylim(max(low, -0.5), min(high, 4.0))
+    ax.set_ylim(max(low, -1.5), min(high, 4.0))
     ax.set(xlabel="step", ylabel="exponent $a$ in the width", title="variance as $N^{-a}$")
     _legend(ax, fontsize=6.5, ncols=2)
 
@@ -102,11 +103,10 @@ def _at_end(study: "Trajectories", part: str, words: str, ax: Axes) -> None:
     for k, way in enumerate(study.settings.ways):
         if one := study.end(way, part):
             estimates_against_width(estimates(one), ax, *_look(k), _short(way))
-    if ax.has_data():
-        low = ax.get_ylim()[0]
-        ends = np.array([min(study.settings.widths), max(study.settings.widths)])
-        law = low * ends[-1] / ends if part == "variance" else np.full(2, low)
-        name = "1/N" if part == "variance" else "infinite width alone"
+    if usual := study.end(study.settings.usual, part):
+        ends, last = np.array([usual.widths[0], usual.widths[-1]]), 0.7 * usual.value[-1]
+        law = last * ends[-1] / ends if part == "variance" else np.full(2, last)
+        name = "1/N" if part == "variance" else "no dependence on $N$"
         ax.plot(ends, law, ":", color="black", linewidth=1.0, label=name)
         width_axis(_marks(study), ax)
     ax.set(xlabel="width $N$", ylabel=f"{part} (squared output)")
@@ -134,15 +134,14 @@ def _curves(study: "Trajectories", way: "Way", ax: Axes) -> None:
     ax.set(xscale="log", yscale="log")
     title = f"{_short(way)}: curves over their ends"
     if found := study.collapses.get(way):
-        at = np.append(PLACES, 1.0)
-        for k, (width, logs) in enumerate(study.normalised(way, found.best).items()):
-            middle = np.exp((logs - logs[-1]).mean(axis=1))
-            ax.plot(at, middle, color=_look(k)[0], marker=_look(k)[1], markersize=3, linewidth=1.0,
-                    label=f"$N$ = {width}")  # fmt: skip
-            if k == 0:
-                lowest = middle
-            lowest = np.minimum(lowest, middle)
-        band = 0.5 * lowest[:-1]
+        at, logs = np.append(PLACES, 1.0), study.normalised(way, found.best)
+        curves = {width: np.exp((one - one[-1]).mean(axis=1)) for width, one in logs.items()}
+        colors = colormaps["viridis"](np.linspace(0, 0.9, len(curves)))
+        for k, (width, middle) in enumerate(curves.items()):
+            named = k % max(1, len(curves) // 4) == 0 or k == len(curves) - 1
+            ax.plot(at, middle, color=colors[k], marker=".", linewidth=1.0,
+                    label=f"$N$ = {width}" if named else None)  # fmt: skip
+        band = 0.5 * np.min(list(curves.values()), axis=0)[:-1]
         ax.fill_between(PLACES, band * np.exp(-found.within), band * np.exp(found.within),
                         color=GREY, alpha=0.4, label="spread of seeds")  # fmt: skip
         title = f"{_short(way)}: horizon as $N^{{{found.best:g}}}$"
@@ -152,9 +151,12 @@ def _curves(study: "Trajectories", way: "Way", ax: Axes) -> None:
 
 def _ratios(study: "Trajectories", ax: Axes) -> None:
     ax.set_yscale("log")
-    for k, (way, one) in enumerate(study.collapses.items()):
-        at = np.array([*one.ratios]) + 0.01 * (k - 4)
-        intervals(at, list(one.ratios.values()), ax, *_look(k), _short(way), linestyle="-")
+    ways = study.settings.ways
+    for way, one in study.collapses.items():
+        k = ways.index(way._replace(schedule="constant"))
+        at = np.array([*one.ratios]) + 0.01 * (k - 3)
+        line = "-" if way in ways else "--"
+        intervals(at, list(one.ratios.values()), ax, *_look(k), _short(way), linestyle=line)
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="spread of seeds")
     plain_numbers(ax.yaxis, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50])
     ax.set(xlabel="power of the horizon in the width", title="spread between widths")

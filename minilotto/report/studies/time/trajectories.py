@@ -27,6 +27,7 @@ TASK = "square"
 PARTS = ("variance", "loss", "bias")
 POWERS = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)  # of horizons in the width
 TRAINED_POWERS = (0.0, 0.5, 1.0)  # of those that are trained to
+HALF = "half the rate"
 CLOCK = 1000  # steps from which on the exponent in time is taken
 
 
@@ -157,18 +158,23 @@ class TimeSettings(Settings):
         ]
         return [*short, *long]
 
-    def others(self) -> dict[str, list[Sweep]]:
-        """The usual way in other ways, up to the last step of `keep`, by name."""
-        half, end = self.usual._replace(rate=self.rate / 2), max(self.keep)
+    def others(self) -> dict[str, tuple[Way, int, list[Sweep]]]:
+        """Other trainings up to the last step of `keep`, by name: the way that they change, how
+        many times as many steps they take, and their nets.
+        """
 
-        def trained(way: Way, times: int, **fields: Any) -> list[Sweep]:
-            fields |= {"steps": times * end, "keep": (times * way.early,)}
-            return [Sweep(self.seeds, **way.fields(width), **fields) for width in self.widths]
+        def trained(way: Way, times: int, rate: float, **fields: Any) -> Any:
+            fields |= {"steps": times * max(self.keep), "keep": (times * way.early,)}
+            other = way._replace(rate=rate)
+            nets = [Sweep(self.seeds, **other.fields(width), **fields) for width in self.widths]
+            return way, times, nets
 
+        usual, rate = self.usual, self.rate
         return {
-            "half the rate, twice the steps": trained(half, 2),
-            "float64": trained(self.usual, 1, dtype="float64"),
-            f"{self.other_points} points": trained(self.usual, 1, points=self.other_points),
+            f"{HALF}, {usual}": trained(usual, 2, rate / 2),
+            f"{HALF}, {self.gradual[-1]}": trained(self.gradual[-1], 2, rate / 2),
+            "float64": trained(usual, 1, rate, dtype="float64"),
+            f"{self.other_points} points": trained(usual, 1, rate, points=self.other_points),
         }
 
     def decayed(self, way: Way) -> list[Sweep]:
@@ -207,7 +213,8 @@ class Trajectories(Study):
     def trainings(cls, settings: TimeSettings) -> tuple[Sweep, ...]:
         s = settings
         some = [s.sweeps(way) for way in s.ways] + [s.decayed(way) for way in s.falling]
-        return tuple(one for sweeps in (*some, *s.others().values()) for one in sweeps)
+        some += [sweeps for _, _, sweeps in s.others().values()]
+        return tuple(one for sweeps in some for one in sweeps)
 
     def __init__(self, source: Source, scale: Scale | TimeSettings) -> None:
         s: TimeSettings = self.chosen(scale)
@@ -234,12 +241,12 @@ class Trajectories(Study):
                 " train more with Trajectories.run"
             )
         self.others = {
-            name: self._parts(s.usual, name, sweeps, curves=False)
-            for name, sweeps in s.others().items()
+            name: self._parts(way, name, sweeps, curves=False)
+            for name, (way, _, sweeps) in s.others().items()
         }
         for way in s.falling:
             self._parts(way, str(way), s.decayed(way))
-        found = {way: self._collapse(way) for way in self.curves}
+        found = {way: self.collapsed(way) for way in self.curves}
         self.collapses = {way: one for way, one in found.items() if one}
 
     def _parts(
@@ -298,14 +305,16 @@ class Trajectories(Study):
                     found[width] = to_horizon(known, losses, horizon)
         return dict(sorted(found.items()))
 
-    def _collapse(self, way: Way) -> Collapse | None:
+    def collapsed(self, way: Way, least: int = 0) -> Collapse | None:
+        """The collapse of the widths of a ladder, or of all from `least` on."""
         powers = POWERS if way.schedule == "constant" else TRAINED_POWERS
         rows = {power: self.normalised(way, power) for power in powers}
         shared = set.intersection(*({*by_width} for by_width in rows.values()))
-        if len(shared) < 2:
+        widths = sorted(width for width in shared if width >= least)
+        if len(widths) < 2:
             self.left_out.append(f"{way}: fewer than two widths have all horizons")
             return None
-        return collapse({p: [by[n] for n in sorted(shared)] for p, by in rows.items()}, LEVEL)
+        return collapse({p: [by[n] for n in widths] for p, by in rows.items()}, LEVEL)
 
     # Numbers
     def end(self, way: Way, part: str) -> Points | None:
@@ -334,6 +343,7 @@ class Trajectories(Study):
             **super().facts(),
             "scales": commas(Fraction(way.scale) for way in s.gradual),
             "lazy": Fraction(max(s.scales)),
+            "rich": Fraction(min(s.scales)),
             "first": s.usual.early,
             "widest": max(s.widths),
             "broadest": max(*s.widths, *s.wide),
@@ -377,16 +387,20 @@ class Trajectories(Study):
             if (one := self.clock(way))
         ]
         ratios = [
-            (str(way), power, power == one.best, *interval(each))
-            for way, one in self.collapses.items()
-            for power, each in one.ratios.items()
+            (str(way), least, power, power == made.best, *interval(each))
+            for way in self.collapses
+            for least in (0, self.settings.least)
+            if (made := self.collapsed(way, least))
+            for power, each in made.ratios.items()
         ]
         ends = "low, high"
         return [
             Table.of("widths", f"way, part, step, width, seeds, left out, value, {ends}", rows),
             Table.of("exponents", f"way, part, step, exponent, {ends}", exponents),
             Table.of("clocks", f"way, exponent in time, {ends}", clocks),
-            Table.of("collapse", f"way, power, best, between widths / seeds, {ends}", ratios),
+            Table.of(
+                "collapse", f"way, least width, power, best, between widths / seeds, {ends}", ratios
+            ),
         ]
 
     # Verdicts
@@ -436,26 +450,28 @@ class Trajectories(Study):
         found = {str(way): self.collapses[way].ratio for way in ways if way in self.collapses}
         return tally(found, lambda one: factor(one, 0.0, claim["most"]))
 
-    def _other(self, name: str, part: str, early: bool, times: int = 1) -> list[Points | None]:
-        """Another training's part and the usual one's, early or at the last of the steps kept."""
-        usual = self.settings.usual
-        step = usual.early if early else max(self.settings.keep)
+    def _other(self, name: str, part: str, early: bool = False) -> tuple[Points | None, ...]:
+        """Another training's part and that of its way, early or at the last of the steps kept."""
+        way, times, _ = self.settings.others()[name]
+        step = way.early if early else max(self.settings.keep)
         other = self.others[name].get(times * step, {})
         mine = self._points(part, other, name) if other else None
-        return [mine, self.found[usual].get((part, step))]
+        return mine, self.found[way].get((part, step))
 
     def _rate(self, claim: Claim) -> Outcome:
-        found, least = {}, self.settings.least
-        for when, early in (("early", True), ("later", False)):
-            one, usual = self._other("half the rate, twice the steps", "variance", early, 2)
-            if one and usual and (change := exponent_change(one, usual, least, inf)):
-                found[when] = change
+        found = dict[str, Estimate]()
+        for name in (name for name in self.others if name.startswith(HALF)):
+            for when, early in (("early", True), ("later", False)):
+                one, usual = self._other(name, "variance", early)
+                if one and usual:
+                    change = exponent_change(one, usual, self.settings.least, inf)
+                    found |= {f"{name}, {when}": change} if change else {}
         return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
 
     def _same(self, claim: Claim) -> Outcome:
         found = {}
-        for name in [*self.others][1:]:
-            one, usual = self._other(name, "loss", early=False)
+        for name in (name for name in self.others if not name.startswith(HALF)):
+            one, usual = self._other(name, "loss")
             if one and usual and (ratio := mean_ratio(one, usual)):
                 found[name] = ratio
         return tally(found, lambda one: factor(one, 1 / claim["same"], claim["same"]))
