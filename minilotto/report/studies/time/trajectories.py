@@ -444,11 +444,19 @@ class Trajectories(Study):
             one = self.clock(way)
             if one and base and (change := exponent_change(one, base, 0, inf)):
                 found[f"output scale {Fraction(way.scale)}"] = change
-        return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+        out = tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+        alone = exponent_over(base, 0, inf) if base else None
+        return out._replace(numbers={**out.numbers, "lazy": alone.value}) if alone else out
 
     def _collapsed(self, ways: Iterable[Way], claim: Claim) -> Outcome:
         found = {str(way): self.collapses[way].ratio for way in ways if way in self.collapses}
-        return tally(found, lambda one: factor(one, 0.0, claim["most"]))
+        out = tally(found, lambda one: factor(one, 0.0, claim["most"]))
+        usual = self.settings.usual
+        if str(usual) in found and (one := self.collapsed(usual, self.settings.least)):
+            name = f"{usual}, from width {self.settings.least} on"
+            measured = f"{out.measured} ({name}: {one.ratio})"
+            out = out._replace(measured=measured, numbers={**out.numbers, name: one.ratio.value})
+        return out
 
     def _other(self, name: str, part: str, early: bool = False) -> tuple[Points | None, ...]:
         """Another training's part and that of its way, early or at the last of the steps kept."""
