@@ -45,8 +45,9 @@ def by_jax(work: Work) -> Peer:
     import jax.numpy as jnp
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-    if jax.config.jax_num_cpu_devices != work.threads:  # JAX takes it at its start alone
-        jax.config.update("jax_num_cpu_devices", work.threads)
+    from bench.jax_peer import prepare
+
+    prepare(work.threads)
     config = work.config
     x, y = (jnp.asarray(a, jnp.float32) for a in (work.data.x[:, 0], work.data.y))
     rates, corrections = (jnp.asarray(a, jnp.float32) for a in work.schedule)

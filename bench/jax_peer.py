@@ -8,8 +8,11 @@ core:
     points      lax.scan over points, gradient by hand: what is live is (N, R), which stays in cache
 
 XLA reads its flags when JAX is imported, so they are set before this module is (see __main__.py).
+JAX 0.4.31, the last version before its CPU runtime became slower, runs too, in an environment of
+its own.
 """
 
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,8 +36,10 @@ Nets = tuple[jax.Array, ...]  # w, b, v (R, N) and c (R,); with seeds last (N, R
 
 
 def prepare(threads: int) -> None:
-    """One host device a core, for the sharded ways. JAX takes this setting only at its start."""
-    jax.config.update("jax_num_cpu_devices", threads)
+    """One host device a core, for the sharded ways. JAX takes this at its start alone."""
+    flags, flag = os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count"
+    if flag not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {flag}={threads}".strip()
 
 
 def _silu(z: jax.Array) -> jax.Array:

@@ -14,10 +14,11 @@ from minilotto.cli.streams import run
 def take_over() -> None:
     """Keep settings that are meant for other programs from ending this one.
 
-    Pictures are files, whatever matplotlib is to draw in elsewhere. tqdm takes options from the
-    environment. A warning is a line, and no error.
+    Pictures are files without a date, whatever matplotlib is to draw in elsewhere. tqdm takes
+    options from the environment. A warning is a line, and no error.
     """
     os.environ["MPLBACKEND"] = "agg"
+    os.environ.pop("SOURCE_DATE_EPOCH", None)  # NumPy and matplotlib fail where it is no number
     for name in [name for name in os.environ if name.startswith("TQDM_")]:
         if name != "TQDM_DISABLE":
             del os.environ[name]

@@ -226,6 +226,22 @@ def make_folder(folder: Path, parents: bool = True) -> None:
         ) from None
 
 
+@contextlib.contextmanager
+def folder_for(folder: Path) -> Iterator[None]:
+    """A folder for what the block does, made where missing; where the block fails, those of the new
+    folders that are empty are removed. Raises FileError.
+    """
+    missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
+    try:
+        make_folder(folder)
+        yield
+    except BaseException:
+        for one in missing:
+            with contextlib.suppress(OSError):  # not empty, or never made
+                one.rmdir()
+        raise
+
+
 def entries(folder: Path) -> list[os.DirEntry[str]]:
     """Entries of a folder, none where it is missing. Raises FileError where it is unreadable."""
     try:

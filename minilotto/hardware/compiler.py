@@ -23,9 +23,10 @@ llvm.Target.from_default_triple().create_target_machine(
 
 
 def _refusal(reason: str, prefix: str) -> ResourceError:
-    names = ", ".join(sorted(name for name in os.environ if name.startswith(prefix)))
+    names = sorted(name for name in os.environ if name.startswith(prefix))
+    named = ", ".join([name for name in names if name in reason] or names)
     return ResourceError(
-        f"Numba cannot be used ({reason.strip('. ')}); correct or unset {names} in the environment"
+        f"Numba cannot be used ({reason.strip('. ')}); correct or unset {named} in the environment"
     )
 
 

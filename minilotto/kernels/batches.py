@@ -1,7 +1,7 @@
 """Points of a step: the same for all lanes, or for each lane a batch of its own.
 
-A kernel asks for them by `points_of`, `must_draw`, `draw`, `row_at`, `count_of` and `numbers_at`,
-which the type of its points decides while compiling.
+A kernel asks for them by `points_of`, `row_at` and `numbers_at`, which the type of its points
+decides while compiling.
 """
 
 from numba.extending import overload, register_jitable
@@ -24,28 +24,17 @@ from minilotto.kernels.structures import Batches, FreshPoints, Points
 
 
 def points_of(spec, points, block):
-    """The points of a block of seeds: Points, or the others with the arrays of that block alone."""
+    """The points of a block of seeds, Points or the others with the arrays of that block alone; and
+    the number of points of a step, a multiple of the group.
+    """
     raise TypeError("points_of runs inside compiled functions only")
 
 
 def row_at(spec, points, step):
-    """Which row of a block's arrays has the points of a step."""
+    """Which row of a block's arrays has the points of a step. Steps are asked for in turn: the
+    first of a window draws the points of all of it.
+    """
     raise TypeError("row_at runs inside compiled functions only")
-
-
-def must_draw(spec, points, step):
-    """Whether `draw` is to be called before that step."""
-    raise TypeError("must_draw runs inside compiled functions only")
-
-
-def draw(spec, points, step):
-    """Draw the points of that step and some of the next."""
-    raise TypeError("draw runs inside compiled functions only")
-
-
-def count_of(spec, points):
-    """The number of points of a step, a multiple of the group."""
-    raise TypeError("count_of runs inside compiled functions only")
 
 
 def numbers_at(spec, points, array, row, place, stride):
@@ -53,13 +42,6 @@ def numbers_at(spec, points, array, row, place, stride):
     points of a group.
     """
     raise TypeError("numbers_at runs inside compiled functions only")
-
-
-@overload(count_of)
-def _compile_count(spec, points):
-    if points.instance_class is Points:
-        return lambda spec, points: points.y.size
-    return lambda spec, points: points.y.shape[1] // lanes_of(spec)
 
 
 @overload(numbers_at)
@@ -79,24 +61,33 @@ def _compile_numbers(spec, points, array, row, place, stride):
 @overload(points_of)
 def _compile_points(spec, points, block):
     if points.instance_class is Points:
-        return lambda spec, points, block: points
+        return lambda spec, points, block: (points, points.y.size)
+
     if points.instance_class is FreshPoints:
-        return lambda spec, points, block: FreshPoints(
-            points.x[block], points.y[block], points.slope_weight
+
+        def fresh(spec, points, block):
+            here = FreshPoints(points.x[block], points.y[block], points.slope_weight)
+            return here, here.y.shape[1] // lanes_of(spec)
+
+        return fresh
+
+    def batches(spec, points, block):
+        here = Batches(
+            points.table,
+            points.planes,
+            points.rows,
+            points.weighted,
+            points.batch,
+            points.first,
+            points.keys[block],
+            points.places[block],
+            points.x[block],
+            points.y[block],
+            points.slope_weight[block if points.weighted else 0],
         )
-    return lambda spec, points, block: Batches(
-        points.table,
-        points.planes,
-        points.rows,
-        points.weighted,
-        points.batch,
-        points.first,
-        points.keys[block],
-        points.places[block],
-        points.x[block],
-        points.y[block],
-        points.slope_weight[block if points.weighted else 0],
-    )
+        return here, here.y.shape[1] // lanes_of(spec)
+
+    return batches
 
 
 @overload(row_at)
@@ -106,21 +97,13 @@ def _compile_row(spec, points, step):
     if points.instance_class is FreshPoints:
         return lambda spec, points, step: step
 
-    return lambda spec, points, step: step & (len(points.y) - 1)  # their number is a power of two
+    def row_of_batches(spec, points, step):
+        row = step & (len(points.y) - 1)  # their number is a power of two
+        if row == 0:
+            _draw(spec, points, points.first + step)
+        return row
 
-
-@overload(must_draw)
-def _compile_must_draw(spec, points, step):
-    if points.instance_class is Batches:
-        return lambda spec, points, step: step & (len(points.y) - 1) == 0
-    return lambda spec, points, step: False
-
-
-@overload(draw)
-def _compile_draw(spec, points, step):
-    if points.instance_class is Batches:
-        return lambda spec, points, step: _draw(spec, points, points.first + step)
-    return lambda spec, points, step: None
+    return row_of_batches
 
 
 @kernel(_nrt=False)  # counting references to arrays takes a sixth of its time

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from numba.extending import register_jitable
 
-from minilotto.kernels.batches import count_of, draw, must_draw, numbers_at, points_of, row_at
+from minilotto.kernels.batches import numbers_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.products import ABSENT, matrix, multiply_add
@@ -141,16 +141,15 @@ def _forward(form, shape, theta, points, point_row, first, count, workspace):
 
 
 @kernel()
-def _gradient(form, shape, theta, points, point_row, gradient, workspace):
-    """Write the gradient of a block's losses on row `point_row` of its points."""
+def _gradient(form, shape, theta, points, total, point_row, gradient, workspace):
+    """Write the gradient of a block's losses on row `point_row` of its points, `total` of them."""
     spec, _ = form
     width, depth, residual = shape
     lanes, inputs = lanes_of(spec), inputs_of(spec)
     _in_units(spec, shape, theta, workspace, 1.0 / input_unit(spec))
     for row in range(rows_of_shape(width, depth, inputs)):
         store(gradient, row * lanes, zero(spec))
-    constant, total = width * (inputs + 2) * lanes, count_of(spec, points)
-    group = _group_size(total)
+    constant, group = width * (inputs + 2) * lanes, _group_size(total)
     for first in range(0, total, group):
         count = min(group, total - first)
         outputs = _forward(form, shape, theta, points, point_row, first, count, workspace)
@@ -197,12 +196,10 @@ def train_blocks(form, shape, nets, points, schedule, scratch, begin, end):
     for block in range(begin, end):
         own = Nets(nets.theta[block], nets.m[block], nets.s[block])
         gradient, workspace = scratch.gradient[block], scratch.workspace[block]
-        here = points_of(spec, points, block)
+        here, total = points_of(spec, points, block)
         for step in range(schedule.lr.size):
-            if must_draw(spec, here, step):
-                draw(spec, here, step)
             point_row = row_at(spec, here, step)
-            _gradient(form, shape, own.theta, here, point_row, gradient, workspace)
+            _gradient(form, shape, own.theta, here, total, point_row, gradient, workspace)
             coefficients = coefficients_of(schedule, step)
             for at in range(0, rows * lanes_of(spec), lanes_of(spec)):
                 step_lanes(spec, own, load(spec, gradient, at), at, coefficients)

@@ -10,7 +10,7 @@ loss is sum_p weight_p (f(x_p) - y_p)^2, or another of `formulas.LOSS_FORMULAS`.
 makes the arrays.
 """
 
-from minilotto.kernels.batches import count_of, draw, must_draw, numbers_at, points_of, row_at
+from minilotto.kernels.batches import numbers_at, points_of, row_at
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.groups import add_group, add_products_of_group, load_group, repeat
@@ -35,9 +35,10 @@ def _to_units(spec, width, theta, scaled):
 
 
 @kernel(inline="always")
-def _sums(form, width, theta, points, point_row, sums, workspace):
-    """Add to `sums` what the gradient of a block's losses on row `point_row` of its points is made
-    of: the gradient, where that of w and b lacks the factor v and that of v the output unit.
+def _sums(form, width, theta, points, count, point_row, sums, workspace):
+    """Add to `sums` what the gradient of a block's losses on row `point_row` of its points, `count`
+    of them, is made of: the gradient, where that of w and b lacks the factor v and that of v the
+    output unit.
 
     workspace: scaled parameters, then residuals times inputs, then activations.
     """
@@ -48,7 +49,7 @@ def _sums(form, width, theta, points, point_row, sums, workspace):
     moments = width * stride  # where r * x of a group is kept
     hidden = moments + (inputs - 1) * vector  # values and slopes of a group and N neurons
     c, dc = load(spec, theta, width * stride), zero(spec)
-    for p in range(0, count_of(spec, points), group):
+    for p in range(0, count, group):
         f = repeat(spec, c)
         # The first input and its products stay in registers.
         first = numbers_at(spec, points, x, point_row, p * inputs, inputs)
@@ -123,16 +124,14 @@ def train_blocks(form, width, nets, points, schedule, scratch, begin, end):
     for block in range(begin, end):
         own = Nets(nets.theta[block], nets.m[block], nets.s[block])
         sums, workspace = scratch.gradient[block], scratch.workspace[block]
-        here = points_of(spec, points, block)
+        here, count = points_of(spec, points, block)
         steps = schedule.lr.size
         _to_units(spec, width, own.theta, workspace)
         for row in range(width * (inputs_of(spec) + 2)):
             store(sums, row * lanes_of(spec), zero(spec))
         for step in range(steps):
-            if must_draw(spec, here, step):
-                draw(spec, here, step)
             point_row = row_at(spec, here, step)
-            _sums(form, width, own.theta, here, point_row, sums, workspace)
+            _sums(form, width, own.theta, here, count, point_row, sums, workspace)
             coefficients = coefficients_of(schedule, step)
             _step(spec, width, own, sums, workspace, coefficients, step == steps - 1)
     restore_mode(mode)

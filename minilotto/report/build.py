@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.errors import ConfigError, MinilottoError, ResourceError, shown
-from minilotto.files import absolute, entries, make_folder, path_of, write_atomically, write_bytes
+from minilotto.files import absolute, entries, folder_for, path_of, write_atomically, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.report.calibration import margins_table, rates_table
 from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT, MERGED
@@ -122,12 +122,14 @@ def reproduce(
     given = report_folder(out, force)
     runs = path_of(runs, folder=True) if runs is not None else given / "runs"
     place = absolute(given)
-    make_folder(place)
     began = time.perf_counter()
     wanted = needed(names, scale, root_seed)
-    store = (
-        sweep(wanted, out=runs, threads=threads, progress=progress) if train else open_store(runs)
-    )
+    with folder_for(place):  # before the training, which takes long
+        store = (
+            sweep(wanted, out=runs, threads=threads, progress=progress)
+            if train
+            else open_store(runs)
+        )
     trained = time.perf_counter() - began
     texts = read_toml("minilotto.report", "report.toml")
     if not os.path.lexists(place / REPORT_FILES[0]):

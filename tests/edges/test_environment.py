@@ -8,7 +8,7 @@ import pytest
 from tests.edges import entries
 from tests.nets import mostly_slow
 
-TRAIN = "train --width 1 --steps 5 --seeds 2 --out nets.npz --plot nets.png"
+TRAIN = "train --width 1 --steps 5 --seeds 2 --out nets.npz --plot nets.pdf"
 HARMLESS = [
     *({"MPLBACKEND": value} for value in ("nosuch", "", "TkAgg", "module://nosuch", "a b")),
     *({"MPLCONFIGDIR": value} for value in ("/nosuch/x", "/dev/null", "")),
@@ -31,6 +31,7 @@ HARMLESS = [
     {"PYTHONDEVMODE": "1"},
     {"TMPDIR": "/nosuch"},
     {"TZ": "nosuch"},
+    *({"SOURCE_DATE_EPOCH": value} for value in ("abc", "", "-1", "0")),
     {"PAGER": "nosuch"},
     {"CUDA_VISIBLE_DEVICES": "abc"},
 ]
@@ -68,11 +69,11 @@ def together(changes):
 def test_a_variable_changes_no_run(changes, python, tmp_path):
     ended = python("-m", "minilotto", *TRAIN.split(), **changes)
     assert ended.status == 0, ended
-    assert "picture in nets.png" in ended.out
+    assert "picture in nets.pdf" in ended.out
     # Lines that a bar overwrites are one line; another says that kernels are compiled.
     other = [line for line in re.split(r"[\r\n]+", ended.err) if line.strip() and "%" not in line]
     assert [line for line in other if "compiling" not in line and line != "x"] == [], other
-    assert {"nets.npz", "nets.png"} <= set(os.listdir(tmp_path))
+    assert {"nets.npz", "nets.pdf"} <= set(os.listdir(tmp_path))
 
 
 FIRST, *OTHERS = entries.COMPILED
@@ -152,10 +153,10 @@ RC = {
 def test_a_matplotlibrc_changes_no_picture(python, tmp_path):
     words = ("-m", "minilotto", *TRAIN.split())
     python(*words)
-    before = (tmp_path / "nets.png").read_bytes()
+    before = (tmp_path / "nets.pdf").read_bytes()
     (tmp_path / "rc").mkdir()
     rc = "".join(f"{name}: {value}\n" for name, value in RC.items())
     (tmp_path / "rc" / "matplotlibrc").write_text(rc)
     ended = python(*words, "--force", MATPLOTLIBRC=str(tmp_path / "rc"), PATH="")
     assert ended.status == 0, ended
-    assert (tmp_path / "nets.png").read_bytes() == before
+    assert (tmp_path / "nets.pdf").read_bytes() == before

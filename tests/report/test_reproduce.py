@@ -427,6 +427,17 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize(
+    "words", [["--runs", "file"], ["--runs", "file/runs"], ["--train", "false"]], ids=" ".join
+)
+def test_a_store_that_cannot_be_used_leaves_no_folder(words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert main(["reproduce", "--figures", "2b", "--out", "new/report", *words]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_the_commands_tell_verdicts_and_draw(small, capsys, tmp_path):
     _, folder = small
     assert (
