@@ -46,7 +46,8 @@ from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.analysis import cosine_between
 from minilotto.report.studies.inside.inside import InsideSettings
 from minilotto.report.studies.time.analysis import PLACES, collapse, from_mean
-from minilotto.report.studies.time.trajectories import POWERS, TimeSettings
+from minilotto.report.studies.time.trainings import TimeSettings
+from minilotto.report.studies.time.trajectories import POWERS
 from minilotto.settings.arrays import Array
 from minilotto.settings.numbers import real_number
 

@@ -8,7 +8,8 @@ from minilotto.report.figure import Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, LEVEL
 from minilotto.report.studies.time.analysis import PLACES, collapse, from_mean, to_horizon
-from minilotto.report.studies.time.trajectories import TimeSettings, Trajectories
+from minilotto.report.studies.time.trainings import TimeSettings
+from minilotto.report.studies.time.trajectories import Trajectories
 
 SETTINGS = TimeSettings(scales=(64.0, 1.0), early=(10, 100), keep=(1000,))
 SMALL = {
@@ -114,7 +115,9 @@ def test_the_study_of_a_small_store(tmp_path):
         Trajectories.run(tmp_path, threads=1, **{**SMALL, "widths": (2, 4)})
 
 
-@pytest.mark.parametrize("wrong", [{"scales": (2.0,)}, {"early": (10,)}, {"keep": ()}])
+@pytest.mark.parametrize(
+    "wrong", [{"scales": (2.0,)}, {"scales": (1.0, 0.0)}, {"early": (10,)}, {"keep": ()}]
+)
 def test_settings_without_a_law_are_refused(wrong, tmp_path):
-    with pytest.raises(ml.ConfigError, match="add them"):
+    with pytest.raises(ml.ConfigError, match=r"add it|change them"):
         Trajectories.run(tmp_path, **wrong)

@@ -1,6 +1,5 @@
 """The figure of the study of time: laws of width by step, parts at the end, clocks, collapse."""
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from minilotto.report.plots.style import (
 from minilotto.report.studies.time.analysis import PLACES
 
 if TYPE_CHECKING:
-    from minilotto.report.studies.time.trajectories import Trajectories, Way
+    from minilotto.report.studies.time.trainings import Way
+    from minilotto.report.studies.time.trajectories import Trajectories
 
 LOOKS = (*PALETTE, GREY)
 BESIDE = 1.05  # factor by which marks of one step are set apart
@@ -59,7 +59,7 @@ def _legend(ax: Axes, **options: Any) -> None:
 def _short(way: "Way") -> str:
     """A way in few words."""
     name = {"gd": "gd", "adam": "Adam"}[way.optimizer]
-    where = f"$s$ = {Fraction(way.scale)}" if way.init == "uniform" else "torch"
+    where = f"$s$ = {way.exact}" if way.init == "uniform" else "torch"
     return f"{name}, {where}{', decay' if way.schedule != 'constant' else ''}"
 
 

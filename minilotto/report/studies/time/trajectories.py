@@ -1,8 +1,6 @@
 """Study: the law of width over the time of a training, by output scale; collapse of loss curves."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
 from math import inf
 from typing import Any, NamedTuple
 
@@ -12,175 +10,21 @@ from minilotto.analysis.ensembling.decomposition import Decomposition, as_points
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
 from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, exactly, factor, inside, near
 from minilotto.report.studies.time.analysis import Collapse, collapse, from_mean, to_horizon
-from minilotto.report.study import Settings, Study
+from minilotto.report.studies.time.trainings import HALF, TimeSettings, Way
+from minilotto.report.study import Study
 from minilotto.settings.arrays import Array
-from minilotto.settings.scaled import times
 from minilotto.store.grid import Sweep
 
-TASK = "square"
 PARTS = ("variance", "loss", "bias")
 POWERS = (-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)  # of horizons in the width
 TRAINED_POWERS = (0.0, 0.5, 1.0)  # of those that are trained to
-HALF = "half the rate"
 CLOCK = 1000  # steps from which on the exponent in time is taken
-
-
-class Way(NamedTuple):
-    """How nets are trained, but for their width."""
-
-    optimizer: str
-    init: str
-    scale: float
-    rate: float
-    early: int
-    schedule: str = "constant"
-
-    def __str__(self) -> str:
-        name = {"gd": "gradient descent", "adam": "Adam"}[self.optimizer]
-        where = (
-            f"output scale {Fraction(self.scale)}" if self.init == "uniform" else "torch's start"
-        )
-        ending = "" if self.schedule == "constant" else f", {self.schedule} decay"
-        return f"{name}, {where}{ending}"
-
-    def times(self, width: int) -> Fraction:
-        """The number by which outputs and targets are multiplied."""
-        return width / Fraction(self.scale) if self.init == "uniform" else Fraction(1)
-
-    def fields(self, width: int) -> dict[str, Any]:
-        """Fields of Config. The rate of gradient descent has the function move alike at every
-        width and, where it is stable, at every scale.
-        """
-        by_width = width * max(1.0, 1 / self.scale) if self.optimizer == "gd" else 1.0
-        fixed = {"optimizer": self.optimizer, "init": self.init, "schedule": self.schedule}
-        task = times(TASK, self.times(width))
-        return {"width": width, "task": task, "lr": self.rate / by_width, **fixed}
-
-
-@dataclass(frozen=True)
-class TimeSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    widths, wide : tuple of int
-        Of nets that take all steps, and of those that take the early ones alone.
-    least : int
-        The least width of a law.
-    scales : tuple of float
-        Output scales, 1 among them; the largest is the laziest.
-    rate, adam_rate : float
-        Of gradient descent in time of the function, and of Adam.
-    early : tuple of int
-        Early steps at which functions are compared, 10 and 100 among them.
-    early_seeds : int
-        Networks of each config that are compared early.
-    keep : tuple of int
-        Later steps at which they are, before the last.
-    ladder, horizons : tuple of int
-        Widths and steps of trainings whose rate falls to 0.
-    other_points : int
-        In place of 100.
-
-    Raises
-    ------
-    ConfigError
-        Where output scale 1, or a step at which laws are taken, is missing.
-    """
-
-    seeds: int = 64
-    steps: int = 20_000
-    widths: tuple[int, ...] = (8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512)
-    wide: tuple[int, ...] = (724, 1024, 1448, 2048)
-    least: int = 32
-    scales: tuple[float, ...] = (64.0, 8.0, 1.0, 1 / 8, 1 / 64)
-    rate: float = 0.1
-    adam_rate: float = 0.003
-    early: tuple[int, ...] = (10, 30, 100, 300)
-    early_seeds: int = 128
-    keep: tuple[int, ...] = (1000, 5000)
-    ladder: tuple[int, ...] = (8, 32, 128)
-    horizons: tuple[int, ...] = (4000, 8000, 16_000, 32_000, 64_000)
-    other_points: int = 400
-
-    def __post_init__(self) -> None:
-        if 1.0 not in self.scales or not {10, 100} <= {*self.early} or not self.keep:
-            raise ConfigError(
-                f"scales={self.scales!r}, early={self.early!r} and keep={self.keep!r} lack output "
-                "scale 1, or early steps 10 and 100, or a later one; add them"
-            )
-
-    @classmethod
-    def quick(cls) -> "TimeSettings":
-        return cls(
-            seeds=16, steps=5000, widths=(8, 16, 32, 64), wide=(128,), least=16, early_seeds=32,
-            early=(10, 100), keep=(1000,), horizons=(500, 1000, 2000, 4000, 8000),
-        )  # fmt: skip
-
-    @property
-    def gradual(self) -> list[Way]:
-        """Gradient descent, from lazy to rich."""
-        scales = sorted(self.scales, reverse=True)
-        return [Way("gd", "uniform", scale, self.rate, 10) for scale in scales]
-
-    @property
-    def usual(self) -> Way:
-        return Way("gd", "uniform", 1.0, self.rate, 10)
-
-    @property
-    def ways(self) -> list[Way]:
-        adams = [Way("adam", init, 1.0, self.adam_rate, 100) for init in ("uniform", "torch")]
-        return [*self.gradual, *adams]
-
-    @property
-    def falling(self) -> list[Way]:
-        """Ways whose rate falls to 0 at their horizon."""
-        mean_field = (self.usual, self.ways[-2])
-        return [way._replace(schedule="linear") for way in mean_field]
-
-    def sweeps(self, way: Way) -> list[Sweep]:
-        """The nets of a way, by width: many that end early, and some that take all steps."""
-        early, *others = sorted(self.early, reverse=True)
-        short = [
-            Sweep(self.early_seeds, steps=early, keep=others, **way.fields(width))
-            for width in (*self.widths, *self.wide)
-        ]
-        keep = [step for step in self.keep if step < self.steps]
-        long = [
-            Sweep(self.seeds, steps=self.steps, keep=keep, **way.fields(width))
-            for width in self.widths
-        ]
-        return [*short, *long]
-
-    def others(self) -> dict[str, tuple[Way, int, list[Sweep]]]:
-        """Other trainings up to the last step of `keep`, by name: the way that they change, how
-        many times as many steps they take, and their nets.
-        """
-
-        def trained(way: Way, times: int, rate: float, **fields: Any) -> Any:
-            fields |= {"steps": times * max(self.keep), "keep": (times * way.early,)}
-            other = way._replace(rate=rate)
-            nets = [Sweep(self.seeds, **other.fields(width), **fields) for width in self.widths]
-            return way, times, nets
-
-        usual, rate = self.usual, self.rate
-        return {
-            f"{HALF}, {usual}": trained(usual, 2, rate / 2),
-            f"{HALF}, {self.gradual[-1]}": trained(self.gradual[-1], 2, rate / 2),
-            "float64": trained(usual, 1, rate, dtype="float64"),
-            f"{self.other_points} points": trained(usual, 1, rate, points=self.other_points),
-        }
-
-    def decayed(self, way: Way) -> list[Sweep]:
-        return [
-            Sweep(self.seeds, steps=self.horizons, **way.fields(width)) for width in self.ladder
-        ]
 
 
 class Parts(NamedTuple):
@@ -341,9 +185,9 @@ class Trajectories(Study):
         s = self.settings
         return {
             **super().facts(),
-            "scales": commas(Fraction(way.scale) for way in s.gradual),
-            "lazy": Fraction(max(s.scales)),
-            "rich": Fraction(min(s.scales)),
+            "scales": commas(way.exact for way in s.gradual),
+            "lazy": s.gradual[0].exact,
+            "rich": s.gradual[-1].exact,
             "first": s.usual.early,
             "widest": max(s.widths),
             "broadest": max(*s.widths, *s.wide),
@@ -360,7 +204,7 @@ class Trajectories(Study):
             parts.append(
                 f"after {s.usual.early} steps of gradient descent the variance over seeds goes "
                 f"with the width N as N^-a with a from {extent(early)} over output scales "
-                f"{Fraction(max(s.scales))} to {Fraction(min(s.scales))}, where theory has 1"
+                f"{s.gradual[0].exact} to {s.gradual[-1].exact}, where theory has 1"
             )
         if late:
             parts.append(f"after {s.steps:,} steps a is from {extent(late)}")
@@ -371,7 +215,7 @@ class Trajectories(Study):
                 f"{ratios} times what seeds do, at the best choice of horizons"
             )
         words = "; ".join(parts)
-        return f"{words[0].upper()}{words[1:]}."
+        return f"{words[:1].upper()}{words[1:]}."
 
     def tables(self) -> list[Table]:
         rows = [
@@ -428,23 +272,25 @@ class Trajectories(Study):
     def _near(self, found: Mapping[str, Estimate], claim: Claim) -> Outcome:
         return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
 
-    def _strength(self, claim: Claim) -> Outcome:
+    def _to_lazy(
+        self,
+        made: Callable[[Way], Points | None],
+        compared: Callable[[Points, Points], Estimate | None],
+    ) -> dict[str, Estimate]:
+        """What each richer way has, compared with the laziest."""
         lazy, *others = self.settings.gradual
-        base, found = self.end(lazy, "variance"), {}
-        for way in others:
-            one = self.end(way, "variance")
-            if one and base and (ratio := mean_ratio(one, base)):
-                found[f"output scale {Fraction(way.scale)}"] = ratio
+        pairs = {f"output scale {way.exact}": (made(way), made(lazy)) for way in others}
+        found = {n: compared(one, base) for n, (one, base) in pairs.items() if one and base}
+        return {name: one for name, one in found.items() if one}
+
+    def _strength(self, claim: Claim) -> Outcome:
+        found = self._to_lazy(lambda way: self.end(way, "variance"), mean_ratio)
         return tally(found, lambda one: factor(one, 0.0, 1 / claim["same"]))
 
     def _clock(self, claim: Claim) -> Outcome:
-        lazy, *others = self.settings.gradual
-        base, found = self.clock(lazy), {}
-        for way in others:
-            one = self.clock(way)
-            if one and base and (change := exponent_change(one, base, 0, inf)):
-                found[f"output scale {Fraction(way.scale)}"] = change
+        found = self._to_lazy(self.clock, lambda one, base: exponent_change(one, base, 0, inf))
         out = tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+        base = self.clock(self.settings.gradual[0])
         alone = exponent_over(base, 0, inf) if base else None
         return out._replace(numbers={**out.numbers, "lazy": alone.value}) if alone else out
 
