@@ -182,7 +182,7 @@ the output scale: after 20,000 steps it is still
 [[time/late/gradient descent, output scale 64:.2f]] at scale 64, where features hardly change, and
 [[time/late/gradient descent, output scale 1:.2f]] at scale 1. Nets of scales below 1 have steeper
 ones, which are no law of their own: the widest nets have the variance of those of scale 1, and
-narrower ones lie ever further above it. Nor is it the richest training that varies least between
+narrow ones lie far above it. Nor is it the richest training that varies least between
 seeds, but that of scale 1. The loss of wide nets is bias at the end, which all share; so it is 1/N
 at no scale for certain. From torch's start, which has no limit of infinite width at one rate, the
 exponent of the variance is [[time/early_torch/Adam, torch's start:.2f]] after 100 steps and
@@ -192,13 +192,15 @@ Feature learning is said to leave the exponent in time of easy tasks and to doub
 hard ones ([arXiv:2409.17858](https://arxiv.org/abs/2409.17858)). On x², from 1,000 to 20,000 steps
 at width 512, it is [[time/clock/lazy:.2f]] at scale 64 and higher by
 [[time/clock/output scale 1:.2f]] at scale 1: that is no easy task for features that do not move,
-nor a doubling. Loss curves of all widths do not collapse within the spread over seeds as
+nor a doubling.
+
+But for the laziest nets, loss curves of all widths do not collapse within the spread over seeds, as
 those of large models do ([arXiv:2507.02119](https://arxiv.org/abs/2507.02119)): at a constant rate
 and the best horizons they are [[time/constant/gradient descent, output scale 1:.1f]] times as far
 apart at scale 1, and
 [[time/constant/gradient descent, output scale 1, from width 32 on:.2f]] times from width 32 on, so
-that the narrow nets make the difference. Where the rate of gradient descent falls
-to 0, which that paper finds decisive, they are
+that the narrow nets make the difference. Where the rate of gradient descent falls to 0, which that
+paper finds decisive, they are
 [[time/decayed/gradient descent, output scale 1, linear decay:.2f]] times as far apart, at three
 widths, which is too near to 1 for a verdict.
 
