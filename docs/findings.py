@@ -176,8 +176,10 @@ of the lightest, where 10 times would.
 Random features approach their infinite width as 1/N early and as another power late
 ([arXiv:2402.01092](https://arxiv.org/abs/2402.01092)); in the mean-field scaling variances over
 starts are 1/N at any fixed time ([arXiv:2304.03408](https://arxiv.org/abs/2304.03408)). Early both
-are right: at output scale 1 the exponent is [[time/early/gradient descent, output scale 1:.2f]]
-after 10 steps of gradient descent, and it is as near to 1 at every other scale. Late it depends on
+are right: after 10 steps of gradient descent the exponent of the variance is
+[[time/early/gradient descent, output scale 64:.2f]] at output scale 64 and as near to 1 at the
+others, if perhaps a little above it at scale 1, where it is
+[[time/early/gradient descent, output scale 1:.2f]] over widths from 32 on. Late it depends on
 the output scale: after 20,000 steps it is still
 [[time/late/gradient descent, output scale 64:.2f]] at scale 64, where features hardly change, and
 [[time/late/gradient descent, output scale 1:.2f]] at scale 1. Nets of scales below 1 have steeper
@@ -199,7 +201,7 @@ those of large models do ([arXiv:2507.02119](https://arxiv.org/abs/2507.02119)):
 and the best horizons they are [[time/constant/gradient descent, output scale 1:.1f]] times as far
 apart at scale 1, and
 [[time/constant/gradient descent, output scale 1, from width 32 on:.2f]] times from width 32 on, so
-that the narrow nets make the difference. Where the rate of gradient descent falls to 0, which that
+that narrow nets make most of the difference. Where the rate of gradient descent falls to 0, which that
 paper finds decisive, they are
 [[time/decayed/gradient descent, output scale 1, linear decay:.2f]] times as far apart, at three
 widths, which is too near to 1 for a verdict.
