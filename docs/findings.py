@@ -201,8 +201,8 @@ those of large models do ([arXiv:2507.02119](https://arxiv.org/abs/2507.02119)):
 and the best horizons they are [[time/constant/gradient descent, output scale 1:.1f]] times as far
 apart at scale 1, and
 [[time/constant/gradient descent, output scale 1, from width 32 on:.2f]] times from width 32 on, so
-that narrow nets make most of the difference. Where the rate of gradient descent falls to 0, which that
-paper finds decisive, they are
+that narrow nets make most of the difference. Where the rate of gradient descent falls to 0, which
+that paper finds decisive, they are
 [[time/decayed/gradient descent, output scale 1, linear decay:.2f]] times as far apart, at three
 widths, which is too near to 1 for a verdict.
 
