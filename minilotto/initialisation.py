@@ -104,21 +104,8 @@ class Parameters(tuple[Reals, ...]):
 
 
 def shapes_of(config: Config, inputs: int, count: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of the Parameters of nets, by name, without those that have no elements.
-
-    Parameters
-    ----------
-    config : Config
-        Width N and depth L.
-    inputs : int
-        Number of inputs D.
-    count : int
-        Number of nets R.
-
-    Returns
-    -------
-    dict of str to tuple of int
-        In the order of the tuple.
+    """Shapes of the Parameters of `count` nets of D inputs, by name, in their order, without those
+    that have no elements.
     """
     neurons, layers = (count, config.width), (count, config.depth - 1, config.width)
     shallow = {"w": (*neurons, inputs), "b": neurons, "v": neurons, "c": (count,)}
@@ -127,18 +114,8 @@ def shapes_of(config: Config, inputs: int, count: int) -> dict[str, tuple[int, .
 
 
 def parameter_count(config: Config, inputs: int) -> int:
-    """Parameters of one net: N (D + 2) + 1, and N (N + 1) for each hidden layer after the first.
-
-    Parameters
-    ----------
-    config : Config
-        Width N and depth L.
-    inputs : int
-        Number of inputs D.
-
-    Returns
-    -------
-    int
+    """Parameters of one net of D inputs: N (D + 2) + 1, and N (N + 1) for each hidden layer after
+    the first.
     """
     return sum(math.prod(shape) for shape in shapes_of(config, inputs, 1).values())
 

@@ -278,7 +278,8 @@ def test_wrong_flags_are_one_line_before_anything_runs(name, word, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    "name", ["nodes", "coverage", "depth", "scale", "multiscale", "sweep", "kills", "embedding"]
+    "name",
+    ["nodes", "coverage", "depth", "scale", "multiscale", "sweep", "kills", "embedding", "threads"],
 )
 def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
     main = importlib.import_module(f"bench.{name}").main

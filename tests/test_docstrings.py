@@ -30,11 +30,12 @@ def modules():
 
 def names_of(module):
     """Public names: those of __all__, else those that the module itself defines."""
-    return getattr(module, "__all__", None) or [
+    own = [
         name
         for name, value in vars(module).items()
         if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
     ]
+    return getattr(module, "__all__", own)
 
 
 def methods_of(kind):

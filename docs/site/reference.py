@@ -63,12 +63,12 @@ def modules_of(package: str) -> list[str]:
 
 def names_of(module: ModuleType) -> list[str]:
     """Public functions and classes: those of __all__, else those that the module defines."""
-    names = getattr(module, "__all__", None) or [
+    own = [
         name
         for name, value in vars(module).items()
         if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
     ]
-    return [name for name in names if callable(getattr(module, name))]
+    return [name for name in getattr(module, "__all__", own) if callable(getattr(module, name))]
 
 
 def ours(member: object) -> bool:

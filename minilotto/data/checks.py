@@ -11,23 +11,9 @@ RESOLVED = 1000  # least variation of numbers that are trained on, in units of t
 
 
 def checked(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals, Reals, Reals]:
-    """The caller's points, targets and weights as arrays, in their own precisions.
-
-    Parameters
-    ----------
-    x : (P,) or (P, D) array_like of float32 or float64
-        Points.
-    y, weight : (P,) array_like of float32 or float64
-        Targets and weights; for weight=None all are 1.
-
-    Returns
-    -------
-    points, targets, weights : (P, D), (P,) and (P,) arrays of float32 or float64
-
-    Raises
-    ------
-    DataError
-        For wrong shapes, other dtypes, masked values, NaN or infinity.
+    """The caller's points (P, D), targets (P,) and weights (P,), 1 where there are none, each in
+    its own precision. Raises DataError for wrong shapes, other dtypes, masked values, NaN or
+    infinity.
     """
     points, targets = points_of(x), _finite("y", floating("y", y))
     if targets.shape != (len(points),):
@@ -46,22 +32,8 @@ def checked(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals
 
 
 def points_of(x: ArrayLike) -> Reals:
-    """The caller's points as an array.
-
-    Parameters
-    ----------
-    x : (P,) or (P, D) array_like of float32 or float64
-        At least one point and one input.
-
-    Returns
-    -------
-    (P, D) array
-        In the same precision.
-
-    Raises
-    ------
-    DataError
-        For a wrong shape, another dtype, masked values, NaN or infinity.
+    """The caller's points, (P, D) or (P,), as (P, D) in the same precision. Raises DataError as
+    `checked`.
     """
     points = _finite("x", floating("x", x))
     if points.ndim not in (1, 2) or 0 in points.shape:
@@ -73,24 +45,8 @@ def points_of(x: ArrayLike) -> Reals:
 
 
 def floating(name: str, values: ArrayLike) -> Reals:
-    """The caller's numbers as an array.
-
-    Parameters
-    ----------
-    name : str
-        Its name, for the message.
-    values : array_like
-        Of float32 or float64.
-
-    Returns
-    -------
-    array
-        In the same precision.
-
-    Raises
-    ------
-    DataError
-        For rows of different length, masked values, or another dtype.
+    """The caller's numbers as an array of float32 or float64; `name` is for the message. Raises
+    DataError for rows of different length, masked values, or another dtype.
     """
     array = array_of(name, values)
     if array.dtype not in (np.float32, np.float64):
@@ -101,22 +57,8 @@ def floating(name: str, values: ArrayLike) -> Reals:
 
 
 def inputs_of(x: ArrayLike, inputs: int) -> Array:
-    """The caller's inputs to nets, as an array.
-
-    Parameters
-    ----------
-    x : (P, D) array_like of real numbers, or (P,) where D = 1
-    inputs : int
-        D.
-
-    Returns
-    -------
-    (P, D) ndarray of float64
-
-    Raises
-    ------
-    DataError
-        For another shape, and for what is no array of finite numbers.
+    """The caller's inputs to nets, (P, D), or (P,) where D = 1, as (P, D) float64. Raises DataError
+    for another shape, and for what is no array of finite numbers.
     """
     points = reals_of("x", x)
     if points.ndim == 1 and inputs == 1:
@@ -128,21 +70,8 @@ def inputs_of(x: ArrayLike, inputs: int) -> Array:
 
 
 def check_resolution(name: str, values: Array, dtype: str) -> None:
-    """Refuse numbers whose differences the precision of the training rounds away.
-
-    Parameters
-    ----------
-    name : str
-        Its name, for the message.
-    values : (P,) or (P, D) ndarray of float64
-        Points or targets.
-    dtype : {"float32", "float64"}
-        Precision of the training.
-
-    Raises
-    ------
-    DataError
-        Where they vary by less than RESOLVED roundings of the largest, and by more in float64.
+    """Raises DataError where points or targets vary by less than RESOLVED roundings of the largest
+    in the dtype of the training, and by more in float64.
     """
     if dtype == "float64":
         return

@@ -148,18 +148,7 @@ def check_dataset(data: object) -> None:
 
 
 def check_labels(y: Reals) -> None:
-    """Refuse labels that the logistic loss does not take.
-
-    Parameters
-    ----------
-    y : (P,) array of float
-        Labels.
-
-    Raises
-    ------
-    DataError
-        For labels other than 0 and 1.
-    """
+    """Raises DataError for labels other than 0 and 1, which the logistic loss does not take."""
     wrong = np.flatnonzero((y != 0) & (y != 1))
     if wrong.size:
         raise DataError(
@@ -234,13 +223,7 @@ def sampled(config: Config, task: Task | None = None) -> Dataset:
 
 
 class Split(NamedTuple):
-    """A task's examples.
-
-    Parameters
-    ----------
-    training, held_out : Dataset
-        Those for training and those for testing.
-    """
+    """A task's examples for training, and those for testing."""
 
     training: Dataset
     held_out: Dataset
@@ -294,27 +277,10 @@ def population_rule(task: Task, nodes: int | None = None) -> Dataset:
     """Infinitely many uniform points of the task's domain, as nodes of a Gauss-Legendre rule.
 
     For D > 1 it is a tensor product; one input is split at the task's kinks. Loss and gradient are
-    exact for nets and targets that are polynomials of degree below `nodes` on each interval.
+    exact for nets and targets that are polynomials of degree below `nodes` on each interval; by
+    default there are those of RULE_NODES. Raises ConfigError for more than QUADRATURE_INPUTS
+    inputs.
 
-    Parameters
-    ----------
-    task : Task
-        A function of up to QUADRATURE_INPUTS inputs.
-    nodes : int, optional
-        Nodes along each axis (in each interval between kinks); by default those of RULE_NODES.
-
-    Returns
-    -------
-    Dataset
-        The nodes with their weights.
-
-    Raises
-    ------
-    ConfigError
-        For more inputs.
-
-    Examples
-    --------
     >>> from minilotto.settings.tasks import TASKS
     >>> rule = population_rule(TASKS["square"], nodes=3)
     >>> round(float(rule.weight @ rule.y), 12)
@@ -341,19 +307,8 @@ _leggauss = lru_cache(maxsize=16)(np.polynomial.legendre.leggauss)
 
 
 def gauss_legendre(edges: Array, nodes: int) -> tuple[Array, Array]:
-    """A composite Gauss-Legendre rule.
-
-    Parameters
-    ----------
-    edges : (E,) array of float64
-        Ends of the intervals, ascending.
-    nodes : int
-        Nodes in each interval.
-
-    Returns
-    -------
-    at, rule : ((E - 1) nodes,) arrays of float64
-        Nodes, ascending, and their weights, whose sum is edges[-1] - edges[0].
+    """A composite Gauss-Legendre rule between ascending edges (E,): so many nodes in each interval,
+    ascending, and their weights, whose sum is edges[-1] - edges[0].
     """
     at, rule = _leggauss(nodes)
     half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
@@ -368,19 +323,8 @@ def frozen(
     population: Task | None = None,
     names: tuple[str, ...] = (),
 ) -> Dataset:
-    """A Dataset of these arrays themselves, which are not checked and become read-only.
-
-    Parameters
-    ----------
-    x, y, weight : (P, D), (P,) and (P,) array of float64
-        Points, targets, and weights of sum 1.
-    offset, population, names
-        As Dataset takes them.
-
-    Returns
-    -------
-    Dataset
-        The data.
+    """A Dataset of these arrays themselves, float64 and weights of sum 1, which are not checked and
+    become read-only.
     """
     data = object.__new__(Dataset)
     fields = {"x": x, "y": y, "weight": weight, "offset": offset}

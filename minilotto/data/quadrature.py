@@ -29,22 +29,8 @@ BREAKDOWN = 1e-14  # of half an interval: a polynomial this small is rounding
 
 
 def merged(data: Dataset) -> Dataset:
-    """The same loss from distinct points in ascending order.
-
-    Parameters
-    ----------
-    data : Dataset
-        P points of one input.
-
-    Returns
-    -------
-    Dataset
-        Without points of zero weight; points with equal x become one with their mean label.
-
-    Raises
-    ------
-    ConfigError
-        For more than one input.
+    """The same loss from distinct points in ascending order, without those of zero weight; points
+    with equal x become one with their mean label. Raises ConfigError for more than one input.
     """
     if data.inputs != 1:
         raise ConfigError(
@@ -118,25 +104,12 @@ def compress(data: Dataset, nodes: int) -> Dataset:
 
 
 def thinned(data: Dataset, pieces: int, degree: int) -> Dataset:
-    """Nodes with the loss of every f that is a polynomial of this degree within each piece.
+    """Nodes with the loss of every f that is a polynomial of this degree within each piece: at most
+    degree + 1 for each.
 
     Unlike `compress`, it serves functions that bend at the scale of a piece: audits of many points
     use it. Pieces are equal subintervals of the interval, and of what is left of it without its
     outermost points where that is less than half; quantiles split these.
-
-    Parameters
-    ----------
-    data : Dataset
-        Points of one input.
-    pieces : int
-        Number of subintervals of the interval.
-    degree : int
-        Degree of the polynomials.
-
-    Returns
-    -------
-    Dataset
-        At most degree + 1 nodes for each piece.
     """
     points = merged(data)
     middle, half = _interval(points.x[:, 0])

@@ -18,7 +18,7 @@ from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
 from minilotto.engines.population import population_losses
 from minilotto.engines.state import State
-from minilotto.hardware.threads import run_blocks
+from minilotto.hardware.threads import Work
 from minilotto.kernels.batches import draw_points
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gather import SMALL
@@ -87,12 +87,11 @@ class BatchEngine(LaneEngine):
                 aligned((count, self.window, size), dtype),
             )
 
-    def advance(self, first: int, count: int) -> None:
+    def work(self, first: int, count: int) -> Work:
         schedule = schedule_of(self.config, first, count, self.since)
         count = len(self.nets.theta)
         if self.data.population is not None:
-            run_blocks(self._train_fresh, (first, schedule), count, self.threads)
-            return
+            return Work(self._train_fresh, (first, schedule), count)
         points = Batches(
             self.table,
             self.planes,
@@ -105,7 +104,7 @@ class BatchEngine(LaneEngine):
             self.slope_weight,
         )
         arguments = (self.form, self.shape, self.nets, points, schedule, self.scratch)
-        run_blocks(self.kernels.train_blocks, arguments, count, self.threads)
+        return Work(self.kernels.train_blocks, arguments, count)
 
     def _train_fresh(self, first: int, schedule: Schedule, begin: int, end: int) -> None:
         """Steps of some blocks from step `first` on, a few of both at a time."""

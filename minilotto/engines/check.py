@@ -23,18 +23,8 @@ TOLERANCE = 4.0
 
 @dataclass(frozen=True)
 class Comparison:
-    """Largest error over all nets and coordinates.
-
-    Parameters
-    ----------
-    activation, task, dtype, loss : str
-        What was compared.
-    errors : dict of str to float
-        By oracle, in units of rounding.
-    depth : int
-        Number of hidden layers.
-    residual : bool
-        As in Config.
+    """What was compared, and by oracle the largest error over all nets and coordinates, in units of
+    rounding.
     """
 
     activation: str
@@ -54,22 +44,8 @@ Oracle = Callable[..., tuple[Reals, tuple[Reals, ...]]]
 
 
 def oracles(name: str) -> dict[str, Oracle]:
-    """The oracles that can compute with an activation.
-
-    Parameters
-    ----------
-    name : str
-        A name in ACTIVATIONS.
-
-    Returns
-    -------
-    dict of str to callable
-        Each oracle's loss_and_gradient, by its name.
-
-    Raises
-    ------
-    MissingExtraError
-        Where torch is installed and cannot be used.
+    """By name each oracle's loss_and_gradient that can compute with an activation. Raises
+    MissingExtraError where torch is installed and cannot be used.
     """
     from minilotto.oracles import numpy_reference, torch_reference
 
@@ -92,20 +68,10 @@ def compare(
     losses: Sequence[str] = ("squared",),
     depths: Sequence[int] = (1,),
 ) -> Iterator[Comparison]:
-    """Compare every coordinate of every gradient of NETS nets of width WIDTH.
+    """Compare every coordinate of every gradient of NETS nets of width WIDTH, in all combinations.
 
-    Parameters
-    ----------
-    activations, tasks, dtypes, losses : sequences of str
-        What is compared, in all combinations. For the logistic loss, targets above their median
-        are the label 1.
-    depths : sequence of int
-        Numbers of hidden layers; several layers are compared plain and residual.
-
-    Yields
-    ------
-    Comparison
-        One for each combination.
+    For the logistic loss, targets above their median are the label 1. Several layers are compared
+    plain and residual.
     """
     against = {name: oracles(name) for name in activations}
     for dtype, loss, (depth, residual), task, name in itertools.product(
@@ -131,17 +97,6 @@ def compare(
 def architectures(depths: Sequence[int]) -> list[tuple[int, bool]]:
     """Depths, and whether nets are residual: several layers both ways.
 
-    Parameters
-    ----------
-    depths : sequence of int
-        Numbers of hidden layers.
-
-    Returns
-    -------
-    list of (int, bool)
-
-    Examples
-    --------
     >>> architectures([1, 2])
     [(1, False), (2, False), (2, True)]
     """
@@ -175,24 +130,7 @@ def _rounded(data: Dataset, dtype: str, loss: str) -> Dataset:
 def sums_of_absolute_terms(
     name: str, parameters: Parameters, data: Dataset, loss: str, residual: bool = False
 ) -> Parameters:
-    """For each coordinate of the gradient, the sum of the absolute values of its terms.
-
-    Parameters
-    ----------
-    name, loss : str
-        Activation and loss.
-    parameters : Parameters
-        Of R nets.
-    data : Dataset
-        Points.
-    residual : bool
-        As in Config.
-
-    Returns
-    -------
-    Parameters
-        In the shapes of the parameters.
-    """
+    """For each coordinate of the gradient, the sum of the absolute values of its terms."""
     from minilotto.oracles import numpy_reference
 
     exact = Parameters(*(array.astype(np.float64) for array in parameters))
@@ -234,18 +172,8 @@ def _layer(parameters: Parameters, layer: int) -> tuple[Reals, Reals]:
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """The comparisons as text.
-
-    Parameters
-    ----------
-    comparisons : sequence of Comparison
-        At least one.
-
-    Returns
-    -------
-    str
-        A row for each dtype, loss, depth and task, a column for each activation, with the largest
-        error over the oracles in units of rounding; then what failed.
+    """The comparisons as text: a row for each dtype, loss, depth and task, a column for each
+    activation, with the largest error over the oracles in units of rounding; then what failed.
     """
     activations = list(dict.fromkeys(c.activation for c in comparisons))
     worst = {(_row(c), c.activation): max(c.errors.values()) for c in comparisons}

@@ -22,14 +22,8 @@ STEP_FACTOR, TOLERANCE = 100.0, 4.0
 
 @dataclass(frozen=True)
 class StepComparison:
-    """Largest error of a parameter after STEPS steps, over all nets and engines.
-
-    Parameters
-    ----------
-    optimizer, dtype : str
-        What was compared.
-    errors : dict of str to float
-        By oracle, in units of rounding.
+    """What was compared, and by oracle the largest error of a parameter after STEPS steps, over all
+    nets and engines, in units of rounding.
     """
 
     optimizer: str
@@ -42,19 +36,8 @@ class StepComparison:
 
 
 def compare_steps(optimizers: Sequence[str], dtypes: Sequence[str]) -> Iterator[StepComparison]:
-    """Compare every parameter after ten steps with a warmup.
-
-    Parameters
-    ----------
-    optimizers : sequence of str
-        Names in OPTIMIZERS that have an update.
-    dtypes : sequence of str
-        Precisions of the engines; the oracles have float64.
-
-    Yields
-    ------
-    StepComparison
-        One for each combination.
+    """Compare every parameter after ten steps with a warmup, for each optimiser and precision of
+    the engines; the oracles have float64.
     """
     for dtype in dtypes:
         for optimizer in optimizers:
@@ -103,18 +86,8 @@ def _trained(engine: Engine, start: Parameters) -> Parameters:
 
 
 def table(comparisons: Sequence[StepComparison]) -> str:
-    """The comparisons as text.
-
-    Parameters
-    ----------
-    comparisons : sequence of StepComparison
-        At least one.
-
-    Returns
-    -------
-    str
-        A row for each precision, a column for each optimiser, with the largest error over the
-        oracles in units of rounding; then how many agree.
+    """The comparisons as text: a row for each precision, a column for each optimiser, with the
+    largest error over the oracles in units of rounding; then how many agree.
     """
     names = list(dict.fromkeys(c.optimizer for c in comparisons))
     worst = {(c.dtype, c.optimizer): max(c.errors.values()) for c in comparisons}

@@ -20,6 +20,7 @@ from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.state import Audited, State
+from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
 
@@ -34,6 +35,7 @@ TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
 LONGEST = 500_000  # of shorter trainings, all but the last audit are the same
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
+AUDITED_AT_ONCE = 64  # nets, so that a thread is not all Python
 REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
 
@@ -160,8 +162,13 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
-        for group in self.groups:
-            group.engine.advance(first, count)
+        # Groups with more nodes take longer; they begin.
+        works = [group.engine.work(first, count) for group in self.groups[::-1]]
+        together = [work for work in works if work is not None]
+        run_works(together, self.threads)
+        for group, work in zip(self.groups[::-1], works, strict=True):
+            if work is None:
+                group.engine.advance(first, count)
 
     def _begin(self, step: int) -> None:
         if self.good_step < 0:
@@ -182,10 +189,11 @@ class CompressedEngine(Engine):
         # A longer training may have no audit here.
         ends = step == self.config.steps and step not in audit_steps(LONGEST)
         self.before = self._last_audit() if ends else None
-        state = self.state()
-        self._audit(state, np.arange(len(self.nodes)), step)
+        state, nodes = self.state(), self.nodes.copy()
+        self._audit(state, np.arange(len(nodes)), step)
         self.good, self.good_step = state, step
-        self._regroup(state)
+        if not np.array_equal(nodes, self.nodes):
+            self._regroup(state)
 
     def _audit(self, state: State, places: NDArray[np.intp], step: int) -> None:
         """Audit the seeds at `places`, and put into `state` what repeating gives for those that
@@ -195,8 +203,8 @@ class CompressedEngine(Engine):
             differences = np.empty(len(places))
             for nodes in np.unique(self.nodes[places]):
                 here = self.nodes[places] == nodes
-                rule = self._rule(int(nodes))
-                differences[here] = self._differences(_taken(state.parameters, places[here]), rule)
+                nets = _taken(state.parameters, places[here])
+                differences[here] = self._differences_in_threads(nets, self._rule(int(nodes)))
             failed = differences > TOLERANCE[self.config.dtype]
             failed &= self.nodes[places] < self.levels[-1]
             passed = places[~failed]
@@ -206,6 +214,17 @@ class CompressedEngine(Engine):
             for nodes in np.unique(before):
                 more = self.levels[self.levels.index(int(nodes)) + 1]
                 self._repeat(state, places[before == nodes], more, step)
+
+    def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
+        differences = np.empty(len(parameters.c))
+
+        def compare(begin: int, end: int) -> None:
+            some = slice(begin * AUDITED_AT_ONCE, end * AUDITED_AT_ONCE)
+            nets = Parameters(*(array[some] for array in parameters))
+            differences[some] = self._differences(nets, rule)
+
+        run_blocks(compare, (), -(-len(differences) // AUDITED_AT_ONCE), self.threads)
+        return differences
 
     def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         """What the audit compares with TOLERANCE: (R,)."""
@@ -241,7 +260,8 @@ class CompressedEngine(Engine):
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         data = self.reported if final else self.watched
-        return losses(self.activation, self.parameters(), data, residual=self.config.residual)
+        residual, threads = self.config.residual, self.threads
+        return losses(self.activation, self.parameters(), data, residual=residual, threads=threads)
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         return self.nodes.astype(np.int64), self.worst.copy()

@@ -16,12 +16,15 @@ from minilotto.engines.packing import (
     unpack,
     workspace_size,
 )
+from minilotto.hardware.threads import run_blocks
 from minilotto.initialisation import Parameters
 from minilotto.kernels.forms import Form
 from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets, Points, Scratch
 from minilotto.settings.activations import Activation
+
+AT_ONCE = 64  # blocks in one call of a kernel, which takes as long as some blocks of narrow nets
 
 
 def spec_of(
@@ -44,20 +47,29 @@ def losses(
     data: Dataset,
     loss: str = "squared",
     residual: bool = False,
+    threads: int = 1,
 ) -> NDArray[np.float64]:
     """sum_p weight_p (f(x_p) - y_p)^2 + offset of R nets, in float64 whatever the parameters'
     precision: (R,).
 
-    `loss`: another of Config's losses in place of the square; `residual` as in Config.
+    `loss`: another of Config's losses in place of the square; `residual` as in Config. Results do
+    not depend on the number of threads.
     """
     nets, width, inputs = parameters.w.shape
     form = Form(spec_of(activation, "float64", inputs, loss=loss, group=1), activation.parameter)
     theta = pack(form.spec, parameters)
     results = np.empty((len(theta), form.spec.lanes))
     kernels, shape = kernels_for(width, parameters.depth, residual)
-    workspace = aligned((workspace_size(form.spec, width, parameters.depth),), "float64")
-    points = (data.x.ravel(), data.y, data.weight)
-    kernels.loss_blocks(form, shape, theta, *points, results, workspace)
+    points, size = (
+        (data.x.ravel(), data.y, data.weight),
+        workspace_size(form.spec, width, parameters.depth),
+    )
+
+    def evaluate(begin: int, end: int) -> None:
+        some, workspace = slice(begin, end), aligned((size,), "float64")
+        kernels.loss_blocks(form, shape, theta[some], *points, results[some], workspace)
+
+    run_blocks(evaluate, (), len(theta), threads)
     return results.ravel()[:nets] + data.offset
 
 
@@ -115,10 +127,11 @@ def gradients_by(
     count, width, _ = parameters.w.shape
     _, shape = kernels_for(width, parameters.depth, residual)
     theta = pack(form.spec, parameters)
-    m, s, results = (aligned(theta.shape, form.spec.dtype) for _ in range(3))
-    workspace = aligned((1, workspace_size(form.spec, width, parameters.depth)), form.spec.dtype)
-    for block in range(len(theta)):
-        one = slice(block, block + 1)
-        nets, scratch = Nets(theta[one], m[one], s[one]), Scratch(results[one], workspace)
-        train(form, shape, nets, points, STANDSTILL, scratch, 0, 1)
+    results = aligned(theta.shape, form.spec.dtype)
+    size = workspace_size(form.spec, width, parameters.depth)
+    for first in range(0, len(theta), AT_ONCE):
+        some, own = theta[first : first + AT_ONCE], results[first : first + AT_ONCE]
+        m, s = (aligned(some.shape, form.spec.dtype) for _ in range(2))
+        scratch = Scratch(own, aligned((len(some), size), form.spec.dtype))
+        train(form, shape, Nets(some, m, s), points, STANDSTILL, scratch, 0, len(some))
     return unpack(form.spec, results, count, width)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import pack, unpack
 from minilotto.engines.state import Audited, State
+from minilotto.hardware.threads import Work
 from minilotto.initialisation import Parameters
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets, Schedule
@@ -82,6 +84,10 @@ class Engine(ABC):
         two changes no bit.
         """
 
+    def work(self, first: int, count: int) -> Work | None:
+        """What `advance` gives to threads, if it is one Work: several engines then share them."""
+        return None
+
     @abstractmethod
     def bytes_per_net(self) -> int:
         """Working memory that one net of a batch takes."""
@@ -114,7 +120,14 @@ class Engine(ABC):
         from minilotto.engines.evaluate import losses
 
         config = self.config
-        return losses(self.activation, self.parameters(), self.data, config.loss, config.residual)
+        return losses(
+            self.activation,
+            self.parameters(),
+            self.data,
+            config.loss,
+            config.residual,
+            self.threads,
+        )
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Points that each step of each net uses (R,), and the largest difference that an audit
@@ -146,6 +159,7 @@ class KernelEngine(Engine):
         return unpack(self.spec, theta, self.count, self.config.width)
 
 
+@lru_cache(maxsize=1)  # engines that share a chunk of steps ask for it one after the other
 def schedule_of(config: Config, first: int, count: int, since: int) -> Schedule:
     """Steps first, first + 1, ..., first + count - 1, from 0; `since` as in `Engine`."""
     step = np.arange(first, first + count)

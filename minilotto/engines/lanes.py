@@ -13,7 +13,7 @@ from minilotto.engines.packing import (
     workspace_size,
 )
 from minilotto.engines.state import State
-from minilotto.hardware.threads import run_blocks
+from minilotto.hardware.threads import Work, run_works
 from minilotto.initialisation import parameter_count
 from minilotto.kernels.forms import Form
 from minilotto.kernels.structures import Scratch
@@ -54,10 +54,12 @@ class LaneEngine(KernelEngine):
         self.scratch = Scratch(aligned(shape, dtype), aligned((shape[0], self.workspace), dtype))
 
     def advance(self, first: int, count: int) -> None:
+        run_works([self.work(first, count)], self.threads)
+
+    def work(self, first: int, count: int) -> Work:
         schedule = schedule_of(self.config, first, count, self.since)
         arguments = (self.form, self.shape, self.nets, self.points, schedule, self.scratch)
-        blocks = len(self.nets.theta)
-        run_blocks(self.kernels.train_blocks, arguments, blocks, self.threads)
+        return Work(self.kernels.train_blocks, arguments, len(self.nets.theta))
 
     def bytes_per_net(self) -> int:
         rows = parameter_count(self.config, self.spec.inputs)

@@ -34,36 +34,16 @@ def population_losses(
     loss: str = "squared",
     residual: bool = False,
 ) -> Array:
-    """Integral of (f(x) - y(x))^2 over the task's domain, divided by its volume.
+    """Integral (R,) of (f(x) - y(x))^2, or another of Config's losses, over the task's domain,
+    divided by its volume.
 
     For one input and a smooth activation it is composite Gauss-Legendre quadrature, with panels
     doubled for those nets whose value still changes by more than RELATIVE_ERROR, and at last with
     panels that grow geometrically from -b/w of each neuron on, for nets of very large w. For a
     piecewise linear activation the domain is split at each net's breakpoints, which is exact up to
-    the target's smoothness. For two or three inputs it is tensor rules of growing order.
-
-    Parameters
-    ----------
-    activation : Activation
-        Activation of the nets.
-    parameters : Parameters
-        Of R nets.
-    task : Task
-        A function of up to three inputs.
-    loss : str
-        In place of the square, another of Config's losses.
-    residual : bool
-        As in Config.
-
-    Returns
-    -------
-    (R,) array of float64
-        Losses; NaN for nets that are not finite and where the quadrature does not converge.
-
-    Raises
-    ------
-    ConfigError
-        For examples, more than three inputs, or more than one with a piecewise linear activation.
+    the target's smoothness. For two or three inputs it is tensor rules of growing order. NaN for
+    nets that are not finite and where the quadrature does not converge. Raises ConfigError for
+    examples, more than three inputs, or more than one with a piecewise linear activation.
     """
     if task.examples is not None:
         raise ConfigError(

@@ -9,7 +9,7 @@ from minilotto.engines.evaluate import losses, spec_of
 from minilotto.engines.interface import KernelEngine
 from minilotto.engines.packing import aligned, rows_of
 from minilotto.engines.state import State
-from minilotto.hardware.threads import run_blocks
+from minilotto.hardware.threads import Work, run_works
 from minilotto.initialisation import Parameters
 from minilotto.kernels import levenberg_marquardt
 from minilotto.kernels.forms import Form
@@ -66,7 +66,10 @@ class SecondOrderEngine(KernelEngine):
             last[last == 0] = start
 
     def advance(self, first: int, count: int) -> None:
-        run_blocks(self._iterate, (count,), len(self.nets.theta), self.threads)
+        run_works([self.work(first, count)], self.threads)
+
+    def work(self, first: int, count: int) -> Work:
+        return Work(self._iterate, (count,), len(self.nets.theta))
 
     def _iterate(self, count: int, begin: int, end: int) -> None:
         levenberg_marquardt.train_blocks(

@@ -64,27 +64,8 @@ class OutputLayer(NamedTuple):
 
 
 def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
-    """The parameters in float64.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        w (R, N, D), b, v (R, N), c (R,), of any dtype.
-    data : Dataset
-        Of D inputs.
-    finite : bool
-        Whether nets that are not finite are refused.
-
-    Returns
-    -------
-    Parameters
-
-    Raises
-    ------
-    DataError
-        For shapes that do not fit each other or the data, or nets that are not finite.
-    ConfigError
-        For several hidden layers.
+    """The parameters in float64. Raises DataError for shapes that do not fit each other or the
+    data, and with `finite` for nets that are not; ConfigError for several hidden layers.
     """
     check_dataset(data)
     check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
@@ -126,24 +107,8 @@ def check_weight(weight: Array) -> None:
 
 
 def hidden(activation: Activation, w: ArrayLike, b: ArrayLike, x: ArrayLike) -> Array:
-    """Responses sigma(w_i x_p + b_i) of hidden neurons.
-
-    Parameters
-    ----------
-    activation : Activation
-    w, b : (R, N, D), (R, N) array_like
-        Of any dtype.
-    x : (P, D) array_like, or (P,) for one input
-        Points.
-
-    Returns
-    -------
-    (R, N, P) ndarray of float64
-
-    Raises
-    ------
-    DataError
-        For shapes that do not match.
+    """Responses sigma(w_i x_p + b_i) of hidden neurons, (R, N, P), from w (R, N, D), b (R, N) and x
+    (P, D), or (P,) for one input. Raises DataError for other shapes.
     """
     weights, biases, points = (reals_of(*named) for named in (("w", w), ("b", b), ("x", x)))
     points = points[:, None] if points.ndim == 1 else points
@@ -161,19 +126,9 @@ def hidden(activation: Activation, w: ArrayLike, b: ArrayLike, x: ArrayLike) -> 
 
 
 def centred(values: Array, root: Array) -> Array:
-    """Values (..., P) less their weighted mean, times the root of the weights.
+    """Values (..., P) less their weighted mean, times the root of the weights, which sum to one.
 
     The mean is taken out twice, for what rounding leaves of it the first time.
-
-    Parameters
-    ----------
-    values : (..., P) ndarray of float64
-    root : (P,) ndarray of float64
-        Square roots of weights that sum to one.
-
-    Returns
-    -------
-    (..., P) ndarray of float64
     """
     for _ in range(2):
         values = values - (values @ root**2)[..., None]
@@ -181,20 +136,9 @@ def centred(values: Array, root: Array) -> Array:
 
 
 def directions(response: NDArray[np.floating], root: Array) -> tuple[Array, Array]:
-    """Unit vectors of centred responses times the root of the weights.
-
-    Parameters
-    ----------
-    response : (..., N, P) ndarray
-    root : (P,) ndarray of float64
-        Square roots of weights that sum to one.
-
-    Returns
-    -------
-    units : (..., N, P) ndarray of float64
-        Zero for a response that is constant to rounding.
-    length : (..., N) ndarray of float64
-        What the centred responses were divided by, 1 for constant ones.
+    """Unit vectors (..., N, P) of centred responses times the root of the weights, zero for a
+    response that is constant to rounding; and what the centred responses were divided by (..., N),
+    1 for constant ones.
     """
     response = np.asarray(response, np.float64)
     size = np.sqrt(response**2 @ root**2)
@@ -228,48 +172,23 @@ def orthonormal_pair(units: Array) -> Array:
 
 
 def singular(rows: Array, cut: float = RANK_CUT) -> Span:
-    """Singular value decomposition of rows, with the directions that are more than rounding.
-
-    Parameters
-    ----------
-    rows : (..., N, P) ndarray of float64
-        Scaled to equal length.
-    cut : float in (0, 1)
-        Of the largest singular value: directions of less are not kept.
-
-    Returns
-    -------
-    Span
-        With K = min(N, P).
+    """Singular value decomposition of rows of equal length; those directions are kept that are more
+    than `cut` of the largest singular value.
     """
     left, values, right = np.linalg.svd(rows, full_matrices=False)
     return Span(left, values, right, values > cut * np.maximum(values[..., :1], TINY))
 
 
-def output_layer(
-    response: Array, target: Array, weight: Array, cut: float = RANK_CUT
-) -> OutputLayer:
-    """The output weights of least squares for given hidden responses.
+def output_layer(response: Array, target: Array, weight: Array) -> OutputLayer:
+    """The output weights of least squares for given hidden responses (R, N, P) and target (P,) or
+    (R, P).
 
     min over v, c of sum_p weight_p (sum_i v_i response_ip + c - target_p)^2, by the singular values
     of the centred responses of unit length. Responses that are constant get v = 0.
-
-    Parameters
-    ----------
-    response : (R, N, P) ndarray of float64
-    target : (P,) or (R, P) ndarray of float64
-    weight : (P,) ndarray of float64
-        At least 0, of sum 1.
-    cut : float in (0, 1)
-        See `singular`.
-
-    Returns
-    -------
-    OutputLayer
     """
     root = np.sqrt(weight)
     units, length = directions(response, root)
-    span = singular(units, cut)
+    span = singular(units)
     along = (span.right @ centred(target, root)[..., None])[..., 0]
     v = np.einsum("rak,rk->ra", span.left, span.inverse(along))
     v = np.where(units.any(axis=2), v, 0.0) / length
@@ -281,35 +200,16 @@ def output_layer(
 def least_squares(
     columns: ArrayLike, target: ArrayLike, weight: ArrayLike, cut: float = RANK_CUT
 ) -> Solution:
-    """Minimises sum_p weight_p (sum_k columns_pk theta_k - target_p)^2, for each of B problems.
+    """Minimises sum_p weight_p (sum_k columns_pk theta_k - target_p)^2, for each of B problems:
+    columns (B, P, K), target (P,) or (B, P).
 
     Columns are scaled to equal norm and solved by LAPACK's gelsy, a complete orthogonal
-    factorisation. Columns that are rounding beside the greatest get no coefficient. The loss is
-    evaluated with the coefficients, so it is what they give in float64. Unlike in `output_layer`
-    nothing is centred, so the cut is one of the given columns.
+    factorisation; directions are left out where the condition would exceed 1 / cut. Columns that
+    are rounding beside the greatest get no coefficient. The loss is evaluated with the
+    coefficients, so it is what they give in float64. Unlike in `output_layer` nothing is centred,
+    so the cut is one of the given columns. Raises DataError for shapes that do not match, or
+    numbers that are not finite; ConfigError for a cut that is not between 0 and 1.
 
-    Parameters
-    ----------
-    columns : (B, P, K) array_like
-    target : (P,) or (B, P) array_like
-    weight : (P,) array_like
-        At least 0.
-    cut : float in (0, 1)
-        Directions are left out where the condition would exceed 1 / cut.
-
-    Returns
-    -------
-    Solution
-
-    Raises
-    ------
-    DataError
-        For shapes that do not match, or numbers that are not finite.
-    ConfigError
-        For a cut that is not between 0 and 1.
-
-    Examples
-    --------
     >>> columns = np.array([[[1.0, 0.0], [1.0, 1e-9], [1.0, 2e-9]]])
     >>> solution = least_squares(columns, [1.0, 2.0, 3.0], np.ones(3) / 3)
     >>> solution.coefficients.round(6).tolist(), solution.rank.tolist()

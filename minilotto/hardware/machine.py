@@ -23,13 +23,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def threads_lost_by_fork() -> bool:
-    """Whether this process was forked from one in which Numba had threads.
-
-    Returns
-    -------
-    bool
-        If True, parallel kernels would abort: the threads are not in this process and cannot be
-        started again.
+    """Whether this process was forked from one in which Numba had threads: they are not in this
+    process and cannot be started again, so that parallel kernels would abort.
     """
     return _lost_threads
 
@@ -43,12 +38,8 @@ def _cgroup_numbers(*names: str) -> list[str]:
 
 
 def usable_cores() -> int:
-    """Number of cores that this process may use.
-
-    Returns
-    -------
-    int
-        Those of its CPU affinity, or fewer where the container has a smaller quota.
+    """Number of cores of this process's CPU affinity, or fewer where the container has a smaller
+    quota.
     """
     pinned = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1
@@ -61,13 +52,7 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes of memory that this process can still use.
-
-    Returns
-    -------
-    int
-        The free memory, or less where the container has a smaller limit.
-    """
+    """Bytes of free memory, or less where the container has a smaller limit."""
     import psutil  # here, as it takes long
 
     available = int(psutil.virtual_memory().available)
@@ -84,13 +69,7 @@ def available_memory() -> int:
 
 
 def cpu_name() -> str:
-    """The CPU's model name.
-
-    Returns
-    -------
-    str
-        The name, or the architecture where the system does not state it.
-    """
+    """The CPU's model name, or the architecture where the system does not state it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -99,20 +78,8 @@ def cpu_name() -> str:
 
 
 def readable_bytes(count: float) -> str:
-    """A number of bytes in a suitable unit.
+    """A number of bytes in three digits of a suitable unit.
 
-    Parameters
-    ----------
-    count : float
-        Bytes.
-
-    Returns
-    -------
-    str
-        Three digits and the unit.
-
-    Examples
-    --------
     >>> readable_bytes(1234567)
     '1.23 MB'
     """

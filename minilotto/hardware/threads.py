@@ -11,19 +11,18 @@ bit for bit.
 """
 
 import importlib
-import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import minilotto.hardware.compiler  # noqa: F401  before Numba
 
 # isort: split
 import numba
-import numpy as np
 import psutil
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -113,24 +112,42 @@ def parallel_region(threads: int) -> Iterator[bool]:
             numba.set_num_threads(before)
 
 
+class Work(NamedTuple):
+    """run(*arguments, begin, end) for ranges that make up range(blocks)."""
+
+    run: Callable[..., None]
+    arguments: tuple[Any, ...]
+    blocks: int
+
+    def pieces(self, threads: int) -> Iterator[Callable[[], None]]:
+        """Calls that do all of it: some a thread, or a single one."""
+        pieces = min(self.blocks, PIECES_A_THREAD * threads if threads > 1 else 1)
+        for piece in range(pieces):
+            begin, end = (self.blocks * edge // pieces for edge in (piece, piece + 1))
+            yield partial(self.run, *self.arguments, begin, end)
+
+
 def run_blocks(
-    train: Callable[..., None], arguments: tuple[Any, ...], blocks: int, threads: int
+    run: Callable[..., None], arguments: tuple[Any, ...], blocks: int, threads: int
 ) -> None:
-    """train(*arguments, begin, end) for ranges that make up range(blocks), in `threads` threads at
-    most.
-    """
-    threads = min(threads, blocks, most_threads())
+    """One Work."""
+    run_works([Work(run, arguments, blocks)], threads)
+
+
+def run_works(works: Sequence[Work], threads: int) -> None:
+    """All of them, in `threads` threads at most; the longest blocks should be in the first."""
+    threads = min(threads, sum(work.blocks for work in works), most_threads())
     with _alone(threads > 1) as ours:
-        if not ours:
-            train(*arguments, 0, blocks)
-            return
-        pieces = min(blocks, PIECES_A_THREAD * threads)
-        edges = np.linspace(0, blocks, pieces + 1).astype(int).tolist()
-        ranges = iter(list(itertools.pairwise(edges)))
+        count = threads if ours else 1
+        left = iter([piece for work in works for piece in work.pieces(count)])
 
         def work() -> None:
-            for begin, end in ranges:  # shared: each thread takes the next one
-                train(*arguments, begin, end)
+            for piece in left:  # shared: each thread takes the next one
+                piece()
+
+        if not ours:
+            work()
+            return
 
         with ThreadPoolExecutor(threads - 1) as pool:
             others = [pool.submit(work) for _ in range(threads - 1)]

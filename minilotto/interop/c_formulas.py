@@ -7,19 +7,13 @@ import numpy as np
 
 from minilotto.kernels.retarget import retargeted
 
+__all__: list[str] = []
+
 REAL = {"float64": ("double", "", 64), "float32": ("float", "f", 32)}
 
 
 class Written:
-    """A number of which only the C text is known; operators write statements.
-
-    Parameters
-    ----------
-    writer : Writer
-        Keeps the statements.
-    text : str
-        The number, as C.
-    """
+    """A number of which only the C text is known; operators write statements."""
 
     def __init__(self, writer: "Writer", text: str) -> None:
         self.writer, self.text = writer, text
@@ -47,14 +41,8 @@ class Written:
 
 
 class Writer:
-    """Runs formulas of kernels/formulas.py and records them as C statements, one operation each.
-
-    Parameters
-    ----------
-    dtype : {"float32", "float64"}
-        Precision of the C code.
-    prefix : str
-        Of the names of its macros.
+    """Runs formulas of kernels/formulas.py and records them as C statements, one operation each, in
+    macros of a prefix.
     """
 
     def __init__(self, dtype: str, prefix: str) -> None:
@@ -64,38 +52,14 @@ class Writer:
         self.known: dict[str, Written] = {}
 
     def keep(self, expression: str) -> Written:
-        """Record an expression, once however often it occurs.
-
-        Parameters
-        ----------
-        expression : str
-            C text.
-
-        Returns
-        -------
-        Written
-            Its result.
-        """
+        """The result of an expression, recorded once however often it occurs."""
         if expression not in self.known:
             self.known[expression] = Written(self, f"t{len(self.lines)}")
             self.lines.append(f"const {self.real} t{len(self.lines)} = {expression};")
         return self.known[expression]
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a formula with operations that write C.
-
-        Parameters
-        ----------
-        function : callable
-            Of kernels/formulas.py.
-        *arguments
-            What it takes.
-
-        Returns
-        -------
-        Written or tuple of Written
-            What it returns.
-        """
+        """What a formula of kernels/formulas.py returns, called with operations that write C."""
         operations: dict[str, Callable[..., Any]] = {
             "fma": lambda a, b, c: self.keep(f"{self.prefix}_FMA({a.text}, {b.text}, {c.text})"),
             "like": lambda model, value: (
@@ -105,6 +69,7 @@ class Writer:
             "square_root": lambda a: self.keep(f"sqrt{self.suffix}({a.text})"),
             "with_sign_of": lambda a, b: self.keep(f"copysign{self.suffix}({a.text}, {b.text})"),
             "where": lambda mask, a, b: self.keep(f"{mask} ? {a.text} : {b.text}"),
+            "whole": lambda t: self.keep(f"rint{self.suffix}({t.text})"),
             "fraction": lambda t: self.keep(f"{t.text} - rint{self.suffix}({t.text})"),
             "scale": lambda a, n: self.keep(f"{self.prefix}_scale({a.text}, {n.text})"),
         }
@@ -112,20 +77,7 @@ class Writer:
 
 
 def number(value: float, dtype: str) -> str:
-    """A C constant with exactly this value.
-
-    Parameters
-    ----------
-    value : float
-        Finite.
-    dtype : {"float32", "float64"}
-        Its precision.
-
-    Returns
-    -------
-    str
-        C text.
-    """
+    """A C constant with exactly this value."""
     if dtype == "float32":
         text = str(np.float32(value))
         return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"

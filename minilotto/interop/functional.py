@@ -24,6 +24,8 @@ from minilotto.initialisation import Parameters
 from minilotto.interop.vectors import check_form, pack, read_only, thetas_of, unpack
 from minilotto.settings.activations import Reals, activation_of
 
+__all__ = ["jacobian", "loss_and_gradient", "predict", "residual_jacobian", "residuals"]
+
 if TYPE_CHECKING:
     from minilotto.kernels.forms import Form
 
@@ -188,14 +190,8 @@ def jacobian(
 
     Parameters
     ----------
-    parameters : Parameters, (K,) or (R, K) array_like
-        One net or R nets.
-    x : (P,) or (P, D) array_like of float32 or float64
-        Points.
-    activation, negative_slope : str, float
-        A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
-    depth, residual : int, bool
-        As in Config; Parameters have a depth of their own.
+    parameters, x, activation, negative_slope, depth, residual
+        As in `predict`.
 
     Returns
     -------
@@ -243,18 +239,8 @@ def residuals(
 
     Parameters
     ----------
-    parameters : Parameters, (K,) or (R, K) array_like
-        One net or R nets.
-    x : (P,) or (P, D) array_like of float32 or float64
-        Points.
-    y : (P,) array_like of float
-        Targets.
-    weight : (P,) array_like of float, optional
-        Weights, used as they are; 1 / P each by default.
-    activation, negative_slope : str, float
-        A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
-    depth, residual : int, bool
-        As in Config; Parameters have a depth of their own.
+    parameters, x, y, weight, activation, negative_slope, depth, residual
+        As in `loss_and_gradient`.
 
     Returns
     -------
@@ -289,18 +275,8 @@ def residual_jacobian(
 
     Parameters
     ----------
-    parameters : Parameters, (K,) or (R, K) array_like
-        One net or R nets.
-    x : (P,) or (P, D) array_like of float32 or float64
-        Points.
-    y : (P,) array_like of float
-        Targets, which the derivatives do not depend on.
-    weight : (P,) array_like of float, optional
-        Weights, used as they are; 1 / P each by default.
-    activation, negative_slope : str, float
-        A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
-    depth, residual : int, bool
-        As in Config; Parameters have a depth of their own.
+    parameters, x, y, weight, activation, negative_slope, depth, residual
+        As in `loss_and_gradient`; derivatives do not depend on y.
 
     Returns
     -------
@@ -341,26 +317,7 @@ def _scratch_size(form: "Form", width: int) -> int:
 
 
 def weighted(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals, Reals, Reals]:
-    """Points, targets and weights, checked; 1 / P each by default.
-
-    Parameters
-    ----------
-    x : (P,) or (P, D) array_like
-        Points.
-    y : (P,) array_like
-        Targets.
-    weight : (P,) array_like or None
-        Weights.
-
-    Returns
-    -------
-    x, y, weight : arrays
-
-    Raises
-    ------
-    DataError
-        For data of the wrong shape, type or content.
-    """
+    """Points, targets and weights, checked; 1 / P each by default."""
     points, targets, weights = checked(x, y, weight)
     return points, targets, weights / len(weights) if weight is None else weights
 

@@ -33,18 +33,8 @@ def hessian(
 
     Parameters
     ----------
-    parameters : Parameters, (K,) or (R, K) array_like
-        One net or R nets.
-    x : (P,) or (P, D) array_like of float32 or float64
-        Points.
-    y : (P,) array_like of float
-        Targets.
-    weight : (P,) array_like of float, optional
-        Weights, used as they are; 1 / P each by default.
-    activation, negative_slope : str, float
-        A name in ACTIVATIONS, and the slope of leaky_relu for z < 0.
-    depth, residual : int, bool
-        As in Config; Parameters have a depth of their own.
+    parameters, x, y, weight, activation, negative_slope, depth, residual
+        As in `loss_and_gradient`.
 
     Returns
     -------

@@ -10,6 +10,8 @@ from minilotto.kernels.layers import layers
 from minilotto.settings.activations import Activation, Reals
 from minilotto.settings.arrays import Array
 
+__all__: list[str] = []
+
 
 class _Trace(NamedTuple):
     """Of each layer, (P, N): what sigma takes; h; dh / dz in the layer alone; df / dh; df / dz."""
@@ -41,23 +43,8 @@ def _share(layer: int, depth: int, residual: bool) -> float:
 
 
 def jacobian_of(sigma: Activation, theta: Reals, x: Reals, depth: int, residual: bool) -> Reals:
-    """Derivatives of the outputs of one net with respect to its parameters.
-
-    Parameters
-    ----------
-    sigma : Activation
-        Of the net.
-    theta : (K,) array
-        The net.
-    x : (P, D) array
-        Points.
-    depth, residual : int, bool
-        As in Config.
-
-    Returns
-    -------
-    (P, K) array of float64
-        In the order of `pack`.
+    """Derivatives (P, K) of the outputs of one net theta (K,) with respect to its parameters, in
+    the order of `pack`.
     """
     x, net = x.astype(np.float64), unpack(theta.astype(np.float64), x.shape[1], depth)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -82,21 +69,11 @@ def add_curvature(
     residual: bool,
     total: Array,
 ) -> None:
-    """Add to `total` sum_p factor_p H_p, H_p the second derivatives of f(x_p) of one net.
+    """Add to `total` (K, K) sum_p factor_p H_p, H_p the second derivatives of f(x_p) of one net
+    theta (K,).
 
     Beside the curvature of each sigma, which takes the derivatives of its argument twice, these are
     the products of each weight with what it multiplies.
-
-    Parameters
-    ----------
-    sigma, theta, x
-        As in jacobian_of.
-    factor : (P,) array
-        Factors.
-    depth, residual
-        As in jacobian_of.
-    total : (K, K) array
-        Changed.
     """
     inputs = x.shape[1]
     net, count = unpack(theta, inputs, depth), len(theta)

@@ -19,6 +19,8 @@ from minilotto.settings.config import LOSSES
 from minilotto.settings.limits import check_choice
 from minilotto.settings.numbers import whole_number
 
+__all__ = ["pack", "unpack"]
+
 
 def pack(parameters: Parameters) -> Reals:
     """Parameters as vectors theta.
@@ -128,19 +130,7 @@ def unpack(theta: ArrayLike, inputs: int = 1, depth: int = 1) -> Parameters:
 
 
 def width_of(length: int, inputs: int, depth: int) -> int:
-    """Width N of the nets that a vector of this length is of; 0 if there are none.
-
-    Parameters
-    ----------
-    length : int
-        K.
-    inputs, depth : int
-        D and L.
-
-    Returns
-    -------
-    int
-    """
+    """Width N of the nets that a vector of this length K is of; 0 if there are none."""
     # (L - 1) N^2 + (D + 1 + L) N = K - 1
     linear = inputs + 1 + depth
     root = isqrt(linear**2 + 4 * (depth - 1) * (length - 1)) if length > 1 else 0
@@ -149,17 +139,8 @@ def width_of(length: int, inputs: int, depth: int) -> int:
 
 
 def check_form(activation: str, negative_slope: float, loss: str) -> None:
-    """Refuse what names no activation or loss.
-
-    Parameters
-    ----------
-    activation, negative_slope, loss
-        As in Config.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown name, and for a slope that is no finite number.
+    """Raises ConfigError for an unknown activation or loss, and for a slope that is no finite
+    number.
     """
     activation_of(activation)
     check_choice("loss", loss, LOSSES)
@@ -173,17 +154,8 @@ def check_form(activation: str, negative_slope: float, loss: str) -> None:
 
 
 def check_exported(parameters: Parameters) -> None:
-    """Refuse nets that another program could not evaluate.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        Of R nets.
-
-    Raises
-    ------
-    ConfigError
-        For none, and for one that is not finite.
+    """Raises ConfigError for no net, and for one that is not finite, which no other program could
+    evaluate.
     """
     if not len(parameters.c):
         raise ConfigError("there is no net to export; select at least one")
@@ -198,26 +170,8 @@ def check_exported(parameters: Parameters) -> None:
 
 
 def flat(theta: ArrayLike, inputs: int, depth: int = 1) -> Reals:
-    """The caller's theta as an array.
-
-    Parameters
-    ----------
-    theta : (K,) or (R, K) array_like of float32 or float64
-        One net or R nets.
-    inputs : int
-        Number of inputs D.
-    depth : int
-        Number of hidden layers L.
-
-    Returns
-    -------
-    (K,) or (R, K) array
-        In the same precision.
-
-    Raises
-    ------
-    DataError
-        For another dtype, or a length K that no such net has.
+    """The caller's theta, (K,) or (R, K), as an array in its precision. Raises DataError for
+    another dtype, or a length K that no such net has.
     """
     array = floating("theta", theta)
     if array.ndim not in (1, 2) or 0 in array.shape or not width_of(array.shape[-1], inputs, depth):
@@ -233,29 +187,8 @@ def flat(theta: ArrayLike, inputs: int, depth: int = 1) -> Reals:
 def thetas_of(
     parameters: Parameters | ArrayLike, inputs: int, depth: int, residual: bool
 ) -> tuple[Reals, Reals, int]:
-    """Nets as vectors.
-
-    Parameters
-    ----------
-    parameters : Parameters, (K,) or (R, K) array_like
-        One net or R nets.
-    inputs : int
-        Number of inputs D.
-    depth, residual : int, bool
-        As in Config; Parameters have a depth of their own.
-
-    Returns
-    -------
-    theta : (K,) or (R, K) array
-        The caller's.
-    thetas : (R, K) array
-        The same, read-only.
-    depth : int
-
-    Raises
-    ------
-    ConfigError
-        For a depth that is not that of the Parameters.
+    """Nets as vectors: the caller's (K,) or (R, K), the same read-only (R, K), and their depth,
+    which Parameters have of their own. Raises ConfigError for another one.
     """
     packed: Any = parameters
     if isinstance(parameters, Parameters):
@@ -271,19 +204,7 @@ def thetas_of(
 
 
 def read_only(array: Reals, dtype: DTypeLike) -> Reals:
-    """The array, contiguous and marked read-only, so that the compiler sees one type.
-
-    Parameters
-    ----------
-    array : array
-        Of floats.
-    dtype : dtype
-        The precision.
-
-    Returns
-    -------
-    array
-    """
+    """The array, contiguous and marked read-only, so that the compiler sees one type."""
     view: Reals = np.ascontiguousarray(array, dtype)
     view = view.view() if view.flags.aligned else view.copy()
     view.setflags(write=False)

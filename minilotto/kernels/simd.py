@@ -282,23 +282,32 @@ def _call_avx512(builder, name, number, arguments) -> ir.Value:
     return call(builder, f"llvm.x86.avx512.mask.{name}.{letter}.512", llvm_type(number), arguments)
 
 
-@intrinsic
-def fraction(typingctx, t):
-    """t minus the nearest whole number: exact, in [-1/2, 1/2], so that t - fraction(t) is that
-    whole number.
-    """
-    if not _is_real(t):
-        return None
+def _whole_and_fraction(context, builder, number, value) -> tuple[ir.Value, ir.Value]:
+    if _has_avx512(context, number):
+        to_nearest_even_quietly = ir.Constant(ir.IntType(32), 8)
+        rest = _call_avx512(builder, "reduce", number, [value, to_nearest_even_quietly])
+        return builder.fsub(value, rest), rest
+    whole = call(builder, f"llvm.rint.{suffix_of(number)}", llvm_type(number), [value])
+    return whole, builder.fsub(value, whole)
 
-    def codegen(context, builder, signature, arguments):
-        if _has_avx512(context, t):
-            to_nearest_even_quietly = ir.Constant(ir.IntType(32), 8)
-            return _call_avx512(builder, "reduce", t, [arguments[0], to_nearest_even_quietly])
-        return builder.fsub(
-            arguments[0], call(builder, f"llvm.rint.{suffix_of(t)}", llvm_type(t), arguments)
-        )
 
-    return t(t), codegen
+def _part(index, doc):
+    @intrinsic
+    def function(typingctx, t):
+        if not _is_real(t):
+            return None
+
+        def codegen(context, builder, signature, arguments):
+            return _whole_and_fraction(context, builder, t, arguments[0])[index]
+
+        return t(t), codegen
+
+    function.__doc__ = doc
+    return function
+
+
+whole = _part(0, "The nearest whole number.")
+fraction = _part(1, "t minus the nearest whole number: exact, in [-1/2, 1/2].")
 
 
 @intrinsic

@@ -51,38 +51,14 @@ KINKED = ("relu", "leaky_relu")
 
 
 def second_opinion(row: Any) -> "str | Row":
-    """What the functions here take for an activation.
-
-    Parameters
-    ----------
-    row : Activation
-        The activation.
-
-    Returns
-    -------
-    str or Row
-        Its name where it is written here, else the row with its own functions.
-    """
+    """The name of an activation that is written here, else its row with functions of its own."""
     known: str | Row = row.name if row.name in SMOOTH or row.name in KINKED else row
     return known
 
 
 def activation(name: str | Row, z: Reals, negative_slope: float = 0.01) -> tuple[Reals, Reals]:
-    """(sigma(z), sigma'(z)), where the slope at a kink is its left limit.
-
-    Parameters
-    ----------
-    name : str or Row
-        The activation.
-    z : array of float32 or float64
-        Arguments.
-    negative_slope : float
-        Slope of leaky_relu for z < 0.
-
-    Returns
-    -------
-    value, slope : arrays
-        In the shape and precision of z.
+    """(sigma(z), sigma'(z)) in the shape and precision of z, where the slope at a kink is its left
+    limit; negative_slope is that of leaky_relu.
     """
     if not isinstance(name, str):
         return name.value(z).astype(z.dtype), name.slope(z).astype(z.dtype)

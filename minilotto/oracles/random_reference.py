@@ -8,22 +8,9 @@ from numpy.typing import NDArray
 
 
 def philox(counter: Sequence[Any], key: Sequence[Any], rounds: int = 7) -> NDArray[np.uint64]:
-    """Philox 4x32: four random words from a counter of four and a key of two.
+    """Philox 4x32: four random words (4, ...) from counters of four words below 2^32 and keys of
+    two, which broadcast.
 
-    Parameters
-    ----------
-    counter, key : sequences of 4 and 2 arrays of whole numbers below 2^32
-        They broadcast against each other.
-    rounds : int
-        Number of rounds.
-
-    Returns
-    -------
-    (4, ...) array of uint64
-        Words below 2^32.
-
-    References
-    ----------
     Salmon, Moraes, Dror and Shaw 2011, section 3.3.
     """
     arrays = np.broadcast_arrays(*(np.asarray(a, np.uint64) for a in (*counter, *key)))
@@ -36,24 +23,7 @@ def philox(counter: Sequence[Any], key: Sequence[Any], rounds: int = 7) -> NDArr
 
 
 def draws(root_seed: int, seeds: NDArray[np.int64], step: int, count: int) -> NDArray[np.uint64]:
-    """The first `count` draws of each seed at a step.
-
-    Parameters
-    ----------
-    root_seed : int
-        In [0, 2**64).
-    seeds : (R,) array of int64
-        Seeds.
-    step : int
-        From 0.
-    count : int
-        Number of draws.
-
-    Returns
-    -------
-    (R, count) array of uint64
-        Words below 2^32.
-    """
+    """The first `count` draws of each seed (R,) at a step: (R, count) words below 2^32."""
     low, root = 2**32 - 1, int(root_seed)
     one = philox((seeds & low, seeds >> 32, 0, 1), (root & low, root >> 32))
     blocks = np.arange(-(-count // 4))
@@ -65,22 +35,7 @@ def draws(root_seed: int, seeds: NDArray[np.int64], step: int, count: int) -> ND
 def batch_rows(
     root_seed: int, seeds: NDArray[np.int64], step: int, batch: int, points: int
 ) -> NDArray[np.intp]:
-    """The points that each seed draws at a step, with replacement.
-
-    Parameters
-    ----------
-    root_seed, seeds, step
-        As `draws` takes them.
-    batch : int
-        Points to draw.
-    points : int
-        Points to draw from.
-
-    Returns
-    -------
-    (R, batch) array of int
-        Numbers of points, from 0.
-    """
+    """The points (R, batch) of so many that each seed draws at a step, with replacement."""
     each = 2 if points <= 256 else 1  # places that one word is good for
     words = draws(root_seed, seeds, step, -(-batch // each))
     places = []
@@ -98,21 +53,8 @@ def fresh_points(
     batch: int,
     domain: Sequence[tuple[float, float]],
 ) -> NDArray[np.float64]:
-    """The points of a box that each seed draws at a step.
-
-    Parameters
-    ----------
-    root_seed, seeds, step
-        As `draws` takes them.
-    batch : int
-        Points to draw.
-    domain : sequence of (low, high)
-        The box, an interval for each of D inputs.
-
-    Returns
-    -------
-    (R, batch, D) array of float64
-        Uniform points.
+    """Uniform points (R, batch, D) of a box, an interval for each input, that each seed draws at a
+    step.
     """
     low, high = np.array(domain, dtype=np.float64).T
     words = draws(root_seed, seeds, step, batch * len(domain)).astype(np.float64)

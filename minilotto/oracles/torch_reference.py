@@ -12,35 +12,13 @@ Reals = NDArray[np.floating]  # float32 or float64
 
 
 def installed() -> bool:
-    """Whether there is a torch, which may be unusable.
-
-    Returns
-    -------
-    bool
-        True if there is.
-    """
+    """Whether there is a torch, which may be unusable."""
     return find_spec("torch") is not None
 
 
 def function_of(name: str, negative_slope: float) -> Callable[[Any], Any]:
-    """torch's function for an activation.
-
-    Parameters
-    ----------
-    name : str
-        Name of the activation.
-    negative_slope : float
-        Slope of leaky_relu for z < 0.
-
-    Returns
-    -------
-    callable
-        Maps a tensor to a tensor of the same shape.
-
-    Raises
-    ------
-    KeyError
-        For an unknown name.
+    """torch's function for an activation; negative_slope is that of leaky_relu. Raises KeyError for
+    an unknown name.
     """
     import torch
     from torch.nn import functional
@@ -58,18 +36,7 @@ def function_of(name: str, negative_slope: float) -> Callable[[Any], Any]:
 
 
 def knows(name: str) -> bool:
-    """Whether `function_of` knows an activation.
-
-    Parameters
-    ----------
-    name : str
-        Name of the activation.
-
-    Returns
-    -------
-    bool
-        True if it does.
-    """
+    """Whether `function_of` knows an activation."""
     try:
         function_of(name, 0.0)
     except KeyError:
@@ -92,32 +59,10 @@ def loss_and_gradient(
     hidden: Sequence[Reals] = (),
     residual: bool = False,
 ) -> tuple[Array, tuple[Array, ...]]:
-    """The losses sum_p weight_p (f(x_p) - y_p)^2 and their gradients, by autograd.
+    """The losses sum_p weight_p (f(x_p) - y_p)^2 and their gradients, by autograd, in float64.
 
-    Parameters
-    ----------
-    name : str
-        The activation.
-    w, b, v, c : (R, N, D), (R, N), (R, N) and (R,) arrays
-        Parameters of R nets.
-    x, y, weight : (P, D), (P,) and (P,) arrays
-        Points, targets and weights.
-    negative_slope : float
-        Slope of leaky_relu for z < 0.
-    loss : {"squared", "logistic"}
-        The latter is torch's binary cross entropy of logits f(x_p) and labels y_p.
-    hidden : () or (hidden_w, hidden_b)
-        Weights (R, L - 1, N, N) and biases (R, L - 1, N) of the layers h_l = sigma(W_l h_(l-1) +
-        b_l) after the first.
-    residual : bool
-        Whether these are h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
-
-    Returns
-    -------
-    losses : (R,) array of float64
-        Loss of each net.
-    gradients : (dw, db, dv, dc) or (dw, db, dv, dc, dhidden_w, dhidden_b)
-        In the shapes of w, b, v, c and hidden, float64.
+    Arguments and shapes are those of numpy_reference; "logistic" is torch's binary cross entropy of
+    logits f(x_p) and labels y_p.
     """
     import torch
 
@@ -133,23 +78,7 @@ def loss_and_gradient(
 
 
 def outputs_of(sigma: Callable[[Any], Any], parameters: Any, x: Any, residual: bool) -> Any:
-    """Outputs of R nets.
-
-    Parameters
-    ----------
-    sigma : callable
-        The activation, as `function_of` returns it.
-    parameters : list of torch.Tensor
-        (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b).
-    x : (P, D) torch.Tensor
-        Points.
-    residual : bool
-        As `loss_and_gradient` takes it.
-
-    Returns
-    -------
-    (R, P) torch.Tensor
-    """
+    """Outputs (R, P) of R nets with parameters (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b)."""
     w, b, v, c, *hidden = parameters
     h = sigma(w @ x.T + b[:, :, None])
     for layer in range(hidden[0].shape[1] if hidden else 0):
@@ -176,21 +105,9 @@ def _losses(
 
 
 def trained(config: Any, start: Any, x: Reals, y: Reals, weight: Reals) -> tuple[Reals, ...]:
-    """Parameters after all steps of a training by torch.optim and torch's schedulers.
-
-    Parameters
-    ----------
-    config : Config
-        Activation, loss, precision, optimiser, schedule, steps, and whether nets are residual.
-    start : (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b)
-        Initial parameters of R nets, in the precision of the config.
-    x, y, weight : (P, D), (P,) and (P,) arrays
-        Points, targets and weights.
-
-    Returns
-    -------
-    (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b)
-        Of R nets.
+    """Parameters after all steps of a config's training by torch.optim and torch's schedulers, from
+    `start` in the precision of the config: (w, b, v, c) or (w, b, v, c, hidden_w, hidden_b) of R
+    nets.
     """
     import torch
 
@@ -209,24 +126,7 @@ def trained(config: Any, start: Any, x: Reals, y: Reals, weight: Reals) -> tuple
 
 
 def optimizer_of(config: Any, parameters: Any) -> Any:
-    """torch's optimiser of a config.
-
-    Parameters
-    ----------
-    config : Config
-        Names the optimiser and its constants.
-    parameters : list of torch.Tensor
-        What it steps.
-
-    Returns
-    -------
-    torch.optim.Optimizer
-
-    Raises
-    ------
-    KeyError
-        For an optimiser that torch has not.
-    """
+    """torch's optimiser of a config. Raises KeyError for one that torch has not."""
     from torch import optim
 
     betas, smooth = (config.beta1, config.beta2), {"lr": config.lr, "eps": config.epsilon}
@@ -246,24 +146,7 @@ def optimizer_of(config: Any, parameters: Any) -> Any:
 
 
 def scheduler_of(config: Any, optimizer: Any) -> Any:
-    """torch's scheduler of a config.
-
-    Parameters
-    ----------
-    config : Config
-        Names the schedule and its constants.
-    optimizer : torch.optim.Optimizer
-        Whose rate it sets.
-
-    Returns
-    -------
-    torch.optim.lr_scheduler.LRScheduler
-
-    Raises
-    ------
-    KeyError
-        For a schedule that torch has not.
-    """
+    """torch's scheduler of a config. Raises KeyError for one that torch has not."""
     from torch.optim import lr_scheduler
 
     steps, final = config.steps - config.warmup, config.final_fraction

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from math import inf
 from typing import Any, NamedTuple
 
 from minilotto.analysis.stats.bootstrap import Estimate
@@ -40,9 +41,12 @@ from minilotto.report.rules import (
     THRESHOLDS,
     UNDECIDED,
     VERDICTS,
+    Check,
     Judged,
     decided,
+    factor,
     family,
+    inside,
     sure,
     together,
 )
@@ -167,6 +171,31 @@ class Claim:
 
     def __getitem__(self, name: str) -> float:
         return self.numbers[name] if name in self.numbers else THRESHOLDS[name]
+
+    def near(self, found: Estimate) -> Check:
+        """Whether a number is the claimed one."""
+        claimed, margin = self["claimed"], self["near"]
+        return inside(found, claimed - margin, claimed + margin)
+
+    def unchanged(self, found: Estimate) -> Check:
+        """Whether a difference of exponents is none."""
+        return inside(found, -self["near"], self["near"])
+
+    def same(self, found: Estimate) -> Check:
+        """Whether a ratio is that of equal things."""
+        return factor(found, 1 / self["same"], self["same"])
+
+    def similar(self, found: Estimate) -> Check:
+        """Whether a ratio is that of things of one size."""
+        return factor(found, 1 / self["similar"], self["similar"])
+
+    def orthogonal(self, found: Estimate) -> Check:
+        """Whether a cosine is that of orthogonal errors."""
+        return inside(found, -self["orthogonal"], self["orthogonal"])
+
+    def mostly(self, found: Estimate) -> Check:
+        """Whether a fraction is the larger part."""
+        return inside(found, self["half"], inf)
 
     def judged(self, outcome: Outcome, facts: Mapping[str, Any], taken: float) -> Verdict:
         """The claim with its outcome, names in braces replaced; each test may take that chance of

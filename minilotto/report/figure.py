@@ -7,16 +7,19 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, FileError, MinilottoError
 from minilotto.report.claims import Entry, Outcome, Verdict, register, verdicts
 from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, THRESHOLDS
+from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
@@ -90,9 +93,11 @@ class Table:
 
     @classmethod
     def of(cls, name: str, header: str, rows: Iterable[Sequence[Any]]) -> "Table":
-        """A table from its rows; `header` names the columns, with commas between them."""
-        names, rows = [each.strip() for each in header.split(",")], list(rows)
-        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        """A table from its rows, in which an estimate fills three cells: value, low and high;
+        `header` names the columns, with commas between them.
+        """
+        names, cells = [each.strip() for each in header.split(",")], [*map(_expanded, rows)]
+        columns = list(zip(*cells, strict=True)) if cells else [()] * len(names)
         return cls(name, dict(zip(names, columns, strict=True)))
 
     def to_csv(self) -> str:
@@ -109,6 +114,10 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return "" if np.isnan(value) else repr(float(value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _expanded(row: Sequence[Any]) -> list[Any]:
+    return [end for one in row for end in (interval(one) if isinstance(one, Estimate) else [one])]
 
 
 def interval(found: Estimate | None) -> tuple[float, float, float]:
@@ -235,6 +244,18 @@ def finite(found: Mapping[int, Ensemble]) -> dict[int, Ensemble]:
     return {width: nets for width, nets in kept.items() if len(nets)}
 
 
+@lru_cache(maxsize=64)
+def unseen_points(task: str, points: int) -> Dataset:
+    """Uniform points of the cube that no training here has seen."""
+    return sampled(Config(task=task, sampling="uniform", points=points, root_seed=2**32))
+
+
+def losses_on(data: Dataset, nets: Mapping[int, Ensemble]) -> dict[int, Array]:
+    """Losses (R,) of nets by width, on other points than theirs."""
+    errors = {width: one.predict(data.x) - data.y for width, one in nets.items()}
+    return {width: np.mean(error**2, axis=1) for width, error in errors.items()}
+
+
 def commas(things: Iterable[Any]) -> str:
     """Things with commas between them; integers as 1,000, other numbers as 0.01."""
     return ", ".join(format(one, {int: ",", float: "g"}.get(type(one), "")) for one in things)
@@ -257,6 +278,18 @@ def width_rows(found: Points) -> list[tuple[Any, ...]]:
     names = ("seeds", "diverged", "value", "low", "high")
     columns = (found.widths.astype(int), *(getattr(found, name) for name in names))
     return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def rows_of(found: Any, *keys: Any) -> list[tuple[Any, ...]]:
+    """Rows of a table from nested mappings: the keys on the way, the parts of a tuple each by
+    itself, and then an estimate, or points width by width.
+    """
+    if isinstance(found, Points):
+        return [(*keys, *row) for row in width_rows(found)]
+    if not isinstance(found, Mapping):
+        return [(*keys, found)]
+    parts = {key: key if isinstance(key, tuple) else (key,) for key in found}
+    return [row for key, one in found.items() for row in rows_of(one, *keys, *parts[key])]
 
 
 def training_words(nets: Iterable[Ensemble]) -> str:

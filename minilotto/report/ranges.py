@@ -1,8 +1,10 @@
 """Claims that numbers lie in ranges, judged by the shared rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf, log
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, untested
@@ -79,3 +81,14 @@ def all_in(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
     )
     numbers = {name: found.value for name, found in printed}
     return about(Every(judged), words, reason, numbers, more=f": t{reason[1:-1]}")
+
+
+def unchanged(found: Mapping[str, Estimate | None], claim: Claim) -> Outcome:
+    """The outcome of a claim that differences of exponents are none; None is left out."""
+    margin = claim["near"]
+    return all_in([Ranged(name, e, -margin, margin, 0.0) for name, e in found.items() if e])
+
+
+def ratios_in(found: Mapping[str, Estimate | None], low: float, high: float) -> Outcome:
+    """The outcome of a claim that several ratios lie in one range; None is left out."""
+    return all_in([logged(name, e, low, high) for name, e in found.items() if e], np.exp)

@@ -16,8 +16,14 @@ from minilotto.sweeps.run import sweep
 if TYPE_CHECKING:
     from minilotto.report.plots.style import Drawing
 
+STAGES = 5  # of the paper's schedule
 Chosen = TypeVar("Chosen", bound="Settings")
 Made = TypeVar("Made", bound="Study")
+
+
+def scheduled(steps: int) -> dict[str, Any]:
+    """Fields of a Sweep: so many steps, by the paper's schedule scaled to them."""
+    return {"steps": steps, "lr_decay_every": max(1, steps // STAGES)}
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,16 @@ class Settings:
 
     @classmethod
     def at(cls: type[Chosen], scale: Scale) -> Chosen:
-        """The report's settings at this scale: no more seeds and steps than it allows."""
-        full = cls.quick() if scale.quick else cls()
-        return dataclasses.replace(
-            full, seeds=min(full.seeds, scale.seeds), steps=min(full.steps, scale.steps)
-        )
+        """The report's settings at this scale: no more seeds and steps than it allows. Budgets
+        shrink with the steps, so that the paper's stays among them.
+        """
+        full: Any = cls.quick() if scale.quick else cls()
+        steps = min(full.steps, scale.steps)
+        less: dict[str, Any] = {"seeds": min(full.seeds, scale.seeds), "steps": steps}
+        if hasattr(full, "budgets"):
+            budgets = {max(1, budget * steps // cls.steps) for budget in full.budgets}
+            less["budgets"] = tuple(sorted(budgets))
+        return cast(Chosen, dataclasses.replace(full, **less))
 
 
 class Study(Figure):

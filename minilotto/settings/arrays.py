@@ -30,23 +30,8 @@ def is_list(value: Any) -> bool:
 
 
 def array_of(name: str, values: object) -> NDArray[Any]:
-    """The caller's values as an array, of whatever dtype.
-
-    Parameters
-    ----------
-    name : str
-        Name of the argument, for the message.
-    values : array_like
-        An array, or what NumPy makes one of.
-
-    Returns
-    -------
-    ndarray
-
-    Raises
-    ------
-    DataError
-        For masked values, for a huge shape by broadcasting, and for what is no array.
+    """The caller's values as an array, of whatever dtype; `name` is for the message. Raises
+    DataError for masked values, for a huge shape by broadcasting, and for what is no array.
     """
     try:
         check_unmasked(name, values)
@@ -76,23 +61,8 @@ def check_unmasked(name: str, values: object) -> None:
 
 
 def reals_of(name: str, values: object) -> Array:
-    """The caller's real numbers in float64.
-
-    Parameters
-    ----------
-    name : str
-        Name of the argument, for the message.
-    values : array_like
-        Of integers or floating-point numbers, which may be NaN or infinite.
-
-    Returns
-    -------
-    ndarray of float64
-
-    Raises
-    ------
-    DataError
-        For complex numbers, truth values and any other dtype, and as `array_of`.
+    """The caller's real numbers, NaN and infinity too, in float64. Raises DataError for complex
+    numbers, truth values and any other dtype, and as `array_of`.
     """
     array = array_of(name, values)
     if array.dtype.kind not in "fiu":

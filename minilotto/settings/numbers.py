@@ -12,26 +12,8 @@ NO_NUMBERS = (bool, np.bool_, str, bytes, np.ndarray)  # though int() or float()
 
 
 def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
-    """A setting as an int; 1e6 counts as whole.
-
-    Parameters
-    ----------
-    name : str
-        Name of the setting, for the message.
-    value : object
-        What was given.
-    at_least, below : int
-        Range of the number, without `below` itself.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    ConfigError
-        For anything else.
+    """A setting as an int in [at_least, below); 1e6 counts as whole; `name` is for the message.
+    Raises ConfigError for anything else.
     """
     whole = None
     if not isinstance(value, NO_NUMBERS):
@@ -54,28 +36,8 @@ def truth_value(name: str, value: Any) -> bool:
 
 
 def real_number(name: str, value: Any, rule: str, holds: Callable[[float], bool]) -> float:
-    """A setting as a finite float.
-
-    Parameters
-    ----------
-    name : str
-        Name of the setting, for the message.
-    value : object
-        What was given.
-    rule : str
-        The range in words.
-    holds : callable
-        Whether a number is in the range.
-
-    Returns
-    -------
-    float
-        The number; zero has no sign, so that equal configs have equal keys.
-
-    Raises
-    ------
-    ConfigError
-        For anything else.
+    """A setting as a finite float for which `holds` is true, a range that `rule` says in words;
+    zero has no sign, so that equal configs have equal keys. Raises ConfigError for anything else.
     """
     real = None
     if not isinstance(value, NO_NUMBERS):

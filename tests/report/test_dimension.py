@@ -10,11 +10,11 @@ import pytest
 
 import minilotto as ml
 from minilotto.report.catalogue import BEYOND, FIGURES
-from minilotto.report.figure import QUICK, Scale, Source
+from minilotto.report.figure import QUICK, Scale, Source, unseen_points
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, family
-from minilotto.report.studies.dimension import analysis as curves
 from minilotto.report.studies.dimension.analysis import (
+    HELD_OUT,
     LONGER,
     Curve,
     DimensionSettings,
@@ -294,7 +294,7 @@ def test_a_small_study_is_whole(small, tmp_path):
 def test_held_out_losses_are_of_points_that_nobody_was_trained_on(small, folder):
     case = ("silu", "teacher", 2)
     config = small.settings.sweep(case).configs[1]
-    data = curves.held_out_points("teacher2")
+    data = unseen_points("teacher2", HELD_OUT)
     nets = ml.open_store(folder).ensemble(config)
     assert not set(map(tuple, data.x)) & set(map(tuple, nets.data.x))
     expected = np.median(np.mean((nets.predict(data.x) - data.y) ** 2, axis=1))

@@ -9,9 +9,8 @@ import pytest
 
 import minilotto as ml
 from minilotto.analysis.ensembling.attribution import attribute
-from minilotto.analysis.ensembling.averages import averages
+from minilotto.analysis.ensembling.averages import averages, worth
 from minilotto.analysis.ensembling.decomposition import decompose
-from minilotto.analysis.ensembling.worth import worth
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style

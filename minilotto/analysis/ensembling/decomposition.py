@@ -21,6 +21,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_choice
 
+__all__ = ["Decomposition", "as_points", "decompose", "over_noise"]
+
 CENTRAL = 0.5  # fraction of the nets, about the median loss, that is kept
 PARTS = ("loss", "bias", "variance")
 
@@ -231,18 +233,7 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
 
 
 def check_central(central: float) -> None:
-    """Refuse what is no fraction of nets to keep.
-
-    Parameters
-    ----------
-    central : float
-        Above 0, at most 1.
-
-    Raises
-    ------
-    ConfigError
-        For another value or type.
-    """
+    """Raises ConfigError for what is no fraction of nets to keep, above 0 and at most 1."""
     number = isinstance(central, (int, float, np.number)) and not isinstance(central, bool)
     if not number or not 0 < central <= 1:
         raise ConfigError(

@@ -10,6 +10,16 @@ from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__ = [
+    "Cosines",
+    "combination_loss",
+    "cosines",
+    "gram",
+    "optimal_weights",
+    "orthogonal_loss",
+    "orthogonal_weights",
+]
+
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -35,20 +45,8 @@ class Cosines(Shown):
 
 
 def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
-    """Functions of R nets at P points and the points' weights, in float64.
-
-    Parameters
-    ----------
-    errors, weight : (R, P), (P,) array_like
-
-    Returns
-    -------
-    (R, P), (P,) ndarray of float64
-
-    Raises
-    ------
-    DataError
-        For shapes that do not match, or weights that are no measure.
+    """Functions (R, P) of R nets and the points' weights (P,), in float64. Raises DataError for
+    shapes that do not match, or weights that are no measure.
     """
     e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
     if e.ndim != 2 or weights.shape != e.shape[1:]:

@@ -9,6 +9,8 @@ from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_choice, check_whole
 
+__all__ = ["averaged", "cross_entropy", "error_rate", "misses"]
+
 WAYS = ("logits", "probabilities")
 RESAMPLES = 1000
 
@@ -119,32 +121,9 @@ def averaged(logits: ArrayLike, way: str) -> Array:
     return np.asarray(one - other)
 
 
-def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
-    """Nets to combine, in groups that share no net.
-
-    Parameters
-    ----------
-    nets : int
-    members : int
-        At least 2.
-    seed : int
-
-    Returns
-    -------
-    (M, members) ndarray of int
-        Positions of nets.
-
-    Raises
-    ------
-    DataError
-        Where there would be fewer than LEAST_SEEDS groups, too few to resample.
-    ConfigError
-        For fewer than two members.
-
-    Examples
-    --------
-    >>> groups(48, 4).shape
-    (12, 4)
+def groups(nets: int, members: int) -> NDArray[np.intp]:
+    """Positions (M, members) of nets to combine, in groups that share no net. Raises DataError for
+    fewer than LEAST_SEEDS groups, too few to resample.
     """
     check_whole("members", members, 2)
     if nets // members < LEAST_SEEDS:
@@ -152,34 +131,13 @@ def groups(nets: int, members: int, seed: int = 0) -> NDArray[np.intp]:
             f"{nets} nets make {nets // members} ensembles of {members}; {LEAST_SEEDS} are "
             "needed: train more seeds"
         )
-    order = np.random.default_rng(seed).permutation(nets)
+    order = np.random.default_rng(0).permutation(nets)
     return order[: nets // members * members].reshape(-1, members)
 
 
 def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
-    """The mean of values with its interval by a bootstrap over them.
-
-    Parameters
-    ----------
-    values : (R,) array_like of float
-        Finite.
-    level : float in (0, 1)
-    seed : int
-
-    Returns
-    -------
-    Estimate
-
-    Raises
-    ------
-    DataError
-        For fewer than LEAST_SEEDS values, or some that are not finite.
-
-    Examples
-    --------
-    >>> found = mean_estimate(np.linspace(0, 1, 101), 0.95)
-    >>> round(found.value, 12), bool(0.43 < found.low < 0.46)
-    (0.5, True)
+    """The mean of finite values with its interval by a bootstrap over them. Raises DataError for
+    fewer than LEAST_SEEDS.
     """
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or len(x) < LEAST_SEEDS or not np.isfinite(x).all():

@@ -12,6 +12,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
+__all__ = ["NullComparison", "compare", "drawn_pairs", "paper_null"]
+
 WEIGHED = 200_000  # losses weighted at a time, which fit in cache
 
 
@@ -258,23 +260,13 @@ def _checked_pairs(pairs: ArrayLike | None, draws: int) -> NDArray[np.intp]:
 
 
 def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator) -> Array:
-    """Random weights of pairs: products of their nets' weights, which have mean 1 and variance t.
+    """Random weights (rows, M) of pairs (M, 2): products of their nets' weights, which have mean 1
+    and variance t.
 
     Let a pair's value be g_i + g_j with independent g of variance 1, and d_i the number of pairs of
     net i. Then the sum over M pairs has variance S = sum d_i^2, and its bootstrap (2 t + t^2) 2 M +
     t (S - 2 M): each pair with itself, and with those that share one net with it. Both are equal
     for 2 M t^2 + (S + 2 M) t = S.
-
-    Parameters
-    ----------
-    pairs : (M, 2) ndarray of int
-    rows : int
-        Number of resamples.
-    random : Generator
-
-    Returns
-    -------
-    (rows, M) ndarray of float64
     """
     count = len(pairs)
     often = float((np.bincount(pairs.ravel()).astype(np.float64) ** 2).sum()) / (2 * count)
@@ -284,38 +276,14 @@ def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator
 
 
 def weighted_medians(ordered: Array, weights: Array) -> Array:
-    """Median of sorted values under each of several weightings.
-
-    Parameters
-    ----------
-    ordered : (n,) ndarray of float64
-        Ascending.
-    weights : (B, n) ndarray of float64
-        Each row sums to 1.
-
-    Returns
-    -------
-    (B,) ndarray of float64
-    """
+    """Median (B,) of ascending values (n,) under each of some weightings (B, n) that sum to 1."""
     return np.asarray(ordered[np.argmax(np.cumsum(weights, axis=1) >= 0.5, axis=1)])
 
 
 def cosine_medians(
     values: Array, pairs: NDArray[np.intp], resamples: int, random: np.random.Generator
 ) -> Array:
-    """Medians of the values of pairs, each of another resample of the nets.
-
-    Parameters
-    ----------
-    values : (M,) ndarray of float64
-    pairs : (M, 2) ndarray of int
-    resamples : int
-    random : Generator
-
-    Returns
-    -------
-    (resamples,) ndarray of float64
-    """
+    """Medians (resamples,) of the values (M,) of pairs, each of another resample of the nets."""
     order = np.argsort(values)
     parts = []
     for block in blocks(resamples, len(values), WEIGHED):

@@ -22,6 +22,8 @@ from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__ = ["Nets", "Synergy", "synergy"]
+
 NULLS = {
     "harmonic": "(1 / L1 + 1 / L2)^-1, as in the paper",
     "average": "the mean of both nets' functions",
@@ -188,18 +190,8 @@ def synergy(
 def combined(
     outputs: Array, target: Array, weight: Array, pairs: NDArray[np.intp]
 ) -> dict[str, Array]:
-    """The losses of the pairs' average and of their linear combinations.
-
-    Parameters
-    ----------
-    outputs : (R, P) ndarray of float64
-    target, weight : (P,) ndarray of float64
-    pairs : (M, 2) ndarray of int
-
-    Returns
-    -------
-    dict of str to (M,) ndarray of float64
-        "average", "sum to one" and "free weights" of NULLS.
+    """The losses (M,) of the pairs' "average" and of their linear combinations, "sum to one" and
+    "free weights" of NULLS.
     """
     first, second = outputs[pairs[:, 0]], outputs[pairs[:, 1]]
     errors = np.stack([first, second], axis=1) - target

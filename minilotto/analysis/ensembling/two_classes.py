@@ -27,6 +27,8 @@ from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__: list[str] = []
+
 PARTS = ("training", "held out")
 FITTED_FROM = 4  # widths from here on are fitted
 PAIRS = 300  # of nets that are combined
@@ -37,16 +39,9 @@ LEVEL = 0.95  # of intervals
 class Combined(NamedTuple):
     """Some nets of width N combined.
 
-    Parameters
-    ----------
-    loss : Estimate
-        Median of the combined losses.
-    gain : Estimate
-        Median of the combined loss over the mean loss of these nets.
-    against : Estimate
-        `loss` over the median of single nets of as many neurons.
-    error : Estimate or None
-        Mean error rate, None for the paper's null, which has no outputs.
+    loss: median of the combined losses; gain: median of the combined loss over the mean loss of
+    these nets; against: `loss` over the median of single nets of as many neurons; error: mean error
+    rate, None for the paper's null, which has no outputs.
     """
 
     loss: Estimate
@@ -59,21 +54,9 @@ class Combined(NamedTuple):
 class Problem(Shown):
     """What is found of one problem, by part (one of PARTS) and width.
 
-    Parameters
-    ----------
-    name : str
-    shape : (int, int, int)
-        Training points, held-out points, inputs.
-    steps : int
-    losses : mapping of str to Points
-    errors : mapping of str to mapping of int to Estimate
-        Mean error rates.
-    laws : mapping of str to Fit
-        As of `law_of`.
-    combined : mapping of (str, int, int, str) to Combined
-        By part, width, number of nets and way, one of WAYS or "harmonic", the paper's null.
-    synergies : mapping of int to Synergy
-        Two nets of width N against one of 2N, in squared residuals on the training points.
+    shape: training points, held-out points, inputs; errors: mean error rates; laws: as of `law_of`;
+    combined: by part, width, number of nets and way, one of WAYS or "harmonic", the paper's null;
+    synergies: two nets of width N against one of 2N, in squared residuals on the training points.
     """
 
     name: str
@@ -91,61 +74,20 @@ class Problem(Shown):
         return max(self.synergies, default=0)
 
     def pair(self, part: str, way: str) -> Combined | None:
-        """Two nets of that width.
-
-        Parameters
-        ----------
-        part, way : str
-            As of `combined`.
-
-        Returns
-        -------
-        Combined or None
-        """
+        """Two nets of that width."""
         return self.combined.get((part, self.pair_width, 2, way))
 
     def cosine(self, width: int) -> Estimate | None:
-        """The median cosine of the residual functions of two nets, on the training points.
-
-        Parameters
-        ----------
-        width : int
-
-        Returns
-        -------
-        Estimate or None
-        """
+        """The median cosine of the residual functions of two nets, on the training points."""
         found = self.synergies.get(width)
         return found.similarity_median if found else None
 
     def exponent(self, part: str) -> Estimate | None:
-        """Of the power law of the loss.
-
-        Parameters
-        ----------
-        part : str
-
-        Returns
-        -------
-        Estimate or None
-            None for few widths.
-        """
+        """Of the power law of the loss, None for few widths."""
         return self.laws[part].estimates["exponent"] if part in self.laws else None
 
     def means(self, part: str, members: int) -> dict[int, Combined]:
-        """Mean logits of some nets.
-
-        Parameters
-        ----------
-        part : str
-        members : int
-            How many nets.
-
-        Returns
-        -------
-        dict of int to Combined
-            By width.
-        """
+        """Mean logits of so many nets, by width."""
         return {
             width: one
             for (where, width, count, way), one in self.combined.items()
@@ -159,25 +101,8 @@ class Problem(Shown):
 
 
 def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int]) -> Problem:
-    """Loss and error against width, averages of nets, and how similar their residuals are.
-
-    Parameters
-    ----------
-    name : str
-        Of the problem, for messages and tables.
-    nets : mapping of int to Ensemble
-        Nets by width.
-    members : sequence of int
-        Numbers of nets that are combined.
-
-    Returns
-    -------
-    Problem
-
-    Raises
-    ------
-    DataError
-        For fewer than two widths, or too few finite nets at one.
+    """Loss and error against width, averages of so many nets, and how similar their residuals are.
+    Raises DataError for fewer than two widths, or too few finite nets at one.
     """
     kept = {width: one.select(np.isfinite(one.loss)) for width, one in sorted(nets.items())}
     if len(kept) < 2:
@@ -223,17 +148,7 @@ def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int
 
 
 def law_of(loss: Points) -> Fit | None:
-    """The power law of the loss at widths from FITTED_FROM on.
-
-    Parameters
-    ----------
-    loss : Points
-
-    Returns
-    -------
-    Fit or None
-        None for few widths.
-    """
+    """The power law of the loss at widths from FITTED_FROM on, None for few widths."""
     wide = loss.select(loss.widths >= FITTED_FROM)
     return fit_law(wide) if len(wide.widths) >= 3 else None
 

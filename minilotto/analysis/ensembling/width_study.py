@@ -18,6 +18,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
+__all__: list[str] = []
+
 COMPARED_FROM = 3  # widths from here on are enough to compare all three laws
 REFITTED = 32  # nets of a width whose output weights are fitted again
 
@@ -26,22 +28,10 @@ REFITTED = 32  # nets of a width whose output weights are fitted again
 class WidthStudy(Shown):
     """Loss against width of nets that learn one target.
 
-    Parameters
-    ----------
-    name : str
-        The target.
-    points : Points
-        Median loss at each width.
-    laws : tuple of Compared
-        From width COMPARED_FROM on; none where the widths are too few.
-    parts : dict of int to Decomposition
-        Bias and variance by width, of the central half of the nets by loss, where there are nets
-        enough.
-    whole : dict of int to Decomposition
-        The same of all nets, where a few bad ones may decide.
-    left : dict of int to (3,) float
-        Loss with the best output weights for the same hidden neurons over loss as trained, by
-        width: quartiles over REFITTED nets.
+    points: median losses; laws: from width COMPARED_FROM on, none where the widths are too few;
+    parts: bias and variance of the central half of the nets by loss, where there are nets enough;
+    whole: the same of all nets, where a few bad ones may decide; left: loss with the best output
+    weights for the same hidden neurons over loss as trained, quartiles (3,) over REFITTED nets.
     """
 
     name: str
@@ -62,19 +52,8 @@ class WidthStudy(Shown):
         return self.parts[self.widest].share if self.widest in self.parts else None
 
     def fit(self, low: float, high: float, part: str | None = None) -> Fit | None:
-        """The power law of the median loss, or of its bias or variance, over some widths.
-
-        Parameters
-        ----------
-        low, high : float
-            Least and greatest width.
-        part : "bias", "variance" or None
-            None for the median loss.
-
-        Returns
-        -------
-        Fit or None
-            None for fewer than 3 widths, and for a part that may be 0.
+        """The power law of the median loss, or of its "bias" or "variance", over some widths; None
+        for fewer than 3, and for a part that may be 0.
         """
         found = self.points.select((self.points.widths >= low) & (self.points.widths <= high))
         with suppress(DataError):
@@ -88,35 +67,8 @@ class WidthStudy(Shown):
 def width_study(
     name: str, nets: Mapping[int, Ensemble], level: float = 0.95, refitted_from: int = 1
 ) -> WidthStudy:
-    """Studies the loss of some nets against their width.
-
-    Parameters
-    ----------
-    name : str
-        Of their target.
-    nets : dict of int to Ensemble
-        By width.
-    level : float in (0, 1)
-        Probability of the intervals.
-    refitted_from : int
-        Least width whose output weights are fitted again.
-
-    Returns
-    -------
-    WidthStudy
-
-    Raises
-    ------
-    DataError
-        For fewer than 10 finite losses at a width.
-
-    Examples
-    --------
-    >>> import minilotto as ml
-    >>> nets = {n: ml.train(ml.Config(width=n, steps=50), seeds=12) for n in (2, 3, 4)}
-    >>> found = width_study("x²", nets)
-    >>> found.widest, found.fit(2, 4) is None, found.fit(3, 4) is None, sorted(found.left)
-    (4, False, True, [2, 3, 4])
+    """Studies the loss of nets of one target against their width; output weights are fitted again
+    from a width on. Raises DataError for fewer than 10 finite losses at a width.
     """
     found = points(list(nets), [one.loss for one in nets.values()], level=level)
     laws: tuple[Compared, ...] = ()

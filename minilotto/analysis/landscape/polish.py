@@ -26,6 +26,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_whole
 
+__all__ = ["Polished", "polish"]
+
 VALLEY = 0.25  # terms grow as loss^-VALLEY down a valley: v ~ w^-2 and loss ~ w^8, see valley.py
 
 
@@ -88,25 +90,9 @@ class Polished(Shown):
 
 
 def digits_needed(terms: Array, loss: Array) -> Array:
-    """Decimal digits of arithmetic that keep rounding a hundredth of the error.
-
-    log10(100 terms / sqrt(loss)).
-
-    Parameters
-    ----------
-    terms : ndarray of float64
-        Root mean square of the sum of absolute terms, which rounding is relative to.
-    loss : ndarray of float64
-        Mean square error.
-
-    Returns
-    -------
-    ndarray of float64
-
-    Examples
-    --------
-    >>> float(digits_needed(np.array(1e6), np.array(1e-20)))
-    18.0
+    """Decimal digits of arithmetic that keep rounding a hundredth of the error: log10(100 terms /
+    sqrt(loss)), terms the root mean square of the sum of absolute terms, which rounding is relative
+    to.
     """
     with np.errstate(divide="ignore"):
         return np.asarray(np.log10(100.0 * terms) - 0.5 * np.log10(loss))
@@ -187,18 +173,9 @@ def polish(
 
 
 class Basis(NamedTuple):
-    """The span of one net's responses at the points.
-
-    Parameters
-    ----------
-    z : (P, N) ndarray of float64
-        Pre-activations.
-    q : (K, P) ndarray of float64
-        Orthonormal rows that span the responses.
-    residual : (P,) ndarray of float64
-        As `Projected.residual`.
-    v : (N,) ndarray of float64
-        Output weights of least squares.
+    """The span of one net's responses at the points: pre-activations z (P, N), orthonormal rows q
+    (K, P) that span the responses, `Projected.residual` (P,), and output weights v (N,) of least
+    squares.
     """
 
     z: Array
@@ -208,16 +185,8 @@ class Basis(NamedTuple):
 
 
 class Projected:
-    """Residual and Jacobian of one net in theta, with v and c at their least squares.
-
-    Parameters
-    ----------
-    activation : Activation
-        Of the hidden neurons.
-    data : Dataset
-        P points of D inputs.
-    width : int
-        N; theta (N (D + 1),) holds w (N, D) and then b (N,).
+    """Residual and Jacobian of one net in theta (N (D + 1),), which holds w (N, D) and then b (N,);
+    v and c are at their least squares.
     """
 
     def __init__(self, activation: Activation, data: Dataset, width: int) -> None:
@@ -227,43 +196,19 @@ class Projected:
         self.last: tuple[bytes, Basis] | None = None
 
     def split(self, theta: Array) -> tuple[Array, Array]:
-        """The parts of theta.
-
-        Parameters
-        ----------
-        theta : (N (D + 1),) ndarray of float64
-
-        Returns
-        -------
-        w : (N, D) ndarray of float64
-        b : (N,) ndarray of float64
-        """
+        """w (N, D) and b (N,)."""
         cut = self.width * self.x.shape[1]
         return theta[:cut].reshape(self.width, -1), theta[cut:]
 
     def residual(self, theta: Array) -> Array:
-        """The target less its projection on 1 and the responses, times the root of the weights.
-
-        Parameters
-        ----------
-        theta : (N (D + 1),) ndarray of float64
-
-        Returns
-        -------
-        (P,) ndarray of float64
+        """The target less its projection on 1 and the responses, times the root of the weights:
+        (P,).
         """
         return self._at(theta).residual
 
     def jacobian(self, theta: Array) -> Array:
-        """Kaufman's Jacobian J of the residual r: exact in J^T r, and in J where r = 0.
-
-        Parameters
-        ----------
-        theta : (N (D + 1),) ndarray of float64
-
-        Returns
-        -------
-        (P, N (D + 1)) ndarray of float64
+        """Kaufman's Jacobian J (P, N (D + 1)) of the residual r: exact in J^T r, and in J where r =
+        0.
         """
         here = self._at(theta)
         slope = -self.activation.slope(here.z) * here.v

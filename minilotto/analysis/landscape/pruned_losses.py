@@ -26,6 +26,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
+__all__: list[str] = []
+
 KEPT = (1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 35, 40, 45, 50, 70, 100, 150, 200)
 DISTILLED_TO = 10  # most neurons that the search is asked for; its time grows with their square
 RULES = {
@@ -37,6 +39,7 @@ RULES = {
     "distilled": "distillation's search",
 }
 UNFITTED = {"magnitude": "magnitude, weights as trained", "merging": "merging, weights merged"}
+RESAMPLES = 2000  # of the bootstrap over nets
 FLOAT32_CUT = 1e-7  # of a response: what output weights in float32 can make use of
 
 Readout = str | None  # "float64", "float32", None for output weights that are not fitted again
@@ -44,19 +47,11 @@ Readout = str | None  # "float64", "float32", None for output weights that are n
 
 @dataclass(frozen=True, eq=False)
 class PrunedLosses(Shown):
-    """Losses of R nets of one width, pruned.
+    """Losses (R,) of R nets of one width, pruned.
 
-    Parameters
-    ----------
-    width : int
-    whole : mapping of Readout to (R,) ndarray of float64
-        Of the nets with all neurons.
-    losses : mapping of (str, int, Readout) to (R,) ndarray of float64
-        By rule, neurons kept and readout. To losses in float64 the most that rounding may have
-        hidden is added.
-    growth : mapping of (str, int) to (R,) ndarray of float64
-        By rule and neurons kept: root mean square of the sum of absolute terms over that of the
-        output, for weights in float64.
+    whole: of the nets with all neurons, by readout; losses: by rule, neurons kept and readout, in
+    float64 with the most that rounding may have hidden; growth: by rule and neurons kept, root mean
+    square of the sum of absolute terms over that of the output, for weights in float64.
     """
 
     width: int
@@ -70,50 +65,17 @@ class PrunedLosses(Shown):
         return {place: median_loss(loss) for place, loss in self.losses.items()}
 
     def kept(self, rule: str, readout: Readout) -> list[int]:
-        """Numbers of neurons that were tried, ascending.
-
-        Parameters
-        ----------
-        rule : str
-        readout : Readout
-
-        Returns
-        -------
-        list of int
-        """
+        """Numbers of neurons that were tried, ascending."""
         return sorted(k for name, k, other in self.losses if (name, other) == (rule, readout))
 
     def curve(self, rule: str, readout: Readout) -> dict[int, Estimate]:
-        """Median loss by neurons kept.
-
-        Parameters
-        ----------
-        rule : str
-        readout : Readout
-
-        Returns
-        -------
-        dict of int to Estimate
-        """
+        """Median loss by neurons kept."""
         return {k: self.medians[rule, k, readout] for k in self.kept(rule, readout)}
 
     def ratios(
         self, first: str, second: str, readout: Readout, least: int = 2
     ) -> dict[int, Estimate]:
-        """Median ratio per net of one rule's loss to another's, from `least` neurons to half.
-
-        Parameters
-        ----------
-        first, second : str
-            Rules.
-        readout : Readout
-        least : int
-
-        Returns
-        -------
-        dict of int to Estimate
-            By neurons kept.
-        """
+        """Median ratio per net of one rule's loss to another's, from `least` neurons to half."""
         both = {*self.kept(first, readout)} & {*self.kept(second, readout)}
         return {
             k: median_loss(self.losses[first, k, readout] / self.losses[second, k, readout])
@@ -122,20 +84,8 @@ class PrunedLosses(Shown):
         }
 
     def fewest(self, rule: str, readout: Readout, against: Readout, most: float) -> int | None:
-        """The fewest neurons from which on nothing is lost against the whole nets.
-
-        Parameters
-        ----------
-        rule : str
-        readout, against : Readout
-            Of the pruned nets, and of the whole ones.
-        most : float
-            The interval of the median ratio of losses stays below.
-
-        Returns
-        -------
-        int or None
-            None where every number tried loses something.
+        """The fewest neurons from which on the median ratio of losses to the whole nets' stays
+        below `most`; None where every number tried loses more.
         """
         least = None
         for k in reversed(self.kept(rule, readout)):
@@ -149,22 +99,8 @@ class PrunedLosses(Shown):
 def pruned_losses(
     nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True
 ) -> PrunedLosses:
-    """Prunes nets by every rule.
-
-    Rules are those of RULES: the orders of `pruning`, and the search of `distill_path`.
-
-    Parameters
-    ----------
-    nets : Ensemble
-        R nets of one width, all of them finite.
-    counts : sequence of int
-        Numbers of neurons to keep; those below the width are used.
-    search : bool
-        Distil too, which takes longer than all the rest.
-
-    Returns
-    -------
-    PrunedLosses
+    """Prunes finite nets of one width by each of RULES: the orders of `pruning`, and the search of
+    `distill_path`, which takes longer than all the rest.
     """
     net, data = (nets.activation, nets.parameters), nets.data
     counts = [count for count in counts if count < nets.config.width]
@@ -203,17 +139,7 @@ def pruned_losses(
 
 
 def whole_losses(nets: Ensemble) -> dict[Readout, Array]:
-    """Losses of whole nets, as trained and with the last layer fitted again.
-
-    Parameters
-    ----------
-    nets : Ensemble
-        R nets, all of them finite.
-
-    Returns
-    -------
-    dict of Readout to (R,) ndarray of float64
-    """
+    """Losses (R,) of finite nets, as trained and with the last layer fitted again."""
     check_one_layer("a fit of output weights", nets.config.depth)
     best = refit(nets.activation, nets.w, nets.b, nets.data)
     return {
@@ -224,50 +150,16 @@ def whole_losses(nets: Ensemble) -> dict[Readout, Array]:
 
 
 def median_loss(loss: ArrayLike) -> Estimate:
-    """The median of losses above 0, with its 95% bootstrap interval in their logarithm.
-
-    Parameters
-    ----------
-    loss : (R,) array_like of float
-
-    Returns
-    -------
-    Estimate
-
-    Examples
-    --------
-    >>> round(median_loss([1.0, 10.0, 1000.0]).value, 9)
-    10.0
-    """
+    """The median of losses above 0, with its 95% bootstrap interval in their logarithm."""
     return median_interval(np.log10(loss)).mapped(lambda x: 10**x)
 
 
-def ratio_of_medians(
-    first: ArrayLike, second: ArrayLike, resamples: int = 2000, seed: int = 0
-) -> Estimate:
-    """The ratio of the median losses of two sets of nets, with its 95% bootstrap interval.
-
-    Parameters
-    ----------
-    first, second : (R,), (Q,) array_like of float
-        Losses above 0.
-    resamples, seed : int
-        Of the bootstrap over nets.
-
-    Returns
-    -------
-    Estimate
-
-    Examples
-    --------
-    >>> losses = np.geomspace(1, 4, 101)
-    >>> round(ratio_of_medians(3 * losses, losses).value, 9)
-    3.0
-    """
-    random = np.random.default_rng(seed)
+def ratio_of_medians(first: ArrayLike, second: ArrayLike) -> Estimate:
+    """The ratio of the median losses of two sets of nets, with its 95% bootstrap interval."""
+    random = np.random.default_rng(0)
     logs = [np.log10(loss) for loss in (first, second)]
     one, two = (
-        np.median(each[random.integers(len(each), size=(resamples, len(each)))], axis=1)
+        np.median(each[random.integers(len(each), size=(RESAMPLES, len(each)))], axis=1)
         for each in logs
     )
     value = float(np.median(logs[0]) - np.median(logs[1]))

@@ -24,6 +24,17 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_fraction, check_whole
 
+__all__ = [
+    "Merging",
+    "as_trained",
+    "at_random",
+    "by_elimination",
+    "by_merging",
+    "by_size",
+    "by_tickets",
+    "refit_kept",
+]
+
 Order = NDArray[np.intp]
 # Of a response's size. Not a rank cut but a ridge: it bounds output weights to what the arithmetic
 # can resolve while neurons are compared, so it is wider than `last_layer.RANK_CUT`.
@@ -227,19 +238,8 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
 
 
 def kept(order: Order, width: int) -> Order:
-    """The neurons that an order keeps.
-
-    Parameters
-    ----------
-    order : (R, N) ndarray of int
-        The first to be removed comes first.
-    width : int
-        From 1 to N.
-
-    Returns
-    -------
-    (R, width) ndarray of int
-        The last `width` of each row. Raises ConfigError for another width.
+    """The last `width` neurons of an order (R, N), which it keeps. Raises ConfigError for another
+    width.
     """
     check_whole("width", width, 1, order.shape[1])
     return order[:, order.shape[1] - width :]

@@ -15,17 +15,13 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.initialisation import initial_parameters
 from minilotto.settings.display import Shown
 
+__all__: list[str] = []
+
 
 @dataclass(frozen=True)
 class Start(Shown):
-    """A scheme of initialisation and its two scales, as of `Config`.
-
-    Parameters
-    ----------
-    init : str
-        One of SCHEMES.
-    init_scale, output_scale : float
-        Of all parameters, and of v and c.
+    """A scheme of initialisation and its two scales, of all parameters and of v and c, as of
+    `Config`.
     """
 
     init: str = "torch"
@@ -45,19 +41,10 @@ DEFAULT = Start()
 class Started(Shown):
     """Networks of one start, each width at its best rate.
 
-    Parameters
-    ----------
-    points : Points
-        Median loss by width.
-    exponent : Estimate
-        Over these widths.
-    rates : dict of int to (float, float)
-        The best rates of each width, of the seeds at even and at odd places.
-    tickets : Estimate or None
-        Fraction of two-neuron nets with a ticket, with Wilson's interval; None for no nets.
-    alike, moved : Estimate or None
-        At the largest width: the median cosine of the errors of two seeds, and the median distance
-        of the parameters from where they started.
+    points: median losses; exponent: over these widths; rates: the best of each width, of the seeds
+    at even and at odd places; tickets: fraction of two-neuron nets with a ticket, with Wilson's
+    interval; alike, moved: at the largest width the median cosine of the errors of two seeds, and
+    the median distance of the parameters from where they started.
     """
 
     points: Points
@@ -73,13 +60,7 @@ class Started(Shown):
         return estimates(self.points)[int(self.points.widths[-1])]
 
     def quantities(self) -> Iterator[tuple[str, Estimate]]:
-        """Everything but the losses.
-
-        Returns
-        -------
-        iterator of (str, Estimate)
-            Name and estimate of what was measured.
-        """
+        """Everything but the losses, by name."""
         found = {
             "exponent": self.exponent,
             "fraction of tickets": self.tickets,
@@ -90,25 +71,8 @@ class Started(Shown):
 
 
 def fraction_of_tickets(losses: ArrayLike, ticket: float, level: float) -> Estimate:
-    """Fraction of nets with at most the loss of a ticket, with Wilson's interval.
-
-    Parameters
-    ----------
-    losses : (R,) array_like of float
-        Of nets of two neurons; what is not finite is none.
-    ticket : float
-        Loss up to which two neurons are a ticket.
-    level : float in (0, 1)
-        Of the interval.
-
-    Returns
-    -------
-    Estimate
-
-    Examples
-    --------
-    >>> fraction_of_tickets([1e-6, 1e-2, 1e-2, 1e-2], 1e-5, 0.95).value
-    0.25
+    """Fraction of nets (R,) with at most the loss of a ticket, with Wilson's interval; what is not
+    finite is none.
     """
     rows = np.asarray(losses, dtype=np.float64)
     won = int(np.count_nonzero(rows <= ticket))
@@ -117,16 +81,8 @@ def fraction_of_tickets(losses: ArrayLike, ticket: float, level: float) -> Estim
 
 
 def likeness(groups: Sequence[Ensemble]) -> Estimate:
-    """Median cosine of the errors of two seeds, over disjoint pairs within each group.
-
-    Parameters
-    ----------
-    groups : sequence of Ensemble
-        Of one width and data; seeds that diverged are left out.
-
-    Returns
-    -------
-    Estimate
+    """Median cosine of the errors of two seeds, over disjoint pairs within each group of finite
+    nets.
     """
     values = []
     for nets in groups:
@@ -138,17 +94,7 @@ def likeness(groups: Sequence[Ensemble]) -> Estimate:
 
 
 def distance(groups: Sequence[Ensemble]) -> Estimate:
-    """Median distance of all parameters from where they started, relative to those.
-
-    Parameters
-    ----------
-    groups : sequence of Ensemble
-        Of one width.
-
-    Returns
-    -------
-    Estimate
-    """
+    """Median distance of all parameters from where they started, relative to those."""
     moved = [
         distance_moved(
             initial_parameters(one.config, one.data.inputs, one.seeds), one.parameters

@@ -13,6 +13,8 @@ from minilotto.settings.arrays import Array, Ints, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
 
+__all__ = ["Estimate", "Points", "median_interval", "points"]
+
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
 STATISTICS = ("median", "mean", "trimmed mean", "geometric mean")
 TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either end
@@ -196,20 +198,8 @@ def assembled(
     statistic: str | float,
     level: float,
 ) -> Points:
-    """Points of a statistic, with intervals and errors from its replicates.
-
-    Parameters
-    ----------
-    widths : (W,) ndarray of float64
-        As in `Points`.
-    kept : list of W arrays
-        The finite losses of each width.
-    diverged, value, replicates, statistic, level
-        As in `Points`.
-
-    Returns
-    -------
-    Points
+    """Points of a statistic `value` (W,) of the finite losses `kept` of W widths, with intervals
+    and errors from its replicates (B, W).
     """
     low, high = np.exp(np.quantile(replicates, ends(level), axis=0))
     seeds = np.array([len(loss) for loss in kept])
@@ -220,25 +210,8 @@ def assembled(
 def finite_losses(
     widths: ArrayLike, losses: Sequence[ArrayLike]
 ) -> tuple[Array, list[Array], Ints]:
-    """Widths in ascending order with the finite losses of each.
-
-    Parameters
-    ----------
-    widths, losses
-        As in `points`.
-
-    Returns
-    -------
-    widths : (W,) ndarray of float64
-    kept : list of W arrays
-        Finite losses.
-    diverged : (W,) ndarray of int
-        How many were not finite.
-
-    Raises
-    ------
-    DataError
-        For shapes that do not match, or widths that are not distinct numbers above 0.
+    """Widths (W,) in ascending order, the finite losses of each, and how many (W,) were not finite.
+    Raises DataError for shapes that do not match, or widths that are not distinct numbers above 0.
     """
     names = reals_of("widths", widths)
     if not isinstance(losses, Collection):
@@ -267,27 +240,14 @@ def finite_losses(
     return names[order], kept, np.array(diverged, dtype=np.int64)
 
 
-def check_losses(title: str, loss: Array, least: int = LEAST_SEEDS) -> None:
-    """Refuse losses whose logarithms cannot be resampled.
-
-    Parameters
-    ----------
-    title : str
-        Whose losses they are, for the message.
-    loss : (R,) ndarray of float64
-        Finite.
-    least : int
-        How many are needed.
-
-    Raises
-    ------
-    DataError
-        For fewer losses, one that is 0 or below, or losses that are all equal.
+def check_losses(title: str, loss: Array) -> None:
+    """Raises DataError for fewer than LEAST_SEEDS losses, one of 0 or below, or losses that are all
+    equal, none of which can be resampled in logarithms; `title` says whose they are.
     """
-    if len(loss) < least:
+    if len(loss) < LEAST_SEEDS:
         raise DataError(
-            f"{title} has {len(loss)} finite losses; at least {least} are needed: train more "
-            "seeds or leave it out"
+            f"{title} has {len(loss)} finite losses; at least {LEAST_SEEDS} are needed: train "
+            "more seeds or leave it out"
         )
     if not (loss > 0).all():
         raise DataError(
@@ -316,53 +276,18 @@ def _as_quantile(statistic: str | float) -> float | None:
 
 
 def check_bootstrap(level: float, resamples: int) -> None:
-    """Refuse options of a bootstrap that are out of range.
-
-    Parameters
-    ----------
-    level : float in (0, 1)
-        Probability of an interval.
-    resamples : int
-        At least 100.
-
-    Raises
-    ------
-    ConfigError
-        For another value.
-    """
+    """Raises ConfigError for a level that is no probability, or fewer than 100 resamples."""
     check_fraction("level", level, 0.9)
     check_whole("resamples", resamples, 100)
 
 
 def ends(level: float) -> tuple[float, float]:
-    """The two quantiles between which an equal-tailed interval lies.
-
-    Parameters
-    ----------
-    level : float in (0, 1)
-        Probability of the interval.
-
-    Returns
-    -------
-    low, high : float
-        In (0, 1).
-    """
+    """The two quantiles between which an equal-tailed interval lies."""
     return (1 - level) / 2, (1 + level) / 2
 
 
 def estimate(value: float, replicates: Array, level: float) -> Estimate:
-    """A number with the interval between two quantiles of its replicates.
-
-    Parameters
-    ----------
-    value : float
-    replicates : (B,) ndarray of float64
-    level : float in (0, 1)
-
-    Returns
-    -------
-    Estimate
-    """
+    """A number with the interval between two quantiles of its replicates (B,)."""
     low, high = np.quantile(replicates, ends(level))
     return Estimate(float(value), float(low), float(high), level)
 

@@ -11,6 +11,8 @@ from minilotto.analysis.stats.scaling import local_exponents
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 
+__all__ = ["bend", "estimates", "exponents", "share", "slope"]
+
 
 def estimates(points: Points | None) -> dict[int, Estimate]:
     """The statistic at each width, with its interval.
@@ -158,23 +160,9 @@ def share(count: int, of: int, level: float = 0.95) -> Estimate:
 
 
 def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.95) -> Estimate:
-    """The median of losses whose logarithms are normal, from three of their quantiles.
+    """The median of so many losses whose logarithms are normal, from three of their quantiles:
+    lower, median and upper, with a fraction `between` of the nets from the first to the last.
 
-    Parameters
-    ----------
-    values : (3,) array_like of float
-        Lower quantile, median and upper quantile, above 0.
-    between : float in (0, 1)
-        Fraction of the nets between the outer two.
-    nets : int
-    level : float in (0, 1)
-
-    Returns
-    -------
-    Estimate
-
-    Examples
-    --------
     >>> found = of_quantiles([0.5, 1.0, 2.0], 0.5, 100)
     >>> round(found.low, 3), round(found.high, 3)
     (0.777, 1.287)
@@ -186,21 +174,8 @@ def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.
 
 
 def over_nets(values: Array, level: float = 0.95) -> Estimate:
-    """The mean of one number of each net, with Student's interval, infinite for fewer than three.
-
-    Parameters
-    ----------
-    values : (R,) ndarray of float64
-    level : float in (0, 1)
-
-    Returns
-    -------
-    Estimate
-
-    Examples
-    --------
-    >>> over_nets(np.array([1.0, 2.0]))
-    Estimate(value=1.5, low=-inf, high=inf, level=0.95)
+    """The mean of one number of each net, with Student's interval, infinite for fewer
+    than three.
     """
     if len(values) < 3:
         return Estimate(float(np.mean(values)), -np.inf, np.inf, level)

@@ -10,70 +10,34 @@ from minilotto.analysis.stats.bootstrap import Estimate, ends
 from minilotto.analysis.stats.laws import Law
 from minilotto.settings.arrays import Array
 
+__all__: list[str] = []
+
 LEAST_VARIANCE = 1e-200  # of residuals that vanish
 
 
 def evened(variance: Array) -> Array:
-    """Variances moved halfway, in logarithms, to their geometric mean.
+    """Variances (W,) moved halfway, in logarithms, to their geometric mean.
 
     A bootstrap of some ten or hundred seeds errs by a third in each width's error, and by more
     where losses are heavy-tailed; weights that follow it freely would choose the widths that seem
     certain by chance, and the interval of a fit would be too narrow. Equal weights would be wrong
     where errors differ truly. Halfway, neither matters much: `python -m bench.coverage`.
-
-    Parameters
-    ----------
-    variance : (W,) ndarray of float64
-        Above 0.
-
-    Returns
-    -------
-    (W,) ndarray of float64
     """
     return np.asarray(np.sqrt(variance * np.exp(np.log(variance).mean())))
 
 
 def residual_variance(law: Law, parameters: Array, x: Array, y: Array, total: Array) -> Array:
-    """Variance of log loss at each width, as large as its residuals about the fitted law say.
-
-    total_i sum_j (r_j^2 / total_j) / (W - k): seeds and the widths' own scatter decide how it
-    differs between widths, the residuals how large it is.
-
-    Parameters
-    ----------
-    law : Law
-    parameters : (k,) ndarray of float64
-        The fitted ones.
-    x, y : (W,) ndarray of float64
-        Logarithms of width and loss.
-    total : (W,) ndarray of float64
-        Variance from seeds and misfit; 1 / weight of the fit.
-
-    Returns
-    -------
-    (W,) ndarray of float64
+    """Variance (W,) of log loss y, total_i sum_j (r_j^2 / total_j) / (W - k): seeds and the widths'
+    own scatter (total, 1 / weight of the fit) decide how it differs between widths, the residuals r
+    about the fitted law how large it is.
     """
     rest = y - law.log_loss(parameters[None], x)[0]
     return np.asarray(total * np.sum(rest**2 / total) / (len(x) - len(law.parameters)))
 
 
 def student_draws(variance: Array, freedom: int, count: int, seed: int) -> Array:
-    """Deviations of log loss to add to a fitted law, their variance as uncertain as residuals are.
-
-    Normal with variance times freedom / chi^2: the interval of a linear fit to them is Student's.
-
-    Parameters
-    ----------
-    variance : (W,) ndarray of float64
-        From `residual_variance`.
-    freedom : int
-        W - k.
-    count, seed : int
-        How many draws B, and of which sequence.
-
-    Returns
-    -------
-    (B, W) ndarray of float64
+    """Deviations (count, W) of log loss, normal with the variance of `residual_variance` times
+    freedom / chi^2: the interval of a linear fit to them is Student's.
     """
     random = np.random.default_rng((seed, 1))
     spread = np.sqrt(variance * freedom / random.chisquare(freedom, (count, 1)))
@@ -81,20 +45,8 @@ def student_draws(variance: Array, freedom: int, count: int, seed: int) -> Array
 
 
 def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mapping[str, Estimate]:
-    """Amplitude and exponent of a power law with Student's intervals of W - 2 degrees of freedom.
-
-    Parameters
-    ----------
-    parameters : (2,) ndarray of float64
-    x : (W,) ndarray of float64
-        Logarithms of width.
-    variance : (W,) ndarray of float64
-        From `residual_variance`.
-    level : float in (0, 1)
-
-    Returns
-    -------
-    mapping of str to Estimate
+    """Amplitude and exponent of a power law with Student's intervals of W - 2 degrees of freedom,
+    from log widths x and the variance of `residual_variance`.
     """
     weight = 1 / np.maximum(variance, LEAST_VARIANCE)
     middle = float(weight @ x / weight.sum())
@@ -115,19 +67,7 @@ def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mappi
 def of_replicates(
     law: Law, parameters: Array, replicates: Array, level: float
 ) -> Mapping[str, Estimate]:
-    """A law's parameters with intervals between quantiles of replicates.
-
-    Parameters
-    ----------
-    law : Law
-    parameters : (k,) ndarray of float64
-    replicates : (B, k) ndarray of float64
-    level : float in (0, 1)
-
-    Returns
-    -------
-    mapping of str to Estimate
-    """
+    """A law's parameters (k,) with intervals between quantiles of replicates (B, k)."""
     with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
         low, high = np.quantile(replicates, ends(level), axis=0)
     rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)

@@ -15,6 +15,8 @@ from minilotto.errors import DataError, shown
 from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 
+__all__ = ["Law"]
+
 EXPONENTS = (0.02, 30.0)  # between which the exponent above a plateau is looked for
 ITERATIONS = 60
 MOST_KAPPA = 40.0  # a plateau of e^-40 of the loss at the largest width is none to rounding
@@ -47,20 +49,8 @@ class Law(Shown):
 
 
 def widths_of(widths: ArrayLike) -> Array:
-    """Widths at which a law is evaluated.
-
-    Parameters
-    ----------
-    widths : (V,) array_like of float
-
-    Returns
-    -------
-    (V,) ndarray of float64
-
-    Raises
-    ------
-    DataError
-        For widths that are not finite numbers above 0.
+    """Widths (V,) at which a law is evaluated. Raises DataError for any that is no finite number
+    above 0.
     """
     values = reals_of("widths", widths)
     if values.ndim != 1 or not ((values > 0) & (values < np.inf)).all():

@@ -9,6 +9,8 @@ from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, Ints, reals_of
 from minilotto.settings.display import Shown
 
+__all__ = ["Peaks", "peaks"]
+
 BINS_PER_DECADE = 50
 SMOOTHING = 0.06  # decades, standard deviation
 LEAST_PROMINENCE = 0.02  # of the highest peak
@@ -42,22 +44,7 @@ class Peaks(Shown):
 
 
 def positive(loss: Array) -> Array:
-    """The finite losses above zero.
-
-    Parameters
-    ----------
-    loss : array_like of float
-        Of any shape.
-
-    Returns
-    -------
-    (n,) ndarray of float64
-
-    Raises
-    ------
-    DataError
-        Where there is none, and as `reals_of`.
-    """
+    """The finite losses above zero, as (n,). Raises DataError where there is none."""
     flat = reals_of("loss", loss).ravel()
     kept = flat[np.isfinite(flat) & (flat > 0)]
     if kept.size == 0:
@@ -103,18 +90,8 @@ def peaks(loss: Array) -> Peaks:
 # The next two are find_peaks of scipy.signal and gaussian_filter1d of scipy.ndimage, bit for bit:
 # importing these takes longer than a short training, each of which prints its peaks.
 def summits_of(density: Array, prominence: float) -> Ints:
-    """Cells of the peaks that rise above the higher of their two valleys by `prominence`.
-
-    Parameters
-    ----------
-    density : (C,) ndarray of float64
-    prominence : float
-        At least 0.
-
-    Returns
-    -------
-    (K,) ndarray of int
-        The middle ones, where neighbours are equal; never the first cell or the last.
+    """Cells of the peaks of a density (C,) that rise above the higher of their two valleys by
+    `prominence`; the middle ones, where neighbours are equal; never the first cell or the last.
     """
     ends = np.flatnonzero(np.append(np.diff(density), 1.0))  # of stretches of one height
     height = density[ends]
@@ -131,18 +108,8 @@ def summits_of(density: Array, prominence: float) -> Ints:
 
 
 def gaussian(counts: Array, width: float) -> Array:
-    """Counts smoothed by a Gaussian, which ends at four standard deviations.
-
-    Parameters
-    ----------
-    counts : (C,) ndarray of float64
-        Zero beyond the ends.
-    width : float
-        Standard deviation, in cells.
-
-    Returns
-    -------
-    (C,) ndarray of float64
+    """Counts (C,), zero beyond their ends, smoothed by a Gaussian of so many cells, which ends at
+    four standard deviations.
     """
     reach, cells = int(4 * width + 0.5), len(counts)
     weight = np.exp(-0.5 / (width * width) * np.arange(-reach, reach + 1) ** 2)
@@ -155,18 +122,8 @@ def gaussian(counts: Array, width: float) -> Array:
 
 
 def smoothed(exponent: Array) -> tuple[Array, Array]:
-    """Density of sorted log10 losses, smoothed over SMOOTHING decades.
-
-    Parameters
-    ----------
-    exponent : (R,) ndarray of float64
-
-    Returns
-    -------
-    density : (C,) ndarray of float64
-        Smoothed counts in equal cells.
-    edges : (C + 1,) ndarray of float64
-        Of the cells.
+    """Counts of sorted log10 losses in C equal cells, smoothed over SMOOTHING decades, and the
+    edges (C + 1,).
     """
     margin = 5 * SMOOTHING
     count = int(np.ceil((exponent[-1] - exponent[0] + 2 * margin) * BINS_PER_DECADE))
@@ -179,21 +136,8 @@ def smoothed(exponent: Array) -> tuple[Array, Array]:
 def cut(
     kept: Array, density: Array, edges: Array, valleys: list[int], summits: Ints | None = None
 ) -> Peaks:
-    """Sorted losses separated at the lower edges of some cells.
-
-    Parameters
-    ----------
-    kept : (R,) ndarray of float64
-    density, edges
-        As from `smoothed`.
-    valleys : list of K - 1 int
-        The cells.
-    summits : (K,) ndarray of int or None
-        The highest cells between these, found here unless given.
-
-    Returns
-    -------
-    Peaks
+    """Sorted losses separated at the lower edges of the cells `valleys`; density and edges as of
+    `smoothed`. `summits` are the highest cells between these, found here unless given.
     """
     if summits is None:
         spans = pairwise([0, *valleys, len(density)])

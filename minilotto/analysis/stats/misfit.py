@@ -5,32 +5,20 @@ import numpy as np
 from minilotto.analysis.stats.laws import Law
 from minilotto.settings.arrays import Array
 
+__all__: list[str] = []
+
 SCANNED = 16  # sizes of misfit that are tried at a time
 
 
 def fitted_misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float]:
-    """Scatter of log loss about a law beyond that of seeds, by maximum likelihood.
+    """Scatter tau of log loss y about a law beyond that of seeds, by maximum likelihood; and the
+    logarithm of the likelihood there.
 
     Why not weights 1 / error^2 alone: with 1000 seeds a median is known to some percent and no
     simple law is true to that, so one width of little error would determine the fit, and
     differences of chi-square in the hundreds would declare one wrong law certain over another. With
     tau, many seeds give the widths equal weight (ordinary least squares), and few seeds give more
     to those with little error; the likelihood then measures how far the law misses the widths.
-
-    Parameters
-    ----------
-    law : Law
-    x, y : (W,) ndarray of float64
-        Logarithms of width and loss.
-    variance : (W,) ndarray of float64
-        Of y, from the seeds.
-
-    Returns
-    -------
-    tau : float
-        Standard deviation of the scatter, at least 0.
-    likelihood : float
-        Its logarithm at tau.
     """
 
     def log_likelihood(tau: Array) -> Array:
@@ -51,23 +39,13 @@ def fitted_misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float,
 
 
 def corrected_aic(likelihood: float, parameters: int, widths: int) -> float | None:
-    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau.
+    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau; None for fewer than 2 k + 2
+    widths.
 
     n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
     between and beyond them. With fewer than 2 k + 2 the correction exceeds the penalty that it
     corrects, and decides by itself: of seven widths from 10 to 50 every break, however large, is
     called a power law.
-
-    Parameters
-    ----------
-    likelihood : float
-        Its logarithm.
-    parameters, widths : int
-
-    Returns
-    -------
-    float or None
-        None for fewer than 2 k + 2 widths.
     """
     if widths < 2 * parameters + 2:
         return None

@@ -17,6 +17,8 @@ from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array, Ints
 from minilotto.settings.display import Shown
 
+__all__ = ["Modes", "modes"]
+
 LEAST_LOSSES = 30
 ROUNDING = 1e-12  # decades; losses that differ by no more are the same
 MOST_DIGITS = 6  # losses that all have so few significant digits have been rounded
@@ -147,22 +149,8 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
 
 
 def sorted_losses(loss: Array) -> Array:
-    """The finite positive losses, sorted.
-
-    Parameters
-    ----------
-    loss : ndarray of float
-        Of any shape.
-
-    Returns
-    -------
-    (n,) ndarray of float64
-        Ascending.
-
-    Raises
-    ------
-    DataError
-        For fewer than LEAST_LOSSES, or losses that are all equal.
+    """The finite positive losses, ascending. Raises DataError for fewer than LEAST_LOSSES, or equal
+    ones.
     """
     kept = np.sort(positive(loss))
     if len(kept) < LEAST_LOSSES:
@@ -178,27 +166,16 @@ def sorted_losses(loss: Array) -> Array:
 
 
 def unrounded(ordered: Array) -> Array:
-    """log10 of losses; if all have been rounded, each value spread over what was rounded to it.
+    """log10 of ascending losses; if all have been rounded, each value spread over what was rounded
+    to it.
 
     A density without a valley, averaged over the cells of a rounding, has none, so the spread
     losses are like a sample of such a density, where tied ones are heaps with gaps between them.
-    Losses are rounded if none has more than MOST_DIGITS significant decimal digits; cells are
-    those of as many digits, or decimals, as the losses have; or if log10 of all has at most three
+    Losses are rounded if none has more than MOST_DIGITS significant decimal digits; cells are those
+    of as many digits, or decimals, as the losses have; or if log10 of all has at most three
     decimals. Nets that reach one minimum tie to nine digits and more; they are left as they are,
     and are a peak in rounded losses too.
 
-    Parameters
-    ----------
-    ordered : (n,) ndarray of float64
-        Ascending, above 0.
-
-    Returns
-    -------
-    (n,) ndarray of float64
-        Ascending.
-
-    Examples
-    --------
     >>> unrounded(np.array([1.0, 1.0, 1.0, 3.0])).round(3).tolist()
     [-0.222, -0.062, 0.097, 0.471]
     """
@@ -227,33 +204,15 @@ def _spread(low: Array, high: Array, first: Ints, counts: Ints) -> Array:
 
 
 def ties(ordered: Array) -> int:
-    """How many losses equal another one.
-
-    Parameters
-    ----------
-    ordered : (n,) ndarray of float64
-        Ascending.
-
-    Returns
-    -------
-    int
-    """
+    """How many of some ascending losses equal another one."""
     same = ordered[1:] == ordered[:-1]
     return int(np.count_nonzero(np.append(same, False) | np.append(False, same)))
 
 
 @lru_cache
 def stretches(count: int) -> tuple[Ints, Ints]:
-    """The intervals that are tested among `count` sorted values: all lengths, overlapping starts.
-
-    Parameters
-    ----------
-    count : int
-
-    Returns
-    -------
-    first, last : (S,) ndarray of int
-        Positions of the values at both ends.
+    """First and last positions (S,) of the intervals that are tested among `count` sorted values:
+    all lengths, overlapping starts.
     """
     firsts, lasts = [], []
     length = float(max(SHORTEST, count // LENGTHS))
@@ -268,19 +227,8 @@ def stretches(count: int) -> tuple[Ints, Ints]:
 
 
 def excesses(ordered: Array, first: Ints, last: Ints, low: Array, high: Array) -> Array:
-    """The test statistic of sorted values inside S intervals, moved towards 0 by its allowance.
-
-    Parameters
-    ----------
-    ordered : (..., n) ndarray of float64
-    first, last : (S,) ndarray of int
-        As from `stretches`.
-    low, high : (..., S) ndarray of float64
-        Ends of the intervals.
-
-    Returns
-    -------
-    (..., S) ndarray of float64
+    """The test statistic of sorted values (..., n) inside intervals from low to high (..., S),
+    moved towards 0 by its allowance.
     """
     inner = (last - first - 1).astype(np.float64)
     total = np.cumsum(ordered - ordered[..., :1], axis=-1)
@@ -312,19 +260,7 @@ def _proven(
 
 
 def critical_value(count: int, error: float) -> float:
-    """kappa, interpolated in the logarithm of the number of losses.
-
-    Parameters
-    ----------
-    count : int
-        Number of losses.
-    error : float
-        Probability of an error, a key of CRITICAL.
-
-    Returns
-    -------
-    float
-    """
+    """kappa for a key of CRITICAL, interpolated in the logarithm of the number of losses."""
     return float(np.interp(np.log(count), np.log(CRITICAL["losses"]), CRITICAL[error]))
 
 

@@ -15,6 +15,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
+__all__ = ["Line", "RuleMiss", "compare_rules", "line_in_one_over_inputs", "predicted"]
+
 # 4/D: Sharma and Kaplan (arXiv:2004.10802), of piecewise linear nets on data of D dimensions. 1 +
 # 3/D: one hidden layer of ReLU at its best on smooth functions, N^-(1/2 + 3/(2 D)) in the norm
 # (arXiv:2408.10996), squared. 1: an average of independent tickets.
@@ -96,57 +98,29 @@ def predicted(rule: str, inputs: float) -> float:
     return float(RULES[rule](np.array(inputs, dtype=np.float64)))
 
 
-def place(exponent: Estimate, claimed: float, factor: float = TOLERANCE) -> str:
-    """Where an exponent's interval lies relative to a claimed exponent.
+def place(exponent: Estimate, claimed: float) -> str:
+    """INSIDE where an exponent's whole interval lies within a factor TOLERANCE of a claimed one,
+    OUTSIDE where none of it does, else OPEN.
 
-    Parameters
-    ----------
-    exponent : Estimate
-    claimed : float
-        Above 0.
-    factor : float
-        Up to which two exponents count as the same.
-
-    Returns
-    -------
-    str
-        INSIDE where the whole interval lies within a factor of the claimed exponent, OUTSIDE where
-        none of it does, else OPEN.
-
-    Examples
-    --------
     >>> exponents = [Estimate(value, value - 0.2, value + 0.2, 0.95) for value in (1.1, 1.3, 1.9)]
     >>> [place(exponent, 1.0) for exponent in exponents]
     ['inside', 'open', 'outside']
     """
-    low, high = claimed / factor, claimed * factor
+    low, high = claimed / TOLERANCE, claimed * TOLERANCE
     if low <= exponent.low and exponent.high <= high:
         return INSIDE
     return OUTSIDE if exponent.high < low or exponent.low > high else OPEN
 
 
-def telling(inputs: float, one: str, other: str, factor: float = TOLERANCE) -> bool:
-    """Whether two rules differ so much for D inputs that no exponent lies within a factor of both.
+def telling(inputs: float, one: str, other: str) -> bool:
+    """Whether two of RULES differ so much for D inputs that no exponent lies within a factor
+    TOLERANCE of both.
 
-    Parameters
-    ----------
-    inputs : float
-        D.
-    one, other : str
-        Of RULES.
-    factor : float
-        As in `place`.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
     >>> [D for D in (1, 2, 3, 4, 5, 8) if telling(D, "4/D", "1")]
     [1, 2, 8]
     """
-    return bool(abs(np.log(predicted(one, inputs) / predicted(other, inputs))) > 2 * np.log(factor))
+    apart = abs(np.log(predicted(one, inputs) / predicted(other, inputs)))
+    return bool(apart > 2 * np.log(TOLERANCE))
 
 
 def compare_rules(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[RuleMiss, ...]:

@@ -7,29 +7,19 @@ import numpy as np
 from minilotto.settings.arrays import Array, Ints
 from minilotto.settings.limits import blocks
 
+__all__: list[str] = []
+
 GATHERED = 4_000_000  # losses resampled at a time
 
 
 def resampled_quantiles(
     ordered: Array, quantile: float, resamples: int, random: np.random.Generator
 ) -> Array:
-    """A quantile of each of many resamples, from its exact distribution.
+    """A quantile of each of many resamples of ascending losses (n,), from its exact distribution.
 
     A resample of n losses is n uniform numbers U mapped to ordered[floor(n U)], so its r-th
     smallest loss is that of the r-th smallest U, which is Beta(r, n - r + 1); the next one is the
     least of n - r uniforms above it. So no resample is drawn. Interpolation is numpy's.
-
-    Parameters
-    ----------
-    ordered : (n,) ndarray of float64
-        Ascending.
-    quantile : float in (0, 1)
-    resamples : int
-    random : Generator
-
-    Returns
-    -------
-    (resamples,) ndarray of float64
     """
     n = len(ordered)
     place = (n - 1) * quantile
@@ -48,35 +38,12 @@ def _cells(uniform: Array, n: int) -> Ints:
 
 
 def resampled_means(values: Array, resamples: int, random: np.random.Generator) -> Array:
-    """Mean of each of many resamples of some values.
-
-    Parameters
-    ----------
-    values : (n,) ndarray of float64
-    resamples : int
-    random : Generator
-
-    Returns
-    -------
-    (resamples,) ndarray of float64
-    """
+    """Mean of each of many resamples of some values."""
     return np.concatenate([rows.mean(axis=1) for rows in resampled(values, resamples, random)])
 
 
 def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
-    """Resamples of some values, with replacement, in blocks of bounded memory.
-
-    Parameters
-    ----------
-    values : (n,) ndarray of float64
-    resamples : int
-    random : Generator
-
-    Returns
-    -------
-    iterator of (., n) ndarray of float64
-        `resamples` rows in all.
-    """
+    """Resamples (., n) of n values, with replacement, in blocks of bounded memory."""
     n = len(values)
     for block in blocks(resamples, n, GATHERED):
         yield values[random.integers(0, n, (block.stop - block.start, n))]

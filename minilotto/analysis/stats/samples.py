@@ -21,19 +21,15 @@ from minilotto.settings.config import Config
 from minilotto.settings.display import Shown
 from minilotto.settings.tasks import task_of
 
+__all__: list[str] = []
+
 INFINITE = float("inf")  # points of a population
 FLOOR = 1e-300  # in place of a loss of zero, which has no logarithm
 
 
 @dataclass(frozen=True)
 class Losses(Shown):
-    """Losses of the nets of one config.
-
-    Parameters
-    ----------
-    training, everywhere : (R,) ndarray of float64
-        On their training data and on all x.
-    """
+    """Losses (R,) of the nets of one config, on their training data and on all x."""
 
     training: Array
     everywhere: Array
@@ -41,16 +37,8 @@ class Losses(Shown):
 
 @dataclass(frozen=True)
 class Drawn(Shown):
-    """Nets on several draws of the data.
-
-    Parameters
-    ----------
-    nets : int
-        Of all draws.
-    training, everywhere : (G,) ndarray of float64
-        Medians of the nets' losses on their data and on all x, for each draw.
-    squares : (G,) ndarray of float64
-        Mean square of the label noise.
+    """Nets on G draws of the data: how many in all, medians (G,) of their losses on their data and
+    on all x, and the mean square (G,) of the label noise.
     """
 
     nets: int
@@ -61,18 +49,11 @@ class Drawn(Shown):
 
 @dataclass
 class Samples:
-    """One activation's nets.
+    """One activation's nets, at one level of intervals.
 
-    Parameters
-    ----------
-    level : float in (0, 1)
-        Of all intervals.
-    lattice : dict of (float, int) to Losses
-        Nets on equally spaced points without noise, and on all x, by P and N; P is infinite for
-        the latter.
-    drawn : dict of (float, int, int) to Drawn
-        Nets on several draws, by noise, P and N: of independent uniform points for noise 0, else
-        of label noise on equally spaced points.
+    lattice: nets on equally spaced points without noise, and on all x, by P and N; P is infinite
+    for the latter. drawn: nets on several draws, by noise, P and N: of independent uniform points
+    for noise 0, else of label noise on equally spaced points.
     """
 
     level: float
@@ -85,47 +66,20 @@ class Samples:
         return sorted({count for count, _ in self.lattice})
 
     def widths(self, count: float) -> list[int]:
-        """Widths of nets on so many points of a lattice.
-
-        Parameters
-        ----------
-        count : float
-
-        Returns
-        -------
-        list of int
-        """
+        """Widths of nets on so many points of a lattice."""
         return sorted(width for at, width in self.lattice if at == count)
 
     def by_width(self, count: float, everywhere: bool) -> Points | None:
-        """Median loss against width at one number of points.
-
-        Parameters
-        ----------
-        count : float
-        everywhere : bool
-            On all x, else on the training points.
-
-        Returns
-        -------
-        Points or None
-            None for fewer than two widths.
+        """Median loss against width at one number of points, on all x or on these; None for fewer
+        than two widths.
         """
         widths = self.widths(count)
         rows = [_positive(self.lattice[count, width], everywhere) for width in widths]
         return points(widths, rows, level=self.level) if len(widths) > 1 else None
 
     def by_count(self, width: int) -> Points | None:
-        """Median loss on all x against the number of points of a lattice at one width.
-
-        Parameters
-        ----------
-        width : int
-
-        Returns
-        -------
-        Points or None
-            None for fewer than two numbers.
+        """Median loss on all x against the points of a lattice, None for fewer than two numbers of
+        them.
         """
         counts = [
             count for count in self.counts if count < INFINITE and (count, width) in self.lattice
@@ -134,30 +88,14 @@ class Samples:
         return points(counts, rows, level=self.level) if len(counts) > 1 else None
 
     def median(self, count: float, width: int) -> Estimate | None:
-        """Median loss on all x of nets trained without noise, with its interval over seeds.
-
-        Parameters
-        ----------
-        count, width : float, int
-
-        Returns
-        -------
-        Estimate or None
-            None without such nets.
-        """
+        """Median loss on all x of nets trained without noise, with its interval over seeds."""
         found = self.lattice.get((count, width))
         if found is None:
             return None
         return estimates(points([width], [_positive(found, True)], level=self.level))[width]
 
     def gaps(self) -> dict[tuple[str, int, int], float]:
-        """Loss on all x over training loss, without noise.
-
-        Returns
-        -------
-        dict of (str, int, int) to float
-            By kind of points, P and N.
-        """
+        """Loss on all x over training loss, without noise, by kind of points, P and N."""
         found = {
             ("equally spaced", int(count), width): _median(one.everywhere) / _median(one.training)
             for (count, width), one in self.lattice.items()
@@ -170,17 +108,8 @@ class Samples:
         }
 
     def learnt(self, noise: float, count: int, width: int) -> tuple[Estimate, Estimate] | None:
-        """Number of parameters that fit noise, from the loss on all x and from the training loss.
-
-        Parameters
-        ----------
-        noise, count, width : float, int, int
-
-        Returns
-        -------
-        (Estimate, Estimate) or None
-            As of `learnt_parameters` and `absorbed_parameters`; None for no noise, and without nets
-            that had none.
+        """Number of parameters that fit noise, as of `learnt_parameters` and `absorbed_parameters`;
+        None for no noise, and without nets that had none.
         """
         found, clean = self.drawn.get((noise, count, width)), self.lattice.get((count, width))
         if found is None or clean is None or not noise:
@@ -194,18 +123,8 @@ class Samples:
     def drawn_by(
         self, noise: float, count: int | None = None, width: int | None = None
     ) -> dict[int, Drawn]:
-        """Nets on draws with one noise: by width at one number of points, or the reverse.
-
-        Parameters
-        ----------
-        noise : float
-        count, width : int or None
-            One of the two.
-
-        Returns
-        -------
-        dict of int to Drawn
-            Ascending.
+        """Nets on draws with one noise, ascending: by width at one number of points, or the
+        reverse.
         """
         found = {
             (p if count is None else n): one
@@ -217,44 +136,19 @@ class Samples:
     def typical(
         self, noise: float, count: int | None = None, width: int | None = None
     ) -> dict[int, Estimate]:
-        """Losses on all x of `drawn_by`, geometric means over draws.
-
-        Parameters
-        ----------
-        noise, count, width : float, int or None, int or None
-
-        Returns
-        -------
-        dict of int to Estimate
-        """
+        """Losses on all x of `drawn_by`, geometric means over draws."""
         found = self.drawn_by(noise, count, width)
         return {at: typical_over_draws(one.everywhere, self.level) for at, one in found.items()}
 
     def noisy_exponent(self, noise: float, count: int) -> Estimate | None:
-        """Exponent in width of the loss on all x, draw by draw.
-
-        Parameters
-        ----------
-        noise, count : float, int
-
-        Returns
-        -------
-        Estimate or None
-            None for fewer than two widths with the same draws.
+        """Exponent in width of the loss on all x, draw by draw; None for fewer than two widths with
+        the same draws.
         """
         return self._exponent({n: d.everywhere for n, d in self.drawn_by(noise, count).items()})
 
     def noise_decay(self, noise: float, width: int) -> tuple[list[int], Estimate] | None:
-        """Exponent in P of what noise adds to the loss on all x, draw by draw.
-
-        Parameters
-        ----------
-        noise, width : float, int
-
-        Returns
-        -------
-        (list of int, Estimate) or None
-            Over those P, listed, where every draw adds something; None for fewer than two.
+        """Exponent in P of what noise adds to the loss on all x, draw by draw, over those P,
+        listed, where every draw adds something; None for fewer than two.
         """
         added = {}
         for count, found in self.drawn_by(noise, width=width).items():
@@ -272,19 +166,8 @@ class Samples:
 
 
 def gathered(nets: Mapping[Config, Ensemble], level: float) -> dict[str, Samples]:
-    """The nets of each activation.
-
-    Parameters
-    ----------
-    nets : mapping of Config to Ensemble
-        Configs with fewer than LEAST_SEEDS finite losses, or LEAST_DRAWS draws, are left out.
-    level : float in (0, 1)
-        Of intervals.
-
-    Returns
-    -------
-    dict of str to Samples
-        By activation.
+    """The nets of each activation; configs with fewer than LEAST_SEEDS finite losses, or
+    LEAST_DRAWS draws, are left out.
     """
     found: dict[str, Samples] = {}
     drawn: dict[tuple[str, float, int, int], list[tuple[float, ...]]] = {}
@@ -309,21 +192,9 @@ def gathered(nets: Mapping[Config, Ensemble], level: float) -> dict[str, Samples
 
 
 def straight_lines(count: ArrayLike) -> Array:
-    """Mean squared error of the straight lines between P equally spaced points of x² on [-2, 2].
+    """Mean squared error h^4 / 30, h = 4 / (P - 1), of the straight lines between P equally spaced
+    points of x² on [-2, 2].
 
-    h^4 / 30, h = 4 / (P - 1).
-
-    Parameters
-    ----------
-    count : array_like of float
-        P, at least 2.
-
-    Returns
-    -------
-    ndarray of float64
-
-    Examples
-    --------
     >>> float(straight_lines(5) * 30)
     1.0
     """

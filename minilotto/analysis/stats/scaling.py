@@ -22,7 +22,6 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
-REFERENCE_EXPONENTS = (1.0, 4.0)  # figure 1c's dashed lines
 LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
 
 

@@ -9,6 +9,8 @@ from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__ = ["Stretch", "longest_stretch"]
+
 WINDOW = 3  # neighbouring widths that a running exponent is taken over
 
 
@@ -42,16 +44,8 @@ class Stretch(Shown):
 
 
 def running_exponents(log_widths: Array, log_losses: Array) -> Array:
-    """Exponents of lines through each three neighbouring widths.
-
-    Parameters
-    ----------
-    log_widths : (W,) ndarray of float64
-    log_losses : (B, W) ndarray of float64
-
-    Returns
-    -------
-    (B, W - 2) ndarray of float64
+    """Exponents (B, W - 2) of lines through each three neighbouring log widths (W,) of log losses
+    (B, W).
     """
     x = np.lib.stride_tricks.sliding_window_view(log_widths, WINDOW)
     y = np.lib.stride_tricks.sliding_window_view(log_losses, WINDOW, axis=1)

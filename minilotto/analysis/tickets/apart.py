@@ -15,6 +15,8 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__: list[str] = []
+
 LEVEL = 0.95
 NONE = Estimate(float("nan"), float("nan"), float("nan"), LEVEL)
 PREDICTORS = {"span": "both weights free", "output": "the net's weights"}
@@ -30,27 +32,13 @@ COUNTS = {
 class Apart(Shown):
     """The mirror pairs of R nets of one width N.
 
-    Parameters
-    ----------
-    nets : Ensemble
-    living, unpaired : (R, N) ndarray of bool
-        Neurons that are alive, and those without a partner.
-    apart : dict of str to Disentangled
-        The pairs with each of PREDICTORS: free output weights, or the net's own.
-    working : Disentangled
-        That with free weights, where pairs of two dead neurons, whose errors are rounding, do not
-        count.
-    counts : dict of (str, str) to Estimate
-        Independent pairs by predictor and way of counting, medians over nets that have one.
-    useless, both_dead : (R,) ndarray of float64
-        Fractions of the pairs that explain less than USELESS, and that are two dead neurons.
-    dead_useless : float
-        Fraction of all useless pairs that are two dead neurons.
-    shapes : ErrorShapes
-        Of the errors of the useful pairs.
-    mirror : float
-        Rank correlation, over useful pairs, of the distance from mirror symmetry with the cubic
-        fraction of the error.
+    living, unpaired: neurons (R, N) that are alive, and those without a partner; apart: the pairs
+    with each of PREDICTORS; working: that with free weights, where pairs of two dead neurons, whose
+    errors are rounding, do not count; counts: independent pairs by predictor and way of counting,
+    medians over nets that have one; useless, both_dead: fractions (R,) of the pairs that explain
+    less than USELESS, and that are two dead neurons; dead_useless: fraction of all useless pairs
+    that are two dead neurons; shapes: of the errors of the useful pairs; mirror: rank correlation,
+    over useful pairs, of the distance from mirror symmetry with the cubic fraction of the error.
     """
 
     nets: Ensemble
@@ -72,20 +60,10 @@ class Apart(Shown):
 
 
 def taken_apart(nets: Ensemble) -> Apart:
-    """Pairs neurons that are near mirror images, and studies each pair by itself.
+    """Pairs neurons that are near mirror images, and studies each pair by itself. Nets are of one
+    input.
 
-    Parameters
-    ----------
-    nets : Ensemble
-        Of one input.
-
-    Returns
-    -------
-    Apart
-
-    References
-    ----------
-    Appendix C, figure 12; the paper pairs by eye, this by least cost.
+    Paper: appendix C, figure 12; it pairs by eye, this by least cost.
     """
     living = alive(nets.activation, nets.parameters, nets.data)
     pairing = pair_neurons(nets.w, nets.b)
@@ -129,48 +107,18 @@ def _rank_correlation(first: Array, second: Array) -> float:
 
 
 def whole_pairs(apart: Disentangled) -> Array:
-    """R^2 of the pairs of two neurons.
-
-    Parameters
-    ----------
-    apart : Disentangled
-
-    Returns
-    -------
-    (R, K) ndarray of float64
-        NaN where a partner is missing.
-    """
+    """R^2 (R, K) of the pairs of two neurons, NaN where a partner is missing."""
     return np.where(apart.incomplete, np.nan, apart.r2)
 
 
 def median_estimate(values: Array) -> Estimate:
-    """Median over nets with its 95% bootstrap interval.
-
-    Parameters
-    ----------
-    values : (R,) ndarray of float64
-        NaN for nets without a value.
-
-    Returns
-    -------
-    Estimate
-        NaN where no net has a value.
-    """
+    """Median over nets with its 95% bootstrap interval, without NaN; NaN where all are."""
     return median_interval(values) if np.isfinite(values).any() else NONE
 
 
 def mean_estimate(values: Array) -> Estimate:
-    """Mean over nets with the 95% normal interval of its standard error.
-
-    Parameters
-    ----------
-    values : (R,) ndarray of float64
-        NaN for nets without a value.
-
-    Returns
-    -------
-    Estimate
-        NaN where no net has a value.
+    """Mean over nets with the 95% normal interval of its standard error, NaN left out as in
+    `median_estimate`.
     """
     kept = values[np.isfinite(values)]
     if not kept.size:

@@ -9,20 +9,14 @@ from minilotto.analysis.tickets.mirror import mirror_symmetry
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__: list[str] = []
+
 
 @dataclass(frozen=True, eq=False)
 class Cloud(Shown):
-    """First-layer weights and biases of n neurons, and measures of their shape.
-
-    Parameters
-    ----------
-    w, b : (n,) ndarray of float64
-    curve : Attractor
-        Running median of b against |w|.
-    dimension : float
-        Correlation dimension, 1 for a curve and 2 for an area.
-    coefficient, p_asymmetric, p_paired : float
-        Of `mirror_symmetry`.
+    """First-layer weights and biases (n,) of neurons, and measures of their shape: the running
+    median of b against |w|, the correlation dimension (1 for a curve, 2 for an area), and what
+    `mirror_symmetry` finds.
     """
 
     w: Array
@@ -34,17 +28,8 @@ class Cloud(Shown):
     p_paired: float
 
     def distance(self, abs_w: Array, right: Array, left: Array) -> float:
-        """Root mean square distance of the running medians on either side from a given curve.
-
-        Parameters
-        ----------
-        abs_w, right, left : (K,) ndarray of float64
-            The curve: |w|, and b for w > 0 and for w < 0.
-
-        Returns
-        -------
-        float
-            Over the places that the neurons reach.
+        """Root mean square distance of the running medians on either side from a curve: |w|, and b
+        for w > 0 and for w < 0, each (K,); over the places that the neurons reach.
         """
         sides = ((self.w > 0, right), (self.w < 0, left))
         gaps = [attractor(self.w[side], self.b[side]).at(abs_w) - b for side, b in sides]
@@ -52,24 +37,10 @@ class Cloud(Shown):
 
 
 def measure_cloud(w: Array, b: Array, tested: int = 3000, seed: int = 0) -> Cloud:
-    """Measures the cloud of some neurons.
+    """The cloud of living neurons of one net of one input. Symmetry is tested on `tested` of them,
+    at random, at a quadratic cost.
 
-    Parameters
-    ----------
-    w, b : (n,) ndarray of float64
-        Living neurons of one net of one input.
-    tested : int
-        Neurons, chosen at random, on which symmetry is tested at a quadratic cost.
-    seed : int
-        Of that choice.
-
-    Returns
-    -------
-    Cloud
-
-    References
-    ----------
-    Section 3, figure 2a.
+    Paper: section 3, figure 2a.
     """
     some = np.random.default_rng(seed).permutation(len(w))[:tested]
     symmetry = mirror_symmetry(w[None, some], b[None, some])

@@ -15,24 +15,14 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_one_layer
 
+__all__: list[str] = []
+
 IDLE = 1e-3  # of the target's spread: a neuron that adds less is idle
 BLOCK = 2**22  # neuron pairs whose distances are held at a time
 
 
 def contributions(activation: Activation, parameters: Parameters, data: Dataset) -> Array:
-    """g_i(x_p) = v_i sigma(w_i x_p + b_i) less its weighted mean over the points.
-
-    Parameters
-    ----------
-    activation : Activation
-    parameters : Parameters
-        w (R, N, D), b, v (R, N), c (R,), of any dtype.
-    data : Dataset
-
-    Returns
-    -------
-    (R, N, P) ndarray of float64
-    """
+    """g_i(x_p) = v_i sigma(w_i x_p + b_i) less its weighted mean over the points: (R, N, P)."""
     check_one_layer("an analysis of neurons", parameters.depth)
     response = hidden(activation, parameters.w, parameters.b, data.x)
     g = np.asarray(parameters.v, np.float64)[:, :, None] * response
@@ -41,16 +31,8 @@ def contributions(activation: Activation, parameters: Parameters, data: Dataset)
 
 @dataclass(frozen=True, eq=False)
 class Scene(Shown):
-    """R nets to be compared.
-
-    Parameters
-    ----------
-    g : (R, N, P) ndarray of float64
-        Contributions times the root of the points' weights.
-    symmetries : tuple of TargetSymmetry
-        The identity first.
-    spread : float
-        Standard deviation of the target.
+    """R nets to be compared: g (R, N, P), their contributions times the root of the points'
+    weights; the target's symmetries, the identity first; and its standard deviation, the spread.
     """
 
     g: Array
@@ -68,18 +50,8 @@ class Scene(Shown):
         others: slice | NDArray[np.intp],
         symmetry: TargetSymmetry,
     ) -> Array:
-        """Squared distances of each neuron of some nets to the images of those of others.
-
-        Parameters
-        ----------
-        rows, others : slice or ndarray of int
-            The nets.
-        symmetry : TargetSymmetry
-            Gives the images.
-
-        Returns
-        -------
-        (N, N, rows, others) ndarray of float64
+        """Squared distances (N, N, rows, others) of each neuron of some nets to the images of those
+        of others.
         """
         here, there = self.g[rows], symmetry.sign * self.g[others][:, :, symmetry.order]
         square = self.squares[rows][:, :, None, None] + self.squares[others]
@@ -87,12 +59,8 @@ class Scene(Shown):
         return np.asarray(costs.transpose(1, 3, 0, 2))
 
     def distances(self) -> Array:
-        """Distances of nets, least over every order of neurons and every symmetry.
-
-        Returns
-        -------
-        (R, R) ndarray of float64
-            In units of `spread`.
+        """Distances (R, R) of nets, least over every order of neurons and every symmetry, in units
+        of `spread`.
         """
         nets, width, _ = self.g.shape
         result = np.full((nets, nets), np.inf)
@@ -104,12 +72,8 @@ class Scene(Shown):
         return np.asarray(np.sqrt(np.minimum(result, result.T)) / self.spread)
 
     def asymmetry(self) -> Array:
-        """Distance of each net to its nearest proper image, relative to its contributions' size.
-
-        Returns
-        -------
-        (R,) ndarray of float64
-            NaN where the target has no symmetry but the identity.
+        """Distance (R,) of each net to its nearest proper image, relative to its contributions'
+        size; NaN where the target has no symmetry but the identity.
         """
         best = np.full(len(self.g), np.inf)
         for symmetry in self.symmetries[1:]:
@@ -123,15 +87,8 @@ class Scene(Shown):
 
 
 def cheapest(costs: Array) -> Array:
-    """The cheapest assignment of N neurons to N, over sets of columns instead of all N! orders.
-
-    Parameters
-    ----------
-    costs : (N, N, ...) ndarray of float64
-
-    Returns
-    -------
-    (...) ndarray of float64
+    """The cheapest assignment (...) of N neurons to N by costs (N, N, ...), over sets of columns
+    instead of all N! orders.
     """
     width = len(costs)
     best: dict[int, Array] = {0: np.zeros(costs.shape[2:])}

@@ -17,6 +17,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.settings.display import Shown
 
+__all__: list[str] = []
+
 KEPT = (1, 2, 3, 4, 6, 10)  # neurons that are kept
 DIGITS = 80  # of exact arithmetic; 3 columns alike to 1e-10 need some 50
 SOME = 100  # nets that are cut down to several widths
@@ -32,18 +34,8 @@ WAYS = {
 
 @dataclass(frozen=True, eq=False)
 class Way(Shown):
-    """Nets of width 2, each made of a pair of neurons of one of R nets.
-
-    Parameters
-    ----------
-    label : str
-        How they were made.
-    seeds : (R,) int
-        Of the wide nets.
-    nets : Distilled
-        The pairs, last layer refitted.
-    living : (R,) int
-        How many of the two neurons do something in the wide net.
+    """Nets of width 2, each made of a pair of neurons of one of R wide nets, last layer refitted;
+    and how many (R,) of the two neurons do something in the wide net.
     """
 
     label: str
@@ -56,37 +48,15 @@ class Way(Shown):
         return self.nets.loss
 
     def below(self, loss: float) -> NDArray[np.bool_]:
-        """Which nets are below a loss even with the largest rounding error added.
-
-        Parameters
-        ----------
-        loss : float
-
-        Returns
-        -------
-        (R,) ndarray of bool
-        """
+        """Which nets (R,) are below a loss even with the largest rounding error added."""
         return self.nets.loss + self.nets.rounding < loss
 
 
 def ways(wide: Ensemble, kept: Ensemble | None) -> dict[str, Way]:
-    """Nets of width 2 by each of WAYS.
+    """Nets of width 2 by each of WAYS, from finite wide nets and the same trained with float32's
+    subnormal numbers kept; None leaves that way out.
 
-    Parameters
-    ----------
-    wide : Ensemble
-        Of finite nets.
-    kept : Ensemble or None
-        The same trained with float32's subnormal numbers kept; None leaves that way out.
-
-    Returns
-    -------
-    dict of str to Way
-        By the keys of WAYS.
-
-    References
-    ----------
-    Appendix D, where the pair is chosen by R². Differs: other pairs are there to compare.
+    Paper: appendix D, where the pair is chosen by R². Differs: other pairs are there to compare.
     """
     start = initial_parameters(wide.config, wide.data.inputs, wide.seeds)
     trained, living = wide.parameters, alive(wide.activation, wide.parameters, wide.data)
@@ -116,20 +86,9 @@ def _way(
 def curves(
     wide: Ensemble, trained: Mapping[int, Ensemble]
 ) -> dict[str, list[tuple[int, float, float, float]]]:
-    """Loss against the number of neurons, of distilled and of trained nets.
-
-    Parameters
-    ----------
-    wide : Ensemble
-        Nets, of which the first SOME are cut down to their best KEPT neurons.
-    trained : dict of int to Ensemble
-        Nets by width.
-
-    Returns
-    -------
-    dict of str to list of (int, float, float, float)
-        Neurons, 5% quantile, median and 95% quantile over nets, for nets that are "distilled" from
-        wide ones, "trained", and trained with the last layer "refitted".
+    """Loss against the number of neurons, (neurons, 5% quantile, median, 95% quantile), of nets
+    that are "distilled" from the first SOME wide ones, "trained", and trained with the last layer
+    "refitted".
     """
     few = wide.select(np.arange(min(SOME, len(wide))))
     path = distill_path(few.activation, few.parameters, list(KEPT), few.data)
@@ -149,18 +108,10 @@ def curves(
 
 
 def equation_11() -> dict[str, float]:
-    """Loss of x² on 100 points from Eq. 11's first layer, by several ways of finding v and c.
-
-    Returns
-    -------
-    dict of str to float
-        Mean squared error by way: least squares "in 80 digits", which is exact to all that are
-        printed; in float64 with columns "centred and scaled", "scaled" and "plain"; in float32,
-        "plain, float32"; and "v and c as printed". All but the first depend on rounding.
-
-    References
-    ----------
-    Equation 11, which states 1.6e-19.
+    """Loss of x² on 100 points from Eq. 11's first layer, which states 1.6e-19, by several ways of
+    finding v and c: least squares in DIGITS digits, which is exact to all that are printed; with
+    columns centred and scaled, scaled, plain, and plain in float32; and v and c as printed. All but
+    the first depend on rounding.
     """
     data, value = sampled(Config()), ACTIVATIONS["silu"].value
     w, b = np.array(EQ11["w"])[None, :, None], np.array(EQ11["b"])[None]

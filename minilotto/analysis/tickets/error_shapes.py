@@ -9,6 +9,8 @@ from minilotto.analysis.tickets.disentangling import Disentangled
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__ = ["ErrorShapes", "error_shapes"]
+
 DEGREES = (3, 4)  # of the polynomials that errors are compared with
 
 
@@ -91,18 +93,8 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
 
 
 def unit_errors(apart: Disentangled, net: int) -> Array:
-    """Error functions of one net, scaled to a weighted mean square of one.
-
-    Parameters
-    ----------
-    apart : Disentangled
-    net : int
-        Its row.
-
-    Returns
-    -------
-    (K, P) ndarray of float64
-        Zero functions stay zero.
+    """Error functions (K, P) of one net, scaled to a weighted mean square of one; zero functions
+    stay zero.
     """
     errors = apart.errors[net]
     size = np.sqrt(errors**2 @ apart.weight)[:, None]
@@ -110,18 +102,8 @@ def unit_errors(apart: Disentangled, net: int) -> Array:
 
 
 def by_angle(apart: Disentangled, net: int) -> NDArray[np.intp]:
-    """Positions of a net's useful pairs, by their errors' angle in the main plane.
-
-    Signs aside, so that pairs whose errors are multiples of each other are neighbours.
-
-    Parameters
-    ----------
-    apart : Disentangled
-    net : int
-
-    Returns
-    -------
-    (K,) ndarray of int
+    """Positions (K,) of a net's useful pairs, by their errors' angle in the main plane, signs
+    aside, so that pairs whose errors are multiples of each other are neighbours.
     """
     chosen = np.flatnonzero(apart.useful()[net])
     if len(chosen) < 3:

@@ -17,6 +17,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
+__all__ = ["PairQuality", "Pairing", "alive", "neuron_spread", "pair_neurons", "pair_quality"]
+
 DEAD = 1e-6  # a neuron or pair whose output varies by less, relative to the target
 USELESS = 0.9  # squared correlation with the target; a pair below it is no ticket
 ROUNDING = 1e-14  # of the greatest value
@@ -294,22 +296,7 @@ def pair_quality(
 
 
 def cloud(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
-    """w and b of nets of one input as float64.
-
-    Parameters
-    ----------
-    w : (R, N) or (R, N, 1) array_like of float
-    b : (R, N) array_like of float
-
-    Returns
-    -------
-    w, b : (R, N) ndarray of float64
-
-    Raises
-    ------
-    DataError
-        For other shapes.
-    """
+    """w and b of R nets of one input as (R, N) float64. Raises DataError for other shapes."""
     slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
     if slope.ndim == 3 and slope.shape[2] == 1:
         slope = slope[..., 0]
@@ -322,24 +309,7 @@ def cloud(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
 
 
 def mask(among: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The neurons to use.
-
-    Parameters
-    ----------
-    among : array_like of bool or None
-        Of that shape; None for all.
-    shape : tuple of int
-        (R, N).
-
-    Returns
-    -------
-    (R, N) ndarray of bool
-
-    Raises
-    ------
-    DataError
-        For another shape or dtype.
-    """
+    """The neurons (R, N) to use, all for None. Raises DataError for another shape or dtype."""
     if among is None:
         return np.ones(shape, bool)
     chosen = np.asarray(among)

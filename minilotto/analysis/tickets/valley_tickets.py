@@ -12,6 +12,8 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
+__all__: list[str] = []
+
 EQ2 = Parameters(  # the ticket that the paper prints in Eq. 2
     np.array([[[-0.83010483], [0.83010304]]]),
     np.array([[-1.16842330, -1.16842365]]),
@@ -23,16 +25,8 @@ ASYMMETRY = 0.05  # of |w|, b and v of two neurons, below which they are a mirro
 
 @dataclass(frozen=True, eq=False)
 class Tickets(Shown):
-    """Nets of width 2 that are mirror pairs near the valley's floor.
-
-    Parameters
-    ----------
-    nets : Ensemble
-        Of T tickets.
-    w : (T,) ndarray of float64
-        Their mean |w|.
-    of : int
-        Number of nets among which they were found.
+    """Nets of width 2 that are mirror pairs near the valley's floor, their mean |w| (T,), and the
+    number of nets among which they were found.
     """
 
     nets: Ensemble
@@ -41,18 +35,8 @@ class Tickets(Shown):
 
 
 def tickets(nets: Ensemble, bias: float) -> Tickets:
-    """The nets of two neurons (w, b, v) and (-w, b, v) to ASYMMETRY, whose loss is finite.
-
-    Parameters
-    ----------
-    nets : Ensemble
-        Nets of width 2 and one input.
-    bias : float
-        Of the valley's far end; b is nearer to it than to 0.
-
-    Returns
-    -------
-    Tickets
+    """The nets of two neurons (w, b, v) and (-w, b, v) to ASYMMETRY, whose loss is finite and whose
+    b is nearer to `bias`, that of the valley's far end, than to 0.
     """
     check_one_layer("an analysis of neurons", nets.config.depth)
     w, b, v = (part.astype(np.float64) for part in (nets.w[:, :, 0], nets.b, nets.v))
@@ -70,17 +54,9 @@ def tickets(nets: Ensemble, bias: float) -> Tickets:
 class Fall(Shown):
     """How the loss falls along a valley, down to where rounding decides.
 
-    Parameters
-    ----------
-    w, loss : (K,) ndarray of float64
-        From the start on, w descending.
-    bias : float
-        At the end.
-    rises : bool
-        Whether the loss rises by more than 1% on the way.
-    power, factor : float
-        Exponent of w in the lower half of the points below `far`, and the loss over that of the
-        expansion at the first of them.
+    w, loss: (K,) from the start on, w descending; bias: at the end; rises: whether the loss rises
+    by more than 1% on the way; power, factor: exponent of w in the lower half of the points below
+    `far`, and the loss over that of the expansion at the first of them.
     """
 
     w: Array
@@ -92,24 +68,8 @@ class Fall(Shown):
 
 
 def fall(line: Valley, law: Descent, start: float, far: float) -> Fall:
-    """Follows a valley from |w| = start, and compares its far end with the expansion.
-
-    Parameters
-    ----------
-    line : Valley
-    law : Descent
-        The expansion of `line`.
-    start, far : float
-        Where the fall starts, and from where on the expansion should hold.
-
-    Returns
-    -------
-    Fall
-
-    Raises
-    ------
-    DataError
-        For fewer than 3 points above rounding below `start` or `far`.
+    """Follows a valley from |w| = start, and compares its end from |w| = far on with the expansion.
+    Raises DataError for fewer than 3 points above rounding below either.
     """
     order = np.argsort(-line.w)
     hidden = ~line.resolved[order]

@@ -28,6 +28,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "absolute": np.abs,
     "with_sign_of": np.copysign,
     "where": lambda mask, a, b: a if mask else b,
+    "whole": np.rint,
     "fraction": lambda t: t - np.rint(t),
     "scale": lambda a, n: np.ldexp(a, int(min(max(n, -2000), 2000))) if n == n else n,
 }

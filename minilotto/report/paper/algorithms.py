@@ -15,7 +15,7 @@ from minilotto.ensemble.plots import edges_of
 from minilotto.report.claims import Case, Outcome, about, over
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.plots.distributions import shares
-from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Axes, Drawing, grid, panels
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, Axes, Drawing, grid, panels, style_of
 from minilotto.report.rules import FAILS, LEVEL, THRESHOLDS, Check, Judged, inside, sure
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
@@ -97,7 +97,7 @@ class AlgorithmClusters(_Algorithms):
         left.plot(*self.scores[label < 0].T, ".", color="black", markersize=3, label=none)
         look: Any = {"markersize": 5, "alpha": 0.6, "markeredgewidth": 0.6}
         for i, one in enumerate(self.study.found):
-            color, mark, name = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)], f"{i + 1}"
+            (color, mark), name = style_of(i, MARKERS), f"{i + 1}"
             if i >= len(self.good):
                 color, mark = GREY, "x"
                 name = "constant" if one.name == "constant" else f"{name}, bad"

@@ -20,16 +20,7 @@ from minilotto.analysis.tickets.disentangling import USELESS
 from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
-from minilotto.report.figure import (
-    Figure,
-    Scale,
-    Source,
-    Table,
-    commas,
-    finite,
-    interval,
-    training_words,
-)
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, finite, training_words
 from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
 from minilotto.report.plots.style import GREY, PALETTE, Axes, Drawing, intervals, mosaic
 from minilotto.report.rules import Every, inside
@@ -136,7 +127,7 @@ class Disentanglement(Figure):
         for width, one in self.widths.items():
             for (predictor, count), e in one.counts.items():
                 way = PREDICTORS[predictor], COUNTS[count]
-                counts.append((width, len(one.nets), *way, *interval(e), PAPER_COUNTS.get(width)))
+                counts.append((width, len(one.nets), *way, e, PAPER_COUNTS.get(width)))
             columns = (
                 one.nets.seeds, one.nets.loss, np.mean(~one.living, axis=1),
                 one.unpaired.sum(axis=1), one.useless, one.both_dead, one.shapes.correlation,

@@ -209,7 +209,7 @@ class Distillation(Figure):
         )
 
     def _origin(self) -> Outcome:
-        half, pairs = self.entry.claims["origin"]["half"], self.ways["pairs"]
+        claim, pairs = self.entry.claims["origin"], self.ways["pairs"]
         best = pairs.below(EXTREME)
         if not best.any():
             return untested(f"No distilled net is below {EXTREME:g}.")
@@ -219,7 +219,7 @@ class Distillation(Figure):
         )
         living = self.ways["living"]
         return about(
-            inside(both, half, np.inf),
+            claim.mostly(both),
             f"{nets} nets, {dead.value:.0%} of two dead neurons and {both.value:.0%} "
             f"({both.low:.0%} to {both.high:.0%}) of two living ones; "
             f"from living neurons alone {living.below(EXTREME).sum()} nets are below {EXTREME:g}, "

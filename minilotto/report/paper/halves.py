@@ -14,11 +14,11 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, about, as_numbers, described, untested, values
-from minilotto.report.figure import Figure, Scale, Source, Table, commas, interval, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
 from minilotto.report.plots.distributions import note, shares
 from minilotto.report.plots.estimates import ratios
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
-from minilotto.report.rules import LEVEL, factor, inside
+from minilotto.report.rules import LEVEL, factor
 from minilotto.store.grid import Sweep
 
 WIDE = (2, 4, 20, 40)  # the paper's, each against two of half the width
@@ -127,7 +127,7 @@ class Halves(Figure):
 
     def tables(self) -> list[Table]:
         rows = [
-            (half.name, null.name, *interval(null.ratio), null.ks, null.p_value)
+            (half.name, null.name, null.ratio, null.ks, null.p_value)
             + (null.wasserstein.value, null.floor)
             for half in self.halves
             for null in half.study.nulls.values()
@@ -175,7 +175,7 @@ class Halves(Figure):
             return untested("; ".join(half.study.notes))
         low, _, _, _, high = similarity.quantiles
         return about(
-            inside(median, -claim["orthogonal"], claim["orthogonal"]),
+            claim.orthogonal(median),
             f"cosine {median}, nine tenths of the pairs between {low:.2f} and {high:.2f}; as "
             f"alike as {similarity.directions:.1f} orthogonal functions would make them",
             numbers={**as_numbers("cosine", median), "directions": similarity.directions},

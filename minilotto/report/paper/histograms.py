@@ -115,12 +115,12 @@ class LossHistograms(Figure):
         fit, claim = self.study.narrowing, self.entry.claims["narrowing"]
         if fit is None:
             return untested("; ".join(self.study.notes))
-        exponent, claimed = fit.estimates["exponent"], claim["claimed"]
+        exponent = fit.estimates["exponent"]
         spread = "; ".join(
             f"N = {w:g}: {s:.2f}" for w, s in zip(fit.points.widths, fit.points.value, strict=True)
         )
         return about(
-            inside(exponent, claimed - claim["near"], claimed + claim["near"]),
+            claim.near(exponent),
             f"deviation in decades: {spread}; exponent {exponent}",
             numbers=as_numbers("exponent", exponent),
         )

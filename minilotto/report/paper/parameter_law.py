@@ -11,7 +11,7 @@ from minilotto.analysis.stats.parameter_count import MEASURED, REFIT, parameter_
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, interval, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.targets import FIRST, LAST, medians
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
 from minilotto.report.rules import LEVEL
@@ -74,7 +74,7 @@ class ParameterLaw(Figure):
 
     def tables(self) -> list[Table]:
         rows = [
-            (row.shape, row.power, row.exponent, *interval(ours), row.excluded)
+            (row.shape, row.power, row.exponent, ours, row.excluded)
             for row, ours in zip(self.claimed, self.implied, strict=True)
         ]
         header = "how the model grows, power of the width, exponent for 1, measured, low, high"

@@ -3,7 +3,6 @@ points that they were trained on.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -13,15 +12,21 @@ from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.estimates import estimates, exponents, slope
-from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.report.claims import Case, Outcome, described, over, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.figure import (
+    Figure,
+    Scale,
+    Source,
+    Table,
+    losses_on,
+    training_words,
+    unseen_points,
+)
 from minilotto.report.paper import targets
 from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
 from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
 from minilotto.report.rules import UNSEEN, Every, Some, factor, inside
-from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
 CHECKED = (10, 30, 50)  # widths at which other points are tried
@@ -46,19 +51,9 @@ def checks(scale: Scale) -> dict[str, tuple[Sweep, ...]]:
     return {"grid": tuple(grid), f"{MORE} times the points": tuple(more)}
 
 
-@lru_cache
-def other_points(task: str) -> Dataset:
-    """Uniform points of the cube that no training here has seen."""
-    return sampled(Config(task=task, sampling="uniform", points=OTHER_POINTS, root_seed=2**32))
-
-
-def _elsewhere(nets: Mapping[int, Ensemble]) -> Points:
+def _elsewhere(task: str, nets: Mapping[int, Ensemble]) -> Points:
     """Median loss on points that the nets have not seen."""
-    losses = {}
-    for width, one in nets.items():
-        data = other_points(one.config.task)
-        losses[width] = np.mean((one.predict(data.x) - data.y) ** 2, axis=1)
-    return targets.medians(losses)
+    return targets.medians(losses_on(unseen_points(task, OTHER_POINTS), nets))
 
 
 class ProductScaling(Figure):
@@ -73,7 +68,7 @@ class ProductScaling(Figure):
 
     def __init__(self, source: Source, scale: Scale) -> None:
         self.studies, trained = targets.target_studies(source, targets.product_sweeps(scale))
-        self.elsewhere = {task: _elsewhere(nets) for task, nets in trained.items()}
+        self.elsewhere = {task: _elsewhere(task, nets) for task, nets in trained.items()}
         self.trained = [one for nets in trained.values() for one in nets.values()]
         self.unseen = [UNSEEN] * (scale.product_widths[-1] < Scale().product_widths[-1])
         self.checked: dict[tuple[str, str], tuple[Points, Points]] = {}
@@ -84,7 +79,7 @@ class ProductScaling(Figure):
                 nets, task = source.by_width(sweep), sweep.configs[0].task
                 if len(nets) == len(CHECKED) and task in self.studies:
                     seen = targets.medians({width: one.loss for width, one in nets.items()})
-                    self.checked[task, name] = seen, _elsewhere(nets)
+                    self.checked[task, name] = seen, _elsewhere(task, nets)
                     counts.append(f"{sweep.configs[0].points:,}")
             if counts:
                 points = "/".join(counts if len(set(counts)) > 1 else counts[:1])
@@ -214,7 +209,7 @@ class ProductScaling(Figure):
         return over(cases)
 
     def _sampling(self) -> Outcome:
-        near, cases, times = self.entry.claims["sampling"]["near"], [], []
+        claim, cases, times = self.entry.claims["sampling"], [], []
         for (task, name), (seen, unseen) in self.checked.items():
             title, ours = f"{targets.FORMULAS[task]}, {name}", estimates(self.elsewhere[task])
             for low, high in pairwise(CHECKED):
@@ -222,7 +217,7 @@ class ProductScaling(Figure):
                 if mine and other:
                     change, at = difference(other, mine), f"{title}, {low} to {high}"
                     words = f"{other.value:.2f} against {mine.value:.2f}"
-                    cases.append(Case(at, inside(change, -near, near), words, {at: other.value}))
+                    cases.append(Case(at, claim.unchanged(change), words, {at: other.value}))
             times += [e.value / ours[w].value for w, e in estimates(unseen).items() if w in ours]
         if not cases:
             return untested("No nets were trained on other points here.")

@@ -10,11 +10,11 @@ from minilotto.analysis.stats.scaling import Fit, fit_law, reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, interval, named, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words
 from minilotto.report.paper.targets import medians
 from minilotto.report.plots import scaling
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
-from minilotto.report.rules import UNSEEN, Every, factor, inside, one_law
+from minilotto.report.rules import UNSEEN, Every, one_law
 from minilotto.store.grid import Sweep
 
 ACTIVATIONS = ("silu", "leaky_relu")
@@ -118,11 +118,7 @@ class ScalingLaw(Figure):
             counts = (found.widths.astype(int), found.seeds, found.diverged)
             medians = (found.value, found.low, found.high, self.population[activation].value)
             losses += [(activation, *row) for row in zip(*counts, *medians, strict=True)]
-        slopes = [
-            (activation, low, high, *interval(exponent))
-            for activation, found in self.grid.items()
-            for low, high, exponent in exponents(found)
-        ]
+        slopes = [(name, *row) for name, found in self.grid.items() for row in exponents(found)]
         header = "activation, width, seeds, diverged, median, low, high, population"
         return [
             Table.of("losses", header, losses),
@@ -152,7 +148,6 @@ class ScalingLaw(Figure):
         if isinstance(fit, str):
             return untested(fit)
         exponent, by_seeds = fit.estimates["exponent"], fit.seeds_only["exponent"]
-        low, high = claim["claimed"] - claim["near"], claim["claimed"] + claim["near"]
         rises = "; the loss rises with width" if exponent.high < 0 else ""
         widths = fit.points.widths.astype(int)
         measured = (
@@ -160,7 +155,7 @@ class ScalingLaw(Figure):
             f"{widths[0]} to {widths[-1]}"
         )
         numbers = {**as_numbers("exponent", exponent), "claimed": claim["claimed"]}
-        return about(inside(exponent, low, high), measured, numbers=numbers, rises=rises)
+        return about(claim.near(exponent), measured, numbers=numbers, rises=rises)
 
     def _curvature(self) -> Outcome:
         claim = self.entry.claims["curvature"]
@@ -179,10 +174,10 @@ class ScalingLaw(Figure):
         )
 
     def _resolution(self) -> Outcome:
-        similar, cases = self.entry.claims["resolution"]["similar"], []
+        claim, cases = self.entry.claims["resolution"], []
         for activation, gaps in self.gaps.items():
             furthest = max(gaps, key=lambda width: abs(np.log(gaps[width].value)))
-            each = [*(factor(gap, 1 / similar, similar) for gap in gaps.values()), *self.unseen]
+            each = [*map(claim.similar, gaps.values()), *self.unseen]
             words = f"furthest from 1 at width {furthest}: {gaps[furthest]}"
             numbers = {f"ratio for {named(activation)}": gaps[furthest].value}
             cases.append(Case(named(activation), Every(each), words, numbers))

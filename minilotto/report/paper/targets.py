@@ -19,7 +19,7 @@ from minilotto.analysis.stats.scaling import reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over
-from minilotto.report.figure import Scale, Source, Table, interval
+from minilotto.report.figure import Scale, Source, Table, interval, rows_of
 from minilotto.report.plots.parts import estimates_against_width
 from minilotto.report.plots.style import GREEN, GREY, ORANGE, Axes
 from minilotto.report.rules import LEVEL, factor, inside
@@ -76,16 +76,13 @@ def scaling_tables(
             line += interval(getattr(one.whole.get(width), "share", None))
             line += [None if left is None else left[1]]
             losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
-        slopes += [(task, low, high, *interval(e)) for low, high, e in exponents(found)]
+        slopes += [(task, *row) for row in exponents(found)]
         fits = [(f"{FIRST} to {LAST}", one.fit(FIRST, LAST))]
         fits += [(f"from {COMPARED_FROM}", row.fit) for row in one.laws]
         for widths, fit in fits:
             if fit:
                 of = task, f"{fit.law}, widths {widths}", len(fit.points.widths)
-                laws += [
-                    (*of, fit.held_out_error or None, name, *interval(e))
-                    for name, e in fit.estimates.items()
-                ]
+                laws += rows_of(fit.estimates, *of, fit.held_out_error or None)
     header = (
         "target, width, seeds, diverged, median, low, high, central mean, bias, bias low, "
         "bias high, variance, variance low, variance high, share of bias, share low, share high, "

@@ -18,7 +18,7 @@ from minilotto.report.claims import Case, Outcome, about, over
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.plots.distributions import peak_marks, shares
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, Drawing, beside, grid
-from minilotto.report.rules import LEVEL, at_least, factor, inside
+from minilotto.report.rules import LEVEL, at_least, inside
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -208,8 +208,9 @@ class Ticket(Figure):
             judged = inside(found, 1 - claim["apart"], 1 + claim["apart"])
             cases.append(Case(name, judged, found, {name: found.value}))
         loss = median_interval(self.nets.loss / PRINTED_LOSS)
-        judged = factor(loss, 1 / claim["same"], claim["same"])
-        return over([*cases, Case("loss", judged, loss)], "ours over the printed, medians: ")
+        return over(
+            [*cases, Case("loss", claim.same(loss), loss)], "ours over the printed, medians: "
+        )
 
     def _quartic(self) -> Outcome:
         exact = self.entry.claims["quartic"]["exact"]

@@ -1,13 +1,14 @@
 """Numbers with their intervals: against width on a plain axis, and ratios side by side."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, LogLocator, StrMethodFormatter
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.style import GREY, MARKERS, PALETTE, beside, intervals, plain_numbers
+from minilotto.report.plots.style import GREY, beside, intervals, plain_numbers, style_of
 
 
 def estimates_on_line(
@@ -19,7 +20,7 @@ def estimates_on_line(
     line: str = "-",
 ) -> Axes:
     """Numbers with intervals on a plain axis, joined by a line; the axis keeps its widths."""
-    marks = {"markersize": 3.5, "linewidth": 0.9, "linestyle": line, "capsize": 1.5}
+    marks: Any = {"markersize": 3.5, "linewidth": 0.9, "linestyle": line, "capsize": 1.5}
     label = label or "_nolegend_"
     return intervals(list(found), list(found.values()), ax, color, marker, label, **marks)
 
@@ -49,7 +50,7 @@ def ratios(
     low, high = limits
     width = 0.7 / max(len(series), 1)
     for k, (name, values) in enumerate(series.items()):
-        color, marker = PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
+        color, marker = style_of(k)
         ax.plot([], [], marker, color=color, label=name)
         for i, one in enumerate(values):
             x = i + (k - (len(series) - 1) / 2) * width

@@ -1,4 +1,4 @@
-"""Bias and variance of a loss against width."""
+"""Numbers against width on logarithmic axes, and a legend that panels share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

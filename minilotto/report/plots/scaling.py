@@ -15,7 +15,7 @@ def loss_against_width(
     points: Points, ax: Axes, color: str, marker: str, label: str, open_marks: bool = False
 ) -> Axes:
     """A statistic of loss with its intervals, on two logarithmic axes."""
-    marks = {"markersize": 5, "markerfacecolor": "white" if open_marks else color}
+    marks: Any = {"markersize": 5, "markerfacecolor": "white" if open_marks else color}
     line = "--" if open_marks else "-"
     intervals(points.widths, points, ax, color, marker, label, linestyle=line, **marks)
     ax.set(xscale="log", yscale="log", xlabel="width $N$")

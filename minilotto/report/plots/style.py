@@ -91,9 +91,12 @@ def intervals(
     color: str,
     marker: str,
     label: str | None = None,
+    sideways: bool = False,
     **options: Any,
 ) -> Axes:
-    """Values with their intervals at x (n,); `options` go to matplotlib's `errorbar`."""
+    """Values with their intervals at x (n,), or `sideways` at heights; `options` go to matplotlib's
+    `errorbar`.
+    """
     ends = ("value", "low", "high")
     if isinstance(found, Points):
         value, low, high = (getattr(found, end) for end in ends)
@@ -101,8 +104,20 @@ def intervals(
         value, low, high = (np.array([getattr(one, end) for one in found]) for end in ends)
     bars = np.maximum([value - low, high - value], 0.0)
     options = {"markersize": 4, "linewidth": 1.0, "capsize": 2, **options}
-    ax.errorbar(x, value, bars, color=color, marker=marker, label=label, **options)
+    place = (value, x, None, bars) if sideways else (x, value, bars)
+    ax.errorbar(*place, color=color, marker=marker, label=label, **options)
     return ax
+
+
+def style_of(k: int, markers: str = MARKERS) -> tuple[str, str]:
+    """Colour and marker of the k-th series."""
+    return PALETTE[k % len(PALETTE)], markers[k % len(markers)]
+
+
+def legend_below(ax: Axes, columns: int) -> None:
+    """A legend under the axis, off the data."""
+    if ax.has_data():
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns, fontsize=8)
 
 
 def beside(

@@ -17,9 +17,9 @@ from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.errors import DataError, MinilottoError, MissingExtraError, imported
 from minilotto.report.claims import Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, interval
-from minilotto.report.rules import LEVEL, factor, inside
-from minilotto.report.study import Settings, Study
+from minilotto.report.figure import Scale, Source, Table, interval, rows_of
+from minilotto.report.rules import LEVEL, factor
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.store.grid import Sweep
 
 PROBLEMS = ("moons", "circles", "breast_cancer", "digits")
@@ -127,11 +127,11 @@ class Classification(Study):
         for one in self.problems.values():
             for part, loss in one.losses.items():
                 for (width, median), seeds in zip(estimates(loss).items(), loss.seeds, strict=True):
-                    ends = *interval(median), *interval(one.errors[part][width])
-                    rows["losses"].append((one.name, part, width, seeds, *ends))
+                    error = one.errors[part][width]
+                    rows["losses"].append((one.name, part, width, seeds, median, error))
             for part, fit in one.laws.items():
                 start, found = (one.name, part, fit.held_out_error, fit.p_value), fit.estimates
-                rows["laws"] += [(*start, name, *interval(value)) for name, value in found.items()]
+                rows["laws"] += rows_of(found, *start)
             for key, combined in one.combined.items():
                 numbers = (number for each in combined for number in interval(each))
                 rows["ensembles"].append((one.name, *key, *numbers))
@@ -179,38 +179,25 @@ class Classification(Study):
         )
 
     def outcomes(self) -> dict[str, Outcome]:
-        near = self.entry.claims["orthogonal"]["orthogonal"]
+        claims, full = self.entry.claims, self.exponents(TRAINING)
+        changes = {n: difference(full[n], few) for n, few in self.shorter.items() if n in full}
+        null = {name: one.against for name, one in self._pairs(TRAINING, "harmonic").items()}
+        more = "; a ratio below 1 says that the wide net is worse than the null"
         return {
-            "training": self._law(TRAINING),
-            "held_out": self._law(HELD_OUT),
-            "budget": self._budget(),
-            "orthogonal": tally(self._cosines(), lambda one: inside(one, -near, near)),
+            "training": tally(full, claims["training"].near),
+            "held_out": tally(self.exponents(HELD_OUT), claims["training"].near),
+            "budget": tally(changes, claims["budget"].unchanged, "changes of the exponent: "),
+            "orthogonal": tally(self._cosines(), claims["orthogonal"].orthogonal),
             "training_mean": self._averaging("training_mean", TRAINING),
             "held_out_mean": self._averaging("held_out_mean", HELD_OUT),
-            "null": self._null(),
+            "null": tally(null, claims["null"].same, more=more),
             "wide_net": self._against_wide(),
         }
-
-    def _law(self, part: str) -> Outcome:
-        claim = self.entry.claims["training"]
-        low, high = (claim["claimed"] + sign * claim["near"] for sign in (-1, 1))
-        return tally(self.exponents(part), lambda one: inside(one, low, high))
-
-    def _budget(self) -> Outcome:
-        full, near = self.exponents(TRAINING), self.entry.claims["budget"]["near"]
-        changes = {n: difference(full[n], few) for n, few in self.shorter.items() if n in full}
-        return tally(changes, lambda one: inside(one, -near, near), "changes of the exponent: ")
 
     def _averaging(self, key: str, part: str) -> Outcome:
         halved = self.entry.claims[key]["halved"]
         found = {name: one.gain for name, one in self._pairs(part, "logits").items()}
         return tally(found, lambda one: factor(one, 0.0, halved))
-
-    def _null(self) -> Outcome:
-        same = self.entry.claims["null"]["same"]
-        found = {name: one.against for name, one in self._pairs(TRAINING, "harmonic").items()}
-        more = "; a ratio below 1 says that the wide net is worse than the null"
-        return tally(found, lambda one: factor(one, 1 / same, same), more=more)
 
     def _against_wide(self) -> Outcome:
         found: dict[str, Estimate] = {}
@@ -230,8 +217,7 @@ def _sweep(settings: ClassificationSettings, problem: str, fraction: float) -> S
         sampling="examples",
         loss="logistic",
         seeds=settings.seeds,
-        steps=steps,
-        lr_decay_every=steps // 5,
+        **scheduled(steps),
     )
 
 

@@ -259,18 +259,16 @@ class Data(Study):
                     typical_over_draws(each, LEVEL) for each in (drawn.training, drawn.everywhere)
                 )
                 kind, draws = "lattice" if size else "uniform", len(drawn.training)
-                row = (kind, few, size, width, drawn.nets, draws, here.value, *interval(all_x))
+                row = (kind, few, size, width, drawn.nets, draws, here.value, all_x)
                 losses.append((activation, *row))
                 if learnt := found.learnt(*place):
-                    both = (*interval(learnt[0]), *interval(learnt[1]))
-                    noise.append((activation, *place, 3 * width + 1, *both))
+                    noise.append((activation, *place, 3 * width + 1, *learnt))
         for (activation, count, everywhere), fit in self.fits.items():
             what = "on all x" if everywhere else "training"
             points = int(count) if count < INFINITE else "infinite"
             widths = " ".join(f"{width:g}" for width in fit.points.widths)
             wide, narrow = (one["exponent"] for one in (fit.estimates, fit.seeds_only))
-            ends = (*interval(wide), narrow.low, narrow.high)
-            exponents.append((activation, points, what, widths, *ends))
+            exponents.append((activation, points, what, widths, wide, narrow.low, narrow.high))
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables if rows]
 
@@ -298,7 +296,7 @@ class Data(Study):
         if len(fit.points.widths) > 3:
             shape += f", bend {bend(fit.points)}"
         return about(
-            inside(change, -claim["near"], claim["near"]),
+            claim.unchanged(change),
             f"{self.usual} points: {here}; infinitely many: {all_x}; difference {change}. On "
             f"infinitely many points: {shape}",
             "",
@@ -318,7 +316,7 @@ class Data(Study):
         return tally(rows, lambda one: factor(one, 0.0, claim["similar"]), "ratio ")
 
     def _resolution(self, claim: Claim) -> Outcome:
-        found, similar = self.samples.get("leaky_relu", Samples(LEVEL)), claim["similar"]
+        found = self.samples.get("leaky_relu", Samples(LEVEL))
         width = max(found.widths(self.usual), default=0)
         by_count = found.by_count(width)
         few = None if by_count is None else by_count.select(by_count.widths <= width)
@@ -327,7 +325,7 @@ class Data(Study):
         rows = {
             f"P = {n}": _over(one, float(straight_lines(n))) for n, one in estimates(few).items()
         }
-        outcome = tally(rows, lambda one: factor(one, 1 / similar, similar), f"N = {width}: ")
+        outcome = tally(rows, claim.similar, f"N = {width}: ")
         if len(rows) < 2:
             return outcome
         low, high, exponent = exponents(few)[0]
@@ -392,7 +390,7 @@ class Data(Study):
         return tally(rows, lambda one: inside(one, 1 - near, 1 + near))
 
     def _survives(self, claim: Claim, activation: str) -> Outcome:
-        found, usual, near = self.samples[activation], self.usual, claim["near"]
+        found, usual = self.samples[activation], self.usual
         by_width = found.by_width(usual, True)
         drawn = by_width and by_width.select(np.isin(by_width.widths, self.settings.drawn_widths))
         if not drawn or len(drawn.widths) < 3:
@@ -406,7 +404,7 @@ class Data(Study):
         cases = [
             Case(
                 f"noise {noise:g}",
-                inside(difference(exponent, clean), -near, near),
+                claim.unchanged(difference(exponent, clean)),
                 exponent,
                 {f"noise {noise:g}": exponent.value},
             )

@@ -9,22 +9,17 @@ from matplotlib.axes import Axes
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import GREY, PALETTE
+from minilotto.report.plots.style import GREY, style_of
 from minilotto.settings.arrays import Array
 
 MARKERS = "osDvPX"
 WIDTHS = (10, 20, 30, 50)
 
 
-def _look(k: int) -> tuple[str, str]:
-    """Colour and marker of the k-th series."""
-    return PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
-
-
 def against_width(found: Mapping[float, tuple[Points | None, Points | None]], ax: Axes) -> Axes:
     """Loss on all x (filled, solid) and on the training points (open, dotted), by their number."""
     for k, (count, (everywhere, training)) in enumerate(found.items()):
-        color, marker = _look(k)
+        color, marker = style_of(k, MARKERS)
         label = f"P = {count:g}" if np.isfinite(count) else "P infinite"
         if everywhere is not None:
             estimates_against_width(estimates(everywhere), ax, color, marker, label)
@@ -50,8 +45,9 @@ def against_points(
     counts = sorted({count for rows in series.values() for count in rows})
     for (kind, width), rows in series.items():
         if rows:
-            look = _look(kinds.index(kind))
-            estimates_against_width(rows, ax, *look, f"{kind}, N = {width}")
+            estimates_against_width(
+                rows, ax, *style_of(kinds.index(kind), MARKERS), f"{kind}, N = {width}"
+            )
             if width != widest:
                 drawn = ax.containers[-1][0]
                 drawn.set_markerfacecolor("white")
@@ -77,7 +73,7 @@ def noise_against_width(found: Mapping[float, Mapping[int, Estimate]], ax: Axes)
     for k, (noise, rows) in enumerate(found.items()):
         if rows:
             label = f"noise {noise:g}" if noise else "no noise"
-            estimates_against_width(rows, ax, *_look(k), label)
+            estimates_against_width(rows, ax, *style_of(k, MARKERS), label)
     width_axis(WIDTHS, ax)
     return _finished(ax, "width $N$", 7)
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from minilotto.analysis.ensembling.decomposition import decompose
-from minilotto.analysis.ensembling.ensembling import cosines
-from minilotto.analysis.ensembling.pairs import cosine_medians, drawn_pairs
 from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import bend, estimates
@@ -18,11 +16,12 @@ from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Case, Outcome, over, tally
+from minilotto.report.claims import Case, Claim, Outcome, over, tally
 from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
-from minilotto.report.rules import LEVEL, factor, inside, near, one_law
+from minilotto.report.rules import LEVEL, Judged, factor, one_law
 from minilotto.report.studies.depth.analysis import members
-from minilotto.report.study import Settings, Study
+from minilotto.report.studies.ensembling.analysis import cosine_between
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.report.tuning import Losses, best_of
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -30,8 +29,7 @@ from minilotto.store.grid import Sweep
 KINDS = ("plain", "residual")
 USUAL, BEST, SHALLOW = "usual training", "best rate of each depth", "one layer"
 TASK = "square"
-STAGES = 5  # of the paper's schedule
-RESAMPLES = 1000
+PAIRS = 1000  # of seeds
 COLUMNS = {
     "losses": "training, task, width, layers, kind, nets, loss, low, high",
     "exponents": "training, task, width, kind, exponent, low, high, from two layers on, "
@@ -87,9 +85,8 @@ class DepthSettings(Settings):
         def trained(
             widths: tuple[int, ...], task: str = TASK, times: int = 1, **fields: Any
         ) -> list[Sweep]:
-            steps = times * self.steps
-            shared = {"tasks": (task,), "steps": steps, "lr_decay_every": max(1, steps // STAGES)}
-            fields = {"seeds": self.seeds, **shared, **fields}
+            shared = {"seeds": self.seeds, "tasks": (task,), **scheduled(times * self.steps)}
+            fields = {**shared, **fields}
             return [
                 Sweep(widths=widths, depths=(1,), **fields),
                 Sweep(widths=widths, depths=deep, residual=(False, True), **fields),
@@ -196,10 +193,7 @@ class Depth(Study):
         for kind in KINDS:
             for depth, nets in self._main(kind).items():
                 errors, weight = nets.predict(nets.data.x) - nets.data.y, nets.data.weight
-                pairs = drawn_pairs(len(nets), RESAMPLES)
-                between = cosines(errors, weight, pairs)
-                drawn = cosine_medians(between.values, pairs, RESAMPLES, np.random.default_rng(0))
-                cosine = estimate(between.median, drawn, LEVEL)
+                cosine = cosine_between(errors, weight, PAIRS)
                 found[kind, depth] = cosine, decompose(errors, weight, level=LEVEL)
         return found
 
@@ -250,24 +244,23 @@ class Depth(Study):
         for (name, task, width, kind), curve in self.curves.items():
             place = name, task, width
             for i, (depth, loss) in enumerate(estimates(curve).items()):
-                rows["losses"].append((*place, depth, kind, curve.seeds[i], *interval(loss)))
+                rows["losses"].append((*place, depth, kind, curve.seeds[i], loss))
             fit = fit_law(curve)
-            numbers = (fit.estimates["exponent"], exponent_over(curve, 2, np.inf), bend(curve))
-            ends = (end for one in numbers for end in interval(one))
-            rows["exponents"].append((*place, kind, *ends, fit.p_value))
+            beyond = interval(exponent_over(curve, 2, np.inf))
+            numbers = (fit.estimates["exponent"], *beyond, bend(curve), fit.p_value)
+            rows["exponents"].append((*place, kind, *numbers))
         for (width, depth), found in self.layers.items():
             nets = len(self.nets[USUAL, TASK, width, KINDS[1]][depth])
-            ends = (end for one in found.values() for end in interval(one))
-            rows["layers"].append((width, depth, nets, *ends))
+            rows["layers"].append((width, depth, nets, *found.values()))
         for (kind, depth), (cosine, parts) in self.seeds.items():
-            rows["seeds"].append((depth, kind, *interval(cosine), *interval(parts.share)))
+            rows["seeds"].append((depth, kind, cosine, parts.share))
         for (kind, depth), times in self.parameters.items():
-            rows["parameters"].append((depth, self.settings.wide(depth), kind, *interval(times)))
+            rows["parameters"].append((depth, self.settings.wide(depth), kind, times))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def outcomes(self) -> dict[str, Outcome]:
         claims = self.entry.claims
-        cosine, similar = claims["layers"]["orthogonal"], claims["members"]["similar"]
+        similar = claims["members"]["similar"]
         seeds = {
             f"{kind}, L = {depth}": one
             for (kind, depth), (one, _) in self.seeds.items()
@@ -275,24 +268,24 @@ class Depth(Study):
         }
         parameters = {f"{kind}, L = {depth}": one for (kind, depth), one in self.parameters.items()}
         return {
-            **{kind: self._exponent(kind, claims[kind]["claimed"]) for kind in KINDS},
+            **{kind: self._exponent(kind) for kind in KINDS},
             "law": self._law(),
-            "layers": self._layers("cosine", lambda one: inside(one, -cosine, cosine)),
-            "members": self._layers("ratio", lambda one: factor(one, 1 / similar, similar)),
+            "layers": self._layers("cosine", claims["layers"].orthogonal),
+            "members": self._layers("ratio", claims["members"].similar),
             "lesion": self._layers("lesion", lambda one: factor(one, 0.0, similar)),
-            "seeds": tally(seeds, lambda one: inside(one, -cosine, cosine)),
-            "variance": self._variance(claims["variance"]["half"]),
+            "seeds": tally(seeds, claims["layers"].orthogonal),
+            "variance": self._variance(claims["variance"]),
             "parameters": tally(parameters, lambda one: factor(one, 0.0, 1.0)),
-            "controls": self._controls(claims["controls"]["near"]),
+            "controls": self._controls(claims["controls"]),
         }
 
-    def _exponent(self, kind: str, claimed: float) -> Outcome:
+    def _exponent(self, kind: str) -> Outcome:
         found = {
             f"{task}, N = {width}": self.exponents[key]
             for key in self._usual
             if (task := key[1]) and (width := key[2]) and key[3] == kind
         }
-        return tally(found, lambda one: near(one, claimed), "exponent: ")
+        return tally(found, self.entry.claims[kind].near, "exponent: ")
 
     def _law(self) -> Outcome:
         cases = []
@@ -303,11 +296,11 @@ class Depth(Study):
             cases.append(Case(name, one_law(bent, p), f"{bent}, p = {p:.2g}", {name: bent.value}))
         return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
 
-    def _layers(self, what: str, judge: Callable[[Estimate], Any]) -> Outcome:
+    def _layers(self, what: str, judge: Callable[[Estimate], Judged]) -> Outcome:
         found = {f"N = {n}, L = {depth}": one[what] for (n, depth), one in self.layers.items()}
         return tally(found, judge)
 
-    def _variance(self, half: float) -> Outcome:
+    def _variance(self, claim: Claim) -> Outcome:
         found = {}
         for kind in KINDS:
             by = {depth: parts for (one, depth), (_, parts) in self.seeds.items() if one == kind}
@@ -320,16 +313,12 @@ class Depth(Study):
                     for part in ("loss", "bias")
                 )
                 found[f"{kind}, L = 1 to {max(by)}"] = estimate((loss - bias) / loss, drawn, LEVEL)
-        return tally(
-            found, lambda one: inside(one, half, np.inf), "variance / loss, of what fell: "
-        )
+        return tally(found, claim.mostly, "variance / loss, of what fell: ")
 
-    def _controls(self, margin: float) -> Outcome:
+    def _controls(self, claim: Claim) -> Outcome:
         changes = {}
         for key, curve in self.curves.items():
             usual = self.curves.get((USUAL, *key[1:]))
-            if key[0] != USUAL and usual:
-                change = exponent_change(curve, usual, 1, np.inf)
-                if change:
-                    changes[f"{key[3]}, {key[0]}"] = change
-        return tally(changes, lambda one: inside(one, -margin, margin))
+            if key[0] != USUAL and usual and (change := exponent_change(curve, usual, 1, np.inf)):
+                changes[f"{key[3]}, {key[0]}"] = change
+        return tally(changes, claim.unchanged)

@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
-from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, mosaic
+from minilotto.report.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALETTE,
+    Drawing,
+    intervals,
+    mosaic,
+)
 from minilotto.report.rules import THRESHOLDS
 
 if TYPE_CHECKING:
@@ -62,10 +71,8 @@ def _exponents(study: "Depth", ax: Axes) -> None:
     """A row for each curve, a mark for each kind."""
     rows = list(dict.fromkeys(key[:3] for key in study.exponents))
     for key, e in study.exponents.items():
-        color, mark = STYLES[key[3]]
         y = len(rows) - rows.index(key[:3]) + (0.12 if key[3] == "plain" else -0.12)
-        bars = [[e.value - e.low], [e.high - e.value]]
-        ax.errorbar(e.value, y, xerr=bars, fmt=mark, color=color, markersize=4, capsize=2)
+        intervals([y], [e], ax, *STYLES[key[3]], sideways=True, linestyle="none", linewidth=1.5)
     near = THRESHOLDS["near"]
     ax.axvspan(
         1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/L, as in language models"

@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.held_out import HeldOutCurve
-from minilotto.data.dataset import Dataset, sampled
+from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.stats.rates import TOLERANCE
+from minilotto.analysis.stats.scaling import Fit, fit_law
+from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.report.claims import register
-from minilotto.report.figure import named
+from minilotto.report.figure import losses_on, named, unseen_points
 from minilotto.report.rules import LEVEL
-from minilotto.report.study import Settings
-from minilotto.settings.config import Config
+from minilotto.report.study import Settings, scheduled
 from minilotto.store.grid import Sweep
 
 # One factor is no product; of eight a few hundred points sample nothing but the tails.
@@ -74,7 +73,6 @@ class DimensionSettings(Settings):
         steps there are.
         """
         activation, family, inputs = case
-        steps = round(longer * self.steps)
         return Sweep(
             widths=self.widths,
             activations=(activation,),
@@ -82,8 +80,7 @@ class DimensionSettings(Settings):
             sampling="uniform",
             points=self.points(family, inputs),
             seeds=self.seeds,
-            steps=steps,
-            lr_decay_every=max(1, steps // 5),
+            **scheduled(round(longer * self.steps)),
         )
 
 
@@ -104,8 +101,18 @@ def checks(settings: DimensionSettings) -> list[Case]:
     return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
 
 
-class Curve(HeldOutCurve):
-    """Loss against width of one activation on one target, whose variance is given."""
+class Curve:
+    """Loss against width of one activation on one target, on the training points (`seen`) and on
+    others (`held`), without the widths that overfit or have hardly begun.
+
+    ratio: held / seen; overfitted, idle, kept: (W,) such widths, and the others; span: the largest
+    width kept over the smallest, 1 for none; fit, seen_fit: power laws at the widths kept; stretch:
+    the longest range of these where the loss falls as 1/N; None where they are too few.
+    """
+
+    fit: Fit | None = None
+    seen_fit: Fit | None = None
+    stretch: Stretch | None = None
 
     def __init__(
         self,
@@ -115,23 +122,31 @@ class Curve(HeldOutCurve):
         held: Sequence[ArrayLike],
         variance: float = 1.0,
     ) -> None:
-        """From losses on training points and on others, each (R,) by width. Raises DataError for
-        too few seeds.
+        """From losses on training points and on others, each (R,) by width, and the target's
+        variance. Raises DataError for too few seeds.
         """
         self.activation, self.family, self.inputs = case
         self.task = f"{self.family}{self.inputs}"
         self.named = f"{named(self.activation)} {self.task}"
-        super().__init__(widths, seen, held, BEGUN * variance, OVERFITTED, SPAN, LEVEL)
+        self.seen, self.held = (points(widths, each, level=LEVEL) for each in (seen, held))
+        self.ratio = self.held.value / self.seen.value
+        self.overfitted = self.ratio > OVERFITTED
+        self.idle = self.held.value > BEGUN * variance
+        self.kept = ~(self.overfitted | self.idle)
+        kept = self.held.widths[self.kept]
+        self.span = float(kept[-1] / kept[0]) if len(kept) else 1.0
+        if len(kept) >= WINDOW:
+            self.fit, self.seen_fit = (fit_law(e.select(self.kept)) for e in (self.held, self.seen))
+            self.stretch = longest_stretch(self.fit.points, 1.0, TOLERANCE, SPAN)
 
-
-@lru_cache(maxsize=64)
-def held_out_points(task: str) -> Dataset:
-    """Uniform points of the cube that no training here has seen."""
-    return sampled(Config(task=task, sampling="uniform", points=HELD_OUT, root_seed=2**32))
+    @property
+    def exponent(self) -> Estimate | None:
+        """Of the held-out loss, with seeds' and widths' scatter."""
+        return None if self.fit is None else self.fit.estimates["exponent"]
 
 
 def curve_of_nets(case: Case, nets: Mapping[int, Ensemble]) -> Curve:
     """The curve of nets by width. Raises DataError for too few seeds."""
-    data, some = held_out_points(f"{case[1]}{case[2]}"), nets.values()
-    held = [np.mean((one.predict(data.x) - data.y) ** 2, axis=1) for one in some]
-    return Curve(case, list(nets), [one.loss for one in some], held, float(data.y.var()))
+    data, seen = unseen_points(f"{case[1]}{case[2]}", HELD_OUT), [one.loss for one in nets.values()]
+    held = list(losses_on(data, nets).values())
+    return Curve(case, list(nets), seen, held, float(data.y.var()))

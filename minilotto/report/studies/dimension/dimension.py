@@ -28,7 +28,7 @@ from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
 from minilotto.report.claims import Case as Judgement
 from minilotto.report.claims import Outcome, over, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, each, named, width_rows
 from minilotto.report.rules import LEVEL, Every, Some, factor, inside, one_law
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
@@ -215,7 +215,7 @@ class Dimension(Study):
                 widths, near = one.fit.points.widths, one.stretch
                 by_seeds, e = one.fit.seeds_only["exponent"], one.seen_fit.estimates["exponent"]
                 places = (place(one.exponent, predicted(rule, one.inputs)) for rule in RULES)
-                ends = (*interval(one.exponent), by_seeds.low, by_seeds.high, *interval(e))
+                ends = (one.exponent, by_seeds.low, by_seeds.high, e)
                 last = (*places, near.low, near.high, near.share, near.possible)
                 span = (len(widths), int(widths[0]), int(widths[-1]))
                 exponents.append((*case, steps, *span, *ends, *last))
@@ -225,8 +225,7 @@ class Dimension(Study):
                 numbers = (miss.miss, miss.misfit, miss.weight, *none)
                 rules.append((activation, "all", miss.rule, *numbers))
         for family, line in self.lines.items():
-            both = (*interval(line.offset), *interval(line.slope))
-            rules.append((*family, "offset + slope / D", *none[:3], *both))
+            rules.append((*family, "offset + slope / D", *none[:3], line.offset, line.slope))
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables]
 
@@ -284,7 +283,7 @@ class Dimension(Study):
         return over(cases, "widest range near 1/N: ")
 
     def _inputs_decide(self, activation: str) -> Outcome:
-        near, known = ENTRY.claims["inputs_decide"]["near"], self._known(activation)
+        known = self._known(activation)
         apart = {
             f"{one.task} and {other.task}": difference(a, b)
             for (one, a), (other, b) in combinations(known.items(), 2)
@@ -303,7 +302,7 @@ class Dimension(Study):
             if name == activation and line.freedom > 1
         ]
         numbers = {f"spread at D = {D}": high - low for D, (low, high) in ranges.items()}
-        found = tally(apart, lambda one: inside(one, -near, near))
+        found = tally(apart, ENTRY.claims["inputs_decide"].unchanged)
         return found._replace(measured="; ".join(words), numbers=numbers)
 
     def _one_law(self) -> Outcome:
@@ -341,7 +340,7 @@ class Dimension(Study):
         return over(cases, more=more)._replace(measured=measured)
 
     def _longer(self) -> Outcome:
-        near, changes = ENTRY.claims["longer"]["near"], {}
+        changes = {}
         for case, one in self.longer.items():
             earlier = self.curves.get(case)
             if earlier and earlier.exponent and one.exponent:
@@ -349,7 +348,7 @@ class Dimension(Study):
                 changes[name] = difference(one.exponent, earlier.exponent)
         if not changes:
             return untested("Nets that were trained longer are missing, or too few.")
-        return tally(changes, lambda change: inside(change, -near, near))
+        return tally(changes, ENTRY.claims["longer"].unchanged)
 
 
 def _ranges(curve: Curve) -> list[list[Any]]:

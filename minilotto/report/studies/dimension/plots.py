@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.style import GREY, MARKERS, PALETTE, intervals, plain_numbers
+from minilotto.report.plots.style import GREY, intervals, plain_numbers, style_of
 from minilotto.settings.arrays import Array
 
 LINES = ("-", "--", ":", "-.")
@@ -28,8 +28,7 @@ def exponents_against_inputs(
         if not some:
             continue
         at = np.array(list(some), dtype=np.float64) * BESIDE ** (k - (len(found) - 1) / 2)
-        color, marker = PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
-        intervals(at, list(some.values()), ax, color, marker, name, linestyle="none")
+        intervals(at, list(some.values()), ax, *style_of(k), name, linestyle="none")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set(xscale="log", xlabel="number of inputs $D$", ylabel="exponent")
     plain_numbers(ax.xaxis, numbers)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from minilotto.analysis.ensembling.attribution import Attribution, attribute
-from minilotto.analysis.ensembling.averages import Averages, averages, possible_sizes
+from minilotto.analysis.ensembling.averages import Averages, averages, possible_sizes, worth
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.ensembling import cosines
 from minilotto.analysis.ensembling.joining import refitted
 from minilotto.analysis.ensembling.pairs import compare, cosine_medians, drawn_pairs
-from minilotto.analysis.ensembling.worth import worth
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
 from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
 from minilotto.analysis.stats.scaling import Fit, fit_law
@@ -134,9 +133,9 @@ def _joined(halves: Ensemble, whole: Ensemble) -> Estimate:
     return compare(loss, whole.loss, pairs, level=LEVEL).ratio
 
 
-def cosine_between(errors: Array, weight: Array) -> Estimate:
-    """Cosine of the errors (R, P) of two nets, median over pairs."""
-    pairs = drawn_pairs(len(errors), DRAWS)
+def cosine_between(errors: Array, weight: Array, draws: int = DRAWS) -> Estimate:
+    """Cosine of the errors (R, P) of two nets, median over so many pairs."""
+    pairs = drawn_pairs(len(errors), draws)
     between = cosines(errors, weight, pairs)
     drawn = cosine_medians(between.values, pairs, 1000, np.random.default_rng(0))
     return estimate(between.median, drawn, LEVEL)

@@ -187,23 +187,22 @@ class Ensembling(Study):
                     lines = means.loss, means.low, means.high, means.line(means.sizes)
                     sizes = zip(means.sizes, *lines, strict=True)
                     rows["means"] += [(name, width, *row) for row in sizes]
-                    ends = means.bias.value, means.variance.value, *interval(means.left)
+                    ends = means.bias.value, means.variance.value, means.left
                     rows["limits"].append((name, width, *ends, means.misfit))
             for (narrow, wide), gain in one.gains.items():
                 pair, shares = (name, narrow, wide), gain.shares or {}
                 steps = {"gain": gain.gain, **{step: gain.part(step) for step in STEPS}}
                 for part, value in {**steps, "weights that sum to one": gain.balanced}.items():
                     more = gain.expected.get(part), *interval(shares.get(part))
-                    rows["gains"].append((*pair, part, *interval(value), *more))
+                    rows["gains"].append((*pair, part, value, *more))
                 others = {
                     "both weights positive": gain.positive,
                     "sum of absolute weights": gain.size,
                     "one last layer for both / wide net": one.joined.get((narrow, wide)),
                 }
-                found = {what: value for what, value in others.items() if value}
-                rows["combinations"] += [(*pair, what, *interval(v)) for what, v in found.items()]
+                rows["combinations"] += [(*pair, what, v) for what, v in others.items() if v]
             for (narrow, wide), times in one.worth.items():
-                rows["worth"].append((name, narrow, wide // narrow, wide, *interval(times)))
+                rows["worth"].append((name, narrow, wide // narrow, wide, times))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -243,12 +242,11 @@ class Ensembling(Study):
         return found._replace(measured=found.measured + more)
 
     def _orthogonal(self) -> Outcome:
-        near = self.entry.claims["orthogonal"]["orthogonal"]
         seeds = {f"seeds, {name}": one.cosine for name, one in self._each()}
         every = {f"pairs, {name}": one.tickets.get("alike") for name, one in self._each()}
         pairs = {name: one for name, one in every.items() if one and np.isfinite(one.value)}
         what = "cosine of two seeds, and absolute of two mirror pairs of a net: "
-        return tally(seeds | pairs, lambda one: inside(one, -near, near), what)
+        return tally(seeds | pairs, self.entry.claims["orthogonal"].orthogonal, what)
 
     def _mean(self) -> Outcome:
         claim, cases, misfits = self.entry.claims["mean"], [], [0.0]
@@ -270,7 +268,6 @@ class Ensembling(Study):
         return over(cases, "loss over that of one net: ", more)
 
     def _worth(self) -> Outcome:
-        same = self.entry.claims["worth"]["same"]
         ratios = {
             f"{one.label} {wide // narrow} x {narrow} for {wide}": times
             for one in self.found.values()
@@ -281,7 +278,7 @@ class Ensembling(Study):
         better = sum(one.low > 1 for one in ratios.values())
         worse = sum(one.high < 1 for one in ratios.values())
         more = f"; the wide net is better in {better}, the mean of narrow ones in {worse}"
-        return tally(ratios, lambda one: factor(one, 1 / same, same), what, more)
+        return tally(ratios, self.entry.claims["worth"].same, what, more)
 
     def _steps(self, what: str, start: float = NARROW, end: float = np.inf) -> dict[str, Any]:
         """`gains` or `joined` by activation and widths, for some narrow widths."""
@@ -297,12 +294,12 @@ class Ensembling(Study):
         return {n: gain for n, gain in self._steps("gains", start, end).items() if gain.shares}
 
     def _averaging(self) -> Outcome:
-        half, every = self.entry.claims["averaging"]["half"], self._steps("gains").items()
+        every = self._steps("gains").items()
         shares = {name: gain.shares["averaging"] for name, gain in every if gain.shares}
         flat = [f"{name} ({gain.gain.value:+.2f})" for name, gain in every if not gain.shares]
         more = f"; no certain gain, in decades: {', '.join(flat)}" if flat else ""
         what = "fraction of the gain that is averaging: "
-        return tally(shares, lambda share: inside(share, half, np.inf), what, more)
+        return tally(shares, self.entry.claims["averaging"].mostly, what, more)
 
     def _combination(self) -> Outcome:
         gains = self._gains()
@@ -333,7 +330,6 @@ class Ensembling(Study):
 
     def _growth(self) -> Outcome:
         claim, cases = self.entry.claims["growth"], []
-        low, high = (claim["claimed"] + sign * claim["near"] for sign in (-1, 1))
         for one in self.found.values():
             if fit := one.law("independent"):
                 exponent = fit.estimates["exponent"]
@@ -341,18 +337,18 @@ class Ensembling(Study):
                 counts = {f"N = {n}": each["independent"] for n, each in some.items() if each}
                 words = f"exponent {exponent}; {described(counts)}"
                 numbers = {f"exponent, {one.label}": exponent.value}
-                cases.append(Case(one.label, inside(exponent, low, high), words, numbers))
+                cases.append(Case(one.label, claim.near(exponent), words, numbers))
         return over(cases, more="; exponent 0 is no growth")
 
     def _explains(self) -> Outcome:
-        similar, cases, above = self.entry.claims["explains"]["similar"], [], 0
+        claim, cases, above = self.entry.claims["explains"], [], 0
         for name, one in self._each():
             needed, has = (one.tickets.get(what) for what in ("needed", "independent"))
             if needed and has and np.isfinite([needed.value, has.value]).all():
                 times = ratio(needed, has)
-                above += times.value > similar
+                above += times.value > claim["similar"]
                 words = f"{has.value:.3g} there, {needed.value:.3g} needed"
                 numbers = {f"needed / there, {name}": times.value}
-                cases.append(Case(name, factor(times, 1 / similar, similar), words, numbers))
+                cases.append(Case(name, claim.similar(times), words, numbers))
         more = f"; in {above} nets do far better than their independent tickets allow"
         return over(cases, more=more if above else "")

@@ -96,9 +96,9 @@ def combined(errors: Array, weight: Array) -> dict[str, Array]:
     }
 
 
-def orders(nets: Sequence[int], draws: int, seed: int = 0) -> list[Ints]:
+def orders(nets: Sequence[int], draws: int) -> list[Ints]:
     """Random orders (draws, T) of the T things that each net has."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     return [np.stack([random.permutation(many) for _ in range(draws)]) for many in nets]
 
 
@@ -124,9 +124,7 @@ def _mean(values: Array, geometric: bool = False) -> float:
     return float(np.exp(np.log(values).mean()) if geometric else values.mean())
 
 
-def kept_of_nets(
-    nets: Ensemble, counts: Sequence[int], draws: int, fitted: bool = True, seed: int = 0
-) -> Kept:
+def kept_of_nets(nets: Ensemble, counts: Sequence[int], draws: int, fitted: bool = True) -> Kept:
     """Tickets of trained nets, kept at random; `fitted`: also with 2K free output weights.
 
     Raises DataError where fewer than LEAST_NETS nets have as many tickets as the largest count.
@@ -143,13 +141,13 @@ def kept_of_nets(
     errors = [apart.working.errors[row, useful[row]] for row in rows]
     tickets = [apart.working.pairs[row, useful[row]] for row in rows]
     living = [np.flatnonzero(apart.living[row]) for row in rows]
-    order = orders([*map(len, tickets)], draws, seed)
+    order = orders([*map(len, tickets)], draws)
     found = kept(errors, apart.working.weight, counts, order)
     every = [combined(one[None], apart.working.weight) for one in errors]
     neurons = {
         "tickets": [one[o].reshape(draws, -1) for one, o in zip(tickets, order, strict=True)],
         "random": [
-            one[o] for one, o in zip(living, orders([*map(len, living)], draws, seed), strict=True)
+            one[o] for one, o in zip(living, orders([*map(len, living)], draws), strict=True)
         ],
     }
     for way, of_nets in neurons.items() if fitted else ():

@@ -11,15 +11,14 @@ from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
-from minilotto.report.rules import factor, inside, near
+from minilotto.report.rules import factor
 from minilotto.report.studies.ensembling.analysis import PAPER_COUNTS
 from minilotto.report.studies.inside.analysis import COMBINED, Kept, kept_of_nets
-from minilotto.report.study import Settings, Study
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.store.grid import Sweep
 
 PAPER = "the paper's protocol"
 JUDGED = ("average", "positive", "gram")
-STAGES = 5  # of the paper's schedule
 COLUMNS = {
     "losses": "width, training, nets, combined, tickets, loss, low, high",
     "exponents": "width, training, combined, exponent, low, high",
@@ -69,11 +68,8 @@ class InsideSettings(Settings):
         """The trainings by name, the paper's protocol first."""
 
         def sweep(times: int = 1, **fields: Any) -> Sweep:
-            steps, widths = times * self.steps, fields.pop("widths", (self.main,))
-            every = max(1, steps // STAGES)
-            return Sweep(
-                widths=widths, seeds=self.seeds, steps=steps, lr_decay_every=every, **fields
-            )
+            fields = {"widths": (self.main,), **scheduled(times * self.steps), **fields}
+            return Sweep(self.seeds, **fields)
 
         widths = tuple(sorted({*self.widths, self.main}))
         return {
@@ -155,17 +151,14 @@ class Inside(Study):
             place, nets = (width, name), len(one.trained)
             for way, losses in one.losses.items():
                 for count, loss in one.by_count(losses).items():
-                    rows["losses"].append((*place, nets, way, count, *interval(loss)))
-                rows["exponents"].append((*place, way, *interval(one.exponent(way))))
-            parts = (one.by_count(v) for v in (one.weight, one.independent, one.footnote))
-            for count, *numbers in zip(
-                one.counts.tolist(), *(p.values() for p in parts), strict=True
-            ):
-                rows["tickets"].append((*place, count, *(e for n in numbers for e in interval(n))))
+                    rows["losses"].append((*place, nets, way, count, loss))
+                rows["exponents"].append((*place, way, one.exponent(way)))
+            parts = [one.by_count(v) for v in (one.weight, one.independent, one.footnote)]
+            rows["tickets"] += [(*place, k, *(part[k] for part in parts)) for k in parts[0]]
             ratios = (one.trained / one.every[way] for way in ("equation 9", "positive"))
             values = (one.trained, *ratios, one.every["independent"])
-            whole = (e for v in values for e in interval(median_estimate(v)))
-            rows["whole"].append((*place, nets, one.left_out, *whole, PAPER_COUNTS.get(width)))
+            whole = (*map(median_estimate, values), PAPER_COUNTS.get(width))
+            rows["whole"].append((*place, nets, one.left_out, *whole))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -189,10 +182,10 @@ class Inside(Study):
         }
         return {
             **{key: self._exponent(key, way) for key, way in ways.items()},
-            "footnote": tally(footnote, lambda one: factor(one, 1 / similar, similar)),
+            "footnote": tally(footnote, claims["footnote"].similar),
             "selection": tally(selection, lambda one: factor(one, 0.0, similar)),
             "weights": tally(size, lambda one: factor(one, 0.0, same)),
-            "trained": tally(whole["equation 9"], lambda one: factor(one, 1 / similar, similar)),
+            "trained": tally(whole["equation 9"], claims["footnote"].similar),
             "signs": tally(whole["positive"], lambda one: factor(one, 1 / same, np.inf)),
             "units": tally(units, lambda one: factor(one, similar, np.inf)),
             "controls": self._controls(),
@@ -200,8 +193,7 @@ class Inside(Study):
 
     def _exponent(self, key: str, way: str) -> Outcome:
         found = {f"N = {width}": one.exponent(way) for width, one in self.widths.items()}
-        claimed = self.entry.claims[key]["claimed"]
-        return tally(found, lambda one: near(one, claimed), "exponent: ")
+        return tally(found, self.entry.claims[key].near, "exponent: ")
 
     def _each(self, what: Any, first: bool = False) -> dict[str, Any]:
         """Numbers of each width and number of tickets; of one ticket only where `first`."""
@@ -213,11 +205,11 @@ class Inside(Study):
         }
 
     def _controls(self) -> Outcome:
-        usual, margin = self.widths.get(self.settings.main), self.entry.claims["controls"]["near"]
+        usual = self.widths.get(self.settings.main)
         changes = {
             f"{way}, {name}": difference(one.exponent(way), usual.exponent(way))
             for (name, width), one in self.found.items()
             for way in JUDGED
             if usual and name != PAPER and width == self.settings.main
         }
-        return tally(changes, lambda one: inside(one, -margin, margin))
+        return tally(changes, self.entry.claims["controls"].unchanged)

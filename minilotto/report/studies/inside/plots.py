@@ -1,6 +1,6 @@
 """The figure of the study of tickets inside a net."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +14,7 @@ from minilotto.report.plots.style import (
     PURPLE,
     SKY,
     Drawing,
+    intervals,
     mosaic,
     plain_numbers,
 )
@@ -93,11 +94,10 @@ def _exponents(study: "Inside", ax: Axes) -> None:
     names = [f"N = {width}" if width in study.widths and i < len(study.widths) else name
              for i, (name, width) in enumerate(study.found)]  # fmt: skip
     rows = np.arange(len(names))[::-1]
-    for way, (color, mark) in list(STYLES.items())[:3]:
+    look: Any = {"linestyle": "none", "linewidth": 1.5}
+    for way in list(STYLES)[:3]:
         found = [one.exponent(way) for one in study.found.values()]
-        value, low, high = np.array([(e.value, e.low, e.high) for e in found]).T
-        ax.errorbar(value, rows, xerr=[value - low, high - value], fmt=mark, color=color,
-                    markersize=4, capsize=2)  # fmt: skip
+        intervals(rows, found, ax, *STYLES[way], sideways=True, **look)
     value = [one.exponent(EQUATION).value for one in study.found.values()]
     ax.plot(value, rows, "|", color=GREY, markersize=11, label="Eq. 9")
     near = THRESHOLDS["near"]

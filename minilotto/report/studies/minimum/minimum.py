@@ -26,12 +26,11 @@ from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, about, as_numbers, over, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas
 from minilotto.report.rules import LEVEL, Every, factor, inside
-from minilotto.report.study import Settings, Study
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.store.grid import Sweep
 
 ALONG = (1.5, 1e-4, 72)  # |w| at which the valley is looked at: from, to, how many
-DROPS = 5  # of the learning rate
 SILU = ACTIVATIONS["silu"]
 DTYPES = ("float32", "float64")
 TICKETS = "2, tickets"  # the group of nets of width 2
@@ -76,11 +75,9 @@ class MinimumSettings(Settings):
 
     @classmethod
     def at(cls, scale: Scale) -> "MinimumSettings":
-        """Budgets shrink with the scale's steps, so that the paper's stays among them."""
         full = super().at(scale)
-        budgets = sorted({max(1, budget * full.steps // cls.steps) for budget in full.budgets})
         double, few = (min(n, scale.seeds) for n in (full.double_seeds, full.looked_at))
-        return dataclasses.replace(full, budgets=tuple(budgets), double_seeds=double, looked_at=few)
+        return dataclasses.replace(full, double_seeds=double, looked_at=few)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,9 +313,8 @@ class Minimum(Study):
             f"after {int(shared[-1]):,} steps {single.value[0]:.4g} and {double.value[0]:.4g}, "
             f"ratio {found}"
         )
-        same = self.entry.claims["precision"]["same"]
         return about(
-            factor(found, 1 / same, same),
+            self.entry.claims["precision"].same(found),
             measured,
             numbers=as_numbers("ratio", found),
             place="earlier" if ratio > 1 else "further down",
@@ -333,8 +329,7 @@ def _rows(name: str, *columns: np.ndarray) -> list[tuple[Any, ...]]:
 def _pairs(settings: MinimumSettings, dtype: str, budget: int) -> Sweep:
     """Nets of width 2 for one budget."""
     seeds = settings.seeds if dtype == "float32" else settings.double_seeds
-    every = max(1, budget // DROPS)
-    return Sweep(widths=(2,), seeds=seeds, steps=budget, lr_decay_every=every, dtype=dtype)
+    return Sweep(widths=(2,), seeds=seeds, dtype=dtype, **scheduled(budget))
 
 
 def _wider(settings: MinimumSettings) -> list[Sweep]:

@@ -25,14 +25,13 @@ from minilotto.analysis.stats.exponents import (
 from minilotto.data.dataset import sampled
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.rules import LEVEL, Judged, factor, inside, near
-from minilotto.report.study import Settings, Study
+from minilotto.report.figure import Scale, Source, Table, commas, interval, rows_of
+from minilotto.report.rules import LEVEL, Judged, factor, inside
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
-STAGES = 5  # of the paper's schedule
 FULL = 0  # in place of a batch
 
 
@@ -108,7 +107,7 @@ class NoiseSettings(Settings):
         fields = {**way._asdict(), "lr": way.rate, "steps": self.steps, **others}
         del fields["rate"]
         if way.schedule == "step":
-            fields["lr_decay_every"] = max(1, self.steps // STAGES)
+            fields |= scheduled(self.steps)
         if "sampling" not in others:
             fields |= {"sampling": "uniform", "points": self.sets}
         return Sweep(self.seeds, widths=self.widths, batches=batches, **fields)
@@ -257,23 +256,18 @@ class Noise(Study):
 
     def tables(self) -> list[Table]:
         columns = "width, starts, left out, median, low, high"
+        known = {way: {"variance": self.variance[way], "loss": self.loss[way]} for way in WAYS}
         rows = [
-            (str(way), quantity, batch or "full", *row)
-            for way in WAYS
-            for quantity, found in (("variance", self.variance), ("loss", self.loss))
-            for batch, one in found[way].items()
-            for row in width_rows(one)
+            (str(way), what, batch or "full", *row)
+            for way, found in known.items()
+            for what, batch, *row in rows_of(found)
         ]
-        rows += [
-            (f"{way}, fresh points", "loss", batch, *row)
-            for way, found in self.fresh.items()
-            for batch, one in found.items()
-            for row in width_rows(one)
-        ]
-        exponents = [(str(w), str(b), *interval(e)) for (w, b), e in self.exponents.items()]
+        for way, fresh in self.fresh.items():
+            rows += rows_of(fresh, f"{way}, fresh points", "loss")
+        exponents = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
         exponents += [(str(w), "all", *interval(self._exponent(self.variance[w]))) for w in WAYS]
         pooled = [
-            (str(way), batch, *interval(both[0]), *interval(both[1]))
+            (str(way), batch, *both)
             for way in WAYS
             for batch in self.settings.batches
             if (both := self.pooled(way, batch))
@@ -322,21 +316,16 @@ class Noise(Study):
 
     def _exponent(self, found: Mapping[int, Points]) -> Estimate | None:
         """Exponent in the width, of the geometric mean over batches."""
-        one = self.over_batches(found)
-        return exponent_over(one, 0, inf) if one else None
+        return _slope(self.over_batches(found))
 
     def _exponents(self, way: Way, claim: Claim) -> Outcome:
-        return _single(self._exponent(self.variance[way]), lambda one: _near(one, claim))
+        return _single(self._exponent(self.variance[way]), claim.near)
 
     def _batch(self, way: Way, claim: Claim) -> Outcome:
-        found = self.against_batch(way)
-        exponent = exponent_over(found, 0, inf) if found else None
-        return _single(exponent, lambda one: _near(one, claim))
+        return _single(_slope(self.against_batch(way)), claim.near)
 
     def _rate(self, claim: Claim) -> Outcome:
-        found = self.against_rate()
-        exponent = exponent_over(found, 0, inf) if found else None
-        return _single(exponent, lambda one: _near(one, claim))
+        return _single(_slope(self.against_rate()), claim.near)
 
     def _mean(self, way: Way, claim: Claim) -> Outcome:
         found = self._of(way, lambda b: both[1] if (both := self.pooled(way, b)) else None)
@@ -345,12 +334,12 @@ class Noise(Study):
 
     def _share(self, way: Way, claim: Claim) -> Outcome:
         found = self._of(way, lambda b: both[0] if (both := self.pooled(way, b)) else None)
-        return tally(found, lambda one: inside(one, claim["half"], inf))
+        return tally(found, claim.mostly)
 
     def _law(self, way: Way, claim: Claim) -> Outcome:
         noisy, full = self.over_batches(self.loss[way]), self.loss[way].get(FULL)
         change = exponent_change(noisy, full, 0, inf) if noisy and full else None
-        return _single(change, lambda one: inside(one, -claim["near"], claim["near"]))
+        return _single(change, claim.unchanged)
 
     def _fresh(self, way: Way, claim: Claim) -> Outcome:
         fresh = self.fresh[way]
@@ -368,11 +357,12 @@ class Noise(Study):
 
     def _same(self, one: Points | None, other: Points | None, claim: Claim) -> Outcome:
         found = mean_ratio(one, other) if one and other else None
-        return _single(found, lambda both: factor(both, 1 / claim["same"], claim["same"]))
+        return _single(found, claim.same)
 
 
-def _near(found: Estimate, claim: Claim) -> Judged:
-    return near(found, claim["claimed"], claim["near"])
+def _slope(found: Points | None) -> Estimate | None:
+    """Exponent over all places."""
+    return exponent_over(found, 0, inf) if found else None
 
 
 def _single(found: Estimate | None, judge: Callable[[Estimate], Judged]) -> Outcome:

@@ -7,15 +7,7 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import (
-    GREY,
-    MARKERS,
-    PALETTE,
-    Drawing,
-    intervals,
-    mosaic,
-    plain_numbers,
-)
+from minilotto.report.plots.style import GREY, Drawing, intervals, mosaic, plain_numbers, style_of
 
 if TYPE_CHECKING:
     from minilotto.report.studies.noise.noise import Noise, Way
@@ -40,10 +32,6 @@ def draw(study: "Noise") -> Drawing:
     return figure
 
 
-def _look(k: int) -> tuple[str, str]:
-    return PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
-
-
 def _against_width(study: "Noise", way: "Way", ax: Axes) -> None:
     """Variance at each batch, the sets' alone, and both predictions from one place."""
     found = study.variance[way]
@@ -51,7 +39,7 @@ def _against_width(study: "Noise", way: "Way", ax: Axes) -> None:
         if batch == FULL:
             estimates_against_width(estimates(one), ax, GREY, "v", "all points (sets alone)")
         else:
-            estimates_against_width(estimates(one), ax, *_look(k - 1), f"batch {batch}")
+            estimates_against_width(estimates(one), ax, *style_of(k - 1), f"batch {batch}")
     noisy = [one for batch, one in found.items() if batch != FULL]
     if noisy:
         largest = max(noisy, key=lambda one: one.value[0])
@@ -78,7 +66,7 @@ def _exponents(study: "Noise", ax: Axes) -> None:
     for k, way in enumerate(study.starts):
         found = {b: e for (one, b), e in study.exponents.items() if one == way}
         at = np.array([*found], float) * BESIDE ** (k - 1)
-        intervals(at, list(found.values()), ax, *_look(k), f"{way}", linestyle="none")
+        intervals(at, list(found.values()), ax, *style_of(k), f"{way}", linestyle="none")
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="central limit")
     ax.axhline(0, color="black", linestyle="--", linewidth=1.0, label="shared by neurons")
     low, high = ax.get_ylim()
@@ -92,7 +80,7 @@ def _against_batch(study: "Noise", ax: Axes) -> None:
     ax.set(xscale="log", yscale="log")
     for k, way in enumerate(study.starts):
         if one := study.against_batch(way):
-            intervals(one.widths, one, ax, *_look(k), f"{way}", linestyle="-")
+            intervals(one.widths, one, ax, *style_of(k), f"{way}", linestyle="-")
             if k == 0:
                 law = 2 * one.value[0] * one.widths[0] / one.widths
                 ax.plot(one.widths, law, ":", color="black", linewidth=1.0, label="1/batch")
@@ -109,7 +97,7 @@ def _parts(study: "Noise", shares: Axes, means: Axes) -> None:
         at = np.array([*found], float) * BESIDE ** (k - 1)
         for place, ax in enumerate((shares, means)):
             values = [both[place] for both in found.values()]
-            intervals(at, values, ax, *_look(k), f"{way}", linestyle="-")
+            intervals(at, values, ax, *style_of(k), f"{way}", linestyle="-")
     shares.set(ylim=(0, 1.5), title="variance in the loss", ylabel="variance over noise / loss")
     shares.set_yticks([0, 0.25, 0.5, 0.75, 1])
     shares.axhline(0.5, color=GREY, linewidth=0.8)

@@ -12,10 +12,10 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over, m
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.ranges import Ranged, all_in, extent, logged
+from minilotto.report.figure import Scale, Source, Table, commas, rows_of
+from minilotto.report.ranges import extent, ratios_in, unchanged
 from minilotto.report.rules import FAILS, HOLDS
-from minilotto.report.study import Settings, Study
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.report.tuning import Losses, Rates, best_of, medians
 from minilotto.settings.arrays import Array
 from minilotto.settings.optimizers import OPTIMIZERS
@@ -24,7 +24,6 @@ from minilotto.store.grid import Sweep
 
 ADAM, LM = "adam", "lm"
 DOUBLE = "adam, float64"
-STAGES = 5  # of the paper's schedule
 RATES = {
     ADAM: (0.01, 0.03, 0.1, 0.3),
     "adamw": (0.003, 0.01, 0.03, 0.1),
@@ -98,12 +97,10 @@ class OptimizerSettings(Settings):
 
     @classmethod
     def at(cls, scale: Scale) -> "OptimizerSettings":
-        """Budgets and iterations shrink with the scale's steps."""
+        """Iterations shrink with the scale's steps, as budgets do."""
         full = super().at(scale)
-        shorter = {max(1, budget * full.steps // cls.steps) for budget in full.budgets}
         return dataclasses.replace(
             full,
-            budgets=tuple(sorted(shorter)),
             iterations=tuple(max(1, count * full.steps // cls.steps) for count in full.iterations),
             wide=tuple(width for width in full.wide if width <= scale.widest),
         )
@@ -139,8 +136,7 @@ class Way(NamedTuple):
             return {0.0: Sweep(widths=s.widths_at(s.steps), seeds=s.seeds, task=task, **fields)}
         name, double = (ADAM, True) if self.optimizer == DOUBLE else (self.optimizer, False)
         fields = {
-            "steps": self.steps,
-            "lr_decay_every": max(1, self.steps // STAGES),
+            **scheduled(self.steps),
             "optimizer": name,
             "dtype": "float64" if double else "float32",
         }
@@ -275,20 +271,17 @@ class Optimizer(Study):
     def tables(self) -> list[Table]:
         header = "target, optimiser, steps"
         columns = "width, seeds, diverged, median, low, high"
-        losses = [(*way, *row) for way, one in self.found.items() for row in width_rows(one)]
-        slopes = [(*way, *interval(e)) for way, e in self.exponents.items()]
         rates = [
             (*way, width, *two)
             for way, by_width in self.rates.items()
             for width, two in by_width.items()
             if way.optimizer != LM
         ]
-        whole = [(task, *row) for task, one in self.whole.items() for row in width_rows(one)]
         return [
-            Table.of("losses", f"{header}, {columns}", losses),
-            Table.of("exponents", f"{header}, exponent, low, high", slopes),
+            Table.of("losses", f"{header}, {columns}", rows_of(self.found)),
+            Table.of("exponents", f"{header}, exponent, low, high", rows_of(self.exponents)),
             Table.of("rates", f"{header}, width, rate of even seeds, rate of odd seeds", rates),
-            Table.of("interval", f"target, {columns}", whole),
+            Table.of("interval", f"target, {columns}", rows_of(self.whole)),
         ]
 
     # Verdicts
@@ -320,10 +313,9 @@ class Optimizer(Study):
             return None
         return exponent_change(self.found[one], self.found[other], *self._span)
 
-    def _same(self, pairs: Mapping[str, tuple[Way, Way]], margin: float) -> Outcome:
+    def _same(self, pairs: Mapping[str, tuple[Way, Way]], claim: Claim) -> Outcome:
         """Whether all pairs of ways have one exponent."""
-        found = {name: self._change(*pair) for name, pair in pairs.items()}
-        return all_in([Ranged(name, e, -margin, margin, 0.0) for name, e in found.items() if e])
+        return unchanged({name: self._change(*pair) for name, pair in pairs.items()}, claim)
 
     def _ratio(self, one: Way, other: Way) -> Estimate | None:
         """Median loss of one way over that of the other, over the widths of the exponent."""
@@ -339,12 +331,11 @@ class Optimizer(Study):
         self, one: Points | None, other: Points | None, low: float, high: float
     ) -> Outcome:
         """Whether the ratio of medians lies in a range at each width."""
-        found = []
+        found = {}
         for width in one.widths if one and other else ():
             at = [each.select(each.widths == width) for each in (one, other) if each]
-            if ratio := mean_ratio(*at):
-                found.append(logged(f"N = {width:g}", ratio, low, high))
-        return all_in(found, np.exp)
+            found[f"N = {width:g}"] = mean_ratio(*at)
+        return ratios_in(found, low, high)
 
     def _first_order(self, task: str) -> dict[str, Way]:
         return {name: Way(task, name, self.settings.steps) for name in self.settings.rates}
@@ -355,14 +346,13 @@ class Optimizer(Study):
 
     def _sets(self, task: str, claim: Claim) -> Outcome:
         ways = self._first_order(task)
-        return self._same(
-            {name: (way, ways[ADAM]) for name, way in ways.items() if name != ADAM}, claim["near"]
-        )
+        pairs = {name: (way, ways[ADAM]) for name, way in ways.items() if name != ADAM}
+        return self._same(pairs, claim)
 
     def _prefactor(self, task: str, claim: Claim) -> Outcome:
         ways, much = self._first_order(task), claim["similar"]
         found = {n: self._ratio(way, ways[ADAM]) for n, way in ways.items() if n != ADAM}
-        return all_in([logged(n, e, 1 / much, much) for n, e in found.items() if e], np.exp)
+        return ratios_in(found, 1 / much, much)
 
     def _budget(self, task: str, claim: Claim) -> Outcome:
         lengths = self.settings.lengths
@@ -370,16 +360,14 @@ class Optimizer(Study):
             name: (Way(task, name, lengths[-1]), Way(task, name, lengths[0]))
             for name in self.settings.rates
         }
-        return self._same(pairs, claim["near"])
+        return self._same(pairs, claim)
 
     def _error(self, task: str, claim: Claim) -> Outcome:
         lm, adam = self._lm(task, -1), self._first_order(task)[ADAM]
         return self._by_width(self.found.get(lm), self.found.get(adam), 0.0, claim["half"])
 
     def _second(self, task: str, claim: Claim) -> Outcome:
-        return self._same(
-            {"change": (self._lm(task, -1), self._first_order(task)[ADAM])}, claim["near"]
-        )
+        return self._same({"change": (self._lm(task, -1), self._first_order(task)[ADAM])}, claim)
 
     def _end(self, task: str, claim: Claim) -> Outcome:
         much = claim["similar"]
@@ -387,11 +375,11 @@ class Optimizer(Study):
         return self._by_width(last, before, 1 / much, much)
 
     def _iterations(self, task: str, claim: Claim) -> Outcome:
-        return self._same({"change": (self._lm(task, -1), self._lm(task, 0))}, claim["near"])
+        return self._same({"change": (self._lm(task, -1), self._lm(task, 0))}, claim)
 
     def _precision(self, task: str, claim: Claim) -> Outcome:
         adam = self._first_order(task)[ADAM]
-        return self._same({"change": (adam._replace(optimizer=DOUBLE), adam)}, claim["near"])
+        return self._same({"change": (adam._replace(optimizer=DOUBLE), adam)}, claim)
 
     def _points(self, task: str, claim: Claim) -> Outcome:
         much = claim["similar"]

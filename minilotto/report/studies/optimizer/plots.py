@@ -8,7 +8,14 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from minilotto.report.plots.budgets import steps_axis
 from minilotto.report.plots.scaling import loss_against_width, slope_line
-from minilotto.report.plots.style import GREY, MARKERS, PALETTE, Drawing, intervals, plain_numbers
+from minilotto.report.plots.style import (
+    GREY,
+    Drawing,
+    intervals,
+    legend_below,
+    plain_numbers,
+    style_of,
+)
 from minilotto.report.studies.optimizer.optimizer import ADAM, DOUBLE, LM, Way
 from minilotto.settings.tasks import task_of
 
@@ -41,8 +48,7 @@ def draw(study: "Optimizer") -> Drawing:
 
 def _looks(study: "Optimizer") -> dict[str, tuple[str, str]]:
     """Colour and mark of each optimiser."""
-    names = enumerate(study.settings.rates)
-    looks = {n: (PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]) for k, n in names}
+    looks = {name: style_of(k) for k, name in enumerate(study.settings.rates)}
     return {**looks, LM: ("black", "*")}
 
 
@@ -90,15 +96,14 @@ def exponents(study: "Optimizer", ax: Axes) -> Axes:
         found = {place: study.exponents[way] for place, way in ways if way in study.exponents}
         if found:
             at = np.array(list(found)) + beside[k]
-            look = (PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], _formula(task))
-            intervals(at, list(found.values()), ax, *look, linestyle="none")
+            intervals(at, list(found.values()), ax, *style_of(k), _formula(task), linestyle="none")
     _lines(ax)
     ax.set_xticks(range(len(names)), [name.replace(", ", "\n") for name in names], fontsize=8)
     ax.set(
         ylabel="exponent of loss against width",
         title=f"{s.steps:,} steps (lm: {max(s.iterations):,})",
     )
-    _below(ax)
+    legend_below(ax, 4)
     return ax
 
 
@@ -134,14 +139,8 @@ def by_iterations(study: "Optimizer", ax: Axes) -> Axes:
     rows.insert(0, (f"adam, {s.steps:,}", Way(s.tasks[0], ADAM, s.steps)))
     for k, (name, way) in enumerate(rows):
         if one := study.found.get(way):
-            loss_against_width(one, ax, PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)], name)
+            loss_against_width(one, ax, *style_of(k), name)
     ax.set(title=f"lm by iterations, {_formula(s.tasks[0])}", ylabel="median loss")
     _widths(ax)
-    _below(ax)
+    legend_below(ax, 4)
     return ax
-
-
-def _below(ax: Axes) -> None:
-    """A legend under the axis, off the data."""
-    if ax.has_data():
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, fontsize=8)

@@ -1,7 +1,7 @@
 """Exponents by protocol, starts at their best rates, the lower envelope, losses by sum of rates."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ from minilotto.report.plots.style import (
     PALETTE,
     Drawing,
     intervals,
+    legend_below,
     plain_numbers,
 )
 from minilotto.report.studies.protocol.trainings import EQUAL_SUMS, SCHEDULES_TRIED
@@ -64,7 +65,7 @@ def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -
     """Exponents with their intervals against steps, schedules side by side; lines at 0 and 1."""
     for k, (name, found) in enumerate(series.items()):
         at = np.array(list(found), np.float64) * 10 ** (APART * (k - (len(series) - 1) / 2))
-        look = {"linewidth": 0.9, "markersize": 3.5, "capsize": 1.5}
+        look: Any = {"linewidth": 0.9, "markersize": 3.5, "capsize": 1.5}
         intervals(at, list(found.values()), ax, COLOURS[name], MARKS[name], name, **look)
     for level in (0.0, 1.0):
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if level == 0 else ":")
@@ -98,10 +99,9 @@ def _widest(rows: Sequence[Started]) -> int:
 
 
 def _forest(found: Sequence[Estimate], ax: Axes) -> None:
-    for row, one in enumerate(found):
-        bars = [[max(one.value - one.low, 0)], [max(one.high - one.value, 0)]]
-        ax.errorbar(one.value, row, None, bars, "o", color=BLUE, markersize=3.5, capsize=1.5)
     if found:
+        look: Any = {"linestyle": "none", "markersize": 3.5, "capsize": 1.5, "linewidth": 1.5}
+        intervals(range(len(found)), found, ax, BLUE, "o", sideways=True, **look)
         ax.axvline(found[0].value, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_ylim(len(found) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
@@ -118,7 +118,7 @@ def envelope(study: "Protocol", ax: Axes) -> Axes:
         slope_line(ends, 0.5 * one.value[0] * first / ends, ax, "1/N")
         plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= last])
     ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")
-    _below(ax, 2)
+    legend_below(ax, 2)
     return ax
 
 
@@ -135,11 +135,5 @@ def sums(study: "Protocol", ax: Axes) -> Axes:
     marks = [m * 10**k for k in range(6) for m in (1, 2, 5)]
     plain_numbers(ax.xaxis, [mark for mark in marks if low <= mark <= high])
     ax.yaxis.set_minor_formatter(NullFormatter())
-    _below(ax, 2)
+    legend_below(ax, 2)
     return ax
-
-
-def _below(ax: Axes, columns: int) -> None:
-    """A legend under the axis, off the data."""
-    if ax.has_data():
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns, fontsize=8)

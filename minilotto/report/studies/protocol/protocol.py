@@ -22,8 +22,8 @@ from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
-from minilotto.report.ranges import Ranged, above, all_in, extent, logged, near
+from minilotto.report.figure import Scale, Source, Table, commas, rows_of
+from minilotto.report.ranges import Ranged, above, all_in, extent, near, ratios_in, unchanged
 from minilotto.report.rules import FAILS, LEVEL
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
@@ -34,7 +34,6 @@ from minilotto.report.studies.protocol.trainings import (
     NARROW,
     SCALINGS,
     SCHEDULES_TRIED,
-    STAGES,
     STEP,
     STRETCHED,
     ProtocolSettings,
@@ -45,7 +44,7 @@ from minilotto.report.studies.protocol.trainings import (
     of_starts,
     wide_groups,
 )
-from minilotto.report.study import Study
+from minilotto.report.study import STAGES, Study
 from minilotto.report.tuning import Losses, Rates, best_of, medians
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -273,37 +272,24 @@ class Protocol(Study):
 
     def tables(self) -> list[Table]:
         header = "schedule, rate, steps"
-        losses = [(*place, *row) for place, one in self.found.items() for row in width_rows(one)]
-        slopes = [(*place, *interval(e)) for place, e in self.exponents.items()]
         rates = [
             (place.schedule, place.budget, width, *two)
             for place, by_width in self.rates.items()
             for width, two in by_width.items()
         ]
-        sums = [
-            (budget, name, *row)
-            for budget, by_name in self.sums.items()
-            for name, one in by_name.items()
-            for row in width_rows(one)
-        ]
-        starts = [
-            (str(start), name, *interval(e))
+        starts = {
+            str(start): {**dict(one.quantities()), "loss": one.loss}
             for start, one in self.starts.items()
-            for name, e in [*one.quantities(), ("loss", one.loss)]
-        ]
-        envelope = [
-            (name, *row, *self.envelope_rates[name][row[0]])
-            for name, one in self.envelope.items()
-            for row in width_rows(one)
-        ]
+        }
+        envelope = [(*row, *self.envelope_rates[row[0]][row[1]]) for row in rows_of(self.envelope)]
         columns = "width, seeds, diverged, median, low, high"
         two = "rate of even seeds, rate of odd seeds"
         return [
-            Table.of("losses", f"{header}, {columns}", losses),
-            Table.of("exponents", f"{header}, exponent, low, high", slopes),
+            Table.of("losses", f"{header}, {columns}", rows_of(self.found)),
+            Table.of("exponents", f"{header}, exponent, low, high", rows_of(self.exponents)),
             Table.of("rates", f"schedule, steps, width, {two}", rates),
-            Table.of("sums", f"steps of step schedule, schedule, {columns}", sums),
-            Table.of("starts", "start, quantity, value, low, high", starts),
+            Table.of("sums", f"steps of step schedule, schedule, {columns}", rows_of(self.sums)),
+            Table.of("starts", "start, quantity, value, low, high", rows_of(starts)),
             Table.of("envelope", f"start, {columns}, {two}", envelope),
         ]
 
@@ -334,20 +320,20 @@ class Protocol(Study):
             ]
         return found
 
-    def _changes(self, pairs: Sequence[tuple[str, Place, Place]], margin: float) -> list[Ranged]:
-        """Exponent at one place less that at another, where both are known."""
-        found = [
-            (name, exponent_change(self.found[one], self.found[other], *self._span))
+    def _unchanged(self, pairs: Sequence[tuple[str, Place, Place]], claim: Claim) -> Outcome:
+        """Whether exponents at one place are those at another, where both are known."""
+        found = {
+            name: exponent_change(self.found[one], self.found[other], *self._span)
             for name, one, other in pairs
             if one != other and one in self.found and other in self.found
-        ]
-        return [Ranged(name, change, -margin, margin, 0.0) for name, change in found if change]
+        }
+        return unchanged(found, claim)
 
     def _rate(self, claim: Claim) -> Outcome:
         s = self.settings
         usual = Place(STEP, s.paper_rate, s.longest)
         pairs = [(f"rate {rate:g}", usual._replace(rate=rate), usual) for rate in s.rates]
-        return all_in(self._changes(pairs, claim["near"]))
+        return self._unchanged(pairs, claim)
 
     def _schedules(self, rate: float | str) -> list[tuple[str, Place, Place]]:
         last = self.settings.longest
@@ -362,15 +348,13 @@ class Protocol(Study):
         ]
 
     def _schedule(self, claim: Claim) -> Outcome:
-        return all_in(self._changes(self._schedules(self.settings.paper_rate), claim["near"]))
+        return self._unchanged(self._schedules(self.settings.paper_rate), claim)
 
     def _budget(self, claim: Claim) -> Outcome:
-        pairs = self._budgets([self.settings.paper_rate])
-        return all_in(self._changes(pairs, claim["near"]))
+        return self._unchanged(self._budgets([self.settings.paper_rate]), claim)
 
     def _best(self, claim: Claim) -> Outcome:
-        pairs = [*self._schedules(BEST), *self._budgets([BEST])]
-        return all_in(self._changes(pairs, claim["near"]))
+        return self._unchanged([*self._schedules(BEST), *self._budgets([BEST])], claim)
 
     def _one(self, claim: Claim) -> Outcome:
         found = {
@@ -382,12 +366,12 @@ class Protocol(Study):
         return all_in([near(name, e, claim) for name, e in found.items()])
 
     def _longer(self, claim: Claim) -> Outcome:
-        found = [
-            (name, mean_ratio(self.found[last], self.found[first]))
+        found = {
+            name: mean_ratio(self.found[last], self.found[first])
             for name, last, first in self._budgets(self.settings.rates)
             if last != first and last in self.found and first in self.found
-        ]
-        return all_in([logged(name, one, 0.0, 1.0) for name, one in found if one], np.exp)
+        }
+        return ratios_in(found, 0.0, 1.0)
 
     def _precision(self, claim: Claim) -> Outcome:
         s = self.settings
@@ -395,29 +379,23 @@ class Protocol(Study):
         change = None
         if usual and self.precise:
             change = exponent_change(self.precise, usual, *self._span)
-        margin = claim["near"]
-        return all_in([Ranged("difference", change, -margin, margin, 0.0)] if change else [])
+        return unchanged({"difference": change}, claim)
 
-    def _at_sums(self, compared: Any) -> list[tuple[str, Estimate]]:
+    def _at_sums(self, compared: Any) -> dict[str, Estimate | None]:
         """What compares two medians, of each schedule with the constant one at equal sums."""
-        found = [
-            (f"{name}, as step after {budget:,}", compared(one, by_name[CONSTANT]))
+        return {
+            f"{name}, as step after {budget:,}": compared(one, by_name[CONSTANT])
             for budget, by_name in self.sums.items()
             for name, one in by_name.items()
             if name != CONSTANT and CONSTANT in by_name
-        ]
-        return [(name, one) for name, one in found if one]
+        }
 
     def _sum_exponent(self, claim: Claim) -> Outcome:
         found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
-        margin = claim["near"]
-        return all_in([Ranged(name, one, -margin, margin, 0.0) for name, one in found])
+        return unchanged(found, claim)
 
     def _sum_loss(self, claim: Claim) -> Outcome:
-        much = claim["similar"]
-        return all_in(
-            [logged(name, one, 1 / much, much) for name, one in self._at_sums(mean_ratio)], np.exp
-        )
+        return ratios_in(self._at_sums(mean_ratio), 1 / claim["similar"], claim["similar"])
 
     @property
     def _others(self) -> dict[Start, Started]:
@@ -436,7 +414,7 @@ class Protocol(Study):
             for start, one in self._others.items()
             if one.tickets
         }
-        return all_in([logged(name, one, 1 / much, much) for name, one in found.items()], np.exp)
+        return ratios_in(found, 1 / much, much)
 
     def _alike(self, claim: Claim) -> Outcome:
         rows = {str(start): one.alike for start, one in self.starts.items()}

@@ -10,7 +10,7 @@ from minilotto.analysis.landscape.starts import DEFAULT, Start
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError
 from minilotto.report.figure import Scale
-from minilotto.report.study import Settings
+from minilotto.report.study import STAGES, Settings
 from minilotto.settings.arrays import Array
 from minilotto.settings.schemes import SCHEMES
 from minilotto.store.grid import Sweep
@@ -23,7 +23,6 @@ STEP, STRETCHED, HELD, COSINE, LINEAR, CONSTANT = SCHEDULES_TRIED = (
 # Parts of the steps by which the sums of rates of the four are equal: a step schedule of five
 # stages has a quarter of the rates of a constant one, to a thousandth.
 EQUAL_SUMS = {STEP: 1, COSINE: 2, LINEAR: 2, CONSTANT: 4}
-STAGES = 5  # of the paper's schedule
 PAPER_RATE = 0.01
 MEAN_FIELD = Start("mean_field")
 SCALINGS = {"standard": DEFAULT, "mean-field": MEAN_FIELD}
@@ -97,12 +96,9 @@ class ProtocolSettings(Settings):
 
     @classmethod
     def at(cls, scale: Scale) -> "ProtocolSettings":
-        """Budgets shrink with the scale's steps, so that the paper's stays among them."""
         full = super().at(scale)
-        budgets = {max(1, budget * full.steps // cls.steps) for budget in full.budgets}
         return dataclasses.replace(
             full,
-            budgets=tuple(sorted(budgets)),
             long_seeds=min(full.long_seeds, scale.seeds),
             narrow_seeds=min(full.narrow_seeds, scale.seeds),
             wide_seeds=min(full.wide_seeds, scale.seeds),

@@ -19,7 +19,7 @@ from minilotto.analysis.landscape.pruned_losses import (
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Case, Outcome, over, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
+from minilotto.report.figure import Scale, Source, Table, commas, training_words
 from minilotto.report.rules import Every, factor
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
@@ -120,7 +120,7 @@ class Pruning(Study):
         kept = [
             (
                 *(width, RULES[rule] if readout else UNFITTED[rule], readout or "not fitted", k),
-                *interval(median),
+                median,
                 np.median(cut.growth[rule, k]) if readout == "float64" else None,
             )
             for width, cut in self.cuts.items()
@@ -129,7 +129,7 @@ class Pruning(Study):
         every = [(width, "cut down", cut.whole) for width, cut in self.cuts.items()]
         every += [(width, "small", losses) for width, losses in self.small.items()]
         whole = [
-            (width, kind, readout or "as trained", len(loss), *interval(median_loss(loss)))
+            (width, kind, readout or "as trained", len(loss), median_loss(loss))
             for width, kind, losses in every
             for readout, loss in losses.items()
         ]

@@ -9,15 +9,7 @@ from minilotto.analysis.stats.bootstrap import median_interval
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import (
-    GREY,
-    MARKERS,
-    PALETTE,
-    Drawing,
-    grid,
-    intervals,
-    plain_numbers,
-)
+from minilotto.report.plots.style import GREY, Drawing, grid, intervals, plain_numbers, style_of
 
 if TYPE_CHECKING:
     from minilotto.report.studies.subtasks.subtasks import Subtasks
@@ -36,10 +28,6 @@ def draw(study: "Subtasks") -> Drawing:
     return figure
 
 
-def _look(k: int) -> tuple[str, str]:
-    return PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
-
-
 def _marks(study: "Subtasks") -> tuple[int, ...]:
     return tuple(n for n in (5, 10, 20, 50, 100, 200) if n <= max(study.settings.widths))
 
@@ -53,7 +41,7 @@ def _shares(study: "Subtasks", task: str, ax: Axes) -> None:
 
     parts = _of(study, task)
     for i in parts:
-        color, mark = _look(i)
+        color, mark = style_of(i)
         known = estimates(study.shares[task, "usual", i])
         estimates_against_width(known, ax, color, mark, f"no. {i + 1}")
         ax.axhline(least_loss(task)[i], color=color, linestyle="--", linewidth=0.8)
@@ -73,7 +61,7 @@ def _losses(study: "Subtasks", ax: Axes) -> None:
     ax.set(xscale="log", yscale="log")
     for i in _of(study, task):
         one = study.against_neurons((task, "usual"), i)
-        intervals(one.widths, one, ax, *_look(i), f"no. {i + 1}", linestyle="-")
+        intervals(one.widths, one, ax, *style_of(i), f"no. {i + 1}", linestyle="-")
     first = study.against_neurons((task, "usual"), 0)
     ends = np.array([first.widths[0], first.widths[-1]])
     law = 0.4 * first.value[0] * ends[0] / ends
@@ -95,7 +83,7 @@ def _exponents(study: "Subtasks", ax: Axes) -> None:
         at = [weights_of(task)[i] / weights_of(task)[-1] for i in found]
         place = np.array(at) * 1.07 ** (k - (len(tasks) - 1) / 2)
         label = f"{task.removeprefix('weighted')} subtasks" + f", other {how}" * (how != "usual")
-        intervals(place, list(found.values()), ax, *_look(k), label, linestyle="none")
+        intervals(place, list(found.values()), ax, *style_of(k), label, linestyle="none")
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="resource model")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set_xscale("log")
@@ -113,7 +101,7 @@ def _alone(study: "Subtasks", ax: Axes) -> None:
             known = {width: median_interval(one.alone) for width, one in by_width.items()}
             kind = "weighted" if task in study.weighted else "equal"
             inputs = task.removeprefix("sum").removeprefix("weighted")
-            estimates_on_line(known, ax, *_look(k), f"{inputs} {kind}")
+            estimates_on_line(known, ax, *style_of(k), f"{inputs} {kind}")
     for m in study.settings.subtasks:
         drawn = np.random.default_rng(0).uniform(-1, 1, (4000, m)) ** 2
         level = float((drawn.max(axis=1) / drawn.sum(axis=1)).mean())

@@ -1,6 +1,6 @@
 """Study: shares of the neurons that subtasks have, and their loss against their neurons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
@@ -20,16 +20,15 @@ from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_input
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally, untested
-from minilotto.report.figure import Scale, Source, Table, interval, width_rows
+from minilotto.report.figure import Scale, Source, Table, rows_of
 from minilotto.report.ranges import extent
-from minilotto.report.rules import LEVEL, factor, inside, near
-from minilotto.report.study import Settings, Study
+from minilotto.report.rules import LEVEL, factor, inside
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.settings.arrays import Array
 from minilotto.settings.streams import stream
 from minilotto.settings.tasks import falling, task_of
 from minilotto.store.grid import Sweep
 
-STAGES = 5  # of the paper's schedule
 HELD_OUT = 2048  # points at which errors are taken
 EQUAL, WEIGHTED = "sum", "weighted"  # families of targets
 USUAL, OTHERS = "usual", ("rate", "batch")
@@ -93,8 +92,7 @@ class SubtasksSettings(Settings):
             task=task,
             sampling="uniform",
             points=self.points,
-            steps=self.steps,
-            lr_decay_every=max(1, self.steps // STAGES),
+            **scheduled(self.steps),
             lr=rate,
             batch=batch,
         )
@@ -268,22 +266,16 @@ class Subtasks(Study):
         shares, losses = [], []
         for (task, how, i), one in self.shares.items():
             weight = weights_of(task)[i]
-            shares += [(task, how, i + 1, weight, *row) for row in width_rows(one)]
-            lost = self.against_neurons((task, how), i)
-            losses += [(task, how, i + 1, weight, *row) for row in width_rows(lost)]
-        slopes = [(t, how, i + 1, *interval(e)) for (t, how, i), e in self.exponents.items()]
-        wholes = [
-            (task, *row)
-            for task, how in self.found
-            if how == USUAL and (sums := self.whole((task, how)))
-            for row in width_rows(sums)
-        ]
+            shares += rows_of(one, task, how, i + 1, weight)
+            losses += rows_of(self.against_neurons((task, how), i), task, how, i + 1, weight)
+        slopes = [(t, how, i + 1, e) for (t, how, i), e in self.exponents.items()]
+        sums = {t: self.whole((t, how)) for t, how in self.found if how == USUAL}
         start, ends = "target, training, subtask", "low, high"
         return [
             Table.of("shares", f"{start}, weight, width, seeds, left out, share, {ends}", shares),
             Table.of("losses", f"{start}, weight, neurons, seeds, left out, loss, {ends}", losses),
             Table.of("exponents", f"{start}, exponent, {ends}", slopes),
-            Table.of("sums", f"target, width, seeds, left out, loss, {ends}", wholes),
+            Table.of("sums", f"target, width, seeds, left out, loss, {ends}", rows_of(sums)),
         ]
 
     # Verdicts
@@ -325,7 +317,7 @@ class Subtasks(Study):
 
     def _slope(self, claim: Claim) -> Outcome:
         found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
-        return _ranged(tally(found, lambda one: near(one, claim["claimed"], claim["near"])))
+        return _ranged(tally(found, claim.near))
 
     def _across(self, claim: Claim) -> Outcome:
         found = {
@@ -336,7 +328,7 @@ class Subtasks(Study):
         }
         if not found:
             return untested("An exponent between subtasks needs three of them.")
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        return tally(found, claim.near)
 
     def _uneven(self) -> dict[str, tuple[str, Estimate]]:
         """How uneven shares of the weighted targets are at the largest width, by name."""
@@ -353,7 +345,7 @@ class Subtasks(Study):
             least = float(least_loss(task)[0] / least_loss(task)[-1])
             value, low, high = (end / least for end in (one.value, one.low, one.high))
             found[name] = Estimate(value, low, high, one.level)
-        return _equal(found, claim)
+        return tally(found, claim.same)
 
     def _whole(self, claim: Claim) -> Outcome:
         found = {}
@@ -361,7 +353,7 @@ class Subtasks(Study):
             one = self.whole((task, how)) if how == USUAL else None
             if one and (exponent := exponent_over(one, self._least(task), inf)):
                 found[_titled(task)] = exponent
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
+        return tally(found, claim.near)
 
     def _shares_stay(self, claim: Claim) -> Outcome:
         task, found = f"{WEIGHTED}{self.settings.control}", {}
@@ -369,7 +361,7 @@ class Subtasks(Study):
             one, usual = self.uneven(task, how), self.uneven(task)
             if one and usual and (ratio := mean_ratio(one, usual)):
                 found[f"other {how}"] = ratio
-        return _equal(found, claim)
+        return tally(found, claim.same)
 
     def _law_stays(self, claim: Claim) -> Outcome:
         task, found = f"{WEIGHTED}{self.settings.control}", {}
@@ -378,7 +370,7 @@ class Subtasks(Study):
             least = self._least(task)
             if one and usual and (change := exponent_change(one, usual, least, inf)):
                 found[f"other {how}"] = change
-        return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+        return tally(found, claim.unchanged)
 
 
 def least_loss(task: str) -> Array:
@@ -402,7 +394,3 @@ def _titled(task: str) -> str:
 def _named(task: str, i: int) -> str:
     place = f", no. {i + 1}" if task.startswith(WEIGHTED) else ""
     return f"{_titled(task)}{place}"
-
-
-def _equal(found: Mapping[str, Estimate], claim: Claim) -> Outcome:
-    return tally(found, lambda one: factor(one, 1 / claim["same"], claim["same"]))
