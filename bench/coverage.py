@@ -45,6 +45,9 @@ from minilotto.report.studies.dimension.analysis import Curve, DimensionSettings
 from minilotto.report.studies.dimension.dimension import Dimension
 from minilotto.report.studies.ensembling.analysis import cosine_between
 from minilotto.report.studies.inside.inside import InsideSettings
+from minilotto.report.studies.time.analysis import PLACES, collapse, from_mean
+from minilotto.report.studies.time.trainings import TimeSettings
+from minilotto.report.studies.time.trajectories import POWERS
 from minilotto.settings.arrays import Array
 from minilotto.settings.numbers import real_number
 
@@ -414,6 +417,34 @@ def planted_members(trial: int) -> Iterator[tuple[Rate, Judged]]:
         yield place, rules.factor(found, 1 / most, most)
 
 
+# Variance of functions of two random directions over widths, and curves of widths by their horizon:
+# x^-1.5 but for what seeds have of their own, or with exponents that differ from width to width.
+VARIANCES = {"1/N": 1.0, "N^(-1/2)": 0.5, "N^(-3/2)": 1.5}
+BENT = {"one curve": 0.0, "exponents 0.2 apart": 0.2}
+
+
+def planted_times(trial: int) -> Iterator[tuple[Rate, Judged]]:
+    """Variance over seeds and loss curves by width, as the study of time judges them."""
+    random, s = np.random.default_rng((8, trial)), TimeSettings()
+    widths = np.array([n for n in (*s.widths, *s.wide) if n >= s.least], float)
+    shapes = random.normal(size=(2, 5))
+    drawn = [random.normal(size=(s.early_seeds, 2)) @ shapes for _ in widths]
+    for truth, exponent in VARIANCES.items():
+        rows = [from_mean(n ** (-exponent / 2) * one, np.full(5, 0.2))
+                for n, one in zip(widths, drawn, strict=True)]  # fmt: skip
+        found = exponent_over(points(widths, rows, level=rules.LEVEL, seed=trial), 0, np.inf)
+        place = ("early, variance over seeds is 1/N", truth, "normal", s.early_seeds, exponent == 1)
+        yield place, rules.exactly(found, 1.0, rules.THRESHOLDS["near"])
+    logs = np.log(np.append(PLACES, 1.0))[:, None]
+    own = [random.normal(size=(2, s.seeds)) for _ in s.widths]
+    for truth, apart in BENT.items():
+        curves = [0.2 * one[0] - (1.5 + apart * k + 0.05 * one[1]) * logs
+                  for k, one in enumerate(own)]  # fmt: skip
+        found = collapse(dict.fromkeys(POWERS, curves), rules.LEVEL, seed=trial).ratio
+        place = ("curves of all widths collapse", truth, "normal", s.seeds, not apart)
+        yield place, rules.factor(found, 0.0, 1.0)
+
+
 def verdict_rates(
     trials: int, seeds: tuple[int, ...] = SEEDS, spreads: tuple[Spread, ...] = LOSSES
 ) -> dict[Rate, dict[str, float]]:
@@ -424,7 +455,7 @@ def verdict_rates(
         for rate, judged in planted_verdicts(trial, count, spread):
             found.setdefault(rate, []).append(rules.decided(judged, taken))
     for trial in range(trials):
-        for rate, judged in planted_members(trial):
+        for rate, judged in (*planted_members(trial), *planted_times(trial)):
             found.setdefault(rate, []).append(rules.decided(judged, taken))
     states = (HOLDS, FAILS, UNDECIDED)
     return {rate: {s: each.count(s) / len(each) for s in states} for rate, each in found.items()}

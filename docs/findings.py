@@ -26,7 +26,7 @@ from minilotto.report.rules import FAILS, HOLDS, IN_PART, VERDICTS
 PLACE = Path(__file__).resolve().parent
 PICTURES = (
     *("1c", "4", "protocol", "optimizer", "minimum", "ensembling", "inside", "depth"),
-    *("noise", "subtasks"),
+    *("noise", "subtasks", "time"),
 )
 ACROSS = 1100  # pixels of a picture
 LINE = 140  # characters of a paragraph
@@ -170,6 +170,41 @@ subtask's loss against its neurons are [[subtasks/slope/least:.2f]] to
 losses level off or rise from some five neurons on, at this number of steps. Nor do shares minimise
 the loss: the heaviest of eight subtasks has [[subtasks/heavier/8 weighted:.1f]] times the neurons
 of the lightest, where 10 times would.
+
+![Variance over seeds by width and step; loss curves divided by their ends](findings-time.png)
+
+Random features approach their infinite width as 1/N early and as another power late
+([arXiv:2402.01092](https://arxiv.org/abs/2402.01092)); in the mean-field scaling variances over
+starts are 1/N at any fixed time ([arXiv:2304.03408](https://arxiv.org/abs/2304.03408)). Early both
+are right: after 10 steps of gradient descent the exponent of the variance is
+[[time/early/gradient descent, output scale 64:.2f]] at output scale 64 and as near to 1 at the
+others, if perhaps a little above it at scale 1, where it is
+[[time/early/gradient descent, output scale 1:.2f]] over widths from 32 on. Late it depends on
+the output scale: after 20,000 steps it is still
+[[time/late/gradient descent, output scale 64:.2f]] at scale 64, where features hardly change, and
+[[time/late/gradient descent, output scale 1:.2f]] at scale 1. Nets of scales below 1 have steeper
+ones, which are no law of their own: the widest nets have the variance of those of scale 1, and
+narrow ones lie far above it. Nor is it the richest training that varies least between
+seeds, but that of scale 1. The loss of wide nets is bias at the end, which all share; so it is 1/N
+at no scale for certain. From torch's start, which has no limit of infinite width at one rate, the
+exponent of the variance is [[time/early_torch/Adam, torch's start:.2f]] after 100 steps and
+[[time/late/Adam, torch's start:.2f]] at the end.
+
+Feature learning is said to leave the exponent in time of easy tasks and to double at most that of
+hard ones ([arXiv:2409.17858](https://arxiv.org/abs/2409.17858)). On x², from 1,000 to 20,000 steps
+at width 512, it is [[time/clock/lazy:.2f]] at scale 64 and higher by
+[[time/clock/output scale 1:.2f]] at scale 1: that is no easy task for features that do not move,
+nor a doubling.
+
+But for the laziest nets, loss curves of all widths do not collapse within the spread over seeds, as
+those of large models do ([arXiv:2507.02119](https://arxiv.org/abs/2507.02119)): at a constant rate
+and the best horizons they are [[time/constant/gradient descent, output scale 1:.1f]] times as far
+apart at scale 1, and
+[[time/constant/gradient descent, output scale 1, from width 32 on:.2f]] times from width 32 on, so
+that narrow nets make most of the difference. Where the rate of gradient descent falls to 0, which
+that paper finds decisive, they are
+[[time/decayed/gradient descent, output scale 1, linear decay:.2f]] times as far apart, at three
+widths, which is too near to 1 for a verdict.
 
 [[table new]]
 

@@ -25,6 +25,7 @@ from minilotto.report.studies.optimizer.optimizer import Optimizer
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.pruning.pruning import Pruning
 from minilotto.report.studies.subtasks.subtasks import Subtasks
+from minilotto.report.studies.time.trajectories import Trajectories
 from minilotto.report.study import Study
 
 MAIN_TEXT = (ScalingLaw, NeuronCloud, LossHistogram, Ticket, LossHistograms, Halves)
@@ -54,6 +55,7 @@ BEYOND: tuple[type[Study], ...] = (
     Pruning,
     Noise,
     Subtasks,
+    Trajectories,
 )
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)

@@ -62,8 +62,8 @@ class Config:
     activation : str
         A name in ACTIVATIONS.
     task : str
-        A name in TASKS, or of a family for any number of inputs: sum7, weighted7, product7,
-        radial7, teacher7.
+        A name in TASKS, of a family for any number of inputs (sum7, weighted7, product7, radial7,
+        teacher7), or one of these targets times a fraction: square_times_8, square_times_3_over_8.
     sampling : str
         "grid": equally spaced points, ends included, one lattice axis per input. "uniform":
         independent uniform points, drawn from root_seed. "population": infinitely many uniform

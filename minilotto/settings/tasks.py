@@ -13,6 +13,7 @@ from minilotto.errors import ConfigError, shown
 from minilotto.settings.arrays import Array, array_of, reals_of
 from minilotto.settings.examples import EXAMPLES, Examples
 from minilotto.settings.limits import listed
+from minilotto.settings.scaled import SCALED_WORDS, parts_of, scaled
 from minilotto.settings.streams import stream
 
 CUSTOM = "custom"  # stands in a Config for a target or data that the caller handed in
@@ -289,14 +290,16 @@ TASKS: dict[str, Task] = {
 }
 
 BUILT_IN = frozenset(TASKS)
-FAMILY_WORDS = ", ".join(f"{family}7" for family in FAMILIES) + " (any number of inputs)"
+FAMILY_WORDS = f"{', '.join(f'{one}7' for one in FAMILIES)} (any number of inputs), {SCALED_WORDS}"
 
 
 @cache
 def _family_member(name: str) -> Task | None:
-    """The row of "sum7" and the like, None for any other name."""
-    found = _MEMBER.fullmatch(name)
-    if not found:
+    """The task of "sum7", "square_over_7" and the like, None for any other name."""
+    base, factor = parts_of(name)
+    if factor != 1:
+        return scaled(task_of(base), factor) if built_in(base) else None
+    if not (found := _MEMBER.fullmatch(name)):
         return None
     if int(found[2]) > MOST_INPUTS:
         raise ConfigError(
@@ -316,9 +319,9 @@ def built_in(name: str) -> bool:
     Returns
     -------
     bool
-        True for the rows of TASKS that minilotto defines, and for members of families.
+        True for the rows of TASKS that minilotto defines, and for what is made from names.
     """
-    return name in BUILT_IN or _MEMBER.fullmatch(name) is not None
+    return name in BUILT_IN or _family_member(name) is not None
 
 
 def register_task(task: Task) -> Task:
