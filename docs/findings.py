@@ -199,10 +199,10 @@ nor a doubling.
 But for the laziest nets, loss curves of all widths do not collapse within the spread over seeds, as
 those of large models do ([arXiv:2507.02119](https://arxiv.org/abs/2507.02119)): at a constant rate
 and the best horizons they are [[time/constant/gradient descent, output scale 1:.1f]] times as far
-apart at scale 1, and
-[[time/constant/gradient descent, output scale 1, from width 32 on:.2f]] times from width 32 on, so
-that narrow nets make most of the difference. Where the rate of gradient descent falls to 0, which
-that paper finds decisive, they are
+apart at scale 1. Narrow nets make most of that: from width 32 on they are
+[[time/constant/gradient descent, output scale 1, from width 32 on:.2f]] times as far apart, but
+more than once with another root seed. Where the rate of gradient descent falls to 0, which that
+paper finds decisive, they are
 [[time/decayed/gradient descent, output scale 1, linear decay:.2f]] times as far apart, at three
 widths, which is too near to 1 for a verdict.
 
