@@ -116,8 +116,20 @@ def test_the_study_of_a_small_store(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"scales": (2.0,)}, {"scales": (1.0, 0.0)}, {"early": (10,)}, {"keep": ()}]
+    "wrong",
+    [
+        {"scales": (2.0,)},
+        {"scales": (1.0, 0.0)},
+        {"scales": (1.0, float("nan"))},
+        {"early": (10,)},
+        {"keep": ()},
+    ],
 )
 def test_settings_without_a_law_are_refused(wrong, tmp_path):
     with pytest.raises(ml.ConfigError, match=r"add it|change them"):
         Trajectories.run(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1 / 3, 3141.59265, 1e4])
+def test_targets_of_any_scale_have_names(scale):
+    assert Trajectories.trainings(TimeSettings(scales=(1.0, scale)))

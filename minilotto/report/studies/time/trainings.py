@@ -32,7 +32,7 @@ class Way(NamedTuple):
     @property
     def exact(self) -> Fraction:
         """The output scale."""
-        return Fraction(self.scale).limit_denominator(10**6)
+        return Fraction(self.scale).limit_denominator(10**4)
 
     def times(self, width: int) -> Fraction:
         """The number by which outputs and targets are multiplied."""
@@ -76,7 +76,7 @@ class TimeSettings(Settings):
     Raises
     ------
     ConfigError
-        For scales without 1 or beyond a million either way, and steps without those named.
+        For scales without 1 or beyond ten thousand either way, and steps without those named.
     """
 
     seeds: int = 64
@@ -95,8 +95,8 @@ class TimeSettings(Settings):
     other_points: int = 400
 
     def __post_init__(self) -> None:
-        if 1.0 not in self.scales or not 1e-6 <= min(self.scales) <= max(self.scales) <= 1e6:
-            raise ConfigError(f"scales={self.scales!r} lack 1 or leave 1e-6 to 1e6; change them")
+        if 1.0 not in self.scales or not all(1e-4 <= scale <= 1e4 for scale in self.scales):
+            raise ConfigError(f"scales={self.scales!r} lack 1 or leave 1e-4 to 1e4; change them")
         if not {10, 100} <= {*self.early} or not self.keep:
             raise ConfigError(
                 f"early={self.early!r} and keep={self.keep!r} lack step 10, 100 or a later one; "
