@@ -1,10 +1,11 @@
 """Trainings of the study of time: ways, output scales, early and late steps, and horizons."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from minilotto.errors import ConfigError
+from minilotto.report.figure import Scale
 from minilotto.report.study import Settings
 from minilotto.settings.scaled import times
 from minilotto.store.grid import Sweep
@@ -109,6 +110,17 @@ class TimeSettings(Settings):
             seeds=16, steps=5000, widths=(8, 16, 32, 64), wide=(128,), least=16, early_seeds=32,
             early=(10, 100), keep=(1000,), horizons=(500, 1000, 2000, 4000, 8000),
         )  # fmt: skip
+
+    @classmethod
+    def at(cls, scale: Scale) -> "TimeSettings":
+        """Later steps and horizons shrink with the scale's steps, as budgets do."""
+        usual, less = cls.quick() if scale.quick else cls(), super().at(scale)
+        keep, horizons = (
+            tuple(sorted({max(1, step * less.steps // usual.steps) for step in steps}))
+            for steps in (usual.keep, usual.horizons)
+        )
+        seeds = min(less.early_seeds, scale.seeds)
+        return replace(less, early_seeds=seeds, keep=keep, horizons=horizons)
 
     @property
     def gradual(self) -> list[Way]:
