@@ -259,6 +259,8 @@ def ceiling(scale: Scale) -> Iterator[Row]:
 
 def instructions(scale: Scale) -> Iterator[Row]:
     """Instructions of SiLU in float32 a neuron and point, updates and padding included."""
+    if simulated():
+        raise ImportError("Numba's simulator has no machine code; unset NUMBA_ENABLE_CUDASIM")
     for width, points in product((1, 2, 4, 10, 20, 50), (scale.points, 16)):
         partition = partition_for(width, 1, points, "float32")
         whole = partition.slots * partition.neurons == width

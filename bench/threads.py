@@ -18,10 +18,12 @@ ON_PAPER = (16, 64)
 
 
 class _Watch:
-    """Counts the CPU time of the pieces of every Work while it is entered."""
+    """Counts the CPU time of the pieces of every Work while it is entered, but for those that run
+    within another.
+    """
 
     def __enter__(self) -> "_Watch":
-        self.seconds, self.original = 0.0, Work.pieces
+        self.seconds, self.original, self.within = 0.0, Work.pieces, False
 
         def pieces(work: Work, threads: int) -> Iterator[Callable[[], None]]:
             for piece in self.original(work, threads):
@@ -31,9 +33,12 @@ class _Watch:
         return self
 
     def _timed(self, piece: Callable[[], None]) -> None:
-        began = time.thread_time()
+        if self.within:
+            piece()
+            return
+        self.within, began = True, time.thread_time()
         piece()
-        self.seconds += time.thread_time() - began
+        self.within, self.seconds = False, self.seconds + time.thread_time() - began
 
     def __exit__(self, *exception: object) -> None:
         Work.pieces = self.original  # type: ignore[method-assign]

@@ -302,6 +302,22 @@ def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
     assert f"python -m bench.{name}" in capsys.readouterr().out
 
 
+def test_work_within_other_work_is_timed_once(monkeypatch):
+    from bench import threads
+    from minilotto.hardware.threads import run_blocks
+
+    ticks = itertools.count()
+    monkeypatch.setattr(threads.time, "thread_time", lambda: next(ticks))
+
+    def outer(begin, end):
+        run_blocks(lambda begin, end: None, (), 3, 1)
+
+    with threads._Watch() as watch:
+        run_blocks(outer, (), 5, 1)
+        run_blocks(outer, (), 5, 1)
+    assert watch.seconds == 2
+
+
 def test_an_interrupt_ends_cleanly(monkeypatch, capsys):
     def interrupted(chosen):
         raise KeyboardInterrupt

@@ -60,10 +60,8 @@ def losses(
     theta = pack(form.spec, parameters)
     results = np.empty((len(theta), form.spec.lanes))
     kernels, shape = kernels_for(width, parameters.depth, residual)
-    points, size = (
-        (data.x.ravel(), data.y, data.weight),
-        workspace_size(form.spec, width, parameters.depth),
-    )
+    points = data.x.ravel(), data.y, data.weight
+    size = workspace_size(form.spec, width, parameters.depth)
 
     def evaluate(begin: int, end: int) -> None:
         some, workspace = slice(begin, end), aligned((size,), "float64")

@@ -13,6 +13,7 @@ bit for bit.
 import importlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -142,8 +143,11 @@ def run_works(works: Sequence[Work], threads: int) -> None:
         left = iter([piece for work in works for piece in work.pieces(count)])
 
         def work() -> None:
-            for piece in left:  # shared: each thread takes the next one
-                piece()
+            try:
+                for piece in left:  # shared: each thread takes the next one
+                    piece()
+            finally:  # where one fails, or is interrupted, no thread begins another
+                deque(left, maxlen=0)
 
         if not ours:
             work()

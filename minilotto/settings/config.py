@@ -63,7 +63,8 @@ class Config:
         A name in ACTIVATIONS.
     task : str
         A name in TASKS, of a family for any number of inputs (sum7, weighted7, product7, radial7,
-        teacher7), or one of these targets times a fraction: square_times_8, square_times_3_over_8.
+        teacher7), or a built-in function times a fraction in lowest terms: square_times_8,
+        square_times_3_over_8.
     sampling : str
         "grid": equally spaced points, ends included, one lattice axis per input. "uniform":
         independent uniform points, drawn from root_seed. "population": infinitely many uniform

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _NUMBER = "([1-9][0-9]{0,8})"
 SCALED = re.compile(rf"(\w+?)(?:_times_{_NUMBER})?(?:_over_{_NUMBER})?")
-SCALED_WORDS = "square_times_3_over_8 (any of these targets times a fraction)"
+SCALED_WORDS = "square_times_3_over_8 (a built-in function times a fraction in lowest terms)"
 
 
 def times(task: str, number: float | Fraction) -> str:

@@ -398,12 +398,12 @@ BENCH = (
 
 @needs_numba_s_simulator
 def test_the_bench_runs_on_the_simulator(python, tmp_path):
-    ended = python(
-        "-c", BENCH, "errors,ceiling,million", "--tiny", "--out=rows.json", NUMBA_ENABLE_CUDASIM="1"
-    )
+    sections = "errors,ceiling,instructions,million"
+    ended = python("-c", BENCH, sections, "--tiny", "--out=rows.json", NUMBA_ENABLE_CUDASIM="1")
     assert ended.status == 0, ended.err
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
-    assert set(rows) == {"errors", "ceiling", "million"}
+    assert set(rows) == {*sections.split(",")}
+    assert rows["instructions"] == []  # there are none to count
     assert all(row["met"] for row in rows["errors"])
     assert python("-c", BENCH, "nothing", NUMBA_ENABLE_CUDASIM="1").status == 2
 

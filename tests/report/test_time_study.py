@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minilotto as ml
-from minilotto.report.figure import Source
+from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, LEVEL
 from minilotto.report.studies.time.analysis import PLACES, collapse, from_mean, to_horizon
@@ -116,8 +116,28 @@ def test_the_study_of_a_small_store(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"scales": (2.0,)}, {"scales": (1.0, 0.0)}, {"early": (10,)}, {"keep": ()}]
+    "wrong",
+    [
+        {"scales": (2.0,)},
+        {"scales": (1.0, 0.0)},
+        {"scales": (1.0, float("nan"))},
+        {"early": (10,)},
+        {"keep": ()},
+    ],
 )
 def test_settings_without_a_law_are_refused(wrong, tmp_path):
     with pytest.raises(ml.ConfigError, match=r"add it|change them"):
         Trajectories.run(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1 / 3, 3141.59265, 1e4])
+def test_targets_of_any_scale_have_names(scale):
+    assert Trajectories.trainings(TimeSettings(scales=(1.0, scale)))
+
+
+def test_a_scale_bounds_seeds_and_steps():
+    assert TimeSettings.at(Scale()) == TimeSettings()
+    assert TimeSettings.at(QUICK) == TimeSettings.quick()
+    configs = Trajectories.sweeps(Scale(seeds=12, steps=300))
+    assert {len(sweep.seeds) for sweep in configs} == {12}
+    assert max(one.steps for sweep in configs for one in sweep.configs) == 960

@@ -24,7 +24,7 @@ import pytest
 import minilotto as ml
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.hardware import machine
-from minilotto.hardware.threads import available_layers
+from minilotto.hardware.threads import Work, available_layers, run_works
 
 LAYERS = available_layers()
 BITS = """
@@ -694,6 +694,27 @@ def test_ctrl_c_need_not_wait_for_many_large_steps(monkeypatch):
     ml.train(ml.Config(width=1, steps=20), seeds=1, checkpoints=[20], backend="reference")
     assert sum(count for _, count in spans) == 20
     assert max(count for _, count in spans) <= 8
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize("mine", [True, False])
+def test_work_that_fails_ends_in_every_thread(mine, error, threads, monkeypatch):
+    """Whichever thread a piece fails in, no other piece begins."""
+    monkeypatch.setattr("minilotto.hardware.threads.most_threads", lambda: threads)
+    meet, begun = threading.Barrier(threads), []
+
+    def run(begin, end):
+        begun.append(begin)
+        if len(begun) <= threads:  # the first of each thread
+            meet.wait(10)
+        if (threading.current_thread() is threading.main_thread()) == (mine or threads == 1):
+            raise error
+        time.sleep(0.05)
+
+    with pytest.raises(error):
+        run_works([Work(run, (), 40), Work(run, (), 40)], threads)
+    assert len(begun) <= threads
 
 
 @pytest.mark.parametrize("after", [0.0, 0.3])

@@ -1,10 +1,11 @@
 """Trainings of the study of time: ways, output scales, early and late steps, and horizons."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from minilotto.errors import ConfigError
+from minilotto.report.figure import Scale
 from minilotto.report.study import Settings
 from minilotto.settings.scaled import times
 from minilotto.store.grid import Sweep
@@ -32,7 +33,7 @@ class Way(NamedTuple):
     @property
     def exact(self) -> Fraction:
         """The output scale."""
-        return Fraction(self.scale).limit_denominator(10**6)
+        return Fraction(self.scale).limit_denominator(10**4)
 
     def times(self, width: int) -> Fraction:
         """The number by which outputs and targets are multiplied."""
@@ -76,7 +77,7 @@ class TimeSettings(Settings):
     Raises
     ------
     ConfigError
-        For scales without 1 or beyond a million either way, and steps without those named.
+        For scales without 1 or beyond ten thousand either way, and steps without those named.
     """
 
     seeds: int = 64
@@ -95,8 +96,8 @@ class TimeSettings(Settings):
     other_points: int = 400
 
     def __post_init__(self) -> None:
-        if 1.0 not in self.scales or not 1e-6 <= min(self.scales) <= max(self.scales) <= 1e6:
-            raise ConfigError(f"scales={self.scales!r} lack 1 or leave 1e-6 to 1e6; change them")
+        if 1.0 not in self.scales or not all(1e-4 <= scale <= 1e4 for scale in self.scales):
+            raise ConfigError(f"scales={self.scales!r} lack 1 or leave 1e-4 to 1e4; change them")
         if not {10, 100} <= {*self.early} or not self.keep:
             raise ConfigError(
                 f"early={self.early!r} and keep={self.keep!r} lack step 10, 100 or a later one; "
@@ -109,6 +110,17 @@ class TimeSettings(Settings):
             seeds=16, steps=5000, widths=(8, 16, 32, 64), wide=(128,), least=16, early_seeds=32,
             early=(10, 100), keep=(1000,), horizons=(500, 1000, 2000, 4000, 8000),
         )  # fmt: skip
+
+    @classmethod
+    def at(cls, scale: Scale) -> "TimeSettings":
+        """Later steps and horizons shrink with the scale's steps, as budgets do."""
+        usual, less = cls.quick() if scale.quick else cls(), super().at(scale)
+        keep, horizons = (
+            tuple(sorted({max(1, step * less.steps // usual.steps) for step in steps}))
+            for steps in (usual.keep, usual.horizons)
+        )
+        seeds = min(less.early_seeds, scale.seeds)
+        return replace(less, early_seeds=seeds, keep=keep, horizons=horizons)
 
     @property
     def gradual(self) -> list[Way]:

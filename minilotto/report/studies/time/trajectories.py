@@ -14,7 +14,7 @@ from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
 from minilotto.report.ranges import extent
-from minilotto.report.rules import LEVEL, exactly, factor, inside, near
+from minilotto.report.rules import LEVEL, exactly, factor
 from minilotto.report.studies.time.analysis import Collapse, collapse, from_mean, to_horizon
 from minilotto.report.studies.time.trainings import HALF, TimeSettings, Way
 from minilotto.report.study import Study
@@ -254,9 +254,9 @@ class Trajectories(Study):
         rules: dict[str, Callable[[Claim], Outcome]] = {
             "early": lambda c: self._early(self.at("variance", True, s.ways[:-1]), c),
             "early_torch": lambda c: self._early(self.at("variance", True, torch), c),
-            "late": lambda c: self._near(self.at("variance", False, s.ways), c),
-            "late_loss": lambda c: self._near(self.at("loss", False, s.ways), c),
-            "bias": lambda c: self._near(self.at("bias", False, s.ways), c),
+            "late": lambda c: tally(self.at("variance", False, s.ways), c.near),
+            "late_loss": lambda c: tally(self.at("loss", False, s.ways), c.near),
+            "bias": lambda c: tally(self.at("bias", False, s.ways), c.near),
             "strength": self._strength,
             "clock": self._clock,
             "constant": lambda c: self._collapsed(s.ways, c),
@@ -268,9 +268,6 @@ class Trajectories(Study):
 
     def _early(self, found: Mapping[str, Estimate], claim: Claim) -> Outcome:
         return tally(found, lambda one: exactly(one, claim["claimed"], claim["near"]))
-
-    def _near(self, found: Mapping[str, Estimate], claim: Claim) -> Outcome:
-        return tally(found, lambda one: near(one, claim["claimed"], claim["near"]))
 
     def _to_lazy(
         self,
@@ -289,7 +286,7 @@ class Trajectories(Study):
 
     def _clock(self, claim: Claim) -> Outcome:
         found = self._to_lazy(self.clock, lambda one, base: exponent_change(one, base, 0, inf))
-        out = tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+        out = tally(found, claim.unchanged)
         base = self.clock(self.settings.gradual[0])
         alone = exponent_over(base, 0, inf) if base else None
         return out._replace(numbers={**out.numbers, "lazy": alone.value}) if alone else out
@@ -320,7 +317,7 @@ class Trajectories(Study):
                 if one and usual:
                     change = exponent_change(one, usual, self.settings.least, inf)
                     found |= {f"{name}, {when}": change} if change else {}
-        return tally(found, lambda one: inside(one, -claim["near"], claim["near"]))
+        return tally(found, claim.unchanged)
 
     def _same(self, claim: Claim) -> Outcome:
         found = {}
@@ -328,4 +325,4 @@ class Trajectories(Study):
             one, usual = self._other(name, "loss")
             if one and usual and (ratio := mean_ratio(one, usual)):
                 found[name] = ratio
-        return tally(found, lambda one: factor(one, 1 / claim["same"], claim["same"]))
+        return tally(found, claim.same)
