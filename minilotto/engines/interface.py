@@ -1,5 +1,6 @@
 """What every engine offers, and the schedule that all follow."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -159,17 +160,25 @@ class KernelEngine(Engine):
         return unpack(self.spec, theta, self.count, self.config.width)
 
 
+def _weight_of_gradients(beta: float, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """1 - beta^steps. Beyond `last` steps that is 1 to the last bit, and is computed as there:
+    powers that underflow take ten times as long.
+    """
+    last = 1 - int(60.0 / math.log2(beta)) if beta > 0.0 else 1
+    return 1.0 - beta ** np.minimum(steps, last)
+
+
 @lru_cache(maxsize=1)  # engines that share a chunk of steps ask for it one after the other
 def schedule_of(config: Config, first: int, count: int, since: int) -> Schedule:
     """Steps first, first + 1, ..., first + count - 1, from 0; `since` as in `Engine`."""
     step = np.arange(first, first + count)
     with np.errstate(over="ignore"):  # a rate without limit makes nets diverge, which is reported
         rates = config.rate(step)
-        adam_rates = rates / (1.0 - config.beta1 ** (step + 1 - since))
+        adam_rates = rates / _weight_of_gradients(config.beta1, step + 1 - since)
     return Schedule(
         rates,
         adam_rates,
-        1.0 / np.sqrt(1.0 - config.beta2 ** (step + 1 - since)),
+        1.0 / np.sqrt(_weight_of_gradients(config.beta2, step + 1 - since)),
         config.beta1,
         config.beta2,
         config.epsilon,

@@ -12,6 +12,7 @@ from nets import largest_difference, mostly_slow, trajectory_tolerance
 
 import minilotto as ml
 from minilotto.data.dataset import sampled
+from minilotto.engines.interface import schedule_of
 from minilotto.initialisation import initial_parameters
 from minilotto.kernels import single
 from minilotto.kernels.updates import UPDATES
@@ -237,6 +238,18 @@ def test_a_config_comes_back_from_json_and_has_finite_rates(optimizer, schedule,
     np.testing.assert_array_equal(
         np.append(config.rate(range(cut)), config.rate(range(cut, 10))), rates
     )
+
+
+@pytest.mark.parametrize("beta", [0.0, 1e-300, 0.5, 0.9, 0.999, np.nextafter(1.0, 0.0)])
+@pytest.mark.parametrize("first", [1, 10**6, 10**12])
+def test_corrections_of_moments_are_those_of_whole_powers(beta, first):
+    config = ml.Config(beta1=beta, beta2=beta, steps=2 * 10**12)
+    steps = np.arange(first, first + 2000)
+    schedule = schedule_of(config, first - 1, len(steps), 0)
+    with np.errstate(under="ignore"):
+        whole = 1.0 - beta**steps
+    assert np.array_equal(schedule.adam_rate, config.rate(steps - 1) / whole)
+    assert np.array_equal(schedule.correction, 1.0 / np.sqrt(whole))
 
 
 def test_too_large_a_rate_is_flagged_per_seed():
