@@ -1,5 +1,6 @@
 """Arrays of the kernels from those of NumPy, and back: nets in both layouts, and points."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from minilotto.kernels.structures import Points, Schedule
 from minilotto.settings.activations import Reals
 from minilotto.settings.limits import check_one_layer
 
-CACHE_LINE = 64  # bytes
+# In bytes. A load waits for an unfinished store at the same place of another page, so that arrays
+# made one after the other begin at different places.
+PAGE, APART = 4096, 640
+_places = itertools.cycle(range(0, PAGE, APART))
 # One step of adam at a rate of 0, which leaves the gradient behind.
 STANDSTILL = Schedule(
     np.zeros(1), np.zeros(1), np.ones(1), 0.9, 0.999, 1e-8, 0.9, 0.01, flush=False
@@ -49,8 +53,8 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     straddle two lines.
     """
     count, size = int(np.prod(shape)), np.dtype(dtype).itemsize
-    buffer = np.zeros(count + CACHE_LINE // size, dtype)
-    start = -buffer.ctypes.data % CACHE_LINE // size
+    buffer = np.zeros(count + PAGE // size, dtype)
+    start = (next(_places) - buffer.ctypes.data) % PAGE // size
     return buffer[start : start + count].reshape(shape)
 
 
