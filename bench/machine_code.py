@@ -47,12 +47,11 @@ class MachineCode:
 def ptx_of(kind: Kind) -> str:
     """The kernel in NVIDIA's virtual instructions."""
     cuda = numba_cuda()
-    from minilotto.kernels.gpu.compiled import signature, training_function
+    from minilotto.kernels.gpu.compiled import function_of
 
     device = SimpleNamespace(compute_capability=CAPABILITY)  # numba-cuda asks for the present one
     with patch("numba.cuda.dispatcher.get_current_device", lambda: device):
-        function = training_function(kind)
-        return str(cuda.compile_ptx(function, signature(kind.dtype), cc=CAPABILITY)[0])
+        return str(cuda.compile_ptx(*function_of(kind), cc=CAPABILITY)[0])
 
 
 def machine_code_of(kind: Kind) -> MachineCode:

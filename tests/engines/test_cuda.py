@@ -26,7 +26,9 @@ from minilotto.data.dataset import given as given_data
 from minilotto.data.dataset import sampled
 from minilotto.engines import choice
 from minilotto.engines.check import sums_of_absolute_terms
+from minilotto.engines.compressed import CompressedEngine, _scales
 from minilotto.engines.cuda import CudaEngine
+from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.engines.request import requested
 from minilotto.engines.state import State
@@ -52,7 +54,8 @@ from minilotto.kernels.gpu.simulated import uncompiled
 from minilotto.kernels.random import MULTIPLIERS
 from minilotto.kernels.updates import UPDATES
 from minilotto.oracles import numpy_reference
-from minilotto.settings.activations import ACTIVATIONS
+from minilotto.settings.activations import ACTIVATIONS, activation_of
+from minilotto.settings.config import LOSSES
 
 SIMULATED = gpu.simulated()
 EPSILON = {dtype: float(np.finfo(dtype).eps) for dtype in ("float32", "float64")}
@@ -315,15 +318,62 @@ def test_train_takes_the_gpu_when_asked(compress, engine):
     ours = ml.train(small, seeds=3, backend="cuda", compress=compress, checkpoints=[0, 2])
     theirs = ml.train(small, seeds=3, backend="cpu", compress=compress, checkpoints=[0, 2])
     assert ours.engine == engine
-    assert (
-        ours.history.loss[0].tobytes() == theirs.history.loss[0].tobytes()
-    )  # the same initial nets, losses in float64
+    # The same initial nets, losses in float64.
+    np.testing.assert_allclose(ours.history.loss[0], theirs.history.loss[0], rtol=1e-14)
     np.testing.assert_allclose(ours.history.loss, theirs.history.loss, rtol=1e-5)
     copies = ours.to_device()
     assert all(
         copy.copy_to_host().tobytes() == array.tobytes()
         for copy, array in zip(copies, ours.parameters, strict=True)
     )
+
+
+def evaluated(case: Case, rows: slice = slice(None)) -> CudaEngine:
+    engine = CudaEngine(case.config, case.data, partition=case.partition)
+    engine.start(Parameters(*(array[rows] for array in case.parameters)))
+    return engine
+
+
+@on_device
+@pytest.mark.parametrize("name", ["thread", "slots", "inputs", "streamed, float64"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_are_the_cpu_s(name, loss):
+    settings = CASES[name].config.replace(loss=loss)
+    case = Case(settings, CASES[name].inputs, CASES[name].partition)
+    case.data = given_data(case.data.x, (case.data.y > 0.1).astype(float))
+    found = evaluated(case).losses(final=False)
+    activation = activation_of(settings.activation, settings.negative_slope)
+    expected = losses(activation, case.parameters, case.data, loss)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    alone = evaluated(case, slice(1, 2)).losses(final=True)
+    assert alone.tobytes() == found[1:2].tobytes()
+
+
+@on_device
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of the simulator's arithmetic
+def test_audits_find_what_the_cpu_s_find(dtype):
+    """On two nodes, where nets differ most in a w, b, v, c and the loss, one after the other."""
+    settings = config(points=40, dtype=dtype)
+    compressed = CompressedEngine(settings, sampled(settings), 1, CudaEngine, nodes=2)
+    rule, data = compressed._rule(2), compressed.audited
+    nets = initial_parameters(settings, 1, np.array([0, 2, 6, 45, 4, 1]))
+    exact = Parameters(*(array.astype(dtype).astype(float) for array in nets))
+    sigma = compressed.activation
+    units, unit = _scales(exact, data)
+    slopes = zip(*(gradients(sigma, exact, points) for points in (rule, data)), units, strict=True)
+    found = [(abs(a - b) / size).reshape(6, -1).max(axis=1) for a, b, size in slopes if a.size]
+    found.append(
+        abs(np.subtract(*(losses(sigma, exact, points) for points in (rule, data)))) / unit
+    )
+    assert np.argmax(found, axis=0)[:5].tolist() == [0, 1, 2, 3, 4]
+    nets.w[5, 0] = np.nan
+    compressed.start(nets)
+    (_, engine), *_ = compressed.groups
+    ours = engine.differences(data)
+    np.testing.assert_allclose(ours[:5], np.max(found, axis=0)[:5], rtol=1e-13)
+    compressed.audit(0)  # which has the host look at what is not finite
+    assert compressed.worst.tobytes() == np.append(ours[:5], 0.0).tobytes()
 
 
 @pytest.mark.gpu
@@ -612,13 +662,13 @@ def test_every_kind_of_partition_compiles_into_registers(
 ):
     from numba.cuda.serialize import dumps
 
-    from minilotto.kernels.gpu.compiled import training_function
+    from minilotto.kernels.gpu.compiled import function_of
 
     partition = partition_for(width, inputs, points, dtype)
     whole = partition.slots * partition.neurons == width
     rule = (partition, True, "adam", loss, batched, whole)
     kind = Kind(activation, dtype, inputs, *rule)
-    function = training_function(kind, 99)
+    function, _ = function_of(kind, 99)
     cells = [cell.cell_contents for cell in function.__closure__]
     kept_under = dict(zip(function.__code__.co_freevars, cells, strict=True))["KEY"]
     assert kept_under == (int(sources_digest(), 16), 99)  # so that no kernel on disk is stale
