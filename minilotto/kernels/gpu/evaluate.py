@@ -14,26 +14,32 @@ from numba import cuda, types
 
 from minilotto.kernels.formulas import LOSS_FORMULAS, bounds_of_slopes
 from minilotto.kernels.gpu.partition import WARP, Evaluation
-from minilotto.kernels.gpu.train import device, fma, formulas_of, units_of
+from minilotto.kernels.gpu.train import device, element, fma, formulas_of, units_of
 
 REGISTERS = 128  # of a thread
 
 
 @device
+def read(own, at):
+    """A parameter, in float64."""
+    return types.float64(element(own, at))
+
+
+@device
 def argument(own, at, inward, points, x, inputs):
     """The activation's argument of the neuron at `at`, at the point whose inputs begin at x."""
-    t = own[at + inputs] * inward
+    t = read(own, at + inputs) * inward
     for d in range(inputs):
-        t = fma(own[at + d] * inward, points[x + d], t)
+        t = fma(read(own, at + d) * inward, element(points, x + d), t)
     return t
 
 
 @device
 def bound_of_output(own, at, reach, inputs):
     """A bound of the neuron's |sigma| over all points, as |sigma(z)| <= |z| + 1."""
-    bound = abs(own[at + inputs]) + 1.0
+    bound = abs(read(own, at + inputs)) + 1.0
     for d in range(inputs):
-        bound += abs(own[at + d]) * reach[d]
+        bound += abs(read(own, at + d)) * reach[d]
     return bound
 
 
@@ -82,22 +88,22 @@ def evaluation(kind: Evaluation, key: tuple[int, int]) -> Callable:
         residuals = cuda.shared.array(0, types.float64)
         sums[0], sums[1] = 0.0, 0.0
         for p in range(thread, count, threads):
-            f = types.float64(own[end])
+            f = read(own, end)
             for at in range(0, end, STRIDE):
                 t = argument(own, at, INWARD, points, 2 * count + p * INPUTS, INPUTS)
                 value, slope = evaluate(t, parameter)
-                f = fma(own[at + INPUTS + 1] * OUTWARD, value, f)
-            value, slope = loss_formula(f, points[2 * p])
-            sums[0] = fma(value, points[2 * p + 1], sums[0])
-            sums[1] = fma(slope, points[2 * p + 1], sums[1])
+                f = fma(read(own, at + INPUTS + 1) * OUTWARD, value, f)
+            value, slope = loss_formula(f, element(points, 2 * p))
+            sums[0] = fma(value, element(points, 2 * p + 1), sums[0])
+            sums[1] = fma(slope, element(points, 2 * p + 1), sums[1])
             if AUDIT:
-                residuals[p] = slope * points[2 * p + 1]  # each thread reads its own alone
+                residuals[p] = slope * element(points, 2 * p + 1)  # each thread reads its own alone
         add_over_threads(sums, space, 2)
         result = sums[0] + offset
         if AUDIT:
-            bound = abs(own[end]) + size
+            bound = abs(read(own, end)) + size
             for at in range(0, end, STRIDE):
-                bound += abs(own[at + INPUTS + 1]) * bound_of_output(own, at, reach, INPUTS)
+                bound += abs(read(own, at + INPUTS + 1)) * bound_of_output(own, at, reach, INPUTS)
             worst = larger(0.0, result, bound * bound, TINY)
             worst = larger(worst, FACTOR * sums[1], 2.0 * bound, TINY)
             for at in range(0, end, STRIDE):
@@ -107,11 +113,13 @@ def evaluation(kind: Evaluation, key: tuple[int, int]) -> Callable:
                     x = 2 * count + p * INPUTS
                     value, slope = evaluate(argument(own, at, INWARD, points, x, INPUTS), parameter)
                     for d in range(INPUTS):
-                        sums[d] = fma(slope * residuals[p], points[x + d], sums[d])
-                    sums[INPUTS] = fma(slope, residuals[p], sums[INPUTS])
-                    sums[INPUTS + 1] = fma(value, residuals[p], sums[INPUTS + 1])
+                        sums[d] = fma(
+                            slope * element(residuals, p), element(points, x + d), sums[d]
+                        )
+                    sums[INPUTS] = fma(slope, element(residuals, p), sums[INPUTS])
+                    sums[INPUTS + 1] = fma(value, element(residuals, p), sums[INPUTS + 1])
                 add_over_threads(sums, space, SUMS)
-                v, hidden = abs(own[at + INPUTS + 1]), bound_of_output(own, at, reach, INPUTS)
+                v, hidden = abs(read(own, at + INPUTS + 1)), bound_of_output(own, at, reach, INPUTS)
                 dh, dv = bounds_of_slopes(bound, v, hidden)
                 dz = 2.0 * dh  # |sigma'| <= 2
                 for d in range(INPUTS):
