@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from minilotto.hardware.gpu import numba_cuda
-from minilotto.kernels.gpu.partition import ASIDE, Kind, limits
+from minilotto.kernels.gpu.partition import ASIDE, Evaluation, Kind
 
 CAPABILITY = (9, 0)
 INSTRUCTION = 16  # bytes
@@ -44,7 +44,7 @@ class MachineCode:
 
 
 @lru_cache(maxsize=64)
-def ptx_of(kind: Kind) -> str:
+def ptx_of(kind: Kind | Evaluation) -> str:
     """The kernel in NVIDIA's virtual instructions."""
     cuda = numba_cuda()
     from minilotto.kernels.gpu.compiled import function_of
@@ -54,10 +54,12 @@ def ptx_of(kind: Kind) -> str:
         return str(cuda.compile_ptx(*function_of(kind), cc=CAPABILITY)[0])
 
 
-def machine_code_of(kind: Kind) -> MachineCode:
+def machine_code_of(kind: Kind | Evaluation) -> MachineCode:
     """What a GPU would run, of a kernel whose nets stay in registers."""
+    from minilotto.kernels.gpu.compiled import limits_of
+
     source = ptx_of(kind).encode() + b"\0"
-    for limit in limits(kind):
+    for limit in limits_of(kind):
         code = _assembled(source, limit)
         if code.aside <= ASIDE:
             break

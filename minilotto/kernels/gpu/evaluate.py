@@ -68,14 +68,15 @@ def evaluation(kind: Evaluation, key: tuple[int, int]) -> Callable:
     """The loss plus `offset` of each net on weighted points or, of audits, its largest difference:
     results (R,).
 
-    theta is as in train.py, points as there with plain weights, in float64. Of audits alone:
-    reach (D,), the largest |x|, `size`, the root of the mean square of y, and one number of dynamic
-    shared memory for each point.
+    theta is as in train.py, and points too, in float64 and with weights as they are. Audits also
+    need the largest |x|, reach (D,), the root of the mean square of y, `size`, and a number of
+    dynamic shared memory for each point.
     """
     activation, _, inputs, loss, audit = kind
     evaluate, loss_formula = formulas_of(activation, loss)
     _, INWARD, OUTWARD = units_of(activation, "float64")
-    INPUTS, STRIDE, SUMS, AUDIT, KEY = inputs, inputs + 2, inputs + 2, audit, key
+    INPUTS, STRIDE, AUDIT, KEY = inputs, inputs + 2, audit, key
+    SUMS = inputs + 2 if audit else 2
     FACTOR, TINY = LOSS_FORMULAS[loss].factor, float(np.finfo(np.float64).tiny)
     SPACE = WARP * SUMS
 
