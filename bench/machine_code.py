@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from minilotto.hardware.gpu import numba_cuda
-from minilotto.kernels.gpu.partition import ASIDE, Evaluation, Kind
+from minilotto.kernels.gpu.partition import ASIDE, Evaluation, Kind, limits
 
 CAPABILITY = (9, 0)
 INSTRUCTION = 16  # bytes
@@ -56,10 +56,8 @@ def ptx_of(kind: Kind | Evaluation) -> str:
 
 def machine_code_of(kind: Kind | Evaluation) -> MachineCode:
     """What a GPU would run, of a kernel whose nets stay in registers."""
-    from minilotto.kernels.gpu.compiled import limits_of
-
     source = ptx_of(kind).encode() + b"\0"
-    for limit in limits_of(kind):
+    for limit in limits(kind):
         code = _assembled(source, limit)
         if code.aside <= ASIDE:
             break

@@ -39,7 +39,6 @@ PIECE_DEGREE = 7
 AUDITED_AT_ONCE = 64  # nets, so that a thread is not all Python
 REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
-
 _Failing = list[tuple[NDArray[np.intp], int]]  # places, and with how many nodes these go on
 
 

@@ -1,9 +1,9 @@
 """The engine for a GPU: every chunk of steps is one launch, in which some threads share each net.
 
 Losses and audits are evaluated there too, in float64. Engines launch on streams of their own, so
-that several work side by side. Config.subnormals changes nothing here:
-results of the special function unit count subnormal numbers as zero, all else keeps them, at no
-cost. CUDA is loaded when the first engine is made.
+that several work side by side. Config.subnormals changes nothing here: results of the special
+function unit count subnormal numbers as zero, all else keeps them, at no cost. CUDA is
+loaded when the first engine is made.
 """
 
 import warnings
@@ -193,26 +193,18 @@ class CudaEngine(KernelEngine):
         """Results of kernels/gpu/evaluate.py, of audits where there is a reach."""
         from numba import cuda
 
-        config, inputs, audit = self.config, self.data.inputs, reach is not None
+        config, inputs, audit = self.config, data.inputs, reach is not None
+        kind = Evaluation(config.activation, config.dtype, inputs, config.loss, audit)
         with working():
-            kernel = self.compiled(
-                Evaluation(config.activation, config.dtype, inputs, config.loss, audit)
-            )
+            kernel = self.compiled(kind)
         table = point_table(data, "float64", data.points, 1.0)
         arrays = table, np.zeros(inputs) if reach is None else reach
         points, reaches = (cuda.to_device(array, stream=self.stream) for array in arrays)
         results = cuda.device_array(self.count, np.float64, stream=self.stream)
         threads = 2 if simulated() else WARP
-        self._configured(kernel, self.count, threads, 8 * data.points if audit else 0)(
-            float(self.activation.parameter),
-            config.width,
-            self.nets.theta,
-            points,
-            float(data.offset),
-            reaches,
-            size,
-            results,
-        )
+        nets = float(self.activation.parameter), config.width, self.nets.theta
+        launch = self._configured(kernel, self.count, threads, 8 * data.points if audit else 0)
+        launch(*nets, points, float(data.offset), reaches, size, results)
         found: NDArray[np.float64] = results.copy_to_host()
         return found
 

@@ -16,8 +16,6 @@ from minilotto.kernels.formulas import LOSS_FORMULAS, bounds_of_slopes
 from minilotto.kernels.gpu.partition import WARP, Evaluation
 from minilotto.kernels.gpu.train import device, element, fma, formulas_of, units_of
 
-REGISTERS = 128  # of a thread
-
 
 @device
 def read(own, at):

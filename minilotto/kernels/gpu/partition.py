@@ -223,8 +223,10 @@ def registers(partition: Partition, inputs: int, dtype: str) -> int:
     return next(fitting, 0)
 
 
-def limits(kind: Kind) -> tuple[int, ...]:
+def limits(kind: Kind | Evaluation) -> tuple[int, ...]:
     """Registers to compile a kernel for, and the most of all, for formulas that need more."""
+    if isinstance(kind, Evaluation):
+        return 128, MOST_REGISTERS
     partition = kind.partition
     first = registers(partition, kind.inputs, kind.dtype)
     most = min(MOST_REGISTERS, REGISTER_FILE // partition.threads)
