@@ -98,7 +98,7 @@ class Row:
 
     def __str__(self) -> str:
         verdict = "" if self.met is None else "  met" if self.met else "  MISSED"
-        return f"{self.name:58}{self.value:12.4g} {self.unit:24}{self.target}{verdict}"
+        return f"{self.name:58}{self.value:12.4g} {self.unit:30} {self.target}{verdict}"
 
 
 def machine(gpu: Gpu | None) -> dict[str, Any]:

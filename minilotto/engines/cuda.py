@@ -230,8 +230,9 @@ class CudaEngine(KernelEngine):
         return arrays * rows * size + (4 * self.padded if self.config.batch else 0)
 
     def nets_per_batch(self) -> int:
-        """As many as keep the GPU busy and fit half of its free memory. Raises ResourceError where
-        not even one fits.
+        """As many as keep the GPU busy and fit a sixth of its free memory, which holds them as they
+        were at an audit too, and twice while groups change. Raises ResourceError where not even one
+        fits.
         """
         free, net, table = free_memory(), self.bytes_per_net(), self.points.nbytes
         if net + table > free:
@@ -240,4 +241,4 @@ class CudaEngine(KernelEngine):
                 f"{readable_bytes(net + table)} "
                 f"of the GPU's memory and {readable_bytes(free)} is free; use backend='cpu'"
             )
-        return max(1, min(BATCH_NEURONS // self.config.width, (free - table) // 2 // net))
+        return max(1, min(BATCH_NEURONS // self.config.width, (free - table) // 6 // net))
