@@ -7,7 +7,7 @@ the steps since then with more nodes. How many nodes a seed has depends on that 
 results do not depend on the other seeds of a batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,9 +19,10 @@ from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
-from minilotto.engines.state import Audited, State
+from minilotto.engines.state import Audited, State, taken, whole
 from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
+from minilotto.kernels.formulas import bounds_of_slopes
 from minilotto.settings.config import Config
 
 # Refinement levels: a seed that fails an audit gets the next number of nodes.
@@ -37,6 +38,8 @@ FEW_POINTS = 4096
 PIECE_DEGREE = 7
 AUDITED_AT_ONCE = 64  # nets, so that a thread is not all Python
 REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
+
+_Failing = list[tuple[NDArray[np.intp], int]]  # places, and with how many nodes these go on
 
 
 class _Group(NamedTuple):
@@ -116,7 +119,8 @@ class CompressedEngine(Engine):
         count = len(state.parameters.c)
         self.nodes = np.full(count, self.levels[0])
         self.worst = np.zeros(count)
-        self.good, self.good_step = state, -1  # unknown until the next step or audit
+        self.good: Callable[[], State] = lambda: state
+        self.good_step = -1  # unknown until the next step or audit
         self._regroup(state)
 
     def go_on(self, now: Audited, before: Audited | None = None) -> None:
@@ -133,18 +137,21 @@ class CompressedEngine(Engine):
         self._return_to(before)
         state = State(*(Parameters(*(array.copy() for array in one)) for one in now.state))
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
-        for nodes in np.unique(self.nodes[failed]):
-            places = np.flatnonzero(failed & (self.nodes == nodes))
-            self._repeat(state, places, int(nodes), now.step)
+        failing = [
+            (np.flatnonzero(failed & (self.nodes == nodes)), int(nodes))
+            for nodes in np.unique(self.nodes[failed])
+        ]
+        for places, engine in self._repeated(failing, now.step):
+            state.put(places, engine.state())
         self._regroup(state)
 
     def _return_to(self, audited: Audited) -> None:
-        self.good_step, self.good = audited.step, audited.state
+        self.good_step, self.good = audited.step, lambda: audited.state
         self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.levels[0])
         self.worst = np.nan_to_num(audited.audit)
 
     def _last_audit(self) -> Audited:
-        return Audited(self.good_step, self.good, self.nodes.copy(), self.worst.copy())
+        return Audited(self.good_step, self.good(), self.nodes.copy(), self.worst.copy())
 
     @contextmanager
     def aside(self, step: int) -> Iterator[None]:
@@ -162,11 +169,14 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
+        self._advance(self.groups, first, count)
+
+    def _advance(self, groups: Sequence[_Group], first: int, count: int) -> None:
         # Groups with more nodes take longer; they begin.
-        works = [group.engine.work(first, count) for group in self.groups[::-1]]
+        works = [group.engine.work(first, count) for group in groups[::-1]]
         together = [work for work in works if work is not None]
         run_works(together, self.threads)
-        for group, work in zip(self.groups[::-1], works, strict=True):
+        for group, work in zip(groups[::-1], works, strict=True):
             if work is None:
                 group.engine.advance(first, count)
 
@@ -175,11 +185,10 @@ class CompressedEngine(Engine):
             self.good_step = step
 
     def parameters(self) -> Parameters:
-        return self._whole([group.engine.parameters() for group in self.groups])
+        return whole([(group.places, group.engine.parameters()) for group in self.groups])
 
     def state(self) -> State:
-        states = [group.engine.state() for group in self.groups]
-        return State(*(self._whole(list(some)) for some in zip(*states, strict=True)))
+        return State.of([(group.places, group.engine.state()) for group in self.groups])
 
     def audit(self, step: int) -> None:
         """Compare every seed with the data; repeat the steps since the last audit with more nodes
@@ -189,31 +198,42 @@ class CompressedEngine(Engine):
         # A longer training may have no audit here.
         ends = step == self.config.steps and step not in audit_steps(LONGEST)
         self.before = self._last_audit() if ends else None
-        state, nodes = self.state(), self.nodes.copy()
-        self._audit(state, np.arange(len(nodes)), step)
-        self.good, self.good_step = state, step
-        if not np.array_equal(nodes, self.nodes):
+        repeated, groups = [], self.groups
+        while groups:
+            groups = self._repeated(self._failing(groups), step)
+            repeated += groups
+        if repeated:
+            state = self.state()
+            for places, engine in repeated:  # a seed's last ones last
+                state.put(places, engine.state())
             self._regroup(state)
+        kept = [(group.places, group.engine.snapshot()) for group in self.groups]
+        self.good = lambda: State.of([(places, now()) for places, now in kept])
+        self.good_step = step
 
-    def _audit(self, state: State, places: NDArray[np.intp], step: int) -> None:
-        """Audit the seeds at `places`, and put into `state` what repeating gives for those that
-        fail.
-        """
-        while places.size:
-            differences = np.empty(len(places))
-            for nodes in np.unique(self.nodes[places]):
-                here = self.nodes[places] == nodes
-                nets = _taken(state.parameters, places[here])
-                differences[here] = self._differences_in_threads(nets, self._rule(int(nodes)))
+    def _failing(self, groups: Sequence[_Group]) -> _Failing:
+        """Those that fail their audit; the differences of the others are noted."""
+        failing: _Failing = []
+        for places, engine in groups:
+            nodes, differences = int(self.nodes[places[0]]), self._found(places, engine)
             failed = differences > TOLERANCE[self.config.dtype]
-            failed &= self.nodes[places] < self.levels[-1]
+            failed &= nodes < self.levels[-1]
             passed = places[~failed]
             self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
-            places = places[failed]
-            before = self.nodes[places]  # a copy: `_repeat` changes the numbers of nodes
-            for nodes in np.unique(before):
-                more = self.levels[self.levels.index(int(nodes)) + 1]
-                self._repeat(state, places[before == nodes], more, step)
+            if failed.any():
+                more = self.levels[self.levels.index(nodes) + 1]
+                failing.append((places[failed], more))
+        return failing
+
+    def _found(self, places: NDArray[np.intp], engine: Engine) -> NDArray[np.float64]:
+        """The differences of an engine's nets: (R,)."""
+        found = engine.differences(self.audited)
+        differences = np.full(len(places), np.nan) if found is None else found
+        unknown = np.flatnonzero(~np.isfinite(differences))
+        if unknown.size:
+            nets = taken(engine.parameters(), unknown)
+            differences[unknown] = self._differences_in_threads(nets, engine.data)
+        return differences
 
     def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         differences = np.empty(len(parameters.c))
@@ -230,38 +250,33 @@ class CompressedEngine(Engine):
         """What the audit compares with TOLERANCE: (R,)."""
         return _difference(self, parameters, rule)
 
-    def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int) -> None:
-        self.nodes[places] = nodes
-        engine = self._engine(nodes)
-        engine.resume(State(*(_taken(one, places) for one in self.good)))
+    def _repeated(self, failing: _Failing, step: int) -> list[_Group]:
+        """These seeds with that many nodes, from their last audit to `step`."""
+        if not failing:
+            return []
+        good, groups = self.good(), []
+        for places, nodes in failing:
+            self.nodes[places] = nodes
+            engine = self._engine(nodes)
+            engine.resume(good.rows(places))
+            groups.append(_Group(places, engine))
         for at in range(self.good_step, step, REPEATED_STEPS):
-            engine.advance(at, min(REPEATED_STEPS, step - at))
-        for one, repeated in zip(state, engine.state(), strict=True):
-            for array, values in zip(one, repeated, strict=True):
-                array[places] = values
+            self._advance(groups, at, min(REPEATED_STEPS, step - at))
+        return groups
 
     def _regroup(self, state: State) -> None:
         self.groups = []
         for nodes in np.unique(self.nodes):
             places = np.flatnonzero(self.nodes == nodes)
             engine = self._engine(int(nodes))
-            engine.resume(State(*(_taken(one, places) for one in state)))
+            engine.resume(state.rows(places))
             self.groups.append(_Group(places, engine))
 
-    def _whole(self, parts: list[Parameters]) -> Parameters:
-        """Arrays of the whole batch from those of its groups."""
-        whole = Parameters(
-            *(np.empty((len(self.nodes), *array.shape[1:]), array.dtype) for array in parts[0])
-        )
-        for group, part in zip(self.groups, parts, strict=True):
-            for array, values in zip(whole, part, strict=True):
-                array[group.places] = values
-        return whole
-
     def losses(self, final: bool) -> NDArray[np.float64]:
-        data = self.reported if final else self.watched
-        residual, threads = self.config.residual, self.threads
-        return losses(self.activation, self.parameters(), data, residual=residual, threads=threads)
+        data, found = self.reported if final else self.watched, np.empty(len(self.nodes))
+        for places, engine in self.groups:
+            found[places] = engine.losses_on(data)
+        return found
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         return self.nodes.astype(np.int64), self.worst.copy()
@@ -274,10 +289,6 @@ class CompressedEngine(Engine):
 
     def bytes_per_net(self) -> int:
         return 3 * self._engine(self.levels[0]).bytes_per_net()
-
-
-def _taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
-    return Parameters(*(array[places] for array in parameters))
 
 
 def _difference(
@@ -330,13 +341,13 @@ def _scales(
         after = _root_sum(square, hidden[-1]) + np.abs(parameters.hidden_b[:, row]) + 1.0
         hidden.append(share * after + (hidden[-1] if residual else 0.0))
     f = (v * hidden[-1]).sum(axis=1) + c + np.sqrt(np.abs(data.weight) @ data.y**2)
-    dh = 2.0 * f[:, None] * v
+    dh, dv = bounds_of_slopes(f[:, None], v, hidden[-1])
     dz: list[NDArray[np.float64]] = []
     for square in squares[::-1]:
         dz.insert(0, 2.0 * share * dh)
         dh = share * _root_sum(square.swapaxes(1, 2), dh) + (dh if residual else 0.0)
     db = 2.0 * dh
-    units = [db[:, :, None] * reach, db, 2.0 * f[:, None] * hidden[-1], 2.0 * f]
+    units = [db[:, :, None] * reach, db, dv, 2.0 * f]
     if dz:
         pairs = zip(dz, hidden[:-1], strict=True)
         weights = [after[:, :, None] * before[:, None] for after, before in pairs]

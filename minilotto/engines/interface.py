@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -79,6 +79,11 @@ class Engine(ABC):
     def state(self) -> State:
         """Copies of the parameters, in the training dtype, and of the optimiser's m and s."""
 
+    def snapshot(self) -> Callable[[], State]:
+        """What gives, whenever it is called, the state as it is now."""
+        state = self.state()
+        return lambda: state
+
     @abstractmethod
     def advance(self, first: int, count: int) -> None:
         """Do steps first, first + 1, ..., first + count - 1 (from 0). Cutting a chunk of steps in
@@ -86,7 +91,9 @@ class Engine(ABC):
         """
 
     def work(self, first: int, count: int) -> Work | None:
-        """What `advance` gives to threads, if it is one Work: several engines then share them."""
+        """What `advance` gives to threads, if it is one Work, of these steps as soon as it is
+        asked for: several engines then share them.
+        """
         return None
 
     @abstractmethod
@@ -118,17 +125,20 @@ class Engine(ABC):
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
+        return self.losses_on(self.data)
+
+    def losses_on(self, data: Dataset) -> NDArray[np.float64]:
+        """The same on other points."""
         from minilotto.engines.evaluate import losses
 
-        config = self.config
-        return losses(
-            self.activation,
-            self.parameters(),
-            self.data,
-            config.loss,
-            config.residual,
-            self.threads,
-        )
+        config, nets = self.config, self.parameters()
+        return losses(self.activation, nets, data, config.loss, config.residual, self.threads)
+
+    def differences(self, data: Dataset) -> NDArray[np.float64] | None:
+        """What an audit finds between the engine's points and `data`, if the engine computes it
+        itself: (R,). What is not finite, or None, is left to `CompressedEngine`.
+        """
+        return None
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Points that each step of each net uses (R,), and the largest difference that an audit

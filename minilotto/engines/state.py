@@ -20,6 +20,38 @@ class State(NamedTuple):
     m: Parameters
     s: Parameters
 
+    @classmethod
+    def of(cls, parts: Sequence[tuple[NDArray[np.intp], "State"]]) -> "State":
+        """That of a batch from those of the nets at some places of it."""
+        places, states = zip(*parts, strict=True)
+        sets = zip(*states, strict=True)
+        return cls(*(whole([*zip(places, one, strict=True)]) for one in sets))
+
+    def rows(self, places: NDArray[np.intp]) -> "State":
+        """That of some of the nets, as copies."""
+        return State(*(taken(one, places) for one in self))
+
+    def put(self, places: NDArray[np.intp], other: "State") -> None:
+        """Put nets in the place of those at `places`."""
+        for one, new in zip(self, other, strict=True):
+            for array, values in zip(one, new, strict=True):
+                array[places] = values
+
+
+def taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
+    """Copies of some of the nets."""
+    return Parameters(*(array[places] for array in parameters))
+
+
+def whole(parts: Sequence[tuple[NDArray[np.intp], Parameters]]) -> Parameters:
+    """Arrays of a batch from those of the nets at some places of it."""
+    count = sum(len(places) for places, _ in parts)
+    arrays = Parameters(*(np.empty((count, *one.shape[1:]), one.dtype) for one in parts[0][1]))
+    for places, part in parts:
+        for array, values in zip(arrays, part, strict=True):
+            array[places] = values
+    return arrays
+
 
 class Audited(NamedTuple):
     """Nets as an audit left them: after which step, with which nodes (R,), and the largest
