@@ -66,11 +66,6 @@ class Fit(Shown):
     replicates: Array
 
     @property
-    def with_misfit(self) -> Mapping[str, Estimate]:
-        """An earlier name of `estimates`."""
-        return self.estimates
-
-    @property
     def held_out_error(self) -> float | None:
         """Root mean square of held_out, in decades."""
         return None if self.held_out is None else float(np.sqrt(np.mean(self.held_out**2)))

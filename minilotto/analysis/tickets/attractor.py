@@ -1,6 +1,4 @@
-"""The curve |w| -> b on which the neurons of a very wide net gather, and a cloud's distance from a
-curve.
-"""
+"""The curve |w| -> b on which the neurons of a very wide net gather, and their dimension."""
 
 from dataclasses import dataclass
 
@@ -12,7 +10,7 @@ from minilotto.analysis.stats.bootstrap import ends
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import blocks, check_fraction, check_whole
+from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_WINDOW = 5  # neurons; fewer say nothing of a spread
 LEAST_CLOUD = 100  # neurons whose dimension can be measured
@@ -121,52 +119,8 @@ def attractor(
     return Attractor(at, middle[kept], low[kept], high[kept], float(level), int(size))
 
 
-def curve_distance(w: ArrayLike, b: ArrayLike, curve_w: ArrayLike, curve_b: ArrayLike) -> Array:
-    """Distance of each neuron (|w|, b) from a polyline, in their units.
-
-    Parameters
-    ----------
-    w, b : (n,) or (n, 1), (n,) array_like
-    curve_w, curve_b : (M,) array_like of float
-        At least two points in the order in which the curve runs. Beyond its ends the distance is
-        that from the end.
-
-    Returns
-    -------
-    (n,) ndarray of float64
-        NaN for neurons that are not finite.
-
-    Raises
-    ------
-    DataError
-        For shapes that do not fit, or a curve that is not finite.
-
-    Examples
-    --------
-    >>> curve_distance([-1.0, 3.0], [1.0, 0.0], [0.0, 2.0], [0.0, 0.0]).tolist()
-    [1.0, 1.0]
-    """
-    slope, bias = _flat(w, b, keep=True)
-    x, y = np.asarray(curve_w, np.float64), np.asarray(curve_b, np.float64)
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 2 or not np.isfinite([x, y]).all():
-        raise DataError(
-            f"the curve has shapes {x.shape} and {y.shape}; give at least two finite points, (M,) "
-            "and (M,)"
-        )
-    curve = np.stack([x, y], axis=-1)
-    start, along = curve[:-1], np.diff(curve, axis=0)
-    square = np.sum(along**2, axis=1)
-    result = np.empty(len(bias))
-    for part in blocks(len(bias), len(curve)):
-        offset = np.stack([np.abs(slope[part]), bias[part]], axis=-1)[:, None] - start
-        foot = np.sum(offset * along, axis=2)
-        foot = np.clip(np.divide(foot, square, out=np.zeros_like(foot), where=square > 0), 0.0, 1.0)
-        result[part] = np.sqrt(np.sum((offset - foot[..., None] * along) ** 2, axis=2).min(axis=1))
-    return result
-
-
-def _flat(w: ArrayLike, b: ArrayLike, keep: bool = False) -> tuple[Array, Array]:
-    """w and b as (n,) float64, without neurons that are not finite unless `keep`."""
+def _flat(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    """w and b as (n,) float64, without neurons that are not finite."""
     slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
     if slope.ndim == 2 and slope.shape[1] == 1:
         slope = slope[:, 0]
@@ -176,7 +130,7 @@ def _flat(w: ArrayLike, b: ArrayLike, keep: bool = False) -> tuple[Array, Array]
             "and (n,)"
         )
     finite = np.isfinite(slope) & np.isfinite(bias)
-    return (slope, bias) if keep else (slope[finite], bias[finite])
+    return slope[finite], bias[finite]
 
 
 def correlation_dimension(
