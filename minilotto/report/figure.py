@@ -29,22 +29,10 @@ from minilotto.store.store import Store
 class Scale:
     """How much is trained.
 
-    Parameters
-    ----------
-    seeds, wide_seeds : int
-        Seeds at the paper's widths and at wider ones.
-    giants, giant_width : int
-        Seeds and width of the nets of figure 2a.
-    widest : int
-        Largest width of scaling fits.
-    steps : int
-        Adam steps.
-    quick : bool
-        Fewer targets' seeds and products' widths.
-    product_seeds, product_points : int
-        Those of nets that learn products, at most `seeds` of them.
-    check_seeds : int
-        Seeds of nets that learn the same products from other points; 0 for none.
+    seeds, wide_seeds: at the paper's widths and at wider ones; giants, giant_width: the nets of
+    figure 2a; widest: largest width of scaling fits; quick: fewer targets' seeds and products'
+    widths; product_seeds, product_points: of nets that learn products, at most `seeds` of them;
+    check_seeds: of nets that learn the same products from other points, 0 for none.
     """
 
     seeds: int = 1000
