@@ -30,17 +30,10 @@ def scheduled(steps: int) -> dict[str, Any]:
 class Settings:
     """What a study trains; each study adds widths, budgets and the like. The defaults are those of
     the report.
-
-    Parameters
-    ----------
-    seeds : int
-        Networks of each config.
-    steps : int
-        Adam steps, where the study does not vary them.
     """
 
-    seeds: int = 100
-    steps: int = 50_000
+    seeds: int = 100  # networks of each config
+    steps: int = 50_000  # of Adam, where the study does not vary them
 
     @classmethod
     def quick(cls: type[Chosen]) -> Chosen:
