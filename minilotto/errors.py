@@ -157,9 +157,7 @@ def _explained(package: str, extra: str, error: BaseException) -> MissingExtraEr
 
 
 def _excluded(extra: str) -> tuple[str, str, str] | None:
-    """The arguments of MissingExtraError.of for the first installed package that the extra's bounds
-    exclude.
-    """
+    """Arguments of MissingExtraError.of for the first package that the extra's bounds exclude."""
     for requirement in _requirements(extra):
         version = _version(requirement.name)
         if version and not requirement.specifier.contains(version, prereleases=True):

@@ -32,9 +32,7 @@ def checked(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals
 
 
 def points_of(x: ArrayLike) -> Reals:
-    """The caller's points, (P, D) or (P,), as (P, D) in the same precision. Raises DataError as
-    `checked`.
-    """
+    """The caller's points, (P, D) or (P,), as (P, D) in their precision, as of `checked`."""
     points = _finite("x", floating("x", x))
     if points.ndim not in (1, 2) or 0 in points.shape:
         raise DataError(

@@ -106,9 +106,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 def given(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Dataset:
-    """A Dataset of the caller's arrays, as Dataset takes and refuses them; weights are divided by
-    their sum, whatever it is.
-    """
+    """A Dataset of the caller's arrays, as Dataset takes them, of weights of any sum."""
     return frozen(*_normalised(x, y, weight))
 
 
@@ -279,9 +277,7 @@ def frozen(
     population: Task | None = None,
     names: tuple[str, ...] = (),
 ) -> Dataset:
-    """A Dataset of these arrays themselves, float64 and weights of sum 1, which are not checked and
-    become read-only.
-    """
+    """A Dataset of these float64 arrays themselves, weights of sum 1, unchecked and read-only."""
     data = object.__new__(Dataset)
     fields = {"x": x, "y": y, "weight": weight, "offset": offset}
     ReadOnly.__setstate__(data, {**fields, "population": population, "names": names})

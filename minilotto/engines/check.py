@@ -23,9 +23,7 @@ TOLERANCE = 4.0
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, and by oracle the largest error over all nets and coordinates, in units of
-    rounding.
-    """
+    """What was compared, and by oracle the largest error of all, in units of rounding."""
 
     activation: str
     task: str

@@ -12,9 +12,7 @@ from minilotto.settings.arrays import ReadOnly
 
 
 class State(NamedTuple):
-    """All that a training needs to continue: parameters, and the optimiser's m and s in
-    the same shapes.
-    """
+    """All that a training needs to continue: parameters, and m and s in the same shapes."""
 
     parameters: Parameters
     m: Parameters

@@ -1,6 +1,4 @@
-"""The engine for few seeds of many neurons: one lane a neuron, threads share a net or take one
-each.
-"""
+"""The engine for few seeds of many neurons: a lane a neuron; threads share a net or take one."""
 
 import os
 import time

@@ -87,9 +87,7 @@ def the_gpu() -> Gpu:
 
 
 def there_is_a_gpu() -> bool:
-    """Whether a GPU can be used, the simulator aside, without loading CUDA where the system shows
-    no sign of one.
-    """
+    """Whether there is a GPU (no simulator); CUDA is loaded only where the system shows a sign."""
     signs = any(Path(device).exists() for device in DEVICES) or (
         os.name == "nt" and sys.maxsize > 2**32
     )

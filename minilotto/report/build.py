@@ -140,9 +140,7 @@ def draw(
     threads: int | None = None,
     progress: bool = False,
 ) -> Figure:
-    """Train what one figure needs into the store at `runs`, draw it to `path`. Raises what
-    `reproduce` raises, and DataError.
-    """
+    """Train what one figure needs, and draw it to `path`. Raises as `reproduce`, and DataError."""
     chosen, picture = FIGURES[figure_names([name])[0]], absolute(path_of(path))
     store = sweep(list(chosen.sweeps(scale)), out=runs, threads=threads, progress=progress)
     figure = chosen(Source(store), scale)
@@ -212,9 +210,7 @@ def _is_ours(page: Path) -> bool:
 
 
 def _earlier(folder: Path) -> list[Section]:
-    """The sections of the report in a folder, with their pictures; none where its .json is missing
-    or of another version's form.
-    """
+    """Sections of a folder's report, with pictures; none where its .json cannot be used."""
     with contextlib.suppress(OSError, ValueError):
         if _is_ours(folder / "report.json"):
             found = from_json((folder / "report.json").read_text(encoding="utf-8"))

@@ -1,6 +1,4 @@
-"""A figure of the report: the trainings that it needs, a study of them, a drawing, tables and
-verdicts.
-"""
+"""A figure of the report: the trainings that it needs, a study, a drawing, tables and verdicts."""
 
 import csv
 import io
@@ -124,9 +122,7 @@ def reseeded(sweep: Sweep, root_seed: int) -> Sweep:
 
 
 class Source:
-    """Nets by config and seeds out of a store; what is not there is noted, what is damaged is an
-    error.
-    """
+    """Nets by config and seeds out of a store; missing ones are noted, damaged ones an error."""
 
     def __init__(self, store: Store, root_seed: int = 0) -> None:
         self._store, self._root_seed = store, root_seed
@@ -151,9 +147,7 @@ class Source:
 
 
 class Figure(ABC):
-    """One figure. Constructing it does the study of what `source` has; it raises DataError where
-    that is too little.
-    """
+    """One figure. Making it studies what `source` has; DataError where that is too little."""
 
     name: ClassVar[str]
     title: ClassVar[str]

@@ -51,9 +51,7 @@ def array_of(name: str, values: object) -> NDArray[Any]:
 
 
 def check_unmasked(name: str, values: object) -> None:
-    """Raises DataError for an array that masks values, or for lists with one: NumPy would use what
-    is behind the mask.
-    """
+    """Raises DataError for masked values, in lists too: NumPy would use what is behind the mask."""
     if _masked(values):
         raise DataError(
             f"{name} has masked values; leave them out, or give them a value with .filled()"

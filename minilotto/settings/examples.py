@@ -1,6 +1,4 @@
-"""EXAMPLES: data of scikit-learn, standardised, with a fixed split into training and held-out
-points.
-"""
+"""EXAMPLES: data of scikit-learn, standardised, split into training and held-out points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +16,7 @@ MADE = 2000  # points of a generated problem
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Points x (P, D) and targets y (P,) for training, and held-out ones of the same distribution
-    for testing.
-    """
+    """Points x (P, D) and targets y (P,) for training, and held-out ones of one distribution."""
 
     x: Array
     y: Array

@@ -136,9 +136,7 @@ def groups(nets: int, members: int) -> NDArray[np.intp]:
 
 
 def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
-    """The mean of finite values with its interval by a bootstrap over them. Raises DataError for
-    fewer than LEAST_SEEDS.
-    """
+    """The mean of finite values, bootstrapped. Raises DataError for fewer than LEAST_SEEDS."""
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or len(x) < LEAST_SEEDS or not np.isfinite(x).all():
         raise DataError(

@@ -174,9 +174,7 @@ def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.
 
 
 def over_nets(values: Array, level: float = 0.95) -> Estimate:
-    """The mean of one number of each net, with Student's interval, infinite for fewer
-    than three.
-    """
+    """The mean of one number of each net, with Student's interval; infinite for one or two."""
     if len(values) < 3:
         return Estimate(float(np.mean(values)), -np.inf, np.inf, level)
     return over_draws(values, level)

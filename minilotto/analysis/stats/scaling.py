@@ -381,9 +381,7 @@ def _too_few(law: Law, count: int) -> str:
 
 
 def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:
-    """log10 of measured over predicted (W,), each width predicted from the others; the first and
-    the last are extrapolations.
-    """
+    """log10 of measured over predicted (W,), each width predicted from the others."""
     if len(x) - 1 < law.least_widths:
         return None
     result: Array = np.empty_like(x)

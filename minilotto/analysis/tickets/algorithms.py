@@ -262,9 +262,7 @@ def _align(
     medoid: int,
     kept: NDArray[np.intp],
 ) -> None:
-    """Write net i into `aligned` as the image, in the order and signs of neurons, nearest to the
-    medoid.
-    """
+    """Write net i into `aligned`: its image, neurons ordered and signed, nearest to the medoid."""
     best, chosen, places = np.inf, scene.symmetries[0], np.arange(raw.b.shape[1])
     for symmetry in scene.symmetries:
         costs = scene.costs(slice(medoid, medoid + 1), slice(i, i + 1), symmetry)[:, :, 0, 0]

@@ -1,6 +1,4 @@
-"""A wide net as a sum of tickets: the quality of each pair of neurons, and how many pairs are
-independent.
-"""
+"""A wide net as a sum of tickets: how good each pair of neurons is, how many are independent."""
 
 from dataclasses import dataclass
 

@@ -19,9 +19,7 @@ def shares(
     label: str | None = None,
     outline: bool = False,
 ) -> Axes:
-    """Percentage of the nets in each bin; losses that are not finite or not above zero are left
-    out.
-    """
+    """Percentage of the nets in each bin; losses that are not finite or not above 0 left out."""
     kept = loss[np.isfinite(loss) & (loss > 0)]
     options = {"histtype": "step", "linewidth": 1.4} if outline else {"alpha": 0.7}
     weights = np.full(kept.size, 100 / loss.size)

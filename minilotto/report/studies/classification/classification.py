@@ -41,9 +41,7 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class ClassificationSettings(Settings):
-    """What is trained; breast_cancer takes half of the steps, digits an eighth. All also train with
-    a quarter of theirs.
-    """
+    """What is trained; breast_cancer takes half the steps, digits an eighth; all also a quarter."""
 
     seeds: int = 64
     steps: int = 4000

@@ -57,9 +57,7 @@ class DimensionSettings(Settings):
         return ceil(times * self.points_per_parameter * max(self.widths) * (inputs + 2))
 
     def sweep(self, case: Case, longer: float = 1.0) -> Sweep:
-        """The nets of one curve of loss against width; the rate falls four times, however many
-        steps there are.
-        """
+        """The nets of one curve of loss against width, whose rate falls four times."""
         activation, family, inputs = case
         return Sweep(
             widths=self.widths,
