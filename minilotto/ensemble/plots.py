@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.settings.arrays import Array
-from minilotto.settings.limits import check_one_layer
+from minilotto.settings.limits import check_choice, check_one_layer
 
 try:
     from matplotlib.axes import Axes
@@ -31,8 +31,7 @@ KINDS = ("losses", "history", "functions", "neurons")
 
 def plot(nets: "Ensemble", kind: str, ax: Axes | None) -> Axes:
     """What `Ensemble.plot` draws."""
-    if kind not in KINDS:
-        raise ConfigError(f"kind={kind!r} is unknown; choose from {', '.join(KINDS)}")
+    check_choice("kind", kind, KINDS)
     if ax is not None and not isinstance(ax, Axes):
         raise ConfigError(f"ax is a {type(ax).__name__}; pass one of matplotlib's Axes, or None")
     if kind == "neurons":

@@ -50,6 +50,7 @@ from minilotto.report.rules import (
     sure,
     together,
 )
+from minilotto.settings.limits import check_choice
 
 TEXTS = ("claim", "where", "says", "how", "fails", "why")
 REASONS = dict(zip(("holds", "in_part", "fails", "undecided", "untested"), VERDICTS, strict=True))
@@ -147,10 +148,7 @@ class Verdict:
     key: str = ""
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise ConfigError(
-                f"verdict={self.verdict!r} is unknown; choose from {', '.join(VERDICTS)}"
-            )
+        check_choice("verdict", self.verdict, VERDICTS)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Clusters(Shown):
 
 
 def density_clusters(
-    distance: Array, resolution: float = 0.0, least: int | None = None, count: int | None = None
+    distance: Array, resolution: float = 0.0, count: int | None = None
 ) -> Clusters:
     """Clusters of R points from their distances, by single linkage that outliers do not chain.
 
@@ -69,9 +69,6 @@ def density_clusters(
         Finite, R from 2 to MOST_POINTS.
     resolution : float
         Distance below which points are the same.
-    least : int or None
-        Smaller groups get label -1, unless no group reaches it; by default LEAST_SHARE of the
-        points and at least LEAST_SIZE.
     count : int or None
         Take the cut that leaves so many clusters instead of the widest gap.
 
@@ -104,7 +101,7 @@ def density_clusters(
         )
     if not np.isfinite(distance).all():
         raise DataError("distances hold NaN or infinity; leave out the points that are not finite")
-    least = max(LEAST_SIZE, int(np.ceil(LEAST_SHARE * points))) if least is None else least
+    least = max(LEAST_SIZE, int(np.ceil(LEAST_SHARE * points)))
     k = min(NEIGHBOURS, points - 1)
     reach = np.partition(distance, k, axis=1)[:, k]
     mutual = np.maximum(distance, np.maximum(reach[:, None], reach))

@@ -7,13 +7,14 @@ from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from minilotto.analysis.stats.bootstrap import ends
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_WINDOW = 5  # neurons; fewer say nothing of a spread
 LEAST_CLOUD = 100  # neurons whose dimension can be measured
+NEAR, FAR = 0.02, 0.1  # distances that tell it, in units of w and b
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,20 +134,16 @@ def _flat(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     return slope[finite], bias[finite]
 
 
-def correlation_dimension(
-    w: ArrayLike, b: ArrayLike, near: float = 0.02, far: float = 0.1
-) -> float:
+def correlation_dimension(w: ArrayLike, b: ArrayLike) -> float:
     """Dimension of a cloud of neurons by how the number of near pairs falls with distance.
 
-    d = log(C(far) / C(near)) / log(far / near), C(r) the fraction of pairs of neurons within r of
+    d = log(C(FAR) / C(NEAR)) / log(FAR / NEAR), C(r) the fraction of pairs of neurons within r of
     each other: about 1 along curves, 2 over an area, 0 at isolated points. Unlike a running median
     it does not depend on the number of branches.
 
     Parameters
     ----------
     w, b : (n,) or (n, 1), (n,) array_like
-    near, far : float
-        near < far in their units, far well below the extent of the cloud.
 
     Returns
     -------
@@ -154,8 +151,6 @@ def correlation_dimension(
 
     Raises
     ------
-    ConfigError
-        For distances that are not 0 < near < far.
     DataError
         For fewer than LEAST_CLOUD neurons, or none that are near each other.
 
@@ -172,20 +167,14 @@ def correlation_dimension(
     2.0
     """
     slope, bias = _flat(w, b)
-    if not 0 < near < far:
-        raise ConfigError(
-            f"near={near!r} and far={far!r} are in no order; give two distances, the smaller one "
-            "first"
-        )
     if len(bias) < LEAST_CLOUD:
         raise DataError(
             f"{len(bias)} finite neurons have no dimension to measure; give at least {LEAST_CLOUD}"
         )
     tree = cKDTree(np.stack([slope, bias], axis=-1))
-    counts = np.asarray(tree.count_neighbors(tree, [near, far]), dtype=np.float64) - len(bias)
+    counts = np.asarray(tree.count_neighbors(tree, [NEAR, FAR]), dtype=np.float64) - len(bias)
     if not counts[0] > 0:
         raise DataError(
-            f"no two of {len(bias)} neurons are within {near:g} of each other; give larger "
-            "distances"
+            f"no two of {len(bias)} neurons are within {NEAR:g} of each other; give a wider net"
         )
-    return float(np.log(counts[1] / counts[0]) / np.log(far / near))
+    return float(np.log(counts[1] / counts[0]) / np.log(FAR / NEAR))
