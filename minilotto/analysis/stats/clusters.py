@@ -28,17 +28,10 @@ class Clusters(Shown):
         0 is the largest cluster, -1 belongs to none.
     cut : float
         The height where the tree was cut.
-    gap : float
-        The factor between the heights on either side of it, infinite where nothing was separated.
-    merges : (M,) ndarray of float64
-        Heights at which two groups of at least the least size meet, from the top down; count - 1 of
-        these lie above the cut.
     """
 
     label: NDArray[np.intp]
     cut: float
-    gap: float
-    merges: Array
 
     @property
     def count(self) -> int:
@@ -119,15 +112,14 @@ def density_clusters(
         last = min(floor, merges[-1] if merges.size else floor)
         above, below = np.concatenate([[np.inf], merges, [last]])[count - 1 : count + 1]
         cut = min(float(below) * (1 + 1e-12), float(np.sqrt(above * below)))
-        gap = float(above / below)
     else:
         heights = np.append(merges[merges > floor], floor)
         ratios = heights[:-1] / heights[1:]
-        cut, gap = max(float(tree[-1, 2]), floor), float("inf")
+        cut = max(float(tree[-1, 2]), floor)
         if ratios.size and ratios.max() >= LEAST_GAP:
             place = int(np.argmax(ratios))
-            cut, gap = float(np.sqrt(heights[place] * heights[place + 1])), float(ratios[place])
-    return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut, gap, merges)
+            cut = float(np.sqrt(heights[place] * heights[place + 1]))
+    return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut)
 
 
 def _by_size(group: NDArray[np.int32], least: int) -> NDArray[np.intp]:
