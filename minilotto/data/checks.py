@@ -43,9 +43,7 @@ def points_of(x: ArrayLike) -> Reals:
 
 
 def floating(name: str, values: ArrayLike) -> Reals:
-    """The caller's numbers as an array of float32 or float64; `name` is for the message. Raises
-    DataError for rows of different length, masked values, or another dtype.
-    """
+    """The caller's numbers as float32 or float64; `name` is for the message. Raises DataError."""
     array = array_of(name, values)
     if array.dtype not in (np.float32, np.float64):
         raise DataError(
@@ -55,9 +53,7 @@ def floating(name: str, values: ArrayLike) -> Reals:
 
 
 def inputs_of(x: ArrayLike, inputs: int) -> Array:
-    """The caller's inputs to nets, (P, D), or (P,) where D = 1, as (P, D) float64. Raises DataError
-    for another shape, and for what is no array of finite numbers.
-    """
+    """The caller's inputs to nets, (P, D), or (P,) where D = 1, as (P, D) float64. Or DataError."""
     points = reals_of("x", x)
     if points.ndim == 1 and inputs == 1:
         points = points[:, None]

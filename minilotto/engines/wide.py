@@ -25,9 +25,7 @@ SHARED_UNITS = 60_000
 
 
 def cache_bytes() -> int:
-    """How much of a core's second-level cache activations may take: five eighths of what the system
-    reports, or of 1 MiB.
-    """
+    """How much of a core's second-level cache activations may take: five eighths of it."""
     try:
         size = os.sysconf("SC_LEVEL2_CACHE_SIZE")
     except (AttributeError, OSError, ValueError):

@@ -166,9 +166,7 @@ def orthonormal_pair(units: Array) -> Array:
 
 
 def singular(rows: Array, cut: float = RANK_CUT) -> Span:
-    """Singular value decomposition of rows of equal length; those directions are kept that are more
-    than `cut` of the largest singular value.
-    """
+    """Singular value decomposition of rows; values above `cut` of the largest are kept."""
     left, values, right = np.linalg.svd(rows, full_matrices=False)
     return Span(left, values, right, values > cut * np.maximum(values[..., :1], TINY))
 

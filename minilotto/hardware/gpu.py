@@ -38,18 +38,14 @@ class Gpu:
 
 
 def simulated() -> bool:
-    """Whether NUMBA_ENABLE_CUDASIM selects Numba's simulator, which is for tests: its results are
-    correct, and about a million times slower.
-    """
+    """Whether Numba's simulator is selected: for tests, correct and a million times slower."""
     import numba
 
     return bool(numba.config.ENABLE_CUDASIM)
 
 
 def working() -> AbstractContextManager[None]:
-    """For a block that uses numba.cuda: what fails within, at versions that do not fit together,
-    raises MissingExtraError.
-    """
+    """For a block that uses numba.cuda: what fails as versions do not fit is MissingExtraError."""
     own = simulated() and find_spec("numba_cuda") is None and find_spec("numba.cuda") is not None
     return nullcontext() if own else optional("numba_cuda", "cuda")  # Numba once had a simulator
 
@@ -64,9 +60,7 @@ def numba_cuda() -> Any:
 
 @lru_cache(maxsize=1)
 def the_gpu() -> Gpu:
-    """The GPU. Raises MissingExtraError without numba-cuda or where it does not work here,
-    ResourceError without a driver or a GPU that is recent enough.
-    """
+    """The GPU. Raises MissingExtraError without numba-cuda, ResourceError without a usable GPU."""
     cuda = numba_cuda()
     if simulated():
         return Gpu("Numba's simulator", OLDEST, 1, 2**30)

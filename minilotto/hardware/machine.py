@@ -23,9 +23,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def threads_lost_by_fork() -> bool:
-    """Whether this process was forked from one in which Numba had threads: they are not in this
-    process and cannot be started again, so that parallel kernels would abort.
-    """
+    """Whether this process was forked from one with Numba's threads: parallel kernels abort."""
     return _lost_threads
 
 

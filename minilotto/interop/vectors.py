@@ -166,9 +166,7 @@ def check_exported(parameters: Parameters) -> None:
 
 
 def flat(theta: ArrayLike, inputs: int, depth: int = 1) -> Reals:
-    """The caller's theta, (K,) or (R, K), as an array in its precision. Raises DataError for
-    another dtype, or a length K that no such net has.
-    """
+    """The caller's theta, (K,) or (R, K), as an array in its precision. Raises DataError."""
     array = floating("theta", theta)
     if array.ndim not in (1, 2) or 0 in array.shape or not width_of(array.shape[-1], inputs, depth):
         layers = f" and {depth} hidden layers" * (depth > 1)

@@ -57,9 +57,7 @@ def second_opinion(row: Any) -> "str | Row":
 
 
 def activation(name: str | Row, z: Reals, negative_slope: float = 0.01) -> tuple[Reals, Reals]:
-    """(sigma(z), sigma'(z)) in the shape and precision of z, where the slope at a kink is its left
-    limit; negative_slope is that of leaky_relu.
-    """
+    """(sigma(z), sigma'(z)) in the shape and precision of z; a kink has the slope on its left."""
     if not isinstance(name, str):
         return name.value(z).astype(z.dtype), name.slope(z).astype(z.dtype)
     if name in KINKED:

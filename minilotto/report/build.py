@@ -181,9 +181,7 @@ def needed(names: Sequence[str], scale: Scale, root_seed: int = 0) -> list[Sweep
 
 
 def report_folder(out: str | Path, force: bool) -> Path:
-    """The folder of a report, which need not exist yet. Raises ConfigError for a file, or a folder
-    that holds anything but a report and its nets.
-    """
+    """The folder of a report, new or of an earlier one. Raises ConfigError for any other."""
     folder = path_of(out, folder=True)
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise ConfigError(f"out={str(folder)!r} is a file; name a folder")

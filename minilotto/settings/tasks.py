@@ -309,9 +309,7 @@ def _family_member(name: str) -> Task | None:
 
 
 def built_in(name: str) -> bool:
-    """Whether the task of that name is known in every process, without `register_task`: the rows of
-    TASKS that minilotto defines, and what is made from names.
-    """
+    """Whether every process knows the task of that name without `register_task`."""
     return name in BUILT_IN or _family_member(name) is not None
 
 

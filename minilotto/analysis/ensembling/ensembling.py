@@ -37,9 +37,7 @@ class Cosines(Shown):
 
 
 def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
-    """Functions (R, P) of R nets and the points' weights (P,), in float64. Raises DataError for
-    shapes that do not match, or weights that are no measure.
-    """
+    """Functions (R, P) of R nets and the points' weights (P,), in float64; DataError for others."""
     e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
     if e.ndim != 2 or weights.shape != e.shape[1:]:
         raise DataError(

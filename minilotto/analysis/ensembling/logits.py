@@ -122,9 +122,7 @@ def averaged(logits: ArrayLike, way: str) -> Array:
 
 
 def groups(nets: int, members: int) -> NDArray[np.intp]:
-    """Positions (M, members) of nets to combine, in groups that share no net. Raises DataError for
-    fewer than LEAST_SEEDS groups, too few to resample.
-    """
+    """Positions (M, members) of nets to combine, in at least LEAST_SEEDS groups that share none."""
     check_whole("members", members, 2)
     if nets // members < LEAST_SEEDS:
         raise DataError(

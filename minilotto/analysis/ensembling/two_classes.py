@@ -99,9 +99,7 @@ class Problem(Shown):
 
 
 def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int]) -> Problem:
-    """Loss and error against width, averages of so many nets, and how similar their residuals are.
-    Raises DataError for fewer than two widths, or too few finite nets at one.
-    """
+    """Loss and error against width, averages of so many nets, and how alike residuals are."""
     kept = {width: one.select(np.isfinite(one.loss)) for width, one in sorted(nets.items())}
     if len(kept) < 2:
         raise DataError(

@@ -185,9 +185,7 @@ class Basis(NamedTuple):
 
 
 class Projected:
-    """Residual and Jacobian of one net in theta (N (D + 1),), which holds w (N, D) and then b (N,);
-    v and c are at their least squares.
-    """
+    """Residual and Jacobian of one net in theta, w (N, D) then b (N,); v and c are the best."""
 
     def __init__(self, activation: Activation, data: Dataset, width: int) -> None:
         self.activation, self.x, self.width = activation, data.x, width

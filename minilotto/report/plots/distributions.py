@@ -29,9 +29,7 @@ def shares(
 
 
 def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> Axes:
-    """A dotted line at each peak, in ascending order, with its percentage above the frame; the
-    heights of near neighbours alternate.
-    """
+    """A dotted line at each peak, in ascending order, its percentage above the frame."""
     height, before = 0, 0.0
     for place, part in zip(location, share, strict=True):
         height = 1 - height if place < LABEL_WIDTH * before else 0

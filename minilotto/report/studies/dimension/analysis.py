@@ -108,9 +108,7 @@ class Curve:
         held: Sequence[ArrayLike],
         variance: float = 1.0,
     ) -> None:
-        """From losses on training points and on others, each (R,) by width, and the target's
-        variance. Raises DataError for too few seeds.
-        """
+        """From losses (R,) by width, on training and other points, and the target's variance."""
         self.activation, self.family, self.inputs = case
         self.task = f"{self.family}{self.inputs}"
         self.named = f"{named(self.activation)} {self.task}"
