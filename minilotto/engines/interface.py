@@ -70,9 +70,7 @@ class Engine(ABC):
         """Continue from a state that `state` gave, of any seeds in any order."""
 
     def go_on(self, now: Audited, before: Audited | None = None) -> None:
-        """Continue from nets of another training: `now`, and its `before` if it had the same rates
-        and constants since.
-        """
+        """Continue from nets of another training: `now`, and `before` if its steps were alike."""
         self.resume(now.state)
 
     @abstractmethod
@@ -86,9 +84,7 @@ class Engine(ABC):
 
     @abstractmethod
     def advance(self, first: int, count: int) -> None:
-        """Do steps first, first + 1, ..., first + count - 1 (from 0). Cutting a chunk of steps in
-        two changes no bit.
-        """
+        """Do `count` steps from `first` (from 0) on. Cutting a chunk in two changes no bit."""
 
     def work(self, first: int, count: int) -> Work | None:
         """What `advance` gives to threads, if it is one Work, of these steps as soon as it is

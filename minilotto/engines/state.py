@@ -12,9 +12,7 @@ from minilotto.settings.arrays import ReadOnly
 
 
 class State(NamedTuple):
-    """All that a training needs to continue: parameters, and the optimiser's m and s in
-    the same shapes.
-    """
+    """All that a training needs to continue: parameters, and m and s in the same shapes."""
 
     parameters: Parameters
     m: Parameters
@@ -93,27 +91,12 @@ class OptimizerState(ReadOnly):
         self.__post_init__()
 
     def rows(self, which: Any) -> "OptimizerState":
-        """The state of some of the nets.
-
-        Parameters
-        ----------
-        which : slice or array of int
-            Their positions.
-
-        Returns
-        -------
-        OptimizerState
-        """
+        """The state of some of the nets, a slice of them or an array of their positions."""
         arrays = {name: array[which] for name, array in self.arrays().items()}
         return from_arrays(arrays, self.since, None if self.audited is None else self.audited.step)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All arrays by name, each with one row for each net.
-
-        Returns
-        -------
-        dict of str to (R, ...) ndarray
-        """
+        """All arrays by name, each (R, ...) with one row for each net."""
         sets = {"m": self.m, "s": self.s}
         if self.audited is not None:
             sets |= zip(AUDITED, self.audited.state, strict=True)
