@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.analysis.stats.intervals import (
     evened,
     of_line,
@@ -82,8 +82,29 @@ class Fit(Shown):
         -------
         (V,) ndarray of float64
         """
-        x = np.log(widths_of(widths))
-        return np.asarray(np.exp(LAWS[self.law].log_loss(self.parameters[None], x)[0]))
+        return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
+
+    def band(self, widths: ArrayLike) -> tuple[Array, Array]:
+        """Intervals of the fitted loss, seeds' and widths' scatter included.
+
+        Parameters
+        ----------
+        widths : (V,) array_like of float
+            Above 0.
+
+        Returns
+        -------
+        low, high : (V,) ndarray of float64
+            At the level of the points.
+        """
+        # amplitudes of 0 or infinity
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            lines = self._log_losses(self.replicates, widths)
+            low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
+        return low, high
+
+    def _log_losses(self, parameters: Array, widths: ArrayLike) -> Array:
+        return LAWS[self.law].log_loss(parameters, np.log(widths_of(widths)))
 
 
 @dataclass(frozen=True)
