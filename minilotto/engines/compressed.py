@@ -19,7 +19,7 @@ from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
-from minilotto.engines.state import Audited, Kept, State, states_together, taken, together
+from minilotto.engines.state import Audited, Kept, State, nets_joined, states_joined, taken
 from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import bounds_of_slopes
@@ -151,7 +151,7 @@ class CompressedEngine(Engine):
             places.append(np.flatnonzero(failed & (self.nodes == nodes)))
             failing.append(_Failing(nodes, places[-1], before.state.rows(places[-1])))
         repeated = [group.engine.state() for group in self._repeated(failing, now.step)]
-        states = states_together([now.state.rows(places[0]), *repeated])
+        states = states_joined([now.state.rows(places[0]), *repeated])
         self._group(states.rows(np.argsort(np.concatenate(places))), before.state)
 
     def _return_to(self, audited: Audited) -> None:
@@ -161,7 +161,7 @@ class CompressedEngine(Engine):
 
     def _last_audit(self) -> Audited:
         good = [group.good.rows(np.arange(len(group.places))) for group in self.groups]
-        state = states_together(good).rows(self._order())
+        state = states_joined(good).rows(self._order())
         return Audited(self.good_step, state, self.nodes.copy(), self.worst.copy())
 
     @contextmanager
@@ -200,12 +200,12 @@ class CompressedEngine(Engine):
         return np.argsort(np.concatenate([group.places for group in self.groups]))
 
     def parameters(self) -> Parameters:
-        nets = together([group.engine.parameters() for group in self.groups])
+        nets = nets_joined([group.engine.parameters() for group in self.groups])
         return taken(nets, self._order())
 
     def state(self) -> State:
         states = [group.engine.state() for group in self.groups]
-        return states_together(states).rows(self._order())
+        return states_joined(states).rows(self._order())
 
     def audit(self, step: int) -> None:
         """Compare every seed with the data; repeat the steps since the last audit with more nodes

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import pack, unpack
-from minilotto.engines.state import Audited, Kept, State, states_together
+from minilotto.engines.state import Audited, Kept, State, states_joined
 from minilotto.hardware.threads import Work
 from minilotto.initialisation import Parameters
 from minilotto.kernels.spec import Spec
@@ -85,7 +85,7 @@ class Engine(ABC):
 
     def regroup(self, places: NDArray[np.intp], more: Sequence[State]) -> None:
         """Go on with the nets at `places`, and with `more` after them."""
-        self.resume(states_together([self.state().rows(places), *more]))
+        self.resume(states_joined([self.state().rows(places), *more]))
 
     @abstractmethod
     def advance(self, first: int, count: int) -> None:

@@ -37,14 +37,14 @@ def taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
     return Parameters(*(array[places] for array in parameters))
 
 
-def together(parts: Sequence[Parameters]) -> Parameters:
+def nets_joined(parts: Sequence[Parameters]) -> Parameters:
     """The nets of all parts, one after another."""
     return Parameters(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def states_together(parts: Sequence[State]) -> State:
+def states_joined(parts: Sequence[State]) -> State:
     """The same of states."""
-    return State(*map(together, zip(*parts, strict=True)))
+    return State(*map(nets_joined, zip(*parts, strict=True)))
 
 
 class Audited(NamedTuple):
