@@ -7,7 +7,7 @@ the steps since then with more nodes. How many nodes a seed has depends on that 
 results do not depend on the other seeds of a batch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
-from minilotto.engines.state import Audited, State, taken, whole
+from minilotto.engines.state import Audited, Kept, State, nets_joined, states_joined, taken
 from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import bounds_of_slopes
@@ -39,14 +39,24 @@ PIECE_DEGREE = 7
 AUDITED_AT_ONCE = 64  # nets, so that a thread is not all Python
 REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
-_Failing = list[tuple[NDArray[np.intp], int]]  # places, and with how many nodes these go on
-
 
 class _Group(NamedTuple):
-    """Seeds of a batch that have equally many nodes: their places in the batch and their engine."""
+    """Seeds of a batch that have equally many nodes: their places in the batch, their engine, and
+    how they were at the last audit.
+    """
 
+    nodes: int
     places: NDArray[np.intp]
     engine: Engine
+    good: Kept
+
+
+class _Failing(NamedTuple):
+    """Seeds that have to repeat steps: with how many nodes, and from where."""
+
+    nodes: int
+    places: NDArray[np.intp]
+    good: State
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
@@ -101,6 +111,7 @@ class CompressedEngine(Engine):
         self.levels = [count for count in levels if count < self.distinct.points]
         if not self.levels or (not many and nodes is None):
             self.levels.append(self.distinct.points)
+        self.groups: list[_Group] = []
         self._rules: dict[int, Dataset] = {}
         self.lanes = self._engine(self.levels[0]).lanes
 
@@ -119,9 +130,8 @@ class CompressedEngine(Engine):
         count = len(state.parameters.c)
         self.nodes = np.full(count, self.levels[0])
         self.worst = np.zeros(count)
-        self.good: Callable[[], State] = lambda: state
         self.good_step = -1  # unknown until the next step or audit
-        self._regroup(state)
+        self._group(state, state)
 
     def go_on(self, now: Audited, before: Audited | None = None) -> None:
         """Continue with the nodes that the nets had, where these are a level here.
@@ -132,26 +142,27 @@ class CompressedEngine(Engine):
         self.resume(now.state)
         if before is None or now.step in self.audits:
             self._return_to(now)
-            self._regroup(now.state)
+            self._group(now.state, now.state)
             return
         self._return_to(before)
-        state = State(*(Parameters(*(array.copy() for array in one)) for one in now.state))
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
-        failing = [
-            (np.flatnonzero(failed & (self.nodes == nodes)), int(nodes))
-            for nodes in np.unique(self.nodes[failed])
-        ]
-        for places, engine in self._repeated(failing, now.step):
-            state.put(places, engine.state())
-        self._regroup(state)
+        failing, places = [], [np.flatnonzero(~failed)]
+        for nodes in np.unique(self.nodes[failed]).tolist():
+            places.append(np.flatnonzero(failed & (self.nodes == nodes)))
+            failing.append(_Failing(nodes, places[-1], before.state.rows(places[-1])))
+        repeated = [group.engine.state() for group in self._repeated(failing, now.step)]
+        states = states_joined([now.state.rows(places[0]), *repeated])
+        self._group(states.rows(np.argsort(np.concatenate(places))), before.state)
 
     def _return_to(self, audited: Audited) -> None:
-        self.good_step, self.good = audited.step, lambda: audited.state
+        self.good_step = audited.step
         self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.levels[0])
         self.worst = np.nan_to_num(audited.audit)
 
     def _last_audit(self) -> Audited:
-        return Audited(self.good_step, self.good(), self.nodes.copy(), self.worst.copy())
+        good = [group.good.rows(np.arange(len(group.places))) for group in self.groups]
+        state = states_joined(good).rows(self._order())
+        return Audited(self.good_step, state, self.nodes.copy(), self.worst.copy())
 
     @contextmanager
     def aside(self, step: int) -> Iterator[None]:
@@ -165,7 +176,7 @@ class CompressedEngine(Engine):
         yield
         self.before = None
         self._return_to(last)
-        self._regroup(state)
+        self._group(state, last.state)
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
@@ -184,11 +195,17 @@ class CompressedEngine(Engine):
         if self.good_step < 0:
             self.good_step = step
 
+    def _order(self) -> NDArray[np.intp]:
+        """Where each net of the batch is among those of all groups, one after another."""
+        return np.argsort(np.concatenate([group.places for group in self.groups]))
+
     def parameters(self) -> Parameters:
-        return whole([(group.places, group.engine.parameters()) for group in self.groups])
+        nets = nets_joined([group.engine.parameters() for group in self.groups])
+        return taken(nets, self._order())
 
     def state(self) -> State:
-        return State.of([(group.places, group.engine.state()) for group in self.groups])
+        states = [group.engine.state() for group in self.groups]
+        return states_joined(states).rows(self._order())
 
     def audit(self, step: int) -> None:
         """Compare every seed with the data; repeat the steps since the last audit with more nodes
@@ -203,27 +220,38 @@ class CompressedEngine(Engine):
             groups = self._repeated(self._failing(groups), step)
             repeated += groups
         if repeated:
-            state = self.state()
-            for places, engine in repeated:  # a seed's last ones last
-                state.put(places, engine.state())
-            self._regroup(state)
-        kept = [(group.places, group.engine.snapshot()) for group in self.groups]
-        self.good = lambda: State.of([(places, now()) for places, now in kept])
+            self._take_in(repeated)
+        self.groups = [group._replace(good=group.engine.snapshot()) for group in self.groups]
         self.good_step = step
 
-    def _failing(self, groups: Sequence[_Group]) -> _Failing:
+    def _failing(self, groups: Sequence[_Group]) -> list[_Failing]:
         """Those that fail their audit; the differences of the others are noted."""
-        failing: _Failing = []
-        for places, engine in groups:
-            nodes, differences = int(self.nodes[places[0]]), self._found(places, engine)
+        failing = []
+        for nodes, places, engine, good in groups:
+            differences = self._found(places, engine)
             failed = differences > TOLERANCE[self.config.dtype]
             failed &= nodes < self.levels[-1]
             passed = places[~failed]
             self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
             if failed.any():
                 more = self.levels[self.levels.index(nodes) + 1]
-                failing.append((places[failed], more))
+                failing.append(_Failing(more, places[failed], good.rows(np.flatnonzero(failed))))
         return failing
+
+    def _take_in(self, repeated: Sequence[_Group]) -> None:
+        """Move seeds that have more nodes now to the groups that have these."""
+        whole, self.groups = [*self.groups, *repeated], []
+        for nodes in np.unique(self.nodes).tolist():
+            same = [group for group in whole if group.nodes == nodes]
+            stay = [np.flatnonzero(self.nodes[group.places] == nodes) for group in same]
+            engine = same[0].engine
+            if len(same) > 1 or len(stay[0]) < len(same[0].places):
+                pairs = zip(same[1:], stay[1:], strict=True)
+                engine.regroup(stay[0], [one.engine.state().rows(some) for one, some in pairs])
+            places = np.concatenate(
+                [one.places[some] for one, some in zip(same, stay, strict=True)]
+            )
+            self.groups.append(_Group(nodes, places, engine, same[0].good))
 
     def _found(self, places: NDArray[np.intp], engine: Engine) -> NDArray[np.float64]:
         """The differences of an engine's nets: (R,)."""
@@ -250,32 +278,32 @@ class CompressedEngine(Engine):
         """What the audit compares with TOLERANCE: (R,)."""
         return _difference(self, parameters, rule)
 
-    def _repeated(self, failing: _Failing, step: int) -> list[_Group]:
+    def _repeated(self, failing: Sequence[_Failing], step: int) -> list[_Group]:
         """These seeds with that many nodes, from their last audit to `step`."""
-        if not failing:
-            return []
-        good, groups = self.good(), []
-        for places, nodes in failing:
+        groups = []
+        for nodes, places, good in failing:
             self.nodes[places] = nodes
             engine = self._engine(nodes)
-            engine.resume(good.rows(places))
-            groups.append(_Group(places, engine))
-        for at in range(self.good_step, step, REPEATED_STEPS):
+            engine.resume(good)
+            groups.append(_Group(nodes, places, engine, good))
+        for at in range(self.good_step, step, REPEATED_STEPS) if groups else ():
             self._advance(groups, at, min(REPEATED_STEPS, step - at))
         return groups
 
-    def _regroup(self, state: State) -> None:
+    def _group(self, state: State, good: State) -> None:
+        """Put seeds of equally many nodes into groups."""
         self.groups = []
-        for nodes in np.unique(self.nodes):
+        for nodes in np.unique(self.nodes).tolist():
             places = np.flatnonzero(self.nodes == nodes)
-            engine = self._engine(int(nodes))
-            engine.resume(state.rows(places))
-            self.groups.append(_Group(places, engine))
+            engine, now = self._engine(nodes), state.rows(places)
+            engine.resume(now)
+            then = now if good is state else good.rows(places)
+            self.groups.append(_Group(nodes, places, engine, then))
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         data, found = self.reported if final else self.watched, np.empty(len(self.nodes))
-        for places, engine in self.groups:
-            found[places] = engine.losses_on(data)
+        for group in self.groups:
+            found[group.places] = group.engine.losses_on(data)
         return found
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -7,17 +7,17 @@ loaded when the first engine is made.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset, frozen
 from minilotto.engines.interface import KernelEngine, schedule_of
-from minilotto.engines.packing import point_table, rows_of
-from minilotto.engines.state import State
+from minilotto.engines.packing import point_table, rows_of, unpack
+from minilotto.engines.state import Kept, State
 from minilotto.errors import ResourceError
 from minilotto.hardware.gpu import free_memory, simulated, the_gpu, working
 from minilotto.hardware.machine import readable_bytes
@@ -37,11 +37,26 @@ from minilotto.kernels.gpu.partition import (
 )
 from minilotto.kernels.random import seed_keys
 from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import Nets
+from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 
 BLOCK = 64  # threads of a block that holds several nets
 ONE_THREAD = Lock()  # of Python's at a time changes what is warned of
 BATCH_NEURONS = 2**22  # that are trained from start to end before the next ones
+
+
+class _Copies(NamedTuple):
+    """Copies of nets on the GPU, and what it takes to read them."""
+
+    spec: Spec
+    width: int
+    arrays: list[Any]
+
+    def rows(self, places: NDArray[np.intp]) -> State:
+        """As of a State."""
+        some = (array.copy_to_host()[places] for array in self.arrays)
+        return State(*(unpack(self.spec, one, len(places), self.width) for one in some))
 
 
 class CudaEngine(KernelEngine):
@@ -101,10 +116,19 @@ class CudaEngine(KernelEngine):
         return Kind(*form, config.optimizer, config.loss, config.batch > 0, whole)
 
     def resume(self, state: State) -> None:
+        self._hold([self._packed(one) for one in state])
+
+    def regroup(self, places: NDArray[np.intp], more: Sequence[State]) -> None:
+        parts = [[self._packed(one) for one in state] for state in more]
+        nets: tuple[Any, ...] = self.nets
+        old = [array.copy_to_host()[places] for array in nets]
+        self._hold([np.concatenate(arrays) for arrays in zip(old, *parts, strict=True)])
+
+    def _hold(self, arrays: Sequence[Reals]) -> None:
         from numba import cuda
 
-        self.stream = cuda.stream()
-        super().resume(state)
+        self.stream, self.count = cuda.stream(), len(arrays[0])
+        self.nets = Nets(*(cuda.to_device(array) for array in arrays))
         if not self.given and not simulated():
             load = self.count, self.gpu.processors
             self.partition = split_for(self.partition, *self.sizes, *load)
@@ -123,21 +147,16 @@ class CudaEngine(KernelEngine):
         space = cuda.to_device(keys.ravel()), cuda.device_array(shape, np.int32)
         self.draws = Draws(*space, 0, self.config.batch, self.data.points)
 
-    def _packed(self, parameters: Parameters) -> Any:
-        from numba import cuda
-
-        return cuda.to_device(super()._packed(parameters))
-
     def _unpacked(self, theta: Any) -> Parameters:
         return super()._unpacked(theta.copy_to_host())
 
-    def snapshot(self) -> Callable[[], State]:
+    def snapshot(self) -> Kept:
         from numba import cuda
 
         copies = [cuda.device_array_like(array) for array in self.nets]
         for copy, array in zip(copies, self.nets, strict=True):
             copy.copy_to_device(array)
-        return lambda: State(*(self._unpacked(copy) for copy in copies))
+        return _Copies(self.spec, self.config.width, copies)
 
     def advance(self, first: int, count: int) -> None:
         run_works([self.work(first, count)], 1)

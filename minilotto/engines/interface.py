@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import pack, unpack
-from minilotto.engines.state import Audited, State
+from minilotto.engines.state import Audited, Kept, State, states_joined
 from minilotto.hardware.threads import Work
 from minilotto.initialisation import Parameters
 from minilotto.kernels.spec import Spec
@@ -77,10 +77,13 @@ class Engine(ABC):
     def state(self) -> State:
         """Copies of the parameters, in the training dtype, and of the optimiser's m and s."""
 
-    def snapshot(self) -> Callable[[], State]:
-        """What gives, whenever it is called, the state as it is now."""
-        state = self.state()
-        return lambda: state
+    def snapshot(self) -> Kept:
+        """The state as it is now."""
+        return self.state()
+
+    def regroup(self, places: NDArray[np.intp], more: Sequence[State]) -> None:
+        """Go on with the nets at `places`, and with `more` after them."""
+        self.resume(states_joined([self.state().rows(places), *more]))
 
     @abstractmethod
     def advance(self, first: int, count: int) -> None:

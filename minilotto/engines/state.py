@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +18,16 @@ class State(NamedTuple):
     m: Parameters
     s: Parameters
 
-    @classmethod
-    def of(cls, parts: Sequence[tuple[NDArray[np.intp], "State"]]) -> "State":
-        """That of a batch from those of the nets at some places of it."""
-        places, states = zip(*parts, strict=True)
-        sets = zip(*states, strict=True)
-        return cls(*(whole([*zip(places, one, strict=True)]) for one in sets))
-
     def rows(self, places: NDArray[np.intp]) -> "State":
         """That of some of the nets, as copies."""
         return State(*(taken(one, places) for one in self))
 
-    def put(self, places: NDArray[np.intp], other: "State") -> None:
-        """Put nets in the place of those at `places`."""
-        for one, new in zip(self, other, strict=True):
-            for array, values in zip(one, new, strict=True):
-                array[places] = values
+
+class Kept(Protocol):
+    """The states of nets, of which some may be asked for later: a State, or like it."""
+
+    def rows(self, places: NDArray[np.intp]) -> State:
+        """As of a State."""
 
 
 def taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
@@ -41,14 +35,14 @@ def taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
     return Parameters(*(array[places] for array in parameters))
 
 
-def whole(parts: Sequence[tuple[NDArray[np.intp], Parameters]]) -> Parameters:
-    """Arrays of a batch from those of the nets at some places of it."""
-    count = sum(len(places) for places, _ in parts)
-    arrays = Parameters(*(np.empty((count, *one.shape[1:]), one.dtype) for one in parts[0][1]))
-    for places, part in parts:
-        for array, values in zip(arrays, part, strict=True):
-            array[places] = values
-    return arrays
+def nets_joined(parts: Sequence[Parameters]) -> Parameters:
+    """The nets of all parts, one after another."""
+    return Parameters(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def states_joined(parts: Sequence[State]) -> State:
+    """The same of states."""
+    return State(*map(nets_joined, zip(*parts, strict=True)))
 
 
 class Audited(NamedTuple):
