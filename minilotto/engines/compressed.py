@@ -1,5 +1,5 @@
-"""The engine for smooth activations and one input: another engine on a few nodes, audited against
-the data.
+"""The engine for smooth activations and one or two inputs: another engine on a few nodes, audited
+against the data.
 
 At fixed steps each seed's loss and gradient on its nodes are compared with those on the data. A
 seed whose difference exceeds what rounding would explain goes back to its last audit and repeats
@@ -24,15 +24,21 @@ from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
 
-# Refinement levels: a seed that fails an audit gets the next number of nodes.
+# Refinement levels by number of inputs: a seed that fails an audit gets the next number of nodes.
+# Of two inputs, where the data fill a box, they have the moments of degrees 16, 20, 24, 28 and 36,
+# and for float64 32, 40 and 48.
 NODE_LEVELS = {
-    "float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256),
-    "float64": (48, 64, 96, 128, 192, 256, 384, 512),
+    1: {
+        "float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256),
+        "float64": (48, 64, 96, 128, 192, 256, 384, 512),
+    },
+    2: {"float32": (92, 139, 195, 261, 703), "float64": (561, 861, 1225)},
 }
 # Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding
 # in float32 alone makes some 1e-7 of that, and the compression itself, done in float64, some 1e-15.
 TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
 LONGEST = 500_000  # of shorter trainings, all but the last audit are the same
+SPARE = 0.3  # of the tolerance: what fewer nodes may take of it, to be tried
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
 AUDITED_AT_ONCE = 64  # nets, so that a thread is not all Python
@@ -85,14 +91,16 @@ class CompressedEngine(Engine):
         self.name = f"{inner.name}, compressed"
         self.distinct = merged(data)
         self.audits = tuple(int(step) for step in audit_steps(config.steps))
-        # Many points are replaced by rules with the same moments within small pieces: for audits,
-        # finer ones for history and the finest for the losses reported.
+        # Many points of one input are replaced by rules with the same moments within small pieces:
+        # for audits, finer ones for history and the finest for the losses reported.
         many = self.distinct.points > FEW_POINTS
         self.audited, self.watched, self.reported = (
-            thinned(self.distinct, pieces, PIECE_DEGREE) if many else self.distinct
+            thinned(self.distinct, pieces, PIECE_DEGREE)
+            if many and data.inputs == 1
+            else self.distinct
             for pieces in (256, 512, 4096)
         )
-        levels = NODE_LEVELS[config.dtype] if nodes is None else (nodes,)
+        levels = NODE_LEVELS[data.inputs][config.dtype] if nodes is None else (nodes,)
         # The last level is the data, which pass every audit. Not so for many points: one sharp net
         # would take longer than all others. Audits, and the summary, then report the difference.
         self.levels = [count for count in levels if count < self.distinct.points]
@@ -131,6 +139,7 @@ class CompressedEngine(Engine):
             self._regroup(now.state)
             return
         self._return_to(before)
+        self._take_fewest()
         state = State(*(Parameters(*(array.copy() for array in one)) for one in now.state))
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
         for nodes in np.unique(self.nodes[failed]):
@@ -162,6 +171,8 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
+        if first == self.good_step and self._take_fewest():
+            self._regroup(self.good)
         # Groups with more nodes take longer; they begin.
         works = [group.engine.work(first, count) for group in self.groups[::-1]]
         together = [work for work in works if work is not None]
@@ -173,6 +184,26 @@ class CompressedEngine(Engine):
     def _begin(self, step: int) -> None:
         if self.good_step < 0:
             self.good_step = step
+
+    def _take_fewest(self) -> bool:
+        """After an audit, go on with the fewest nodes that would have passed it well; whether any
+        seed has fewer now.
+
+        Of two inputs nets need twice as many nodes within the first thousand steps as later. One
+        input has so few that it keeps them.
+        """
+        before, places = self.nodes, np.arange(len(self.nodes))
+        self.nodes = before.copy()
+        for level in self.levels if self.data.inputs > 1 else ():
+            places = places[before[places] > level]
+            if not places.size:
+                break
+            nets = _taken(self.good.parameters, places)
+            difference = self._differences_in_threads(nets, self._rule(level))
+            fits = difference <= SPARE * TOLERANCE[self.config.dtype]
+            self.nodes[places[fits]] = level
+            places = places[~fits]
+        return not np.array_equal(before, self.nodes)
 
     def parameters(self) -> Parameters:
         return self._whole([group.engine.parameters() for group in self.groups])

@@ -45,13 +45,14 @@ _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
 class Block(NamedTuple):
     """Seeds first, ..., stop - 1 of a config; and blocks of the same training after fewer steps,
-    with some of these seeds, that are trained along with it.
+    with some of these seeds, that are trained along with it. `compress` as of `train`.
     """
 
     config: Config
     first: int
     stop: int
     shorter: tuple["Block", ...] = ()
+    compress: bool = True
 
     @property
     def name(self) -> str:
