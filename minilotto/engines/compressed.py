@@ -187,23 +187,39 @@ class CompressedEngine(Engine):
 
     def _take_fewest(self) -> bool:
         """After an audit, go on with the fewest nodes that would have passed it well; whether any
-        seed has fewer now.
-
-        Of two inputs nets need twice as many nodes within the first thousand steps as later. One
-        input has so few that it keeps them.
+        seed has fewer now. Of two inputs nets need most within the first thousand steps; one input
+        has so few that it keeps them.
         """
-        before, places = self.nodes, np.arange(len(self.nodes))
-        self.nodes = before.copy()
-        for level in self.levels if self.data.inputs > 1 else ():
-            places = places[before[places] > level]
-            if not places.size:
-                break
-            nets = _taken(self.good.parameters, places)
-            difference = self._differences_in_threads(nets, self._rule(level))
-            fits = difference <= SPARE * TOLERANCE[self.config.dtype]
-            self.nodes[places[fits]] = level
-            places = places[~fits]
+        before = self.nodes
+        if self.data.inputs > 1:
+            limit, self.nodes = SPARE * TOLERANCE[self.config.dtype], before.copy()
+            for nodes in np.unique(before):
+                here = np.flatnonzero(before == nodes)
+                levels = [level for level in self.levels if level <= nodes]
+                self.nodes[here] = self._fewest(_taken(self.good.parameters, here), levels, limit)
         return not np.array_equal(before, self.nodes)
+
+    def _more(self, parameters: Parameters, nodes: int) -> NDArray[np.int64]:
+        """With how many nodes to repeat steps after which nets failed an audit: (R,). Of two inputs
+        it is what they need where they are, so that few steps are repeated twice.
+        """
+        levels = [level for level in self.levels if level > nodes]
+        levels = levels if self.data.inputs > 1 else levels[:1]
+        return self._fewest(parameters, levels, TOLERANCE[self.config.dtype])
+
+    def _fewest(self, parameters: Parameters, levels: list[int], limit: float) -> NDArray[np.int64]:
+        """The first of these levels whose difference from the data is within a limit, the last
+        where none is: (R,).
+        """
+        found = np.full(len(parameters.c), levels[-1])
+        places = np.arange(len(found))
+        for level in levels[:-1]:
+            if places.size:
+                nets = _taken(parameters, places)
+                fits = self._differences_in_threads(nets, self._rule(level)) <= limit
+                found[places[fits]] = level
+                places = places[~fits]
+        return found
 
     def parameters(self) -> Parameters:
         return self._whole([group.engine.parameters() for group in self.groups])
@@ -243,8 +259,10 @@ class CompressedEngine(Engine):
             places = places[failed]
             before = self.nodes[places]  # a copy: `_repeat` changes the numbers of nodes
             for nodes in np.unique(before):
-                more = self.levels[self.levels.index(int(nodes)) + 1]
-                self._repeat(state, places[before == nodes], more, step)
+                here = places[before == nodes]
+                more = self._more(_taken(state.parameters, here), int(nodes))
+                for level in np.unique(more):
+                    self._repeat(state, here[more == level], int(level), step)
 
     def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         differences = np.empty(len(parameters.c))

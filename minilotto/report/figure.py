@@ -42,7 +42,8 @@ class Scale:
     quick : bool
         Fewer targets' seeds and products' widths.
     product_seeds, product_points : int
-        Those of nets that learn products, at most `seeds` of them.
+        Those of nets that learn products, at most `seeds` of them; unless `quick`, there are
+        `seeds` of products of two inputs, which are trained on nodes.
     check_seeds : int
         Seeds of nets that learn the same products from other points; 0 for none.
     """
@@ -62,6 +63,11 @@ class Scale:
     def target_seeds(self) -> int:
         """Seeds of each of the nine unary targets."""
         return min(self.seeds, 48) if self.quick else self.seeds
+
+    def seeds_of_product(self, inputs: int) -> int:
+        """Seeds of nets that learn a product of so many inputs."""
+        few = self.quick or inputs > 2
+        return min(self.product_seeds, self.seeds) if few else self.seeds
 
     @property
     def product_widths(self) -> tuple[int, ...]:
