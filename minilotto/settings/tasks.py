@@ -78,7 +78,7 @@ class Task:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """What minilotto defines travels as its name: its functions need not be picklable."""
-        if built_in(self.name) and self == known_task(self.name):
+        if self.built_in:
             return task_of, (self.name,)
         return super().__reduce_ex__(protocol)
 
@@ -110,6 +110,11 @@ class Task:
         if self.kinks and (len(self.domain) > 1 or not all(low <= k <= high for k in self.kinks)):
             return f"has kinks {self.kinks}; they belong inside a one-dimensional domain"
         return ""
+
+    @property
+    def built_in(self) -> bool:
+        """Whether minilotto defines it: its function then serves several threads at once."""
+        return built_in(self.name) and self == known_task(self.name)
 
     @property
     def inputs(self) -> int:
