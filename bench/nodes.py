@@ -17,9 +17,9 @@ import numpy as np
 import minilotto as ml
 from bench.command import run_command
 from minilotto.cli.arguments import FileName
-from minilotto.data.dataset import Dataset, given
+from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.data.quadrature import compress
-from minilotto.engines.compressed import TOLERANCE, CompressedEngine, _difference
+from minilotto.engines.compressed import NODE_LEVELS, TOLERANCE, CompressedEngine, _difference
 from minilotto.errors import ConfigError
 from minilotto.files import check_output
 from minilotto.initialisation import initial_parameters
@@ -108,7 +108,10 @@ def of_two_inputs(seeds: int, steps: int) -> None:
             task="product2", sampling="uniform", points=1000, width=width, steps=steps
         )
         took = {}
-        ml.train(config, seeds=16, engine="compressed", threads=1)  # what is compiled or made once
+        for nodes in NODE_LEVELS[2]["float32"]:  # made once, and kept
+            compress(sampled(config), nodes)
+        for engine in ("compressed", "lanes"):
+            ml.train(config.replace(steps=1), seeds=16, engine=engine, threads=1)  # compiles
         for compress_to in (False, True):
             engine, began = "compressed" if compress_to else "lanes", time.process_time()
             nets = ml.train(config, seeds, engine=engine, compress=compress_to, threads=1)
