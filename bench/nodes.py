@@ -19,7 +19,7 @@ from bench.command import run_command
 from minilotto.cli.arguments import FileName
 from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.data.quadrature import compress
-from minilotto.engines.compressed import NODE_LEVELS, TOLERANCE, CompressedEngine, _difference
+from minilotto.engines.compressed import NODE_LEVELS, TOLERANCE, CompressedEngine
 from minilotto.errors import ConfigError
 from minilotto.files import check_output
 from minilotto.initialisation import initial_parameters
@@ -50,7 +50,7 @@ def measure(seeds: int, steps: int) -> Curves:
             ("before", initial_parameters(config, 1, np.arange(seeds))),
             ("after", trained),
         ):
-            curves[width, when] = [float(_difference(engine, nets, rule).max()) for rule in rules]
+            curves[width, when] = [float(engine._differences(nets, rule).max()) for rule in rules]
     return curves
 
 

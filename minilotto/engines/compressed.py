@@ -7,7 +7,7 @@ the steps since then with more nodes. How many nodes a seed has depends on that 
 results do not depend on the other seeds of a batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.data.quadrature import compress, merged, thinned
-from minilotto.engines.evaluate import gradients, losses
+from minilotto.engines.differences import difference
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
-from minilotto.engines.state import Audited, State
+from minilotto.engines.state import Audited, Kept, State, nets_joined, states_joined, taken
 from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
 from minilotto.settings.config import Config
@@ -46,10 +46,22 @@ REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
 
 class _Group(NamedTuple):
-    """Seeds of a batch that have equally many nodes: their places in the batch and their engine."""
+    """Seeds of a batch that have equally many nodes: their places in the batch, their engine, and
+    how they were at the last audit.
+    """
 
+    nodes: int
     places: NDArray[np.intp]
     engine: Engine
+    good: Kept
+
+
+class _Failing(NamedTuple):
+    """Seeds that have to repeat steps: with how many nodes, and from where."""
+
+    nodes: int
+    places: NDArray[np.intp]
+    good: State
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
@@ -106,6 +118,7 @@ class CompressedEngine(Engine):
         self.levels = [count for count in levels if count < self.distinct.points]
         if not self.levels or (not many and nodes is None):
             self.levels.append(self.distinct.points)
+        self.groups: list[_Group] = []
         self._rules: dict[int, Dataset] = {}
         self.lanes = self._engine(self.levels[0]).lanes
 
@@ -124,8 +137,8 @@ class CompressedEngine(Engine):
         count = len(state.parameters.c)
         self.nodes = np.full(count, self.levels[0])
         self.worst = np.zeros(count)
-        self.good, self.good_step = state, -1  # unknown until the next step or audit
-        self._regroup(state)
+        self.good_step = -1  # unknown until the next step or audit
+        self._group(state, state)
 
     def go_on(self, now: Audited, before: Audited | None = None) -> None:
         """Continue with the nodes that the nets had, where these are a level here.
@@ -136,24 +149,28 @@ class CompressedEngine(Engine):
         self.resume(now.state)
         if before is None or now.step in self.audits:
             self._return_to(now)
-            self._regroup(now.state)
+            self._group(now.state, now.state)
             return
         self._return_to(before)
-        self._take_fewest()
-        state = State(*(Parameters(*(array.copy() for array in one)) for one in now.state))
+        self._take_fewest(before.state.parameters)
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
-        for nodes in np.unique(self.nodes[failed]):
-            places = np.flatnonzero(failed & (self.nodes == nodes))
-            self._repeat(state, places, int(nodes), now.step)
-        self._regroup(state)
+        failing, places = [], [np.flatnonzero(~failed)]
+        for nodes in np.unique(self.nodes[failed]).tolist():
+            places.append(np.flatnonzero(failed & (self.nodes == nodes)))
+            failing.append(_Failing(nodes, places[-1], before.state.rows(places[-1])))
+        repeated = [group.engine.state() for group in self._repeated(failing, now.step)]
+        states = states_joined([now.state.rows(places[0]), *repeated])
+        self._group(states.rows(np.argsort(np.concatenate(places))), before.state)
 
     def _return_to(self, audited: Audited) -> None:
-        self.good_step, self.good = audited.step, audited.state
+        self.good_step = audited.step
         self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.levels[0])
         self.worst = np.nan_to_num(audited.audit)
 
     def _last_audit(self) -> Audited:
-        return Audited(self.good_step, self.good, self.nodes.copy(), self.worst.copy())
+        good = [group.good.rows(np.arange(len(group.places))) for group in self.groups]
+        state = states_joined(good).rows(self._order())
+        return Audited(self.good_step, state, self.nodes.copy(), self.worst.copy())
 
     @contextmanager
     def aside(self, step: int) -> Iterator[None]:
@@ -167,17 +184,21 @@ class CompressedEngine(Engine):
         yield
         self.before = None
         self._return_to(last)
-        self._regroup(state)
+        self._group(state, last.state)
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
-        if first == self.good_step and self._take_fewest():
-            self._regroup(self.good)
+        if first == self.good_step and self._take_fewest(self.parameters()):
+            state = self.state()
+            self._group(state, state)
+        self._advance(self.groups, first, count)
+
+    def _advance(self, groups: Sequence[_Group], first: int, count: int) -> None:
         # Groups with more nodes take longer; they begin.
-        works = [group.engine.work(first, count) for group in self.groups[::-1]]
+        works = [group.engine.work(first, count) for group in groups[::-1]]
         together = [work for work in works if work is not None]
         run_works(together, self.threads)
-        for group, work in zip(self.groups[::-1], works, strict=True):
+        for group, work in zip(groups[::-1], works, strict=True):
             if work is None:
                 group.engine.advance(first, count)
 
@@ -185,48 +206,45 @@ class CompressedEngine(Engine):
         if self.good_step < 0:
             self.good_step = step
 
-    def _take_fewest(self) -> bool:
-        """After an audit, go on with the fewest nodes that would have passed it well; whether any
-        seed has fewer now. Of two inputs nets need most within the first thousand steps; one input
-        has so few that it keeps them.
+    def _take_fewest(self, parameters: Parameters) -> bool:
+        """After an audit of these nets, go on with the fewest nodes that they would have passed it
+        well with; whether any has fewer now. Of two inputs nets need most within the first thousand
+        steps; one input has so few that it keeps them.
         """
         before = self.nodes
         if self.data.inputs > 1:
             limit, self.nodes = SPARE * TOLERANCE[self.config.dtype], before.copy()
-            for nodes in np.unique(before):
+            for nodes in np.unique(before).tolist():
                 here = np.flatnonzero(before == nodes)
                 levels = [level for level in self.levels if level <= nodes]
-                self.nodes[here] = self._fewest(_taken(self.good.parameters, here), levels, limit)
+                self.nodes[here] = self._fewest(taken(parameters, here), levels, limit)
         return not np.array_equal(before, self.nodes)
-
-    def _more(self, parameters: Parameters, nodes: int) -> NDArray[np.int64]:
-        """With how many nodes to repeat steps after which nets failed an audit: (R,). Of two inputs
-        it is what they need where they are, so that few steps are repeated twice.
-        """
-        levels = [level for level in self.levels if level > nodes]
-        levels = levels if self.data.inputs > 1 else levels[:1]
-        return self._fewest(parameters, levels, TOLERANCE[self.config.dtype])
 
     def _fewest(self, parameters: Parameters, levels: list[int], limit: float) -> NDArray[np.int64]:
         """The first of these levels whose difference from the data is within a limit, the last
         where none is: (R,).
         """
-        found = np.full(len(parameters.c), levels[-1])
-        places = np.arange(len(found))
+        found, places = np.full(len(parameters.c), levels[-1]), np.arange(len(parameters.c))
         for level in levels[:-1]:
-            if places.size:
-                nets = _taken(parameters, places)
-                fits = self._differences_in_threads(nets, self._rule(level)) <= limit
-                found[places[fits]] = level
-                places = places[~fits]
+            if not places.size:
+                break
+            nets = taken(parameters, places)
+            fits = self._differences_in_threads(nets, self._rule(level)) <= limit
+            found[places[fits]] = level
+            places = places[~fits]
         return found
 
+    def _order(self) -> NDArray[np.intp]:
+        """Where each net of the batch is among those of all groups, one after another."""
+        return np.argsort(np.concatenate([group.places for group in self.groups]))
+
     def parameters(self) -> Parameters:
-        return self._whole([group.engine.parameters() for group in self.groups])
+        nets = nets_joined([group.engine.parameters() for group in self.groups])
+        return taken(nets, self._order())
 
     def state(self) -> State:
         states = [group.engine.state() for group in self.groups]
-        return State(*(self._whole(list(some)) for some in zip(*states, strict=True)))
+        return states_joined(states).rows(self._order())
 
     def audit(self, step: int) -> None:
         """Compare every seed with the data; repeat the steps since the last audit with more nodes
@@ -236,33 +254,60 @@ class CompressedEngine(Engine):
         # A longer training may have no audit here.
         ends = step == self.config.steps and step not in audit_steps(LONGEST)
         self.before = self._last_audit() if ends else None
-        state, nodes = self.state(), self.nodes.copy()
-        self._audit(state, np.arange(len(nodes)), step)
-        self.good, self.good_step = state, step
-        if not np.array_equal(nodes, self.nodes):
-            self._regroup(state)
+        repeated, groups = [], self.groups
+        while groups:
+            groups = self._repeated(self._failing(groups), step)
+            repeated += groups
+        if repeated:
+            self._take_in(repeated)
+        self.groups = [group._replace(good=group.engine.snapshot()) for group in self.groups]
+        self.good_step = step
 
-    def _audit(self, state: State, places: NDArray[np.intp], step: int) -> None:
-        """Audit the seeds at `places`, and put into `state` what repeating gives for those that
-        fail.
-        """
-        while places.size:
-            differences = np.empty(len(places))
-            for nodes in np.unique(self.nodes[places]):
-                here = self.nodes[places] == nodes
-                nets = _taken(state.parameters, places[here])
-                differences[here] = self._differences_in_threads(nets, self._rule(int(nodes)))
+    def _failing(self, groups: Sequence[_Group]) -> list[_Failing]:
+        """Those that fail their audit; the differences of the others are noted."""
+        failing = []
+        for nodes, places, engine, good in groups:
+            differences = self._found(places, engine)
             failed = differences > TOLERANCE[self.config.dtype]
-            failed &= self.nodes[places] < self.levels[-1]
+            failed &= nodes < self.levels[-1]
             passed = places[~failed]
             self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
-            places = places[failed]
-            before = self.nodes[places]  # a copy: `_repeat` changes the numbers of nodes
-            for nodes in np.unique(before):
-                here = places[before == nodes]
-                more = self._more(_taken(state.parameters, here), int(nodes))
-                for level in np.unique(more):
-                    self._repeat(state, here[more == level], int(level), step)
+            if failed.any():
+                # Of two inputs, with as many as they need where they are: few repeat steps twice.
+                more = [level for level in self.levels if level > nodes]
+                more = more if self.data.inputs > 1 else more[:1]
+                there = np.flatnonzero(failed)
+                nets = taken(engine.parameters(), there)
+                levels = self._fewest(nets, more, TOLERANCE[self.config.dtype])
+                for level in np.unique(levels).tolist():
+                    some = there[levels == level]
+                    failing.append(_Failing(level, places[some], good.rows(some)))
+        return failing
+
+    def _take_in(self, repeated: Sequence[_Group]) -> None:
+        """Move seeds that have more nodes now to the groups that have these."""
+        whole, self.groups = [*self.groups, *repeated], []
+        for nodes in np.unique(self.nodes).tolist():
+            same = [group for group in whole if group.nodes == nodes]
+            stay = [np.flatnonzero(self.nodes[group.places] == nodes) for group in same]
+            engine = same[0].engine
+            if len(same) > 1 or len(stay[0]) < len(same[0].places):
+                pairs = zip(same[1:], stay[1:], strict=True)
+                engine.regroup(stay[0], [one.engine.state().rows(some) for one, some in pairs])
+            places = np.concatenate(
+                [one.places[some] for one, some in zip(same, stay, strict=True)]
+            )
+            self.groups.append(_Group(nodes, places, engine, same[0].good))
+
+    def _found(self, places: NDArray[np.intp], engine: Engine) -> NDArray[np.float64]:
+        """The differences of an engine's nets: (R,)."""
+        found = engine.differences(self.audited)
+        differences = np.full(len(places), np.nan) if found is None else found
+        unknown = np.flatnonzero(~np.isfinite(differences))
+        if unknown.size:
+            nets = taken(engine.parameters(), unknown)
+            differences[unknown] = self._differences_in_threads(nets, engine.data)
+        return differences
 
     def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         differences = np.empty(len(parameters.c))
@@ -277,40 +322,36 @@ class CompressedEngine(Engine):
 
     def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         """What the audit compares with TOLERANCE: (R,)."""
-        return _difference(self, parameters, rule)
+        residual = self.config.residual
+        return difference(self.activation, parameters, rule, self.audited, residual)
 
-    def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int) -> None:
-        self.nodes[places] = nodes
-        engine = self._engine(nodes)
-        engine.resume(State(*(_taken(one, places) for one in self.good)))
-        for at in range(self.good_step, step, REPEATED_STEPS):
-            engine.advance(at, min(REPEATED_STEPS, step - at))
-        for one, repeated in zip(state, engine.state(), strict=True):
-            for array, values in zip(one, repeated, strict=True):
-                array[places] = values
+    def _repeated(self, failing: Sequence[_Failing], step: int) -> list[_Group]:
+        """These seeds with that many nodes, from their last audit to `step`."""
+        groups = []
+        for nodes, places, good in failing:
+            self.nodes[places] = nodes
+            engine = self._engine(nodes)
+            engine.resume(good)
+            groups.append(_Group(nodes, places, engine, good))
+        for at in range(self.good_step, step, REPEATED_STEPS) if groups else ():
+            self._advance(groups, at, min(REPEATED_STEPS, step - at))
+        return groups
 
-    def _regroup(self, state: State) -> None:
+    def _group(self, state: State, good: State) -> None:
+        """Put seeds of equally many nodes into groups."""
         self.groups = []
-        for nodes in np.unique(self.nodes):
+        for nodes in np.unique(self.nodes).tolist():
             places = np.flatnonzero(self.nodes == nodes)
-            engine = self._engine(int(nodes))
-            engine.resume(State(*(_taken(one, places) for one in state)))
-            self.groups.append(_Group(places, engine))
-
-    def _whole(self, parts: list[Parameters]) -> Parameters:
-        """Arrays of the whole batch from those of its groups."""
-        whole = Parameters(
-            *(np.empty((len(self.nodes), *array.shape[1:]), array.dtype) for array in parts[0])
-        )
-        for group, part in zip(self.groups, parts, strict=True):
-            for array, values in zip(whole, part, strict=True):
-                array[group.places] = values
-        return whole
+            engine, now = self._engine(nodes), state.rows(places)
+            engine.resume(now)
+            then = now if good is state else good.rows(places)
+            self.groups.append(_Group(nodes, places, engine, then))
 
     def losses(self, final: bool) -> NDArray[np.float64]:
-        data = self.reported if final else self.watched
-        residual, threads = self.config.residual, self.threads
-        return losses(self.activation, self.parameters(), data, residual=residual, threads=threads)
+        data, found = self.reported if final else self.watched, np.empty(len(self.nodes))
+        for group in self.groups:
+            found[group.places] = group.engine.losses_on(data)
+        return found
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         return self.nodes.astype(np.int64), self.worst.copy()
@@ -323,77 +364,3 @@ class CompressedEngine(Engine):
 
     def bytes_per_net(self) -> int:
         return 3 * self._engine(self.levels[0]).bytes_per_net()
-
-
-def _taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
-    return Parameters(*(array[places] for array in parameters))
-
-
-def _difference(
-    engine: CompressedEngine, parameters: Parameters, rule: Dataset
-) -> NDArray[np.float64]:
-    """Largest difference between rule and data, over loss and every coordinate of the gradient, in
-    units of its scale: (R,).
-
-    It is zero for nets whose loss or gradient on the data is not finite, as no number of nodes
-    makes these finite, and infinite where they are not finite on the rule alone.
-    """
-    activation, data, residual = engine.activation, engine.audited, engine.config.residual
-    exact = Parameters(*(array.astype(np.float64) for array in parameters))
-    with np.errstate(invalid="ignore", over="ignore"):
-        scale, loss_scale = _scales(exact, data, residual)
-        expected, on_rule = (
-            losses(activation, exact, points, residual=residual) for points in (data, rule)
-        )
-        differences = np.abs(on_rule - expected) / loss_scale
-        finite = np.isfinite(expected) & np.isfinite(loss_scale)
-        pairs = zip(
-            gradients(activation, exact, rule, residual=residual),
-            gradients(activation, exact, data, residual=residual),
-            scale,
-            strict=True,
-        )
-        for ours, theirs, unit in pairs:
-            ratio = (np.abs(ours - theirs) / unit).reshape(len(differences), -1)
-            differences = np.maximum(differences, ratio.max(axis=1))
-            finite &= np.isfinite(theirs).reshape(len(differences), -1).all(axis=1)
-    return np.where(np.isfinite(differences), differences, np.where(finite, np.inf, 0.0))
-
-
-def _scales(
-    parameters: Parameters, data: Dataset, residual: bool = False
-) -> tuple[Parameters, NDArray[np.float64]]:
-    """Bounds of the sums of absolute terms of each coordinate of the gradient, and of the loss
-    (R,).
-
-    They use |sigma(z)| <= |z| + 1 and |sigma'(z)| <= 2, which hold for every smooth activation
-    here. Between hidden layers, where bounds of sums would grow with every layer far beyond the
-    sums, terms are taken to have random signs, and slopes to be 1.
-    """
-    w, b, v, c = (np.abs(array) for array in parameters[:4])
-    share = 1.0 / parameters.depth if residual else 1.0
-    squares = np.swapaxes(parameters.hidden_w, 0, 1) ** 2
-    reach = np.abs(data.x).max(axis=0)
-    hidden = [w @ reach + b + 1.0]
-    for row, square in enumerate(squares):
-        after = _root_sum(square, hidden[-1]) + np.abs(parameters.hidden_b[:, row]) + 1.0
-        hidden.append(share * after + (hidden[-1] if residual else 0.0))
-    f = (v * hidden[-1]).sum(axis=1) + c + np.sqrt(np.abs(data.weight) @ data.y**2)
-    dh = 2.0 * f[:, None] * v
-    dz: list[NDArray[np.float64]] = []
-    for square in squares[::-1]:
-        dz.insert(0, 2.0 * share * dh)
-        dh = share * _root_sum(square.swapaxes(1, 2), dh) + (dh if residual else 0.0)
-    db = 2.0 * dh
-    units = [db[:, :, None] * reach, db, 2.0 * f[:, None] * hidden[-1], 2.0 * f]
-    if dz:
-        pairs = zip(dz, hidden[:-1], strict=True)
-        weights = [after[:, :, None] * before[:, None] for after, before in pairs]
-        units += [np.stack(weights, axis=1), np.stack(dz, axis=1)]
-    tiny = np.finfo(np.float64).tiny
-    return Parameters(*(unit + tiny for unit in units)), f**2 + tiny
-
-
-def _root_sum(squares: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sqrt(sum_j squares_ij sizes_j^2) of each net: (R, N)."""
-    return np.sqrt((squares @ sizes[:, :, None] ** 2)[:, :, 0])

@@ -314,18 +314,7 @@ def _family_member(name: str) -> Task | None:
 
 
 def built_in(name: str) -> bool:
-    """Whether the task of that name is known in every process, without `register_task`.
-
-    Parameters
-    ----------
-    name : str
-        Name of a task.
-
-    Returns
-    -------
-    bool
-        True for the rows of TASKS that minilotto defines, and for what is made from names.
-    """
+    """Whether every process knows the task of that name without `register_task`."""
     return name in BUILT_IN or _family_member(name) is not None
 
 
@@ -370,25 +359,8 @@ def known_task(name: str) -> Task | None:
 
 
 def task_of(name: str) -> Task:
-    """The task of that name.
+    """The task of that name, in TASKS or of a family; ConfigError for an unknown name.
 
-    Parameters
-    ----------
-    name : str
-        A name in TASKS, or of a member of a family, such as "sum7".
-
-    Returns
-    -------
-    Task
-        The row.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown name.
-
-    Examples
-    --------
     >>> task_of("sum7").inputs, task_of("square").inputs
     (7, 1)
     """
