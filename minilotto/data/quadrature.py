@@ -1,4 +1,5 @@
-"""Lossless compression: many points of one input become few weighted nodes with the same loss.
+"""Lossless compression: many points become few weighted nodes with the same loss. This is for one
+input, data/cubature.py for two.
 
 A smooth network f is a polynomial of moderate degree on the data's interval, to rounding. So sum_p
 weight_p (f(x_p) - y_p)^2 needs only the data's moments, and these are kept by K nodes: the Gauss
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minilotto.data.cubature import compressed
 from minilotto.data.dataset import Dataset, frozen
 from minilotto.errors import ConfigError
 from minilotto.settings.arrays import Array, Ints
@@ -30,35 +32,33 @@ BREAKDOWN = 1e-14  # of half an interval: a polynomial this small is rounding
 
 def merged(data: Dataset) -> Dataset:
     """The same loss from distinct points in ascending order, without those of zero weight; points
-    with equal x become one with their mean label. Raises ConfigError for more than one input.
+    with equal x become one with their mean label.
     """
-    if data.inputs != 1:
-        raise ConfigError(
-            f"data with {data.inputs} inputs cannot be compressed; only one input can "
-            "(compress=False)"
-        )
     kept = np.flatnonzero(data.weight)
-    x, y, weight = data.x[kept, 0], data.y[kept], data.weight[kept]
-    distinct, where = np.unique(x, return_inverse=True)
-    if len(distinct) == len(x):
-        order = np.argsort(x, kind="stable")
-        return frozen(x[order, None], y[order], weight[order], data.offset)
+    x, y, weight = data.x[kept], data.y[kept], data.weight[kept]
+    order = np.lexsort(x.T[::-1])
+    ordered = x[order]
+    first = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+    if first.all():
+        return frozen(ordered, y[order], weight[order], data.offset)
+    distinct, where = ordered[first], np.empty(len(x), np.intp)
+    where[order] = np.cumsum(first) - 1
     total = np.bincount(where, weight).astype(np.float64)
     mean = np.bincount(where, weight * y) / total
     spread = np.sum(weight * (y - mean[where]) ** 2)
-    return frozen(distinct[:, None], mean, total, data.offset + float(spread))
+    return frozen(distinct, mean, total, data.offset + float(spread))
 
 
 def compress(data: Dataset, nodes: int) -> Dataset:
     """Few nodes with the loss and gradient of all points.
 
-    They are equal for each f that is a polynomial of degree below `nodes`. The cost is
-    O(P nodes^2).
+    Of one input they are equal for each f that is a polynomial of degree below `nodes`, at a cost
+    of O(P nodes^2). Of more, the number of nodes grows with the degree's power of inputs.
 
     Parameters
     ----------
     data : Dataset
-        P points of one input.
+        P points.
     nodes : int
         Largest number of nodes, at least 1.
 
@@ -70,7 +70,7 @@ def compress(data: Dataset, nodes: int) -> Dataset:
     Raises
     ------
     ConfigError
-        For more than one input, no node, or so many that the computation needs some gigabytes.
+        For no node, or so many that the computation needs some gigabytes or minutes.
 
     Examples
     --------
@@ -87,6 +87,8 @@ def compress(data: Dataset, nodes: int) -> Dataset:
     points = merged(data)
     if points.points <= nodes:
         return points
+    if points.inputs > 1:
+        return compressed(points, nodes)
     middle, half = _interval(points.x[:, 0])
     s, weight, y, rest = (points.x[:, 0] - middle) / half, points.weight, points.y, 0.0
     while len(s) > DIRECT and len(s) > 2 * nodes * (len(s) // PIECE + 1):

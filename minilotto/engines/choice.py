@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.batches import BatchEngine
-from minilotto.engines.compressed import NODE_LEVELS, CompressedEngine, audit_steps
+from minilotto.engines.compressed import FEW_POINTS, NODE_LEVELS, CompressedEngine, audit_steps
 from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.exact import PIECEWISE_LINEAR, ExactEngine
 from minilotto.engines.interface import Engine
@@ -67,6 +67,9 @@ TYPICAL_NEURONS = 20_000
 # The same on a whole H100: units of float32 as measured, the rest by the kernels' instructions.
 GPU_UNIT = {"float32": 0.001, "float64": 0.012}
 GPU_UPDATE = {"float32": 0.004, "float64": 0.03}
+# Of two inputs: the level of nodes that a net has most of the time, about, and nanoseconds for the
+# rules of all levels.
+TYPICAL_LEVEL, RULES = 2, {1: 0.0, 2: 5e9}
 # Not measured since audits run on the GPU: what the host does in one audit of all nets, in
 # nanoseconds, and by what factor nodes have to be cheaper. At 100 points they took up to 3.2 times
 # as long as points when audits ran on the host.
@@ -76,19 +79,26 @@ WORTH_SECONDS = 5.0  # of CPU time in one call, which starting a GPU and compili
 
 
 class _Compressed(NamedTuple):
-    """Points a step of the compressed engine: its nodes, and its audits spread over all steps."""
+    """Points a step of the compressed engine: its nodes, and its audits spread over all steps; and
+    nanoseconds a step for its rules.
+    """
 
     nodes: int
     audits: float
+    rules: float
 
 
 def _compressed(config: Config, data: Dataset, request: Request) -> _Compressed | None:
     """None where the engine cannot train this, or must not."""
     if not (request.compress and compressible(config, data)):
         return None
-    nodes = min(request.nodes or NODE_LEVELS[config.dtype][0], data.points)
+    levels, few = NODE_LEVELS[data.inputs][config.dtype], min(data.points, FEW_POINTS)
+    one = data.inputs == 1
+    nodes, audited = (levels[0], few) if one else (levels[TYPICAL_LEVEL], data.points)
     return _Compressed(
-        nodes, 4 * len(audit_steps(config.steps)) * min(data.points, 4096) / config.steps
+        min(request.nodes or nodes, data.points),
+        4 * len(audit_steps(config.steps)) * audited / config.steps,
+        RULES[data.inputs] * config.width / (TYPICAL_NEURONS * config.steps),
     )
 
 
@@ -123,9 +133,8 @@ def candidates(config: Config, data: Dataset, request: Request) -> dict[str, Can
     if some := _compressed(config, data, request):
         by_seed, by_neuron = on_points(some.nodes + some.audits)
         inner = WideEngine if config.depth == 1 and by_neuron < by_seed else LaneEngine
-        found.append(
-            _on_nodes(config, data, request, inner, by_neuron if inner is WideEngine else by_seed)
-        )
+        cost = some.rules + (by_neuron if inner is WideEngine else by_seed)
+        found.append(_on_nodes(config, data, request, inner, cost))
     if _piecewise_linear(config, data) and config.dtype == "float64" and config.depth == 1:
         cost = config.width * EXACT_NEURON
         found.append(Candidate("exact", cost, lambda threads: ExactEngine(config, data, threads)))
@@ -150,7 +159,8 @@ def _second_order(config: Config, data: Dataset, request: Request) -> dict[str, 
     }
     if some := _compressed(config, data, request):
         audits = config.width * some.audits * unit
-        found["compressed"] = Candidate("compressed", cost(some.nodes) + audits, on_nodes)
+        cost_on_nodes = cost(some.nodes) + audits + some.rules
+        found["compressed"] = Candidate("compressed", cost_on_nodes, on_nodes)
     return found
 
 
@@ -166,7 +176,7 @@ def gpu_candidates(config: Config, data: Dataset, request: Request) -> dict[str,
         audits = some.audits * config.width * GPU_UNIT["float64"]
         at_once = config.steps * max(1.0, TYPICAL_NEURONS / config.width)
         audits += GPU_AUDIT * len(audit_steps(config.steps)) / at_once
-        cost = SURELY * (some.nodes * unit + update + audits)
+        cost = SURELY * (some.nodes * unit + update + audits) + some.rules
         found.append(_on_nodes(config, data, request, CudaEngine, cost))
     return {candidate.name: candidate for candidate in found}
 
@@ -191,12 +201,11 @@ def _piecewise_linear(config: Config, data: Dataset) -> bool:
 
 
 def compressible(config: Config, data: Dataset) -> bool:
-    """Whether the loss needs the data's moments only: squares, one input, and an activation without
-    kinks.
+    """Whether the loss needs the data's moments only: squares, one or two inputs, and an activation
+    without kinks.
     """
-    return (
-        config.loss == "squared" and data.inputs == 1 and not activation_of(config.activation).kinks
-    )
+    smooth = not activation_of(config.activation).kinks
+    return config.loss == "squared" and data.inputs in NODE_LEVELS and smooth
 
 
 def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, str]:
@@ -215,7 +224,7 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
         raise ConfigError(
             f"compress={request.nodes} is not to be had for {config.activation} on {data.inputs} "
             f"inputs with loss={config.loss!r}; "
-            "it takes squares, one input and a smooth activation (compress=False)"
+            "it takes squares, one or two inputs and a smooth activation (compress=False)"
         )
     if config.optimizer == "lm":
         _check_second_order(config, request)
@@ -296,8 +305,8 @@ def _refuse_with_batches(config: Config, request: Request) -> None:
 _NEEDS = {
     "exact": "it takes relu or leaky_relu, depth=1, one input, squares and dtype='float64'",
     "wide": "it takes depth=1",
-    "compressed": "it takes a smooth activation, one input, squares and compress=True or a number "
-    "of nodes",
+    "compressed": "it takes a smooth activation, one or two inputs, squares and compress=True or a "
+    "number of nodes",
 }
 
 

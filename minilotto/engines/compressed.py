@@ -1,5 +1,5 @@
-"""The engine for smooth activations and one input: another engine on a few nodes, audited against
-the data.
+"""The engine for smooth activations and one or two inputs: another engine on a few nodes, audited
+against the data.
 
 At fixed steps each seed's loss and gradient on its nodes are compared with those on the data. A
 seed whose difference exceeds what rounding would explain goes back to its last audit and repeats
@@ -16,24 +16,29 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.data.quadrature import compress, merged, thinned
-from minilotto.engines.evaluate import gradients, losses
+from minilotto.engines.differences import difference
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.state import Audited, Kept, State, nets_joined, states_joined, taken
 from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
-from minilotto.kernels.formulas import bounds_of_slopes
 from minilotto.settings.config import Config
 
-# Refinement levels: a seed that fails an audit gets the next number of nodes.
+# Refinement levels by number of inputs: a seed that fails an audit gets the next number of nodes.
+# Of two inputs, where the data fill a box, they have the moments of degrees 16, 20, 24, 28 and 36,
+# and for float64 32, 40 and 48.
 NODE_LEVELS = {
-    "float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256),
-    "float64": (48, 64, 96, 128, 192, 256, 384, 512),
+    1: {
+        "float32": (16, 20, 24, 28, 32, 48, 64, 96, 128, 192, 256),
+        "float64": (48, 64, 96, 128, 192, 256, 384, 512),
+    },
+    2: {"float32": (92, 139, 195, 261, 703), "float64": (561, 861, 1225)},
 }
 # Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding
 # in float32 alone makes some 1e-7 of that, and the compression itself, done in float64, some 1e-15.
 TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
 LONGEST = 500_000  # of shorter trainings, all but the last audit are the same
+SPARE = 0.3  # of the tolerance: what fewer nodes may take of it, to be tried
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
 AUDITED_AT_ONCE = 64  # nets, so that a thread is not all Python
@@ -98,14 +103,16 @@ class CompressedEngine(Engine):
         self.name = f"{inner.name}, compressed"
         self.distinct = merged(data)
         self.audits = tuple(int(step) for step in audit_steps(config.steps))
-        # Many points are replaced by rules with the same moments within small pieces: for audits,
-        # finer ones for history and the finest for the losses reported.
+        # Many points of one input are replaced by rules with the same moments within small pieces:
+        # for audits, finer ones for history and the finest for the losses reported.
         many = self.distinct.points > FEW_POINTS
         self.audited, self.watched, self.reported = (
-            thinned(self.distinct, pieces, PIECE_DEGREE) if many else self.distinct
+            thinned(self.distinct, pieces, PIECE_DEGREE)
+            if many and data.inputs == 1
+            else self.distinct
             for pieces in (256, 512, 4096)
         )
-        levels = NODE_LEVELS[config.dtype] if nodes is None else (nodes,)
+        levels = NODE_LEVELS[data.inputs][config.dtype] if nodes is None else (nodes,)
         # The last level is the data, which pass every audit. Not so for many points: one sharp net
         # would take longer than all others. Audits, and the summary, then report the difference.
         self.levels = [count for count in levels if count < self.distinct.points]
@@ -145,6 +152,7 @@ class CompressedEngine(Engine):
             self._group(now.state, now.state)
             return
         self._return_to(before)
+        self._take_fewest(before.state.parameters)
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
         failing, places = [], [np.flatnonzero(~failed)]
         for nodes in np.unique(self.nodes[failed]).tolist():
@@ -180,6 +188,9 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
+        if first == self.good_step and self._take_fewest(self.parameters()):
+            state = self.state()
+            self._group(state, state)
         self._advance(self.groups, first, count)
 
     def _advance(self, groups: Sequence[_Group], first: int, count: int) -> None:
@@ -194,6 +205,34 @@ class CompressedEngine(Engine):
     def _begin(self, step: int) -> None:
         if self.good_step < 0:
             self.good_step = step
+
+    def _take_fewest(self, parameters: Parameters) -> bool:
+        """After an audit of these nets, go on with the fewest nodes that they would have passed it
+        well with; whether any has fewer now. Of two inputs nets need most within the first thousand
+        steps; one input has so few that it keeps them.
+        """
+        before = self.nodes
+        if self.data.inputs > 1:
+            limit, self.nodes = SPARE * TOLERANCE[self.config.dtype], before.copy()
+            for nodes in np.unique(before).tolist():
+                here = np.flatnonzero(before == nodes)
+                levels = [level for level in self.levels if level <= nodes]
+                self.nodes[here] = self._fewest(taken(parameters, here), levels, limit)
+        return not np.array_equal(before, self.nodes)
+
+    def _fewest(self, parameters: Parameters, levels: list[int], limit: float) -> NDArray[np.int64]:
+        """The first of these levels whose difference from the data is within a limit, the last
+        where none is: (R,).
+        """
+        found, places = np.full(len(parameters.c), levels[-1]), np.arange(len(parameters.c))
+        for level in levels[:-1]:
+            if not places.size:
+                break
+            nets = taken(parameters, places)
+            fits = self._differences_in_threads(nets, self._rule(level)) <= limit
+            found[places[fits]] = level
+            places = places[~fits]
+        return found
 
     def _order(self) -> NDArray[np.intp]:
         """Where each net of the batch is among those of all groups, one after another."""
@@ -234,8 +273,15 @@ class CompressedEngine(Engine):
             passed = places[~failed]
             self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
             if failed.any():
-                more = self.levels[self.levels.index(nodes) + 1]
-                failing.append(_Failing(more, places[failed], good.rows(np.flatnonzero(failed))))
+                # Of two inputs, with as many as they need where they are: few repeat steps twice.
+                more = [level for level in self.levels if level > nodes]
+                more = more if self.data.inputs > 1 else more[:1]
+                there = np.flatnonzero(failed)
+                nets = taken(engine.parameters(), there)
+                levels = self._fewest(nets, more, TOLERANCE[self.config.dtype])
+                for level in np.unique(levels).tolist():
+                    some = there[levels == level]
+                    failing.append(_Failing(level, places[some], good.rows(some)))
         return failing
 
     def _take_in(self, repeated: Sequence[_Group]) -> None:
@@ -276,7 +322,8 @@ class CompressedEngine(Engine):
 
     def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         """What the audit compares with TOLERANCE: (R,)."""
-        return _difference(self, parameters, rule)
+        residual = self.config.residual
+        return difference(self.activation, parameters, rule, self.audited, residual)
 
     def _repeated(self, failing: Sequence[_Failing], step: int) -> list[_Group]:
         """These seeds with that many nodes, from their last audit to `step`."""
@@ -317,73 +364,3 @@ class CompressedEngine(Engine):
 
     def bytes_per_net(self) -> int:
         return 3 * self._engine(self.levels[0]).bytes_per_net()
-
-
-def _difference(
-    engine: CompressedEngine, parameters: Parameters, rule: Dataset
-) -> NDArray[np.float64]:
-    """Largest difference between rule and data, over loss and every coordinate of the gradient, in
-    units of its scale: (R,).
-
-    It is zero for nets whose loss or gradient on the data is not finite, as no number of nodes
-    makes these finite, and infinite where they are not finite on the rule alone.
-    """
-    activation, data, residual = engine.activation, engine.audited, engine.config.residual
-    exact = Parameters(*(array.astype(np.float64) for array in parameters))
-    with np.errstate(invalid="ignore", over="ignore"):
-        scale, loss_scale = _scales(exact, data, residual)
-        expected, on_rule = (
-            losses(activation, exact, points, residual=residual) for points in (data, rule)
-        )
-        differences = np.abs(on_rule - expected) / loss_scale
-        finite = np.isfinite(expected) & np.isfinite(loss_scale)
-        pairs = zip(
-            gradients(activation, exact, rule, residual=residual),
-            gradients(activation, exact, data, residual=residual),
-            scale,
-            strict=True,
-        )
-        for ours, theirs, unit in pairs:
-            ratio = (np.abs(ours - theirs) / unit).reshape(len(differences), -1)
-            differences = np.maximum(differences, ratio.max(axis=1))
-            finite &= np.isfinite(theirs).reshape(len(differences), -1).all(axis=1)
-    return np.where(np.isfinite(differences), differences, np.where(finite, np.inf, 0.0))
-
-
-def _scales(
-    parameters: Parameters, data: Dataset, residual: bool = False
-) -> tuple[Parameters, NDArray[np.float64]]:
-    """Bounds of the sums of absolute terms of each coordinate of the gradient, and of the loss
-    (R,).
-
-    They use |sigma(z)| <= |z| + 1 and |sigma'(z)| <= 2, which hold for every smooth activation
-    here. Between hidden layers, where bounds of sums would grow with every layer far beyond the
-    sums, terms are taken to have random signs, and slopes to be 1.
-    """
-    w, b, v, c = (np.abs(array) for array in parameters[:4])
-    share = 1.0 / parameters.depth if residual else 1.0
-    squares = np.swapaxes(parameters.hidden_w, 0, 1) ** 2
-    reach = np.abs(data.x).max(axis=0)
-    hidden = [w @ reach + b + 1.0]
-    for row, square in enumerate(squares):
-        after = _root_sum(square, hidden[-1]) + np.abs(parameters.hidden_b[:, row]) + 1.0
-        hidden.append(share * after + (hidden[-1] if residual else 0.0))
-    f = (v * hidden[-1]).sum(axis=1) + c + np.sqrt(np.abs(data.weight) @ data.y**2)
-    dh, dv = bounds_of_slopes(f[:, None], v, hidden[-1])
-    dz: list[NDArray[np.float64]] = []
-    for square in squares[::-1]:
-        dz.insert(0, 2.0 * share * dh)
-        dh = share * _root_sum(square.swapaxes(1, 2), dh) + (dh if residual else 0.0)
-    db = 2.0 * dh
-    units = [db[:, :, None] * reach, db, dv, 2.0 * f]
-    if dz:
-        pairs = zip(dz, hidden[:-1], strict=True)
-        weights = [after[:, :, None] * before[:, None] for after, before in pairs]
-        units += [np.stack(weights, axis=1), np.stack(dz, axis=1)]
-    tiny = np.finfo(np.float64).tiny
-    return Parameters(*(unit + tiny for unit in units)), f**2 + tiny
-
-
-def _root_sum(squares: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sqrt(sum_j squares_ij sizes_j^2) of each net: (R, N)."""
-    return np.sqrt((squares @ sizes[:, :, None] ** 2)[:, :, 0])

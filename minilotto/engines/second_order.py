@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.compressed import TOLERANCE, CompressedEngine, _scales
+from minilotto.engines.compressed import TOLERANCE, CompressedEngine
+from minilotto.engines.differences import scales
 from minilotto.engines.evaluate import losses, spec_of
 from minilotto.engines.interface import KernelEngine
 from minilotto.engines.packing import aligned, rows_of
@@ -110,7 +111,7 @@ class CompressedSecondOrderEngine(CompressedEngine):
             on_nodes, on_data = (
                 losses(self.activation, parameters, data) for data in (rule, self.audited)
             )
-            _, scale = _scales(parameters, self.audited)
+            _, scale = scales(parameters, self.audited)
             part = np.abs(on_nodes - on_data) / (on_data + ROUNDING**2 * scale)
         relative = part / SHARE * TOLERANCE[self.config.dtype]
         # fmax: where a loss is not finite, the differences of gradients decide.

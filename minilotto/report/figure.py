@@ -29,8 +29,9 @@ class Scale:
 
     seeds, wide_seeds: at the paper's widths and at wider ones; giants, giant_width: the nets of
     figure 2a; widest: largest width of scaling fits; quick: fewer targets' seeds and products'
-    widths; product_seeds, product_points: of nets that learn products, at most `seeds` of them;
-    check_seeds: of nets that learn the same products from other points, 0 for none.
+    widths; product_seeds, product_points: of nets that learn products, at most `seeds` of them,
+    which products of two inputs have unless `quick`; check_seeds: of nets that learn the same
+    products from other points, 0 for none.
     """
 
     seeds: int = 1000
@@ -48,6 +49,11 @@ class Scale:
     def target_seeds(self) -> int:
         """Seeds of each of the nine unary targets."""
         return min(self.seeds, 48) if self.quick else self.seeds
+
+    def seeds_of_product(self, inputs: int) -> int:
+        """Seeds of nets that learn a product of so many inputs."""
+        few = self.quick or inputs > 2
+        return min(self.product_seeds, self.seeds) if few else self.seeds
 
     @property
     def product_widths(self) -> tuple[int, ...]:

@@ -50,6 +50,7 @@ class Block(NamedTuple):
     first: int
     stop: int
     shorter: tuple["Block", ...] = ()
+    compress: bool = True
 
     @property
     def name(self) -> str:

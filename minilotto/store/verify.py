@@ -206,7 +206,8 @@ def _different(
     kept = blocks.read_block(store.blocks, one.name)
     engine = kept.engine.split(",")[0]
     backend = engine if engine in ("cuda", "reference") else "cpu"
-    again = train(kept.config, seeds, backend=backend, threads=threads)
+    nodes = "compressed" in kept.engine
+    again = train(kept.config, seeds, backend=backend, compress=nodes, threads=threads)
     kept = kept.select(seeds - one.run[0])
     who = f"minilotto {kept.provenance.get('minilotto')} on {kept.provenance.get('cpu')}"
     return [

@@ -69,6 +69,7 @@ def trained(
     Raises KeyboardInterrupt after those that were done when it came.
     """
     config, apart = batch[0].config, []
+    request = dataclasses.replace(request, compress=batch[0].compress)
     shorter = {one.config for block in batch for one in block.shorter}
     reasons = {one: _reason(config, one, request) for one in shorter}
     keep = sorted(one.steps for one, reason in reasons.items() if reason is not None)

@@ -153,7 +153,9 @@ def _sweep(
     for name in damaged:
         log.write("quarantine", block=name, place=str(store.put_aside(name)))
     missing = store.missing_runs(sweeps)
-    todo = planned(missing)
+    todo = [
+        block._replace(compress=not _on_points(store, block.config)) for block in planned(missing)
+    ]
     by = type(executor).__name__ if executor else None
     log.write("start", version=VERSION, blocks=len(todo), executor=by, threads=threads)
     nets = sum(blocks.count_of(runs) for runs in configs.values())
@@ -174,6 +176,16 @@ def _sweep(
         bar.close()
         log.write("end")
     return store
+
+
+def _on_points(store: Store, config: Config) -> bool:
+    """Whether the store has nets of this config that an earlier version trained on points, though
+    nodes are chosen now: the others are then trained so too.
+    """
+    stored = store.stored(config.key)[:1]
+    if not stored or prepare(config, 1).choice.name != "compressed":
+        return False
+    return "compressed" not in blocks.read_block(store.blocks, stored[0].name).engine
 
 
 def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:

@@ -101,11 +101,15 @@ class LocalRunner(Runner):
 
     def _batches(self, todo: Sequence[Block]) -> Iterator[list[Block]]:
         """Blocks of one config to train together, so that all threads have enough work."""
-        for _, blocks_of_config in groupby(todo, key=lambda block: block.config):
+        for config, blocks_of_config in groupby(todo, key=lambda block: block.config):
+            # The format's model knows no nodes of two inputs; what has no cost is not a number.
+            cost = 1e-9 * config.steps * prepare(config, 1, self.request).choice.cost
+            seconds = min(seconds_per_seed(config), cost)
             batch: list[Block] = []
             for block in blocks_of_config:
                 batch.append(block)
-                if sum(one.seconds for one in batch) >= BATCH_SECONDS * self.threads:
+                seeds = sum(one.stop - one.first for one in batch)
+                if seeds * seconds >= BATCH_SECONDS * self.threads:
                     yield batch
                     batch = []
             if batch:

@@ -243,10 +243,11 @@ def test_a_number_of_nodes_that_means_nothing_is_refused(compress_to):
 
 
 @pytest.mark.parametrize(
-    "config", [ml.Config(activation="relu", steps=5), ml.Config(task="product2", steps=5)]
+    "config",
+    [ml.Config(activation="relu", steps=5), ml.Config(task="product3", points=27, steps=5)],
 )
 def test_what_cannot_be_compressed_is_refused_by_name(config):
-    with pytest.raises(ml.ConfigError, match="one input and a smooth activation"):
+    with pytest.raises(ml.ConfigError, match="one or two inputs and a smooth activation"):
         ml.train(config, seeds=2, compress=20)
     assert "compressed" not in ml.train(config, seeds=2).engine
 

@@ -27,8 +27,9 @@ from minilotto.data.dataset import given as given_data
 from minilotto.data.dataset import sampled
 from minilotto.engines import choice
 from minilotto.engines.check import sums_of_absolute_terms
-from minilotto.engines.compressed import NODE_LEVELS, CompressedEngine, _scales
+from minilotto.engines.compressed import NODE_LEVELS, CompressedEngine
 from minilotto.engines.cuda import CudaEngine
+from minilotto.engines.differences import scales
 from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.engines.request import requested
@@ -319,7 +320,7 @@ def test_a_nan_stays_in_its_own_seed(case):
 @on_device
 @pytest.mark.parametrize("engine", ["auto", "compressed"])
 def test_train_takes_the_gpu_when_asked(engine, monkeypatch):
-    monkeypatch.setitem(NODE_LEVELS, "float32", (2, 6))  # too few for some
+    monkeypatch.setitem(NODE_LEVELS[1], "float32", (2, 6))  # too few for some
     small = config(width=2, steps=4, points=9)
     ours, theirs = (
         ml.train(small, 3, backend=backend, engine=engine, checkpoints=[0, 2])
@@ -349,7 +350,7 @@ def test_losses_and_audits_are_the_cpu_s(dtype):
     nets = initial_parameters(settings, 1, np.array([0, 2, 6, 45, 4, 1]))
     exact = Parameters(*(array.astype(dtype).astype(float) for array in nets))
     sigma = compressed.activation
-    units, unit = _scales(exact, data)
+    units, unit = scales(exact, data)
     slopes = zip(*(gradients(sigma, exact, points) for points in (rule, data)), units, strict=True)
     found = [(abs(a - b) / size).reshape(6, -1).max(axis=1) for a, b, size in slopes if a.size]
     found.append(

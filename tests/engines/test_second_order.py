@@ -38,7 +38,7 @@ def test_nodes_give_what_points_give():
 
 def test_audits_see_a_loss_that_is_small_at_the_nodes_alone(monkeypatch):
     """Eight nodes that sixteen parameters meet; seen by its loss long before its gradient."""
-    monkeypatch.setitem(compressed.NODE_LEVELS, "float64", (8,))
+    monkeypatch.setitem(compressed.NODE_LEVELS[1], "float64", (8,))
     data, parameters = sampled(LM), initial_parameters(LM, 1, np.arange(16))
     engine = CompressedSecondOrderEngine(LM, data, threads=1)
     engine.start(parameters)

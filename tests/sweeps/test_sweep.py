@@ -24,6 +24,7 @@ from stores import files_in
 
 import minilotto as ml
 from minilotto.cli import commands
+from minilotto.engines.compressed import NODE_LEVELS
 from minilotto.settings.config import FIELDS
 from minilotto.store import format as store_format
 from minilotto.store.blocks import Block
@@ -706,3 +707,18 @@ def test_a_backend_may_be_named_and_nets_are_trained_again_by_what_trained_them(
     with pytest.raises(ml.ConfigError, match="backend='gpu' is unknown"):
         ml.sweep(study, out=tmp_path / "others", backend="gpu")
     assert not (tmp_path / "others").exists()
+
+
+def test_a_store_of_an_earlier_version_that_trained_on_points_goes_on_so(tmp_path, monkeypatch):
+    sweep = ml.Sweep(
+        tasks=("product2",), points=900, sampling="uniform", widths=(2,), steps=2500, seeds=3
+    )
+    with monkeypatch.context() as earlier:
+        earlier.setattr("minilotto.engines.choice.NODE_LEVELS", {1: NODE_LEVELS[1]})
+        ml.sweep(sweep, out=tmp_path / "runs")
+    more = ml.Sweep(**{**sweep.to_dict(), "seeds": range(6)})
+    nets = ml.sweep(more, out=tmp_path / "runs").ensemble(sweep.configs[0])
+    assert (len(nets), nets.engine) == (6, "lanes")
+    assert ml.open_store(tmp_path / "runs").verify(recompute=6).passed
+    anew = ml.sweep(sweep, out=tmp_path / "anew").ensemble(sweep.configs[0])
+    assert anew.engine == "lanes, compressed"

@@ -90,7 +90,7 @@ class ProductScaling(Figure):
         early, late = (f"{low} to {high}" for low, high in pairwise(CHECKED))
         points = {"other": OTHER_POINTS, "more": MORE, "tried": self.tried, "refitted": REFITTED}
         widths = {"from_width": CHECKED[0], "early": early, "late": late}
-        sampling = targets.product_words(self.trained[0])
+        sampling = targets.product_words(self.trained)
         return {**points, **widths, "sampling": sampling, "training": training_words(self.trained)}
 
     def draw(self) -> Drawing:

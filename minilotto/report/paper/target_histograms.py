@@ -170,8 +170,8 @@ class ProductHistograms(_Histograms):
         return targets.product_sweeps(scale)
 
     def facts(self) -> dict[str, Any]:
-        first = next(iter(next(iter(self.nets.values())).values()))
-        return {**super().facts(), "sampling": targets.product_words(first)}
+        nets = [one for by_width in self.nets.values() for one in by_width.values()]
+        return {**super().facts(), "sampling": targets.product_words(nets)}
 
     def outcomes(self) -> dict[str, Outcome]:
         two = self._pattern("product2", (2, 3, 4), others=True)

@@ -2,7 +2,7 @@
 how much a refit of the output weights leaves.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -158,20 +158,22 @@ def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:
             tasks=(task,),
             sampling="uniform",
             points=scale.product_points,
-            seeds=min(scale.product_seeds, scale.seeds),
+            seeds=scale.seeds_of_product(inputs),
             steps=scale.steps,
         )
-        for task in PRODUCTS
+        for inputs, task in enumerate(PRODUCTS, start=2)
     )
 
 
-def product_words(nets: Ensemble) -> str:
+def product_words(nets: Sequence[Ensemble]) -> str:
     """How products were sampled, and why with so many points and so few seeds."""
+    counts, points = {len(one) for one in nets}, {one.config.points for one in nets}
+    which = " of more than two inputs" * (len(counts) > 1)
     few = (
-        f" Only {len(nets)} seeds: time goes with the number of points, and fewer of them would be "
-        "overfitted (figure 8)."
+        f" Only {min(counts)} seeds{which}: time goes with the number of points, and fewer of them "
+        "would be overfitted (figure 8)."
     )
     return (
-        f"Inputs: {nets.config.points:,} independent uniform points of the cube, the same for all "
-        "seeds; the paper does not say its own." + (few if len(nets) < Scale().seeds else "")
+        f"Inputs: {min(points):,} independent uniform points of the cube, the same for all "
+        "seeds; the paper does not say its own." + (few if min(counts) < Scale().seeds else "")
     )
