@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from minilotto.hardware.gpu import numba_cuda
-from minilotto.kernels.gpu.partition import ASIDE, Kind, limits
+from minilotto.kernels.gpu.partition import ASIDE, Evaluation, Kind, limits
 
 CAPABILITY = (9, 0)
 INSTRUCTION = 16  # bytes
@@ -44,18 +44,17 @@ class MachineCode:
 
 
 @lru_cache(maxsize=64)
-def ptx_of(kind: Kind) -> str:
+def ptx_of(kind: Kind | Evaluation) -> str:
     """The kernel in NVIDIA's virtual instructions."""
     cuda = numba_cuda()
-    from minilotto.kernels.gpu.compiled import signature, training_function
+    from minilotto.kernels.gpu.compiled import function_of
 
     device = SimpleNamespace(compute_capability=CAPABILITY)  # numba-cuda asks for the present one
     with patch("numba.cuda.dispatcher.get_current_device", lambda: device):
-        function = training_function(kind)
-        return str(cuda.compile_ptx(function, signature(kind.dtype), cc=CAPABILITY)[0])
+        return str(cuda.compile_ptx(*function_of(kind), cc=CAPABILITY)[0])
 
 
-def machine_code_of(kind: Kind) -> MachineCode:
+def machine_code_of(kind: Kind | Evaluation) -> MachineCode:
     """What a GPU would run, of a kernel whose nets stay in registers."""
     source = ptx_of(kind).encode() + b"\0"
     for limit in limits(kind):

@@ -5,6 +5,7 @@ of the whole training; what is left bounds the speed-up of more threads (Amdahl'
 with up to as many threads as there are cores are timed beside it.
 """
 
+import statistics
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,7 @@ from minilotto.hardware.threads import Work
 
 WIDTHS = (2, 10, 20, 50)
 ON_PAPER = (16, 64)
+REPETITIONS = 5
 
 
 class _Watch:
@@ -45,7 +47,13 @@ class _Watch:
 
 
 def serial_fraction(config: ml.Config, seeds: int) -> float:
-    """Of the CPU time of a training in one thread, the part that no threads share."""
+    """Of the CPU time of a training in one thread, the part that no threads share: the median of
+    some trainings.
+    """
+    return statistics.median(_serial_fraction(config, seeds) for _ in range(REPETITIONS))
+
+
+def _serial_fraction(config: ml.Config, seeds: int) -> float:
     with _Watch() as watch:
         began = time.thread_time()
         ml.train(config, seeds=seeds, threads=1)

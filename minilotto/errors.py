@@ -106,24 +106,11 @@ class MissingExtraError(MinilottoError, ImportError):
 
 
 def imported(module: str, extra: str) -> Any:
-    """A module of an optional package.
+    """A module of an optional package, by its dotted name and the extra of setup.cfg that installs
+    it.
 
-    Parameters
-    ----------
-    module : str
-        Its dotted name.
-    extra : str
-        The extra of setup.cfg that installs it.
-
-    Returns
-    -------
-    module
-        The module, imported.
-
-    Raises
-    ------
-    MissingExtraError
-        Where it cannot be imported, or an installed package has a version that it excludes.
+    Raises MissingExtraError where it cannot be imported, or an installed package has a version that
+    the extra excludes.
     """
     with optional(module.partition(".")[0], extra):
         return import_module(module)
@@ -131,20 +118,11 @@ def imported(module: str, extra: str) -> Any:
 
 @contextmanager
 def optional(package: str, extra: str) -> Iterator[None]:
-    """For a block that imports from an optional package.
+    """For a block that imports from an optional package of that name, which the extra of setup.cfg
+    installs.
 
-    Parameters
-    ----------
-    package : str
-        The package, by the name under which it is imported.
-    extra : str
-        The extra of setup.cfg that installs it.
-
-    Raises
-    ------
-    MissingExtraError
-        For whatever goes wrong in the block, and where an installed package is of a version that
-        the extra excludes.
+    Raises MissingExtraError for whatever goes wrong in the block, and where an installed package
+    has a version that the extra excludes.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of packages about each other
@@ -179,9 +157,7 @@ def _explained(package: str, extra: str, error: BaseException) -> MissingExtraEr
 
 
 def _excluded(extra: str) -> tuple[str, str, str] | None:
-    """The arguments of MissingExtraError.of for the first installed package that the extra's bounds
-    exclude.
-    """
+    """Arguments of MissingExtraError.of for the first package that the extra's bounds exclude."""
     for requirement in _requirements(extra):
         version = _version(requirement.name)
         if version and not requirement.specifier.contains(version, prereleases=True):

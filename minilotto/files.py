@@ -161,9 +161,7 @@ def probe(path: Path) -> None:
 
 
 def _target(path: Path) -> tuple[Path, os.stat_result | None]:
-    """The file that is written for `path`, where its links lead, and what is there; None for a new
-    one. Raises OSError where no regular file can be.
-    """
+    """The file that is written for `path`, where its links lead, and what is there now, or None."""
     there = None
     with contextlib.suppress(FileNotFoundError):
         there = os.stat(path)
@@ -228,9 +226,7 @@ def make_folder(folder: Path, parents: bool = True) -> None:
 
 @contextlib.contextmanager
 def folder_for(folder: Path) -> Iterator[None]:
-    """A folder for what the block does, made where missing; where the block fails, those of the new
-    folders that are empty are removed. Raises FileError.
-    """
+    """A folder for what the block does; where that fails, new empty folders are removed."""
     missing = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
     try:
         make_folder(folder)

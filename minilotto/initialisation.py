@@ -104,9 +104,7 @@ class Parameters(tuple[Reals, ...]):
 
 
 def shapes_of(config: Config, inputs: int, count: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of the Parameters of `count` nets of D inputs, by name, in their order, without those
-    that have no elements.
-    """
+    """Shapes of the Parameters of `count` nets of D inputs, by name, without empty ones."""
     neurons, layers = (count, config.width), (count, config.depth - 1, config.width)
     shallow = {"w": (*neurons, inputs), "b": neurons, "v": neurons, "c": (count,)}
     hidden = {"hidden_w": (*layers, config.width), "hidden_b": layers}
@@ -114,9 +112,7 @@ def shapes_of(config: Config, inputs: int, count: int) -> dict[str, tuple[int, .
 
 
 def parameter_count(config: Config, inputs: int) -> int:
-    """Parameters of one net of D inputs: N (D + 2) + 1, and N (N + 1) for each hidden layer after
-    the first.
-    """
+    """Parameters of a net: N (D + 2) + 1, and N (N + 1) for each hidden layer after the first."""
     return sum(math.prod(shape) for shape in shapes_of(config, inputs, 1).values())
 
 

@@ -212,9 +212,7 @@ def done() -> None:
 
 @contextmanager
 def unwound() -> Iterator[None]:
-    """What the block has started must be ended in order: the first signal raises KeyboardInterrupt,
-    and others wait.
-    """
+    """What the block starts must end in order: one signal raises KeyboardInterrupt, others wait."""
     before, state.at_once = state.at_once, False
     try:
         yield

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,26 @@ def python(tmp_path, child_environment) -> Callable[..., Ended]:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A folder with a copy of minilotto and nothing compiled."""
+    shutil.copytree(
+        ROOT / "minilotto",
+        tmp_path / "copy" / "minilotto",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    return tmp_path / "copy"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """An empty current folder."""
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
 
 
 @pytest.fixture(scope="session")

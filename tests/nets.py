@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from minilotto.data.dataset import given
+from minilotto.data.dataset import given, sampled
 from minilotto.engines.evaluate import gradients
-from minilotto.initialisation import Parameters
-from minilotto.oracles import numpy_reference
+from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.oracles import numpy_reference, torch_reference
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 from minilotto.settings.tasks import TASKS
 
@@ -194,6 +194,14 @@ def trajectory_tolerance(config):
 
 def largest_difference(a, b):
     return max(np.abs(x.astype(float) - y.astype(float)).max() for x, y in zip(a, b, strict=True))
+
+
+def trained_by_torch(config, seeds, data=None):
+    """Parameters as torch.optim trains them, on the config's points unless data are given."""
+    pytest.importorskip("torch", reason="torch.optim is the oracle (extra torch)")
+    data = sampled(config) if data is None else data
+    start = initial_parameters(config, data.inputs, np.arange(seeds))
+    return Parameters(*torch_reference.trained(config, start, data.x, data.y, data.weight))
 
 
 def read_only(array):

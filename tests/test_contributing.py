@@ -3,7 +3,6 @@ package, word for word.
 """
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -75,17 +74,6 @@ def put_before(path: Path, anchor: str, text: str) -> None:
     whole = path.read_text(encoding="utf-8")
     assert whole.count(anchor) == 1, anchor
     path.write_text(whole.replace(anchor, text + anchor), encoding="utf-8")
-
-
-@pytest.fixture
-def package(tmp_path) -> Path:
-    """A folder with a copy of minilotto and nothing compiled."""
-    shutil.copytree(
-        ROOT / "minilotto",
-        tmp_path / "copy" / "minilotto",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    return tmp_path / "copy"
 
 
 def test_a_row_and_a_formula_make_an_activation(package, python):

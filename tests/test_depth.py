@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from nets import trained_by_torch
 
 import minilotto as ml
 from minilotto.analysis.landscape.laziness import distance_moved
@@ -99,12 +100,9 @@ def test_the_oracles_agree(name, loss, residual):
 @RESIDUAL
 @pytest.mark.parametrize("name", [n for n, rule in ml.OPTIMIZERS.items() if rule.fields])
 def test_the_reference_trains_as_torch_does(name, residual):
-    pytest.importorskip("torch")
     config = ml.Config(**QUICK, optimizer=name, residual=residual, dtype="float64", warmup=3)
     nets = ml.train(config, 3, backend="reference")
-    start, data = initial_parameters(config, 1, np.arange(3)), nets.data
-    expected = torch_reference.trained(config, start, data.x, data.y, data.weight)
-    for ours, theirs in zip(nets.parameters, expected, strict=True):
+    for ours, theirs in zip(nets.parameters, trained_by_torch(config, 3, nets.data), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
 

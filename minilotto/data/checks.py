@@ -32,9 +32,7 @@ def checked(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None) -> tuple[Reals
 
 
 def points_of(x: ArrayLike) -> Reals:
-    """The caller's points, (P, D) or (P,), as (P, D) in the same precision. Raises DataError as
-    `checked`.
-    """
+    """The caller's points, (P, D) or (P,), as (P, D) in their precision, as of `checked`."""
     points = _finite("x", floating("x", x))
     if points.ndim not in (1, 2) or 0 in points.shape:
         raise DataError(
@@ -45,9 +43,7 @@ def points_of(x: ArrayLike) -> Reals:
 
 
 def floating(name: str, values: ArrayLike) -> Reals:
-    """The caller's numbers as an array of float32 or float64; `name` is for the message. Raises
-    DataError for rows of different length, masked values, or another dtype.
-    """
+    """The caller's numbers as float32 or float64; `name` is for the message. Raises DataError."""
     array = array_of(name, values)
     if array.dtype not in (np.float32, np.float64):
         raise DataError(
@@ -57,9 +53,7 @@ def floating(name: str, values: ArrayLike) -> Reals:
 
 
 def inputs_of(x: ArrayLike, inputs: int) -> Array:
-    """The caller's inputs to nets, (P, D), or (P,) where D = 1, as (P, D) float64. Raises DataError
-    for another shape, and for what is no array of finite numbers.
-    """
+    """The caller's inputs to nets, (P, D), or (P,) where D = 1, as (P, D) float64. Or DataError."""
     points = reals_of("x", x)
     if points.ndim == 1 and inputs == 1:
         points = points[:, None]

@@ -106,23 +106,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 def given(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Dataset:
-    """A Dataset of the caller's arrays.
-
-    Parameters
-    ----------
-    x, y, weight
-        As Dataset takes them.
-
-    Returns
-    -------
-    Dataset
-        With weights divided by their sum, whatever it is.
-
-    Raises
-    ------
-    DataError
-        As Dataset does.
-    """
+    """A Dataset of the caller's arrays, as Dataset takes them, of weights of any sum."""
     return frozen(*_normalised(x, y, weight))
 
 
@@ -166,28 +150,13 @@ def targets_at(x: Array, task: Task, config: Config) -> Array:
 
 
 def sampled(config: Config, task: Task | None = None) -> Dataset:
-    """The points of config.sampling, with targets y_p = task(x_p) + noise z_p.
+    """The points of config.sampling, with targets y_p = task(x_p) + noise z_p; `task` stands in
+    place of config.task.
 
     The z_p are standard normal; z_1, z_2, ... are the same for any P, points, noise and task. For
     sampling="population" the points are the nodes of `population_rule`, for "examples" the training
-    subset of `examples_of`.
-
-    Parameters
-    ----------
-    config : Config
-        Sampling, number of points, noise and root seed.
-    task : Task, optional
-        In place of config.task.
-
-    Returns
-    -------
-    Dataset
-        Of equal weights, except for "population".
-
-    Raises
-    ------
-    ConfigError
-        If no grid of D inputs has this number of points, or for sampling="custom".
+    subset of `examples_of`. Weights are equal but for "population". Raises ConfigError where no
+    grid of D inputs has this number of points, and for sampling="custom".
     """
     task = task_of(config.task) if task is None else task
     if config.sampling == "examples":
@@ -231,26 +200,11 @@ class Split(NamedTuple):
 
 @lru_cache(maxsize=16)
 def examples_of(task: Task) -> Split:
-    """The examples of a task that is a set of examples.
+    """The examples of a task that is a set of examples: training and held-out ones, of equal
+    weights within each.
 
-    Parameters
-    ----------
-    task : Task
-        A task with examples.
-
-    Returns
-    -------
-    Split
-        Training and held-out examples, of equal weights within each.
-
-    Raises
-    ------
-    ConfigError
-        For a task that is a function.
-    DataError
-        For what are no Examples, or have another shape than the task states.
-    MissingExtraError
-        Without the package that has them.
+    Raises ConfigError for a task that is a function, DataError for what are no Examples or have
+    another shape than the task states, MissingExtraError without the package that has them.
     """
     if task.examples is None:
         raise ConfigError(
@@ -323,9 +277,7 @@ def frozen(
     population: Task | None = None,
     names: tuple[str, ...] = (),
 ) -> Dataset:
-    """A Dataset of these arrays themselves, float64 and weights of sum 1, which are not checked and
-    become read-only.
-    """
+    """A Dataset of these float64 arrays themselves, weights of sum 1, unchecked and read-only."""
     data = object.__new__(Dataset)
     fields = {"x": x, "y": y, "weight": weight, "offset": offset}
     ReadOnly.__setstate__(data, {**fields, "population": population, "names": names})

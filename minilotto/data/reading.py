@@ -27,27 +27,12 @@ DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
 def read_dataset(path: str | Path) -> Dataset:
-    """A Dataset from a file.
+    """A Dataset from a file, as `given` makes it: an .npz with arrays x, y and perhaps weight, or a
+    .csv in UTF-8 with a header such as `x1,x2,y,weight`, whose inputs keep their names.
 
-    Parameters
-    ----------
-    path : str or Path
-        An .npz with arrays x, y and perhaps weight, or a .csv in UTF-8 with a header such as
-        `x1,x2,y,weight`; all columns but y and weight are inputs. Capitals make no difference.
-
-    Returns
-    -------
-    Dataset
-        As `given` makes it, with the names of the inputs of a .csv.
-
-    Raises
-    ------
-    ConfigError
-        For what is no name of a file.
-    FileError
-        Where the file cannot be read.
-    DataError
-        For content that is no data, and for a name that may not be meant as an input's.
+    All columns but y and weight are inputs; capitals make no difference. Raises ConfigError for
+    what is no name of a file, FileError where it cannot be read, DataError for content that is no
+    data and for a name that may not be meant as an input's.
     """
     path = check_input(path)
     readers = {".npz": _archive, ".csv": _table}

@@ -1,7 +1,7 @@
 """check: compares kernels' gradients with the oracles: NumPy, and torch where it is installed."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,9 +23,7 @@ TOLERANCE = 4.0
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, and by oracle the largest error over all nets and coordinates, in units of
-    rounding.
-    """
+    """What was compared, and by oracle the largest error of all, in units of rounding."""
 
     activation: str
     task: str
@@ -44,9 +42,7 @@ Oracle = Callable[..., tuple[Reals, tuple[Reals, ...]]]
 
 
 def oracles(name: str) -> dict[str, Oracle]:
-    """By name each oracle's loss_and_gradient that can compute with an activation. Raises
-    MissingExtraError where torch is installed and cannot be used.
-    """
+    """By name each oracle's loss_and_gradient that can compute with an activation."""
     from minilotto.oracles import numpy_reference, torch_reference
 
     found: dict[str, Oracle] = {
@@ -172,29 +168,35 @@ def _layer(parameters: Parameters, layer: int) -> tuple[Reals, Reals]:
 
 
 def table(comparisons: Sequence[Comparison]) -> str:
-    """The comparisons as text: a row for each dtype, loss, depth and task, a column for each
-    activation, with the largest error over the oracles in units of rounding; then what failed.
-    """
-    activations = list(dict.fromkeys(c.activation for c in comparisons))
+    """A row for each dtype, loss, depth and task, a column for each activation; what failed."""
     worst = {(_row(c), c.activation): max(c.errors.values()) for c in comparisons}
-    rows = [*dict.fromkeys(map(_row, comparisons))]
-    length = max(map(len, rows))
-    lines = [f"{'':{length}}" + "".join(f"{name:>12}" for name in activations)]
-    for row in rows:
-        entries = [worst[row, name] for name in activations]
-        cells = "".join(f"{entry:11.2f}{' ' if entry <= TOLERANCE else '!'}" for entry in entries)
-        lines.append(f"{row:{length}}{cells}")
-    failed = [c for c in comparisons if not c.passed]
-    against = " and ".join(comparisons[0].errors)
-    lines.append(
-        f"{len(comparisons) - len(failed)} of {len(comparisons)} agree with {against} within "
-        f"{TOLERANCE:g} units of rounding"
-    )
+    lines = [*grid("", worst), agreement([c.passed for c in comparisons], comparisons[0].errors)]
     lines += [
         f"FAILED: {c.activation} on {c.task} in {c.dtype}, {c.loss} loss{_depth(c)}: {c.errors}"
-        for c in failed
+        for c in comparisons
+        if not c.passed
     ]
     return "\n".join(lines)
+
+
+def grid(title: str, worst: Mapping[tuple[str, str], float]) -> list[str]:
+    """Lines of a table of errors by row and column; a mark stands at those beyond TOLERANCE."""
+    rows, columns = ([*dict.fromkeys(names)] for names in zip(*worst, strict=True))
+    length = max(map(len, (title, *rows)))
+    lines = [f"{title:{length}}" + "".join(f"{name:>12}" for name in columns)]
+    for row in rows:
+        entries = [worst[row, name] for name in columns]
+        cells = "".join(f"{entry:11.2f}{' ' if entry <= TOLERANCE else '!'}" for entry in entries)
+        lines.append(f"{row:{length}}{cells}")
+    return lines
+
+
+def agreement(passed: Sequence[bool], against: Iterable[str]) -> str:
+    """How many comparisons agree with the oracles."""
+    return (
+        f"{sum(passed)} of {len(passed)} agree with {' and '.join(against)} within "
+        f"{TOLERANCE:g} units of rounding"
+    )
 
 
 def _row(c: Comparison) -> str:

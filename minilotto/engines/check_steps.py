@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minilotto.data.dataset import Dataset, sampled
+from minilotto.engines.check import TOLERANCE, agreement, grid
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.wide import WideEngine
@@ -17,14 +18,12 @@ from minilotto.settings.config import Config
 STEPS, NETS = 10, 24
 # Errors are counted in units of rounding: machine epsilon times the size of a parameter and of the
 # steps that it may make. Adam divides small gradients by their own size, hence the factor.
-STEP_FACTOR, TOLERANCE = 100.0, 4.0
+STEP_FACTOR = 100.0
 
 
 @dataclass(frozen=True)
 class StepComparison:
-    """What was compared, and by oracle the largest error of a parameter after STEPS steps, over all
-    nets and engines, in units of rounding.
-    """
+    """By oracle the largest error of a parameter after STEPS steps, in units of rounding."""
 
     optimizer: str
     dtype: str
@@ -36,9 +35,7 @@ class StepComparison:
 
 
 def compare_steps(optimizers: Sequence[str], dtypes: Sequence[str]) -> Iterator[StepComparison]:
-    """Compare every parameter after ten steps with a warmup, for each optimiser and precision of
-    the engines; the oracles have float64.
-    """
+    """Compare every parameter after ten steps with a warmup, for each optimiser and precision."""
     for dtype in dtypes:
         for optimizer in optimizers:
             yield _compare(optimizer, dtype)
@@ -86,19 +83,8 @@ def _trained(engine: Engine, start: Parameters) -> Parameters:
 
 
 def table(comparisons: Sequence[StepComparison]) -> str:
-    """The comparisons as text: a row for each precision, a column for each optimiser, with the
-    largest error over the oracles in units of rounding; then how many agree.
-    """
-    names = list(dict.fromkeys(c.optimizer for c in comparisons))
-    worst = {(c.dtype, c.optimizer): max(c.errors.values()) for c in comparisons}
-    lines = [f"{f'{STEPS} steps by':31}" + "".join(f"{name:>12}" for name in names)]
-    for dtype in dict.fromkeys(c.dtype for c in comparisons):
-        entries = [worst[dtype, name] for name in names]
-        cells = "".join(f"{entry:11.2f}{' ' if entry <= TOLERANCE else '!'}" for entry in entries)
-        lines.append(f"{dtype:31}{cells}")
-    passed, against = sum(c.passed for c in comparisons), " and ".join(comparisons[0].errors)
-    lines.append(
-        f"{passed} of {len(comparisons)} agree with {against} within {TOLERANCE:g} units of "
-        "rounding"
-    )
+    """A row for each precision, a column for each optimiser, and how many agree."""
+    worst = {(f"{c.dtype:31}", c.optimizer): max(c.errors.values()) for c in comparisons}
+    passed = [c.passed for c in comparisons]
+    lines = [*grid(f"{STEPS} steps by", worst), agreement(passed, comparisons[0].errors)]
     return "\n".join(lines)

@@ -67,7 +67,10 @@ TYPICAL_NEURONS = 20_000
 # The same on a whole H100: units of float32 as measured, the rest by the kernels' instructions.
 GPU_UNIT = {"float32": 0.001, "float64": 0.012}
 GPU_UPDATE = {"float32": 0.004, "float64": 0.03}
-HOST = 5.0  # times as long as their units take audits beside a GPU: a million nets of width 2, 44 s
+# Not measured since audits run on the GPU: what the host does in one audit of all nets, in
+# nanoseconds, and by what factor nodes have to be cheaper. At 100 points they took up to 3.2 times
+# as long as points when audits ran on the host.
+GPU_AUDIT, SURELY = 5e6, 4.0
 CORES = 16  # of a machine that has such a GPU
 WORTH_SECONDS = 5.0  # of CPU time in one call, which starting a GPU and compiling for it takes too
 
@@ -160,8 +163,10 @@ def gpu_candidates(config: Config, data: Dataset, request: Request) -> dict[str,
     if config.batch:
         return {"cuda": found[0]}
     if some := _compressed(config, data, request):
-        audits = some.audits * config.width * UNITS["silu"]["float64"] * HOST
-        cost = some.nodes * unit + update + audits
+        audits = some.audits * config.width * GPU_UNIT["float64"]
+        at_once = config.steps * max(1.0, TYPICAL_NEURONS / config.width)
+        audits += GPU_AUDIT * len(audit_steps(config.steps)) / at_once
+        cost = SURELY * (some.nodes * unit + update + audits)
         found.append(_on_nodes(config, data, request, CudaEngine, cost))
     return {candidate.name: candidate for candidate in found}
 

@@ -7,7 +7,7 @@ the steps since then with more nodes. How many nodes a seed has depends on that 
 results do not depend on the other seeds of a batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,9 +19,10 @@ from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
-from minilotto.engines.state import Audited, State
+from minilotto.engines.state import Audited, Kept, State, nets_joined, states_joined, taken
 from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters
+from minilotto.kernels.formulas import bounds_of_slopes
 from minilotto.settings.config import Config
 
 # Refinement levels: a seed that fails an audit gets the next number of nodes.
@@ -40,10 +41,22 @@ REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
 
 class _Group(NamedTuple):
-    """Seeds of a batch that have equally many nodes: their places in the batch and their engine."""
+    """Seeds of a batch that have equally many nodes: their places in the batch, their engine, and
+    how they were at the last audit.
+    """
 
+    nodes: int
     places: NDArray[np.intp]
     engine: Engine
+    good: Kept
+
+
+class _Failing(NamedTuple):
+    """Seeds that have to repeat steps: with how many nodes, and from where."""
+
+    nodes: int
+    places: NDArray[np.intp]
+    good: State
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
@@ -98,6 +111,7 @@ class CompressedEngine(Engine):
         self.levels = [count for count in levels if count < self.distinct.points]
         if not self.levels or (not many and nodes is None):
             self.levels.append(self.distinct.points)
+        self.groups: list[_Group] = []
         self._rules: dict[int, Dataset] = {}
         self.lanes = self._engine(self.levels[0]).lanes
 
@@ -116,8 +130,8 @@ class CompressedEngine(Engine):
         count = len(state.parameters.c)
         self.nodes = np.full(count, self.levels[0])
         self.worst = np.zeros(count)
-        self.good, self.good_step = state, -1  # unknown until the next step or audit
-        self._regroup(state)
+        self.good_step = -1  # unknown until the next step or audit
+        self._group(state, state)
 
     def go_on(self, now: Audited, before: Audited | None = None) -> None:
         """Continue with the nodes that the nets had, where these are a level here.
@@ -128,23 +142,27 @@ class CompressedEngine(Engine):
         self.resume(now.state)
         if before is None or now.step in self.audits:
             self._return_to(now)
-            self._regroup(now.state)
+            self._group(now.state, now.state)
             return
         self._return_to(before)
-        state = State(*(Parameters(*(array.copy() for array in one)) for one in now.state))
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
-        for nodes in np.unique(self.nodes[failed]):
-            places = np.flatnonzero(failed & (self.nodes == nodes))
-            self._repeat(state, places, int(nodes), now.step)
-        self._regroup(state)
+        failing, places = [], [np.flatnonzero(~failed)]
+        for nodes in np.unique(self.nodes[failed]).tolist():
+            places.append(np.flatnonzero(failed & (self.nodes == nodes)))
+            failing.append(_Failing(nodes, places[-1], before.state.rows(places[-1])))
+        repeated = [group.engine.state() for group in self._repeated(failing, now.step)]
+        states = states_joined([now.state.rows(places[0]), *repeated])
+        self._group(states.rows(np.argsort(np.concatenate(places))), before.state)
 
     def _return_to(self, audited: Audited) -> None:
-        self.good_step, self.good = audited.step, audited.state
+        self.good_step = audited.step
         self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.levels[0])
         self.worst = np.nan_to_num(audited.audit)
 
     def _last_audit(self) -> Audited:
-        return Audited(self.good_step, self.good, self.nodes.copy(), self.worst.copy())
+        good = [group.good.rows(np.arange(len(group.places))) for group in self.groups]
+        state = states_joined(good).rows(self._order())
+        return Audited(self.good_step, state, self.nodes.copy(), self.worst.copy())
 
     @contextmanager
     def aside(self, step: int) -> Iterator[None]:
@@ -158,15 +176,18 @@ class CompressedEngine(Engine):
         yield
         self.before = None
         self._return_to(last)
-        self._regroup(state)
+        self._group(state, last.state)
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
+        self._advance(self.groups, first, count)
+
+    def _advance(self, groups: Sequence[_Group], first: int, count: int) -> None:
         # Groups with more nodes take longer; they begin.
-        works = [group.engine.work(first, count) for group in self.groups[::-1]]
+        works = [group.engine.work(first, count) for group in groups[::-1]]
         together = [work for work in works if work is not None]
         run_works(together, self.threads)
-        for group, work in zip(self.groups[::-1], works, strict=True):
+        for group, work in zip(groups[::-1], works, strict=True):
             if work is None:
                 group.engine.advance(first, count)
 
@@ -174,12 +195,17 @@ class CompressedEngine(Engine):
         if self.good_step < 0:
             self.good_step = step
 
+    def _order(self) -> NDArray[np.intp]:
+        """Where each net of the batch is among those of all groups, one after another."""
+        return np.argsort(np.concatenate([group.places for group in self.groups]))
+
     def parameters(self) -> Parameters:
-        return self._whole([group.engine.parameters() for group in self.groups])
+        nets = nets_joined([group.engine.parameters() for group in self.groups])
+        return taken(nets, self._order())
 
     def state(self) -> State:
         states = [group.engine.state() for group in self.groups]
-        return State(*(self._whole(list(some)) for some in zip(*states, strict=True)))
+        return states_joined(states).rows(self._order())
 
     def audit(self, step: int) -> None:
         """Compare every seed with the data; repeat the steps since the last audit with more nodes
@@ -189,31 +215,53 @@ class CompressedEngine(Engine):
         # A longer training may have no audit here.
         ends = step == self.config.steps and step not in audit_steps(LONGEST)
         self.before = self._last_audit() if ends else None
-        state, nodes = self.state(), self.nodes.copy()
-        self._audit(state, np.arange(len(nodes)), step)
-        self.good, self.good_step = state, step
-        if not np.array_equal(nodes, self.nodes):
-            self._regroup(state)
+        repeated, groups = [], self.groups
+        while groups:
+            groups = self._repeated(self._failing(groups), step)
+            repeated += groups
+        if repeated:
+            self._take_in(repeated)
+        self.groups = [group._replace(good=group.engine.snapshot()) for group in self.groups]
+        self.good_step = step
 
-    def _audit(self, state: State, places: NDArray[np.intp], step: int) -> None:
-        """Audit the seeds at `places`, and put into `state` what repeating gives for those that
-        fail.
-        """
-        while places.size:
-            differences = np.empty(len(places))
-            for nodes in np.unique(self.nodes[places]):
-                here = self.nodes[places] == nodes
-                nets = _taken(state.parameters, places[here])
-                differences[here] = self._differences_in_threads(nets, self._rule(int(nodes)))
+    def _failing(self, groups: Sequence[_Group]) -> list[_Failing]:
+        """Those that fail their audit; the differences of the others are noted."""
+        failing = []
+        for nodes, places, engine, good in groups:
+            differences = self._found(places, engine)
             failed = differences > TOLERANCE[self.config.dtype]
-            failed &= self.nodes[places] < self.levels[-1]
+            failed &= nodes < self.levels[-1]
             passed = places[~failed]
             self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
-            places = places[failed]
-            before = self.nodes[places]  # a copy: `_repeat` changes the numbers of nodes
-            for nodes in np.unique(before):
-                more = self.levels[self.levels.index(int(nodes)) + 1]
-                self._repeat(state, places[before == nodes], more, step)
+            if failed.any():
+                more = self.levels[self.levels.index(nodes) + 1]
+                failing.append(_Failing(more, places[failed], good.rows(np.flatnonzero(failed))))
+        return failing
+
+    def _take_in(self, repeated: Sequence[_Group]) -> None:
+        """Move seeds that have more nodes now to the groups that have these."""
+        whole, self.groups = [*self.groups, *repeated], []
+        for nodes in np.unique(self.nodes).tolist():
+            same = [group for group in whole if group.nodes == nodes]
+            stay = [np.flatnonzero(self.nodes[group.places] == nodes) for group in same]
+            engine = same[0].engine
+            if len(same) > 1 or len(stay[0]) < len(same[0].places):
+                pairs = zip(same[1:], stay[1:], strict=True)
+                engine.regroup(stay[0], [one.engine.state().rows(some) for one, some in pairs])
+            places = np.concatenate(
+                [one.places[some] for one, some in zip(same, stay, strict=True)]
+            )
+            self.groups.append(_Group(nodes, places, engine, same[0].good))
+
+    def _found(self, places: NDArray[np.intp], engine: Engine) -> NDArray[np.float64]:
+        """The differences of an engine's nets: (R,)."""
+        found = engine.differences(self.audited)
+        differences = np.full(len(places), np.nan) if found is None else found
+        unknown = np.flatnonzero(~np.isfinite(differences))
+        if unknown.size:
+            nets = taken(engine.parameters(), unknown)
+            differences[unknown] = self._differences_in_threads(nets, engine.data)
+        return differences
 
     def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         differences = np.empty(len(parameters.c))
@@ -230,38 +278,33 @@ class CompressedEngine(Engine):
         """What the audit compares with TOLERANCE: (R,)."""
         return _difference(self, parameters, rule)
 
-    def _repeat(self, state: State, places: NDArray[np.intp], nodes: int, step: int) -> None:
-        self.nodes[places] = nodes
-        engine = self._engine(nodes)
-        engine.resume(State(*(_taken(one, places) for one in self.good)))
-        for at in range(self.good_step, step, REPEATED_STEPS):
-            engine.advance(at, min(REPEATED_STEPS, step - at))
-        for one, repeated in zip(state, engine.state(), strict=True):
-            for array, values in zip(one, repeated, strict=True):
-                array[places] = values
+    def _repeated(self, failing: Sequence[_Failing], step: int) -> list[_Group]:
+        """These seeds with that many nodes, from their last audit to `step`."""
+        groups = []
+        for nodes, places, good in failing:
+            self.nodes[places] = nodes
+            engine = self._engine(nodes)
+            engine.resume(good)
+            groups.append(_Group(nodes, places, engine, good))
+        for at in range(self.good_step, step, REPEATED_STEPS) if groups else ():
+            self._advance(groups, at, min(REPEATED_STEPS, step - at))
+        return groups
 
-    def _regroup(self, state: State) -> None:
+    def _group(self, state: State, good: State) -> None:
+        """Put seeds of equally many nodes into groups."""
         self.groups = []
-        for nodes in np.unique(self.nodes):
+        for nodes in np.unique(self.nodes).tolist():
             places = np.flatnonzero(self.nodes == nodes)
-            engine = self._engine(int(nodes))
-            engine.resume(State(*(_taken(one, places) for one in state)))
-            self.groups.append(_Group(places, engine))
-
-    def _whole(self, parts: list[Parameters]) -> Parameters:
-        """Arrays of the whole batch from those of its groups."""
-        whole = Parameters(
-            *(np.empty((len(self.nodes), *array.shape[1:]), array.dtype) for array in parts[0])
-        )
-        for group, part in zip(self.groups, parts, strict=True):
-            for array, values in zip(whole, part, strict=True):
-                array[group.places] = values
-        return whole
+            engine, now = self._engine(nodes), state.rows(places)
+            engine.resume(now)
+            then = now if good is state else good.rows(places)
+            self.groups.append(_Group(nodes, places, engine, then))
 
     def losses(self, final: bool) -> NDArray[np.float64]:
-        data = self.reported if final else self.watched
-        residual, threads = self.config.residual, self.threads
-        return losses(self.activation, self.parameters(), data, residual=residual, threads=threads)
+        data, found = self.reported if final else self.watched, np.empty(len(self.nodes))
+        for group in self.groups:
+            found[group.places] = group.engine.losses_on(data)
+        return found
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         return self.nodes.astype(np.int64), self.worst.copy()
@@ -274,10 +317,6 @@ class CompressedEngine(Engine):
 
     def bytes_per_net(self) -> int:
         return 3 * self._engine(self.levels[0]).bytes_per_net()
-
-
-def _taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
-    return Parameters(*(array[places] for array in parameters))
 
 
 def _difference(
@@ -330,13 +369,13 @@ def _scales(
         after = _root_sum(square, hidden[-1]) + np.abs(parameters.hidden_b[:, row]) + 1.0
         hidden.append(share * after + (hidden[-1] if residual else 0.0))
     f = (v * hidden[-1]).sum(axis=1) + c + np.sqrt(np.abs(data.weight) @ data.y**2)
-    dh = 2.0 * f[:, None] * v
+    dh, dv = bounds_of_slopes(f[:, None], v, hidden[-1])
     dz: list[NDArray[np.float64]] = []
     for square in squares[::-1]:
         dz.insert(0, 2.0 * share * dh)
         dh = share * _root_sum(square.swapaxes(1, 2), dh) + (dh if residual else 0.0)
     db = 2.0 * dh
-    units = [db[:, :, None] * reach, db, 2.0 * f[:, None] * hidden[-1], 2.0 * f]
+    units = [db[:, :, None] * reach, db, dv, 2.0 * f]
     if dz:
         pairs = zip(dz, hidden[:-1], strict=True)
         weights = [after[:, :, None] * before[:, None] for after, before in pairs]

@@ -1,29 +1,35 @@
 """The engine for a GPU: every chunk of steps is one launch, in which some threads share each net.
 
-Losses and audits are evaluated on the CPU, in float64. Config.subnormals changes nothing here:
-results of the special function unit count subnormal numbers as zero, all else keeps them, at no
-cost. CUDA is loaded when the first engine is made.
+Losses and audits are evaluated there too, in float64. Engines launch on streams of their own, so
+that several work side by side. Config.subnormals changes nothing here: results of the special
+function unit count subnormal numbers as zero, all else keeps them, at no cost. CUDA is
+loaded when the first engine is made.
 """
 
 import warnings
+from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import Dataset, frozen
 from minilotto.engines.interface import KernelEngine, schedule_of
-from minilotto.engines.packing import point_table, rows_of
-from minilotto.engines.state import State
+from minilotto.engines.packing import point_table, rows_of, unpack
+from minilotto.engines.state import Kept, State
 from minilotto.errors import ResourceError
 from minilotto.hardware.gpu import free_memory, simulated, the_gpu, working
 from minilotto.hardware.machine import readable_bytes
+from minilotto.hardware.threads import Work, run_works
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gpu.partition import (
+    MOST_AUDITED,
     SHARED_BYTES,
     WARP,
     Draws,
+    Evaluation,
     Kind,
     Partition,
     partition_for,
@@ -31,11 +37,26 @@ from minilotto.kernels.gpu.partition import (
 )
 from minilotto.kernels.random import seed_keys
 from minilotto.kernels.spec import Spec
+from minilotto.kernels.structures import Nets
+from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 
 BLOCK = 64  # threads of a block that holds several nets
 ONE_THREAD = Lock()  # of Python's at a time changes what is warned of
 BATCH_NEURONS = 2**22  # that are trained from start to end before the next ones
+
+
+class _Copies(NamedTuple):
+    """Copies of nets on the GPU, and what it takes to read them."""
+
+    spec: Spec
+    width: int
+    arrays: list[Any]
+
+    def rows(self, places: NDArray[np.intp]) -> State:
+        """As of a State."""
+        some = (array.copy_to_host()[places] for array in self.arrays)
+        return State(*(unpack(self.spec, one, len(places), self.width) for one in some))
 
 
 class CudaEngine(KernelEngine):
@@ -83,9 +104,9 @@ class CudaEngine(KernelEngine):
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
         with working():
-            from minilotto.kernels.gpu.compiled import training_kernel
+            from minilotto.kernels.gpu.compiled import kernel_of
 
-            self.compiled = training_kernel
+            self.compiled = kernel_of
 
     def kind(self) -> Kind:
         """What the present partition's kernel is compiled for."""
@@ -95,9 +116,19 @@ class CudaEngine(KernelEngine):
         return Kind(*form, config.optimizer, config.loss, config.batch > 0, whole)
 
     def resume(self, state: State) -> None:
+        self._hold([self._packed(one) for one in state])
+
+    def regroup(self, places: NDArray[np.intp], more: Sequence[State]) -> None:
+        parts = [[self._packed(one) for one in state] for state in more]
+        nets: tuple[Any, ...] = self.nets
+        old = [array.copy_to_host()[places] for array in nets]
+        self._hold([np.concatenate(arrays) for arrays in zip(old, *parts, strict=True)])
+
+    def _hold(self, arrays: Sequence[Reals]) -> None:
         from numba import cuda
 
-        super().resume(state)
+        self.stream, self.count = cuda.stream(), len(arrays[0])
+        self.nets = Nets(*(cuda.to_device(array) for array in arrays))
         if not self.given and not simulated():
             load = self.count, self.gpu.processors
             self.partition = split_for(self.partition, *self.sizes, *load)
@@ -116,24 +147,28 @@ class CudaEngine(KernelEngine):
         space = cuda.to_device(keys.ravel()), cuda.device_array(shape, np.int32)
         self.draws = Draws(*space, 0, self.config.batch, self.data.points)
 
-    def _packed(self, parameters: Parameters) -> Any:
-        from numba import cuda
-
-        return cuda.to_device(super()._packed(parameters))
-
     def _unpacked(self, theta: Any) -> Parameters:
         return super()._unpacked(theta.copy_to_host())
 
+    def snapshot(self) -> Kept:
+        from numba import cuda
+
+        copies = [cuda.device_array_like(array) for array in self.nets]
+        for copy, array in zip(copies, self.nets, strict=True):
+            copy.copy_to_device(array)
+        return _Copies(self.spec, self.config.width, copies)
+
     def advance(self, first: int, count: int) -> None:
+        run_works([self.work(first, count)], 1)
+
+    def work(self, first: int, count: int) -> Work:
+        """Launches them; what is left to threads is to wait."""
         from numba import cuda
 
         dtype, schedule = self.config.dtype, schedule_of(self.config, first, count, self.since)
         rates = np.array([schedule.lr, schedule.adam_rate, schedule.correction], dtype)
-        blocks, threads = self._launch()
-        with ONE_THREAD, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # few nets are no mistake
-            launch = self.kernel[blocks, threads, 0, self.shared_bytes]
-        launch(
+        on_device = cuda.to_device(rates, stream=self.stream)
+        self._configured(self.kernel, *self._launch(), self.shared_bytes)(
             float(self.activation.parameter),
             self.config.width,
             *self.nets,
@@ -141,10 +176,56 @@ class CudaEngine(KernelEngine):
             self.table,
             self.partition.batches(self.sizes[1]),
             self.draws._replace(first=first),
-            cuda.to_device(rates),
+            on_device,
             tuple(map(float, schedule[3:8])),
         )
-        cuda.synchronize()
+        return Work(self._wait, (on_device,), 1)
+
+    def _wait(self, used: Any, begin: int, end: int) -> None:
+        """Until all is done that was launched; what it used is freed only afterwards."""
+        from numba import cuda
+
+        cuda.current_context()  # a thread of ours has none at first
+        self.stream.synchronize()
+
+    def _configured(self, kernel: Any, blocks: int, threads: int, shared_bytes: int) -> Any:
+        with ONE_THREAD, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # few nets are no mistake
+            return kernel[blocks, threads, self.stream, shared_bytes]
+
+    def losses_on(self, data: Dataset) -> NDArray[np.float64]:
+        return self._evaluated(data)
+
+    def differences(self, data: Dataset) -> NDArray[np.float64] | None:
+        ours, theirs = self.data, data
+        if ours.points + theirs.points > MOST_AUDITED:
+            return None
+        pairs = (ours.x, theirs.x), (ours.y, theirs.y), (ours.weight, -theirs.weight)
+        x, y, weight = (np.concatenate(pair) for pair in pairs)
+        both = frozen(x, y, weight, ours.offset - theirs.offset)
+        size = float(np.sqrt(np.abs(theirs.weight) @ theirs.y**2))
+        return self._evaluated(both, np.abs(theirs.x).max(axis=0), size)
+
+    def _evaluated(
+        self, data: Dataset, reach: NDArray[np.float64] | None = None, size: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Results of kernels/gpu/evaluate.py, of audits where there is a reach."""
+        from numba import cuda
+
+        config, inputs, audit = self.config, data.inputs, reach is not None
+        kind = Evaluation(config.activation, config.dtype, inputs, config.loss, audit)
+        with working():
+            kernel = self.compiled(kind)
+        table = point_table(data, "float64", data.points, 1.0)
+        arrays = table, np.zeros(inputs) if reach is None else reach
+        points, reaches = (cuda.to_device(array, stream=self.stream) for array in arrays)
+        results = cuda.device_array(self.count, np.float64, stream=self.stream)
+        threads = 2 if simulated() else WARP
+        nets = float(self.activation.parameter), config.width, self.nets.theta
+        launch = self._configured(kernel, self.count, threads, 8 * data.points if audit else 0)
+        launch(*nets, points, float(data.offset), reaches, size, results)
+        found: NDArray[np.float64] = results.copy_to_host()
+        return found
 
     def _launch(self) -> tuple[int, int]:
         """Blocks and the threads of each: a block holds several nets, and fewer where smaller
@@ -168,8 +249,9 @@ class CudaEngine(KernelEngine):
         return arrays * rows * size + (4 * self.padded if self.config.batch else 0)
 
     def nets_per_batch(self) -> int:
-        """As many as keep the GPU busy and fit half of its free memory. Raises ResourceError where
-        not even one fits.
+        """As many as keep the GPU busy and fit a sixth of its free memory, which holds them as they
+        were at an audit too, and twice while groups change. Raises ResourceError where not even one
+        fits.
         """
         free, net, table = free_memory(), self.bytes_per_net(), self.points.nbytes
         if net + table > free:
@@ -178,4 +260,4 @@ class CudaEngine(KernelEngine):
                 f"{readable_bytes(net + table)} "
                 f"of the GPU's memory and {readable_bytes(free)} is free; use backend='cpu'"
             )
-        return max(1, min(BATCH_NEURONS // self.config.width, (free - table) // 2 // net))
+        return max(1, min(BATCH_NEURONS // self.config.width, (free - table) // 6 // net))

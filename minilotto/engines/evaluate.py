@@ -101,9 +101,7 @@ def gradients(
     loss: str = "squared",
     residual: bool = False,
 ) -> Parameters:
-    """Gradients of the losses of R nets, shaped as their parameters, by the kernel that trains in
-    `dtype`.
-    """
+    """Gradients of R nets' losses, as their parameters, by the kernel that trains in `dtype`."""
     group = group_for(data.points, dtype, parameters.depth)
     spec = spec_of(activation, dtype, parameters.w.shape[2], lanes, loss, group=group)
     points = training_arrays(data, dtype, loss, group)
@@ -119,9 +117,7 @@ def gradients_by(
     points: Points,
     residual: bool = False,
 ) -> Parameters:
-    """Gradients of a step at a rate of 0 by `train`, which is train_blocks of the nets' kernels or
-    made of it.
-    """
+    """Gradients of a step at rate 0 by `train`: train_blocks of the kernels, or made of it."""
     count, width, _ = parameters.w.shape
     _, shape = kernels_for(width, parameters.depth, residual)
     theta = pack(form.spec, parameters)

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import pack, unpack
-from minilotto.engines.state import Audited, State
+from minilotto.engines.state import Audited, Kept, State, states_joined
 from minilotto.hardware.threads import Work
 from minilotto.initialisation import Parameters
 from minilotto.kernels.spec import Spec
@@ -71,23 +71,29 @@ class Engine(ABC):
         """Continue from a state that `state` gave, of any seeds in any order."""
 
     def go_on(self, now: Audited, before: Audited | None = None) -> None:
-        """Continue from nets of another training: `now`, and its `before` if it had the same rates
-        and constants since.
-        """
+        """Continue from nets of another training: `now`, and `before` if its steps were alike."""
         self.resume(now.state)
 
     @abstractmethod
     def state(self) -> State:
         """Copies of the parameters, in the training dtype, and of the optimiser's m and s."""
 
+    def snapshot(self) -> Kept:
+        """The state as it is now."""
+        return self.state()
+
+    def regroup(self, places: NDArray[np.intp], more: Sequence[State]) -> None:
+        """Go on with the nets at `places`, and with `more` after them."""
+        self.resume(states_joined([self.state().rows(places), *more]))
+
     @abstractmethod
     def advance(self, first: int, count: int) -> None:
-        """Do steps first, first + 1, ..., first + count - 1 (from 0). Cutting a chunk of steps in
-        two changes no bit.
-        """
+        """Do `count` steps from `first` (from 0) on. Cutting a chunk in two changes no bit."""
 
     def work(self, first: int, count: int) -> Work | None:
-        """What `advance` gives to threads, if it is one Work: several engines then share them."""
+        """What `advance` gives to threads, if it is one Work, of these steps as soon as it is
+        asked for: several engines then share them.
+        """
         return None
 
     @abstractmethod
@@ -119,17 +125,20 @@ class Engine(ABC):
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
+        return self.losses_on(self.data)
+
+    def losses_on(self, data: Dataset) -> NDArray[np.float64]:
+        """The same on other points."""
         from minilotto.engines.evaluate import losses
 
-        config = self.config
-        return losses(
-            self.activation,
-            self.parameters(),
-            self.data,
-            config.loss,
-            config.residual,
-            self.threads,
-        )
+        config, nets = self.config, self.parameters()
+        return losses(self.activation, nets, data, config.loss, config.residual, self.threads)
+
+    def differences(self, data: Dataset) -> NDArray[np.float64] | None:
+        """What an audit finds between the engine's points and `data`, if the engine computes it
+        itself: (R,). What is not finite, or None, is left to `CompressedEngine`.
+        """
+        return None
 
     def effort(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Points that each step of each net uses (R,), and the largest difference that an audit

@@ -1,6 +1,7 @@
 """Arrays of the kernels from those of NumPy, and back: nets in both layouts, and points."""
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """A zeroed contiguous array that starts on a cache line, so that rows of whole vectors never
     straddle two lines.
     """
-    count, size = int(np.prod(shape)), np.dtype(dtype).itemsize
+    count, size = math.prod(shape), np.dtype(dtype).itemsize
     buffer = np.zeros(count + PAGE // size, dtype)
     start = (next(_places) - buffer.ctypes.data) % PAGE // size
     return buffer[start : start + count].reshape(shape)
@@ -68,7 +69,8 @@ def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     nets, width, inputs = parameters.w.shape
     blocks, first = -(-nets // spec.lanes), rows_of(width, inputs)
     layers = parameters.depth - 1
-    rows = np.empty((nets, first + layers * width * (width + 1)), spec.dtype)
+    full = np.empty((blocks * spec.lanes, first + layers * width * (width + 1)), spec.dtype)
+    rows = full[:nets]
     neurons = rows[:, : first - 1].reshape(nets, width, inputs + 2)
     neurons[:, :, :inputs] = parameters.w
     neurons[:, :, inputs] = parameters.b
@@ -77,10 +79,10 @@ def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     if layers:
         hidden = rows[:, first:].reshape(nets, layers, width, width + 1)
         hidden[..., :width], hidden[..., width] = parameters.hidden_w, parameters.hidden_b
+    full[nets:] = full[nets - 1 : nets]
     theta = aligned((blocks, rows.shape[1] * spec.lanes), spec.dtype)
-    full = theta.reshape(blocks, rows.shape[1], spec.lanes)
-    lane_of_net = np.minimum(np.arange(blocks * spec.lanes), nets - 1).reshape(blocks, spec.lanes)
-    full[:] = rows[lane_of_net].transpose(0, 2, 1)
+    by_lane = theta.reshape(blocks, rows.shape[1], spec.lanes)
+    by_lane[:] = full.reshape(blocks, spec.lanes, -1).transpose(0, 2, 1)
     return theta
 
 

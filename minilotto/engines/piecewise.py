@@ -9,17 +9,12 @@ from minilotto.settings.arrays import Array
 
 
 class PiecewiseLosses:
-    """sum_p weight_p (f(x_p) - y_p)^2 for f that is linear between its breakpoints.
+    """sum_p weight_p (f(x_p) - y_p)^2 for f of one input that is linear between its breakpoints.
 
     Between two of them f = alpha x + beta, and the points there add alpha^2 M_xx + 2 alpha beta M_x
     + beta^2 M_1 - 2 alpha M_xy - 2 beta M_y + M_yy, with moments M of these points: differences of
     sums in extended precision, where the machine has it, so that the terms may cancel down to some
     1e-18 of the labels' variance. The cost of a net does not grow with the number of points.
-
-    Parameters
-    ----------
-    data : Dataset
-        Points of one input.
     """
 
     def __init__(self, data: Dataset) -> None:

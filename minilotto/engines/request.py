@@ -13,9 +13,7 @@ ENGINES = ("auto", "lanes", "wide", "compressed", "exact")
 
 @dataclass(frozen=True)
 class Request:
-    """`backend` and `engine` as in `train`; `compress`: whether training on nodes is allowed, and
-    `nodes`: how many are asked for, if any.
-    """
+    """`backend`, `engine` as in `train`; `compress`: may nodes be used, and `nodes`: how many."""
 
     backend: str = "cpu"
     engine: str = "auto"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,37 @@ from minilotto.settings.arrays import ReadOnly
 
 
 class State(NamedTuple):
-    """All that a training needs to continue: parameters, and the optimiser's m and s in
-    the same shapes.
-    """
+    """All that a training needs to continue: parameters, and m and s in the same shapes."""
 
     parameters: Parameters
     m: Parameters
     s: Parameters
+
+    def rows(self, places: NDArray[np.intp]) -> "State":
+        """That of some of the nets, as copies."""
+        return State(*(taken(one, places) for one in self))
+
+
+class Kept(Protocol):
+    """The states of nets, of which some may be asked for later: a State, or like it."""
+
+    def rows(self, places: NDArray[np.intp]) -> State:
+        """As of a State."""
+
+
+def taken(parameters: Parameters, places: NDArray[np.intp]) -> Parameters:
+    """Copies of some of the nets."""
+    return Parameters(*(array[places] for array in parameters))
+
+
+def nets_joined(parts: Sequence[Parameters]) -> Parameters:
+    """The nets of all parts, one after another."""
+    return Parameters(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def states_joined(parts: Sequence[State]) -> State:
+    """The same of states."""
+    return State(*map(nets_joined, zip(*parts, strict=True)))
 
 
 class Audited(NamedTuple):
@@ -61,27 +85,12 @@ class OptimizerState(ReadOnly):
         self.__post_init__()
 
     def rows(self, which: Any) -> "OptimizerState":
-        """The state of some of the nets.
-
-        Parameters
-        ----------
-        which : slice or array of int
-            Their positions.
-
-        Returns
-        -------
-        OptimizerState
-        """
+        """The state of some of the nets, a slice of them or an array of their positions."""
         arrays = {name: array[which] for name, array in self.arrays().items()}
         return from_arrays(arrays, self.since, None if self.audited is None else self.audited.step)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All arrays by name, each with one row for each net.
-
-        Returns
-        -------
-        dict of str to (R, ...) ndarray
-        """
+        """All arrays by name, each (R, ...) with one row for each net."""
         sets = {"m": self.m, "s": self.s}
         if self.audited is not None:
             sets |= zip(AUDITED, self.audited.state, strict=True)

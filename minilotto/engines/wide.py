@@ -1,6 +1,4 @@
-"""The engine for few seeds of many neurons: one lane a neuron, threads share a net or take one
-each.
-"""
+"""The engine for few seeds of many neurons: a lane a neuron; threads share a net or take one."""
 
 import os
 import time
@@ -27,9 +25,7 @@ SHARED_UNITS = 60_000
 
 
 def cache_bytes() -> int:
-    """How much of a core's second-level cache activations may take: five eighths of what the system
-    reports, or of 1 MiB.
-    """
+    """How much of a core's second-level cache activations may take: five eighths of it."""
     try:
         size = os.sysconf("SC_LEVEL2_CACHE_SIZE")
     except (AttributeError, OSError, ValueError):

@@ -43,9 +43,7 @@ class Span(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Of B least-squares problems: coefficients (B, K), loss (B,), and rank (B,), the number of
-    directions that were kept.
-    """
+    """Of B least-squares problems: coefficients (B, K), loss (B,), rank (B,) of kept directions."""
 
     coefficients: Array
     loss: Array
@@ -53,9 +51,7 @@ class Solution(NamedTuple):
 
 
 class OutputLayer(NamedTuple):
-    """Output weights v (R, N), c (R,) of R nets, their output (R, P), and the number of independent
-    responses rank (R,).
-    """
+    """Of R nets: output weights v (R, N), c (R,), output (R, P), and the responses' rank (R,)."""
 
     v: Array
     c: Array
@@ -158,9 +154,7 @@ def orthogonal(rows: Array, basis: Array) -> Array:
 
 
 def orthonormal_pair(units: Array) -> Array:
-    """Unit vectors (..., 2, P) made orthonormal; the second is zero where it differs from the first
-    by rounding alone.
-    """
+    """Unit vectors (..., 2, P) made orthonormal; the second is zero where it is the first."""
     first, second = units[..., 0, :], units[..., 1, :]
     alone = ~first.any(axis=-1, keepdims=True)
     first, second = np.where(alone, second, first), np.where(alone, 0.0, second)
@@ -172,9 +166,7 @@ def orthonormal_pair(units: Array) -> Array:
 
 
 def singular(rows: Array, cut: float = RANK_CUT) -> Span:
-    """Singular value decomposition of rows of equal length; those directions are kept that are more
-    than `cut` of the largest singular value.
-    """
+    """Singular value decomposition of rows; values above `cut` of the largest are kept."""
     left, values, right = np.linalg.svd(rows, full_matrices=False)
     return Span(left, values, right, values > cut * np.maximum(values[..., :1], TINY))
 

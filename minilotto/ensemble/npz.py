@@ -103,9 +103,7 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Content:
 
 
 def _refuse_compressed(file: BinaryIO) -> None:
-    """Raises ValueError for what is no archive, and for a compressed member, which may expand
-    without limit.
-    """
+    """Raises ValueError for what is no archive, and for compressed members, which may be huge."""
     if not zipfile.is_zipfile(file):
         raise ValueError("it is no .npz file, or not a whole one")
     file.seek(0)

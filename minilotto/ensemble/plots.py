@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, DataError, ResourceError
 from minilotto.settings.arrays import Array
-from minilotto.settings.limits import check_one_layer
+from minilotto.settings.limits import check_choice, check_one_layer
 
 try:
     from matplotlib.axes import Axes
@@ -31,8 +31,7 @@ KINDS = ("losses", "history", "functions", "neurons")
 
 def plot(nets: "Ensemble", kind: str, ax: Axes | None) -> Axes:
     """What `Ensemble.plot` draws."""
-    if kind not in KINDS:
-        raise ConfigError(f"kind={kind!r} is unknown; choose from {', '.join(KINDS)}")
+    check_choice("kind", kind, KINDS)
     if ax is not None and not isinstance(ax, Axes):
         raise ConfigError(f"ax is a {type(ax).__name__}; pass one of matplotlib's Axes, or None")
     if kind == "neurons":
@@ -105,9 +104,7 @@ def edges_of(loss: Array, bins_per_decade: int) -> Array:
 
 
 def loss_history(steps: NDArray[np.int64], loss: Array, ax: Axes) -> Axes:
-    """Median loss against step with the central half and nine tenths of the seeds: steps (C,), loss
-    (C, R), NaN ignored.
-    """
+    """Median loss (C, R) against steps (C,), with the central half and nine tenths of seeds."""
     levels = np.nanquantile(loss, (0.05, 0.25, 0.5, 0.75, 0.95), axis=1)
     for k, alpha, text in ((0, 0.15, "90 % of seeds"), (1, 0.35, "50 % of seeds")):
         band = ax.fill_between(steps, levels[k], levels[4 - k], color=BLUE, alpha=alpha, label=text)

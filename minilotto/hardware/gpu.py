@@ -21,16 +21,7 @@ DEVICES = ("/dev/nvidiactl", "/dev/dxg")  # of Linux, and of Linux within Window
 class Gpu:
     """The GPU that trainings use: the first in CUDA's list, which CUDA_VISIBLE_DEVICES selects.
 
-    Parameters
-    ----------
-    name : str
-        Model.
-    capability : (int, int)
-        Compute capability, major and minor.
-    processors : int
-        Number of multiprocessors.
-    memory : int
-        Bytes of memory.
+    name: its model; capability: major and minor; processors: multiprocessors; memory: bytes.
     """
 
     name: str
@@ -47,42 +38,21 @@ class Gpu:
 
 
 def simulated() -> bool:
-    """Whether NUMBA_ENABLE_CUDASIM selects Numba's simulator, which is for tests.
-
-    Returns
-    -------
-    bool
-        If True, results are correct and about a million times slower.
-    """
+    """Whether Numba's simulator is selected: for tests, correct and a million times slower."""
     import numba
 
     return bool(numba.config.ENABLE_CUDASIM)
 
 
 def working() -> AbstractContextManager[None]:
-    """For a block that uses numba.cuda.
-
-    Returns
-    -------
-    context manager
-        What fails within, at versions that do not fit together, raises MissingExtraError.
-    """
+    """For a block that uses numba.cuda: what fails as versions do not fit is MissingExtraError."""
     own = simulated() and find_spec("numba_cuda") is None and find_spec("numba.cuda") is not None
     return nullcontext() if own else optional("numba_cuda", "cuda")  # Numba once had a simulator
 
 
 def numba_cuda() -> Any:
-    """The module numba.cuda, of the package numba-cuda or of Numba's simulator.
-
-    Returns
-    -------
-    module
-        What Numba has by itself is no replacement for numba-cuda, but has a simulator.
-
-    Raises
-    ------
-    MissingExtraError
-        Where it cannot be used.
+    """The module numba.cuda, of the package numba-cuda or of Numba's simulator; what else Numba has
+    by itself is no replacement. Raises MissingExtraError where it cannot be used.
     """
     with working():
         return import_module("numba.cuda")
@@ -90,20 +60,7 @@ def numba_cuda() -> Any:
 
 @lru_cache(maxsize=1)
 def the_gpu() -> Gpu:
-    """The GPU.
-
-    Returns
-    -------
-    Gpu
-        Its description.
-
-    Raises
-    ------
-    MissingExtraError
-        Without numba-cuda, or with another that does not work here.
-    ResourceError
-        Without a driver or a GPU that is recent enough.
-    """
+    """The GPU. Raises MissingExtraError without numba-cuda, ResourceError without a usable GPU."""
     cuda = numba_cuda()
     if simulated():
         return Gpu("Numba's simulator", OLDEST, 1, 2**30)
@@ -124,13 +81,7 @@ def the_gpu() -> Gpu:
 
 
 def there_is_a_gpu() -> bool:
-    """Whether a GPU can be used, without loading CUDA where the system shows no sign of one.
-
-    Returns
-    -------
-    bool
-        False for the simulator.
-    """
+    """Whether there is a GPU (no simulator); CUDA is loaded only where the system shows a sign."""
     signs = any(Path(device).exists() for device in DEVICES) or (
         os.name == "nt" and sys.maxsize > 2**32
     )
@@ -144,13 +95,7 @@ def there_is_a_gpu() -> bool:
 
 
 def about_the_gpu() -> str:
-    """The GPU, or why there is none.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """The GPU, or why there is none, in one line."""
     try:
         return str(the_gpu())
     except MinilottoError as error:
@@ -158,12 +103,6 @@ def about_the_gpu() -> str:
 
 
 def free_memory() -> int:
-    """Free memory of the GPU.
-
-    Returns
-    -------
-    int
-        Bytes.
-    """
+    """Free memory of the GPU in bytes."""
     free = numba_cuda().current_context().get_memory_info().free
     return int(free) if free < float("inf") else the_gpu().memory

@@ -23,9 +23,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def threads_lost_by_fork() -> bool:
-    """Whether this process was forked from one in which Numba had threads: they are not in this
-    process and cannot be started again, so that parallel kernels would abort.
-    """
+    """Whether this process was forked from one with Numba's threads: parallel kernels abort."""
     return _lost_threads
 
 
@@ -38,9 +36,7 @@ def _cgroup_numbers(*names: str) -> list[str]:
 
 
 def usable_cores() -> int:
-    """Number of cores of this process's CPU affinity, or fewer where the container has a smaller
-    quota.
-    """
+    """Cores of this process's CPU affinity, or fewer where the container has a smaller quota."""
     pinned = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if pinned else os.cpu_count() or 1
     quota = _cgroup_numbers("cpu.max")  # cgroup 2: "200000 100000" or "max 100000"

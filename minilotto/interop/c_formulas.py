@@ -41,9 +41,7 @@ class Written:
 
 
 class Writer:
-    """Runs formulas of kernels/formulas.py and records them as C statements, one operation each, in
-    macros of a prefix.
-    """
+    """Runs formulas of kernels/formulas.py and records C statements, one operation each."""
 
     def __init__(self, dtype: str, prefix: str) -> None:
         self.real, self.suffix, self.bits = REAL[dtype]

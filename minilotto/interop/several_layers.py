@@ -43,9 +43,7 @@ def _share(layer: int, depth: int, residual: bool) -> float:
 
 
 def jacobian_of(sigma: Activation, theta: Reals, x: Reals, depth: int, residual: bool) -> Reals:
-    """Derivatives (P, K) of the outputs of one net theta (K,) with respect to its parameters, in
-    the order of `pack`.
-    """
+    """Derivatives (P, K) of the outputs of one net theta (K,), in the order of `pack`."""
     x, net = x.astype(np.float64), unpack(theta.astype(np.float64), x.shape[1], depth)
     with np.errstate(over="ignore", invalid="ignore"):
         trace = _traced(sigma, net, x, residual)

@@ -139,9 +139,7 @@ def width_of(length: int, inputs: int, depth: int) -> int:
 
 
 def check_form(activation: str, negative_slope: float, loss: str) -> None:
-    """Raises ConfigError for an unknown activation or loss, and for a slope that is no finite
-    number.
-    """
+    """Raises ConfigError for an unknown activation or loss, and a slope that is not finite."""
     activation_of(activation)
     check_choice("loss", loss, LOSSES)
     if (
@@ -154,9 +152,7 @@ def check_form(activation: str, negative_slope: float, loss: str) -> None:
 
 
 def check_exported(parameters: Parameters) -> None:
-    """Raises ConfigError for no net, and for one that is not finite, which no other program could
-    evaluate.
-    """
+    """Raises ConfigError for no net, and for one that is not finite."""
     if not len(parameters.c):
         raise ConfigError("there is no net to export; select at least one")
     finite = np.all(
@@ -170,9 +166,7 @@ def check_exported(parameters: Parameters) -> None:
 
 
 def flat(theta: ArrayLike, inputs: int, depth: int = 1) -> Reals:
-    """The caller's theta, (K,) or (R, K), as an array in its precision. Raises DataError for
-    another dtype, or a length K that no such net has.
-    """
+    """The caller's theta, (K,) or (R, K), as an array in its precision. Raises DataError."""
     array = floating("theta", theta)
     if array.ndim not in (1, 2) or 0 in array.shape or not width_of(array.shape[-1], inputs, depth):
         layers = f" and {depth} hidden layers" * (depth > 1)

@@ -20,9 +20,7 @@ NO_CACHE = (
 
 
 def kernel(**options: Any) -> Callable:
-    """njit as every kernel here is compiled. Where no cache folder is writable: compiled without a
-    cache, and one warning.
-    """
+    """njit as every kernel is compiled; with no writable folder uncached, and one warning."""
     options |= {"nogil": True, "error_model": "numpy"}
     alone = (
         options.get("inline") != "always"
@@ -87,9 +85,7 @@ def sources_digest() -> str:
 
 
 class Compilation(event.Listener):
-    """Listens for functions that Numba compiles rather than loads from the cache; `seconds` is the
-    time that this took.
-    """
+    """Listens for functions that Numba compiles, not loads; `seconds` is how long it took."""
 
     def __init__(self, notify: Callable[[], None]) -> None:
         self.seconds = 0.0

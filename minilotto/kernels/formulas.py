@@ -299,6 +299,14 @@ class LossFormula(NamedTuple):
     factor: float
 
 
+@register_jitable
+def bounds_of_slopes(f, v, hidden):
+    """Bounds of the squared loss's slopes, terms taken absolute, by a neuron's output and by its
+    weight v: f bounds the net's output and y together, `hidden` the neuron's output.
+    """
+    return 2.0 * f * v, 2.0 * f * hidden
+
+
 LOSS_FORMULAS = {"squared": LossFormula(squared, 2.0), "logistic": LossFormula(logistic, 1.0)}
 
 

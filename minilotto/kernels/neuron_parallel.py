@@ -57,9 +57,7 @@ VECTORS_IN_TILE = 16  # and fewer than twice as many, unless the net has fewer
 
 
 def tile_count(vectors: int) -> int:
-    """Tiles of a net of that many vectors: a power of two, so that 2, 4 or 8 threads get equally
-    many.
-    """
+    """Tiles of a net of that many vectors: a power of two, which 2, 4 or 8 threads divide."""
     return 1 << max(0, (vectors // VECTORS_IN_TILE).bit_length() - 1)
 
 
@@ -120,9 +118,7 @@ def _add_outputs(form, scaled, begin, kept, end, padded, x, points, sums, activa
 
 @kernel(inline="always")
 def _write_gradient(form, theta, scratch, begin, kept, end, padded, x, points, activations, slot):
-    """Write the neurons' rows of the gradient, from residuals and the activations that
-    `_add_outputs` kept.
-    """
+    """Write the neurons' rows of the gradient, from residuals and what `_add_outputs` kept."""
     spec, _ = form
     scaled, gradient, residuals = scratch.scaled, scratch.gradient, scratch.residuals
     lanes, inputs = lanes_of(spec), inputs_of(spec)

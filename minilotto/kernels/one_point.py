@@ -132,22 +132,8 @@ def forward_and_gradient(form, theta, x, dx):
 def forward_of_layers(form, theta, width, depth, residual, x, h):
     """f(x) of several hidden layers at one point.
 
-    Parameters
-    ----------
-    form : Form
-    theta : (K,) array
-        As interop/vectors.py has it.
-    width, depth : int
-        N and L.
-    residual : bool
-        Whether h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
-    x : float or (D,) array
-    h : (2, N) array
-        Overwritten.
-
-    Returns
-    -------
-    float
+    theta is as interop/vectors.py has it; h (2, N) is overwritten. With `residual` the layers are
+    h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
     """
     spec, nil = form.spec, like(theta[0], 0.0)
     inward, outward = like(nil, 1.0 / input_unit(spec)), like(nil, output_unit(spec))

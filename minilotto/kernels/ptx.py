@@ -28,8 +28,6 @@ def instruction(
 
 
 def special_function(name: str) -> ir.InlineAsm:
-    """A float32 result of the special function unit, such as "ex2": subnormal numbers count as
-    zero.
-    """
+    """A float32 result of the special function unit, such as "ex2": subnormals count as zero."""
     single = ir.FloatType()
     return ir.InlineAsm(ir.FunctionType(single, [single]), f"{name}.approx.ftz.f32 $0, $1;", "=f,f")

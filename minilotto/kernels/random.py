@@ -192,9 +192,7 @@ def store_upper(typingctx, array, offset, products):
 
 @intrinsic
 def store_uniform(typingctx, array, offset, words, low, span):
-    """Write low + span (word + 1/2) / 2^32 to the float64 numbers `array[offset : offset +
-    lanes]`.
-    """
+    """Write low + span (word + 1/2) / 2^32 to float64 `array[offset : offset + lanes]`."""
     if not (isinstance(words, Words) and isinstance(array, types.Array)):
         return None
     lanes = Lanes(types.float64, words.count)
@@ -236,9 +234,7 @@ def store_words(typingctx, array, offset, words):
 
 @kernel()
 def seed_keys(spec, root_seed, seeds, keys):
-    """Write the key of each of `seeds` (blocks, lanes) to `keys`, its words as `load_words` takes
-    them.
-    """
+    """Write the key of each of `seeds` (blocks, lanes) to `keys`, words as of `load_words`."""
     zero, one = words_of(spec, 1 << _HALF)
     root = words_of(spec, root_seed)
     for block in range(len(seeds)):

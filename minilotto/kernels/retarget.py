@@ -14,21 +14,12 @@ def retargeted(
     operations: Mapping[str, Callable[..., Any]],
     bits_of: Callable[[Any], int],
 ) -> Callable[..., Any]:
-    """A function of formulas.py, uncompiled, whose operations are replaced.
+    """A function of formulas.py or updates.py, uncompiled, whose operations are replaced; functions
+    and polynomials that it calls are replaced too.
 
-    Parameters
-    ----------
-    function : callable
-        Of formulas.py or updates.py. Functions and polynomials that it calls are replaced too.
-    operations : mapping of str to callable
-        What stands for fma, like and the other names that formulas.py imports from simd.py.
-    bits_of : callable
-        Precision of a number, 32 or 64, which selects the coefficients of polynomials.
-
-    Returns
-    -------
-    callable
-        Takes what `function` takes, in the type of number that `operations` work on.
+    `operations` stand for fma, like and the other names that formulas.py imports from simd.py;
+    `bits_of` gives the precision of a number, 32 or 64, which selects the coefficients of
+    polynomials.
     """
     like, fma = operations["like"], operations["fma"]
 

@@ -57,9 +57,7 @@ def second_opinion(row: Any) -> "str | Row":
 
 
 def activation(name: str | Row, z: Reals, negative_slope: float = 0.01) -> tuple[Reals, Reals]:
-    """(sigma(z), sigma'(z)) in the shape and precision of z, where the slope at a kink is its left
-    limit; negative_slope is that of leaky_relu.
-    """
+    """(sigma(z), sigma'(z)) in the shape and precision of z; a kink has the slope on its left."""
     if not isinstance(name, str):
         return name.value(z).astype(z.dtype), name.slope(z).astype(z.dtype)
     if name in KINKED:
@@ -83,32 +81,12 @@ def predict(
     hidden: Sequence[Reals] = (),
     residual: bool = False,
 ) -> Reals:
-    """Outputs f(x) = sum_i v_i sigma(w_i x + b_i) + c, or those of more hidden layers.
+    """Outputs f(x) = sum_i v_i sigma(w_i x + b_i) + c (R, P), or those of more hidden layers.
+    Paper: Eq. 1.
 
-    Parameters
-    ----------
-    name : str or Row
-        The activation.
-    w, b, v, c : (R, N, D), (R, N), (R, N) and (R,) arrays
-        Parameters of R nets.
-    x : (P, D) array
-        Points.
-    negative_slope : float
-        Slope of leaky_relu for z < 0.
-    hidden : () or (hidden_w, hidden_b)
-        Weights (R, L - 1, N, N) and biases (R, L - 1, N) of the layers h_l = sigma(W_l h_(l-1) +
-        b_l) after the first.
-    residual : bool
-        Whether these are h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
-
-    Returns
-    -------
-    (R, P) array
-        Outputs.
-
-    References
-    ----------
-    Paper: equation 1.
+    Parameters are w (R, N, D), b and v (R, N), c (R,) and, as `hidden`, weights (R, L - 1, N, N)
+    and biases (R, L - 1, N) of the layers h_l = sigma(W_l h_(l-1) + b_l) after the first; if
+    `residual`, h_l = h_(l-1) + sigma(W_l h_(l-1) + b_l) / L.
     """
     values, _ = _layers(name, w, b, hidden, residual, x, negative_slope)
     f: Reals = np.einsum("rn,rnp->rp", v, values[-1]) + c[:, None]
@@ -165,27 +143,10 @@ def loss_and_gradient(
     hidden: Sequence[Reals] = (),
     residual: bool = False,
 ) -> tuple[Reals, tuple[Reals, ...]]:
-    """The losses sum_p weight_p (f(x_p) - y_p)^2 and their gradients.
+    """The losses (R,) sum_p weight_p (f(x_p) - y_p)^2 of nets as of `predict`, and their gradients,
+    in the shapes of w, b, v, c and, with `hidden`, of its two.
 
-    Parameters
-    ----------
-    name, w, b, v, c, x
-        As `predict` takes them.
-    y, weight : (P,) arrays
-        Targets and weights.
-    negative_slope : float
-        Slope of leaky_relu for z < 0.
-    loss : {"squared", "logistic"}
-        The latter is sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)) for y_p of 0 or 1.
-    hidden, residual
-        As `predict` takes them.
-
-    Returns
-    -------
-    losses : (R,) array
-        Loss of each net.
-    gradients : (dw, db, dv, dc) or (dw, db, dv, dc, dhidden_w, dhidden_b)
-        In the shapes of w, b, v, c and hidden.
+    The loss "logistic" is sum_p weight_p (log(1 + e^f(x_p)) - y_p f(x_p)) for y_p of 0 or 1.
     """
     values, slopes = _layers(name, w, b, hidden, residual, x, negative_slope)
     f = np.einsum("rn,rnp->rp", v, values[-1]) + c[:, None]
@@ -230,22 +191,9 @@ def update(
     step: int,
     lr: float,
 ) -> None:
-    """One step of an optimiser in place.
+    """One step of an optimiser in place; steps count from 1. m and s are not read by optimisers
+    that have none.
 
-    Parameters
-    ----------
-    config : Config
-        Names the optimiser and its constants.
-    parameters, m, s, gradients : sequences of arrays
-        Parameters, the optimiser's memory, and the gradients. m and s are not read by optimisers
-        that have none.
-    step : int
-        Number of the step, from 1.
-    lr : float
-        The rate of the step.
-
-    References
-    ----------
     Kingma and Ba 2015, Algorithm 1; Loshchilov and Hutter 2019, Algorithm 2; Sutskever et al. 2013
     and Tieleman and Hinton 2012 as torch has them.
     """

@@ -53,9 +53,7 @@ def fresh_points(
     batch: int,
     domain: Sequence[tuple[float, float]],
 ) -> NDArray[np.float64]:
-    """Uniform points (R, batch, D) of a box, an interval for each input, that each seed draws at a
-    step.
-    """
+    """Uniform points (R, batch, D) of a box, an interval an input, that seeds draw at a step."""
     low, high = np.array(domain, dtype=np.float64).T
     words = draws(root_seed, seeds, step, batch * len(domain)).astype(np.float64)
     unit: NDArray[np.float64] = (words + 0.5) / 2**32

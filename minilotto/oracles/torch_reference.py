@@ -17,9 +17,7 @@ def installed() -> bool:
 
 
 def function_of(name: str, negative_slope: float) -> Callable[[Any], Any]:
-    """torch's function for an activation; negative_slope is that of leaky_relu. Raises KeyError for
-    an unknown name.
-    """
+    """torch's function for an activation. Raises KeyError for an unknown name."""
     import torch
     from torch.nn import functional
 

@@ -70,50 +70,13 @@ def reproduce(
     The folder gets index.html, report.md and report.json, and each figure as .png, .svg, .pdf and
     .csv files. What an earlier run has drawn there, and this one does not, stays on the page.
 
-    Parameters
-    ----------
-    out : str or Path
-        Folder of the report; made where it is missing.
-    figures : iterable of str, optional
-        Names in FIGURES; by default those of the main text.
-    appendices, beyond : bool
-        Also the figures of the appendices, and the studies of what the paper leaves open; each
-        takes most of an hour on two cores.
-    quick : bool
-        Fewer seeds, which every figure states.
-    scale : Scale, optional
-        Seeds, widths and steps; overrides `quick`.
-    runs : str or Path, optional
-        Folder of the store with the trained nets, by default out/runs. What is there is not trained
-        again.
-    train : bool
-        False: use only what the store has, and name what is missing.
-    threads : int, optional
-        Threads of the training; on Linux also the processes that study and draw.
-    force : bool
-        Write into a folder that holds other things.
-    progress : bool
-        Show a progress bar.
-    root_seed : int
-        Of all trainings: another one repeats them with networks and random points of their own.
-    compare : str or Path, optional
-        Folder or report.json of an earlier report: which verdicts have changed since.
+    Arguments are those of `python -m minilotto reproduce`; besides, `scale` gives seeds, widths and
+    steps in place of `quick`, and `progress` shows a bar. `threads` are those of the training, and
+    on Linux also the processes that study and draw.
 
-    Returns
-    -------
-    Report
-        Everything on the page, of earlier runs too.
-
-    Raises
-    ------
-    ConfigError
-        For unknown figures and a folder with other contents.
-    FileError
-        Where the folder cannot be written.
-    ResourceError
-        Where memory does not suffice.
-    SweepInterrupted
-        On Ctrl-C (it is a KeyboardInterrupt); the same call continues from there.
+    Raises ConfigError for unknown figures and a folder with other contents, FileError where that
+    cannot be written, ResourceError where memory does not suffice, and SweepInterrupted on Ctrl-C
+    (it is a KeyboardInterrupt); the same call continues from there.
     """
     names = figure_names(figures, appendices, beyond)
     before = None if compare is None else recorded(compare)
@@ -177,9 +140,7 @@ def draw(
     threads: int | None = None,
     progress: bool = False,
 ) -> Figure:
-    """Train what one figure needs into the store at `runs`, draw it to `path`. Raises what
-    `reproduce` raises, and DataError.
-    """
+    """Train what one figure needs, and draw it to `path`. Raises as `reproduce`, and DataError."""
     chosen, picture = FIGURES[figure_names([name])[0]], absolute(path_of(path))
     store = sweep(list(chosen.sweeps(scale)), out=runs, threads=threads, progress=progress)
     figure = chosen(Source(store), scale)
@@ -220,9 +181,7 @@ def needed(names: Sequence[str], scale: Scale, root_seed: int = 0) -> list[Sweep
 
 
 def report_folder(out: str | Path, force: bool) -> Path:
-    """The folder of a report, which need not exist yet. Raises ConfigError for a file, or a folder
-    that holds anything but a report and its nets.
-    """
+    """The folder of a report, new or of an earlier one. Raises ConfigError for any other."""
     folder = path_of(out, folder=True)
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise ConfigError(f"out={str(folder)!r} is a file; name a folder")
@@ -249,9 +208,7 @@ def _is_ours(page: Path) -> bool:
 
 
 def _earlier(folder: Path) -> list[Section]:
-    """The sections of the report in a folder, with their pictures; none where its .json is missing
-    or of another version's form.
-    """
+    """Sections of a folder's report, with pictures; none where its .json cannot be used."""
     with contextlib.suppress(OSError, ValueError):
         if _is_ours(folder / "report.json"):
             found = from_json((folder / "report.json").read_text(encoding="utf-8"))

@@ -50,6 +50,7 @@ from minilotto.report.rules import (
     sure,
     together,
 )
+from minilotto.settings.limits import check_choice
 
 TEXTS = ("claim", "where", "says", "how", "fails", "why")
 REASONS = dict(zip(("holds", "in_part", "fails", "undecided", "untested"), VERDICTS, strict=True))
@@ -57,9 +58,7 @@ OPEN = "Too wide to decide at the level that all tests here share{more}."
 
 
 class Case(NamedTuple):
-    """One of the things that a claim is about: how it is judged (a bool has no error), in words,
-    and in numbers.
-    """
+    """One thing that a claim is about: how it is judged (a bool: for sure), words and numbers."""
 
     name: str
     judged: Judged | bool
@@ -149,10 +148,7 @@ class Verdict:
     key: str = ""
 
     def __post_init__(self) -> None:
-        if self.verdict not in VERDICTS:
-            raise ConfigError(
-                f"verdict={self.verdict!r} is unknown; choose from {', '.join(VERDICTS)}"
-            )
+        check_choice("verdict", self.verdict, VERDICTS)
 
 
 @dataclass(frozen=True)
@@ -198,9 +194,7 @@ class Claim:
         return inside(found, self["half"], inf)
 
     def judged(self, outcome: Outcome, facts: Mapping[str, Any], taken: float) -> Verdict:
-        """The claim with its outcome, names in braces replaced; each test may take that chance of
-        error.
-        """
+        """The claim with its outcome, names replaced; each test may take that chance of error."""
         each = [decided(judged, taken) for judged in outcome.judged]
         verdict, names = together(each), [case.name for case in outcome.cases]
         found = {

@@ -1,6 +1,4 @@
-"""A figure of the report: the trainings that it needs, a study of them, a drawing, tables and
-verdicts.
-"""
+"""A figure of the report: the trainings that it needs, a study, a drawing, tables and verdicts."""
 
 import csv
 import io
@@ -29,22 +27,10 @@ from minilotto.store.store import Store
 class Scale:
     """How much is trained.
 
-    Parameters
-    ----------
-    seeds, wide_seeds : int
-        Seeds at the paper's widths and at wider ones.
-    giants, giant_width : int
-        Seeds and width of the nets of figure 2a.
-    widest : int
-        Largest width of scaling fits.
-    steps : int
-        Adam steps.
-    quick : bool
-        Fewer targets' seeds and products' widths.
-    product_seeds, product_points : int
-        Those of nets that learn products, at most `seeds` of them.
-    check_seeds : int
-        Seeds of nets that learn the same products from other points; 0 for none.
+    seeds, wide_seeds: at the paper's widths and at wider ones; giants, giant_width: the nets of
+    figure 2a; widest: largest width of scaling fits; quick: fewer targets' seeds and products'
+    widths; product_seeds, product_points: of nets that learn products, at most `seeds` of them;
+    check_seeds: of nets that learn the same products from other points, 0 for none.
     """
 
     seeds: int = 1000
@@ -136,9 +122,7 @@ def reseeded(sweep: Sweep, root_seed: int) -> Sweep:
 
 
 class Source:
-    """Nets by config and seeds out of a store; what is not there is noted, what is damaged is an
-    error.
-    """
+    """Nets by config and seeds out of a store; missing ones are noted, damaged ones an error."""
 
     def __init__(self, store: Store, root_seed: int = 0) -> None:
         self._store, self._root_seed = store, root_seed
@@ -163,9 +147,7 @@ class Source:
 
 
 class Figure(ABC):
-    """One figure. Constructing it does the study of what `source` has; it raises DataError where
-    that is too little.
-    """
+    """One figure. Making it studies what `source` has; DataError where that is too little."""
 
     name: ClassVar[str]
     title: ClassVar[str]

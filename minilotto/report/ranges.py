@@ -57,9 +57,7 @@ def extent(found: Sequence[Estimate]) -> str:
 
 
 def all_in(cases: Sequence[Ranged], shown: Any = None) -> Outcome:
-    """The outcome of a claim that several numbers lie in their ranges: fails where one does not;
-    `shown` is applied to the numbers before they are printed.
-    """
+    """The outcome of a claim that numbers lie in their ranges; `shown` maps what is printed."""
     if not cases:
         return untested("These nets are missing, or too few.")
     judged = [one.judged() for one in cases]

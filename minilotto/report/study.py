@@ -28,19 +28,10 @@ def scheduled(steps: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study trains; each study adds widths, budgets and the like. The defaults are those of
-    the report.
+    """What a study trains, by default the report's; each study adds fields."""
 
-    Parameters
-    ----------
-    seeds : int
-        Networks of each config.
-    steps : int
-        Adam steps, where the study does not vary them.
-    """
-
-    seeds: int = 100
-    steps: int = 50_000
+    seeds: int = 100  # networks of each config
+    steps: int = 50_000  # of Adam, where the study does not vary them
 
     @classmethod
     def quick(cls: type[Chosen]) -> Chosen:
@@ -62,9 +53,7 @@ class Settings:
 
 
 class Study(Figure):
-    """One study. Its verdicts are about hypotheses; their `says` is the hypothesis, and its
-    headline the answer in a sentence.
-    """
+    """One study. Its claims are hypotheses, its headline the answer in a sentence."""
 
     settings_type: ClassVar[type[Settings]]
     settings: Any
@@ -96,9 +85,7 @@ class Study(Figure):
         return cast("Drawing", plots.draw(self))
 
     def facts(self) -> dict[str, Any]:
-        """The settings by name, lists in words, less those that are named as a threshold; and what
-        is left out.
-        """
+        """Settings by name, lists in words, but those named as a threshold; what is left out."""
         found = {name: one for name, one in vars(self.settings).items() if name not in THRESHOLDS}
         several = (list, tuple)
         left_out = getattr(self, "left_out", [])
@@ -107,9 +94,7 @@ class Study(Figure):
         return {"left_out": words, **facts}
 
     def design(self) -> str:
-        """How the question is tested: what varies, what is fixed, how many seeds, which outcomes
-        are possible.
-        """
+        """How the question is tested: what varies or is fixed, seeds, possible outcomes."""
         return self.filled(self.entry.design)
 
     @classmethod

@@ -13,21 +13,11 @@ SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def training_figure(nets: Ensemble, path: Path) -> None:
-    """Draw the losses against the steps, and the distribution of the final ones.
+    """Draw the losses of one training against the steps, and the distribution of the final ones, as
+    .png, .pdf or .svg.
 
-    Parameters
-    ----------
-    nets : Ensemble
-        One training.
-    path : Path
-        The picture, a .png, .pdf or .svg.
-
-    Raises
-    ------
-    DataError
-        Where no seed has a finite loss above 0.
-    FileError
-        Where the file cannot be written.
+    Raises DataError where no seed has a finite loss above 0, FileError where the file cannot be
+    written.
     """
     from minilotto.ensemble.plots import loss_histogram, loss_history
     from minilotto.report.figure import step_words

@@ -23,9 +23,7 @@ def best_of(by_rate: Mapping[float, Losses]) -> tuple[Losses, dict[int, Rates]]:
 
 
 def medians(losses: Losses, name: str, left_out: list[str]) -> Points | None:
-    """Medians of the widths that have one with an interval; what has none is added to `left_out`,
-    under that name.
-    """
+    """Medians of the widths that have an interval; others are added to `left_out`, by name."""
     kept = {}
     for width, loss in sorted(losses.items()):
         finite = loss[np.isfinite(loss)]

@@ -100,18 +100,6 @@ def _gelu_curvature(z: Reals) -> Reals:
 def leaky_relu(negative_slope: float = 0.01) -> Activation:
     """LeakyReLU, sigma(z) = max(z, 0) + negative_slope min(z, 0).
 
-    Parameters
-    ----------
-    negative_slope : float
-        Slope for z < 0.
-
-    Returns
-    -------
-    Activation
-        With the slope as its parameter.
-
-    References
-    ----------
     Paper: section 2.2, which gives no slope; the default is torch's.
     """
     return Activation(
@@ -158,27 +146,9 @@ ACTIVATIONS = MappingProxyType({row.name: row for row in _ROWS})
 
 
 def activation_of(name: str, negative_slope: float = 0.01) -> Activation:
-    """The row of that name.
+    """The row of that name, of leaky_relu with that slope for z < 0; ConfigError for an unknown
+    name.
 
-    Parameters
-    ----------
-    name : str
-        A name in ACTIVATIONS.
-    negative_slope : float
-        Slope for z < 0 of leaky_relu; other activations ignore it.
-
-    Returns
-    -------
-    Activation
-        The row.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown name.
-
-    Examples
-    --------
     >>> float(activation_of("leaky_relu", 0.2).value(np.array(-1.0)))
     -0.2
     """

@@ -43,9 +43,7 @@ def is_list(value: Any) -> bool:
 
 
 def array_of(name: str, values: object) -> NDArray[Any]:
-    """The caller's values as an array, of whatever dtype; `name` is for the message. Raises
-    DataError for masked values, for a huge shape by broadcasting, and for what is no array.
-    """
+    """The caller's values as an array of any dtype; `name` is for the message. Raises DataError."""
     try:
         check_unmasked(name, values)
         array = np.asarray(values)
@@ -64,9 +62,7 @@ def array_of(name: str, values: object) -> NDArray[Any]:
 
 
 def check_unmasked(name: str, values: object) -> None:
-    """Raises DataError for an array that masks values, or for lists with one: NumPy would use what
-    is behind the mask.
-    """
+    """Raises DataError for masked values, in lists too: NumPy would use what is behind the mask."""
     if _masked(values):
         raise DataError(
             f"{name} has masked values; leave them out, or give them a value with .filled()"
@@ -74,9 +70,7 @@ def check_unmasked(name: str, values: object) -> None:
 
 
 def reals_of(name: str, values: object) -> Array:
-    """The caller's real numbers, NaN and infinity too, in float64. Raises DataError for complex
-    numbers, truth values and any other dtype, and as `array_of`.
-    """
+    """The caller's real numbers, NaN and infinity too, in float64. Raises DataError for others."""
     array = array_of(name, values)
     if array.dtype.kind not in "fiu":
         raise DataError(f"{name} has dtype {array.dtype}; pass real numbers")

@@ -334,23 +334,7 @@ LATER: dict[str, Any] = {name: DEFAULTS[name] for name in FIELDS[FIELDS.index("n
 
 
 def from_fields(fields: dict[str, Any]) -> Config:
-    """Config(**fields), with ConfigError for a name that is no field.
-
-    Parameters
-    ----------
-    fields : dict
-        Fields and their values.
-
-    Returns
-    -------
-    Config
-        The config.
-
-    Raises
-    ------
-    ConfigError
-        For a name that is no field; otherwise as Config does.
-    """
+    """Config(**fields), with ConfigError for a name that is no field."""
     for name in fields:
         if name not in FIELDS:
             raise ConfigError(

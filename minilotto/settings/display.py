@@ -1,6 +1,4 @@
-"""What objects show of themselves in a notebook: a small table and a histogram as HTML, without
-scripts.
-"""
+"""What objects show of themselves in a notebook: a table and a histogram as HTML, no scripts."""
 
 import reprlib
 from collections.abc import Iterable

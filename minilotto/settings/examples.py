@@ -1,6 +1,4 @@
-"""EXAMPLES: data of scikit-learn, standardised, with a fixed split into training and held-out
-points.
-"""
+"""EXAMPLES: data of scikit-learn, standardised, split into training and held-out points."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,15 +16,7 @@ MADE = 2000  # points of a generated problem
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Points for training, and held-out points of the same distribution for testing.
-
-    Parameters
-    ----------
-    x, y : (P, D) and (P,) arrays of float64
-        Points and targets for training.
-    held_out_x, held_out_y : (Q, D) and (Q,) arrays of float64
-        Points and targets that are held out.
-    """
+    """Points x (P, D) and targets y (P,) for training, and held-out ones of one distribution."""
 
     x: Array
     y: Array
@@ -35,32 +25,12 @@ class Examples:
 
 
 def split(x: ArrayLike, y: ArrayLike, training: int) -> Examples:
-    """Points in a fixed random order, split in two, with standardised inputs.
+    """Points x (M, D), y (M,) in a fixed random order, split in two, with standardised inputs: so
+    many for training, the others held out.
 
     Mean and standard deviation are those of the training points; an input that does not vary among
-    them is 0 everywhere.
+    them is 0 everywhere. Raises DataError where a subset would be empty.
 
-    Parameters
-    ----------
-    x : (M, D) array_like of float
-        Points.
-    y : (M,) array_like of float
-        Targets.
-    training : int in [1, M)
-        Number of points for training; the others are held out.
-
-    Returns
-    -------
-    Examples
-        The two subsets.
-
-    Raises
-    ------
-    DataError
-        Where a subset would be empty.
-
-    Examples
-    --------
     >>> parts = split(np.arange(8.0)[:, None], np.arange(8.0), 6)
     >>> parts.x.shape, parts.held_out_y.shape, bool(abs(parts.x.mean()) < 1e-15)
     ((6, 1), (2,), True)

@@ -12,9 +12,7 @@ NO_NUMBERS = (bool, np.bool_, str, bytes, np.ndarray)  # though int() or float()
 
 
 def whole_number(name: str, value: Any, at_least: int, below: int | None = None) -> int:
-    """A setting as an int in [at_least, below); 1e6 counts as whole; `name` is for the message.
-    Raises ConfigError for anything else.
-    """
+    """A setting as an int in [at_least, below); 1e6 counts as whole. Raises ConfigError."""
     whole = None
     if not isinstance(value, NO_NUMBERS):
         try:

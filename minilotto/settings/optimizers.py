@@ -15,21 +15,8 @@ OPTIMIZER_FIELDS = ("lr", "beta1", "beta2", "epsilon", "momentum", "weight_decay
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An update rule.
-
-    Parameters
-    ----------
-    name : str
-        Name, as Config.optimizer has it.
-    fields : tuple of str
-        Fields of Config that it uses, among OPTIMIZER_FIELDS.
-    note : str
-        The rule in a line, with g the gradient and p a parameter.
-
-    Raises
-    ------
-    ConfigError
-        For a field that is none of an optimiser.
+    """An update rule: its name, the fields of Config that it uses, among OPTIMIZER_FIELDS, and the
+    rule in a line, with g the gradient and p a parameter. Raises ConfigError for another field.
     """
 
     name: str

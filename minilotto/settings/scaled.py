@@ -30,9 +30,7 @@ def times(task: str, number: float | Fraction) -> str:
 
 
 def parts_of(name: str) -> tuple[str, Fraction]:
-    """The task that a name scales, itself not scaled, and the factor in lowest terms; else the name
-    and 1.
-    """
+    """The task that a name scales, itself not scaled, and the factor; else the name and 1."""
     if found := SCALED.fullmatch(name):
         base, factor = found[1], Fraction(int(found[2] or 1), int(found[3] or 1))
         again = SCALED.fullmatch(base)

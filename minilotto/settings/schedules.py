@@ -19,30 +19,16 @@ LAST_OF_PAPER = 0.0016  # 0.2^4, the fraction after four drops
 
 @dataclass(frozen=True)
 class RateSchedule:
-    """The rate as a fraction of Config.lr.
+    """The rate as a fraction of Config.lr."""
 
-    Parameters
-    ----------
-    name : str
-        Name, as Config.schedule has it.
-    fraction : callable
-        Maps (config, t) to rate / lr, with t (n,) the steps since the end of the warmup.
-    fields : tuple of str
-        Fields of Config that it uses, among SCHEDULE_FIELDS.
-    note : str
-        The equation in a line, with u the fraction of the steps after the warmup that are done.
-    final : float or None
-        Default of Config.lr_final; None where it has no such field.
-    whole : bool
-        Whether the rate of a step depends on the number of all steps.
-    """
-
-    name: str
+    name: str  # as Config.schedule has it
+    # maps (config, t) to rate / lr, with t (n,) the steps since the end of the warmup
     fraction: Callable[["Config", Ints], Array]
-    fields: tuple[str, ...]
+    fields: tuple[str, ...]  # of Config that it uses, among SCHEDULE_FIELDS
+    # the equation in a line, with u the fraction of the steps after the warmup that are done
     note: str
-    final: float | None = None
-    whole: bool = False
+    final: float | None = None  # default of Config.lr_final; None where it has no such field
+    whole: bool = False  # whether the rate of a step depends on the number of all steps
 
 
 def _done(config: "Config", step: Ints) -> Array:

@@ -8,26 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Scheme:
-    """How initial parameters are drawn: each of w, b, v, c is its spread times a unit draw.
+    """How initial parameters are drawn: each of w, b, v, c is its spread times a unit draw."""
 
-    Parameters
-    ----------
-    unit : {"uniform", "normal"}
-        Distribution of the unit draw: uniform on (-1, 1), or normal.
-    spreads : callable
-        Maps (D, N) to the spreads of (w, b, v, c); a spread of zero gives zeros. Those of v and c
-        are multiplied by Config.output_scale. A hidden layer after the first has those of w and b
-        for (N, N).
-    note : str
-        Description in words.
-    scalable : bool
-        Whether all four spreads are multiplied by Config.init_scale.
-    """
-
-    unit: str
+    unit: str  # "uniform" on (-1, 1), or "normal"
+    # maps (D, N) to the spreads of (w, b, v, c); zero gives zeros. Those of v and c are multiplied
+    # by Config.output_scale. A hidden layer after the first has those of w and b for (N, N).
     spreads: Callable[[int, int], tuple[float, float, float, float]]
-    note: str
-    scalable: bool = False
+    note: str  # in words
+    scalable: bool = False  # whether all four spreads are multiplied by Config.init_scale
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """A row of SCHEMES travels as its name: its function need not be picklable."""

@@ -78,7 +78,7 @@ class Task:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """What minilotto defines travels as its name: its functions need not be picklable."""
-        if built_in(self.name) and self == known_task(self.name):
+        if self.built_in:
             return task_of, (self.name,)
         return super().__reduce_ex__(protocol)
 
@@ -110,6 +110,11 @@ class Task:
         if self.kinks and (len(self.domain) > 1 or not all(low <= k <= high for k in self.kinks)):
             return f"has kinks {self.kinks}; they belong inside a one-dimensional domain"
         return ""
+
+    @property
+    def built_in(self) -> bool:
+        """Whether minilotto defines it: its function then serves several threads at once."""
+        return built_in(self.name) and self == known_task(self.name)
 
     @property
     def inputs(self) -> int:
@@ -309,18 +314,7 @@ def _family_member(name: str) -> Task | None:
 
 
 def built_in(name: str) -> bool:
-    """Whether the task of that name is known in every process, without `register_task`.
-
-    Parameters
-    ----------
-    name : str
-        Name of a task.
-
-    Returns
-    -------
-    bool
-        True for the rows of TASKS that minilotto defines, and for what is made from names.
-    """
+    """Whether every process knows the task of that name without `register_task`."""
     return name in BUILT_IN or _family_member(name) is not None
 
 
@@ -365,25 +359,8 @@ def known_task(name: str) -> Task | None:
 
 
 def task_of(name: str) -> Task:
-    """The task of that name.
+    """The task of that name, in TASKS or of a family; ConfigError for an unknown name.
 
-    Parameters
-    ----------
-    name : str
-        A name in TASKS, or of a member of a family, such as "sum7".
-
-    Returns
-    -------
-    Task
-        The row.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown name.
-
-    Examples
-    --------
     >>> task_of("sum7").inputs, task_of("square").inputs
     (7, 1)
     """

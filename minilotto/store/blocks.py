@@ -44,9 +44,7 @@ _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
 
 class Block(NamedTuple):
-    """Seeds first, ..., stop - 1 of a config; and blocks of the same training after fewer steps,
-    with some of these seeds, that are trained along with it.
-    """
+    """Seeds first, ..., stop - 1 of a config, and shorter trainings that go along with it."""
 
     config: Config
     first: int

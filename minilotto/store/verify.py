@@ -27,18 +27,10 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 class Status(NamedTuple):
     """What a store has of one config.
 
-    Attributes
-    ----------
-    key : str
-        Name of the config's folder; "studies" in a last row where files of requests are damaged.
-    config : Config or None
-        None where it is not known in this process.
-    asked, done, there : int
-        Seeds that were requested, those of them in sound blocks, all in sound blocks.
-    damaged : tuple of str
-        Names of damaged blocks or files of requests.
-    blocks, bytes : int
-        Number and size of the files.
+    key: name of the config's folder, "studies" in a last row where files of requests are damaged;
+    config: None where it is not known in this process; asked, done, there: seeds that were
+    requested, those of them in sound blocks, all in sound blocks; damaged: names of damaged blocks
+    or files of requests; blocks, bytes: number and size of the files.
     """
 
     key: str

@@ -11,6 +11,7 @@ from minilotto.engines.request import Request, requested
 from minilotto.errors import ConfigError, FileError, SweepInterrupted, shown
 from minilotto.files import absolute, path_of
 from minilotto.settings.config import Config
+from minilotto.settings.limits import check_choice
 from minilotto.settings.numbers import truth_value
 from minilotto.settings.tasks import built_in
 from minilotto.signals import say
@@ -115,8 +116,7 @@ def sweep(
 
 def is_quick(check: str) -> bool:
     """Whether a check is "quick" and not "full". Raises ConfigError for another one."""
-    if check not in CHECKS:
-        raise ConfigError(f"check={check!r} is unknown; choose from {', '.join(CHECKS)}")
+    check_choice("check", check, CHECKS)
     return check == "quick"
 
 

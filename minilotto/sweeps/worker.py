@@ -18,9 +18,7 @@ from minilotto.training.progress import Silent
 
 
 class Receipt(NamedTuple):
-    """Seconds, host and process of a finished block, and the bytes of files that were not written,
-    by name.
-    """
+    """Seconds, host and process of a finished block, and by name files that were not written."""
 
     seconds: float
     host: str

@@ -9,6 +9,7 @@ from minilotto.data.dataset import given
 from minilotto.errors import ConfigError, DataError, ResourceError, optional, shown
 from minilotto.settings.arrays import check_unmasked
 from minilotto.settings.config import Config
+from minilotto.settings.limits import check_choice
 from minilotto.settings.numbers import whole_number
 from minilotto.training.train import train
 
@@ -128,10 +129,7 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             check_unmasked(name, values)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
-        if self.combine not in COMBINATIONS:
-            raise ConfigError(
-                f"combine={shown(self.combine)} is unknown; choose from {', '.join(COMBINATIONS)}"
-            )
+        check_choice("combine", self.combine, COMBINATIONS)
         if not isinstance(self.share, (int, float, np.number)) or not 0 < self.share <= 1:
             raise ConfigError(
                 f"share={shown(self.share)} is out of range; give a number above 0 and at most 1"

@@ -339,9 +339,7 @@ def checkpoint_steps(steps: int, checkpoints: Sequence[int] | None = None) -> ND
 def _refuse_what_cannot_fit(
     config: Config, inputs: int, count: int, checkpoints: int, sets: int
 ) -> None:
-    """Counts what is kept, so many sets of parameters, and once more while it is checked; the loop
-    limits its batches.
-    """
+    """Counts what is kept, and once more while it is checked; the loop limits its batches."""
     per_net = 2 * sets * parameter_count(config, inputs) * np.dtype(config.dtype).itemsize + 8 * (
         checkpoints + 6
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import minilotto as ml
-from minilotto.analysis.tickets.attractor import attractor, curve_distance
+from minilotto.analysis.tickets.attractor import attractor
 from minilotto.analysis.tickets.mirror import mirror_symmetry
 from minilotto.analysis.tickets.tickets import pair_neurons
 
@@ -221,26 +221,6 @@ def test_neurons_that_are_not_finite_are_left_out_of_the_curve():
     assert len(same.abs_w) == 1  # one |w| has one b
 
 
-@given(st.integers(0, 10**6))
-def test_distance_to_a_curve(seed):
-    random = np.random.default_rng(seed)
-    curve = np.sort(random.uniform(0, 2, 5)), random.normal(size=5)
-    w, b = random.normal(size=20), random.normal(size=20)
-    found = curve_distance(w, b, *curve)
-    fine = np.linspace(0, 4, 8001)
-    dense = [np.interp(fine, np.arange(5), part) for part in curve]
-    plain = np.hypot(np.abs(w)[:, None] - dense[0], b[:, None] - dense[1]).min(axis=1)
-    # The fine points lie at most a 2000th of a segment apart, and segments are shorter than 10.
-    assert (found <= plain + 1e-12).all()
-    assert (plain <= found + 10 / 2000).all()
-    np.testing.assert_allclose(curve_distance(curve[0], curve[1], *curve), 0.0, atol=1e-15)
-
-
-def test_distance_keeps_the_place_of_each_neuron():
-    found = curve_distance([1.0, np.nan, -1.0], [1.0, 0.0, 2.0], [0.0, 2.0, 2.0], [0.0, 0.0, 0.0])
-    np.testing.assert_array_equal(found, [1.0, np.nan, 2.0])
-
-
 @pytest.mark.parametrize(
     ("call", "error", "word"),
     [
@@ -248,19 +228,8 @@ def test_distance_keeps_the_place_of_each_neuron():
         (lambda: attractor(np.ones(50), np.ones(50), window=3), ml.ConfigError, "window"),
         (lambda: attractor(np.ones(50), np.ones(50), level=1.0), ml.ConfigError, "level"),
         (lambda: attractor(np.ones((2, 50)), np.ones((2, 50))), ml.DataError, "one cloud"),
-        (lambda: curve_distance([1.0], [1.0], [1.0], [1.0]), ml.DataError, "two finite points"),
-        (
-            lambda: curve_distance([1.0], [1.0], [1.0, np.nan], [1.0, 2.0]),
-            ml.DataError,
-            "two finite points",
-        ),
-        (
-            lambda: curve_distance([1.0], [1.0], [1.0, 2.0], [1.0, 2.0, 3.0]),
-            ml.DataError,
-            "two finite points",
-        ),
     ],
 )
-def test_clouds_and_curves_that_mean_nothing_are_refused(call, error, word):
+def test_clouds_that_mean_nothing_are_refused(call, error, word):
     with pytest.raises(error, match=word):
         call()

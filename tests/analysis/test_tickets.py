@@ -1,23 +1,14 @@
-"""Mirror pairs: the assignment against all permutations, planted pairs under noise, and the
-quality stated of a pair.
-"""
+"""Mirror pairs: the assignment against all permutations, and planted pairs under noise."""
 
 from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from nets import random_nets
 
 import minilotto as ml
-from minilotto.analysis.tickets.tickets import (
-    DEAD,
-    alive,
-    neuron_spread,
-    pair_neurons,
-    pair_quality,
-)
+from minilotto.analysis.tickets.tickets import DEAD, alive, neuron_spread, pair_neurons
 from minilotto.data.dataset import given as dataset
 from minilotto.engines.evaluate import losses
 from minilotto.initialisation import Parameters
@@ -224,101 +215,10 @@ def test_shapes_that_do_not_fit_are_refused(w, b, among):
 def test_the_papers_ticket():
     np.testing.assert_allclose(losses(SILU, TICKET, GRID), 7.790e-6, rtol=1e-4)
     pairing = pair_neurons(TICKET.w, TICKET.b)
-    quality = pair_quality(SILU, TICKET, pairing, GRID)
     assert pairing.pairs.tolist() == [[[0, 1]]]
     np.testing.assert_allclose(
         pairing.distance, np.hypot(0.83010483 - 0.83010304, 1.16842365 - 1.16842330), rtol=1e-8
     )
-    np.testing.assert_allclose(quality.dw, 0.83010304 - 0.83010483, rtol=1e-8)
-    np.testing.assert_allclose(quality.dv, 5.68586636 - 5.68583536, rtol=1e-8)
-    assert quality.kind.tolist() == [["ticket"]]
-    # The best linear predictor cannot be worse than the net itself: 1 - R^2 <= loss / variance.
-    assert 1 - 7.791e-6 / np.var(GRID.y) < quality.r2[0, 0] < 1
-    assert 0 < quality.odd[0, 0] < 1e-10
-    np.testing.assert_allclose(quality.spread, 1.0, rtol=1e-3)
-
-
-def plain_quality(net, pair, data):
-    """spread, odd and r2 of one pair by loops over the points and np.cov."""
-    x, y, weight = data.x[:, 0], data.y, data.weight
-
-    def g(at):
-        return sum(
-            net.v[0, k] * (z := net.w[0, k, 0] * at + net.b[0, k]) / (1 + np.exp(-z)) for k in pair
-        )
-
-    forth, back = np.array([g(at) for at in x]), np.array([g(-at) for at in x])
-    both, double = np.concatenate([forth, back]), np.concatenate([weight, weight]) / 2
-    variance = np.cov(both, aweights=double, ddof=0)
-    moments = np.cov((forth + back) / 2, y, aweights=weight, ddof=0)
-    odd = np.sum(weight * (forth - back) ** 2) / 4 / variance
-    spread = np.sqrt(np.cov(forth, aweights=weight, ddof=0) / moments[1, 1])
-    return spread, odd, moments[0, 1] ** 2 / moments[0, 0] / moments[1, 1]
-
-
-@settings(max_examples=30)
-@given(st.integers(0, 10**6), st.integers(2, 6))
-def test_quality_by_its_definition(seed, width):
-    random = np.random.default_rng(seed)
-    data = dataset(random.uniform(-2, 3, 40), random.normal(size=40), random.uniform(0.1, 1, 40))
-    net = random_nets(random, 1, width)
-    pairing = pair_neurons(net.w, net.b)
-    quality = pair_quality(SILU, net, pairing, data)
-    for k, (i, j) in enumerate(pairing.pairs[0]):
-        if i < 0:
-            assert quality.kind[0, k] == "none"
-            assert all(
-                np.isnan(part[0, k])
-                for part in (quality.dv, quality.imbalance, quality.spread, quality.odd, quality.r2)
-            )
-            continue
-        spread, odd, r2 = plain_quality(net, (i, j), data)
-        np.testing.assert_allclose(
-            [quality.spread[0, k], quality.odd[0, k], quality.r2[0, k]],
-            [spread, odd, r2],
-            rtol=1e-9,
-        )
-        v = net.v[0]
-        np.testing.assert_allclose(
-            quality.imbalance[0, k], abs(v[i] - v[j]) / (abs(v[i]) + abs(v[j])), rtol=1e-12
-        )
-        assert quality.kind[0, k] == ("ticket" if r2 >= 0.9 else "useless")
-
-
-def test_dead_useless_and_opposite_pairs_are_told():
-    w = np.array([[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [-8.0, 8.0], [-1e-9, 1e-9], [-1.0, 1.0]])[
-        ..., None
-    ]
-    b = np.array(
-        [[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1.0], [-15.0, -15.0], [0.5, 0.5], [0.3, -0.3]]
-    )
-    v = np.array([[2.0, 2.0], [2.0, -2.0], [1e-9, 1e-9], [1.0, 1.0], [1.0, 1.0], [2.0, -2.0]])
-    nets = Parameters(w, b, v, np.zeros(6))
-    steep = dataset(GRID.x, np.cos(4 * GRID.x[:, 0]))
-    quality = pair_quality(SILU, nets, pair_neurons(w, b), GRID)
-    assert quality.kind[:, 0].tolist() == [
-        "ticket",
-        "useless",
-        "dead",
-        "useless",
-        "dead",
-        "useless",
-    ]
-    np.testing.assert_allclose(quality.odd[[0, 1, 3], 0], [0, 1, 0], atol=1e-15)
-    # silu(z) - silu(-z) = z: the last pair is a straight line. Its even part is constant but for
-    # rounding, which is no ticket.
-    assert quality.r2[[1, 5], 0].tolist() == [0, 0]
-    np.testing.assert_allclose(quality.imbalance[:, 0], [0, 1, 0, 0, 0, 1], atol=1e-15)
-    assert pair_quality(SILU, nets, pair_neurons(w, b), steep).kind[0, 0] == "useless"
-
-
-def test_pairs_without_output_weights_divide_nothing_by_zero():
-    nets = Parameters(np.array([[[-1.0], [1.0]]]), np.zeros((1, 2)), np.zeros((1, 2)), np.zeros(1))
-    quality = pair_quality(SILU, nets, pair_neurons(nets.w, nets.b), GRID)
-    assert quality.kind.tolist() == [["dead"]]
-    assert [
-        float(part[0, 0]) for part in (quality.imbalance, quality.spread, quality.odd, quality.r2)
-    ] == [0, 0, 0, 0]
 
 
 def test_dead_neurons():
@@ -338,32 +238,23 @@ def test_dead_neurons():
     assert alive(SILU, nets, GRID, least=1e-9)[0].tolist() == [True, False, False, True, False]
 
 
-def test_trained_tickets_are_pairs_and_even():
+def test_trained_tickets_are_pairs():
     nets = ml.train(ml.Config(width=2), seeds=200)
     pairing = pair_neurons(nets.w, nets.b, alive(nets.activation, nets.parameters, nets.data))
-    quality = pair_quality(nets.activation, nets.parameters, pairing, nets.data)
     tickets = (
         nets.loss < 1.3e-5
     )  # from 1.4e-5 there are nets of two unequal neurons, steep and flat, as in no ticket
     assert 20 < tickets.sum() < 80
     assert (pairing.count[tickets] == 1).all()
-    assert (quality.kind[tickets] == "ticket").all()
     assert (pairing.distance[tickets] < 0.01).all()
-    assert (quality.odd[tickets] < 1e-6).all()
-    assert (quality.imbalance[tickets] < 0.01).all()
     others = (nets.loss > 1.3e-5) & (nets.loss < 5e-5)
     assert others.any()
     assert (pairing.distance[others] > 1).all()
 
 
 def test_what_does_not_fit_is_refused():
-    pairing = pair_neurons(TICKET.w, TICKET.b)
     with pytest.raises(ml.DataError, match="constant"):
-        pair_quality(SILU, TICKET, pairing, dataset(GRID.x, np.ones(100)))
-    with pytest.raises(ml.DataError, match="same nets"):
-        pair_quality(
-            SILU, Parameters(*(np.concatenate([part, part]) for part in TICKET)), pairing, GRID
-        )
+        alive(SILU, TICKET, dataset(GRID.x, np.ones(100)))
     with pytest.raises(ml.DataError, match="one input"):
         alive(SILU, TICKET, dataset(np.ones((4, 2)), np.arange(4.0)))
     with pytest.raises(ml.DataError, match="data of 1 inputs"):

@@ -57,15 +57,6 @@ def same_bits(a: ml.Ensemble, b: ml.Ensemble) -> bool:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    """An empty current folder."""
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
-@pytest.fixture
 def refused(folder, monkeypatch, capsys):
     """Runs words that must be refused, checks what holds for each refusal, returns the line."""
 

@@ -225,32 +225,15 @@ def test_loading_what_was_saved_is_the_identity(constructed, loss, dtype, width)
         back = ml.load(path)
         nets.save(path, force=True)
         assert path.read_bytes() == once
-    assert (back.config, back.requested, back.provenance) == (
-        nets.config,
-        nets.requested,
-        nets.provenance,
-    )
-    ours = (
-        nets.seeds,
-        *nets.parameters,
-        nets.loss,
-        nets.history.steps,
-        nets.history.loss,
-        nets.data.x,
-        nets.data.y,
-        nets.data.weight,
-    )
-    theirs = (
-        back.seeds,
-        *back.parameters,
-        back.loss,
-        back.history.steps,
-        back.history.loss,
-        back.data.x,
-        back.data.y,
-        back.data.weight,
-    )
-    for a, b in zip(ours, theirs, strict=True):
+    for name in ("config", "requested", "provenance"):
+        assert getattr(back, name) == getattr(nets, name)
+
+    def arrays(one):
+        numbers, data = one.history, one.data
+        history = (numbers.steps, numbers.loss)
+        return (one.seeds, *one.parameters, one.loss, *history, data.x, data.y, data.weight)
+
+    for a, b in zip(arrays(nets), arrays(back), strict=True):
         assert (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
         assert not b.flags.writeable
     assert back.status.tolist() == ["diverged" if np.isnan(x) else "ok" for x in loss]

@@ -15,6 +15,7 @@ from entries import OF_EXTRAS
 import minilotto as ml
 from minilotto import errors
 from minilotto.cli import commands
+from minilotto.data.dataset import examples_of
 from minilotto.hardware import gpu
 from minilotto.report.figure import QUICK
 from minilotto.report.studies.classification.classification import Classification
@@ -84,6 +85,7 @@ def put(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path / "first")
     monkeypatch.setattr(np, "__version__", "2.4.0")  # which every extra admits
     gpu.the_gpu.cache_clear()
+    examples_of.cache_clear()
 
     def put(package, text):
         if text is None:

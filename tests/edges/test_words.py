@@ -148,15 +148,6 @@ READ = {
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder."""
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
-@pytest.fixture
 def refused(folder, capsys):
     """The line with which words are refused, before anything is written."""
 

@@ -2,12 +2,11 @@
 studied and drawn.
 """
 
-import csv
-import io
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.analysis.tickets.apart import median_estimate
@@ -15,7 +14,6 @@ from minilotto.data.dataset import sampled
 from minilotto.initialisation import initial_parameters
 from minilotto.oracles import numpy_reference
 from minilotto.report.figure import Scale, Source
-from minilotto.report.plots.style import style
 from minilotto.report.rules import ERROR, FAILS, HOLDS, UNDECIDED, UNTESTED, decided
 from minilotto.report.studies.depth.analysis import added, members
 from minilotto.report.studies.depth.depth import (
@@ -192,12 +190,7 @@ def test_a_small_store_is_studied_drawn_and_tabulated(tmp_path):
     small = Depth.run(tmp_path / "runs", threads=2, **SMALL)
     assert {key[0] for key in small.curves} == {USUAL, "rate 0.03", BEST, "120 steps", "float64"}
     assert all(verdict.verdict != UNTESTED for verdict in small.verdicts())
-    with style():
-        assert small.draw().axes
-    for table in small.tables():
-        header, *rows = csv.reader(io.StringIO(table.to_csv()))
-        assert rows, table.name
-        assert len(set(header)) == len(header) == len(rows[0])
+    assert is_whole(small)
     assert "cosine" in small.headline()
     source = Source(ml.open_store(tmp_path / "runs"))
     Depth(source, DepthSettings(**{**SMALL, "rates": (0.003,)}))

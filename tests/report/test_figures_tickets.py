@@ -3,10 +3,10 @@ be judged.
 """
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.analysis.stats.bootstrap import Estimate
@@ -23,7 +23,6 @@ from minilotto.report.paper.disentangled import NARROW, WIDE, Disentanglement
 from minilotto.report.paper.distilled import Distillation
 from minilotto.report.paper.parameter_law import ParameterLaw
 from minilotto.report.paper.two_neurons import Ticket
-from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 from minilotto.settings.activations import ACTIVATIONS
 
@@ -77,22 +76,6 @@ def ensemble():
 
 def by_claim(figure):
     return {verdict.claim: verdict for verdict in figure.verdicts()}
-
-
-def is_whole(figure):
-    """Draws it; captions, tables and verdicts hold no NaN."""
-    with style():
-        figure.draw().canvas.draw()
-    told = figure.caption() + json.dumps(
-        [dataclasses.astuple(verdict)[:6] for verdict in figure.verdicts()]
-    )
-    assert "nan" not in told.lower().replace("finance", "")
-    for table in figure.tables():
-        text = table.to_csv()
-        assert len({line.count(",") for line in text.splitlines() if '"' not in line}) == 1
-        assert "nan" not in text
-        assert len(text.splitlines()) > 1
-    return True
 
 
 # Figure 2c

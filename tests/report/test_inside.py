@@ -2,16 +2,14 @@
 and drawn.
 """
 
-import csv
-import io
 from functools import lru_cache
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.report.figure import Scale, Source
-from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.inside.analysis import (
     COMBINED,
@@ -175,12 +173,7 @@ def test_a_small_store_is_studied_drawn_and_tabulated(small):
         *(PAPER, "rate 0.03", "3,000 steps", "float64", "40 points")
     }
     assert all(verdict.verdict != UNTESTED for verdict in small.verdicts())
-    with style():
-        assert small.draw().axes
-    for table in small.tables():
-        header, *rows = csv.reader(io.StringIO(table.to_csv()))
-        assert rows, table.name
-        assert len(set(header)) == len(header) == len(rows[0])
+    assert is_whole(small)
     assert small.headline().endswith("tickets are independent.")
     one = small.found[PAPER, 16]
     single = [one.losses[way][:, 0] for way in (*COMBINED, "tickets")]

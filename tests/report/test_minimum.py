@@ -3,10 +3,10 @@ each verdict, a real store.
 """
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.analysis.tickets.valley import valley
@@ -16,7 +16,6 @@ from minilotto.engines.evaluate import losses
 from minilotto.initialisation import Parameters
 from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
-from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
 from minilotto.report.studies.minimum.minimum import SILU, TICKETS, Minimum, MinimumSettings
 
@@ -224,18 +223,7 @@ def test_a_real_store(tmp_path):
     }
     one = Minimum.run(tmp_path / "runs", **settings)
     assert set(one.groups) == {TICKETS, "4"}
-    with style():
-        one.draw().canvas.draw()
-    told = (
-        one.caption()
-        + one.design()
-        + one.headline()
-        + json.dumps([dataclasses.astuple(v)[:6] for v in one.verdicts()])
-    )
-    assert "nan" not in told
-    for table in one.tables():
-        assert "nan" not in table.to_csv()
-        assert len(table.to_csv().splitlines()) > 1
+    assert is_whole(one)
     with pytest.raises(ml.ConfigError, match="no setting of the study 'minimum'"):
         Minimum.run(tmp_path / "runs", width=3)
     assert FIGURES["minimum"] is Minimum

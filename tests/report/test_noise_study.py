@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.report.figure import QUICK, Source
-from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, UNTESTED
 from minilotto.report.studies.noise.noise import FULL, Noise, NoiseSettings, Starts
 
@@ -54,10 +54,7 @@ def test_the_study_of_a_small_store(tmp_path):
     fields = {"seeds": 10, "steps": 30, "widths": (2, 3, 4), "batches": (1, 2, 4)}
     others = {"rates": (0.01,), "fresh_batches": (1,), "control_batch": 1}
     study = Noise.run(tmp_path, threads=1, sets=(40, 60), **fields, **others)
-    assert all(len(table.to_csv().splitlines()) > 1 for table in study.tables())
-    assert "nan" not in study.headline() + study.caption() + study.design()
-    with style():
-        study.draw().canvas.draw()
+    assert is_whole(study)
     (rate,) = study.judged()["rate"]
     assert rate.verdict == UNTESTED  # of two rates
     with pytest.raises(ml.DataError, match=r"three widths.*Noise\.run"):

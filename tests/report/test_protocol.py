@@ -3,18 +3,17 @@ losses to words; and a real store.
 """
 
 import dataclasses
-import json
 from functools import lru_cache
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.ensemble.ensemble import History
 from minilotto.report.build import figure_names
 from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
-from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, UNTESTED
 from minilotto.report.studies.protocol import protocol
 from minilotto.report.studies.protocol.protocol import BEST, Place, Protocol
@@ -294,13 +293,7 @@ def test_a_real_store(tmp_path):
     }  # fmt: skip
     one = Protocol.run(tmp_path / "runs", threads=1, **settings)
     assert len(one.exponents) == 6 * 3 * 2
-    with style():
-        one.draw().canvas.draw()
-    rows = json.dumps([dataclasses.astuple(verdict)[:6] for verdict in one.verdicts()])
-    assert "nan" not in one.caption() + one.design() + one.headline() + rows
-    for table in one.tables():
-        assert "nan" not in table.to_csv()
-        assert len(table.to_csv().splitlines()) > 1
+    assert is_whole(one)
     # A constant rate's first 50 steps are those of its 100, whose history has them.
     constant = ml.train(ml.Config(width=10, steps=50, schedule=CONSTANT), seeds=12, threads=1)
     found = one.found[Place(CONSTANT, 0.01, 50)]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.report.figure import Source
-from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS
 from minilotto.report.studies.subtasks import subtasks
 from minilotto.report.studies.subtasks.subtasks import (
@@ -74,10 +74,7 @@ def test_the_study_of_a_small_store(tmp_path):
     fields = {"seeds": 10, "steps": 30, "widths": (4, 5, 6), "subtasks": (2,), "control": 2}
     fields |= {"points": 50, "batch": 4, "other_batch": 4}
     study = Subtasks.run(tmp_path, threads=1, **fields)
-    assert all(len(table.to_csv().splitlines()) > 1 for table in study.tables())
-    assert "nan" not in study.headline() + study.caption() + study.design()
-    with style():
-        study.draw().canvas.draw()
+    assert is_whole(study)
     with pytest.raises(ml.DataError, match=r"three widths.*Subtasks\.run"):
         Subtasks.run(tmp_path, threads=1, **{**fields, "widths": (2,)})
     with pytest.raises(ml.ConfigError, match="share out nothing"):

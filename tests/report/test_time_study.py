@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from figures import is_whole
 
 import minilotto as ml
 from minilotto.report.figure import QUICK, Scale, Source
-from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, LEVEL
 from minilotto.report.studies.time.analysis import PLACES, collapse, from_mean, to_horizon
 from minilotto.report.studies.time.trainings import TimeSettings
@@ -107,10 +107,7 @@ def test_the_horizon_of_a_collapse_is_found():
 
 def test_the_study_of_a_small_store(tmp_path):
     study = Trajectories.run(tmp_path, threads=1, **SMALL)
-    assert all(len(table.to_csv().splitlines()) > 1 for table in study.tables())
-    assert "nan" not in study.headline() + study.caption() + study.design()
-    with style():
-        study.draw().canvas.draw()
+    assert is_whole(study)
     with pytest.raises(ml.DataError, match=r"three widths.*Trajectories\.run"):
         Trajectories.run(tmp_path, threads=1, **{**SMALL, "widths": (2, 4)})
 

@@ -2,6 +2,7 @@
 out, and what is refused.
 """
 
+import shlex
 import subprocess
 import sys
 
@@ -232,18 +233,7 @@ def test_a_store_holds_them_and_workers_train_them(tmp_path):
 def test_the_command_line_trains_and_draws_them(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = ["train", "--task", "moons", "--loss", "logistic", "--sampling", "examples", "--quiet"]
-    said += [
-        "--width",
-        "3",
-        "--steps",
-        "20",
-        "--seeds",
-        "4",
-        "--out",
-        "nets.npz",
-        "--plot",
-        "nets.png",
-    ]
+    said += shlex.split("--width 3 --steps 20 --seeds 4 --out nets.npz --plot nets.png")
     assert commands.main(said) == 0
     out = capsys.readouterr().out
     assert "500 points (examples)" in out

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stores import files_in
 
 import minilotto as ml
 from minilotto import files
@@ -51,20 +52,6 @@ def original(tmp_path_factory) -> Path:
 @pytest.fixture
 def folder(original, tmp_path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "runs"))
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    """All that has to be equal between two stores: everything but logs and what was put aside."""
-    found = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    return {
-        name: content
-        for name, content in found.items()
-        if name.split(os.sep)[0] not in ("logs", "quarantine")
-    }
 
 
 def block_files(folder: Path) -> list[Path]:

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from stores import files_in
 
 import minilotto as ml
 from minilotto.cli import commands
 from minilotto.settings.config import Config
 from minilotto.store.blocks import Block
 from minilotto.sweeps.budgets import planned, remaining
-from tests.sweeps.test_sweep import Far, Inline, files_in, log_of, loop
+from tests.sweeps.test_sweep import Far, Inline, log_of, loop
 
 STEPS = (300, 800, 2000)
 SAME = [

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from stores import files_in
 
 import minilotto as ml
 from minilotto.cli import commands
@@ -31,23 +32,9 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _sixteen_seeds_a_block(small_blocks, monkeypatch):
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(Path(ml.__file__).parent.parent), str(HERE)])
-    )
+    folders = (Path(ml.__file__).parent.parent, HERE, HERE.parent)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
     return small_blocks(16)
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    found = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    return {
-        name: content
-        for name, content in found.items()
-        if name.split(os.sep)[0] not in ("logs", "quarantine")
-    }
 
 
 def blocks_in(folder: Path) -> dict[str, bytes]:
@@ -185,16 +172,8 @@ def scheduler(environment, workers: int, gpus: int = 0):
     simulated GPU; and that process.
     """
     base = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    command = [
-        *base,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "0",
-        "--no-dashboard",
-        "--scheduler-file",
-        "scheduler.json",
-    ]
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    command = [*base, *options, "--scheduler-file", "scheduler.json"]
     child = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -206,15 +185,8 @@ def scheduler(environment, workers: int, gpus: int = 0):
             if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line))
         )
         threading.Thread(target=child.stderr.read, daemon=True).start()
-        worker = [
-            sys.executable,
-            "-m",
-            "distributed.cli.dask_worker",
-            address,
-            "--nthreads",
-            "1",
-            "--no-dashboard",
-        ]
+        options = [address, "--nthreads", "1", "--no-dashboard"]
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", *options]
         kinds = [(worker, environment)] * workers
         kinds += [
             ([*worker, "--resources", "GPU=1"], {**environment, "NUMBA_ENABLE_CUDASIM": "1"})

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stores import files_in
 
 import minilotto as ml
 from minilotto.cli import commands
@@ -40,20 +41,6 @@ ONE, TWO = TINY.configs
 @pytest.fixture(autouse=True)
 def _eight_seeds_a_block(small_blocks):
     return small_blocks(8)
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    """All that has to be equal between two stores."""
-    found = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    return {
-        name: content
-        for name, content in found.items()
-        if name.split(os.sep)[0] not in ("logs", "quarantine")
-    }
 
 
 @pytest.fixture

@@ -109,17 +109,17 @@ def test_nodes_and_audits_are_those_of_one_training(cut):
 
 def test_nets_that_failed_the_audit_at_the_cut_go_on_without_it(monkeypatch):
     """That audit is none of the longer training: its nodes are forgotten, until another fails."""
-    how, returned, real = {"engine": "compressed"}, [], CompressedEngine._repeat
+    how, returned, real = {"engine": "compressed"}, [], CompressedEngine._repeated
     whole = ml.train(SHARP, 40, **how)
     shorter = ml.train(SHARP.replace(steps=600), 40, state=True, **how)
     failed = np.flatnonzero(shorter.nodes != shorter.state.audited.nodes)
     assert failed.size
 
-    def repeat(self, state, places, nodes, step):
-        returned.extend((int(place), step) for place in places)
-        real(self, state, places, nodes, step)
+    def repeated(self, failing, step):
+        returned.extend((int(place), step) for one in failing for place in one.places)
+        return real(self, failing, step)
 
-    monkeypatch.setattr(CompressedEngine, "_repeat", repeat)
+    monkeypatch.setattr(CompressedEngine, "_repeated", repeated)
     resumed = ml.train(SHARP, start=shorter, **how)
     assert {place for place, step in returned if step == 600} == set(failed.tolist())
     assert_same(resumed, whole)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
-from nets import largest_difference, mostly_slow, trajectory_tolerance
+from nets import largest_difference, mostly_slow, trained_by_torch, trajectory_tolerance
 
 import minilotto as ml
 from minilotto.data.dataset import sampled
@@ -46,12 +46,6 @@ def start_of(config):
     return initial_parameters(config, 1, np.arange(SEEDS))
 
 
-def by_torch(config):
-    pytest.importorskip("torch", reason="torch.optim is the oracle (extra torch)")
-    data = sampled(config)
-    return torch_reference.trained(config, start_of(config), data.x, data.y, data.weight)
-
-
 def test_there_is_a_formula_for_every_optimiser():
     assert set(UPDATES) <= set(ml.OPTIMIZERS)
     assert set(ml.OPTIMIZERS) - set(UPDATES) <= {"lm"}
@@ -64,7 +58,8 @@ def test_there_is_a_formula_for_every_optimiser():
 def test_ten_steps_are_those_of_torch(optimizer, dtype):
     config = config_of(optimizer, dtype=dtype)
     nets = ml.train(config, SEEDS, engine="lanes")
-    assert largest_difference(nets.parameters, by_torch(config)) < trajectory_tolerance(config)
+    expected = trained_by_torch(config, SEEDS)
+    assert largest_difference(nets.parameters, expected) < trajectory_tolerance(config)
 
 
 @pytest.mark.parametrize(

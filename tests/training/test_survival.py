@@ -8,7 +8,7 @@ expected ones are made here, in one thread.
 import json
 import os
 import re
-import shutil
+import shlex
 import signal
 import subprocess
 import sys
@@ -417,31 +417,9 @@ def test_file_pages_that_the_system_would_give_back_count_as_free(limit, usage, 
 
 
 # Lost folders, full disks
-TRAIN_TINY = (
-    "-m",
-    "minilotto",
-    "train",
-    "--width",
-    "1",
-    "--steps",
-    "5",
-    "--seeds",
-    "2",
-    "--quiet",
-    "--threads",
-    "1",
-    "--compress=false",
+TRAIN_TINY = shlex.split(
+    "-m minilotto train --width 1 --steps 5 --seeds 2 --quiet --threads 1 --compress=false"
 )
-
-
-@pytest.fixture
-def package(tmp_path) -> Path:
-    """A folder with a copy of minilotto and nothing compiled."""
-    source = Path(ml.__file__).parent
-    shutil.copytree(
-        source, tmp_path / "copy" / "minilotto", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    return tmp_path / "copy"
 
 
 @pytest.mark.slow
@@ -624,18 +602,7 @@ def count_of(word, wanted):
 
 
 def test_ctrl_c_keeps_the_seeds_that_were_done(interrupted, tmp_path):
-    said = [
-        "train",
-        "--width",
-        "2",
-        "--steps",
-        "20000",
-        "--seeds",
-        "7:1000000",
-        "--quiet",
-        "--out",
-        "nets.npz",
-    ]
+    said = shlex.split("train --width 2 --steps 20000 --seeds 7:1000000 --quiet --out nets.npz")
     status, out, err, seconds = interrupted(["-c", TOLD, *said], count_of("batch", 2), after=0.05)
     assert status == 130, err
     assert seconds < patience()
@@ -657,20 +624,9 @@ def test_ctrl_c_keeps_the_seeds_that_were_done(interrupted, tmp_path):
 
 
 def test_ctrl_c_before_any_seed_is_done_writes_nothing(interrupted, tmp_path):
-    said = [
-        "train",
-        "--width",
-        "2",
-        "--steps",
-        "10000000",
-        "--seeds",
-        "100",
-        "--quiet",
-        "--out",
-        "nets.npz",
-        "--plot",
-        "nets.pdf",
-    ]
+    said = shlex.split(
+        "train --width 2 --steps 10000000 --seeds 100 --quiet --out nets.npz --plot nets.pdf"
+    )
     status, out, err, seconds = interrupted(["-c", TOLD, *said], count_of("advance", 10), after=0.3)
     assert status == 130, err
     assert seconds < patience()
@@ -720,19 +676,7 @@ def test_work_that_fails_ends_in_every_thread(mine, error, threads, monkeypatch)
 @pytest.mark.parametrize("after", [0.0, 0.3])
 def test_ctrl_c_at_the_start_is_one_line_and_no_traceback(after, interrupted, tmp_path):
     # The bar shows as soon as the words are understood, while the engine is still being imported.
-    said = [
-        "-m",
-        "minilotto",
-        "train",
-        "--width",
-        "2",
-        "--steps",
-        "10000000",
-        "--seeds",
-        "100",
-        "--out",
-        "nets.npz",
-    ]
+    said = shlex.split("-m minilotto train --width 2 --steps 10000000 --seeds 100 --out nets.npz")
     status, out, err, seconds = interrupted(said, lambda line: "seed-steps" in line, after=after)
     assert status == 130, err
     assert seconds < patience()

@@ -8,11 +8,11 @@ import platform
 
 import numpy as np
 import pytest
-from nets import largest_difference, trajectory_tolerance
+from nets import largest_difference, trained_by_torch, trajectory_tolerance
 from scipy.signal import find_peaks
 
 import minilotto as ml
-from minilotto.data.dataset import given, sampled
+from minilotto.data.dataset import given
 from minilotto.engines.evaluate import gradients, losses
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.reference import ReferenceEngine
@@ -60,31 +60,6 @@ def run(request):
 
 TRAJECTORY = ml.Config(width=3, points=20, steps=24, lr_decay_every=10, beta1=0.8, beta2=0.99)
 EPSILONS = [1e-8, 1e-2]  # the second shows whether epsilon stands where Adam has it
-
-
-def trained_by_torch(config, seeds):
-    torch = pytest.importorskip(
-        "torch", reason="torch's Adam and StepLR are the oracle (extra torch)"
-    )
-    data = sampled(config)
-    dtype = getattr(torch, config.dtype)
-    x, y, weight = (
-        torch.tensor(array.copy(), dtype=dtype) for array in (data.x, data.y, data.weight)
-    )
-    start = initial_parameters(config, data.inputs, np.arange(seeds))
-    w, b, v, c = (torch.tensor(array.copy(), requires_grad=True) for array in start)
-    optimizer = torch.optim.Adam(
-        [w, b, v, c], lr=config.lr, betas=(config.beta1, config.beta2), eps=config.epsilon
-    )
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, config.lr_decay_every, config.lr_decay)
-    for _ in range(config.steps):
-        optimizer.zero_grad()
-        hidden = torch.nn.functional.silu(torch.einsum("rnd,pd->rnp", w, x) + b[:, :, None])
-        f = torch.einsum("rn,rnp->rp", v, hidden) + c[:, None]
-        (weight * (f - y) ** 2).sum().backward()
-        optimizer.step()
-        scheduler.step()
-    return Parameters(*(p.detach().numpy() for p in (w, b, v, c)))
 
 
 @pytest.mark.parametrize("epsilon", EPSILONS)

@@ -251,9 +251,7 @@ def _central(counts: Array, central: float) -> Array:
 
 
 def _parts(kept: Array, e: Array, loss: Array) -> Array:
-    """Loss and bias (B, 2) of nets weighted by kept (B, R); e (R, P) holds errors times the roots
-    of the points' weights.
-    """
+    """Loss and bias (B, 2) of nets weighted by kept (B, R); e (R, P): errors times root weights."""
     own = kept * kept
     total = kept.sum(axis=1)
     with np.errstate(invalid="ignore"):  # a resample of one net alone

@@ -10,15 +10,7 @@ from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
-__all__ = [
-    "Cosines",
-    "combination_loss",
-    "cosines",
-    "gram",
-    "optimal_weights",
-    "orthogonal_loss",
-    "orthogonal_weights",
-]
+__all__ = ["Cosines", "cosines", "gram", "optimal_weights", "orthogonal_loss", "orthogonal_weights"]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -45,9 +37,7 @@ class Cosines(Shown):
 
 
 def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
-    """Functions (R, P) of R nets and the points' weights (P,), in float64. Raises DataError for
-    shapes that do not match, or weights that are no measure.
-    """
+    """Functions (R, P) of R nets and the points' weights (P,), in float64; DataError for others."""
     e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
     if e.ndim != 2 or weights.shape != e.shape[1:]:
         raise DataError(
@@ -229,57 +219,6 @@ def optimal_weights(products: ArrayLike) -> Array:
     result: Array = np.empty_like(a)
     np.put_along_axis(result, order, a, axis=-1)
     return result
-
-
-def combination_loss(
-    weights: ArrayLike,
-    products: ArrayLike,
-    target_square: ArrayLike = 0.0,
-    target_products: ArrayLike = 0.0,
-) -> Array:
-    """The loss of sum_i a_i f_i by Eq. 6.
-
-    (s - 1)^2 |f|^2 + 2 (s - 1) sum_i a_i <f, e_i> + a^T G a, with s = sum_i a_i.
-
-    Parameters
-    ----------
-    weights : (..., n) array_like of float
-        a.
-    products : (..., n, n) array_like of float
-        G of `gram`.
-    target_square, target_products : (...), (..., n) array_like of float
-        |f|^2 and <f, e_i>, neither of which counts when the weights sum to one.
-
-    Returns
-    -------
-    (...) ndarray of float64
-        At least 0.
-
-    Raises
-    ------
-    DataError
-        For shapes that do not match.
-
-    References
-    ----------
-    Paper: Eq. 6; with a diagonal G and without target_products, Eq. 7.
-
-    Examples
-    --------
-    >>> float(combination_loss([0.5, 0.5], [[1.0, 0.0], [0.0, 1.0]]))
-    0.5
-    """
-    a, g = np.asarray(weights, dtype=np.float64), _products(products)
-    if a.shape[-1:] != g.shape[-1:]:
-        raise DataError(
-            f"weights of shape {a.shape} do not match a Gram matrix of shape {g.shape}; give one "
-            "weight a net"
-        )
-    excess = a.sum(axis=-1) - 1
-    linear = (a * np.asarray(target_products, dtype=np.float64)).sum(axis=-1)
-    quadratic = (a[..., None, :] @ g @ a[..., None])[..., 0, 0]
-    square = np.asarray(target_square, dtype=np.float64)
-    return np.asarray(np.maximum(excess**2 * square + 2 * excess * linear + quadratic, 0.0))
 
 
 def _products(products: ArrayLike) -> Array:

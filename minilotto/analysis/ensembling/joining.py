@@ -1,6 +1,4 @@
-"""Last layers refitted: the best that given hidden neurons can do, of one net or of several joined
-into one.
-"""
+"""Last layers refitted: the best that hidden neurons can do, of one net or of several joined."""
 
 from dataclasses import dataclass
 

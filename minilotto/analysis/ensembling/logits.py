@@ -122,9 +122,7 @@ def averaged(logits: ArrayLike, way: str) -> Array:
 
 
 def groups(nets: int, members: int) -> NDArray[np.intp]:
-    """Positions (M, members) of nets to combine, in groups that share no net. Raises DataError for
-    fewer than LEAST_SEEDS groups, too few to resample.
-    """
+    """Positions (M, members) of nets to combine, in at least LEAST_SEEDS groups that share none."""
     check_whole("members", members, 2)
     if nets // members < LEAST_SEEDS:
         raise DataError(
@@ -136,9 +134,7 @@ def groups(nets: int, members: int) -> NDArray[np.intp]:
 
 
 def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
-    """The mean of finite values with its interval by a bootstrap over them. Raises DataError for
-    fewer than LEAST_SEEDS.
-    """
+    """The mean of finite values, bootstrapped. Raises DataError for fewer than LEAST_SEEDS."""
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or len(x) < LEAST_SEEDS or not np.isfinite(x).all():
         raise DataError(

@@ -1,6 +1,4 @@
-"""What the hidden neurons of a net could do with other output weights: whether they are its limit,
-or its training is.
-"""
+"""What hidden neurons could do with other output weights: do they limit a net, or its training?"""
 
 import numpy as np
 from numpy.typing import ArrayLike

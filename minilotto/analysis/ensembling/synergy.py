@@ -190,9 +190,7 @@ def synergy(
 def combined(
     outputs: Array, target: Array, weight: Array, pairs: NDArray[np.intp]
 ) -> dict[str, Array]:
-    """The losses (M,) of the pairs' "average" and of their linear combinations, "sum to one" and
-    "free weights" of NULLS.
-    """
+    """Losses (M,) of the pairs' "average", "sum to one" and "free weights" of NULLS."""
     first, second = outputs[pairs[:, 0]], outputs[pairs[:, 1]]
     errors = np.stack([first, second], axis=1) - target
     best = optimal_weights(gram(errors, weight))

@@ -1,6 +1,4 @@
-"""One two-class problem: loss and error against width, averages of nets against wider nets, and how
-similar residuals are.
-"""
+"""One two-class problem: loss, error and averages against width; how similar residuals are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,9 +99,7 @@ class Problem(Shown):
 
 
 def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int]) -> Problem:
-    """Loss and error against width, averages of so many nets, and how similar their residuals are.
-    Raises DataError for fewer than two widths, or too few finite nets at one.
-    """
+    """Loss and error against width, averages of so many nets, and how alike residuals are."""
     kept = {width: one.select(np.isfinite(one.loss)) for width, one in sorted(nets.items())}
     if len(kept) < 2:
         raise DataError(
@@ -160,9 +156,7 @@ def _mean_error(logits: Array, data: Dataset) -> Estimate:
 def _combine(
     logits: Array, loss: Array, wide: Array, members: int, data: Dataset
 ) -> Iterator[tuple[str, Combined]]:
-    """Nets of one width combined in every way, against the losses of single nets of as many neurons
-    in all.
-    """
+    """Nets of one width combined in every way, against single nets of as many neurons in all."""
     apart = groups(len(logits), members)
     pairs = drawn_pairs(len(logits), PAIRS) if members == 2 else None
     chosen = apart if pairs is None else pairs
@@ -180,9 +174,7 @@ def _combine(
 
 
 def _synergy(narrow: Ensemble, wide: Ensemble) -> Synergy:
-    """The nulls of figure 4 on the mean square of the residuals sigmoid(f) - y: those of
-    probabilities as outputs.
-    """
+    """The nulls of figure 4 on the mean square of sigmoid(f) - y: probabilities as outputs."""
     data = narrow.data
     one, two = (data.y + misses(nets.predict(data.x), data.y) for nets in (narrow, wide))
     return synergy(

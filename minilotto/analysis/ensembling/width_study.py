@@ -74,7 +74,7 @@ def width_study(
     laws: tuple[Compared, ...] = ()
     parts, whole = {}, {}
     with suppress(DataError):
-        laws = compare_laws(found.select(found.widths >= COMPARED_FROM)).rows
+        laws = compare_laws(found.select(found.widths >= COMPARED_FROM))
     for width, one in sorted(nets.items()):
         with suppress(DataError):
             errors = one.predict(one.data.x) - one.data.y

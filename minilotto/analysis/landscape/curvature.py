@@ -1,6 +1,4 @@
-"""Curvature: the exact Hessian's eigenvalues at trained nets, the signs that rounding leaves, and
-Newton's decrease.
-"""
+"""The exact Hessian's eigenvalues at trained nets, signs beyond rounding, Newton's decrease."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -62,9 +60,7 @@ class Curvature(Shown):
 
     @property
     def saddle(self) -> NDArray[np.bool_]:
-        """(R,) whether some eigenvalue is below zero beyond rounding, so that the net is no
-        minimum.
-        """
+        """(R,) whether some eigenvalue is below zero beyond rounding: the net is no minimum."""
         return self.negative > 0
 
     def settled(self, part: float = 0.01) -> NDArray[np.bool_]:
@@ -170,9 +166,7 @@ def _slope(activation: Activation) -> float:
 
 
 def _summed(activation: Activation, raw: Parameters, i: int, data: Dataset) -> float:
-    """S of one net: the largest diagonal entry of its Hessian, with every term of its sums taken by
-    its size.
-    """
+    """S of one net: the largest diagonal entry of its Hessian, every term taken by its size."""
     z = data.x @ raw.w[i].T + raw.b[i]
     value, v, weight = activation.value(z), raw.v[i], 2.0 * np.abs(data.weight)
     terms = (np.abs(value) @ np.abs(v) + abs(raw.c[i]) + np.abs(data.y))[:, None]

@@ -185,9 +185,7 @@ class Basis(NamedTuple):
 
 
 class Projected:
-    """Residual and Jacobian of one net in theta (N (D + 1),), which holds w (N, D) and then b (N,);
-    v and c are at their least squares.
-    """
+    """Residual and Jacobian of one net in theta, w (N, D) then b (N,); v and c are the best."""
 
     def __init__(self, activation: Activation, data: Dataset, width: int) -> None:
         self.activation, self.x, self.width = activation, data.x, width
@@ -201,15 +199,11 @@ class Projected:
         return theta[:cut].reshape(self.width, -1), theta[cut:]
 
     def residual(self, theta: Array) -> Array:
-        """The target less its projection on 1 and the responses, times the root of the weights:
-        (P,).
-        """
+        """The target less its projection on 1 and the responses, times root weights: (P,)."""
         return self._at(theta).residual
 
     def jacobian(self, theta: Array) -> Array:
-        """Kaufman's Jacobian J (P, N (D + 1)) of the residual r: exact in J^T r, and in J where r =
-        0.
-        """
+        """Kaufman's Jacobian J (P, N (D + 1)) of the residual r: exact in J^T r, and at r = 0."""
         here = self._at(theta)
         slope = -self.activation.slope(here.z) * here.v
         columns = np.concatenate(

@@ -84,9 +84,7 @@ class PrunedLosses(Shown):
         }
 
     def fewest(self, rule: str, readout: Readout, against: Readout, most: float) -> int | None:
-        """The fewest neurons from which on the median ratio of losses to the whole nets' stays
-        below `most`; None where every number tried loses more.
-        """
+        """The fewest neurons from which on the median loss over whole nets' is below `most`."""
         least = None
         for k in reversed(self.kept(rule, readout)):
             ratio = self.losses[rule, k, readout] / self.whole[against]
@@ -99,9 +97,7 @@ class PrunedLosses(Shown):
 def pruned_losses(
     nets: Ensemble, counts: Sequence[int] = KEPT, search: bool = True
 ) -> PrunedLosses:
-    """Prunes finite nets of one width by each of RULES: the orders of `pruning`, and the search of
-    `distill_path`, which takes longer than all the rest.
-    """
+    """Prunes finite nets of one width by each of RULES; `distill_path` takes the longest."""
     net, data = (nets.activation, nets.parameters), nets.data
     counts = [count for count in counts if count < nets.config.width]
     few = [count for count in counts if count <= DISTILLED_TO] if search else []

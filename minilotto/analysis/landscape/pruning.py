@@ -238,9 +238,7 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
 
 
 def kept(order: Order, width: int) -> Order:
-    """The last `width` neurons of an order (R, N), which it keeps. Raises ConfigError for another
-    width.
-    """
+    """The last `width` neurons of an order (R, N). Raises ConfigError for another width."""
     check_whole("width", width, 1, order.shape[1])
     return order[:, order.shape[1] - width :]
 

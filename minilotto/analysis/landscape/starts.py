@@ -20,9 +20,7 @@ __all__: list[str] = []
 
 @dataclass(frozen=True)
 class Start(Shown):
-    """A scheme of initialisation and its two scales, of all parameters and of v and c, as of
-    `Config`.
-    """
+    """A scheme of initialisation and its two scales, of all and of v and c, as of `Config`."""
 
     init: str = "torch"
     init_scale: float = 1.0
@@ -71,9 +69,7 @@ class Started(Shown):
 
 
 def fraction_of_tickets(losses: ArrayLike, ticket: float, level: float) -> Estimate:
-    """Fraction of nets (R,) with at most the loss of a ticket, with Wilson's interval; what is not
-    finite is none.
-    """
+    """Fraction of nets (R,) with at most a ticket's loss, NaN not, with Wilson's interval."""
     rows = np.asarray(losses, dtype=np.float64)
     won = int(np.count_nonzero(rows <= ticket))
     found = binomtest(won, rows.size).proportion_ci(level, "wilson")
@@ -81,9 +77,7 @@ def fraction_of_tickets(losses: ArrayLike, ticket: float, level: float) -> Estim
 
 
 def likeness(groups: Sequence[Ensemble]) -> Estimate:
-    """Median cosine of the errors of two seeds, over disjoint pairs within each group of finite
-    nets.
-    """
+    """Median cosine of the errors of two seeds, over disjoint pairs of each group's finite nets."""
     values = []
     for nets in groups:
         one = nets.select(np.isfinite(nets.loss))

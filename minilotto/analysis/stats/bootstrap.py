@@ -198,9 +198,7 @@ def assembled(
     statistic: str | float,
     level: float,
 ) -> Points:
-    """Points of a statistic `value` (W,) of the finite losses `kept` of W widths, with intervals
-    and errors from its replicates (B, W).
-    """
+    """Points of a statistic `value` (W,) of losses `kept`, intervals from replicates (B, W)."""
     low, high = np.exp(np.quantile(replicates, ends(level), axis=0))
     seeds = np.array([len(loss) for loss in kept])
     error = replicates.std(axis=0, ddof=1)
@@ -210,9 +208,7 @@ def assembled(
 def finite_losses(
     widths: ArrayLike, losses: Sequence[ArrayLike]
 ) -> tuple[Array, list[Array], Ints]:
-    """Widths (W,) in ascending order, the finite losses of each, and how many (W,) were not finite.
-    Raises DataError for shapes that do not match, or widths that are not distinct numbers above 0.
-    """
+    """Ascending widths (W,), finite losses of each, and how many (W,) were not; or DataError."""
     names = reals_of("widths", widths)
     if not isinstance(losses, Collection):
         raise DataError(f"losses={shown(losses)} are no sets of losses; give one for each width")
@@ -241,9 +237,7 @@ def finite_losses(
 
 
 def check_losses(title: str, loss: Array) -> None:
-    """Raises DataError for fewer than LEAST_SEEDS losses, one of 0 or below, or losses that are all
-    equal, none of which can be resampled in logarithms; `title` says whose they are.
-    """
+    """Raises DataError for losses that cannot be resampled in logarithms; `title` says whose."""
     if len(loss) < LEAST_SEEDS:
         raise DataError(
             f"{title} has {len(loss)} finite losses; at least {LEAST_SEEDS} are needed: train "

@@ -28,17 +28,10 @@ class Clusters(Shown):
         0 is the largest cluster, -1 belongs to none.
     cut : float
         The height where the tree was cut.
-    gap : float
-        The factor between the heights on either side of it, infinite where nothing was separated.
-    merges : (M,) ndarray of float64
-        Heights at which two groups of at least the least size meet, from the top down; count - 1 of
-        these lie above the cut.
     """
 
     label: NDArray[np.intp]
     cut: float
-    gap: float
-    merges: Array
 
     @property
     def count(self) -> int:
@@ -52,7 +45,7 @@ class Clusters(Shown):
 
 
 def density_clusters(
-    distance: Array, resolution: float = 0.0, least: int | None = None, count: int | None = None
+    distance: Array, resolution: float = 0.0, count: int | None = None
 ) -> Clusters:
     """Clusters of R points from their distances, by single linkage that outliers do not chain.
 
@@ -69,9 +62,6 @@ def density_clusters(
         Finite, R from 2 to MOST_POINTS.
     resolution : float
         Distance below which points are the same.
-    least : int or None
-        Smaller groups get label -1, unless no group reaches it; by default LEAST_SHARE of the
-        points and at least LEAST_SIZE.
     count : int or None
         Take the cut that leaves so many clusters instead of the widest gap.
 
@@ -104,7 +94,7 @@ def density_clusters(
         )
     if not np.isfinite(distance).all():
         raise DataError("distances hold NaN or infinity; leave out the points that are not finite")
-    least = max(LEAST_SIZE, int(np.ceil(LEAST_SHARE * points))) if least is None else least
+    least = max(LEAST_SIZE, int(np.ceil(LEAST_SHARE * points)))
     k = min(NEIGHBOURS, points - 1)
     reach = np.partition(distance, k, axis=1)[:, k]
     mutual = np.maximum(distance, np.maximum(reach[:, None], reach))
@@ -122,15 +112,14 @@ def density_clusters(
         last = min(floor, merges[-1] if merges.size else floor)
         above, below = np.concatenate([[np.inf], merges, [last]])[count - 1 : count + 1]
         cut = min(float(below) * (1 + 1e-12), float(np.sqrt(above * below)))
-        gap = float(above / below)
     else:
         heights = np.append(merges[merges > floor], floor)
         ratios = heights[:-1] / heights[1:]
-        cut, gap = max(float(tree[-1, 2]), floor), float("inf")
+        cut = max(float(tree[-1, 2]), floor)
         if ratios.size and ratios.max() >= LEAST_GAP:
             place = int(np.argmax(ratios))
-            cut, gap = float(np.sqrt(heights[place] * heights[place + 1])), float(ratios[place])
-    return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut, gap, merges)
+            cut = float(np.sqrt(heights[place] * heights[place + 1]))
+    return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut)
 
 
 def _by_size(group: NDArray[np.int32], least: int) -> NDArray[np.intp]:

@@ -1,6 +1,4 @@
-"""Statistics over draws of the data: nets that learnt the same draw share what it did to them, so
-draws are counted, not nets.
-"""
+"""Statistics over draws of the data, not nets: those that learnt the same draw share its effect."""
 
 import numpy as np
 from numpy.typing import ArrayLike

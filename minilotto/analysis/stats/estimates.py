@@ -7,7 +7,6 @@ from scipy.stats import beta
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, estimate
 from minilotto.analysis.stats.draws import over_draws
-from minilotto.analysis.stats.scaling import local_exponents
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 
@@ -45,22 +44,43 @@ def estimates(points: Points | None) -> dict[int, Estimate]:
 
 
 def exponents(points: Points) -> list[tuple[float, float, Estimate]]:
-    """Exponents between neighbouring widths, as of `local_exponents`.
+    """Exponent between each width and the next, -log(L_(i+1) / L_i) / log(N_(i+1) / N_i).
 
     Parameters
     ----------
     points : Points
-        Of at least 2 widths.
+        From `bootstrap.points`.
 
     Returns
     -------
     list of (float, float, Estimate)
         Lower width, upper width, exponent with its interval over seeds.
+
+    Raises
+    ------
+    DataError
+        For fewer than 2 widths.
+
+    References
+    ----------
+    Paper: figure 1c, where (Leaky)ReLU's slope is said to go from 4 to 1.
+
+    Examples
+    --------
+    >>> from minilotto.analysis.stats.bootstrap import points
+    >>> one = np.geomspace(1, 4, 51)
+    >>> found = exponents(points([1, 2, 4], [one, one / 2, one / 32]))
+    >>> [round(exponent.value, 12) for _, _, exponent in found]
+    [1.0, 4.0]
     """
-    local = local_exponents(points)
-    parts = (local.lower, local.upper, local.exponent, local.low, local.high)
+    if len(points.widths) < 2:
+        raise DataError(f"{len(points.widths)} width has no neighbour; give at least 2 widths")
+    apart = np.diff(np.log(points.widths))
+    found = -np.diff(np.log(points.value)) / apart
+    low, high = np.quantile(-np.diff(points.replicates) / apart, ends(points.level), axis=0)
+    parts = (points.widths[:-1], points.widths[1:], found, low, high)
     rows = zip(*(part.tolist() for part in parts), strict=True)
-    return [(a, b, Estimate(value, low, high, local.level)) for a, b, value, low, high in rows]
+    return [(a, b, Estimate(value, low, high, points.level)) for a, b, value, low, high in rows]
 
 
 def slope(points: Points, low: float, high: float) -> Estimate | None:
@@ -174,9 +194,7 @@ def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.
 
 
 def over_nets(values: Array, level: float = 0.95) -> Estimate:
-    """The mean of one number of each net, with Student's interval, infinite for fewer
-    than three.
-    """
+    """The mean of one number of each net, with Student's interval; infinite for one or two."""
     if len(values) < 3:
         return Estimate(float(np.mean(values)), -np.inf, np.inf, level)
     return over_draws(values, level)

@@ -11,6 +11,8 @@ from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, Ints
 
+__all__ = ["exponent_change", "exponent_over", "tuned"]
+
 HALVES = (slice(0, None, 2), slice(1, None, 2))
 
 
@@ -67,15 +69,7 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
 def mean_ratio(one: Points, other: Points) -> Estimate | None:
     """Loss of one over that of the other, as geometric mean over the widths that both have.
 
-    Parameters
-    ----------
-    one, other : Points
-        Of different nets, with as many resamples.
-
-    Returns
-    -------
-    Estimate or None
-        With its interval over seeds; None where they have no width in common.
+    They are of different nets, with as many resamples; None where they have no width in common.
     """
     ratio = quotient(one, other)
     if not len(ratio.widths):
@@ -86,18 +80,7 @@ def mean_ratio(one: Points, other: Points) -> Estimate | None:
 
 
 def geometric_mean(several: Sequence[Points]) -> Points | None:
-    """Geometric mean of several at each width that all have.
-
-    Parameters
-    ----------
-    several : sequence of Points
-        With as many resamples.
-
-    Returns
-    -------
-    Points or None
-        None where they have no width in common.
-    """
+    """Geometric mean of several, with as many resamples, at each width that all have, if any."""
     both = _common(several)
     if not both:
         return None
@@ -107,17 +90,9 @@ def geometric_mean(several: Sequence[Points]) -> Points | None:
 
 
 def over_widths(found: Mapping[float, Points]) -> Points | None:
-    """Geometric mean over widths, against something else: over the widths that all have.
+    """Geometric mean over the widths that all have, against a number above 0 such as a batch.
 
-    Parameters
-    ----------
-    found : mapping of float to Points
-        By a number above 0, such as a batch or a rate; with as many resamples.
-
-    Returns
-    -------
-    Points or None
-        Its `widths` are these numbers; None where there is no width in common.
+    The numbers are the `widths` of what is returned; None where there is no width in common.
     """
     names = sorted(found)
     both = _common([found[name] for name in names])
@@ -188,15 +163,8 @@ def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]
 def quotient(one: Points, other: Points) -> Points:
     """Loss of one over that of the other, at the widths that both have.
 
-    Parameters
-    ----------
-    one, other : Points
-        Of different nets, with as many resamples; of the same nets intervals are too wide where
-        both rise together.
-
-    Returns
-    -------
-    Points
+    Of different nets, with as many resamples; of the same nets intervals are too wide where both
+    rise together.
     """
     widths = np.intersect1d(one.widths, other.widths)
     first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))

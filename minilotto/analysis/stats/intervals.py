@@ -45,9 +45,7 @@ def student_draws(variance: Array, freedom: int, count: int, seed: int) -> Array
 
 
 def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mapping[str, Estimate]:
-    """Amplitude and exponent of a power law with Student's intervals of W - 2 degrees of freedom,
-    from log widths x and the variance of `residual_variance`.
-    """
+    """Amplitude and exponent of a power law with Student's intervals, from log widths x."""
     weight = 1 / np.maximum(variance, LEAST_VARIANCE)
     middle = float(weight @ x / weight.sum())
     steepness = 1 / float(weight @ (x - middle) ** 2)

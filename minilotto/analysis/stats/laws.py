@@ -49,9 +49,7 @@ class Law(Shown):
 
 
 def widths_of(widths: ArrayLike) -> Array:
-    """Widths (V,) at which a law is evaluated. Raises DataError for any that is no finite number
-    above 0.
-    """
+    """Widths (V,) of a law. Raises DataError for any that is no finite number above 0."""
     values = reals_of("widths", widths)
     if values.ndim != 1 or not ((values > 0) & (values < np.inf)).all():
         raise DataError(f"widths={shown(widths)} are not numbers above 0, shape (V,)")
@@ -151,9 +149,7 @@ def _solve_plateau(x: Array, y: Array, weight: Array) -> Array:
 
 
 def _starts(reach: Array) -> tuple[Array, Array]:
-    """Exponents and kappas (G,) to scan: the power law meets the plateau at places from below the
-    widths to far beyond them.
-    """
+    """Exponents and kappas (G,) to scan: power law and plateau meet from below the widths on."""
     alpha = np.geomspace(*EXPONENTS, 40)
     meeting = np.linspace(reach[0] + 0.1, 0, 24)
     beyond = np.log([2, 4, 8, 16, 50, 200, 1e4])
@@ -193,9 +189,7 @@ def _polished(flat: Array, share: Array, reach: Array, start: Array) -> Array:
 
 
 def _misses(at: Array, flat: Array, share: Array, reach: Array) -> tuple[Array, Array]:
-    """Residual (B, W) of the shapes at (alpha, kappa) (B, 2), and the shapes' slopes (B, 2, W), all
-    without their means.
-    """
+    """Residual (B, W) and slopes (B, 2, W) of shapes at (alpha, kappa) (B, 2), without means."""
     alpha, kappa = at.T[:, :, None]
     inner = kappa - alpha * reach
     shape, slope = np.logaddexp(0, inner), np.exp(-np.logaddexp(0, -inner))

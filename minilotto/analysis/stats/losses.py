@@ -108,9 +108,7 @@ def summits_of(density: Array, prominence: float) -> Ints:
 
 
 def gaussian(counts: Array, width: float) -> Array:
-    """Counts (C,), zero beyond their ends, smoothed by a Gaussian of so many cells, which ends at
-    four standard deviations.
-    """
+    """Counts (C,), zero beyond their ends, smoothed by a Gaussian up to four deviations."""
     reach, cells = int(4 * width + 0.5), len(counts)
     weight = np.exp(-0.5 / (width * width) * np.arange(-reach, reach + 1) ** 2)
     weight /= weight.sum()
@@ -122,9 +120,7 @@ def gaussian(counts: Array, width: float) -> Array:
 
 
 def smoothed(exponent: Array) -> tuple[Array, Array]:
-    """Counts of sorted log10 losses in C equal cells, smoothed over SMOOTHING decades, and the
-    edges (C + 1,).
-    """
+    """Counts (C,) of sorted log10 losses, smoothed over SMOOTHING decades; edges (C + 1,)."""
     margin = 5 * SMOOTHING
     count = int(np.ceil((exponent[-1] - exponent[0] + 2 * margin) * BINS_PER_DECADE))
     low = exponent[0] - margin

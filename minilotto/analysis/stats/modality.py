@@ -250,27 +250,18 @@ def central_limit(
     widths: ArrayLike,
     losses: Sequence[ArrayLike],
     *,
-    least_width: float = FEW_WIDTHS,
-    error: float = 0.05,
     statistic: str = "deviation",
     level: float = 0.9,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> CentralLimit:
     """Whether log10 loss is single-peaked and normal at each width, and narrower with width.
 
     Each width gets a dip test, the number of peaks that is proven and a test of normality; a power
-    law is fitted to the spread. What cannot be tested becomes a note instead of an error.
+    law is fitted to the spread from FEW_WIDTHS on. What cannot be tested becomes a note instead of
+    an error.
 
     Parameters
     ----------
-    widths, losses
-        As in `spread`.
-    least_width : float
-        The spread is that of widths from here on.
-    error : {0.1, 0.05, 0.01}
-        Probability of too many peaks, as in `modes.modes`.
-    statistic, level, resamples, seed
+    widths, losses, statistic, level
         As in `spread`.
 
     Returns
@@ -280,7 +271,7 @@ def central_limit(
     Raises
     ------
     ConfigError
-        As `spread` and `modes.modes`.
+        As `spread`.
     DataError
         For widths that do not match the losses.
 
@@ -300,38 +291,37 @@ def central_limit(
     """
     names, kept, _ = finite_losses(widths, losses)
     pairs = list(zip(names.tolist(), kept, strict=True))
-    shapes = tuple(_shape(width, loss, error, resamples, seed) for width, loss in pairs)
+    shapes = tuple(_shape(width, loss) for width, loss in pairs)
     notes = [f"width {shape.width:g}: {shape.note}" for shape in shapes if shape.note]
     usable = []
     for width, loss in pairs:
-        if width < least_width:
+        if width < FEW_WIDTHS:
             continue
         try:
-            spread([width], [loss], statistic, level=level, resamples=100, seed=seed)
+            spread([width], [loss], statistic, level=level, resamples=100)
             usable.append(width)
         except DataError as refusal:
             notes.append(f"spread: {refusal}")
     found = narrowing = None
     try:
         if not usable:
-            raise DataError(f"no width of at least {least_width:g} can be used")
+            raise DataError(f"no width of at least {FEW_WIDTHS} can be used")
         given = dict(zip(np.asarray(widths, dtype=np.float64).tolist(), losses, strict=True))
         chosen = [given[width] for width in usable]
-        found = spread(usable, chosen, statistic, level=level, resamples=resamples, seed=seed)
-        narrowing = fit_law(found, seed=seed)
+        found = spread(usable, chosen, statistic, level=level)
+        narrowing = fit_law(found)
     except DataError as refusal:
         notes.append(f"narrowing: {refusal}")
     return CentralLimit(shapes, found, narrowing, tuple(dict.fromkeys(notes)))
 
 
-def _shape(width: float, loss: Array, error: float, resamples: int, seed: int) -> Shape:
+def _shape(width: float, loss: Array) -> Shape:
     """The tests of one width, or the reason why there are none."""
     try:
         dip, note = dip_test(loss), ""
     except (DataError, MissingExtraError) as refusal:
         dip, note = None, str(refusal)
     try:
-        normal = normality(loss, resamples=resamples, seed=seed)
-        return Shape(width, len(loss), dip, modes(loss, error), normal, note)
+        return Shape(width, len(loss), dip, modes(loss), normality(loss), note)
     except DataError as refusal:
         return Shape(width, len(loss), dip, None, None, str(refusal))

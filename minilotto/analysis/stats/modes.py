@@ -149,9 +149,7 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
 
 
 def sorted_losses(loss: Array) -> Array:
-    """The finite positive losses, ascending. Raises DataError for fewer than LEAST_LOSSES, or equal
-    ones.
-    """
+    """Finite positive losses, ascending. Raises DataError for equal ones or too few."""
     kept = np.sort(positive(loss))
     if len(kept) < LEAST_LOSSES:
         raise DataError(
@@ -211,9 +209,7 @@ def ties(ordered: Array) -> int:
 
 @lru_cache
 def stretches(count: int) -> tuple[Ints, Ints]:
-    """First and last positions (S,) of the intervals that are tested among `count` sorted values:
-    all lengths, overlapping starts.
-    """
+    """First and last positions (S,) of the intervals tested among `count` values: all lengths."""
     firsts, lasts = [], []
     length = float(max(SHORTEST, count // LENGTHS))
     while length < count:
@@ -227,9 +223,7 @@ def stretches(count: int) -> tuple[Ints, Ints]:
 
 
 def excesses(ordered: Array, first: Ints, last: Ints, low: Array, high: Array) -> Array:
-    """The test statistic of sorted values (..., n) inside intervals from low to high (..., S),
-    moved towards 0 by its allowance.
-    """
+    """The statistic of values (..., n) in intervals low to high (..., S), less its allowance."""
     inner = (last - first - 1).astype(np.float64)
     total = np.cumsum(ordered - ordered[..., :1], axis=-1)
     mass = total[..., last - 1] - total[..., first] - inner * (low - ordered[..., :1])

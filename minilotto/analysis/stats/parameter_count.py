@@ -1,6 +1,4 @@
-"""What a power law in the width says about the number of parameters, and how little that says about
-language models.
-"""
+"""What a power law in the width says about the number of parameters; how little about LLMs."""
 
 from dataclasses import dataclass
 

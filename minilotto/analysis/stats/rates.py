@@ -215,9 +215,7 @@ def line_in_one_over_inputs(
 
 
 def _columns(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Array, Array, Array]:
-    """D (K,), exponents (K,) and their standard errors (K,), as of normal numbers with these
-    intervals.
-    """
+    """D (K,), exponents (K,) and their standard errors (K,), taken for normal."""
     D = np.asarray(inputs, dtype=np.float64)
     if D.shape != (len(exponents),):
         raise DataError(

@@ -70,17 +70,13 @@ class Samples:
         return sorted(width for at, width in self.lattice if at == count)
 
     def by_width(self, count: float, everywhere: bool) -> Points | None:
-        """Median loss against width at one number of points, on all x or on these; None for fewer
-        than two widths.
-        """
+        """Median loss against width at a number of points, on all x or these; None for one."""
         widths = self.widths(count)
         rows = [_positive(self.lattice[count, width], everywhere) for width in widths]
         return points(widths, rows, level=self.level) if len(widths) > 1 else None
 
     def by_count(self, width: int) -> Points | None:
-        """Median loss on all x against the points of a lattice, None for fewer than two numbers of
-        them.
-        """
+        """Median loss on all x against the points of a lattice; None for fewer than two of them."""
         counts = [
             count for count in self.counts if count < INFINITE and (count, width) in self.lattice
         ]
@@ -123,9 +119,7 @@ class Samples:
     def drawn_by(
         self, noise: float, count: int | None = None, width: int | None = None
     ) -> dict[int, Drawn]:
-        """Nets on draws with one noise, ascending: by width at one number of points, or the
-        reverse.
-        """
+        """Nets on draws with one noise: by width at a number of points, or the reverse."""
         found = {
             (p if count is None else n): one
             for (at, p, n), one in self.drawn.items()
@@ -141,9 +135,7 @@ class Samples:
         return {at: typical_over_draws(one.everywhere, self.level) for at, one in found.items()}
 
     def noisy_exponent(self, noise: float, count: int) -> Estimate | None:
-        """Exponent in width of the loss on all x, draw by draw; None for fewer than two widths with
-        the same draws.
-        """
+        """Exponent in width of the loss on all x, draw by draw; None for fewer than two widths."""
         return self._exponent({n: d.everywhere for n, d in self.drawn_by(noise, count).items()})
 
     def noise_decay(self, noise: float, width: int) -> tuple[list[int], Estimate] | None:
@@ -166,9 +158,7 @@ class Samples:
 
 
 def gathered(nets: Mapping[Config, Ensemble], level: float) -> dict[str, Samples]:
-    """The nets of each activation; configs with fewer than LEAST_SEEDS finite losses, or
-    LEAST_DRAWS draws, are left out.
-    """
+    """The nets of each activation; configs with too few finite losses or draws are left out."""
     found: dict[str, Samples] = {}
     drawn: dict[tuple[str, float, int, int], list[tuple[float, ...]]] = {}
     for config, one in nets.items():

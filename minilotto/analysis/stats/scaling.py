@@ -66,11 +66,6 @@ class Fit(Shown):
     replicates: Array
 
     @property
-    def with_misfit(self) -> Mapping[str, Estimate]:
-        """An earlier name of `estimates`."""
-        return self.estimates
-
-    @property
     def held_out_error(self) -> float | None:
         """Root mean square of held_out, in decades."""
         return None if self.held_out is None else float(np.sqrt(np.mean(self.held_out**2)))
@@ -102,9 +97,8 @@ class Fit(Shown):
         low, high : (V,) ndarray of float64
             At the level of the points.
         """
-        with np.errstate(
-            divide="ignore", over="ignore", invalid="ignore"
-        ):  # amplitudes of 0 or infinity
+        # amplitudes of 0 or infinity
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             lines = self._log_losses(self.replicates, widths)
             low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
         return low, high
@@ -123,57 +117,16 @@ class Compared(Shown):
         A key of LAWS.
     fit : Fit or None
         None where the law could not be fitted.
-    delta : float or None
-        AICc less the least among the laws.
     weight : float or None
-        Its Akaike weight, from 0 to 1.
+        Its Akaike weight, from 0 to 1; None for a law without AICc, or where no other has one.
     note : str
         Why there is no fit.
     """
 
     law: str
     fit: Fit | None
-    delta: float | None
     weight: float | None
     note: str
-
-
-@dataclass(frozen=True)
-class Comparison(Shown):
-    """Laws fitted to the same points.
-
-    Parameters
-    ----------
-    rows : tuple of Compared
-        In the order of LAWS.
-    best_aicc, best_held_out : str or None
-        The laws of the least AICc and of the least held-out error.
-    """
-
-    rows: tuple[Compared, ...]
-    best_aicc: str | None
-    best_held_out: str | None
-
-
-@dataclass(frozen=True)
-class LocalExponents(Shown):
-    """Exponents between neighbouring widths, arrays (W - 1,).
-
-    Parameters
-    ----------
-    lower, upper, middle : (W - 1,) ndarray of float64
-        The two widths and their geometric mean.
-    exponent, low, high : (W - 1,) ndarray of float64
-    level : float in (0, 1)
-    """
-
-    lower: Array
-    upper: Array
-    middle: Array
-    exponent: Array
-    low: Array
-    high: Array
-    level: float
 
 
 def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
@@ -255,7 +208,7 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     )
 
 
-def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
+def compare_laws(points: Points) -> tuple[Compared, ...]:
     """Every law fitted to the same points, compared by AICc and by widths held out.
 
     weight_m = exp(-delta_m / 2) / sum exp(-delta / 2), over the laws with widths enough for AICc
@@ -264,12 +217,11 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     Parameters
     ----------
     points : Points
-    seed : int
-        As in `fit_law`.
 
     Returns
     -------
-    Comparison
+    tuple of Compared
+        In the order of LAWS.
 
     Raises
     ------
@@ -281,7 +233,7 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
     >>> from minilotto.analysis.stats.bootstrap import points
     >>> draws = np.random.default_rng(1).lognormal(sigma=0.5, size=(5, 200))
     >>> found = compare_laws(points([1, 2, 4, 8, 16], list(draws)))
-    >>> found.rows[2].note
+    >>> found[2].note
     'AICc needs 12 widths for broken power law, there are 5'
     """
     count = len(points.widths)
@@ -292,12 +244,11 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
             "widths"
         )
     usable = [law.name for law in LAWS.values() if count >= law.least_widths]
-    fits = {name: fit_law(points, name, seed=seed) for name in usable}
+    fits = {name: fit_law(points, name) for name in usable}
     aicc = {name: fit.aicc for name, fit in fits.items() if fit.aicc is not None}
     lowest = min(aicc.values(), default=0.0)
     share = {name: float(np.exp((lowest - value) / 2)) for name, value in aicc.items()}
     total = sum(share.values())
-    errors = {name: e for name, fit in fits.items() if (e := fit.held_out_error) is not None}
     rows = []
     for law in LAWS.values():
         note = ""
@@ -307,52 +258,9 @@ def compare_laws(points: Points, *, seed: int = 0) -> Comparison:
             need = 2 * len(law.parameters) + 4
             note = f"AICc needs {need} widths for {law.name}, there are {count}"
         found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
-        delta = aicc[law.name] - lowest if found else None
         weight = share[law.name] / total if found else None
-        rows.append(Compared(law.name, fits.get(law.name), delta, weight, note))
-    return Comparison(tuple(rows), _least(aicc), _least(errors))
-
-
-def _least(values: Mapping[str, float]) -> str | None:
-    """The name of the least of at least two values."""
-    return min(values, key=lambda name: values[name]) if len(values) > 1 else None
-
-
-def local_exponents(points: Points) -> LocalExponents:
-    """Exponent between each width and the next, -log(L_(i+1) / L_i) / log(N_(i+1) / N_i).
-
-    Parameters
-    ----------
-    points : Points
-
-    Returns
-    -------
-    LocalExponents
-
-    Raises
-    ------
-    DataError
-        For fewer than 2 widths.
-
-    References
-    ----------
-    Paper: figure 1c, where (Leaky)ReLU's slope is said to go from 4 to 1.
-
-    Examples
-    --------
-    >>> from minilotto.analysis.stats.bootstrap import points
-    >>> one = np.geomspace(1, 4, 51)
-    >>> local_exponents(points([1, 2, 4], [one, one / 2, one / 32])).exponent.round(12).tolist()
-    [1.0, 4.0]
-    """
-    if len(points.widths) < 2:
-        raise DataError(f"{len(points.widths)} width has no neighbour; give at least 2 widths")
-    x = np.log(points.widths)
-    low, high = np.quantile(-np.diff(points.replicates) / np.diff(x), ends(points.level), axis=0)
-    middle = np.exp((x[1:] + x[:-1]) / 2)
-    exponent = -np.diff(np.log(points.value)) / np.diff(x)
-    lower, upper = points.widths[:-1], points.widths[1:]
-    return LocalExponents(lower, upper, middle, exponent, low, high, points.level)
+        rows.append(Compared(law.name, fits.get(law.name), weight, note))
+    return tuple(rows)
 
 
 def reference_line(widths: ArrayLike, exponent: float, through: tuple[float, float]) -> Array:
@@ -386,9 +294,7 @@ def _too_few(law: Law, count: int) -> str:
 
 
 def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:
-    """log10 of measured over predicted (W,), each width predicted from the others; the first and
-    the last are extrapolations.
-    """
+    """log10 of measured over predicted (W,), each width predicted from the others."""
     if len(x) - 1 < law.least_widths:
         return None
     result: Array = np.empty_like(x)

@@ -44,9 +44,7 @@ class Stretch(Shown):
 
 
 def running_exponents(log_widths: Array, log_losses: Array) -> Array:
-    """Exponents (B, W - 2) of lines through each three neighbouring log widths (W,) of log losses
-    (B, W).
-    """
+    """Exponents (B, W - 2) of lines through three neighbouring log widths (W,); losses (B, W)."""
     x = np.lib.stride_tricks.sliding_window_view(log_widths, WINDOW)
     y = np.lib.stride_tricks.sliding_window_view(log_losses, WINDOW, axis=1)
     reach = x - x.mean(axis=1, keepdims=True)

@@ -53,8 +53,6 @@ class Neuron(Shown):
         these.
     size : float
         Root mean square of its contribution, in units of the target's standard deviation.
-    partner : int
-        The neuron that is its mirror image, itself perhaps, or -1.
     """
 
     low: float
@@ -62,7 +60,6 @@ class Neuron(Shown):
     bend_low: float
     bend_high: float
     size: float
-    partner: int
 
     @property
     def part(self) -> str:
@@ -141,8 +138,6 @@ class Algorithms(Shown):
         Those of the target that were factored out.
     clusters : Clusters
         How the number was chosen.
-    dropped : int
-        Nets that are not finite.
     """
 
     label: NDArray[np.intp]
@@ -150,7 +145,6 @@ class Algorithms(Shown):
     aligned: Parameters
     symmetries: tuple[TargetSymmetry, ...]
     clusters: Clusters
-    dropped: int
 
     def __len__(self) -> int:
         return len(self.found)
@@ -250,7 +244,7 @@ def algorithms(
                 neurons=_neurons(raw, scene, medoid, int(kept[medoid]), data, bending),
             )
         )
-    return Algorithms(label, tuple(found), aligned, scene.symmetries, parts, len(loss) - len(kept))
+    return Algorithms(label, tuple(found), aligned, scene.symmetries, parts)
 
 
 def _align(
@@ -262,9 +256,7 @@ def _align(
     medoid: int,
     kept: NDArray[np.intp],
 ) -> None:
-    """Write net i into `aligned` as the image, in the order and signs of neurons, nearest to the
-    medoid.
-    """
+    """Write net i into `aligned`: its image, neurons ordered and signed, nearest to the medoid."""
     best, chosen, places = np.inf, scene.symmetries[0], np.arange(raw.b.shape[1])
     for symmetry in scene.symmetries:
         costs = scene.costs(slice(medoid, medoid + 1), slice(i, i + 1), symmetry)[:, :, 0, 0]
@@ -304,16 +296,6 @@ def _neurons(
     """What the neurons of one net do; `place` is its position in the scene, `net` that in `raw`."""
     z = raw.w[net] @ data.x.T + raw.b[net][:, None]
     low, high = z.min(axis=1), z.max(axis=1)
-    partner = np.full(len(z), -1)
-    one, best = slice(place, place + 1), np.inf
-    for symmetry in scene.symmetries[1:]:
-        costs = scene.costs(one, one, symmetry)[:, :, 0, 0]
-        rows, columns = linear_sum_assignment(costs)
-        square = costs[rows, columns]
-        if square.sum() < best:
-            best = square.sum()
-            near = square <= SYMMETRIC**2 * scene.squares[place].sum()
-            partner = np.where(near, columns, -1)
     size = np.sqrt(scene.squares[place]) / scene.spread
-    rows = (low, high, np.interp(low, *bending), np.interp(high, *bending), size, partner)
+    rows = (low, high, np.interp(low, *bending), np.interp(high, *bending), size)
     return tuple(Neuron(*neuron) for neuron in zip(*(row.tolist() for row in rows), strict=True))

@@ -117,9 +117,7 @@ def median_estimate(values: Array) -> Estimate:
 
 
 def mean_estimate(values: Array) -> Estimate:
-    """Mean over nets with the 95% normal interval of its standard error, NaN left out as in
-    `median_estimate`.
-    """
+    """Mean over nets without NaN, with the 95% normal interval of its standard error."""
     kept = values[np.isfinite(values)]
     if not kept.size:
         return NONE

@@ -1,6 +1,4 @@
-"""The curve |w| -> b on which the neurons of a very wide net gather, and a cloud's distance from a
-curve.
-"""
+"""The curve |w| -> b on which the neurons of a very wide net gather, and their dimension."""
 
 from dataclasses import dataclass
 
@@ -9,13 +7,14 @@ from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from minilotto.analysis.stats.bootstrap import ends
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import blocks, check_fraction, check_whole
+from minilotto.settings.limits import check_fraction, check_whole
 
 LEAST_WINDOW = 5  # neurons; fewer say nothing of a spread
 LEAST_CLOUD = 100  # neurons whose dimension can be measured
+NEAR, FAR = 0.02, 0.1  # distances that tell it, in units of w and b
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,52 +120,8 @@ def attractor(
     return Attractor(at, middle[kept], low[kept], high[kept], float(level), int(size))
 
 
-def curve_distance(w: ArrayLike, b: ArrayLike, curve_w: ArrayLike, curve_b: ArrayLike) -> Array:
-    """Distance of each neuron (|w|, b) from a polyline, in their units.
-
-    Parameters
-    ----------
-    w, b : (n,) or (n, 1), (n,) array_like
-    curve_w, curve_b : (M,) array_like of float
-        At least two points in the order in which the curve runs. Beyond its ends the distance is
-        that from the end.
-
-    Returns
-    -------
-    (n,) ndarray of float64
-        NaN for neurons that are not finite.
-
-    Raises
-    ------
-    DataError
-        For shapes that do not fit, or a curve that is not finite.
-
-    Examples
-    --------
-    >>> curve_distance([-1.0, 3.0], [1.0, 0.0], [0.0, 2.0], [0.0, 0.0]).tolist()
-    [1.0, 1.0]
-    """
-    slope, bias = _flat(w, b, keep=True)
-    x, y = np.asarray(curve_w, np.float64), np.asarray(curve_b, np.float64)
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 2 or not np.isfinite([x, y]).all():
-        raise DataError(
-            f"the curve has shapes {x.shape} and {y.shape}; give at least two finite points, (M,) "
-            "and (M,)"
-        )
-    curve = np.stack([x, y], axis=-1)
-    start, along = curve[:-1], np.diff(curve, axis=0)
-    square = np.sum(along**2, axis=1)
-    result = np.empty(len(bias))
-    for part in blocks(len(bias), len(curve)):
-        offset = np.stack([np.abs(slope[part]), bias[part]], axis=-1)[:, None] - start
-        foot = np.sum(offset * along, axis=2)
-        foot = np.clip(np.divide(foot, square, out=np.zeros_like(foot), where=square > 0), 0.0, 1.0)
-        result[part] = np.sqrt(np.sum((offset - foot[..., None] * along) ** 2, axis=2).min(axis=1))
-    return result
-
-
-def _flat(w: ArrayLike, b: ArrayLike, keep: bool = False) -> tuple[Array, Array]:
-    """w and b as (n,) float64, without neurons that are not finite unless `keep`."""
+def _flat(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    """w and b as (n,) float64, without neurons that are not finite."""
     slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
     if slope.ndim == 2 and slope.shape[1] == 1:
         slope = slope[:, 0]
@@ -176,23 +131,19 @@ def _flat(w: ArrayLike, b: ArrayLike, keep: bool = False) -> tuple[Array, Array]
             "and (n,)"
         )
     finite = np.isfinite(slope) & np.isfinite(bias)
-    return (slope, bias) if keep else (slope[finite], bias[finite])
+    return slope[finite], bias[finite]
 
 
-def correlation_dimension(
-    w: ArrayLike, b: ArrayLike, near: float = 0.02, far: float = 0.1
-) -> float:
+def correlation_dimension(w: ArrayLike, b: ArrayLike) -> float:
     """Dimension of a cloud of neurons by how the number of near pairs falls with distance.
 
-    d = log(C(far) / C(near)) / log(far / near), C(r) the fraction of pairs of neurons within r of
+    d = log(C(FAR) / C(NEAR)) / log(FAR / NEAR), C(r) the fraction of pairs of neurons within r of
     each other: about 1 along curves, 2 over an area, 0 at isolated points. Unlike a running median
     it does not depend on the number of branches.
 
     Parameters
     ----------
     w, b : (n,) or (n, 1), (n,) array_like
-    near, far : float
-        near < far in their units, far well below the extent of the cloud.
 
     Returns
     -------
@@ -200,8 +151,6 @@ def correlation_dimension(
 
     Raises
     ------
-    ConfigError
-        For distances that are not 0 < near < far.
     DataError
         For fewer than LEAST_CLOUD neurons, or none that are near each other.
 
@@ -218,20 +167,14 @@ def correlation_dimension(
     2.0
     """
     slope, bias = _flat(w, b)
-    if not 0 < near < far:
-        raise ConfigError(
-            f"near={near!r} and far={far!r} are in no order; give two distances, the smaller one "
-            "first"
-        )
     if len(bias) < LEAST_CLOUD:
         raise DataError(
             f"{len(bias)} finite neurons have no dimension to measure; give at least {LEAST_CLOUD}"
         )
     tree = cKDTree(np.stack([slope, bias], axis=-1))
-    counts = np.asarray(tree.count_neighbors(tree, [near, far]), dtype=np.float64) - len(bias)
+    counts = np.asarray(tree.count_neighbors(tree, [NEAR, FAR]), dtype=np.float64) - len(bias)
     if not counts[0] > 0:
         raise DataError(
-            f"no two of {len(bias)} neurons are within {near:g} of each other; give larger "
-            "distances"
+            f"no two of {len(bias)} neurons are within {NEAR:g} of each other; give a wider net"
         )
-    return float(np.log(counts[1] / counts[0]) / np.log(far / near))
+    return float(np.log(counts[1] / counts[0]) / np.log(FAR / NEAR))

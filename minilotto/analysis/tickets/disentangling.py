@@ -1,6 +1,4 @@
-"""A wide net as a sum of tickets: the quality of each pair of neurons, and how many pairs are
-independent.
-"""
+"""A wide net as a sum of tickets: how good each pair of neurons is, how many are independent."""
 
 from dataclasses import dataclass
 
@@ -73,27 +71,17 @@ class Disentangled(Shown):
         """(R, K) where there is no pair, or a neuron without a partner."""
         return np.asarray(self.pairs.min(axis=2) < 0)
 
-    def useful(self, cut: float = USELESS) -> NDArray[np.bool_]:
-        """Pairs of two neurons that predict the target.
-
-        Parameters
-        ----------
-        cut : float
-            Least R^2.
+    def useful(self) -> NDArray[np.bool_]:
+        """Pairs of two neurons that predict the target, with an R^2 from USELESS on.
 
         Returns
         -------
         (R, K) ndarray of bool
         """
-        return (self.r2 >= cut) & ~self.incomplete
+        return (self.r2 >= USELESS) & ~self.incomplete
 
-    def useless_share(self, cut: float = USELESS) -> Array:
+    def useless_share(self) -> Array:
         """Fraction of each net's pairs of two neurons that do not predict the target.
-
-        Parameters
-        ----------
-        cut : float
-            R^2 below which a pair is useless.
 
         Returns
         -------
@@ -101,7 +89,7 @@ class Disentangled(Shown):
             NaN for nets that are not finite or have no such pair.
         """
         count = (~self.incomplete).sum(axis=1)
-        below = ((self.r2 < cut) & ~self.incomplete).sum(axis=1)
+        below = ((self.r2 < USELESS) & ~self.incomplete).sum(axis=1)
         share = np.divide(below, count, out=np.full(len(count), np.nan), where=count > 0)
         return np.where(np.isfinite(self.r2).all(axis=1), share, np.nan)
 
@@ -120,26 +108,18 @@ class Disentangled(Shown):
         unit = _units(self.errors[net], self.weight)
         return np.asarray(np.clip(unit @ unit.T, -1.0, 1.0))
 
-    def ranks(self, cut: float = USELESS, normalised: bool = True) -> Ranks:
+    def ranks(self) -> Ranks:
         """Effective ranks of the useful pairs of each net.
 
         Useless pairs are left out, for their error functions all are the target itself.
-
-        Parameters
-        ----------
-        cut : float
-            Least R^2 of a useful pair.
-        normalised : bool
-            True counts directions: the Gram matrix is the correlation matrix. False weights each
-            pair by its own error, so that a few bad ones decide.
 
         Returns
         -------
         Ranks
         """
-        return effective_ranks(self.errors, self.weight, self.useful(cut), normalised)
+        return effective_ranks(self.errors, self.weight, self.useful())
 
-    def needed(self, loss: Array, cut: float = USELESS) -> Array:
+    def needed(self, loss: Array) -> Array:
         """How many orthogonal tickets as good as a net's useful ones Eq. 9 needs for its loss.
 
         n = K / (sum_k 1 / |e_k|^2) / loss over the K useful pairs: n = K if they are orthogonal and
@@ -148,15 +128,13 @@ class Disentangled(Shown):
         Parameters
         ----------
         loss : (R,) ndarray of float64
-        cut : float
-            As in `ranks`.
 
         Returns
         -------
         (R,) ndarray of float64
             NaN for nets without a useful pair.
         """
-        useful = self.useful(cut)
+        useful = self.useful()
         square = np.where(useful, np.nan_to_num(self.errors) ** 2 @ self.weight, np.inf)
         inverse = loss * np.sum(1 / np.where(square > 0, square, np.inf), axis=1)
         count = np.where(useful.any(axis=1) & (inverse > 0), useful.sum(axis=1), np.nan)
@@ -213,9 +191,11 @@ def disentangle(
 
 
 def effective_ranks(
-    errors: Array, weight: Array, counted: NDArray[np.bool_] | None = None, normalised: bool = True
+    errors: Array, weight: Array, counted: NDArray[np.bool_] | None = None
 ) -> Ranks:
     """Ranks of error functions under the inner product sum_p weight_p e_i e_j.
+
+    They count directions: the Gram matrix is that of correlations.
 
     Parameters
     ----------
@@ -223,8 +203,6 @@ def effective_ranks(
     weight : (P,) ndarray of float64
     counted : (R, K) ndarray of bool or None
         Those that count, all by default.
-    normalised : bool
-        As in `Disentangled.ranks`.
 
     Returns
     -------
@@ -241,8 +219,8 @@ def effective_ranks(
     counted = np.ones((nets, count), bool) if counted is None else counted
     rows = np.where(counted[:, :, None], np.nan_to_num(errors), 0.0)
     units = np.stack([_units(row, weight) for row in rows]) if nets else rows
-    parts = units if normalised else rows * np.sqrt(weight)
-    gram = parts @ parts.transpose(0, 2, 1) if count <= points else parts.transpose(0, 2, 1) @ parts
+    turned = units.transpose(0, 2, 1)
+    gram = units @ turned if count <= points else turned @ units
     eigenvalues = np.maximum(np.linalg.eigvalsh(gram), 0.0)
     total = eigenvalues.sum(axis=1, keepdims=True)
     p = np.divide(eigenvalues, total, out=np.zeros_like(eigenvalues), where=total > 0)

@@ -50,18 +50,14 @@ class Scene(Shown):
         others: slice | NDArray[np.intp],
         symmetry: TargetSymmetry,
     ) -> Array:
-        """Squared distances (N, N, rows, others) of each neuron of some nets to the images of those
-        of others.
-        """
+        """Squared distances (N, N, rows, others) of some nets' neurons to images of others'."""
         here, there = self.g[rows], symmetry.sign * self.g[others][:, :, symmetry.order]
         square = self.squares[rows][:, :, None, None] + self.squares[others]
         costs: Array = np.maximum(square - 2 * np.tensordot(here, there, (2, 2)), 0.0)
         return np.asarray(costs.transpose(1, 3, 0, 2))
 
     def distances(self) -> Array:
-        """Distances (R, R) of nets, least over every order of neurons and every symmetry, in units
-        of `spread`.
-        """
+        """Distances (R, R) of nets, least over orders and symmetries, in units of `spread`."""
         nets, width, _ = self.g.shape
         result = np.full((nets, nets), np.inf)
         for rows in blocks(nets, nets * width * width, BLOCK):
@@ -87,9 +83,7 @@ class Scene(Shown):
 
 
 def cheapest(costs: Array) -> Array:
-    """The cheapest assignment (...) of N neurons to N by costs (N, N, ...), over sets of columns
-    instead of all N! orders.
-    """
+    """The cheapest assignment (...) of N neurons to N, costs (N, N, ...), over sets of columns."""
     width = len(costs)
     best: dict[int, Array] = {0: np.zeros(costs.shape[2:])}
     for i in range(width):

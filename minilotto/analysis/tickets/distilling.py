@@ -133,9 +133,7 @@ def equation_11() -> dict[str, float]:
 
 
 def _exactly() -> float:
-    """The least loss that Eq. 11's printed w and b allow, by the normal equations of centred
-    columns in DIGITS digits.
-    """
+    """The least loss that Eq. 11's printed w and b allow, by normal equations in DIGITS digits."""
     with localcontext() as context:
         context.prec = DIGITS
         x = [Decimal(-2) + Decimal(4 * i) / 99 for i in range(100)]

@@ -93,9 +93,7 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
 
 
 def unit_errors(apart: Disentangled, net: int) -> Array:
-    """Error functions (K, P) of one net, scaled to a weighted mean square of one; zero functions
-    stay zero.
-    """
+    """Error functions (K, P) of one net, scaled to a mean square of one; zero ones stay zero."""
     errors = apart.errors[net]
     size = np.sqrt(errors**2 @ apart.weight)[:, None]
     return np.asarray(np.divide(errors, size, out=np.zeros_like(errors), where=size > 0))

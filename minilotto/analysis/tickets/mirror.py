@@ -131,9 +131,7 @@ def mirror_symmetry(
 
 
 def _flipped(z: Array, flips: int, random: np.random.Generator) -> tuple[Array, float]:
-    """T as observed and under `flips` random flips (flips + 1,), and twice the mean distance to
-    others' images, for z (2, n).
-    """
+    """T as observed and under `flips` flips (flips + 1,), and twice the mean distance to images."""
     n = z.shape[1]
     signs = np.ones((n, flips + 1))
     signs[:, 1:] -= 2.0 * random.integers(0, 2, (n, flips))

@@ -1,6 +1,4 @@
-"""Principal components of nets' parameters, clusters in their plane, and which of these a swap of
-neurons exchanges.
-"""
+"""Principal components of parameters, clusters in their plane, those that a swap exchanges."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,4 @@
-"""Symmetries, found by trying: of a target on its points, and of an activation; names do not
-matter.
-"""
+"""Symmetries of a target on its points and of an activation, found by trying; no names matter."""
 
 from dataclasses import dataclass
 from itertools import permutations, product

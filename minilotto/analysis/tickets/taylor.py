@@ -1,47 +1,18 @@
-"""Taylor coefficients of nets about x = 0: the ones that a ticket's symmetry makes right, and the
-others.
-"""
+"""Derivatives of activations, and the Taylor coefficients of tickets about x = 0."""
 
-from dataclasses import dataclass
 from math import factorial
 
 import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from minilotto.ensemble.last_layer import EPSILON
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
-from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_whole
 
 HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
-
-
-@dataclass(frozen=True)
-class Minimum(Shown):
-    """sigma(z) near its minimum: a (z - z_star)^2 + value + O((z - z_star)^3).
-
-    Parameters
-    ----------
-    z_star : float
-        Position.
-    a : float
-        Half the second derivative there.
-    value : float
-        sigma(z_star).
-
-    References
-    ----------
-    Paper: footnote 1 (A, x_*, B).
-    """
-
-    z_star: float
-    a: float
-    value: float
 
 
 def derivatives(activation: Activation, z: ArrayLike, order: int) -> Array:
@@ -85,61 +56,6 @@ def derivatives(activation: Activation, z: ArrayLike, order: int) -> Array:
             f"{', '.join(_RULES)}"
         )
     return np.stack(_RULES[activation.name](activation, at, order))
-
-
-def taylor(
-    activation: Activation,
-    w: ArrayLike,
-    b: ArrayLike,
-    v: ArrayLike,
-    c: ArrayLike = 0.0,
-    order: int = 4,
-) -> Array:
-    """Coefficients of 1, x, ..., x^order of f(x) = sum_i v_i sigma(w_i x + b_i) + c about x = 0.
-
-    t_k = sum_i v_i sigma^(k)(b_i) w_i^k / k!, and c more for k = 0. They describe f where |w_i x|
-    is well below the distance of b_i from the nearest pole: sqrt(pi^2 + b^2) for silu.
-
-    Parameters
-    ----------
-    activation : Activation
-    w : (..., N) or (R, N, 1) array_like of float
-    b, v, c : (..., N), (..., N), (...) array_like of float
-    order : int
-        As in `derivatives`.
-
-    Returns
-    -------
-    (..., order + 1) ndarray of float64
-
-    Raises
-    ------
-    ConfigError, DataError
-        As `derivatives`; DataError also for shapes that do not fit.
-
-    Examples
-    --------
-    >>> from minilotto.settings.activations import ACTIVATIONS
-    >>> taylor(ACTIVATIONS["silu"], [-1.0, 1.0], [0.0, 0.0], [1.0, 1.0]).round(4).tolist()
-    [0.0, 0.0, 0.5, 0.0, -0.0417]
-    """
-    bias, output = np.asarray(b, np.float64), np.asarray(v, np.float64)
-    slope, constant = np.asarray(w, np.float64), np.asarray(c, np.float64)
-    if slope.ndim == bias.ndim + 1 and slope.shape[-1] == 1:
-        slope = slope[..., 0]
-    if not slope.shape == bias.shape == output.shape or bias.ndim == 0:
-        raise DataError(
-            f"w, b, v have shapes {slope.shape}, {bias.shape}, {output.shape}; they must be one "
-            "and the same (..., N)"
-        )
-    if constant.shape not in ((), bias.shape[:-1]):
-        raise DataError(
-            f"c has shape {constant.shape} where b has {bias.shape}; it must be {bias.shape[:-1]}"
-        )
-    sigma = derivatives(activation, bias, order)
-    terms = [np.sum(output * sigma[k] * slope**k, axis=-1) / factorial(k) for k in range(order + 1)]
-    terms[0] = terms[0] + constant
-    return np.stack(terms, axis=-1)
 
 
 def ticket_taylor(
@@ -188,44 +104,6 @@ def ticket_taylor(
     terms = [2 * output * sigma[k] * slope**k / factorial(k) for k in range(0, order + 1, 2)]
     terms[0] = terms[0] + constant
     return np.stack(np.broadcast_arrays(*terms), axis=-1)
-
-
-def quadratic_minimum(activation: Activation) -> Minimum:
-    """Where sigma is least, and its quadratic there.
-
-    sigma'(z_star) = 0, a = sigma''(z_star) / 2, value = sigma(z_star).
-
-    Parameters
-    ----------
-    activation : Activation
-        silu or gelu.
-
-    Returns
-    -------
-    Minimum
-
-    Raises
-    ------
-    ConfigError
-        For activations without a minimum.
-
-    References
-    ----------
-    Paper: footnote 1. Differs: the sign of x_*, which is printed as 1.278.
-
-    Examples
-    --------
-    >>> from minilotto.settings.activations import ACTIVATIONS
-    >>> found = quadratic_minimum(ACTIVATIONS["silu"])
-    >>> round(found.z_star, 5), round(found.a, 5), round(found.value, 5)
-    (-1.27846, 0.10891, -0.27846)
-    """
-    if activation.name not in ("silu", "gelu"):
-        raise ConfigError(f"{activation.name} has no minimum with a curvature; choose silu or gelu")
-    slope = lambda z: float(activation.slope(np.array(z)))  # noqa: E731
-    z_star = brentq(slope, -2.0, -0.1, xtol=1e-15, rtol=4 * EPSILON)
-    value, _, second = derivatives(activation, z_star, 2)
-    return Minimum(float(z_star), float(second) / 2, float(value))
 
 
 def _sigmoid(_: Activation, z: Array, order: int) -> list[Array]:

@@ -1,6 +1,4 @@
-"""Tickets: neurons of a net that are mirror images (w, b) and (-w, b) of each other, and how well
-each such pair works.
-"""
+"""Tickets: neurons of a net that are mirror images (w, b) and (-w, b) of each other."""
 
 from dataclasses import dataclass
 
@@ -17,13 +15,11 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
-__all__ = ["PairQuality", "Pairing", "alive", "neuron_spread", "pair_neurons", "pair_quality"]
+__all__ = ["Pairing", "alive", "neuron_spread", "pair_neurons"]
 
-DEAD = 1e-6  # a neuron or pair whose output varies by less, relative to the target
-USELESS = 0.9  # squared correlation with the target; a pair below it is no ticket
+DEAD = 1e-6  # a neuron whose output varies by less, relative to the target
 ROUNDING = 1e-14  # of the greatest value
 STATES = ("paired", "unpaired", "flat", "left out", "not finite")
-KINDS = ("none", "dead", "useless", "ticket")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,39 +54,6 @@ class Pairing(Shown):
     def unpaired(self) -> NDArray[np.bool_]:
         """(R, N) neurons that could have had a partner and have none."""
         return np.asarray(self.state == "unpaired")
-
-
-@dataclass(frozen=True, eq=False)
-class PairQuality(Shown):
-    """What the K pairs of each net of a Pairing are like; NaN where there is no pair.
-
-    Parameters
-    ----------
-    dw, db, dv : (R, K) ndarray of float64
-        |w|, b and v of the second neuron less those of the first.
-    imbalance : (R, K) ndarray of float64
-        |dv| / (|v_1| + |v_2|), in [0, 1].
-    spread : (R, K) ndarray of float64
-        Standard deviation over the points of g(x) = v_1 sigma(w_1 x + b_1) + v_2 sigma(w_2 x +
-        b_2), over that of the target.
-    odd : (R, K) ndarray of float64
-        Fraction of the variance of g, on the points and their mirror images, that is odd in x: 0
-        for the pair of equation 3, 1 where only v_2 = -v_1 differs from it.
-    r2 : (R, K) ndarray of float64
-        Squared correlation of the even part (g(x) + g(-x)) / 2 with the target, 0 where it is
-        constant.
-    kind : (R, K) ndarray of str
-        "dead" (spread < DEAD), "useless" (r2 < USELESS), "ticket", or "none".
-    """
-
-    dw: Array
-    db: Array
-    dv: Array
-    imbalance: Array
-    spread: Array
-    odd: Array
-    r2: Array
-    kind: NDArray[np.str_]
 
 
 def pair_neurons(
@@ -218,83 +181,6 @@ def alive(
     return np.asarray(neuron_spread(activation, parameters, data) >= least)
 
 
-def pair_quality(
-    activation: Activation, parameters: Parameters, pairing: Pairing, data: Dataset
-) -> PairQuality:
-    """How equal the neurons of each pair are, how much a pair does, how even it is, how it fits.
-
-    Parameters
-    ----------
-    activation, parameters
-        As in `neuron_spread`, of the nets that were paired.
-    pairing : Pairing
-    data
-        As in `neuron_spread`.
-
-    Returns
-    -------
-    PairQuality
-
-    Raises
-    ------
-    DataError
-        For parameters that do not fit the pairing or the data, and for a constant target.
-
-    References
-    ----------
-    Paper: equation 3; figure 12, second column (R^2). Differs: R^2 is that of the even part, for
-    what is odd cancels between pairs.
-
-    Examples
-    --------
-    >>> import minilotto as ml
-    >>> nets = ml.train(ml.Config(width=4, steps=200), seeds=3)
-    >>> pairing = pair_neurons(nets.w, nets.b)
-    >>> pair_quality(nets.activation, nets.parameters, pairing, nets.data).odd.shape
-    (3, 2)
-    """
-    raw, weight, scale = _checked(parameters, data)
-    if raw.b.shape != pairing.state.shape:
-        raise DataError(
-            f"the nets have b of shape {raw.b.shape}, those that were paired "
-            f"{pairing.state.shape}; pass the same nets"
-        )
-    row = np.arange(len(pairing))[:, None, None]
-    there = pairing.pairs[..., 0] >= 0
-    w, b, v = (
-        np.where(there[..., None], part[row, pairing.pairs], np.nan)
-        for part in (raw.w[..., 0], raw.b, raw.v)
-    )
-    size = np.abs(v).sum(axis=2)
-    dv = v[..., 1] - v[..., 0]
-    spread, odd, r2 = (np.full(there.shape, np.nan) for _ in range(3))
-    x, y = data.x[:, 0], data.y - data.y @ weight
-    for part in blocks(len(there), 4 * there.shape[1] * data.points):
-        # Equal weights at x and -x make even and odd parts orthogonal, whatever the points are.
-        both = _outputs(activation, w[part], b[part], v[part], np.concatenate([x, -x]))
-        forth, back = both[..., : len(x)], both[..., len(x) :]
-        spread[part] = _deviation(forth, weight) / scale
-        odd_part = ((forth - back) / 2) ** 2 @ weight
-        whole = _deviation(both, np.concatenate([weight, weight]) / 2) ** 2
-        odd[part] = _ratio(odd_part, whole)
-        even = (forth + back) / 2
-        deviation = _deviation(even, weight)
-        # What rounding leaves of a constant correlates with anything.
-        shown = deviation > ROUNDING * np.abs(both).max(axis=-1)
-        r2[part] = _ratio(even @ (weight * y), np.where(shown, deviation * scale, 0.0)) ** 2
-    kind = np.where(spread < DEAD, "dead", np.where(r2 < USELESS, "useless", "ticket"))
-    return PairQuality(
-        dw=np.abs(w[..., 1]) - np.abs(w[..., 0]),
-        db=b[..., 1] - b[..., 0],
-        dv=dv,
-        imbalance=_ratio(np.abs(dv), size),
-        spread=spread,
-        odd=np.minimum(odd, 1.0),
-        r2=np.where(there, np.minimum(r2, 1.0), np.nan),
-        kind=np.where(there & np.isfinite(spread), kind, "none"),
-    )
-
-
 def cloud(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     """w and b of R nets of one input as (R, N) float64. Raises DataError for other shapes."""
     slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
@@ -333,18 +219,6 @@ def _checked(parameters: Parameters, data: Dataset) -> tuple[Parameters, Array, 
             "the target is constant on these points; there is no variation to compare with"
         )
     return raw, weight, scale
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    """above / below, 0 where below is 0 and NaN where it is NaN."""
-    return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
-
-
-def _outputs(activation: Activation, w: Array, b: Array, v: Array, x: Array) -> Array:
-    """g(x) of pairs (R, K, 2): (R, K, P)."""
-    z = w[..., None] * x + b[..., None]
-    g = v[..., None] * activation.value(z)
-    return np.asarray(g[..., 0, :] + g[..., 1, :])
 
 
 def _deviation(values: Array, weight: Array) -> Array:

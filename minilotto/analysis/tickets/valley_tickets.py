@@ -25,9 +25,7 @@ ASYMMETRY = 0.05  # of |w|, b and v of two neurons, below which they are a mirro
 
 @dataclass(frozen=True, eq=False)
 class Tickets(Shown):
-    """Nets of width 2 that are mirror pairs near the valley's floor, their mean |w| (T,), and the
-    number of nets among which they were found.
-    """
+    """Mirror pairs near the valley's floor, their mean |w| (T,), and among how many nets."""
 
     nets: Ensemble
     w: Array
@@ -68,9 +66,7 @@ class Fall(Shown):
 
 
 def fall(line: Valley, law: Descent, start: float, far: float) -> Fall:
-    """Follows a valley from |w| = start, and compares its end from |w| = far on with the expansion.
-    Raises DataError for fewer than 3 points above rounding below either.
-    """
+    """Follows a valley from |w| = start; compares its end from |w| = far on with the expansion."""
     order = np.argsort(-line.w)
     hidden = ~line.resolved[order]
     order = order[: np.argmax(hidden)] if hidden.any() else order  # down to rounding

@@ -1,4 +1,4 @@
-"""The training kernels, compiled for the current GPU and kept on disk."""
+"""The kernels, compiled for the current GPU and kept on disk."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -8,34 +8,35 @@ from numba import cuda, types
 from numba.core import event
 
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
-from minilotto.kernels.gpu.partition import ASIDE, Draws, Kind, limits
+from minilotto.kernels.gpu.evaluate import evaluation
+from minilotto.kernels.gpu.partition import ASIDE, Draws, Evaluation, Kind, limits
 from minilotto.kernels.gpu.train import SIMULATED, resident, streamed
 
 
-def signature(dtype: str) -> tuple[Any, ...]:
-    """The types of a training kernel's arguments."""
-    real = getattr(types, dtype)
-    nets, constants = real[:, ::1], types.UniTuple(types.float64, 5)
-    sizes = (types.float64, types.int64)
-    parts = (types.int64[::1], types.int32[:, ::1], *[types.int64] * 3)
-    draws = types.NamedTuple(parts, Draws)
-    return (*sizes, nets, nets, nets, nets, real[::1], types.int64, draws, nets, constants)
-
-
-def training_function(kind: Kind, limit: int = 0) -> Callable:
-    """What training_kernel compiles, for `limit` registers."""
-    key = int(sources_digest(), 16), limit
-    return streamed(kind, key) if kind.partition.streamed else resident(kind, key)
+def function_of(kind: Kind | Evaluation, limit: int = 0) -> tuple[Callable, tuple[Any, ...]]:
+    """What kernel_of compiles, for `limit` registers, and the types of its arguments."""
+    key, real, number = (
+        (int(sources_digest(), 16), limit),
+        getattr(types, kind.dtype),
+        types.float64,
+    )
+    sizes, nets, numbers = (number, types.int64), real[:, ::1], number[::1]
+    if isinstance(kind, Evaluation):
+        return evaluation(kind, key), (*sizes, nets, numbers, number, numbers, number, numbers)
+    draws = types.NamedTuple((types.int64[::1], types.int32[:, ::1], *[types.int64] * 3), Draws)
+    points = real[::1], types.int64, draws
+    made = streamed if kind.partition.streamed else resident
+    return made(kind, key), (*sizes, *[nets] * 4, *points, nets, types.UniTuple(number, 5))
 
 
 @lru_cache(maxsize=256)
-def training_kernel(kind: Kind) -> Any:
+def kernel_of(kind: Kind | Evaluation) -> Any:
     """The kernel of that kind.
 
     Compiled for the current GPU, unless an earlier process has and the cache kept it.
     """
     if SIMULATED:
-        return cuda.jit(training_function(kind))
+        return cuda.jit(function_of(kind)[0])
     with event.trigger_event("numba:compile"):
         for limit in limits(kind):
             kernel = _kernel(kind, limit)
@@ -44,8 +45,8 @@ def training_kernel(kind: Kind) -> Any:
     return kernel
 
 
-def _kernel(kind: Kind, limit: int) -> Any:
-    function, types_of = training_function(kind, limit), signature(kind.dtype)
+def _kernel(kind: Kind | Evaluation, limit: int) -> Any:
+    function, types_of = function_of(kind, limit)
     try:
         return cuda.jit(types_of, cache=True, max_registers=limit)(function)
     except (RuntimeError, OSError):  # no folder is writable, or its disk is full

@@ -33,6 +33,7 @@ MOST_LEAVES = 8
 # Units that a round of a thread's leaves writes out: what more take does not stay in the cache.
 MOST_UNITS = {"float32": 160, "float64": 40}
 SHARED_BYTES = 32 * 1024  # of points, kept in shared memory; more are read from the cache
+MOST_AUDITED = 5500  # points, for each of which an audit keeps a number in shared memory
 # Instructions, counted in the machine code of SiLU (`python -m bench.cuda instructions`), of
 # which only ratios matter: of a unit, of a thread at one point, of adding one half of the threads
 # to the other, of one parameter's update.
@@ -93,6 +94,16 @@ class Kind(NamedTuple):
     loss: str = "squared"
     batched: bool = False
     whole: bool = False
+
+
+class Evaluation(NamedTuple):
+    """What a kernel of evaluate.py is compiled for; `audit`: it compares gradients too."""
+
+    activation: str
+    dtype: str
+    inputs: int
+    loss: str
+    audit: bool
 
 
 class Draws(NamedTuple):
@@ -212,8 +223,10 @@ def registers(partition: Partition, inputs: int, dtype: str) -> int:
     return next(fitting, 0)
 
 
-def limits(kind: Kind) -> tuple[int, ...]:
+def limits(kind: Kind | Evaluation) -> tuple[int, ...]:
     """Registers to compile a kernel for, and the most of all, for formulas that need more."""
+    if isinstance(kind, Evaluation):
+        return 128, MOST_REGISTERS
     partition = kind.partition
     first = registers(partition, kind.inputs, kind.dtype)
     most = min(MOST_REGISTERS, REGISTER_FILE // partition.threads)

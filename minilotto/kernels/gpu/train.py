@@ -220,11 +220,11 @@ def _neuron_step(inputs: int, outward: Any, optimizer: str) -> Callable:
     return step_neuron
 
 
-def _formulas(activation: str, loss: str) -> tuple[Callable, Callable]:
+def formulas_of(activation: str, loss: str) -> tuple[Callable, Callable]:
     return _compiled(FORMULAS[activation].evaluate), _compiled(LOSS_FORMULAS[loss].evaluate)
 
 
-def _units(activation: str, dtype: str) -> tuple[Any, ...]:
+def units_of(activation: str, dtype: str) -> tuple[Any, ...]:
     """Zero, 1 / input unit and output unit of the activation."""
     formula, real = FORMULAS[activation], np.dtype(dtype).type
     return real(0.0), real(1.0 / formula.input_unit), real(formula.output_unit)
@@ -236,8 +236,8 @@ def _units(activation: str, dtype: str) -> tuple[Any, ...]:
 def resident(kind: Kind, key: tuple[int, int]) -> Callable:
     """A training whose nets stay in registers."""
     activation, dtype, inputs, partition, staged, optimizer, loss, batched, whole = kind
-    real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), _units(activation, dtype)
-    evaluate, loss_formula = _formulas(activation, loss)
+    real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), units_of(activation, dtype)
+    evaluate, loss_formula = formulas_of(activation, loss)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
     INPUTS, STRIDE, STAGED, KEY = inputs, inputs + 2, staged, key
     NEURONS, SLOTS, SPLITS = partition.neurons, partition.slots, partition.splits
@@ -327,8 +327,8 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
     (`scratch`) stay in memory.
     """
     activation, dtype, inputs, partition, staged, optimizer, loss, batched, _ = kind
-    real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), _units(activation, dtype)
-    evaluate, loss_formula = _formulas(activation, loss)
+    real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), units_of(activation, dtype)
+    evaluate, loss_formula = formulas_of(activation, loss)
     update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
     INPUTS, STRIDE, STAGED, BATCHED, KEY = inputs, inputs + 2, staged, batched, key
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps

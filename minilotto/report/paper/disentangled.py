@@ -1,6 +1,4 @@
-"""Figure 12: wide nets taken apart into mirror pairs, how good each pair is, and how many of them
-are independent.
-"""
+"""Figure 12: wide nets taken apart into mirror pairs: how good, and how many are independent."""
 
 from itertools import product
 from typing import Any

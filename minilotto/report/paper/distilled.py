@@ -1,6 +1,4 @@
-"""Figure 13: narrow nets made of two neurons of wide ones, how good they are, and where their
-quality comes from.
-"""
+"""Figure 13: narrow nets made of two neurons of wide ones, and where their quality comes from."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""Figure 4: is a net of width N more than two nets of width N / 2? The paper's null, and other ways
-of combining them.
-"""
+"""Figure 4: is a net of width N more than two of width N / 2? Several ways of combining them."""
 
 from dataclasses import dataclass
 from typing import Any

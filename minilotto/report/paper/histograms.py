@@ -1,6 +1,4 @@
-"""Figure 3: loss histograms at each width, and the "central limit theorem" of lottery tickets in
-numbers.
-"""
+"""Figure 3: loss histograms at each width, and the tickets' "central limit theorem" in numbers."""
 
 from typing import Any
 

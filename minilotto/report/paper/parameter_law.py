@@ -1,6 +1,4 @@
-"""Equation 10: what an exponent in the width says about an exponent in the number of parameters,
-and why it tests nothing.
-"""
+"""Equation 10: what a width exponent says about that of parameters, and why it tests nothing."""
 
 from typing import Any
 
@@ -22,9 +20,7 @@ POWERS = {1: "", 2: "²", 3: "³"}
 
 
 class ParameterLaw(Figure):
-    """Exponents in the number of parameters that a width exponent implies, for three ways in which
-    a model may grow.
-    """
+    """Exponents in the number of parameters that a width exponent implies, for three shapes."""
 
     name = "eq10"
 

@@ -25,9 +25,7 @@ EXPONENTS = {"silu": "silu", "beyond": "silu", "early": "leaky_relu", "late": "l
 
 
 class ScalingLaw(Figure):
-    """Medians with intervals, fits over the paper's widths and over wider ones, local exponents,
-    population losses.
-    """
+    """Medians, fits over the paper's and wider widths, local exponents, population losses."""
 
     name = "1c"
 

@@ -1,6 +1,4 @@
-"""Figures 5 and 6: loss histograms of other targets, nine functions of one input and products of
-two to five.
-"""
+"""Figures 5 and 6: loss histograms of nine functions of one input, and of products."""
 
 from typing import Any
 

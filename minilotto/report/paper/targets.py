@@ -40,9 +40,7 @@ FIRST, LAST = 10, 50  # widths of the paper's exponents
 def target_studies(
     source: Source, sweeps: Iterable[Sweep]
 ) -> tuple[dict[str, WidthStudy], dict[str, dict[int, Ensemble]]]:
-    """Studies, and nets by width, of every target with at least two widths. Raises DataError for
-    none.
-    """
+    """Studies, and nets by width, of targets with two widths or more. Raises DataError for none."""
     nets = {sweep.configs[0].task: source.by_width(sweep) for sweep in sweeps}
     nets = {task: found for task, found in nets.items() if len(found) > 1}
     if not nets:
@@ -61,9 +59,7 @@ def medians(losses: Mapping[int, Array]) -> Points:
 def scaling_tables(
     studies: Mapping[str, WidthStudy], elsewhere: Mapping[str, Points] | None = None
 ) -> list[Table]:
-    """Losses and their parts by width, exponents, and laws; elsewhere: medians on other points, of
-    the same widths.
-    """
+    """Losses and parts by width, exponents, laws; elsewhere: medians on other points."""
     losses, slopes, laws = [], [], []
     for task, one in studies.items():
         found = one.points
@@ -132,9 +128,7 @@ def bias_cases(
 
 
 def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:
-    """Whether the hidden neurons limit the loss, of which a refit leaves more than `limit`, or
-    training does.
-    """
+    """Whether neurons limit the loss, or training: whether a refit leaves more than `limit`."""
     cases = []
     for one in studies:
         if one.widest in one.left:
@@ -157,9 +151,7 @@ def unary_sweeps(scale: Scale, tasks: Iterable[str]) -> tuple[Sweep, ...]:
 
 
 def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:
-    """Products of two to five inputs, one sweep each: independent uniform points, the same for all
-    seeds.
-    """
+    """Products of two to five inputs, a sweep each: the same uniform points for all seeds."""
     return tuple(
         Sweep(
             widths=scale.product_widths,

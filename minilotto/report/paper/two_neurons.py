@@ -1,6 +1,4 @@
-"""Figures 2b and 2c: a thousand nets of two neurons, and the group of lowest loss, the lottery
-tickets.
-"""
+"""Figures 2b and 2c: a thousand nets of two neurons, and the group of lowest loss, the tickets."""
 
 from typing import Any
 

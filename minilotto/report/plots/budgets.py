@@ -7,9 +7,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 
 def steps_axis(ax: Axes, marks: Sequence[int] = ()) -> Axes:
-    """Steps on a logarithmic axis, in words such as 50k and 1M, at these places where some are
-    given.
-    """
+    """Steps on a logarithmic axis, in words such as 50k and 1M, at places if any are given."""
     ax.set_xscale("log")
     low, high = ax.get_xlim()
     marks = marks or [m * 10**k for k in range(9) for m in (1, 5) if low <= m * 10**k <= high]

@@ -19,9 +19,7 @@ def shares(
     label: str | None = None,
     outline: bool = False,
 ) -> Axes:
-    """Percentage of the nets in each bin; losses that are not finite or not above zero are left
-    out.
-    """
+    """Percentage of the nets in each bin; losses that are not finite or not above 0 left out."""
     kept = loss[np.isfinite(loss) & (loss > 0)]
     options = {"histtype": "step", "linewidth": 1.4} if outline else {"alpha": 0.7}
     weights = np.full(kept.size, 100 / loss.size)
@@ -31,9 +29,7 @@ def shares(
 
 
 def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> Axes:
-    """A dotted line at each peak, in ascending order, with its percentage above the frame; the
-    heights of near neighbours alternate.
-    """
+    """A dotted line at each peak, in ascending order, its percentage above the frame."""
     height, before = 0, 0.0
     for place, part in zip(location, share, strict=True):
         height = 1 - height if place < LABEL_WIDTH * before else 0

@@ -26,9 +26,7 @@ def estimates_on_line(
 
 
 def loss_axes(widths: tuple[int, ...], ax: Axes) -> Axes:
-    """Whole widths below, and losses at 1, 2 and 5 of each decade beside an axis that spans few of
-    them.
-    """
+    """Whole widths below; beside, losses at 1, 2 and 5 of each decade where these are few."""
     low, high = ax.get_ylim()
     few = high < 30 * low
     plain_numbers(ax.xaxis, widths)

@@ -19,9 +19,7 @@ def neuron_cloud(
     pairs: NDArray[np.intp],
     ax: Axes,
 ) -> Axes:
-    """Neurons (N,) in the plane of w and b; partners (K, 2) joined by lines, dead ones grey, those
-    without a partner orange.
-    """
+    """Neurons (N,) in the plane of w and b; partners (K, 2) joined, dead grey, single orange."""
     whole = pairs[pairs.min(axis=1) >= 0]
     if len(whole) <= LINES:
         ax.plot(w[whole].T, b[whole].T, color=GREY, linewidth=0.6, alpha=0.6)
@@ -39,9 +37,7 @@ def neuron_cloud(
 
 
 def ranked(r2: Array, cut: float, ax: Axes) -> Axes:
-    """R^2 of pairs from the best down, NaN left out, and the line below which they are called
-    useless.
-    """
+    """R^2 of pairs from the best down, without NaN, and the line below which they are useless."""
     kept = np.sort(r2[np.isfinite(r2)])[::-1]
     ax.plot(np.arange(1, len(kept) + 1), kept, "o", color=BLUE, markersize=3)
     ax.axhline(cut, color=ORANGE, linewidth=0.8, linestyle="--")
@@ -61,9 +57,7 @@ def correlations(matrix: Array, ax: Axes) -> Axes:
 
 
 def errors(x: Array, values: Array, ax: Axes) -> Axes:
-    """Error functions (K, P) of equal size against x (P,), turned to end above zero; at most CURVES
-    of them, evenly.
-    """
+    """At most CURVES error functions (K, P) of equal size against x (P,), ending above zero."""
     if len(values):
         sign = np.where(values[:, -1] < 0, -1.0, 1.0)
         shown = (values * sign[:, None])[:: -(-len(values) // CURVES)]

@@ -16,9 +16,7 @@ LEAST_PART = 0.03  # of a number, where an interval that reaches nearer to zero 
 def estimates_against_width(
     found: Mapping[int, Estimate], ax: Axes, color: str, marker: str, label: str
 ) -> Axes:
-    """Numbers with intervals on two logarithmic axes; an interval that goes below LEAST_PART of its
-    number ends there.
-    """
+    """Numbers with intervals, not below LEAST_PART of the number, on two logarithmic axes."""
     kept = {
         width: replace(one, low=max(one.low, LEAST_PART * one.value))
         for width, one in found.items()

@@ -94,9 +94,7 @@ def intervals(
     sideways: bool = False,
     **options: Any,
 ) -> Axes:
-    """Values with their intervals at x (n,), or `sideways` at heights; `options` go to matplotlib's
-    `errorbar`.
-    """
+    """Values with intervals at x (n,), or `sideways`; `options` are of matplotlib's `errorbar`."""
     ends = ("value", "low", "high")
     if isinstance(found, Points):
         value, low, high = (getattr(found, end) for end in ends)

@@ -41,20 +41,12 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class ClassificationSettings(Settings):
-    """What is trained; breast_cancer takes half of the steps, digits an eighth. All also train with
-    a quarter of theirs.
-
-    Parameters
-    ----------
-    problems : tuple of str
-        Tasks of examples with labels 0 and 1.
-    widths : tuple of int
-        The same for each problem; ensembles need doubles and fourfolds of a width.
-    """
+    """What is trained; breast_cancer takes half the steps, digits an eighth; all also a quarter."""
 
     seeds: int = 64
     steps: int = 4000
-    problems: tuple[str, ...] = PROBLEMS
+    problems: tuple[str, ...] = PROBLEMS  # tasks of examples with labels 0 and 1
+    # of each problem; ensembles need doubles and fourfolds of a width
     widths: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
 
     @classmethod

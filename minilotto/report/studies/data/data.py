@@ -48,35 +48,20 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class DataSettings(Settings):
-    """What is trained.
+    """What is trained. Raises ConfigError for a list that is empty, or a noise not above 0."""
 
-    Parameters
-    ----------
-    seeds, other_seeds : int
-        Networks of each of `widths` on all x and on that number of `points` which is nearest to
-        100, whose exponents are compared; and at the other numbers of points.
-    draws, nets_per_draw : int
-        Draws of uniform points, and of label noise, each with so many networks of `drawn_widths`.
-    noises : tuple of float
-        Standard deviations; the largest at each of `noisy_points`, the others at that number
-        nearest to 100.
-
-    Raises
-    ------
-    ConfigError
-        For a list that is empty, or a noise not above 0.
-    """
-
-    seeds: int = 128
-    other_seeds: int = 32
+    seeds: int = 128  # of each of `widths` on all x and on that number of `points` nearest to 100
+    other_seeds: int = 32  # at the other numbers of points
     activations: tuple[str, ...] = ("silu", "leaky_relu")
     widths: tuple[int, ...] = (10, 15, 20, 25, 30, 40, 50)
     points: tuple[int, ...] = (10, 30, 100, 300, 1000)
+    # of uniform points, and of label noise, each with `nets_per_draw` of `drawn_widths`
     draws: int = 12
     nets_per_draw: int = 8
     drawn_widths: tuple[int, ...] = (10, 20, 50)
+    # standard deviations, at the number of points nearest to 100
     noises: tuple[float, ...] = (1e-3, 1e-2, 1e-1)
-    noisy_points: tuple[int, ...] = (30, 100, 300, 1000)
+    noisy_points: tuple[int, ...] = (30, 100, 300, 1000)  # at which the largest noise is
 
     def __post_init__(self) -> None:
         for name in ("activations", "widths", "points", "drawn_widths", "noises", "noisy_points"):

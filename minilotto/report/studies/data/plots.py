@@ -37,9 +37,7 @@ def against_points(
     lines: Mapping[str, Callable[[Array], Array]],
     ax: Axes,
 ) -> Axes:
-    """Loss on all x against P by kind, which has a colour, and width, which has a filling; levels
-    for infinite P; dotted lines.
-    """
+    """Loss on all x against P: a colour a kind, a filling a width; levels for infinite P."""
     kinds = list(dict.fromkeys(kind for kind, _ in series))
     widest = max(width for _, width in series)
     counts = sorted({count for rows in series.values() for count in rows})

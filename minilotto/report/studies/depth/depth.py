@@ -45,30 +45,16 @@ Key = tuple[str, str, int, str]  # training, task, width, kind
 
 @dataclass(frozen=True)
 class DepthSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    widths, depths : tuple of int
-        Neurons of each layer; numbers of hidden layers, 1 among them.
-    main : int
-        Width of the other tasks and of the controls.
-    others : tuple of str
-        Tasks of one input beside x².
-    rates : tuple of float
-        Learning rates other than the paper's.
-    longer : int
-        Times as many steps.
-    """
+    """What is trained."""
 
     seeds: int = 32
     steps: int = 10_000
-    widths: tuple[int, ...] = (4, 8, 16)
-    depths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
-    main: int = 8
-    others: tuple[str, ...] = ("teacher1",)
-    rates: tuple[float, ...] = (0.003, 0.03)
-    longer: int = 4
+    widths: tuple[int, ...] = (4, 8, 16)  # neurons of each layer
+    depths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)  # numbers of hidden layers, 1 among them
+    main: int = 8  # width of the other tasks and of the controls
+    others: tuple[str, ...] = ("teacher1",)  # tasks of one input beside x²
+    rates: tuple[float, ...] = (0.003, 0.03)  # other than the paper's
+    longer: int = 4  # times as many steps
 
     @classmethod
     def quick(cls) -> "DepthSettings":

@@ -35,28 +35,16 @@ Case = tuple[str, str, int]  # activation, family, number of inputs
 
 @dataclass(frozen=True)
 class DimensionSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    widths, inputs : tuple of int
-        Widths of the nets; numbers of inputs.
-    families, activations : tuple of str
-        Of targets; of nets.
-    points_per_parameter : float
-        Training points for each parameter of the widest net.
-    checked : tuple of str
-        Tasks of the nets that are also trained LONGER times as long, with the defaults as long as
-        the paper's.
-    """
+    """What is trained."""
 
     seeds: int = 16
     steps: int = 20_000
     widths: tuple[int, ...] = (4, 6, 9, 13, 19, 28)
-    inputs: tuple[int, ...] = (1, 2, 3, 4, 5, 8)
-    families: tuple[str, ...] = ("sum", "product", "radial", "teacher")
+    inputs: tuple[int, ...] = (1, 2, 3, 4, 5, 8)  # numbers of them
+    families: tuple[str, ...] = ("sum", "product", "radial", "teacher")  # of targets
     activations: tuple[str, ...] = ("silu", "leaky_relu")
-    points_per_parameter: float = 5.0
+    points_per_parameter: float = 5.0  # for training, of the widest net
+    # tasks of nets also trained LONGER times as long, by default as long as the paper's
     checked: tuple[str, ...] = ("radial2", "teacher3")
 
     @classmethod
@@ -69,9 +57,7 @@ class DimensionSettings(Settings):
         return ceil(times * self.points_per_parameter * max(self.widths) * (inputs + 2))
 
     def sweep(self, case: Case, longer: float = 1.0) -> Sweep:
-        """The nets of one curve of loss against width; the rate falls four times, however many
-        steps there are.
-        """
+        """The nets of one curve of loss against width, whose rate falls four times."""
         activation, family, inputs = case
         return Sweep(
             widths=self.widths,
@@ -122,9 +108,7 @@ class Curve:
         held: Sequence[ArrayLike],
         variance: float = 1.0,
     ) -> None:
-        """From losses on training points and on others, each (R,) by width, and the target's
-        variance. Raises DataError for too few seeds.
-        """
+        """From losses (R,) by width, on training and other points, and the target's variance."""
         self.activation, self.family, self.inputs = case
         self.task = f"{self.family}{self.inputs}"
         self.named = f"{named(self.activation)} {self.task}"

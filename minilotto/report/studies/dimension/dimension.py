@@ -1,6 +1,4 @@
-"""Dimension: the exponent of loss against width for one input and more, several families of
-targets, two activations.
-"""
+"""Dimension: the exponent of loss against width by number of inputs, target and activation."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -68,9 +66,7 @@ COLUMNS = {  # of the tables
 
 
 class Dimension(Study):
-    """Curves by activation, family and number of inputs; rules for their exponents; ranges of 1/N;
-    families compared.
-    """
+    """Curves by activation, family and inputs; rules for exponents; ranges of 1/N; families."""
 
     name = "dimension"
     settings_type = DimensionSettings
@@ -352,9 +348,7 @@ class Dimension(Study):
 
 
 def _ranges(curve: Curve) -> list[list[Any]]:
-    """For each range of widths over a factor SPAN, whether the exponent over each three widths in
-    it is near 1.
-    """
+    """For each range over a factor SPAN, whether each three widths in it have exponent 1."""
     found = curve.fit.points if curve.fit else curve.held
     widths = found.widths
     windows = [

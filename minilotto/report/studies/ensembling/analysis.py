@@ -102,9 +102,7 @@ class Ensembles:
 
 
 def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
-    """The study of one activation: nets by width, less widths with fewer than LEAST_SEEDS finite
-    nets.
-    """
+    """The study of one activation: nets by width, less widths of fewer than LEAST_SEEDS."""
     finite = {width: nets[width].select(np.isfinite(nets[width].loss)) for width in sorted(nets)}
     finite = {width: one for width, one in finite.items() if len(one) >= LEAST_SEEDS}
     widths = {

@@ -54,17 +54,12 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class EnsemblingSettings(Settings):
-    """What is trained, which is what figure 1c trains too; each of `activations` is studied.
-
-    Parameters
-    ----------
-    widths, wide : tuple of int
-        The paper's widths, of `seeds` networks each, and wider ones, of `wide_seeds`.
-    """
+    """What is trained, which is what figure 1c trains too; each of `activations` is studied."""
 
     seeds: int = 1000
+    # the paper's, of `seeds` networks each
     widths: tuple[int, ...] = (1, 2, 3, 4, 10, 20, 30, 40, 50)
-    wide: tuple[int, ...] = (70, 100, 200, 500, 1000)
+    wide: tuple[int, ...] = (70, 100, 200, 500, 1000)  # of `wide_seeds`
     wide_seeds: int = 100
     activations: tuple[str, ...] = ("silu", "leaky_relu")
 

@@ -32,33 +32,15 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class InsideSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    widths : tuple of int
-        Widths of the nets.
-    main : int
-        The one that is also trained otherwise.
-    counts : tuple of int
-        Numbers K of tickets kept, from 1 on.
-    draws : int
-        Of tickets, for each net.
-    rates : tuple of float
-        Learning rates other than the paper's.
-    longer : int
-        Times as many steps.
-    points : int
-        Training points other than the paper's.
-    """
+    """What is trained."""
 
     widths: tuple[int, ...] = (30, 50, 100)
-    main: int = 50
-    counts: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
-    draws: int = 8
-    rates: tuple[float, ...] = (0.003, 0.03)
-    longer: int = 4
-    points: int = 1000
+    main: int = 50  # the width that is also trained otherwise
+    counts: tuple[int, ...] = (1, 2, 3, 4, 6, 8)  # numbers K of tickets kept, from 1 on
+    draws: int = 8  # of tickets, for each net
+    rates: tuple[float, ...] = (0.003, 0.03)  # other than the paper's
+    longer: int = 4  # times as many steps
+    points: int = 1000  # other than the paper's
 
     @classmethod
     def quick(cls) -> "InsideSettings":

@@ -45,28 +45,15 @@ COLUMNS = {  # of the tables
 
 @dataclass(frozen=True)
 class MinimumSettings(Settings):
-    """What is trained and studied; `steps` is the paper's budget, at which curvature is measured.
+    """What is trained and studied; curvature is measured at `steps`, the paper's budget."""
 
-    Parameters
-    ----------
-    seeds, double_seeds : int
-        Networks of width 2 at each budget, in float32 and in float64.
-    budgets : tuple of int
-        Steps, the schedule scaled with them.
-    widths : tuple of int
-        Of the other nets, trained for `steps`.
-    looked_at : int
-        Nets of each width whose Hessian is taken.
-    polished : int
-        Neurons in all that are polished of each width, 2 nets at least.
-    """
-
-    seeds: int = 400
-    double_seeds: int = 100
+    seeds: int = 400  # of width 2 at each budget, in float32
+    double_seeds: int = 100  # the same in float64
+    # steps, the schedule scaled with them
     budgets: tuple[int, ...] = (5_000, 15_000, 50_000, 150_000, 500_000, 1_000_000)
-    widths: tuple[int, ...] = (4, 10, 50)
-    looked_at: int = 64
-    polished: int = 160
+    widths: tuple[int, ...] = (4, 10, 50)  # of the other nets, trained for `steps`
+    looked_at: int = 64  # nets of each width whose Hessian is taken
+    polished: int = 160  # neurons in all that are polished of each width, 2 nets at least
 
     @classmethod
     def quick(cls) -> "MinimumSettings":

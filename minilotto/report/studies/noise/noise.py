@@ -55,38 +55,21 @@ FRESH_WAYS = (ADAM, STEP)
 
 @dataclass(frozen=True)
 class NoiseSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    seeds : int
-        Starts of each width.
-    widths, batches : tuple of int
-        Each way with each.
-    sets : tuple of int
-        Sizes of the sets of points, at least two, a tenth apart or more: another size is another
-        noise.
-    rates : tuple of float
-        Of Adam at a constant rate, beside its usual one.
-    fresh_batches : tuple of int
-        Some of `batches`, with fresh points at each step.
-    control_batch : int
-        One of `batches`: of the other rates, and in float64.
-
-    Raises
-    ------
-    ConfigError
-        For fewer than two sets, and batches that are none.
+    """What is trained, each width with each batch. Raises ConfigError for fewer than two sets, and
+    batches that are none.
     """
 
-    seeds: int = 16
+    seeds: int = 16  # starts of each width
     steps: int = 20_000
     widths: tuple[int, ...] = (10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56)
     batches: tuple[int, ...] = (1, 3, 10, 30, 100)
+    # sizes of sets of points, a tenth apart or more: another size is another noise
     sets: tuple[int, ...] = (4000, 4800, 5800)
+    # of Adam at a constant rate, beside its usual one
     rates: tuple[float, ...] = (0.001, 0.002, 0.005, 0.01)
+    # some of `batches`, with fresh points at each step
     fresh_batches: tuple[int, ...] = (1, 10, 100)
-    control_batch: int = 10
+    control_batch: int = 10  # one of `batches`: of the other rates, and in float64
 
     def __post_init__(self) -> None:
         if len({*self.sets}) < 2:

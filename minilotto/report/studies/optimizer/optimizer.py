@@ -35,38 +35,20 @@ RATES = {
 
 @dataclass(frozen=True)
 class OptimizerSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    seeds : int
-        Networks of each width, rate, target and number of steps.
-    steps : int
-        The paper's budget, at which all widths are trained.
-    tasks : tuple of str
-        Targets of one input.
-    widths, narrow, wide : tuple of int
-        Those of the exponent; those below and above, trained for `steps` only.
-    budgets : tuple of int
-        Steps of first-order optimisers for the first target, those of `steps` aside.
-    iterations : tuple of int
-        Of Levenberg-Marquardt.
-    rates : mapping of str to tuple of float
-        First-order optimisers and the rates of each; Adam among them.
-
-    Raises
-    ------
-    ConfigError
-        For rates of what is no first-order optimiser, none of Adam, or one number of iterations.
+    """What is trained; `steps` is the paper's budget, at which all widths are. Raises ConfigError
+    for rates of what is no first-order optimiser, none of Adam, or one number of iterations.
     """
 
-    seeds: int = 32
-    tasks: tuple[str, ...] = ("square", "sin2", "relu")
-    widths: tuple[int, ...] = (10, 15, 20, 30, 40, 50)
+    seeds: int = 32  # of each width, rate, target and number of steps
+    tasks: tuple[str, ...] = ("square", "sin2", "relu")  # of one input
+    widths: tuple[int, ...] = (10, 15, 20, 30, 40, 50)  # those of the exponent
+    # these and the wide ones are trained for `steps` only
     narrow: tuple[int, ...] = (2, 3, 4, 5, 7)
     wide: tuple[int, ...] = (70, 100, 200)
+    # steps of first-order optimisers for the first target, beside `steps`
     budgets: tuple[int, ...] = (12_500, 200_000)
-    iterations: tuple[int, ...] = (100, 300, 1000)
+    iterations: tuple[int, ...] = (100, 300, 1000)  # of Levenberg-Marquardt
+    # of each first-order optimiser; Adam is among them
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: dict(RATES))
 
     def __post_init__(self) -> None:

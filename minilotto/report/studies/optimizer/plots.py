@@ -131,9 +131,7 @@ def _lines(ax: Axes) -> None:
 
 
 def by_iterations(study: "Optimizer", ax: Axes) -> Axes:
-    """Loss of the first target by Levenberg-Marquardt after each number of iterations, and by
-    Adam.
-    """
+    """Loss of the first target by iterations of Levenberg-Marquardt, and by Adam."""
     s = study.settings
     rows = [(f"lm, {count:,}", Way(s.tasks[0], LM, count)) for count in sorted(s.iterations)]
     rows.insert(0, (f"adam, {s.steps:,}", Way(s.tasks[0], ADAM, s.steps)))

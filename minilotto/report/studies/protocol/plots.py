@@ -73,9 +73,7 @@ def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -
 
 
 def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
-    """A row per start, from the top: its exponent and its loss with intervals; the first row's as
-    lines.
-    """
+    """A row per start, from the top: exponent and loss; those of the first row as lines."""
     rows = list(starts.values())
     for ax, found, name in (
         (left, [one.exponent for one in rows], "exponent, best rates"),

@@ -224,9 +224,7 @@ class Protocol(Study):
         return sorted(self.settings.widths)[len(self.settings.widths) // 2]
 
     def sums_of_rates(self, schedule: str) -> dict[int, Estimate]:
-        """Median loss at the middle width by the sum of all rates, to the nearest whole number, at
-        the paper's rate.
-        """
+        """Median loss at the middle width by the sum of all rates, rounded, at the paper's rate."""
         found: dict[int, Estimate] = {}
         rate = self.settings.paper_rate
         ways = [Way(schedule, rate, budget) for budget in self.settings.budgets]

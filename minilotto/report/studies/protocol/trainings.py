@@ -33,41 +33,22 @@ LONG = 4  # times the paper's budget, beyond which there are fewer seeds
 
 @dataclass(frozen=True)
 class ProtocolSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    seeds, long_seeds : int
-        Networks of each width, rate and schedule; of trainings beyond LONG times `steps`.
-    steps : int
-        The paper's budget, of starts and of the envelope.
-    widths, budgets, rates : tuple
-        Of every schedule.
-    start_rates : tuple of float
-        Of every start.
-    inits, init_scales, output_scales : tuple
-        The starts: schemes at scale one, scales of those that have one, and of torch's outputs.
-    narrow_seeds : int
-        Networks of two neurons, for the tickets.
-    wide, wide_seeds, wide_rates : tuple, int, tuple
-        Of the envelope; the widths from HALVED on have half the seeds.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown scheme.
+    """What is trained; `steps` is the paper's budget, of starts and of the envelope. Raises
+    ConfigError for an unknown scheme.
     """
 
-    seeds: int = 64
-    long_seeds: int = 32
+    seeds: int = 64  # of each width, rate and schedule
+    long_seeds: int = 32  # of trainings beyond LONG times `steps`
+    # as `budgets` and `rates`, of every schedule
     widths: tuple[int, ...] = (10, 12, 15, 20, 25, 30, 35, 40, 50)
     budgets: tuple[int, ...] = (50_000, 200_000, 1_000_000)
     rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
-    start_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
-    inits: tuple[str, ...] = tuple(SCHEMES)
-    init_scales: tuple[float, ...] = (0.3, 3.0)
-    output_scales: tuple[float, ...] = (0.01, 0.1, 3.0, 10.0, 100.0)
-    narrow_seeds: int = 320
+    start_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)  # of every start
+    inits: tuple[str, ...] = tuple(SCHEMES)  # starts: schemes at scale one
+    init_scales: tuple[float, ...] = (0.3, 3.0)  # of those that have one
+    output_scales: tuple[float, ...] = (0.01, 0.1, 3.0, 10.0, 100.0)  # of torch's outputs
+    narrow_seeds: int = 320  # of two neurons, for the tickets
+    # of the envelope; those from HALVED on have half the seeds
     wide: tuple[int, ...] = (70, 100, 200, 500, 1000)
     wide_seeds: int = 32
     wide_rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)

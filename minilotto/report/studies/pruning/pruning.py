@@ -33,21 +33,13 @@ AWARE = ("tickets", "merging", "elimination")  # rules that use what neurons hav
 
 @dataclass(frozen=True)
 class PruningSettings(Settings):
-    """What is trained.
+    """What is trained."""
 
-    Parameters
-    ----------
-    wide : tuple of int
-        Widths from 2 on of the nets that are cut down; rules are compared on the first.
-    small : tuple of int
-        Widths of nets that are trained to compare with.
-    activation : str
-        Of all nets.
-    """
-
+    # from 2 on, of nets that are cut down; rules are compared on the first
     wide: tuple[int, ...] = (50, 20, 200)
+    # of nets that are trained to compare with
     small: tuple[int, ...] = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40)
-    activation: str = "silu"
+    activation: str = "silu"  # of all nets
 
     @classmethod
     def quick(cls) -> "PruningSettings":

@@ -37,36 +37,17 @@ ENOUGH = 2  # neurons a subtask, a mirror pair, from which on widths are compare
 
 @dataclass(frozen=True)
 class SubtasksSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    widths : tuple of int
-        Of nets.
-    subtasks : tuple of int
-        Numbers of inputs, from 2 on.
-    rate, batch, points : float, int, int
-        Rate of the first step, points a step, and points of which they are drawn.
-    control : int
-        Number of weighted subtasks that are also trained otherwise.
-    other_rate, other_batch : float, int
-        How these are trained.
-
-    Raises
-    ------
-    ConfigError
-        For fewer than two subtasks.
-    """
+    """What is trained. Raises ConfigError for fewer than two subtasks."""
 
     seeds: int = 32
     steps: int = 20_000
     widths: tuple[int, ...] = (8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100)
-    subtasks: tuple[int, ...] = (2, 4, 8)
-    rate: float = 0.01
-    batch: int = 64
-    points: int = 8192
-    control: int = 4
-    other_rate: float = 0.003
+    subtasks: tuple[int, ...] = (2, 4, 8)  # numbers of inputs, from 2 on
+    rate: float = 0.01  # of the first step
+    batch: int = 64  # points a step
+    points: int = 8192  # of which these are drawn
+    control: int = 4  # number of weighted subtasks that are also trained otherwise
+    other_rate: float = 0.003  # how these are trained
     other_batch: int = 256
 
     def __post_init__(self) -> None:

@@ -33,17 +33,10 @@ class Collapse:
     """How far curves of widths, each divided by its own end, lie apart, over how far seeds of one
     width lie apart.
 
-    Parameters
-    ----------
-    ratio : Estimate
-        The least over horizons, in each resample too: so the choice favours the collapse.
-    best : float
-        The power of its horizons.
-    ratios : dict of float to Estimate
-        By power.
-    between, within : (B,) arrays
-        Standard deviations of log loss at PLACES of the best horizons: between widths, and between
-        seeds, as geometric mean over widths.
+    ratio: the least over horizons, in each resample too, so that the choice favours the collapse;
+    best: the power of its horizons; ratios: by power; between, within: (B,) standard deviations of
+    log loss at PLACES of the best horizons, between widths, and between seeds as geometric mean
+    over widths.
     """
 
     ratio: Estimate

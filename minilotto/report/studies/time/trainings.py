@@ -51,49 +51,27 @@ class Way(NamedTuple):
 
 @dataclass(frozen=True)
 class TimeSettings(Settings):
-    """What is trained.
-
-    Parameters
-    ----------
-    widths, wide : tuple of int
-        Of nets that take all steps, and of those that take the early ones alone.
-    least : int
-        The least width of a law.
-    scales : tuple of float
-        Output scales, 1 among them; the largest is the laziest.
-    rate, adam_rate : float
-        Of gradient descent in time of the function, and of Adam.
-    early : tuple of int
-        Early steps at which functions are compared, 10 and 100 among them.
-    early_seeds : int
-        Networks of each config that are compared early.
-    keep : tuple of int
-        Later steps at which they are, before the last.
-    ladder, horizons : tuple of int
-        Widths and steps of trainings whose rate falls to 0.
-    other_points : int
-        In place of 100.
-
-    Raises
-    ------
-    ConfigError
-        For scales without 1 or beyond ten thousand either way, and steps without those named.
+    """What is trained. Raises ConfigError for scales without 1 or beyond ten thousand either way,
+    and steps without those named.
     """
 
     seeds: int = 64
     steps: int = 20_000
+    # of nets that take all steps
     widths: tuple[int, ...] = (8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512)
-    wide: tuple[int, ...] = (724, 1024, 1448, 2048)
-    least: int = 32
+    wide: tuple[int, ...] = (724, 1024, 1448, 2048)  # of those that take the early ones alone
+    least: int = 32  # width of a law
+    # of the output, 1 among them; the largest is the laziest
     scales: tuple[float, ...] = (64.0, 8.0, 1.0, 1 / 8, 1 / 64)
-    rate: float = 0.1
+    rate: float = 0.1  # of gradient descent in time of the function
     adam_rate: float = 0.003
+    # steps at which functions are compared, 10 and 100 among them
     early: tuple[int, ...] = (10, 30, 100, 300)
-    early_seeds: int = 128
-    keep: tuple[int, ...] = (1000, 5000)
-    ladder: tuple[int, ...] = (8, 32, 128)
-    horizons: tuple[int, ...] = (4000, 8000, 16_000, 32_000, 64_000)
-    other_points: int = 400
+    early_seeds: int = 128  # of each config that are compared early
+    keep: tuple[int, ...] = (1000, 5000)  # later steps at which they are, before the last
+    ladder: tuple[int, ...] = (8, 32, 128)  # widths of trainings whose rate falls to 0
+    horizons: tuple[int, ...] = (4000, 8000, 16_000, 32_000, 64_000)  # their steps
+    other_points: int = 400  # in place of 100
 
     def __post_init__(self) -> None:
         if 1.0 not in self.scales or not all(1e-4 <= scale <= 1e4 for scale in self.scales):
