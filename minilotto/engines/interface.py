@@ -17,6 +17,7 @@ from minilotto.initialisation import Parameters
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets, Schedule
 from minilotto.settings.activations import Reals, activation_of
+from minilotto.settings.arrays import powers
 from minilotto.settings.config import Config
 
 
@@ -170,11 +171,9 @@ class KernelEngine(Engine):
 
 
 def _weight_of_gradients(beta: float, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """1 - beta^steps. Beyond `last` steps that is 1 to the last bit, and is computed as there:
-    powers that underflow take ten times as long.
-    """
+    """1 - beta^steps. Beyond `last` steps that is 1 to the last bit."""
     last = 1 - int(60.0 / math.log2(beta)) if beta > 0.0 else 1
-    return 1.0 - beta ** np.minimum(steps, last)
+    return 1.0 - powers(beta, np.minimum(steps, last))
 
 
 @lru_cache(maxsize=1)  # engines that share a chunk of steps ask for it one after the other

@@ -23,6 +23,19 @@ class ReadOnly:
                 value.setflags(write=False)
 
 
+def powers(base: float, exponents: Ints) -> Array:
+    """base^k for whole k >= 0 (n,), with the same bits on every CPU: NumPy's own function of arrays
+    has other last bits with AVX-512 than without.
+    """
+    parts = zip((256, 1), np.divmod(exponents, 256), strict=True)
+    product = np.ones(np.shape(exponents))
+    for unit, part in parts:
+        first, last = part.min(initial=0), part.max(initial=0)
+        table = [np.float64(base) ** (unit * k) for k in range(int(first), int(last) + 1)]
+        product *= np.array(table)[part - first]
+    return product
+
+
 def is_list(value: Any) -> bool:
     """Whether a value has items: no text, and no array without a dimension."""
     words = isinstance(value, (str, bytes)) or getattr(value, "shape", None) == ()

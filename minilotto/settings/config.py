@@ -90,9 +90,9 @@ class Config:
     dtype : {"float32", "float64"}
         Precision of the training; losses are always reported in float64.
     subnormals : str
-        "flush": x86 CPUs treat numbers too small for a full mantissa (1e-38 in float32) as zero
-        while training, as JAX does. "keep": they keep them, as torch does, at up to ten times the
-        cost where neurons die.
+        "flush": x86 and ARM CPUs treat numbers too small for a full mantissa (1e-38 in float32) as
+        zero while training, as JAX does. "keep": they keep them, as torch does, on x86 at up to ten
+        times the cost where neurons die.
     root_seed : int
         Changes all random numbers; in [0, 2**64). Seed s of another root is another network.
     noise : float

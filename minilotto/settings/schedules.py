@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minilotto.settings.arrays import Array, Ints
+from minilotto.settings.arrays import Array, Ints, powers
 
 if TYPE_CHECKING:
     from minilotto.settings.config import Config
@@ -37,8 +37,7 @@ def _done(config: "Config", step: Ints) -> Array:
 
 
 def _step(config: "Config", step: Ints) -> Array:
-    fraction: Array = np.power(config.lr_decay, step // config.lr_decay_every)
-    return fraction
+    return powers(config.lr_decay, step // config.lr_decay_every)
 
 
 def _constant(config: "Config", step: Ints) -> Array:
@@ -56,8 +55,9 @@ def _linear(config: "Config", step: Ints) -> Array:
 
 
 def _exponential(config: "Config", step: Ints) -> Array:
-    fraction: Array = config.final_fraction ** _done(config, step)
-    return fraction
+    # One by one, for the same bits on every CPU; see `powers`.
+    done = _done(config, step)
+    return np.array([config.final_fraction**u for u in done.flat]).reshape(done.shape)
 
 
 def _held(config: "Config", step: Ints) -> Array:
@@ -67,8 +67,8 @@ def _held(config: "Config", step: Ints) -> Array:
 
 def _stretched(config: "Config", step: Ints) -> Array:
     left = (config.steps - config.warmup - 1 - step) // config.lr_decay_every
-    with np.errstate(over="ignore"):  # of stages that are not reached
-        earlier = config.final_fraction * np.power(config.lr_decay, -np.maximum(left, 0.0))
+    with np.errstate(divide="ignore"):  # of stages that are not reached
+        earlier = config.final_fraction / powers(config.lr_decay, np.maximum(left, 0))
     fraction: Array = np.minimum(earlier, 1.0)
     return fraction
 
