@@ -53,7 +53,6 @@ def few_resamples():
             (targets, "points"),
             (width_study, "points"),
             (width_study, "decompose"),
-            (target_histograms, "central_limit"),
         ):
             patch.setattr(module, name, partial(getattr(module, name), resamples=100))
         patch.setattr(width_study, "REFITTED", 3)
