@@ -293,21 +293,40 @@ def _labels(
     rounding leaves between the two, which grows where polynomials nearly vanish on them, is not in
     the moments.
     """
-    both, nodes = np.concatenate([at, measure.x]), len(at)
-    found, fit = np.empty((moments_of(both.shape[1], degree), len(both))), np.zeros(len(both))
-    count = 0
-    for q in _values(both, degree):
-        size = np.sqrt(np.sum(weight * q[:nodes] ** 2))
+    found = np.empty((moments_of(at.shape[1], degree), len(at)))
+    steps: list[tuple[int, list[Array], float]] = []
+    for row, q in enumerate(_values(at, degree)):
+        size, alongs, count = np.sqrt(np.sum(weight * q**2)), [], len(steps)
         for _ in range(2):
-            along = np.einsum("kp,p->k", found[:count, :nodes], weight * q[:nodes])
-            q = q - np.einsum("k,kp->p", along, found[:count])
-        norm = np.sqrt(np.sum(weight * q[:nodes] ** 2))
+            alongs.append(np.einsum("kp,p->k", found[:count], weight * q))
+            q = q - np.einsum("k,kp->p", alongs[-1], found[:count])
+        norm = np.sqrt(np.sum(weight * q**2))
         if norm > NO_PIVOT * size:
             found[count] = q / norm
-            fit += np.sum(measure.weight * y * found[count, nodes:]) * found[count]
-            count += 1
-    labels, square = fit[:nodes], np.sum(measure.weight * y**2)
+            steps.append((row, alongs, float(norm)))
+
+    def carried(x: Array) -> Array:
+        values, there = _values(x, degree), np.empty((len(steps), len(x)))
+        for count, (row, alongs, norm) in enumerate(steps):
+            q = values[row]
+            for along in alongs:
+                q = q - np.einsum("k,kp->p", along, there[:count])
+            there[count] = q / norm
+        return there
+
+    def fit(polynomials: Array) -> Array:
+        values = np.zeros(polynomials.shape[1])
+        for coefficient, polynomial in zip(coefficients, polynomials, strict=True):
+            values += coefficient * polynomial
+        return values
+
+    parts = [slice(first, first + AT_ONCE) for first in range(0, len(y), AT_ONCE)]
+    coefficients, rest = np.zeros(len(steps)), 0.0
+    for p in parts:
+        coefficients += np.sum(measure.weight[p] * y[p] * carried(measure.x[p]), axis=1)
+    labels, square = fit(found[: len(steps)]), np.sum(measure.weight * y**2)
+    for p in parts:
+        rest += float(np.sum(measure.weight[p] * (y[p] - fit(carried(measure.x[p]))) ** 2))
     # The sum is exact for labels that are nearly polynomials, the difference for all others.
-    rest = float(np.sum(measure.weight * (y - fit[nodes:]) ** 2))
     difference = float(square - np.sum(weight * labels**2))
     return labels, difference if rest > SMALL * square else rest
