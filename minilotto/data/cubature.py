@@ -293,56 +293,40 @@ def _labels(
     rounding leaves between the two, which grows where polynomials nearly vanish on them, is not in
     the moments.
     """
-    basis, made = _orthonormal(at, weight, degree)
-    pieces = [slice(first, first + AT_ONCE) for first in range(0, len(y), AT_ONCE)]
-    carried = (_carried(measure.x[some], degree, made) for some in pieces)
-    weighted, moments = measure.weight * y, np.zeros(len(basis))
-    for some, one in zip(pieces, carried, strict=True):
-        moments += np.sum(weighted[some] * one, axis=1)
-    labels, square = _combined(moments, basis), np.sum(weighted * y)
-    carried = (_carried(measure.x[some], degree, made) for some in pieces)
-    rest = 0.0
-    for some, one in zip(pieces, carried, strict=True):
-        rest += float(np.sum(measure.weight[some] * (y[some] - _combined(moments, one)) ** 2))
+    found = np.empty((moments_of(at.shape[1], degree), len(at)))
+    steps: list[tuple[int, list[Array], float]] = []
+    for row, q in enumerate(_values(at, degree)):
+        size, alongs, count = np.sqrt(np.sum(weight * q**2)), [], len(steps)
+        for _ in range(2):
+            alongs.append(np.einsum("kp,p->k", found[:count], weight * q))
+            q = q - np.einsum("k,kp->p", alongs[-1], found[:count])
+        norm = np.sqrt(np.sum(weight * q**2))
+        if norm > NO_PIVOT * size:
+            found[count] = q / norm
+            steps.append((row, alongs, float(norm)))
+
+    def carried(x: Array) -> Array:
+        values, there = _values(x, degree), np.empty((len(steps), len(x)))
+        for count, (row, alongs, norm) in enumerate(steps):
+            q = values[row]
+            for along in alongs:
+                q = q - np.einsum("k,kp->p", along, there[:count])
+            there[count] = q / norm
+        return there
+
+    def fit(polynomials: Array) -> Array:
+        values = np.zeros(polynomials.shape[1])
+        for coefficient, polynomial in zip(coefficients, polynomials, strict=True):
+            values += coefficient * polynomial
+        return values
+
+    parts = [slice(first, first + AT_ONCE) for first in range(0, len(y), AT_ONCE)]
+    coefficients, rest = np.zeros(len(steps)), 0.0
+    for p in parts:
+        coefficients += np.sum(measure.weight[p] * y[p] * carried(measure.x[p]), axis=1)
+    labels, square = fit(found[: len(steps)]), np.sum(measure.weight * y**2)
+    for p in parts:
+        rest += float(np.sum(measure.weight[p] * (y[p] - fit(carried(measure.x[p]))) ** 2))
     # The sum is exact for labels that are nearly polynomials, the difference for all others.
     difference = float(square - np.sum(weight * labels**2))
     return labels, difference if rest > SMALL * square else rest
-
-
-_Made = tuple[int, tuple[Array, Array], float]  # a polynomial's row, what is taken off, its norm
-
-
-def _orthonormal(at: Array, weight: Array, degree: int) -> tuple[Array, list[_Made]]:
-    """Polynomials at nodes (B, K), orthonormal there, and how they were made."""
-    values = _values(at, degree)
-    found, made = np.empty_like(values), list[_Made]()
-    for row, q in enumerate(values):
-        size, before = np.sqrt(np.sum(weight * q**2)), found[: len(made)]
-        first = np.einsum("kp,p->k", before, weight * q)
-        q = q - np.einsum("k,kp->p", first, before)
-        again = np.einsum("kp,p->k", before, weight * q)
-        q = q - np.einsum("k,kp->p", again, before)
-        norm = np.sqrt(np.sum(weight * q**2))
-        if norm > NO_PIVOT * size:
-            found[len(made)] = q / norm
-            made.append((row, (first, again), norm))
-    return found[: len(made)], made
-
-
-def _carried(x: Array, degree: int, made: list[_Made]) -> Array:
-    """The same polynomials at points (P, D): (B, P)."""
-    values = _values(x, degree)
-    for k, (row, taken, norm) in enumerate(made):  # row >= k: what is overwritten is done with
-        q = values[row]
-        for along in taken:
-            q = q - np.einsum("k,kp->p", along, values[:k])
-        values[k] = q / norm
-    return values[: len(made)]
-
-
-def _combined(factors: Array, rows: Array) -> Array:
-    """sum_k factors_k rows_k, in that order."""
-    total = np.zeros(rows.shape[1])
-    for factor, row in zip(factors, rows, strict=True):
-        total += factor * row
-    return total

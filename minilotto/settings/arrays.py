@@ -29,10 +29,11 @@ def powers(base: float, exponents: Ints) -> Array:
     """
     parts = zip((256, 1), np.divmod(exponents, 256), strict=True)
     product = np.ones(np.shape(exponents))
-    for unit, part in parts:
-        first, last = part.min(initial=0), part.max(initial=0)
-        table = [np.float64(base) ** (unit * k) for k in range(int(first), int(last) + 1)]
-        product *= np.array(table)[part - first]
+    with np.errstate(over="ignore"):  # of bases above 1: infinite
+        for unit, part in parts:
+            distinct, where = np.unique(part, return_inverse=True)
+            table = np.array([np.float64(base) ** (unit * k) for k in distinct.tolist()])
+            product *= table[where.reshape(product.shape)]
     return product
 
 

@@ -70,8 +70,11 @@ def trained(
     """
     config, apart = batch[0].config, []
     request = dataclasses.replace(request, compress=batch[0].compress)
-    shorter = {one.config for block in batch for one in block.shorter}
-    reasons = {one: _reason(config, one, request) for one in shorter}
+    shorter = {one.config: one.compress for block in batch for one in block.shorter}
+    reasons = {
+        one: _reason(config, one, request) if compress == request.compress else None
+        for one, compress in shorter.items()
+    }
     keep = sorted(one.steps for one, reason in reasons.items() if reason is not None)
     seeds = blocks.seeds_in((block.first, block.stop) for block in batch)
     course = Course(keep=tuple(keep))

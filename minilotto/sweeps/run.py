@@ -153,9 +153,8 @@ def _sweep(
     for name in damaged:
         log.write("quarantine", block=name, place=str(store.put_aside(name)))
     missing = store.missing_runs(sweeps)
-    todo = [
-        block._replace(compress=not _on_points(store, block.config)) for block in planned(missing)
-    ]
+    on_nodes = {config: not _on_points(store, config) for config in missing}
+    todo = [_with_nodes(block, on_nodes) for block in planned(missing)]
     by = type(executor).__name__ if executor else None
     log.write("start", version=VERSION, blocks=len(todo), executor=by, threads=threads)
     nets = sum(blocks.count_of(runs) for runs in configs.values())
@@ -178,14 +177,22 @@ def _sweep(
     return store
 
 
+def _with_nodes(block: blocks.Block, on_nodes: dict[Config, bool]) -> blocks.Block:
+    shorter = tuple(_with_nodes(one, on_nodes) for one in block.shorter)
+    return block._replace(compress=on_nodes[block.config], shorter=shorter)
+
+
 def _on_points(store: Store, config: Config) -> bool:
     """Whether the store has nets of this config that an earlier version trained on points, though
-    nodes are chosen now: the others are then trained so too.
+    nodes are chosen now: the others are then trained so too. Its first sound block tells.
     """
-    stored = store.stored(config.key)[:1]
+    stored = store.stored(config.key)
     if not stored or prepare(config, 1).choice.name != "compressed":
         return False
-    return "compressed" not in blocks.read_block(store.blocks, stored[0].name).engine
+    for one in stored:
+        with contextlib.suppress(FileError):
+            return blocks.read_block(store.blocks, one.name).engine in ("lanes", "wide", "lm")
+    return False
 
 
 def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:

@@ -1,5 +1,7 @@
 """Rules for two inputs: few nodes with the loss and the gradient of all points."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from nets import random_nets
@@ -150,3 +152,12 @@ def test_the_same_points_make_a_rule_once(monkeypatch):
     monkeypatch.setattr(cubature, "_free_rule", None)
     monkeypatch.setattr(cubature, "_rule_on_points", None)
     compress(given(x.copy(), x[:, 1]), 30)
+
+
+def test_memory_does_not_grow_with_the_polynomials_of_many_points():
+    x = np.random.default_rng(2).uniform(-1, 1, (60_000, 2))
+    data = merged(given(x, np.exp(x[:, 0])))
+    tracemalloc.start()
+    assert compress(data, 92).points == 92
+    assert tracemalloc.get_traced_memory()[1] < 5e7
+    tracemalloc.stop()

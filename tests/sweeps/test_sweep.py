@@ -27,7 +27,7 @@ from minilotto.cli import commands
 from minilotto.engines.compressed import NODE_LEVELS
 from minilotto.settings.config import FIELDS
 from minilotto.store import format as store_format
-from minilotto.store.blocks import Block
+from minilotto.store.blocks import Block, read_block
 from minilotto.store.grid import as_text, read_study
 from minilotto.store.verify import losses_of, losses_text
 from minilotto.sweeps import worker
@@ -722,3 +722,34 @@ def test_a_store_of_an_earlier_version_that_trained_on_points_goes_on_so(tmp_pat
     assert ml.open_store(tmp_path / "runs").verify(recompute=6).passed
     anew = ml.sweep(sweep, out=tmp_path / "anew").ensemble(sweep.configs[0])
     assert anew.engine == "lanes, compressed"
+
+
+def test_a_damaged_block_and_nets_by_another_backend_do_not_decide_whether_nodes_are_taken(
+    tmp_path,
+):
+    fields = {"widths": (2,), "steps": 2500}
+    out, few, more = (tmp_path / "runs", *(ml.Sweep(**fields, seeds=n) for n in (2, 4)))
+    store = ml.sweep(few, out=out, backend="reference")
+    (path,) = store.blocks.rglob("*.npz")
+    config, sound = few.configs[0], path.read_bytes()
+
+    def engine():
+        return read_block(store.blocks, store.stored(config.key)[-1].name).engine
+
+    ml.sweep(more, out=out)
+    assert engine() == "lanes, compressed"
+    path.write_bytes(sound[:-99] + b"\0" + sound[-98:])
+    ml.sweep(ml.Sweep(**fields, seeds=6), out=out, check="quick")
+    assert engine() == "lanes, compressed"
+
+
+def test_a_shorter_training_on_points_stays_so_beside_a_longer_one_on_nodes(tmp_path, monkeypatch):
+    fields = {"tasks": ("product2",), "points": 900, "widths": (2,)}
+    with monkeypatch.context() as earlier:
+        earlier.setattr("minilotto.engines.choice.NODE_LEVELS", {1: NODE_LEVELS[1]})
+        ml.sweep(ml.Sweep(**fields, steps=1000, seeds=2), out=tmp_path / "runs")
+    both = ml.Sweep(**fields, steps=3000, seeds=4, keep=(1000,))
+    store = ml.sweep(both, out=tmp_path / "runs")
+    engines = {config.steps: store.ensemble(config).engine for config in both.configs}
+    assert engines == {1000: "lanes", 3000: "lanes, compressed"}
+    assert store.verify(recompute=8).passed

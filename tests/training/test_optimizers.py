@@ -2,8 +2,10 @@
 a config refuses.
 """
 
+import dataclasses
 import hashlib
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -132,6 +134,19 @@ def test_rates_and_corrections_have_the_same_bits_on_every_cpu():
     steps = np.array([0, 1, 2, 255, 256, 257, 9999, 1_000_000])
     np.testing.assert_allclose(powers(0.999, steps), 0.999**steps, rtol=1e-15)
     np.testing.assert_array_equal(powers(0.5, steps), 0.5**steps)
+
+
+@pytest.mark.filterwarnings("error")
+def test_powers_of_a_few_large_exponents_take_no_memory_and_give_no_warning():
+    tracemalloc.start()
+    np.testing.assert_array_equal(powers(0.999, np.array([[0, 10**12]])), [[1.0, 0.0]])
+    assert powers(0.999, np.array(10**12)).shape == ()
+    assert powers(0.999, np.empty((0, 3), int)).shape == (0, 3)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+    rising = ml.Config(steps=10**6, lr_decay=3.0, lr_decay_every=1, schedule="stretched")
+    np.testing.assert_allclose(rising.rate([0, 10**6 - 1]), [0.0, 0.0016 * rising.lr])
+    assert dataclasses.replace(rising, schedule="step").rate(10**6) == np.inf
 
 
 @pytest.mark.parametrize("schedule", ml.SCHEDULES)
