@@ -30,6 +30,7 @@ from minilotto.training.progress import Reporter, reporter
 
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
+    from minilotto.engines.interface import Engine
 
 AUTO = Request("auto")
 
@@ -151,14 +152,17 @@ class Job:
         depth = f", depth {self.config.depth}" * (self.config.depth > 1)
         title = f"{count} x width {self.config.width}{depth}"
         steps = self.config.steps - self.course.first
+        engine = self.choice.make(self.threads)  # refuses data out of reach: before a bar is drawn
         with reporter(progress, count * steps, title) as report:
-            return self.run_reporting(report)
+            return self._run(engine, report)
 
     def run_reporting(self, report: Reporter) -> Ensemble:
         """Train, and tell `report` how far the training is."""
+        return self._run(self.choice.make(self.threads), report)
+
+    def _run(self, engine: "Engine", report: Reporter) -> Ensemble:
         from minilotto.training.loop import run
 
-        engine = self.choice.make(self.threads)
         return run(engine, self.seeds, self.checkpoints, self.reason, report, self.course)
 
 

@@ -139,11 +139,12 @@ def test_nets_do_not_depend_on_others_nor_on_threads_chunks_and_where_they_go_on
             assert again.nodes.tolist() == nets.nodes.tolist()
 
 
-def test_the_number_of_nodes_can_be_chosen_and_has_a_limit():
+def test_the_number_of_nodes_can_be_chosen_and_has_a_limit(capsys):
     nets = ml.train(CONFIG.replace(steps=5), seeds=3, compress=30)
     assert (nets.nodes == 30).all()
     with pytest.raises(ml.ConfigError, match="compress=3000 is out of reach for 2 inputs"):
-        ml.train(CONFIG.replace(steps=5, points=4000), seeds=3, compress=3000)
+        ml.train(CONFIG.replace(steps=5, points=4000), seeds=3, compress=3000, progress=True)
+    assert not capsys.readouterr().err  # no bar before the refusal
 
 
 def test_the_same_points_make_a_rule_once(monkeypatch):
