@@ -1,6 +1,7 @@
 """Arrays: names of their types, and the caller's values as arrays."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from minilotto.errors import DataError, reason_of
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MOST_BROADCAST = 2**24  # numbers of an array that repeats some memory
+STAGE = 256  # powers of a base that are kept
 
 
 class ReadOnly:
@@ -27,14 +29,19 @@ def powers(base: float, exponents: Ints) -> Array:
     """base^k for whole k >= 0 (n,), with the same bits on every CPU: NumPy's own function of arrays
     has other last bits with AVX-512 than without.
     """
-    parts = zip((256, 1), np.divmod(exponents, 256), strict=True)
-    product = np.ones(np.shape(exponents))
+    stages, left = np.divmod(exponents, STAGE)
+    distinct, where = np.unique(stages, return_inverse=True)
     with np.errstate(over="ignore"):  # of bases above 1: infinite
-        for unit, part in parts:
-            distinct, where = np.unique(part, return_inverse=True)
-            table = np.array([np.float64(base) ** (unit * k) for k in distinct.tolist()])
-            product *= table[where.reshape(product.shape)]
+        table = np.array([np.float64(base) ** (STAGE * k) for k in distinct.tolist()])
+        product: Array = table[where.reshape(np.shape(exponents))] * _first_powers(base)[left]
     return product
+
+
+@lru_cache(maxsize=8)
+def _first_powers(base: float) -> Array:
+    """base^k for k = 0, ..., STAGE - 1."""
+    with np.errstate(over="ignore"):
+        return np.array([np.float64(base) ** k for k in range(STAGE)])
 
 
 def is_list(value: Any) -> bool:

@@ -44,7 +44,9 @@ _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
 
 class Block(NamedTuple):
-    """Seeds first, ..., stop - 1 of a config, and shorter trainings that go along with it."""
+    """Seeds first, ..., stop - 1 of a config, and shorter trainings that go along with it;
+    `compress` as of `train`.
+    """
 
     config: Config
     first: int
