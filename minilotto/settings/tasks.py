@@ -369,6 +369,10 @@ def task_of(name: str) -> Task:
             "task='custom' stands for a target or data of your own; pass target= or data= to train"
         )
     task = known_task(name) if isinstance(name, str) else None
+    if callable(name):
+        raise ConfigError(
+            "task is a function; pass it as target= to train, or name it by register_task"
+        )
     if task is None:
         raise ConfigError(
             f"task={shown(name)} is unknown; choose from {', '.join(TASKS)}, {FAMILY_WORDS}, or "
