@@ -29,7 +29,7 @@ from minilotto.files import (
     write_bytes,
 )
 from minilotto.hardware.machine import usable_cores
-from minilotto.settings.config import Config
+from minilotto.settings.config import Config, checked_config
 from minilotto.store import blocks
 from minilotto.store.blocks import Block, Run, Stored
 from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study
@@ -94,7 +94,7 @@ class StoreFolder:
         tuple of (int, int)
             First seed and stop of each run, ascending.
         """
-        return blocks.union(one.run for one in self.stored(config.key))
+        return blocks.union(one.run for one in self.stored(checked_config(config).key))
 
     def size_of(self, name: str) -> int:
         """Size of a block's file.
