@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.analysis.stats.modes import sorted_losses, ties, unrounded
+from minilotto.analysis.stats.modes import sorted_losses, unrounded
 from minilotto.errors import imported
 from minilotto.settings.display import Shown
 
@@ -25,18 +25,11 @@ class Dip(Shown):
         Chance of one as large from a uniform distribution, never below LEAST_P.
     bounded : bool
         Whether p_value is LEAST_P and stands for anything less.
-    seeds : int
-        Losses that were tested.
-    ties : int
-        Losses that another one equals; where they are not rounded, a fraction s of them may raise
-        the dip by s / 2.
     """
 
     dip: float
     p_value: float
     bounded: bool
-    seeds: int
-    ties: int
 
     def __str__(self) -> str:
         return f"dip {self.dip:.3g}, p {'below' if self.bounded else '='} {self.p_value:.2g}"
@@ -45,8 +38,9 @@ class Dip(Shown):
 def dip_test(loss: NDArray[np.float64]) -> Dip:
     """Dip of log10 loss, with its p-value.
 
-    The p-value is interpolated in a table of a million simulated samples for each of many R. Needs
-    the extra `report`.
+    The p-value is interpolated in a table of a million simulated samples for each of many R. Ties
+    among losses that are not rounded, a fraction s of all, may raise the dip by s / 2. Needs the
+    extra `report`.
 
     Parameters
     ----------
@@ -76,10 +70,9 @@ def dip_test(loss: NDArray[np.float64]) -> Dip:
     'dip 0.101, p below 1e-05'
     """
     diptest = imported("diptest", "report")
-    kept = sorted_losses(loss)
+    ordered = unrounded(sorted_losses(loss))
     with warnings.catch_warnings():
         # Beyond its table's last sample size the statistic has reached its limit.
         warnings.filterwarnings("ignore", message="Sample size exceeds")
-        dip, p_value = diptest.diptest(unrounded(kept), sort_x=False)
-    chance = max(float(p_value), LEAST_P)
-    return Dip(float(dip), chance, bool(p_value < LEAST_P), len(kept), ties(kept))
+        dip, p_value = diptest.diptest(ordered, sort_x=False)
+    return Dip(float(dip), max(float(p_value), LEAST_P), bool(p_value < LEAST_P))

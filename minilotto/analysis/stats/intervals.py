@@ -35,11 +35,11 @@ def residual_variance(law: Law, parameters: Array, x: Array, y: Array, total: Ar
     return np.asarray(total * np.sum(rest**2 / total) / (len(x) - len(law.parameters)))
 
 
-def student_draws(variance: Array, freedom: int, count: int, seed: int) -> Array:
+def student_draws(variance: Array, freedom: int, count: int) -> Array:
     """Deviations (count, W) of log loss, normal with the variance of `residual_variance` times
     freedom / chi^2: the interval of a linear fit to them is Student's.
     """
-    random = np.random.default_rng((seed, 1))
+    random = np.random.default_rng((0, 1))
     spread = np.sqrt(variance * freedom / random.chisquare(freedom, (count, 1)))
     return np.asarray(spread * random.normal(size=spread.shape))
 

@@ -36,29 +36,19 @@ class Normality(Shown):
 
     Parameters
     ----------
-    seeds : int
-    mean, deviation : float
-        In decades.
     skewness, skewness_error : float
         G1 and its bootstrap standard error.
     kurtosis, kurtosis_error : float
         G2, the excess over a normal distribution's, and its bootstrap standard error.
     p_value : float
         D'Agostino and Pearson's, of both together, no less than LEAST_NORMAL_P.
-    normal, values : (R,) ndarray of float64
-        Quantiles of the standard normal and sorted log10 losses, to be plotted.
     """
 
-    seeds: int
-    mean: float
-    deviation: float
     skewness: float
     skewness_error: float
     kurtosis: float
     kurtosis_error: float
     p_value: float
-    normal: Array
-    values: Array
 
 
 @dataclass(frozen=True)
@@ -108,9 +98,9 @@ class CentralLimit(Shown):
 
 
 def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0) -> Normality:
-    """Mean, deviation, skewness and kurtosis of log10 loss, tested against a normal distribution.
+    """Skewness and kurtosis of log10 loss, tested against a normal distribution.
 
-    Both moments are corrected for bias (G1 and G2). Quantiles for a plot stand at (i - 1/2) / R.
+    Both moments are corrected for bias (G1 and G2).
 
     Parameters
     ----------
@@ -151,16 +141,11 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
     # A resample of equal values has neither moment; of 30 values, that takes almost all tied.
     errors = np.nanstd(moments, axis=0, ddof=1)
     return Normality(
-        seeds=len(values),
-        mean=float(values.mean()),
-        deviation=float(values.std(ddof=1)),
         skewness=float(skew(standard, bias=False)),
         skewness_error=float(errors[0]),
         kurtosis=float(kurtosis(standard, bias=False)),
         kurtosis_error=float(errors[1]),
         p_value=max(float(normaltest(standard).pvalue), LEAST_NORMAL_P),
-        normal=ndtri((np.arange(len(values)) + 0.5) / len(values)),
-        values=values,
     )
 
 

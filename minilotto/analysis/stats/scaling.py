@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import softmax
 from scipy.stats import chi2
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.intervals import (
     evened,
     of_line,
@@ -31,7 +32,8 @@ class Fit(Shown):
 
     Parameters
     ----------
-    law, formula : str
+    law : str
+        A key of LAWS.
     points : Points
     estimates : mapping of str to Estimate
         The law's parameters. Their intervals include the widths' own scatter about the law beside
@@ -42,28 +44,22 @@ class Fit(Shown):
         The widths' own scatter, a standard deviation in decades (0: seeds explain it all).
     p_value : float
         Of the law's being exact, so that only seeds scatter.
-    log_likelihood : float
     aicc : float or None
         None for fewer widths than it needs.
     held_out : (W,) ndarray of float64 or None
         Decades by which each width lies above what the others predict; None where they are too few.
     parameters : (k,) ndarray of float64
-    replicates : (B, k) ndarray of float64
-        Parameters of draws that scatter as the residuals do.
     """
 
     law: str
-    formula: str
     points: Points
     estimates: Mapping[str, Estimate]
     seeds_only: Mapping[str, Estimate]
     misfit: float
     p_value: float
-    log_likelihood: float
     aicc: float | None
     held_out: Array | None
     parameters: Array
-    replicates: Array
 
     @property
     def held_out_error(self) -> float | None:
@@ -82,29 +78,8 @@ class Fit(Shown):
         -------
         (V,) ndarray of float64
         """
-        return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
-
-    def band(self, widths: ArrayLike) -> tuple[Array, Array]:
-        """Intervals of the fitted loss, seeds' and widths' scatter included.
-
-        Parameters
-        ----------
-        widths : (V,) array_like of float
-            Above 0.
-
-        Returns
-        -------
-        low, high : (V,) ndarray of float64
-            At the level of the points.
-        """
-        # amplitudes of 0 or infinity
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            lines = self._log_losses(self.replicates, widths)
-            low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
-        return low, high
-
-    def _log_losses(self, parameters: Array, widths: ArrayLike) -> Array:
-        return LAWS[self.law].log_loss(parameters, np.log(widths_of(widths)))
+        log_loss = LAWS[self.law].log_loss(self.parameters[None], np.log(widths_of(widths)))
+        return np.asarray(np.exp(log_loss[0]))
 
 
 @dataclass(frozen=True)
@@ -129,7 +104,7 @@ class Compared(Shown):
     note: str
 
 
-def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
+def fit_law(points: Points, law: str = "power law") -> Fit:
     """A law fitted to log loss by weighted least squares, with Student's intervals.
 
     log L_i = law(N_i) + d_i + e_i, Var e_i = s_i^2 (seeds: `evened` error_i^2), Var d_i = tau^2
@@ -142,8 +117,6 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     points : Points
         From `bootstrap.points`.
     law : {"power law", "plateau", "broken power law"}
-    seed : int
-        Of the draws.
 
     Returns
     -------
@@ -181,30 +154,27 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     parameters = chosen.solve(x, y[None], weight)[0]
     scatter = residual_variance(chosen, parameters, x, y, total)
     freedom, count = len(x) - len(chosen.parameters), len(points.replicates)
-    drawn = chosen.log_loss(parameters[None], x) + student_draws(scatter, freedom, count, seed)
-    # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
-    with np.errstate(over="ignore", invalid="ignore"):
-        replicates = chosen.solve(x, drawn, weight)
     if chosen is POWER_LAW:
         estimates = of_line(parameters, x, scatter, points.level)
     else:
+        drawn = chosen.log_loss(parameters[None], x) + student_draws(scatter, freedom, count)
+        # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
+        with np.errstate(over="ignore", invalid="ignore"):
+            replicates = chosen.solve(x, drawn, weight)
         estimates = of_replicates(chosen, parameters, replicates, points.level)
     by_seeds = chosen.solve(x, points.replicates, weight)
     exact = chosen.solve(x, y[None], 1 / variance[None])
     chi_square = float(np.sum((y - chosen.log_loss(exact, x)[0]) ** 2 / variance))
     return Fit(
         chosen.name,
-        chosen.formula,
         points,
         estimates=estimates,
         seeds_only=of_replicates(chosen, parameters, by_seeds, points.level),
         misfit=float(tau / np.log(10)),
-        p_value=float(chi2.sf(chi_square, len(x) - len(chosen.parameters))),
-        log_likelihood=likelihood,
+        p_value=float(chi2.sf(chi_square, freedom)),
         aicc=corrected_aic(likelihood, len(chosen.parameters) + 1, len(x)),
         held_out=_held_out(chosen, x, y, weight),
         parameters=parameters,
-        replicates=replicates,
     )
 
 
@@ -246,9 +216,10 @@ def compare_laws(points: Points) -> tuple[Compared, ...]:
     usable = [law.name for law in LAWS.values() if count >= law.least_widths]
     fits = {name: fit_law(points, name) for name in usable}
     aicc = {name: fit.aicc for name, fit in fits.items() if fit.aicc is not None}
-    lowest = min(aicc.values(), default=0.0)
-    share = {name: float(np.exp((lowest - value) / 2)) for name, value in aicc.items()}
-    total = sum(share.values())
+    weight = {}
+    if len(aicc) > 1:  # the least of one number says nothing
+        shares = softmax([-value / 2 for value in aicc.values()]).tolist()
+        weight = dict(zip(aicc, shares, strict=True))
     rows = []
     for law in LAWS.values():
         note = ""
@@ -257,9 +228,7 @@ def compare_laws(points: Points) -> tuple[Compared, ...]:
         elif law.name not in aicc:
             need = 2 * len(law.parameters) + 4
             note = f"AICc needs {need} widths for {law.name}, there are {count}"
-        found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
-        weight = share[law.name] / total if found else None
-        rows.append(Compared(law.name, fits.get(law.name), weight, note))
+        rows.append(Compared(law.name, fits.get(law.name), weight.get(law.name), note))
     return tuple(rows)
 
 
