@@ -39,8 +39,6 @@ class Averages(Shown):
         bias / (bias + variance), what is left of the loss of one net however many are averaged.
     misfit : float
         Greatest distance of `loss` from the line, in decades.
-    nets : int
-        How many were averaged.
     """
 
     sizes: NDArray[np.int64]
@@ -52,7 +50,6 @@ class Averages(Shown):
     variance: Estimate
     left: Estimate
     misfit: float
-    nets: int
 
     def line(self, sizes: ArrayLike) -> Array:
         """Loss of the average of R nets: bias + variance / R.
@@ -187,7 +184,6 @@ def averages(
         variance=_about(fitted[1], lines[:, 1], level),
         left=_about(fitted[0] / fitted.sum(), lines[:, 0] / lines.sum(axis=1), level, most=1.0),
         misfit=float(np.abs(np.log10((fitted[0] + fitted[1] / r) / value)).max()),
-        nets=len(_central(loss, central)),
     )
 
 

@@ -38,12 +38,8 @@ class Decomposition(Shown):
         bias, so it may come out below zero where there is none.
     share : Estimate
         bias / loss.
-    central : float in (0, 1]
-        Fraction of the finite nets that was kept.
     seeds, diverged : int
         Finite nets, and the others.
-    low, high : float
-        Between these losses lie those of the nets kept.
     replicates : (B, 2) ndarray of float64
         Loss and bias of each bootstrap resample.
     """
@@ -52,11 +48,8 @@ class Decomposition(Shown):
     bias: Estimate
     variance: Estimate
     share: Estimate
-    central: float
     seeds: int
     diverged: int
-    low: float
-    high: float
     replicates: Array
 
 
@@ -135,16 +128,7 @@ def decompose(
         name: estimate(_part(value, name)[0], _part(replicates, name), level)
         for name in (*PARTS, "share")
     }
-    inside = loss[kept[0] > 0]
-    return Decomposition(
-        **estimates,
-        central=float(central),
-        seeds=seeds,
-        diverged=count - seeds,
-        low=float(inside[0]),
-        high=float(inside[-1]),
-        replicates=replicates,
-    )
+    return Decomposition(**estimates, seeds=seeds, diverged=count - seeds, replicates=replicates)
 
 
 def over_noise(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:

@@ -1,36 +1,19 @@
 """Lazy or rich: how far training moved the parameters of a net from where they were drawn."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from minilotto.ensemble.last_layer import flat
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.arrays import Array
-from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
 
-@dataclass(frozen=True, eq=False)
-class Moved(Shown):
-    """Distances |theta - theta_0| / |theta_0| of R nets.
+def distance_moved(start: Parameters, end: Parameters) -> Array:
+    """How far each net is from its initial parameters, |theta - theta_0| / |theta_0|.
 
     Small: lazy, the features are those of the initial draw. About 1 and above: rich, they have no
     relation to it.
-
-    Parameters
-    ----------
-    whole, hidden : (R,) ndarray of float64
-        Of all parameters, and of w and b alone; NaN where a net diverged.
-    """
-
-    whole: Array
-    hidden: Array
-
-
-def distance_moved(start: Parameters, end: Parameters) -> Moved:
-    """How far each net is from its initial parameters, in units of their norm.
 
     Parameters
     ----------
@@ -39,7 +22,8 @@ def distance_moved(start: Parameters, end: Parameters) -> Moved:
 
     Returns
     -------
-    Moved
+    (R,) ndarray of float64
+        NaN where a net diverged.
 
     Raises
     ------
@@ -53,7 +37,7 @@ def distance_moved(start: Parameters, end: Parameters) -> Moved:
     Examples
     --------
     >>> one = Parameters(*(np.ones(shape) for shape in ((2, 3, 1), (2, 3), (2, 3), (2,))))
-    >>> distance_moved(one, Parameters(*(3 * part for part in one))).whole.tolist()
+    >>> distance_moved(one, Parameters(*(3 * part for part in one))).tolist()
     [2.0, 2.0]
     """
     check_one_layer("an analysis of neurons", getattr(start, "depth", 1))
@@ -63,11 +47,6 @@ def distance_moved(start: Parameters, end: Parameters) -> Moved:
             f"initial parameters have shapes {shapes}, final ones {others}; give the same nets"
         )
     before, after = flat(start), flat(end)
-    hidden = int(np.prod(shapes[0][1:]) + np.prod(shapes[1][1:]))
-    return Moved(_relative(before, after), _relative(before[:, :hidden], after[:, :hidden]))
-
-
-def _relative(before: Array, after: Array) -> Array:
     size = np.linalg.norm(before, axis=1)
     if not (size > 0).all():
         raise DataError("a net starts with all parameters at zero; its distance has no unit")

@@ -90,9 +90,7 @@ def likeness(groups: Sequence[Ensemble]) -> Estimate:
 def distance(groups: Sequence[Ensemble]) -> Estimate:
     """Median distance of all parameters from where they started, relative to those."""
     moved = [
-        distance_moved(
-            initial_parameters(one.config, one.data.inputs, one.seeds), one.parameters
-        ).whole
+        distance_moved(initial_parameters(one.config, one.data.inputs, one.seeds), one.parameters)
         for one in groups
     ]
     return median_interval(np.concatenate(moved))

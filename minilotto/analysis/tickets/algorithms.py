@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import binomtest
 
-from minilotto.analysis.stats.clusters import Clusters, density_clusters
+from minilotto.analysis.stats.clusters import density_clusters
 from minilotto.analysis.tickets.distances import IDLE, Scene, contributions
-from minilotto.analysis.tickets.parameter_plane import principal_components as principal_components
-from minilotto.analysis.tickets.symmetries import (
-    TargetSymmetry,
-    homogeneous,
-    parity,
-    target_symmetries,
-)
+from minilotto.analysis.tickets.symmetries import homogeneous, parity, target_symmetries
 from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import losses
 from minilotto.ensemble.last_layer import TINY, check_weight, checked_nets
@@ -134,28 +128,18 @@ class Algorithms(Shown):
     aligned : Parameters
         All nets, each in the order of neurons and the image under symmetries nearest to its
         algorithm's medoid (nets of none as given).
-    symmetries : tuple of TargetSymmetry
-        Those of the target that were factored out.
-    clusters : Clusters
-        How the number was chosen.
     """
 
     label: NDArray[np.intp]
     found: tuple[Algorithm, ...]
     aligned: Parameters
-    symmetries: tuple[TargetSymmetry, ...]
-    clusters: Clusters
 
     def __len__(self) -> int:
         return len(self.found)
 
 
 def algorithms(
-    activation: Activation,
-    parameters: Parameters,
-    data: Dataset,
-    loss: Array | None = None,
-    clusters: int | None = None,
+    activation: Activation, parameters: Parameters, data: Dataset, loss: Array | None = None
 ) -> Algorithms:
     """The algorithms that R nets follow, their shares, losses and representatives.
 
@@ -172,8 +156,6 @@ def algorithms(
         Points at which nets are compared, symmetric ones where the target's symmetries shall count.
     loss : (R,) ndarray of float64 or None
         By default evaluated here.
-    clusters : int or None
-        Take the tree's cut that gives so many instead of the widest gap.
 
     Returns
     -------
@@ -215,15 +197,15 @@ def algorithms(
         raise DataError(f"{len(kept)} of {len(loss)} nets are finite; algorithms take at least 2")
     scene = Scene(g[kept], target_symmetries(data), spread)
     distance = scene.distances()
-    parts = density_clusters(distance, RESOLUTION, count=clusters)
-    median = [float(np.median(loss[kept[parts.label == k]])) for k in range(parts.count)]
+    parts = density_clusters(distance, RESOLUTION)
+    median = [float(np.median(loss[kept[parts == k]])) for k in range(parts.max() + 1)]
     order = np.argsort(median, kind="stable")
     asymmetry = scene.asymmetry()
     label, found = np.full(len(loss), -1), []
     aligned = Parameters(*(part.copy() for part in raw))
     bending = _bending(activation)
     for rank, k in enumerate(order):
-        inside = np.flatnonzero(parts.label == k)
+        inside = np.flatnonzero(parts == k)
         medoid = int(inside[np.argmin(distance[np.ix_(inside, inside)].sum(axis=1))])
         label[kept[inside]] = rank
         for i in inside:
@@ -244,7 +226,7 @@ def algorithms(
                 neurons=_neurons(raw, scene, medoid, int(kept[medoid]), data, bending),
             )
         )
-    return Algorithms(label, tuple(found), aligned, scene.symmetries, parts)
+    return Algorithms(label, tuple(found), aligned)
 
 
 def _align(

@@ -93,15 +93,16 @@ def pair_neurons(w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None) -> 
             f"w and b have shapes {np.shape(w)} and {bias.shape}; pass (R, N, 1) or (R, N), and "
             "(R, N): one input"
         )
-    chosen = np.asarray(np.ones(bias.shape, bool) if among is None else among)
+    everyone = np.ones(bias.shape, bool)
+    chosen: NDArray[np.bool_] = everyone if among is None else np.asarray(among)
     if chosen.shape != bias.shape or chosen.dtype != bool:
         raise DataError(
             f"among has shape {chosen.shape} and dtype {chosen.dtype}; pass one truth value a "
             f"neuron, {bias.shape}"
         )
     nets, width = bias.shape
-    finite = np.isfinite(slope).all(axis=1) & np.isfinite(bias).all(axis=1)
-    unpaired: NDArray[np.bool_] = np.where(finite[:, None], chosen & (slope != 0), False)
+    finite = np.asarray((np.isfinite(slope) & np.isfinite(bias)).all(axis=1))
+    unpaired = chosen & (slope != 0) & finite[:, None]
     pairs = np.full((nets, width // 2, 2), -1)
     distance = np.full((nets, width // 2), np.nan)
     for net in np.flatnonzero(finite):
