@@ -60,18 +60,7 @@ class StoreFolder:
         return sorted(entry.name for entry in entries(self.blocks) if _is_of_config(entry))
 
     def stored(self, key: str) -> list[Stored]:
-        """Blocks of a config, by their names.
-
-        Parameters
-        ----------
-        key : str
-            `Config.key`.
-
-        Returns
-        -------
-        list of Stored
-            Name and run of each block, in the order of seeds.
-        """
+        """Name and run of each block of a config, by `Config.key`, in the order of seeds."""
         folder = self.blocks / key
         # In this order, since another sweep may make the folder between the two.
         if os.path.lexists(folder) and not os.path.isdir(folder):
@@ -83,70 +72,26 @@ class StoreFolder:
         )
 
     def runs(self, config: Config) -> tuple[Run, ...]:
-        """Seeds of a config in the store, in runs.
-
-        Parameters
-        ----------
-        config : Config
-
-        Returns
-        -------
-        tuple of (int, int)
-            First seed and stop of each run, ascending.
-        """
+        """First seed and stop of each run of a config's seeds in the store, ascending."""
         return blocks.union(one.run for one in self.stored(config.key))
 
     def size_of(self, name: str) -> int:
-        """Size of a block's file.
-
-        Parameters
-        ----------
-        name : str
-            As in `stored`.
-
-        Returns
-        -------
-        int
-            Bytes; 0 where there is no file.
-        """
+        """Bytes of the file of a block, by its name; 0 where there is none."""
         path = self.blocks / name
         with contextlib.suppress(OSError):
             return os.path.getsize(path)
         return 0
 
     def has(self, block: Block) -> bool:
-        """Whether exactly this block is in the store, with a whole seal.
-
-        Parameters
-        ----------
-        block : Block
-
-        Returns
-        -------
-        bool
-        """
+        """Whether exactly this block is in the store, with a whole seal."""
         return blocks.is_sound(self.blocks, block.name)
 
     def damaged(self, names: Sequence[str], quick: bool = False) -> list[str]:
-        """Those of the named blocks that have a broken seal.
+        """Those of the named blocks that have a broken seal. `quick` reads only the end of each
+        file, which finds cut blocks and no others.
 
-        Parameters
-        ----------
-        names : sequence of str
-            As in `stored`.
-        quick : bool
-            Read only the end of each file, which finds cut blocks and no others.
-
-        Returns
-        -------
-        list of str
-
-        Raises
-        ------
-        UnusableFileError
-            For a block of a newer minilotto.
-        UnreadableFileError
-            For a file that cannot be read, which need not be damaged.
+        Raises UnusableFileError for a block of a newer minilotto, UnreadableFileError for a file
+        that cannot be read, which need not be damaged.
         """
         folder = self.blocks
         with ThreadPoolExecutor(min(8, usable_cores() + 2)) as pool:
@@ -154,22 +99,8 @@ class StoreFolder:
             return [name for name, good in zip(names, sound, strict=True) if not good]
 
     def put_aside(self, name: str) -> Path | None:
-        """Move a damaged block to the quarantine.
-
-        Parameters
-        ----------
-        name : str
-            As in `stored`.
-
-        Returns
-        -------
-        Path or None
-            The new place; None where another process was faster.
-
-        Raises
-        ------
-        FileError
-            Where the quarantine cannot be made or is full.
+        """Move a damaged block to the quarantine: its new place, or None where another process was
+        faster. Raises FileError where the quarantine cannot be made or is full.
         """
         source, target = self.blocks / name, self.folder / QUARANTINE / name
         make_folder(target.parent)
@@ -211,13 +142,7 @@ class StoreFolder:
         return found
 
     def damaged_studies(self) -> list[str]:
-        """Files in studies/ that are not what was written under their names.
-
-        Returns
-        -------
-        list of str
-            Names below the folder of the store.
-        """
+        """Names below the folder of files in studies/ that are not what was written so."""
         return [name for name in self._studies() if not is_study(self.folder / name)]
 
     def _studies(self) -> list[str]:
@@ -227,12 +152,7 @@ class StoreFolder:
         return [f"{STUDIES}/{name}" for name in names if STUDY_NAME.fullmatch(name)]
 
     def keep_study(self, sweeps: Sequence[Sweep]) -> None:
-        """Record that these sweeps were requested.
-
-        Parameters
-        ----------
-        sweeps : sequence of Sweep
-        """
+        """Record that these sweeps were requested."""
         path = self.blocks.with_name(STUDIES) / name_of(sweeps)
         if not is_study(path):
             make_folder(path.parent)

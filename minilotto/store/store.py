@@ -1,6 +1,7 @@
 """Store: the nets in a folder, by config."""
 
 import contextlib
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -212,8 +213,9 @@ class Store(StoreFolder, Tables):
         """
         parts = [np.empty(0)]
         for one, have in self._cover(self.stored(config.key), runs):
-            losses = blocks.losses_in(blocks.sealed_content(self.blocks, one.name))
-            parts.append(losses if have == (one.run,) else losses[_positions(one, have)])
+            content = io.BytesIO(blocks.sealed_content(self.blocks, one.name))
+            with np.load(content, allow_pickle=False) as arrays:
+                parts.append(arrays["loss"][_positions(one, have)])
         return np.concatenate(parts)
 
     def _cover(
