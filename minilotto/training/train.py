@@ -1,6 +1,7 @@
 """train: from Config and seeds to an Ensemble, after every setting has been checked."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from minilotto.training.going_on import (
     course_of,
     own_data,
 )
-from minilotto.training.progress import Reporter, reporter
+from minilotto.training.progress import Reporter, TrainingBar
 
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
@@ -153,8 +154,8 @@ class Job:
         title = f"{count} x width {self.config.width}{depth}"
         steps = self.config.steps - self.course.first
         engine = self.choice.make(self.threads)  # refuses data out of reach: before a bar is drawn
-        with reporter(progress, count * steps, title) as report:
-            return self._run(engine, report)
+        with closing(TrainingBar(progress, count * steps, title)) as bar:
+            return self._run(engine, bar)
 
     def run_reporting(self, report: Reporter) -> Ensemble:
         """Train, and tell `report` how far the training is."""

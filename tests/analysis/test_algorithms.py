@@ -14,8 +14,7 @@ from scipy.spatial.distance import pdist, squareform
 
 import minilotto as ml
 from minilotto.analysis.stats.clusters import density_clusters
-from minilotto.analysis.tickets.algorithms import algorithms
-from minilotto.analysis.tickets.distances import cheapest
+from minilotto.analysis.tickets.algorithms import algorithms, cheapest
 from minilotto.analysis.tickets.parameter_plane import principal_components
 from minilotto.analysis.tickets.symmetries import homogeneous, parity, target_symmetries
 from minilotto.data.dataset import given, sampled

@@ -8,7 +8,7 @@ from nets import random_nets
 from scipy import stats
 
 import minilotto as ml
-from minilotto.analysis.landscape.laziness import distance_moved
+from minilotto.analysis.landscape.starts import distance_moved
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.draws import (

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import (
+    GATHERED,
     LEAST_SEEDS,
     Estimate,
     Points,
@@ -15,7 +16,6 @@ from minilotto.analysis.stats.bootstrap import (
     check_bootstrap,
     estimate,
 )
-from minilotto.analysis.stats.resampling import GATHERED
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown

@@ -14,10 +14,10 @@ from minilotto.analysis.stats.bootstrap import (
     check_bootstrap,
     check_losses,
     finite_losses,
+    resampled,
 )
 from minilotto.analysis.stats.dip import Dip, dip_test
 from minilotto.analysis.stats.modes import Modes, modes, sorted_losses
-from minilotto.analysis.stats.resampling import resampled
 from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.errors import DataError, MissingExtraError
 from minilotto.settings.arrays import Array

@@ -2,28 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 from scipy.stats import chi2
+from scipy.stats import t as student
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points
-from minilotto.analysis.stats.intervals import (
-    evened,
-    of_line,
-    of_replicates,
-    residual_variance,
-    student_draws,
-)
+from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
 from minilotto.analysis.stats.laws import LAWS, POWER_LAW, Law, widths_of
-from minilotto.analysis.stats.misfit import corrected_aic, fitted_misfit
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
+__all__ = ["Compared", "Fit", "compare_laws", "fit_law", "reference_line"]
+
 LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
+SCANNED = 16  # sizes of misfit that are tried at a time
+LEAST_VARIANCE = 1e-200  # of residuals that vanish
 
 
 @dataclass(frozen=True)
@@ -272,3 +270,103 @@ def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:
         parameters = law.solve(x[others], y[None, others], weight[:, others])
         result[i] = y[i] - law.log_loss(parameters, x[i : i + 1])[0, 0]
     return np.asarray(result / np.log(10))
+
+
+def fitted_misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float]:
+    """Scatter tau of log loss y about a law beyond that of seeds, by maximum likelihood; and the
+    logarithm of the likelihood there.
+
+    Why not weights 1 / error^2 alone: with 1000 seeds a median is known to some percent and no
+    simple law is true to that, so one width of little error would determine the fit, and
+    differences of chi-square in the hundreds would declare one wrong law certain over another. With
+    tau, many seeds give the widths equal weight (ordinary least squares), and few seeds give more
+    to those with little error; the likelihood then measures how far the law misses the widths.
+    """
+
+    def log_likelihood(tau: Array) -> Array:
+        total = variance + tau[:, None] ** 2
+        many = np.broadcast_to(y, total.shape)
+        rest = many - law.log_loss(law.solve(x, many, 1 / total), x)
+        return np.asarray(-0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1))
+
+    # It may have two maxima, so grids are searched, three times finer: to about a percent of tau.
+    low, high = 1e-2 * np.sqrt(variance.min()), max(float(np.ptp(y)), 1e-3)
+    for _ in range(3):
+        grid = np.geomspace(low, high, SCANNED)
+        found = log_likelihood(grid)
+        at = int(np.argmax(found))
+        low, high = grid[max(at - 1, 0)], grid[min(at + 1, SCANNED - 1)]
+    none = log_likelihood(np.zeros(1))[0]
+    return (float(grid[at]), float(found[at])) if found[at] > none else (0.0, float(none))
+
+
+def corrected_aic(likelihood: float, parameters: int, widths: int) -> float | None:
+    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau; None for fewer than 2 k + 2
+    widths.
+
+    n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
+    between and beyond them. With fewer than 2 k + 2 the correction exceeds the penalty that it
+    corrects, and decides by itself: of seven widths from 10 to 50 every break, however large, is
+    called a power law.
+    """
+    if widths < 2 * parameters + 2:
+        return None
+    correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
+    return -2 * likelihood + 2 * parameters + correction
+
+
+def evened(variance: Array) -> Array:
+    """Variances (W,) moved halfway, in logarithms, to their geometric mean.
+
+    A bootstrap of some ten or hundred seeds errs by a third in each width's error, and by more
+    where losses are heavy-tailed; weights that follow it freely would choose the widths that seem
+    certain by chance, and the interval of a fit would be too narrow. Equal weights would be wrong
+    where errors differ truly. Halfway, neither matters much: `python -m bench.coverage`.
+    """
+    return np.asarray(np.sqrt(variance * np.exp(np.log(variance).mean())))
+
+
+def residual_variance(law: Law, parameters: Array, x: Array, y: Array, total: Array) -> Array:
+    """Variance (W,) of log loss y, total_i sum_j (r_j^2 / total_j) / (W - k): seeds and the widths'
+    own scatter (total, 1 / weight of the fit) decide how it differs between widths, the residuals r
+    about the fitted law how large it is.
+    """
+    rest = y - law.log_loss(parameters[None], x)[0]
+    return np.asarray(total * np.sum(rest**2 / total) / (len(x) - len(law.parameters)))
+
+
+def student_draws(variance: Array, freedom: int, count: int) -> Array:
+    """Deviations (count, W) of log loss, normal with the variance of `residual_variance` times
+    freedom / chi^2: the interval of a linear fit to them is Student's.
+    """
+    random = np.random.default_rng((0, 1))
+    spread = np.sqrt(variance * freedom / random.chisquare(freedom, (count, 1)))
+    return np.asarray(spread * random.normal(size=spread.shape))
+
+
+def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mapping[str, Estimate]:
+    """Amplitude and exponent of a power law with Student's intervals, from log widths x."""
+    weight = 1 / np.maximum(variance, LEAST_VARIANCE)
+    middle = float(weight @ x / weight.sum())
+    steepness = 1 / float(weight @ (x - middle) ** 2)
+    quantile = student.ppf(ends(level)[1], len(x) - 2)
+    reach = float(quantile * np.sqrt(steepness))
+    with np.errstate(over="ignore"):  # as in laws, an amplitude may have any size
+        factor = float(np.exp(quantile * np.sqrt(1 / weight.sum() + middle**2 * steepness)))
+    amplitude, exponent = parameters.tolist()
+    return MappingProxyType(
+        {
+            "amplitude": Estimate(amplitude, amplitude / factor, amplitude * factor, level),
+            "exponent": Estimate(exponent, exponent - reach, exponent + reach, level, len(x) - 2),
+        }
+    )
+
+
+def of_replicates(
+    law: Law, parameters: Array, replicates: Array, level: float
+) -> Mapping[str, Estimate]:
+    """A law's parameters (k,) with intervals between quantiles of replicates (B, k)."""
+    with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
+        low, high = np.quantile(replicates, ends(level), axis=0)
+    rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
+    return MappingProxyType({name: Estimate(v, a, b, level) for name, v, a, b in rows})
