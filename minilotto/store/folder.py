@@ -12,13 +12,17 @@ The content of a block is used only after its seal has been checked.
 """
 
 import contextlib
+import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from minilotto.errors import ConfigError, FileError
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.errors import ConfigError, FileError, UnusableFileError
 from minilotto.files import (
     absolute,
     entries,
@@ -32,7 +36,7 @@ from minilotto.hardware.machine import usable_cores
 from minilotto.settings.config import Config
 from minilotto.store import blocks
 from minilotto.store.blocks import Block, Run, Stored
-from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study
+from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study, wanted
 
 MARKER = "minilotto-store.json"
 KEY = re.compile("[0-9a-f]{16}")  # of `Config.key`
@@ -40,7 +44,7 @@ OURS = BLOCKS, STUDIES, QUARANTINE, LOGS = "blocks", "studies", "quarantine", "l
 
 
 class StoreFolder:
-    """Names, damage and studies in the folder of a store."""
+    """What sweeps and reports need of the folder of a store: names, losses, damage, studies."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = absolute(folder)
@@ -81,6 +85,41 @@ class StoreFolder:
         with contextlib.suppress(OSError):
             return os.path.getsize(path)
         return 0
+
+    def config_of(self, key: str) -> Config | None:
+        """The config of a folder, from its first block that can be used here; None without one.
+
+        Raises FileError for a damaged block, UnusableFileError where all blocks are of a newer
+        minilotto or of a task that is not registered.
+        """
+        unusable = None
+        for one in self.stored(key):
+            try:
+                return blocks.read_block(self.blocks, one.name).config
+            except UnusableFileError as error:
+                unusable = error
+        if unusable:
+            raise unusable
+        return None
+
+    def missing_runs(self, sweeps: Sequence[Sweep]) -> dict[Config, tuple[Run, ...]]:
+        """Runs of seeds of sweeps that are not in the store, of the configs that miss some."""
+        gaps = {
+            config: blocks.difference(runs, self.runs(config))
+            for config, runs in wanted(sweeps).items()
+        }
+        return {config: runs for config, runs in gaps.items() if runs}
+
+    def losses(self, config: Config, runs: Iterable[Run]) -> NDArray[np.float64]:
+        """Final losses (R,) of those seeds of a config that are in the store, in their order.
+        Raises FileError for a damaged block.
+        """
+        parts = [np.empty(0)]
+        for one, have in cover(self.stored(config.key), runs):
+            content = io.BytesIO(blocks.sealed_content(self.blocks, one.name))
+            with np.load(content, allow_pickle=False) as arrays:
+                parts.append(arrays["loss"][positions_in(one, have)])
+        return np.concatenate(parts)
 
     def has(self, block: Block) -> bool:
         """Whether exactly this block is in the store, with a whole seal."""
@@ -173,6 +212,23 @@ class StoreFolder:
                 f"folder {str(self.blocks)!r} cannot be written to ({error.strerror}); choose "
                 "another"
             ) from None
+
+
+def cover(
+    stored: Sequence[Stored], runs: Iterable[Run]
+) -> Iterator[tuple[Stored, tuple[Run, ...]]]:
+    """Which block gives which of these seeds, each seed once."""
+    left = blocks.union(runs)
+    for one in stored:
+        rest = blocks.difference(left, [one.run])
+        if rest != left:
+            yield one, blocks.difference(left, rest)
+            left = rest
+
+
+def positions_in(one: Stored, runs: Iterable[Run]) -> NDArray[np.int64]:
+    """Positions within a block of the seeds in runs."""
+    return blocks.seeds_in(runs) - one.run[0]
 
 
 def _is_of_config(entry: "os.DirEntry[str]") -> bool:

@@ -14,6 +14,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import FileError, imported
 from minilotto.files import check_output, write_atomically
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
+from minilotto.store.folder import StoreFolder
 
 LISTED = 20  # configs that a notebook shows
 MEASURED = ("seed", "loss", "status", "nodes", "audit")
@@ -21,18 +22,12 @@ MEASURED = ("seed", "loss", "status", "nodes", "audit")
 SETTINGS = {"loss_kind" if name in MEASURED else name: name for name in FIELDS}
 
 
-class Tables(ABC):
+class Tables(StoreFolder, ABC):
     """Conversions of a store, whose nets `ensemble` gives by config."""
 
     @abstractmethod
     def _all_configs(self) -> tuple[Config, ...]:
         """Configs of the rows, in this order. Raises FileError where one cannot be read."""
-
-    folder: Path
-
-    @abstractmethod
-    def runs(self, config: Config) -> tuple[tuple[int, int], ...]:
-        """First seed and stop of each run of a config's seeds."""
 
     @abstractmethod
     def ensemble(self, config: Config) -> Ensemble:

@@ -13,8 +13,7 @@ from scipy import stats
 
 import minilotto as ml
 import minilotto.analysis.stats.modes
-from minilotto.analysis.stats.dip import LEAST_P, dip_test
-from minilotto.analysis.stats.modality import central_limit, normality, spread
+from minilotto.analysis.stats.modality import LEAST_P, central_limit, dip_test, normality, spread
 from minilotto.analysis.stats.modes import (
     CRITICAL,
     _valleys,

@@ -9,13 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
-from minilotto.analysis.ensembling.decomposition import check_central
+from minilotto.analysis.ensembling.decomposition import KEPT
 from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, points
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
+from minilotto.settings.numbers import real_number
 
 __all__ = ["Averages", "averages", "possible_sizes"]
 
@@ -146,7 +147,7 @@ def averages(
         raise DataError(
             f"{len(e)} nets are finite; at least {LEAST_SEEDS} are needed: train more seeds"
         )
-    check_central(central)
+    central = real_number("central", central, KEPT, lambda part: 0 < part <= 1)
     check_fraction("level", level, 0.9)
     check_whole("halves", halves, 20)
     chosen = tuple(sizes)

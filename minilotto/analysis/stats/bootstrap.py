@@ -1,7 +1,7 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -106,9 +106,7 @@ class Points(Shown):
         at = np.arange(len(self.widths))[np.asarray(chosen)]
         names = ("widths", "seeds", "diverged", "value", "low", "high", "error")
         parts = {name: getattr(self, name)[at] for name in names}
-        return Points(
-            **parts, statistic=self.statistic, level=self.level, replicates=self.replicates[:, at]
-        )
+        return replace(self, **parts, replicates=self.replicates[:, at])
 
 
 def points(
@@ -186,7 +184,8 @@ def points(
             values.append(np.exp(np.log(loss).mean()))
             columns.append(resampled_means(np.log(loss), resamples, random))
     replicates = np.stack(columns, axis=1)
-    return assembled(names, kept, diverged, np.array(values), replicates, statistic, level)
+    seeds = np.array([len(loss) for loss in kept])
+    return assembled(names, seeds, diverged, np.array(values), replicates, statistic, level)
 
 
 def resampled_quantiles(
@@ -219,6 +218,12 @@ def resampled_means(values: Array, resamples: int, random: np.random.Generator) 
     return np.concatenate([rows.mean(axis=1) for rows in resampled(values, resamples, random)])
 
 
+def resampled_medians(values: Array, resamples: int, random: np.random.Generator) -> Array:
+    """Median of each of many resamples of some values."""
+    rows = resampled(values, resamples, random)
+    return np.concatenate([np.median(part, axis=1) for part in rows])
+
+
 def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
     """Resamples (., n) of n values, with replacement, in blocks of bounded memory."""
     n = len(values)
@@ -228,16 +233,15 @@ def resampled(values: Array, resamples: int, random: np.random.Generator) -> Ite
 
 def assembled(
     widths: Array,
-    kept: list[Array],
+    seeds: Ints,
     diverged: Ints,
     value: Array,
     replicates: Array,
     statistic: str | float,
     level: float,
 ) -> Points:
-    """Points of a statistic `value` (W,) of losses `kept`, intervals from replicates (B, W)."""
+    """Points of a statistic `value` (W,), with intervals from replicates (B, W)."""
     low, high = np.exp(np.quantile(replicates, ends(level), axis=0))
-    seeds = np.array([len(loss) for loss in kept])
     error = replicates.std(axis=0, ddof=1)
     return Points(widths, seeds, diverged, statistic, level, value, low, high, error, replicates)
 
@@ -350,7 +354,5 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
     kept = given[np.isfinite(given)]
     if kept.size == 0:
         raise DataError(f"none of {given.size} values is finite; there is no median")
-    rows = resampled(kept, resamples, np.random.default_rng(seed))
-    drawn = np.concatenate([np.median(part, axis=1) for part in rows])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(float(np.median(kept)), float(low), float(high), 0.95)
+    drawn = resampled_medians(kept, resamples, np.random.default_rng(seed))
+    return estimate(float(np.median(kept)), drawn, 0.95)

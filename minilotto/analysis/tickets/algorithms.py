@@ -32,7 +32,7 @@ from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import blocks, check_one_layer
+from minilotto.settings.limits import blocks
 
 __all__ = ["Algorithm", "Algorithms", "Neuron", "algorithms"]
 
@@ -150,7 +150,6 @@ class Algorithms(Shown):
 
 def contributions(activation: Activation, parameters: Parameters, data: Dataset) -> Array:
     """g_i(x_p) = v_i sigma(w_i x_p + b_i) less its weighted mean over the points: (R, N, P)."""
-    check_one_layer("an analysis of neurons", parameters.depth)
     response = hidden(activation, parameters.w, parameters.b, data.x)
     g = np.asarray(parameters.v, np.float64)[:, :, None] * response
     return np.asarray(g - (g @ (data.weight / data.weight.sum()))[:, :, None])

@@ -13,6 +13,8 @@ from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
+__all__ = ["Disentangled", "Ranks", "disentangle"]
+
 USELESS = 0.9  # a pair whose R^2 is below is useless
 NUMERICAL = 0.01  # of the largest eigenvalue: those above count for the numerical rank
 ALIKE = 0.9  # least absolute correlation of two tickets of a group
