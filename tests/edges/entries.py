@@ -608,7 +608,9 @@ OF_EXTRAS = {
             ["sweep", "--widths", *SMALL[1:], "--cluster", "local:1", "--out", str(folder / "runs")]
         ),
     },
-    ("diptest", "report"): {"dip_test": lambda nets, folder: modality.dip_test(np.geomspace(1, 10, 40))},
+    ("diptest", "report"): {
+        "dip_test": lambda nets, folder: modality.dip_test(np.geomspace(1, 10, 40))
+    },
     ("numba_cuda", "cuda"): {
         "train(backend=...)": lambda nets, folder: ml.train(CONFIG, 2, backend="cuda"),
         "sweep(backend=...)": lambda nets, folder: _sweep(folder, backend="cuda"),
