@@ -33,7 +33,7 @@ from minilotto.files import (
     write_bytes,
 )
 from minilotto.hardware.machine import usable_cores
-from minilotto.settings.config import Config
+from minilotto.settings.config import FIELDS, Config
 from minilotto.store import blocks
 from minilotto.store.blocks import Block, Run, Stored
 from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study, wanted
@@ -101,6 +101,16 @@ class StoreFolder:
         if unusable:
             raise unusable
         return None
+
+    def known(self, *without: type[FileError]) -> tuple[Config, ...]:
+        """Configs that have blocks, ordered by their fields. Raises FileError, but for those of
+        `without`, where one cannot be read.
+        """
+        found = []
+        for key in self.folders():
+            with contextlib.suppress(*without):
+                found.append(self.config_of(key))
+        return tuple(sorted((one for one in found if one is not None), key=by_fields))
 
     def missing_runs(self, sweeps: Sequence[Sweep]) -> dict[Config, tuple[Run, ...]]:
         """Runs of seeds of sweeps that are not in the store, of the configs that miss some."""
@@ -212,6 +222,10 @@ class StoreFolder:
                 f"folder {str(self.blocks)!r} cannot be written to ({error.strerror}); choose "
                 "another"
             ) from None
+
+
+def by_fields(config: Config) -> tuple[object, ...]:
+    return tuple(getattr(config, name) for name in FIELDS)
 
 
 def cover(

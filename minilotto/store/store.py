@@ -16,7 +16,7 @@ from minilotto.files import check_input, entries, make_folder, path_of, write_by
 from minilotto.hardware.machine import available_memory, readable_bytes
 from minilotto.settings.config import FIELDS, Config
 from minilotto.store import blocks
-from minilotto.store.folder import BLOCKS, MARKER, OURS, cover, positions_in
+from minilotto.store.folder import BLOCKS, MARKER, OURS, by_fields, cover, positions_in
 from minilotto.store.format import SCHEMA
 from minilotto.store.grid import Sweep, as_sweeps
 from minilotto.store.tables import Tables
@@ -51,17 +51,7 @@ class Store(Tables):
         Without those of a newer minilotto or of a task that is not registered. Raises FileError for
         a damaged block.
         """
-        return self._configs(UnusableFileError)
-
-    def _all_configs(self) -> tuple[Config, ...]:
-        return self._configs()
-
-    def _configs(self, *without: type[FileError]) -> tuple[Config, ...]:
-        found = []
-        for key in self.folders():
-            with contextlib.suppress(*without):
-                found.append(self.config_of(key))
-        return tuple(sorted((one for one in found if one is not None), key=_by_fields))
+        return self.known(UnusableFileError)
 
     def seeds(self, config: Config) -> NDArray[np.int64]:
         """Seeds of a config in the store.
@@ -155,7 +145,7 @@ class Store(Tables):
                 with contextlib.suppress(FileError):
                     self._seen[key] = self.config_of(key)
         found = map(self._seen.get, keys)
-        others = sorted((one for one in found if one is not None), key=_by_fields)
+        others = sorted((one for one in found if one is not None), key=by_fields)
         if not others:
             return "it is empty"
         apart = {
@@ -294,7 +284,3 @@ def _schema_in(text: str) -> int | None:
         if type(schema) is int and schema >= 1:
             return schema
     return None
-
-
-def _by_fields(config: Config) -> tuple[object, ...]:
-    return tuple(getattr(config, name) for name in FIELDS)

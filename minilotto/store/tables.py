@@ -26,10 +26,6 @@ class Tables(StoreFolder, ABC):
     """Conversions of a store, whose nets `ensemble` gives by config."""
 
     @abstractmethod
-    def _all_configs(self) -> tuple[Config, ...]:
-        """Configs of the rows, in this order. Raises FileError where one cannot be read."""
-
-    @abstractmethod
     def ensemble(self, config: Config) -> Ensemble:
         """Nets of a config."""
 
@@ -38,7 +34,7 @@ class Tables(StoreFolder, ABC):
 
         rows: list[tuple[str, object]] = [("folder", str(self.folder))]
         try:
-            configs = self._all_configs()
+            configs = self.known()
             for config in configs[:LISTED]:
                 nets = sum(stop - start for start, stop in self.runs(config))
                 rows.append((in_words(config), f"{nets} nets"))
@@ -155,7 +151,7 @@ class Tables(StoreFolder, ABC):
 
     def _columns(self) -> Iterator[tuple[Config, tuple[NDArray[Any], ...]]]:
         """Each config with the columns MEASURED of its nets."""
-        for config in self._all_configs():
+        for config in self.known():
             nets = self.ensemble(config)
             yield config, (nets.seeds, nets.loss, nets.status, nets.nodes, nets.audit)
 
