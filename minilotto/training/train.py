@@ -155,15 +155,13 @@ class Job:
         steps = self.config.steps - self.course.first
         engine = self.choice.make(self.threads)  # refuses data out of reach: before a bar is drawn
         with closing(TrainingBar(progress, count * steps, title)) as bar:
-            return self._run(engine, bar)
+            return self.run_reporting(bar, engine)
 
-    def run_reporting(self, report: Reporter) -> Ensemble:
+    def run_reporting(self, report: Reporter, engine: "Engine | None" = None) -> Ensemble:
         """Train, and tell `report` how far the training is."""
-        return self._run(self.choice.make(self.threads), report)
-
-    def _run(self, engine: "Engine", report: Reporter) -> Ensemble:
         from minilotto.training.loop import run
 
+        engine = engine or self.choice.make(self.threads)
         return run(engine, self.seeds, self.checkpoints, self.reason, report, self.course)
 
 
