@@ -223,6 +223,7 @@ def test_moments_are_those_of_scipy_at_any_scale(scale):
     rtol = 1e-12 if scale == 1 else 1e-6
     np.testing.assert_allclose(found.skewness, stats.skew(z, bias=False), rtol=rtol)
     np.testing.assert_allclose(found.kurtosis, stats.kurtosis(z, bias=False), rtol=10 * rtol)
+    np.testing.assert_allclose(found.deviation, scale * z.std(ddof=1), rtol=rtol)
     np.testing.assert_allclose(found.p_value, stats.normaltest(z).pvalue, rtol=100 * rtol)
 
 

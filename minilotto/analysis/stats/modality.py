@@ -102,6 +102,8 @@ class Normality(Shown):
 
     Parameters
     ----------
+    deviation : float
+        In decades.
     skewness, skewness_error : float
         G1 and its bootstrap standard error.
     kurtosis, kurtosis_error : float
@@ -110,6 +112,7 @@ class Normality(Shown):
         D'Agostino and Pearson's, of both together, no less than LEAST_NORMAL_P.
     """
 
+    deviation: float
     skewness: float
     skewness_error: float
     kurtosis: float
@@ -207,6 +210,7 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
     # A resample of equal values has neither moment; of 30 values, that takes almost all tied.
     errors = np.nanstd(moments, axis=0, ddof=1)
     return Normality(
+        deviation=float(values.std(ddof=1)),
         skewness=float(skew(standard, bias=False)),
         skewness_error=float(errors[0]),
         kurtosis=float(kurtosis(standard, bias=False)),
