@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import re
-import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,8 +35,6 @@ TIMELESS = ("minilotto", "engine", "reason", "lanes", "cpu", "python", "numpy")
 LARGE_BYTES = 2**30  # a file beyond it is compared with free memory before it is read
 SEAL = b"minilotto block "
 _END_OF_ARCHIVE, _DIGEST_BYTES = b"PK\x05\x06", 16
-_MEMBER = b"PK\x03\x04"
-_LOCAL = struct.Struct("<IHH")  # of a member's header: its size, those of its name and extra field
 _SEAL_BYTES = len(SEAL) + 2 * _DIGEST_BYTES
 _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
@@ -274,30 +271,6 @@ def _refuse_newer(content: bytes, path: str) -> None:
     except FileError as error:
         if isinstance(error, UnusableFileError):
             raise
-
-
-def losses_in(content: bytes) -> NDArray[np.float64]:
-    """(R,) float64: the losses in sealed bytes.
-
-    The archive's members are walked through here: NumPy takes ten times longer.
-    """
-    at = 0
-    while content[at : at + 4] == _MEMBER:
-        size, name_size, extra_size = _LOCAL.unpack_from(content, at + 22)
-        name_at = at + 30
-        begin = name_at + name_size + extra_size
-        extra_at = name_at + name_size
-        if size == 2**32 - 1:  # the true size stands first in the first extra field
-            size = int.from_bytes(content[extra_at + 4 : extra_at + 12], "little")
-        if content[name_at:extra_at] == b"loss.npy":
-            begin_of_data = begin + 10 + int.from_bytes(content[begin + 8 : begin + 10], "little")
-            if b"'descr': '<f8'" not in content[begin:begin_of_data]:
-                break
-            return np.frombuffer(content, "<f8", (begin + size - begin_of_data) // 8, begin_of_data)
-        at = begin + size
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        loss: NDArray[np.float64] = arrays["loss"]
-        return loss
 
 
 def same_data(a: Dataset, b: Dataset) -> bool:

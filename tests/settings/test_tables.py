@@ -18,6 +18,8 @@ from minilotto.errors import shown
 from minilotto.initialisation import stream
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import FIELDS
+from minilotto.settings.optimizers import OPTIMIZER_FIELDS
+from minilotto.settings.schedules import SCHEDULE_FIELDS
 from minilotto.settings.tasks import TASKS, register_task, task_of
 
 
@@ -240,6 +242,11 @@ def test_an_unknown_activation_is_answered_with_the_known_ones(name):
     with pytest.raises(ml.ConfigError) as error:
         activation_of(name)
     one_line(error, repr(name), *ml.ACTIVATIONS)
+
+
+def test_rows_name_fields_that_others_are_refused_by():
+    for table, fields in ((ml.OPTIMIZERS, OPTIMIZER_FIELDS), (ml.SCHEDULES, SCHEDULE_FIELDS)):
+        assert set().union(*(row.fields for row in table.values())) == set(fields)
 
 
 @pytest.mark.parametrize("table", [ml.ACTIVATIONS, ml.SCHEMES, ml.OPTIMIZERS, ml.SCHEDULES])
