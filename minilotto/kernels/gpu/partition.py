@@ -108,7 +108,8 @@ class Evaluation(NamedTuple):
 
 class Draws(NamedTuple):
     """Batches of points: `size` of a table's first `rows`; other places of a step get row `rows`,
-    whose weight is zero.
+    whose weight is zero. Without draws `rows` is how many rows each net has for itself at each
+    step, and 0 where all have the same at all steps.
 
     keys (R,)       of the seeds, by `random.seed_keys`
     places (*, P)   space for the rows drawn, for each net of the launch

@@ -5,7 +5,8 @@ partition.py defines what each thread does. theta, m and s are (R, N (D + 2) + 1
 neuron's w, b, v after one another and c last; `points` is one array: y and the loss formula's
 factor times the weight (P, 2), then x (P, D), P a multiple of what the threads take at a time.
 
-With batches a net draws its points from a table of that form before each step; see Draws.
+With batches a net draws its points from a table of that form before each step; see Draws. A table
+of fresh points has those of all steps of a net, then those of the next.
 
 Sums have an order that the Partition decides, whatever its splits, so a seed's bits depend on
 neither neighbours nor block size. Fast-math is off; instructions.py names what is approximate.
@@ -14,18 +15,15 @@ neither neighbours nor block size. Fast-math is off; instructions.py names what 
 from collections.abc import Callable
 from typing import Any
 
-import numba
-import numpy as np
 from numba import cuda, types
 
 from minilotto.kernels import simd
-from minilotto.kernels.formulas import FORMULAS, LOSS_FORMULAS
 from minilotto.kernels.gpu import simulated
 from minilotto.kernels.gpu.partition import WARP, Kind
+from minilotto.kernels.gpu.simulated import SIMULATED, bound, formulas_of, units_of
 from minilotto.kernels.random import DRAWS, TWICE
 from minilotto.kernels.updates import UPDATES, Coefficients
 
-SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 ALL_LANES = 0xFFFFFFFF
 MOST_THREADS = 1024  # in a block
 
@@ -96,6 +94,12 @@ def stage(points, table):
 
 
 @device
+def first_row(staged, net, step, rates, draws):
+    """Where the points of a net at a step begin."""
+    return 0 if staged else (net * rates.shape[1] + step) * draws.rows
+
+
+@device
 def add_in_warp(f, batch, halvings):
     """Add each of f (batch,) over 2^halvings threads of a warp; all get the sums."""
     for halving in range(halvings):
@@ -150,7 +154,7 @@ def add_batch(leaf, first, sizes, evaluate, loss, parameter, net, points, gradie
     start, end = leaf * (neurons * stride + 1), leaf * (neurons * stride + 1) + neurons * stride
     for j in range(batch):
         f[j] = begin
-        chosen[j] = draws.places[number, first + j] if batched else first + j
+        chosen[j] = draws.places[number, first + j] if batched else number + first + j
     for i in range(neurons):
         for j in range(batch):
             t = scaled[i * stride + inputs]
@@ -200,12 +204,8 @@ def add_round(leaves, first, batches, split, splits, batch, *more):
         add_batch(7, (first + 7 * splits + split) * batch, *more)
 
 
-def _compiled(formula: Callable) -> Callable:
-    return simulated.uncompiled(formula) if SIMULATED else formula
-
-
 def _neuron_step(inputs: int, outward: Any, optimizer: str) -> Callable:
-    update = _compiled(UPDATES[optimizer])
+    update = bound(UPDATES[optimizer])
 
     @device
     def step_neuron(theta, m, s, gradient, at, k, held):
@@ -220,16 +220,6 @@ def _neuron_step(inputs: int, outward: Any, optimizer: str) -> Callable:
     return step_neuron
 
 
-def formulas_of(activation: str, loss: str) -> tuple[Callable, Callable]:
-    return _compiled(FORMULAS[activation].evaluate), _compiled(LOSS_FORMULAS[loss].evaluate)
-
-
-def units_of(activation: str, dtype: str) -> tuple[Any, ...]:
-    """Zero, 1 / input unit and output unit of the activation."""
-    formula, real = FORMULAS[activation], np.dtype(dtype).type
-    return real(0.0), real(1.0 / formula.input_unit), real(formula.output_unit)
-
-
 # What is in capitals is known when a kernel is compiled. Kernels are kept on disk under what they
 # refer to: KEY, so that an edited formula is a new kernel, and no function that holds an intrinsic,
 # since these have another name in each process.
@@ -238,7 +228,7 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
     activation, dtype, inputs, partition, staged, optimizer, loss, batched, whole = kind
     real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), units_of(activation, dtype)
     evaluate, loss_formula = formulas_of(activation, loss)
-    update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
+    update, step_neuron = bound(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
     INPUTS, STRIDE, STAGED, KEY = inputs, inputs + 2, staged, key
     NEURONS, SLOTS, SPLITS = partition.neurons, partition.slots, partition.splits
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
@@ -294,7 +284,8 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
             if BATCHED:
                 draw(draws, number, net, step, member, THREADS)
             sizes = INPUTS, NEURONS, BATCH, WARPS, HALVINGS, BATCHED
-            net_and_points = (scaled, begin, number), (table, x, draws)
+            row = number if BATCHED else first_row(STAGED, net, step, rates, draws)
+            net_and_points = (scaled, begin, row), (table, x, draws)
             space = gradient, (values, slopes, f, chosen), (exchange, step * batches)
             more = (sizes, evaluate, loss_formula, parameter) + net_and_points + space
             for first in range(0, batches, LEAVES):
@@ -329,7 +320,7 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
     activation, dtype, inputs, partition, staged, optimizer, loss, batched, _ = kind
     real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), units_of(activation, dtype)
     evaluate, loss_formula = formulas_of(activation, loss)
-    update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
+    update, step_neuron = bound(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
     INPUTS, STRIDE, STAGED, BATCHED, KEY = inputs, inputs + 2, staged, batched, key
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
     HALVINGS, EXCHANGED = WARP.bit_length() - 1, 2 * WARPS * BATCH
@@ -357,10 +348,11 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
             dc = ZERO
             if BATCHED:
                 draw(draws, net, net, step, thread, THREADS)
+            row = first_row(STAGED, net, step, rates, draws)
             for base in range(0, batches * BATCH, BATCH):
                 for j in range(BATCH):
                     f[j] = ZERO
-                    chosen[j] = draws.places[net, base + j] if BATCHED else base + j
+                    chosen[j] = draws.places[net, base + j] if BATCHED else row + base + j
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
                     arguments_of(own, at, INWARD, table, x, chosen, INPUTS, BATCH, t)
