@@ -224,7 +224,7 @@ class CudaEngine(KernelEngine):
             on_device,
             tuple(map(float, schedule[3:8])),
         )
-        return Work(self._wait, ((on_device, table),), 1)
+        return Work(self._wait, ((rates, fresh, on_device, table),), 1)
 
     def _wait(self, used: Any, begin: int, end: int) -> None:
         """Until all is done that was launched; what it used is freed only afterwards."""
@@ -264,11 +264,12 @@ class CudaEngine(KernelEngine):
         table = point_table(data, "float64", data.points, 1.0)
         arrays = table, np.zeros(inputs) if reach is None else reach
         points, reaches = (cuda.to_device(array, stream=self.stream) for array in arrays)
-        results = cuda.device_array(self.count, np.float64, stream=self.stream)
+        results = cuda.device_array(self.count, np.float64)
         threads = 2 if simulated() else WARP
         nets = float(self.activation.parameter), config.width, self.nets.theta
         launch = self._configured(kernel, self.count, threads, 8 * data.points if audit else 0)
         launch(*nets, points, float(data.offset), reaches, size, results)
+        self.stream.synchronize()
         found: NDArray[np.float64] = results.copy_to_host()
         return found
 

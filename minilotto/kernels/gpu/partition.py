@@ -37,7 +37,7 @@ MOST_AUDITED = 5500  # points, for each of which an audit keeps a number in shar
 # Instructions, counted in the machine code of SiLU (`python -m bench.cuda instructions`), of
 # which only ratios matter: of a unit, of a thread at one point, of adding one half of the threads
 # to the other, of one parameter's update, of passing a sum to another split and the parameter back.
-UNIT, RESIDUAL, HALVING, UPDATE, PASSING = {"float32": 9, "float64": 70}, 6, 2, 12, 8
+UNIT, RESIDUAL, HALVING, UPDATE, PASSING = {"float32": 9, "float64": 70}, 6, 2, 12, 12
 # Of a batch: instructions that the other warps of a processor may issue while one waits.
 LATENCY = {"float32": 400, "float64": 3000}
 ALONE = 2.0  # a warp alone on its scheduler takes as long as two that share it
