@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import platform
 from typing import Any
 
 import numpy as np
@@ -124,13 +125,14 @@ def unpack_neurons(spec: Spec, theta: Reals, width: int) -> Parameters:
 
 
 def group_for(points: int, dtype: str, depth: int = 1) -> int:
-    """Points that the kernel takes side by side: 4 where the CPU has the registers for it and
+    """Points that the kernel takes side by side: 4 where the CPU has the registers for it, 32, and
     `points` is not much less than a multiple of 4; one where there are several hidden layers.
     Results do not depend on it.
     """
     if depth > 1:
         return 1
     roomy = lane_count(dtype) * np.dtype(dtype).itemsize == 64
+    roomy |= platform.machine().lower() in ("aarch64", "arm64")
     return 4 if roomy and -points % 4 <= points // 16 else 2
 
 
