@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset, targets_at
-from minilotto.engines.interface import schedule_of
+from minilotto.engines.interface import STEPWISE, schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
 from minilotto.engines.state import State
@@ -31,7 +31,6 @@ from minilotto.settings.limits import blocks
 from minilotto.settings.tasks import Task
 
 WINDOW = 128  # points of a seed that are drawn at a time, those of several steps
-STEPWISE = ("lr", "adam_rate", "correction")  # arrays of a Schedule
 FRESH = 2**17  # numbers that a thread draws and hands to the task at a time
 
 
