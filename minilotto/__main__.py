@@ -26,6 +26,8 @@ def take_over() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"{message}\n"
     if any(option.startswith("e") for option in sys.warnoptions):
         warnings.simplefilter("default")
+        for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", kind)  # as without the option
 
 
 def main() -> NoReturn:

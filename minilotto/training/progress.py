@@ -47,7 +47,11 @@ class Bar:
         if shown:
             signals.state.bar = True
             options |= {"dynamic_ncols": True, "file": sys.stderr, "mininterval": 0.2}
-            self._bar = tqdm_here()(**options)
+            tqdm = tqdm_here()
+            if signals.state.command:
+                # Its own lock is one of processes too, for which Python 3.14 starts another one.
+                tqdm.set_lock(threading.RLock())
+            self._bar = tqdm(**options)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

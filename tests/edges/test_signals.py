@@ -71,6 +71,7 @@ def forked(words, folder):
     os.write(begun, b".")
     status = commands.main(words)
     signals.done()
+    sys.stdout.flush()
     os._exit(status)
 
 times = {}
@@ -274,6 +275,7 @@ def test_ctrl_c_while_a_file_is_written_waits_for_its_end(tmp_path, monkeypatch)
     assert ml.load(tmp_path / "nets.npz").loss.tobytes() == nets.loss.tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork")  # Python 3.15 counts the threads of Numba, too
 @pytest.mark.parametrize("number", [INT, TERM, HUP])
 def test_a_forked_child_has_the_handlers_of_the_program(number):
     with signals.command():
