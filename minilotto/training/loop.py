@@ -67,6 +67,11 @@ class _Record:
         """Copy a batch that is at this step."""
         self.outcomes[step].fill(batch, engine, loss, self.state)
 
+    def finish(self, batch: slice, engine: Engine) -> None:
+        """Copy a batch that has reached its last step."""
+        self.keep(engine.config.steps, batch, engine, self.loss[-1, batch])
+        self.done = batch.stop
+
 
 def run(
     engine: Engine,
@@ -154,8 +159,7 @@ def _train_batches(
                 with engine.aside(stop):
                     record.keep(stop, batch, engine, engine.losses(final=True))
         deferral.begin()
-        record.keep(config.steps, batch, engine, record.loss[-1, batch])
-        record.done = batch.stop
+        record.finish(batch, engine)
 
 
 def _ensemble(
