@@ -25,10 +25,9 @@ from minilotto.ensemble.load import read
 from minilotto.errors import FileError, UnreadableFileError, UnusableFileError
 from minilotto.files import make_folder, opened, write_bytes
 from minilotto.hardware.machine import available_memory
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.config import Config
 from minilotto.store.format import block_size, seconds_per_seed
 
-DEFAULT = Config()
 Run = tuple[int, int]  # seeds first, first + 1, ..., stop - 1
 
 # Provenance that does not depend on when or in how many threads a block was trained.
@@ -64,7 +63,7 @@ class Block(NamedTuple):
     def __str__(self) -> str:
         earlier = sorted({one.config.steps for one in self.shorter})
         also = f", and after {', '.join(map(str, earlier))} steps" if earlier else ""
-        return f"seeds {self.first} to {self.stop - 1} of {described(self.config)}{also}"
+        return f"seeds {self.first} to {self.stop - 1} of {self.config}{also}"
 
 
 class Stored(NamedTuple):
@@ -72,17 +71,6 @@ class Stored(NamedTuple):
 
     name: str
     run: Run
-
-
-def described(config: Config) -> str:
-    """A config in few words: its width, and each field that is not the default.
-
-    >>> described(Config(width=3, steps=500))
-    'Config(width=3, steps=500)'
-    """
-    apart = [name for name in FIELDS if getattr(config, name) != getattr(DEFAULT, name)]
-    names = (name for name in FIELDS if name == "width" or name in apart)
-    return f"Config({', '.join(f'{name}={getattr(config, name)!r}' for name in names)})"
 
 
 def run_of(file_name: str) -> Run | None:
@@ -298,7 +286,7 @@ def concatenate(blocks: Sequence[Ensemble]) -> Ensemble:
         same_steps = np.array_equal(one.history.steps, other.history.steps)
         if not same_steps or not same_data(one.data, other.data):
             raise FileError(
-                f"blocks of {described(one.config)} disagree about their data or their "
+                f"blocks of {one.config} disagree about their data or their "
                 "checkpoints; keep them apart"
             )
     arrays: dict[str, Any] = {

@@ -33,7 +33,7 @@ from minilotto.files import (
     write_bytes,
 )
 from minilotto.hardware.machine import usable_cores
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.config import FIELDS, Config, checked_config
 from minilotto.store import blocks
 from minilotto.store.blocks import Block, Run, Stored
 from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study, wanted
@@ -77,7 +77,7 @@ class StoreFolder:
 
     def runs(self, config: Config) -> tuple[Run, ...]:
         """First seed and stop of each run of a config's seeds in the store, ascending."""
-        return blocks.union(one.run for one in self.stored(config.key))
+        return blocks.union(one.run for one in self.stored(checked_config(config).key))
 
     def size_of(self, name: str) -> int:
         """Bytes of the file of a block, by its name; 0 where there is none."""
@@ -125,7 +125,7 @@ class StoreFolder:
         Raises FileError for a damaged block.
         """
         parts = [np.empty(0)]
-        for one, have in cover(self.stored(config.key), runs):
+        for one, have in cover(self.stored(checked_config(config).key), runs):
             content = io.BytesIO(blocks.sealed_content(self.blocks, one.name))
             with np.load(content, allow_pickle=False) as arrays:
                 parts.append(arrays["loss"][positions_in(one, have)])

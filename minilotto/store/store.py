@@ -14,7 +14,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, FileError, ResourceError, UnusableFileError
 from minilotto.files import check_input, entries, make_folder, path_of, write_bytes
 from minilotto.hardware.machine import available_memory, readable_bytes
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.config import FIELDS, Config, checked_config
 from minilotto.store import blocks
 from minilotto.store.folder import BLOCKS, MARKER, OURS, by_fields, cover, positions_in
 from minilotto.store.format import SCHEMA
@@ -105,11 +105,10 @@ class Store(Tables):
         ResourceError
             For more than fits in memory.
         """
-        stored = self.stored(config.key)
+        stored = self.stored(checked_config(config).key)
         if not stored:
             raise ConfigError(
-                f"{str(self.folder)!r} has no nets of {blocks.described(config)}; "
-                f"{self._nearest(config)}"
+                f"{str(self.folder)!r} has no nets of {config}; {self._nearest(config)}"
             )
         chosen = None if seeds is None else seeds_of(seeds)
         there = blocks.union(one.run for one in stored)
@@ -118,7 +117,7 @@ class Store(Tables):
         if gaps:
             raise ConfigError(
                 f"{str(self.folder)!r} has {blocks.count_of(runs) - blocks.count_of(gaps)} of "
-                f"these {blocks.count_of(runs)} seeds of {blocks.described(config)}; seed "
+                f"these {blocks.count_of(runs)} seeds of {config}; seed "
                 f"{gaps[0][0]} is the first that is missing, sweep it first"
             )
         needed, free = 3 * sum(self.size_of(one.name) for one in stored), available_memory()
@@ -152,7 +151,7 @@ class Store(Tables):
             one: [name for name in FIELDS if getattr(one, name) != getattr(config, name)]
             for one in others
         }
-        nearest = min(apart, key=lambda one: len(apart[one]))
+        nearest = min(apart, key=lambda one: (len(apart[one]), abs(one.width - config.width)))
         differences = ", ".join(f"{name}={getattr(nearest, name)!r}" for name in apart[nearest])
         return f"of the {len(others)} configs there the nearest has {differences}"
 

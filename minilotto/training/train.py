@@ -16,7 +16,7 @@ from minilotto.errors import ConfigError, DataError, ResourceError, shown
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
 from minilotto.initialisation import parameter_count
 from minilotto.settings.arrays import array_of, is_list
-from minilotto.settings.config import Config
+from minilotto.settings.config import Config, checked_config
 from minilotto.settings.limits import listed
 from minilotto.settings.numbers import truth_value, whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
@@ -226,10 +226,7 @@ def _refuse_what_squares_overflow(config: Config, data: Dataset) -> None:
 
 def what_to_fit(config: Config, data: Any, target: Any = None) -> tuple[Config, Dataset]:
     """The data to train on, and the config of such data."""
-    if not isinstance(config, Config):
-        raise ConfigError(
-            f"config={shown(config)} is no Config; pass one, as in ml.Config(width=20)"
-        )
+    checked_config(config)
     if data is not None and target is not None:
         raise ConfigError("both data and target are given; pass one of them")
     if data is not None:

@@ -164,6 +164,14 @@ def test_a_registered_task_is_known_to_configs():
     assert task_of("saw") is task
     assert sampled(ml.Config(task="saw", points=5)).x.ravel().tolist() == [-1, 0, 1, 2, 3]
     assert register_task(task) is task
+    nets = ml.train(ml.Config(width=1, task="saw", points=5, steps=1), seeds=1)
+    assert nets.population_loss.shape == (1,)
+    # as where a cell of a notebook runs again
+    other = register_task(dataclasses.replace(task, function=lambda x: 2 * abs(x[:, 0])))
+    assert task_of("saw") is other
+    assert sampled(ml.Config(task="saw", points=5)).y.tolist() == [2, 0, 2, 4, 6]
+    with pytest.raises(ml.ConfigError, match="learnt another function than the task 'saw'"):
+        nets[:].population_loss  # noqa: B018
 
 
 @pytest.mark.usefixtures("tasks_restored")

@@ -242,6 +242,12 @@ def test_what_is_missing_is_named(folder):
     ) as error:
         store.ensemble(ONE.replace(lr=0.1))
     assert in_one_line(error)
+    with pytest.raises(ml.ConfigError, match=r"nearest has width=2$"):
+        store.ensemble(ONE.replace(width=3))
+    for method in (store.ensemble, store.seeds, store.runs, lambda it: store.losses(it, [(0, 2)])):
+        for odd in (10, None, "square", ONE.key, {"width": 1}):
+            with pytest.raises(ml.ConfigError, match="is no Config; pass one"):
+                method(odd)
 
 
 def test_an_ensemble_beyond_memory_is_refused(folder, monkeypatch):
