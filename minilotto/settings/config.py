@@ -302,7 +302,7 @@ class Config:
         """
         given = array_of("step", step)
         inside = given.dtype.kind in "iuf" and ((given >= 0) & (given <= self.steps)).all()
-        if not (inside and (given == np.floor(given)).all()):
+        if not (inside and (given.dtype.kind != "f" or (given == np.floor(given)).all())):
             raise DataError(
                 f"step={shown(step)} is out of range; give whole numbers from 0 to {self.steps}"
             )
