@@ -507,7 +507,7 @@ def _ends(found: Any) -> Any:
 # What tests the shape of losses above 0.
 SHAPES: dict[str, Callable[[Any], Any]] = {
     "modes": lambda it: (modes.modes(it).count, *modes.modes(it).peaks.share),
-    "normality": lambda it: dataclasses.astuple(modality.normality(it, resamples=100))[:8],
+    "normality": lambda it: dataclasses.astuple(modality.normality(it, resamples=100)),
 }
 if find_spec("diptest"):
     SHAPES["dip_test"] = lambda it: dataclasses.astuple(modality.dip_test(it))
@@ -553,7 +553,6 @@ OF_WIDTHS: dict[str, Callable[[Any], Any]] = {
 # What evaluates a law at any number of widths.
 LINES: dict[str, Callable[[Any], Any]] = {
     "predict": lambda it: law().predict(it),
-    "band": lambda it: law().band(it),
     "reference_line": lambda it: scaling.reference_line(it, 1.0, (10, 1.0)),
 }
 
