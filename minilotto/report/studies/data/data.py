@@ -223,7 +223,7 @@ class Data(Study):
             rows = (*series.values(), *noisy.values())
             shown = [one.low for some in rows for one in some.values() if one.value > 0]
             if shown:
-                left.set_ylim(bottom=0.03 * min(shown))
+                left.set_ylim(0.03 * min(shown), 3 * max(ax.dataLim.y1 for ax in row))
             titles = ("loss against width", "against points", f"noise, {self.usual} points")
             for ax, what in zip(row, titles, strict=True):
                 ax.set_title(f"{named(activation)}: {what}")
