@@ -32,6 +32,8 @@ class Settings:
 
     seeds: int = 100  # networks of each config
     steps: int = 50_000  # of Adam, where the study does not vary them
+    by_steps: ClassVar[tuple[str, ...]] = ("budgets",)
+    by_width: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def quick(cls: type[Chosen]) -> Chosen:
@@ -40,15 +42,21 @@ class Settings:
 
     @classmethod
     def at(cls: type[Chosen], scale: Scale) -> Chosen:
-        """The report's settings at this scale: no more seeds and steps than it allows. Budgets
-        shrink with the steps, so that the paper's stays among them.
+        """The report's settings at this scale: no more seeds and steps, and none of the widths
+        named `by_width`, than it allows. Steps named `by_steps` shrink with the others, so that the
+        paper's stay among them.
         """
         full: Any = cls.quick() if scale.quick else cls()
-        steps = min(full.steps, scale.steps)
-        less: dict[str, Any] = {"seeds": min(full.seeds, scale.seeds), "steps": steps}
-        if hasattr(full, "budgets"):
-            budgets = {max(1, budget * steps // cls.steps) for budget in full.budgets}
-            less["budgets"] = tuple(sorted(budgets))
+        less: dict[str, Any] = {"steps": min(full.steps, scale.steps)}
+        for name in (field.name for field in dataclasses.fields(cls)):
+            one = getattr(full, name)
+            if name.endswith("seeds"):
+                less[name] = min(one, getattr(scale, name, scale.seeds))
+            elif name in cls.by_width:
+                less[name] = tuple(width for width in one if width <= scale.widest)
+            elif name in cls.by_steps:
+                fewer = {max(1, steps * less["steps"] // full.steps) for steps in one}
+                less[name] = tuple(sorted(fewer))
         return cast(Chosen, dataclasses.replace(full, **less))
 
 

@@ -22,7 +22,9 @@ def best_of(by_rate: Mapping[float, Losses]) -> tuple[Losses, dict[int, Rates]]:
     return {w: one[0] for w, one in found.items()}, {w: one[1] for w, one in found.items()}
 
 
-def medians(losses: Losses, name: str, left_out: list[str]) -> Points | None:
+def medians(
+    losses: Mapping[int, Array], name: str, left_out: list[str], resamples: int = RESAMPLES
+) -> Points | None:
     """Medians of the widths that have an interval; others are added to `left_out`, by name."""
     kept = {}
     for width, loss in sorted(losses.items()):
@@ -33,4 +35,4 @@ def medians(losses: Losses, name: str, left_out: list[str]) -> Points | None:
             left_out.append(f"{name}, width {width}: {len(finite)} of {len(loss)} seeds are finite")
     if not kept:
         return None
-    return points(list(kept), list(kept.values()), level=LEVEL, resamples=RESAMPLES)
+    return points(list(kept), list(kept.values()), level=LEVEL, resamples=resamples)

@@ -85,7 +85,9 @@ def test_independent_errors_that_fall_as_one_over_l():
 
 def test_other_exponents_fail_at_the_settings_seeds():
     def verdict(exponent, **more):
-        found = study(lambda depth: depth**-exponent, **more)._exponent("plain")
+        found = study(lambda depth: depth**-exponent, **more).claim_plain(
+            Depth.entry.claims["plain"]
+        )
         return decided(found.cases[0].judged, ERROR)
 
     assert verdict(0.2) == verdict(2.0) == FAILS

@@ -17,7 +17,7 @@ from minilotto.analysis.tickets.apart import (
 from minilotto.analysis.tickets.disentangling import USELESS
 from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
+from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, finite, training_words
 from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
 from minilotto.report.plots.style import GREY, PALETTE, Axes, Drawing, intervals, mosaic
@@ -148,27 +148,18 @@ class Disentanglement(Figure):
         head = "width, seed, w1, b1, w2, b2, R2 span, R2 output"
         return [*tables, Table.of("pairs", head, pairs)] if pairs else tables
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {
-            "quality": self._quality(),
-            "useless": self._useless(),
-            "correlated": self._correlated(),
-            "shapes": self._shapes(),
-            "independent": self._independent(),
-        }
-
     def _narrow(self) -> dict[int, Apart]:
         return {width: one for width, one in self.widths.items() if width in NARROW}
 
-    def _quality(self) -> Outcome:
-        most, cases, own, useful = self.entry.claims["quality"]["most"], [], [], []
+    def claim_quality(self, claim: Claim) -> Outcome:
+        most, cases, own, useful = claim["most"], [], [], []
         for n, one in self._narrow().items():
             if np.isfinite(one.useless).any():
                 good = mean_estimate(1 - one.useless)
                 own.append(mean_estimate(1 - one.apart["output"].useless_share()).value)
                 useful.append(good.value)
                 words = (
-                    f"{good.value:.1%} ({good.low:.1%} to {good.high:.1%}), median R² "
+                    f"{good:.1%}, median R² "
                     f"{np.nanmedian(whole_pairs(one.apart['span'])):.4f}; with the net's own "
                     f"weights {own[-1]:.1%}; {one.unpaired.sum(axis=1).mean():.1f} neurons without "
                     "a partner"
@@ -181,8 +172,8 @@ class Disentanglement(Figure):
         )
         return over(cases, more=more if cases and max(own) < 0.5 * min(useful) else "")
 
-    def _useless(self) -> Outcome:
-        claim, one = self.entry.claims["useless"], self.widths.get(WIDE)
+    def claim_useless(self, claim: Claim) -> Outcome:
+        one = self.widths.get(WIDE)
         if one is None or not np.isfinite(one.useless).any():
             return untested("The nets are missing, or have no pair.")
         found, dead = median_estimate(one.useless), float(np.mean(~one.living))
@@ -198,8 +189,8 @@ class Disentanglement(Figure):
             {**as_numbers("share", found), "dead neurons": dead},
         )
 
-    def _correlated(self) -> Outcome:
-        strong = self.entry.claims["correlated"]["most"]
+    def claim_correlated(self, claim: Claim) -> Outcome:
+        strong = claim["most"]
         shapes = {n: one.shapes for n, one in self.widths.items()}
         shapes = {n: one for n, one in shapes.items() if np.isfinite(one.correlation).any()}
         within = [median_estimate(one.within).value for one in shapes.values()]
@@ -218,8 +209,8 @@ class Disentanglement(Figure):
             cases.append(Case(at, inside(found, strong, np.inf), found, numbers))
         return over(cases, more=more)
 
-    def _shapes(self) -> Outcome:
-        most, cases = self.entry.claims["shapes"]["most"], []
+    def claim_shapes(self, claim: Claim) -> Outcome:
+        most, cases = claim["most"], []
         for n, one in self.widths.items():
             if np.isfinite(one.shapes.degrees).any():
                 odd, even = (mean_estimate(part) for part in one.shapes.degrees.T)
@@ -234,7 +225,7 @@ class Disentanglement(Figure):
         )
         return over(cases, "mean fractions of the squared errors: ", mirror=further)
 
-    def _independent(self) -> Outcome:
+    def claim_independent(self, claim: Claim) -> Outcome:
         found, cases = self._narrow(), []
         if set(found) != set(NARROW):
             return untested("The nets are missing.")

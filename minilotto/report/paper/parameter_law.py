@@ -8,7 +8,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.parameter_count import MEASURED, REFIT, parameter_exponents
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, untested
+from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.targets import FIRST, LAST, medians
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
@@ -76,7 +76,7 @@ class ParameterLaw(Figure):
         header = "how the model grows, power of the width, exponent for 1, measured, low, high"
         return [Table.of("exponents", f"{header}, excluded", rows)]
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def claim_language(self, claim: Claim) -> Outcome:
         described = "; ".join(
             f"{row.shape}: {row.exponent:.3g} (measured {ours.value:.3g})"
             for row, ours in zip(self.claimed, self.implied, strict=True)
@@ -84,5 +84,4 @@ class ParameterLaw(Figure):
         numbers = {row.shape: row.exponent for row in self.claimed}
         numbers["measured width exponent"] = self.measured.value
         measured = f"width exponent {self.measured}; {described}"
-        facts = {"earlier": KAPLAN}
-        return {"language": untested("", measured, numbers)._replace(facts=facts)}
+        return untested("", measured, numbers)._replace(facts={"earlier": KAPLAN})

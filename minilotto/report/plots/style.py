@@ -133,7 +133,6 @@ def beside(
 
 
 def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -> Axes:
-    """A few words in an upper corner."""
     place, side = (0.98, "right") if right else (0.02, "left")
     return beside(text, (place, height), (0, 0), ax, "axes fraction", ha=side, va="top", **options)
 

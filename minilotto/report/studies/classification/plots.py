@@ -1,24 +1,21 @@
 """The figure of the study of two-class problems, a column for each."""
 
-from typing import TYPE_CHECKING
-
-from matplotlib.axes import Axes
-
-from minilotto.analysis.ensembling.two_classes import PARTS, Problem
+from minilotto.analysis.ensembling.two_classes import PARTS
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.analysis.stats.scaling import reference_line
-from minilotto.report.plots.estimates import estimates_on_line, loss_axes
-from minilotto.report.plots.parts import estimates_against_width, shared_legend
+from minilotto.report.plots.curves import (
+    estimates_against_width,
+    estimates_on_line,
+    loss_axes,
+    power_law,
+    shared_legend,
+)
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.classification.classification import Classification
+from minilotto.report.studies.classification.classification import Classification
 
 TICKS = (2, 8, 32, 128)
 
 
-def draw(study: "Classification") -> Drawing:
-    """Losses, error rates, and gains of averaging with cosines."""
+def draw(study: Classification) -> Drawing:
     problems, widest = study.problems, max(study.settings.widths)
     figure, axes = grid(3, len(problems), max(5.0, 2.75 * len(problems)), 8.2, sharex=True)
     for column, (title, one) in enumerate(problems.items()):
@@ -39,7 +36,9 @@ def draw(study: "Classification") -> Drawing:
         cosines = {width: cosine for width in one.synergies if (cosine := one.cosine(width))}
         label = "cosine of two nets' residuals, training"
         estimates_on_line(cosines, lower, PURPLE, "P", label, "--")
-        _guide(one, upper)
+        found = one.losses[PARTS[0]]
+        start = (found.widths[0], 1.6 * found.value[0])
+        power_law(start, found.widths[-1], 1, upper, "$N^{-1}$", color=GREY)
         label = "gain of independent errors"
         lower.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2, label=label)
         loss_axes(tuple(tick for tick in TICKS if tick <= widest), upper)
@@ -51,13 +50,3 @@ def draw(study: "Classification") -> Drawing:
         row[0].set_ylabel(text)
     shared_legend(figure, [axes[0][0], axes[2][0]], 3)
     return figure
-
-
-def _guide(one: Problem, ax: Axes) -> None:
-    """A line of 1/N above the training losses."""
-    found = one.losses[PARTS[0]]
-    span = found.widths[[0, -1]]
-    line = reference_line(span, 1.0, (float(span[0]), 1.6 * float(found.value[0])))
-    limits = ax.get_ylim()
-    ax.plot(span, line, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
-    ax.set_ylim(limits)

@@ -1,7 +1,6 @@
 """Study: how much of each law is the number of training points, and the effect of label noise."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +19,12 @@ from minilotto.report.claims import (
     about,
     as_numbers,
     described,
+    for_each,
     over,
     tally,
     untested,
 )
-from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named
+from minilotto.report.figure import Scale, Source, Table, commas, interval, named
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
@@ -90,6 +90,9 @@ class DataSettings(Settings):
     def usual(self) -> int:
         """The number of points nearest to the paper's, in logarithms."""
         return min(self.points, key=lambda count: abs(np.log(count / PAPER_POINTS)))
+
+
+each_activation = for_each("activation", lambda study: {named(one): one for one in study.samples})
 
 
 class Data(Study):
@@ -257,21 +260,8 @@ class Data(Study):
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables if rows]
 
-    def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        claims, names = self.entry.claims, self.samples
-        by_activation = {"same_exponent": self._same_exponent, "survives": self._survives}
-        rules = {
-            "few_points": self._few_points,
-            "resolution": self._resolution,
-            "misled": self._misled,
-            "noise_cost": self._noise_cost,
-            "noise_decay": self._noise_decay,
-        }
-        return {key: rule(claims[key]) for key, rule in rules.items()} | {
-            key: each(names, partial(rule, claims[key])) for key, rule in by_activation.items()
-        }
-
-    def _same_exponent(self, claim: Claim, activation: str) -> Outcome:
+    @each_activation
+    def claim_same_exponent(self, claim: Claim, activation: str) -> Outcome:
         here, all_x = (self.exponent(activation, count) for count in (self.usual, INFINITE))
         if here is None or all_x is None:
             return untested("One of the two fits is missing: train three widths or more on both.")
@@ -289,7 +279,7 @@ class Data(Study):
             faster="faster" if change.value > 0 else "more slowly",
         )
 
-    def _few_points(self, claim: Claim) -> Outcome:
+    def claim_few_points(self, claim: Claim) -> Outcome:
         few, found = min(self.settings.points), self.samples.get("silu", Samples(LEVEL))
         rows = {
             f"N = {width}": ratio(here, all_x)
@@ -300,7 +290,7 @@ class Data(Study):
             return untested("SiLU nets on the fewest points and on all x are missing.")
         return tally(rows, lambda one: factor(one, 0.0, claim["similar"]), "ratio ")
 
-    def _resolution(self, claim: Claim) -> Outcome:
+    def claim_resolution(self, claim: Claim) -> Outcome:
         found = self.samples.get("leaky_relu", Samples(LEVEL))
         width = max(found.widths(self.usual), default=0)
         by_count = found.by_count(width)
@@ -317,7 +307,7 @@ class Data(Study):
         words = f"; exponent from {low:g} to {high:g} points {exponent}"
         return outcome._replace(measured=outcome.measured + words)
 
-    def _misled(self, claim: Claim) -> Outcome:
+    def claim_misled(self, claim: Claim) -> Outcome:
         gaps = [
             (activation, *place, gap)
             for activation, found in self.samples.items()
@@ -341,12 +331,12 @@ class Data(Study):
         return about(
             inside(correct, claim["most"], np.inf),
             f"misled in {len(wrong)} of {len(gaps)} cases ({described(words)}); the rule is right "
-            f"in {correct.value:.0%} ({correct.low:.0%} to {correct.high:.0%})",
+            f"in {correct:.0%}",
             "",
             {"right": correct.value, "misled": len(wrong), "cases": len(gaps)},
         )
 
-    def _noise_cost(self, claim: Claim) -> Outcome:
+    def claim_noise_cost(self, claim: Claim) -> Outcome:
         noise, count, similar = self.noise, max(self.settings.noisy_points), claim["similar"]
         cases, less, more = [], 0, 0
         for activation, found in self.samples.items():
@@ -364,7 +354,7 @@ class Data(Study):
             return untested("Nets with noise, or the same without, are missing.")
         return over(cases, less=less, more_than=more)
 
-    def _noise_decay(self, claim: Claim) -> Outcome:
+    def claim_noise_decay(self, claim: Claim) -> Outcome:
         rows, near = {}, claim["near"]
         for activation, found in self.samples.items():
             decay = found.noise_decay(self.noise, max(self.settings.drawn_widths))
@@ -374,7 +364,8 @@ class Data(Study):
             return untested("Noise adds something certain at fewer than two numbers of points.")
         return tally(rows, lambda one: inside(one, 1 - near, 1 + near))
 
-    def _survives(self, claim: Claim, activation: str) -> Outcome:
+    @each_activation
+    def claim_survives(self, claim: Claim, activation: str) -> Outcome:
         found, usual = self.samples[activation], self.usual
         by_width = found.by_width(usual, True)
         drawn = by_width and by_width.select(np.isin(by_width.widths, self.settings.drawn_widths))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.parts import estimates_against_width, width_axis
+from minilotto.report.plots.curves import estimates_against_width, width_axis
 from minilotto.report.plots.style import GREY, style_of
 from minilotto.settings.arrays import Array
 
@@ -17,7 +17,6 @@ WIDTHS = (10, 20, 30, 50)
 
 
 def against_width(found: Mapping[float, tuple[Points | None, Points | None]], ax: Axes) -> Axes:
-    """Loss on all x (filled, solid) and on the training points (open, dotted), by their number."""
     for k, (count, (everywhere, training)) in enumerate(found.items()):
         color, marker = style_of(k, MARKERS)
         label = f"P = {count:g}" if np.isfinite(count) else "P infinite"
@@ -67,7 +66,6 @@ def against_points(
 
 
 def noise_against_width(found: Mapping[float, Mapping[int, Estimate]], ax: Axes) -> Axes:
-    """Loss on all x against width, a line per standard deviation of the label noise; 0 for none."""
     for k, (noise, rows) in enumerate(found.items()):
         if rows:
             label = f"noise {noise:g}" if noise else "no noise"

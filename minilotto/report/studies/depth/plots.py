@@ -1,13 +1,16 @@
 """The figure of the study of depth."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.curves import (
+    estimates_against_width,
+    estimates_on_line,
+    power_law,
+    shared_legend,
+    width_axis,
+)
 from minilotto.report.plots.style import (
     BLUE,
     GREEN,
@@ -19,15 +22,12 @@ from minilotto.report.plots.style import (
     mosaic,
 )
 from minilotto.report.rules import THRESHOLDS
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.depth.depth import Depth
+from minilotto.report.studies.depth.depth import Depth
 
 STYLES = {"plain": (BLUE, "o"), "residual": (ORANGE, "s")}
 
 
-def draw(study: "Depth") -> Drawing:
-    """Losses against depth above; exponents, cosines and averages below."""
+def draw(study: Depth) -> Drawing:
     usual = {key: one for key, one in study.curves.items() if key[0] == "usual training"}
     places = list(dict.fromkeys((task, width) for _, task, width, _ in usual))
     names = {place: f"{place[0]}, N = {place[1]}" for place in places}
@@ -39,9 +39,8 @@ def draw(study: "Depth") -> Drawing:
     for (_, task, width, kind), curve in usual.items():
         ax, (color, mark) = axes[names[task, width]], STYLES[kind]
         estimates_against_width(estimates(curve), ax, color, mark, kind)
-        first, at = float(curve.value[0]), curve.widths
-        label = "1/L" if kind == "plain" else ""
-        ax.plot(at, first / at, ":", color=GREY, linewidth=1.4, label=label)
+        label = "1/L" if kind == "plain" else None
+        power_law((curve.widths[0], curve.value[0]), curve.widths[-1], 1, ax, label, color=GREY)
     settings = study.settings
     wide = {
         depth: float(np.median(study.shallow[settings.wide(depth)].loss))
@@ -67,8 +66,7 @@ def _finish(ax: Axes, depths: tuple[int, ...], title: str) -> None:
     ax.set(xlabel="hidden layers, $L$", title=title)
 
 
-def _exponents(study: "Depth", ax: Axes) -> None:
-    """A row for each curve, a mark for each kind."""
+def _exponents(study: Depth, ax: Axes) -> None:
     rows = list(dict.fromkeys(key[:3] for key in study.exponents))
     for key, e in study.exponents.items():
         y = len(rows) - rows.index(key[:3]) + (0.12 if key[3] == "plain" else -0.12)
@@ -90,7 +88,7 @@ def _exponents(study: "Depth", ax: Axes) -> None:
     ax.legend(loc="lower right", fontsize=8)
 
 
-def _cosines(study: "Depth", ax: Axes) -> None:
+def _cosines(study: Depth, ax: Axes) -> None:
     for kind, (color, mark) in STYLES.items():
         found = {depth: one for (name, depth), (one, _) in study.seeds.items() if name == kind}
         estimates_on_line(found, ax, color, mark, f"{kind}: two seeds", "--")
@@ -111,7 +109,7 @@ def _cosines(study: "Depth", ax: Axes) -> None:
     ax.legend(loc="upper left", fontsize=8)
 
 
-def _averages(study: "Depth", ax: Axes) -> None:
+def _averages(study: Depth, ax: Axes) -> None:
     for what, color, mark, label in (
         ("ratio", GREEN, "D", "loss / their average"),
         ("lesion", ORANGE, "s", "without one / with all"),

@@ -35,8 +35,6 @@ Case = tuple[str, str, int]  # activation, family, number of inputs
 
 @dataclass(frozen=True)
 class DimensionSettings(Settings):
-    """What is trained."""
-
     seeds: int = 16
     steps: int = 20_000
     widths: tuple[int, ...] = (4, 6, 9, 13, 19, 28)

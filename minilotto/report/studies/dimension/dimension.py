@@ -25,8 +25,8 @@ from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
 from minilotto.report.claims import Case as Judgement
-from minilotto.report.claims import Outcome, over, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, each, named, width_rows
+from minilotto.report.claims import Claim, Outcome, for_each, over, tally, untested
+from minilotto.report.figure import Scale, Source, Table, commas, named, width_rows
 from minilotto.report.rules import LEVEL, Every, Some, factor, inside, one_law
 from minilotto.report.studies.dimension.analysis import (
     BEGUN,
@@ -63,6 +63,11 @@ COLUMNS = {  # of the tables
     "rules": "activation, family, rule, miss, misfit, weight, offset, offset low, offset high, "
     "slope, slope low, slope high",
 }
+
+
+each_activation = for_each(
+    "activation", lambda study: {named(one): one for one in study.activations}
+)
 
 
 class Dimension(Study):
@@ -153,8 +158,7 @@ class Dimension(Study):
         }
 
     def draw(self) -> "Drawing":
-        from minilotto.report.plots.parts import shared_legend, width_axis
-        from minilotto.report.plots.scaling import loss_against_width
+        from minilotto.report.plots.curves import loss_against_width, shared_legend, width_axis
         from minilotto.report.plots.style import PALETTE, mosaic
         from minilotto.report.studies.dimension.plots import exponents_against_inputs
 
@@ -225,20 +229,8 @@ class Dimension(Study):
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables]
 
-    def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        by_activation = {
-            "four_over_d": self._four_over_d,
-            "persists": self._persists,
-            "inputs_decide": self._inputs_decide,
-        }
-        shared = {
-            "one_law": self._one_law(),
-            "enough_points": self._enough_points(),
-            "longer": self._longer(),
-        }
-        return shared | {key: each(self.activations, rule) for key, rule in by_activation.items()}
-
-    def _four_over_d(self, activation: str) -> Outcome:
+    @each_activation
+    def claim_four_over_d(self, claim: Claim, activation: str) -> Outcome:
         every, rows = self._known(activation), self.rules.get(activation, ())
         cases = []
         for one, e in every.items():
@@ -248,8 +240,8 @@ class Dimension(Study):
                 cases.append(Judgement(one.task, judged))
         families: dict[str, list[str]] = {}
         for one, e in every.items():
-            text = f"D = {one.inputs} {e.value:.2f} ({e.low:.2f} to {e.high:.2f})"
-            families.setdefault(FAMILIES.get(one.family, one.family), []).append(text)
+            name = FAMILIES.get(one.family, one.family)
+            families.setdefault(name, []).append(f"D = {one.inputs} {e:.2f}")
         words = [f"{family}: {', '.join(some)}" for family, some in families.items()]
         words += [f"off {row.rule} by {row.misfit:.2f}, evidence {row.weight:.2f}" for row in rows]
         numbers = {one.task: e.value for one, e in every.items()}
@@ -265,7 +257,8 @@ class Dimension(Study):
                 nearest = ". Over all D the three rules cannot be distinguished"
         return over(cases, more=nearest)._replace(measured="; ".join(words), numbers=numbers)
 
-    def _persists(self, activation: str) -> Outcome:
+    @each_activation
+    def claim_persists(self, claim: Claim, activation: str) -> Outcome:
         cases = []
         for one in self.curves.values():
             found = one.stretch
@@ -278,7 +271,8 @@ class Dimension(Study):
             return untested(few)
         return over(cases, "widest range near 1/N: ")
 
-    def _inputs_decide(self, activation: str) -> Outcome:
+    @each_activation
+    def claim_inputs_decide(self, claim: Claim, activation: str) -> Outcome:
         known = self._known(activation)
         apart = {
             f"{one.task} and {other.task}": difference(a, b)
@@ -298,10 +292,10 @@ class Dimension(Study):
             if name == activation and line.freedom > 1
         ]
         numbers = {f"spread at D = {D}": high - low for D, (low, high) in ranges.items()}
-        found = tally(apart, ENTRY.claims["inputs_decide"].unchanged)
+        found = tally(apart, claim.unchanged)
         return found._replace(measured="; ".join(words), numbers=numbers)
 
-    def _one_law(self) -> Outcome:
+    def claim_one_law(self, claim: Claim) -> Outcome:
         cases = []
         for one in self.curves.values():
             if one.fit and len(one.fit.points.widths) > WINDOW:
@@ -311,7 +305,7 @@ class Dimension(Study):
                 )
         return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
 
-    def _enough_points(self) -> Outcome:
+    def claim_enough_points(self, claim: Claim) -> Outcome:
         curves, cases = list(self.curves.values()), []
         for one in curves:
             seen, held = estimates(one.seen), estimates(one.held)
@@ -335,7 +329,7 @@ class Dimension(Study):
         more += f"{idle} as they have hardly begun"
         return over(cases, more=more)._replace(measured=measured)
 
-    def _longer(self) -> Outcome:
+    def claim_longer(self, claim: Claim) -> Outcome:
         changes = {}
         for case, one in self.longer.items():
             earlier = self.curves.get(case)
@@ -344,7 +338,7 @@ class Dimension(Study):
                 changes[name] = difference(one.exponent, earlier.exponent)
         if not changes:
             return untested("Nets that were trained longer are missing, or too few.")
-        return tally(changes, ENTRY.claims["longer"].unchanged)
+        return tally(changes, claim.unchanged)
 
 
 def _ranges(curve: Curve) -> list[list[Any]]:

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.style import GREY, intervals, plain_numbers, style_of
+from minilotto.report.plots.curves import side_by_side
+from minilotto.report.plots.style import GREY, plain_numbers
 from minilotto.settings.arrays import Array
 
 LINES = ("-", "--", ":", "-.")
@@ -24,11 +25,7 @@ def exponents_against_inputs(
     span = np.geomspace(min(numbers, default=1) / 1.1, max(numbers, default=8) * 1.1, 200)
     for (name, rule), line in zip(rules.items(), LINES, strict=False):
         ax.plot(span, rule(span), color=GREY, linestyle=line, linewidth=1.2, label=name)
-    for k, (name, some) in enumerate(found.items()):
-        if not some:
-            continue
-        at = np.array(list(some), dtype=np.float64) * BESIDE ** (k - (len(found) - 1) / 2)
-        intervals(at, list(some.values()), ax, *style_of(k), name, linestyle="none")
+    side_by_side(found, ax, BESIDE, linestyle="none")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set(xscale="log", xlabel="number of inputs $D$", ylabel="exponent")
     plain_numbers(ax.xaxis, numbers)

@@ -1,27 +1,36 @@
 """The figure of the study of ensembling."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.ensembling.attribution import STEPS
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, mosaic, plain_numbers
+from minilotto.report.plots.curves import (
+    estimates_against_width,
+    estimates_on_line,
+    power_law,
+    width_axis,
+)
+from minilotto.report.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALETTE,
+    Drawing,
+    mosaic,
+    plain_numbers,
+)
 from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, PAPER_COUNTS, Ensembles
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
-    from minilotto.report.studies.ensembling.ensembling import Ensembling
+from minilotto.report.studies.ensembling.ensembling import Ensembling
 
 SHOWN = 5  # widths whose means are drawn
 TICKS = (1, 3, 10, 30, 100, 300, 1000)
 
 
-def draw(study: "Ensembling") -> "Drawing":
-    """A row for each activation; below, cosines and numbers of tickets, beside the paper's."""
+def draw(study: Ensembling) -> Drawing:
     found = study.found
     rows = [[f"parts {name}", f"means {name}", f"gains {name}"] for name in found]
     below = ["cosines", "tickets", "tickets"]
@@ -62,8 +71,7 @@ def _means(one: Ensembles, ax: Axes) -> None:
         ax.errorbar(found.sizes, found.loss / base, bars, label=f"N = {width}", **marks)
         fine = np.geomspace(1, found.sizes[-1], 50)
         ax.plot(fine, found.line(fine) / base, color=color, linewidth=0.9)
-    law, label = [1, 1 / longest], "1/R, as Eq. 9 has it"
-    ax.plot([1, longest], law, color=GREY, linestyle=":", linewidth=1.2, label=label)
+    power_law((1, 1), longest, 1, ax, "1/R, as Eq. 9 has it", color=GREY)
     ax.set_xscale("log", base=2)
     plain_numbers(ax.xaxis, [2**k for k in range(7) if 2**k <= longest])
     ax.set(yscale="log", title="means of R nets; lines: bias + variance/R")

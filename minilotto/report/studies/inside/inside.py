@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
+from minilotto.report.claims import Claim, Outcome, tally
+from minilotto.report.figure import Scale, Source, Table, commas, training_words
 from minilotto.report.rules import factor
 from minilotto.report.studies.ensembling.analysis import PAPER_COUNTS
-from minilotto.report.studies.inside.analysis import COMBINED, Kept, kept_of_nets
+from minilotto.report.studies.inside.analysis import Kept, kept_of_nets
 from minilotto.report.study import Settings, Study, scheduled
 from minilotto.store.grid import Sweep
 
@@ -32,8 +33,6 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class InsideSettings(Settings):
-    """What is trained."""
-
     widths: tuple[int, ...] = (30, 50, 100)
     main: int = 50  # the width that is also trained otherwise
     counts: tuple[int, ...] = (1, 2, 3, 4, 6, 8)  # numbers K of tickets kept, from 1 on
@@ -114,8 +113,7 @@ class Inside(Study):
         width = self.settings.main if self.settings.main in self.widths else max(self.widths)
         one = self.widths[width]
         average, positive, gram, equation = (
-            "K^-{:.2f} ({:.2f} to {:.2f})".format(*interval(one.exponent(way)))
-            for way in (*JUDGED, "equation 9")
+            f"K^-{one.exponent(way):.2f}" for way in (*JUDGED, "equation 9")
         )
         most = one.counts[-1]
         size, count = (one.by_count(v)[most].value for v in (one.weight, one.independent))
@@ -143,39 +141,40 @@ class Inside(Study):
             rows["whole"].append((*place, nets, one.left_out, *whole))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        claims = self.entry.claims
-        ways = dict(zip(("average", "positive", "gram", "equal"), COMBINED, strict=False))
-        same, similar = claims["weights"]["same"], claims["footnote"]["similar"]
-        size = self._each(lambda one: one.by_count(one.weight))
-        footnote = self._each(lambda one: one.by_count(one.footnote))
-        selection = self._each(
-            lambda one: one.by_count(one.losses["best"] / one.losses["positive"])
-        )
-        units = self._each(
+    def _exponent(self, claim: Claim) -> Outcome:
+        way = "equation 9" if claim.key == "equal" else claim.key
+        found = {f"N = {width}": one.exponent(way) for width, one in self.widths.items()}
+        return tally(found, claim.near, "exponent: ")
+
+    claim_average = claim_positive = claim_gram = claim_equal = _exponent
+
+    def claim_footnote(self, claim: Claim) -> Outcome:
+        return tally(self._each(lambda one: one.by_count(one.footnote)), claim.similar)
+
+    def claim_selection(self, claim: Claim) -> Outcome:
+        found = self._each(lambda one: one.by_count(one.losses["best"] / one.losses["positive"]))
+        return tally(found, lambda one: factor(one, 0.0, claim["similar"]))
+
+    def claim_weights(self, claim: Claim) -> Outcome:
+        found = self._each(lambda one: one.by_count(one.weight))
+        return tally(found, lambda one: factor(one, 0.0, claim["same"]))
+
+    def claim_trained(self, claim: Claim) -> Outcome:
+        return tally(self._whole("equation 9"), claim.similar)
+
+    def claim_signs(self, claim: Claim) -> Outcome:
+        return tally(self._whole("positive"), lambda one: factor(one, 1 / claim["same"], np.inf))
+
+    def claim_units(self, claim: Claim) -> Outcome:
+        found = self._each(
             lambda one: one.by_count(one.losses["random"] / one.losses["tickets"]), first=True
         )
-        whole = {
-            way: {
-                f"N = {width}": median_estimate(one.trained / one.every[way])
-                for width, one in self.widths.items()
-            }
-            for way in ("equation 9", "positive")
-        }
-        return {
-            **{key: self._exponent(key, way) for key, way in ways.items()},
-            "footnote": tally(footnote, claims["footnote"].similar),
-            "selection": tally(selection, lambda one: factor(one, 0.0, similar)),
-            "weights": tally(size, lambda one: factor(one, 0.0, same)),
-            "trained": tally(whole["equation 9"], claims["footnote"].similar),
-            "signs": tally(whole["positive"], lambda one: factor(one, 1 / same, np.inf)),
-            "units": tally(units, lambda one: factor(one, similar, np.inf)),
-            "controls": self._controls(),
-        }
+        return tally(found, lambda one: factor(one, claim["similar"], np.inf))
 
-    def _exponent(self, key: str, way: str) -> Outcome:
-        found = {f"N = {width}": one.exponent(way) for width, one in self.widths.items()}
-        return tally(found, self.entry.claims[key].near, "exponent: ")
+    def _whole(self, way: str) -> dict[str, Estimate]:
+        """The loss of the nets over that of all their useful tickets, combined."""
+        every = {width: one.trained / one.every[way] for width, one in self.widths.items()}
+        return {f"N = {width}": median_estimate(one) for width, one in every.items()}
 
     def _each(self, what: Any, first: bool = False) -> dict[str, Any]:
         """Numbers of each width and number of tickets; of one ticket only where `first`."""
@@ -186,7 +185,7 @@ class Inside(Study):
             if first or count > 1
         }
 
-    def _controls(self) -> Outcome:
+    def claim_controls(self, claim: Claim) -> Outcome:
         usual = self.widths.get(self.settings.main)
         changes = {
             f"{way}, {name}": difference(one.exponent(way), usual.exponent(way))
@@ -194,4 +193,4 @@ class Inside(Study):
             for way in JUDGED
             if usual and name != PAPER and width == self.settings.main
         }
-        return tally(changes, self.entry.claims["controls"].unchanged)
+        return tally(changes, claim.unchanged)

@@ -1,11 +1,16 @@
 """The figure of the study of tickets inside a net."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.curves import (
+    estimates_against_width,
+    power_law,
+    shared_legend,
+    width_axis,
+)
 from minilotto.report.plots.style import (
     BLUE,
     GREEN,
@@ -20,9 +25,7 @@ from minilotto.report.plots.style import (
 )
 from minilotto.report.rules import THRESHOLDS
 from minilotto.report.studies.inside.analysis import COMBINED, FITTED, Kept
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.inside.inside import Inside
+from minilotto.report.studies.inside.inside import Inside
 
 STYLES = {
     "average": (BLUE, "o"),
@@ -35,8 +38,7 @@ EQUATION = "equation 9"
 COLORS = (BLUE, GREEN, ORANGE)
 
 
-def draw(study: "Inside") -> Drawing:
-    """Losses against K at each width; exponents, sizes of weights and independent tickets."""
+def draw(study: Inside) -> Drawing:
     widths = list(study.widths)
     above = [f"N = {width}" for width in widths for _ in range(6 // min(len(widths), 6))]
     below = [
@@ -77,8 +79,8 @@ def _losses(one: Kept, ax: Axes, title: str) -> None:
         one.counts, equation, color=GREY, linewidth=1.2, label=f"predicted: {COMBINED[EQUATION]}"
     )
     first = one.by_count(one.losses["average"])[int(one.counts[0])].value
-    law = first * one.counts[0] / one.counts
-    ax.plot(one.counts, law, ":", color=GREY, linewidth=1.4, label="predicted: 1/K")
+    ends = one.counts[[0, -1]]
+    power_law((ends[0], first), ends[1], 1, ax, "predicted: 1/K", color=GREY)
     trained = float(np.median(one.trained))
     ax.axhline(trained, color="black", linestyle="--", linewidth=1.0, label="the trained net")
     _finish(ax, one.counts.tolist(), "loss (mean squared error)", title)
@@ -89,8 +91,7 @@ def _finish(ax: Axes, counts: "list[int] | tuple[int, ...]", label: str, title: 
     ax.set(xlabel="tickets kept, $K$", ylabel=label, title=title)
 
 
-def _exponents(study: "Inside", ax: Axes) -> None:
-    """A row for each width and control, a mark for each way of combining."""
+def _exponents(study: Inside, ax: Axes) -> None:
     names = [f"N = {width}" if width in study.widths and i < len(study.widths) else name
              for i, (name, width) in enumerate(study.found)]  # fmt: skip
     rows = np.arange(len(names))[::-1]

@@ -1,7 +1,7 @@
 """Exponents by protocol, starts at their best rates, the lower envelope, losses by sum of rates."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,9 +9,13 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from minilotto.analysis.landscape.starts import Start, Started
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.budgets import steps_axis
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.scaling import loss_against_width, slope_line
+from minilotto.report.plots.curves import (
+    estimates_on_line,
+    loss_against_width,
+    power_law,
+    side_by_side,
+    steps_axis,
+)
 from minilotto.report.plots.style import (
     BLUE,
     GREY,
@@ -22,20 +26,17 @@ from minilotto.report.plots.style import (
     legend_below,
     plain_numbers,
 )
+from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.protocol.trainings import EQUAL_SUMS, SCHEDULES_TRIED
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.protocol.protocol import Protocol
 
 MARKS = dict(zip(SCHEDULES_TRIED, "osDPXv", strict=True))
 COLOURS = dict(zip(SCHEDULES_TRIED, PALETTE, strict=True))
 SHOWN = (-2.5, 4.0)  # exponents; intervals are cut there
 FAR = 12  # times the narrowest width, up to which 1/N is drawn
-APART = 0.035  # of a decade, by which series lie side by side
+APART = 1.084  # factor between marks at one number of steps
 
 
-def draw(study: "Protocol") -> Drawing:
-    """All panels of the study."""
+def draw(study: Protocol) -> Drawing:
     below = max(4.0, 0.24 * len(study.starts) + 1.0)
     figure = Drawing(figsize=(13.0, 3.8 + below), layout="constrained")
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, below])[:, 0]
@@ -62,11 +63,8 @@ def draw(study: "Protocol") -> Drawing:
 
 
 def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -> Axes:
-    """Exponents with their intervals against steps, schedules side by side; lines at 0 and 1."""
-    for k, (name, found) in enumerate(series.items()):
-        at = np.array(list(found), np.float64) * 10 ** (APART * (k - (len(series) - 1) / 2))
-        look: Any = {"linewidth": 0.9, "markersize": 3.5, "capsize": 1.5}
-        intervals(at, list(found.values()), ax, COLOURS[name], MARKS[name], name, **look)
+    looks = [(COLOURS[name], MARKS[name]) for name in series]
+    side_by_side(series, ax, APART, looks, linewidth=0.9, markersize=3.5, capsize=1.5)
     for level in (0.0, 1.0):
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if level == 0 else ":")
     return ax
@@ -105,23 +103,22 @@ def _forest(found: Sequence[Estimate], ax: Axes) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def envelope(study: "Protocol", ax: Axes) -> Axes:
-    """Median loss at each width's best rate, of both scalings, with 1/N."""
+def envelope(study: Protocol, ax: Axes) -> Axes:
     looks = ((BLUE, "o"), (ORANGE, "s"))
     for (name, one), look in zip(study.envelope.items(), looks, strict=False):
         loss_against_width(one, ax, *look, f"{name} start")
     for one in list(study.envelope.values())[:1]:
         first, last = one.widths[[0, -1]]
-        ends = np.array([min(last, FAR * first), first])  # named at its lower end
-        slope_line(ends, 0.5 * one.value[0] * first / ends, ax, "1/N")
+        end = min(last, FAR * first)  # where it is named
+        start = end, 0.5 * one.value[0] * first / end
+        power_law(start, first, 1, ax, text="1/N", color=GREY)
         plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= last])
     ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")
     legend_below(ax, 2)
     return ax
 
 
-def sums(study: "Protocol", ax: Axes) -> Axes:
-    """Median loss of one width against the sum of rates, a line a schedule."""
+def sums(study: Protocol, ax: Axes) -> Axes:
     for name in EQUAL_SUMS:
         found = study.sums_of_rates(name)
         if found:

@@ -1,25 +1,21 @@
 """The figure of the study of pruning: loss against neurons kept."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.landscape.pruned_losses import RULES, UNFITTED, Readout, median_loss
-from minilotto.report.plots.parts import estimates_against_width, width_axis
+from minilotto.report.plots.curves import estimates_against_width, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, grid
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.pruning.pruning import Pruning
+from minilotto.report.studies.pruning.pruning import Pruning
 
 LOW = 1e-11  # an axis of losses that goes further down leaves its upper right corner free
 READOUTS = {"float64": "output weights in float64", "float32": "output weights that float32 holds"}
 STYLES = dict(zip(RULES, zip(PALETTE, "xos^D*", strict=True), strict=True))
 
 
-def draw(study: "Pruning") -> Drawing:
-    """Rules and readouts at the main width, and elimination at all widths."""
+def draw(study: Pruning) -> Drawing:
     figure, ((left, right), (below, corner)) = grid(2, 2, 11.0, 8.6)
     for readout, ax in (("float64", left), ("float32", right)):
         _rules(study, ax, RULES, readout, READOUTS[readout])
@@ -36,7 +32,7 @@ def draw(study: "Pruning") -> Drawing:
 
 
 def _rules(
-    study: "Pruning", ax: Axes, rules: Mapping[str, str], readout: Readout, title: str
+    study: Pruning, ax: Axes, rules: Mapping[str, str], readout: Readout, title: str
 ) -> None:
     cut = study.cuts[study.main]
     for rule, label in rules.items():
@@ -50,7 +46,7 @@ def _rules(
     _finish(study, ax, f"N = {study.main}: {title}")
 
 
-def _small(study: "Pruning", readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:
+def _small(study: Pruning, readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:
     """Nets that were trained at widths below another."""
     found = {k: median_loss(one[readout]) for k, one in study.small.items() if k < below}
     label = "trained at width k, fitted again" if readout else "trained at width k"
@@ -58,11 +54,10 @@ def _small(study: "Pruning", readout: Readout, below: int, ax: Axes, color: str,
 
 
 def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -> None:
-    """The median loss of whole nets."""
     ax.axhline(float(np.median(loss)), color=color, linewidth=1.0, linestyle=line, label=label)
 
 
-def _finish(study: "Pruning", ax: Axes, title: str) -> None:
+def _finish(study: Pruning, ax: Axes, title: str) -> None:
     most = max(k for cut in study.cuts.values() for _, k, _ in cut.losses)
     width_axis(tuple(tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= most), ax)
     ax.set(xlabel="neurons kept, $k$", ylabel="median loss", title=title)

@@ -12,12 +12,13 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over, m
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.figure import Scale, Source, Table, commas, interval, rows_of
 from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, exactly, factor
 from minilotto.report.studies.time.analysis import Collapse, collapse, from_mean, to_horizon
 from minilotto.report.studies.time.trainings import HALF, TimeSettings, Way
 from minilotto.report.study import Study
+from minilotto.report.tuning import medians
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -115,12 +116,12 @@ class Trajectories(Study):
 
     def _points(self, part: str, by_width: Mapping[int, Parts], name: str) -> Points | None:
         """A part against width: medians over nets, and of bias the mean's loss."""
-        widths, terms = sorted(by_width), {n: one.terms for n, one in by_width.items() if one.terms}
+        if part != "bias":
+            losses = {width: getattr(one, part) for width, one in by_width.items()}
+            return medians(losses, name, self.left_out, 1000)
+        terms = {width: one.terms for width, one in sorted(by_width.items()) if one.terms}
         try:
-            if part == "bias":
-                known = sorted(terms)
-                return as_points(known, [terms[n] for n in known], part) if known else None
-            return points(widths, [getattr(by_width[n], part) for n in widths], level=LEVEL)
+            return as_points(list(terms), list(terms.values()), part) if terms else None
         except DataError as error:
             self.left_out.append(f"{name}: {error}")
             return None
@@ -218,13 +219,8 @@ class Trajectories(Study):
         return f"{words[:1].upper()}{words[1:]}."
 
     def tables(self) -> list[Table]:
-        rows = [
-            (str(way), part, step, *row)
-            for way, found in self.found.items()
-            for (part, step), one in found.items()
-            for row in width_rows(one)
-        ]
-        exponents = [(str(w), part, s, *interval(e)) for (w, part, s), e in self.exponents.items()]
+        rows = rows_of({str(way): found for way, found in self.found.items()})
+        exponents = [(str(way), part, step, e) for (way, part, step), e in self.exponents.items()]
         clocks = [
             (str(way), *interval(exponent_over(one, 0, inf)))
             for way in self.settings.ways
@@ -248,50 +244,40 @@ class Trajectories(Study):
         ]
 
     # Verdicts
-    def outcomes(self) -> dict[str, Outcome]:
-        s, claims = self.settings, self.entry.claims
-        torch = s.ways[-1:]
-        rules: dict[str, Callable[[Claim], Outcome]] = {
-            "early": lambda c: self._early(self.at("variance", True, s.ways[:-1]), c),
-            "early_torch": lambda c: self._early(self.at("variance", True, torch), c),
-            "late": lambda c: tally(self.at("variance", False, s.ways), c.near),
-            "late_loss": lambda c: tally(self.at("loss", False, s.ways), c.near),
-            "bias": lambda c: tally(self.at("bias", False, s.ways), c.near),
-            "strength": self._strength,
-            "clock": self._clock,
-            "constant": lambda c: self._collapsed(s.ways, c),
-            "decayed": lambda c: self._collapsed(s.falling, c),
-            "rate": self._rate,
-            "same": self._same,
-        }
-        return {key: rule(claims[key]) for key, rule in rules.items()}
-
-    def _early(self, found: Mapping[str, Estimate], claim: Claim) -> Outcome:
+    def _early(self, claim: Claim) -> Outcome:
+        *ways, torch = self.settings.ways
+        found = self.at("variance", True, ways if claim.key == "early" else [torch])
         return tally(found, lambda one: exactly(one, claim["claimed"], claim["near"]))
+
+    claim_early = claim_early_torch = _early
+
+    def _late(self, claim: Claim) -> Outcome:
+        part = {"late": "variance", "late_loss": "loss", "bias": "bias"}[claim.key]
+        return tally(self.at(part, False, self.settings.ways), claim.near)
+
+    claim_late = claim_late_loss = claim_bias = _late
 
     def _to_lazy(
         self,
         made: Callable[[Way], Points | None],
-        compared: Callable[[Points, Points], Estimate | None],
-    ) -> dict[str, Estimate]:
+        compared: Callable[[Points | None, Points | None], Estimate | None],
+    ) -> dict[str, Estimate | None]:
         """What each richer way has, compared with the laziest."""
         lazy, *others = self.settings.gradual
-        pairs = {f"output scale {way.exact}": (made(way), made(lazy)) for way in others}
-        found = {n: compared(one, base) for n, (one, base) in pairs.items() if one and base}
-        return {name: one for name, one in found.items() if one}
+        return {f"output scale {way.exact}": compared(made(way), made(lazy)) for way in others}
 
-    def _strength(self, claim: Claim) -> Outcome:
+    def claim_strength(self, claim: Claim) -> Outcome:
         found = self._to_lazy(lambda way: self.end(way, "variance"), mean_ratio)
         return tally(found, lambda one: factor(one, 0.0, 1 / claim["same"]))
 
-    def _clock(self, claim: Claim) -> Outcome:
+    def claim_clock(self, claim: Claim) -> Outcome:
         found = self._to_lazy(self.clock, lambda one, base: exponent_change(one, base, 0, inf))
         out = tally(found, claim.unchanged)
-        base = self.clock(self.settings.gradual[0])
-        alone = exponent_over(base, 0, inf) if base else None
+        alone = exponent_over(self.clock(self.settings.gradual[0]), 0, inf)
         return out._replace(numbers={**out.numbers, "lazy": alone.value}) if alone else out
 
-    def _collapsed(self, ways: Iterable[Way], claim: Claim) -> Outcome:
+    def _collapsed(self, claim: Claim) -> Outcome:
+        ways = self.settings.ways if claim.key == "constant" else self.settings.falling
         found = {str(way): self.collapses[way].ratio for way in ways if way in self.collapses}
         out = tally(found, lambda one: factor(one, 0.0, claim["most"]))
         usual = self.settings.usual
@@ -301,7 +287,11 @@ class Trajectories(Study):
             out = out._replace(measured=measured, numbers={**out.numbers, name: one.ratio.value})
         return out
 
-    def _other(self, name: str, part: str, early: bool = False) -> tuple[Points | None, ...]:
+    claim_constant = claim_decayed = _collapsed
+
+    def _other(
+        self, name: str, part: str, early: bool = False
+    ) -> tuple[Points | None, Points | None]:
         """Another training's part and that of its way, early or at the last of the steps kept."""
         way, times, _ = self.settings.others()[name]
         step = way.early if early else max(self.settings.keep)
@@ -309,20 +299,18 @@ class Trajectories(Study):
         mine = self._points(part, other, name) if other else None
         return mine, self.found[way].get((part, step))
 
-    def _rate(self, claim: Claim) -> Outcome:
-        found = dict[str, Estimate]()
-        for name in (name for name in self.others if name.startswith(HALF)):
-            for when, early in (("early", True), ("later", False)):
-                one, usual = self._other(name, "variance", early)
-                if one and usual:
-                    change = exponent_change(one, usual, self.settings.least, inf)
-                    found |= {f"{name}, {when}": change} if change else {}
+    def claim_rate(self, claim: Claim) -> Outcome:
+        found = {
+            f"{name}, {when}": exponent_change(
+                *self._other(name, "variance", early), self.settings.least, inf
+            )
+            for name in self.others
+            if name.startswith(HALF)
+            for when, early in (("early", True), ("later", False))
+        }
         return tally(found, claim.unchanged)
 
-    def _same(self, claim: Claim) -> Outcome:
-        found = {}
-        for name in (name for name in self.others if not name.startswith(HALF)):
-            one, usual = self._other(name, "loss")
-            if one and usual and (ratio := mean_ratio(one, usual)):
-                found[name] = ratio
+    def claim_same(self, claim: Claim) -> Outcome:
+        names = [name for name in self.others if not name.startswith(HALF)]
+        found = {name: mean_ratio(*self._other(name, "loss")) for name in names}
         return tally(found, claim.same)

@@ -1,0 +1,189 @@
+"""Numbers with intervals against width, steps and the like; reference lines, axes, legends."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, StrMethodFormatter
+
+from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.report.plots.style import GREY, Drawing, beside, intervals, plain_numbers, style_of
+
+LEAST_PART = 0.03  # of a number, where an interval that reaches nearer to zero is cut
+
+
+def estimates_on_line(
+    found: Mapping[int, Estimate],
+    ax: Axes,
+    color: str,
+    marker: str,
+    label: str = "",
+    line: str = "-",
+) -> Axes:
+    """Numbers with intervals on a plain axis, joined by a line; the axis keeps its widths."""
+    marks: Any = {"markersize": 3.5, "linewidth": 0.9, "linestyle": line, "capsize": 1.5}
+    label = label or "_nolegend_"
+    return intervals(list(found), list(found.values()), ax, color, marker, label, **marks)
+
+
+def estimates_against_width(
+    found: Mapping[int, Estimate], ax: Axes, color: str, marker: str, label: str
+) -> Axes:
+    """Numbers with intervals, not below LEAST_PART of the number, on two logarithmic axes."""
+    kept = {
+        width: replace(one, low=max(one.low, LEAST_PART * one.value))
+        for width, one in found.items()
+        if one.value > 0
+    }
+    ax.set(xscale="log", yscale="log")
+    return estimates_on_line(kept, ax, color, marker, label)
+
+
+def side_by_side(
+    series: Mapping[str, Mapping[Any, Estimate]],
+    ax: Axes,
+    apart: float,
+    looks: Sequence[tuple[str, str]] = (),
+    **options: Any,
+) -> Axes:
+    """Series of numbers by place on a logarithmic axis, their marks a factor `apart`."""
+    for k, (name, found) in enumerate(series.items()):
+        if found:
+            at = np.array([*found], np.float64) * apart ** (k - (len(series) - 1) / 2)
+            look = looks[k] if looks else style_of(k)
+            intervals(at, list(found.values()), ax, *look, name, **options)
+    return ax
+
+
+def power_law(
+    start: tuple[float, float],
+    end: float,
+    exponent: float,
+    ax: Axes,
+    label: str | None = None,
+    text: str = "",
+    **options: Any,
+) -> Axes:
+    """A dotted line y ~ x^-exponent from a point to another x, with `text` at the point."""
+    ends = np.array([start[0], end], np.float64)
+    look = {"color": "black", "linestyle": ":", "linewidth": 1.0, "label": label, **options}
+    ax.plot(ends, start[1] * (ends / start[0]) ** -exponent, **look)
+    return beside(text, start, (4, 4), ax, fontsize=10)
+
+
+def loss_against_width(
+    points: Points, ax: Axes, color: str, marker: str, label: str, open_marks: bool = False
+) -> Axes:
+    """A statistic of loss with its intervals, on two logarithmic axes."""
+    marks: Any = {"markersize": 5, "markerfacecolor": "white" if open_marks else color}
+    line = "--" if open_marks else "-"
+    intervals(points.widths, points, ax, color, marker, label, linestyle=line, **marks)
+    ax.set(xscale="log", yscale="log", xlabel="width $N$")
+    ax.set_ylabel("median loss (mean squared error)")
+    plain_numbers(ax.xaxis)
+    return ax
+
+
+def shaded_range(low: float, high: float, ax: Axes, text: str) -> Axes:
+    """A vertical band with its name at the top, inside."""
+    ax.axvspan(low, high, color=GREY, alpha=0.1, linewidth=0)
+    top, frame = (np.sqrt(low * high), 1.0), ax.get_xaxis_transform()
+    return beside(text, top, (0, -4), ax, frame, ha="center", va="top")
+
+
+def exponents(
+    local: Sequence[tuple[float, float, Estimate]], ax: Axes, color: str, marker: str, label: str
+) -> Axes:
+    """-d log L / d log N between neighbouring widths, each over the widths between which it is."""
+    lower, upper = np.array([row[:2] for row in local]).T
+    middle = np.sqrt(lower * upper)
+    marks: Any = {"xerr": [middle - lower, upper - middle], "linestyle": "none", "capsize": 0}
+    intervals(middle, [row[2] for row in local], ax, color, marker, label, **marks)
+    ax.set(xscale="log", xlabel="width $N$")
+    ax.set_ylabel(r"local exponent $-\Delta\log L\,/\,\Delta\log N$")
+    plain_numbers(ax.xaxis)
+    return ax
+
+
+def width_axis(widths: tuple[int, ...], ax: Axes) -> Axes:
+    """Whole widths below a logarithmic axis, and few marks beside it."""
+    plain_numbers(ax.xaxis, widths)
+    ax.yaxis.set_major_locator(LogLocator(10, numticks=7))
+    ax.yaxis.set_minor_locator(FixedLocator([]))
+    return ax
+
+
+def loss_axes(widths: tuple[int, ...], ax: Axes) -> Axes:
+    """Whole widths below; beside, losses at 1, 2 and 5 of each decade where these are few."""
+    low, high = ax.get_ylim()
+    few = high < 30 * low
+    plain_numbers(ax.xaxis, widths)
+    ax.yaxis.set_major_locator(LogLocator(10, (1, 2, 5) if few else (1,)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(FixedLocator([]))
+    return ax
+
+
+def steps_axis(ax: Axes, marks: Sequence[int] = ()) -> Axes:
+    """Steps on a logarithmic axis, in words such as 50k and 1M, at places if any are given."""
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    marks = marks or [m * 10**k for k in range(9) for m in (1, 5) if low <= m * 10**k <= high]
+    ax.xaxis.set_major_locator(FixedLocator(marks))
+    ax.set_xticklabels([_short(mark) for mark in marks])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("Adam steps")
+    return ax
+
+
+def _short(steps: int) -> str:
+    if steps >= 10**6:
+        return f"{steps // 10**6}M"
+    return f"{steps // 1000}k" if steps >= 1000 else f"{steps}"
+
+
+def ratios(
+    groups: Sequence[str],
+    series: Mapping[str, Sequence[Estimate | None]],
+    ax: Axes,
+    limits: tuple[float, float],
+) -> Axes:
+    """Ratios with intervals on a logarithmic axis, a mark for each series in each group; a triangle
+    and a number stand for one beyond the limits.
+    """
+    low, high = limits
+    width = 0.7 / max(len(series), 1)
+    for k, (name, values) in enumerate(series.items()):
+        color, marker = style_of(k)
+        ax.plot([], [], marker, color=color, label=name)
+        for i, one in enumerate(values):
+            x = i + (k - (len(series) - 1) / 2) * width
+            if one is None:
+                continue
+            if low <= one.value <= high:
+                intervals([x], [one], ax, color, marker, markersize=6, linewidth=1.5)
+                continue
+            above = one.value > high
+            end, text = (high, f"{one.value:,.0f}") if above else (low, f"{one.value:.1g}")
+            ax.plot(x, end, "^" if above else "v", color=color, clip_on=False, markersize=7)
+            offset = (0, -12 if above else 7)
+            beside(text, (x, end), offset, ax, ha="center", fontsize=7, color=color)
+    ax.axhline(1, color=GREY, linewidth=1.0)
+    ax.set(yscale="log", ylim=limits, xlim=(-0.6, len(groups) - 0.4))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.set_xticks(np.arange(len(groups)), list(groups))
+    ax.legend(loc="upper right", ncols=2)
+    return ax
+
+
+def shared_legend(figure: Drawing, axes: Sequence[Axes], columns: int) -> Drawing:
+    """One legend above all panels, of what is in `axes`, each name once."""
+    handles = {
+        label: handle
+        for ax in axes
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns)
+    return figure
