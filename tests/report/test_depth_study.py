@@ -15,7 +15,6 @@ from minilotto.initialisation import initial_parameters
 from minilotto.oracles import numpy_reference
 from minilotto.report.figure import Scale, Source
 from minilotto.report.rules import ERROR, FAILS, HOLDS, UNDECIDED, UNTESTED, decided
-from minilotto.report.studies.depth.analysis import added, members
 from minilotto.report.studies.depth.depth import (
     BEST,
     KINDS,
@@ -24,6 +23,8 @@ from minilotto.report.studies.depth.depth import (
     USUAL,
     Depth,
     DepthSettings,
+    added,
+    members,
 )
 
 SETTINGS = DepthSettings(widths=(8,), others=())

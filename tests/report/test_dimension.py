@@ -13,15 +13,15 @@ from minilotto.report.catalogue import BEYOND, FIGURES
 from minilotto.report.figure import QUICK, Scale, Source, unseen_points
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, family
-from minilotto.report.studies.dimension.analysis import (
+from minilotto.report.studies.dimension.dimension import (
     HELD_OUT,
     LONGER,
     Curve,
+    Dimension,
     DimensionSettings,
     cases,
     checks,
 )
-from minilotto.report.studies.dimension.dimension import Dimension
 
 WIDTHS = (4, 6, 9, 13, 19, 28)
 APART = {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}  # exponents by family

@@ -11,8 +11,11 @@ from figures import is_whole
 import minilotto as ml
 from minilotto.report.figure import Scale, Source
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.inside.analysis import (
+from minilotto.report.studies.inside.inside import (
     COMBINED,
+    PAPER,
+    Inside,
+    InsideSettings,
     Kept,
     combined,
     kept,
@@ -20,7 +23,6 @@ from minilotto.report.studies.inside.analysis import (
     orders,
     positive_weights,
 )
-from minilotto.report.studies.inside.inside import PAPER, Inside, InsideSettings
 
 COUNTS, NETS, TICKETS, POINTS = (1, 2, 4, 8), 40, 10, 64
 WEIGHT = np.full(POINTS, 1 / POINTS)

@@ -122,7 +122,7 @@ class ProductScaling(Figure):
             upper.set_title(f"y = {one.name}")
             lower.set_xlabel("width $N$")
         for ax in (*above, *below):
-            width_axis((1, 3, 10, 50), ax)
+            width_axis(ax, "", (1, 3, 10, 50))
             ax.set_ylabel("loss" if ax in (above[0], below[0]) else "")
         return shared_legend(figure, (*above, *below), 4)
 

@@ -62,7 +62,7 @@ class UnaryScaling(Figure):
                 value = round(fit.estimates["exponent"].value, 2) + 0.0  # no -0.00
                 ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
             ax.set_title(one.name)
-            width_axis((1, 3, 10, 50), ax)
+            width_axis(ax, "", (1, 3, 10, 50))
             last = i + COLUMNS >= count
             ax.set(xlabel="width $N$" if last else "", ylabel="" if i % COLUMNS else "loss")
             ax.tick_params(axis="x", labelbottom=last)

@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    FixedLocator,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.report.plots.style import GREY, Drawing, beside, intervals, plain_numbers, style_of
@@ -68,7 +75,7 @@ def power_law(
 ) -> Axes:
     """A dotted line y ~ x^-exponent from a point to another x, with `text` at the point."""
     ends = np.array([start[0], end], np.float64)
-    look = {"color": "black", "linestyle": ":", "linewidth": 1.0, "label": label, **options}
+    look = {"color": "black", "linestyle": ":", "linewidth": 1.2, "label": label, **options}
     ax.plot(ends, start[1] * (ends / start[0]) ** -exponent, **look)
     return beside(text, start, (4, 4), ax, fontsize=10)
 
@@ -107,41 +114,29 @@ def exponents(
     return ax
 
 
-def width_axis(widths: tuple[int, ...], ax: Axes) -> Axes:
-    """Whole widths below a logarithmic axis, and few marks beside it."""
-    plain_numbers(ax.xaxis, widths)
-    ax.yaxis.set_major_locator(LogLocator(10, numticks=7))
-    ax.yaxis.set_minor_locator(FixedLocator([]))
-    return ax
-
-
-def loss_axes(widths: tuple[int, ...], ax: Axes) -> Axes:
-    """Whole widths below; beside, losses at 1, 2 and 5 of each decade where these are few."""
+def width_axis(ax: Axes, label: str = "width $N$", places: Sequence[float] = ()) -> Axes:
+    """Plain numbers below, at `places` where some are given; beside a logarithmic axis few marks,
+    in plain numbers where it has few decades.
+    """
+    plain_numbers(ax.xaxis, places)
+    ax.set_xlabel(label)
     low, high = ax.get_ylim()
-    few = high < 30 * low
-    plain_numbers(ax.xaxis, widths)
-    ax.yaxis.set_major_locator(LogLocator(10, (1, 2, 5) if few else (1,)))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.yaxis.set_minor_locator(FixedLocator([]))
+    if ax.get_yscale() == "log" and high < 30 * low:
+        plain_numbers(ax.yaxis)
+    elif ax.get_yscale() == "log":
+        ax.yaxis.set_major_locator(LogLocator(10, numticks=7))
+        ax.yaxis.set_minor_locator(NullLocator())
     return ax
 
 
-def steps_axis(ax: Axes, marks: Sequence[int] = ()) -> Axes:
-    """Steps on a logarithmic axis, in words such as 50k and 1M, at places if any are given."""
-    ax.set_xscale("log")
-    low, high = ax.get_xlim()
-    marks = marks or [m * 10**k for k in range(9) for m in (1, 5) if low <= m * 10**k <= high]
-    ax.xaxis.set_major_locator(FixedLocator(marks))
-    ax.set_xticklabels([_short(mark) for mark in marks])
+def steps_axis(ax: Axes, places: Sequence[int] = ()) -> Axes:
+    """Steps on a logarithmic axis, as 50k and 1M, at `places` where some are given."""
+    ax.set(xscale="log", xlabel="Adam steps")
+    some = FixedLocator(places) if places else LogLocator(10, (1, 5), numticks=99)
+    ax.xaxis.set_major_locator(some)
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("Adam steps")
     return ax
-
-
-def _short(steps: int) -> str:
-    if steps >= 10**6:
-        return f"{steps // 10**6}M"
-    return f"{steps // 1000}k" if steps >= 1000 else f"{steps}"
 
 
 def ratios(

@@ -11,7 +11,7 @@ from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes as Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 from PIL import Image  # which matplotlib needs itself
 
@@ -109,7 +109,8 @@ def intervals(
 
 def style_of(k: int, markers: str = MARKERS) -> tuple[str, str]:
     """Colour and marker of the k-th series."""
-    return PALETTE[k % len(PALETTE)], markers[k % len(markers)]
+    colors = (*PALETTE, GREY)
+    return colors[k % len(colors)], markers[k % len(markers)]
 
 
 def legend_below(ax: Axes, columns: int) -> None:
@@ -138,12 +139,13 @@ def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -
 
 
 def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:
-    """Plain numbers beside a logarithmic axis, at these places only where some are given."""
-    if len(places):
-        axis.set_major_locator(FixedLocator(places))
-        axis.set_minor_locator(FixedLocator([]))
+    """Plain numbers beside a logarithmic axis, at these places, or some of each decade."""
+    low, high = axis.get_view_interval()
+    parts = (1, 2, 5) if high < 100 * low else (1, 3) if high < 3000 * low else (1,)
+    some = LogLocator(10, parts, numticks=99)
+    axis.set_major_locator(FixedLocator(places) if len(places) else some)
+    axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def lay_out(figure: Figure) -> None:

@@ -5,18 +5,16 @@ from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.curves import (
     estimates_against_width,
     estimates_on_line,
-    loss_axes,
     power_law,
     shared_legend,
+    width_axis,
 )
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
 from minilotto.report.studies.classification.classification import Classification
 
-TICKS = (2, 8, 32, 128)
-
 
 def draw(study: Classification) -> Drawing:
-    problems, widest = study.problems, max(study.settings.widths)
+    problems = study.problems
     figure, axes = grid(3, len(problems), max(5.0, 2.75 * len(problems)), 8.2, sharex=True)
     for column, (title, one) in enumerate(problems.items()):
         upper, middle, lower = (row[column] for row in axes)
@@ -37,11 +35,12 @@ def draw(study: Classification) -> Drawing:
         label = "cosine of two nets' residuals, training"
         estimates_on_line(cosines, lower, PURPLE, "P", label, "--")
         found = one.losses[PARTS[0]]
-        start = (found.widths[0], 1.6 * found.value[0])
+        start, limits = (found.widths[0], 1.6 * found.value[0]), upper.get_ylim()
         power_law(start, found.widths[-1], 1, upper, "$N^{-1}$", color=GREY)
+        upper.set_ylim(limits)
         label = "gain of independent errors"
         lower.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2, label=label)
-        loss_axes(tuple(tick for tick in TICKS if tick <= widest), upper)
+        width_axis(upper, "")
         upper.set_title(title)
         lower.set(ylim=(-0.05, 1.25), xlabel="width $N$")
         middle.set_ylim(bottom=0)

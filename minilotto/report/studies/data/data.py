@@ -30,7 +30,7 @@ from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
+    pass
 
 # The exact engine, which takes any number of points, computes in float64.
 DTYPES = {"relu": "float64", "leaky_relu": "float64"}
@@ -169,7 +169,7 @@ class Data(Study):
             "most_points": max(s.noisy_points),
             "widest": max(s.drawn_widths),
             "drawn_widths": commas(sorted(s.drawn_widths)),
-            "shown_widths": " and ".join(map(str, self._shown_widths)),
+            "shown_widths": " and ".join(map(str, self.shown_widths)),
             "precision": f"{1.2 / s.seeds**0.5:.1g}",
             "networks": self.count,
         }
@@ -192,45 +192,8 @@ class Data(Study):
         return f"{'; '.join(said)}." if said else ""
 
     @property
-    def _shown_widths(self) -> list[int]:
+    def shown_widths(self) -> list[int]:
         return sorted({min(self.settings.drawn_widths), max(self.settings.drawn_widths)})
-
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import grid
-        from minilotto.report.studies.data import plots
-
-        figure, axes = grid(len(self.samples), 3, 11.5, 3.7 * len(self.samples), sharey="row")
-        widths, noise = self._shown_widths, self.noise
-        lines = {
-            "sigma² (3N + 1) / P": lambda count: noise**2 * (3 * widths[-1] + 1) / count,
-            "h⁴ / 30": straight_lines,
-        }
-        for (activation, found), row in zip(self.samples.items(), axes, strict=True):
-            left, middle, right = row
-            pairs = {p: (found.by_width(p, True), found.by_width(p, False)) for p in found.counts}
-            plots.against_width(pairs, left)
-            series = {}
-            for width in widths:
-                series["equally spaced", width] = estimates(found.by_count(width))
-                series["uniform", width] = found.typical(0.0, width=width)
-                series[f"noise {noise:g}", width] = found.typical(noise, width=width)
-            all_x = {width: found.median(INFINITE, width) for width in widths}
-            levels = {width: one.value for width, one in all_x.items() if one}
-            plots.against_points(series, levels, lines, middle)
-            noisy = {0.0: estimates(found.by_width(self.usual, True))} | {
-                at: found.typical(at, count=self.usual) for at in sorted(self.settings.noises)
-            }
-            plots.noise_against_width(noisy, right)
-            # A net that fits its points exactly has a training loss of rounding; it lies below the
-            # frame.
-            rows = (*series.values(), *noisy.values())
-            shown = [one.low for some in rows for one in some.values() if one.value > 0]
-            if shown:
-                left.set_ylim(bottom=0.03 * min(shown))
-            titles = ("loss against width", "against points", f"noise, {self.usual} points")
-            for ax, what in zip(row, titles, strict=True):
-                ax.set_title(f"{named(activation)}: {what}")
-        return figure
 
     def tables(self) -> list[Table]:
         every: list[list[tuple[Any, ...]]] = [[], [], []]

@@ -62,8 +62,8 @@ def draw(study: Depth) -> Drawing:
 
 
 def _finish(ax: Axes, depths: tuple[int, ...], title: str) -> None:
-    width_axis(depths, ax)
-    ax.set(xlabel="hidden layers, $L$", title=title)
+    width_axis(ax, "hidden layers, $L$", depths)
+    ax.set_title(title)
 
 
 def _exponents(study: Depth, ax: Axes) -> None:
@@ -103,7 +103,6 @@ def _cosines(study: Depth, ax: Axes) -> None:
         ax.annotate(words, (1, height), (2, 3), textcoords="offset points", fontsize=8, color=GREY)
     ax.set_xscale("log")
     _finish(ax, study.settings.depths, "errors of two layers, and of two seeds")
-    ax.set_yscale("linear")
     ax.set(ylabel="median cosine", ylim=(-1.1, 2.9))
     ax.set_yticks([-1, -0.5, 0, 0.5, 1])
     ax.legend(loc="upper left", fontsize=8)

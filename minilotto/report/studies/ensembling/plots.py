@@ -1,6 +1,5 @@
 """The figure of the study of ensembling."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, PAPER_CO
 from minilotto.report.studies.ensembling.ensembling import Ensembling
 
 SHOWN = 5  # widths whose means are drawn
-TICKS = (1, 3, 10, 30, 100, 300, 1000)
 
 
 def draw(study: Ensembling) -> Drawing:
@@ -53,7 +51,7 @@ def _parts(one: Ensembles, ax: Axes) -> None:
     ):
         found = {n: getattr(at.parts, part) for n, at in one.widths.items()}
         estimates_against_width(found, ax, color, mark, label)
-    _width_axis(ax, one.widths)
+    width_axis(ax)
     ax.set(ylabel="mean loss, central half", title=f"{one.label}: bias and variance")
     ax.legend(loc="upper right", fontsize=8)
 
@@ -107,7 +105,7 @@ def _cosines(found: list[Ensembles], ax: Axes) -> None:
         estimates_on_line(within, ax, color, "D", f"{one.label}, two pairs of a net (size)", "--")
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set_xscale("log")
-    _width_axis(ax, found[0].widths)
+    width_axis(ax)
     ax.set(ylim=(-0.15, 1.5), ylabel="cosine of errors, median", title="how similar errors are")
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     ax.legend(loc="upper left", fontsize=7)
@@ -126,14 +124,8 @@ def _tickets(one: Ensembles, ax: Axes) -> None:
     ax.plot(
         list(PAPER_COUNTS), list(PAPER_COUNTS.values()), "*", color=GREY, markersize=9, label=label
     )
-    _width_axis(ax, counted or one.widths)
+    width_axis(ax)
     ax.set_ylim(bottom=min(ax.get_ylim()[0], 1e-3))  # for the legend
     ax.set_ylabel("tickets in a net")
     ax.legend(loc="lower left", fontsize=8)
     ax.set_title(f"{one.label}: independent tickets that nets have, and would need")
-
-
-def _width_axis(ax: Axes, widths: Iterable[int]) -> None:
-    """Some of the widths below a logarithmic axis."""
-    width_axis(tuple(width for width in TICKS if min(widths) <= width <= max(widths)), ax)
-    ax.set_xlabel("width $N$")

@@ -24,8 +24,7 @@ from minilotto.report.plots.style import (
     plain_numbers,
 )
 from minilotto.report.rules import THRESHOLDS
-from minilotto.report.studies.inside.analysis import COMBINED, FITTED, Kept
-from minilotto.report.studies.inside.inside import Inside
+from minilotto.report.studies.inside.inside import COMBINED, FITTED, Inside, Kept
 
 STYLES = {
     "average": (BLUE, "o"),
@@ -63,7 +62,7 @@ def draw(study: Inside) -> Drawing:
         axes["independent"], counts, "independent tickets, $n$", "how many of K are independent"
     )
     axes["independent"].plot(counts, counts, color=GREY, linestyle=":", label="orthogonal: n = K")
-    plain_numbers(axes["weights"].yaxis, (1, 2, 5, 10, 20))
+    plain_numbers(axes["weights"].yaxis)
     plain_numbers(axes["independent"].yaxis, counts)
     for name in ("weights", "independent"):
         axes[name].legend(loc="upper left", fontsize=8)
@@ -87,8 +86,8 @@ def _losses(one: Kept, ax: Axes, title: str) -> None:
 
 
 def _finish(ax: Axes, counts: "list[int] | tuple[int, ...]", label: str, title: str) -> None:
-    width_axis(tuple(counts), ax)
-    ax.set(xlabel="tickets kept, $K$", ylabel=label, title=title)
+    width_axis(ax, "tickets kept, $K$", counts)
+    ax.set(ylabel=label, title=title)
 
 
 def _exponents(study: Inside, ax: Axes) -> None:

@@ -20,7 +20,6 @@ from minilotto.report.plots.style import (
 )
 from minilotto.report.studies.minimum.minimum import Minimum
 
-MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)  # of |w|
 LEAST = 1e-18  # of the largest eigenvalue, below which none is drawn
 
 
@@ -94,8 +93,7 @@ def _positions(study: Minimum, ax: Axes) -> None:
     for (name, one), color, mark in zip(study.place.items(), (BLUE, ORANGE), "os", strict=False):
         estimates_on_line(estimates(one), ax, color, mark, name)
     ax.set(yscale="log", ylabel="median |w| of tickets", title="where in the valley training ends")
-    low, high = ax.get_ylim()
-    plain_numbers(ax.yaxis, [mark for mark in MARKS if low <= mark <= high])
+    plain_numbers(ax.yaxis)
     if study.place:
         ax.legend(loc="best", fontsize=8)
     steps_axis(ax)

@@ -2,22 +2,19 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.curves import loss_against_width, power_law, side_by_side, steps_axis
-from minilotto.report.plots.style import (
-    GREY,
-    Drawing,
-    intervals,
-    legend_below,
-    plain_numbers,
-    style_of,
+from minilotto.report.plots.curves import (
+    loss_against_width,
+    power_law,
+    side_by_side,
+    steps_axis,
+    width_axis,
 )
+from minilotto.report.plots.style import GREY, Drawing, intervals, legend_below, style_of
 from minilotto.report.studies.optimizer.optimizer import ADAM, DOUBLE, LM, Optimizer, Way
 from minilotto.settings.tasks import task_of
 
-TICKS = (2, 5, 10, 20, 50, 100, 200)
 SHOWN = (-1.0, 4.0)  # exponents; intervals are cut there
 APART = 1.084  # factor between marks at one number of steps
 
@@ -57,21 +54,12 @@ def losses(study: Optimizer, task: str, ax: Axes) -> Axes:
             first, last = inside.widths[[0, -1]]
             power_law((first, 0.03 * inside.value[0]), last, 1, ax, text="1/N", color=GREY)
     ax.set(title=_formula(task), ylabel="")
-    _widths(ax)
+    width_axis(ax)
     return ax
 
 
 def _formula(task: str) -> str:
     return f"$y = {task_of(task).latex}$"
-
-
-def _widths(ax: Axes) -> None:
-    low, high = ax.get_xlim()
-    plain_numbers(ax.xaxis, [width for width in TICKS if low <= width <= high])
-    low, high = ax.get_ylim()
-    if high > 1e3 * low:
-        ax.yaxis.set_major_locator(LogLocator(10, numticks=8))
-    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def exponents(study: Optimizer, ax: Axes) -> Axes:
@@ -125,6 +113,6 @@ def by_iterations(study: Optimizer, ax: Axes) -> Axes:
         if one := study.found.get(way):
             loss_against_width(one, ax, *style_of(k), name)
     ax.set(title=f"lm by iterations, {_formula(s.tasks[0])}", ylabel="median loss")
-    _widths(ax)
+    width_axis(ax)
     legend_below(ax, 4)
     return ax

@@ -15,6 +15,7 @@ from minilotto.report.plots.curves import (
     power_law,
     side_by_side,
     steps_axis,
+    width_axis,
 )
 from minilotto.report.plots.style import (
     BLUE,
@@ -24,7 +25,6 @@ from minilotto.report.plots.style import (
     Drawing,
     intervals,
     legend_below,
-    plain_numbers,
 )
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.protocol.trainings import EQUAL_SUMS, SCHEDULES_TRIED
@@ -112,7 +112,7 @@ def envelope(study: Protocol, ax: Axes) -> Axes:
         end = min(last, FAR * first)  # where it is named
         start = end, 0.5 * one.value[0] * first / end
         power_law(start, first, 1, ax, text="1/N", color=GREY)
-        plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= last])
+        width_axis(ax)
     ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")
     legend_below(ax, 2)
     return ax
@@ -123,12 +123,9 @@ def sums(study: Protocol, ax: Axes) -> Axes:
         found = study.sums_of_rates(name)
         if found:
             estimates_on_line(found, ax, COLOURS[name], MARKS[name], name)
-    ax.set(xscale="log", yscale="log", xlabel="sum of the rates of all steps")
+    ax.set(xscale="log", yscale="log")
     ax.set(title=f"loss by sum of rates, N = {study.facts()['middle']}")
     ax.set_ylabel("median loss (mean squared error)")
-    low, high = ax.get_xlim()
-    marks = [m * 10**k for k in range(6) for m in (1, 2, 5)]
-    plain_numbers(ax.xaxis, [mark for mark in marks if low <= mark <= high])
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    width_axis(ax, "sum of the rates of all steps")
     legend_below(ax, 2)
     return ax

@@ -27,7 +27,7 @@ def draw(study: Pruning) -> Drawing:
         _whole(corner, cut.whole[None], "--", color)
     _small(study, "float32", max(study.cuts), corner, "black", "P")
     _small(study, None, max(study.cuts), corner, "0.6", "X")
-    _finish(study, corner, f"{READOUTS['float32']}; dashed: the whole nets")
+    _finish(corner, f"{READOUTS['float32']}; dashed: the whole nets")
     return figure
 
 
@@ -43,7 +43,7 @@ def _rules(
         _whole(ax, cut.whole[readout], ":", GREY, f"all {cut.width}, fitted again")
     else:
         ax.set_ylim(bottom=ax.get_ylim()[0] / 100)  # for the legend
-    _finish(study, ax, f"N = {study.main}: {title}")
+    _finish(ax, f"N = {study.main}: {title}")
 
 
 def _small(study: Pruning, readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:
@@ -57,8 +57,7 @@ def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -
     ax.axhline(float(np.median(loss)), color=color, linewidth=1.0, linestyle=line, label=label)
 
 
-def _finish(study: Pruning, ax: Axes, title: str) -> None:
-    most = max(k for cut in study.cuts.values() for _, k, _ in cut.losses)
-    width_axis(tuple(tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= most), ax)
-    ax.set(xlabel="neurons kept, $k$", ylabel="median loss", title=title)
+def _finish(ax: Axes, title: str) -> None:
+    width_axis(ax, "neurons kept, $k$")
+    ax.set(ylabel="median loss", title=title)
     ax.legend(loc="lower left" if ax.get_ylim()[0] > LOW else "upper right", fontsize=7)

@@ -36,10 +36,6 @@ def draw(study: Subtasks) -> Drawing:
     return figure
 
 
-def _marks(study: Subtasks) -> tuple[int, ...]:
-    return tuple(n for n in (5, 10, 20, 50, 100, 200) if n <= max(study.settings.widths))
-
-
 def _of(study: Subtasks, task: str) -> list[int]:
     return [i for (name, how, i) in study.shares if (name, how) == (task, "usual")]
 
@@ -53,11 +49,10 @@ def _shares(study: Subtasks, task: str, ax: Axes) -> None:
         ax.axhline(least_loss(task)[i], color=color, linestyle="--", linewidth=0.8)
     ax.axhline(1 / len(parts), color="black", linestyle=":", linewidth=1.0, label="equal shares")
     ax.plot([], [], "--", color=GREY, label="root of weight")
-    width_axis(_marks(study), ax)
-    plain_numbers(ax.yaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
-    ax.set(xlabel="width $N$", ylabel="share of the neurons")
+    width_axis(ax)
+    ax.set(ylabel="share of the neurons", ylim=(0.006, 1.1))  # for the legend
     ax.set_title(f"{len(parts)} subtasks, weights 100 to 1")
-    ax.set_ylim(0.006, 1.1)  # for the legend
+    plain_numbers(ax.yaxis)
     ax.legend(fontsize=7, ncols=5, loc="lower center", columnspacing=1.0, handlelength=1.5)
 
 
@@ -69,8 +64,8 @@ def _losses(study: Subtasks, ax: Axes) -> None:
         intervals(one.widths, one, ax, *style_of(i), f"no. {i + 1}", linestyle="-")
     first = study.against_neurons((task, "usual"), 0)
     power_law((first.widths[0], 0.4 * first.value[0]), first.widths[-1], 1, ax, "1/neurons")
-    plain_numbers(ax.xaxis, [0.2, 0.5, 1, 2, 5, 10, 20, 50])
-    ax.set(xlabel="neurons of the subtask", ylabel="loss of the subtask / its variance")
+    width_axis(ax, "neurons of the subtask")
+    ax.set(ylabel="loss of the subtask / its variance")
     ax.set_title(f"{len(_of(study, task))} weighted subtasks")
     ax.legend(fontsize=7, ncols=3, loc="lower left")
     ax.set_ylim(ax.get_ylim()[0] / 10)
@@ -88,8 +83,8 @@ def _exponents(study: Subtasks, ax: Axes) -> None:
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="resource model")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set_xscale("log")
-    plain_numbers(ax.xaxis, [1, 3, 10, 30, 100])
-    ax.set(xlabel="weight (the lightest: 1)", ylabel="exponent of loss against neurons")
+    width_axis(ax, "weight (the lightest: 1)")
+    ax.set(ylabel="exponent of loss against neurons")
     ax.set_title("a subtask's loss as neurons$^{-a}$ over widths")
     ax.legend(fontsize=7, ncols=2)
 
@@ -108,7 +103,7 @@ def _alone(study: Subtasks, ax: Axes) -> None:
         level = float((drawn.max(axis=1) / drawn.sum(axis=1)).mean())
         ax.axhline(level, color=GREY, linestyle=":", linewidth=0.8)
         beside(f"start, {m}", (0, level), (2, -8), ax, ax.get_yaxis_transform(), fontsize=7)
-    plain_numbers(ax.xaxis, _marks(study))
-    ax.set(ylim=(0, 1.02), xlabel="width $N$", title="whose neurons are")
+    width_axis(ax)
+    ax.set(ylim=(0, 1.02), title="whose neurons are")
     ax.set_ylabel("squared weight on one input / all")
     ax.legend(fontsize=7, ncols=2, loc="lower left")

@@ -14,20 +14,11 @@ from minilotto.report.plots.curves import (
     side_by_side,
     width_axis,
 )
-from minilotto.report.plots.style import (
-    GREY,
-    MARKERS,
-    PALETTE,
-    Drawing,
-    intervals,
-    mosaic,
-    plain_numbers,
-)
+from minilotto.report.plots.style import GREY, Drawing, intervals, mosaic, plain_numbers, style_of
 from minilotto.report.studies.time.analysis import PLACES
 from minilotto.report.studies.time.trainings import Way
 from minilotto.report.studies.time.trajectories import Trajectories
 
-LOOKS = (*PALETTE, GREY)
 BESIDE = 1.05  # factor by which marks of one step are set apart
 
 
@@ -49,10 +40,6 @@ def draw(study: Trajectories) -> Drawing:
     return figure
 
 
-def _look(k: int) -> tuple[str, str]:
-    return LOOKS[k % len(LOOKS)], MARKERS[k % len(MARKERS)]
-
-
 def _legend(ax: Axes, **options: Any) -> None:
     if ax.get_legend_handles_labels()[0]:
         ax.legend(**options)
@@ -64,19 +51,15 @@ def _short(way: Way) -> str:
     return f"{name}, {where}{', decay' if way.schedule != 'constant' else ''}"
 
 
-def _marks(study: Trajectories) -> tuple[int, ...]:
-    return tuple(n for n in (8, 32, 128, 512, 1024) if n <= max(*study.settings.widths, 9))
-
-
 def _by_step(study: Trajectories, way: Way, ax: Axes) -> None:
     found = {step: one for (part, step), one in study.found[way].items() if part == "variance"}
     for k, (step, one) in enumerate(found.items()):
-        estimates_against_width(estimates(one), ax, *_look(k), f"{step:,} steps")
+        estimates_against_width(estimates(one), ax, *style_of(k), f"{step:,} steps")
         if step in (min(found), max(found)):
             label, start = "1/N" if step == min(found) else None, one.widths[-1]
             power_law((start, 1.6 * one.value[-1]), one.widths[0], 1, ax, label)
-    width_axis(_marks(study), ax)
-    ax.set(xlabel="width $N$", title=f"{way}", ylabel="variance over seeds (squared output)")
+    width_axis(ax)
+    ax.set(title=f"{way}", ylabel="variance over seeds (squared output)")
     _legend(ax, fontsize=6.5, ncols=2, loc="lower left")
     low, high = ax.get_ylim()
     ax.set_ylim(low / 30, high)  # for the legend
@@ -88,7 +71,7 @@ def _exponents(study: Trajectories, ax: Axes) -> None:
     for (way, part, step), e in study.exponents.items():
         if part == "variance":
             found[_short(way)][step] = e
-    side_by_side(found, ax, BESIDE, [_look(k) for k in range(len(found))], linestyle="-")
+    side_by_side(found, ax, BESIDE, linestyle="-")
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="theory, early")
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, -1.5), min(high, 4.0))
@@ -99,12 +82,12 @@ def _exponents(study: Trajectories, ax: Axes) -> None:
 def _at_end(study: Trajectories, part: str, words: str, ax: Axes) -> None:
     for k, way in enumerate(study.settings.ways):
         if one := study.end(way, part):
-            estimates_against_width(estimates(one), ax, *_look(k), _short(way))
+            estimates_against_width(estimates(one), ax, *style_of(k), _short(way))
     if usual := study.end(study.settings.usual, part):
         power, name = (1, "1/N") if part == "variance" else (0, "no dependence on $N$")
         power_law((usual.widths[-1], 0.7 * usual.value[-1]), usual.widths[0], power, ax, name)
-        width_axis(_marks(study), ax)
-    ax.set(xlabel="width $N$", ylabel=f"{part} (squared output)")
+    width_axis(ax)
+    ax.set_ylabel(f"{part} (squared output)")
     ax.set_title(f"{words}, {study.settings.steps:,} steps")
     _legend(ax, fontsize=6.5, ncols=2)
 
@@ -116,7 +99,7 @@ def _clocks(study: Trajectories, ax: Axes) -> None:
         known = study.curves.get(way, {}).get(max(s.widths), {})
         if s.steps in known:
             steps, losses = known[s.steps]
-            ax.plot(steps, np.median(losses, axis=1), color=_look(k)[0], marker=_look(k)[1],
+            ax.plot(steps, np.median(losses, axis=1), color=style_of(k)[0], marker=style_of(k)[1],
                     markersize=3, linewidth=1.0, label=_short(way))  # fmt: skip
     ax.set(xlabel="step", ylabel="median loss (squared output)")
     ax.set_title(f"loss at width {max(s.widths)} over time")
@@ -149,9 +132,9 @@ def _ratios(study: Trajectories, ax: Axes) -> None:
         k = ways.index(way._replace(schedule="constant"))
         at = np.array([*one.ratios]) + 0.01 * (k - 3)
         line = "-" if way in ways else "--"
-        intervals(at, list(one.ratios.values()), ax, *_look(k), _short(way), linestyle=line)
+        intervals(at, list(one.ratios.values()), ax, *style_of(k), _short(way), linestyle=line)
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="spread of seeds")
-    plain_numbers(ax.yaxis, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50])
+    plain_numbers(ax.yaxis)
     ax.set(xlabel="power of the horizon in the width", title="spread between widths")
     ax.set_ylabel("over the spread of seeds")
     _legend(ax, fontsize=6, ncols=2)
