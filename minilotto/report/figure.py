@@ -166,14 +166,19 @@ class Figure(ABC):
             cls.entry = register(cls.__module__.rpartition(".")[0], "claims.toml", cls.name)
             cls.title, cls.question = cls.entry.title, cls.entry.question
 
+    @classmethod
+    def plan(cls, scale: Scale) -> Any:
+        """What `sweeps` and the constructor take at this scale."""
+        return scale
+
     @staticmethod
     @abstractmethod
-    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
+    def sweeps(plan: Any) -> tuple[Sweep, ...]:
         """Trainings that the figure needs."""
 
     @abstractmethod
-    def __init__(self, source: Source, scale: Scale) -> None:
-        """Study the nets."""
+    def __init__(self, source: Source, plan: Any) -> None:
+        """Study the nets. Raises DataError where they are too few, and says which to train."""
 
     @abstractmethod
     def draw(self) -> Drawing:

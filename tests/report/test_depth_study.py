@@ -211,6 +211,6 @@ def test_what_is_trained():
         assert abs(3 * config.width + 1 - there) <= 2
     assert all(config.lr_decay_every * 5 == config.steps for config in equal.configs)
     with pytest.raises(ml.ConfigError, match="make no curve"):
-        Depth.trainings(DepthSettings(depths=(2, 4, 8)))
-    assert Depth.chosen(Scale(seeds=12, steps=300)).seeds == 12
-    assert Depth.chosen(Scale(quick=True)).widths == (8,)
+        Depth.sweeps(DepthSettings(depths=(2, 4, 8)))
+    assert Depth.plan(Scale(seeds=12, steps=300)).seeds == 12
+    assert Depth.plan(Scale(quick=True)).widths == (8,)

@@ -220,7 +220,7 @@ def test_the_headline_is_one_sentence_with_the_numbers():
 # Settings
 def test_what_is_trained_at_the_defaults():
     settings = DimensionSettings()
-    sweeps = Dimension.trainings(settings)
+    sweeps = Dimension.sweeps(settings)
     assert len(sweeps) == len(cases(settings)) + len(checks(settings)) == 2 * 22 + 4
     tasks = {sweep.configs[0].task for sweep in sweeps}
     assert {"sum1", "sum8", "product2", "product5", "radial3", "teacher8"} <= tasks
@@ -235,12 +235,12 @@ def test_what_is_trained_at_the_defaults():
 
 
 def test_the_report_asks_for_no_more_than_its_scale():
-    few = Dimension.chosen(Scale(seeds=12, steps=300))
+    few = Dimension.plan(Scale(seeds=12, steps=300))
     assert (few.seeds, few.steps, few.widths) == (12, 300, DimensionSettings().widths)
-    quick = Dimension.chosen(QUICK)
+    quick = Dimension.plan(QUICK)
     assert quick == DimensionSettings.quick()
     fast, small, full = (
-        sum(c.width * c.points * c.steps for s in Dimension.trainings(settings) for c in s.configs)
+        sum(c.width * c.points * c.steps for s in Dimension.sweeps(settings) for c in s.configs)
         for settings in (quick, few, DimensionSettings())
     )
     assert max(fast, small) < full / 10

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from figures import is_whole
+from figures import Made, by_claim, is_whole
 
 import minilotto as ml
 from minilotto.analysis.stats.bootstrap import Estimate
@@ -38,19 +38,6 @@ FOUND = (
 )
 
 
-class Made:
-    """Stands for a store: nets by config from a function; DataError where it gives None."""
-
-    def __init__(self, nets_of):
-        self.nets_of = nets_of
-
-    def ensemble(self, config, seeds=None):
-        nets = self.nets_of(config)
-        if nets is None:
-            raise ml.DataError(f"no nets of width={config.width}")
-        return nets
-
-
 @pytest.fixture(scope="module")
 def ensemble():
     """Makes an Ensemble of given parameters, with the losses that they have, or given ones."""
@@ -72,10 +59,6 @@ def ensemble():
         )
 
     return make
-
-
-def by_claim(figure):
-    return {verdict.claim: verdict for verdict in figure.verdicts()}
 
 
 # Figure 2c

@@ -136,15 +136,15 @@ def test_missing_parts_are_told_and_the_rest_is_studied(study):
 
 def test_what_is_trained():
     """The paper's config is among it, so that stores share it."""
-    sweeps = Optimizer.trainings(OptimizerSettings())
+    sweeps = Optimizer.sweeps(OptimizerSettings())
     configs = {config for sweep in sweeps for config in sweep.configs}
     assert ml.Config(width=50) in configs
     assert {config.optimizer for config in configs} == {*RATES, LM}
     cost = sum(c.steps * c.width * s.seeds.size for s in sweeps for c in s.configs)
     assert cost * 8e-9 / 2 < 900  # at 8 ns a neuron and step, on two cores
-    quick = Optimizer.sweeps(QUICK)
+    quick = Optimizer.sweeps(Optimizer.plan(QUICK))
     assert sum(c.steps * c.width * s.seeds.size for s in quick for c in s.configs) < cost / 9
-    small = Optimizer.chosen(Scale(seeds=20, steps=500, widest=100))
+    small = Optimizer.plan(Scale(seeds=20, steps=500, widest=100))
     assert (small.seeds, small.lengths, small.iterations) == (20, (125, 500, 2000), (1, 3, 10))
     assert max(small.wide) == 100
 

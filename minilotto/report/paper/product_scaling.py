@@ -25,12 +25,7 @@ from minilotto.report.figure import (
 )
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
-from minilotto.report.plots.curves import (
-    estimates_against_width,
-    power_law,
-    shared_legend,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, power_law, shared_legend, width_axis
 from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
 from minilotto.report.rules import UNSEEN, Every, Some, factor, inside
 from minilotto.store.grid import Sweep
@@ -112,10 +107,10 @@ class ProductScaling(Figure):
                     label = f"trained on {words}, on other points"
                     series.append((self.checked[task, name][1], *look, label))
             for found, *look in series:
-                estimates_against_width(estimates(found), upper, *look)
+                log_series(found, upper, *look)
             middle = {width: part.loss for width, part in one.parts.items()}
             words = "mean of the central half of the nets"
-            estimates_against_width(middle, lower, GREY, "o", words)
+            log_series(middle, lower, GREY, "o", words)
             targets.draw_parts(one.parts, lower)
             start = FIRST, 3.0 * float(np.interp(FIRST, one.points.widths, one.points.value))
             power_law(start, LAST, 1, upper, "$N^{-1}$", color=GREY)

@@ -68,9 +68,9 @@ class ScalingLaw(Figure):
         looks = {"silu": (BLUE, "o"), "leaky_relu": (ORANGE, "s")}
         for activation, found in self.grid.items():
             look, label = looks[activation], named(activation)
-            everywhere = f"{label}, all of [-2, 2]"
-            curves.loss_against_width(self.population[activation], left, *look, everywhere, True)
-            curves.loss_against_width(found, left, *look, f"{label}, training points")
+            everywhere, whole = f"{label}, all of [-2, 2]", self.population[activation]
+            curves.log_series(whole, left, *look, everywhere, "--", markerfacecolor="white")
+            curves.log_series(found, left, *look, f"{label}, training points")
             curves.exponents(exponents(found), right, *look, label)
         for activation, exponent, first, last in (
             ("silu", 1, 10, 200),
@@ -82,6 +82,8 @@ class ScalingLaw(Figure):
                 text = f"$N^{{-{exponent}}}$"
                 curves.power_law(at, last, exponent, left, text=text, color=GREY)
         claim = self.entry.claims["silu"]
+        curves.width_axis(left)
+        left.set_ylabel("median loss (mean squared error)")
         for ax, title in ((left, "median loss"), (right, "slope between neighbouring widths")):
             curves.shaded_range(claim["low"], claim["high"], ax, "the paper's range")
             ax.legend(loc="lower left")

@@ -19,7 +19,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Scale, Source, Table, interval, rows_of
-from minilotto.report.plots.curves import estimates_against_width
+from minilotto.report.plots.curves import log_series
 from minilotto.report.plots.style import GREEN, ORANGE, Axes
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.settings.arrays import Array
@@ -97,7 +97,7 @@ def draw_parts(parts: Mapping[int, Decomposition], ax: Axes) -> None:
         ("variance", GREEN, "D", "between seeds"),
     ):
         found = {width: getattr(part, name) for width, part in parts.items()}
-        estimates_against_width(found, ax, color, marker, f"{name}: {what}")
+        log_series(found, ax, color, marker, f"{name}: {what}")
 
 
 def bias_cases(

@@ -121,7 +121,10 @@ class Ticket(Figure):
     """The nets of the lowest peak: are their neurons mirror images, and is their error quartic?"""
 
     name = "2c"
-    sweeps = staticmethod(LossHistogram.sweeps)
+
+    @staticmethod
+    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
+        return LossHistogram.sweeps(scale)
 
     def __init__(self, source: Source, scale: Scale) -> None:
         self.everyone = nets = _nets(source, scale)

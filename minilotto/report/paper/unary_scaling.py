@@ -13,12 +13,7 @@ from minilotto.report.claims import Case, Claim, Outcome, over
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
-from minilotto.report.plots.curves import (
-    estimates_against_width,
-    power_law,
-    shared_legend,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, power_law, shared_legend, width_axis
 from minilotto.report.plots.style import BLUE, GREY, Drawing, panels
 from minilotto.report.rules import Every, inside
 from minilotto.store.grid import Sweep
@@ -55,7 +50,7 @@ class UnaryScaling(Figure):
         for i, (ax, one) in enumerate(zip(axes, self.studies.values(), strict=True)):
             loss = estimates(one.points)
             targets.draw_parts({w: part for w, part in one.parts.items() if w >= FIRST}, ax)
-            estimates_against_width(loss, ax, BLUE, "o", "median loss")
+            log_series(loss, ax, BLUE, "o", "median loss")
             if FIRST in loss:
                 power_law((FIRST, 2.5 * loss[FIRST].value), LAST, 1, ax, "$N^{-1}$", color=GREY)
             if (fit := one.fit(FIRST, LAST)) is not None:

@@ -16,36 +16,41 @@ from matplotlib.ticker import (
 )
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.estimates import estimates
 from minilotto.report.plots.style import GREY, Drawing, beside, intervals, plain_numbers, style_of
+from minilotto.report.rules import THRESHOLDS
 
 LEAST_PART = 0.03  # of a number, where an interval that reaches nearer to zero is cut
 
 
-def estimates_on_line(
-    found: Mapping[int, Estimate],
+def series(
+    found: Points | Mapping[int, Estimate],
     ax: Axes,
     color: str,
     marker: str,
     label: str = "",
     line: str = "-",
+    **options: Any,
 ) -> Axes:
-    """Numbers with intervals on a plain axis, joined by a line; the axis keeps its widths."""
-    marks: Any = {"markersize": 3.5, "linewidth": 0.9, "linestyle": line, "capsize": 1.5}
+    """Numbers with intervals, joined by a line; `options` as of `errorbar`."""
+    known = estimates(found) if isinstance(found, Points) else found
+    marks = {"markersize": 3.5, "linewidth": 0.9, "linestyle": line, "capsize": 1.5, **options}
     label = label or "_nolegend_"
-    return intervals(list(found), list(found.values()), ax, color, marker, label, **marks)
+    return intervals(list(known), list(known.values()), ax, color, marker, label, **marks)
 
 
-def estimates_against_width(
-    found: Mapping[int, Estimate], ax: Axes, color: str, marker: str, label: str
+def log_series(
+    found: Points | Mapping[int, Estimate], ax: Axes, *look: str, **options: Any
 ) -> Axes:
-    """Numbers with intervals, not below LEAST_PART of the number, on two logarithmic axes."""
+    """The same on two logarithmic axes, no interval below LEAST_PART of its number."""
+    known = estimates(found) if isinstance(found, Points) else found
     kept = {
         width: replace(one, low=max(one.low, LEAST_PART * one.value))
-        for width, one in found.items()
+        for width, one in known.items()
         if one.value > 0
     }
     ax.set(xscale="log", yscale="log")
-    return estimates_on_line(kept, ax, color, marker, label)
+    return series(kept, ax, *look, **options)
 
 
 def side_by_side(
@@ -64,6 +69,30 @@ def side_by_side(
     return ax
 
 
+def forest(
+    rows: Mapping[str, Mapping[str, Estimate]],
+    ax: Axes,
+    looks: Mapping[str, tuple[str, str]],
+    apart: float = 0.0,
+) -> Axes:
+    """A row for each name from the top, in it a number with its interval for each kind."""
+    for i, found in enumerate(rows.values()):
+        for k, (kind, one) in enumerate(found.items()):
+            y = i + apart * (k - (len(looks) - 1) / 2)
+            intervals([y], [one], ax, *looks[kind], sideways=True, linestyle="none", linewidth=1.5)
+    ax.set_yticks(range(len(rows)), list(rows), fontsize=8)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    return ax
+
+
+def claimed_exponent(ax: Axes, claimed: str, zero: str) -> Axes:
+    """Along an axis of exponents, the margin about 1 that is claimed, and a line at 0."""
+    near = THRESHOLDS["near"]
+    ax.axvspan(1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label=claimed)
+    ax.axvline(0, color=GREY, linestyle=":", linewidth=1.0, label=zero)
+    return ax
+
+
 def power_law(
     start: tuple[float, float],
     end: float,
@@ -78,19 +107,6 @@ def power_law(
     look = {"color": "black", "linestyle": ":", "linewidth": 1.2, "label": label, **options}
     ax.plot(ends, start[1] * (ends / start[0]) ** -exponent, **look)
     return beside(text, start, (4, 4), ax, fontsize=10)
-
-
-def loss_against_width(
-    points: Points, ax: Axes, color: str, marker: str, label: str, open_marks: bool = False
-) -> Axes:
-    """A statistic of loss with its intervals, on two logarithmic axes."""
-    marks: Any = {"markersize": 5, "markerfacecolor": "white" if open_marks else color}
-    line = "--" if open_marks else "-"
-    intervals(points.widths, points, ax, color, marker, label, linestyle=line, **marks)
-    ax.set(xscale="log", yscale="log", xlabel="width $N$")
-    ax.set_ylabel("median loss (mean squared error)")
-    plain_numbers(ax.xaxis)
-    return ax
 
 
 def shaded_range(low: float, high: float, ax: Axes, text: str) -> Axes:

@@ -1,5 +1,6 @@
 """Two classes: does the loss fall as 1/N, and do ensembles gain what independence predicts?"""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,25 +62,23 @@ class Classification(Study):
     settings_type = ClassificationSettings
 
     @classmethod
-    def sweeps(cls, scale: Scale | Settings) -> tuple[Sweep, ...]:
-        if isinstance(scale, Scale):
-            try:
-                imported("sklearn", "sklearn")
-            except MissingExtraError:
-                return ()  # the report goes on without, and this study says why
-        return super().sweeps(scale)
+    def plan(cls, scale: Scale) -> ClassificationSettings:
+        with contextlib.suppress(MissingExtraError):
+            imported("sklearn", "sklearn")
+            return ClassificationSettings.at(scale)
+        return ClassificationSettings(problems=())  # the report goes on, and this study says why
 
-    @classmethod
-    def trainings(cls, settings: ClassificationSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: ClassificationSettings) -> tuple[Sweep, ...]:
         return tuple(
             _sweep(settings, problem, part)
             for part in (1, SHORTER)
             for problem in settings.problems
         )
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
+    def __init__(self, source: Source, settings: ClassificationSettings) -> None:
         imported("sklearn", "sklearn")
-        self.settings: ClassificationSettings = self.chosen(scale)
+        self.settings: ClassificationSettings = settings
         self.problems: dict[str, Problem] = {}  # by title
         self.shorter: dict[str, Estimate] = {}  # exponents of the training loss after fewer steps
         refused = []
@@ -107,7 +106,6 @@ class Classification(Study):
         return {
             **super().facts(),
             "sizes": "; ".join(sizes),
-            "widest": max(self.settings.widths),
             "fitted_from": FITTED_FROM,
             "ensembles": self.settings.seeds // MEMBERS[-1],
             "members": next(iter(self.problems.values())).most,

@@ -2,13 +2,7 @@
 
 from minilotto.analysis.ensembling.two_classes import PARTS
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.curves import (
-    estimates_against_width,
-    estimates_on_line,
-    power_law,
-    shared_legend,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, power_law, series, shared_legend, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
 from minilotto.report.studies.classification.classification import Classification
 
@@ -20,20 +14,20 @@ def draw(study: Classification) -> Drawing:
         upper, middle, lower = (row[column] for row in axes)
         for part, color, mark in zip(PARTS, (BLUE, ORANGE), "os", strict=True):
             loss = estimates(one.losses[part])
-            estimates_against_width(loss, upper, color, mark, f"one net, {part}")
-            estimates_on_line(one.errors[part], middle, color, mark)
+            log_series(loss, upper, color, mark, f"one net, {part}")
+            series(one.errors[part], middle, color, mark)
             gains = {width: two.gain for width, two in one.means(part, 2).items()}
             label = f"loss of two nets' mean logit / their mean loss, {part}"
-            estimates_on_line(gains, lower, color, mark, label)
+            series(gains, lower, color, mark, label)
         ensembles = {one.most * n: each for n, each in one.means(PARTS[1], one.most).items()}
         loss = {neurons: each.loss for neurons, each in ensembles.items()}
         label = f"mean logit of {one.most} nets, held out"
-        estimates_against_width(loss, upper, GREEN, "D", label)
+        log_series(loss, upper, GREEN, "D", label)
         errors = {neurons: each.error for neurons, each in ensembles.items() if each.error}
-        estimates_on_line(errors, middle, GREEN, "D")
+        series(errors, middle, GREEN, "D")
         cosines = {width: cosine for width in one.synergies if (cosine := one.cosine(width))}
         label = "cosine of two nets' residuals, training"
-        estimates_on_line(cosines, lower, PURPLE, "P", label, "--")
+        series(cosines, lower, PURPLE, "P", label, "--")
         found = one.losses[PARTS[0]]
         start, limits = (found.widths[0], 1.6 * found.value[0]), upper.get_ylim()
         power_law(start, found.widths[-1], 1, upper, "$N^{-1}$", color=GREY)

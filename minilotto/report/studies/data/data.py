@@ -24,7 +24,7 @@ from minilotto.report.claims import (
     tally,
     untested,
 )
-from minilotto.report.figure import Scale, Source, Table, commas, interval, named
+from minilotto.report.figure import Source, Table, commas, interval, named
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
@@ -101,8 +101,8 @@ class Data(Study):
     name = "data"
     settings_type = DataSettings
 
-    @classmethod
-    def trainings(cls, settings: DataSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: DataSettings) -> tuple[Sweep, ...]:
         wide = sorted({*settings.widths, *settings.drawn_widths})
         others = sorted({*settings.points, *settings.noisy_points} - {settings.usual})
         noisy = [(max(settings.noises), tuple(settings.noisy_points))]
@@ -133,10 +133,10 @@ class Data(Study):
             sweeps += [Sweep(points=at, noise=noise, **several) for noise, at in noisy]
         return tuple(sweeps)
 
-    def __init__(self, source: Source, scale: Scale | DataSettings) -> None:
-        self.settings: DataSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: DataSettings) -> None:
+        self.settings: DataSettings = settings
         self.usual, self.noise = self.settings.usual, max(self.settings.noises)
-        sweeps = self.trainings(self.settings)
+        sweeps = self.sweeps(self.settings)
         nets = {config: one for sweep in sweeps for config, one in source.nets(sweep).items()}
         every = gathered(nets, LEVEL).items()
         self.samples = {name: one for name, one in every if len(one.widths(self.usual)) >= 3}
@@ -171,7 +171,6 @@ class Data(Study):
             "drawn_widths": commas(sorted(s.drawn_widths)),
             "shown_widths": " and ".join(map(str, self.shown_widths)),
             "precision": f"{1.2 / s.seeds**0.5:.1g}",
-            "networks": self.count,
         }
 
     def headline(self) -> str:

@@ -10,8 +10,8 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.samples import INFINITE, straight_lines
 from minilotto.report.figure import named
-from minilotto.report.plots.curves import estimates_against_width, width_axis
-from minilotto.report.plots.style import GREY, Drawing, grid, style_of
+from minilotto.report.plots.curves import log_series, width_axis
+from minilotto.report.plots.style import GREY, Drawing, beside, grid, style_of
 from minilotto.report.studies.data.data import Data
 from minilotto.settings.arrays import Array
 
@@ -57,7 +57,7 @@ def against_width(found: Mapping[float, tuple[Points | None, Points | None]], ax
         color, marker = style_of(k)
         label = f"P = {count:g}" if np.isfinite(count) else "P infinite"
         if everywhere is not None:
-            estimates_against_width(estimates(everywhere), ax, color, marker, label)
+            log_series(everywhere, ax, color, marker, label)
         if training is not None:
             open_marks: Any = {"marker": marker, "markersize": 3.5, "markerfacecolor": "white"}
             ax.plot(training.widths, training.value, ":", color=color, **open_marks)
@@ -78,16 +78,12 @@ def against_points(
     counts = sorted({count for rows in series.values() for count in rows})
     for (kind, width), rows in series.items():
         if rows:
-            estimates_against_width(rows, ax, *style_of(kinds.index(kind)), f"{kind}, N = {width}")
-            if width != widest:
-                drawn = ax.containers[-1][0]
-                drawn.set_markerfacecolor("white")
-                drawn.set_linestyle("--")
-    small: Any = {"textcoords": "offset points", "fontsize": 6, "color": GREY}
+            look: Any = {} if width == widest else {"line": "--", "markerfacecolor": "white"}
+            log_series(rows, ax, *style_of(kinds.index(kind)), f"{kind}, N = {width}", **look)
     for width, level in levels.items():
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if width == widest else "--")
-        place: Any = {"xycoords": ax.get_yaxis_transform(), "xytext": (2, 1), "va": "bottom"}
-        ax.annotate(f"P infinite, N = {width}", (0.0, level), **place, **small)
+        words, frame = f"P infinite, N = {width}", ax.get_yaxis_transform()
+        beside(words, (0.0, level), (2, 1), ax, frame, va="bottom", fontsize=6)
     low, high = ax.get_ylim()
     at = np.geomspace(counts[0], counts[-1], 60) if counts else np.empty(0)
     for name, line in lines.items():
@@ -95,7 +91,7 @@ def against_points(
         x, y = at[shown], line(at)[shown]
         ax.plot(x, y, ":", color=GREY, linewidth=1.2)
         if shown.any():
-            ax.annotate(name, (x[0], y[0]), xytext=(4, 4), **small)
+            beside(name, (x[0], y[0]), (4, 4), ax, fontsize=6)
     ax.set_xlabel("training points $P$")
     return _finished(ax, 6)
 
@@ -103,17 +99,14 @@ def against_points(
 def noise_against_width(found: Mapping[float, Mapping[int, Estimate]], ax: Axes) -> Axes:
     for k, (noise, rows) in enumerate(found.items()):
         if rows:
-            label = f"noise {noise:g}" if noise else "no noise"
-            estimates_against_width(rows, ax, *style_of(k), label)
+            log_series(rows, ax, *style_of(k), f"noise {noise:g}" if noise else "no noise")
     width_axis(ax)
     return _finished(ax, 7)
 
 
 def _finished(ax: Axes, size: int) -> Axes:
-    """With logarithmic axes, and a legend where there is something to name."""
-    if ax.get_xscale() != "log":
-        ax.set_xscale("log")
-        ax.set_yscale("log")
+    """With a legend where there is something to name."""
+    ax.set(xscale="log", yscale="log")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(loc="best", fontsize=size)
     return ax

@@ -19,7 +19,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.last_layer import hidden
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Case, Claim, Outcome, over, tally
-from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
+from minilotto.report.figure import Source, Table, commas, interval, training_words
 from minilotto.report.rules import LEVEL, Judged, factor, one_law
 from minilotto.report.studies.ensembling.analysis import cosine_between
 from minilotto.report.study import Settings, Study, scheduled
@@ -153,16 +153,16 @@ class Depth(Study):
     name = "depth"
     settings_type = DepthSettings
 
-    @classmethod
-    def trainings(cls, settings: DepthSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: DepthSettings) -> tuple[Sweep, ...]:
         if 1 not in settings.depths or len(set(settings.depths)) < 4:
             raise ConfigError(
                 f"depths={settings.depths!r} make no curve; give 1 and three more numbers of layers"
             )
         return tuple(sweep for some in settings.sweeps().values() for sweep in some)
 
-    def __init__(self, source: Source, scale: Scale | DepthSettings) -> None:
-        self.settings: DepthSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: DepthSettings) -> None:
+        self.settings: DepthSettings = settings
         s, self.left_out = self.settings, list[str]()
         self.nets: dict[Key, dict[int, Ensemble]] = {}
         self.shallow: dict[int, Ensemble] = {}

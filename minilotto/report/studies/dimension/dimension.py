@@ -30,7 +30,6 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, for_each, over, register, tally, untested
 from minilotto.report.figure import (
-    Scale,
     Source,
     Table,
     commas,
@@ -189,13 +188,13 @@ class Dimension(Study):
     name = "dimension"
     settings_type = DimensionSettings
 
-    @classmethod
-    def trainings(cls, settings: DimensionSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: DimensionSettings) -> tuple[Sweep, ...]:
         usual = (settings.sweep(case) for case in cases(settings))
         return (*usual, *(settings.sweep(case, LONGER) for case in checks(settings)))
 
-    def __init__(self, source: Source, scale: Scale | DimensionSettings) -> None:
-        self.settings: DimensionSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: DimensionSettings) -> None:
+        self.settings: DimensionSettings = settings
         found: dict[float, dict[Target, Curve]] = {1: {}, LONGER: {}}
         for times, wanted in ((1.0, cases(self.settings)), (LONGER, checks(self.settings))):
             for case in wanted:
@@ -253,7 +252,6 @@ class Dimension(Study):
             "neurons": TEACHER_NEURONS,
             "count": len(s.widths),
             "least": min(s.widths),
-            "widest": max(s.widths),
             "product_points": PRODUCT_POINTS,
             "fewest": min(sizes),
             "most_points": max(sizes),

@@ -9,12 +9,7 @@ from matplotlib.axes import Axes
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.rates import RULES
 from minilotto.report.figure import named
-from minilotto.report.plots.curves import (
-    loss_against_width,
-    shared_legend,
-    side_by_side,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, shared_legend, side_by_side, width_axis
 from minilotto.report.plots.style import GREY, PALETTE, Drawing, mosaic, plain_numbers
 from minilotto.report.studies.dimension.dimension import FAMILIES, Dimension
 from minilotto.settings.arrays import Array
@@ -34,7 +29,7 @@ def draw(study: Dimension) -> Drawing:
     out: Any = {"color": "black", "markersize": 8, "zorder": 5}
     for one in study.curves.values():
         ax, held = axes[f"{one.activation} {one.family}"], one.held
-        loss_against_width(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
+        log_series(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
         ax.plot(held.widths[~one.kept], held.value[~one.kept], "x", **out)
     for a in activations:
         for f in families:

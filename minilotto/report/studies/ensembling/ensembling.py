@@ -13,7 +13,7 @@ from minilotto.analysis.stats.differences import ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Case, Claim, Outcome, described, over, tally
-from minilotto.report.figure import Scale, Source, Table, interval, training_words
+from minilotto.report.figure import Source, Table, interval, training_words
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.studies.ensembling.analysis import (
     DRAWS,
@@ -75,8 +75,8 @@ class Ensembling(Study):
     name = "ensembling"
     settings_type = EnsemblingSettings
 
-    @classmethod
-    def trainings(cls, settings: EnsemblingSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: EnsemblingSettings) -> tuple[Sweep, ...]:
         if not settings.activations or not (settings.widths or settings.wide):
             raise ConfigError(
                 "there is no width or no activation to study; give some, such as widths=(10, 20)"
@@ -89,13 +89,12 @@ class Ensembling(Study):
             if widths
         )
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: EnsemblingSettings) -> None:
         self.found: dict[str, Ensembles] = {}
         trained: list[Ensemble] = []
         for activation in settings.activations:
             nets: dict[int, Ensemble] = {}
-            for sweep in self.trainings(dataclasses.replace(settings, activations=(activation,))):
+            for sweep in self.sweeps(dataclasses.replace(settings, activations=(activation,))):
                 nets |= source.by_width(sweep)
             one = ensembles(activation, nets)
             if one.gains:

@@ -6,12 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.ensembling.attribution import STEPS
-from minilotto.report.plots.curves import (
-    estimates_against_width,
-    estimates_on_line,
-    power_law,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, power_law, series, width_axis
 from minilotto.report.plots.style import (
     BLUE,
     GREEN,
@@ -50,7 +45,7 @@ def _parts(one: Ensembles, ax: Axes) -> None:
         ("variance", GREEN, "D", "variance: between seeds"),
     ):
         found = {n: getattr(at.parts, part) for n, at in one.widths.items()}
-        estimates_against_width(found, ax, color, mark, label)
+        log_series(found, ax, color, mark, label)
     width_axis(ax)
     ax.set(ylabel="mean loss, central half", title=f"{one.label}: bias and variance")
     ax.legend(loc="upper right", fontsize=8)
@@ -99,10 +94,10 @@ def _gains(one: Ensembles, ax: Axes) -> None:
 def _cosines(found: list[Ensembles], ax: Axes) -> None:
     for one, color in zip(found, (BLUE, ORANGE), strict=False):
         seeds = {n: at.cosine for n, at in one.widths.items()}
-        estimates_on_line(seeds, ax, color, "o", f"{one.label}, two seeds")
+        series(seeds, ax, color, "o", f"{one.label}, two seeds")
         within = {n: at.tickets["alike"] for n, at in one.widths.items() if at.tickets}
         within = {n: cosine for n, cosine in within.items() if np.isfinite(cosine.value)}
-        estimates_on_line(within, ax, color, "D", f"{one.label}, two pairs of a net (size)", "--")
+        series(within, ax, color, "D", f"{one.label}, two pairs of a net (size)", "--")
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set_xscale("log")
     width_axis(ax)
@@ -119,13 +114,12 @@ def _tickets(one: Ensembles, ax: Axes) -> None:
         ("needed", ORANGE, "s", "needed by Eq. 9 for the net's loss"),
     ):
         found = {n: each[kind] for n, each in counted.items()}
-        estimates_against_width(found, ax, color, mark, label)
+        log_series(found, ax, color, mark, label)
     label = "the paper: 1, 2, 3"
     ax.plot(
         list(PAPER_COUNTS), list(PAPER_COUNTS.values()), "*", color=GREY, markersize=9, label=label
     )
     width_axis(ax)
-    ax.set_ylim(bottom=min(ax.get_ylim()[0], 1e-3))  # for the legend
     ax.set_ylabel("tickets in a net")
     ax.legend(loc="lower left", fontsize=8)
     ax.set_title(f"{one.label}: independent tickets that nets have, and would need")

@@ -16,7 +16,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.last_layer import hidden, output_layer
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, commas, training_words
+from minilotto.report.figure import Source, Table, commas, training_words
 from minilotto.report.rules import LEVEL, factor
 from minilotto.report.studies.ensembling.analysis import PAPER_COUNTS
 from minilotto.report.study import Settings, Study, scheduled
@@ -234,8 +234,8 @@ class Inside(Study):
     name = "inside"
     settings_type = InsideSettings
 
-    @classmethod
-    def trainings(cls, settings: InsideSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: InsideSettings) -> tuple[Sweep, ...]:
         if min(settings.counts, default=0) < 1 or max(settings.counts) < 2:
             raise ConfigError(
                 f"counts={settings.counts!r} are no numbers of tickets to compare; give whole "
@@ -243,8 +243,8 @@ class Inside(Study):
             )
         return tuple(settings.sweeps().values())
 
-    def __init__(self, source: Source, scale: Scale | InsideSettings) -> None:
-        self.settings: InsideSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: InsideSettings) -> None:
+        self.settings: InsideSettings = settings
         s, self.left_out = self.settings, list[str]()
         self.found: dict[tuple[str, int], Kept] = {}
         trained = []

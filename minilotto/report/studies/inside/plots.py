@@ -1,12 +1,12 @@
 """The figure of the study of tickets inside a net."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.report.plots.curves import (
-    estimates_against_width,
+    claimed_exponent,
+    forest,
+    log_series,
     power_law,
     shared_legend,
     width_axis,
@@ -19,12 +19,10 @@ from minilotto.report.plots.style import (
     PURPLE,
     SKY,
     Drawing,
-    intervals,
     mosaic,
     plain_numbers,
 )
-from minilotto.report.rules import THRESHOLDS
-from minilotto.report.studies.inside.inside import COMBINED, FITTED, Inside, Kept
+from minilotto.report.studies.inside.inside import COMBINED, FITTED, JUDGED, PAPER, Inside, Kept
 
 STYLES = {
     "average": (BLUE, "o"),
@@ -52,7 +50,7 @@ def draw(study: Inside) -> Drawing:
     for (width, one), color, mark in zip(study.widths.items(), COLORS, "osD", strict=False):
         for name, values in (("weights", one.weight), ("independent", one.independent)):
             found = one.by_count(values)
-            estimates_against_width(found, axes[name], color, mark, f"N = {width}")
+            log_series(found, axes[name], color, mark, f"N = {width}")
     counts = study.settings.counts
     _finish(
         axes["weights"], counts, "sum of absolute best weights", "how large the best weights are"
@@ -72,7 +70,7 @@ def draw(study: Inside) -> Drawing:
 def _losses(one: Kept, ax: Axes, title: str) -> None:
     for way, (color, mark) in STYLES.items():
         label = {**COMBINED, **FITTED}[way]
-        estimates_against_width(one.by_count(one.losses[way]), ax, color, mark, label)
+        log_series(one.by_count(one.losses[way]), ax, color, mark, label)
     equation = [each.value for each in one.by_count(one.losses[EQUATION]).values()]
     ax.plot(
         one.counts, equation, color=GREY, linewidth=1.2, label=f"predicted: {COMBINED[EQUATION]}"
@@ -91,18 +89,12 @@ def _finish(ax: Axes, counts: "list[int] | tuple[int, ...]", label: str, title: 
 
 
 def _exponents(study: Inside, ax: Axes) -> None:
-    names = [f"N = {width}" if width in study.widths and i < len(study.widths) else name
-             for i, (name, width) in enumerate(study.found)]  # fmt: skip
-    rows = np.arange(len(names))[::-1]
-    look: Any = {"linestyle": "none", "linewidth": 1.5}
-    for way in list(STYLES)[:3]:
-        found = [one.exponent(way) for one in study.found.values()]
-        intervals(rows, found, ax, *STYLES[way], sideways=True, **look)
-    value = [one.exponent(EQUATION).value for one in study.found.values()]
-    ax.plot(value, rows, "|", color=GREY, markersize=11, label="Eq. 9")
-    near = THRESHOLDS["near"]
-    ax.axvspan(1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/K")
-    ax.axvline(0, color=GREY, linestyle=":", linewidth=1.0, label="one common error")
-    ax.set_yticks(rows, names)
+    names = [f"N = {width}" if name == PAPER else name for name, width in study.found]
+    every = dict(zip(names, study.found.values(), strict=True))
+    rows = {name: {way: one.exponent(way) for way in JUDGED} for name, one in every.items()}
+    forest(rows, ax, STYLES)
+    value = [one.exponent(EQUATION).value for one in every.values()]
+    ax.plot(value, range(len(value)), "|", color=GREY, markersize=11, label="Eq. 9")
+    claimed_exponent(ax, "1/K", "one common error")
     ax.set(xlabel="exponent of loss against $K$", title="exponents by width and control")
     ax.legend(loc="lower right", fontsize=8)

@@ -80,14 +80,14 @@ class Minimum(Study):
     name = "minimum"
     settings_type = MinimumSettings
 
-    @classmethod
-    def trainings(cls, settings: MinimumSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: MinimumSettings) -> tuple[Sweep, ...]:
         budgets = sorted(settings.budgets, reverse=True)
         pairs = [_pairs(settings, dtype, budget) for dtype in DTYPES for budget in budgets]
         return (*pairs, *_wider(settings))
 
-    def __init__(self, source: Source, scale: Scale | MinimumSettings) -> None:
-        self.settings = settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: MinimumSettings) -> None:
+        self.settings = settings
         self.data: Dataset = sampled(_pairs(settings, "float32", settings.steps).configs[0])
         self.law: Descent = descent(SILU, self.data, float(EQ2.b.mean()))
         self.tickets: dict[str, dict[int, Tickets]] = {}  # by dtype and budget

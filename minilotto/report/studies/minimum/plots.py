@@ -5,9 +5,8 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.landscape.curvature import Curvature
 from minilotto.analysis.landscape.polish import Polished
-from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.tickets.valley_tickets import EQ2
-from minilotto.report.plots.curves import estimates_on_line, steps_axis
+from minilotto.report.plots.curves import series, steps_axis
 from minilotto.report.plots.style import (
     BLUE,
     GREEN,
@@ -91,7 +90,7 @@ def _valley(study: Minimum, ax: Axes) -> None:
 
 def _positions(study: Minimum, ax: Axes) -> None:
     for (name, one), color, mark in zip(study.place.items(), (BLUE, ORANGE), "os", strict=False):
-        estimates_on_line(estimates(one), ax, color, mark, name)
+        series(one, ax, color, mark, name)
     ax.set(yscale="log", ylabel="median |w| of tickets", title="where in the valley training ends")
     plain_numbers(ax.yaxis)
     if study.place:

@@ -17,12 +17,12 @@ from minilotto.analysis.stats.exponents import (
     over_widths,
 )
 from minilotto.data.dataset import sampled
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import ConfigError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, for_each, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, interval, rows_of
+from minilotto.report.figure import Source, Table, commas, interval, rows_of
 from minilotto.report.rules import Judged, factor, inside
 from minilotto.report.study import Settings, Study, scheduled
-from minilotto.report.tuning import medians
+from minilotto.report.tuning import exponents, medians
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -115,30 +115,26 @@ class Noise(Study):
     name = "noise"
     settings_type = NoiseSettings
 
-    @classmethod
-    def trainings(cls, settings: NoiseSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: NoiseSettings) -> tuple[Sweep, ...]:
         s = settings
         ways = [s.sweep(way, (FULL, *s.batches)) for way in WAYS]
         fresh = [s.fresh(way) for way in FRESH_WAYS]
         return (*ways, *fresh, *s.rated().values(), s.precise())
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        s = self.settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: NoiseSettings) -> None:
+        s = self.settings = settings
         self._source, self.left_out, self.count = source, list[str](), 0
         self.starts = {way: self._starts(s.sweep(way, (FULL, *s.batches))) for way in WAYS}
         self.variance = {way: self._points(one.variance, way) for way, one in self.starts.items()}
         self.loss = {way: self._points(one.loss, way) for way, one in self.starts.items()}
-        self.exponents = {
-            (way, batch): exponent
+        noisy = {
+            (way, batch): one
             for way, found in self.variance.items()
             for batch, one in found.items()
-            if batch != FULL and (exponent := exponent_over(one, 0, inf))
+            if batch != FULL
         }
-        if not self.exponents:
-            raise DataError(
-                f"an exponent needs three widths with {LEAST_SEEDS} finite starts on two sets; "
-                "train more with Noise.run"
-            )
+        self.exponents = exponents(noisy, 0, inf, "Noise")
         self.fresh = {
             way: self._points(self._starts(s.fresh(way)).loss, f"{way}, fresh points")
             for way in FRESH_WAYS
@@ -208,11 +204,8 @@ class Noise(Study):
             "count": len(s.sets),
             "ways": "; ".join(f"{way} ({way.rate:g})" for way in WAYS),
             "rates": commas(sorted({*s.rates, ADAM.rate})),
-            "narrowest": min(s.widths),
-            "widest": max(s.widths),
             "largest": max(s.batches),
             "least": min(s.sets),
-            "networks": self.count,
         }
 
     def headline(self) -> str:
@@ -228,8 +221,8 @@ class Noise(Study):
         known = {str(w): {"variance": self.variance[w], "loss": self.loss[w]} for w in WAYS}
         known |= {f"{way}, fresh points": {"loss": one} for way, one in self.fresh.items()}
         rows = [(way, what, batch or "full", *row) for way, what, batch, *row in rows_of(known)]
-        exponents = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
-        exponents += [(str(w), "all", *interval(self._exponent(w))) for w in WAYS]
+        rates = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
+        rates += [(str(w), "all", *interval(self._exponent(w))) for w in WAYS]
         pooled = [
             (str(way), batch, *both)
             for way in WAYS
@@ -239,7 +232,7 @@ class Noise(Study):
         ends = "low, high"
         return [
             Table.of("widths", f"way, quantity, batch, {columns}", rows),
-            Table.of("exponents", f"way, batch, exponent, {ends}", exponents),
+            Table.of("exponents", f"way, batch, exponent, {ends}", rates),
             Table.of(
                 "parts",
                 f"way, batch, fraction variance, {ends}, mean over noise / full batch, low ratio, "

@@ -2,13 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.curves import (
-    estimates_against_width,
-    power_law,
-    side_by_side,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, power_law, side_by_side, width_axis
 from minilotto.report.plots.style import GREY, Drawing, intervals, mosaic, plain_numbers, style_of
 from minilotto.report.studies.noise.noise import FULL, Noise, Way
 
@@ -35,9 +29,9 @@ def _against_width(study: Noise, way: Way, ax: Axes) -> None:
     found = study.variance[way]
     for k, (batch, one) in enumerate(sorted(found.items())):
         if batch == FULL:
-            estimates_against_width(estimates(one), ax, GREY, "v", "all points (sets alone)")
+            log_series(one, ax, GREY, "v", "all points (sets alone)")
         else:
-            estimates_against_width(estimates(one), ax, *style_of(k - 1), f"batch {batch}")
+            log_series(one, ax, *style_of(k - 1), f"batch {batch}")
     noisy = [one for batch, one in found.items() if batch != FULL]
     if noisy:
         largest = max(noisy, key=lambda one: one.value[0])

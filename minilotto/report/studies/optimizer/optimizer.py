@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
-from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
-from minilotto.errors import ConfigError, DataError
+from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.exponents import exponent_change, mean_ratio
+from minilotto.errors import ConfigError
 from minilotto.report.claims import Claim, Outcome, for_each
-from minilotto.report.figure import Scale, Source, Table, commas, rows_of
+from minilotto.report.figure import Source, Table, commas, rows_of
 from minilotto.report.ranges import all_in, extent, no_change
 from minilotto.report.rules import FAILS, HOLDS, Check, factor
 from minilotto.report.study import Settings, Study, scheduled
-from minilotto.report.tuning import Losses, Rates, best_of, medians
+from minilotto.report.tuning import Losses, Rates, at_ends, best_of, exponents, medians
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.tasks import task_of
 from minilotto.store.grid import Sweep
@@ -139,13 +139,13 @@ class Optimizer(Study):
     name = "optimizer"
     settings_type = OptimizerSettings
 
-    @classmethod
-    def trainings(cls, settings: OptimizerSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: OptimizerSettings) -> tuple[Sweep, ...]:
         sweeps = [sweep for way in every(settings) for sweep in way.sweeps(settings).values()]
         return tuple(sorted(sweeps, key=lambda one: -one.configs[0].steps))
 
-    def __init__(self, source: Source, scale: Scale | OptimizerSettings) -> None:
-        self.settings: OptimizerSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: OptimizerSettings) -> None:
+        self.settings: OptimizerSettings = settings
         self.left_out = list[str]()
         self.count = 0
         self.found: dict[Way, Points] = {}
@@ -153,20 +153,7 @@ class Optimizer(Study):
         self.whole: dict[str, Points] = {}  # losses of the last LM on the whole interval, by task
         for way in every(self.settings):
             self._read(source, way)
-        self.exponents = {
-            way: exponent
-            for way, one in self.found.items()
-            if (exponent := exponent_over(one, *self._span))
-        }
-        if not self.exponents:
-            raise DataError(
-                "an exponent needs three widths of one target, optimiser and number of steps, each "
-                f"with {LEAST_SEEDS} finite seeds; train more with Optimizer.run"
-            )
-
-    @property
-    def _span(self) -> tuple[int, int]:
-        return min(self.settings.widths), max(self.settings.widths)
+        self.exponents = exponents(self.found, *self.span, "Optimizer")
 
     def _read(self, source: Source, way: Way) -> None:
         """Medians of one way at the best rate of each width."""
@@ -187,35 +174,26 @@ class Optimizer(Study):
 
     # Words
     def facts(self) -> dict[str, Any]:
-        s, (narrowest, widest) = self.settings, self._span
+        s = self.settings
+        best = {
+            f"{way.optimizer}, {target_of(way.task)}": rates
+            for way, rates in self.rates.items()
+            if way.steps == s.steps and way.optimizer in s.rates
+        }
         return {
             **super().facts(),
             "targets": commas(target_of(task) for task in s.tasks),
             "first": target_of(s.tasks[0]),
             "names": commas(s.rates),
             "rates": "; ".join(f"{name} {commas(rates)}" for name, rates in s.rates.items()),
-            "narrowest": narrowest,
-            "widest": widest,
             "lengths": commas(s.lengths),
             "shortest": s.lengths[0],
             "longest": s.lengths[-1],
             "few": s.iterations[0],
             "middle": s.iterations[-2],
             "last": s.iterations[-1],
-            "networks": self.count,
-            "at_ends": self._at_ends(),
+            "at_ends": at_ends(best, {name: s.rates[name.partition(",")[0]] for name in best}),
         }
-
-    def _at_ends(self) -> str:
-        """Where a better rate may lie beyond those tried, in a sentence; "" for nowhere."""
-        found = []
-        for way, by_width in self.rates.items():
-            tried = self.settings.rates.get(way.optimizer, ())
-            ends = {min(tried), max(tried)} if len(tried) > 1 else set()
-            at = [width for width, two in by_width.items() if ends & {*two}]
-            if way.steps == self.settings.steps and at:
-                found.append(f"{way.optimizer}, {target_of(way.task)}: N = {commas(at)}")
-        return f" The best rate is the least or largest tried at {'; '.join(found)}." * bool(found)
 
     def headline(self) -> str:
         s, verdicts = self.settings, self.judged()
@@ -240,7 +218,7 @@ class Optimizer(Study):
         lm = way._replace(optimizer=LM, steps=s.iterations[-1])
         if (e := self.exponents.get(lm)) and (less := self._ratio(lm, way)):
             parts.append(
-                f"Levenberg-Marquardt lowers the loss of widths {self._span[0]} to {self._span[1]} "
+                f"Levenberg-Marquardt lowers the loss of widths {self.span[0]} to {self.span[1]} "
                 f"by a factor of {1 / less.value:.1g} and has the exponent {e}"
             )
         return "; ".join(parts) + "."
@@ -264,7 +242,7 @@ class Optimizer(Study):
     # Verdicts
     def _same(self, pairs: Mapping[str, tuple[Way, Way]], claim: Claim) -> Outcome:
         found = {
-            name: exponent_change(self.found.get(one), self.found.get(other), *self._span)
+            name: exponent_change(self.found.get(one), self.found.get(other), *self.span)
             for name, (one, other) in pairs.items()
             if one != other
         }

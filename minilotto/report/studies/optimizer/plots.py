@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.plots.curves import (
-    loss_against_width,
+    log_series,
     power_law,
     side_by_side,
     steps_axis,
@@ -47,7 +47,7 @@ def losses(study: Optimizer, task: str, ax: Axes) -> Axes:
     for name, look in _looks(study).items():
         way = Way(task, name, max(s.iterations) if name == LM else s.steps)
         if one := study.found.get(way):
-            loss_against_width(one, ax, *look, name)
+            log_series(one, ax, *look, name)
     if adam := study.found.get(Way(task, ADAM, s.steps)):
         inside = adam.select(np.isin(adam.widths, s.widths))
         if len(inside.widths):
@@ -111,7 +111,7 @@ def by_iterations(study: Optimizer, ax: Axes) -> Axes:
     rows.insert(0, (f"adam, {s.steps:,}", Way(s.tasks[0], ADAM, s.steps)))
     for k, (name, way) in enumerate(rows):
         if one := study.found.get(way):
-            loss_against_width(one, ax, *style_of(k), name)
+            log_series(one, ax, *style_of(k), name)
     ax.set(title=f"lm by iterations, {_formula(s.tasks[0])}", ylabel="median loss")
     width_axis(ax)
     legend_below(ax, 4)

@@ -1,31 +1,21 @@
 """Exponents by protocol, starts at their best rates, the lower envelope, losses by sum of rates."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from minilotto.analysis.landscape.starts import Start, Started
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.report.plots.curves import (
-    estimates_on_line,
-    loss_against_width,
+    forest,
+    log_series,
     power_law,
+    series,
     side_by_side,
     steps_axis,
     width_axis,
 )
-from minilotto.report.plots.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    PALETTE,
-    Drawing,
-    intervals,
-    legend_below,
-)
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Drawing, legend_below
 from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.protocol.trainings import EQUAL_SUMS, SCHEDULES_TRIED
 
@@ -56,7 +46,7 @@ def draw(study: Protocol) -> Drawing:
     handles, labels = above[0].get_legend_handles_labels()
     upper.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     left, right, middle, last = lower.subplots(1, 4, width_ratios=[1.1, 1.0, 2.0, 2.0])
-    forest(study.starts, left, right)
+    starts(study, left, right)
     envelope(study, middle)
     sums(study, last)
     return figure
@@ -70,17 +60,21 @@ def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -
     return ax
 
 
-def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
+def starts(study: Protocol, left: Axes, right: Axes) -> None:
     """A row per start, from the top: exponent and loss; those of the first row as lines."""
-    rows = list(starts.values())
-    for ax, found, name in (
-        (left, [one.exponent for one in rows], "exponent, best rates"),
-        (right, [one.loss for one in rows], f"median loss, N = {_widest(rows)}"),
+    found = {str(start): one for start, one in study.starts.items()}
+    widest = max((int(one.points.widths[-1]) for one in found.values()), default=0)
+    for ax, what, label in (
+        (left, "exponent", "exponent, best rates"),
+        (right, "loss", f"median loss, N = {widest}"),
     ):
-        _forest(found, ax)
-        ax.set_xlabel(name)
+        rows = {name: {what: getattr(one, what)} for name, one in found.items()}
+        forest(rows, ax, {what: (BLUE, "o")})
+        for one in list(rows.values())[:1]:
+            ax.axvline(one[what].value, color=GREY, linewidth=0.8, linestyle=":")
+        ax.set_xlabel(label)
+        ax.tick_params(axis="y", length=0)
     left.set_xlim(max(left.get_xlim()[0], SHOWN[0]), min(left.get_xlim()[1], SHOWN[1]))
-    left.set_yticks(np.arange(len(rows)), [str(start) for start in starts], fontsize=8)
     left.axvline(0, color=GREY, linewidth=0.8)
     right.set_xscale("log")
     low, high = right.get_xlim()
@@ -90,23 +84,10 @@ def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
     right.set_yticks([])
 
 
-def _widest(rows: Sequence[Started]) -> int:
-    return max((int(one.points.widths[-1]) for one in rows), default=0)
-
-
-def _forest(found: Sequence[Estimate], ax: Axes) -> None:
-    if found:
-        look: Any = {"linestyle": "none", "markersize": 3.5, "capsize": 1.5, "linewidth": 1.5}
-        intervals(range(len(found)), found, ax, BLUE, "o", sideways=True, **look)
-        ax.axvline(found[0].value, color=GREY, linewidth=0.8, linestyle=":")
-    ax.set_ylim(len(found) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-
-
 def envelope(study: Protocol, ax: Axes) -> Axes:
     looks = ((BLUE, "o"), (ORANGE, "s"))
     for (name, one), look in zip(study.envelope.items(), looks, strict=False):
-        loss_against_width(one, ax, *look, f"{name} start")
+        log_series(one, ax, *look, f"{name} start")
     for one in list(study.envelope.values())[:1]:
         first, last = one.widths[[0, -1]]
         end = min(last, FAR * first)  # where it is named
@@ -122,7 +103,7 @@ def sums(study: Protocol, ax: Axes) -> Axes:
     for name in EQUAL_SUMS:
         found = study.sums_of_rates(name)
         if found:
-            estimates_on_line(found, ax, COLOURS[name], MARKS[name], name)
+            series(found, ax, COLOURS[name], MARKS[name], name)
     ax.set(xscale="log", yscale="log")
     ax.set(title=f"loss by sum of rates, N = {study.facts()['middle']}")
     ax.set_ylabel("median loss (mean squared error)")

@@ -14,15 +14,14 @@ from minilotto.analysis.landscape.starts import (
     fraction_of_tickets,
     likeness,
 )
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.exponents import HALVES, exponent_change, exponent_over, mean_ratio
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, for_each, untested
-from minilotto.report.figure import Scale, Source, Table, commas, rows_of
+from minilotto.report.figure import Source, Table, commas, rows_of
 from minilotto.report.ranges import all_in, extent, no_change
 from minilotto.report.rules import FAILS, LEVEL, factor, inside
 from minilotto.report.studies.protocol.trainings import (
@@ -45,7 +44,7 @@ from minilotto.report.studies.protocol.trainings import (
     wide_groups,
 )
 from minilotto.report.study import STAGES, Study
-from minilotto.report.tuning import Losses, Rates, best_of, medians
+from minilotto.report.tuning import Losses, Rates, at_ends, best_of, exponents, medians
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
@@ -73,12 +72,12 @@ class Protocol(Study):
     name = "protocol"
     settings_type = ProtocolSettings
 
-    @classmethod
-    def trainings(cls, settings: ProtocolSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: ProtocolSettings) -> tuple[Sweep, ...]:
         return every(settings)
 
-    def __init__(self, source: Source, scale: Scale | ProtocolSettings) -> None:
-        self.settings: ProtocolSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: ProtocolSettings) -> None:
+        self.settings: ProtocolSettings = settings
         self.left_out = list[str]()
         self._source, self._read = source, dict[Sweep, dict[Config, Ensemble]]()
         self.found: dict[Place, Points] = {}
@@ -86,16 +85,7 @@ class Protocol(Study):
         for budget in self.settings.budgets:
             for schedule in SCHEDULES_TRIED:
                 self._at_rates(schedule, budget)
-        self.exponents = {
-            place: exponent
-            for place, one in self.found.items()
-            if (exponent := exponent_over(one, *self._span))
-        }
-        if not self.exponents:
-            raise DataError(
-                "an exponent needs three widths of one rate, schedule and budget, each with "
-                f"{LEAST_SEEDS} finite seeds; train more with Protocol.run"
-            )
+        self.exponents = exponents(self.found, *self.span, "Protocol")
         precise = Way(rate=self.settings.paper_rate, budget=self.settings.steps, dtype="float64")
         self.precise = self._points(self._losses(precise), "float64")
         self.sums = {
@@ -118,10 +108,6 @@ class Protocol(Study):
         self._read.clear()
 
     # Reading
-    @property
-    def _span(self) -> tuple[int, int]:
-        return min(self.settings.widths), max(self.settings.widths)
-
     def _nets(
         self, way: Way, widths: tuple[int, ...], seeds: int | None = None
     ) -> dict[int, Ensemble]:
@@ -152,7 +138,7 @@ class Protocol(Study):
         """What became of the nets of a start; None, and a note, where there are too few."""
         losses, rates = best_of({way.rate: self._losses(way) for way in ways})
         found = self._points(losses, str(start))
-        exponent = exponent_over(found, *self._span)
+        exponent = exponent_over(found, *self.span)
         if found is None or exponent is None:
             self._source.missing.append(f"{start}: fewer than three widths at all of its rates")
             return None
@@ -188,7 +174,7 @@ class Protocol(Study):
 
     # Words
     def facts(self) -> dict[str, Any]:
-        s, (narrowest, law_widest) = self.settings, self._span
+        s = self.settings
         return {
             **super().facts(),
             "schedules": commas(SCHEDULES_TRIED),
@@ -196,27 +182,15 @@ class Protocol(Study):
             "count": len(s.starts),
             "halved": HALVED,
             "long": LONG * s.steps,
-            "widest": max([law_widest, *s.wide]),
-            "narrowest": narrowest,
-            "law_widest": law_widest,
+            "widest": max([self.span[1], *s.wide]),
+            "law_widest": self.span[1],
             "middle": self._middle,
             "paper_rate": s.paper_rate,
             "shortest": s.shortest,
             "longest": s.longest,
             "ticket": self.entry.claims["tickets"]["ticket"],
-            "networks": self.count,
-            "at_ends": self._at_ends(),
+            "at_ends": at_ends(self.envelope_rates, dict.fromkeys(SCALINGS, s.wide_rates)),
         }
-
-    def _at_ends(self) -> str:
-        """Where a better rate may lie beyond those tried, in a sentence; "" for nowhere."""
-        ends = {min(self.settings.wide_rates), max(self.settings.wide_rates)}
-        found = [
-            f"N = {commas(at)} ({name})"
-            for name, rates in self.envelope_rates.items()
-            if (at := [width for width, two in rates.items() if ends & {*two}])
-        ]
-        return f" The best rate is the least or largest tried at {'; '.join(found)}." * bool(found)
 
     @property
     def _middle(self) -> int:
@@ -294,7 +268,7 @@ class Protocol(Study):
     def _unchanged(self, pairs: Sequence[tuple[str, Place, Place]], claim: Claim) -> Outcome:
         """Whether exponents at one place are those at another, where both are known."""
         found = {
-            name: exponent_change(self.found.get(one), self.found.get(other), *self._span)
+            name: exponent_change(self.found.get(one), self.found.get(other), *self.span)
             for name, one, other in pairs
             if one != other
         }
@@ -347,7 +321,7 @@ class Protocol(Study):
     def claim_precision(self, claim: Claim) -> Outcome:
         s = self.settings
         usual = self.found.get(Place(STEP, s.paper_rate, s.steps))
-        change = exponent_change(self.precise, usual, *self._span)
+        change = exponent_change(self.precise, usual, *self.span)
         return all_in({"difference": change}, no_change(claim))
 
     def _at_sums(self, compared: Any) -> dict[str, Estimate | None]:
@@ -360,7 +334,7 @@ class Protocol(Study):
         }
 
     def claim_sum_exponent(self, claim: Claim) -> Outcome:
-        found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
+        found = self._at_sums(lambda one, other: exponent_change(one, other, *self.span))
         return all_in(found, no_change(claim))
 
     def claim_sum_loss(self, claim: Claim) -> Outcome:
@@ -405,7 +379,7 @@ class Protocol(Study):
 
     @for_each("scaling", lambda study: {name: name for name in SCALINGS})
     def claim_envelope(self, claim: Claim, scaling: str) -> Outcome:
-        return all_in({"exponent": self._beyond(scaling, self._span[1])}, claim.near)
+        return all_in({"exponent": self._beyond(scaling, self.span[1])}, claim.near)
 
     @for_each("scaling", lambda study: {name: name for name in SCALINGS})
     def claim_rise(self, claim: Claim, scaling: str) -> Outcome:

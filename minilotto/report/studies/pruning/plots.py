@@ -6,11 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.landscape.pruned_losses import RULES, UNFITTED, Readout, median_loss
-from minilotto.report.plots.curves import estimates_against_width, width_axis
+from minilotto.report.plots.curves import log_series, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, grid
 from minilotto.report.studies.pruning.pruning import Pruning
 
-LOW = 1e-11  # an axis of losses that goes further down leaves its upper right corner free
 READOUTS = {"float64": "output weights in float64", "float32": "output weights that float32 holds"}
 STYLES = dict(zip(RULES, zip(PALETTE, "xos^D*", strict=True), strict=True))
 
@@ -23,7 +22,7 @@ def draw(study: Pruning) -> Drawing:
     styles = zip((ORANGE, BLUE, GREEN), "osD", strict=True)
     for (width, cut), (color, mark) in zip(sorted(study.cuts.items()), styles, strict=False):
         curve = cut.curve("elimination", "float32")
-        estimates_against_width(curve, corner, color, mark, f"from N = {width}, elimination")
+        log_series(curve, corner, color, mark, f"from N = {width}, elimination")
         _whole(corner, cut.whole[None], "--", color)
     _small(study, "float32", max(study.cuts), corner, "black", "P")
     _small(study, None, max(study.cuts), corner, "0.6", "X")
@@ -36,13 +35,11 @@ def _rules(
 ) -> None:
     cut = study.cuts[study.main]
     for rule, label in rules.items():
-        estimates_against_width(cut.curve(rule, readout), ax, *STYLES[rule], label)
+        log_series(cut.curve(rule, readout), ax, *STYLES[rule], label)
     _small(study, readout, study.main, ax, "black", "P")
     _whole(ax, cut.whole[None], "--", GREY, f"all {cut.width}, as trained")
     if readout:
         _whole(ax, cut.whole[readout], ":", GREY, f"all {cut.width}, fitted again")
-    else:
-        ax.set_ylim(bottom=ax.get_ylim()[0] / 100)  # for the legend
     _finish(ax, f"N = {study.main}: {title}")
 
 
@@ -50,7 +47,7 @@ def _small(study: Pruning, readout: Readout, below: int, ax: Axes, color: str, m
     """Nets that were trained at widths below another."""
     found = {k: median_loss(one[readout]) for k, one in study.small.items() if k < below}
     label = "trained at width k, fitted again" if readout else "trained at width k"
-    estimates_against_width(found, ax, color, mark, label)
+    log_series(found, ax, color, mark, label)
 
 
 def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -> None:
@@ -60,4 +57,4 @@ def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -
 def _finish(ax: Axes, title: str) -> None:
     width_axis(ax, "neurons kept, $k$")
     ax.set(ylabel="median loss", title=title)
-    ax.legend(loc="lower left" if ax.get_ylim()[0] > LOW else "upper right", fontsize=7)
+    ax.legend(loc="lower left", fontsize=7)

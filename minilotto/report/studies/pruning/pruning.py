@@ -19,7 +19,7 @@ from minilotto.analysis.landscape.pruned_losses import (
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Case, Claim, Outcome, over, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, training_words
+from minilotto.report.figure import Source, Table, commas, training_words
 from minilotto.report.rules import Every, factor
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
@@ -62,8 +62,8 @@ class Pruning(Study):
     name = "pruning"
     settings_type = PruningSettings
 
-    @classmethod
-    def trainings(cls, settings: PruningSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: PruningSettings) -> tuple[Sweep, ...]:
         if not settings.wide or min(settings.wide) < 2:
             raise ConfigError(
                 f"wide={settings.wide!r} leaves nothing to prune; give widths from 2 on, such as "
@@ -74,9 +74,8 @@ class Pruning(Study):
         seeds, steps = settings.seeds, settings.steps
         return (Sweep(widths=widths, activations=activations, seeds=seeds, steps=steps),)
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        settings = self.chosen(scale)
-        (sweep,) = self.trainings(settings)
+    def __init__(self, source: Source, settings: PruningSettings) -> None:
+        (sweep,) = self.sweeps(settings)
         nets: dict[int, Ensemble] = {}
         for width, one in source.by_width(sweep).items():
             good = np.isfinite(one.loss) & (one.loss > 0)

@@ -4,14 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.curves import (
-    estimates_against_width,
-    estimates_on_line,
-    power_law,
-    side_by_side,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, power_law, series, side_by_side, width_axis
 from minilotto.report.plots.style import (
     GREY,
     Drawing,
@@ -44,8 +37,7 @@ def _shares(study: Subtasks, task: str, ax: Axes) -> None:
     parts = _of(study, task)
     for i in parts:
         color, mark = style_of(i)
-        known = estimates(study.shares[task, "usual", i])
-        estimates_against_width(known, ax, color, mark, f"no. {i + 1}")
+        log_series(study.shares[task, "usual", i], ax, color, mark, f"no. {i + 1}")
         ax.axhline(least_loss(task)[i], color=color, linestyle="--", linewidth=0.8)
     ax.axhline(1 / len(parts), color="black", linestyle=":", linewidth=1.0, label="equal shares")
     ax.plot([], [], "--", color=GREY, label="root of weight")
@@ -97,7 +89,7 @@ def _alone(study: Subtasks, ax: Axes) -> None:
             known = {width: median_interval(one.alone) for width, one in by_width.items()}
             kind = "weighted" if task in study.weighted else "equal"
             inputs = task.removeprefix("sum").removeprefix("weighted")
-            estimates_on_line(known, ax, *style_of(k), f"{inputs} {kind}")
+            series(known, ax, *style_of(k), f"{inputs} {kind}")
     for m in study.settings.subtasks:
         drawn = np.random.default_rng(0).uniform(-1, 1, (4000, m)) ** 2
         level = float((drawn.max(axis=1) / drawn.sum(axis=1)).mean())

@@ -19,7 +19,7 @@ from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_input
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally, untested
-from minilotto.report.figure import Scale, Source, Table, rows_of
+from minilotto.report.figure import Source, Table, rows_of
 from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study, scheduled
@@ -124,12 +124,12 @@ class Subtasks(Study):
     name = "subtasks"
     settings_type = SubtasksSettings
 
-    @classmethod
-    def trainings(cls, settings: SubtasksSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: SubtasksSettings) -> tuple[Sweep, ...]:
         return tuple(settings.sweep(*way) for way in settings.ways)
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        s = self.settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: SubtasksSettings) -> None:
+        s = self.settings = settings
         self.left_out, self.count = list[str](), 0
         self.found: dict[tuple[str, str], dict[int, Allocated]] = {}
         for way in s.ways:
@@ -207,20 +207,12 @@ class Subtasks(Study):
             return None
         return quotient(both[0], both[1])
 
-    @property
-    def _ends(self) -> tuple[int, int]:
-        return min(self.settings.widths), max(self.settings.widths)
-
     def facts(self) -> dict[str, Any]:
-        narrowest, widest = self._ends
         return {
             **super().facts(),
             "held_out": HELD_OUT,
             "enough": ENOUGH,
-            "narrowest": narrowest,
-            "widest": widest,
             "most": max(self.settings.subtasks),
-            "networks": self.count,
         }
 
     def headline(self) -> str:
@@ -256,7 +248,7 @@ class Subtasks(Study):
 
     # Verdicts
     def claim_belong(self, claim: Claim) -> Outcome:
-        widest = self._ends[1]
+        widest = self.span[1]
         found = {
             _titled(task): median_interval(by_width[widest].alone)
             for (task, how), by_width in self.found.items()
@@ -284,7 +276,7 @@ class Subtasks(Study):
         found = {
             f"{_titled(task)}, N = {width}": exponent
             for task in self.weighted
-            for width in self._ends
+            for width in self.span
             if width >= self._least(task) and (exponent := self.across(task, width))
         }
         if not found:
@@ -293,7 +285,7 @@ class Subtasks(Study):
 
     def _uneven(self) -> dict[str, tuple[str, Estimate]]:
         """How uneven shares of the weighted targets are at the largest width, by name."""
-        found = {task: estimates(self.uneven(task)).get(self._ends[1]) for task in self.weighted}
+        found = {task: estimates(self.uneven(task)).get(self.span[1]) for task in self.weighted}
         return {_titled(task): (task, one) for task, one in found.items() if one}
 
     def claim_heavier(self, claim: Claim) -> Outcome:

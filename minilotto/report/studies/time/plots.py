@@ -7,13 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.curves import (
-    estimates_against_width,
-    power_law,
-    side_by_side,
-    width_axis,
-)
+from minilotto.report.plots.curves import log_series, power_law, side_by_side, width_axis
 from minilotto.report.plots.style import GREY, Drawing, intervals, mosaic, plain_numbers, style_of
 from minilotto.report.studies.time.analysis import PLACES
 from minilotto.report.studies.time.trainings import Way
@@ -54,15 +48,13 @@ def _short(way: Way) -> str:
 def _by_step(study: Trajectories, way: Way, ax: Axes) -> None:
     found = {step: one for (part, step), one in study.found[way].items() if part == "variance"}
     for k, (step, one) in enumerate(found.items()):
-        estimates_against_width(estimates(one), ax, *style_of(k), f"{step:,} steps")
+        log_series(one, ax, *style_of(k), f"{step:,} steps")
         if step in (min(found), max(found)):
             label, start = "1/N" if step == min(found) else None, one.widths[-1]
             power_law((start, 1.6 * one.value[-1]), one.widths[0], 1, ax, label)
     width_axis(ax)
     ax.set(title=f"{way}", ylabel="variance over seeds (squared output)")
     _legend(ax, fontsize=6.5, ncols=2, loc="lower left")
-    low, high = ax.get_ylim()
-    ax.set_ylim(low / 30, high)  # for the legend
 
 
 def _exponents(study: Trajectories, ax: Axes) -> None:
@@ -82,7 +74,7 @@ def _exponents(study: Trajectories, ax: Axes) -> None:
 def _at_end(study: Trajectories, part: str, words: str, ax: Axes) -> None:
     for k, way in enumerate(study.settings.ways):
         if one := study.end(way, part):
-            estimates_against_width(estimates(one), ax, *style_of(k), _short(way))
+            log_series(one, ax, *style_of(k), _short(way))
     if usual := study.end(study.settings.usual, part):
         power, name = (1, "1/N") if part == "variance" else (0, "no dependence on $N$")
         power_law((usual.widths[-1], 0.7 * usual.value[-1]), usual.widths[0], power, ax, name)

@@ -12,13 +12,13 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over, m
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, commas, interval, rows_of
+from minilotto.report.figure import Source, Table, commas, interval, rows_of
 from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, exactly, factor
 from minilotto.report.studies.time.analysis import Collapse, collapse, from_mean, to_horizon
 from minilotto.report.studies.time.trainings import HALF, TimeSettings, Way
 from minilotto.report.study import Study
-from minilotto.report.tuning import medians
+from minilotto.report.tuning import exponents, medians
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -54,15 +54,15 @@ class Trajectories(Study):
     name = "time"
     settings_type = TimeSettings
 
-    @classmethod
-    def trainings(cls, settings: TimeSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: TimeSettings) -> tuple[Sweep, ...]:
         s = settings
         some = [s.sweeps(way) for way in s.ways] + [s.decayed(way) for way in s.falling]
         some += [sweeps for _, _, sweeps in s.others().values()]
         return tuple(one for sweeps in some for one in sweeps)
 
-    def __init__(self, source: Source, scale: Scale | TimeSettings) -> None:
-        s: TimeSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: TimeSettings) -> None:
+        s = settings
         self.settings, self._source, self.left_out, self.count = s, source, list[str](), 0
         self.curves: dict[Way, dict[int, dict[int, tuple[Array, Array]]]] = {}
         self.found = {
@@ -74,17 +74,8 @@ class Trajectories(Study):
             }
             for way in s.ways
         }
-        self.exponents = {
-            (way, part, step): exponent
-            for way, found in self.found.items()
-            for (part, step), one in found.items()
-            if (exponent := exponent_over(one, s.least, inf))
-        }
-        if not self.exponents:
-            raise DataError(
-                f"an exponent needs three widths from {s.least} on with {LEAST_SEEDS} finite seeds;"
-                " train more with Trajectories.run"
-            )
+        every = {(way, *key): one for way, by in self.found.items() for key, one in by.items()}
+        self.exponents = exponents(every, s.least, inf, "Trajectories")
         self.others = {
             name: self._parts(way, name, sweeps, curves=False)
             for name, (way, _, sweeps) in s.others().items()
@@ -190,10 +181,8 @@ class Trajectories(Study):
             "lazy": s.gradual[0].exact,
             "rich": s.gradual[-1].exact,
             "first": s.usual.early,
-            "widest": max(s.widths),
             "broadest": max(*s.widths, *s.wide),
             "last": max(s.keep),
-            "networks": self.count,
             "start": CLOCK,
         }
 
@@ -220,7 +209,7 @@ class Trajectories(Study):
 
     def tables(self) -> list[Table]:
         rows = rows_of({str(way): found for way, found in self.found.items()})
-        exponents = [(str(way), part, step, e) for (way, part, step), e in self.exponents.items()]
+        slopes = [(str(way), part, step, e) for (way, part, step), e in self.exponents.items()]
         clocks = [
             (str(way), *interval(exponent_over(one, 0, inf)))
             for way in self.settings.ways
@@ -236,7 +225,7 @@ class Trajectories(Study):
         ends = "low, high"
         return [
             Table.of("widths", f"way, part, step, width, seeds, left out, value, {ends}", rows),
-            Table.of("exponents", f"way, part, step, exponent, {ends}", exponents),
+            Table.of("exponents", f"way, part, step, exponent, {ends}", slopes),
             Table.of("clocks", f"way, exponent in time, {ends}", clocks),
             Table.of(
                 "collapse", f"way, least width, power, best, between widths / seeds, {ends}", ratios
