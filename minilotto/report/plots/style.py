@@ -141,7 +141,9 @@ def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -
 def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:
     """Plain numbers beside a logarithmic axis, at these places, or some of each decade."""
     low, high = axis.get_view_interval()
-    parts = (1, 2, 5) if high < 100 * low else (1, 3) if high < 3000 * low else (1,)
+    parts: tuple[float, ...] = (1, 3) if high < 3000 * low else (1,)
+    if high < 100 * low:
+        parts = (1, 2, 5) if high > 5 * low else (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8)
     some = LogLocator(10, parts, numticks=99)
     axis.set_major_locator(FixedLocator(places) if len(places) else some)
     axis.set_minor_locator(NullLocator())
