@@ -149,7 +149,7 @@ class Ensembling(Study):
             if other is not one and same and same.shares:
                 parts = ", ".join(f"{share.value:.0%}" for share in same.shares.values())
                 others += f"; for {other.label} {parts}"
-        rest = one.gains[narrow, wide].neither
+        rest = one.gains[narrow, wide].parts["neither"]
         support = ", which supports the paper's Eq. 5 and 6" if rest.low <= 0 <= rest.high else ""
         return (
             f"{start} of what width {wide} gains over them in log loss averaging two of them gives "
@@ -174,7 +174,7 @@ class Ensembling(Study):
                     rows["limits"].append((name, width, *ends, means.misfit))
             for (narrow, wide), gain in one.gains.items():
                 pair, shares = (name, narrow, wide), gain.shares or {}
-                steps = {"gain": gain.gain, **{step: gain.part(step) for step in STEPS}}
+                steps = {"gain": gain.gain, **gain.parts}
                 for part, value in {**steps, "weights that sum to one": gain.balanced}.items():
                     more = gain.expected.get(part), *interval(shares.get(part))
                     rows["gains"].append((*pair, part, value, *more))
@@ -189,7 +189,7 @@ class Ensembling(Study):
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def claim_synergy(self, claim: Claim) -> Outcome:
-        rest = {name: gain.neither for name, gain in self._gains(1, NARROW / 2).items()}
+        rest = {name: gain.parts["neither"] for name, gain in self._gains(1, NARROW / 2).items()}
         what = "decades of loss from the best combination to the net of width N: "
         return tally(rest, lambda one: inside(one, np.log10(claim["same"]), np.inf), what)
 
@@ -275,7 +275,7 @@ class Ensembling(Study):
 
     def claim_combination(self, claim: Claim) -> Outcome:
         gains = self._gains()
-        rest = {name: gain.neither for name, gain in gains.items()}
+        rest = {name: gain.parts["neither"] for name, gain in gains.items()}
         near = np.log10(claim["same"])
         better = sum(one.high < -near for one in rest.values())
         worse = sum(one.low > near for one in rest.values())

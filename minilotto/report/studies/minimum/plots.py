@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.landscape.curvature import Curvature
 from minilotto.analysis.landscape.polish import Polished
-from minilotto.analysis.tickets.valley_tickets import EQ2
+from minilotto.analysis.tickets.valley import EQ2
 from minilotto.report.plots.curves import series, steps_axis
 from minilotto.report.plots.style import (
     BLUE,
