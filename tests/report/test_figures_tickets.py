@@ -281,7 +281,8 @@ def test_shapes_of_planted_errors():
     np.testing.assert_allclose(shapes.cubic, [[1, 0, 1, 0]], atol=1e-12)
     np.testing.assert_allclose(shapes.degrees, [[0.5, 0.5]], atol=1e-12)
     np.testing.assert_allclose([shapes.within[0], shapes.between[0]], [1, 0], atol=1e-12)
-    np.testing.assert_allclose(unit_errors(found, 0) ** 2 @ weight, 1.0, rtol=1e-12)
+    units = unit_errors(found.errors[0], weight)
+    np.testing.assert_allclose((units**2).sum(axis=1), 1.0, rtol=1e-12)
     order = by_angle(found, 0)
     assert {frozenset(order[:2].tolist()), frozenset(order[2:].tolist())} == {
         frozenset({0, 2}),

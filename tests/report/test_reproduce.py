@@ -122,8 +122,9 @@ class Dying:
     """A figure at which its process is killed, as the kernel does where memory runs out."""
 
     name = title = "dying"
+    plan = staticmethod(lambda scale: scale)
 
-    def __init__(self, source, scale):
+    def __init__(self, source, plan):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -131,8 +132,9 @@ class Endless:
     """A figure whose study does not end."""
 
     name = title = "endless"
+    plan = staticmethod(lambda scale: scale)
 
-    def __init__(self, source, scale):
+    def __init__(self, source, plan):
         time.sleep(1000)
 
 
