@@ -40,8 +40,7 @@ from minilotto.report import rules
 from minilotto.report.paper.histograms import is_normal
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, Judged
 from minilotto.report.studies.depth.depth import DepthSettings
-from minilotto.report.studies.dimension.analysis import Curve, DimensionSettings
-from minilotto.report.studies.dimension.dimension import Dimension
+from minilotto.report.studies.dimension.dimension import Curve, Dimension, DimensionSettings
 from minilotto.report.studies.ensembling.analysis import cosine_between
 from minilotto.report.studies.inside.inside import InsideSettings
 from minilotto.report.studies.time.analysis import PLACES, collapse, from_mean
@@ -358,9 +357,10 @@ def planted_inputs(random: np.random.Generator) -> Iterator[tuple[Rate, Judged]]
         study = object.__new__(Dimension)
         study.settings = settings
         study._study({case: Curve(case, settings.widths, losses, losses)}, {})
-        for claim, outcome, one in (("D = 2: the exponent is 4/D", study._four_over_d, 2.0),
-                                    ("D = 2: 1/N persists", study._persists, 1.0)):  # fmt: skip
-            (judged,) = outcome("silu").judged
+        for claim, key, one in (("D = 2: the exponent is 4/D", "four_over_d", 2.0),
+                                ("D = 2: 1/N persists", "persists", 1.0)):  # fmt: skip
+            (outcome,) = getattr(study, f"claim_{key}")(study.entry.claims[key])
+            (judged,) = outcome.judged
             yield (claim, truth, f"spread {spread:g}", settings.seeds, exponent == one), judged
 
 

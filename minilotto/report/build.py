@@ -24,7 +24,7 @@ from minilotto.errors import ConfigError, MinilottoError, ResourceError, shown
 from minilotto.files import absolute, entries, folder_for, path_of, write_atomically, write_bytes
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.report.calibration import margins_table, rates_table
-from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT, MERGED
+from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT
 from minilotto.report.changes import changes, claims_of, recorded
 from minilotto.report.claims import read_toml
 from minilotto.report.figure import QUICK, Figure, Scale, Source, reseeded
@@ -142,8 +142,9 @@ def draw(
 ) -> Figure:
     """Train what one figure needs, and draw it to `path`. Raises as `reproduce`, and DataError."""
     chosen, picture = FIGURES[figure_names([name])[0]], absolute(path_of(path))
-    store = sweep(list(chosen.sweeps(scale)), out=runs, threads=threads, progress=progress)
-    figure = chosen(Source(store), scale)
+    plan = chosen.plan(scale)
+    store = sweep(list(chosen.sweeps(plan)), out=runs, threads=threads, progress=progress)
+    figure = chosen(Source(store), plan)
     _pictures(figure, [picture])
     return figure
 
@@ -161,8 +162,6 @@ def figure_names(
         else [str(name) for name in listed("figures", figures)]
     )
     for name in asked:
-        if name in MERGED:
-            raise ConfigError(f"figure {name!r} is part of {MERGED[name]!r} now; choose that")
         if name not in FIGURES:
             raise ConfigError(f"figure {shown(name)} is unknown; choose from {known}")
     if not asked:
@@ -176,7 +175,7 @@ def figure_names(
 
 def needed(names: Sequence[str], scale: Scale, root_seed: int = 0) -> list[Sweep]:
     """What these figures need to have trained."""
-    wanted = (one for name in names for one in FIGURES[name].sweeps(scale))
+    wanted = (one for name in names for one in FIGURES[name].sweeps(FIGURES[name].plan(scale)))
     return [reseeded(one, root_seed) for one in wanted]
 
 
@@ -304,7 +303,7 @@ def _section(
     made: dict[str, Any] = {"warning": _warning(scale)}
     made["drawn"] = f"{date.today().isoformat()} by minilotto {VERSION}"
     try:
-        figure = chosen(source, scale)
+        figure = chosen(source, chosen.plan(scale))
         caption, tables, verdicts = figure.caption(), figure.tables(), figure.verdicts()
     except MinilottoError as error:
         notes = [*source.missing, f"This figure could not be made: {error}"]

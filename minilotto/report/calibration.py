@@ -26,7 +26,6 @@ def rates() -> list[dict[str, str]]:
 
 
 def rates_table() -> PageTable:
-    """How often each verdict is given."""
     places = ("claim", "truth", "losses", "seeds")
     verdicts = (HOLDS, FAILS, UNDECIDED)
     found = rates()
@@ -45,7 +44,6 @@ def rates_table() -> PageTable:
 
 
 def margins_table() -> PageTable:
-    """What passes for the same, by kind of quantity."""
     rows = [(one.kind, f"{one.size:g}", one.why) for one in MARGINS.values()]
     text = (
         "A claim about a number holds where the interval lies within the margin, and fails where "

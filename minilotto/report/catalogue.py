@@ -60,5 +60,3 @@ BEYOND: tuple[type[Study], ...] = (
 
 _ALL: tuple[type[Figure], ...] = (*MAIN_TEXT, *APPENDICES, *BEYOND)
 FIGURES: dict[str, type[Figure]] = {kind.name: kind for kind in _ALL}
-# Studies that are part of another one now.
-MERGED = {"budget": "protocol", "initialisation": "protocol"}

@@ -33,7 +33,6 @@ class Changes:
         return self.agree / both if both else float("nan")
 
     def words(self) -> list[str]:
-        """In sentences."""
         both = self.agree + len(self.flipped)
         lines = [f"{self.agree} of {both} claims that both reports decide have the same verdict."]
         for what, rows in (("Changed", self.flipped), ("Decided in one alone", self.lost)):

@@ -109,15 +109,31 @@ def over(cases: Sequence[Case], before: str = "", more: str = "", **facts: Any) 
 
 
 def tally(
-    found: Mapping[str, Estimate],
+    found: Mapping[str, Estimate | None],
     judge: Callable[[Estimate], Judged],
     before: str = "",
     more: str = "",
     **facts: Any,
 ) -> Outcome:
-    """The outcome of a claim about each of some estimates, all judged alike."""
-    cases = [Case(name, judge(one), one, {name: one.value}) for name, one in found.items()]
+    """The outcome of a claim about each of some estimates, all judged alike; None is left out."""
+    known = {name: one for name, one in found.items() if one}
+    cases = [Case(name, judge(one), one, {name: one.value}) for name, one in known.items()]
     return over(cases, before, more, **facts)
+
+
+def for_each(fact: str, things: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
+    """Decorates the method that judges a claim about one thing: an outcome for each, by the names
+    that `fact` stands for in the claim's texts.
+    """
+
+    def decorate(rule: Callable[[Any, Claim, Any], Outcome]) -> Callable[[Any, Claim], Any]:
+        def every(figure: Any, claim: Claim) -> list[Outcome]:
+            found = {name: rule(figure, claim, one) for name, one in things(figure).items()}
+            return [out._replace(facts={**out.facts, fact: n}) for n, out in found.items()]
+
+        return every
+
+    return decorate
 
 
 def untested(reason: str, measured: str = "", numbers: Mapping[str, float] = {}) -> Outcome:

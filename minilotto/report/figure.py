@@ -3,7 +3,7 @@
 import csv
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError, FileError, MinilottoError
-from minilotto.report.claims import Entry, Outcome, Verdict, register, verdicts
+from minilotto.report.claims import Entry, Verdict, register, verdicts
 from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, THRESHOLDS
 from minilotto.settings.arrays import Array
@@ -166,14 +166,19 @@ class Figure(ABC):
             cls.entry = register(cls.__module__.rpartition(".")[0], "claims.toml", cls.name)
             cls.title, cls.question = cls.entry.title, cls.entry.question
 
+    @classmethod
+    def plan(cls, scale: Scale) -> Any:
+        """What `sweeps` and the constructor take at this scale."""
+        return scale
+
     @staticmethod
     @abstractmethod
-    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
+    def sweeps(plan: Any) -> tuple[Sweep, ...]:
         """Trainings that the figure needs."""
 
     @abstractmethod
-    def __init__(self, source: Source, scale: Scale) -> None:
-        """Study the nets."""
+    def __init__(self, source: Source, plan: Any) -> None:
+        """Study the nets. Raises DataError where they are too few, and says which to train."""
 
     @abstractmethod
     def draw(self) -> Drawing:
@@ -199,17 +204,14 @@ class Figure(ABC):
     def tables(self) -> list[Table]:
         """The numbers behind the figure."""
 
-    @abstractmethod
-    def outcomes(self) -> Mapping[str, Outcome | Sequence[Outcome]]:
-        """What became of the register's claims, by key; those without an outcome do not apply. A
-        claim about each of several things has an outcome for each, whose facts say which it is.
-        """
-
     def judged(self) -> dict[str, list[Verdict]]:
-        """What it says about the register's claims, by key, in their order."""
-        found = self.outcomes()
-        assert set(found) <= set(self.entry.claims), set(found) - set(self.entry.claims)
-        return verdicts(self.entry.claims, found, self.facts())
+        """What became of the register's claims, by key, in their order. Of the claim KEY the method
+        `claim_KEY` gives the outcome, or a list: of none where it does not apply, of one for each
+        of several things.
+        """
+        claims = self.entry.claims
+        rules = {key: getattr(self, f"claim_{key.replace(' ', '_')}") for key in claims}
+        return verdicts(claims, {key: rules[key](one) for key, one in claims.items()}, self.facts())
 
     def verdicts(self) -> list[Verdict]:
         """The same as a list."""
@@ -253,12 +255,6 @@ def named(activation: str) -> str:
     """An activation as a reader knows it."""
     names = {"silu": "SiLU", "relu": "ReLU", "leaky_relu": "LeakyReLU"}
     return names.get(activation, activation)
-
-
-def each(activations: Iterable[str], outcome: Callable[[str], Outcome]) -> list[Outcome]:
-    """The outcome for each activation, which the register's texts name."""
-    found = ((one, outcome(one)) for one in activations)
-    return [out._replace(facts={**out.facts, "activation": named(one)}) for one, out in found]
 
 
 def width_rows(found: Points) -> list[tuple[Any, ...]]:

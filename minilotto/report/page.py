@@ -151,7 +151,6 @@ def _section(section: Section, common: str) -> str:
 
 
 def _first(sections: Sequence[Section]) -> str:
-    """The first picture, above everything else."""
     for section in sections:
         if section.picture is not None:
             image, what = _image(section.picture, section.title), escape(section.title)

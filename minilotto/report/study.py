@@ -1,7 +1,6 @@
 """A study beyond the paper: a figure of the report with its own question, design and settings."""
 
 import dataclasses
-from abc import abstractmethod
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from minilotto.errors import ConfigError
 from minilotto.report.figure import Figure, Scale, Source, commas
 from minilotto.report.rules import THRESHOLDS
-from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
 
 if TYPE_CHECKING:
@@ -32,6 +30,8 @@ class Settings:
 
     seeds: int = 100  # networks of each config
     steps: int = 50_000  # of Adam, where the study does not vary them
+    by_steps: ClassVar[tuple[str, ...]] = ("budgets",)
+    by_width: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def quick(cls: type[Chosen]) -> Chosen:
@@ -40,15 +40,21 @@ class Settings:
 
     @classmethod
     def at(cls: type[Chosen], scale: Scale) -> Chosen:
-        """The report's settings at this scale: no more seeds and steps than it allows. Budgets
-        shrink with the steps, so that the paper's stays among them.
+        """The report's settings at this scale: no more seeds and steps, and none of the widths
+        named `by_width`, than it allows. Steps named `by_steps` shrink with the others, so that the
+        paper's stay among them.
         """
         full: Any = cls.quick() if scale.quick else cls()
-        steps = min(full.steps, scale.steps)
-        less: dict[str, Any] = {"seeds": min(full.seeds, scale.seeds), "steps": steps}
-        if hasattr(full, "budgets"):
-            budgets = {max(1, budget * steps // cls.steps) for budget in full.budgets}
-            less["budgets"] = tuple(sorted(budgets))
+        less: dict[str, Any] = {"steps": min(full.steps, scale.steps)}
+        for name in (field.name for field in dataclasses.fields(cls)):
+            one = getattr(full, name)
+            if name.endswith("seeds"):
+                less[name] = min(one, getattr(scale, name, scale.seeds))
+            elif name in cls.by_width:
+                less[name] = tuple(width for width in one if width <= scale.widest)
+            elif name in cls.by_steps:
+                fewer = {max(1, steps * less["steps"] // full.steps) for steps in one}
+                less[name] = tuple(sorted(fewer))
         return cast(Chosen, dataclasses.replace(full, **less))
 
 
@@ -60,24 +66,9 @@ class Study(Figure):
     left_out: list[str]  # what is too little to study, in words; not of every study
 
     @classmethod
-    def chosen(cls, scale: Scale | Settings) -> Any:
-        """The settings: given ones, or the report's at that scale."""
-        return scale if isinstance(scale, Settings) else cls.settings_type.at(scale)
-
-    @classmethod
-    def sweeps(cls, scale: Scale | Settings) -> tuple[Sweep, ...]:
-        return cls.trainings(cls.chosen(scale))
-
-    @classmethod
-    @abstractmethod
-    def trainings(cls, settings: Any) -> tuple[Sweep, ...]:
-        """What these settings need to have trained."""
-
-    @abstractmethod
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        """Study the nets that `source` has of `sweeps(scale)`. Raises DataError where they are too
-        few, and says which to train.
-        """
+    def plan(cls, scale: Scale) -> Any:
+        """The report's settings at this scale."""
+        return cls.settings_type.at(scale)
 
     def draw(self) -> "Drawing":
         """The drawing of the module `plots` beside the study's."""
@@ -85,13 +76,22 @@ class Study(Figure):
         return cast("Drawing", plots.draw(self))
 
     def facts(self) -> dict[str, Any]:
-        """Settings by name, lists in words, but those named as a threshold; what is left out."""
+        """Settings by name, lists in words, but those named as a threshold; ends of the widths, how
+        many networks, and what is left out.
+        """
         found = {name: one for name, one in vars(self.settings).items() if name not in THRESHOLDS}
+        if getattr(self.settings, "widths", ()):
+            found |= {"narrowest": self.span[0], "widest": self.span[1]}
         several = (list, tuple)
         left_out = getattr(self, "left_out", [])
         words = f" Left out: {'; '.join(left_out)}." if left_out else ""
         facts = {n: commas(one) if isinstance(one, several) else one for n, one in found.items()}
-        return {"left_out": words, **facts}
+        return {"left_out": words, "networks": getattr(self, "count", 0), **facts}
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The least and the largest of the settings' widths."""
+        return min(self.settings.widths), max(self.settings.widths)
 
     def design(self) -> str:
         """How the question is tested: what varies or is fixed, seeds, possible outcomes."""
@@ -137,5 +137,5 @@ class Study(Figure):
                     f"{', '.join(names)}"
                 )
         chosen = cls.settings_type(**settings)
-        store = sweep(list(cls.trainings(chosen)), out=runs, threads=threads, progress=progress)
+        store = sweep(list(cls.sweeps(chosen)), out=runs, threads=threads, progress=progress)
         return cls(Source(store), chosen)

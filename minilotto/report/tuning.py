@@ -1,15 +1,19 @@
-"""Median losses of ways of training whose rate is the best one of each width."""
+"""Median losses of ways of training, the rate of each width its best one, and their exponents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Points, points
-from minilotto.analysis.stats.exponents import tuned
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
+from minilotto.analysis.stats.exponents import exponent_over, tuned
+from minilotto.errors import DataError
+from minilotto.report.figure import commas
 from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 
 RESAMPLES = 2000
+Key = TypeVar("Key")
 
 Losses = dict[int, Array]  # (R,) by width
 Rates = tuple[float, float]  # the best ones of the seeds at even and at odd places
@@ -22,7 +26,32 @@ def best_of(by_rate: Mapping[float, Losses]) -> tuple[Losses, dict[int, Rates]]:
     return {w: one[0] for w, one in found.items()}, {w: one[1] for w, one in found.items()}
 
 
-def medians(losses: Losses, name: str, left_out: list[str]) -> Points | None:
+def exponents(
+    found: Mapping[Key, Points], low: float, high: float, study: str
+) -> dict[Key, Estimate]:
+    """Exponents of what has three widths in a range. Raises DataError where nothing has."""
+    known = {key: e for key, one in found.items() if (e := exponent_over(one, low, high))}
+    if not known:
+        raise DataError(
+            f"an exponent needs three widths from {max(low, 1):g} on, each with {LEAST_SEEDS} "
+            f"finite seeds; train more with {study}.run"
+        )
+    return known
+
+
+def at_ends(best: Mapping[str, Mapping[int, Rates]], tried: Mapping[str, Sequence[float]]) -> str:
+    """Where better rates may lie beyond those tried, in a sentence; "" for nowhere."""
+    found = []
+    for name, by_width in best.items():
+        ends = {min(tried[name]), max(tried[name])} if len(tried[name]) > 1 else set()
+        if at := [width for width, two in by_width.items() if ends & {*two}]:
+            found.append(f"{name}: N = {commas(at)}")
+    return f" The best rate is the least or largest tried at {'; '.join(found)}." * bool(found)
+
+
+def medians(
+    losses: Mapping[int, Array], name: str, left_out: list[str], resamples: int = RESAMPLES
+) -> Points | None:
     """Medians of the widths that have an interval; others are added to `left_out`, by name."""
     kept = {}
     for width, loss in sorted(losses.items()):
@@ -33,4 +62,4 @@ def medians(losses: Losses, name: str, left_out: list[str]) -> Points | None:
             left_out.append(f"{name}, width {width}: {len(finite)} of {len(loss)} seeds are finite")
     if not kept:
         return None
-    return points(list(kept), list(kept.values()), level=LEVEL, resamples=RESAMPLES)
+    return points(list(kept), list(kept.values()), level=LEVEL, resamples=resamples)

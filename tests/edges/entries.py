@@ -367,18 +367,15 @@ class Brief(Study):
     name = title = "brief"
     entry = settings_type = Settings
 
-    @classmethod
-    def trainings(cls, settings):
+    @staticmethod
+    def sweeps(settings):
         return (GRID,)
 
-    def __init__(self, source, scale):
+    def __init__(self, source, settings):
         self.nets = source.nets(GRID)
 
     def tables(self):
         return []
-
-    def outcomes(self):
-        return {}
 
 
 # What makes or goes on with a store, given its folder.

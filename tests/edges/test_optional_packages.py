@@ -162,7 +162,7 @@ def test_what_can_do_without_a_package_does(state, put, nets, monkeypatch, capsy
         put(package, STATES[state][0])
     assert not gpu.there_is_a_gpu()
     assert re.fullmatch(r"none: numba-cuda .*\[cuda\].*|none: nowhere.*", gpu.about_the_gpu())
-    assert Classification.sweeps(QUICK) == ()
+    assert Classification.sweeps(Classification.plan(QUICK)) == ()
     words = ["check", "--activations", "silu", "--tasks", "square", "--dtypes", "float32"]
     status = commands.main(words)
     said = capsys.readouterr()

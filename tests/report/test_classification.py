@@ -169,7 +169,7 @@ def test_a_small_store_is_drawn_described_and_tabulated(small):
 
 
 def test_loss_and_error_are_those_of_the_nets(small, tmp_path):
-    sweep = Classification.trainings(small.settings)[0]
+    sweep = Classification.sweeps(small.settings)[0]
     nets = ml.train(sweep.configs[1], small.settings.seeds, threads=1)
     study = small.problems["moons"]
     assert study.losses["training"].value[1] == pytest.approx(np.median(nets.loss), rel=1e-9)
@@ -204,6 +204,6 @@ def test_settings_scale():
 
 def test_a_report_goes_on_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    assert Classification.sweeps(QUICK) == ()
+    assert Classification.sweeps(Classification.plan(QUICK)) == ()
     with pytest.raises(ml.MissingExtraError, match=r'pip install -e "\.\[sklearn\]"'):
-        Classification(Source(), QUICK)
+        Classification(Source(), Classification.plan(QUICK))

@@ -195,7 +195,7 @@ def test_it_draws_tells_and_tabulates_what_it_trained(small):
 
 def test_its_trainings_are_each_config_once():
     for settings in (DataSettings(), DataSettings.quick()):
-        configs = [config for sweep in Data.trainings(settings) for config in sweep.configs]
+        configs = [config for sweep in Data.sweeps(settings) for config in sweep.configs]
         assert len(configs) == len(set(configs))
 
 

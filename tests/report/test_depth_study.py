@@ -15,7 +15,6 @@ from minilotto.initialisation import initial_parameters
 from minilotto.oracles import numpy_reference
 from minilotto.report.figure import Scale, Source
 from minilotto.report.rules import ERROR, FAILS, HOLDS, UNDECIDED, UNTESTED, decided
-from minilotto.report.studies.depth.analysis import added, members
 from minilotto.report.studies.depth.depth import (
     BEST,
     KINDS,
@@ -24,6 +23,8 @@ from minilotto.report.studies.depth.depth import (
     USUAL,
     Depth,
     DepthSettings,
+    added,
+    members,
 )
 
 SETTINGS = DepthSettings(widths=(8,), others=())
@@ -85,7 +86,9 @@ def test_independent_errors_that_fall_as_one_over_l():
 
 def test_other_exponents_fail_at_the_settings_seeds():
     def verdict(exponent, **more):
-        found = study(lambda depth: depth**-exponent, **more)._exponent("plain")
+        found = study(lambda depth: depth**-exponent, **more).claim_plain(
+            Depth.entry.claims["plain"]
+        )
         return decided(found.cases[0].judged, ERROR)
 
     assert verdict(0.2) == verdict(2.0) == FAILS
@@ -208,6 +211,6 @@ def test_what_is_trained():
         assert abs(3 * config.width + 1 - there) <= 2
     assert all(config.lr_decay_every * 5 == config.steps for config in equal.configs)
     with pytest.raises(ml.ConfigError, match="make no curve"):
-        Depth.trainings(DepthSettings(depths=(2, 4, 8)))
-    assert Depth.chosen(Scale(seeds=12, steps=300)).seeds == 12
-    assert Depth.chosen(Scale(quick=True)).widths == (8,)
+        Depth.sweeps(DepthSettings(depths=(2, 4, 8)))
+    assert Depth.plan(Scale(seeds=12, steps=300)).seeds == 12
+    assert Depth.plan(Scale(quick=True)).widths == (8,)

@@ -13,15 +13,15 @@ from minilotto.report.catalogue import BEYOND, FIGURES
 from minilotto.report.figure import QUICK, Scale, Source, unseen_points
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, family
-from minilotto.report.studies.dimension.analysis import (
+from minilotto.report.studies.dimension.dimension import (
     HELD_OUT,
     LONGER,
     Curve,
+    Dimension,
     DimensionSettings,
     cases,
     checks,
 )
-from minilotto.report.studies.dimension.dimension import Dimension
 
 WIDTHS = (4, 6, 9, 13, 19, 28)
 APART = {"sum": 3.0, "product": 2.0, "radial": 1.0, "teacher": 0.2}  # exponents by family
@@ -54,11 +54,12 @@ def study_of(settings, curves, longer):
     return study
 
 
-def verdict_of(study, key, *activation):
+def verdict_of(study, key):
     """On one claim alone, as laws take time."""
-    outcome = getattr(study, f"_{key}")(*activation)
-    outcome = outcome._replace(facts={**outcome.facts, "activation": "SiLU"})
-    return Dimension.entry.claims[key].judged(outcome, study.facts(), family(outcome.judged))
+    claim = study.entry.claims[key]
+    outcome = getattr(study, f"claim_{key}")(claim)
+    (outcome,) = outcome if isinstance(outcome, list) else [outcome]
+    return claim.judged(outcome, study.facts(), family(outcome.judged))
 
 
 def steep_then_flat(n):
@@ -77,15 +78,15 @@ def steep_then_flat(n):
     ids=["4/D", "1", "one family", "1 + 3/D"],
 )
 def test_four_over_d(exponent, verdict, nearest):
-    found = verdict_of(planted(exponent), "four_over_d", "silu")
+    found = verdict_of(planted(exponent), "four_over_d")
     assert found.verdict == verdict, found.reason
     assert nearest in found.reason
 
 
 def test_noise_leaves_four_over_d_open():
-    found = verdict_of(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "four_over_d", "silu")
+    found = verdict_of(planted(lambda family, D: 4 / D * 0.75, sigma=1.5), "four_over_d")
     assert found.verdict in (UNDECIDED, IN_PART)
-    found = verdict_of(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "four_over_d", "silu")
+    found = verdict_of(planted(lambda family, D: 1.0, inputs=(3, 4, 5)), "four_over_d")
     assert found.verdict == UNTESTED
     assert "distinguishes 4/D from 1" in found.reason
 
@@ -101,20 +102,14 @@ def test_noise_leaves_four_over_d_open():
     ids=["1/N", "steeper", "one family", "passes through 1"],
 )
 def test_a_range_of_one_over_n(exponent, verdict):
-    found = verdict_of(planted(exponent, sigma=0.02), "persists", "silu")
+    found = verdict_of(planted(exponent, sigma=0.02), "persists")
     assert found.verdict == verdict, found.reason
     assert ("teacher8" in found.reason) == (verdict in (HOLDS, IN_PART))
 
 
 def test_one_input_says_nothing_of_more():
-    assert (
-        verdict_of(planted(lambda family, D: 1.0, inputs=(1,)), "persists", "silu").verdict
-        == UNTESTED
-    )
-    assert (
-        verdict_of(planted(lambda family, D: 1.0, sigma=1.0), "persists", "silu").verdict
-        == UNDECIDED
-    )
+    assert verdict_of(planted(lambda family, D: 1.0, inputs=(1,)), "persists").verdict == UNTESTED
+    assert verdict_of(planted(lambda family, D: 1.0, sigma=1.0), "persists").verdict == UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -128,14 +123,12 @@ def test_one_input_says_nothing_of_more():
     ids=["D alone", "families", "one family", "noise"],
 )
 def test_whether_the_number_of_inputs_decides(exponent, sigma, verdict):
-    found = verdict_of(
-        planted(exponent, sigma=sigma, families=tuple(APART)), "inputs_decide", "silu"
-    )
+    found = verdict_of(planted(exponent, sigma=sigma, families=tuple(APART)), "inputs_decide")
     assert found.verdict == verdict, found.reason
 
 
 def test_one_family_compares_with_none():
-    found = verdict_of(planted(lambda family, D: 1.0, families=("sum",)), "inputs_decide", "silu")
+    found = verdict_of(planted(lambda family, D: 1.0, families=("sum",)), "inputs_decide")
     assert found.verdict == UNTESTED
 
 
@@ -227,7 +220,7 @@ def test_the_headline_is_one_sentence_with_the_numbers():
 # Settings
 def test_what_is_trained_at_the_defaults():
     settings = DimensionSettings()
-    sweeps = Dimension.trainings(settings)
+    sweeps = Dimension.sweeps(settings)
     assert len(sweeps) == len(cases(settings)) + len(checks(settings)) == 2 * 22 + 4
     tasks = {sweep.configs[0].task for sweep in sweeps}
     assert {"sum1", "sum8", "product2", "product5", "radial3", "teacher8"} <= tasks
@@ -242,12 +235,12 @@ def test_what_is_trained_at_the_defaults():
 
 
 def test_the_report_asks_for_no_more_than_its_scale():
-    few = Dimension.chosen(Scale(seeds=12, steps=300))
+    few = Dimension.plan(Scale(seeds=12, steps=300))
     assert (few.seeds, few.steps, few.widths) == (12, 300, DimensionSettings().widths)
-    quick = Dimension.chosen(QUICK)
+    quick = Dimension.plan(QUICK)
     assert quick == DimensionSettings.quick()
     fast, small, full = (
-        sum(c.width * c.points * c.steps for s in Dimension.trainings(settings) for c in s.configs)
+        sum(c.width * c.points * c.steps for s in Dimension.sweeps(settings) for c in s.configs)
         for settings in (quick, few, DimensionSettings())
     )
     assert max(fast, small) < full / 10

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from figures import is_whole
+from figures import by_claim, is_whole
 
 import minilotto as ml
 from minilotto.analysis.ensembling.attribution import attribute
@@ -89,10 +89,6 @@ def study_of(found):
     return study
 
 
-def by_claim(found):
-    return {verdict.claim: verdict for verdict in study_of(found).verdicts()}
-
-
 ALL = (
     "Errors of seeds have mean zero: the loss is variance",
     "Errors of nets and of tickets are orthogonal",
@@ -107,7 +103,7 @@ SYNERGY = "Narrow nets are more than combinations of halves"
 
 
 def test_the_papers_world_is_recognised(papers):
-    found = by_claim(papers)
+    found = by_claim(study_of(papers))
     assert {claim: found[claim].verdict for claim in ALL} == dict.fromkeys(ALL, HOLDS)
     assert found[SYNERGY].verdict == FAILS
     assert set(found) == {*ALL, SYNERGY}
@@ -116,7 +112,7 @@ def test_the_papers_world_is_recognised(papers):
 
 
 def test_another_world_is_not_taken_for_it(others):
-    found = by_claim(others)
+    found = by_claim(study_of(others))
     assert {claim: found[claim].verdict for claim in ALL} == dict.fromkeys(ALL, FAILS)
     assert found[SYNERGY].verdict == HOLDS
     assert "better in 5" in found["R nets of width N are worth one of width R N"].reason
@@ -130,7 +126,7 @@ def test_two_activations_that_differ_hold_in_part(papers, others):
         "silu": papers["silu"],
         "leaky_relu": dataclasses.replace(others["silu"], activation="leaky_relu"),
     }
-    found = by_claim(both)
+    found = by_claim(study_of(both))
     assert {verdict.verdict for verdict in found.values()} == {IN_PART}
     for table in study_of(both).tables():
         assert len({len(column) for column in table.columns.values()}) == 1
@@ -139,7 +135,7 @@ def test_two_activations_that_differ_hold_in_part(papers, others):
 
 def test_a_loss_that_rises_has_no_gain_to_explain():
     found = world(lambda n: float(n), 0.5, lambda n: 2.0, lambda n: 2.0, 0.5, 0.5, widths=(10, 20))
-    said = by_claim(found)
+    said = by_claim(study_of(found))
     for claim in (
         "The gain from width N/2 to N is averaging",
         "The gain from width N/2 to N is at most a best combination",
@@ -161,10 +157,10 @@ def test_settings_follow_the_scale():
     assert (small.seeds, small.wide_seeds, small.wide, small.steps) == (50, 20, (70, 100), 300)
     assert EnsemblingSettings.at(Scale()) == EnsemblingSettings()
     assert EnsemblingSettings.at(QUICK).seeds == 64
-    sweeps = Ensembling.sweeps(Scale())
+    sweeps = Ensembling.sweeps(Ensembling.plan(Scale()))
     assert {len(sweep.seeds) for sweep in sweeps} == {1000, 100}
     with pytest.raises(ml.ConfigError, match="no width"):
-        Ensembling.trainings(EnsemblingSettings(widths=(), wide=()))
+        Ensembling.sweeps(EnsemblingSettings(widths=(), wide=()))
 
 
 @pytest.fixture(scope="module")

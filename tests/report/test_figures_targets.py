@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from figures import Made
 
 import minilotto as ml
 from minilotto.analysis.ensembling import width_study
@@ -91,18 +92,6 @@ class Planted:
         return TASKS[self.config.task](x) + self.errors[:, np.arange(len(x)) % self.errors.shape[1]]
 
 
-class Made:
-    """Stands for a store: nets by config from a function, of some widths and targets."""
-
-    def __init__(self, nets_of, widths=SMALL.widths, tasks=None):
-        self.nets_of, self.widths, self.tasks = nets_of, widths, tasks
-
-    def ensemble(self, config, seeds=None):
-        if config.width not in self.widths or (self.tasks and config.task not in self.tasks):
-            raise ml.DataError(f"no nets of {config.task}, width={config.width}")
-        return self.nets_of(config)
-
-
 def planted(config, bias, variance, able=False):
     """Nets whose errors have a shared part and parts of their own, with these mean squares, and
     losses that differ somewhat.
@@ -150,7 +139,7 @@ def other_world(config):
 @pytest.fixture(scope="module")
 def worlds():
     """Figure 7 of either world."""
-    made = (Made(papers_world), Made(other_world, widths=(10, 20, 30, 50)))
+    made = (Made(papers_world, SMALL.widths), Made(other_world, widths=(10, 20, 30, 50)))
     return [UnaryScaling(Source(store), SMALL) for store in made]
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from figures import is_whole
+from figures import Made, by_claim, is_whole
 
 import minilotto as ml
 from minilotto.analysis.stats.bootstrap import Estimate
@@ -38,19 +38,6 @@ FOUND = (
 )
 
 
-class Made:
-    """Stands for a store: nets by config from a function; DataError where it gives None."""
-
-    def __init__(self, nets_of):
-        self.nets_of = nets_of
-
-    def ensemble(self, config, seeds=None):
-        nets = self.nets_of(config)
-        if nets is None:
-            raise ml.DataError(f"no nets of width={config.width}")
-        return nets
-
-
 @pytest.fixture(scope="module")
 def ensemble():
     """Makes an Ensemble of given parameters, with the losses that they have, or given ones."""
@@ -72,10 +59,6 @@ def ensemble():
         )
 
     return make
-
-
-def by_claim(figure):
-    return {verdict.claim: verdict for verdict in figure.verdicts()}
 
 
 # Figure 2c
@@ -298,7 +281,8 @@ def test_shapes_of_planted_errors():
     np.testing.assert_allclose(shapes.cubic, [[1, 0, 1, 0]], atol=1e-12)
     np.testing.assert_allclose(shapes.degrees, [[0.5, 0.5]], atol=1e-12)
     np.testing.assert_allclose([shapes.within[0], shapes.between[0]], [1, 0], atol=1e-12)
-    np.testing.assert_allclose(unit_errors(found, 0) ** 2 @ weight, 1.0, rtol=1e-12)
+    units = unit_errors(found.errors[0], weight)
+    np.testing.assert_allclose((units**2).sum(axis=1), 1.0, rtol=1e-12)
     order = by_angle(found, 0)
     assert {frozenset(order[:2].tolist()), frozenset(order[2:].tolist())} == {
         frozenset({0, 2}),

@@ -11,8 +11,11 @@ from figures import is_whole
 import minilotto as ml
 from minilotto.report.figure import Scale, Source
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNTESTED
-from minilotto.report.studies.inside.analysis import (
+from minilotto.report.studies.inside.inside import (
     COMBINED,
+    PAPER,
+    Inside,
+    InsideSettings,
     Kept,
     combined,
     kept,
@@ -20,7 +23,6 @@ from minilotto.report.studies.inside.analysis import (
     orders,
     positive_weights,
 )
-from minilotto.report.studies.inside.inside import PAPER, Inside, InsideSettings
 
 COUNTS, NETS, TICKETS, POINTS = (1, 2, 4, 8), 40, 10, 64
 WEIGHT = np.full(POINTS, 1 / POINTS)
@@ -196,10 +198,10 @@ def test_what_is_missing_is_named(small, folder):
 @pytest.mark.parametrize("counts", [(), (1,), (0, 2)])
 def test_counts_that_compare_nothing_are_refused(counts):
     with pytest.raises(ml.ConfigError, match="whole numbers from 1 on"):
-        Inside.trainings(InsideSettings(counts=counts))
+        Inside.sweeps(InsideSettings(counts=counts))
 
 
 def test_the_report_asks_for_no_more_than_its_scale():
-    few = Inside.chosen(Scale(seeds=12, steps=300))
+    few = Inside.plan(Scale(seeds=12, steps=300))
     assert (few.seeds, few.steps) == (12, 300)
-    assert Inside.chosen(Scale(quick=True)).widths == (50,)
+    assert Inside.plan(Scale(quick=True)).widths == (50,)

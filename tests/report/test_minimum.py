@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from figures import is_whole
+from figures import by_claim, is_whole
 
 import minilotto as ml
 from minilotto.analysis.tickets.valley import EQ2, tickets, valley
@@ -69,17 +69,13 @@ def down(config):
     return 0.83 * (config.steps / 50_000) ** -0.1
 
 
-def verdicts(one):
-    return {verdict.claim: verdict for verdict in one.verdicts()}
-
-
 @pytest.fixture(scope="module")
 def falling():
     return Minimum(Source(Made(down)), SETTINGS)
 
 
 def test_tickets_that_go_down_the_valley_with_their_steps(falling):
-    found = verdicts(falling)
+    found = by_claim(falling)
     assert found[TICKET].verdict == FAILS
     assert {found[claim].verdict for claim in (ENDLESS, STEPS, PRECISION)} == {HOLDS}
     assert found[STEPS].numbers["low"] < 0.1 < found[STEPS].numbers["high"]
@@ -93,13 +89,13 @@ def test_tickets_that_go_down_the_valley_with_their_steps(falling):
 
 
 def test_tickets_that_stay_where_they_are():
-    found = verdicts(Minimum(Source(Made(lambda config: 0.83)), SETTINGS))
+    found = by_claim(Minimum(Source(Made(lambda config: 0.83)), SETTINGS))
     assert found[STEPS].verdict == FAILS
 
 
 def test_tickets_above_the_floor():
     """c off by 0.01: a loss of 1e-4 beside a floor of 1e-5 and less."""
-    found = verdicts(Minimum(Source(Made(down, lift=0.01)), SETTINGS))
+    found = by_claim(Minimum(Source(Made(down, lift=0.01)), SETTINGS))
     assert found[STEPS].verdict == FAILS
 
 
@@ -108,7 +104,7 @@ def test_precision_that_matters(factor, verdict):
     one = Minimum(
         Source(Made(lambda c: down(c) * (factor if c.dtype == "float64" else 1))), SETTINGS
     )
-    assert verdicts(one)[PRECISION].verdict == verdict
+    assert by_claim(one)[PRECISION].verdict == verdict
 
 
 def more(one):
@@ -143,14 +139,14 @@ def group(falling, settled, kept, noise):
 def test_what_counts_as_a_minimum(falling, monkeypatch, settled, kept, expected):
     both = dict.fromkeys((TICKETS, "4"), group(falling, settled, kept, 0.1))
     monkeypatch.setattr(falling, "groups", both)
-    found = verdicts(falling)
+    found = by_claim(falling)
     assert [found[claim].verdict for claim in (TICKET, WIDER)] == [expected] * 2
 
 
 @pytest.mark.parametrize(("noise", "verdict"), [(0.021, HOLDS), (0.019, FAILS)])
 def test_what_counts_as_rounding(falling, monkeypatch, noise, verdict):
     monkeypatch.setattr(falling, "groups", {TICKETS: group(falling, 1, 1, noise)})
-    assert verdicts(falling)[ENDS].verdict == verdict
+    assert by_claim(falling)[ENDS].verdict == verdict
 
 
 def test_valleys_with_an_end(falling, monkeypatch):
@@ -164,7 +160,7 @@ def test_valleys_with_an_end(falling, monkeypatch):
         (line.loss * 1.2, IN_PART),  # another size
     ):
         monkeypatch.setattr(falling, "valley", dataclasses.replace(line, loss=loss))
-        assert verdicts(falling)[ENDLESS].verdict == verdict
+        assert by_claim(falling)[ENDLESS].verdict == verdict
 
 
 def test_the_printed_ticket_is_a_ticket_and_a_lopsided_one_is_not():
@@ -183,7 +179,7 @@ def test_missing_parts_are_noted():
     missing = lambda c: c.steps == 500_000 or c.dtype == "float64"  # noqa: E731
     source = Source(Made(lambda config: None if missing(config) else down(config)))
     one = Minimum(source, SETTINGS)
-    found = verdicts(one)
+    found = by_claim(one)
     assert [found[claim].verdict for claim in (STEPS, PRECISION)] == [UNTESTED] * 2
     assert len(source.missing) == 4
     with pytest.raises(ml.DataError, match="none of 24 nets of width 2 is a ticket"):
@@ -194,7 +190,7 @@ def test_what_is_trained():
     """The paper's budget is the paper's config, so that stores share it."""
     configs = {
         config: sweep.seeds.size
-        for sweep in Minimum.trainings(MinimumSettings())
+        for sweep in Minimum.sweeps(MinimumSettings())
         for config in sweep.configs
     }
     assert {ml.Config(width=width) for width in (2, 4, 10, 50)} <= set(configs)
@@ -202,11 +198,11 @@ def test_what_is_trained():
     cost = sum(config.width * config.steps * seeds for config, seeds in configs.items())
     quick = sum(
         c.width * c.steps * sweep.seeds.size
-        for sweep in Minimum.sweeps(QUICK)
+        for sweep in Minimum.sweeps(Minimum.plan(QUICK))
         for c in sweep.configs
     )
     assert quick < cost / 8
-    assert Minimum.chosen(Scale(seeds=20, steps=500)).budgets == (50, 150, 500, 1500, 5000, 10_000)
+    assert Minimum.plan(Scale(seeds=20, steps=500)).budgets == (50, 150, 500, 1500, 5000, 10_000)
 
 
 def test_a_real_store(tmp_path):

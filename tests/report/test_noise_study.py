@@ -72,7 +72,7 @@ def test_settings_without_noise_are_refused(wrong, tmp_path):
 
 def test_noises_of_one_start_differ_by_their_sets_alone():
     """So that places drawn are the same and points are others; quick ones are fewer."""
-    (sweep, *_), quick = Noise.trainings(SETTINGS), NoiseSettings.at(QUICK)
+    (sweep, *_), quick = Noise.sweeps(SETTINGS), NoiseSettings.at(QUICK)
     configs = [one for one in sweep.configs if (one.width, one.batch) == (10, 1)]
     assert [one.points for one in configs] == list(SETTINGS.sets)
     assert {one.replace(points=100) for one in configs} == {configs[0].replace(points=100)}

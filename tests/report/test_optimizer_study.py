@@ -12,8 +12,13 @@ from figures import is_whole
 import minilotto as ml
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, UNTESTED
-from minilotto.report.studies.optimizer import optimizer
-from minilotto.report.studies.optimizer.optimizer import LM, RATES, Optimizer, OptimizerSettings
+from minilotto.report.studies.optimizer.optimizer import (
+    LM,
+    RATES,
+    Optimizer,
+    OptimizerSettings,
+    Way,
+)
 
 SETTINGS = OptimizerSettings(
     seeds=60,
@@ -56,7 +61,8 @@ def study(monkeypatch):
     """A study of planted losses; on the interval they are `whole` times as large."""
 
     def make(loss_of, settings=SETTINGS, noise=0.05, whole=1.0):
-        monkeypatch.setattr(optimizer, "on_the_interval", lambda nets: whole * nets.loss)
+        on_interval = property(lambda nets: whole * nets.loss)
+        monkeypatch.setattr(ml.Ensemble, "population_loss", on_interval)
         return Optimizer(Source(Made(loss_of, noise)), settings)
 
     return make
@@ -105,7 +111,7 @@ def test_the_best_rate_of_each_width_is_judged(study):
     """At one rate gd is far from the law, at the other it follows it."""
     one = study(lambda c: law(c, 0.0 if c.lr == 0.2 else 1.0) * (10 if c.lr == 0.2 else 1))
     assert found(one)["sets"] == HOLDS
-    way = optimizer.Way("square", "gd", 50_000)
+    way = Way("square", "gd", 50_000)
     assert one.rates[way][20] == (0.1, 0.1)
     assert "gd, x^2: N = 3, 5, 10" in one.caption()
 
@@ -130,15 +136,15 @@ def test_missing_parts_are_told_and_the_rest_is_studied(study):
 
 def test_what_is_trained():
     """The paper's config is among it, so that stores share it."""
-    sweeps = Optimizer.trainings(OptimizerSettings())
+    sweeps = Optimizer.sweeps(OptimizerSettings())
     configs = {config for sweep in sweeps for config in sweep.configs}
     assert ml.Config(width=50) in configs
     assert {config.optimizer for config in configs} == {*RATES, LM}
     cost = sum(c.steps * c.width * s.seeds.size for s in sweeps for c in s.configs)
     assert cost * 8e-9 / 2 < 900  # at 8 ns a neuron and step, on two cores
-    quick = Optimizer.sweeps(QUICK)
+    quick = Optimizer.sweeps(Optimizer.plan(QUICK))
     assert sum(c.steps * c.width * s.seeds.size for s in quick for c in s.configs) < cost / 9
-    small = Optimizer.chosen(Scale(seeds=20, steps=500, widest=100))
+    small = Optimizer.plan(Scale(seeds=20, steps=500, widest=100))
     assert (small.seeds, small.lengths, small.iterations) == (20, (125, 500, 2000), (1, 3, 10))
     assert max(small.wide) == 100
 
@@ -165,6 +171,6 @@ def test_a_real_store(tmp_path):
     assert len(one.exponents) == 2 + 1 + 2
     assert is_whole(one)
     adam = ml.train(ml.Config(width=10, steps=60, lr_decay_every=12), seeds=12, threads=1)
-    way = optimizer.Way("square", "adam", 60)
+    way = Way("square", "adam", 60)
     if one.rates[way][10] == (0.01, 0.01):
         assert one.found[way].value[0] == pytest.approx(np.median(adam.loss))

@@ -11,7 +11,6 @@ from figures import is_whole
 
 import minilotto as ml
 from minilotto.ensemble.ensemble import History
-from minilotto.report.build import figure_names
 from minilotto.report.catalogue import FIGURES
 from minilotto.report.figure import QUICK, Scale, Source
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, UNTESTED
@@ -269,9 +268,13 @@ def test_what_is_trained():
         count * c.steps * c.width * (2 if c.dtype == "float64" else 1) for c, count in seeds.items()
     )
     assert cost * 10e-9 / 2 < 3600  # at 10 ns a neuron and step, on two cores
-    quick = sum(c.steps * c.width * s.seeds.size for s in Protocol.sweeps(QUICK) for c in s.configs)
+    quick = sum(
+        c.steps * c.width * s.seeds.size
+        for s in Protocol.sweeps(Protocol.plan(QUICK))
+        for c in s.configs
+    )
     assert quick < cost / 9
-    small = Protocol.chosen(Scale(seeds=20, steps=500, widest=100))
+    small = Protocol.plan(Scale(seeds=20, steps=500, widest=100))
     assert (small.steps, small.seeds, small.budgets) == (500, 20, (500, 2000, 10_000))
     assert max(small.wide) == 100
 
@@ -301,9 +304,3 @@ def test_a_real_store(tmp_path):
     with pytest.raises(ml.ConfigError, match="no setting of the study 'protocol'"):
         Protocol.run(tmp_path / "runs", width=3)
     assert FIGURES["protocol"] is Protocol
-
-
-@pytest.mark.parametrize("name", ["budget", "initialisation"])
-def test_studies_that_it_took_over_name_it(name):
-    with pytest.raises(ml.ConfigError, match=f"'{name}' is part of 'protocol' now; choose that"):
-        figure_names([name])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from figures import is_whole
+from figures import by_claim, is_whole
 
 import minilotto as ml
 from minilotto.analysis.landscape.pruned_losses import (
@@ -56,10 +56,6 @@ def study(one, trained):
     return found
 
 
-def by_claim(one, trained):
-    return {verdict.claim: verdict for verdict in study(one, trained).verdicts()}
-
-
 CLAIMS = (
     "Half of the neurons can go: the rest does what the trained net does",
     "Half of the neurons can go: the rest does what all, refitted, could do",
@@ -91,7 +87,7 @@ def needed():
 
 
 def test_redundant_nets_hold_every_hypothesis():
-    found = by_claim(redundant(), small(1.0, 0.5))
+    found = by_claim(study(redundant(), small(1.0, 0.5)))
     assert {claim: verdict.verdict for claim, verdict in found.items()} == dict.fromkeys(
         CLAIMS, HOLDS
     )
@@ -105,7 +101,7 @@ def test_redundant_nets_hold_every_hypothesis():
 def test_nets_that_need_all_neurons_fail_them():
     one = needed()
     one.losses.update({("merging", k, None): one.losses["magnitude", k, None] for k in KEPT})
-    found = by_claim(one, small(1.0, 0.5))
+    found = by_claim(study(one, small(1.0, 0.5)))
     assert {claim: verdict.verdict for claim, verdict in found.items()} == dict.fromkeys(
         CLAIMS, FAILS
     )
@@ -123,7 +119,7 @@ def test_in_between_holds_in_part():
     )
     for k in KEPT:
         one.losses["merging", k, None] = one.losses["magnitude", k, None] * (0.5 if k > 4 else 2)
-    found = by_claim(one, small(10.0, 1.0))
+    found = by_claim(study(one, small(10.0, 1.0)))
     assert found[CLAIMS[0]].verdict == FAILS  # 1.6 times the loss is not the same
     assert found[CLAIMS[1]].verdict == FAILS
     assert found[CLAIMS[3]].verdict == IN_PART
@@ -133,7 +129,7 @@ def test_in_between_holds_in_part():
 
 def test_too_few_numbers_of_neurons_test_nothing():
     one = cut({rule: lambda k: 1.0 for rule in RULES}, lambda k: 1.0, width=2, kept=(1,))
-    found = by_claim(one, {})
+    found = by_claim(study(one, {}))
     assert {found[claim].verdict for claim in CLAIMS[3:6]} == {UNTESTED}
     assert found["Pruned nets beat nets trained small"].verdict == UNTESTED
     for table in study(one, {}).tables():
@@ -211,6 +207,6 @@ def test_what_is_missing_is_noted(store):
     with pytest.raises(ml.DataError, match=r"Pruning\.run\(wide=\(9,\)"):
         Pruning(Source(open_store(folder)), PruningSettings(**{**settings, "wide": (9,)}))
     with pytest.raises(ml.ConfigError, match="nothing to prune"):
-        Pruning.trainings(PruningSettings(wide=(1,)))
+        Pruning.sweeps(PruningSettings(wide=(1,)))
     assert PruningSettings.at(Scale(seeds=7, steps=30)).seeds == 7
     assert PruningSettings.at(Scale(quick=True)).seeds == 24

@@ -17,6 +17,7 @@ from multiprocessing import active_children
 
 import numpy as np
 import pytest
+from figures import Made, by_claim
 
 import minilotto as ml
 from minilotto.cli.commands import main
@@ -40,16 +41,6 @@ def small(tmp_path_factory):
     """A report of all figures from few seeds and steps, and its folder."""
     folder = tmp_path_factory.mktemp("reproduced") / "report"
     return reproduce(folder, scale=SMALL), folder
-
-
-class Made:
-    """Stands for a store: losses by config from a function."""
-
-    def __init__(self, nets_of):
-        self.nets_of = nets_of
-
-    def ensemble(self, config, seeds=None):
-        return self.nets_of(config)
 
 
 # The whole
@@ -131,8 +122,9 @@ class Dying:
     """A figure at which its process is killed, as the kernel does where memory runs out."""
 
     name = title = "dying"
+    plan = staticmethod(lambda scale: scale)
 
-    def __init__(self, source, scale):
+    def __init__(self, source, plan):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -140,8 +132,9 @@ class Endless:
     """A figure whose study does not end."""
 
     name = title = "endless"
+    plan = staticmethod(lambda scale: scale)
 
-    def __init__(self, source, scale):
+    def __init__(self, source, plan):
         time.sleep(1000)
 
 
@@ -306,7 +299,7 @@ def scaling_verdicts(constructed, silu, leaky, widest=1000):
         )
 
     figure = ScalingLaw(Source(Made(nets_of)), dataclasses.replace(SMALL, widest=widest))
-    return {verdict.claim: verdict for verdict in figure.verdicts()}
+    return by_claim(figure)
 
 
 def population(monkeypatch, factor):

@@ -129,12 +129,12 @@ def test_settings_without_a_law_are_refused(wrong, tmp_path):
 
 @pytest.mark.parametrize("scale", [1e-4, 1 / 3, 3141.59265, 1e4])
 def test_targets_of_any_scale_have_names(scale):
-    assert Trajectories.trainings(TimeSettings(scales=(1.0, scale)))
+    assert Trajectories.sweeps(TimeSettings(scales=(1.0, scale)))
 
 
 def test_a_scale_bounds_seeds_and_steps():
     assert TimeSettings.at(Scale()) == TimeSettings()
     assert TimeSettings.at(QUICK) == TimeSettings.quick()
-    configs = Trajectories.sweeps(Scale(seeds=12, steps=300))
+    configs = Trajectories.sweeps(Trajectories.plan(Scale(seeds=12, steps=300)))
     assert {len(sweep.seeds) for sweep in configs} == {12}
     assert max(one.steps for sweep in configs for one in sweep.configs) == 960

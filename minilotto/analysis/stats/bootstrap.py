@@ -40,7 +40,13 @@ class Estimate(Shown):
     freedom: float = field(default=np.inf, repr=False, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+        return format(self, ".3g")
+
+    def __format__(self, spec: str) -> str:
+        """The number and, in brackets, its interval, each as `spec` says, without -0."""
+        texts = (format(one, spec or ".3g") for one in (self.value, self.low, self.high))
+        value, low, high = (text if text.strip("-0.%") else text.lstrip("-") for text in texts)
+        return f"{value} ({low} to {high})"
 
     def mapped(self, function: Callable[[float], float]) -> "Estimate":
         """The estimate of a rising function of the number.

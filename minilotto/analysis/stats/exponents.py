@@ -16,12 +16,12 @@ __all__ = ["exponent_change", "exponent_over", "tuned"]
 HALVES = (slice(0, None, 2), slice(1, None, 2))
 
 
-def exponent_over(found: Points, low: float, high: float) -> Estimate | None:
+def exponent_over(found: Points | None, low: float, high: float) -> Estimate | None:
     """Exponent of a power law over a range of widths, as of `fit_law`.
 
     Parameters
     ----------
-    found : Points
+    found : Points or None
         From `bootstrap.points`.
     low, high : float
         Least and largest width.
@@ -31,13 +31,17 @@ def exponent_over(found: Points, low: float, high: float) -> Estimate | None:
     Estimate or None
         None for fewer than three widths.
     """
+    if found is None:
+        return None
     inside = found.select((found.widths >= low) & (found.widths <= high))
     if len(inside.widths) < 3:
         return None
     return fit_law(inside).estimates["exponent"]
 
 
-def exponent_change(one: Points, other: Points, low: float, high: float) -> Estimate | None:
+def exponent_change(
+    one: Points | None, other: Points | None, low: float, high: float
+) -> Estimate | None:
     """Exponent of one less that of the other: of their ratio, at the widths that both have.
 
     So how both lie about a power law alike is no error. The interval includes how their ratio
@@ -46,7 +50,7 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
 
     Parameters
     ----------
-    one, other : Points
+    one, other : Points or None
         Of different nets, with as many resamples.
     low, high : float
         Least and largest width.
@@ -56,6 +60,8 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
     Estimate or None
         None for fewer than three widths.
     """
+    if one is None or other is None:
+        return None
     ratio = quotient(one, other)
     inside = ratio.select((ratio.widths >= low) & (ratio.widths <= high))
     if len(inside.widths) < 3:
@@ -66,11 +72,13 @@ def exponent_change(one: Points, other: Points, low: float, high: float) -> Esti
     return dataclasses.replace(scattered, **reach)
 
 
-def mean_ratio(one: Points, other: Points) -> Estimate | None:
+def mean_ratio(one: Points | None, other: Points | None) -> Estimate | None:
     """Loss of one over that of the other, as geometric mean over the widths that both have.
 
     They are of different nets, with as many resamples; None where they have no width in common.
     """
+    if one is None or other is None:
+        return None
     ratio = quotient(one, other)
     if not len(ratio.widths):
         return None

@@ -12,7 +12,7 @@ from minilotto.analysis.stats.clusters import LEAST_SHARE
 from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, Algorithm, algorithms
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.ensemble.plots import edges_of
-from minilotto.report.claims import Case, Outcome, about, over
+from minilotto.report.claims import Case, Claim, Outcome, about, over
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Axes, Drawing, grid, panels, style_of
@@ -142,19 +142,16 @@ class AlgorithmClusters(_Algorithms):
         nets = Table.of("nets", names, zip(*columns, strict=True))
         return [Table.of("algorithms", header, rows), nets]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {"clusters": self._clusters(), "algorithms": self._modulo_swap()}
-
-    def _clusters(self) -> Outcome:
+    def claim_clusters(self, claim: Claim) -> Outcome:
         count = self.clusters.count
         return about(
-            self._counted(count, self.entry.claims["clusters"]["paper"]),
+            self._counted(count, claim["paper"]),
             f"{count} clusters among nets with losses below {BAD:g}; {self.all_clusters} among all",
             numbers={"clusters": count, "clusters of all nets": self.all_clusters},
         )
 
-    def _modulo_swap(self) -> Outcome:
-        paper = self.entry.claims["algorithms"]["paper"]
+    def claim_algorithms(self, claim: Claim) -> Outcome:
+        paper = claim["paper"]
         shares = (f"{one.share:.1%} (loss {one.loss_median:.2g})" for one in self.good)
         cases = [
             Case(name, self._counted(count, paper), f"{count}{more}", {name: count})
@@ -221,7 +218,7 @@ class AlgorithmResponses(_Panels):
                 columns[f"algorithm {i + 1} neuron {k + 1}"] = response.tolist()
         return [Table("activations", columns)]
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def claim_symmetry(self, claim: Claim) -> Outcome:
         found = tuple(one.symmetric for one in self.good)
         each = ", ".join(
             f"{i} {'symmetric' if one.symmetric else 'asymmetric'} ({one.asymmetry:.2g})"
@@ -229,7 +226,7 @@ class AlgorithmResponses(_Panels):
         )
         numbers = {f"asymmetry {i}": one.asymmetry for i, one in enumerate(self.good, start=1)}
         measured = f"by rising loss: {each}"
-        return {"symmetry": self._matched(found, PAPER_SYMMETRY, measured, numbers)}
+        return self._matched(found, PAPER_SYMMETRY, measured, numbers)
 
 
 class AlgorithmParts(_Panels):
@@ -260,11 +257,11 @@ class AlgorithmParts(_Panels):
         header = "algorithm, neuron, part, low, high, bend low, bend high, size"
         return [Table.of("parts", header, rows)]
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def claim_parts(self, claim: Claim) -> Outcome:
         found = tuple(tuple(sorted(each.part for each in one.neurons)) for one in self.good)
         agree = sum(a == b for a, b in zip(found, PAPER_PARTS, strict=False))
         each = (
             f"{i}: " + " and ".join(f"{n.part} [{n.low:.2g}, {n.high:.2g}]" for n in one.neurons)
             for i, one in enumerate(self.good, start=1)
         )
-        return {"parts": self._matched(found, PAPER_PARTS, "; ".join(each), {"matching": agree})}
+        return self._matched(found, PAPER_PARTS, "; ".join(each), {"matching": agree})

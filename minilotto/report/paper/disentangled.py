@@ -4,6 +4,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minilotto.analysis.tickets.apart import (
     COUNTS,
@@ -17,16 +18,27 @@ from minilotto.analysis.tickets.apart import (
 from minilotto.analysis.tickets.disentangling import USELESS, unit_errors
 from minilotto.analysis.tickets.error_shapes import by_angle
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
+from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, finite, training_words
-from minilotto.report.plots.neurons import correlations, errors, neuron_cloud, ranked
-from minilotto.report.plots.style import GREY, PALETTE, Axes, Drawing, intervals, mosaic
+from minilotto.report.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALETTE,
+    Axes,
+    Drawing,
+    intervals,
+    mosaic,
+)
 from minilotto.report.rules import Every, inside
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 NARROW, WIDE = (10, 30, 50), 1000
 WIDE_SEEDS = 48
 PAPER_COUNTS = {10: 1, 30: 2, 50: 3}
+LINES = 100  # pairs from which on no lines are drawn between partners
+CURVES = 80  # curves that are drawn at most
 PAPER_COUNTING = "output", "numerical"  # the nearest to pictures of correlation matrices
 
 
@@ -150,27 +162,18 @@ class Disentanglement(Figure):
         head = "width, seed, w1, b1, w2, b2, R2 span, R2 output"
         return [*tables, Table.of("pairs", head, pairs)] if pairs else tables
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {
-            "quality": self._quality(),
-            "useless": self._useless(),
-            "correlated": self._correlated(),
-            "shapes": self._shapes(),
-            "independent": self._independent(),
-        }
-
     def _narrow(self) -> dict[int, Apart]:
         return {width: one for width, one in self.widths.items() if width in NARROW}
 
-    def _quality(self) -> Outcome:
-        most, cases, own, useful = self.entry.claims["quality"]["most"], [], [], []
+    def claim_quality(self, claim: Claim) -> Outcome:
+        most, cases, own, useful = claim["most"], [], [], []
         for n, one in self._narrow().items():
             if np.isfinite(one.useless).any():
                 good = mean_estimate(1 - one.useless)
                 own.append(mean_estimate(1 - one.apart["output"].useless_share()).value)
                 useful.append(good.value)
                 words = (
-                    f"{good.value:.1%} ({good.low:.1%} to {good.high:.1%}), median R² "
+                    f"{good:.1%}, median R² "
                     f"{np.nanmedian(whole_pairs(one.apart['span'])):.4f}; with the net's own "
                     f"weights {own[-1]:.1%}; {one.unpaired.sum(axis=1).mean():.1f} neurons without "
                     "a partner"
@@ -183,8 +186,8 @@ class Disentanglement(Figure):
         )
         return over(cases, more=more if cases and max(own) < 0.5 * min(useful) else "")
 
-    def _useless(self) -> Outcome:
-        claim, one = self.entry.claims["useless"], self.widths.get(WIDE)
+    def claim_useless(self, claim: Claim) -> Outcome:
+        one = self.widths.get(WIDE)
         if one is None or not np.isfinite(one.useless).any():
             return untested("The nets are missing, or have no pair.")
         found, dead = median_estimate(one.useless), float(np.mean(~one.living))
@@ -200,8 +203,8 @@ class Disentanglement(Figure):
             {**as_numbers("share", found), "dead neurons": dead},
         )
 
-    def _correlated(self) -> Outcome:
-        strong = self.entry.claims["correlated"]["most"]
+    def claim_correlated(self, claim: Claim) -> Outcome:
+        strong = claim["most"]
         shapes = {n: one.shapes for n, one in self.widths.items()}
         shapes = {n: one for n, one in shapes.items() if np.isfinite(one.correlation).any()}
         within = [median_estimate(one.within).value for one in shapes.values()]
@@ -220,8 +223,8 @@ class Disentanglement(Figure):
             cases.append(Case(at, inside(found, strong, np.inf), found, numbers))
         return over(cases, more=more)
 
-    def _shapes(self) -> Outcome:
-        most, cases = self.entry.claims["shapes"]["most"], []
+    def claim_shapes(self, claim: Claim) -> Outcome:
+        most, cases = claim["most"], []
         for n, one in self.widths.items():
             if np.isfinite(one.shapes.degrees).any():
                 odd, even = (mean_estimate(part) for part in one.shapes.degrees.T)
@@ -236,7 +239,7 @@ class Disentanglement(Figure):
         )
         return over(cases, "mean fractions of the squared errors: ", mirror=further)
 
-    def _independent(self) -> Outcome:
+    def claim_independent(self, claim: Claim) -> Outcome:
         found, cases = self._narrow(), []
         if set(found) != set(NARROW):
             return untested("The nets are missing.")
@@ -260,3 +263,62 @@ class Disentanglement(Figure):
                 "width: a cubic and a quartic error."
             )
         return over(cases, two=two)
+
+
+def neuron_cloud(
+    w: Array,
+    b: Array,
+    living: NDArray[np.bool_],
+    unpaired: NDArray[np.bool_],
+    pairs: NDArray[np.intp],
+    ax: Axes,
+) -> Axes:
+    """Neurons (N,) in the plane of w and b; partners (K, 2) joined, dead grey, single orange."""
+    whole = pairs[pairs.min(axis=1) >= 0]
+    if len(whole) <= LINES:
+        ax.plot(w[whole].T, b[whole].T, color=GREY, linewidth=0.6, alpha=0.6)
+    size = 4 if len(w) <= 2 * LINES else 2
+    for chosen, color, mark in (
+        (~living, GREY, "x"),
+        (living & ~unpaired, BLUE, "o"),
+        (living & unpaired, ORANGE, "D"),
+    ):
+        many = len(w) > 2 * LINES
+        ax.plot(w[chosen], b[chosen], mark, color=color, markersize=size, rasterized=many)
+    reach = 1.1 * max(float(np.abs(w).max()), 1e-3)
+    ax.set(xlim=(-reach, reach), xlabel="$w_i$", ylabel="$b_i$")
+    return ax
+
+
+def ranked(r2: Array, cut: float, ax: Axes) -> Axes:
+    """R^2 of pairs from the best down, without NaN, and the line below which they are useless."""
+    kept = np.sort(r2[np.isfinite(r2)])[::-1]
+    ax.plot(np.arange(1, len(kept) + 1), kept, "o", color=BLUE, markersize=3)
+    ax.axhline(cut, color=ORANGE, linewidth=0.8, linestyle="--")
+    ax.set(ylim=(-0.05, 1.08), xlabel="pair, by rank", ylabel="R² with x²")
+    return ax
+
+
+def correlations(matrix: Array, ax: Axes) -> Axes:
+    """A matrix of correlations, blue for -1 over white to red for 1."""
+    if not matrix.size:
+        ax.set_axis_off()
+        return ax
+    image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    ax.figure.colorbar(image, cax=ax.inset_axes((1.04, 0.0, 0.06, 1.0)), ticks=[-1, 0, 1])
+    ax.set(xlabel="useful pair", xticks=[], yticks=[])
+    return ax
+
+
+def errors(x: Array, values: Array, ax: Axes) -> Axes:
+    """At most CURVES error functions (K, P) of equal size against x (P,), ending above zero."""
+    if len(values):
+        sign = np.where(values[:, -1] < 0, -1.0, 1.0)
+        shown = (values * sign[:, None])[:: -(-len(values) // CURVES)]
+        alpha = float(np.clip(6.0 / len(shown), 0.1, 0.8))
+        ax.plot(x, shown.T, color=BLUE, alpha=alpha, linewidth=0.8)
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    for place in (-1.6, 0.0, 1.6):
+        ax.axvline(place, color=ORANGE, linewidth=0.8, linestyle=":")
+    ax.set(xlabel="x", ylabel="error, scaled")
+    return ax

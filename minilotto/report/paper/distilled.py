@@ -11,7 +11,7 @@ from minilotto.analysis.stats.estimates import of_quantiles, share
 from minilotto.analysis.tickets.distilling import SOME, WAYS, curves, equation_11, ways
 from minilotto.ensemble.plots import edges_of
 from minilotto.initialisation import Parameters
-from minilotto.report.claims import Case, Outcome, about, over, untested
+from minilotto.report.claims import Case, Claim, Outcome, about, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
 from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import (
@@ -168,19 +168,8 @@ class Distillation(Figure):
             Table.of("polished", head, after),
         ]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {
-            "typical": self._typical(),
-            "best": self._best(),
-            "origin": self._origin(),
-            "record": self._record(),
-            "equation 11": self._equation_11(),
-            "tuning": self._tuning(),
-            "compression": self._compression(),
-        }
-
-    def _typical(self) -> Outcome:
-        half, trained = self.entry.claims["typical"]["half"], median_interval(self.narrow.loss)
+    def claim_typical(self, claim: Claim) -> Outcome:
+        half, trained = claim["half"], median_interval(self.narrow.loss)
         ways = "pairs", "output", "untrained"
         found = {way: median_interval(self.ways[way].loss) for way in ways}
         over_trained = {way: ratio(one, trained) for way, one in found.items()}
@@ -189,13 +178,13 @@ class Distillation(Figure):
             Case(label, factor(over_trained[way], half, np.inf)) for way, label in labels.items()
         ]
         return over(cases, times=1 / over_trained["pairs"].value)._replace(
-            measured=f"medians: trained {_words(trained)}, distilled {_words(found['pairs'])}; "
-            f"where the pair is chosen by its own output {_words(found['output'])}; from nets "
-            f"before training {_words(found['untrained'])}",
+            measured=f"medians: trained {trained:.2g}, distilled {found['pairs']:.2g}; "
+            f"where the pair is chosen by its own output {found['output']:.2g}; from nets "
+            f"before training {found['untrained']:.2g}",
             numbers={f"{way} over trained": one.value for way, one in over_trained.items()},
         )
 
-    def _best(self) -> Outcome:
+    def claim_best(self, claim: Claim) -> Outcome:
         pairs, seeds = self.ways["pairs"], len(self.wide)
         count, extreme = int(pairs.below(MACHINE).sum()), int(pairs.below(EXTREME).sum())
         return about(
@@ -206,8 +195,8 @@ class Distillation(Figure):
             nets=seeds,
         )
 
-    def _origin(self) -> Outcome:
-        claim, pairs = self.entry.claims["origin"], self.ways["pairs"]
+    def claim_origin(self, claim: Claim) -> Outcome:
+        pairs = self.ways["pairs"]
         best = pairs.below(EXTREME)
         if not best.any():
             return untested(f"No distilled net is below {EXTREME:g}.")
@@ -218,16 +207,16 @@ class Distillation(Figure):
         living = self.ways["living"]
         return about(
             claim.mostly(both),
-            f"{nets} nets, {dead.value:.0%} of two dead neurons and {both.value:.0%} "
-            f"({both.low:.0%} to {both.high:.0%}) of two living ones; "
+            f"{nets} nets, {dead.value:.0%} of two dead neurons and {both:.0%} "
+            f"of two living ones; "
             f"from living neurons alone {living.below(EXTREME).sum()} nets are below {EXTREME:g}, "
             f"the best {np.nanmin(living.loss):.2g}; before training: median "
-            f"{_words(median_interval(self.ways['untrained'].loss))}",
+            f"{median_interval(self.ways['untrained'].loss):.2g}",
             numbers={"nets": nets, "two dead": dead.value, "two living": both.value},
         )
 
-    def _record(self) -> Outcome:
-        times, words, best = self.entry.claims["record"]["factor"], [], {}
+    def claim_record(self, claim: Claim) -> Outcome:
+        times, words, best = claim["factor"], [], {}
         for way, name in (("pairs", "flushed"), ("keep", "kept")):
             if way in self.ways:
                 one = self.ways[way]
@@ -245,8 +234,8 @@ class Distillation(Figure):
             nets=len(self.wide),
         )
 
-    def _equation_11(self) -> Outcome:
-        times, found = self.entry.claims["equation 11"]["similar"], equation_11()
+    def claim_equation_11(self, claim: Claim) -> Outcome:
+        times, found = claim["similar"], equation_11()
         words = "; ".join(f"{name} {value:.3g}" for name, value in found.items())
         return about(
             RECORD / times <= next(iter(found.values())) <= RECORD * times,
@@ -254,8 +243,8 @@ class Distillation(Figure):
             numbers=found,
         )
 
-    def _tuning(self) -> Outcome:
-        claim, best = self.entry.claims["tuning"], self.polished["best"]
+    def claim_tuning(self, claim: Claim) -> Outcome:
+        best = self.polished["best"]
         further = {
             name: float(np.mean(one.loss < one.start / 10)) for name, one in self.polished.items()
         }
@@ -274,7 +263,7 @@ class Distillation(Figure):
             numbers={f"further, {name}": value for name, value in further.items()},
         )
 
-    def _compression(self) -> Outcome:
+    def claim_compression(self, claim: Claim) -> Outcome:
         distilled, trained = (
             {k: of_quantiles(found, 0.9, self._nets(k, name)) for k, *found in self.path[name]}
             for name in ("distilled", "trained")
@@ -300,7 +289,3 @@ class Distillation(Figure):
     def _nets(self, k: int, kind: str) -> int:
         """How many nets a point of the path stands for."""
         return min(SOME, len(self.wide)) if kind == "distilled" else len(self.trained[k])
-
-
-def _words(one: Estimate) -> str:
-    return f"{one.value:.2g} ({one.low:.2g} to {one.high:.2g})"

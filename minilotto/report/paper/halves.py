@@ -10,10 +10,10 @@ from minilotto.analysis.ensembling.synergy import Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, about, as_numbers, described, untested, values
+from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, untested, values
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
+from minilotto.report.plots.curves import ratios
 from minilotto.report.plots.distributions import note, shares
-from minilotto.report.plots.estimates import ratios
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
 from minilotto.report.rules import LEVEL, factor
 from minilotto.store.grid import Sweep
@@ -134,18 +134,14 @@ class Halves(Figure):
         header = "comparison, null, ratio, low, high, ks, p, wasserstein decades, floor"
         return [Table.of("nulls", header, rows)]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        found = {str(half.wide): self._by_the_papers_null(half) for half in self.halves}
-        if (last := self.halves[-1]).wide >= AS_GOOD:
-            found |= {"orthogonal": self._orthogonal(last), "average": self._average(last)}
-        return found
-
-    def _by_the_papers_null(self, half: _Half) -> Outcome:
+    def _by_the_papers_null(self, claim: Claim) -> Outcome | list[Outcome]:
+        half = next((one for one in self.halves if str(one.wide) == claim.key), None)
+        if half is None:
+            return []
         null, best, joined = half.null(PAPERS), half.null("sum to one"), half.null("joined")
         if null is None:
             return untested("; ".join(half.study.notes))
-        claim, ratio = self.entry.claims[str(half.wide)], null.ratio
-        low, high = claim.numbers.get("factor", 1.0), np.inf
+        ratio, low, high = null.ratio, claim.numbers.get("factor", 1.0), np.inf
         if half.wide >= AS_GOOD:
             low, high = 1 / claim["same"], claim["same"]
         chance, combined = f"p {'below' if null.bounded else '='} {null.p_value:.2g}", ""
@@ -167,8 +163,12 @@ class Halves(Figure):
         facts = {"ks": null.ks, "chance": chance, "combined": combined}
         return about(factor(ratio, low, high), f"ratio {ratio}{more}", "", numbers, **facts)
 
-    def _orthogonal(self, half: _Half) -> Outcome:
-        claim = self.entry.claims["orthogonal"]
+    claim_2 = claim_4 = claim_20 = claim_40 = _by_the_papers_null
+
+    def claim_orthogonal(self, claim: Claim) -> Outcome | list[Outcome]:
+        half = self.halves[-1]
+        if half.wide < AS_GOOD:
+            return []
         similarity, median = half.study.similarity, half.study.similarity_median
         if similarity is None or median is None:
             return untested("; ".join(half.study.notes))
@@ -180,9 +180,11 @@ class Halves(Figure):
             numbers={**as_numbers("cosine", median), "directions": similarity.directions},
         )
 
-    def _average(self, half: _Half) -> Outcome:
-        claim, gain = self.entry.claims["average"], half.averaged()
-        if gain is None:
+    def claim_average(self, claim: Claim) -> Outcome | list[Outcome]:
+        half = self.halves[-1]
+        if half.wide < AS_GOOD:
+            return []
+        if (gain := half.averaged()) is None:
             return untested("; ".join(half.study.notes))
         every = [(f"N = {one.wide // 2}", one.averaged()) for one in self.halves]
         found = {name: left for name, left in every if left}

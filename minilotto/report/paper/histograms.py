@@ -8,7 +8,7 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.modality import FEW_WIDTHS, Normality, central_limit
 from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
+from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.plots.distributions import note, peak_marks, shares
 from minilotto.report.plots.style import Drawing, panels
@@ -36,6 +36,7 @@ class LossHistograms(Figure):
         losses = [nets.loss for nets in self.nets.values()]
         self.study = central_limit(list(self.nets), losses, level=LEVEL)
         self.shapes = {int(shape.width): shape for shape in self.study.shapes}
+        self.modes = {width: one.modes for width, one in self.shapes.items() if one.modes}
 
     def facts(self) -> dict[str, Any]:
         return {"training": training_words(self.nets.values())}
@@ -46,8 +47,8 @@ class LossHistograms(Figure):
         figure, axes = panels(len(self.nets), COLUMNS, 3.2, 2.3, sharex=True)
         for i, (ax, (width, nets)) in enumerate(zip(axes, self.nets.items(), strict=True)):
             shares(nets.loss, ax, edges)
-            found = self.shapes[width].modes
-            if found is not None and found.count > 1:
+            found = self.modes.get(width)
+            if found and found.count > 1:
                 peak_marks(found.peaks.location.tolist(), found.peaks.share.tolist(), ax)
             note(f"N = {width}", ax, right=width > self.narrow)
             ax.set_xlabel("loss (mean squared error)" if i >= len(axes) - COLUMNS else "")
@@ -74,31 +75,27 @@ class LossHistograms(Figure):
         )
         return [Table.of("shapes", header, shapes), Table.of("losses", "width, seed, loss", losses)]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        proven = [(width, one.modes) for width, one in self.shapes.items() if one.modes]
-        narrow = [self._peaks(n, one.count, 2, np.inf) for n, one in proven if n <= self.narrow]
-        wide = [self._peaks(n, one.count, 1, 1) for n, one in proven if n >= FEW_WIDTHS]
+    def claim_many(self, claim: Claim) -> Outcome:
+        some = {n: one for n, one in self.modes.items() if n <= self.narrow}
+        return over([self._peaks(n, one.count, 2, np.inf) for n, one in some.items()])
+
+    def claim_one(self, claim: Claim) -> Outcome:
+        some = {n: one for n, one in self.modes.items() if n >= FEW_WIDTHS}
         second = ", ".join(
             f"{1 - one.peaks.share.max():.1%} of the nets at N = {width}"
-            for width, one in proven
-            if width >= FEW_WIDTHS and one.count > 1
+            for width, one in some.items()
+            if one.count > 1
         )
-        return {
-            "many": over(narrow),
-            "one": over(wide, second=second),
-            "normal": self._normal(),
-            "narrowing": self._narrowing(),
-        }
+        return over([self._peaks(n, one.count, 1, 1) for n, one in some.items()], second=second)
 
     def _peaks(self, width: int, count: int, least: float, most: float) -> Case:
-        """Whether a width has as many peaks as claimed."""
         shape = self.shapes[width]
         words = f"{count} proven" + (f" ({shape.dip})" if shape.dip else "")
         judged = inside(at_least(count, shape.seeds), least, most)
         return Case(f"N = {width}", judged, words, {f"peaks at width {width}": count})
 
-    def _normal(self) -> Outcome:
-        most, cases = self.entry.claims["normal"]["moment"], []
+    def claim_normal(self, claim: Claim) -> Outcome:
+        most, cases = claim["moment"], []
         for width, shape in self.shapes.items():
             if width >= FEW_WIDTHS and (one := shape.normality) is not None:
                 words = (
@@ -109,8 +106,8 @@ class LossHistograms(Figure):
                 cases.append(Case(f"N = {width}", is_normal(one, most), words, numbers))
         return over(cases)
 
-    def _narrowing(self) -> Outcome:
-        fit, claim = self.study.narrowing, self.entry.claims["narrowing"]
+    def claim_narrowing(self, claim: Claim) -> Outcome:
+        fit = self.study.narrowing
         if fit is None:
             return untested("; ".join(self.study.notes))
         exponent = fit.estimates["exponent"]

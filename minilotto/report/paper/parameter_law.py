@@ -7,7 +7,7 @@ import numpy as np
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, untested
+from minilotto.report.claims import Claim, Outcome, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper.targets import FIRST, LAST, medians
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
@@ -87,12 +87,11 @@ class ParameterLaw(Figure):
         header = "how the model grows, power of the width, exponent for 1, measured, low, high"
         return [Table.of("exponents", f"{header}, excluded", rows)]
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def claim_language(self, claim: Claim) -> Outcome:
         described = "; ".join(
             f"{shape}: {exponent:.3g} (measured {ours.value:.3g})"
             for (shape, exponent), ours in zip(self.claimed.items(), self.implied, strict=True)
         )
         numbers = {**self.claimed, "measured width exponent": self.measured.value}
         measured = f"width exponent {self.measured}; {described}"
-        facts = {"earlier": KAPLAN}
-        return {"language": untested("", measured, numbers)._replace(facts=facts)}
+        return untested("", measured, numbers)._replace(facts={"earlier": KAPLAN})

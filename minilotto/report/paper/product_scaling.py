@@ -13,7 +13,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.estimates import estimates, exponents, slope
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.claims import Case, Outcome, described, over, untested
+from minilotto.report.claims import Case, Claim, Outcome, described, over, untested
 from minilotto.report.figure import (
     Figure,
     Scale,
@@ -24,7 +24,8 @@ from minilotto.report.figure import (
     unseen_points,
 )
 from minilotto.report.paper import targets
-from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.paper.targets import FIRST, LAST
+from minilotto.report.plots.curves import log_series, power_law, shared_legend, width_axis
 from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
 from minilotto.report.rules import UNSEEN, Every, Some, factor, inside
 from minilotto.store.grid import Sweep
@@ -52,7 +53,6 @@ def checks(scale: Scale) -> dict[str, tuple[Sweep, ...]]:
 
 
 def _elsewhere(task: str, nets: Mapping[int, Ensemble]) -> Points:
-    """Median loss on points that the nets have not seen."""
     return targets.medians(losses_on(unseen_points(task, OTHER_POINTS), nets))
 
 
@@ -107,16 +107,17 @@ class ProductScaling(Figure):
                     label = f"trained on {words}, on other points"
                     series.append((self.checked[task, name][1], *look, label))
             for found, *look in series:
-                estimates_against_width(estimates(found), upper, *look)
+                log_series(found, upper, *look)
             middle = {width: part.loss for width, part in one.parts.items()}
             words = "mean of the central half of the nets"
-            estimates_against_width(middle, lower, GREY, "o", words)
+            log_series(middle, lower, GREY, "o", words)
             targets.draw_parts(one.parts, lower)
-            targets.draw_law(3.0 * float(np.interp(10, one.points.widths, one.points.value)), upper)
+            start = FIRST, 3.0 * float(np.interp(FIRST, one.points.widths, one.points.value))
+            power_law(start, LAST, 1, upper, "$N^{-1}$", color=GREY)
             upper.set_title(f"y = {one.name}")
             lower.set_xlabel("width $N$")
         for ax in (*above, *below):
-            width_axis((1, 3, 10, 50), ax)
+            width_axis(ax, "", (1, 3, 10, 50))
             ax.set_ylabel("loss" if ax in (above[0], below[0]) else "")
         return shared_legend(figure, (*above, *below), 4)
 
@@ -145,28 +146,20 @@ class ProductScaling(Figure):
         tables = targets.scaling_tables(self.studies, self.elsewhere)
         return [*tables, Table.of("sampling", header, rows)] if rows else tables
 
-    def outcomes(self) -> dict[str, Outcome]:
-        studies, claims = self.studies.values(), self.entry.claims
-        wide = [one for one in studies if one.widest >= CHECKED[0]]
-        bias = targets.bias_cases(studies, claims["bias"]["half"])
-        return {
-            "range": self._range(),
-            "around": self._around(),
-            "bias": over(bias, "bias / loss: "),
-            "neurons": targets.training_left(wide, claims["neurons"]["limit"]),
-            "points": self._points(),
-            "sampling": self._sampling(),
-        }
+    def claim_bias(self, claim: Claim) -> Outcome:
+        return over(targets.bias_cases(self.studies.values(), claim["half"]), "bias / loss: ")
 
-    def _range(self) -> Outcome:
-        claim, cases = self.entry.claims["range"], []
+    def claim_neurons(self, claim: Claim) -> Outcome:
+        wide = [one for one in self.studies.values() if one.widest >= CHECKED[0]]
+        return targets.training_left(wide, claim["limit"])
+
+    def claim_range(self, claim: Claim) -> Outcome:
+        cases = []
         near = claim["near"]
         for task, one in self.studies.items():
             runs = _runs(one)
             agree = [*(inside(e, 1 - near, 1 + near) for e in runs.values()), *self.unseen]
-            words = (
-                f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f}) at {at}" for at, e in runs.items()
-            )
+            words = (f"{e:.2f} at {at}" for at, e in runs.items())
             numbers = {f"{one.name}, {at}": e.value for at, e in runs.items()}
             measured = ", ".join(words)
             if unseen := slope(self.elsewhere[task], CHECKED[0], one.widest):
@@ -175,8 +168,8 @@ class ProductScaling(Figure):
             cases += [Case(one.name, Some(agree), measured, numbers)] if runs else []
         return over(cases, "exponents on the training points: ")
 
-    def _around(self) -> Outcome:
-        near, cases, steep = self.entry.claims["around"]["near"], [], []
+    def claim_around(self, claim: Claim) -> Outcome:
+        near, cases, steep = claim["near"], [], []
         for one in self.studies.values():
             if runs := _runs(one):
                 every = exponents(one.points)
@@ -191,8 +184,8 @@ class ProductScaling(Figure):
         still = f"; at {', '.join(steep)} the loss may still fall as 1/N or faster"
         return over(cases, more=f"{still} at the largest widths" if steep else "")
 
-    def _points(self) -> Outcome:
-        similar, cases = self.entry.claims["points"]["similar"], []
+    def claim_points(self, claim: Claim) -> Outcome:
+        similar, cases = claim["similar"], []
         for task, one in self.studies.items():
             wide = one.points.widths >= CHECKED[0]
             if wide.any():
@@ -208,8 +201,8 @@ class ProductScaling(Figure):
                 cases.append(Case(one.name, Every(enough), words, numbers))
         return over(cases)
 
-    def _sampling(self) -> Outcome:
-        claim, cases, times = self.entry.claims["sampling"], [], []
+    def claim_sampling(self, claim: Claim) -> Outcome:
+        cases, times = [], []
         for (task, name), (seen, unseen) in self.checked.items():
             title, ours = f"{targets.FORMULAS[task]}, {name}", estimates(self.elsewhere[task])
             for low, high in pairwise(CHECKED):

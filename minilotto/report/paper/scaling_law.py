@@ -6,13 +6,13 @@ import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points, median_interval
 from minilotto.analysis.stats.estimates import bend, estimates, exponents
-from minilotto.analysis.stats.scaling import Fit, fit_law, reference_line
+from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words
 from minilotto.report.paper.targets import medians
-from minilotto.report.plots import scaling
+from minilotto.report.plots import curves
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
 from minilotto.report.rules import UNSEEN, Every, one_law
 from minilotto.store.grid import Sweep
@@ -68,26 +68,28 @@ class ScalingLaw(Figure):
         looks = {"silu": (BLUE, "o"), "leaky_relu": (ORANGE, "s")}
         for activation, found in self.grid.items():
             look, label = looks[activation], named(activation)
-            everywhere = f"{label}, all of [-2, 2]"
-            scaling.loss_against_width(self.population[activation], left, *look, everywhere, True)
-            scaling.loss_against_width(found, left, *look, f"{label}, training points")
-            scaling.exponents(exponents(found), right, *look, label)
-        for activation, exponent, span in (
-            ("silu", 1.0, np.array([10.0, 200.0])),
-            ("leaky_relu", 4.0, np.array([2.0, 20.0])),
-            ("leaky_relu", 1.0, np.array([20.0, 400.0])),
+            everywhere, whole = f"{label}, all of [-2, 2]", self.population[activation]
+            curves.log_series(whole, left, *look, everywhere, "--", markerfacecolor="white")
+            curves.log_series(found, left, *look, f"{label}, training points")
+            curves.exponents(exponents(found), right, *look, label)
+        for activation, exponent, first, last in (
+            ("silu", 1, 10, 200),
+            ("leaky_relu", 4, 2, 20),
+            ("leaky_relu", 1, 20, 400),
         ):
-            if activation in self.grid and span[0] in self.grid[activation].widths:
-                start = 2.0 * estimates(self.grid[activation])[int(span[0])].value
-                losses = reference_line(span, exponent, (span[0], start))
-                scaling.slope_line(span, losses, left, f"$N^{{-{exponent:g}}}$")
+            if activation in self.grid and first in self.grid[activation].widths:
+                at = first, 2.0 * estimates(self.grid[activation])[first].value
+                text = f"$N^{{-{exponent}}}$"
+                curves.power_law(at, last, exponent, left, text=text, color=GREY)
         claim = self.entry.claims["silu"]
+        curves.width_axis(left)
+        left.set_ylabel("median loss (mean squared error)")
         for ax, title in ((left, "median loss"), (right, "slope between neighbouring widths")):
-            scaling.shaded_range(claim["low"], claim["high"], ax, "the paper's range")
+            curves.shaded_range(claim["low"], claim["high"], ax, "the paper's range")
             ax.legend(loc="lower left")
             ax.set_title(title)
-        for exponent in (0.0, 1.0, 4.0):
-            right.axhline(exponent, color=GREY, linewidth=0.8, linestyle=":" if exponent else "-")
+        for level in (0.0, 1.0, 4.0):
+            right.axhline(level, color=GREY, linewidth=0.8, linestyle=":" if level else "-")
         right.set_ylim(*EXPONENTS_SHOWN)
         left.set_ylim(bottom=left.get_ylim()[0] / 100)  # for the legend
         return figure
@@ -123,10 +125,6 @@ class ScalingLaw(Figure):
             Table.of("exponents", "activation, from, to, exponent, low, high", slopes),
         ]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        fitted = {key: self._exponent(key) for key in EXPONENTS}
-        return {**fitted, "curvature": self._curvature(), "resolution": self._resolution()}
-
     def _within(self, claim: Claim, activation: str) -> Points:
         """Points at the widths of a claim; DataError where there are none of this activation."""
         if activation not in self.grid:
@@ -141,8 +139,8 @@ class ScalingLaw(Figure):
         except DataError as error:
             return str(error)
 
-    def _exponent(self, key: str) -> Outcome:
-        claim, fit = self.entry.claims[key], self.fits[key]
+    def _exponent(self, claim: Claim) -> Outcome:
+        fit = self.fits[claim.key]
         if isinstance(fit, str):
             return untested(fit)
         exponent, by_seeds = fit.estimates["exponent"], fit.seeds_only["exponent"]
@@ -155,8 +153,9 @@ class ScalingLaw(Figure):
         numbers = {**as_numbers("exponent", exponent), "claimed": claim["claimed"]}
         return about(claim.near(exponent), measured, numbers=numbers, rises=rises)
 
-    def _curvature(self) -> Outcome:
-        claim = self.entry.claims["curvature"]
+    claim_silu = claim_beyond = claim_early = claim_late = _exponent
+
+    def claim_curvature(self, claim: Claim) -> Outcome:
         try:
             points = self._within(claim, "silu")
             bent, fit = bend(points), fit_law(points)
@@ -171,8 +170,8 @@ class ScalingLaw(Figure):
             span=np.log10(claim["high"] / claim["low"]),
         )
 
-    def _resolution(self) -> Outcome:
-        claim, cases = self.entry.claims["resolution"], []
+    def claim_resolution(self, claim: Claim) -> Outcome:
+        cases = []
         for activation, gaps in self.gaps.items():
             furthest = max(gaps, key=lambda width: abs(np.log(gaps[width].value)))
             each = [*map(claim.similar, gaps.values()), *self.unseen]

@@ -9,18 +9,21 @@ from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.modality import FEW_WIDTHS, Shape, central_limit
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, over, untested
+from minilotto.report.claims import Case, Claim, Outcome, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.histograms import normal_interval
 from minilotto.report.paper.targets import FORMULAS, UNARY
-from minilotto.report.plots.multiples import histogram_grid
+from minilotto.report.plots.distributions import histogram_grid
 from minilotto.report.plots.style import Drawing
 from minilotto.report.rules import LEVEL, Every, Judged, at_least, factor, inside
 from minilotto.store.grid import Sweep
 
 BINS_PER_DECADE = 5
 SIGNIFICANT = 0.05  # p-value of a dip
+# Widths at which products have several peaks, by the paper.
+SEVERAL = {"product2": (2, 3, 4), "product3": (10,), "product4": (10,), "product5": ()}
+UNCLAIMED = "product2"  # of whose other widths nothing is claimed
 
 
 class _Histograms(Figure):
@@ -75,7 +78,6 @@ class _Histograms(Figure):
         return [Table.of("shapes", header, shapes), each]
 
     def _judged(self, at: tuple[str, int], peaks: tuple[float, float]) -> Judged:
-        """Whether a histogram has as many peaks as claimed."""
         return inside(at_least(self.counts[at], self.shapes[at].seeds), *peaks)
 
 
@@ -103,13 +105,11 @@ class UnaryHistograms(_Histograms):
             f"{len(wide)} of wide nets."
         )
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {
-            "narrow": self._peaks(0, self.entry.claims["narrow"]["narrow"], (2, np.inf)),
-            "wide": self._peaks(FEW_WIDTHS, np.inf, (1, 1)),
-            "cos": self._left_tail(),
-            "sin": self._concentrated(),
-        }
+    def claim_narrow(self, claim: Claim) -> Outcome:
+        return self._peaks(0, claim["narrow"], (2, np.inf))
+
+    def claim_wide(self, claim: Claim) -> Outcome:
+        return self._peaks(FEW_WIDTHS, np.inf, (1, 1))
 
     def _peaks(self, low: float, high: float, peaks: tuple[float, float]) -> Outcome:
         """A claim that all targets have so many peaks at these widths."""
@@ -125,7 +125,7 @@ class UnaryHistograms(_Histograms):
         numbers = {"histograms": len(cases), "several": sum(int(str(c.words)) > 1 for c in cases)}
         return found._replace(measured=found.measured + dip, numbers=numbers) if cases else found
 
-    def _left_tail(self) -> Outcome:
+    def claim_cos(self, claim: Claim) -> Outcome:
         cases, right = [], 0
         for (task, width), shape in self.shapes.items():
             if task == "cos" and width >= FEW_WIDTHS and (n := shape.normality):
@@ -136,8 +136,8 @@ class UnaryHistograms(_Histograms):
                 right += found.low > 0
         return over(cases, right=right)
 
-    def _concentrated(self) -> Outcome:
-        spread, most = self.spread, self.entry.claims["sin"]["concentrated"]
+    def claim_sin(self, claim: Claim) -> Outcome:
+        spread, most = self.spread, claim["concentrated"]
         if "sin" not in spread or len(spread) < 2:
             return untested("The nets for sin, or others to compare, are missing or too few.")
         typical = {t: float(np.median([e.value for e in s.values()])) for t, s in spread.items()}
@@ -173,13 +173,9 @@ class ProductHistograms(_Histograms):
         nets = [one for by_width in self.nets.values() for one in by_width.values()]
         return {**super().facts(), "sampling": targets.product_words(nets)}
 
-    def outcomes(self) -> dict[str, Outcome]:
-        two = self._pattern("product2", (2, 3, 4), others=True)
-        several = {"product3": (10,), "product4": (10,), "product5": ()}
-        return {"product2": two, **{task: self._pattern(task, at) for task, at in several.items()}}
-
-    def _pattern(self, task: str, several: tuple[int, ...], others: bool = False) -> Outcome:
-        """A claim that these widths have several peaks, and, unless `others` may, no other has."""
+    def _pattern(self, claim: Claim) -> Outcome:
+        """Whether the widths that are claimed to have several peaks do, and no other does."""
+        task, several = claim.key, SEVERAL[claim.key]
         counts = {width: count for (name, width), count in self.counts.items() if name == task}
         if not counts or not set(several) <= set(counts):
             return untested("These nets are missing or too few to test a shape.")
@@ -191,7 +187,7 @@ class ProductHistograms(_Histograms):
                 {f"peaks at width {width}": count},
             )
             for width, count in counts.items()
-            if not others or width in several
+            if task != UNCLAIMED or width in several
         ]
         dips = [
             f"N = {width} (p {'below' if shape.dip.bounded else '='} {shape.dip.p_value:.2g})"
@@ -201,3 +197,5 @@ class ProductHistograms(_Histograms):
         dip = f"; dip significant at {', '.join(dips)}" if dips else "; no dip is significant at 5%"
         found = over(cases, "peaks proven: ")
         return found._replace(measured=found.measured + dip)
+
+    claim_product2 = claim_product3 = claim_product4 = claim_product5 = _pattern

@@ -15,13 +15,12 @@ from minilotto.analysis.ensembling.width_study import (
 )
 from minilotto.analysis.stats.bootstrap import Points, points
 from minilotto.analysis.stats.estimates import exponents, of_quantiles
-from minilotto.analysis.stats.scaling import reference_line
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over
 from minilotto.report.figure import Scale, Source, Table, interval, rows_of
-from minilotto.report.plots.parts import estimates_against_width
-from minilotto.report.plots.style import GREEN, GREY, ORANGE, Axes
+from minilotto.report.plots.curves import log_series
+from minilotto.report.plots.style import GREEN, ORANGE, Axes
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
@@ -52,7 +51,6 @@ def target_studies(
 
 
 def medians(losses: Mapping[int, Array]) -> Points:
-    """Median losses by width, with intervals of the report's level."""
     return points(list(losses), list(losses.values()), level=LEVEL)
 
 
@@ -94,19 +92,12 @@ def scaling_tables(
 
 
 def draw_parts(parts: Mapping[int, Decomposition], ax: Axes) -> None:
-    """Bias and variance against width."""
     for name, color, marker, what in (
         ("bias", ORANGE, "s", "common to all seeds"),
         ("variance", GREEN, "D", "between seeds"),
     ):
         found = {width: getattr(part, name) for width, part in parts.items()}
-        estimates_against_width(found, ax, color, marker, f"{name}: {what}")
-
-
-def draw_law(start: float, ax: Axes) -> None:
-    """A line of slope -1 over the paper's range, from this loss."""
-    loss = reference_line((FIRST, LAST), 1.0, (FIRST, start))
-    ax.plot((FIRST, LAST), loss, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
+        log_series(found, ax, color, marker, f"{name}: {what}")
 
 
 def bias_cases(
@@ -135,9 +126,8 @@ def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:
             # Some studies have fewer nets than are refitted at most.
             nets = min(REFITTED, int(one.points.seeds[-1]))
             left = of_quantiles(one.left[one.widest], 0.5, nets)
-            words = f"{left.value:.1e} ({left.low:.1e} to {left.high:.1e})"
-            judged = factor(left, limit, np.inf)
-            cases.append(Case(one.name, judged, words, {f"left for {one.name}": left.value}))
+            judged, numbers = factor(left, limit, np.inf), {f"left for {one.name}": left.value}
+            cases.append(Case(one.name, judged, f"{left:.1e}", numbers))
     return over(cases, "fraction of the loss left: ")
 
 

@@ -12,7 +12,7 @@ from minilotto.analysis.stats.modes import Modes, modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.plots import edges_of
-from minilotto.report.claims import Case, Outcome, about, over
+from minilotto.report.claims import Case, Claim, Outcome, about, over
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.plots.distributions import peak_marks, shares
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, Drawing, beside, grid
@@ -85,44 +85,46 @@ class LossHistogram(Figure):
             Table.of("peaks", "location, share, low, high", peaks),
         ]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        found, nets, claims = self.modes.peaks, len(self.nets), self.entry.claims
-        count, good = (at_least(seen, nets) for seen in (self.modes.count, self.good))
-        claimed, several = claims["good"]["claimed"], claims["peaks"]["several"]
+    def claim_peaks(self, claim: Claim) -> Outcome:
+        found, count = self.modes.peaks, self.modes.count
         places = ", ".join(
             f"{place:.2g} ({fraction:.1%})"
             for place, fraction in zip(found.location, found.share, strict=True)
         )
-        count_of = int(np.count_nonzero(self.tickets))
-        best = self.nets.loss[self.tickets]
-        low, high = binomtest(count_of, nets).proportion_ci(LEVEL, "wilson")
-        return {
-            "peaks": about(
-                inside(count, several, np.inf),
-                f"at least {self.modes.count} peaks: {places}",
-                numbers={"peaks": self.modes.count},
-                count=self.modes.count,
-            ),
-            "good": about(
-                inside(good, claimed, claimed),
-                f"{self.good} proven below {self.bad:g}",
-                numbers={"peaks below 1e-2": self.good},
-            ),
-            "tickets": about(
-                inside(count, 2, np.inf),
-                f"{count_of} of {nets} nets: {count_of / nets:.1%} ({low:.1%} to {high:.1%}), "
-                f"losses {best.min():.2g} to {best.max():.2g}",
-                numbers={"share": count_of / nets, "low": low, "high": high},
-                one_in=nets / count_of,
-            ),
-        }
+        return about(
+            inside(at_least(count, len(self.nets)), claim["several"], np.inf),
+            f"at least {count} peaks: {places}",
+            numbers={"peaks": count},
+            count=count,
+        )
+
+    def claim_good(self, claim: Claim) -> Outcome:
+        return about(
+            inside(at_least(self.good, len(self.nets)), claim["claimed"], claim["claimed"]),
+            f"{self.good} proven below {self.bad:g}",
+            numbers={"peaks below 1e-2": self.good},
+        )
+
+    def claim_tickets(self, claim: Claim) -> Outcome:
+        best, nets = self.nets.loss[self.tickets], len(self.nets)
+        low, high = binomtest(len(best), nets).proportion_ci(LEVEL, "wilson")
+        return about(
+            inside(at_least(self.modes.count, nets), 2, np.inf),
+            f"{len(best)} of {nets} nets: {len(best) / nets:.1%} ({low:.1%} to {high:.1%}), "
+            f"losses {best.min():.2g} to {best.max():.2g}",
+            numbers={"share": len(best) / nets, "low": low, "high": high},
+            one_in=nets / len(best),
+        )
 
 
 class Ticket(Figure):
     """The nets of the lowest peak: are their neurons mirror images, and is their error quartic?"""
 
     name = "2c"
-    sweeps = staticmethod(LossHistogram.sweeps)
+
+    @staticmethod
+    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
+        return LossHistogram.sweeps(scale)
 
     def __init__(self, source: Source, scale: Scale) -> None:
         self.everyone = nets = _nets(source, scale)
@@ -184,23 +186,19 @@ class Ticket(Figure):
         }
         return [Table("tickets", columns)]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {"mirror": self._mirror(), "printed": self._printed(), "quartic": self._quartic()}
-
-    def _mirror(self) -> Outcome:
-        claim, parts = self.entry.claims["mirror"], self.asymmetry
+    def claim_mirror(self, claim: Claim) -> Outcome:
+        parts = self.asymmetry
         alike = np.all([values < claim["small"] for values in parts.values()], axis=0)
         found = share(int(alike.sum()), len(alike))
         described = ", ".join(f"{name} {np.median(values):.1e}" for name, values in parts.items())
         return about(
             inside(found, claim["most"], np.inf),
-            f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%}) of {len(alike)} tickets; "
-            f"median relative difference: {described}",
+            f"{found:.1%} of {len(alike)} tickets; median relative difference: {described}",
             numbers={f"asymmetry of {n}": float(np.median(part)) for n, part in parts.items()},
         )
 
-    def _printed(self) -> Outcome:
-        claim, cases = self.entry.claims["printed"], []
+    def claim_printed(self, claim: Claim) -> Outcome:
+        cases = []
         for name, printed in PRINTED.items():
             found = median_interval(self.pair[name] / printed)
             judged = inside(found, 1 - claim["apart"], 1 + claim["apart"])
@@ -210,8 +208,8 @@ class Ticket(Figure):
             [*cases, Case("loss", claim.same(loss), loss)], "ours over the printed, medians: "
         )
 
-    def _quartic(self) -> Outcome:
-        exact = self.entry.claims["quartic"]["exact"]
+    def claim_quartic(self, claim: Claim) -> Outcome:
+        exact = claim["exact"]
         names = ("constant", "quadratic", "quartic", "sextic")
         medians = dict(zip(names, map(median_interval, self.coefficients.T), strict=True))
         found = {name: one.value for name, one in medians.items()}

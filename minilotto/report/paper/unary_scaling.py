@@ -9,11 +9,11 @@ from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates, slope
-from minilotto.report.claims import Case, Outcome, over
+from minilotto.report.claims import Case, Claim, Outcome, over
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
-from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
+from minilotto.report.plots.curves import log_series, power_law, shared_legend, width_axis
 from minilotto.report.plots.style import BLUE, GREY, Drawing, panels
 from minilotto.report.rules import Every, inside
 from minilotto.store.grid import Sweep
@@ -50,14 +50,14 @@ class UnaryScaling(Figure):
         for i, (ax, one) in enumerate(zip(axes, self.studies.values(), strict=True)):
             loss = estimates(one.points)
             targets.draw_parts({w: part for w, part in one.parts.items() if w >= FIRST}, ax)
-            estimates_against_width(loss, ax, BLUE, "o", "median loss")
+            log_series(loss, ax, BLUE, "o", "median loss")
             if FIRST in loss:
-                targets.draw_law(2.5 * loss[FIRST].value, ax)
+                power_law((FIRST, 2.5 * loss[FIRST].value), LAST, 1, ax, "$N^{-1}$", color=GREY)
             if (fit := one.fit(FIRST, LAST)) is not None:
                 value = round(fit.estimates["exponent"].value, 2) + 0.0  # no -0.00
                 ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
             ax.set_title(one.name)
-            width_axis((1, 3, 10, 50), ax)
+            width_axis(ax, "", (1, 3, 10, 50))
             last = i + COLUMNS >= count
             ax.set(xlabel="width $N$" if last else "", ylabel="" if i % COLUMNS else "loss")
             ax.tick_params(axis="x", labelbottom=last)
@@ -83,17 +83,6 @@ class UnaryScaling(Figure):
     def tables(self) -> list[Table]:
         return targets.scaling_tables(self.studies)
 
-    def outcomes(self) -> dict[str, Outcome]:
-        limit = self.entry.claims["neurons"]["limit"]
-        return {
-            "law": self._law(),
-            "slowing": self._slowing(),
-            "flat": self._flat(),
-            "bias": self._bias(),
-            "variance": self._variance(),
-            "neurons": targets.training_left(self._plateaus(), limit),
-        }
-
     def _some(self, tasks: Sequence[str]) -> dict[str, WidthStudy]:
         return {task: self.studies[task] for task in tasks if task in self.studies}
 
@@ -108,8 +97,8 @@ class UnaryScaling(Figure):
             and (fit.estimates["exponent"].value < level or task in DECAYING)
         ]
 
-    def _law(self) -> Outcome:
-        near = self.entry.claims["law"]["near"]
+    def claim_law(self, claim: Claim) -> Outcome:
+        near = claim["near"]
         cases = [
             Case(one.name, inside(e, 1 - near, 1 + near), e, {one.name: e.value})
             for task, one in self._some(LAWFUL).items()
@@ -120,8 +109,8 @@ class UnaryScaling(Figure):
         words = f"; tanh x from {LATE[0]} to {LATE[1]}: {late}" if cases and late else ""
         return found._replace(measured=found.measured + words)
 
-    def _slowing(self) -> Outcome:
-        near, cases = self.entry.claims["slowing"]["near"], []
+    def claim_slowing(self, claim: Claim) -> Outcome:
+        near, cases = claim["near"], []
         for one in self._some(DECAYING).values():
             early, late = slope(one.points, *EARLY), slope(one.points, *LATE)
             if early and late:
@@ -130,20 +119,19 @@ class UnaryScaling(Figure):
                 cases.append(Case(one.name, Every(slows), f"{early}, then {late}", numbers))
         return over(cases)
 
-    def _flat(self) -> Outcome:
-        near = self.entry.claims["flat"]["near"]
+    def claim_flat(self, claim: Claim) -> Outcome:
+        near = claim["near"]
         found = [(one.name, e) for one in self._some(FLAT).values() if (e := _exponent(one))]
         return over([Case(name, inside(e, -np.inf, near), e, {name: e.value}) for name, e in found])
 
-    def _bias(self) -> Outcome:
-        half, plateaus = self.entry.claims["bias"]["half"], self._plateaus()
+    def claim_bias(self, claim: Claim) -> Outcome:
+        half, plateaus = claim["half"], self._plateaus()
         varied = [one.name for one in plateaus if one.share and one.share.high < half]
         without = f"; at {', '.join(varied)} the loss levels off without: its variance does"
         cases = targets.bias_cases(plateaus, half, _level)
         return over(cases, "bias / loss: ", more=without if varied else "")
 
-    def _variance(self) -> Outcome:
-        claim = self.entry.claims["variance"]
+    def claim_variance(self, claim: Claim) -> Outcome:
         cases, common = [], []
         for one in self._some(THROUGHOUT).values():
             every = [part.share for w, part in one.parts.items() if w >= FIRST]
@@ -171,6 +159,9 @@ class UnaryScaling(Figure):
             "independent errors does."
         )
         return over(cases, common=same if common else "")
+
+    def claim_neurons(self, claim: Claim) -> Outcome:
+        return targets.training_left(self._plateaus(), claim["limit"])
 
 
 def _exponent(one: WidthStudy, part: str | None = None) -> Estimate | None:

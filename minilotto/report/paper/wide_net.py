@@ -9,7 +9,7 @@ from minilotto.analysis.stats.estimates import over_nets
 from minilotto.analysis.tickets.cloud import measure_cloud
 from minilotto.analysis.tickets.tickets import alive
 from minilotto.errors import DataError
-from minilotto.report.claims import Outcome, about
+from minilotto.report.claims import Claim, Outcome, about
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, training_words
 from minilotto.report.plots.distributions import note
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, panels
@@ -81,11 +81,8 @@ class NeuronCloud(Figure):
         header = "seed, loss, neurons, dimension, distance, coefficient, p lopsided, p paired"
         return [Table.of("neurons", "seed, w, b", neurons), Table.of("shapes", header, shapes)]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        return {"curve": self._curve(), "same": self._same(), "symmetric": self._symmetric()}
-
-    def _curve(self) -> Outcome:
-        claim, found = self.entry.claims["curve"], [one.dimension for one in self.clouds]
+    def claim_curve(self, claim: Claim) -> Outcome:
+        found = [one.dimension for one in self.clouds]
         mean = over_nets(np.array(found))
         return about(
             inside(mean, 1 - claim["curve"], 1 + claim["curve"]),
@@ -94,8 +91,8 @@ class NeuronCloud(Figure):
             numbers={"least": min(found), "largest": max(found), "of": len(found)},
         )
 
-    def _same(self) -> Outcome:
-        reading, far = self.entry.claims["same"]["reading"], self.distances
+    def claim_same(self, claim: Claim) -> Outcome:
+        reading, far = claim["reading"], self.distances
         mean = over_nets(np.array(far))
         return about(
             inside(mean, -np.inf, 2 * reading),
@@ -104,8 +101,8 @@ class NeuronCloud(Figure):
             numbers={"of": len(far), "nearest": min(far), "furthest": max(far)},
         )
 
-    def _symmetric(self) -> Outcome:
-        claim, found = self.entry.claims["symmetric"], [one.coefficient for one in self.clouds]
+    def claim_symmetric(self, claim: Claim) -> Outcome:
+        found = [one.coefficient for one in self.clouds]
         # It is 0 or below where halves agree better than random signs make them.
         typical = over_nets(np.log(np.maximum(found, 1e-12))).mapped(np.exp)
         lopsided = sum(one.p_asymmetric <= claim["error"] for one in self.clouds)

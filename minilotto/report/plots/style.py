@@ -11,7 +11,7 @@ from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes as Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 from PIL import Image  # which matplotlib needs itself
 
@@ -109,7 +109,8 @@ def intervals(
 
 def style_of(k: int, markers: str = MARKERS) -> tuple[str, str]:
     """Colour and marker of the k-th series."""
-    return PALETTE[k % len(PALETTE)], markers[k % len(markers)]
+    colors = (*PALETTE, GREY)
+    return colors[k % len(colors)], markers[k % len(markers)]
 
 
 def legend_below(ax: Axes, columns: int) -> None:
@@ -133,18 +134,20 @@ def beside(
 
 
 def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -> Axes:
-    """A few words in an upper corner."""
     place, side = (0.98, "right") if right else (0.02, "left")
     return beside(text, (place, height), (0, 0), ax, "axes fraction", ha=side, va="top", **options)
 
 
 def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:
-    """Plain numbers beside a logarithmic axis, at these places only where some are given."""
-    if len(places):
-        axis.set_major_locator(FixedLocator(places))
-        axis.set_minor_locator(FixedLocator([]))
+    """Plain numbers beside a logarithmic axis, at these places, or some of each decade."""
+    low, high = axis.get_view_interval()
+    parts: tuple[float, ...] = (1, 3) if high < 3000 * low else (1,)
+    if high < 100 * low:
+        parts = (1, 2, 5) if high > 5 * low else (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8)
+    some = LogLocator(10, parts, numticks=99)
+    axis.set_major_locator(FixedLocator(places) if len(places) else some)
+    axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def lay_out(figure: Figure) -> None:

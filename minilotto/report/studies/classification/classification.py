@@ -1,5 +1,6 @@
 """Two classes: does the loss fall as 1/N, and do ensembles gain what independence predicts?"""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.errors import DataError, MinilottoError, MissingExtraError, imported
-from minilotto.report.claims import Outcome, tally
+from minilotto.report.claims import Claim, Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, interval, rows_of
 from minilotto.report.rules import LEVEL, factor
 from minilotto.report.study import Settings, Study, scheduled
@@ -61,25 +62,23 @@ class Classification(Study):
     settings_type = ClassificationSettings
 
     @classmethod
-    def sweeps(cls, scale: Scale | Settings) -> tuple[Sweep, ...]:
-        if isinstance(scale, Scale):
-            try:
-                imported("sklearn", "sklearn")
-            except MissingExtraError:
-                return ()  # the report goes on without, and this study says why
-        return super().sweeps(scale)
+    def plan(cls, scale: Scale) -> ClassificationSettings:
+        with contextlib.suppress(MissingExtraError):
+            imported("sklearn", "sklearn")
+            return ClassificationSettings.at(scale)
+        return ClassificationSettings(problems=())  # the report goes on, and this study says why
 
-    @classmethod
-    def trainings(cls, settings: ClassificationSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: ClassificationSettings) -> tuple[Sweep, ...]:
         return tuple(
             _sweep(settings, problem, part)
             for part in (1, SHORTER)
             for problem in settings.problems
         )
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
+    def __init__(self, source: Source, settings: ClassificationSettings) -> None:
         imported("sklearn", "sklearn")
-        self.settings: ClassificationSettings = self.chosen(scale)
+        self.settings: ClassificationSettings = settings
         self.problems: dict[str, Problem] = {}  # by title
         self.shorter: dict[str, Estimate] = {}  # exponents of the training loss after fewer steps
         refused = []
@@ -107,7 +106,6 @@ class Classification(Study):
         return {
             **super().facts(),
             "sizes": "; ".join(sizes),
-            "widest": max(self.settings.widths),
             "fitted_from": FITTED_FROM,
             "ensembles": self.settings.seeds // MEMBERS[-1],
             "members": next(iter(self.problems.values())).most,
@@ -170,34 +168,38 @@ class Classification(Study):
             f"leave 50%: their residuals have cosines of {min(cosines):.2f} to {max(cosines):.2f}."
         )
 
-    def outcomes(self) -> dict[str, Outcome]:
-        claims, full = self.entry.claims, self.exponents(TRAINING)
+    def claim_training(self, claim: Claim) -> Outcome:
+        return tally(self.exponents(TRAINING), claim.near)
+
+    def claim_held_out(self, claim: Claim) -> Outcome:
+        return tally(self.exponents(HELD_OUT), claim.near)
+
+    def claim_budget(self, claim: Claim) -> Outcome:
+        full = self.exponents(TRAINING)
         changes = {n: difference(full[n], few) for n, few in self.shorter.items() if n in full}
-        null = {name: one.against for name, one in self._pairs(TRAINING, "harmonic").items()}
-        more = "; a ratio below 1 says that the wide net is worse than the null"
-        return {
-            "training": tally(full, claims["training"].near),
-            "held_out": tally(self.exponents(HELD_OUT), claims["training"].near),
-            "budget": tally(changes, claims["budget"].unchanged, "changes of the exponent: "),
-            "orthogonal": tally(self._cosines(), claims["orthogonal"].orthogonal),
-            "training_mean": self._averaging("training_mean", TRAINING),
-            "held_out_mean": self._averaging("held_out_mean", HELD_OUT),
-            "null": tally(null, claims["null"].same, more=more),
-            "wide_net": self._against_wide(),
-        }
+        return tally(changes, claim.unchanged, "changes of the exponent: ")
 
-    def _averaging(self, key: str, part: str) -> Outcome:
-        halved = self.entry.claims[key]["halved"]
+    def claim_orthogonal(self, claim: Claim) -> Outcome:
+        return tally(self._cosines(), claim.orthogonal)
+
+    def _averaging(self, claim: Claim) -> Outcome:
+        part = TRAINING if claim.key == "training_mean" else HELD_OUT
         found = {name: one.gain for name, one in self._pairs(part, "logits").items()}
-        return tally(found, lambda one: factor(one, 0.0, halved))
+        return tally(found, lambda one: factor(one, 0.0, claim["halved"]))
 
-    def _against_wide(self) -> Outcome:
+    claim_training_mean = claim_held_out_mean = _averaging
+
+    def claim_null(self, claim: Claim) -> Outcome:
+        found = {name: one.against for name, one in self._pairs(TRAINING, "harmonic").items()}
+        more = "; a ratio below 1 says that the wide net is worse than the null"
+        return tally(found, claim.same, more=more)
+
+    def claim_wide_net(self, claim: Claim) -> Outcome:
         found: dict[str, Estimate] = {}
         for title, one in self.problems.items():
             if means := one.means(HELD_OUT, one.most):
                 found[f"{title}, {one.most} of {max(means)}"] = means[max(means)].against
-        most = self.entry.claims["wide_net"]["as_good"]
-        return tally(found, lambda one: factor(one, 0.0, most))
+        return tally(found, lambda one: factor(one, 0.0, claim["as_good"]))
 
 
 def _sweep(settings: ClassificationSettings, problem: str, fraction: float) -> Sweep:

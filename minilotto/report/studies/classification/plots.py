@@ -1,48 +1,40 @@
 """The figure of the study of two-class problems, a column for each."""
 
-from typing import TYPE_CHECKING
-
-from matplotlib.axes import Axes
-
-from minilotto.analysis.ensembling.two_classes import PARTS, Problem
+from minilotto.analysis.ensembling.two_classes import PARTS
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.analysis.stats.scaling import reference_line
-from minilotto.report.plots.estimates import estimates_on_line, loss_axes
-from minilotto.report.plots.parts import estimates_against_width, shared_legend
+from minilotto.report.plots.curves import log_series, power_law, series, shared_legend, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, Drawing, grid
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.classification.classification import Classification
-
-TICKS = (2, 8, 32, 128)
+from minilotto.report.studies.classification.classification import Classification
 
 
-def draw(study: "Classification") -> Drawing:
-    """Losses, error rates, and gains of averaging with cosines."""
-    problems, widest = study.problems, max(study.settings.widths)
+def draw(study: Classification) -> Drawing:
+    problems = study.problems
     figure, axes = grid(3, len(problems), max(5.0, 2.75 * len(problems)), 8.2, sharex=True)
     for column, (title, one) in enumerate(problems.items()):
         upper, middle, lower = (row[column] for row in axes)
         for part, color, mark in zip(PARTS, (BLUE, ORANGE), "os", strict=True):
             loss = estimates(one.losses[part])
-            estimates_against_width(loss, upper, color, mark, f"one net, {part}")
-            estimates_on_line(one.errors[part], middle, color, mark)
+            log_series(loss, upper, color, mark, f"one net, {part}")
+            series(one.errors[part], middle, color, mark)
             gains = {width: two.gain for width, two in one.means(part, 2).items()}
             label = f"loss of two nets' mean logit / their mean loss, {part}"
-            estimates_on_line(gains, lower, color, mark, label)
+            series(gains, lower, color, mark, label)
         ensembles = {one.most * n: each for n, each in one.means(PARTS[1], one.most).items()}
         loss = {neurons: each.loss for neurons, each in ensembles.items()}
         label = f"mean logit of {one.most} nets, held out"
-        estimates_against_width(loss, upper, GREEN, "D", label)
+        log_series(loss, upper, GREEN, "D", label)
         errors = {neurons: each.error for neurons, each in ensembles.items() if each.error}
-        estimates_on_line(errors, middle, GREEN, "D")
+        series(errors, middle, GREEN, "D")
         cosines = {width: cosine for width in one.synergies if (cosine := one.cosine(width))}
         label = "cosine of two nets' residuals, training"
-        estimates_on_line(cosines, lower, PURPLE, "P", label, "--")
-        _guide(one, upper)
+        series(cosines, lower, PURPLE, "P", label, "--")
+        found = one.losses[PARTS[0]]
+        start, limits = (found.widths[0], 1.6 * found.value[0]), upper.get_ylim()
+        power_law(start, found.widths[-1], 1, upper, "$N^{-1}$", color=GREY)
+        upper.set_ylim(limits)
         label = "gain of independent errors"
         lower.axhline(0.5, color=GREY, linestyle=":", linewidth=1.2, label=label)
-        loss_axes(tuple(tick for tick in TICKS if tick <= widest), upper)
+        width_axis(upper, "")
         upper.set_title(title)
         lower.set(ylim=(-0.05, 1.25), xlabel="width $N$")
         middle.set_ylim(bottom=0)
@@ -51,13 +43,3 @@ def draw(study: "Classification") -> Drawing:
         row[0].set_ylabel(text)
     shared_legend(figure, [axes[0][0], axes[2][0]], 3)
     return figure
-
-
-def _guide(one: Problem, ax: Axes) -> None:
-    """A line of 1/N above the training losses."""
-    found = one.losses[PARTS[0]]
-    span = found.widths[[0, -1]]
-    line = reference_line(span, 1.0, (float(span[0]), 1.6 * float(found.value[0])))
-    limits = ax.get_ylim()
-    ax.plot(span, line, color=GREY, linestyle=":", linewidth=1.2, label="$N^{-1}$")
-    ax.set_ylim(limits)

@@ -1,7 +1,6 @@
 """Study: how much of each law is the number of training points, and the effect of label noise."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,17 +19,18 @@ from minilotto.report.claims import (
     about,
     as_numbers,
     described,
+    for_each,
     over,
     tally,
     untested,
 )
-from minilotto.report.figure import Scale, Source, Table, commas, each, interval, named
+from minilotto.report.figure import Source, Table, commas, interval, named
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
+    pass
 
 # The exact engine, which takes any number of points, computes in float64.
 DTYPES = {"relu": "float64", "leaky_relu": "float64"}
@@ -92,14 +92,17 @@ class DataSettings(Settings):
         return min(self.points, key=lambda count: abs(np.log(count / PAPER_POINTS)))
 
 
+each_activation = for_each("activation", lambda study: {named(one): one for one in study.samples})
+
+
 class Data(Study):
     """Losses on the training points and on all x, by width, number of points and label noise."""
 
     name = "data"
     settings_type = DataSettings
 
-    @classmethod
-    def trainings(cls, settings: DataSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: DataSettings) -> tuple[Sweep, ...]:
         wide = sorted({*settings.widths, *settings.drawn_widths})
         others = sorted({*settings.points, *settings.noisy_points} - {settings.usual})
         noisy = [(max(settings.noises), tuple(settings.noisy_points))]
@@ -130,10 +133,10 @@ class Data(Study):
             sweeps += [Sweep(points=at, noise=noise, **several) for noise, at in noisy]
         return tuple(sweeps)
 
-    def __init__(self, source: Source, scale: Scale | DataSettings) -> None:
-        self.settings: DataSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: DataSettings) -> None:
+        self.settings: DataSettings = settings
         self.usual, self.noise = self.settings.usual, max(self.settings.noises)
-        sweeps = self.trainings(self.settings)
+        sweeps = self.sweeps(self.settings)
         nets = {config: one for sweep in sweeps for config, one in source.nets(sweep).items()}
         every = gathered(nets, LEVEL).items()
         self.samples = {name: one for name, one in every if len(one.widths(self.usual)) >= 3}
@@ -166,9 +169,8 @@ class Data(Study):
             "most_points": max(s.noisy_points),
             "widest": max(s.drawn_widths),
             "drawn_widths": commas(sorted(s.drawn_widths)),
-            "shown_widths": " and ".join(map(str, self._shown_widths)),
+            "shown_widths": " and ".join(map(str, self.shown_widths)),
             "precision": f"{1.2 / s.seeds**0.5:.1g}",
-            "networks": self.count,
         }
 
     def headline(self) -> str:
@@ -189,45 +191,8 @@ class Data(Study):
         return f"{'; '.join(said)}." if said else ""
 
     @property
-    def _shown_widths(self) -> list[int]:
+    def shown_widths(self) -> list[int]:
         return sorted({min(self.settings.drawn_widths), max(self.settings.drawn_widths)})
-
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.style import grid
-        from minilotto.report.studies.data import plots
-
-        figure, axes = grid(len(self.samples), 3, 11.5, 3.7 * len(self.samples), sharey="row")
-        widths, noise = self._shown_widths, self.noise
-        lines = {
-            "sigma² (3N + 1) / P": lambda count: noise**2 * (3 * widths[-1] + 1) / count,
-            "h⁴ / 30": straight_lines,
-        }
-        for (activation, found), row in zip(self.samples.items(), axes, strict=True):
-            left, middle, right = row
-            pairs = {p: (found.by_width(p, True), found.by_width(p, False)) for p in found.counts}
-            plots.against_width(pairs, left)
-            series = {}
-            for width in widths:
-                series["equally spaced", width] = estimates(found.by_count(width))
-                series["uniform", width] = found.typical(0.0, width=width)
-                series[f"noise {noise:g}", width] = found.typical(noise, width=width)
-            all_x = {width: found.median(INFINITE, width) for width in widths}
-            levels = {width: one.value for width, one in all_x.items() if one}
-            plots.against_points(series, levels, lines, middle)
-            noisy = {0.0: estimates(found.by_width(self.usual, True))} | {
-                at: found.typical(at, count=self.usual) for at in sorted(self.settings.noises)
-            }
-            plots.noise_against_width(noisy, right)
-            # A net that fits its points exactly has a training loss of rounding; it lies below the
-            # frame.
-            rows = (*series.values(), *noisy.values())
-            shown = [one.low for some in rows for one in some.values() if one.value > 0]
-            if shown:
-                left.set_ylim(0.03 * min(shown), 3 * max(ax.dataLim.y1 for ax in row))
-            titles = ("loss against width", "against points", f"noise, {self.usual} points")
-            for ax, what in zip(row, titles, strict=True):
-                ax.set_title(f"{named(activation)}: {what}")
-        return figure
 
     def tables(self) -> list[Table]:
         every: list[list[tuple[Any, ...]]] = [[], [], []]
@@ -257,21 +222,8 @@ class Data(Study):
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables if rows]
 
-    def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        claims, names = self.entry.claims, self.samples
-        by_activation = {"same_exponent": self._same_exponent, "survives": self._survives}
-        rules = {
-            "few_points": self._few_points,
-            "resolution": self._resolution,
-            "misled": self._misled,
-            "noise_cost": self._noise_cost,
-            "noise_decay": self._noise_decay,
-        }
-        return {key: rule(claims[key]) for key, rule in rules.items()} | {
-            key: each(names, partial(rule, claims[key])) for key, rule in by_activation.items()
-        }
-
-    def _same_exponent(self, claim: Claim, activation: str) -> Outcome:
+    @each_activation
+    def claim_same_exponent(self, claim: Claim, activation: str) -> Outcome:
         here, all_x = (self.exponent(activation, count) for count in (self.usual, INFINITE))
         if here is None or all_x is None:
             return untested("One of the two fits is missing: train three widths or more on both.")
@@ -289,7 +241,7 @@ class Data(Study):
             faster="faster" if change.value > 0 else "more slowly",
         )
 
-    def _few_points(self, claim: Claim) -> Outcome:
+    def claim_few_points(self, claim: Claim) -> Outcome:
         few, found = min(self.settings.points), self.samples.get("silu", Samples(LEVEL))
         rows = {
             f"N = {width}": ratio(here, all_x)
@@ -300,7 +252,7 @@ class Data(Study):
             return untested("SiLU nets on the fewest points and on all x are missing.")
         return tally(rows, lambda one: factor(one, 0.0, claim["similar"]), "ratio ")
 
-    def _resolution(self, claim: Claim) -> Outcome:
+    def claim_resolution(self, claim: Claim) -> Outcome:
         found = self.samples.get("leaky_relu", Samples(LEVEL))
         width = max(found.widths(self.usual), default=0)
         by_count = found.by_count(width)
@@ -317,7 +269,7 @@ class Data(Study):
         words = f"; exponent from {low:g} to {high:g} points {exponent}"
         return outcome._replace(measured=outcome.measured + words)
 
-    def _misled(self, claim: Claim) -> Outcome:
+    def claim_misled(self, claim: Claim) -> Outcome:
         gaps = [
             (activation, *place, gap)
             for activation, found in self.samples.items()
@@ -341,12 +293,12 @@ class Data(Study):
         return about(
             inside(correct, claim["most"], np.inf),
             f"misled in {len(wrong)} of {len(gaps)} cases ({described(words)}); the rule is right "
-            f"in {correct.value:.0%} ({correct.low:.0%} to {correct.high:.0%})",
+            f"in {correct:.0%}",
             "",
             {"right": correct.value, "misled": len(wrong), "cases": len(gaps)},
         )
 
-    def _noise_cost(self, claim: Claim) -> Outcome:
+    def claim_noise_cost(self, claim: Claim) -> Outcome:
         noise, count, similar = self.noise, max(self.settings.noisy_points), claim["similar"]
         cases, less, more = [], 0, 0
         for activation, found in self.samples.items():
@@ -364,7 +316,7 @@ class Data(Study):
             return untested("Nets with noise, or the same without, are missing.")
         return over(cases, less=less, more_than=more)
 
-    def _noise_decay(self, claim: Claim) -> Outcome:
+    def claim_noise_decay(self, claim: Claim) -> Outcome:
         rows, near = {}, claim["near"]
         for activation, found in self.samples.items():
             decay = found.noise_decay(self.noise, max(self.settings.drawn_widths))
@@ -374,7 +326,8 @@ class Data(Study):
             return untested("Noise adds something certain at fewer than two numbers of points.")
         return tally(rows, lambda one: inside(one, 1 - near, 1 + near))
 
-    def _survives(self, claim: Claim, activation: str) -> Outcome:
+    @each_activation
+    def claim_survives(self, claim: Claim, activation: str) -> Outcome:
         found, usual = self.samples[activation], self.usual
         by_width = found.by_width(usual, True)
         drawn = by_width and by_width.select(np.isin(by_width.widths, self.settings.drawn_widths))

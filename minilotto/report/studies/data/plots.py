@@ -8,27 +8,62 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import GREY, style_of
+from minilotto.analysis.stats.samples import INFINITE, straight_lines
+from minilotto.report.figure import named
+from minilotto.report.plots.curves import log_series, width_axis
+from minilotto.report.plots.style import GREY, Drawing, beside, grid, style_of
+from minilotto.report.studies.data.data import Data
 from minilotto.settings.arrays import Array
 
-MARKERS = "osDvPX"
-WIDTHS = (10, 20, 30, 50)
+
+def draw(study: Data) -> Drawing:
+
+    figure, axes = grid(len(study.samples), 3, 11.5, 3.7 * len(study.samples), sharey="row")
+    widths, noise = study.shown_widths, study.noise
+    lines = {
+        "sigma² (3N + 1) / P": lambda count: noise**2 * (3 * widths[-1] + 1) / count,
+        "h⁴ / 30": straight_lines,
+    }
+    for (activation, found), row in zip(study.samples.items(), axes, strict=True):
+        left, middle, right = row
+        pairs = {p: (found.by_width(p, True), found.by_width(p, False)) for p in found.counts}
+        against_width(pairs, left)
+        series = {}
+        for width in widths:
+            series["equally spaced", width] = estimates(found.by_count(width))
+            series["uniform", width] = found.typical(0.0, width=width)
+            series[f"noise {noise:g}", width] = found.typical(noise, width=width)
+        all_x = {width: found.median(INFINITE, width) for width in widths}
+        levels = {width: one.value for width, one in all_x.items() if one}
+        against_points(series, levels, lines, middle)
+        noisy = {0.0: estimates(found.by_width(study.usual, True))} | {
+            at: found.typical(at, count=study.usual) for at in sorted(study.settings.noises)
+        }
+        noise_against_width(noisy, right)
+        # A net that fits its points exactly has a training loss of rounding; it lies below the
+        # frame.
+        rows = (*series.values(), *noisy.values())
+        shown = [one.low for some in rows for one in some.values() if one.value > 0]
+        if shown:
+            left.set_ylim(0.03 * min(shown), 3 * max(ax.dataLim.y1 for ax in row))
+        titles = ("loss against width", "against points", f"noise, {study.usual} points")
+        for ax, what in zip(row, titles, strict=True):
+            ax.set_title(f"{named(activation)}: {what}")
+    return figure
 
 
 def against_width(found: Mapping[float, tuple[Points | None, Points | None]], ax: Axes) -> Axes:
-    """Loss on all x (filled, solid) and on the training points (open, dotted), by their number."""
     for k, (count, (everywhere, training)) in enumerate(found.items()):
-        color, marker = style_of(k, MARKERS)
+        color, marker = style_of(k)
         label = f"P = {count:g}" if np.isfinite(count) else "P infinite"
         if everywhere is not None:
-            estimates_against_width(estimates(everywhere), ax, color, marker, label)
+            log_series(everywhere, ax, color, marker, label)
         if training is not None:
             open_marks: Any = {"marker": marker, "markersize": 3.5, "markerfacecolor": "white"}
             ax.plot(training.widths, training.value, ":", color=color, **open_marks)
-    width_axis(WIDTHS, ax)
+    width_axis(ax)
     ax.set_ylabel("loss (mean squared error)")
-    return _finished(ax, "width $N$", 7)
+    return _finished(ax, 7)
 
 
 def against_points(
@@ -43,18 +78,12 @@ def against_points(
     counts = sorted({count for rows in series.values() for count in rows})
     for (kind, width), rows in series.items():
         if rows:
-            estimates_against_width(
-                rows, ax, *style_of(kinds.index(kind), MARKERS), f"{kind}, N = {width}"
-            )
-            if width != widest:
-                drawn = ax.containers[-1][0]
-                drawn.set_markerfacecolor("white")
-                drawn.set_linestyle("--")
-    small: Any = {"textcoords": "offset points", "fontsize": 6, "color": GREY}
+            look: Any = {} if width == widest else {"line": "--", "markerfacecolor": "white"}
+            log_series(rows, ax, *style_of(kinds.index(kind)), f"{kind}, N = {width}", **look)
     for width, level in levels.items():
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if width == widest else "--")
-        place: Any = {"xycoords": ax.get_yaxis_transform(), "xytext": (2, 1), "va": "bottom"}
-        ax.annotate(f"P infinite, N = {width}", (0.0, level), **place, **small)
+        words, frame = f"P infinite, N = {width}", ax.get_yaxis_transform()
+        beside(words, (0.0, level), (2, 1), ax, frame, va="bottom", fontsize=6)
     low, high = ax.get_ylim()
     at = np.geomspace(counts[0], counts[-1], 60) if counts else np.empty(0)
     for name, line in lines.items():
@@ -62,26 +91,22 @@ def against_points(
         x, y = at[shown], line(at)[shown]
         ax.plot(x, y, ":", color=GREY, linewidth=1.2)
         if shown.any():
-            ax.annotate(name, (x[0], y[0]), xytext=(4, 4), **small)
-    return _finished(ax, "training points $P$", 6)
+            beside(name, (x[0], y[0]), (4, 4), ax, fontsize=6)
+    ax.set_xlabel("training points $P$")
+    return _finished(ax, 6)
 
 
 def noise_against_width(found: Mapping[float, Mapping[int, Estimate]], ax: Axes) -> Axes:
-    """Loss on all x against width, a line per standard deviation of the label noise; 0 for none."""
     for k, (noise, rows) in enumerate(found.items()):
         if rows:
-            label = f"noise {noise:g}" if noise else "no noise"
-            estimates_against_width(rows, ax, *style_of(k, MARKERS), label)
-    width_axis(WIDTHS, ax)
-    return _finished(ax, "width $N$", 7)
+            log_series(rows, ax, *style_of(k), f"noise {noise:g}" if noise else "no noise")
+    width_axis(ax)
+    return _finished(ax, 7)
 
 
-def _finished(ax: Axes, label: str, size: int) -> Axes:
-    """With logarithmic axes, and a legend where there is something to name."""
-    if ax.get_xscale() != "log":
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-    ax.set_xlabel(label)
+def _finished(ax: Axes, size: int) -> Axes:
+    """With a legend where there is something to name."""
+    ax.set(xscale="log", yscale="log")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(loc="best", fontsize=size)
     return ax

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.analysis.ensembling.decomposition import decompose
+from minilotto.analysis.ensembling.ensembling import gram
 from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import bend, estimates
@@ -15,14 +16,15 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.ensemble.last_layer import hidden
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Case, Claim, Outcome, over, tally
-from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
+from minilotto.report.figure import Source, Table, commas, interval, training_words
 from minilotto.report.rules import LEVEL, Judged, factor, one_law
-from minilotto.report.studies.depth.analysis import members
 from minilotto.report.studies.ensembling.analysis import cosine_between
 from minilotto.report.study import Settings, Study, scheduled
-from minilotto.report.tuning import Losses, best_of
+from minilotto.report.tuning import Losses, best_of, medians
+from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
@@ -44,9 +46,64 @@ Key = tuple[str, str, int, str]  # training, task, width, kind
 
 
 @dataclass(frozen=True)
-class DepthSettings(Settings):
-    """What is trained."""
+class Members:
+    """R residual nets of L layers as means of M = L - 1.
 
+    errors: (R, M, P) of each layer, whose mean is the net's; loss: (R,); cosine: (R,) median over
+    pairs of layers, NaN for one; ratio: (R,) loss over that of an average of independent layers;
+    lesion: (R,) loss without one layer over the loss, median over layers.
+    """
+
+    errors: Array
+    loss: Array
+    cosine: Array
+    ratio: Array
+    lesion: Array
+
+
+def members(nets: Ensemble) -> Members:
+    """The layers after the first of residual nets, in float64."""
+    data, w = nets.data, nets.data.weight
+    v, c = nets.v.astype(np.float64), nets.c.astype(np.float64)
+    steps = added(nets)
+    count = len(steps) - 1
+    start = np.einsum("rn,rnp->rp", v, steps[0]) + c[:, None] - data.y
+    parts = np.stack([np.einsum("rn,rnp->rp", v, step) for step in steps[1:]], axis=1)
+    errors = start[:, None] + count * parts
+    products = gram(errors, w)
+    size = np.diagonal(products, axis1=1, axis2=2)
+    loss = errors.mean(axis=1) ** 2 @ w
+    first, second = np.triu_indices(count, 1)
+    cosine = np.full(len(loss), np.nan)
+    if count > 1:
+        scale = np.sqrt(size[:, first] * size[:, second])
+        cosine = np.median(products[:, first, second] / scale, axis=1)
+    without = [
+        (np.einsum("rn,rnp->rp", v, sum(added(nets, layer))) + c[:, None] - data.y) ** 2 @ w
+        for layer in range(1, count + 1)
+    ]
+    lesion = np.median(np.stack(without) / loss, axis=0)
+    return Members(errors, loss, cosine, loss / (size.mean(axis=1) / count), lesion)
+
+
+def added(nets: Ensemble, without: int = 0) -> list[Array]:
+    """What each layer adds to the state of a residual net, (R, N, P), the first layer its all; one
+    that is left `without` adds nothing, which those after it see.
+    """
+    depth = nets.config.depth
+    steps = [hidden(nets.activation, nets.w, nets.b, nets.data.x)]
+    state = steps[0]
+    for row in range(depth - 1):
+        weights = nets.hidden_w[:, row].astype(np.float64)
+        z = weights @ state + nets.hidden_b[:, row, :, None]
+        step = np.asarray(nets.activation.value(z)) / depth * (row + 1 != without)
+        steps.append(step)
+        state = state + step
+    return steps
+
+
+@dataclass(frozen=True)
+class DepthSettings(Settings):
     seeds: int = 32
     steps: int = 10_000
     widths: tuple[int, ...] = (4, 8, 16)  # neurons of each layer
@@ -96,16 +153,16 @@ class Depth(Study):
     name = "depth"
     settings_type = DepthSettings
 
-    @classmethod
-    def trainings(cls, settings: DepthSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: DepthSettings) -> tuple[Sweep, ...]:
         if 1 not in settings.depths or len(set(settings.depths)) < 4:
             raise ConfigError(
                 f"depths={settings.depths!r} make no curve; give 1 and three more numbers of layers"
             )
         return tuple(sweep for some in settings.sweeps().values() for sweep in some)
 
-    def __init__(self, source: Source, scale: Scale | DepthSettings) -> None:
-        self.settings: DepthSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: DepthSettings) -> None:
+        self.settings: DepthSettings = settings
         s, self.left_out = self.settings, list[str]()
         self.nets: dict[Key, dict[int, Ensemble]] = {}
         self.shallow: dict[int, Ensemble] = {}
@@ -144,13 +201,8 @@ class Depth(Study):
 
     def _curve(self, key: Key, losses: Losses) -> Points | None:
         """Median loss against depth; None for fewer than four depths or too few seeds."""
-        try:
-            if len(losses) >= 4:
-                return points(list(losses), list(losses.values()), level=LEVEL)
-            self.left_out.append(f"{commas(map(str, key))}: {len(losses)} depths are no curve")
-        except DataError as error:
-            self.left_out.append(f"{commas(map(str, key))}: {error}")
-        return None
+        found = medians(losses, commas(map(str, key)), self.left_out, 1000)
+        return found if found and len(found.widths) >= 4 else None
 
     @property
     def _usual(self) -> dict[Key, Points]:
@@ -198,7 +250,6 @@ class Depth(Study):
 
     @cached_property
     def exponents(self) -> dict[Key, Estimate]:
-        """Of each curve over all depths."""
         found = {key: exponent_over(one, 1, np.inf) for key, one in self.curves.items()}
         return {key: one for key, one in found.items() if one}
 
@@ -207,10 +258,9 @@ class Depth(Study):
         return {**super().facts(), "long": s.longer * s.steps, "training": self.training}
 
     def headline(self) -> str:
+        none = Estimate(np.nan, np.nan, np.nan, LEVEL)
         main = [(USUAL, TASK, self.settings.main, kind) for kind in KINDS]
-        one, two = (
-            "{:.2f} ({:.2f} to {:.2f})".format(*interval(self.exponents.get(key))) for key in main
-        )
+        one, two = (f"{self.exponents.get(key, none):.2f}" for key in main)
         said = (
             f"Over 1 to {max(self.settings.depths)} layers of {self.settings.main} neurons the "
             f"loss on x² falls with exponent {one} in plain nets and {two} in residual ones"
@@ -244,36 +294,13 @@ class Depth(Study):
             rows["parameters"].append((depth, self.settings.wide(depth), kind, times))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        claims = self.entry.claims
-        similar = claims["members"]["similar"]
-        seeds = {
-            f"{kind}, L = {depth}": one
-            for (kind, depth), (one, _) in self.seeds.items()
-            if depth > 1
-        }
-        parameters = {f"{kind}, L = {depth}": one for (kind, depth), one in self.parameters.items()}
-        return {
-            **{kind: self._exponent(kind) for kind in KINDS},
-            "law": self._law(),
-            "layers": self._layers("cosine", claims["layers"].orthogonal),
-            "members": self._layers("ratio", claims["members"].similar),
-            "lesion": self._layers("lesion", lambda one: factor(one, 0.0, similar)),
-            "seeds": tally(seeds, claims["layers"].orthogonal),
-            "variance": self._variance(claims["variance"]),
-            "parameters": tally(parameters, lambda one: factor(one, 0.0, 1.0)),
-            "controls": self._controls(claims["controls"]),
-        }
+    def _exponent(self, claim: Claim) -> Outcome:
+        found = {f"{n[1]}, N = {n[2]}": self.exponents[n] for n in self._usual if n[3] == claim.key}
+        return tally(found, claim.near, "exponent: ")
 
-    def _exponent(self, kind: str) -> Outcome:
-        found = {
-            f"{task}, N = {width}": self.exponents[key]
-            for key in self._usual
-            if (task := key[1]) and (width := key[2]) and key[3] == kind
-        }
-        return tally(found, self.entry.claims[kind].near, "exponent: ")
+    claim_plain = claim_residual = _exponent
 
-    def _law(self) -> Outcome:
+    def claim_law(self, claim: Claim) -> Outcome:
         cases = []
         for key, curve in self._usual.items():
             _, task, width, kind = key
@@ -282,11 +309,28 @@ class Depth(Study):
             cases.append(Case(name, one_law(bent, p), f"{bent}, p = {p:.2g}", {name: bent.value}))
         return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
 
+    def claim_layers(self, claim: Claim) -> Outcome:
+        return self._layers("cosine", claim.orthogonal)
+
+    def claim_members(self, claim: Claim) -> Outcome:
+        return self._layers("ratio", claim.similar)
+
+    def claim_lesion(self, claim: Claim) -> Outcome:
+        return self._layers("lesion", lambda one: factor(one, 0.0, claim["similar"]))
+
     def _layers(self, what: str, judge: Callable[[Estimate], Judged]) -> Outcome:
         found = {f"N = {n}, L = {depth}": one[what] for (n, depth), one in self.layers.items()}
         return tally(found, judge)
 
-    def _variance(self, claim: Claim) -> Outcome:
+    def claim_seeds(self, claim: Claim) -> Outcome:
+        found = {f"{kind}, L = {n}": one for (kind, n), (one, _) in self.seeds.items() if n > 1}
+        return tally(found, claim.orthogonal)
+
+    def claim_parameters(self, claim: Claim) -> Outcome:
+        found = {f"{kind}, L = {depth}": one for (kind, depth), one in self.parameters.items()}
+        return tally(found, lambda one: factor(one, 0.0, 1.0))
+
+    def claim_variance(self, claim: Claim) -> Outcome:
         found = {}
         for kind in KINDS:
             by = {depth: parts for (one, depth), (_, parts) in self.seeds.items() if one == kind}
@@ -301,10 +345,12 @@ class Depth(Study):
                 found[f"{kind}, L = 1 to {max(by)}"] = estimate((loss - bias) / loss, drawn, LEVEL)
         return tally(found, claim.mostly, "variance / loss, of what fell: ")
 
-    def _controls(self, claim: Claim) -> Outcome:
-        changes = {}
-        for key, curve in self.curves.items():
-            usual = self.curves.get((USUAL, *key[1:]))
-            if key[0] != USUAL and usual and (change := exponent_change(curve, usual, 1, np.inf)):
-                changes[f"{key[3]}, {key[0]}"] = change
+    def claim_controls(self, claim: Claim) -> Outcome:
+        changes = {
+            f"{key[3]}, {key[0]}": exponent_change(
+                curve, self.curves.get((USUAL, *key[1:])), 1, np.inf
+            )
+            for key, curve in self.curves.items()
+            if key[0] != USUAL
+        }
         return tally(changes, claim.unchanged)

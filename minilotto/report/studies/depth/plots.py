@@ -1,34 +1,26 @@
 """The figure of the study of depth."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.parts import estimates_against_width, shared_legend, width_axis
-from minilotto.report.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PALETTE,
-    Drawing,
-    intervals,
-    mosaic,
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.report.plots.curves import (
+    claimed_exponent,
+    forest,
+    log_series,
+    power_law,
+    series,
+    shared_legend,
+    width_axis,
 )
-from minilotto.report.rules import THRESHOLDS
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.depth.depth import Depth
+from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, beside, mosaic
+from minilotto.report.studies.depth.depth import USUAL, Depth
 
 STYLES = {"plain": (BLUE, "o"), "residual": (ORANGE, "s")}
 
 
-def draw(study: "Depth") -> Drawing:
-    """Losses against depth above; exponents, cosines and averages below."""
-    usual = {key: one for key, one in study.curves.items() if key[0] == "usual training"}
+def draw(study: Depth) -> Drawing:
+    usual = {key: one for key, one in study.curves.items() if key[0] == USUAL}
     places = list(dict.fromkeys((task, width) for _, task, width, _ in usual))
     names = {place: f"{place[0]}, N = {place[1]}" for place in places}
     columns = max(4, len(places))
@@ -38,10 +30,9 @@ def draw(study: "Depth") -> Drawing:
     figure, axes = mosaic([above, below], 3.2 * columns, 8.0)
     for (_, task, width, kind), curve in usual.items():
         ax, (color, mark) = axes[names[task, width]], STYLES[kind]
-        estimates_against_width(estimates(curve), ax, color, mark, kind)
-        first, at = float(curve.value[0]), curve.widths
-        label = "1/L" if kind == "plain" else ""
-        ax.plot(at, first / at, ":", color=GREY, linewidth=1.4, label=label)
+        log_series(curve, ax, color, mark, kind)
+        label = "1/L" if kind == "plain" else None
+        power_law((curve.widths[0], curve.value[0]), curve.widths[-1], 1, ax, label, color=GREY)
     settings = study.settings
     wide = {
         depth: float(np.median(study.shallow[settings.wide(depth)].loss))
@@ -63,55 +54,43 @@ def draw(study: "Depth") -> Drawing:
 
 
 def _finish(ax: Axes, depths: tuple[int, ...], title: str) -> None:
-    width_axis(depths, ax)
-    ax.set(xlabel="hidden layers, $L$", title=title)
+    width_axis(ax, "hidden layers, $L$", depths)
+    ax.set_title(title)
 
 
-def _exponents(study: "Depth", ax: Axes) -> None:
-    """A row for each curve, a mark for each kind."""
-    rows = list(dict.fromkeys(key[:3] for key in study.exponents))
-    for key, e in study.exponents.items():
-        y = len(rows) - rows.index(key[:3]) + (0.12 if key[3] == "plain" else -0.12)
-        intervals([y], [e], ax, *STYLES[key[3]], sideways=True, linestyle="none", linewidth=1.5)
-    near = THRESHOLDS["near"]
-    ax.axvspan(
-        1 - near, 1 + near, color=GREY, alpha=0.2, linewidth=0, label="1/L, as in language models"
-    )
-    ax.axvline(0, color=GREY, linestyle=":", linewidth=1.0, label="no effect of depth")
-    words = [
-        f"{task.replace('square', 'x²')}, N = {width}" if name == "usual training" else name
-        for name, task, width in rows
-    ]
-    ax.set_yticks(len(rows) - np.arange(len(rows)), words)
-    ax.set(
-        xlabel="exponent of loss against $L$",
-        title="exponents by width, target and control (bars: seeds and depths)",
-    )
+def _exponents(study: Depth, ax: Axes) -> None:
+    rows: dict[str, dict[str, Estimate]] = {}
+    for (name, task, width, kind), e in study.exponents.items():
+        usual = f"{task.replace('square', 'x²')}, N = {width}"
+        rows.setdefault(usual if name == USUAL else name, {})[kind] = e
+    forest(rows, ax, STYLES, 0.24)
+    claimed_exponent(ax, "1/L, as in language models", "no effect of depth")
+    ax.set_xlabel("exponent of loss against $L$")
+    ax.set_title("exponents by width, target and control (bars: seeds and depths)")
     ax.legend(loc="lower right", fontsize=8)
 
 
-def _cosines(study: "Depth", ax: Axes) -> None:
+def _cosines(study: Depth, ax: Axes) -> None:
     for kind, (color, mark) in STYLES.items():
         found = {depth: one for (name, depth), (one, _) in study.seeds.items() if name == kind}
-        estimates_on_line(found, ax, color, mark, f"{kind}: two seeds", "--")
+        series(found, ax, color, mark, f"{kind}: two seeds", "--")
     for width, color in zip(dict.fromkeys(n for n, _ in study.layers), PALETTE[2:], strict=False):
         found = {depth: one["cosine"] for (n, depth), one in study.layers.items() if n == width}
-        estimates_on_line(found, ax, color, "D", f"two layers, N = {width}")
+        series(found, ax, color, "D", f"two layers, N = {width}")
     depths = [depth for depth in study.settings.depths if depth > 2]
     cancel = [-1 / (depth - 2) for depth in depths]
     ax.plot(depths, cancel, ":", color=GREY, linewidth=1.4, label="layers that must cancel")
     for height, words in ((0, "independent: 0"), (1, "the same: 1")):
         ax.axhline(height, color=GREY, linewidth=0.8)
-        ax.annotate(words, (1, height), (2, 3), textcoords="offset points", fontsize=8, color=GREY)
+        beside(words, (1, height), (2, 3), ax)
     ax.set_xscale("log")
     _finish(ax, study.settings.depths, "errors of two layers, and of two seeds")
-    ax.set_yscale("linear")
     ax.set(ylabel="median cosine", ylim=(-1.1, 2.9))
     ax.set_yticks([-1, -0.5, 0, 0.5, 1])
     ax.legend(loc="upper left", fontsize=8)
 
 
-def _averages(study: "Depth", ax: Axes) -> None:
+def _averages(study: Depth, ax: Axes) -> None:
     for what, color, mark, label in (
         ("ratio", GREEN, "D", "loss / their average"),
         ("lesion", ORANGE, "s", "without one / with all"),
@@ -119,7 +98,7 @@ def _averages(study: "Depth", ax: Axes) -> None:
         for width in dict.fromkeys(n for n, _ in study.layers):
             found = {depth: one[what] for (n, depth), one in study.layers.items() if n == width}
             shown = label if width == min(n for n, _ in study.layers) else ""
-            estimates_against_width(found, ax, color, mark, shown)
+            log_series(found, ax, color, mark, shown)
     ax.axhline(1, color=GREY, linestyle=":", linewidth=1.4, label="an average: 1")
     _finish(
         ax,

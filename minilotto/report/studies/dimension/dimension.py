@@ -1,12 +1,15 @@
 """Dimension: the exponent of loss against width by number of inputs, target and activation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.stats.bootstrap import Estimate, points
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.estimates import bend, estimates
 from minilotto.analysis.stats.rates import (
@@ -21,35 +24,144 @@ from minilotto.analysis.stats.rates import (
     predicted,
     telling,
 )
-from minilotto.analysis.stats.scaling import fit_law
-from minilotto.analysis.stats.stretches import WINDOW
+from minilotto.analysis.stats.scaling import Fit, fit_law
+from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
+from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Case as Judgement
-from minilotto.report.claims import Outcome, over, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, each, named, width_rows
-from minilotto.report.rules import LEVEL, Every, Some, factor, inside, one_law
-from minilotto.report.studies.dimension.analysis import (
-    BEGUN,
-    ENTRY,
-    FAMILIES,
-    HELD_OUT,
-    LONGER,
-    OVERFITTED,
-    PRODUCT_POINTS,
-    SPAN,
-    Case,
-    Curve,
-    DimensionSettings,
-    cases,
-    checks,
-    curve_of_nets,
+from minilotto.report.claims import Case, Claim, Outcome, for_each, over, register, tally, untested
+from minilotto.report.figure import (
+    Source,
+    Table,
+    commas,
+    losses_on,
+    named,
+    unseen_points,
+    width_rows,
 )
-from minilotto.report.study import Study
+from minilotto.report.rules import LEVEL, Every, Some, factor, inside, one_law
+from minilotto.report.study import Settings, Study, scheduled
 from minilotto.settings.tasks import TEACHER_NEURONS
 from minilotto.store.grid import Sweep
 
 if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
+    pass
+
+# One factor is no product; of eight a few hundred points sample nothing but the tails.
+PRODUCT_INPUTS = (2, 5)
+PRODUCT_POINTS = 2  # times as many training points
+HELD_OUT = 8192  # uniform points that no training has seen
+FAMILIES = {"sum": "sums", "product": "products", "radial": "radial", "teacher": "teachers"}
+BEGUN = 0.5  # held-out loss over the target's variance, above which a width is left out
+LONGER = 2.5  # times as many steps, to see what shorter training does
+ENTRY = register(__package__, "claims.toml", "dimension")
+# Held-out loss over training loss, above which a width is left out.
+OVERFITTED = ENTRY.claims["enough_points"]["overfitted"]
+# A factor in width over which an exponent must last to count as a law.
+SPAN = ENTRY.claims["persists"]["span"]
+
+Target = tuple[str, str, int]  # activation, family, number of inputs
+
+
+@dataclass(frozen=True)
+class DimensionSettings(Settings):
+    seeds: int = 16
+    steps: int = 20_000
+    widths: tuple[int, ...] = (4, 6, 9, 13, 19, 28)
+    inputs: tuple[int, ...] = (1, 2, 3, 4, 5, 8)  # numbers of them
+    families: tuple[str, ...] = ("sum", "product", "radial", "teacher")  # of targets
+    activations: tuple[str, ...] = ("silu", "leaky_relu")
+    points_per_parameter: float = 5.0  # for training, of the widest net
+    # tasks of nets also trained LONGER times as long, by default as long as the paper's
+    checked: tuple[str, ...] = ("radial2", "teacher3")
+
+    @classmethod
+    def quick(cls) -> "DimensionSettings":
+        return cls(steps=4_000, widths=(4, 6, 9, 13, 19), inputs=(1, 2, 5))
+
+    def points(self, family: str, inputs: int) -> int:
+        """Training points; more for products, most of whose variance lies in a few corners."""
+        times = PRODUCT_POINTS if family == "product" else 1
+        return ceil(times * self.points_per_parameter * max(self.widths) * (inputs + 2))
+
+    def sweep(self, case: Target, longer: float = 1.0) -> Sweep:
+        """The nets of one curve of loss against width, whose rate falls four times."""
+        activation, family, inputs = case
+        return Sweep(
+            widths=self.widths,
+            activations=(activation,),
+            tasks=(f"{family}{inputs}",),
+            sampling="uniform",
+            points=self.points(family, inputs),
+            seeds=self.seeds,
+            **scheduled(round(longer * self.steps)),
+        )
+
+
+def cases(settings: DimensionSettings) -> list[Target]:
+    """(activation, family, number of inputs) of every curve."""
+    low, high = PRODUCT_INPUTS
+    return [
+        (activation, family, inputs)
+        for activation in settings.activations
+        for family in settings.families
+        for inputs in settings.inputs
+        if family != "product" or low <= inputs <= high
+    ]
+
+
+def checks(settings: DimensionSettings) -> list[Target]:
+    """Those that are also trained longer."""
+    return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
+
+
+class Curve:
+    """Loss against width of one activation on one target, on the training points (`seen`) and on
+    others (`held`), without the widths that overfit or have hardly begun.
+
+    ratio: held / seen; overfitted, idle, kept: (W,) such widths, and the others; span: the largest
+    width kept over the smallest, 1 for none; fit, seen_fit: power laws at the widths kept; stretch:
+    the longest range of these where the loss falls as 1/N; None where they are too few.
+    """
+
+    fit: Fit | None = None
+    seen_fit: Fit | None = None
+    stretch: Stretch | None = None
+
+    def __init__(
+        self,
+        case: Target,
+        widths: Sequence[int],
+        seen: Sequence[ArrayLike],
+        held: Sequence[ArrayLike],
+        variance: float = 1.0,
+    ) -> None:
+        """From losses (R,) by width, on training and other points, and the target's variance."""
+        self.activation, self.family, self.inputs = case
+        self.task = f"{self.family}{self.inputs}"
+        self.named = f"{named(self.activation)} {self.task}"
+        self.seen, self.held = (points(widths, each, level=LEVEL) for each in (seen, held))
+        self.ratio = self.held.value / self.seen.value
+        self.overfitted = self.ratio > OVERFITTED
+        self.idle = self.held.value > BEGUN * variance
+        self.kept = ~(self.overfitted | self.idle)
+        kept = self.held.widths[self.kept]
+        self.span = float(kept[-1] / kept[0]) if len(kept) else 1.0
+        if len(kept) >= WINDOW:
+            self.fit, self.seen_fit = (fit_law(e.select(self.kept)) for e in (self.held, self.seen))
+            self.stretch = longest_stretch(self.fit.points, 1.0, TOLERANCE, SPAN)
+
+    @property
+    def exponent(self) -> Estimate | None:
+        """Of the held-out loss, with seeds' and widths' scatter."""
+        return None if self.fit is None else self.fit.estimates["exponent"]
+
+
+def curve_of_nets(case: Target, nets: Mapping[int, Ensemble]) -> Curve:
+    """The curve of nets by width. Raises DataError for too few seeds."""
+    data, seen = unseen_points(f"{case[1]}{case[2]}", HELD_OUT), [one.loss for one in nets.values()]
+    held = list(losses_on(data, nets).values())
+    return Curve(case, list(nets), seen, held, float(data.y.var()))
+
 
 SHARMA, TICKETS = "4/D", "1"  # the two rules that are tested
 SURE = ENTRY.claims["persists"]["most"]
@@ -65,20 +177,25 @@ COLUMNS = {  # of the tables
 }
 
 
+each_activation = for_each(
+    "activation", lambda study: {named(one): one for one in study.activations}
+)
+
+
 class Dimension(Study):
     """Curves by activation, family and inputs; rules for exponents; ranges of 1/N; families."""
 
     name = "dimension"
     settings_type = DimensionSettings
 
-    @classmethod
-    def trainings(cls, settings: DimensionSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: DimensionSettings) -> tuple[Sweep, ...]:
         usual = (settings.sweep(case) for case in cases(settings))
         return (*usual, *(settings.sweep(case, LONGER) for case in checks(settings)))
 
-    def __init__(self, source: Source, scale: Scale | DimensionSettings) -> None:
-        self.settings: DimensionSettings = self.chosen(scale)
-        found: dict[float, dict[Case, Curve]] = {1: {}, LONGER: {}}
+    def __init__(self, source: Source, settings: DimensionSettings) -> None:
+        self.settings: DimensionSettings = settings
+        found: dict[float, dict[Target, Curve]] = {1: {}, LONGER: {}}
         for times, wanted in ((1.0, cases(self.settings)), (LONGER, checks(self.settings))):
             for case in wanted:
                 nets = source.by_width(self.settings.sweep(case, times))
@@ -90,7 +207,7 @@ class Dimension(Study):
                 f"no target has {WINDOW} widths to fit, which learn and do not overfit; train more"
             )
 
-    def _study(self, curves: Mapping[Case, Curve], longer: Mapping[Case, Curve]) -> None:
+    def _study(self, curves: Mapping[Target, Curve], longer: Mapping[Target, Curve]) -> None:
         """Compare rules for the exponents of each activation, and fit lines in 1/D to those of each
         family; longer: curves of nets that were trained longer.
         """
@@ -135,7 +252,6 @@ class Dimension(Study):
             "neurons": TEACHER_NEURONS,
             "count": len(s.widths),
             "least": min(s.widths),
-            "widest": max(s.widths),
             "product_points": PRODUCT_POINTS,
             "fewest": min(sizes),
             "most_points": max(sizes),
@@ -151,37 +267,6 @@ class Dimension(Study):
             else "cannot be distinguished here.",
             "crosses": f" Crosses: widths left out, {which}." if overfitted or idle else "",
         }
-
-    def draw(self) -> "Drawing":
-        from minilotto.report.plots.parts import shared_legend, width_axis
-        from minilotto.report.plots.scaling import loss_against_width
-        from minilotto.report.plots.style import PALETTE, mosaic
-        from minilotto.report.studies.dimension.plots import exponents_against_inputs
-
-        activations, families = self.activations, self.families
-        above = [[f"{a} {f}" for f in families for _ in activations] for a in activations]
-        size = max(7.0, 2.8 * len(families)), 2.5 * len(activations) + 3.8
-        figure, axes = mosaic([*above, [a for a in activations for _ in families]], *size)
-        colors = {inputs: PALETTE[i % len(PALETTE)] for i, inputs in enumerate(self.inputs)}
-        out: Any = {"color": "black", "markersize": 8, "zorder": 5}
-        for one in self.curves.values():
-            ax, held = axes[f"{one.activation} {one.family}"], one.held
-            loss_against_width(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
-            ax.plot(held.widths[~one.kept], held.value[~one.kept], "x", **out)
-        for a in activations:
-            for f in families:
-                ax = axes[f"{a} {f}"]
-                ax.set_title(f"{named(a)}, {FAMILIES.get(f, f)}")
-                ax.set_ylabel("held-out loss" if f == families[0] else "")
-                ax.set_xlabel("width $N$" if a == activations[-1] else "")
-                width_axis(tuple(sorted(self.settings.widths)[::2]), ax)
-            exponents: dict[str, dict[int, Estimate]] = {FAMILIES.get(f, f): {} for f in families}
-            for one, e in self._known(a).items():
-                exponents[FAMILIES.get(one.family, one.family)][one.inputs] = e
-            exponents_against_inputs(exponents, RULES, axes[a])
-            axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
-        shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
-        return figure
 
     def headline(self) -> str:
         said = []
@@ -225,31 +310,19 @@ class Dimension(Study):
         tables = zip(COLUMNS.items(), every, strict=True)
         return [Table.of(*head, rows) for head, rows in tables]
 
-    def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        by_activation = {
-            "four_over_d": self._four_over_d,
-            "persists": self._persists,
-            "inputs_decide": self._inputs_decide,
-        }
-        shared = {
-            "one_law": self._one_law(),
-            "enough_points": self._enough_points(),
-            "longer": self._longer(),
-        }
-        return shared | {key: each(self.activations, rule) for key, rule in by_activation.items()}
-
-    def _four_over_d(self, activation: str) -> Outcome:
+    @each_activation
+    def claim_four_over_d(self, claim: Claim, activation: str) -> Outcome:
         every, rows = self._known(activation), self.rules.get(activation, ())
         cases = []
         for one, e in every.items():
             if telling(one.inputs, SHARMA, TICKETS):
                 claimed = predicted(SHARMA, one.inputs)
                 judged = inside(e, claimed / TOLERANCE, claimed * TOLERANCE)
-                cases.append(Judgement(one.task, judged))
+                cases.append(Case(one.task, judged))
         families: dict[str, list[str]] = {}
         for one, e in every.items():
-            text = f"D = {one.inputs} {e.value:.2f} ({e.low:.2f} to {e.high:.2f})"
-            families.setdefault(FAMILIES.get(one.family, one.family), []).append(text)
+            name = FAMILIES.get(one.family, one.family)
+            families.setdefault(name, []).append(f"D = {one.inputs} {e:.2f}")
         words = [f"{family}: {', '.join(some)}" for family, some in families.items()]
         words += [f"off {row.rule} by {row.misfit:.2f}, evidence {row.weight:.2f}" for row in rows]
         numbers = {one.task: e.value for one, e in every.items()}
@@ -265,20 +338,22 @@ class Dimension(Study):
                 nearest = ". Over all D the three rules cannot be distinguished"
         return over(cases, more=nearest)._replace(measured="; ".join(words), numbers=numbers)
 
-    def _persists(self, activation: str) -> Outcome:
+    @each_activation
+    def claim_persists(self, claim: Claim, activation: str) -> Outcome:
         cases = []
         for one in self.curves.values():
             found = one.stretch
             if one.activation == activation and one.inputs > 1 and one.span >= SPAN and found:
                 words = f"{found.low:g} to {found.high:g}" if found.reach else "nowhere"
                 judged = Some([Every(some) for some in _ranges(one)])
-                cases.append(Judgement(one.task, judged, words, {one.task: found.share}))
+                cases.append(Case(one.task, judged, words, {one.task: found.share}))
         if not cases:
             few = f"No target of two inputs or more has widths over a factor {SPAN:g} that count."
             return untested(few)
         return over(cases, "widest range near 1/N: ")
 
-    def _inputs_decide(self, activation: str) -> Outcome:
+    @each_activation
+    def claim_inputs_decide(self, claim: Claim, activation: str) -> Outcome:
         known = self._known(activation)
         apart = {
             f"{one.task} and {other.task}": difference(a, b)
@@ -298,26 +373,26 @@ class Dimension(Study):
             if name == activation and line.freedom > 1
         ]
         numbers = {f"spread at D = {D}": high - low for D, (low, high) in ranges.items()}
-        found = tally(apart, ENTRY.claims["inputs_decide"].unchanged)
+        found = tally(apart, claim.unchanged)
         return found._replace(measured="; ".join(words), numbers=numbers)
 
-    def _one_law(self) -> Outcome:
+    def claim_one_law(self, claim: Claim) -> Outcome:
         cases = []
         for one in self.curves.values():
             if one.fit and len(one.fit.points.widths) > WINDOW:
                 bent, p = bend(one.fit.points), one.fit.p_value
                 cases.append(
-                    Judgement(one.named, one_law(bent, p), f"{bent}, p = {p:.2g}", {one.named: p})
+                    Case(one.named, one_law(bent, p), f"{bent}, p = {p:.2g}", {one.named: p})
                 )
         return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
 
-    def _enough_points(self) -> Outcome:
+    def claim_enough_points(self, claim: Claim) -> Outcome:
         curves, cases = list(self.curves.values()), []
         for one in curves:
             seen, held = estimates(one.seen), estimates(one.held)
             judged = [factor(ratio(held[n], seen[n]), 0.0, OVERFITTED) for n in seen]
             largest = float(one.ratio.max())
-            cases.append(Judgement(one.named, Every(judged), "", {one.named: largest}))
+            cases.append(Case(one.named, Every(judged), "", {one.named: largest}))
         worst = max(curves, key=lambda one: one.ratio.max())
         out, idle = self._left_out
         steeper = [
@@ -335,7 +410,7 @@ class Dimension(Study):
         more += f"{idle} as they have hardly begun"
         return over(cases, more=more)._replace(measured=measured)
 
-    def _longer(self) -> Outcome:
+    def claim_longer(self, claim: Claim) -> Outcome:
         changes = {}
         for case, one in self.longer.items():
             earlier = self.curves.get(case)
@@ -344,7 +419,7 @@ class Dimension(Study):
                 changes[name] = difference(one.exponent, earlier.exponent)
         if not changes:
             return untested("Nets that were trained longer are missing, or too few.")
-        return tally(changes, ENTRY.claims["longer"].unchanged)
+        return tally(changes, claim.unchanged)
 
 
 def _ranges(curve: Curve) -> list[list[Any]]:

@@ -1,17 +1,49 @@
 """Exponents against the number of inputs, beside what theories say."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.style import GREY, intervals, plain_numbers, style_of
+from minilotto.analysis.stats.rates import RULES
+from minilotto.report.figure import named
+from minilotto.report.plots.curves import log_series, shared_legend, side_by_side, width_axis
+from minilotto.report.plots.style import GREY, PALETTE, Drawing, mosaic, plain_numbers
+from minilotto.report.studies.dimension.dimension import FAMILIES, Dimension
 from minilotto.settings.arrays import Array
 
 LINES = ("-", "--", ":", "-.")
 SHOWN = (1.0, 6.5)  # exponents below 0 and above it that are shown
 BESIDE = 1.025  # factor by which marks of one number of inputs are set apart
+
+
+def draw(study: Dimension) -> Drawing:
+
+    activations, families = study.activations, study.families
+    above = [[f"{a} {f}" for f in families for _ in activations] for a in activations]
+    size = max(7.0, 2.8 * len(families)), 2.5 * len(activations) + 3.8
+    figure, axes = mosaic([*above, [a for a in activations for _ in families]], *size)
+    colors = {inputs: PALETTE[i % len(PALETTE)] for i, inputs in enumerate(study.inputs)}
+    out: Any = {"color": "black", "markersize": 8, "zorder": 5}
+    for one in study.curves.values():
+        ax, held = axes[f"{one.activation} {one.family}"], one.held
+        log_series(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
+        ax.plot(held.widths[~one.kept], held.value[~one.kept], "x", **out)
+    for a in activations:
+        for f in families:
+            ax = axes[f"{a} {f}"]
+            ax.set_title(f"{named(a)}, {FAMILIES.get(f, f)}")
+            ax.set_ylabel("held-out loss" if f == families[0] else "")
+            width_axis(ax, "width $N$" if a == activations[-1] else "")
+        exponents: dict[str, dict[int, Estimate]] = {FAMILIES.get(f, f): {} for f in families}
+        for one, e in study._known(a).items():
+            exponents[FAMILIES.get(one.family, one.family)][one.inputs] = e
+        exponents_against_inputs(exponents, RULES, axes[a])
+        axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
+    shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
+    return figure
 
 
 def exponents_against_inputs(
@@ -24,11 +56,7 @@ def exponents_against_inputs(
     span = np.geomspace(min(numbers, default=1) / 1.1, max(numbers, default=8) * 1.1, 200)
     for (name, rule), line in zip(rules.items(), LINES, strict=False):
         ax.plot(span, rule(span), color=GREY, linestyle=line, linewidth=1.2, label=name)
-    for k, (name, some) in enumerate(found.items()):
-        if not some:
-            continue
-        at = np.array(list(some), dtype=np.float64) * BESIDE ** (k - (len(found) - 1) / 2)
-        intervals(at, list(some.values()), ax, *style_of(k), name, linestyle="none")
+    side_by_side(found, ax, BESIDE, linestyle="none")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set(xscale="log", xlabel="number of inputs $D$", ylabel="exponent")
     plain_numbers(ax.xaxis, numbers)

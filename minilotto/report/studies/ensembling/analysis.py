@@ -74,7 +74,6 @@ class Ensembles:
 
     @property
     def label(self) -> str:
-        """How the activation is written."""
         return named(self.activation)
 
     def within(self, low: float = PAPER_RANGE[0], high: float = PAPER_RANGE[1]) -> Widths:

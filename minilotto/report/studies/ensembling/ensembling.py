@@ -12,8 +12,8 @@ from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Case, Outcome, described, over, tally
-from minilotto.report.figure import Scale, Source, Table, interval, training_words
+from minilotto.report.claims import Case, Claim, Outcome, described, over, tally
+from minilotto.report.figure import Source, Table, interval, training_words
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.studies.ensembling.analysis import (
     DRAWS,
@@ -62,17 +62,11 @@ class EnsemblingSettings(Settings):
     wide: tuple[int, ...] = (70, 100, 200, 500, 1000)  # of `wide_seeds`
     wide_seeds: int = 100
     activations: tuple[str, ...] = ("silu", "leaky_relu")
+    by_width = ("wide",)
 
     @classmethod
     def quick(cls) -> "EnsemblingSettings":
         return cls(seeds=64, wide=(100, 200), wide_seeds=24)
-
-    @classmethod
-    def at(cls, scale: Scale) -> "EnsemblingSettings":
-        chosen = super().at(scale)
-        wide = tuple(width for width in chosen.wide if width <= scale.widest)
-        fewer = min(chosen.wide_seeds, scale.wide_seeds)
-        return dataclasses.replace(chosen, wide=wide, wide_seeds=fewer)
 
 
 class Ensembling(Study):
@@ -81,8 +75,8 @@ class Ensembling(Study):
     name = "ensembling"
     settings_type = EnsemblingSettings
 
-    @classmethod
-    def trainings(cls, settings: EnsemblingSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: EnsemblingSettings) -> tuple[Sweep, ...]:
         if not settings.activations or not (settings.widths or settings.wide):
             raise ConfigError(
                 "there is no width or no activation to study; give some, such as widths=(10, 20)"
@@ -95,13 +89,12 @@ class Ensembling(Study):
             if widths
         )
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: EnsemblingSettings) -> None:
         self.found: dict[str, Ensembles] = {}
         trained: list[Ensemble] = []
         for activation in settings.activations:
             nets: dict[int, Ensemble] = {}
-            for sweep in self.trainings(dataclasses.replace(settings, activations=(activation,))):
+            for sweep in self.sweeps(dataclasses.replace(settings, activations=(activation,))):
                 nets |= source.by_width(sweep)
             one = ensembles(activation, nets)
             if one.gains:
@@ -149,12 +142,7 @@ class Ensembling(Study):
                 f"{start} from there to width {wide} the loss does not fall with certainty, so "
                 "there is no gain to explain."
             )
-        averaging, combination, neither = (
-            "{:.0%} ({:.0%} to {:.0%})".format(
-                *(round(one, 2) + 0.0 for one in interval(shares[part]))
-            )
-            for part in STEPS
-        )
+        averaging, combination, neither = (f"{shares[part]:.0%}" for part in STEPS)
         others = ""
         for other in self.found.values():
             same = other.gains.get((narrow, wide))
@@ -200,21 +188,10 @@ class Ensembling(Study):
                 rows["worth"].append((name, narrow, wide // narrow, wide, times))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        synergy, far = self._gains(1, NARROW / 2), np.log10(self.entry.claims["synergy"]["same"])
-        rest = {name: gain.parts["neither"] for name, gain in synergy.items()}
+    def claim_synergy(self, claim: Claim) -> Outcome:
+        rest = {name: gain.parts["neither"] for name, gain in self._gains(1, NARROW / 2).items()}
         what = "decades of loss from the best combination to the net of width N: "
-        return {
-            "variance": self._variance(),
-            "orthogonal": self._orthogonal(),
-            "mean": self._mean(),
-            "worth": self._worth(),
-            "averaging": self._averaging(),
-            "combination": self._combination(),
-            "synergy": tally(rest, lambda one: inside(one, far, np.inf), what),
-            "growth": self._growth(),
-            "explains": self._explains(),
-        }
+        return tally(rest, lambda one: inside(one, np.log10(claim["same"]), np.inf), what)
 
     def _each(self) -> Iterator[tuple[str, OneWidth]]:
         """Each activation and width of the paper's range, in words."""
@@ -222,8 +199,8 @@ class Ensembling(Study):
             for width, at in one.within().items():
                 yield f"{one.label} {width}", at
 
-    def _variance(self) -> Outcome:
-        half = self.entry.claims["variance"]["half"]
+    def claim_variance(self, claim: Claim) -> Outcome:
+        half = claim["half"]
         shares = {name: one.parts.share for name, one in self._each()}
         every = {name: f"{one.whole.share.value:.0%}" for name, one in self._each()}
         laws = {
@@ -236,15 +213,15 @@ class Ensembling(Study):
         more = f"; of all nets {described(every)}. Exponents over {RANGE}: {described(laws)}"
         return found._replace(measured=found.measured + more)
 
-    def _orthogonal(self) -> Outcome:
+    def claim_orthogonal(self, claim: Claim) -> Outcome:
         seeds = {f"seeds, {name}": one.cosine for name, one in self._each()}
         every = {f"pairs, {name}": one.tickets.get("alike") for name, one in self._each()}
         pairs = {name: one for name, one in every.items() if one and np.isfinite(one.value)}
         what = "cosine of two seeds, and absolute of two mirror pairs of a net: "
-        return tally(seeds | pairs, self.entry.claims["orthogonal"].orthogonal, what)
+        return tally(seeds | pairs, claim.orthogonal, what)
 
-    def _mean(self) -> Outcome:
-        claim, cases, misfits = self.entry.claims["mean"], [], [0.0]
+    def claim_mean(self, claim: Claim) -> Outcome:
+        cases, misfits = [], [0.0]
         for name, one in ((name, at.means) for name, at in self._each() if at.means):
             size, two = one.sizes[-1], float(one.loss[1] / one.loss[0])
             if size < claim["large"]:
@@ -262,7 +239,7 @@ class Ensembling(Study):
         more = f"; the line bias + variance/R misses the medians by {max(misfits):.2f} decades"
         return over(cases, "loss over that of one net: ", more)
 
-    def _worth(self) -> Outcome:
+    def claim_worth(self, claim: Claim) -> Outcome:
         ratios = {
             f"{one.label} {wide // narrow} x {narrow} for {wide}": times
             for one in self.found.values()
@@ -273,7 +250,7 @@ class Ensembling(Study):
         better = sum(one.low > 1 for one in ratios.values())
         worse = sum(one.high < 1 for one in ratios.values())
         more = f"; the wide net is better in {better}, the mean of narrow ones in {worse}"
-        return tally(ratios, self.entry.claims["worth"].same, what, more)
+        return tally(ratios, claim.same, what, more)
 
     def _steps(self, what: str, start: float = NARROW, end: float = np.inf) -> dict[str, Any]:
         """`gains` or `joined` by activation and widths, for some narrow widths."""
@@ -288,18 +265,18 @@ class Ensembling(Study):
         """Gains whose interval lies above zero."""
         return {n: gain for n, gain in self._steps("gains", start, end).items() if gain.shares}
 
-    def _averaging(self) -> Outcome:
+    def claim_averaging(self, claim: Claim) -> Outcome:
         every = self._steps("gains").items()
         shares = {name: gain.shares["averaging"] for name, gain in every if gain.shares}
         flat = [f"{name} ({gain.gain.value:+.2f})" for name, gain in every if not gain.shares]
         more = f"; no certain gain, in decades: {', '.join(flat)}" if flat else ""
         what = "fraction of the gain that is averaging: "
-        return tally(shares, self.entry.claims["averaging"].mostly, what, more)
+        return tally(shares, claim.mostly, what, more)
 
-    def _combination(self) -> Outcome:
+    def claim_combination(self, claim: Claim) -> Outcome:
         gains = self._gains()
         rest = {name: gain.parts["neither"] for name, gain in gains.items()}
-        near = np.log10(self.entry.claims["combination"]["same"])
+        near = np.log10(claim["same"])
         better = sum(one.high < -near for one in rest.values())
         worse = sum(one.low > near for one in rest.values())
         more = ""
@@ -323,8 +300,8 @@ class Ensembling(Study):
         what = "decades of loss from the best a₁f₁ + a₂f₂ + constant to the net of width N: "
         return tally(rest, lambda one: inside(one, -near, near), what, more)
 
-    def _growth(self) -> Outcome:
-        claim, cases = self.entry.claims["growth"], []
+    def claim_growth(self, claim: Claim) -> Outcome:
+        cases = []
         for one in self.found.values():
             if fit := one.law("independent"):
                 exponent = fit.estimates["exponent"]
@@ -335,8 +312,8 @@ class Ensembling(Study):
                 cases.append(Case(one.label, claim.near(exponent), words, numbers))
         return over(cases, more="; exponent 0 is no growth")
 
-    def _explains(self) -> Outcome:
-        claim, cases, above = self.entry.claims["explains"], [], 0
+    def claim_explains(self, claim: Claim) -> Outcome:
+        cases, above = [], 0
         for name, one in self._each():
             needed, has = (one.tickets.get(what) for what in ("needed", "independent"))
             if needed and has and np.isfinite([needed.value, has.value]).all():

@@ -1,27 +1,29 @@
 """The figure of the study of ensembling."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.ensembling.attribution import STEPS
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, mosaic, plain_numbers
+from minilotto.report.plots.curves import log_series, power_law, series, width_axis
+from minilotto.report.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALETTE,
+    Drawing,
+    mosaic,
+    plain_numbers,
+)
 from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, PAPER_COUNTS, Ensembles
-
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
-    from minilotto.report.studies.ensembling.ensembling import Ensembling
+from minilotto.report.studies.ensembling.ensembling import Ensembling
 
 SHOWN = 5  # widths whose means are drawn
-TICKS = (1, 3, 10, 30, 100, 300, 1000)
 
 
-def draw(study: "Ensembling") -> "Drawing":
-    """A row for each activation; below, cosines and numbers of tickets, beside the paper's."""
+def draw(study: Ensembling) -> Drawing:
     found = study.found
     rows = [[f"parts {name}", f"means {name}", f"gains {name}"] for name in found]
     below = ["cosines", "tickets", "tickets"]
@@ -43,8 +45,8 @@ def _parts(one: Ensembles, ax: Axes) -> None:
         ("variance", GREEN, "D", "variance: between seeds"),
     ):
         found = {n: getattr(at.parts, part) for n, at in one.widths.items()}
-        estimates_against_width(found, ax, color, mark, label)
-    _width_axis(ax, one.widths)
+        log_series(found, ax, color, mark, label)
+    width_axis(ax)
     ax.set(ylabel="mean loss, central half", title=f"{one.label}: bias and variance")
     ax.legend(loc="upper right", fontsize=8)
 
@@ -62,8 +64,7 @@ def _means(one: Ensembles, ax: Axes) -> None:
         ax.errorbar(found.sizes, found.loss / base, bars, label=f"N = {width}", **marks)
         fine = np.geomspace(1, found.sizes[-1], 50)
         ax.plot(fine, found.line(fine) / base, color=color, linewidth=0.9)
-    law, label = [1, 1 / longest], "1/R, as Eq. 9 has it"
-    ax.plot([1, longest], law, color=GREY, linestyle=":", linewidth=1.2, label=label)
+    power_law((1, 1), longest, 1, ax, "1/R, as Eq. 9 has it", color=GREY)
     ax.set_xscale("log", base=2)
     plain_numbers(ax.xaxis, [2**k for k in range(7) if 2**k <= longest])
     ax.set(yscale="log", title="means of R nets; lines: bias + variance/R")
@@ -93,13 +94,13 @@ def _gains(one: Ensembles, ax: Axes) -> None:
 def _cosines(found: list[Ensembles], ax: Axes) -> None:
     for one, color in zip(found, (BLUE, ORANGE), strict=False):
         seeds = {n: at.cosine for n, at in one.widths.items()}
-        estimates_on_line(seeds, ax, color, "o", f"{one.label}, two seeds")
+        series(seeds, ax, color, "o", f"{one.label}, two seeds")
         within = {n: at.tickets["alike"] for n, at in one.widths.items() if at.tickets}
         within = {n: cosine for n, cosine in within.items() if np.isfinite(cosine.value)}
-        estimates_on_line(within, ax, color, "D", f"{one.label}, two pairs of a net (size)", "--")
+        series(within, ax, color, "D", f"{one.label}, two pairs of a net (size)", "--")
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set_xscale("log")
-    _width_axis(ax, found[0].widths)
+    width_axis(ax)
     ax.set(ylim=(-0.15, 1.5), ylabel="cosine of errors, median", title="how similar errors are")
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     ax.legend(loc="upper left", fontsize=7)
@@ -113,19 +114,12 @@ def _tickets(one: Ensembles, ax: Axes) -> None:
         ("needed", ORANGE, "s", "needed by Eq. 9 for the net's loss"),
     ):
         found = {n: each[kind] for n, each in counted.items()}
-        estimates_against_width(found, ax, color, mark, label)
+        log_series(found, ax, color, mark, label)
     label = "the paper: 1, 2, 3"
     ax.plot(
         list(PAPER_COUNTS), list(PAPER_COUNTS.values()), "*", color=GREY, markersize=9, label=label
     )
-    _width_axis(ax, counted or one.widths)
-    ax.set_ylim(bottom=min(ax.get_ylim()[0], 1e-3))  # for the legend
+    width_axis(ax)
     ax.set_ylabel("tickets in a net")
     ax.legend(loc="lower left", fontsize=8)
     ax.set_title(f"{one.label}: independent tickets that nets have, and would need")
-
-
-def _width_axis(ax: Axes, widths: Iterable[int]) -> None:
-    """Some of the widths below a logarithmic axis."""
-    width_axis(tuple(width for width in TICKS if min(widths) <= width <= max(widths)), ax)
-    ax.set_xlabel("width $N$")

@@ -1,20 +1,26 @@
 """Study: tickets of one net, kept at random and combined: does any way of it give 1/K?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import nnls
 
+from minilotto.analysis.ensembling.ensembling import gram, optimal_weights, orthogonal_loss
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
-from minilotto.analysis.tickets.apart import median_estimate
+from minilotto.analysis.stats.draws import exponent_over_draws
+from minilotto.analysis.tickets.apart import median_estimate, taken_apart
+from minilotto.ensemble.ensemble import Ensemble
+from minilotto.ensemble.last_layer import hidden, output_layer
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, commas, interval, training_words
-from minilotto.report.rules import factor
+from minilotto.report.claims import Claim, Outcome, tally
+from minilotto.report.figure import Source, Table, commas, training_words
+from minilotto.report.rules import LEVEL, factor
 from minilotto.report.studies.ensembling.analysis import PAPER_COUNTS
-from minilotto.report.studies.inside.analysis import COMBINED, Kept, kept_of_nets
 from minilotto.report.study import Settings, Study, scheduled
+from minilotto.settings.arrays import Array, Ints
 from minilotto.store.grid import Sweep
 
 PAPER = "the paper's protocol"
@@ -30,10 +36,167 @@ COLUMNS = {
 }
 
 
+COMBINED = {
+    "average": "averaged",
+    "positive": "best weights ≥ 0",
+    "gram": "best weights, 1/(1ᵀG⁻¹1)",
+    "equation 9": "Eq. 9, (Σ 1/|eᵢ|²)⁻¹",
+    "best": "the best ticket alone",
+}
+FITTED = {"tickets": "2K output weights, of tickets", "random": "2K output weights, of any neurons"}
+LEAST_NETS = 10
+
+
+@dataclass(frozen=True)
+class Kept:
+    """R nets of one training, of which `left_out` more have too few tickets.
+
+    losses: by way of combining, (R, K) mean loss over draws for each of `counts` tickets; weight:
+    (R, K) geometric mean of the sum of absolute best weights; independent: (R, K) mean of their
+    participation ratio; every: (R,) what `combined` returns of all useful tickets; trained: (R,)
+    loss of the nets.
+    """
+
+    counts: Ints
+    losses: Mapping[str, Array]
+    weight: Array
+    independent: Array
+    every: Mapping[str, Array]
+    trained: Array
+    left_out: int = 0
+
+    def exponent(self, way: str) -> Estimate:
+        """Of the loss against the number of tickets, mean over nets."""
+        return exponent_over_draws(self.counts, self.losses[way], LEVEL)
+
+    def by_count(self, values: Array) -> dict[int, Estimate]:
+        """Median over nets for each number of tickets."""
+        columns = zip(self.counts.tolist(), values.T, strict=True)
+        return {count: median_estimate(column) for count, column in columns}
+
+    @property
+    def footnote(self) -> Array:
+        """(R, K) best loss over that of Eq. 9 for the independent ones among the tickets."""
+        expected = self.losses["equation 9"] * self.counts / self.independent
+        return np.asarray(self.losses["gram"] / expected)
+
+
+def positive_weights(errors: Array, weight: Array) -> Array:
+    """The weights (K,), none below 0 and of sum one, whose combination of errors (K, P) is least.
+
+    Those of min |sum_i a_i e_i|^2 + (sum_i a_i - 1)^2, scaled: of s a the least value over s is
+    L / (1 + L) where L is the loss of a, so both have the same best direction.
+    """
+    columns = errors.T * np.sqrt(weight)[:, None]
+    size = np.sqrt((columns**2).sum(axis=0).min())
+    rows = np.vstack([columns / size, np.ones(len(errors))])
+    found = nnls(rows, np.append(np.zeros(len(columns)), 1.0))[0]
+    return np.asarray(found / found.sum())
+
+
+def combined(errors: Array, weight: Array) -> dict[str, Array]:
+    """Losses (B,) of B sets of tickets with errors (B, K, P), by way of combining; and the sum of
+    absolute best "weights" (B,) and the "independent" ones (B,).
+    """
+    products = gram(errors, weight)
+    best = optimal_weights(products)
+    weights = {
+        "average": np.full_like(best, 1 / best.shape[1]),
+        "positive": np.stack([positive_weights(one, weight) for one in errors]),
+        "gram": best,
+    }
+    losses = {way: np.einsum("bk,bkp->bp", a, errors) ** 2 @ weight for way, a in weights.items()}
+    size = np.diagonal(products, axis1=1, axis2=2)
+    losses |= {"equation 9": orthogonal_loss(size), "best": size.min(axis=1)}
+    cosines = products / np.sqrt(size[:, :, None] * size[:, None])
+    return {
+        **losses,
+        "weights": np.abs(best).sum(axis=1),
+        "independent": best.shape[1] ** 2 / (cosines**2).sum(axis=(1, 2)),
+    }
+
+
+def orders(nets: Sequence[int], draws: int) -> list[Ints]:
+    """Random orders (draws, T) of the T things that each net has."""
+    random = np.random.default_rng(0)
+    return [np.stack([random.permutation(many) for _ in range(draws)]) for many in nets]
+
+
+def kept(
+    errors: Sequence[Array], weight: Array, counts: Sequence[int], order: Sequence[Ints]
+) -> dict[str, Array]:
+    """Means over draws (R, K) of what `combined` returns (of "weights" geometric ones), for R nets
+    with the errors (T, P) of their tickets; of each order the first ones are kept.
+    """
+    rows = list[dict[str, Array]]()
+    for one, drawn in zip(errors, order, strict=True):
+        found = [combined(one[drawn[:, :count]], weight) for count in counts]
+        rows.append(
+            {
+                name: np.array([_mean(each[name], name == "weights") for each in found])
+                for name in found[0]
+            }
+        )
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _mean(values: Array, geometric: bool = False) -> float:
+    return float(np.exp(np.log(values).mean()) if geometric else values.mean())
+
+
+def kept_of_nets(nets: Ensemble, counts: Sequence[int], draws: int, fitted: bool = True) -> Kept:
+    """Tickets of trained nets, kept at random; `fitted`: also with 2K free output weights.
+
+    Raises DataError where fewer than LEAST_NETS nets have as many tickets as the largest count.
+    """
+    nets = nets.select(np.isfinite(nets.loss))
+    apart, most = taken_apart(nets), max(counts)
+    useful = apart.working.useful()
+    rows = np.flatnonzero((useful.sum(axis=1) >= most) & (apart.living.sum(axis=1) >= 2 * most))
+    if len(rows) < LEAST_NETS:
+        raise DataError(
+            f"{len(rows)} of {len(nets)} nets of width {nets.config.width} have {most} tickets; "
+            f"{LEAST_NETS} are needed: train more seeds, or ask for fewer tickets"
+        )
+    errors = [apart.working.errors[row, useful[row]] for row in rows]
+    tickets = [apart.working.pairs[row, useful[row]] for row in rows]
+    living = [np.flatnonzero(apart.living[row]) for row in rows]
+    order = orders([*map(len, tickets)], draws)
+    found = kept(errors, apart.working.weight, counts, order)
+    every = [combined(one[None], apart.working.weight) for one in errors]
+    neurons = {
+        "tickets": [one[o].reshape(draws, -1) for one, o in zip(tickets, order, strict=True)],
+        "random": [
+            one[o] for one, o in zip(living, orders([*map(len, living)], draws), strict=True)
+        ],
+    }
+    for way, of_nets in neurons.items() if fitted else ():
+        found[way] = np.array(
+            [
+                [_refitted(nets, row, some[:, : 2 * count]) for count in counts]
+                for row, some in zip(rows.tolist(), of_nets, strict=True)
+            ]
+        )
+    return Kept(
+        counts=np.array(counts),
+        losses={way: found[way] for way in (*COMBINED, *FITTED) if way in found},
+        weight=found["weights"],
+        independent=found["independent"],
+        every={way: np.concatenate([one[way] for one in every]) for way in every[0]},
+        trained=nets.loss[rows],
+        left_out=len(nets) - len(rows),
+    )
+
+
+def _refitted(nets: Ensemble, row: int, neurons: Ints) -> float:
+    """Mean loss over draws of neurons (B, n) of one net with the best output weights."""
+    data, weight = nets.data, nets.data.weight / nets.data.weight.sum()
+    response = hidden(nets.activation, nets.w[row][neurons], nets.b[row][neurons], data.x)
+    return float(((output_layer(response, data.y, weight).output - data.y) ** 2 @ weight).mean())
+
+
 @dataclass(frozen=True)
 class InsideSettings(Settings):
-    """What is trained."""
-
     widths: tuple[int, ...] = (30, 50, 100)
     main: int = 50  # the width that is also trained otherwise
     counts: tuple[int, ...] = (1, 2, 3, 4, 6, 8)  # numbers K of tickets kept, from 1 on
@@ -71,8 +234,8 @@ class Inside(Study):
     name = "inside"
     settings_type = InsideSettings
 
-    @classmethod
-    def trainings(cls, settings: InsideSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: InsideSettings) -> tuple[Sweep, ...]:
         if min(settings.counts, default=0) < 1 or max(settings.counts) < 2:
             raise ConfigError(
                 f"counts={settings.counts!r} are no numbers of tickets to compare; give whole "
@@ -80,8 +243,8 @@ class Inside(Study):
             )
         return tuple(settings.sweeps().values())
 
-    def __init__(self, source: Source, scale: Scale | InsideSettings) -> None:
-        self.settings: InsideSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: InsideSettings) -> None:
+        self.settings: InsideSettings = settings
         s, self.left_out = self.settings, list[str]()
         self.found: dict[tuple[str, int], Kept] = {}
         trained = []
@@ -114,8 +277,7 @@ class Inside(Study):
         width = self.settings.main if self.settings.main in self.widths else max(self.widths)
         one = self.widths[width]
         average, positive, gram, equation = (
-            "K^-{:.2f} ({:.2f} to {:.2f})".format(*interval(one.exponent(way)))
-            for way in (*JUDGED, "equation 9")
+            f"K^-{one.exponent(way):.2f}" for way in (*JUDGED, "equation 9")
         )
         most = one.counts[-1]
         size, count = (one.by_count(v)[most].value for v in (one.weight, one.independent))
@@ -143,39 +305,40 @@ class Inside(Study):
             rows["whole"].append((*place, nets, one.left_out, *whole))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        claims = self.entry.claims
-        ways = dict(zip(("average", "positive", "gram", "equal"), COMBINED, strict=False))
-        same, similar = claims["weights"]["same"], claims["footnote"]["similar"]
-        size = self._each(lambda one: one.by_count(one.weight))
-        footnote = self._each(lambda one: one.by_count(one.footnote))
-        selection = self._each(
-            lambda one: one.by_count(one.losses["best"] / one.losses["positive"])
-        )
-        units = self._each(
+    def _exponent(self, claim: Claim) -> Outcome:
+        way = "equation 9" if claim.key == "equal" else claim.key
+        found = {f"N = {width}": one.exponent(way) for width, one in self.widths.items()}
+        return tally(found, claim.near, "exponent: ")
+
+    claim_average = claim_positive = claim_gram = claim_equal = _exponent
+
+    def claim_footnote(self, claim: Claim) -> Outcome:
+        return tally(self._each(lambda one: one.by_count(one.footnote)), claim.similar)
+
+    def claim_selection(self, claim: Claim) -> Outcome:
+        found = self._each(lambda one: one.by_count(one.losses["best"] / one.losses["positive"]))
+        return tally(found, lambda one: factor(one, 0.0, claim["similar"]))
+
+    def claim_weights(self, claim: Claim) -> Outcome:
+        found = self._each(lambda one: one.by_count(one.weight))
+        return tally(found, lambda one: factor(one, 0.0, claim["same"]))
+
+    def claim_trained(self, claim: Claim) -> Outcome:
+        return tally(self._whole("equation 9"), claim.similar)
+
+    def claim_signs(self, claim: Claim) -> Outcome:
+        return tally(self._whole("positive"), lambda one: factor(one, 1 / claim["same"], np.inf))
+
+    def claim_units(self, claim: Claim) -> Outcome:
+        found = self._each(
             lambda one: one.by_count(one.losses["random"] / one.losses["tickets"]), first=True
         )
-        whole = {
-            way: {
-                f"N = {width}": median_estimate(one.trained / one.every[way])
-                for width, one in self.widths.items()
-            }
-            for way in ("equation 9", "positive")
-        }
-        return {
-            **{key: self._exponent(key, way) for key, way in ways.items()},
-            "footnote": tally(footnote, claims["footnote"].similar),
-            "selection": tally(selection, lambda one: factor(one, 0.0, similar)),
-            "weights": tally(size, lambda one: factor(one, 0.0, same)),
-            "trained": tally(whole["equation 9"], claims["footnote"].similar),
-            "signs": tally(whole["positive"], lambda one: factor(one, 1 / same, np.inf)),
-            "units": tally(units, lambda one: factor(one, similar, np.inf)),
-            "controls": self._controls(),
-        }
+        return tally(found, lambda one: factor(one, claim["similar"], np.inf))
 
-    def _exponent(self, key: str, way: str) -> Outcome:
-        found = {f"N = {width}": one.exponent(way) for width, one in self.widths.items()}
-        return tally(found, self.entry.claims[key].near, "exponent: ")
+    def _whole(self, way: str) -> dict[str, Estimate]:
+        """The loss of the nets over that of all their useful tickets, combined."""
+        every = {width: one.trained / one.every[way] for width, one in self.widths.items()}
+        return {f"N = {width}": median_estimate(one) for width, one in every.items()}
 
     def _each(self, what: Any, first: bool = False) -> dict[str, Any]:
         """Numbers of each width and number of tickets; of one ticket only where `first`."""
@@ -186,7 +349,7 @@ class Inside(Study):
             if first or count > 1
         }
 
-    def _controls(self) -> Outcome:
+    def claim_controls(self, claim: Claim) -> Outcome:
         usual = self.widths.get(self.settings.main)
         changes = {
             f"{way}, {name}": difference(one.exponent(way), usual.exponent(way))
@@ -194,4 +357,4 @@ class Inside(Study):
             for way in JUDGED
             if usual and name != PAPER and width == self.settings.main
         }
-        return tally(changes, self.entry.claims["controls"].unchanged)
+        return tally(changes, claim.unchanged)

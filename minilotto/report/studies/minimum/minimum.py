@@ -32,7 +32,7 @@ from minilotto.analysis.tickets.valley import (
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Case, Outcome, about, as_numbers, over, tally, untested
+from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas
 from minilotto.report.rules import LEVEL, Every, factor, inside
 from minilotto.report.study import Settings, Study, scheduled
@@ -72,8 +72,7 @@ class MinimumSettings(Settings):
     @classmethod
     def at(cls, scale: Scale) -> "MinimumSettings":
         full = super().at(scale)
-        double, few = (min(n, scale.seeds) for n in (full.double_seeds, full.looked_at))
-        return dataclasses.replace(full, double_seeds=double, looked_at=few)
+        return dataclasses.replace(full, looked_at=min(full.looked_at, scale.seeds))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +89,14 @@ class Minimum(Study):
     name = "minimum"
     settings_type = MinimumSettings
 
-    @classmethod
-    def trainings(cls, settings: MinimumSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: MinimumSettings) -> tuple[Sweep, ...]:
         budgets = sorted(settings.budgets, reverse=True)
         pairs = [_pairs(settings, dtype, budget) for dtype in DTYPES for budget in budgets]
         return (*pairs, *_wider(settings))
 
-    def __init__(self, source: Source, scale: Scale | MinimumSettings) -> None:
-        self.settings = settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: MinimumSettings) -> None:
+        self.settings = settings
         self.data: Dataset = sampled(_pairs(settings, "float32", settings.steps).configs[0])
         self.law: Descent = descent(SILU, self.data, float(EQ2.b.mean()))
         self.tickets: dict[str, dict[int, Tickets]] = {}  # by dtype and budget
@@ -188,21 +187,17 @@ class Minimum(Study):
         rows = {"curvature": curvatures, "polish": polished, "valley": line, "tickets": places}
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
-    def outcomes(self) -> dict[str, Outcome]:
+    def claim_ticket(self, claim: Claim) -> Outcome:
         eq2 = self.printed
         printed = (
             f"Eq. 2: eigenvalues from {eq2.eigenvalues[0, 0]:.2g} to {eq2.eigenvalues[0, -1]:.2g}, "
             f"{eq2.negative[0]} below zero, gradient {eq2.gradient[0]:.2g}, Newton's gain "
             f"{eq2.decrease[0] / eq2.loss[0]:.2g} of the loss"
         )
-        return {
-            "ticket": self._are_minima([TICKETS], [printed]),
-            "wider": self._are_minima([name for name in self.groups if name != TICKETS], []),
-            "rounding": self._in_rounding(),
-            "endless": self._endless(),
-            "steps": self._by_budget(),
-            "precision": self._by_precision(),
-        }
+        return self._are_minima([TICKETS], [printed])
+
+    def claim_wider(self, claim: Claim) -> Outcome:
+        return self._are_minima([name for name in self.groups if name != TICKETS], [])
 
     def _minima(self, name: str) -> np.ndarray:
         """(R,) bool of the polished nets of a group: whether they are minima."""
@@ -234,12 +229,11 @@ class Minimum(Study):
         return found._replace(measured="; ".join([f"minima: {counts}", *words, *more]))
 
     def _almost_all(self, shares: dict[str, Estimate]) -> Outcome:
-        """Whether almost all nets of each group have a property."""
         most = self.entry.claims["ticket"]["most"]
         return tally(shares, lambda one: inside(one, most, np.inf))
 
-    def _in_rounding(self) -> Outcome:
-        noise = self.entry.claims["rounding"]["noise"]
+    def claim_rounding(self, claim: Claim) -> Outcome:
+        noise = claim["noise"]
         polished = {name: one.polished for name, one in self.groups.items()}
         shares = {
             f"width {name}": share(int(hidden.sum()), len(hidden))
@@ -254,8 +248,8 @@ class Minimum(Study):
         )
         return self._almost_all(shares)._replace(measured=measured)
 
-    def _endless(self) -> Outcome:
-        claim, law = self.entry.claims["endless"], self.law
+    def claim_endless(self, claim: Claim) -> Outcome:
+        law = self.law
         try:
             found = fall(self.valley, law, self.start, claim["far"])
         except DataError as error:
@@ -275,25 +269,25 @@ class Minimum(Study):
         ]
         return over(cases)._replace(measured=measured, numbers=numbers)
 
-    def _by_budget(self) -> Outcome:
+    def claim_steps(self, claim: Claim) -> Outcome:
         place, steps = self.place.get("float32"), self.budget
         exponent = None if place is None else slope(place, steps, int(place.widths[-1]))
         if place is None or exponent is None:
             return untested(f"Ten tickets each at {steps:,} steps and at more are needed.")
-        similar = self.entry.claims["steps"]["similar"]
+        similar = claim["similar"]
         above = {budget: median_interval(ratio) for budget, ratio in self.above.items()}
         floor = [factor(ratio, 0.0, similar) for n, ratio in above.items() if n >= steps]
-        falls = inside(exponent, self.entry.claims["steps"]["fall"], np.inf)
+        falls = inside(exponent, claim["fall"], np.inf)
         losses = {n: np.median(one.nets.loss) for n, one in self.tickets["float32"].items()}
         by_budget = "; ".join(
-            f"{n:,} steps: |w| = {one.value:.4g} ({one.low:.4g} to {one.high:.4g}), loss "
+            f"{n:,} steps: |w| = {one:.4g}, loss "
             f"{losses[n]:.3g}, {above[n].value:.3g} times the valley's"
             for n, one in estimates(place).items()
         )
         measured = f"|w| falls as steps^-{exponent}; {by_budget}"
         return about(Every([falls, *floor]), measured, "", as_numbers("exponent", exponent))
 
-    def _by_precision(self) -> Outcome:
+    def claim_precision(self, claim: Claim) -> Outcome:
         if len(self.place) < len(DTYPES):
             return untested("One of the two has fewer than ten tickets at two budgets.")
         single, double = self.place.values()
@@ -310,7 +304,7 @@ class Minimum(Study):
             f"ratio {found}"
         )
         return about(
-            self.entry.claims["precision"].same(found),
+            claim.same(found),
             measured,
             numbers=as_numbers("ratio", found),
             place="earlier" if ratio > 1 else "further down",
@@ -323,12 +317,10 @@ def _rows(name: str, *columns: np.ndarray) -> list[tuple[Any, ...]]:
 
 
 def _pairs(settings: MinimumSettings, dtype: str, budget: int) -> Sweep:
-    """Nets of width 2 for one budget."""
     seeds = settings.seeds if dtype == "float32" else settings.double_seeds
     return Sweep(widths=(2,), seeds=seeds, dtype=dtype, **scheduled(budget))
 
 
 def _wider(settings: MinimumSettings) -> list[Sweep]:
-    """Nets of the other widths."""
     seeds, widths = settings.looked_at, settings.widths
     return [Sweep(seeds, widths=widths, steps=settings.steps)] if widths else []

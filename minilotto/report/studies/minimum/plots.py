@@ -1,28 +1,28 @@
 """The figure of the study of minima: spectra, descents by polishing, and the valley of pairs."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.landscape.curvature import Curvature
 from minilotto.analysis.landscape.polish import Polished
-from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.tickets.valley import EQ2
-from minilotto.report.plots.budgets import steps_axis
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, plain_numbers
+from minilotto.report.plots.curves import series, steps_axis
+from minilotto.report.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    Drawing,
+    grid,
+    plain_numbers,
+)
+from minilotto.report.studies.minimum.minimum import Minimum
 
-if TYPE_CHECKING:
-    from minilotto.report.plots.style import Drawing
-    from minilotto.report.studies.minimum.minimum import Minimum
-
-MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)  # of |w|
 LEAST = 1e-18  # of the largest eigenvalue, below which none is drawn
 
 
-def draw(study: "Minimum") -> "Drawing":
-    """Four panels."""
+def draw(study: Minimum) -> Drawing:
     figure, ((a, b), (c, d)) = grid(2, 2, 10.0, 8.0)
     for k, one in enumerate(study.groups.values()):
         _spectra(one.curvature, k, a)
@@ -65,11 +65,10 @@ def _descents(one: Polished, k: int, ax: Axes) -> None:
 
 
 def _places(k: int, count: int, reach: float) -> np.ndarray:
-    """Places of nets side by side about k."""
     return k + np.linspace(-reach, reach, max(count, 2))[:count]
 
 
-def _valley(study: "Minimum", ax: Axes) -> None:
+def _valley(study: Minimum, ax: Axes) -> None:
     """Loss along the valley against |w|, the law that it should follow, and trained tickets."""
     line, law = study.valley, study.law.loss(study.valley.w)
     ax.plot(line.w, line.loss, color=BLUE, linewidth=1.8, label="best mirror pair, float64")
@@ -89,13 +88,11 @@ def _valley(study: "Minimum", ax: Axes) -> None:
     ax.legend(loc="upper left", fontsize=8)
 
 
-def _positions(study: "Minimum", ax: Axes) -> None:
-    """Median |w| of tickets against steps, with intervals, a mark a precision."""
+def _positions(study: Minimum, ax: Axes) -> None:
     for (name, one), color, mark in zip(study.place.items(), (BLUE, ORANGE), "os", strict=False):
-        estimates_on_line(estimates(one), ax, color, mark, name)
+        series(one, ax, color, mark, name)
     ax.set(yscale="log", ylabel="median |w| of tickets", title="where in the valley training ends")
-    low, high = ax.get_ylim()
-    plain_numbers(ax.yaxis, [mark for mark in MARKS if low <= mark <= high])
+    plain_numbers(ax.yaxis)
     if study.place:
         ax.legend(loc="best", fontsize=8)
     steps_axis(ax)

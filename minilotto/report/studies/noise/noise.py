@@ -8,13 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilotto.analysis.ensembling.decomposition import over_noise
-from minilotto.analysis.stats.bootstrap import (
-    LEAST_SEEDS,
-    Estimate,
-    Points,
-    median_interval,
-    points,
-)
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, median_interval
 from minilotto.analysis.stats.exponents import (
     exponent_change,
     exponent_over,
@@ -23,11 +17,12 @@ from minilotto.analysis.stats.exponents import (
     over_widths,
 )
 from minilotto.data.dataset import sampled
-from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome, about, as_numbers, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, interval, rows_of
-from minilotto.report.rules import LEVEL, Judged, factor, inside
+from minilotto.errors import ConfigError
+from minilotto.report.claims import Claim, Outcome, about, as_numbers, for_each, tally, untested
+from minilotto.report.figure import Source, Table, commas, interval, rows_of
+from minilotto.report.rules import Judged, factor, inside
 from minilotto.report.study import Settings, Study, scheduled
+from minilotto.report.tuning import exponents, medians
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
@@ -51,6 +46,7 @@ ADAM = Way("adam", "constant", 0.003)
 STEP = Way("adam", "step", 0.01)
 WAYS = (ADAM, Way("gd", "constant", 0.03), STEP)
 FRESH_WAYS = (ADAM, STEP)
+each_way = for_each("way", lambda study: {str(way): way for way in WAYS})
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,6 @@ class NoiseSettings(Settings):
         return self.sweep(way, self.fresh_batches, sampling="population")
 
     def rated(self) -> dict[float, Sweep]:
-        """Adam at the other rates."""
         return {r: self.sweep(ADAM._replace(rate=r), (self.control_batch,)) for r in self.rates}
 
     def precise(self) -> Sweep:
@@ -120,30 +115,26 @@ class Noise(Study):
     name = "noise"
     settings_type = NoiseSettings
 
-    @classmethod
-    def trainings(cls, settings: NoiseSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: NoiseSettings) -> tuple[Sweep, ...]:
         s = settings
         ways = [s.sweep(way, (FULL, *s.batches)) for way in WAYS]
         fresh = [s.fresh(way) for way in FRESH_WAYS]
         return (*ways, *fresh, *s.rated().values(), s.precise())
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        s = self.settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: NoiseSettings) -> None:
+        s = self.settings = settings
         self._source, self.left_out, self.count = source, list[str](), 0
         self.starts = {way: self._starts(s.sweep(way, (FULL, *s.batches))) for way in WAYS}
         self.variance = {way: self._points(one.variance, way) for way, one in self.starts.items()}
         self.loss = {way: self._points(one.loss, way) for way, one in self.starts.items()}
-        self.exponents = {
-            (way, batch): exponent
+        noisy = {
+            (way, batch): one
             for way, found in self.variance.items()
             for batch, one in found.items()
-            if batch != FULL and (exponent := exponent_over(one, 0, inf))
+            if batch != FULL
         }
-        if not self.exponents:
-            raise DataError(
-                f"an exponent needs three widths with {LEAST_SEEDS} finite starts on two sets; "
-                "train more with Noise.run"
-            )
+        self.exponents = exponents(noisy, 0, inf, "Noise")
         self.fresh = {
             way: self._points(self._starts(s.fresh(way)).loss, f"{way}, fresh points")
             for way in FRESH_WAYS
@@ -170,19 +161,10 @@ class Noise(Study):
 
     def _points(self, rows: Mapping[int, Mapping[int, Array]], name: Any) -> dict[int, Points]:
         """Medians over starts against width, by batch; what is too few is noted."""
-        found = {}
-        for batch, by_width in rows.items():
-            kept = {n: row for n, row in by_width.items() if self._enough(row)}
-            if dropped := [n for n in by_width if n not in kept]:
-                self.left_out.append(f"{name}, batch {batch}, widths {commas(dropped)}")
-            if kept:
-                found[batch] = points(list(kept), list(kept.values()), level=LEVEL)
-        return found
-
-    @staticmethod
-    def _enough(row: Array) -> bool:
-        good = row[np.isfinite(row)]
-        return len(good) >= LEAST_SEEDS and 0 < good.min() < good.max()
+        found = {
+            b: medians(one, f"{name}, batch {b}", self.left_out, 1000) for b, one in rows.items()
+        }
+        return {batch: one for batch, one in found.items() if one}
 
     # Numbers
     def over_batches(self, found: Mapping[int, Points]) -> Points | None:
@@ -222,15 +204,12 @@ class Noise(Study):
             "count": len(s.sets),
             "ways": "; ".join(f"{way} ({way.rate:g})" for way in WAYS),
             "rates": commas(sorted({*s.rates, ADAM.rate})),
-            "narrowest": min(s.widths),
-            "widest": max(s.widths),
             "largest": max(s.batches),
             "least": min(s.sets),
-            "networks": self.count,
         }
 
     def headline(self) -> str:
-        found = {way: self._exponent(self.variance[way]) for way in WAYS}
+        found = {way: self._exponent(way) for way in WAYS}
         parts = [f"{one} ({way})" for way, one in found.items() if one]
         return (
             "At fixed starts the variance over gradient noise goes with the width N as N^-a, where "
@@ -239,16 +218,11 @@ class Noise(Study):
 
     def tables(self) -> list[Table]:
         columns = "width, starts, left out, median, low, high"
-        known = {way: {"variance": self.variance[way], "loss": self.loss[way]} for way in WAYS}
-        rows = [
-            (str(way), what, batch or "full", *row)
-            for way, found in known.items()
-            for what, batch, *row in rows_of(found)
-        ]
-        for way, fresh in self.fresh.items():
-            rows += rows_of(fresh, f"{way}, fresh points", "loss")
-        exponents = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
-        exponents += [(str(w), "all", *interval(self._exponent(self.variance[w]))) for w in WAYS]
+        known = {str(w): {"variance": self.variance[w], "loss": self.loss[w]} for w in WAYS}
+        known |= {f"{way}, fresh points": {"loss": one} for way, one in self.fresh.items()}
+        rows = [(way, what, batch or "full", *row) for way, what, batch, *row in rows_of(known)]
+        rates = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
+        rates += [(str(w), "all", *interval(self._exponent(w))) for w in WAYS]
         pooled = [
             (str(way), batch, *both)
             for way in WAYS
@@ -258,7 +232,7 @@ class Noise(Study):
         ends = "low, high"
         return [
             Table.of("widths", f"way, quantity, batch, {columns}", rows),
-            Table.of("exponents", f"way, batch, exponent, {ends}", exponents),
+            Table.of("exponents", f"way, batch, exponent, {ends}", rates),
             Table.of(
                 "parts",
                 f"way, batch, fraction variance, {ends}, mean over noise / full batch, low ratio, "
@@ -268,88 +242,61 @@ class Noise(Study):
         ]
 
     # Verdicts
-    def outcomes(self) -> dict[str, Outcome | list[Outcome]]:
-        rules: dict[str, Callable[[Way, Claim], Outcome]] = {
-            "central": self._exponents,
-            "shared": self._exponents,
-            "batch": self._batch,
-            "mean": self._mean,
-            "share": self._share,
-            "law": self._law,
-            "sets": self._sets,
-        }
-        found: dict[str, Outcome | list[Outcome]] = {
-            key: [rule(w, self.entry.claims[key])._replace(facts={"way": str(w)}) for w in WAYS]
-            for key, rule in rules.items()
-        }
-        claims = self.entry.claims
-        found["fresh"] = [
-            self._fresh(w, claims["fresh"])._replace(facts={"way": str(w)}) for w in FRESH_WAYS
-        ]
-        return {
-            **found,
-            "rate": self._rate(claims["rate"]),
-            "precision": self._precision(claims["precision"]),
-        }
+    def _pooled(self, way: Way, place: int) -> dict[str, Estimate]:
+        found = {f"batch {batch}": self.pooled(way, batch) for batch in self.settings.batches}
+        return {name: both[place] for name, both in found.items() if both}
 
-    def _of(self, way: Way, what: Callable[[int], Estimate | None]) -> dict[str, Estimate]:
-        """An estimate for each batch that has one."""
-        found = {f"batch {b}": what(b) for b in self.settings.batches}
-        return {name: one for name, one in found.items() if one}
+    def _exponent(self, way: Way) -> Estimate | None:
+        """Exponent of the variance in the width, of its geometric mean over batches."""
+        return exponent_over(self.over_batches(self.variance[way]), 0, inf)
 
-    def _exponent(self, found: Mapping[int, Points]) -> Estimate | None:
-        """Exponent in the width, of the geometric mean over batches."""
-        return _slope(self.over_batches(found))
+    @each_way
+    def claim_central(self, claim: Claim, way: Way) -> Outcome:
+        return _single(self._exponent(way), claim.near)
 
-    def _exponents(self, way: Way, claim: Claim) -> Outcome:
-        return _single(self._exponent(self.variance[way]), claim.near)
+    claim_shared = claim_central
 
-    def _batch(self, way: Way, claim: Claim) -> Outcome:
-        return _single(_slope(self.against_batch(way)), claim.near)
+    @each_way
+    def claim_batch(self, claim: Claim, way: Way) -> Outcome:
+        return _single(exponent_over(self.against_batch(way), 0, inf), claim.near)
 
-    def _rate(self, claim: Claim) -> Outcome:
-        return _single(_slope(self.against_rate()), claim.near)
+    def claim_rate(self, claim: Claim) -> Outcome:
+        return _single(exponent_over(self.against_rate(), 0, inf), claim.near)
 
-    def _mean(self, way: Way, claim: Claim) -> Outcome:
-        found = self._of(way, lambda b: both[1] if (both := self.pooled(way, b)) else None)
+    @each_way
+    def claim_mean(self, claim: Claim, way: Way) -> Outcome:
         same = claim["same"]
-        return tally(found, lambda one: inside(one, 1 / same, same))
+        return tally(self._pooled(way, 1), lambda one: inside(one, 1 / same, same))
 
-    def _share(self, way: Way, claim: Claim) -> Outcome:
-        found = self._of(way, lambda b: both[0] if (both := self.pooled(way, b)) else None)
-        return tally(found, claim.mostly)
+    @each_way
+    def claim_share(self, claim: Claim, way: Way) -> Outcome:
+        return tally(self._pooled(way, 0), claim.mostly)
 
-    def _law(self, way: Way, claim: Claim) -> Outcome:
-        noisy, full = self.over_batches(self.loss[way]), self.loss[way].get(FULL)
-        change = exponent_change(noisy, full, 0, inf) if noisy and full else None
+    @each_way
+    def claim_law(self, claim: Claim, way: Way) -> Outcome:
+        found = self.loss[way]
+        change = exponent_change(self.over_batches(found), found.get(FULL), 0, inf)
         return _single(change, claim.unchanged)
 
-    def _fresh(self, way: Way, claim: Claim) -> Outcome:
+    @for_each("way", lambda study: {str(way): way for way in FRESH_WAYS})
+    def claim_fresh(self, claim: Claim, way: Way) -> Outcome:
         fresh = self.fresh[way]
         sets = {batch: one for batch, one in self.loss[way].items() if batch in fresh}
-        return self._same(self.over_batches(fresh), self.over_batches(sets), claim)
+        ratio = mean_ratio(self.over_batches(fresh), self.over_batches(sets))
+        return _single(ratio, claim.same)
 
-    def _sets(self, way: Way, claim: Claim) -> Outcome:
+    @each_way
+    def claim_sets(self, claim: Claim, way: Way) -> Outcome:
         full, noisy = (self.variance[way].get(b) for b in (FULL, max(self.settings.batches)))
-        found = mean_ratio(full, noisy) if full and noisy else None
-        return _single(found, lambda one: factor(one, 0.0, claim["part"]))
+        return _single(mean_ratio(full, noisy), lambda one: factor(one, 0.0, claim["part"]))
 
-    def _precision(self, claim: Claim) -> Outcome:
+    def claim_precision(self, claim: Claim) -> Outcome:
         batch = self.settings.control_batch
-        return self._same(self.precise.get(batch), self.variance[ADAM].get(batch), claim)
-
-    def _same(self, one: Points | None, other: Points | None, claim: Claim) -> Outcome:
-        found = mean_ratio(one, other) if one and other else None
-        return _single(found, claim.same)
-
-
-def _slope(found: Points | None) -> Estimate | None:
-    """Exponent over all places."""
-    return exponent_over(found, 0, inf) if found else None
+        ratio = mean_ratio(self.precise.get(batch), self.variance[ADAM].get(batch))
+        return _single(ratio, claim.same)
 
 
 def _single(found: Estimate | None, judge: Callable[[Estimate], Judged]) -> Outcome:
-    """The outcome of a claim about one number."""
     if found is None:
         return untested("These nets are missing, or too few.")
     return about(judge(found), f"{found}", "", as_numbers("value", found))

@@ -1,23 +1,20 @@
 """Study: does the optimiser set the exponent, and what is left of the law without its error?"""
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
-from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
-from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome
-from minilotto.report.figure import Scale, Source, Table, commas, rows_of
-from minilotto.report.ranges import extent, ratios_in, unchanged
-from minilotto.report.rules import FAILS, HOLDS
+from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.exponents import exponent_change, mean_ratio
+from minilotto.errors import ConfigError
+from minilotto.report.claims import Claim, Outcome, for_each
+from minilotto.report.figure import Source, Table, commas, rows_of
+from minilotto.report.ranges import all_in, extent, no_change
+from minilotto.report.rules import FAILS, HOLDS, Check, factor
 from minilotto.report.study import Settings, Study, scheduled
-from minilotto.report.tuning import Losses, Rates, best_of, medians
-from minilotto.settings.arrays import Array
+from minilotto.report.tuning import Losses, Rates, at_ends, best_of, exponents, medians
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.tasks import task_of
 from minilotto.store.grid import Sweep
@@ -50,6 +47,8 @@ class OptimizerSettings(Settings):
     iterations: tuple[int, ...] = (100, 300, 1000)  # of Levenberg-Marquardt
     # of each first-order optimiser; Adam is among them
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: dict(RATES))
+    by_steps = ("budgets", "iterations")
+    by_width = ("wide",)
 
     def __post_init__(self) -> None:
         first_order = [name for name in OPTIMIZERS if name != LM]
@@ -77,27 +76,15 @@ class OptimizerSettings(Settings):
             rates={name: rates[1:3] for name, rates in RATES.items() if name != "adamw"},
         )
 
-    @classmethod
-    def at(cls, scale: Scale) -> "OptimizerSettings":
-        """Iterations shrink with the scale's steps, as budgets do."""
-        full = super().at(scale)
-        return dataclasses.replace(
-            full,
-            iterations=tuple(max(1, count * full.steps // cls.steps) for count in full.iterations),
-            wide=tuple(width for width in full.wide if width <= scale.widest),
-        )
-
     @property
     def lengths(self) -> tuple[int, ...]:
         """All numbers of steps of first-order optimisers, in ascending order."""
         return tuple(sorted({*self.budgets, self.steps}))
 
     def lengths_of(self, task: str) -> tuple[int, ...]:
-        """Those of this target."""
         return self.lengths if task == self.tasks[0] else (self.steps,)
 
     def widths_at(self, steps: int) -> tuple[int, ...]:
-        """The widths that are trained for so many steps."""
         if steps != self.steps:
             return self.widths
         return tuple(sorted({*self.narrow, *self.widths, *self.wide}))
@@ -130,12 +117,20 @@ class Way(NamedTuple):
 
 
 def every(settings: OptimizerSettings) -> Iterator[Way]:
-    """All ways."""
     for task in settings.tasks:
         for name in settings.rates:
             yield from (Way(task, name, steps) for steps in settings.lengths_of(task))
         yield Way(task, DOUBLE, settings.steps)
         yield from (Way(task, LM, count) for count in settings.iterations)
+
+
+def target_of(task: str) -> str:
+    return task_of(task).formula
+
+
+each_target = for_each(
+    "target", lambda study: {target_of(task): task for task in study.settings.tasks}
+)
 
 
 class Optimizer(Study):
@@ -144,13 +139,13 @@ class Optimizer(Study):
     name = "optimizer"
     settings_type = OptimizerSettings
 
-    @classmethod
-    def trainings(cls, settings: OptimizerSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: OptimizerSettings) -> tuple[Sweep, ...]:
         sweeps = [sweep for way in every(settings) for sweep in way.sweeps(settings).values()]
         return tuple(sorted(sweeps, key=lambda one: -one.configs[0].steps))
 
-    def __init__(self, source: Source, scale: Scale | OptimizerSettings) -> None:
-        self.settings: OptimizerSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: OptimizerSettings) -> None:
+        self.settings: OptimizerSettings = settings
         self.left_out = list[str]()
         self.count = 0
         self.found: dict[Way, Points] = {}
@@ -158,20 +153,7 @@ class Optimizer(Study):
         self.whole: dict[str, Points] = {}  # losses of the last LM on the whole interval, by task
         for way in every(self.settings):
             self._read(source, way)
-        self.exponents = {
-            way: exponent
-            for way, one in self.found.items()
-            if (exponent := exponent_over(one, *self._span))
-        }
-        if not self.exponents:
-            raise DataError(
-                "an exponent needs three widths of one target, optimiser and number of steps, each "
-                f"with {LEAST_SEEDS} finite seeds; train more with Optimizer.run"
-            )
-
-    @property
-    def _span(self) -> tuple[int, int]:
-        return min(self.settings.widths), max(self.settings.widths)
+        self.exponents = exponents(self.found, *self.span, "Optimizer")
 
     def _read(self, source: Source, way: Way) -> None:
         """Medians of one way at the best rate of each width."""
@@ -186,41 +168,32 @@ class Optimizer(Study):
         if one := medians(best, name, self.left_out):
             self.found[way] = one
         if way[1:] == (LM, self.settings.iterations[-1]):
-            whole = {width: on_the_interval(one) for width, one in nets[0.0].items()}
+            whole = {width: one.population_loss for width, one in nets[0.0].items()}
             if one := medians(whole, f"{name}, on the interval", self.left_out):
                 self.whole[way.task] = one
 
     # Words
     def facts(self) -> dict[str, Any]:
-        s, (narrowest, widest) = self.settings, self._span
+        s = self.settings
+        best = {
+            f"{way.optimizer}, {target_of(way.task)}": rates
+            for way, rates in self.rates.items()
+            if way.steps == s.steps and way.optimizer in s.rates
+        }
         return {
             **super().facts(),
             "targets": commas(target_of(task) for task in s.tasks),
             "first": target_of(s.tasks[0]),
             "names": commas(s.rates),
             "rates": "; ".join(f"{name} {commas(rates)}" for name, rates in s.rates.items()),
-            "narrowest": narrowest,
-            "widest": widest,
             "lengths": commas(s.lengths),
             "shortest": s.lengths[0],
             "longest": s.lengths[-1],
             "few": s.iterations[0],
             "middle": s.iterations[-2],
             "last": s.iterations[-1],
-            "networks": self.count,
-            "at_ends": self._at_ends(),
+            "at_ends": at_ends(best, {name: s.rates[name.partition(",")[0]] for name in best}),
         }
-
-    def _at_ends(self) -> str:
-        """Where a better rate may lie beyond those tried, in a sentence; "" for nowhere."""
-        found = []
-        for way, by_width in self.rates.items():
-            tried = self.settings.rates.get(way.optimizer, ())
-            ends = {min(tried), max(tried)} if len(tried) > 1 else set()
-            at = [width for width, two in by_width.items() if ends & {*two}]
-            if way.steps == self.settings.steps and at:
-                found.append(f"{way.optimizer}, {target_of(way.task)}: N = {commas(at)}")
-        return f" The best rate is the least or largest tried at {'; '.join(found)}." * bool(found)
 
     def headline(self) -> str:
         s, verdicts = self.settings, self.judged()
@@ -245,7 +218,7 @@ class Optimizer(Study):
         lm = way._replace(optimizer=LM, steps=s.iterations[-1])
         if (e := self.exponents.get(lm)) and (less := self._ratio(lm, way)):
             parts.append(
-                f"Levenberg-Marquardt lowers the loss of widths {self._span[0]} to {self._span[1]} "
+                f"Levenberg-Marquardt lowers the loss of widths {self.span[0]} to {self.span[1]} "
                 f"by a factor of {1 / less.value:.1g} and has the exponent {e}"
             )
         return "; ".join(parts) + "."
@@ -267,37 +240,13 @@ class Optimizer(Study):
         ]
 
     # Verdicts
-    def outcomes(self) -> dict[str, Sequence[Outcome]]:
-        rules: dict[str, Callable[[str, Claim], Outcome]] = {
-            "sets": self._sets,
-            "prefactor": self._prefactor,
-            "budget": self._budget,
-            "error": self._error,
-            "second": self._second,
-            "end": self._end,
-            "iterations": self._iterations,
-            "precision": self._precision,
-            "points": self._points,
-        }
-        tasks = dict.fromkeys(rules, self.settings.tasks)
-        tasks["budget"] = tasks["budget"][:1]  # others are trained for one number of steps
-        return {
-            key: [
-                rule(task, self.entry.claims[key])._replace(facts={"target": target_of(task)})
-                for task in tasks[key]
-            ]
-            for key, rule in rules.items()
-        }
-
-    def _change(self, one: Way, other: Way) -> Estimate | None:
-        """Exponent of one way less that of the other."""
-        if one == other or one not in self.found or other not in self.found:
-            return None
-        return exponent_change(self.found[one], self.found[other], *self._span)
-
     def _same(self, pairs: Mapping[str, tuple[Way, Way]], claim: Claim) -> Outcome:
-        """Whether all pairs of ways have one exponent."""
-        return unchanged({name: self._change(*pair) for name, pair in pairs.items()}, claim)
+        found = {
+            name: exponent_change(self.found.get(one), self.found.get(other), *self.span)
+            for name, (one, other) in pairs.items()
+            if one != other
+        }
+        return all_in(found, no_change(claim))
 
     def _ratio(self, one: Way, other: Way) -> Estimate | None:
         """Median loss of one way over that of the other, over the widths of the exponent."""
@@ -310,14 +259,14 @@ class Optimizer(Study):
         return mean_ratio(*inside)
 
     def _by_width(
-        self, one: Points | None, other: Points | None, low: float, high: float
+        self, one: Points | None, other: Points | None, judge: Callable[[Estimate], Check]
     ) -> Outcome:
         """Whether the ratio of medians lies in a range at each width."""
         found = {}
         for width in one.widths if one and other else ():
             at = [each.select(each.widths == width) for each in (one, other) if each]
             found[f"N = {width:g}"] = mean_ratio(*at)
-        return ratios_in(found, low, high)
+        return all_in(found, judge)
 
     def _first_order(self, task: str) -> dict[str, Way]:
         return {name: Way(task, name, self.settings.steps) for name in self.settings.rates}
@@ -326,17 +275,21 @@ class Optimizer(Study):
         """Levenberg-Marquardt after one of its numbers of iterations, in ascending order."""
         return Way(task, LM, self.settings.iterations[place])
 
-    def _sets(self, task: str, claim: Claim) -> Outcome:
+    @each_target
+    def claim_sets(self, claim: Claim, task: str) -> Outcome:
         ways = self._first_order(task)
         pairs = {name: (way, ways[ADAM]) for name, way in ways.items() if name != ADAM}
         return self._same(pairs, claim)
 
-    def _prefactor(self, task: str, claim: Claim) -> Outcome:
-        ways, much = self._first_order(task), claim["similar"]
+    @each_target
+    def claim_prefactor(self, claim: Claim, task: str) -> Outcome:
+        ways = self._first_order(task)
         found = {n: self._ratio(way, ways[ADAM]) for n, way in ways.items() if n != ADAM}
-        return ratios_in(found, 1 / much, much)
+        return all_in(found, claim.similar)
 
-    def _budget(self, task: str, claim: Claim) -> Outcome:
+    # Others are trained for one number of steps.
+    @for_each("target", lambda study: {target_of(task): task for task in study.settings.tasks[:1]})
+    def claim_budget(self, claim: Claim, task: str) -> Outcome:
         lengths = self.settings.lengths
         pairs = {
             name: (Way(task, name, lengths[-1]), Way(task, name, lengths[0]))
@@ -344,36 +297,32 @@ class Optimizer(Study):
         }
         return self._same(pairs, claim)
 
-    def _error(self, task: str, claim: Claim) -> Outcome:
+    @each_target
+    def claim_error(self, claim: Claim, task: str) -> Outcome:
         lm, adam = self._lm(task, -1), self._first_order(task)[ADAM]
-        return self._by_width(self.found.get(lm), self.found.get(adam), 0.0, claim["half"])
+        return self._by_width(
+            self.found.get(lm), self.found.get(adam), lambda e: factor(e, 0.0, claim["half"])
+        )
 
-    def _second(self, task: str, claim: Claim) -> Outcome:
+    @each_target
+    def claim_second(self, claim: Claim, task: str) -> Outcome:
         return self._same({"change": (self._lm(task, -1), self._first_order(task)[ADAM])}, claim)
 
-    def _end(self, task: str, claim: Claim) -> Outcome:
-        much = claim["similar"]
+    @each_target
+    def claim_end(self, claim: Claim, task: str) -> Outcome:
         last, before = (self.found.get(self._lm(task, place)) for place in (-1, -2))
-        return self._by_width(last, before, 1 / much, much)
+        return self._by_width(last, before, claim.similar)
 
-    def _iterations(self, task: str, claim: Claim) -> Outcome:
+    @each_target
+    def claim_iterations(self, claim: Claim, task: str) -> Outcome:
         return self._same({"change": (self._lm(task, -1), self._lm(task, 0))}, claim)
 
-    def _precision(self, task: str, claim: Claim) -> Outcome:
+    @each_target
+    def claim_precision(self, claim: Claim, task: str) -> Outcome:
         adam = self._first_order(task)[ADAM]
         return self._same({"change": (adam._replace(optimizer=DOUBLE), adam)}, claim)
 
-    def _points(self, task: str, claim: Claim) -> Outcome:
-        much = claim["similar"]
+    @each_target
+    def claim_points(self, claim: Claim, task: str) -> Outcome:
         trained = self.found.get(self._lm(task, -1))
-        return self._by_width(self.whole.get(task), trained, 1 / much, much)
-
-
-def on_the_interval(nets: Ensemble) -> Array:
-    """(R,) losses on the whole interval."""
-    return nets.population_loss
-
-
-def target_of(task: str) -> str:
-    """The target's formula, in words."""
-    return task_of(task).formula
+        return self._by_width(self.whole.get(task), trained, claim.similar)

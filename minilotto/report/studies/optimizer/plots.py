@@ -1,34 +1,25 @@
 """Loss against width by optimiser, their exponents, and Levenberg-Marquardt by iterations."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from minilotto.report.plots.budgets import steps_axis
-from minilotto.report.plots.scaling import loss_against_width, slope_line
-from minilotto.report.plots.style import (
-    GREY,
-    Drawing,
-    intervals,
-    legend_below,
-    plain_numbers,
-    style_of,
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.report.plots.curves import (
+    log_series,
+    power_law,
+    side_by_side,
+    steps_axis,
+    width_axis,
 )
-from minilotto.report.studies.optimizer.optimizer import ADAM, DOUBLE, LM, Way
+from minilotto.report.plots.style import GREY, Drawing, intervals, legend_below, style_of
+from minilotto.report.studies.optimizer.optimizer import ADAM, DOUBLE, LM, Optimizer, Way
 from minilotto.settings.tasks import task_of
 
-if TYPE_CHECKING:
-    from minilotto.report.studies.optimizer.optimizer import Optimizer
-
-TICKS = (2, 5, 10, 20, 50, 100, 200)
 SHOWN = (-1.0, 4.0)  # exponents; intervals are cut there
-APART = 0.035  # of a decade, by which series against steps lie side by side
+APART = 1.084  # factor between marks at one number of steps
 
 
-def draw(study: "Optimizer") -> Drawing:
-    """All panels of the study."""
+def draw(study: Optimizer) -> Drawing:
     tasks = study.settings.tasks
     figure = Drawing(figsize=(13.0, 8.4), layout="constrained")
     upper, lower = figure.subfigures(2, 1, squeeze=False)[:, 0]
@@ -46,27 +37,24 @@ def draw(study: "Optimizer") -> Drawing:
     return figure
 
 
-def _looks(study: "Optimizer") -> dict[str, tuple[str, str]]:
-    """Colour and mark of each optimiser."""
+def _looks(study: Optimizer) -> dict[str, tuple[str, str]]:
     looks = {name: style_of(k) for k, name in enumerate(study.settings.rates)}
     return {**looks, LM: ("black", "*")}
 
 
-def losses(study: "Optimizer", task: str, ax: Axes) -> Axes:
-    """Median loss against width, a line an optimiser, and 1/N."""
+def losses(study: Optimizer, task: str, ax: Axes) -> Axes:
     s = study.settings
     for name, look in _looks(study).items():
         way = Way(task, name, max(s.iterations) if name == LM else s.steps)
         if one := study.found.get(way):
-            loss_against_width(one, ax, *look, name)
+            log_series(one, ax, *look, name)
     if adam := study.found.get(Way(task, ADAM, s.steps)):
         inside = adam.select(np.isin(adam.widths, s.widths))
         if len(inside.widths):
             first, last = inside.widths[[0, -1]]
-            at = np.array([first, last])
-            slope_line(at, 0.03 * inside.value[0] * first / at, ax, "1/N")
+            power_law((first, 0.03 * inside.value[0]), last, 1, ax, text="1/N", color=GREY)
     ax.set(title=_formula(task), ylabel="")
-    _widths(ax)
+    width_axis(ax)
     return ax
 
 
@@ -74,17 +62,7 @@ def _formula(task: str) -> str:
     return f"$y = {task_of(task).latex}$"
 
 
-def _widths(ax: Axes) -> None:
-    low, high = ax.get_xlim()
-    plain_numbers(ax.xaxis, [width for width in TICKS if low <= width <= high])
-    low, high = ax.get_ylim()
-    if high > 1e3 * low:
-        ax.yaxis.set_major_locator(LogLocator(10, numticks=8))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-def exponents(study: "Optimizer", ax: Axes) -> Axes:
-    """A group an optimiser, in it a mark a target; dotted 1."""
+def exponents(study: Optimizer, ax: Axes) -> Axes:
     s = study.settings
     names = [*s.rates, DOUBLE, LM]
     beside = np.linspace(-0.2, 0.2, len(s.tasks)) if len(s.tasks) > 1 else np.zeros(1)
@@ -107,16 +85,13 @@ def exponents(study: "Optimizer", ax: Axes) -> Axes:
     return ax
 
 
-def by_steps(study: "Optimizer", looks: dict[str, tuple[str, str]], ax: Axes) -> Axes:
-    """Exponents of the first target against steps, optimisers side by side."""
+def by_steps(study: Optimizer, looks: dict[str, tuple[str, str]], ax: Axes) -> Axes:
     s = study.settings
-    for k, name in enumerate(s.rates):
-        ways = [Way(s.tasks[0], name, steps) for steps in s.lengths]
-        found = {way.steps: study.exponents[way] for way in ways if way in study.exponents}
-        if found:
-            shift = 10 ** (APART * (k - (len(s.rates) - 1) / 2))
-            at = np.array(list(found), np.float64) * shift
-            intervals(at, list(found.values()), ax, *looks[name], name)
+    found: dict[str, dict[int, Estimate]] = {name: {} for name in s.rates}
+    for way, e in study.exponents.items():
+        if way.task == s.tasks[0] and way.optimizer in s.rates:
+            found[way.optimizer][way.steps] = e
+    side_by_side(found, ax, APART, [looks[name] for name in found])
     steps_axis(ax, s.lengths)
     ax.set(xlabel="steps", title=f"exponent by steps, {_formula(s.tasks[0])}")
     _lines(ax)
@@ -130,15 +105,14 @@ def _lines(ax: Axes) -> None:
     ax.axhline(1, color=GREY, linewidth=0.8, linestyle=":")
 
 
-def by_iterations(study: "Optimizer", ax: Axes) -> Axes:
-    """Loss of the first target by iterations of Levenberg-Marquardt, and by Adam."""
+def by_iterations(study: Optimizer, ax: Axes) -> Axes:
     s = study.settings
     rows = [(f"lm, {count:,}", Way(s.tasks[0], LM, count)) for count in sorted(s.iterations)]
     rows.insert(0, (f"adam, {s.steps:,}", Way(s.tasks[0], ADAM, s.steps)))
     for k, (name, way) in enumerate(rows):
         if one := study.found.get(way):
-            loss_against_width(one, ax, *style_of(k), name)
+            log_series(one, ax, *style_of(k), name)
     ax.set(title=f"lm by iterations, {_formula(s.tasks[0])}", ylabel="median loss")
-    _widths(ax)
+    width_axis(ax)
     legend_below(ax, 4)
     return ax

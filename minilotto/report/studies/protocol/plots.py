@@ -1,41 +1,32 @@
 """Exponents by protocol, starts at their best rates, the lower envelope, losses by sum of rates."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from minilotto.analysis.landscape.starts import Start, Started
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.report.plots.budgets import steps_axis
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.scaling import loss_against_width, slope_line
-from minilotto.report.plots.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    PALETTE,
-    Drawing,
-    intervals,
-    legend_below,
-    plain_numbers,
+from minilotto.report.plots.curves import (
+    forest,
+    log_series,
+    power_law,
+    series,
+    side_by_side,
+    steps_axis,
+    width_axis,
 )
+from minilotto.report.plots.style import BLUE, GREY, ORANGE, PALETTE, Drawing, legend_below
+from minilotto.report.studies.protocol.protocol import Protocol
 from minilotto.report.studies.protocol.trainings import EQUAL_SUMS, SCHEDULES_TRIED
-
-if TYPE_CHECKING:
-    from minilotto.report.studies.protocol.protocol import Protocol
 
 MARKS = dict(zip(SCHEDULES_TRIED, "osDPXv", strict=True))
 COLOURS = dict(zip(SCHEDULES_TRIED, PALETTE, strict=True))
 SHOWN = (-2.5, 4.0)  # exponents; intervals are cut there
 FAR = 12  # times the narrowest width, up to which 1/N is drawn
-APART = 0.035  # of a decade, by which series lie side by side
+APART = 1.084  # factor between marks at one number of steps
 
 
-def draw(study: "Protocol") -> Drawing:
-    """All panels of the study."""
+def draw(study: Protocol) -> Drawing:
     below = max(4.0, 0.24 * len(study.starts) + 1.0)
     figure = Drawing(figsize=(13.0, 3.8 + below), layout="constrained")
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, below])[:, 0]
@@ -55,34 +46,35 @@ def draw(study: "Protocol") -> Drawing:
     handles, labels = above[0].get_legend_handles_labels()
     upper.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     left, right, middle, last = lower.subplots(1, 4, width_ratios=[1.1, 1.0, 2.0, 2.0])
-    forest(study.starts, left, right)
+    starts(study, left, right)
     envelope(study, middle)
     sums(study, last)
     return figure
 
 
 def exponents_by_steps(series: Mapping[str, Mapping[int, Estimate]], ax: Axes) -> Axes:
-    """Exponents with their intervals against steps, schedules side by side; lines at 0 and 1."""
-    for k, (name, found) in enumerate(series.items()):
-        at = np.array(list(found), np.float64) * 10 ** (APART * (k - (len(series) - 1) / 2))
-        look: Any = {"linewidth": 0.9, "markersize": 3.5, "capsize": 1.5}
-        intervals(at, list(found.values()), ax, COLOURS[name], MARKS[name], name, **look)
+    looks = [(COLOURS[name], MARKS[name]) for name in series]
+    side_by_side(series, ax, APART, looks, linewidth=0.9, markersize=3.5, capsize=1.5)
     for level in (0.0, 1.0):
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="-" if level == 0 else ":")
     return ax
 
 
-def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
+def starts(study: Protocol, left: Axes, right: Axes) -> None:
     """A row per start, from the top: exponent and loss; those of the first row as lines."""
-    rows = list(starts.values())
-    for ax, found, name in (
-        (left, [one.exponent for one in rows], "exponent, best rates"),
-        (right, [one.loss for one in rows], f"median loss, N = {_widest(rows)}"),
+    found = {str(start): one for start, one in study.starts.items()}
+    widest = max((int(one.points.widths[-1]) for one in found.values()), default=0)
+    for ax, what, label in (
+        (left, "exponent", "exponent, best rates"),
+        (right, "loss", f"median loss, N = {widest}"),
     ):
-        _forest(found, ax)
-        ax.set_xlabel(name)
+        rows = {name: {what: getattr(one, what)} for name, one in found.items()}
+        forest(rows, ax, {what: (BLUE, "o")})
+        for one in list(rows.values())[:1]:
+            ax.axvline(one[what].value, color=GREY, linewidth=0.8, linestyle=":")
+        ax.set_xlabel(label)
+        ax.tick_params(axis="y", length=0)
     left.set_xlim(max(left.get_xlim()[0], SHOWN[0]), min(left.get_xlim()[1], SHOWN[1]))
-    left.set_yticks(np.arange(len(rows)), [str(start) for start in starts], fontsize=8)
     left.axvline(0, color=GREY, linewidth=0.8)
     right.set_xscale("log")
     low, high = right.get_xlim()
@@ -92,46 +84,29 @@ def forest(starts: Mapping[Start, Started], left: Axes, right: Axes) -> None:
     right.set_yticks([])
 
 
-def _widest(rows: Sequence[Started]) -> int:
-    return max((int(one.points.widths[-1]) for one in rows), default=0)
-
-
-def _forest(found: Sequence[Estimate], ax: Axes) -> None:
-    if found:
-        look: Any = {"linestyle": "none", "markersize": 3.5, "capsize": 1.5, "linewidth": 1.5}
-        intervals(range(len(found)), found, ax, BLUE, "o", sideways=True, **look)
-        ax.axvline(found[0].value, color=GREY, linewidth=0.8, linestyle=":")
-    ax.set_ylim(len(found) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-
-
-def envelope(study: "Protocol", ax: Axes) -> Axes:
-    """Median loss at each width's best rate, of both scalings, with 1/N."""
+def envelope(study: Protocol, ax: Axes) -> Axes:
     looks = ((BLUE, "o"), (ORANGE, "s"))
     for (name, one), look in zip(study.envelope.items(), looks, strict=False):
-        loss_against_width(one, ax, *look, f"{name} start")
+        log_series(one, ax, *look, f"{name} start")
     for one in list(study.envelope.values())[:1]:
         first, last = one.widths[[0, -1]]
-        ends = np.array([min(last, FAR * first), first])  # named at its lower end
-        slope_line(ends, 0.5 * one.value[0] * first / ends, ax, "1/N")
-        plain_numbers(ax.xaxis, [w for w in (10, 20, 50, 100, 200, 500, 1000) if w <= last])
+        end = min(last, FAR * first)  # where it is named
+        start = end, 0.5 * one.value[0] * first / end
+        power_law(start, first, 1, ax, text="1/N", color=GREY)
+        width_axis(ax)
     ax.set(title="lowest loss over rates", ylabel="median loss (mean squared error)")
     legend_below(ax, 2)
     return ax
 
 
-def sums(study: "Protocol", ax: Axes) -> Axes:
-    """Median loss of one width against the sum of rates, a line a schedule."""
+def sums(study: Protocol, ax: Axes) -> Axes:
     for name in EQUAL_SUMS:
         found = study.sums_of_rates(name)
         if found:
-            estimates_on_line(found, ax, COLOURS[name], MARKS[name], name)
-    ax.set(xscale="log", yscale="log", xlabel="sum of the rates of all steps")
+            series(found, ax, COLOURS[name], MARKS[name], name)
+    ax.set(xscale="log", yscale="log")
     ax.set(title=f"loss by sum of rates, N = {study.facts()['middle']}")
     ax.set_ylabel("median loss (mean squared error)")
-    low, high = ax.get_xlim()
-    marks = [m * 10**k for k in range(6) for m in (1, 2, 5)]
-    plain_numbers(ax.xaxis, [mark for mark in marks if low <= mark <= high])
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    width_axis(ax, "sum of the rates of all steps")
     legend_below(ax, 2)
     return ax

@@ -14,17 +14,16 @@ from minilotto.analysis.landscape.starts import (
     fraction_of_tickets,
     likeness,
 )
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points
+from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.differences import ratio
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.exponents import HALVES, exponent_change, exponent_over, mean_ratio
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import Scale, Source, Table, commas, rows_of
-from minilotto.report.ranges import Ranged, above, all_in, extent, near, ratios_in, unchanged
-from minilotto.report.rules import FAILS, LEVEL
+from minilotto.report.claims import Claim, Outcome, for_each, untested
+from minilotto.report.figure import Source, Table, commas, rows_of
+from minilotto.report.ranges import all_in, extent, no_change
+from minilotto.report.rules import FAILS, LEVEL, factor, inside
 from minilotto.report.studies.protocol.trainings import (
     CONSTANT,
     EQUAL_SUMS,
@@ -45,7 +44,7 @@ from minilotto.report.studies.protocol.trainings import (
     wide_groups,
 )
 from minilotto.report.study import STAGES, Study
-from minilotto.report.tuning import Losses, Rates, best_of, medians
+from minilotto.report.tuning import Losses, Rates, at_ends, best_of, exponents, medians
 from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 
@@ -73,12 +72,12 @@ class Protocol(Study):
     name = "protocol"
     settings_type = ProtocolSettings
 
-    @classmethod
-    def trainings(cls, settings: ProtocolSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: ProtocolSettings) -> tuple[Sweep, ...]:
         return every(settings)
 
-    def __init__(self, source: Source, scale: Scale | ProtocolSettings) -> None:
-        self.settings: ProtocolSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: ProtocolSettings) -> None:
+        self.settings: ProtocolSettings = settings
         self.left_out = list[str]()
         self._source, self._read = source, dict[Sweep, dict[Config, Ensemble]]()
         self.found: dict[Place, Points] = {}
@@ -86,16 +85,7 @@ class Protocol(Study):
         for budget in self.settings.budgets:
             for schedule in SCHEDULES_TRIED:
                 self._at_rates(schedule, budget)
-        self.exponents = {
-            place: exponent
-            for place, one in self.found.items()
-            if (exponent := exponent_over(one, *self._span))
-        }
-        if not self.exponents:
-            raise DataError(
-                "an exponent needs three widths of one rate, schedule and budget, each with "
-                f"{LEAST_SEEDS} finite seeds; train more with Protocol.run"
-            )
+        self.exponents = exponents(self.found, *self.span, "Protocol")
         precise = Way(rate=self.settings.paper_rate, budget=self.settings.steps, dtype="float64")
         self.precise = self._points(self._losses(precise), "float64")
         self.sums = {
@@ -118,10 +108,6 @@ class Protocol(Study):
         self._read.clear()
 
     # Reading
-    @property
-    def _span(self) -> tuple[int, int]:
-        return min(self.settings.widths), max(self.settings.widths)
-
     def _nets(
         self, way: Way, widths: tuple[int, ...], seeds: int | None = None
     ) -> dict[int, Ensemble]:
@@ -152,7 +138,7 @@ class Protocol(Study):
         """What became of the nets of a start; None, and a note, where there are too few."""
         losses, rates = best_of({way.rate: self._losses(way) for way in ways})
         found = self._points(losses, str(start))
-        exponent = exponent_over(found, *self._span) if found else None
+        exponent = exponent_over(found, *self.span)
         if found is None or exponent is None:
             self._source.missing.append(f"{start}: fewer than three widths at all of its rates")
             return None
@@ -188,7 +174,7 @@ class Protocol(Study):
 
     # Words
     def facts(self) -> dict[str, Any]:
-        s, (narrowest, law_widest) = self.settings, self._span
+        s = self.settings
         return {
             **super().facts(),
             "schedules": commas(SCHEDULES_TRIED),
@@ -196,31 +182,18 @@ class Protocol(Study):
             "count": len(s.starts),
             "halved": HALVED,
             "long": LONG * s.steps,
-            "widest": max([law_widest, *s.wide]),
-            "narrowest": narrowest,
-            "law_widest": law_widest,
+            "widest": max([self.span[1], *s.wide]),
+            "law_widest": self.span[1],
             "middle": self._middle,
             "paper_rate": s.paper_rate,
             "shortest": s.shortest,
             "longest": s.longest,
             "ticket": self.entry.claims["tickets"]["ticket"],
-            "networks": self.count,
-            "at_ends": self._at_ends(),
+            "at_ends": at_ends(self.envelope_rates, dict.fromkeys(SCALINGS, s.wide_rates)),
         }
-
-    def _at_ends(self) -> str:
-        """Where a better rate may lie beyond those tried, in a sentence; "" for nowhere."""
-        ends = {min(self.settings.wide_rates), max(self.settings.wide_rates)}
-        found = [
-            f"N = {commas(at)} ({name})"
-            for name, rates in self.envelope_rates.items()
-            if (at := [width for width, two in rates.items() if ends & {*two}])
-        ]
-        return f" The best rate is the least or largest tried at {'; '.join(found)}." * bool(found)
 
     @property
     def _middle(self) -> int:
-        """A width in the middle, for the figure."""
         return sorted(self.settings.widths)[len(self.settings.widths) // 2]
 
     def sums_of_rates(self, schedule: str) -> dict[int, Estimate]:
@@ -292,42 +265,16 @@ class Protocol(Study):
         ]
 
     # Verdicts
-    def outcomes(self) -> dict[str, Outcome | Sequence[Outcome]]:
-        rules = {
-            "rate": self._rate,
-            "schedule": self._schedule,
-            "budget": self._budget,
-            "best": self._best,
-            "one": self._one,
-            "longer": self._longer,
-            "precision": self._precision,
-            "sum_exponent": self._sum_exponent,
-            "sum_loss": self._sum_loss,
-            "own": self._own,
-            "tickets": self._tickets,
-            "alike": self._alike,
-            "lazy": self._lazy,
-        }
-        claims = self.entry.claims
-        found: dict[str, Outcome | Sequence[Outcome]] = {
-            key: rule(claims[key]) for key, rule in rules.items()
-        }
-        for key, rule in {"envelope": self._envelope, "rise": self._rise}.items():
-            found[key] = [
-                rule(name, claims[key])._replace(facts={"scaling": name}) for name in SCALINGS
-            ]
-        return found
-
     def _unchanged(self, pairs: Sequence[tuple[str, Place, Place]], claim: Claim) -> Outcome:
         """Whether exponents at one place are those at another, where both are known."""
         found = {
-            name: exponent_change(self.found[one], self.found[other], *self._span)
+            name: exponent_change(self.found.get(one), self.found.get(other), *self.span)
             for name, one, other in pairs
-            if one != other and one in self.found and other in self.found
+            if one != other
         }
-        return unchanged(found, claim)
+        return all_in(found, no_change(claim))
 
-    def _rate(self, claim: Claim) -> Outcome:
+    def claim_rate(self, claim: Claim) -> Outcome:
         s = self.settings
         usual = Place(STEP, s.paper_rate, s.longest)
         pairs = [(f"rate {rate:g}", usual._replace(rate=rate), usual) for rate in s.rates]
@@ -345,80 +292,77 @@ class Protocol(Study):
             for rate in rates
         ]
 
-    def _schedule(self, claim: Claim) -> Outcome:
+    def claim_schedule(self, claim: Claim) -> Outcome:
         return self._unchanged(self._schedules(self.settings.paper_rate), claim)
 
-    def _budget(self, claim: Claim) -> Outcome:
+    def claim_budget(self, claim: Claim) -> Outcome:
         return self._unchanged(self._budgets([self.settings.paper_rate]), claim)
 
-    def _best(self, claim: Claim) -> Outcome:
+    def claim_best(self, claim: Claim) -> Outcome:
         return self._unchanged([*self._schedules(BEST), *self._budgets([BEST])], claim)
 
-    def _one(self, claim: Claim) -> Outcome:
+    def claim_one(self, claim: Claim) -> Outcome:
         found = {
             place.schedule: e
             for place, e in self.exponents.items()
             if place[1:] == (BEST, self.settings.shortest)
             and place.schedule not in (STRETCHED, HELD)  # which are the step schedule there
         }
-        return all_in([near(name, e, claim) for name, e in found.items()])
+        return all_in(found, claim.near)
 
-    def _longer(self, claim: Claim) -> Outcome:
+    def claim_longer(self, claim: Claim) -> Outcome:
         found = {
-            name: mean_ratio(self.found[last], self.found[first])
+            name: mean_ratio(self.found.get(last), self.found.get(first))
             for name, last, first in self._budgets(self.settings.rates)
-            if last != first and last in self.found and first in self.found
+            if last != first
         }
-        return ratios_in(found, 0.0, 1.0)
+        return all_in(found, lambda one: factor(one, 0.0, 1.0))
 
-    def _precision(self, claim: Claim) -> Outcome:
+    def claim_precision(self, claim: Claim) -> Outcome:
         s = self.settings
         usual = self.found.get(Place(STEP, s.paper_rate, s.steps))
-        change = None
-        if usual and self.precise:
-            change = exponent_change(self.precise, usual, *self._span)
-        return unchanged({"difference": change}, claim)
+        change = exponent_change(self.precise, usual, *self.span)
+        return all_in({"difference": change}, no_change(claim))
 
     def _at_sums(self, compared: Any) -> dict[str, Estimate | None]:
         """What compares two medians, of each schedule with the constant one at equal sums."""
         return {
-            f"{name}, as step after {budget:,}": compared(one, by_name[CONSTANT])
+            f"{name}, as step after {budget:,}": compared(one, by_name.get(CONSTANT))
             for budget, by_name in self.sums.items()
             for name, one in by_name.items()
-            if name != CONSTANT and CONSTANT in by_name
+            if name != CONSTANT
         }
 
-    def _sum_exponent(self, claim: Claim) -> Outcome:
-        found = self._at_sums(lambda one, other: exponent_change(one, other, *self._span))
-        return unchanged(found, claim)
+    def claim_sum_exponent(self, claim: Claim) -> Outcome:
+        found = self._at_sums(lambda one, other: exponent_change(one, other, *self.span))
+        return all_in(found, no_change(claim))
 
-    def _sum_loss(self, claim: Claim) -> Outcome:
-        return ratios_in(self._at_sums(mean_ratio), 1 / claim["similar"], claim["similar"])
+    def claim_sum_loss(self, claim: Claim) -> Outcome:
+        return all_in(self._at_sums(mean_ratio), claim.similar)
 
     @property
     def _others(self) -> dict[Start, Started]:
         return {start: one for start, one in self.starts.items() if start != DEFAULT}
 
-    def _own(self, claim: Claim) -> Outcome:
-        return all_in([near(str(s), one.exponent, claim) for s, one in self._others.items()])
+    def claim_own(self, claim: Claim) -> Outcome:
+        return all_in({str(s): one.exponent for s, one in self._others.items()}, claim.near)
 
-    def _tickets(self, claim: Claim) -> Outcome:
+    def claim_tickets(self, claim: Claim) -> Outcome:
         usual = self.starts[DEFAULT].tickets if DEFAULT in self.starts else None
         if usual is None:
             return untested("Two-neuron nets of torch's default are missing.")
-        least, much = 0.5 / self.settings.narrow_seeds, claim["similar"]
+        least = 0.5 / self.settings.narrow_seeds  # in place of none
         found = {
-            str(start): ratio(above(one.tickets, least), above(usual, least))
+            str(start): ratio(*(e.mapped(lambda x: max(x, least)) for e in (one.tickets, usual)))
             for start, one in self._others.items()
             if one.tickets
         }
-        return ratios_in(found, 1 / much, much)
+        return all_in(found, claim.similar)
 
-    def _alike(self, claim: Claim) -> Outcome:
-        rows = {str(start): one.alike for start, one in self.starts.items()}
-        return all_in([Ranged(name, e, claim["half"], inf) for name, e in rows.items() if e])
+    def claim_alike(self, claim: Claim) -> Outcome:
+        return all_in({str(start): one.alike for start, one in self.starts.items()}, claim.mostly)
 
-    def _lazy(self, claim: Claim) -> Outcome:
+    def claim_lazy(self, claim: Claim) -> Outcome:
         rows = {s: (one.moved.value, one.loss.value) for s, one in self.starts.items() if one.moved}
         if len(rows) < claim["least"]:
             few = f"{len(rows)} starts are too few for a correlation; "
@@ -426,16 +370,18 @@ class Protocol(Study):
         moved, loss = np.array(list(rows.values())).T
         if not np.ptp(moved) or not np.ptp(loss):
             return untested("All starts end alike.")
-        return all_in([Ranged("correlation", rank_correlation(moved, loss), -inf, 0.0)])
+        return all_in(
+            {"correlation": rank_correlation(moved, loss)}, lambda one: inside(one, -inf, 0.0)
+        )
 
     def _beyond(self, scaling: str, low: int) -> Estimate | None:
-        found = self.envelope.get(scaling)
-        return exponent_over(found, low, inf) if found else None
+        return exponent_over(self.envelope.get(scaling), low, inf)
 
-    def _envelope(self, scaling: str, claim: Claim) -> Outcome:
-        found = self._beyond(scaling, self._span[1])
-        return all_in([near("exponent", found, claim)] if found else [])
+    @for_each("scaling", lambda study: {name: name for name in SCALINGS})
+    def claim_envelope(self, claim: Claim, scaling: str) -> Outcome:
+        return all_in({"exponent": self._beyond(scaling, self.span[1])}, claim.near)
 
-    def _rise(self, scaling: str, claim: Claim) -> Outcome:
-        found = self._beyond(scaling, RISE)
-        return all_in([Ranged("exponent", found, -inf, 0.0)] if found else [])
+    @for_each("scaling", lambda study: {name: name for name in SCALINGS})
+    def claim_rise(self, claim: Claim, scaling: str) -> Outcome:
+        found = {"exponent": self._beyond(scaling, RISE)}
+        return all_in(found, lambda one: inside(one, -inf, 0.0))

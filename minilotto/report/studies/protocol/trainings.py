@@ -1,6 +1,5 @@
 """What the study of the protocol trains, and where it reads the losses of each way of training."""
 
-import dataclasses
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 from minilotto.analysis.landscape.starts import DEFAULT, Start
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError
-from minilotto.report.figure import Scale
 from minilotto.report.study import STAGES, Settings
 from minilotto.settings.arrays import Array
 from minilotto.settings.schemes import SCHEMES
@@ -52,6 +50,7 @@ class ProtocolSettings(Settings):
     wide: tuple[int, ...] = (70, 100, 200, 500, 1000)
     wide_seeds: int = 32
     wide_rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+    by_width = ("wide",)
 
     def __post_init__(self) -> None:
         for name in self.inits:
@@ -73,17 +72,6 @@ class ProtocolSettings(Settings):
             wide=(70, 100, 200),
             wide_seeds=16,
             wide_rates=(0.01, 0.03, 0.1, 0.3),
-        )
-
-    @classmethod
-    def at(cls, scale: Scale) -> "ProtocolSettings":
-        full = super().at(scale)
-        return dataclasses.replace(
-            full,
-            long_seeds=min(full.long_seeds, scale.seeds),
-            narrow_seeds=min(full.narrow_seeds, scale.seeds),
-            wide_seeds=min(full.wide_seeds, scale.seeds),
-            wide=tuple(width for width in full.wide if width <= scale.widest),
         )
 
     @property
@@ -169,7 +157,6 @@ def equal_sums(settings: ProtocolSettings) -> dict[int, dict[str, Way]]:
 
 
 def of_starts(settings: ProtocolSettings) -> dict[Start, list[Way]]:
-    """Every start at its rates."""
     return {
         start: [Way(rate=rate, budget=settings.steps, start=start) for rate in settings.start_rates]
         for start in settings.starts
@@ -177,7 +164,6 @@ def of_starts(settings: ProtocolSettings) -> dict[Start, list[Way]]:
 
 
 def of_envelope(settings: ProtocolSettings) -> dict[str, list[Way]]:
-    """Both scalings at all rates of the envelope."""
     return {
         name: [Way(rate=rate, budget=settings.steps, start=start) for rate in settings.wide_rates]
         for name, start in SCALINGS.items()

@@ -1,25 +1,20 @@
 """The figure of the study of pruning: loss against neurons kept."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.landscape.pruned_losses import RULES, UNFITTED, Readout, median_loss
-from minilotto.report.plots.parts import estimates_against_width, width_axis
+from minilotto.report.plots.curves import log_series, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, grid
+from minilotto.report.studies.pruning.pruning import Pruning
 
-if TYPE_CHECKING:
-    from minilotto.report.studies.pruning.pruning import Pruning
-
-LOW = 1e-11  # an axis of losses that goes further down leaves its upper right corner free
 READOUTS = {"float64": "output weights in float64", "float32": "output weights that float32 holds"}
 STYLES = dict(zip(RULES, zip(PALETTE, "xos^D*", strict=True), strict=True))
 
 
-def draw(study: "Pruning") -> Drawing:
-    """Rules and readouts at the main width, and elimination at all widths."""
+def draw(study: Pruning) -> Drawing:
     figure, ((left, right), (below, corner)) = grid(2, 2, 11.0, 8.6)
     for readout, ax in (("float64", left), ("float32", right)):
         _rules(study, ax, RULES, readout, READOUTS[readout])
@@ -27,43 +22,39 @@ def draw(study: "Pruning") -> Drawing:
     styles = zip((ORANGE, BLUE, GREEN), "osD", strict=True)
     for (width, cut), (color, mark) in zip(sorted(study.cuts.items()), styles, strict=False):
         curve = cut.curve("elimination", "float32")
-        estimates_against_width(curve, corner, color, mark, f"from N = {width}, elimination")
+        log_series(curve, corner, color, mark, f"from N = {width}, elimination")
         _whole(corner, cut.whole[None], "--", color)
     _small(study, "float32", max(study.cuts), corner, "black", "P")
     _small(study, None, max(study.cuts), corner, "0.6", "X")
-    _finish(study, corner, f"{READOUTS['float32']}; dashed: the whole nets")
+    _finish(corner, f"{READOUTS['float32']}; dashed: the whole nets")
     return figure
 
 
 def _rules(
-    study: "Pruning", ax: Axes, rules: Mapping[str, str], readout: Readout, title: str
+    study: Pruning, ax: Axes, rules: Mapping[str, str], readout: Readout, title: str
 ) -> None:
     cut = study.cuts[study.main]
     for rule, label in rules.items():
-        estimates_against_width(cut.curve(rule, readout), ax, *STYLES[rule], label)
+        log_series(cut.curve(rule, readout), ax, *STYLES[rule], label)
     _small(study, readout, study.main, ax, "black", "P")
     _whole(ax, cut.whole[None], "--", GREY, f"all {cut.width}, as trained")
     if readout:
         _whole(ax, cut.whole[readout], ":", GREY, f"all {cut.width}, fitted again")
-    else:
-        ax.set_ylim(bottom=ax.get_ylim()[0] / 100)  # for the legend
-    _finish(study, ax, f"N = {study.main}: {title}")
+    _finish(ax, f"N = {study.main}: {title}")
 
 
-def _small(study: "Pruning", readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:
+def _small(study: Pruning, readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:
     """Nets that were trained at widths below another."""
     found = {k: median_loss(one[readout]) for k, one in study.small.items() if k < below}
     label = "trained at width k, fitted again" if readout else "trained at width k"
-    estimates_against_width(found, ax, color, mark, label)
+    log_series(found, ax, color, mark, label)
 
 
 def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -> None:
-    """The median loss of whole nets."""
     ax.axhline(float(np.median(loss)), color=color, linewidth=1.0, linestyle=line, label=label)
 
 
-def _finish(study: "Pruning", ax: Axes, title: str) -> None:
-    most = max(k for cut in study.cuts.values() for _, k, _ in cut.losses)
-    width_axis(tuple(tick for tick in (1, 2, 5, 10, 20, 50, 100, 200) if tick <= most), ax)
-    ax.set(xlabel="neurons kept, $k$", ylabel="median loss", title=title)
-    ax.legend(loc="lower left" if ax.get_ylim()[0] > LOW else "upper right", fontsize=7)
+def _finish(ax: Axes, title: str) -> None:
+    width_axis(ax, "neurons kept, $k$")
+    ax.set(ylabel="median loss", title=title)
+    ax.legend(loc="lower left", fontsize=7)

@@ -18,8 +18,8 @@ from minilotto.analysis.landscape.pruned_losses import (
 )
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Case, Outcome, over, tally, untested
-from minilotto.report.figure import Scale, Source, Table, commas, training_words
+from minilotto.report.claims import Case, Claim, Outcome, over, tally, untested
+from minilotto.report.figure import Source, Table, commas, training_words
 from minilotto.report.rules import Every, factor
 from minilotto.report.study import Settings, Study
 from minilotto.settings.arrays import Array
@@ -29,12 +29,22 @@ LEAST_SEEDS = 10
 OTHERS = 40  # nets of each width beyond the first
 LESS = 1 - 1e-9  # a ratio of losses that is below 1
 AWARE = ("tickets", "merging", "elimination")  # rules that use what neurons have in common
+# By claim: a rule, and the readouts after it.
+HALF: dict[str, tuple[str, tuple[Readout, ...]]] = {
+    "trained": ("elimination", ("float32", "float64")),
+    "refitted": ("elimination", ("float32", "float64")),
+    "merged": ("merging", (None,)),
+}
+# By claim: rules, the one that they are compared with, and the readout.
+BETTER: dict[str, tuple[tuple[str, ...], str, Readout]] = {
+    "aware": (AWARE, "magnitude", "float32"),
+    "unfitted": (("merging",), "magnitude", None),
+    "chance": (("magnitude", *AWARE), "random", "float32"),
+}
 
 
 @dataclass(frozen=True)
 class PruningSettings(Settings):
-    """What is trained."""
-
     # from 2 on, of nets that are cut down; rules are compared on the first
     wide: tuple[int, ...] = (50, 20, 200)
     # of nets that are trained to compare with
@@ -52,8 +62,8 @@ class Pruning(Study):
     name = "pruning"
     settings_type = PruningSettings
 
-    @classmethod
-    def trainings(cls, settings: PruningSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: PruningSettings) -> tuple[Sweep, ...]:
         if not settings.wide or min(settings.wide) < 2:
             raise ConfigError(
                 f"wide={settings.wide!r} leaves nothing to prune; give widths from 2 on, such as "
@@ -64,9 +74,8 @@ class Pruning(Study):
         seeds, steps = settings.seeds, settings.steps
         return (Sweep(widths=widths, activations=activations, seeds=seeds, steps=steps),)
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        settings = self.chosen(scale)
-        (sweep,) = self.trainings(settings)
+    def __init__(self, source: Source, settings: PruningSettings) -> None:
+        (sweep,) = self.sweeps(settings)
         nets: dict[int, Ensemble] = {}
         for width, one in source.by_width(sweep).items():
             good = np.isfinite(one.loss) & (one.loss > 0)
@@ -89,7 +98,6 @@ class Pruning(Study):
 
     @property
     def main(self) -> int:
-        """The width on which rules are compared."""
         return next(iter(self.cuts))
 
     def facts(self) -> dict[str, Any]:
@@ -129,22 +137,10 @@ class Pruning(Study):
         other = "width, kind, output weights, nets, loss, low, high"
         return [Table.of("kept", header, kept), Table.of("whole", other, whole)]
 
-    def outcomes(self) -> dict[str, Outcome]:
-        cut = self.cuts[self.main]
-        return {
-            "trained": self._half("trained", "elimination", ("float32", "float64")),
-            "refitted": self._half("refitted", "elimination", ("float32", "float64")),
-            "merged": self._half("merged", "merging", (None,)),
-            "aware": _better(cut, AWARE, "magnitude", "float32"),
-            "unfitted": _better(cut, ("merging",), "magnitude", None),
-            "chance": _better(cut, ("magnitude", *AWARE), "random", "float32"),
-            "search": self._search(),
-            "small": self._small(),
-        }
-
-    def _half(self, key: str, rule: str, readouts: tuple[Readout, ...]) -> Outcome:
+    def _half(self, claim: Claim) -> Outcome:
         """Whether half of the neurons are enough; the first readout decides."""
-        same, cases = self.entry.claims[key]["same"], []
+        same, cases, key = claim["same"], [], claim.key
+        rule, readouts = HALF[key]
         for width, cut in self.cuts.items():
             words, numbers = [], {}
             for readout in readouts:
@@ -164,13 +160,27 @@ class Pruning(Study):
             cases.append(Case(f"N = {width}", judged, ", ".join(words), numbers))
         return over(cases, "neurons from which on nothing is lost: ")
 
-    def _search(self) -> Outcome:
+    claim_trained = claim_refitted = claim_merged = _half
+
+    def _better(self, claim: Claim) -> Outcome:
+        """Whether rules lose less than another one, at all numbers of neurons."""
+        rules, than, readout = BETTER[claim.key]
+        ratios = {
+            f"{RULES[rule] if readout else rule} / {than}, k = {k}": ratio
+            for rule in rules
+            for k, ratio in self.cuts[self.main].ratios(rule, than, readout).items()
+        }
+        return tally(ratios, lambda ratio: factor(ratio, 0.0, LESS))
+
+    claim_aware = claim_unfitted = claim_chance = _better
+
+    def claim_search(self, claim: Claim) -> Outcome:
         found = self.cuts[self.main].ratios("elimination", "distilled", "float64", least=1)
-        most = self.entry.claims["search"]["same"]
+        most = claim["same"]
         ratios = {f"k = {k}": ratio for k, ratio in found.items()}
         return tally(ratios, lambda ratio: factor(ratio, 0.0, most))
 
-    def _small(self) -> Outcome:
+    def claim_small(self, claim: Claim) -> Outcome:
         cut = self.cuts[self.main]
         shared = [k for k in cut.kept("elimination", "float32") if k in self.small]
         if not shared:
@@ -185,18 +195,7 @@ class Pruning(Study):
         return tally(ratios, lambda ratio: factor(ratio, 0.0, LESS))
 
 
-def _better(cut: PrunedLosses, rules: tuple[str, ...], than: str, readout: Readout) -> Outcome:
-    """Whether rules lose less than another one, at all numbers of neurons."""
-    ratios = {
-        f"{RULES[rule] if readout else rule} / {than}, k = {k}": ratio
-        for rule in rules
-        for k, ratio in cut.ratios(rule, than, readout).items()
-    }
-    return tally(ratios, lambda ratio: factor(ratio, 0.0, LESS))
-
-
 def _enough(count: int | None) -> str:
-    """The fewest neurons, in words."""
     if count is None:
         return "none can go"
     return "1 is enough" if count == 1 else f"{count} are enough"

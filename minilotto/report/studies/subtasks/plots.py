@@ -1,22 +1,23 @@
 """The figure of the study of subtasks: shares of the neurons, losses against them, exponents."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.bootstrap import median_interval
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.estimates import estimates_on_line
-from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import GREY, Drawing, grid, intervals, plain_numbers, style_of
+from minilotto.analysis.stats.bootstrap import Estimate, median_interval
+from minilotto.report.plots.curves import log_series, power_law, series, side_by_side, width_axis
+from minilotto.report.plots.style import (
+    GREY,
+    Drawing,
+    beside,
+    grid,
+    intervals,
+    plain_numbers,
+    style_of,
+)
+from minilotto.report.studies.subtasks.subtasks import USUAL, Subtasks, least_loss, weights_of
 
-if TYPE_CHECKING:
-    from minilotto.report.studies.subtasks.subtasks import Subtasks
 
-
-def draw(study: "Subtasks") -> Drawing:
-    """Above, shares of each weighted target; below, losses, exponents and whose neurons are."""
+def draw(study: Subtasks) -> Drawing:
     figure, (above, (left, middle, right)) = grid(2, 3, 12.0, 8.0)
     for task, ax in zip(study.weighted[:3], above, strict=False):
         _shares(study, task, ax)
@@ -28,72 +29,59 @@ def draw(study: "Subtasks") -> Drawing:
     return figure
 
 
-def _marks(study: "Subtasks") -> tuple[int, ...]:
-    return tuple(n for n in (5, 10, 20, 50, 100, 200) if n <= max(study.settings.widths))
-
-
-def _of(study: "Subtasks", task: str) -> list[int]:
+def _of(study: Subtasks, task: str) -> list[int]:
     return [i for (name, how, i) in study.shares if (name, how) == (task, "usual")]
 
 
-def _shares(study: "Subtasks", task: str, ax: Axes) -> None:
-    from minilotto.report.studies.subtasks.subtasks import least_loss
-
+def _shares(study: Subtasks, task: str, ax: Axes) -> None:
     parts = _of(study, task)
     for i in parts:
         color, mark = style_of(i)
-        known = estimates(study.shares[task, "usual", i])
-        estimates_against_width(known, ax, color, mark, f"no. {i + 1}")
+        log_series(study.shares[task, "usual", i], ax, color, mark, f"no. {i + 1}")
         ax.axhline(least_loss(task)[i], color=color, linestyle="--", linewidth=0.8)
     ax.axhline(1 / len(parts), color="black", linestyle=":", linewidth=1.0, label="equal shares")
     ax.plot([], [], "--", color=GREY, label="root of weight")
-    width_axis(_marks(study), ax)
-    plain_numbers(ax.yaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
-    ax.set(xlabel="width $N$", ylabel="share of the neurons")
+    width_axis(ax)
+    ax.set(ylabel="share of the neurons", ylim=(0.006, 1.1))  # for the legend
     ax.set_title(f"{len(parts)} subtasks, weights 100 to 1")
-    ax.set_ylim(0.006, 1.1)  # for the legend
+    plain_numbers(ax.yaxis)
     ax.legend(fontsize=7, ncols=5, loc="lower center", columnspacing=1.0, handlelength=1.5)
 
 
-def _losses(study: "Subtasks", ax: Axes) -> None:
-    """Relative losses of the target of most subtasks, against their neurons."""
+def _losses(study: Subtasks, ax: Axes) -> None:
     task = study.weighted[-1]
     ax.set(xscale="log", yscale="log")
     for i in _of(study, task):
         one = study.against_neurons((task, "usual"), i)
         intervals(one.widths, one, ax, *style_of(i), f"no. {i + 1}", linestyle="-")
     first = study.against_neurons((task, "usual"), 0)
-    ends = np.array([first.widths[0], first.widths[-1]])
-    law = 0.4 * first.value[0] * ends[0] / ends
-    ax.plot(ends, law, ":", color="black", linewidth=1.2, label="1/neurons")
-    plain_numbers(ax.xaxis, [0.2, 0.5, 1, 2, 5, 10, 20, 50])
-    ax.set(xlabel="neurons of the subtask", ylabel="loss of the subtask / its variance")
+    power_law((first.widths[0], 0.4 * first.value[0]), first.widths[-1], 1, ax, "1/neurons")
+    width_axis(ax, "neurons of the subtask")
+    ax.set(ylabel="loss of the subtask / its variance")
     ax.set_title(f"{len(_of(study, task))} weighted subtasks")
     ax.legend(fontsize=7, ncols=3, loc="lower left")
     ax.set_ylim(ax.get_ylim()[0] / 10)
     ax.set_xlim(left=max(ax.get_xlim()[0], 0.1))
 
 
-def _exponents(study: "Subtasks", ax: Axes) -> None:
-    from minilotto.report.studies.subtasks.subtasks import weights_of
-
-    tasks = [(task, how) for task, how in study.found if task in study.weighted]
-    for k, (task, how) in enumerate(tasks):
-        found = {i: e for (t, h, i), e in study.exponents.items() if (t, h) == (task, how)}
-        at = [weights_of(task)[i] / weights_of(task)[-1] for i in found]
-        place = np.array(at) * 1.07 ** (k - (len(tasks) - 1) / 2)
-        label = f"{task.removeprefix('weighted')} subtasks" + f", other {how}" * (how != "usual")
-        intervals(place, list(found.values()), ax, *style_of(k), label, linestyle="none")
+def _exponents(study: Subtasks, ax: Axes) -> None:
+    series = dict[str, dict[float, Estimate]]()
+    for task, how, i in study.exponents:
+        if task in study.weighted:
+            label = f"{task.removeprefix('weighted')} subtasks" + f", other {how}" * (how != USUAL)
+            weight = weights_of(task)[i] / weights_of(task)[-1]
+            series.setdefault(label, {})[weight] = study.exponents[task, how, i]
+    side_by_side(series, ax, 1.07, linestyle="none")
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="resource model")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set_xscale("log")
-    plain_numbers(ax.xaxis, [1, 3, 10, 30, 100])
-    ax.set(xlabel="weight (the lightest: 1)", ylabel="exponent of loss against neurons")
+    width_axis(ax, "weight (the lightest: 1)")
+    ax.set(ylabel="exponent of loss against neurons")
     ax.set_title("a subtask's loss as neurons$^{-a}$ over widths")
     ax.legend(fontsize=7, ncols=2)
 
 
-def _alone(study: "Subtasks", ax: Axes) -> None:
+def _alone(study: Subtasks, ax: Axes) -> None:
     """How far neurons serve one input, trained and at the start."""
     ax.set_xscale("log")
     for k, ((task, how), by_width) in enumerate(study.found.items()):
@@ -101,14 +89,13 @@ def _alone(study: "Subtasks", ax: Axes) -> None:
             known = {width: median_interval(one.alone) for width, one in by_width.items()}
             kind = "weighted" if task in study.weighted else "equal"
             inputs = task.removeprefix("sum").removeprefix("weighted")
-            estimates_on_line(known, ax, *style_of(k), f"{inputs} {kind}")
+            series(known, ax, *style_of(k), f"{inputs} {kind}")
     for m in study.settings.subtasks:
         drawn = np.random.default_rng(0).uniform(-1, 1, (4000, m)) ** 2
         level = float((drawn.max(axis=1) / drawn.sum(axis=1)).mean())
         ax.axhline(level, color=GREY, linestyle=":", linewidth=0.8)
-        ax.annotate(f"start, {m}", (0, level), (2, -8), ("axes fraction", "data"),
-                    "offset points", fontsize=7, color=GREY)  # fmt: skip
-    plain_numbers(ax.xaxis, _marks(study))
-    ax.set(ylim=(0, 1.02), xlabel="width $N$", title="whose neurons are")
+        beside(f"start, {m}", (0, level), (2, -8), ax, ax.get_yaxis_transform(), fontsize=7)
+    width_axis(ax)
+    ax.set(ylim=(0, 1.02), title="whose neurons are")
     ax.set_ylabel("squared weight on one input / all")
     ax.legend(fontsize=7, ncols=2, loc="lower left")

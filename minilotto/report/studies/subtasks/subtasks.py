@@ -1,6 +1,5 @@
 """Study: shares of the neurons that subtasks have, and their loss against their neurons."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_input
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally, untested
-from minilotto.report.figure import Scale, Source, Table, rows_of
+from minilotto.report.figure import Source, Table, rows_of
 from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study, scheduled
@@ -125,12 +124,12 @@ class Subtasks(Study):
     name = "subtasks"
     settings_type = SubtasksSettings
 
-    @classmethod
-    def trainings(cls, settings: SubtasksSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: SubtasksSettings) -> tuple[Sweep, ...]:
         return tuple(settings.sweep(*way) for way in settings.ways)
 
-    def __init__(self, source: Source, scale: Scale | Settings) -> None:
-        s = self.settings = self.chosen(scale)
+    def __init__(self, source: Source, settings: SubtasksSettings) -> None:
+        s = self.settings = settings
         self.left_out, self.count = list[str](), 0
         self.found: dict[tuple[str, str], dict[int, Allocated]] = {}
         for way in s.ways:
@@ -158,19 +157,16 @@ class Subtasks(Study):
 
     @staticmethod
     def _parts(task: str) -> range:
-        """The subtasks of a target that differ."""
         return range(task_of(task).inputs if task.startswith(WEIGHTED) else 1)
 
     # Numbers
     def _shares(self, way: tuple[str, str], i: int) -> Points:
-        """Share of a subtask against width."""
         found = self.found[way]
         rows = [one.neurons[:, i] / width for width, one in found.items()]
         return points(list(found), rows, level=LEVEL)
 
     @staticmethod
     def _least(task: str) -> int:
-        """The least width that has enough neurons."""
         return ENOUGH * task_of(task).inputs
 
     def _slope_of(self, way: tuple[str, str], i: int) -> Estimate | None:
@@ -194,7 +190,6 @@ class Subtasks(Study):
         return exponent_over(points(neurons, list(one.relative.T), level=LEVEL), 0, inf)
 
     def whole(self, way: tuple[str, str]) -> Points | None:
-        """Loss of the sum against width."""
         found = self.found.get(way, {})
         rows = [one.loss for one in found.values()]
         return points(list(found), rows, level=LEVEL) if found else None
@@ -212,20 +207,12 @@ class Subtasks(Study):
             return None
         return quotient(both[0], both[1])
 
-    @property
-    def _ends(self) -> tuple[int, int]:
-        return min(self.settings.widths), max(self.settings.widths)
-
     def facts(self) -> dict[str, Any]:
-        narrowest, widest = self._ends
         return {
             **super().facts(),
             "held_out": HELD_OUT,
             "enough": ENOUGH,
-            "narrowest": narrowest,
-            "widest": widest,
             "most": max(self.settings.subtasks),
-            "networks": self.count,
         }
 
     def headline(self) -> str:
@@ -260,22 +247,8 @@ class Subtasks(Study):
         ]
 
     # Verdicts
-    def outcomes(self) -> dict[str, Outcome | Sequence[Outcome]]:
-        rules = {
-            "belong": self._belong,
-            "constant": self._constant,
-            "slope": self._slope,
-            "across": self._across,
-            "heavier": self._heavier,
-            "optimal": self._optimal,
-            "whole": self._whole,
-            "shares_stay": self._shares_stay,
-            "law_stays": self._law_stays,
-        }
-        return {key: rule(self.entry.claims[key]) for key, rule in rules.items()}
-
-    def _belong(self, claim: Claim) -> Outcome:
-        widest = self._ends[1]
+    def claim_belong(self, claim: Claim) -> Outcome:
+        widest = self.span[1]
         found = {
             _titled(task): median_interval(by_width[widest].alone)
             for (task, how), by_width in self.found.items()
@@ -287,24 +260,23 @@ class Subtasks(Study):
         """Exponent with which a share falls with the width."""
         return exponent_over(self.shares[task, USUAL, i], self._least(task), inf)
 
-    def _constant(self, claim: Claim) -> Outcome:
+    def claim_constant(self, claim: Claim) -> Outcome:
         found = {
-            _named(task, i): drift
+            _named(task, i): self.drift(task, i)
             for task in self.weighted
             for i in self._parts(task)
-            if (drift := self.drift(task, i))
         }
         return _ranged(tally(found, lambda one: inside(one, -claim["drift"], claim["drift"])))
 
-    def _slope(self, claim: Claim) -> Outcome:
+    def claim_slope(self, claim: Claim) -> Outcome:
         found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
         return _ranged(tally(found, claim.near))
 
-    def _across(self, claim: Claim) -> Outcome:
+    def claim_across(self, claim: Claim) -> Outcome:
         found = {
             f"{_titled(task)}, N = {width}": exponent
             for task in self.weighted
-            for width in self._ends
+            for width in self.span
             if width >= self._least(task) and (exponent := self.across(task, width))
         }
         if not found:
@@ -313,14 +285,14 @@ class Subtasks(Study):
 
     def _uneven(self) -> dict[str, tuple[str, Estimate]]:
         """How uneven shares of the weighted targets are at the largest width, by name."""
-        found = {task: estimates(self.uneven(task)).get(self._ends[1]) for task in self.weighted}
+        found = {task: estimates(self.uneven(task)).get(self.span[1]) for task in self.weighted}
         return {_titled(task): (task, one) for task, one in found.items() if one}
 
-    def _heavier(self, claim: Claim) -> Outcome:
+    def claim_heavier(self, claim: Claim) -> Outcome:
         found = {name: one for name, (_, one) in self._uneven().items()}
         return tally(found, lambda one: factor(one, claim["same"], inf))
 
-    def _optimal(self, claim: Claim) -> Outcome:
+    def claim_optimal(self, claim: Claim) -> Outcome:
         found = {}
         for name, (task, one) in self._uneven().items():
             least = float(least_loss(task)[0] / least_loss(task)[-1])
@@ -328,30 +300,28 @@ class Subtasks(Study):
             found[name] = Estimate(value, low, high, one.level)
         return tally(found, claim.same)
 
-    def _whole(self, claim: Claim) -> Outcome:
-        found = {}
-        for task, how in self.found:
-            one = self.whole((task, how)) if how == USUAL else None
-            if one and (exponent := exponent_over(one, self._least(task), inf)):
-                found[_titled(task)] = exponent
+    def claim_whole(self, claim: Claim) -> Outcome:
+        tasks = [task for task, how in self.found if how == USUAL]
+        found = {
+            _titled(task): exponent_over(self.whole((task, USUAL)), self._least(task), inf)
+            for task in tasks
+        }
         return tally(found, claim.near)
 
-    def _shares_stay(self, claim: Claim) -> Outcome:
-        task, found = f"{WEIGHTED}{self.settings.control}", {}
-        for how in OTHERS:
-            one, usual = self.uneven(task, how), self.uneven(task)
-            if one and usual and (ratio := mean_ratio(one, usual)):
-                found[f"other {how}"] = ratio
+    def claim_shares_stay(self, claim: Claim) -> Outcome:
+        task = f"{WEIGHTED}{self.settings.control}"
+        usual, others = self.uneven(task), {how: self.uneven(task, how) for how in OTHERS}
+        found = {f"other {how}": mean_ratio(one, usual) for how, one in others.items()}
         return tally(found, claim.same)
 
-    def _law_stays(self, claim: Claim) -> Outcome:
-        task, found = f"{WEIGHTED}{self.settings.control}", {}
-        for how in OTHERS:
-            one, usual = self.whole((task, how)), self.whole((task, USUAL))
-            least = self._least(task)
-            if one and usual and (change := exponent_change(one, usual, least, inf)):
-                found[f"other {how}"] = change
-        return tally(found, claim.unchanged)
+    def claim_law_stays(self, claim: Claim) -> Outcome:
+        task = f"{WEIGHTED}{self.settings.control}"
+        usual, least = self.whole((task, USUAL)), self._least(task)
+        changes = {
+            f"other {how}": exponent_change(self.whole((task, how)), usual, least, inf)
+            for how in OTHERS
+        }
+        return tally(changes, claim.unchanged)
 
 
 def least_loss(task: str) -> Array:
@@ -361,7 +331,6 @@ def least_loss(task: str) -> Array:
 
 
 def _ranged(found: Outcome) -> Outcome:
-    """With the least and the largest of its numbers."""
     known = found.numbers.values()
     ends = {"least": min(known), "most": max(known)} if known else {}
     return found._replace(numbers={**found.numbers, **ends})

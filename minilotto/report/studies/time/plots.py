@@ -1,34 +1,22 @@
 """The figure of the study of time: laws of width by step, parts at the end, clocks, collapse."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.parts import estimates_against_width, width_axis
-from minilotto.report.plots.style import (
-    GREY,
-    MARKERS,
-    PALETTE,
-    Drawing,
-    intervals,
-    mosaic,
-    plain_numbers,
-)
+from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.report.plots.curves import log_series, power_law, side_by_side, width_axis
+from minilotto.report.plots.style import GREY, Drawing, intervals, mosaic, plain_numbers, style_of
 from minilotto.report.studies.time.analysis import PLACES
+from minilotto.report.studies.time.trainings import Way
+from minilotto.report.studies.time.trajectories import Trajectories
 
-if TYPE_CHECKING:
-    from minilotto.report.studies.time.trainings import Way
-    from minilotto.report.studies.time.trajectories import Trajectories
-
-LOOKS = (*PALETTE, GREY)
 BESIDE = 1.05  # factor by which marks of one step are set apart
 
 
-def draw(study: "Trajectories") -> Drawing:
-    """Above, variance by step; below, parts at the end, clocks and the collapse."""
+def draw(study: Trajectories) -> Drawing:
     figure, axes = mosaic(["aaabbbcccddd", "eeefffgggggg", "hhhiiijjjkkk"], 14.0, 11.0)
     s = study.settings
     shown = (s.gradual[0], s.usual, s.gradual[-1])
@@ -46,52 +34,36 @@ def draw(study: "Trajectories") -> Drawing:
     return figure
 
 
-def _look(k: int) -> tuple[str, str]:
-    return LOOKS[k % len(LOOKS)], MARKERS[k % len(MARKERS)]
-
-
 def _legend(ax: Axes, **options: Any) -> None:
-    """A legend, where there is something to name."""
     if ax.get_legend_handles_labels()[0]:
         ax.legend(**options)
 
 
-def _short(way: "Way") -> str:
-    """A way in few words."""
+def _short(way: Way) -> str:
     name = {"gd": "gd", "adam": "Adam"}[way.optimizer]
     where = f"$s$ = {way.exact}" if way.init == "uniform" else "torch"
     return f"{name}, {where}{', decay' if way.schedule != 'constant' else ''}"
 
 
-def _marks(study: "Trajectories") -> tuple[int, ...]:
-    return tuple(n for n in (8, 32, 128, 512, 1024) if n <= max(*study.settings.widths, 9))
-
-
-def _by_step(study: "Trajectories", way: "Way", ax: Axes) -> None:
-    """Variance against width, a line a step, and 1/N beside the first and the last."""
+def _by_step(study: Trajectories, way: Way, ax: Axes) -> None:
     found = {step: one for (part, step), one in study.found[way].items() if part == "variance"}
     for k, (step, one) in enumerate(found.items()):
-        estimates_against_width(estimates(one), ax, *_look(k), f"{step:,} steps")
+        log_series(one, ax, *style_of(k), f"{step:,} steps")
         if step in (min(found), max(found)):
-            ends = np.array([one.widths[0], one.widths[-1]])
-            law = 1.6 * one.value[-1] * ends[-1] / ends
-            ax.plot(ends, law, ":", color="black", linewidth=1.0,
-                    label="1/N" if step == min(found) else None)  # fmt: skip
-    width_axis(_marks(study), ax)
-    ax.set(xlabel="width $N$", title=f"{way}", ylabel="variance over seeds (squared output)")
+            label, start = "1/N" if step == min(found) else None, one.widths[-1]
+            power_law((start, 1.6 * one.value[-1]), one.widths[0], 1, ax, label)
+    width_axis(ax)
+    ax.set(title=f"{way}", ylabel="variance over seeds (squared output)")
     _legend(ax, fontsize=6.5, ncols=2, loc="lower left")
-    low, high = ax.get_ylim()
-    ax.set_ylim(low / 30, high)  # for the legend
 
 
-def _exponents(study: "Trajectories", ax: Axes) -> None:
+def _exponents(study: Trajectories, ax: Axes) -> None:
     ax.set_xscale("log")
-    for k, way in enumerate(study.settings.ways):
-        found = {
-            s: e for (w, part, s), e in study.exponents.items() if (w, part) == (way, "variance")
-        }
-        at = np.array([*found], float) * BESIDE ** (k - 3)
-        intervals(at, list(found.values()), ax, *_look(k), _short(way), linestyle="-")
+    found: dict[str, dict[int, Estimate]] = {_short(way): {} for way in study.settings.ways}
+    for (way, part, step), e in study.exponents.items():
+        if part == "variance":
+            found[_short(way)][step] = e
+    side_by_side(found, ax, BESIDE, linestyle="-")
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="theory, early")
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, -1.5), min(high, 4.0))
@@ -99,38 +71,34 @@ def _exponents(study: "Trajectories", ax: Axes) -> None:
     _legend(ax, fontsize=6.5, ncols=2)
 
 
-def _at_end(study: "Trajectories", part: str, words: str, ax: Axes) -> None:
+def _at_end(study: Trajectories, part: str, words: str, ax: Axes) -> None:
     for k, way in enumerate(study.settings.ways):
         if one := study.end(way, part):
-            estimates_against_width(estimates(one), ax, *_look(k), _short(way))
+            log_series(one, ax, *style_of(k), _short(way))
     if usual := study.end(study.settings.usual, part):
-        ends, last = np.array([usual.widths[0], usual.widths[-1]]), 0.7 * usual.value[-1]
-        law = last * ends[-1] / ends if part == "variance" else np.full(2, last)
-        name = "1/N" if part == "variance" else "no dependence on $N$"
-        ax.plot(ends, law, ":", color="black", linewidth=1.0, label=name)
-        width_axis(_marks(study), ax)
-    ax.set(xlabel="width $N$", ylabel=f"{part} (squared output)")
+        power, name = (1, "1/N") if part == "variance" else (0, "no dependence on $N$")
+        power_law((usual.widths[-1], 0.7 * usual.value[-1]), usual.widths[0], power, ax, name)
+    width_axis(ax)
+    ax.set_ylabel(f"{part} (squared output)")
     ax.set_title(f"{words}, {study.settings.steps:,} steps")
     _legend(ax, fontsize=6.5, ncols=2)
 
 
-def _clocks(study: "Trajectories", ax: Axes) -> None:
-    """Median loss of the widest nets at each step."""
+def _clocks(study: Trajectories, ax: Axes) -> None:
     ax.set(xscale="log", yscale="log")
     s = study.settings
     for k, way in enumerate(s.ways):
         known = study.curves.get(way, {}).get(max(s.widths), {})
         if s.steps in known:
             steps, losses = known[s.steps]
-            ax.plot(steps, np.median(losses, axis=1), color=_look(k)[0], marker=_look(k)[1],
+            ax.plot(steps, np.median(losses, axis=1), color=style_of(k)[0], marker=style_of(k)[1],
                     markersize=3, linewidth=1.0, label=_short(way))  # fmt: skip
     ax.set(xlabel="step", ylabel="median loss (squared output)")
     ax.set_title(f"loss at width {max(s.widths)} over time")
     _legend(ax, fontsize=7, ncols=2)
 
 
-def _curves(study: "Trajectories", way: "Way", ax: Axes) -> None:
-    """Normalised curves of all widths at the best horizons, with the spread of seeds."""
+def _curves(study: Trajectories, way: Way, ax: Axes) -> None:
     ax.set(xscale="log", yscale="log")
     title = f"{_short(way)}: curves over their ends"
     if found := study.collapses.get(way):
@@ -149,16 +117,16 @@ def _curves(study: "Trajectories", way: "Way", ax: Axes) -> None:
     _legend(ax, fontsize=6.5, ncols=2)
 
 
-def _ratios(study: "Trajectories", ax: Axes) -> None:
+def _ratios(study: Trajectories, ax: Axes) -> None:
     ax.set_yscale("log")
     ways = study.settings.ways
     for way, one in study.collapses.items():
         k = ways.index(way._replace(schedule="constant"))
         at = np.array([*one.ratios]) + 0.01 * (k - 3)
         line = "-" if way in ways else "--"
-        intervals(at, list(one.ratios.values()), ax, *_look(k), _short(way), linestyle=line)
+        intervals(at, list(one.ratios.values()), ax, *style_of(k), _short(way), linestyle=line)
     ax.axhline(1, color="black", linestyle=":", linewidth=1.0, label="spread of seeds")
-    plain_numbers(ax.yaxis, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50])
+    plain_numbers(ax.yaxis)
     ax.set(xlabel="power of the horizon in the width", title="spread between widths")
     ax.set_ylabel("over the spread of seeds")
     _legend(ax, fontsize=6, ncols=2)

@@ -1,11 +1,10 @@
 """Trainings of the study of time: ways, output scales, early and late steps, and horizons."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from minilotto.errors import ConfigError
-from minilotto.report.figure import Scale
 from minilotto.report.study import Settings
 from minilotto.settings.scaled import times
 from minilotto.store.grid import Sweep
@@ -32,7 +31,6 @@ class Way(NamedTuple):
 
     @property
     def exact(self) -> Fraction:
-        """The output scale."""
         return Fraction(self.scale).limit_denominator(10**4)
 
     def times(self, width: int) -> Fraction:
@@ -72,6 +70,7 @@ class TimeSettings(Settings):
     ladder: tuple[int, ...] = (8, 32, 128)  # widths of trainings whose rate falls to 0
     horizons: tuple[int, ...] = (4000, 8000, 16_000, 32_000, 64_000)  # their steps
     other_points: int = 400  # in place of 100
+    by_steps = ("keep", "horizons")
 
     def __post_init__(self) -> None:
         if 1.0 not in self.scales or not all(1e-4 <= scale <= 1e4 for scale in self.scales):
@@ -89,20 +88,8 @@ class TimeSettings(Settings):
             early=(10, 100), keep=(1000,), horizons=(500, 1000, 2000, 4000, 8000),
         )  # fmt: skip
 
-    @classmethod
-    def at(cls, scale: Scale) -> "TimeSettings":
-        """Later steps and horizons shrink with the scale's steps, as budgets do."""
-        usual, less = cls.quick() if scale.quick else cls(), super().at(scale)
-        keep, horizons = (
-            tuple(sorted({max(1, step * less.steps // usual.steps) for step in steps}))
-            for steps in (usual.keep, usual.horizons)
-        )
-        seeds = min(less.early_seeds, scale.seeds)
-        return replace(less, early_seeds=seeds, keep=keep, horizons=horizons)
-
     @property
     def gradual(self) -> list[Way]:
-        """Gradient descent, from lazy to rich."""
         scales = sorted(self.scales, reverse=True)
         return [Way("gd", "uniform", scale, self.rate, 10) for scale in scales]
 

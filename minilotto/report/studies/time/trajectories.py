@@ -12,12 +12,13 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over, m
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, tally
-from minilotto.report.figure import Scale, Source, Table, commas, interval, width_rows
+from minilotto.report.figure import Source, Table, commas, interval, rows_of
 from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, exactly, factor
 from minilotto.report.studies.time.analysis import Collapse, collapse, from_mean, to_horizon
 from minilotto.report.studies.time.trainings import HALF, TimeSettings, Way
 from minilotto.report.study import Study
+from minilotto.report.tuning import exponents, medians
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -53,15 +54,15 @@ class Trajectories(Study):
     name = "time"
     settings_type = TimeSettings
 
-    @classmethod
-    def trainings(cls, settings: TimeSettings) -> tuple[Sweep, ...]:
+    @staticmethod
+    def sweeps(settings: TimeSettings) -> tuple[Sweep, ...]:
         s = settings
         some = [s.sweeps(way) for way in s.ways] + [s.decayed(way) for way in s.falling]
         some += [sweeps for _, _, sweeps in s.others().values()]
         return tuple(one for sweeps in some for one in sweeps)
 
-    def __init__(self, source: Source, scale: Scale | TimeSettings) -> None:
-        s: TimeSettings = self.chosen(scale)
+    def __init__(self, source: Source, settings: TimeSettings) -> None:
+        s = settings
         self.settings, self._source, self.left_out, self.count = s, source, list[str](), 0
         self.curves: dict[Way, dict[int, dict[int, tuple[Array, Array]]]] = {}
         self.found = {
@@ -73,17 +74,8 @@ class Trajectories(Study):
             }
             for way in s.ways
         }
-        self.exponents = {
-            (way, part, step): exponent
-            for way, found in self.found.items()
-            for (part, step), one in found.items()
-            if (exponent := exponent_over(one, s.least, inf))
-        }
-        if not self.exponents:
-            raise DataError(
-                f"an exponent needs three widths from {s.least} on with {LEAST_SEEDS} finite seeds;"
-                " train more with Trajectories.run"
-            )
+        every = {(way, *key): one for way, by in self.found.items() for key, one in by.items()}
+        self.exponents = exponents(every, s.least, inf, "Trajectories")
         self.others = {
             name: self._parts(way, name, sweeps, curves=False)
             for name, (way, _, sweeps) in s.others().items()
@@ -115,12 +107,12 @@ class Trajectories(Study):
 
     def _points(self, part: str, by_width: Mapping[int, Parts], name: str) -> Points | None:
         """A part against width: medians over nets, and of bias the mean's loss."""
-        widths, terms = sorted(by_width), {n: one.terms for n, one in by_width.items() if one.terms}
+        if part != "bias":
+            losses = {width: getattr(one, part) for width, one in by_width.items()}
+            return medians(losses, name, self.left_out, 1000)
+        terms = {width: one.terms for width, one in sorted(by_width.items()) if one.terms}
         try:
-            if part == "bias":
-                known = sorted(terms)
-                return as_points(known, [terms[n] for n in known], part) if known else None
-            return points(widths, [getattr(by_width[n], part) for n in widths], level=LEVEL)
+            return as_points(list(terms), list(terms.values()), part) if terms else None
         except DataError as error:
             self.left_out.append(f"{name}: {error}")
             return None
@@ -189,10 +181,8 @@ class Trajectories(Study):
             "lazy": s.gradual[0].exact,
             "rich": s.gradual[-1].exact,
             "first": s.usual.early,
-            "widest": max(s.widths),
             "broadest": max(*s.widths, *s.wide),
             "last": max(s.keep),
-            "networks": self.count,
             "start": CLOCK,
         }
 
@@ -218,13 +208,8 @@ class Trajectories(Study):
         return f"{words[:1].upper()}{words[1:]}."
 
     def tables(self) -> list[Table]:
-        rows = [
-            (str(way), part, step, *row)
-            for way, found in self.found.items()
-            for (part, step), one in found.items()
-            for row in width_rows(one)
-        ]
-        exponents = [(str(w), part, s, *interval(e)) for (w, part, s), e in self.exponents.items()]
+        rows = rows_of({str(way): found for way, found in self.found.items()})
+        slopes = [(str(way), part, step, e) for (way, part, step), e in self.exponents.items()]
         clocks = [
             (str(way), *interval(exponent_over(one, 0, inf)))
             for way in self.settings.ways
@@ -240,7 +225,7 @@ class Trajectories(Study):
         ends = "low, high"
         return [
             Table.of("widths", f"way, part, step, width, seeds, left out, value, {ends}", rows),
-            Table.of("exponents", f"way, part, step, exponent, {ends}", exponents),
+            Table.of("exponents", f"way, part, step, exponent, {ends}", slopes),
             Table.of("clocks", f"way, exponent in time, {ends}", clocks),
             Table.of(
                 "collapse", f"way, least width, power, best, between widths / seeds, {ends}", ratios
@@ -248,50 +233,40 @@ class Trajectories(Study):
         ]
 
     # Verdicts
-    def outcomes(self) -> dict[str, Outcome]:
-        s, claims = self.settings, self.entry.claims
-        torch = s.ways[-1:]
-        rules: dict[str, Callable[[Claim], Outcome]] = {
-            "early": lambda c: self._early(self.at("variance", True, s.ways[:-1]), c),
-            "early_torch": lambda c: self._early(self.at("variance", True, torch), c),
-            "late": lambda c: tally(self.at("variance", False, s.ways), c.near),
-            "late_loss": lambda c: tally(self.at("loss", False, s.ways), c.near),
-            "bias": lambda c: tally(self.at("bias", False, s.ways), c.near),
-            "strength": self._strength,
-            "clock": self._clock,
-            "constant": lambda c: self._collapsed(s.ways, c),
-            "decayed": lambda c: self._collapsed(s.falling, c),
-            "rate": self._rate,
-            "same": self._same,
-        }
-        return {key: rule(claims[key]) for key, rule in rules.items()}
-
-    def _early(self, found: Mapping[str, Estimate], claim: Claim) -> Outcome:
+    def _early(self, claim: Claim) -> Outcome:
+        *ways, torch = self.settings.ways
+        found = self.at("variance", True, ways if claim.key == "early" else [torch])
         return tally(found, lambda one: exactly(one, claim["claimed"], claim["near"]))
+
+    claim_early = claim_early_torch = _early
+
+    def _late(self, claim: Claim) -> Outcome:
+        part = {"late": "variance", "late_loss": "loss", "bias": "bias"}[claim.key]
+        return tally(self.at(part, False, self.settings.ways), claim.near)
+
+    claim_late = claim_late_loss = claim_bias = _late
 
     def _to_lazy(
         self,
         made: Callable[[Way], Points | None],
-        compared: Callable[[Points, Points], Estimate | None],
-    ) -> dict[str, Estimate]:
+        compared: Callable[[Points | None, Points | None], Estimate | None],
+    ) -> dict[str, Estimate | None]:
         """What each richer way has, compared with the laziest."""
         lazy, *others = self.settings.gradual
-        pairs = {f"output scale {way.exact}": (made(way), made(lazy)) for way in others}
-        found = {n: compared(one, base) for n, (one, base) in pairs.items() if one and base}
-        return {name: one for name, one in found.items() if one}
+        return {f"output scale {way.exact}": compared(made(way), made(lazy)) for way in others}
 
-    def _strength(self, claim: Claim) -> Outcome:
+    def claim_strength(self, claim: Claim) -> Outcome:
         found = self._to_lazy(lambda way: self.end(way, "variance"), mean_ratio)
         return tally(found, lambda one: factor(one, 0.0, 1 / claim["same"]))
 
-    def _clock(self, claim: Claim) -> Outcome:
+    def claim_clock(self, claim: Claim) -> Outcome:
         found = self._to_lazy(self.clock, lambda one, base: exponent_change(one, base, 0, inf))
         out = tally(found, claim.unchanged)
-        base = self.clock(self.settings.gradual[0])
-        alone = exponent_over(base, 0, inf) if base else None
+        alone = exponent_over(self.clock(self.settings.gradual[0]), 0, inf)
         return out._replace(numbers={**out.numbers, "lazy": alone.value}) if alone else out
 
-    def _collapsed(self, ways: Iterable[Way], claim: Claim) -> Outcome:
+    def _collapsed(self, claim: Claim) -> Outcome:
+        ways = self.settings.ways if claim.key == "constant" else self.settings.falling
         found = {str(way): self.collapses[way].ratio for way in ways if way in self.collapses}
         out = tally(found, lambda one: factor(one, 0.0, claim["most"]))
         usual = self.settings.usual
@@ -301,7 +276,11 @@ class Trajectories(Study):
             out = out._replace(measured=measured, numbers={**out.numbers, name: one.ratio.value})
         return out
 
-    def _other(self, name: str, part: str, early: bool = False) -> tuple[Points | None, ...]:
+    claim_constant = claim_decayed = _collapsed
+
+    def _other(
+        self, name: str, part: str, early: bool = False
+    ) -> tuple[Points | None, Points | None]:
         """Another training's part and that of its way, early or at the last of the steps kept."""
         way, times, _ = self.settings.others()[name]
         step = way.early if early else max(self.settings.keep)
@@ -309,20 +288,18 @@ class Trajectories(Study):
         mine = self._points(part, other, name) if other else None
         return mine, self.found[way].get((part, step))
 
-    def _rate(self, claim: Claim) -> Outcome:
-        found = dict[str, Estimate]()
-        for name in (name for name in self.others if name.startswith(HALF)):
-            for when, early in (("early", True), ("later", False)):
-                one, usual = self._other(name, "variance", early)
-                if one and usual:
-                    change = exponent_change(one, usual, self.settings.least, inf)
-                    found |= {f"{name}, {when}": change} if change else {}
+    def claim_rate(self, claim: Claim) -> Outcome:
+        found = {
+            f"{name}, {when}": exponent_change(
+                *self._other(name, "variance", early), self.settings.least, inf
+            )
+            for name in self.others
+            if name.startswith(HALF)
+            for when, early in (("early", True), ("later", False))
+        }
         return tally(found, claim.unchanged)
 
-    def _same(self, claim: Claim) -> Outcome:
-        found = {}
-        for name in (name for name in self.others if not name.startswith(HALF)):
-            one, usual = self._other(name, "loss")
-            if one and usual and (ratio := mean_ratio(one, usual)):
-                found[name] = ratio
+    def claim_same(self, claim: Claim) -> Outcome:
+        names = [name for name in self.others if not name.startswith(HALF)]
+        found = {name: mean_ratio(*self._other(name, "loss")) for name in names}
         return tally(found, claim.same)
