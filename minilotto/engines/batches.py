@@ -3,11 +3,11 @@
 Points of given data are drawn with replacement, each with the same chance; where weights differ, a
 point counts as often as its weight says, so that the expected gradient is that of all points. With
 sampling="population" they are uniform in the task's domain and the task is called for all of them,
-which costs some 1.5 ns a point beside the step: as much as training four neurons on it.
+which costs some 1.3 ns a point beside the step: as much as training four neurons on it.
 """
 
 import threading
-from contextlib import nullcontext
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,20 +17,75 @@ from minilotto.data.dataset import Dataset, targets_at
 from minilotto.engines.interface import STEPWISE, schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
-from minilotto.engines.population import population_losses
 from minilotto.engines.state import State
 from minilotto.hardware.threads import Work
 from minilotto.kernels.batches import draw_points
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gather import SMALL
 from minilotto.kernels.random import seed_keys
+from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Batches, FreshPoints, Nets, Schedule, Scratch
 from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
+from minilotto.settings.tasks import Task
 
 WINDOW = 128  # points of a seed that are drawn at a time, those of several steps
-FRESH = 2**16  # numbers that a thread draws and hands to the task at a time
+FRESH = 2**17  # numbers that a thread draws and hands to the task at a time
+
+
+def keys_of(spec: Spec, root_seed: int, seeds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Keys (blocks, lanes) of seeds (R,), of which the last one fills the last block."""
+    places = np.minimum(np.arange(-(-len(seeds) // spec.lanes) * spec.lanes), len(seeds) - 1)
+    seeds = seeds[places].reshape(-1, spec.lanes)
+    keys = np.empty_like(seeds)
+    seed_keys(spec, np.uint64(root_seed), seeds, keys)
+    return keys
+
+
+class FreshSource:
+    """Fresh points of a task's domain, with its targets there, for blocks of seeds."""
+
+    def __init__(self, spec: Spec, config: Config, task: Task) -> None:
+        self.spec, self.config, self.task = spec, config, task
+        # A task of the caller need not be safe in several threads at once.
+        self.calling = None if task.built_in else threading.Lock()
+
+    def space(self, numbers: int) -> list[NDArray[Any]]:
+        """For `drawn`, if no array of it has more numbers: arrays that are made again at each turn
+        cost more in page faults than their points.
+        """
+        dtypes = np.dtype(np.float64), self.config.dtype, self.config.dtype
+        return [np.empty(numbers, dtype) for dtype in dtypes]
+
+    def drawn(
+        self,
+        keys: NDArray[np.int64],
+        first: int,
+        steps: int,
+        points: int,
+        space: Sequence[NDArray[Any]],
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """x and y of FreshPoints for seeds of these keys (blocks, lanes), from step `first` on, in
+        `space`.
+        """
+        lanes, inputs = self.spec.lanes, self.spec.inputs
+        low, high = np.array(self.task.domain, dtype=np.float64).T
+        numbers = len(keys) * steps * points * lanes
+        exact, x, y = (
+            array[: numbers * size].reshape(len(keys), steps, -1)
+            for array, size in zip(space, (inputs, inputs, 1), strict=True)
+        )
+        draw_points(self.spec, keys, first, low, high - low, exact, x)
+        by_lane = exact.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
+        targets = y.reshape(-1)
+        if self.calling is None:
+            assert self.task.function is not None
+            targets[:] = self.task.function(by_lane)
+        else:
+            with self.calling:
+                targets[:] = targets_at(by_lane, self.task, self.config)
+        return x, y
 
 
 class BatchEngine(LaneEngine):
@@ -51,11 +106,10 @@ class BatchEngine(LaneEngine):
         # A power of two of steps, so that a kernel finds a step's row without a division; at least
         # two, so that there is a multiple of four rows of lanes.
         self.window = 1 << max(2, WINDOW // self.padded).bit_length() - 1
-        # A task of the caller need not be safe in several threads at once.
-        of_caller = data.population is not None and not data.population.built_in
-        self.calling = threading.Lock() if of_caller else nullcontext()
         if data.population is None:
             self.table, self.planes = self._table()
+        else:
+            self.fresh = FreshSource(self.spec, config, data.population)
 
     def _table(self) -> tuple[Reals, NDArray[np.uint8]]:
         """The data as kernels.structures.Batches takes them."""
@@ -74,10 +128,7 @@ class BatchEngine(LaneEngine):
     def resume(self, state: State) -> None:
         super().resume(state)
         count, lanes = len(self.nets.theta), self.lanes
-        lane_of_net = np.minimum(np.arange(count * lanes), self.count - 1)
-        self.keys = np.empty((count, lanes), np.int64)
-        seeds = self.seeds[lane_of_net].reshape(count, lanes)
-        seed_keys(self.spec, np.uint64(self.config.root_seed), seeds, self.keys)
+        self.keys = keys_of(self.spec, self.config.root_seed, self.seeds[: self.count])
         size, dtype = self.padded * lanes, self.config.dtype
         each = (count, self.window) if self.weighted else (1, 1)
         self.slope_weight = aligned((*each, size), dtype)
@@ -109,9 +160,10 @@ class BatchEngine(LaneEngine):
         return Work(self.kernels.train_blocks, arguments, count)
 
     def _train_fresh(self, first: int, schedule: Schedule, begin: int, end: int) -> None:
-        """Steps of some blocks from step `first` on, a few of both at a time."""
+        """Steps of some blocks from step `first` on, as many of one block at a time as fit."""
         numbers = self.padded * (self.spec.inputs + 1) * self.lanes
-        for some in blocks(end - begin, numbers, FRESH):
+        space = self.fresh.space(max(FRESH, numbers))
+        for some in blocks(end - begin, numbers * len(schedule.lr), FRESH):
             own = slice(begin + some.start, begin + some.stop)
             nets, scratch = (
                 kind(*(array[own] for array in arrays))
@@ -119,32 +171,12 @@ class BatchEngine(LaneEngine):
             )
             number = some.stop - some.start
             for part in blocks(len(schedule.lr), numbers * number, FRESH):
-                fresh = self._fresh(own, first + part.start, part.stop - part.start)
-                points = FreshPoints(*fresh, self.slope_weight[0])
+                steps = first + part.start, part.stop - part.start
+                drawn = self.fresh.drawn(self.keys[own], *steps, self.padded, space)
+                points = FreshPoints(*drawn, self.slope_weight[0])
                 rates = {name: getattr(schedule, name)[part] for name in STEPWISE}
-                steps = schedule._replace(**rates)
-                arguments = (nets, points, steps, scratch, 0, number)
+                arguments = (nets, points, schedule._replace(**rates), scratch, 0, number)
                 self.kernels.train_blocks(self.form, self.shape, *arguments)
-
-    def _fresh(self, own: slice, first: int, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """x and y of FreshPoints for these blocks and steps."""
-        task, lanes, inputs = self.data.population, self.lanes, self.spec.inputs
-        assert task is not None
-        low, high = np.array(task.domain, dtype=np.float64).T
-        shape = own.stop - own.start, steps, -1
-        x = np.empty((*shape[:2], self.padded * inputs * lanes))
-        draw_points(self.spec, self.keys[own], first, low, high - low, x)
-        by_lane = x.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
-        with self.calling:
-            y = targets_at(by_lane, task, self.config)
-        dtype = self.config.dtype
-        return x.astype(dtype, copy=False), y.astype(dtype, copy=False).reshape(shape)
-
-    def losses(self, final: bool) -> NDArray[np.float64]:
-        if self.data.population is not None and self.activation.kinks:
-            nets = self.activation, self.parameters()
-            return population_losses(*nets, self.data.population, residual=self.config.residual)
-        return super().losses(final)
 
     def bytes_per_net(self) -> int:
         size = np.dtype(self.config.dtype).itemsize

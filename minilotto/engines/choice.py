@@ -228,7 +228,7 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
             "it takes squares, one or two inputs and a smooth activation (compress=False)"
         )
     if config.optimizer == "lm":
-        _check_second_order(config, request)
+        _check_second_order(config, data, request)
     if request.backend == "reference":
         return Candidate("reference", float("nan"), _reference(config, data)), "asked for"
     if request.backend == "cuda":
@@ -240,9 +240,7 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
             f"are {', '.join(found)} (engine='auto' chooses)"
         )
     exactly = "exact" in found and engine in ("auto", "exact")
-    # Batches need no quadrature but for the losses reported.
-    exactly |= config.batch > 0 and _piecewise_linear(config, data)
-    unresolved = _unresolved(config) and not exactly
+    unresolved = _unresolved(config, data) and not exactly
     if engine != "auto" and not unresolved:
         return found[engine], "asked for"
     best, reason = _cheapest(found)
@@ -266,9 +264,9 @@ def choose(config: Config, data: Dataset, request: Request) -> tuple[Candidate, 
     return best, reason
 
 
-def _check_second_order(config: Config, request: Request) -> None:
+def _check_second_order(config: Config, data: Dataset, request: Request) -> None:
     """Refuse what does not train with Levenberg-Marquardt."""
-    if _unresolved(config):
+    if _unresolved(config, data):
         raise ConfigError(
             f"sampling='population' cannot train {config.activation} with optimizer='lm': no "
             "quadrature resolves its kinks; use sampling='uniform' or another optimiser"
@@ -295,11 +293,6 @@ def _refuse_with_batches(config: Config, request: Request) -> None:
                 f"{words} takes no batches, but batch={config.batch}; engine='auto' does, so leave "
                 "out one of them"
             )
-    if request.backend == "cuda" and config.sampling == "population":
-        raise ConfigError(
-            f"sampling='population' with batch={config.batch} draws new points at each step, whose "
-            "targets the CPU computes; use backend='cpu'"
-        )
 
 
 # What an engine that is not among the candidates is for.
@@ -311,9 +304,13 @@ _NEEDS = {
 }
 
 
-def _unresolved(config: Config) -> bool:
-    """Whether the data are a quadrature, which does not resolve this activation's kinks."""
-    return config.sampling == "population" and bool(activation_of(config.activation).kinks)
+def _unresolved(config: Config, data: Dataset) -> bool:
+    """Whether the data are a quadrature, which does not resolve this activation's kinks. Batches
+    need it for the losses reported alone, which are exact of what is piecewise linear.
+    """
+    kinks = bool(activation_of(config.activation).kinks)
+    exactly = config.batch > 0 and _piecewise_linear(config, data)
+    return config.sampling == "population" and kinks and not exactly
 
 
 def _cheapest(found: dict[str, Candidate]) -> tuple[Candidate, str]:
@@ -326,7 +323,7 @@ def _cheapest(found: dict[str, Candidate]) -> tuple[Candidate, str]:
 def _choose_on_gpu(config: Config, data: Dataset, request: Request) -> tuple[Candidate, str]:
     """The same on a GPU. Raises MissingExtraError or ResourceError where there is none."""
     check_one_layer("backend='cuda'", config.depth)
-    if _unresolved(config):
+    if _unresolved(config, data):
         raise ConfigError(
             f"sampling='population' cannot train {config.activation} on a GPU: no quadrature "
             "resolves its kinks; "

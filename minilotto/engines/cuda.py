@@ -8,6 +8,7 @@ loaded when the first engine is made.
 
 import warnings
 from collections.abc import Sequence
+from math import prod
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -15,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset, frozen
+from minilotto.engines.batches import FRESH as FRESH_AT_ONCE
+from minilotto.engines.batches import FreshSource, keys_of
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import point_table, rows_of, unpack
 from minilotto.engines.state import Kept, State
 from minilotto.errors import ResourceError
 from minilotto.hardware.gpu import free_memory, simulated, the_gpu, working
 from minilotto.hardware.machine import readable_bytes
-from minilotto.hardware.threads import Work, run_works
+from minilotto.hardware.threads import Work, run_blocks, run_works
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gpu.partition import (
@@ -35,14 +38,16 @@ from minilotto.kernels.gpu.partition import (
     partition_for,
     split_for,
 )
-from minilotto.kernels.random import seed_keys
+from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets
 from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
+from minilotto.settings.limits import blocks
 
 BLOCK = 64  # threads of a block that holds several nets
 ONE_THREAD = Lock()  # of Python's at a time changes what is warned of
+FRESH = 2**22  # numbers of fresh points that are launched at a time
 BATCH_NEURONS = 2**22  # that are trained from start to end before the next ones
 
 
@@ -67,7 +72,7 @@ class CudaEngine(KernelEngine):
     config, data
         See `Engine`.
     threads : int
-        Of no effect: the CPU needs one.
+        That draw fresh points; else the CPU needs one.
     block : int, optional
         Threads of a block; results do not depend on it.
     partition : Partition, optional
@@ -89,7 +94,8 @@ class CudaEngine(KernelEngine):
         block: int | None = None,
         partition: Partition | None = None,
     ) -> None:
-        super().__init__(config, data, 1)
+        task = data.population if config.batch else None
+        super().__init__(config, data, 1 if task is None else threads)
         self.gpu = the_gpu()
         count, batch = config.batch or data.points, config.batch
         sizes = (config.width, data.inputs, count, config.dtype)
@@ -100,7 +106,9 @@ class CudaEngine(KernelEngine):
         factor = LOSS_FORMULAS[config.loss].factor * (data.points / batch if batch else 1.0)
         rows = data.points + 1 if batch else self.padded
         self.points = point_table(data, config.dtype, rows, factor)
-        staged = self.points.nbytes <= SHARED_BYTES
+        drawing = Spec(config.activation, config.dtype, lane_count(config.dtype), data.inputs)
+        self.fresh = None if task is None else FreshSource(drawing, config, task)
+        staged = task is None and self.points.nbytes <= SHARED_BYTES
         self.shared_bytes = self.points.nbytes if staged else 0
         self.block = block
         with working():
@@ -113,7 +121,8 @@ class CudaEngine(KernelEngine):
         config, partition, staged = self.config, self.partition, self.shared_bytes > 0
         form = (config.activation, config.dtype, self.data.inputs, partition, staged)
         whole = partition.slots * partition.neurons == config.width
-        return Kind(*form, config.optimizer, config.loss, config.batch > 0, whole)
+        batched = config.batch > 0 and self.fresh is None
+        return Kind(*form, config.optimizer, config.loss, batched, whole)
 
     def resume(self, state: State) -> None:
         self._hold([self._packed(one) for one in state])
@@ -137,15 +146,16 @@ class CudaEngine(KernelEngine):
         shape = self.nets.theta.shape if self.partition.streamed else (1, 1)
         self.scratch = cuda.device_array(shape, self.config.dtype)
         self.table = cuda.to_device(self.points)
-        keys, shape = np.zeros((1, 1), np.int64), (1, 1)
+        self.keys, shape = np.zeros((1, 1), np.int64), (1, 1)
         if self.config.batch:
-            blocks, threads = self._launch()
-            keys = np.empty((self.count, 1), np.int64)
-            root_seed = np.uint64(self.config.root_seed)
-            seed_keys(self.spec, root_seed, self.seeds[: self.count, None].copy(), keys)
-            shape = (blocks * max(1, threads // self.partition.threads), self.padded)
-        space = cuda.to_device(keys.ravel()), cuda.device_array(shape, np.int32)
-        self.draws = Draws(*space, 0, self.config.batch, self.data.points)
+            spec = self.spec if self.fresh is None else self.fresh.spec
+            self.keys = keys_of(spec, self.config.root_seed, self.seeds[: self.count])
+        if self.kind().batched:
+            number, threads = self._launch()
+            shape = (number * max(1, threads // self.partition.threads), self.padded)
+        space = cuda.to_device(self.keys.ravel()), cuda.device_array(shape, np.int32)
+        rows = self.data.points if self.fresh is None else self.padded
+        self.draws = Draws(*space, 0, self.config.batch, rows if self.config.batch else 0)
 
     def _unpacked(self, theta: Any) -> Parameters:
         return super()._unpacked(theta.copy_to_host())
@@ -159,12 +169,49 @@ class CudaEngine(KernelEngine):
         return _Copies(self.spec, self.config.width, copies)
 
     def advance(self, first: int, count: int) -> None:
-        run_works([self.work(first, count)], 1)
+        if self.fresh is None:
+            run_works([self.work(first, count)], 1)
+            return
+        # The points of some steps are drawn while the GPU trains on those before.
+        numbers = self.count * self.padded * (self.data.inputs + 2)
+        launched: list[Work] = []
+        for part in blocks(count, numbers, FRESH):
+            steps = first + part.start, part.stop - part.start
+            points = self._drawn(*steps)
+            run_works(launched, 1)
+            launched = [self.work(*steps, points)]
+        run_works(launched, 1)
 
-    def work(self, first: int, count: int) -> Work:
+    def _drawn(self, first: int, steps: int) -> Reals:
+        """A table of fresh points for all nets and so many steps."""
+        shape = self.count, steps, self.padded
+        table = np.empty(prod(shape) * (self.data.inputs + 2), self.config.dtype)
+        pairs, x = np.split(table, [2 * prod(shape)])
+        pairs = pairs.reshape(*shape, 2)
+        pairs[..., 1] = np.arange(self.padded) < self.config.batch
+        pairs[..., 1] *= LOSS_FORMULAS[self.config.loss].factor / self.config.batch
+        arguments = first, (x.reshape(*shape[:2], -1), pairs[..., 0])
+        run_blocks(self._draw, arguments, len(self.keys), self.threads)
+        return table
+
+    def _draw(self, first: int, xy: tuple[Reals, Reals], begin: int, end: int) -> None:
+        assert self.fresh is not None
+        lanes, steps = self.fresh.spec.lanes, xy[0].shape[1]
+        numbers = xy[0][0].size * lanes
+        space = self.fresh.space(max(FRESH_AT_ONCE, numbers))
+        for some in blocks(end - begin, numbers, FRESH_AT_ONCE):
+            own = self.keys[begin + some.start : begin + some.stop]
+            nets = slice((begin + some.start) * lanes, (begin + some.stop) * lanes)
+            found = self.fresh.drawn(own, first, steps, self.padded, space)
+            for array, drawn in zip(xy, found, strict=True):
+                by_net = drawn.reshape(len(own), steps, -1, lanes).transpose(0, 3, 1, 2)
+                array[nets] = by_net.reshape(-1, *array.shape[1:])[: self.count - nets.start]
+
+    def work(self, first: int, count: int, fresh: Reals | None = None) -> Work:
         """Launches them; what is left to threads is to wait."""
         from numba import cuda
 
+        table = self.table if fresh is None else cuda.to_device(fresh, stream=self.stream)
         dtype, schedule = self.config.dtype, schedule_of(self.config, first, count, self.since)
         rates = np.array([schedule.lr, schedule.adam_rate, schedule.correction], dtype)
         on_device = cuda.to_device(rates, stream=self.stream)
@@ -173,13 +220,13 @@ class CudaEngine(KernelEngine):
             self.config.width,
             *self.nets,
             self.scratch,
-            self.table,
+            table,
             self.partition.batches(self.sizes[1]),
             self.draws._replace(first=first),
             on_device,
             tuple(map(float, schedule[3:8])),
         )
-        return Work(self._wait, (on_device,), 1)
+        return Work(self._wait, ((rates, fresh, on_device, table),), 1)
 
     def _wait(self, used: Any, begin: int, end: int) -> None:
         """Until all is done that was launched; what it used is freed only afterwards."""
@@ -219,11 +266,12 @@ class CudaEngine(KernelEngine):
         table = point_table(data, "float64", data.points, 1.0)
         arrays = table, np.zeros(inputs) if reach is None else reach
         points, reaches = (cuda.to_device(array, stream=self.stream) for array in arrays)
-        results = cuda.device_array(self.count, np.float64, stream=self.stream)
+        results = cuda.device_array(self.count, np.float64)
         threads = 2 if simulated() else WARP
         nets = float(self.activation.parameter), config.width, self.nets.theta
         launch = self._configured(kernel, self.count, threads, 8 * data.points if audit else 0)
         launch(*nets, points, float(data.offset), reaches, size, results)
+        self.stream.synchronize()
         found: NDArray[np.float64] = results.copy_to_host()
         return found
 
@@ -246,7 +294,10 @@ class CudaEngine(KernelEngine):
         arrays = 4 if self.partition.streamed else 3
         rows = rows_of(self.config.width, self.data.inputs)
         size = np.dtype(self.config.dtype).itemsize
-        return arrays * rows * size + (4 * self.padded if self.config.batch else 0)
+        held = arrays * rows * size
+        if self.config.batch:  # the points of two steps, or the places of one
+            held += self.padded * (4 if self.fresh is None else 2 * size * (self.data.inputs + 2))
+        return held
 
     def nets_per_batch(self) -> int:
         """As many as keep the GPU busy and fit a sixth of its free memory, which holds them as they

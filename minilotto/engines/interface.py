@@ -129,6 +129,12 @@ class Engine(ABC):
 
     def losses(self, final: bool) -> NDArray[np.float64]:
         """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
+        task = self.data.population
+        if task is not None and self.activation.kinks and self.data.inputs == 1:
+            from minilotto.engines.population import population_losses
+
+            nets, config = self.parameters(), self.config
+            return population_losses(self.activation, nets, task, config.loss, config.residual)
         return self.losses_on(self.data)
 
     def losses_on(self, data: Dataset) -> NDArray[np.float64]:

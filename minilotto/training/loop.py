@@ -67,11 +67,6 @@ class _Record:
         """Copy a batch that is at this step."""
         self.outcomes[step].fill(batch, engine, loss, self.state)
 
-    def finish(self, batch: slice, engine: Engine) -> None:
-        """Copy a batch that has reached its last step."""
-        self.keep(engine.config.steps, batch, engine, self.loss[-1, batch])
-        self.done = batch.stop
-
 
 def run(
     engine: Engine,
@@ -159,7 +154,8 @@ def _train_batches(
                 with engine.aside(stop):
                     record.keep(stop, batch, engine, engine.losses(final=True))
         deferral.begin()
-        record.finish(batch, engine)
+        record.keep(config.steps, batch, engine, record.loss[-1, batch])
+        record.done = batch.stop
 
 
 def _ensemble(

@@ -228,7 +228,6 @@ def test_the_reason_and_the_summary_say_so():
         ({}, {"engine": "exact"}, "engine='exact' takes no batches"),
         ({}, {"engine": "compressed"}, "engine='compressed' takes no batches"),
         ({}, {"compress": 16}, "compress=16 takes no batches"),
-        ({"sampling": "population"}, {"backend": "cuda"}, "whose targets the CPU computes"),
         ({"batch": -1}, {}, "batch=-1 is out of range"),
         ({"batch": 1.5}, {}, "batch=1.5 is out of range"),
         ({"batch": True}, {}, "batch=True is out of range"),

@@ -26,6 +26,7 @@ from bench import machine_code
 from minilotto.data.dataset import given as given_data
 from minilotto.data.dataset import sampled
 from minilotto.engines import choice
+from minilotto.engines import cuda as engine_module
 from minilotto.engines.check import sums_of_absolute_terms
 from minilotto.engines.compressed import NODE_LEVELS, CompressedEngine
 from minilotto.engines.cuda import CudaEngine
@@ -132,6 +133,8 @@ def config(**changes) -> ml.Config:
         **{"width": 3, "steps": 10, "sampling": "uniform", "points": 7, "init": "normal", **changes}
     )
 
+
+HALVES = ml.Task("halves", "1 for x > 0.2", "", lambda x: 1.0 * (x[:, 0] > 0.2), ((-1, 2),) * 3)
 
 CASES = {
     "thread": Case(config()),
@@ -240,6 +243,7 @@ def test_every_optimiser_steps_as_the_reference(optimizer, like):
 
 
 SHARED = Partition(slots=2, neurons=3, batch=3, leaves=2, splits=2)
+FRESH = {"width": 2, "batch": 5, "sampling": "population", "points": 100}
 ON_BATCHES = {
     "shared": ({"width": 5, "batch": 10, "optimizer": "momentum"}, SHARED, 1),
     "float32": ({"width": 2, "batch": 5, "dtype": "float32"}, None, 1),
@@ -247,18 +251,26 @@ ON_BATCHES = {
     "weighted, two inputs": ({"width": 3, "batch": 9, "optimizer": "gd"}, None, 2),
     "streamed": ({"width": 33, "batch": 3, "root_seed": 2**63}, CASES["streamed, float64"], 1),
     "block": ({"width": 5, "batch": 3, "optimizer": "adamw"}, CASES["block"], 1),
+    "fresh": ({**FRESH, "width": 5, "batch": 10}, SHARED, 1),
+    "fresh, float32, relu": ({**FRESH, "dtype": "float32", "activation": "relu"}, None, 1),
+    "fresh, logistic, three inputs": ({**FRESH, "loss": "logistic"}, None, 3),
+    "fresh, streamed": ({**FRESH, "width": 33, "task": "sin"}, CASES["streamed, float64"], 1),
+    "fresh, block": ({**FRESH, "width": 5}, CASES["block"], 1),
 }
 
 
 @on_device
 @pytest.mark.parametrize("name", ON_BATCHES)
-def test_batches_are_those_of_the_reference(name):
+def test_batches_are_those_of_the_reference(name, monkeypatch):
     fields, like, inputs = ON_BATCHES[name]
     settings = config(**{"dtype": "float64", "lr": 1e-2, **fields})
     random = np.random.default_rng(5)
     x = random.uniform(-1, 1, (settings.points, inputs))
     weight = random.random(settings.points) + 0.1 if inputs > 1 else None
     data = given_data(x, (x[:, 0] > 0.2).astype(float), weight)
+    if settings.sampling == "population":
+        data = sampled(settings, HALVES if inputs > 1 else None)
+        monkeypatch.setattr(engine_module, "FRESH", 100)  # numbers, so that steps are cut
     seeds = np.array([3, 2**40 + 1])
     found = []
     for kind, options in (
@@ -269,11 +281,26 @@ def test_batches_are_those_of_the_reference(name):
         engine.seeds = seeds
         engine.start(initial_parameters(settings, inputs, seeds))
         engine.advance(0, 2)
+        engine.resume(engine.state())
         engine.advance(2, 1)
         found.append((*engine.parameters(), engine.losses(final=True)))
     tolerance = {"rtol": 1e-11, "atol": 1e-13} if settings.dtype == "float64" else {"atol": 1e-5}
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, **tolerance)
+
+
+@on_device
+def test_fresh_points_of_a_seed_depend_on_itself_alone(monkeypatch):
+    settings, found = config(**FRESH), []
+    for seeds, cut, numbers in (((7, 2**33, 1), 3, 10**6), ((2**33,), 2, 1)):
+        monkeypatch.setattr(engine_module, "FRESH", numbers)
+        engine = CudaEngine(settings, sampled(settings), threads=2)
+        engine.seeds = np.array(seeds)
+        engine.start(initial_parameters(settings, 1, engine.seeds))
+        engine.advance(0, cut)
+        engine.advance(cut, 5 - cut)
+        found.append(engine.state().rows(np.array([seeds.index(2**33)])))
+    assert same(*found)
 
 
 @on_device
@@ -431,7 +458,7 @@ def test_all_this_holds_on_the_simulator(python):
         NUMBA_ENABLE_CUDASIM="1",
     )
     assert ended.status == 0, ended.out[-3000:]
-    passed = len(CASES) * 2 + len(UPDATES) + 1 + len(ON_BATCHES) + len(QUICK) * 2 + 5 + ALWAYS
+    passed = len(CASES) * 2 + len(UPDATES) + 1 + len(ON_BATCHES) + len(QUICK) * 2 + 6 + ALWAYS
     assert f"{passed} passed" in ended.out, ended.out[-500:]
 
 
@@ -556,8 +583,10 @@ def test_auto_takes_a_gpu_where_one_is_there_and_the_config_is_worth_it(pretende
 
 
 def test_what_the_gpu_cannot_do_is_refused_by_name(pretended):
+    kinked = ml.Config(activation="relu", sampling="population")
     with pytest.raises(ConfigError, match=r"population.*relu on a GPU"):
-        chosen(ml.Config(activation="relu", sampling="population"), "cuda")
+        chosen(kinked, "cuda")
+    assert chosen(kinked.replace(batch=10), "cuda")[0] == "cuda"
     with pytest.raises(
         ConfigError,
         match="engine='wide' is none of a GPU's; backend='cuda' takes engine='auto' or "
@@ -658,7 +687,8 @@ def test_every_kind_of_partition_compiles_into_registers(
 ):
     partition = partition_for(width, inputs, points, dtype)
     whole = partition.slots * partition.neurons == width
-    rule = (partition, True, "adam", loss, batched, whole)
+    staged = inputs < 5  # points of one step and all nets; or for each its own, perhaps
+    rule = (partition, staged, "adam", loss, batched, whole)
     kind = Kind(activation, dtype, inputs, *rule)
     check_kept(kind)
     text = machine_code.ptx_of(kind)

@@ -10,7 +10,8 @@ from numba.core import event
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
 from minilotto.kernels.gpu.evaluate import evaluation
 from minilotto.kernels.gpu.partition import ASIDE, Draws, Evaluation, Kind, limits
-from minilotto.kernels.gpu.train import SIMULATED, resident, streamed
+from minilotto.kernels.gpu.simulated import SIMULATED
+from minilotto.kernels.gpu.train import resident, streamed
 
 
 def function_of(kind: Kind | Evaluation, limit: int = 0) -> tuple[Callable, tuple[Any, ...]]:

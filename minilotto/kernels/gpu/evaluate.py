@@ -14,7 +14,8 @@ from numba import cuda, types
 
 from minilotto.kernels.formulas import LOSS_FORMULAS, bounds_of_slopes
 from minilotto.kernels.gpu.partition import WARP, Evaluation
-from minilotto.kernels.gpu.train import device, element, fma, formulas_of, units_of
+from minilotto.kernels.gpu.primitives import device, element, fma
+from minilotto.kernels.gpu.simulated import formulas_of, units_of
 
 
 @device

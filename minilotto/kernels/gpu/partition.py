@@ -36,8 +36,8 @@ SHARED_BYTES = 32 * 1024  # of points, kept in shared memory; more are read from
 MOST_AUDITED = 5500  # points, for each of which an audit keeps a number in shared memory
 # Instructions, counted in the machine code of SiLU (`python -m bench.cuda instructions`), of
 # which only ratios matter: of a unit, of a thread at one point, of adding one half of the threads
-# to the other, of one parameter's update.
-UNIT, RESIDUAL, HALVING, UPDATE = {"float32": 9, "float64": 70}, 6, 2, 12
+# to the other, of one parameter's update, of passing a sum to another split and the parameter back.
+UNIT, RESIDUAL, HALVING, UPDATE, PASSING = {"float32": 9, "float64": 70}, 6, 2, 12, 12
 # Of a batch: instructions that the other warps of a processor may issue while one waits.
 LATENCY = {"float32": 400, "float64": 3000}
 ALONE = 2.0  # a warp alone on its scheduler takes as long as two that share it
@@ -108,7 +108,8 @@ class Evaluation(NamedTuple):
 
 class Draws(NamedTuple):
     """Batches of points: `size` of a table's first `rows`; other places of a step get row `rows`,
-    whose weight is zero.
+    whose weight is zero. Without draws `rows` is how many rows each net has for itself at each
+    step, and 0 where all have the same at all steps.
 
     keys (R,)       of the seeds, by `random.seed_keys`
     places (*, P)   space for the rows drawn, for each net of the launch
@@ -203,8 +204,9 @@ def _instructions(partition: Partition, inputs: int, points: int, dtype: str) ->
     point = neurons * (UNIT[dtype] + 2 * inputs) + RESIDUAL + 2 * inputs + HALVING * halvings
     waiting = LATENCY[dtype] / (REGISTER_FILE // (WARP * registers(partition, inputs, dtype)))
     sums = neurons * (inputs + 2) + 1
-    update = UPDATE + leaves // splits - 1 + HALVING * (splits.bit_length() - 1)
-    return batches * (batch * point + waiting) + sums * update
+    share = ceil(sums / splits)
+    update = UPDATE * share + PASSING * share * (splits - 1)
+    return batches * (batch * point + waiting) + sums * (leaves // splits - 1) + update
 
 
 def registers(partition: Partition, inputs: int, dtype: str) -> int:

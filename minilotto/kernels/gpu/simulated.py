@@ -1,6 +1,6 @@
-"""The formulas uncompiled, over NumPy's numbers, for Numba's CUDA simulator.
+"""The formulas that kernels for GPUs call: compiled, or over NumPy's numbers for Numba's simulator.
 
-Slow, and rounded like the kernels up to a few last bits (a float64 fma rounds twice).
+The latter are slow, and rounded as on hardware but for some last bits (a float64 fma rounds twice).
 """
 
 import operator
@@ -9,10 +9,14 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
+import numba
 import numpy as np
 
+from minilotto.kernels.formulas import FORMULAS, LOSS_FORMULAS
 from minilotto.kernels.random import ROUNDS, rounds_of
 from minilotto.kernels.retarget import retargeted
+
+SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 
 
 def _fma(a: Any, b: Any, c: Any) -> Any:
@@ -55,3 +59,18 @@ def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
     (0.0, 0.5)
     """
     return retargeted(function, PRIMITIVES, lambda x: 8 * x.itemsize)
+
+
+def bound(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """The formula or update as a kernel calls it here."""
+    return uncompiled(formula) if SIMULATED else formula
+
+
+def formulas_of(activation: str, loss: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return bound(FORMULAS[activation].evaluate), bound(LOSS_FORMULAS[loss].evaluate)
+
+
+def units_of(activation: str, dtype: str) -> tuple[Any, ...]:
+    """Zero, 1 / input unit and output unit of the activation."""
+    formula, real = FORMULAS[activation], np.dtype(dtype).type
+    return real(0.0), real(1.0 / formula.input_unit), real(formula.output_unit)

@@ -5,34 +5,42 @@ partition.py defines what each thread does. theta, m and s are (R, N (D + 2) + 1
 neuron's w, b, v after one another and c last; `points` is one array: y and the loss formula's
 factor times the weight (P, 2), then x (P, D), P a multiple of what the threads take at a time.
 
-With batches a net draws its points from a table of that form before each step; see Draws.
+With batches a net draws its points from a table of that form before each step; see Draws. A table
+of fresh points has those of all steps of a net, then those of the next.
 
 Sums have an order that the Partition decides, whatever its splits, so a seed's bits depend on
 neither neighbours nor block size. Fast-math is off; instructions.py names what is approximate.
 """
 
 from collections.abc import Callable
-from typing import Any
 
-import numba
 import numpy as np
 from numba import cuda, types
 
-from minilotto.kernels import simd
-from minilotto.kernels.formulas import FORMULAS, LOSS_FORMULAS
 from minilotto.kernels.gpu import simulated
 from minilotto.kernels.gpu.partition import WARP, Kind
+from minilotto.kernels.gpu.primitives import (
+    arguments_of,
+    device,
+    element,
+    first_row,
+    fma,
+    neuron_step,
+    place_of,
+    residual,
+    where,
+    write_rows,
+)
+from minilotto.kernels.gpu.simulated import SIMULATED, bound, formulas_of, units_of
 from minilotto.kernels.random import DRAWS, TWICE
 from minilotto.kernels.updates import UPDATES, Coefficients
 
-SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 ALL_LANES = 0xFFFFFFFF
 MOST_THREADS = 1024  # in a block
 
 
 if SIMULATED:
-    fma, draws_of = simulated.PRIMITIVES["fma"], simulated.draws_of
-    device = cuda.jit(device=True)
+    draws_of = simulated.draws_of
 
     @device
     def from_partner(value, offset):
@@ -43,32 +51,13 @@ if SIMULATED:
         cuda.syncthreads()
         return type(value)(values[cuda.threadIdx.x ^ offset])
 
-    def element(array, offset):
-        """array[offset], for an offset of at least 0."""
-        return array[offset]
-
 else:
-    from minilotto.kernels.gpu.instructions import draws_of, element
-
-    fma = simd.fma
-    device = cuda.jit(device=True, forceinline=True)
+    from minilotto.kernels.gpu.instructions import draws_of
 
     @device
     def from_partner(value, offset):
         """The `value` of the thread whose number differs by the bit `offset`."""
         return cuda.shfl_xor_sync(ALL_LANES, value, offset)
-
-
-@device
-def write_rows(places, net, p, draws, word):
-    """Write what one word draws, at places p and perhaps p + 1, and return the next place."""
-    for _ in range(2 if draws.rows <= TWICE else 1):
-        if p < places.shape[1]:
-            word *= draws.rows
-            places[net, p] = word >> 32 if p < draws.size else draws.rows
-            word &= 0xFFFFFFFF
-        p += 1
-    return p
 
 
 @device
@@ -122,24 +111,6 @@ def add_over_warps(f, exchange, half, warps, batch):
 
 
 @device
-def arguments_of(theta, at, inward, table, x, chosen, inputs, batch, t):
-    """Write the activation's arguments of the neuron at `at`, at the points `chosen` (batch,)."""
-    for j in range(batch):
-        t[j] = element(theta, at + inputs) * inward
-    for d in range(inputs):
-        w = element(theta, at + d) * inward
-        for j in range(batch):
-            t[j] = fma(w, element(table, x + chosen[j] * inputs + d), t[j])
-
-
-@device
-def residual(loss, f, table, p):
-    """The slope of the loss at point p, times its weight."""
-    _, slope = loss(f, element(table, 2 * p))
-    return slope * element(table, 2 * p + 1)
-
-
-@device
 def add_batch(leaf, first, sizes, evaluate, loss, parameter, net, points, gradient, space, shared):
     """Add the gradient of the batch of points from `first` to one of a thread's leaves."""
     inputs, neurons, batch, warps, halvings, batched = sizes
@@ -150,7 +121,7 @@ def add_batch(leaf, first, sizes, evaluate, loss, parameter, net, points, gradie
     start, end = leaf * (neurons * stride + 1), leaf * (neurons * stride + 1) + neurons * stride
     for j in range(batch):
         f[j] = begin
-        chosen[j] = draws.places[number, first + j] if batched else first + j
+        chosen[j] = draws.places[number, first + j] if batched else number + first + j
     for i in range(neurons):
         for j in range(batch):
             t = scaled[i * stride + inputs]
@@ -200,34 +171,28 @@ def add_round(leaves, first, batches, split, splits, batch, *more):
         add_batch(7, (first + 7 * splits + split) * batch, *more)
 
 
-def _compiled(formula: Callable) -> Callable:
-    return simulated.uncompiled(formula) if SIMULATED else formula
+@device
+def share(sums, factors, split, splittings, size, slots):
+    """Add the sums of all splits, those with the highest bit first. Each is left with a share of
+    `size` at the front, of the factors too.
+    """
+    for splitting in range(splittings - 1, -1, -1):
+        upper, half = (split >> splitting & 1) != 0, size << splitting
+        for e in range(half):
+            given = from_partner(where(upper, sums[e], sums[half + e]), slots << splitting)
+            sums[e] = where(upper, sums[half + e], sums[e]) + given
+            factors[e] = where(upper, factors[half + e], factors[e])
 
 
-def _neuron_step(inputs: int, outward: Any, optimizer: str) -> Callable:
-    update = _compiled(UPDATES[optimizer])
-
-    @device
-    def step_neuron(theta, m, s, gradient, at, k, held):
-        """One step of the neuron at `at`, whose gradient lacks the factors v and `outward`. Where
-        none is `held` its parameters stay, and m and s are of no use."""
-        v = theta[at + inputs + 1]
-        for i in range(at, at + inputs + 2):
-            g = gradient[i] * (v if i <= at + inputs else outward)
-            stepped, m[i], s[i] = update(theta[i], m[i], s[i], g, k)
-            theta[i] = stepped if held else theta[i]
-
-    return step_neuron
-
-
-def formulas_of(activation: str, loss: str) -> tuple[Callable, Callable]:
-    return _compiled(FORMULAS[activation].evaluate), _compiled(LOSS_FORMULAS[loss].evaluate)
-
-
-def units_of(activation: str, dtype: str) -> tuple[Any, ...]:
-    """Zero, 1 / input unit and output unit of the activation."""
-    formula, real = FORMULAS[activation], np.dtype(dtype).type
-    return real(0.0), real(1.0 / formula.input_unit), real(formula.output_unit)
+@device
+def gather(every, split, splittings, size, slots):
+    """Write the shares of all splits, of which this one's is at the front."""
+    for splitting in range(splittings):
+        upper, half = (split >> splitting & 1) != 0, size << splitting
+        for e in range(half):
+            mine, other = every[e], from_partner(every[e], slots << splitting)
+            every[e] = where(upper, other, mine)
+            every[half + e] = where(upper, mine, other)
 
 
 # What is in capitals is known when a kernel is compiled. Kernels are kept on disk under what they
@@ -238,7 +203,7 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
     activation, dtype, inputs, partition, staged, optimizer, loss, batched, whole = kind
     real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), units_of(activation, dtype)
     evaluate, loss_formula = formulas_of(activation, loss)
-    update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
+    update, ONE = bound(UPDATES[optimizer]), np.dtype(dtype).type(1.0)
     INPUTS, STRIDE, STAGED, KEY = inputs, inputs + 2, staged, key
     NEURONS, SLOTS, SPLITS = partition.neurons, partition.slots, partition.splits
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
@@ -246,15 +211,19 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
     HALVINGS, BATCHED, WHOLE = (min(SLOTS, WARP) - 1).bit_length(), batched, whole
     MERGINGS, SPLITTINGS = OWN_LEAVES.bit_length() - 1, SPLITS.bit_length() - 1
     HELD, SUMS, KEPT = NEURONS * STRIDE, NEURONS * STRIDE + 1, NEURONS * BATCH
-    ALL_SUMS, EXCHANGED = SUMS * OWN_LEAVES, 2 * WARPS * BATCH if WARPS > 1 else 1
+    SHARE = -(-SUMS // SPLITS)  # of the parameters, which a split updates
+    EVERY, EXCHANGED = SHARE * SPLITS, 2 * WARPS * BATCH if WARPS > 1 else 1
+    ALL_SUMS = max(SUMS * OWN_LEAVES, EVERY)
 
     def train(
         parameter, width, theta, theta_m, theta_s, scratch, points, batches, draws, rates, constants
     ):
         KEY  # noqa: B018
-        own = cuda.local.array(HELD, real)
-        m = cuda.local.array(HELD, real)
-        s = cuda.local.array(HELD, real)
+        own = cuda.local.array(SHARE, real)
+        m = cuda.local.array(SHARE, real)
+        s = cuda.local.array(SHARE, real)
+        every = cuda.local.array(EVERY, real)
+        factors = cuda.local.array(EVERY, real)
         scaled = cuda.local.array(HELD, real)
         gradient = cuda.local.array(ALL_SUMS, real)
         values = cuda.local.array(KEPT, real)
@@ -272,29 +241,36 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
         number = cuda.blockIdx.x * (cuda.blockDim.x // THREADS) + thread // THREADS
         net = min(number, theta.shape[0] - 1)
         member = thread % THREADS
-        neuron, split = (member % SLOTS) * NEURONS, member // SLOTS
+        neuron, split = (member % SLOTS) * NEURONS, member // SLOTS if SPLITS > 1 else 0
         end = width * STRIDE
-        for k in range(HELD):
-            at = neuron * STRIDE + k
-            own[k] = theta[net, at] if at < end else ZERO
-            m[k] = theta_m[net, at] if at < end else ZERO
-            s[k] = theta_s[net, at] if at < end else ZERO
-        c, mc, sc = theta[net, end], theta_m[net, end], theta_s[net, end]
+        for k in range(SHARE):
+            at = place_of(split * SHARE + k, neuron, end, STRIDE, HELD)
+            own[k] = theta[net, at] if at <= end else ZERO
+            m[k] = theta_m[net, at] if at <= end else ZERO
+            s[k] = theta_s[net, at] if at <= end else ZERO
         x = points.size // STRIDE * 2
 
         for step in range(rates.shape[1]):
             rule = Coefficients(rates[0, step], rates[1, step], rates[2, step], *constants)
+            for k in range(SHARE):
+                every[k] = own[k]
+            gather(every, split, SPLITTINGS, SHARE, SLOTS)
             for i in range(NEURONS):
+                held, v = WHOLE or neuron + i < width, every[i * STRIDE + INPUTS + 1]
                 for e in range(STRIDE):
-                    unit = INWARD if e <= INPUTS else OUTWARD
-                    scaled[i * STRIDE + e] = own[i * STRIDE + e] * unit
+                    inward, k = e <= INPUTS, i * STRIDE + e
+                    scaled[k] = every[k] * (INWARD if inward else OUTWARD) if held else ZERO
+                    factors[k] = v if inward else OUTWARD
+            for k in range(HELD, EVERY):
+                factors[k] = ONE
             for e in range(ALL_SUMS):
                 gradient[e] = ZERO
-            begin = c if member % SLOTS == 0 else ZERO
+            begin = every[HELD] if member % SLOTS == 0 else ZERO
             if BATCHED:
                 draw(draws, number, net, step, member, THREADS)
             sizes = INPUTS, NEURONS, BATCH, WARPS, HALVINGS, BATCHED
-            net_and_points = (scaled, begin, number), (table, x, draws)
+            row = number if BATCHED else first_row(STAGED, net, step, rates, draws)
+            net_and_points = (scaled, begin, row), (table, x, draws)
             space = gradient, (values, slopes, f, chosen), (exchange, step * batches)
             more = (sizes, evaluate, loss_formula, parameter) + net_and_points + space
             for first in range(0, batches, LEAVES):
@@ -303,21 +279,15 @@ def resident(kind: Kind, key: tuple[int, int]) -> Callable:
             for merging in range(MERGINGS - 1, -1, -1):
                 for e in range(SUMS << merging):
                     gradient[e] += gradient[(SUMS << merging) + e]
-            for splitting in range(SPLITTINGS - 1, -1, -1):
-                for e in range(SUMS):
-                    gradient[e] += from_partner(gradient[e], SLOTS << splitting)
+            share(gradient, factors, split, SPLITTINGS, SHARE, SLOTS)
+            for k in range(SHARE):
+                own[k], m[k], s[k] = update(own[k], m[k], s[k], gradient[k] * factors[k], rule)
 
-            for i in range(NEURONS):
-                step_neuron(own, m, s, gradient, i * STRIDE, rule, WHOLE or neuron + i < width)
-            c, mc, sc = update(c, mc, sc, gradient[HELD], rule)
-
-        if number < theta.shape[0] and member < SLOTS:
-            for k in range(HELD):
-                at = neuron * STRIDE + k
-                if at < end:
+        if number < theta.shape[0]:
+            for k in range(SHARE):
+                at = place_of(split * SHARE + k, neuron, end, STRIDE, HELD)
+                if at < end or (at == end and member % SLOTS == 0):
                     theta[net, at], theta_m[net, at], theta_s[net, at] = own[k], m[k], s[k]
-            if member == 0:
-                theta[net, end], theta_m[net, end], theta_s[net, end] = c, mc, sc
 
     return train
 
@@ -329,7 +299,7 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
     activation, dtype, inputs, partition, staged, optimizer, loss, batched, _ = kind
     real, (ZERO, INWARD, OUTWARD) = getattr(types, dtype), units_of(activation, dtype)
     evaluate, loss_formula = formulas_of(activation, loss)
-    update, step_neuron = _compiled(UPDATES[optimizer]), _neuron_step(inputs, OUTWARD, optimizer)
+    update, step_neuron = bound(UPDATES[optimizer]), neuron_step(inputs, OUTWARD, optimizer)
     INPUTS, STRIDE, STAGED, BATCHED, KEY = inputs, inputs + 2, staged, batched, key
     BATCH, THREADS, WARPS = partition.batch, partition.threads, partition.warps
     HALVINGS, EXCHANGED = WARP.bit_length() - 1, 2 * WARPS * BATCH
@@ -357,10 +327,11 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
             dc = ZERO
             if BATCHED:
                 draw(draws, net, net, step, thread, THREADS)
+            row = first_row(STAGED, net, step, rates, draws)
             for base in range(0, batches * BATCH, BATCH):
                 for j in range(BATCH):
                     f[j] = ZERO
-                    chosen[j] = draws.places[net, base + j] if BATCHED else base + j
+                    chosen[j] = draws.places[net, base + j] if BATCHED else row + base + j
                 for i in range(thread, width, THREADS):
                     at = i * STRIDE
                     arguments_of(own, at, INWARD, table, x, chosen, INPUTS, BATCH, t)
@@ -392,7 +363,7 @@ def streamed(kind: Kind, key: tuple[int, int]) -> Callable:
                             dw = fma(slopes[j], element(table, x + chosen[j] * INPUTS + d), dw)
                         gradient[at + d] = dw
             for i in range(thread, width, THREADS):
-                step_neuron(own, m, s, gradient, i * STRIDE, rule, True)
+                step_neuron(own, m, s, gradient, i * STRIDE, rule)
             c, mc, sc = update(c, mc, sc, dc, rule)
         if thread == 0:
             own[end], m[end], s[end] = c, mc, sc
