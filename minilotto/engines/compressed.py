@@ -188,7 +188,9 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
-        if first == self.good_step and self._take_fewest(self.parameters()):
+        # One input has so few nodes that nets keep them.
+        fewer = self.data.inputs > 1 and first == self.good_step
+        if fewer and self._take_fewest(self.parameters()):
             state = self.state()
             self._group(state, state)
         self._advance(self.groups, first, count)
@@ -209,7 +211,7 @@ class CompressedEngine(Engine):
     def _take_fewest(self, parameters: Parameters) -> bool:
         """After an audit of these nets, go on with the fewest nodes that they would have passed it
         well with; whether any has fewer now. Of two inputs nets need most within the first thousand
-        steps; one input has so few that it keeps them.
+        steps.
         """
         before = self.nodes
         if self.data.inputs > 1:

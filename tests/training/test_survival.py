@@ -24,7 +24,13 @@ import pytest
 import minilotto as ml
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.hardware import machine
-from minilotto.hardware.threads import Work, available_layers, run_works
+from minilotto.hardware.threads import (
+    PIECE_SECONDS,
+    Work,
+    available_layers,
+    kept_threads,
+    run_works,
+)
 
 LAYERS = available_layers()
 BITS = """
@@ -671,6 +677,29 @@ def test_work_that_fails_ends_in_every_thread(mine, error, threads, monkeypatch)
     with pytest.raises(error):
         run_works([Work(run, (), 40), Work(run, (), 40)], threads)
     assert len(begun) <= threads
+
+
+def test_threads_are_kept_within_a_block_and_end_with_it(monkeypatch):
+    monkeypatch.setattr("minilotto.hardware.threads.most_threads", lambda: 2)
+    before, used = set(threading.enumerate()), set()
+
+    def run(begin, end):
+        used.add(threading.current_thread())
+        time.sleep(0.01)
+
+    with kept_threads():
+        for _ in range(3):
+            run_works([Work(run, (), 8)], 2)
+        assert len(used) == 2
+    assert set(threading.enumerate()) == before
+
+
+def test_work_that_takes_little_is_one_piece():
+    work = Work(print, (), 40)
+    assert [work.most_pieces(), len([*work.pieces(2)]), len([*work.pieces(1)])] == [40, 8, 1]
+    assert work._replace(seconds=1e-6).most_pieces() == 1
+    assert work._replace(seconds=PIECE_SECONDS / 10).most_pieces() == 4
+    assert work._replace(blocks=0, seconds=1e-6).most_pieces() == 0
 
 
 @pytest.mark.parametrize("after", [0.0, 0.3])
