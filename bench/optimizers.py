@@ -96,7 +96,7 @@ def measure(
 
 def row(config: Config, timings: Sequence[Timing]) -> str:
     """One line of the table: nanoseconds a step and net, and how many times longer peers take."""
-    units = config.width * config.points  # of a step of one net, as Work counts them
+    units = Work(config, 1, 1).units  # of a step of one net
     ours = fastest(timings, config.width, "minilotto")
     assert ours is not None
     cells = [

@@ -185,10 +185,10 @@ def _target(spec, points, column):
     return points.slope_weight, 0, 1
 
 
-@kernel()
-def draw_points(spec, keys, first, low, span, x):
-    """Fill x (blocks, steps, P * D * lanes), in float64, with uniform points of the box from `low`
-    (D,) to low + span, where step 0 is step `first` of the training.
+@kernel(_nrt=False)
+def draw_points(spec, keys, first, low, span, exact, x):
+    """Fill x (blocks, steps, P * D * lanes), and `exact` in float64, with uniform points of the box
+    from `low` (D,) to low + span, where step 0 is step `first` of the training.
     """
     lanes, inputs, size = lanes_of(spec), inputs_of(spec), x.shape[2]
     for block in range(x.shape[0]):
@@ -197,14 +197,14 @@ def draw_points(spec, keys, first, low, span, x):
             start = (block * x.shape[1] + step) * size
             for place in range(0, size // lanes, DRAWS):
                 words = draws_of(spec, key, first + step, place // DRAWS)
-                _scatter(x, start, place, lanes, inputs, words[0], low, span)
-                _scatter(x, start, place + 1, lanes, inputs, words[1], low, span)
-                _scatter(x, start, place + 2, lanes, inputs, words[2], low, span)
-                _scatter(x, start, place + 3, lanes, inputs, words[3], low, span)
+                _scatter((exact, x), start, place, lanes, inputs, words[0], low, span)
+                _scatter((exact, x), start, place + 1, lanes, inputs, words[1], low, span)
+                _scatter((exact, x), start, place + 2, lanes, inputs, words[2], low, span)
+                _scatter((exact, x), start, place + 3, lanes, inputs, words[3], low, span)
 
 
 @register_jitable
-def _scatter(x, start, place, lanes, inputs, words, low, span):
-    if (place + 1) * lanes <= x.shape[2]:
+def _scatter(arrays, start, place, lanes, inputs, words, low, span):
+    if (place + 1) * lanes <= arrays[0].shape[2]:
         d = place % inputs
-        store_uniform(x, start + place * lanes, words, low[d], span[d])
+        store_uniform(arrays, start + place * lanes, words, low[d], span[d])

@@ -16,7 +16,7 @@ from numba.extending import intrinsic, register_model
 
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.groups import joined, part_of
-from minilotto.kernels.simd import Lanes, llvm_type, splat
+from minilotto.kernels.simd import splat
 from minilotto.kernels.spec import SpecType
 
 ROUNDS = 7  # the fewest that pass BigCrush
@@ -191,15 +191,16 @@ def store_upper(typingctx, array, offset, products):
 
 
 @intrinsic
-def store_uniform(typingctx, array, offset, words, low, span):
-    """Write low + span (word + 1/2) / 2^32 to float64 `array[offset : offset + lanes]`."""
-    if not (isinstance(words, Words) and isinstance(array, types.Array)):
+def store_uniform(typingctx, arrays, offset, words, low, span):
+    """Write low + span (word + 1/2) / 2^32 to `[offset : offset + lanes]` of a float64 array, and
+    rounded to another one.
+    """
+    if not (isinstance(words, Words) and isinstance(arrays, types.BaseTuple)):
         return None
-    lanes = Lanes(types.float64, words.count)
 
     def codegen(context, builder, signature, arguments):
         data, offset, words, low, span = arguments
-        vector = llvm_type(lanes)
+        vector = ir.VectorType(ir.DoubleType(), words.type.count)
 
         def every(value):
             return splat(builder, vector, value)
@@ -208,11 +209,15 @@ def store_uniform(typingctx, array, offset, words, low, span):
         real = builder.fadd(real, every(ir.Constant(ir.DoubleType(), 0.5)))
         real = builder.fmul(real, every(ir.Constant(ir.DoubleType(), 2.0**-32)))
         real = builder.fadd(every(low), builder.fmul(every(span), real))
-        start = context.make_array(array)(context, builder, data).data
-        address = builder.bitcast(builder.gep(start, [offset]), vector.as_pointer())
-        builder.store(real, address, align=8)
+        for place, array in enumerate(arrays):
+            part = builder.extract_value(data, place)
+            start = context.make_array(array)(context, builder, part).data
+            own = ir.VectorType(start.type.pointee, words.type.count)
+            address = builder.bitcast(builder.gep(start, [offset]), own.as_pointer())
+            value = real if own == vector else builder.fptrunc(real, own)
+            builder.store(value, address, align=array.dtype.bitwidth // 8)
 
-    return types.void(array, types.intp, words, types.float64, types.float64), codegen
+    return types.void(arrays, types.intp, words, types.float64, types.float64), codegen
 
 
 @intrinsic
