@@ -27,11 +27,10 @@ from bench.command import chosen_of, run_command
 from minilotto.analysis.ensembling.decomposition import over_noise
 from minilotto.analysis.stats.bootstrap import Points, median_interval, points
 from minilotto.analysis.stats.differences import ratio
-from minilotto.analysis.stats.dip import dip_test
 from minilotto.analysis.stats.draws import exponent_over_draws
 from minilotto.analysis.stats.estimates import bend, estimates, share
 from minilotto.analysis.stats.exponents import exponent_over, geometric_mean
-from minilotto.analysis.stats.modality import normality
+from minilotto.analysis.stats.modality import dip_test, normality
 from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate

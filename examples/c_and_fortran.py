@@ -69,9 +69,10 @@ def main(picture="c_and_fortran.png"):
     ax.plot(x, np.sin(x), color="0.7", label="sin x")
     ax.plot(x, values, "C0", label="ticket(x) in C")
     ax.plot(x, slopes, "C1", label="its slope")
-    ax.axvspan(-2, 2, color="0.95", zorder=0, label="trained here")
-    ax.set(xlabel="x", ylim=(-1.5, 1.5))
-    ax.legend(frameon=False)
+    ax.axvspan(-2, 2, color="0.93", zorder=0)
+    ax.text(0, -1.15, "trained here", ha="center", fontsize=8)
+    ax.set(xlabel="x", ylim=(-1.2, 1.8))
+    ax.legend(frameon=False, loc="upper center", ncols=3, fontsize=8)
     figure.savefig(picture, dpi=150)
 
 

@@ -23,6 +23,8 @@ def main(picture="depth.png"):
             losses.append(np.nanmedian(ml.train(config, seeds=200).loss))
         ax.loglog(DEPTHS, losses, "o-", label="residual" if residual else "plain")
     ax.set(xlabel="hidden layers", ylabel="median loss", title="width 5 on x², 2000 steps")
+    ax.set_xticks(DEPTHS, map(str, DEPTHS))
+    ax.set_xticks([], minor=True)
     ax.legend(frameon=False)
     figure.savefig(picture, dpi=150)
 

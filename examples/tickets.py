@@ -6,11 +6,14 @@ Run `python examples/tickets.py [picture.png] [steps]`.
 import sys
 
 import numpy as np
+from matplotlib import style
 from matplotlib.figure import Figure
 
 import minilotto as ml
 from minilotto.analysis.tickets.algorithms import algorithms
 from minilotto.analysis.tickets.tickets import pair_neurons
+
+style.use("tableau-colorblind10")
 
 
 def main(picture="tickets.png", steps=20_000, seeds=400):
@@ -34,7 +37,7 @@ def main(picture="tickets.png", steps=20_000, seeds=400):
         right.plot(x, nets[int(found.medoid)].predict(x)[0] - x**2, color=f"C{number}")
     left.set(
         xlabel="loss",
-        ylabel="distance from mirror images",
+        ylabel="distance from mirror images\n(w of one sign: not drawn)",
         title="algorithms of nets with two neurons",
         ylim=(1e-6, 1e5),
     )

@@ -6,11 +6,14 @@ Run `python examples/update_rules.py [picture.png]`.
 import sys
 
 import numpy as np
+from matplotlib import style
 from matplotlib.figure import Figure
 
 import minilotto as ml
 
 RATES = (1e-3, 1e-2, 1e-1, 1.0)
+
+style.use("tableau-colorblind10")
 
 
 def main(picture="update_rules.png"):

@@ -9,10 +9,10 @@ import pytest
 from nets import trained_by_torch
 
 import minilotto as ml
-from minilotto.analysis.landscape.laziness import distance_moved
 from minilotto.analysis.landscape.pruned_losses import whole_losses
+from minilotto.analysis.landscape.starts import distance_moved
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
-from minilotto.analysis.tickets.valley_tickets import tickets
+from minilotto.analysis.tickets.valley import tickets
 from minilotto.initialisation import NAMES, Parameters, initial_parameters
 from minilotto.oracles import numpy_reference, torch_reference
 from minilotto.settings.streams import stream
@@ -334,7 +334,6 @@ NEURONS = {
     "alive": _analysis("analysis.tickets.tickets.alive"),
     "neuron_spread": _analysis("analysis.tickets.tickets.neuron_spread"),
     "algorithms": _analysis("analysis.tickets.algorithms.algorithms"),
-    "contributions": _analysis("analysis.tickets.distances.contributions"),
     "curvature": _analysis("analysis.landscape.curvature.curvature"),
     "polish": _analysis("analysis.landscape.polish.polish"),
     "by_size": _analysis("analysis.landscape.pruning.by_size"),

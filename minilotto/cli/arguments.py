@@ -22,6 +22,8 @@ from minilotto.store.grid import AXES
 PROGRAM = "minilotto" if CONSOLE else "python -m minilotto"
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 
+COMMON = {"learning_rate": "lr", "target": "task", "neurons": "width", "layers": "depth"}
+
 FileName = NewType("FileName", str)
 Seeds = int | range | list[int]
 
@@ -101,8 +103,13 @@ def _texts(
             raise ConfigError(f"a lone dash means nothing here; {see}")
         if word.startswith("--"):
             name, text = _flag(word, rest, types)
+            if name in AXES and AXES[name] in types and name not in types:
+                raise ConfigError(
+                    f"--{name} takes several values and a training one; use {PROGRAM} sweep, or "
+                    f"--{AXES[name]}"
+                )
             if name not in types:
-                close = suggestion(name, types, "--")
+                close = suggestion(COMMON.get(name, name), types, "--")
                 raise ConfigError(f"--{shown(name)[1:-1]} is no flag{close}; {see} for all of them")
         elif word.startswith("-"):
             raise ConfigError(
@@ -118,6 +125,11 @@ def _texts(
         if name in found:
             raise ConfigError(
                 f"--{name} is given twice, as {shown(found[name])} and {shown(text)}; give it once"
+            )
+        if "," in text and _FIELD_TYPES.get(name) is types[name] and not _GROUPED.fullmatch(text):
+            raise ConfigError(
+                f"{_shown(name, text)} is a list, and a training takes one value; use {PROGRAM} "
+                "sweep for several"
             )
         if not text:
             raise ConfigError(f"--{name} is given no value; give one after it")

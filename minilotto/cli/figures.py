@@ -114,7 +114,8 @@ def figure(
     --out figure-1c.png   the picture, as .png, .pdf or .svg (default: figure-NAME.png)
     --quick               fewer seeds and widths
     --seeds 1000          seeds at the paper's widths (default 1000, with --quick 200)
-    --runs runs/          folder of the trained nets; nets in it are not trained again
+    --runs runs/          folder of the trained nets (default: runs/ here); nets in it are not
+                          trained again
     --threads 2           number of threads (default: every core that this process may use)
     --force               overwrite the picture if it exists
     --quiet               no progress bar
@@ -133,11 +134,12 @@ def figure(
     scale = scale_of(quick, count)
     path = check_output(f"figure-{chosen}.png" if out is None else out, SUFFIXES, force)
     thread_count(threads)
+    runs = runs or FileName("runs")
 
     def run() -> int:
         def work() -> int:
-            print(draw(chosen, path, scale, runs or "runs", threads, not quiet).caption())
-            print(f"picture in {path}")
+            print(draw(chosen, path, scale, runs, threads, not quiet).caption())
+            print(f"nets in {runs}\npicture in {path}")
             return 0
 
         return _status_of(work)

@@ -23,6 +23,7 @@ import numpy as np
 
 from minilotto.data.dataset import Dataset, frozen
 from minilotto.errors import ConfigError
+from minilotto.kernels.elimination import pivot
 from minilotto.settings.arrays import Array, Ints
 
 MOST_NODES = 2048  # those of a rule for which some 10^10 operations are too many
@@ -102,20 +103,26 @@ def _exponents(inputs: int, degree: int) -> Ints:
 
 def _values(x: Array, degree: int) -> Array:
     """Products of Chebyshev polynomials at points (P, D): (M, P)."""
-    t, _ = _chebyshev(x, degree)
+    t = _chebyshev(x, degree)
     factors = (t[e, :, d] for d, e in enumerate(_exponents(x.shape[1], degree).T))
     result: Array = np.multiply.reduce([*factors])
     return result
 
 
-def _chebyshev(x: Array, degree: int) -> tuple[Array, Array]:
-    """Polynomials and their slopes: (degree + 1, P, D) each."""
-    t, slope = np.ones((2, degree + 1, *x.shape))
-    slope[0] = 0.0
+def _chebyshev(x: Array, degree: int) -> Array:
+    """Polynomials: (degree + 1, P, D)."""
+    t = np.ones((degree + 1, *x.shape))
     for k in range(1, degree + 1):
         t[k] = (1 + (k > 1)) * x * t[k - 1] - (k > 1) * t[k - 2]
+    return t
+
+
+def _chebyshev_slopes(x: Array, t: Array) -> Array:
+    """Those of the polynomials t."""
+    slope = np.zeros_like(t)
+    for k in range(1, len(t)):
         slope[k] = (1 + (k > 1)) * (t[k - 1] + x * slope[k - 1]) - (k > 1) * slope[k - 2]
-    return t, slope
+    return slope
 
 
 def _moments(x: Array, weight: Array, degree: int) -> Array:
@@ -148,17 +155,19 @@ def _fewer(columns: Array) -> Array:
     """Factors u >= 0 (G,) with columns (M, G) times u equal to their sum, of which no more than the
     columns' rank are above zero.
     """
-    table, count = columns.copy(), np.ones(columns.shape[1])
+    table, count, space = columns.copy(), np.ones(columns.shape[1]), np.empty(columns.shape)
     out, inside = np.arange(len(count)), []  # columns by their places in `columns`
     limit = NO_PIVOT * np.abs(table).max()
     for row in range(min(table.shape)):  # columns inside become those of the unit matrix
-        size = np.abs(table[row:])
+        below = table[row:, : len(out)]
+        size = np.abs(below, out=space.ravel()[: below.size].reshape(below.shape))
         best, j = divmod(int(size.argmax()), len(out))
         if size[best, j] <= limit:
             break
         table[[row, row + best]] = table[[row + best, row]]
         inside.append(out[j])
-        table, out = _pivoted(table, row, j), np.delete(out, j)
+        pivot(table, len(out), row, j, space[0])
+        out = np.delete(out, j)
     table, u = table[: len(inside)], np.ones(len(inside))
     for j in range(len(out) - 1, -1, -1):  # columns outside, to be given up
         column = table[:, j]
@@ -168,7 +177,7 @@ def _fewer(columns: Array) -> Array:
         row, other = int(less.argmin()), int(more.argmin())
         if less[row] >= 1.0:
             u = np.maximum(u + column, 0.0)
-            count[out[j]], table = 0.0, table[:, :j]
+            count[out[j]] = 0.0
             continue
         # One of those inside leaves instead, by the change of j's that makes the larger pivot.
         change = less[row]
@@ -177,18 +186,9 @@ def _fewer(columns: Array) -> Array:
         u = np.maximum(u + change * column, 0.0)
         u[row] = 1.0 - change
         count[inside[row]], inside[row] = 0.0, out[j]
-        table = _pivoted(table, row, j)
+        pivot(table, j + 1, row, j, space[0])
     count[inside] = u
     return count
-
-
-def _pivoted(table: Array, row: int, j: int) -> Array:
-    """The table after column j has become that of a unit matrix, without it."""
-    column, scaled = table[:, j].copy(), np.delete(table[row], j) / table[row, j]
-    column[row] = 0.0
-    table = np.delete(table, j, axis=1) - column[:, None] * scaled
-    table[row] = scaled
-    return table
 
 
 # Rules of nodes that move
@@ -256,7 +256,8 @@ def _cells(x: Array, count: int) -> Iterator[Ints]:
 
 def _slopes(at: Array, weight: Array, scale: Array, degree: int) -> Array:
     """Those of the moments by scaled coordinates and by the logarithm of the weights: (M, 3K)."""
-    t, slope = _chebyshev(at, degree)
+    t = _chebyshev(at, degree)
+    slope = _chebyshev_slopes(at, t)
     e, f = _exponents(2, degree).T
     by_first = slope[e, :, 0] * t[f, :, 1] * (weight * scale[:, 0])
     by_second = t[e, :, 0] * slope[f, :, 1] * (weight * scale[:, 1])

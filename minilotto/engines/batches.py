@@ -6,7 +6,6 @@ sampling="population" they are uniform in the task's domain and the task is call
 which costs some 1.3 ns a point beside the step: as much as training four neurons on it.
 """
 
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset, targets_at
-from minilotto.engines.interface import schedule_of
+from minilotto.engines.interface import STEPWISE, schedule_of
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.packing import aligned
 from minilotto.engines.state import State
@@ -32,7 +31,6 @@ from minilotto.settings.limits import blocks
 from minilotto.settings.tasks import Task
 
 WINDOW = 128  # points of a seed that are drawn at a time, those of several steps
-STEPWISE = ("lr", "adam_rate", "correction")  # arrays of a Schedule
 FRESH = 2**17  # numbers that a thread draws and hands to the task at a time
 
 
@@ -81,8 +79,9 @@ class FreshSource:
         task, lanes, inputs = self.task, self.spec.lanes, self.spec.inputs
         assert task.function is not None
         low, high = np.array(task.domain, dtype=np.float64).T
+        numbers = shape[0] * shape[1] * shape[2] * lanes
         exact, x, y = (
-            array[: math.prod(shape) * lanes * size].reshape(*shape[:2], -1)
+            array[: numbers * size].reshape(*shape[:2], -1)
             for array, size in zip(space, (inputs, inputs, 1), strict=True)
         )
         draw_points(self.spec, keys, first, low, high - low, exact, x)

@@ -68,8 +68,8 @@ TYPICAL_NEURONS = 20_000
 GPU_UNIT = {"float32": 0.001, "float64": 0.012}
 GPU_UPDATE = {"float32": 0.004, "float64": 0.03}
 # Of two inputs: the level of nodes that a net has most of the time, about, and nanoseconds for the
-# rules of all levels.
-TYPICAL_LEVEL, RULES = 2, {1: 0.0, 2: 5e9}
+# rules of all levels: of a thousand points, and of many for each.
+TYPICAL_LEVEL, RULES, RULES_POINT = 2, 5e9, 1.8e5
 # Not measured since audits run on the GPU: what the host does in one audit of all nets, in
 # nanoseconds, and by what factor nodes have to be cheaper. At 100 points they took up to 3.2 times
 # as long as points when audits ran on the host.
@@ -95,10 +95,11 @@ def _compressed(config: Config, data: Dataset, request: Request) -> _Compressed 
     levels, few = NODE_LEVELS[data.inputs][config.dtype], min(data.points, FEW_POINTS)
     one = data.inputs == 1
     nodes, audited = (levels[0], few) if one else (levels[TYPICAL_LEVEL], data.points)
+    rules = 0.0 if one else max(RULES, RULES_POINT * data.points)
     return _Compressed(
         min(request.nodes or nodes, data.points),
         4 * len(audit_steps(config.steps)) * audited / config.steps,
-        RULES[data.inputs] * config.width / (TYPICAL_NEURONS * config.steps),
+        rules * config.width / (TYPICAL_NEURONS * config.steps),
     )
 
 

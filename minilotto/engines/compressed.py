@@ -21,7 +21,7 @@ from minilotto.engines.interface import Engine
 from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.state import Audited, Kept, State, nets_joined, states_joined, taken
 from minilotto.hardware.threads import run_blocks, run_works
-from minilotto.initialisation import Parameters
+from minilotto.initialisation import Parameters, parameter_count
 from minilotto.settings.config import Config
 
 # Refinement levels by number of inputs: a seed that fails an audit gets the next number of nodes.
@@ -41,7 +41,7 @@ LONGEST = 500_000  # of shorter trainings, all but the last audit are the same
 SPARE = 0.3  # of the tolerance: what fewer nodes may take of it, to be tried
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
-AUDITED_AT_ONCE = 64  # nets, so that a thread is not all Python
+AUDITED_AT_ONCE = 8192  # parameters: they stay in the cache, and a thread is not all Python
 REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
 
@@ -311,13 +311,15 @@ class CompressedEngine(Engine):
 
     def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         differences = np.empty(len(parameters.c))
+        some = -(-AUDITED_AT_ONCE // parameter_count(self.config, self.data.inputs))
 
         def compare(begin: int, end: int) -> None:
-            some = slice(begin * AUDITED_AT_ONCE, end * AUDITED_AT_ONCE)
-            nets = Parameters(*(array[some] for array in parameters))
-            differences[some] = self._differences(nets, rule)
+            for first in range(begin * some, end * some, some):
+                few = slice(first, first + some)
+                nets = Parameters(*(array[few] for array in parameters))
+                differences[few] = self._differences(nets, rule)
 
-        run_blocks(compare, (), -(-len(differences) // AUDITED_AT_ONCE), self.threads)
+        run_blocks(compare, (), -(-len(differences) // some), self.threads)
         return differences
 
     def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:

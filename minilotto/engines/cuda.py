@@ -303,7 +303,7 @@ class CudaEngine(KernelEngine):
         free, net, table = free_memory(), self.bytes_per_net(), self.points.nbytes
         if net + table > free:
             raise ResourceError(
-                f"a net of width {self.config.width} on {self.data.points} points needs "
+                f"a net of width {self.config.width} on {self.sizes[1]} points needs "
                 f"{readable_bytes(net + table)} "
                 f"of the GPU's memory and {readable_bytes(free)} is free; use backend='cpu'"
             )

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
-from minilotto.engines.evaluate import gradients, losses
+from minilotto.engines.evaluate import PackedNets
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import bounds_of_slopes
 from minilotto.settings.activations import Activation
@@ -22,21 +22,14 @@ def difference(
     exact = Parameters(*(array.astype(np.float64) for array in parameters))
     with np.errstate(invalid="ignore", over="ignore"):
         scale, loss_scale = scales(exact, data, residual)
-        expected, on_rule = (
-            losses(activation, exact, points, residual=residual) for points in (data, rule)
-        )
+        nets = PackedNets(activation, exact, residual)
+        expected, on_rule = nets.losses(data), nets.losses(rule)
+        theirs, ours = nets.gradients(data), nets.gradients(rule)
         differences = np.abs(on_rule - expected) / loss_scale
+        ratio = np.abs(ours - theirs) / nets.packed(scale)
+        differences = np.maximum(differences, nets.largest(ratio))
         finite = np.isfinite(expected) & np.isfinite(loss_scale)
-        pairs = zip(
-            gradients(activation, exact, rule, residual=residual),
-            gradients(activation, exact, data, residual=residual),
-            scale,
-            strict=True,
-        )
-        for ours, theirs, unit in pairs:
-            ratio = (np.abs(ours - theirs) / unit).reshape(len(differences), -1)
-            differences = np.maximum(differences, ratio.max(axis=1))
-            finite &= np.isfinite(theirs).reshape(len(differences), -1).all(axis=1)
+        finite &= np.isfinite(nets.largest(np.abs(theirs)))
     return np.where(np.isfinite(differences), differences, np.where(finite, np.inf, 0.0))
 
 

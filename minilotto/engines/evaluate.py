@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import (
     STANDSTILL,
+    UNIT_SECONDS,
     aligned,
     group_for,
     kernels_for,
@@ -18,11 +19,12 @@ from minilotto.engines.packing import (
 )
 from minilotto.hardware.threads import run_blocks
 from minilotto.initialisation import Parameters
+from minilotto.kernels.deep import Shape
 from minilotto.kernels.forms import Form
 from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Nets, Points, Scratch
-from minilotto.settings.activations import Activation
+from minilotto.settings.activations import Activation, Reals
 
 AT_ONCE = 64  # blocks in one call of a kernel, which takes as long as some blocks of narrow nets
 
@@ -55,20 +57,56 @@ def losses(
     `loss`: another of Config's losses in place of the square; `residual` as in Config. Results do
     not depend on the number of threads.
     """
-    nets, width, inputs = parameters.w.shape
-    form = Form(spec_of(activation, "float64", inputs, loss=loss, group=1), activation.parameter)
-    theta = pack(form.spec, parameters)
-    results = np.empty((len(theta), form.spec.lanes))
-    kernels, shape = kernels_for(width, parameters.depth, residual)
-    points = data.x.ravel(), data.y, data.weight
-    size = workspace_size(form.spec, width, parameters.depth)
+    return PackedNets(activation, parameters, residual).losses(data, loss, threads)
 
-    def evaluate(begin: int, end: int) -> None:
-        some, workspace = slice(begin, end), aligned((size,), "float64")
-        kernels.loss_blocks(form, shape, theta[some], *points, results[some], workspace)
 
-    run_blocks(evaluate, (), len(theta), threads)
-    return results.ravel()[:nets] + data.offset
+class PackedNets:
+    """R nets in float64, packed once for all data that they are evaluated on."""
+
+    def __init__(self, activation: Activation, parameters: Parameters, residual: bool) -> None:
+        self.activation, self.residual = activation, residual
+        self.count, self.width, self.inputs = parameters.w.shape
+        self.depth = parameters.depth
+        self.theta = self.packed(parameters)
+
+    def _form(self, loss: str = "squared", group: int = 1) -> Form:
+        spec = spec_of(self.activation, "float64", self.inputs, loss=loss, group=group)
+        return Form(spec, self.activation.parameter)
+
+    def losses(self, data: Dataset, loss: str = "squared", threads: int = 1) -> NDArray[np.float64]:
+        """As the function of that name."""
+        form, theta = self._form(loss), self.theta
+        results = np.empty((len(theta), form.spec.lanes))
+        kernels, shape = kernels_for(self.width, self.depth, self.residual)
+        points = data.x.ravel(), data.y, data.weight
+        size = workspace_size(form.spec, self.width, self.depth)
+
+        def evaluate(begin: int, end: int) -> None:
+            some, workspace = slice(begin, end), aligned((size,), "float64")
+            kernels.loss_blocks(form, shape, theta[some], *points, results[some], workspace)
+
+        seconds = form.spec.lanes * self.width * data.points * UNIT_SECONDS
+        run_blocks(evaluate, (), len(theta), threads, seconds)
+        return results.ravel()[: self.count] + data.offset
+
+    def gradients(self, data: Dataset) -> Reals:
+        """Of the squares' losses, as theta."""
+        group = group_for(data.points, "float64", self.depth)
+        points = training_arrays(data, "float64", group=group)
+        kernels, shape = kernels_for(self.width, self.depth, self.residual)
+        form = self._form(group=group)
+        size = workspace_size(form.spec, self.width, self.depth)
+        return _gradients(kernels.train_blocks, form, shape, size, self.theta, points)
+
+    def packed(self, parameters: Parameters) -> Reals:
+        """Others as theta."""
+        return pack(self._form().spec, parameters)
+
+    def largest(self, values: Reals) -> NDArray[np.float64]:
+        """The largest number of each net, NaN where there is one, of values as theta: (R,)."""
+        blocks, lanes = len(values), self._form().spec.lanes
+        largest: NDArray[np.float64] = values.reshape(blocks, -1, lanes).max(axis=1)
+        return largest.ravel()[: self.count]
 
 
 def predictions(
@@ -121,11 +159,26 @@ def gradients_by(
     count, width, _ = parameters.w.shape
     _, shape = kernels_for(width, parameters.depth, residual)
     theta = pack(form.spec, parameters)
-    results = aligned(theta.shape, form.spec.dtype)
     size = workspace_size(form.spec, width, parameters.depth)
-    for first in range(0, len(theta), AT_ONCE):
-        some, own = theta[first : first + AT_ONCE], results[first : first + AT_ONCE]
-        m, s = (aligned(some.shape, form.spec.dtype) for _ in range(2))
-        scratch = Scratch(own, aligned((len(some), size), form.spec.dtype))
-        train(form, shape, Nets(some, m, s), points, STANDSTILL, scratch, 0, len(some))
+    results = _gradients(train, form, shape, size, theta, points)
     return unpack(form.spec, results, count, width)
+
+
+def _gradients(
+    train: Callable[..., None],
+    form: Form,
+    shape: int | Shape,
+    size: int,
+    theta: Reals,
+    points: Points,
+) -> Reals:
+    """As theta, which stays as it is: where a gradient is infinite, a step at rate 0 makes NaN."""
+    dtype = form.spec.dtype
+    results = aligned(theta.shape, dtype)
+    for first in range(0, len(theta), AT_ONCE):
+        own = results[first : first + AT_ONCE]
+        nets = Nets(*(aligned(own.shape, dtype) for _ in range(3)))
+        nets.theta[:] = theta[first : first + AT_ONCE]
+        scratch = Scratch(own, aligned((len(own), size), dtype))
+        train(form, shape, nets, points, STANDSTILL, scratch, 0, len(own))
+    return results

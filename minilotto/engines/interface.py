@@ -1,5 +1,6 @@
 """What every engine offers, and the schedule that all follow."""
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,9 @@ from minilotto.kernels.structures import Nets, Schedule
 from minilotto.settings.activations import Reals, activation_of
 from minilotto.settings.arrays import powers
 from minilotto.settings.config import Config
+
+STEPWISE = ("lr", "adam_rate", "correction")  # arrays of a Schedule
+KEPT_STEPS = 2**15
 
 
 class Engine(ABC):
@@ -166,6 +170,15 @@ class KernelEngine(Engine):
     def state(self) -> State:
         return State(*(self._unpacked(theta) for theta in self.nets))
 
+    def snapshot(self) -> Kept:
+        kept = copy.copy(self)
+        kept.nets = Nets(*(array.copy() for array in self.nets))
+        return kept
+
+    def rows(self, places: NDArray[np.intp]) -> State:
+        """The state of some of the nets, as copies."""
+        return self.state().rows(places)
+
     def parameters(self) -> Parameters:
         return self._unpacked(self.nets.theta)
 
@@ -177,14 +190,26 @@ class KernelEngine(Engine):
 
 
 def _weight_of_gradients(beta: float, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """1 - beta^steps. Beyond `last` steps that is 1 to the last bit."""
+    """1 - beta^steps, of ascending steps. From `last` steps on that is 1 to the last bit."""
     last = 1 - int(60.0 / math.log2(beta)) if beta > 0.0 else 1
-    return 1.0 - powers(beta, np.minimum(steps, last))
+    weight = np.ones(len(steps))
+    few = int(np.searchsorted(steps, last))
+    weight[:few] -= powers(beta, steps[:few])
+    return weight
 
 
-@lru_cache(maxsize=1)  # engines that share a chunk of steps ask for it one after the other
 def schedule_of(config: Config, first: int, count: int, since: int) -> Schedule:
     """Steps first, first + 1, ..., first + count - 1, from 0; `since` as in `Engine`."""
+    # Chunks and engines share what is computed at once.
+    start = max(first - first % KEPT_STEPS, since)
+    stop = max(first + count, min(start + 2 * KEPT_STEPS, config.steps))
+    kept = _schedule(config, start, stop - start, since)
+    part = slice(first - start, first - start + count)
+    return kept._replace(**{name: getattr(kept, name)[part] for name in STEPWISE})
+
+
+@lru_cache(maxsize=4)
+def _schedule(config: Config, first: int, count: int, since: int) -> Schedule:
     step = np.arange(first, first + count)
     with np.errstate(over="ignore"):  # a rate without limit makes nets diverge, which is reported
         rates = config.rate(step)

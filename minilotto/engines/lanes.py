@@ -6,6 +6,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import spec_of
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import (
+    UNIT_SECONDS,
     aligned,
     group_for,
     kernels_for,
@@ -59,7 +60,8 @@ class LaneEngine(KernelEngine):
     def work(self, first: int, count: int) -> Work:
         schedule = schedule_of(self.config, first, count, self.since)
         arguments = (self.form, self.shape, self.nets, self.points, schedule, self.scratch)
-        return Work(self.kernels.train_blocks, arguments, len(self.nets.theta))
+        seconds = self.lanes * self.config.width * self.points.y.size * count * UNIT_SECONDS
+        return Work(self.kernels.train_blocks, arguments, len(self.nets.theta), seconds)
 
     def bytes_per_net(self) -> int:
         rows = parameter_count(self.config, self.spec.inputs)

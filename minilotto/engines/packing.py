@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import platform
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from minilotto.settings.limits import check_one_layer
 # In bytes. A load waits for an unfinished store at the same place of another page, so that arrays
 # made one after the other begin at different places.
 PAGE, APART = 4096, 640
+# One neuron, one point, one step of one seed; sizes batches and pieces, never changes a result.
+UNIT_SECONDS = 0.5e-9
 _places = itertools.cycle(range(0, PAGE, APART))
 # One step of adam at a rate of 0, which leaves the gradient behind.
 STANDSTILL = Schedule(
@@ -55,7 +58,7 @@ def aligned(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """
     count, size = math.prod(shape), np.dtype(dtype).itemsize
     buffer = np.zeros(count + PAGE // size, dtype)
-    start = (next(_places) - buffer.ctypes.data) % PAGE // size
+    start = (next(_places) - buffer.__array_interface__["data"][0]) % PAGE // size
     return buffer[start : start + count].reshape(shape)
 
 
@@ -94,8 +97,10 @@ def unpack(spec: Spec, theta: Reals, nets: int, width: int) -> Parameters:
     neurons = rows[:, : first - 1].reshape(nets, width, inputs + 2)
     w, b, v = neurons[:, :, :inputs], neurons[:, :, inputs], neurons[:, :, inputs + 1]
     layers = (rows.shape[1] - first) // (width * (width + 1))
-    hidden = rows[:, first:].reshape(nets, layers, width, width + 1)
-    parts = w, b, v, rows[:, first - 1], hidden[..., :width], hidden[..., width]
+    parts = [w, b, v, rows[:, first - 1]]
+    if layers:
+        hidden = rows[:, first:].reshape(nets, layers, width, width + 1)
+        parts += [hidden[..., :width], hidden[..., width]]
     return Parameters(*(part.copy() for part in parts))
 
 
@@ -120,13 +125,14 @@ def unpack_neurons(spec: Spec, theta: Reals, width: int) -> Parameters:
 
 
 def group_for(points: int, dtype: str, depth: int = 1) -> int:
-    """Points that the kernel takes side by side: 4 where the CPU has the registers for it and
+    """Points that the kernel takes side by side: 4 where the CPU has the registers for it, 32, and
     `points` is not much less than a multiple of 4; one where there are several hidden layers.
     Results do not depend on it.
     """
     if depth > 1:
         return 1
     roomy = lane_count(dtype) * np.dtype(dtype).itemsize == 64
+    roomy |= platform.machine().lower() in ("aarch64", "arm64")
     return 4 if roomy and -points % 4 <= points // 16 else 2
 
 

@@ -16,7 +16,7 @@ from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, reals_of
-from minilotto.settings.limits import check_fraction, check_one_layer
+from minilotto.settings.limits import check_one_layer
 
 EPSILON = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
@@ -40,14 +40,6 @@ class Span(NamedTuple):
     def inverse(self, along: Array) -> Array:
         """`along` (..., K) over the values that are kept, 0 for the others."""
         return np.divide(along, self.values, out=np.zeros_like(self.values), where=self.kept)
-
-
-class Solution(NamedTuple):
-    """Of B least-squares problems: coefficients (B, K), loss (B,), rank (B,) of kept directions."""
-
-    coefficients: Array
-    loss: Array
-    rank: NDArray[np.intp]
 
 
 class OutputLayer(NamedTuple):
@@ -189,45 +181,31 @@ def output_layer(response: Array, target: Array, weight: Array) -> OutputLayer:
     return OutputLayer(v, c, output + c[:, None], span.kept.sum(axis=1))
 
 
-def least_squares(
-    columns: ArrayLike, target: ArrayLike, weight: ArrayLike, cut: float = RANK_CUT
-) -> Solution:
-    """Minimises sum_p weight_p (sum_k columns_pk theta_k - target_p)^2, for each of B problems:
-    columns (B, P, K), target (P,) or (B, P).
+def least_squares(columns: Array, target: Array, weight: Array, cut: float = RANK_CUT) -> Array:
+    """Least loss (B,) of sum_p weight_p (sum_k columns_pk theta_k - target_p)^2 for each of B
+    problems: columns (B, P, K), target (P,) or (B, P).
 
     Columns are scaled to equal norm and solved by LAPACK's gelsy, a complete orthogonal
     factorisation; directions are left out where the condition would exceed 1 / cut. Columns that
     are rounding beside the greatest get no coefficient. The loss is evaluated with the
     coefficients, so it is what they give in float64. Unlike in `output_layer` nothing is centred,
-    so the cut is one of the given columns. Raises DataError for shapes that do not match, or
-    numbers that are not finite; ConfigError for a cut that is not between 0 and 1.
+    so the cut is one of the given columns. Raises DataError for numbers that are not finite.
 
-    >>> columns = np.array([[[1.0, 0.0], [1.0, 1e-9], [1.0, 2e-9]]])
-    >>> solution = least_squares(columns, [1.0, 2.0, 3.0], np.ones(3) / 3)
-    >>> solution.coefficients.round(6).tolist(), solution.rank.tolist()
-    ([[1.0, 1000000000.0]], [2])
+    >>> columns = np.array([[[1.0, 1.0], [1.0, 1 + 1e-9], [1.0, 1 + 2e-9]]])
+    >>> target, weight = np.array([1.0, 2.0, 3.0]), np.ones(3) / 3
+    >>> [round(float(least_squares(columns, target, weight, cut)[0]), 3) for cut in (1e-12, 1e-6)]
+    [0.0, 0.667]
     """
-    named = {"columns": columns, "target": target, "weight": weight}
-    a, y, weights = (reals_of(name, part) for name, part in named.items())
-    if a.ndim != 3 or weights.shape != a.shape[1:2] or y.shape not in (weights.shape, a.shape[:2]):
-        raise DataError(
-            f"columns {a.shape}, target {y.shape}, weight {weights.shape} do not match; give (B, "
-            "P, K), (P,) and (P,)"
-        )
-    if not (np.isfinite(a).all() and np.isfinite(y).all()):
+    if not (np.isfinite(columns).all() and np.isfinite(target).all()):
         raise DataError("columns or target are not finite; leave out nets that diverged")
-    check_weight(weights)
-    check_fraction("cut", cut, 1e-14)
-    root = np.sqrt(weights)
-    scaled, goal = a * root[:, None], np.broadcast_to(y * root, a.shape[:2])
+    check_weight(weight)
+    root = np.sqrt(weight)
+    scaled, goal = columns * root[:, None], np.broadcast_to(target * root, columns.shape[:2])
     norm = np.sqrt(np.einsum("bpk,bpk->bk", scaled, scaled))
     alive = norm > RANK_CUT * norm.max(axis=1, keepdims=True)
-    scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=alive)
-    scaled *= scale[:, None, :]
-    theta, rank = np.zeros_like(norm), np.zeros(len(a), np.intp)
+    scaled *= np.divide(1.0, norm, out=np.zeros_like(norm), where=alive)[:, None, :]
+    theta = np.zeros_like(norm)
     for i in np.flatnonzero(alive.any(axis=1)):
-        theta[i], _, rank[i], _ = lstsq(
-            scaled[i], goal[i], cond=cut, lapack_driver="gelsy", check_finite=False
-        )
+        theta[i] = lstsq(scaled[i], goal[i], cond=cut, lapack_driver="gelsy", check_finite=False)[0]
     rest = (scaled @ theta[:, :, None])[:, :, 0] - goal
-    return Solution(scale * theta, np.einsum("bp,bp->b", rest, rest), rank)
+    return np.asarray(np.einsum("bp,bp->b", rest, rest))

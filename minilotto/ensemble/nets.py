@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.data.checks import inputs_of
-from minilotto.data.dataset import Dataset, check_dataset, check_labels, examples_of
+from minilotto.data.dataset import Dataset, check_dataset, check_labels, examples_of, sampled
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_bytes
 from minilotto.hardware.gpu import numba_cuda, the_gpu
@@ -69,14 +69,20 @@ class Nets:
 
         The targets are without noise, so this is the distance from the task itself. NaN where a net
         diverged or the quadrature does not settle. Raises ConfigError for data of the caller's own,
-        for examples (see `held_out`), for more than three inputs, and for more than one with a
-        piecewise linear activation.
+        for examples (see `held_out`), for more than three inputs, for more than one with a
+        piecewise linear activation, and where another function has since been registered under the
+        name of the task.
         """
         from minilotto.engines.population import population_losses
 
-        config = self.config
+        config, task = self.config, task_of(self.config.task)
+        if not task.built_in and not np.array_equal(sampled(config).y, self.data.y):
+            raise ConfigError(
+                f"these nets learnt another function than the task {task.name!r} now is; register "
+                "theirs"
+            )
         nets = self.activation, self.parameters
-        return population_losses(*nets, task_of(config.task), config.loss, config.residual)
+        return population_losses(*nets, task, config.loss, config.residual)
 
     @cached_property
     def held_out(self) -> Dataset:

@@ -93,10 +93,7 @@ def read(file: BinaryIO, path: str, sealed: bool = False) -> Content:
             f"{path!r} holds a config that is not known here ({error})"
         ) from None
     step = header.get("step", config.steps)
-    wrong = _contradiction(config, requested, provenance, arrays) or _wrong_state(
-        config, step, state, arrays
-    )
-    if wrong:
+    if wrong := _contradiction(config, requested, provenance, step, state, arrays):
         raise FileError(f"{path!r} contradicts itself: {wrong}; train it again")
     kept = None if state is None else from_arrays(arrays, state["since"], state["audited"])
     return Content(config, requested, provenance, arrays, step, kept)
@@ -114,16 +111,22 @@ def _refuse_compressed(file: BinaryIO) -> None:
 
 
 def _contradiction(
-    config: Config, requested: Any, provenance: Any, arrays: dict[str, NDArray[Any]]
+    config: Config,
+    requested: Any,
+    provenance: Any,
+    step: Any,
+    state: Any,
+    arrays: dict[str, NDArray[Any]],
 ) -> str | None:
     """The contradiction in the contents of a file, or None."""
     count, steps = arrays["seeds"].size, arrays["history_steps"].size
     points = arrays["y"].size if config.sampling in ("population", "examples") else config.points
     inputs = arrays["x"].shape[-1] if arrays["x"].ndim else 0
     kept, whole, real = np.dtype(config.dtype), np.dtype(np.int64), np.dtype(np.float64)
+    parameters = {name: (shape, kept) for name, shape in shapes_of(config, inputs, count).items()}
     expected = {
         "seeds": ((count,), whole),
-        **{name: (shape, kept) for name, shape in shapes_of(config, inputs, count).items()},
+        **parameters,
         "loss": ((count,), real),
         "nodes": ((count,), whole),
         "audit": ((count,), real),
@@ -133,6 +136,11 @@ def _contradiction(
         "y": ((points,), real),
         "weight": ((points,), real),
     }
+    if state is not None:
+        audited = state["audited"] is not None
+        likes = [*parameters.values()] * (5 if audited else 2)
+        likes += [expected["nodes"], expected["audit"]] * audited
+        expected |= zip(array_names(parameters, audited), likes, strict=True)
     for name in HIDDEN:
         if (name in arrays) != (name in expected):
             return f"{name} is {'there' if name in arrays else 'missing'} at depth {config.depth}"
@@ -147,34 +155,13 @@ def _contradiction(
         return f"requested={requested!r} where {count} nets are"
     if not isinstance(provenance, dict):
         return f"provenance is a {type(provenance).__name__}"
-    return None
-
-
-def _wrong_state(
-    config: Config, step: Any, state: Any, arrays: dict[str, NDArray[Any]]
-) -> str | None:
-    """The contradiction in what a training is to go on from, or None."""
     if type(step) is not int or not 0 <= step <= config.steps:
         return f"step={step!r} of {config.steps} steps"
-    if state is None:
-        return None
-    audited = state["audited"]
-    for name, value in (("since", state.get("since")), ("audited", audited)):
+    for name in () if state is None else ("since", "audited"):
+        value = state.get(name)
         last = name == "audited" and value is None
         if not last and (type(value) is not int or not 0 <= value <= step):
             return f"state has {name}={value!r} at step {step}"
-    parameters = [name for name in NAMES if name in arrays]
-    likes = [
-        *parameters * (2 if audited is None else 5),
-        *(["nodes", "audit"] * (audited is not None)),
-    ]
-    for name, like_name in zip(array_names(parameters, audited is not None), likes, strict=True):
-        array, like = arrays[name], arrays[like_name]
-        if array.shape != like.shape or array.dtype != like.dtype:
-            return (
-                f"{name} is {array.dtype} of shape {array.shape} where {like.dtype} of shape "
-                f"{like.shape} belongs"
-            )
     return None
 
 

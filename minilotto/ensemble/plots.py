@@ -86,7 +86,7 @@ def neurons(nets: "Ensemble", ax: Axes) -> Axes:
     ax.axhline(0, color=GREY, linewidth=0.5, zorder=0)
     ax.axvline(0, color=GREY, linewidth=0.5, zorder=0)
     ax.set(xlabel="$w_i$", ylabel="$b_i$")
-    ax.legend()
+    ax.legend(title="area: $|v_i|$")
     return ax
 
 

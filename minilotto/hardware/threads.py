@@ -15,7 +15,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -32,14 +32,18 @@ from minilotto.hardware.machine import threads_lost_by_fork
 LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
 # A thread gets its blocks in so many pieces, so that a delayed thread leaves some to the others.
 PIECES_A_THREAD = 4
+PIECE_SECONDS = 2e-4  # or more, beside which a call, during which others wait, takes little
 
-_region = threading.Lock()
+_region, _counting = threading.Lock(), threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_users = 0  # of the pool, which ends with the last
 
 
 def _after_fork() -> None:
-    global _region
+    global _region, _counting, _pool
     global_compiler_lock.release()
-    _region = threading.Lock()  # the parent may have held it
+    _region, _counting = threading.Lock(), threading.Lock()  # the parent may have held them
+    _pool = None
 
 
 def layer_in_use() -> str | None:
@@ -113,31 +117,60 @@ def parallel_region(threads: int) -> Iterator[bool]:
             numba.set_num_threads(before)
 
 
+@contextmanager
+def kept_threads() -> Iterator[None]:
+    """Threads that `run_works` starts within the block serve it until the block ends: starting
+    fifteen takes a millisecond.
+    """
+    global _pool, _users
+    with _counting:
+        _users += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _users -= 1
+            ended, _pool = (_pool, None) if _users == 0 else (None, _pool)
+        if ended is not None:
+            ended.shutdown()
+
+
 class Work(NamedTuple):
-    """run(*arguments, begin, end) for ranges that make up range(blocks)."""
+    """run(*arguments, begin, end) for ranges that make up range(blocks). `seconds` is what a block
+    takes, about, where that may be little.
+    """
 
     run: Callable[..., None]
     arguments: tuple[Any, ...]
     blocks: int
+    seconds: float = 1.0
+
+    def most_pieces(self) -> int:
+        return int(min(self.blocks, max(1.0, self.blocks * self.seconds / PIECE_SECONDS)))
 
     def pieces(self, threads: int) -> Iterator[Callable[[], None]]:
         """Calls that do all of it: some a thread, or a single one."""
-        pieces = min(self.blocks, PIECES_A_THREAD * threads if threads > 1 else 1)
+        pieces = min(self.most_pieces(), PIECES_A_THREAD * threads if threads > 1 else 1)
         for piece in range(pieces):
             begin, end = (self.blocks * edge // pieces for edge in (piece, piece + 1))
             yield partial(self.run, *self.arguments, begin, end)
 
 
 def run_blocks(
-    run: Callable[..., None], arguments: tuple[Any, ...], blocks: int, threads: int
+    run: Callable[..., None],
+    arguments: tuple[Any, ...],
+    blocks: int,
+    threads: int,
+    seconds: float = 1.0,
 ) -> None:
     """One Work."""
-    run_works([Work(run, arguments, blocks)], threads)
+    run_works([Work(run, arguments, blocks, seconds)], threads)
 
 
 def run_works(works: Sequence[Work], threads: int) -> None:
     """All of them, in `threads` threads at most; the longest blocks should be in the first."""
-    threads = min(threads, sum(work.blocks for work in works), most_threads())
+    global _pool
+    threads = min(threads, sum(work.most_pieces() for work in works), most_threads())
     with _alone(threads > 1) as ours:
         count = threads if ours else 1
         left = iter([piece for work in works for piece in work.pieces(count)])
@@ -153,8 +186,12 @@ def run_works(works: Sequence[Work], threads: int) -> None:
             work()
             return
 
-        with ThreadPoolExecutor(threads - 1) as pool:
-            others = [pool.submit(work) for _ in range(threads - 1)]
-            work()
+        with kept_threads():
+            _pool = _pool or ThreadPoolExecutor(most_threads())
+            others = [_pool.submit(work) for _ in range(threads - 1)]
+            try:
+                work()
+            finally:
+                wait(others)
         for other in others:
             other.result()

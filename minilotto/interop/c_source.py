@@ -33,6 +33,7 @@ _NAMES = """
     scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint
     llrint round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim
     fmax fmin fma isnan isinf isfinite isnormal signbit fpclassify y0 y1 yn j0 j1 jn gamma memcpy
+    memset memcmp memmove strlen strcmp strcpy index
 """
 RESERVED = frozenset(_NAMES.split())
 
@@ -104,7 +105,8 @@ def _check_name(name: Any) -> None:
             f"name={shown(name)} is no C identifier; use letters, digits and underscores, a letter "
             "first"
         )
-    if name in RESERVED or name.startswith("_") or "__" in name:
+    of_float = name[:-1] in RESERVED and name[-1] in "fl"  # sinf, sinl
+    if name in RESERVED or of_float or name.startswith("_") or name.endswith("_t") or "__" in name:
         raise ConfigError(f"name={name!r} is reserved in C or C++; choose another")
     if len(name) > 31:
         raise ConfigError(

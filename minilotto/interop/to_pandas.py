@@ -48,23 +48,16 @@ def table_of_neurons(nets: "Nets") -> pandas.DataFrame:
         v is NaN in all but the last.
     """
     count, width, inputs = nets.w.shape
-    if nets.config.depth > 1:
-        return _of_layers(nets)
-    w = {"w" if inputs == 1 else f"w{d}": nets.w[:, :, d].ravel() for d in range(inputs)}
-    where = {"seed": np.repeat(nets.seeds, width), "neuron": np.tile(np.arange(width), count)}
-    return pandas.DataFrame({**where, **w, "b": nets.b.flatten(), "v": nets.v.flatten()})
-
-
-def _of_layers(nets: "Nets") -> pandas.DataFrame:
-    """`table_of_neurons` of several hidden layers."""
-    count, width, inputs = nets.w.shape
-    depth, most = nets.config.depth, max(width, inputs)
+    depth = nets.config.depth
+    most = max(width, inputs) if depth > 1 else inputs
     w = np.full((count, depth, width, most), np.nan, nets.w.dtype)
-    w[:, 0, :, :inputs], w[:, 1:, :, :width] = nets.w, nets.hidden_w
+    w[:, 0, :, :inputs] = nets.w
+    if depth > 1:
+        w[:, 1:, :, :width] = nets.hidden_w
     b = np.concatenate([nets.b[:, None], nets.hidden_b], axis=1)
     v = np.full((count, depth, width), np.nan, nets.v.dtype)
     v[:, -1] = nets.v
-    place = np.indices((count, depth, width)).reshape(3, -1)
-    where = {"seed": nets.seeds[place[0]], "layer": 1 + place[1], "neuron": place[2]}
-    columns = {f"w{j}": w[..., j].ravel() for j in range(most)}
-    return pandas.DataFrame({**where, **columns, "b": b.ravel(), "v": v.ravel()})
+    seed, layer, neuron = np.indices((count, depth, width)).reshape(3, -1)
+    where = {"seed": nets.seeds[seed], **({"layer": 1 + layer} if depth > 1 else {})}
+    columns = {"w" if most == 1 else f"w{j}": w[..., j].ravel() for j in range(most)}
+    return pandas.DataFrame({**where, "neuron": neuron, **columns, "b": b.ravel(), "v": v.ravel()})

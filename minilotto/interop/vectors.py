@@ -47,6 +47,7 @@ def pack(parameters: Parameters) -> Reals:
     >>> pack(Parameters(*map(np.array, (w, b, v, c)))).tolist()
     [0.1, 0.3, 0.5, 0.2, 0.4, 0.6, 0.7]
     """
+    _check_no_nets(parameters)
     try:
         names = NAMES[: 6 if len(parameters) == 6 else 4]
         arrays = [floating(name, array) for name, array in zip(names, parameters, strict=True)]
@@ -167,6 +168,7 @@ def check_exported(parameters: Parameters) -> None:
 
 def flat(theta: ArrayLike, inputs: int, depth: int = 1) -> Reals:
     """The caller's theta, (K,) or (R, K), as an array in its precision. Raises DataError."""
+    _check_no_nets(theta)
     array = floating("theta", theta)
     if array.ndim not in (1, 2) or 0 in array.shape or not width_of(array.shape[-1], inputs, depth):
         layers = f" and {depth} hidden layers" * (depth > 1)
@@ -203,3 +205,8 @@ def read_only(array: Reals, dtype: DTypeLike) -> Reals:
     view = view.view() if view.flags.aligned else view.copy()
     view.setflags(write=False)
     return view
+
+
+def _check_no_nets(parameters: object) -> None:
+    if hasattr(parameters, "with_parameters"):
+        raise DataError("an Ensemble is given where parameters belong; pass nets.parameters")

@@ -234,10 +234,12 @@ def _warning(scale: Scale) -> str:
     full = Scale()
     if scale == full:
         return ""
+    steps = f", {scale.steps:,} steps (the paper: {full.steps:,})"
     return (
         f"Reduced run: {scale.seeds:,} seeds a width (the paper: {full.seeds:,}), "
-        f"{scale.wide_seeds:,} at wider ones, widths up to {scale.widest:,}, {scale.steps:,} steps "
-        f"(the paper: {full.steps:,}). Intervals are wider for it, and verdicts weaker."
+        f"{scale.wide_seeds:,} at wider ones, widths up to {scale.widest:,}"
+        f"{steps if scale.steps < full.steps else ''}. Intervals are wider for it, and verdicts "
+        "weaker."
     )
 
 

@@ -204,7 +204,7 @@ class Claim:
         good, bad, unsure = (len(names) for names in found.values())
         counts: dict[str, Any] = {"good": good, "bad": bad, "open": unsure, "of": len(each)}
         counts |= {"agreeing": ", ".join(found[HOLDS]), "others": ", ".join(found[FAILS])}
-        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts, **counts, **outcome.facts}
+        known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts, **outcome.facts}
         claim, where, says, how, fails = (
             text.format(**known)
             for text in (self.claim, self.where, self.says, self.how, self.fails)
@@ -212,7 +212,7 @@ class Claim:
         default = OPEN if verdict == UNDECIDED and len(each) == 1 else ""
         if len(each) > 1:
             default = "{good} of {of} agree, {bad} do not, {open} are undecided{more}."
-        known.setdefault("more", "")
+        known = {"more": "", **known, **counts, **outcome.facts}
         reason = outcome.reason if verdict != UNDECIDED else ""
         reason = reason or (self.reasons.get(verdict) or default).format(**known)
         _, measured, _, numbers, _ = outcome

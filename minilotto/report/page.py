@@ -16,6 +16,7 @@ from minilotto.report.claims import Verdict
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED
 
 MARK = "written by minilotto reproduce"  # in every page, so that no other is overwritten
+LONG = 40  # rows of a table that are folded away
 NOTES = 4  # of a section that are printed
 _CLASSES = {HOLDS: "holds", IN_PART: "part", FAILS: "fails", UNDECIDED: "none", UNTESTED: "none"}
 
@@ -197,6 +198,8 @@ def _table(heading: str, rows: Sequence[Sequence[str]], header: Sequence[str] = 
 def _page_table(one: PageTable) -> str:
     rows = [[escape(cell) for cell in row] for row in one.rows]
     table = _table("", rows, one.header).removeprefix("<h2></h2>")
+    if len(rows) > LONG:
+        table = f"<details><summary>{len(rows)} rows</summary>{table}</details>"
     return f"<h2>{escape(one.heading)}</h2>{_paragraphs([one.text])[0]}{table}"
 
 

@@ -12,7 +12,7 @@ from minilotto.errors import DataError, reason_of
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MOST_BROADCAST = 2**24  # numbers of an array that repeats some memory
-STAGE = 256  # powers of a base that are kept
+STAGE_BITS = 8  # 2^8 powers of a base are kept
 
 
 class ReadOnly:
@@ -29,19 +29,22 @@ def powers(base: float, exponents: Ints) -> Array:
     """base^k for whole k >= 0 (n,), with the same bits on every CPU: NumPy's own function of arrays
     has other last bits with AVX-512 than without.
     """
-    stages, left = np.divmod(exponents, STAGE)
-    distinct, where = np.unique(stages, return_inverse=True)
+    flat = np.ravel(exponents)
+    stages = flat >> STAGE_BITS
+    changes = np.append(True, stages[1:] != stages[:-1])[: len(flat)]
+    starts = np.flatnonzero(changes)  # of runs of one stage
     with np.errstate(over="ignore"):  # of bases above 1: infinite
-        table = np.array([np.float64(base) ** (STAGE * k) for k in distinct.tolist()])
-        product: Array = table[where.reshape(np.shape(exponents))] * _first_powers(base)[left]
-    return product
+        table = [np.float64(base) ** (k << STAGE_BITS) for k in stages[starts].tolist()]
+        product = np.repeat(table, np.diff(starts, append=len(flat)))
+        product *= _first_powers(base)[flat & ((1 << STAGE_BITS) - 1)]
+    return product.reshape(np.shape(exponents))
 
 
 @lru_cache(maxsize=8)
 def _first_powers(base: float) -> Array:
-    """base^k for k = 0, ..., STAGE - 1."""
+    """base^k for k = 0, ..., 2^STAGE_BITS - 1."""
     with np.errstate(over="ignore"):
-        return np.array([np.float64(base) ** k for k in range(STAGE)])
+        return np.array([np.float64(base) ** k for k in range(1 << STAGE_BITS)])
 
 
 def is_list(value: Any) -> bool:

@@ -261,6 +261,10 @@ class Config:
             raise ConfigError("config is not a JSON object; write it with Config.to_json")
         return from_fields(fields)
 
+    def __repr__(self) -> str:
+        apart = (one for one in FIELDS if one == "width" or getattr(self, one) != DEFAULTS[one])
+        return f"Config({', '.join(f'{name}={getattr(self, name)!r}' for name in apart)})"
+
     def _repr_html_(self) -> str:
         from minilotto.settings.display import config_panel
 
@@ -298,7 +302,7 @@ class Config:
         """
         given = array_of("step", step)
         inside = given.dtype.kind in "iuf" and ((given >= 0) & (given <= self.steps)).all()
-        if not (inside and (given == np.floor(given)).all()):
+        if not (inside and (given.dtype.kind != "f" or (given == np.floor(given)).all())):
             raise DataError(
                 f"step={shown(step)} is out of range; give whole numbers from 0 to {self.steps}"
             )
@@ -331,6 +335,15 @@ class Config:
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Config)}
 FIELDS = tuple(DEFAULTS)
 LATER: dict[str, Any] = {name: DEFAULTS[name] for name in FIELDS[FIELDS.index("noise") :]}
+
+
+def checked_config(config: Any) -> Config:
+    """The config that it is. Raises ConfigError for anything else."""
+    if not isinstance(config, Config):
+        raise ConfigError(
+            f"config={shown(config)} is no Config; pass one, as in ml.Config(width=20)"
+        )
+    return config
 
 
 def from_fields(fields: dict[str, Any]) -> Config:

@@ -1,7 +1,7 @@
 """What objects show of themselves in a notebook: a table and a histogram as HTML, no scripts."""
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from html import escape
 from typing import Any
@@ -12,12 +12,24 @@ from numpy.typing import NDArray
 BINS = 30
 LEAST = 8  # values of which a histogram is drawn
 LONGEST = 80  # characters of a value
+MOST = 6  # values of a mapping or an array that are shown one by one
 _SHORT = reprlib.Repr()
 _SHORT.maxother = _SHORT.maxstring = LONGEST
 
 
 class Shown:
-    """Base of dataclasses that show their fields in a notebook."""
+    """Base of dataclasses that show their fields in a few words, in a notebook as a table."""
+
+    def __init_subclass__(cls) -> None:
+        if cls.__str__ is object.__str__:
+            cls.__repr__ = Shown.__repr__  # type: ignore[method-assign]  # dataclass adds none then
+
+    def __repr__(self) -> str:
+        rows = [(one.name, words_of(getattr(self, one.name))) for one in fields(self) if one.repr]  # type: ignore[arg-type]
+        width = max((len(name) for name, _ in rows), default=0)
+        return "\n".join(
+            (type(self).__name__, *(f"  {name:{width}}  {text}" for name, text in rows))
+        )
 
     def _repr_html_(self) -> str:
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
@@ -71,15 +83,19 @@ def words_of(value: object) -> str:
     """A value in a few words; of an array its type, shape and range."""
     if isinstance(value, str):
         text = value
-    elif isinstance(value, np.ndarray) and value.size > 6:
+    elif isinstance(value, np.ndarray) and value.size > MOST:
         text = f"{value.dtype} {value.shape}"
         kept = _finite(value)
         if kept.size:
             text += f", {kept.min():.3g} to {kept.max():.3g}"
         if value.dtype.kind == "f" and kept.size < value.size:
             text += f", {value.size - kept.size} not finite"
+    elif isinstance(value, Mapping) and len(value) <= MOST:
+        return ", ".join(f"{key}: {words_of(one)}" for key, one in value.items())
     elif isinstance(value, np.ndarray):
         text = np.array2string(value, precision=4)
+    elif isinstance(value, Shown):
+        text = str(value)
     else:
         text = f"{value:.4g}" if isinstance(value, float) else _SHORT.repr(value)
     text = " ".join(text.split())

@@ -1,7 +1,8 @@
 """EXAMPLES: data of scikit-learn, standardised, split into training and held-out points."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from minilotto.errors import DataError, imported
 from minilotto.settings.arrays import Array
 
 SHUFFLED = 20231003  # key of the random order that is split
-MADE = 2000  # points of a generated problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,37 +49,28 @@ def split(x: ArrayLike, y: ArrayLike, training: int) -> Examples:
     return Examples(points[:training], targets[:training], points[training:], targets[training:])
 
 
-def _datasets() -> Any:
-    return imported("sklearn.datasets", "sklearn")
-
-
-def _moons() -> Examples:
-    x, y = _datasets().make_moons(MADE, noise=0.25, random_state=0)
-    return split(x, y, 500)
-
-
-def _circles() -> Examples:
-    x, y = _datasets().make_circles(MADE, noise=0.15, factor=0.5, random_state=0)
-    return split(x, y, 500)
-
-
-def _breast_cancer() -> Examples:
-    x, y = _datasets().load_breast_cancer(return_X_y=True)
-    return split(x, y, 398)
+def _loaded(training: int, name: str, **settings: Any) -> Examples:
+    """What a function of sklearn.datasets returns, split."""
+    x, y = getattr(imported("sklearn.datasets", "sklearn"), name)(**settings)
+    return split(x, y, training)
 
 
 def _digits() -> Examples:
-    x, y = _datasets().load_digits(return_X_y=True)
-    return split(x, y % 2 == 0, 1257)
+    parts = _loaded(1257, "load_digits", return_X_y=True)
+    y, held_out_y = ((one % 2 == 0).astype(np.float64) for one in (parts.y, parts.held_out_y))
+    return replace(parts, y=y, held_out_y=held_out_y)
 
 
 def _diabetes() -> Examples:
-    x, y = _datasets().load_diabetes(return_X_y=True)
-    parts = split(x, y, 309)
+    parts = _loaded(309, "load_diabetes", return_X_y=True)
     y, held_out_y = ((t - parts.y.mean()) / parts.y.std() for t in (parts.y, parts.held_out_y))
-    return Examples(parts.x, y, parts.held_out_x, held_out_y)
+    return replace(parts, y=y, held_out_y=held_out_y)
 
 
+_MADE: dict[str, Any] = {"n_samples": 2000, "random_state": 0}
+_moons = partial(_loaded, 500, "make_moons", noise=0.25, **_MADE)
+_circles = partial(_loaded, 500, "make_circles", noise=0.15, factor=0.5, **_MADE)
+_breast_cancer = partial(_loaded, 398, "load_breast_cancer", return_X_y=True)
 # Of each: description, how to load it, (points for training, inputs).
 EXAMPLES: dict[str, tuple[str, Callable[[], Examples], tuple[int, int]]] = {
     "moons": ("which of two moons", _moons, (500, 2)),

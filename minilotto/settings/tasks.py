@@ -324,7 +324,7 @@ def register_task(task: Task) -> Task:
     Parameters
     ----------
     task : Task
-        The task.
+        The task; it takes the place of one of yours that has its name.
 
     Returns
     -------
@@ -334,7 +334,7 @@ def register_task(task: Task) -> Task:
     Raises
     ------
     ConfigError
-        If another task has the name.
+        If another task of minilotto has the name.
 
     Examples
     --------
@@ -346,8 +346,7 @@ def register_task(task: Task) -> Task:
     """
     if not isinstance(task, Task):
         raise ConfigError(f"{shown(task)} is no Task; make one with ml.Task")
-    known = known_task(task.name)
-    if task.name == CUSTOM or (known is not None and known != task):
+    if task.name == CUSTOM or (built_in(task.name) and known_task(task.name) != task):
         raise ConfigError(f"task name {task.name!r} is taken; choose another")
     TASKS[task.name] = task
     return task
@@ -369,6 +368,10 @@ def task_of(name: str) -> Task:
             "task='custom' stands for a target or data of your own; pass target= or data= to train"
         )
     task = known_task(name) if isinstance(name, str) else None
+    if callable(name):
+        raise ConfigError(
+            "task is a function; pass it as target= to train, or name it by register_task"
+        )
     if task is None:
         raise ConfigError(
             f"task={shown(name)} is unknown; choose from {', '.join(TASKS)}, {FAMILY_WORDS}, or "

@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import re
-import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,10 +25,9 @@ from minilotto.ensemble.load import read
 from minilotto.errors import FileError, UnreadableFileError, UnusableFileError
 from minilotto.files import make_folder, opened, write_bytes
 from minilotto.hardware.machine import available_memory
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.config import Config
 from minilotto.store.format import block_size, seconds_per_seed
 
-DEFAULT = Config()
 Run = tuple[int, int]  # seeds first, first + 1, ..., stop - 1
 
 # Provenance that does not depend on when or in how many threads a block was trained.
@@ -37,8 +35,6 @@ TIMELESS = ("minilotto", "engine", "reason", "lanes", "cpu", "python", "numpy")
 LARGE_BYTES = 2**30  # a file beyond it is compared with free memory before it is read
 SEAL = b"minilotto block "
 _END_OF_ARCHIVE, _DIGEST_BYTES = b"PK\x05\x06", 16
-_MEMBER = b"PK\x03\x04"
-_LOCAL = struct.Struct("<IHH")  # of a member's header: its size, those of its name and extra field
 _SEAL_BYTES = len(SEAL) + 2 * _DIGEST_BYTES
 _NAME = re.compile(r"(\d{15})-(\d{15})\.npz")
 
@@ -67,7 +63,7 @@ class Block(NamedTuple):
     def __str__(self) -> str:
         earlier = sorted({one.config.steps for one in self.shorter})
         also = f", and after {', '.join(map(str, earlier))} steps" if earlier else ""
-        return f"seeds {self.first} to {self.stop - 1} of {described(self.config)}{also}"
+        return f"seeds {self.first} to {self.stop - 1} of {self.config}{also}"
 
 
 class Stored(NamedTuple):
@@ -75,17 +71,6 @@ class Stored(NamedTuple):
 
     name: str
     run: Run
-
-
-def described(config: Config) -> str:
-    """A config in few words: its width, and each field that is not the default.
-
-    >>> described(Config(width=3, steps=500))
-    'Config(width=3, steps=500)'
-    """
-    apart = [name for name in FIELDS if getattr(config, name) != getattr(DEFAULT, name)]
-    names = (name for name in FIELDS if name == "width" or name in apart)
-    return f"Config({', '.join(f'{name}={getattr(config, name)!r}' for name in names)})"
 
 
 def run_of(file_name: str) -> Run | None:
@@ -288,30 +273,6 @@ def _refuse_newer(content: bytes, path: str) -> None:
             raise
 
 
-def losses_in(content: bytes) -> NDArray[np.float64]:
-    """(R,) float64: the losses in sealed bytes.
-
-    The archive's members are walked through here: NumPy takes ten times longer.
-    """
-    at = 0
-    while content[at : at + 4] == _MEMBER:
-        size, name_size, extra_size = _LOCAL.unpack_from(content, at + 22)
-        name_at = at + 30
-        begin = name_at + name_size + extra_size
-        extra_at = name_at + name_size
-        if size == 2**32 - 1:  # the true size stands first in the first extra field
-            size = int.from_bytes(content[extra_at + 4 : extra_at + 12], "little")
-        if content[name_at:extra_at] == b"loss.npy":
-            begin_of_data = begin + 10 + int.from_bytes(content[begin + 8 : begin + 10], "little")
-            if b"'descr': '<f8'" not in content[begin:begin_of_data]:
-                break
-            return np.frombuffer(content, "<f8", (begin + size - begin_of_data) // 8, begin_of_data)
-        at = begin + size
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        loss: NDArray[np.float64] = arrays["loss"]
-        return loss
-
-
 def same_data(a: Dataset, b: Dataset) -> bool:
     """Whether two data sets have equal points, targets and weights."""
     names = ("x", "y", "weight")
@@ -325,7 +286,7 @@ def concatenate(blocks: Sequence[Ensemble]) -> Ensemble:
         same_steps = np.array_equal(one.history.steps, other.history.steps)
         if not same_steps or not same_data(one.data, other.data):
             raise FileError(
-                f"blocks of {described(one.config)} disagree about their data or their "
+                f"blocks of {one.config} disagree about their data or their "
                 "checkpoints; keep them apart"
             )
     arrays: dict[str, Any] = {

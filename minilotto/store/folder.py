@@ -12,13 +12,17 @@ The content of a block is used only after its seal has been checked.
 """
 
 import contextlib
+import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from minilotto.errors import ConfigError, FileError
+import numpy as np
+from numpy.typing import NDArray
+
+from minilotto.errors import ConfigError, FileError, UnusableFileError
 from minilotto.files import (
     absolute,
     entries,
@@ -29,10 +33,10 @@ from minilotto.files import (
     write_bytes,
 )
 from minilotto.hardware.machine import usable_cores
-from minilotto.settings.config import Config
+from minilotto.settings.config import FIELDS, Config, checked_config
 from minilotto.store import blocks
 from minilotto.store.blocks import Block, Run, Stored
-from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study
+from minilotto.store.grid import STUDY_NAME, Sweep, as_text, is_study, name_of, read_study, wanted
 
 MARKER = "minilotto-store.json"
 KEY = re.compile("[0-9a-f]{16}")  # of `Config.key`
@@ -40,7 +44,7 @@ OURS = BLOCKS, STUDIES, QUARANTINE, LOGS = "blocks", "studies", "quarantine", "l
 
 
 class StoreFolder:
-    """Names, damage and studies in the folder of a store."""
+    """What sweeps and reports need of the folder of a store: names, losses, damage, studies."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = absolute(folder)
@@ -60,18 +64,7 @@ class StoreFolder:
         return sorted(entry.name for entry in entries(self.blocks) if _is_of_config(entry))
 
     def stored(self, key: str) -> list[Stored]:
-        """Blocks of a config, by their names.
-
-        Parameters
-        ----------
-        key : str
-            `Config.key`.
-
-        Returns
-        -------
-        list of Stored
-            Name and run of each block, in the order of seeds.
-        """
+        """Name and run of each block of a config, by `Config.key`, in the order of seeds."""
         folder = self.blocks / key
         # In this order, since another sweep may make the folder between the two.
         if os.path.lexists(folder) and not os.path.isdir(folder):
@@ -83,70 +76,71 @@ class StoreFolder:
         )
 
     def runs(self, config: Config) -> tuple[Run, ...]:
-        """Seeds of a config in the store, in runs.
-
-        Parameters
-        ----------
-        config : Config
-
-        Returns
-        -------
-        tuple of (int, int)
-            First seed and stop of each run, ascending.
-        """
-        return blocks.union(one.run for one in self.stored(config.key))
+        """First seed and stop of each run of a config's seeds in the store, ascending."""
+        return blocks.union(one.run for one in self.stored(checked_config(config).key))
 
     def size_of(self, name: str) -> int:
-        """Size of a block's file.
-
-        Parameters
-        ----------
-        name : str
-            As in `stored`.
-
-        Returns
-        -------
-        int
-            Bytes; 0 where there is no file.
-        """
+        """Bytes of the file of a block, by its name; 0 where there is none."""
         path = self.blocks / name
         with contextlib.suppress(OSError):
             return os.path.getsize(path)
         return 0
 
-    def has(self, block: Block) -> bool:
-        """Whether exactly this block is in the store, with a whole seal.
+    def config_of(self, key: str) -> Config | None:
+        """The config of a folder, from its first block that can be used here; None without one.
 
-        Parameters
-        ----------
-        block : Block
-
-        Returns
-        -------
-        bool
+        Raises FileError for a damaged block, UnusableFileError where all blocks are of a newer
+        minilotto or of a task that is not registered.
         """
+        unusable = None
+        for one in self.stored(key):
+            try:
+                return blocks.read_block(self.blocks, one.name).config
+            except UnusableFileError as error:
+                unusable = error
+        if unusable:
+            raise unusable
+        return None
+
+    def known(self, *without: type[FileError]) -> tuple[Config, ...]:
+        """Configs that have blocks, ordered by their fields. Raises FileError, but for those of
+        `without`, where one cannot be read.
+        """
+        found = []
+        for key in self.folders():
+            with contextlib.suppress(*without):
+                found.append(self.config_of(key))
+        return tuple(sorted((one for one in found if one is not None), key=by_fields))
+
+    def missing_runs(self, sweeps: Sequence[Sweep]) -> dict[Config, tuple[Run, ...]]:
+        """Runs of seeds of sweeps that are not in the store, of the configs that miss some."""
+        gaps = {
+            config: blocks.difference(runs, self.runs(config))
+            for config, runs in wanted(sweeps).items()
+        }
+        return {config: runs for config, runs in gaps.items() if runs}
+
+    def losses(self, config: Config, runs: Iterable[Run]) -> NDArray[np.float64]:
+        """Final losses (R,) of those seeds of a config that are in the store, in their order.
+        Raises FileError for a damaged block.
+        """
+        parts = [np.empty(0)]
+        for one, have in cover(self.stored(checked_config(config).key), runs):
+            content = io.BytesIO(blocks.sealed_content(self.blocks, one.name))
+            with np.load(content, allow_pickle=False) as arrays:
+                parts.append(arrays["loss"][positions_in(one, have)])
+        return np.concatenate(parts)
+
+    def has(self, block: Block) -> bool:
+        """Whether exactly this block is in the store, with a whole seal."""
         return blocks.is_sound(self.blocks, block.name)
 
     def damaged(self, names: Sequence[str], quick: bool = False) -> list[str]:
-        """Those of the named blocks that have a broken seal.
+        """Those of the named blocks that have a broken seal. `quick` reads only the end of each
+        file, which finds cut blocks and no others.
 
-        Parameters
-        ----------
-        names : sequence of str
-            As in `stored`.
-        quick : bool
-            Read only the end of each file, which finds cut blocks and no others.
-
-        Returns
-        -------
-        list of str
-
-        Raises
-        ------
-        UnusableFileError
-            For a block of a newer minilotto.
-        UnreadableFileError
-            For a file that cannot be read, which need not be damaged.
+        Raises UnusableFileError for a block of a newer minilotto, UnreadableFileError for a file
+        that cannot be read, which need not be damaged.
         """
         folder = self.blocks
         with ThreadPoolExecutor(min(8, usable_cores() + 2)) as pool:
@@ -154,22 +148,8 @@ class StoreFolder:
             return [name for name, good in zip(names, sound, strict=True) if not good]
 
     def put_aside(self, name: str) -> Path | None:
-        """Move a damaged block to the quarantine.
-
-        Parameters
-        ----------
-        name : str
-            As in `stored`.
-
-        Returns
-        -------
-        Path or None
-            The new place; None where another process was faster.
-
-        Raises
-        ------
-        FileError
-            Where the quarantine cannot be made or is full.
+        """Move a damaged block to the quarantine: its new place, or None where another process was
+        faster. Raises FileError where the quarantine cannot be made or is full.
         """
         source, target = self.blocks / name, self.folder / QUARANTINE / name
         make_folder(target.parent)
@@ -211,13 +191,7 @@ class StoreFolder:
         return found
 
     def damaged_studies(self) -> list[str]:
-        """Files in studies/ that are not what was written under their names.
-
-        Returns
-        -------
-        list of str
-            Names below the folder of the store.
-        """
+        """Names below the folder of files in studies/ that are not what was written so."""
         return [name for name in self._studies() if not is_study(self.folder / name)]
 
     def _studies(self) -> list[str]:
@@ -227,12 +201,7 @@ class StoreFolder:
         return [f"{STUDIES}/{name}" for name in names if STUDY_NAME.fullmatch(name)]
 
     def keep_study(self, sweeps: Sequence[Sweep]) -> None:
-        """Record that these sweeps were requested.
-
-        Parameters
-        ----------
-        sweeps : sequence of Sweep
-        """
+        """Record that these sweeps were requested."""
         path = self.blocks.with_name(STUDIES) / name_of(sweeps)
         if not is_study(path):
             make_folder(path.parent)
@@ -253,6 +222,27 @@ class StoreFolder:
                 f"folder {str(self.blocks)!r} cannot be written to ({error.strerror}); choose "
                 "another"
             ) from None
+
+
+def by_fields(config: Config) -> tuple[object, ...]:
+    return tuple(getattr(config, name) for name in FIELDS)
+
+
+def cover(
+    stored: Sequence[Stored], runs: Iterable[Run]
+) -> Iterator[tuple[Stored, tuple[Run, ...]]]:
+    """Which block gives which of these seeds, each seed once."""
+    left = blocks.union(runs)
+    for one in stored:
+        rest = blocks.difference(left, [one.run])
+        if rest != left:
+            yield one, blocks.difference(left, rest)
+            left = rest
+
+
+def positions_in(one: Stored, runs: Iterable[Run]) -> NDArray[np.int64]:
+    """Positions within a block of the seeds in runs."""
+    return blocks.seeds_in(runs) - one.run[0]
 
 
 def _is_of_config(entry: "os.DirEntry[str]") -> bool:

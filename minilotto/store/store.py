@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,11 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, FileError, ResourceError, UnusableFileError
 from minilotto.files import check_input, entries, make_folder, path_of, write_bytes
 from minilotto.hardware.machine import available_memory, readable_bytes
-from minilotto.settings.config import FIELDS, Config
+from minilotto.settings.config import FIELDS, Config, checked_config
 from minilotto.store import blocks
-from minilotto.store.blocks import Run, Stored
-from minilotto.store.folder import BLOCKS, MARKER, OURS, StoreFolder
+from minilotto.store.folder import BLOCKS, MARKER, OURS, by_fields, cover, positions_in
 from minilotto.store.format import SCHEMA
-from minilotto.store.grid import Sweep, as_sweeps, wanted
+from minilotto.store.grid import Sweep, as_sweeps
 from minilotto.store.tables import Tables
 from minilotto.training.train import seeds_of
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from minilotto.store.verify import Status, Verification
 
 
-class Store(StoreFolder, Tables):
+class Store(Tables):
     """The nets in a folder, by config; `sweep` and `open_store` make it.
 
     Nothing is read before it is asked for, and blocks that other processes add are seen.
@@ -52,47 +51,7 @@ class Store(StoreFolder, Tables):
         Without those of a newer minilotto or of a task that is not registered. Raises FileError for
         a damaged block.
         """
-        return self._configs(UnusableFileError)
-
-    def _all_configs(self) -> tuple[Config, ...]:
-        return self._configs()
-
-    def _configs(self, *without: type[FileError]) -> tuple[Config, ...]:
-        found = []
-        for key in self.folders():
-            with contextlib.suppress(*without):
-                found.append(self.config_of(key))
-        return tuple(sorted((one for one in found if one is not None), key=_by_fields))
-
-    def config_of(self, key: str) -> Config | None:
-        """The config of a folder, from its first block that can be used here.
-
-        Parameters
-        ----------
-        key : str
-            `Config.key`.
-
-        Returns
-        -------
-        Config or None
-            None where there is no block.
-
-        Raises
-        ------
-        FileError
-            For a damaged block.
-        UnusableFileError
-            Where all blocks are of a newer minilotto or of a task that is not registered.
-        """
-        unusable = None
-        for one in self.stored(key):
-            try:
-                return blocks.read_block(self.blocks, one.name).config
-            except UnusableFileError as error:
-                unusable = error
-        if unusable:
-            raise unusable
-        return None
+        return self.known(UnusableFileError)
 
     def seeds(self, config: Config) -> NDArray[np.int64]:
         """Seeds of a config in the store.
@@ -123,24 +82,6 @@ class Store(StoreFolder, Tables):
         runs = self.missing_runs(as_sweeps(sweeps))
         return {config: blocks.seeds_in(gaps) for config, gaps in runs.items()}
 
-    def missing_runs(self, sweeps: Sequence[Sweep]) -> dict[Config, tuple[Run, ...]]:
-        """As `missing`, in runs.
-
-        Parameters
-        ----------
-        sweeps : sequence of Sweep
-
-        Returns
-        -------
-        dict of Config to tuple of (int, int)
-            First seed and stop of each run, ascending.
-        """
-        gaps = {
-            config: blocks.difference(runs, self.runs(config))
-            for config, runs in wanted(sweeps).items()
-        }
-        return {config: runs for config, runs in gaps.items() if runs}
-
     def ensemble(self, config: Config, seeds: int | Iterable[int] | None = None) -> Ensemble:
         """Nets of a config, from all its blocks.
 
@@ -164,11 +105,10 @@ class Store(StoreFolder, Tables):
         ResourceError
             For more than fits in memory.
         """
-        stored = self.stored(config.key)
+        stored = self.stored(checked_config(config).key)
         if not stored:
             raise ConfigError(
-                f"{str(self.folder)!r} has no nets of {blocks.described(config)}; "
-                f"{self._nearest(config)}"
+                f"{str(self.folder)!r} has no nets of {config}; {self._nearest(config)}"
             )
         chosen = None if seeds is None else seeds_of(seeds)
         there = blocks.union(one.run for one in stored)
@@ -177,7 +117,7 @@ class Store(StoreFolder, Tables):
         if gaps:
             raise ConfigError(
                 f"{str(self.folder)!r} has {blocks.count_of(runs) - blocks.count_of(gaps)} of "
-                f"these {blocks.count_of(runs)} seeds of {blocks.described(config)}; seed "
+                f"these {blocks.count_of(runs)} seeds of {config}; seed "
                 f"{gaps[0][0]} is the first that is missing, sweep it first"
             )
         needed, free = 3 * sum(self.size_of(one.name) for one in stored), available_memory()
@@ -187,45 +127,14 @@ class Store(StoreFolder, Tables):
                 f"{readable_bytes(free)} is free; ask for fewer seeds"
             )
         parts = []
-        for one, have in self._cover(stored, runs):
+        for one, have in cover(stored, runs):
             nets = blocks.read_block(self.blocks, one.name)
-            parts.append(nets if have == (one.run,) else nets.select(_positions(one, have)))
+            parts.append(nets if have == (one.run,) else nets.select(positions_in(one, have)))
         nets = blocks.concatenate(parts)
         if chosen is None or np.array_equal(chosen, nets.seeds):
             return nets
         order = np.argsort(nets.seeds)
         return nets.select(order[np.searchsorted(nets.seeds, chosen, sorter=order)])
-
-    def losses(self, config: Config, runs: Iterable[Run]) -> NDArray[np.float64]:
-        """Final losses of those seeds of a config that are in the store.
-
-        Parameters
-        ----------
-        config : Config
-        runs : iterable of (int, int)
-            First seed and stop of each run.
-
-        Returns
-        -------
-        (R,) ndarray of float64
-            In the order of seeds. Raises FileError for a damaged block.
-        """
-        parts = [np.empty(0)]
-        for one, have in self._cover(self.stored(config.key), runs):
-            losses = blocks.losses_in(blocks.sealed_content(self.blocks, one.name))
-            parts.append(losses if have == (one.run,) else losses[_positions(one, have)])
-        return np.concatenate(parts)
-
-    def _cover(
-        self, stored: Sequence[Stored], runs: Iterable[Run]
-    ) -> Iterator[tuple[Stored, tuple[Run, ...]]]:
-        """Which block gives which of these seeds, each seed once."""
-        left = blocks.union(runs)
-        for one in stored:
-            rest = blocks.difference(left, [one.run])
-            if rest != left:
-                yield one, blocks.difference(left, rest)
-                left = rest
 
     def _nearest(self, config: Config) -> str:
         """What the config in the store that is nearest to this one has instead."""
@@ -235,14 +144,14 @@ class Store(StoreFolder, Tables):
                 with contextlib.suppress(FileError):
                     self._seen[key] = self.config_of(key)
         found = map(self._seen.get, keys)
-        others = sorted((one for one in found if one is not None), key=_by_fields)
+        others = sorted((one for one in found if one is not None), key=by_fields)
         if not others:
             return "it is empty"
         apart = {
             one: [name for name in FIELDS if getattr(one, name) != getattr(config, name)]
             for one in others
         }
-        nearest = min(apart, key=lambda one: len(apart[one]))
+        nearest = min(apart, key=lambda one: (len(apart[one]), abs(one.width - config.width)))
         differences = ", ".join(f"{name}={getattr(nearest, name)!r}" for name in apart[nearest])
         return f"of the {len(others)} configs there the nearest has {differences}"
 
@@ -374,12 +283,3 @@ def _schema_in(text: str) -> int | None:
         if type(schema) is int and schema >= 1:
             return schema
     return None
-
-
-def _positions(one: Stored, runs: Iterable[Run]) -> NDArray[np.int64]:
-    """Positions within a block of the seeds in runs."""
-    return blocks.seeds_in(runs) - one.run[0]
-
-
-def _by_fields(config: Config) -> tuple[object, ...]:
-    return tuple(getattr(config, name) for name in FIELDS)

@@ -14,6 +14,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import FileError, imported
 from minilotto.files import check_output, write_atomically
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
+from minilotto.store.folder import StoreFolder
 
 LISTED = 20  # configs that a notebook shows
 MEASURED = ("seed", "loss", "status", "nodes", "audit")
@@ -21,18 +22,8 @@ MEASURED = ("seed", "loss", "status", "nodes", "audit")
 SETTINGS = {"loss_kind" if name in MEASURED else name: name for name in FIELDS}
 
 
-class Tables(ABC):
+class Tables(StoreFolder, ABC):
     """Conversions of a store, whose nets `ensemble` gives by config."""
-
-    @abstractmethod
-    def _all_configs(self) -> tuple[Config, ...]:
-        """Configs of the rows, in this order. Raises FileError where one cannot be read."""
-
-    folder: Path
-
-    @abstractmethod
-    def runs(self, config: Config) -> tuple[tuple[int, int], ...]:
-        """First seed and stop of each run of a config's seeds."""
 
     @abstractmethod
     def ensemble(self, config: Config) -> Ensemble:
@@ -43,7 +34,7 @@ class Tables(ABC):
 
         rows: list[tuple[str, object]] = [("folder", str(self.folder))]
         try:
-            configs = self._all_configs()
+            configs = self.known()
             for config in configs[:LISTED]:
                 nets = sum(stop - start for start, stop in self.runs(config))
                 rows.append((in_words(config), f"{nets} nets"))
@@ -160,7 +151,7 @@ class Tables(ABC):
 
     def _columns(self) -> Iterator[tuple[Config, tuple[NDArray[Any], ...]]]:
         """Each config with the columns MEASURED of its nets."""
-        for config in self._all_configs():
+        for config in self.known():
             nets = self.ensemble(config)
             yield config, (nets.seeds, nets.loss, nets.status, nets.nodes, nets.audit)
 

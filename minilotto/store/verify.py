@@ -13,7 +13,7 @@ from minilotto.errors import FileError, UnreadableFileError, UnusableFileError
 from minilotto.settings.config import FIELDS, Config
 from minilotto.settings.numbers import whole_number
 from minilotto.store import blocks
-from minilotto.store.blocks import Stored, count_of, described
+from minilotto.store.blocks import Stored, count_of
 from minilotto.store.folder import STUDIES
 from minilotto.store.grid import Sweep, wanted
 from minilotto.training.train import thread_count, train
@@ -83,7 +83,7 @@ def status_text(rows: Sequence[Status]) -> str:
         unknown = (
             "damaged requests" if row.key == STUDIES else f"{row.key}, a config not known here"
         )
-        known = described(row.config) if row.config else unknown
+        known = str(row.config) if row.config else unknown
         counts = (row.asked, row.done, row.missing, len(row.damaged), row.there, row.blocks)
         lines.append("".join(f"{count:9}" for count in counts) + f"  {known}")
     asked, done = sum(row.asked for row in rows), sum(row.done for row in rows)
@@ -145,7 +145,7 @@ class Verification:
                 f"{len(self.different)} different"
             )
         lines += [
-            f"different: seed {seed} of {described(config)}, stored by {who}"
+            f"different: seed {seed} of {config}, stored by {who}"
             for config, seed, who in self.different
         ]
         return "\n".join(lines)

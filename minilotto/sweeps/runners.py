@@ -25,7 +25,7 @@ from minilotto.store.format import LANES, seconds_per_seed
 from minilotto.store.store import Store
 from minilotto.sweeps.budgets import remaining, trained
 from minilotto.sweeps.worker import Receipt, train_block
-from minilotto.training.progress import SweepBar
+from minilotto.training.progress import BarPart, SweepBar
 from minilotto.training.train import prepare
 
 # Blocks of one config are trained together until they take this many seconds of all threads.
@@ -139,7 +139,7 @@ class LocalRunner(Runner):
 
     def _train_and_store(self, batch: Sequence[Block], threads: int) -> None:
         config = batch[0].config
-        report = self.bar.part(seconds_per_seed(config) / config.steps, self.stop)
+        report = BarPart(self.bar, seconds_per_seed(config) / config.steps, self.stop)
         for block, nets, seconds in trained(batch, self.request, threads, report):
             blocks.write_block(self.store.blocks, block, nets)
             self.bar.finish(len(nets))

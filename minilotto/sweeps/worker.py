@@ -14,7 +14,7 @@ from minilotto.signals import Deferral
 from minilotto.store import blocks
 from minilotto.store.blocks import Block
 from minilotto.sweeps.budgets import remaining, trained
-from minilotto.training.progress import Silent
+from minilotto.training.progress import TrainingBar
 
 
 class Receipt(NamedTuple):
@@ -52,7 +52,7 @@ def train_block(
 
     with Deferral():
         for batch in remaining([block], is_there):
-            for one, nets, _ in trained(batch, request, threads, Silent()):
+            for one, nets, _ in trained(batch, request, threads, TrainingBar()):
                 content[one.name] = blocks.sealed_bytes(one, nets)
                 if reachable:
                     # Where it fails, the sweeping process tries it too, and says why.

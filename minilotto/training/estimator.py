@@ -19,6 +19,10 @@ with optional("sklearn", "sklearn"):
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 COMBINATIONS = ("best", "median", "mean")
+PASSED_ON = (
+    *("width", "activation", "lr", "optimizer", "schedule", "batch"),
+    *("depth", "residual", "init", "dtype"),
+)
 
 
 class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -141,18 +145,9 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self._y_mean, self._y_scale = _standard("y", y[used], weight[used])
         falls = self.schedule == "step" and self.optimizer != "lm"
         config = Config(
-            width=self.width,
-            activation=self.activation,
+            **{name: getattr(self, name) for name in PASSED_ON},
             steps=steps,
-            lr=self.lr,
             lr_decay_every=max(1, -(-steps // 5)) if falls else 10_000,
-            optimizer=self.optimizer,
-            schedule=self.schedule,
-            batch=self.batch,
-            depth=self.depth,
-            residual=self.residual,
-            init=self.init,
-            dtype=self.dtype,
             root_seed=_root_seed(self.random_state),
         )
         data = given(

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.engines.interface import Engine
+from minilotto.engines.packing import UNIT_SECONDS
 from minilotto.engines.state import OptimizerState, joined
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.errors import ResourceError, TrainingInterrupted
 from minilotto.hardware.machine import available_memory, cpu_name, readable_bytes
+from minilotto.hardware.threads import kept_threads
 from minilotto.initialisation import Parameters, initial_parameters, shapes_of
 from minilotto.kernels.compile import watched_compilation
 from minilotto.settings.config import Config
@@ -25,8 +27,6 @@ from minilotto.version import VERSION
 
 CHUNK_SECONDS = 0.2  # after which Ctrl-C is noticed
 BATCH_SECONDS = 2.0  # of work a thread, after which a batch of nets is complete
-# One neuron, one point, one step of one seed; sizes batches, never changes a result.
-UNIT_SECONDS = 0.5e-9
 
 
 class _Outcome:
@@ -67,11 +67,6 @@ class _Record:
         """Copy a batch that is at this step."""
         self.outcomes[step].fill(batch, engine, loss, self.state)
 
-    def finish(self, batch: slice, engine: Engine) -> None:
-        """Copy a batch that has reached its last step."""
-        self.keep(engine.config.steps, batch, engine, self.loss[-1, batch])
-        self.done = batch.stop
-
 
 def run(
     engine: Engine,
@@ -93,7 +88,7 @@ def run(
     try:
         with Deferral() as deferral:
             try:
-                with watched_compilation(report.compiling) as compilation:
+                with watched_compilation(report.compiling) as compilation, kept_threads():
                     _train_batches(engine, seeds, checkpoints, course, record, report, deferral)
             except KeyboardInterrupt:
                 interrupted = True
@@ -159,7 +154,8 @@ def _train_batches(
                 with engine.aside(stop):
                     record.keep(stop, batch, engine, engine.losses(final=True))
         deferral.begin()
-        record.finish(batch, engine)
+        record.keep(config.steps, batch, engine, record.loss[-1, batch])
+        record.done = batch.stop
 
 
 def _ensemble(

@@ -2,8 +2,6 @@
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 from minilotto import signals
@@ -24,16 +22,6 @@ class Reporter(Protocol):
         """More seed-steps are done: one is a step of one seed."""
 
 
-class Silent:
-    """Shows nothing."""
-
-    def compiling(self) -> None:
-        return None
-
-    def advance(self, seed_steps: int) -> None:
-        return None
-
-
 def tqdm_here() -> Any:
     """The tqdm of this process: that of widgets in a notebook that has them, else of text."""
     from tqdm import tqdm
@@ -51,48 +39,45 @@ def tqdm_here() -> Any:
 
 
 class Bar:
-    """A bar of tqdm, on stderr where it is text, in seed-steps: one step of one net."""
+    """A bar of tqdm, on stderr where it is text, for many threads; nothing unless `shown`."""
 
-    def __init__(self, total: int, title: str) -> None:
-        self._noted = False
-        signals.state.bar = True
-        self._bar = tqdm_here()(
-            total=total,
-            desc=title,
-            unit=" seed-steps",
-            unit_scale=True,
-            dynamic_ncols=True,
-            file=sys.stderr,
-            mininterval=0.2,
-        )
+    def __init__(self, shown: bool, **options: Any) -> None:
+        self._lock, self._noted = threading.Lock(), False
+        self._bar: Any = None
+        if shown:
+            signals.state.bar = True
+            options |= {"dynamic_ncols": True, "file": sys.stderr, "mininterval": 0.2}
+            self._bar = tqdm_here()(**options)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.write(line, file=sys.stderr)
 
     def compiling(self) -> None:
         if not self._noted:
             self._noted = True
-            self._bar.write(COMPILING, file=sys.stderr)
-
-    def advance(self, seed_steps: int) -> None:
-        self._bar.update(seed_steps)
+            self.say(COMPILING)
 
     def close(self) -> None:
-        self._bar.close()
-        signals.state.bar = False
+        if self._bar is not None:
+            self._bar.close()
+            signals.state.bar = False
 
 
-@contextmanager
-def reporter(shown: bool, total: int, title: str) -> Iterator[Reporter]:
-    """A Bar where `shown`, else a Silent one."""
-    if not shown:
-        yield Silent()
-        return
-    bar = Bar(total, title)
-    try:
-        yield bar
-    finally:
-        bar.close()
+class TrainingBar(Bar):
+    """A bar in seed-steps: one step of one net."""
+
+    def __init__(self, shown: bool = False, total: int = 0, title: str = "") -> None:
+        super().__init__(shown, total=total, desc=title, unit=" seed-steps", unit_scale=True)
+
+    def advance(self, seed_steps: int) -> None:
+        if self._bar is not None:
+            self._bar.update(seed_steps)
 
 
-class SweepBar:
+class SweepBar(Bar):
     """One bar for the trainings of a sweep, from many threads.
 
     `total` is the work by a model of cost, in any unit; `nets` is the number of nets. The bar shows
@@ -100,23 +85,9 @@ class SweepBar:
     """
 
     def __init__(self, shown: bool, total: float, nets: int) -> None:
-        self._lock = threading.Lock()
-        self._noted = False
+        words = "sweep {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+        super().__init__(shown, total=max(total, 1e-9) * MARGIN, bar_format=words)
         self._nets, self._done, self._seed_steps = nets, 0, 0
-        self._bar: Any = None
-        if shown:
-            signals.state.bar = True
-            self._bar = tqdm_here()(
-                total=max(total, 1e-9) * MARGIN,
-                bar_format="sweep {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
-                dynamic_ncols=True,
-                file=sys.stderr,
-                mininterval=0.2,
-            )
-
-    def part(self, work_per_seed_step: float, stop: threading.Event) -> "BarPart":
-        """A Reporter for nets of one config."""
-        return BarPart(self, work_per_seed_step, stop)
 
     def advance(self, work: float, seed_steps: int) -> None:
         """More work is done."""
@@ -134,28 +105,12 @@ class SweepBar:
             if self._bar is not None:
                 self._show()
 
-    def say(self, line: str) -> None:
-        """Print a line above the bar."""
-        with self._lock:
-            if self._bar is not None:
-                self._bar.write(line, file=sys.stderr)
-
-    def compiling(self) -> None:
-        if not self._noted:
-            self._noted = True
-            self.say(COMPILING)
-
     def _show(self) -> None:
         elapsed = max(self._bar.format_dict["elapsed"], 1e-9)
         self._bar.set_postfix_str(
             f"{self._done}/{self._nets} nets, {self._seed_steps / elapsed:.3g} seed-steps/s",
             refresh=False,
         )
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            signals.state.bar = False
 
 
 class BarPart:

@@ -1,6 +1,7 @@
 """train: from Config and seeds to an Ensemble, after every setting has been checked."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from minilotto.errors import ConfigError, DataError, ResourceError, shown
 from minilotto.hardware.machine import available_memory, readable_bytes, usable_cores
 from minilotto.initialisation import parameter_count
 from minilotto.settings.arrays import array_of, is_list
-from minilotto.settings.config import Config
+from minilotto.settings.config import Config, checked_config
 from minilotto.settings.limits import listed
 from minilotto.settings.numbers import truth_value, whole_number
 from minilotto.settings.tasks import CUSTOM, Task, task_of
@@ -26,7 +27,7 @@ from minilotto.training.going_on import (
     course_of,
     own_data,
 )
-from minilotto.training.progress import Reporter, reporter
+from minilotto.training.progress import Reporter, TrainingBar
 
 if TYPE_CHECKING:
     from minilotto.engines.choice import Candidate
@@ -153,16 +154,14 @@ class Job:
         title = f"{count} x width {self.config.width}{depth}"
         steps = self.config.steps - self.course.first
         engine = self.choice.make(self.threads)  # refuses data out of reach: before a bar is drawn
-        with reporter(progress, count * steps, title) as report:
-            return self._run(engine, report)
+        with closing(TrainingBar(progress, count * steps, title)) as bar:
+            return self.run_reporting(bar, engine)
 
-    def run_reporting(self, report: Reporter) -> Ensemble:
+    def run_reporting(self, report: Reporter, engine: "Engine | None" = None) -> Ensemble:
         """Train, and tell `report` how far the training is."""
-        return self._run(self.choice.make(self.threads), report)
-
-    def _run(self, engine: "Engine", report: Reporter) -> Ensemble:
         from minilotto.training.loop import run
 
+        engine = engine or self.choice.make(self.threads)
         return run(engine, self.seeds, self.checkpoints, self.reason, report, self.course)
 
 
@@ -227,10 +226,7 @@ def _refuse_what_squares_overflow(config: Config, data: Dataset) -> None:
 
 def what_to_fit(config: Config, data: Any, target: Any = None) -> tuple[Config, Dataset]:
     """The data to train on, and the config of such data."""
-    if not isinstance(config, Config):
-        raise ConfigError(
-            f"config={shown(config)} is no Config; pass one, as in ml.Config(width=20)"
-        )
+    checked_config(config)
     if data is not None and target is not None:
         raise ConfigError("both data and target are given; pass one of them")
     if data is not None:

@@ -11,7 +11,7 @@ from nets import random_nets
 
 import minilotto as ml
 from minilotto.analysis.landscape.curvature import EPSILON, curvature
-from minilotto.analysis.tickets.valley_tickets import EQ2
+from minilotto.analysis.tickets.valley import EQ2
 from minilotto.data.dataset import given, sampled
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters

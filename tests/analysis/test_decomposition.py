@@ -92,7 +92,6 @@ def test_a_fifth_of_bad_nets_changes_little():
     assert robust.loss.value == pytest.approx(clean.loss.value, rel=0.1)
     assert robust.share.value == pytest.approx(0.7, abs=0.05)
     assert all_of_them.loss.value > 1e4
-    assert robust.high < 10 < np.sum(spoilt[0] ** 2 * WEIGHT)
 
 
 def test_diverged_nets_are_counted_and_left_out():

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from minilotto.analysis.stats.bootstrap import median_interval
-from minilotto.analysis.tickets.disentangling import disentangle, effective_ranks
+from minilotto.analysis.tickets.disentangling import Disentangled, disentangle
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.data.dataset import given
 from minilotto.errors import DataError
@@ -26,6 +26,12 @@ def orthogonal(seed, count):
     return q.T * 10
 
 
+def ranks(errors):
+    """Of pairs that all count."""
+    places = np.zeros((*errors.shape[:2], 2), np.intp)
+    return Disentangled(places, np.ones(errors.shape[:2]), errors, WEIGHT).ranks()
+
+
 @settings(max_examples=30, deadline=None)
 @hypothesis_given(
     seed=st.integers(0, 99),
@@ -38,7 +44,7 @@ def test_copies_of_orthogonal_tickets_count_once_in_every_way(seed, directions, 
     errors = np.concatenate([base] + [sign * base] * (copies - 1))[
         np.random.default_rng(seed).permutation(directions * copies)
     ]
-    found = effective_ranks(errors[None], WEIGHT)
+    found = ranks(errors[None])
     for name in ("participation", "entropy", "numerical", "groups"):
         assert getattr(found, name)[0] == pytest.approx(directions, rel=1e-9), name
 
@@ -46,7 +52,7 @@ def test_copies_of_orthogonal_tickets_count_once_in_every_way(seed, directions, 
 def test_the_four_ways_differ_as_defined_on_uneven_copies():
     base = orthogonal(0, 2)
     errors = np.concatenate([np.repeat(base[:1], 99, axis=0), base[1:]])[None]
-    found = effective_ranks(errors, WEIGHT)
+    found = ranks(errors)
     p = np.array([0.99, 0.01])
     assert found.participation[0] == pytest.approx(1 / np.sum(p**2), rel=1e-12)
     assert found.entropy[0] == pytest.approx(np.exp(-np.sum(p * np.log(p))), rel=1e-12)
@@ -58,7 +64,7 @@ def test_noise_adds_what_its_size_says():
     rng = np.random.default_rng(1)
     noise = 0.02 * rng.normal(size=(20, 30, 100))
     errors = np.repeat(orthogonal(2, 3), 10, axis=0) + noise
-    found = effective_ranks(errors, WEIGHT)
+    found = ranks(errors)
     np.testing.assert_allclose(found.participation, 3.0, rtol=0.01)
     assert (found.numerical == 3).all()
     assert (found.groups == 3).all()
@@ -66,7 +72,7 @@ def test_noise_adds_what_its_size_says():
 
 def test_more_tickets_than_points_give_the_same_eigenvalues():
     errors = np.random.default_rng(3).normal(size=(1, 150, 100))
-    found = effective_ranks(errors, WEIGHT)
+    found = ranks(errors)
     unit = errors[0] / np.linalg.norm(errors[0], axis=1, keepdims=True)
     values = np.linalg.eigvalsh(unit @ unit.T)
     assert found.participation[0] == pytest.approx(values.sum() ** 2 / np.sum(values**2), rel=1e-12)

@@ -314,11 +314,8 @@ def test_exponents_between_neighbours_are_the_slopes_of_a_broken_law():
             assert 1 < exponent.value < 4
 
 
-def test_a_band_holds_the_fit_and_the_fit_its_points():
+def test_the_fit_holds_its_points():
     fit = fit_law(points(WIDTHS, drawn(PLANTED["plateau"][1], 1000, 1)), "plateau")
-    at = np.geomspace(1, 1000, 50)
-    low, high = fit.band(at)
-    assert ((low <= fit.predict(at)) & (fit.predict(at) <= high)).all()
     assert (np.abs(np.log(fit.predict(WIDTHS) / fit.points.value)) < 5 * fit.points.error).all()
     assert reference_line([10, 20], 1, (10, 3.0)).tolist() == [3.0, 1.5]
 
@@ -386,7 +383,7 @@ def test_half_tied_losses_give_finite_numbers():
     losses = [np.append(np.full(60, 1 / n), GOOD / n) for n in WIDTHS]
     fit = fit_law(points(WIDTHS, losses))
     assert fit.estimates["exponent"].value == pytest.approx(1, abs=1e-9)
-    assert np.isfinite([fit.p_value, fit.misfit, fit.log_likelihood, fit.aicc]).all()
+    assert np.isfinite([fit.p_value, fit.misfit, fit.aicc]).all()
 
 
 def test_a_thousand_seeds_at_nine_widths_take_little_time():

@@ -20,11 +20,12 @@ from minilotto.analysis.ensembling.ensembling import (
     orthogonal_loss,
     orthogonal_weights,
 )
-from minilotto.analysis.ensembling.joining import refitted
 from minilotto.analysis.ensembling.pairs import compare, drawn_pairs, pair_weights, paper_null
-from minilotto.analysis.ensembling.synergy import NULLS, Nets, synergy
+from minilotto.analysis.ensembling.synergy import NULLS, of_outputs, refitted, synergy
+from minilotto.data.dataset import given as dataset
 from minilotto.ensemble.last_layer import hidden, least_squares
 from minilotto.errors import ConfigError, DataError
+from minilotto.initialisation import Parameters
 from minilotto.settings.activations import ACTIVATIONS
 
 EPSILON = np.finfo(np.float64).eps
@@ -213,34 +214,44 @@ def test_scaling_of_columns_changes_nothing():
     )
     plain = least_squares(columns, target, weight)
     scales = np.array([1e-6, 1.0, 1e6, 1e3])
-    scaled = least_squares(columns * scales, target, weight)
-    assert_allclose(scaled.loss, plain.loss, rtol=1e-12)
-    assert_allclose(scaled.coefficients * scales, plain.coefficients, rtol=1e-9)
-    assert least_squares(columns * scales, target, weight, cut=1e-6).rank.tolist() == [4] * 5
+    for cut in (1e-14, 1e-6):
+        found = least_squares(columns * scales, target, weight, cut)
+        assert_allclose(found, plain, rtol=1e-12)
     for i in range(5):
         root = np.sqrt(weight)
         theta = np.linalg.lstsq(columns[i] * root[:, None], target * root, rcond=None)[0]
-        assert_allclose(plain.coefficients[i], theta, rtol=1e-9)
-        assert_allclose(plain.loss[i], weight @ (columns[i] @ theta - target) ** 2, rtol=1e-12)
+        assert_allclose(plain[i], weight @ (columns[i] @ theta - target) ** 2, rtol=1e-12)
 
 
 def test_dead_and_repeated_columns_are_cut():
     one = np.stack([X, X, np.zeros(POINTS), np.full(POINTS, 1e-30), np.ones(POINTS)], axis=1)
-    found = least_squares(one[None], 3 * X + 2, WEIGHT)
-    assert found.rank.tolist() == [2]
-    assert found.loss[0] < 1e-28
-    assert_allclose(found.coefficients[0], [1.5, 1.5, 0, 0, 2], atol=1e-12)
-    assert least_squares(np.zeros((1, POINTS, 2)), X, WEIGHT).loss[0] == pytest.approx(
+    assert least_squares(one[None], 3 * X + 2, WEIGHT)[0] < 1e-28
+    assert least_squares(np.zeros((1, POINTS, 2)), X, WEIGHT)[0] == pytest.approx(
         np.mean(X**2), rel=1e-12
     )
 
 
 def test_a_coarser_cut_keeps_fewer_directions():
     columns = np.stack([np.ones(POINTS), 1 + 1e-8 * X], axis=1)[None]
-    assert least_squares(columns, X, WEIGHT).rank.tolist() == [2]
-    assert least_squares(columns, X, WEIGHT).loss[0] < 1e-12
-    assert least_squares(columns, X, WEIGHT, cut=1e-6).rank.tolist() == [1]
-    assert least_squares(columns, X, WEIGHT, cut=1e-6).loss[0] > 0.1
+    assert least_squares(columns, X, WEIGHT)[0] < 1e-12
+    assert least_squares(columns, X, WEIGHT, cut=1e-6)[0] > 0.1
+
+
+def nets_of(w, b, x, y, activation="silu"):
+    """An Ensemble of these hidden neurons, with other output weights."""
+    data, count = dataset(x, y), len(w)
+    config = ml.Config(width=w.shape[1], activation=activation, task="custom", sampling="custom")
+    return ml.Ensemble(
+        config=config.replace(points=data.points),
+        data=data,
+        seeds=np.arange(count),
+        **Parameters(w, b, np.zeros(b.shape), np.zeros(count))._asdict(),
+        loss=np.ones(count),
+        history=ml.History(np.empty(0, np.int64), np.empty((0, count))),
+        nodes=np.zeros(count, np.int64),
+        audit=np.zeros(count),
+        requested=count,
+    )
 
 
 @pytest.mark.parametrize("inputs", [1, 2])
@@ -254,28 +265,18 @@ def test_a_teacher_in_two_halves_is_joined_again(inputs, activation):
     responses = hidden(row, w, b, x)
     assert_allclose(responses[1, 0], row.value(x @ w[1, 0] + b[1, 0]), rtol=1e-12)
     y = v @ np.concatenate([responses[0], responses[1]]) + 0.7
-    weight = np.ones(80) / 80
-    alone, joined = (
-        refitted(row, w, b, x, y, weight),
-        refitted(row, w, b, x, y, weight, [[0, 1], [1, 0]]),
-    )
-    assert (alone.loss > 1e-5).all()
-    assert (joined.loss < 1e-25).all()
-    assert joined.rank.tolist() == [5, 5]
-    assert_allclose(joined.v, [v, np.roll(v, 2)], rtol=1e-8)
-    assert_allclose(joined.c, 0.7, rtol=1e-8)
-    assert_allclose(joined.largest, np.abs(v).max(), rtol=1e-8)
+    nets = nets_of(w, b, x, y, activation)
+    assert (refitted(nets) > 1e-5).all()
+    assert (refitted(nets, [[0, 1], [1, 0]]) < 1e-25).all()
 
 
 def test_many_joined_in_small_parts_are_the_same(monkeypatch):
     random = np.random.default_rng(0)
-    w, b = random.normal(size=(20, 3, 1)), random.normal(size=(20, 3))
+    nets = nets_of(random.normal(size=(20, 3, 1)), random.normal(size=(20, 3)), X, X**2)
     pairs = drawn_pairs(20, 50)
-    whole = refitted(ACTIVATIONS["silu"], w, b, X, X**2, WEIGHT, pairs)
-    monkeypatch.setattr("minilotto.analysis.ensembling.joining.ENTRIES", 3 * POINTS * 7)
-    parts = refitted(ACTIVATIONS["silu"], w, b, X, X**2, WEIGHT, pairs)
-    assert_allclose(parts.loss, whole.loss, rtol=1e-6)
-    assert (parts.rank == whole.rank).all()
+    whole = refitted(nets, pairs)
+    monkeypatch.setattr("minilotto.analysis.ensembling.synergy.ENTRIES", 3 * POINTS * 7)
+    assert_allclose(refitted(nets, pairs), whole, rtol=1e-6)
 
 
 # Pairs and the paper's null
@@ -414,12 +415,10 @@ def test_intervals_cover_and_p_values_are_uniform(draws):
 # All nulls side by side
 
 
-def quick(narrow, wide, y=X**2, **given):
-    return synergy(narrow, wide, y=y, weight=WEIGHT, draws=100, resamples=100, **given)
-
-
-def made(errors):
-    return Nets(np.mean(errors**2, axis=1), X**2 + errors)
+def quick(errors, wider):
+    """Of error functions of narrow and of wide nets."""
+    pairs, losses = drawn_pairs(len(errors), 100), np.mean(wider**2, axis=1)
+    return of_outputs(X**2 + errors, X**2, WEIGHT, losses, pairs, 0.9, 100)
 
 
 def medians(found):
@@ -428,9 +427,7 @@ def medians(found):
 
 def test_orthogonal_errors_make_every_null_the_papers():
     sizes = np.random.default_rng(0).uniform(1, 1.001, 20) * 1e-3
-    found = quick(
-        made(sizes[:, None] * orthonormal(20)), made(sizes[:, None] * orthonormal(20) / 2)
-    )
+    found = quick(sizes[:, None] * orthonormal(20), sizes[:, None] * orthonormal(20) / 2)
     values = medians(found)
     assert list(values) == ["harmonic", "average", "sum to one", "free weights"]
     assert_allclose(list(values.values()), values["harmonic"], rtol=1e-5)
@@ -443,14 +440,14 @@ def test_the_same_error_but_for_its_size_is_cancelled_by_weights_alone():
     sizes = np.linspace(1, 2, 20)
     noise = 1e-3 * orthonormal(21)  # leaves something where the rest has cancelled
     errors = sizes[:, None] * noise[0] + 1e-6 * noise[1:]
-    values = medians(quick(made(errors), made(errors)))
+    values = medians(quick(errors, errors))
     assert values["average"] > values["harmonic"] > 1e3 * values["sum to one"]
     assert values["free weights"] <= values["sum to one"] * (1 + 1e-9)
 
 
 def test_identical_errors_gain_from_no_weights():
     noise = 1e-3 * orthonormal(21)
-    values = medians(quick(made(noise[0] + 1e-6 * noise[1:]), made(noise[1:])))
+    values = medians(quick(noise[0] + 1e-6 * noise[1:], noise[1:]))
     assert_allclose(values["average"], 2 * values["harmonic"], rtol=1e-3)
     # Errors that differ by little in all directions have no cancelling part: weights of one half
     # are best.
@@ -461,115 +458,70 @@ def test_a_constant_and_a_factor_are_found_by_free_weights_alone():
     random = np.random.default_rng(0)
     base = 1e-4 * orthonormal(20)
     errors = 0.1 * X**2 + 0.2 + base * random.uniform(1, 2, 20)[:, None]
-    values = medians(quick(made(errors), made(base * random.uniform(1, 2, 20)[:, None])))
+    values = medians(quick(errors, base * random.uniform(1, 2, 20)[:, None]))
     assert values["sum to one"] > 1e-3
     assert values["free weights"] < 3e-8
 
 
-def trained(width):
-    nets = ml.train(ml.Config(width=width, steps=300), seeds=24)
-    return nets, Nets(nets.loss, nets.predict(nets.data.x), nets.w, nets.b)
-
-
-def test_real_nets_run_through_all_nulls():
-    (nets, narrow), (_, wide) = trained(2), trained(4)
-    data = nets.data
-    found = synergy(
-        narrow,
-        wide,
-        y=data.y,
-        weight=data.weight,
-        x=data.x,
-        activation=nets.activation,
-        draws=200,
-        resamples=100,
-    )
+def test_real_nets_run_through_all_nulls(monkeypatch):
+    # Else the cut may leave out what the nets' own outputs are made of.
+    monkeypatch.setattr("minilotto.analysis.ensembling.synergy.FLOAT32_CUT", 1e-15)
+    narrow, wide = (ml.train(ml.Config(width=width, steps=300), seeds=24) for width in (2, 4))
+    data, pairs = narrow.data, drawn_pairs(24, 200)
+    found = synergy(narrow, wide, draws=200, resamples=100)
     assert list(found.nulls) == list(NULLS)
-    assert len(found.pairs) == 200
     losses = {name: null.losses for name, null in found.nulls.items()}
-    single = narrow.loss[found.pairs].min(axis=1)
+    single = narrow.loss[pairs].min(axis=1)
     for worse, better in (
         (losses["average"], losses["sum to one"]),
         (single, losses["sum to one"]),
         (losses["sum to one"], losses["free weights"]),
         (losses["free weights"], losses["joined"]),
     ):
-        whole = found.joined.rank == 5  # a cut may leave out what the nets' own outputs are made of
-        assert (better <= worse * (1 + 1e-9))[whole].all()
-        assert whole.sum() > 100
-    assert (found.refitted.loss <= wide.loss * (1 + 1e-9)).all()
-    assert found.joined.v.shape == (200, 4)
+        assert (better <= worse * (1 + 1e-9)).all()
+    assert (found.nulls["joined, all refitted"].wider <= wide.loss * (1 + 1e-9)).all()
     assert found.similarity_median.low <= found.similarity.median <= found.similarity_median.high
-    outputs = (nets.predict(data.x)[found.pairs[7]] - data.y).mean(axis=0)
+    outputs = (narrow.predict(data.x)[pairs[7]] - data.y).mean(axis=0)
     assert_allclose(losses["average"][7], data.weight @ outputs**2, rtol=1e-12)
-    again = synergy(Nets(narrow.loss), Nets(wide.loss), draws=200, resamples=100)
-    assert list(again.nulls) == ["harmonic"]
-    assert (again.nulls["harmonic"].losses == losses["harmonic"]).all()
-    assert again.nulls["harmonic"].ratio == found.nulls["harmonic"].ratio
 
 
-def test_nets_that_diverged_are_left_out_and_counted():
-    whole = made(1e-3 * np.random.default_rng(0).normal(size=(25, POINTS)))
-    loss, outputs = whole.loss.copy(), whole.outputs.copy()
-    loss[[3, 9]], outputs[[3, 9]] = np.nan, np.nan
-    kept = np.isfinite(loss)
-    one, two = quick(Nets(loss, outputs), whole), quick(Nets(loss[kept], outputs[kept]), whole)
-    assert one.diverged == (2, 0)
+def test_nets_that_diverged_are_left_out():
+    narrow, wide = (ml.train(ml.Config(width=width, steps=50), seeds=16) for width in (2, 4))
+    loss = narrow.loss.copy()
+    loss[[3, 9]] = np.nan
+    one = synergy(replace(narrow, loss=loss), wide, resamples=100)
+    two = synergy(narrow.select(np.isfinite(loss)), wide, resamples=100)
     assert str(one) == str(two)
+    with pytest.raises(DataError, match="9 narrow and 16 wide nets are finite; at least 10"):
+        synergy(narrow[:9], wide)
 
 
 def test_what_cannot_be_compared_becomes_a_note():
     sizes = np.linspace(1, 2, 20)
-    exact = quick(
-        made(sizes[:, None] * orthonormal(1)[0] * 0.0), made(sizes[:, None] * orthonormal(20))
-    )
+    exact = quick(sizes[:, None] * orthonormal(1)[0] * 0.0, sizes[:, None] * orthonormal(20))
     assert exact.nulls == {}
     assert exact.similarity is None
     assert len(exact.notes) == 5
     assert "logarithm" in str(exact)
 
 
-GOOD = made(1e-3 * np.random.default_rng(0).normal(size=(20, POINTS)))
+GOOD = np.random.default_rng(0).lognormal(size=20)
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: quick(replace(GOOD, loss=GOOD.loss * 1.01), GOOD), "outputs at nets.data.x"),
-        (lambda: synergy(GOOD, GOOD), "y or weight"),
-        (
-            lambda: quick(replace(GOOD, w=np.zeros((20, 1, 1)), b=np.zeros((20, 1))), GOOD),
-            "x, y, weight or activation",
-        ),
-        (lambda: quick(Nets(np.full(20, np.nan)), GOOD), "0 narrow nets"),
-        (lambda: quick(GOOD, Nets(GOOD.loss[:9])), "9 wide nets"),
-        (lambda: quick(replace(GOOD, outputs=GOOD.outputs[:5]), GOOD), "one row a net"),
-        (lambda: quick(GOOD, GOOD, y=X[:5]), "do not match"),
-        (lambda: synergy(GOOD, GOOD, y=X**2, weight=-WEIGHT), "at least 0"),
-        (lambda: compare(np.ones(20), GOOD.loss), "all 1"),
-        (lambda: compare(GOOD.loss[:9], GOOD.loss), "at least 10"),
-        (lambda: compare(np.append(GOOD.loss, np.nan), GOOD.loss), "not finite"),
-        (lambda: compare(GOOD.loss, GOOD.loss, drawn_pairs(20, 30)), "pairs have shape"),
+        (lambda: compare(np.ones(20), GOOD), "all 1"),
+        (lambda: compare(GOOD[:9], GOOD), "at least 10"),
+        (lambda: compare(np.append(GOOD, np.nan), GOOD), "not finite"),
+        (lambda: compare(GOOD, GOOD, drawn_pairs(20, 30)), "pairs have shape"),
         (lambda: paper_null([1.0]), "two nets"),
         (lambda: orthogonal_loss([1.0, -1.0]), "at least 0"),
         (lambda: optimal_weights(np.zeros((2, 3))), "(..., n, n)"),
         (lambda: gram(np.zeros(3), np.ones(3)), "do not match"),
         (lambda: cosines(np.zeros((3, POINTS)), WEIGHT), "no error"),
         (lambda: cosines(np.ones((1, POINTS)), WEIGHT), "R > 1"),
-        (lambda: least_squares(np.ones((2, 3)), np.ones(3), np.ones(3)), "do not match"),
         (lambda: least_squares(np.full((1, POINTS, 1), np.nan), X, WEIGHT), "not finite"),
-        (
-            lambda: refitted(
-                ACTIVATIONS["silu"], np.ones((2, 1, 1)), np.ones((2, 1)), X, X, WEIGHT, [[0, 2]]
-            ),
-            "among 2 nets",
-        ),
-        (
-            lambda: refitted(
-                ACTIVATIONS["silu"], np.ones((2, 1, 2)), np.ones((2, 1)), X, X, WEIGHT
-            ),
-            "do not match",
-        ),
     ],
 )
 def test_refusals_of_data(call, words):
@@ -584,9 +536,8 @@ def test_refusals_of_data(call, words):
     [
         lambda: drawn_pairs(1, 5),
         lambda: drawn_pairs(5, 0),
-        lambda: compare(GOOD.loss, GOOD.loss, level=1.5),
-        lambda: compare(GOOD.loss, GOOD.loss, resamples=5),
-        lambda: least_squares(np.ones((1, POINTS, 1)), X, WEIGHT, cut=2.0),
+        lambda: compare(GOOD, GOOD, level=1.5),
+        lambda: compare(GOOD, GOOD, resamples=5),
     ],
 )
 def test_refusals_of_settings(call):

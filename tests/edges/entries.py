@@ -20,8 +20,7 @@ import numpy as np
 import pytest
 
 import minilotto as ml
-from minilotto.analysis.stats import bootstrap, dip, draws, modality, modes, ranks, scaling
-from minilotto.analysis.stats.dip import dip_test
+from minilotto.analysis.stats import bootstrap, draws, modality, modes, ranks, scaling
 from minilotto.cli import commands
 from minilotto.report.figure import QUICK as QUICK_SCALE
 from minilotto.report.figure import Source
@@ -511,7 +510,7 @@ SHAPES: dict[str, Callable[[Any], Any]] = {
     "normality": lambda it: dataclasses.astuple(modality.normality(it, resamples=100))[:8],
 }
 if find_spec("diptest"):
-    SHAPES["dip_test"] = lambda it: dataclasses.astuple(dip.dip_test(it))
+    SHAPES["dip_test"] = lambda it: dataclasses.astuple(modality.dip_test(it))
 # What needs a logarithm of each loss of a width.
 STATISTICS: dict[str, Callable[[Any], Any]] = {
     **{f"points {name}": _points(name) for name in (*bootstrap.STATISTICS, 0.9)},
@@ -609,7 +608,9 @@ OF_EXTRAS = {
             ["sweep", "--widths", *SMALL[1:], "--cluster", "local:1", "--out", str(folder / "runs")]
         ),
     },
-    ("diptest", "report"): {"dip_test": lambda nets, folder: dip_test(np.geomspace(1, 10, 40))},
+    ("diptest", "report"): {
+        "dip_test": lambda nets, folder: modality.dip_test(np.geomspace(1, 10, 40))
+    },
     ("numba_cuda", "cuda"): {
         "train(backend=...)": lambda nets, folder: ml.train(CONFIG, 2, backend="cuda"),
         "sweep(backend=...)": lambda nets, folder: _sweep(folder, backend="cuda"),

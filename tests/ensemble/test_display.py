@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 import minilotto as ml
 from minilotto.analysis.stats.bootstrap import points
+from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.ensemble.plots import KINDS, MOST
 from minilotto.settings.display import LONGEST, histogram, panel, words_of
@@ -87,6 +88,12 @@ def test_a_config_shows_what_is_not_a_default_first():
     assert "beta10.9" in rest
 
 
+def test_a_config_is_written_as_what_makes_it():
+    for config in (ml.Config(), ml.Config(width=7, schedule="cosine", lr=0.5)):
+        assert eval(repr(config), {"Config": ml.Config}) == config
+    assert repr(ml.Config(lr=0.5)) == "Config(width=20, lr=0.5)"
+
+
 def test_a_store_shows_its_configs(tmp_path):
     store = ml.sweep(ml.Sweep(widths=(1, 2), steps=5, seeds=3), out=tmp_path / "<b>&runs")
     text = shown(store).text
@@ -98,8 +105,12 @@ def test_a_store_shows_its_configs(tmp_path):
 
 
 def test_results_of_analyses_show_their_fields(nets):
-    found = shown(points([2, 3, 4], [nets.loss, nets.loss / 2, nets.loss / 4]))
-    assert "statistic" in found.text
+    found = points([2, 3, 4], [nets.loss, nets.loss / 2, nets.loss / 4])
+    assert "statistic" in shown(found).text
+    fit = fit_law(found)
+    for text in (shown(fit).text, repr(fit)):  # a terminal too shows no array of replicates
+        assert f"exponent: {fit.estimates['exponent']}" in text
+        assert len(text) < 2000
     assert "distance" in shown(pair_neurons(nets.w, nets.b)).text
 
 

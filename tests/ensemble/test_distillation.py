@@ -13,8 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import minilotto as ml
-from minilotto.analysis.landscape.polish import VALLEY, Projected, digits_needed, polish
-from minilotto.analysis.stats.parameter_count import parameter_exponents
+from minilotto.analysis.landscape.polish import VALLEY, Polished, Projected, polish
 from minilotto.analysis.tickets.valley import valley
 from minilotto.data.dataset import given, sampled
 from minilotto.engines.evaluate import losses
@@ -367,7 +366,9 @@ def test_the_digits_that_a_net_needs():
         # The two columns are nearly mirror images; the symmetric solution is the one that trained
         # nets have.
         solution = mp.lu_solve(matrix.T * matrix, matrix.T * y)
-    digits = int(np.ceil(digits_needed(np.array(float(terms)), np.array(float(loss)))))
+    rounding = np.array([(np.finfo(float).eps * float(terms)) ** 2])
+    polished = Polished(None, None, np.array([float(loss)]), None, None, rounding)
+    digits = int(np.ceil(polished.digits()[0]))
     found = {}
     for places in (digits, digits - 4):
         with mp.workdps(places):
@@ -379,18 +380,6 @@ def test_the_digits_that_a_net_needs():
             found[places] = float(sum(r * r for r in rest) / 100)
     assert found[digits] == pytest.approx(float(loss), rel=0.1)
     assert found[digits - 4] > 2 * float(loss)
-
-
-@pytest.mark.parametrize(("middle", "valley"), [(-1.0, 0.5), (0.0, 0.25)])
-def test_terms_grow_down_the_valley_as_the_docstring_says(middle, valley):
-    mp = pytest.importorskip("mpmath").mp
-    with mp.workdps(60):
-        ends = [
-            exact_fit(mp, np.array([h, -h]), np.array([middle, middle]), SQUARE.x[:, 0])
-            for h in (2.0**-7, 2.0**-11)
-        ]
-        slope = -mp.log(ends[1][1] / ends[0][1]) / mp.log(ends[1][0] / ends[0][0])
-    assert float(slope) == pytest.approx(valley, abs=0.02)
 
 
 def test_terms_grow_down_the_valley_that_a_descent_follows():
@@ -406,17 +395,6 @@ def test_digits_down_the_valley():
     nets = ml.train(ml.Config(width=2, steps=5000), seeds=8)
     end = polish(nets.activation, nets.parameters, nets.data, evaluations=5)
     np.testing.assert_allclose(end.digits(1e-20) - end.digits(1e-30), -7.5)
-    np.testing.assert_allclose(end.digits(1e-20, valley=0.5) - end.digits(1e-30, valley=0.5), -10.0)
-
-
-def test_widths_and_parameters():
-    assert [row.exponent for row in parameter_exponents(1.2)] == pytest.approx(
-        [0.4, 0.6, 1.2], rel=1e-12
-    )
-    assert [row.excluded for row in parameter_exponents()] == [False, True, True]
-    for bad in (0.0, -1.0, float("nan")):
-        with pytest.raises(DataError, match="width_exponent"):
-            parameter_exponents(bad)
 
 
 def test_centring_leaves_no_mean():

@@ -42,6 +42,7 @@ from nets import (
 from numba import njit
 
 from minilotto.data.dataset import frozen, given
+from minilotto.engines import packing
 from minilotto.engines.evaluate import gradients, gradients_by, losses, predictions
 from minilotto.engines.packing import training_arrays
 from minilotto.initialisation import Parameters
@@ -79,6 +80,19 @@ def test_the_points_that_go_side_by_side_change_no_bit(task, dtype):
     for other in found[1:]:
         for one, same in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(one, same)
+
+
+@pytest.mark.parametrize(
+    ("machine", "bytes_a_vector", "group"),
+    [("x86_64", 64, 4), ("x86_64", 32, 2), ("x86_64", 16, 2), ("aarch64", 16, 4), ("ARM64", 16, 4)],
+)
+def test_four_points_go_side_by_side_where_there_are_32_registers(
+    machine, bytes_a_vector, group, monkeypatch
+):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(packing, "lane_count", lambda _: bytes_a_vector // 4)
+    assert packing.group_for(16, "float32") == group
+    assert packing.group_for(9, "float32") == 2  # three of twelve would be none
 
 
 # Several inputs: a Spec is compiled for each, so each activation gets one or two.

@@ -124,8 +124,9 @@ def test_a_row_that_is_not_whole_is_refused():
 
 
 def test_a_claim_is_printed_as_it_stands_with_its_numbers():
-    claim = _claim("1", "a", {**ROW, "how": "below\n{least:g} of {nets}, {most}", "least": 2})
-    verdict = claim.judged(about(True, "m", "r", {"x": 1.0}), {"nets": 7}, ERROR)
+    # "bad" is also the name of a count, which reasons alone may take
+    row = {**ROW, "how": "below\n{bad:g} of {nets}, {most}", "bad": 2}
+    verdict = _claim("1", "a", row).judged(about(True, "m", "r", {"x": 1.0}), {"nets": 7}, ERROR)
     assert verdict.how == f"below 2 of 7, {THRESHOLDS['most']}"
     texts = (verdict.claim, verdict.where, verdict.says, verdict.fails)
     assert texts == ("claim", "where", "says", "fails")

@@ -9,8 +9,7 @@ import pytest
 from figures import is_whole
 
 import minilotto as ml
-from minilotto.analysis.tickets.valley import valley
-from minilotto.analysis.tickets.valley_tickets import EQ2, tickets
+from minilotto.analysis.tickets.valley import EQ2, tickets, valley
 from minilotto.data.dataset import sampled
 from minilotto.engines.evaluate import losses
 from minilotto.initialisation import Parameters

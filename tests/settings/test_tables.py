@@ -18,6 +18,8 @@ from minilotto.errors import shown
 from minilotto.initialisation import stream
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import FIELDS
+from minilotto.settings.optimizers import OPTIMIZER_FIELDS
+from minilotto.settings.schedules import SCHEDULE_FIELDS
 from minilotto.settings.tasks import TASKS, register_task, task_of
 
 
@@ -162,6 +164,14 @@ def test_a_registered_task_is_known_to_configs():
     assert task_of("saw") is task
     assert sampled(ml.Config(task="saw", points=5)).x.ravel().tolist() == [-1, 0, 1, 2, 3]
     assert register_task(task) is task
+    nets = ml.train(ml.Config(width=1, task="saw", points=5, steps=1), seeds=1)
+    assert nets.population_loss.shape == (1,)
+    # as where a cell of a notebook runs again
+    other = register_task(dataclasses.replace(task, function=lambda x: 2 * abs(x[:, 0])))
+    assert task_of("saw") is other
+    assert sampled(ml.Config(task="saw", points=5)).y.tolist() == [2, 0, 2, 4, 6]
+    with pytest.raises(ml.ConfigError, match="learnt another function than the task 'saw'"):
+        nets[:].population_loss  # noqa: B018
 
 
 @pytest.mark.usefixtures("tasks_restored")
@@ -232,6 +242,11 @@ def test_an_unknown_activation_is_answered_with_the_known_ones(name):
     with pytest.raises(ml.ConfigError) as error:
         activation_of(name)
     one_line(error, repr(name), *ml.ACTIVATIONS)
+
+
+def test_rows_name_fields_that_others_are_refused_by():
+    for table, fields in ((ml.OPTIMIZERS, OPTIMIZER_FIELDS), (ml.SCHEDULES, SCHEDULE_FIELDS)):
+        assert set().union(*(row.fields for row in table.values())) == set(fields)
 
 
 @pytest.mark.parametrize("table", [ml.ACTIVATIONS, ml.SCHEMES, ml.OPTIMIZERS, ml.SCHEDULES])

@@ -174,23 +174,6 @@ def test_a_cut_block_is_found_by_its_end(folder, original):
         assert not blocks.has_ending(path), length
 
 
-def test_losses_are_found_in_the_bytes(folder, monkeypatch):
-    content = block_files(folder)[0].read_bytes()
-    loss = np.load(io.BytesIO(content))["loss"]
-    with monkeypatch.context() as patch:
-        patch.setattr(np, "load", None)
-        assert blocks.losses_in(content).tolist() == loss.tolist()
-    memory = io.BytesIO()
-    np.savez(memory, first=np.ones(3), loss=np.arange(5, dtype=np.float32))
-    assert blocks.losses_in(memory.getvalue()).tolist() == [
-        0,
-        1,
-        2,
-        3,
-        4,
-    ]  # of another type: NumPy reads it
-
-
 # Reading
 def test_ensembles_are_what_train_returns(folder):
     store = ml.open_store(folder)
@@ -259,6 +242,12 @@ def test_what_is_missing_is_named(folder):
     ) as error:
         store.ensemble(ONE.replace(lr=0.1))
     assert in_one_line(error)
+    with pytest.raises(ml.ConfigError, match=r"nearest has width=2$"):
+        store.ensemble(ONE.replace(width=3))
+    for method in (store.ensemble, store.seeds, store.runs, lambda it: store.losses(it, [(0, 2)])):
+        for odd in (10, None, "square", ONE.key, {"width": 1}):
+            with pytest.raises(ml.ConfigError, match="is no Config; pass one"):
+                method(odd)
 
 
 def test_an_ensemble_beyond_memory_is_refused(folder, monkeypatch):

@@ -26,19 +26,15 @@ STEPS = {
 class Attribution(Shown):
     """The gain from one net of width N / 2 to one of width N, in decades of median loss.
 
-    gain = averaging + combination + neither.
-
     Parameters
     ----------
     gain : Estimate
-    averaging : Estimate
-        From one narrow net to the mean of two.
-    combination : Estimate
-        On to a1 f1 + a2 f2 + constant with the best of the three.
+    parts : mapping of str to Estimate
+        Terms of the gain, by STEPS: "averaging", from one narrow net to the mean of two;
+        "combination", on to a1 f1 + a2 f2 + constant with the best of the three; "neither", on to
+        the wide net, below zero where two narrow nets so combined do better.
     balanced : Estimate
-        What the best a f1 + (1 - a) f2 gains of that.
-    neither : Estimate
-        On to the wide net, below zero where two narrow nets so combined do better.
+        What the best a f1 + (1 - a) f2 gains of the combination.
     shares : mapping of str to Estimate, or None
         Each term over the gain, None where the gain's interval reaches zero.
     expected : mapping of str to float
@@ -50,30 +46,12 @@ class Attribution(Shown):
     """
 
     gain: Estimate
-    averaging: Estimate
-    combination: Estimate
+    parts: Mapping[str, Estimate]
     balanced: Estimate
-    neither: Estimate
     shares: Mapping[str, Estimate] | None
     expected: Mapping[str, float]
     positive: Estimate
     size: Estimate
-
-    def part(self, name: str) -> Estimate:
-        """One step of the attribution.
-
-        Parameters
-        ----------
-        name : str
-            One of STEPS.
-
-        Returns
-        -------
-        Estimate
-            The attribute of that name.
-        """
-        found: Estimate = getattr(self, name)
-        return found
 
 
 def attribute(
@@ -168,6 +146,7 @@ def attribute(
         }
     return Attribution(
         gain=gain,
+        parts=parts,
         balanced=down("average", "sum to one"),
         shares=shares,
         expected={
@@ -178,7 +157,6 @@ def attribute(
         },
         positive=estimate(float(positive.mean()), averaging, level),
         size=estimate(10 ** middle["size"], 10 ** drawn["size"], level),
-        **parts,
     )
 
 

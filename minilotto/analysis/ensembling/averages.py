@@ -9,13 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
-from minilotto.analysis.ensembling.decomposition import check_central
+from minilotto.analysis.ensembling.decomposition import KEPT
 from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, points
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
+from minilotto.settings.numbers import real_number
 
 __all__ = ["Averages", "averages", "possible_sizes"]
 
@@ -39,8 +40,6 @@ class Averages(Shown):
         bias / (bias + variance), what is left of the loss of one net however many are averaged.
     misfit : float
         Greatest distance of `loss` from the line, in decades.
-    nets : int
-        How many were averaged.
     """
 
     sizes: NDArray[np.int64]
@@ -52,7 +51,6 @@ class Averages(Shown):
     variance: Estimate
     left: Estimate
     misfit: float
-    nets: int
 
     def line(self, sizes: ArrayLike) -> Array:
         """Loss of the average of R nets: bias + variance / R.
@@ -149,7 +147,7 @@ def averages(
         raise DataError(
             f"{len(e)} nets are finite; at least {LEAST_SEEDS} are needed: train more seeds"
         )
-    check_central(central)
+    central = real_number("central", central, KEPT, lambda part: 0 < part <= 1)
     check_fraction("level", level, 0.9)
     check_whole("halves", halves, 20)
     chosen = tuple(sizes)
@@ -187,7 +185,6 @@ def averages(
         variance=_about(fitted[1], lines[:, 1], level),
         left=_about(fitted[0] / fitted.sum(), lines[:, 0] / lines.sum(axis=1), level, most=1.0),
         misfit=float(np.abs(np.log10((fitted[0] + fitted[1] / r) / value)).max()),
-        nets=len(_central(loss, central)),
     )
 
 

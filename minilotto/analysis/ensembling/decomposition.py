@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import (
+    GATHERED,
     LEAST_SEEDS,
     Estimate,
     Points,
@@ -15,16 +16,17 @@ from minilotto.analysis.stats.bootstrap import (
     check_bootstrap,
     estimate,
 )
-from minilotto.analysis.stats.resampling import GATHERED
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_choice
+from minilotto.settings.numbers import real_number
 
 __all__ = ["Decomposition", "as_points", "decompose", "over_noise"]
 
 CENTRAL = 0.5  # fraction of the nets, about the median loss, that is kept
 PARTS = ("loss", "bias", "variance")
+KEPT = "above 0 and at most 1, the fraction of the nets to keep"
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,8 @@ class Decomposition(Shown):
         bias, so it may come out below zero where there is none.
     share : Estimate
         bias / loss.
-    central : float in (0, 1]
-        Fraction of the finite nets that was kept.
     seeds, diverged : int
         Finite nets, and the others.
-    low, high : float
-        Between these losses lie those of the nets kept.
     replicates : (B, 2) ndarray of float64
         Loss and bias of each bootstrap resample.
     """
@@ -52,11 +50,8 @@ class Decomposition(Shown):
     bias: Estimate
     variance: Estimate
     share: Estimate
-    central: float
     seeds: int
     diverged: int
-    low: float
-    high: float
     replicates: Array
 
 
@@ -114,7 +109,7 @@ def decompose(
     (True, True)
     """
     check_bootstrap(level, resamples)
-    check_central(central)
+    central = real_number("central", central, KEPT, lambda part: 0 < part <= 1)
     e, weights = matched(errors, weight)
     count, finite = len(e), np.isfinite(e).all(axis=1)
     seeds = int(finite.sum())
@@ -135,16 +130,7 @@ def decompose(
         name: estimate(_part(value, name)[0], _part(replicates, name), level)
         for name in (*PARTS, "share")
     }
-    inside = loss[kept[0] > 0]
-    return Decomposition(
-        **estimates,
-        central=float(central),
-        seeds=seeds,
-        diverged=count - seeds,
-        low=float(inside[0]),
-        high=float(inside[-1]),
-        replicates=replicates,
-    )
+    return Decomposition(**estimates, seeds=seeds, diverged=count - seeds, replicates=replicates)
 
 
 def over_noise(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
@@ -226,20 +212,9 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
             f"the {part} at width {name:g} is not above zero for certain, so it has no logarithm; "
             "leave the width out"
         )
-    kept = [np.empty(one.seeds) for one in found]
-    diverged = np.array([one.diverged for one in found], dtype=np.int64)
+    seeds, diverged = np.array([(one.seeds, one.diverged) for one in found]).T
     level = found[0].loss.level
-    return assembled(names[order], kept, diverged, value, np.log(columns), part, level)
-
-
-def check_central(central: float) -> None:
-    """Raises ConfigError for what is no fraction of nets to keep, above 0 and at most 1."""
-    number = isinstance(central, (int, float, np.number)) and not isinstance(central, bool)
-    if not number or not 0 < central <= 1:
-        raise ConfigError(
-            f"central={central!r} is out of range; give the fraction of the nets to keep, above 0 "
-            "and at most 1"
-        )
+    return assembled(names[order], seeds, diverged, value, np.log(columns), part, level)
 
 
 def _central(counts: Array, central: float) -> Array:

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate
-from minilotto.analysis.stats.resampling import resampled_means
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate, resampled_means
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.limits import check_choice, check_whole

@@ -16,7 +16,7 @@ from minilotto.analysis.ensembling.logits import (
     misses,
 )
 from minilotto.analysis.ensembling.pairs import compare, drawn_pairs, paper_null
-from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
+from minilotto.analysis.ensembling.synergy import Synergy, of_outputs
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
 from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.data.dataset import Dataset
@@ -177,12 +177,5 @@ def _synergy(narrow: Ensemble, wide: Ensemble) -> Synergy:
     """The nulls of figure 4 on the mean square of sigmoid(f) - y: probabilities as outputs."""
     data = narrow.data
     one, two = (data.y + misses(nets.predict(data.x), data.y) for nets in (narrow, wide))
-    return synergy(
-        Nets((one - data.y) ** 2 @ data.weight, one),
-        Nets((two - data.y) ** 2 @ data.weight),
-        y=data.y,
-        weight=data.weight,
-        draws=PAIRS,
-        level=LEVEL,
-        resamples=RESAMPLES,
-    )
+    wider, pairs = (two - data.y) ** 2 @ data.weight, drawn_pairs(len(one), PAIRS)
+    return of_outputs(one, data.y, data.weight, wider, pairs, LEVEL, RESAMPLES)

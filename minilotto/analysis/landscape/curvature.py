@@ -126,7 +126,10 @@ def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> 
     finite = np.isfinite(theta).all(axis=1)
     values, slope, along = np.full((3, nets, count), np.nan)
     loss, unresolved = np.full((2, nets), np.nan)
-    settings: dict[str, Any] = {"activation": activation.name, "negative_slope": _slope(activation)}
+    settings: dict[str, Any] = {
+        "activation": activation.name,
+        "negative_slope": activation.parameter,
+    }
     places = np.flatnonzero(finite)
     for block in blocks(len(places), count**2, PARTS):
         rows = places[block]
@@ -156,13 +159,6 @@ def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> 
         flat=np.where(finite, np.count_nonzero(flat, axis=1), 0),
         decrease=decrease,
     )
-
-
-def _slope(activation: Activation) -> float:
-    """The negative_slope of `ml.hessian`."""
-    if activation.name == "leaky_relu":
-        return activation.parameter
-    return 0.01
 
 
 def _summed(activation: Activation, raw: Parameters, i: int, data: Dataset) -> float:

@@ -47,8 +47,6 @@ class Polished(Shown):
         Root mean square of sum_i |v_i sigma_i| + |c| over that of the output.
     rounding : (R,) ndarray of float64
         (eps times that sum)^2, the loss that rounding alone may make.
-    rank : (R,) ndarray of int
-        How many neurons are independent to rounding.
     """
 
     parameters: Parameters
@@ -57,14 +55,13 @@ class Polished(Shown):
     evaluations: NDArray[np.intp]
     cancellation: Array
     rounding: Array
-    rank: NDArray[np.intp]
 
     @property
     def cancelled(self) -> NDArray[np.bool_]:
         """(R,) whether rounding ended the descent: a loss within NEAR times `rounding`."""
         return self.loss <= NEAR * self.rounding
 
-    def digits(self, loss: float | None = None, valley: float = VALLEY) -> Array:
+    def digits(self, loss: float | None = None) -> Array:
         """Decimal digits of arithmetic (16 is float64) that keep rounding a hundredth of the error.
 
         log10(100 T / sqrt(loss)), T the root mean square of sum_i |v_i sigma_i| + |c|.
@@ -73,29 +70,17 @@ class Polished(Shown):
         ----------
         loss : float or None
             By default that of each net; or a lower one further down its valley, where T grows as
-            loss^-valley.
-        valley : float
-            The default is that of mirror pairs whose b keeps the quartic error at 0, as a descent
-            does: v ~ w^-2, loss ~ w^8. At any other b, left as it is, loss ~ w^4, and valley is
-            1/2; where also sigma(b) = 0, as at b = 0, 1/4 again.
+            loss^-VALLEY, for mirror pairs whose b keeps the quartic error at 0, as a descent does.
 
         Returns
         -------
         (R,) ndarray of float64
         """
-        terms = np.sqrt(self.rounding) / EPSILON
-        if loss is None:
-            return digits_needed(terms, self.loss)
-        return digits_needed(terms * (self.loss / loss) ** valley, np.full_like(self.loss, loss))
-
-
-def digits_needed(terms: Array, loss: Array) -> Array:
-    """Decimal digits of arithmetic that keep rounding a hundredth of the error: log10(100 terms /
-    sqrt(loss)), terms the root mean square of the sum of absolute terms, which rounding is relative
-    to.
-    """
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log10(100.0 * terms) - 0.5 * np.log10(loss))
+        terms, reached = np.sqrt(self.rounding) / EPSILON, self.loss
+        if loss is not None:
+            terms, reached = terms * (reached / loss) ** VALLEY, np.full_like(reached, loss)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log10(100.0 * terms) - 0.5 * np.log10(reached))
 
 
 def polish(
@@ -167,9 +152,7 @@ def polish(
     better = after.loss <= before.loss  # a step that only rounding favoured is not taken
     w, b = np.where(better[:, None, None], w, raw.w), np.where(better[:, None], b, raw.b)
     best = refit(activation, w, b, data)
-    return Polished(
-        best.parameters, start, best.loss, spent, best.cancellation, best.rounding, best.rank
-    )
+    return Polished(best.parameters, start, best.loss, spent, best.cancellation, best.rounding)
 
 
 class Basis(NamedTuple):

@@ -19,7 +19,12 @@ from minilotto.analysis.landscape.pruning import (
     kept,
     refit_kept,
 )
-from minilotto.analysis.stats.bootstrap import Estimate, estimate, median_interval
+from minilotto.analysis.stats.bootstrap import (
+    Estimate,
+    estimate,
+    median_interval,
+    resampled_medians,
+)
 from minilotto.ensemble.distillation import distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.settings.arrays import Array
@@ -154,9 +159,6 @@ def ratio_of_medians(first: ArrayLike, second: ArrayLike) -> Estimate:
     """The ratio of the median losses of two sets of nets, with its 95% bootstrap interval."""
     random = np.random.default_rng(0)
     logs = [np.log10(loss) for loss in (first, second)]
-    one, two = (
-        np.median(each[random.integers(len(each), size=(RESAMPLES, len(each)))], axis=1)
-        for each in logs
-    )
+    one, two = (resampled_medians(each, RESAMPLES, random) for each in logs)
     value = float(np.median(logs[0]) - np.median(logs[1]))
     return estimate(value, one - two, 0.95).mapped(lambda x: 10**x)

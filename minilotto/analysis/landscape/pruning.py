@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.analysis.tickets.disentangling import disentangle
+from minilotto.analysis.tickets.disentangling import disentangle, unit_errors
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.distillation import Distilled, refit
@@ -216,10 +216,9 @@ def by_tickets(activation: Activation, parameters: Parameters, data: Dataset) ->
     apart = disentangle(activation, raw, pairs, data)
     for net in range(nets):
         whole = np.flatnonzero(pairs[net].min(axis=1) >= 0)
-        rows = apart.errors[net, whole] * np.sqrt(apart.weight)
-        loss = np.sum(rows * rows, axis=1)
-        root = np.sqrt(loss)[:, None]
-        unit = np.divide(rows, root, out=np.zeros_like(rows), where=root > 0)
+        errors = apart.errors[net, whole]
+        loss = np.sum((errors * np.sqrt(apart.weight)) ** 2, axis=1)
+        unit = unit_errors(errors, apart.weight)
         alike = np.abs(unit @ unit.T)
         np.fill_diagonal(alike, -1.0)
         gone: list[int] = []

@@ -8,14 +8,17 @@ from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
 from minilotto.analysis.ensembling.ensembling import cosines
-from minilotto.analysis.landscape.laziness import distance_moved
 from minilotto.analysis.stats.bootstrap import Estimate, Points, median_interval
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.initialisation import initial_parameters
+from minilotto.ensemble.last_layer import flat
+from minilotto.errors import DataError
+from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import check_one_layer
 
-__all__: list[str] = []
+__all__ = ["distance_moved"]
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,53 @@ def likeness(groups: Sequence[Ensemble]) -> Estimate:
 def distance(groups: Sequence[Ensemble]) -> Estimate:
     """Median distance of all parameters from where they started, relative to those."""
     moved = [
-        distance_moved(
-            initial_parameters(one.config, one.data.inputs, one.seeds), one.parameters
-        ).whole
+        distance_moved(initial_parameters(one.config, one.data.inputs, one.seeds), one.parameters)
         for one in groups
     ]
     return median_interval(np.concatenate(moved))
+
+
+def distance_moved(start: Parameters, end: Parameters) -> Array:
+    """How far each net is from its initial parameters, |theta - theta_0| / |theta_0|.
+
+    Small: lazy, the features are those of the initial draw. About 1 and above: rich, they have no
+    relation to it.
+
+    Parameters
+    ----------
+    start, end : Parameters
+        w (R, N, D), b, v (R, N), c (R,) of the same nets, of any dtype.
+
+    Returns
+    -------
+    (R,) ndarray of float64
+        NaN where a net diverged.
+
+    Raises
+    ------
+    DataError
+        For shapes that differ, or where a net starts at zero.
+
+    References
+    ----------
+    Chizat, Oyallon and Bach (2019); not in the paper.
+
+    Examples
+    --------
+    >>> one = Parameters(*(np.ones(shape) for shape in ((2, 3, 1), (2, 3), (2, 3), (2,))))
+    >>> distance_moved(one, Parameters(*(3 * part for part in one))).tolist()
+    [2.0, 2.0]
+    """
+    check_one_layer("an analysis of neurons", getattr(start, "depth", 1))
+    shapes, others = ([np.shape(part) for part in nets] for nets in (start, end))
+    if shapes != others:
+        raise DataError(
+            f"initial parameters have shapes {shapes}, final ones {others}; give the same nets"
+        )
+    before, after = flat(start), flat(end)
+    size = np.linalg.norm(before, axis=1)
+    if not (size > 0).all():
+        raise DataError("a net starts with all parameters at zero; its distance has no unit")
+    with np.errstate(invalid="ignore"):
+        moved = np.linalg.norm(after - before, axis=1) / size
+    return np.where(np.isfinite(moved), moved, np.nan)

@@ -1,22 +1,22 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import trim_mean
 
-from minilotto.analysis.stats.resampling import resampled, resampled_means, resampled_quantiles
 from minilotto.errors import ConfigError, DataError, shown
 from minilotto.settings.arrays import Array, Ints, reals_of
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import check_fraction, check_whole
+from minilotto.settings.limits import blocks, check_fraction, check_whole
 
 __all__ = ["Estimate", "Points", "median_interval", "points"]
 
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
 STATISTICS = ("median", "mean", "trimmed mean", "geometric mean")
+GATHERED = 4_000_000  # losses resampled at a time
 TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either end
 
 
@@ -106,9 +106,7 @@ class Points(Shown):
         at = np.arange(len(self.widths))[np.asarray(chosen)]
         names = ("widths", "seeds", "diverged", "value", "low", "high", "error")
         parts = {name: getattr(self, name)[at] for name in names}
-        return Points(
-            **parts, statistic=self.statistic, level=self.level, replicates=self.replicates[:, at]
-        )
+        return replace(self, **parts, replicates=self.replicates[:, at])
 
 
 def points(
@@ -186,21 +184,64 @@ def points(
             values.append(np.exp(np.log(loss).mean()))
             columns.append(resampled_means(np.log(loss), resamples, random))
     replicates = np.stack(columns, axis=1)
-    return assembled(names, kept, diverged, np.array(values), replicates, statistic, level)
+    seeds = np.array([len(loss) for loss in kept])
+    return assembled(names, seeds, diverged, np.array(values), replicates, statistic, level)
+
+
+def resampled_quantiles(
+    ordered: Array, quantile: float, resamples: int, random: np.random.Generator
+) -> Array:
+    """A quantile of each of many resamples of ascending losses (n,), from its exact distribution.
+
+    A resample of n losses is n uniform numbers U mapped to ordered[floor(n U)], so its r-th
+    smallest loss is that of the r-th smallest U, which is Beta(r, n - r + 1); the next one is the
+    least of n - r uniforms above it. So no resample is drawn. Interpolation is numpy's.
+    """
+    n = len(ordered)
+    place = (n - 1) * quantile
+    below = int(place)
+    rank = below + 1
+    first = random.beta(rank, n - rank + 1, resamples)
+    result: Array = ordered[_cells(first, n)]
+    if place > below:
+        second = first + (1 - first) * -np.expm1(np.log1p(-random.random(resamples)) / (n - rank))
+        result = result + (place - below) * (ordered[_cells(second, n)] - result)
+    return result
+
+
+def _cells(uniform: Array, n: int) -> Ints:
+    return np.minimum((n * uniform).astype(np.int64), n - 1)
+
+
+def resampled_means(values: Array, resamples: int, random: np.random.Generator) -> Array:
+    """Mean of each of many resamples of some values."""
+    return np.concatenate([rows.mean(axis=1) for rows in resampled(values, resamples, random)])
+
+
+def resampled_medians(values: Array, resamples: int, random: np.random.Generator) -> Array:
+    """Median of each of many resamples of some values."""
+    rows = resampled(values, resamples, random)
+    return np.concatenate([np.median(part, axis=1) for part in rows])
+
+
+def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
+    """Resamples (., n) of n values, with replacement, in blocks of bounded memory."""
+    n = len(values)
+    for block in blocks(resamples, n, GATHERED):
+        yield values[random.integers(0, n, (block.stop - block.start, n))]
 
 
 def assembled(
     widths: Array,
-    kept: list[Array],
+    seeds: Ints,
     diverged: Ints,
     value: Array,
     replicates: Array,
     statistic: str | float,
     level: float,
 ) -> Points:
-    """Points of a statistic `value` (W,) of losses `kept`, intervals from replicates (B, W)."""
+    """Points of a statistic `value` (W,), with intervals from replicates (B, W)."""
     low, high = np.exp(np.quantile(replicates, ends(level), axis=0))
-    seeds = np.array([len(loss) for loss in kept])
     error = replicates.std(axis=0, ddof=1)
     return Points(widths, seeds, diverged, statistic, level, value, low, high, error, replicates)
 
@@ -313,7 +354,5 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
     kept = given[np.isfinite(given)]
     if kept.size == 0:
         raise DataError(f"none of {given.size} values is finite; there is no median")
-    rows = resampled(kept, resamples, np.random.default_rng(seed))
-    drawn = np.concatenate([np.median(part, axis=1) for part in rows])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(float(np.median(kept)), float(low), float(high), 0.95)
+    drawn = resampled_medians(kept, resamples, np.random.default_rng(seed))
+    return estimate(float(np.median(kept)), drawn, 0.95)

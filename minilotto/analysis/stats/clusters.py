@@ -1,7 +1,5 @@
 """Clusters of any shape from distances alone, and how many there are."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -9,7 +7,6 @@ from scipy.spatial.distance import squareform
 
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
-from minilotto.settings.display import Shown
 
 NEIGHBOURS = 5
 LEAST_SHARE = 0.01  # of all points; smaller groups are no cluster
@@ -18,35 +15,7 @@ LEAST_GAP = 1.5  # the factor by which one height must exceed the next for a cut
 MOST_POINTS = 6000  # their distances fill 0.3 GB
 
 
-@dataclass(frozen=True, eq=False)
-class Clusters(Shown):
-    """Which cluster each point belongs to.
-
-    Parameters
-    ----------
-    label : (R,) ndarray of int
-        0 is the largest cluster, -1 belongs to none.
-    cut : float
-        The height where the tree was cut.
-    """
-
-    label: NDArray[np.intp]
-    cut: float
-
-    @property
-    def count(self) -> int:
-        """Number of clusters."""
-        return int(self.label.max(initial=-1)) + 1
-
-    @property
-    def size(self) -> NDArray[np.intp]:
-        """(count,) points in each cluster."""
-        return np.bincount(self.label[self.label >= 0], minlength=self.count)
-
-
-def density_clusters(
-    distance: Array, resolution: float = 0.0, count: int | None = None
-) -> Clusters:
+def density_clusters(distance: Array, resolution: float = 0.0) -> NDArray[np.intp]:
     """Clusters of R points from their distances, by single linkage that outliers do not chain.
 
     Linkage is on max(d_ij, k_i, k_j), where k_i is the distance to i's NEIGHBOURS-th neighbour. It
@@ -62,17 +31,16 @@ def density_clusters(
         Finite, R from 2 to MOST_POINTS.
     resolution : float
         Distance below which points are the same.
-    count : int or None
-        Take the cut that leaves so many clusters instead of the widest gap.
 
     Returns
     -------
-    Clusters
+    (R,) ndarray of int
+        Which cluster each point belongs to: 0 is the largest, -1 none.
 
     Raises
     ------
     DataError
-        For another shape, distances that are not finite, or a `count` out of reach.
+        For another shape, or distances that are not finite.
 
     References
     ----------
@@ -82,8 +50,8 @@ def density_clusters(
     --------
     >>> at = np.concatenate([np.linspace(0, 1, 40), np.linspace(3, 4, 20), [9.0]])
     >>> found = density_clusters(abs(at[:, None] - at))
-    >>> found.count, found.size.tolist(), int(found.label[-1])
-    (2, [40, 20], -1)
+    >>> np.bincount(found + 1).tolist(), int(found[-1])
+    ([1, 40, 20], -1)
     """
     distance = np.asarray(distance, dtype=np.float64)
     points = len(distance)
@@ -104,22 +72,13 @@ def density_clusters(
     smaller = np.minimum(size[tree[:, 0].astype(np.intp)], size[tree[:, 1].astype(np.intp)])
     merges = tree[smaller >= least, 2][::-1]
     floor = max(resolution, float(np.quantile(tree[:, 2], 0.95)), np.finfo(np.float64).tiny)
-    if count is not None and not 1 <= count <= len(merges) + 1:
-        raise DataError(
-            f"clusters={count} is out of reach; these {points} points have 1 to {len(merges) + 1}"
-        )
-    if count is not None:
-        last = min(floor, merges[-1] if merges.size else floor)
-        above, below = np.concatenate([[np.inf], merges, [last]])[count - 1 : count + 1]
-        cut = min(float(below) * (1 + 1e-12), float(np.sqrt(above * below)))
-    else:
-        heights = np.append(merges[merges > floor], floor)
-        ratios = heights[:-1] / heights[1:]
-        cut = max(float(tree[-1, 2]), floor)
-        if ratios.size and ratios.max() >= LEAST_GAP:
-            place = int(np.argmax(ratios))
-            cut = float(np.sqrt(heights[place] * heights[place + 1]))
-    return Clusters(_by_size(fcluster(tree, cut, "distance"), least), cut)
+    heights = np.append(merges[merges > floor], floor)
+    ratios = heights[:-1] / heights[1:]
+    cut = max(float(tree[-1, 2]), floor)
+    if ratios.size and ratios.max() >= LEAST_GAP:
+        place = int(np.argmax(ratios))
+        cut = float(np.sqrt(heights[place] * heights[place + 1]))
+    return _by_size(fcluster(tree, cut, "distance"), least)
 
 
 def _by_size(group: NDArray[np.int32], least: int) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
-from scipy.stats import beta
+from scipy.stats import binomtest
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, estimate
 from minilotto.analysis.stats.draws import over_draws
@@ -173,10 +173,8 @@ def share(count: int, of: int, level: float = 0.95) -> Estimate:
     """
     if not of:
         return Estimate(float("nan"), 0.0, 1.0, level)
-    low, high = ends(level)
-    least = float(beta.ppf(low, count, of - count + 1)) if count else 0.0
-    most = float(beta.ppf(high, count + 1, of - count)) if count < of else 1.0
-    return Estimate(count / of, least, most, level)
+    found = binomtest(count, of).proportion_ci(level, "exact")
+    return Estimate(count / of, float(found.low), float(found.high), level)
 
 
 def of_quantiles(values: ArrayLike, between: float, nets: int, level: float = 0.95) -> Estimate:

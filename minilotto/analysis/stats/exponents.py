@@ -111,8 +111,8 @@ def _common(several: Sequence[Points]) -> list[Points]:
 
 
 def _made(widths: Array, seeds: Ints, value: Array, logs: Array, like: Points) -> Points:
-    kept, none = [np.empty(count) for count in seeds], np.zeros(len(widths), dtype=np.int64)
-    return assembled(widths, kept, none, value, logs, like.statistic, like.level)
+    none = np.zeros(len(widths), dtype=np.int64)
+    return assembled(widths, seeds, none, value, logs, like.statistic, like.level)
 
 
 def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]]:

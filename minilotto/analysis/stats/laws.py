@@ -28,7 +28,7 @@ class Law(Shown):
 
     Parameters
     ----------
-    name, formula : str
+    name : str
     parameters : tuple of k str
     log_loss : callable
         (parameters (B, k), x (V,)) to (B, V).
@@ -37,7 +37,6 @@ class Law(Shown):
     """
 
     name: str
-    formula: str
     parameters: tuple[str, ...]
     log_loss: Callable[[Array, Array], Array]
     solve: Callable[[Array, Array, Array], Array]
@@ -208,15 +207,9 @@ def _plateau(parameters: Array, x: Array) -> Array:
         return np.asarray(np.logaddexp(np.log(plateau), np.log(amplitude) - exponent * x))
 
 
-POWER_LAW = Law("power law", "L = A N^-alpha", ("amplitude", "exponent"), _power, _solve_power)
-PLATEAU = Law(
-    "plateau", "L = E + A N^-alpha", ("amplitude", "exponent", "plateau"), _plateau, _solve_plateau
-)
-BROKEN = Law(
-    "broken power law",
-    "L = A N^-alpha up to N_b, then A N_b^(beta - alpha) N^-beta",
-    ("amplitude", "exponent", "exponent after", "break"),
-    _broken,
-    _solve_broken,
-)
+# L = A N^-alpha; L = E + A N^-alpha; L = A N^-alpha up to N_b, then A N_b^(beta - alpha) N^-beta.
+POWER_LAW = Law("power law", ("amplitude", "exponent"), _power, _solve_power)
+PLATEAU = Law("plateau", ("amplitude", "exponent", "plateau"), _plateau, _solve_plateau)
+BREAK = ("amplitude", "exponent", "exponent after", "break")
+BROKEN = Law("broken power law", BREAK, _broken, _solve_broken)
 LAWS = {law.name: law for law in (POWER_LAW, PLATEAU, BROKEN)}

@@ -1,5 +1,6 @@
 """The shape of log10 loss: unimodal or not, normal or not, and how both change with width."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,20 +15,85 @@ from minilotto.analysis.stats.bootstrap import (
     check_bootstrap,
     check_losses,
     finite_losses,
+    resampled,
 )
-from minilotto.analysis.stats.dip import Dip, dip_test
-from minilotto.analysis.stats.modes import Modes, modes, sorted_losses
-from minilotto.analysis.stats.resampling import resampled
+from minilotto.analysis.stats.modes import Modes, modes, sorted_losses, unrounded
 from minilotto.analysis.stats.scaling import Fit, fit_law
-from minilotto.errors import DataError, MissingExtraError
+from minilotto.errors import DataError, MissingExtraError, imported
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
 FEW_WIDTHS = 10  # from which width on the paper sees single peaks
+LEAST_P = 1e-5  # diptest's table has ten of its million samples beyond it
 LEAST_NORMAL_P = 1e-16  # far beyond what its approximation is good for
 SPREADS = ("deviation", "quartiles")
 QUARTILES = 2 * float(ndtri(0.75))  # their distance in standard deviations of a normal distribution
+
+
+@dataclass(frozen=True)
+class Dip(Shown):
+    """Hartigan and Hartigan's dip of log10 loss.
+
+    Parameters
+    ----------
+    dip : float
+        The largest distance of the distribution function from the nearest unimodal one.
+    p_value : float
+        Chance of one as large from a uniform distribution, never below LEAST_P.
+    bounded : bool
+        Whether p_value is LEAST_P and stands for anything less.
+    """
+
+    dip: float
+    p_value: float
+    bounded: bool
+
+    def __str__(self) -> str:
+        return f"dip {self.dip:.3g}, p {'below' if self.bounded else '='} {self.p_value:.2g}"
+
+
+def dip_test(loss: NDArray[np.float64]) -> Dip:
+    """Dip of log10 loss, with its p-value.
+
+    The p-value is interpolated in a table of a million simulated samples for each of many R. Ties
+    among losses that are not rounded, a fraction s of all, may raise the dip by s / 2. Needs the
+    extra `report`.
+
+    Parameters
+    ----------
+    loss : (R,) ndarray of float64
+        Losses that are zero or not finite are left out.
+
+    Returns
+    -------
+    Dip
+
+    Raises
+    ------
+    DataError
+        For fewer than 30 losses or identical ones.
+    MissingExtraError
+        Without diptest.
+
+    References
+    ----------
+    Paper: figure 3, judged visually. Differs: a test, and of log10 loss, whose dip is another one.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> two = np.concatenate([random.normal(-6, 0.5, 200), random.normal(-3, 0.5, 200)])
+    >>> str(dip_test(10**two))
+    'dip 0.101, p below 1e-05'
+    """
+    diptest = imported("diptest", "report")
+    ordered = unrounded(sorted_losses(loss))
+    with warnings.catch_warnings():
+        # Beyond its table's last sample size the statistic has reached its limit.
+        warnings.filterwarnings("ignore", message="Sample size exceeds")
+        dip, p_value = diptest.diptest(ordered, sort_x=False)
+    return Dip(float(dip), max(float(p_value), LEAST_P), bool(p_value < LEAST_P))
 
 
 @dataclass(frozen=True)
@@ -36,8 +102,7 @@ class Normality(Shown):
 
     Parameters
     ----------
-    seeds : int
-    mean, deviation : float
+    deviation : float
         In decades.
     skewness, skewness_error : float
         G1 and its bootstrap standard error.
@@ -45,20 +110,14 @@ class Normality(Shown):
         G2, the excess over a normal distribution's, and its bootstrap standard error.
     p_value : float
         D'Agostino and Pearson's, of both together, no less than LEAST_NORMAL_P.
-    normal, values : (R,) ndarray of float64
-        Quantiles of the standard normal and sorted log10 losses, to be plotted.
     """
 
-    seeds: int
-    mean: float
     deviation: float
     skewness: float
     skewness_error: float
     kurtosis: float
     kurtosis_error: float
     p_value: float
-    normal: Array
-    values: Array
 
 
 @dataclass(frozen=True)
@@ -108,9 +167,9 @@ class CentralLimit(Shown):
 
 
 def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0) -> Normality:
-    """Mean, deviation, skewness and kurtosis of log10 loss, tested against a normal distribution.
+    """Skewness and kurtosis of log10 loss, tested against a normal distribution.
 
-    Both moments are corrected for bias (G1 and G2). Quantiles for a plot stand at (i - 1/2) / R.
+    Both moments are corrected for bias (G1 and G2).
 
     Parameters
     ----------
@@ -151,16 +210,12 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
     # A resample of equal values has neither moment; of 30 values, that takes almost all tied.
     errors = np.nanstd(moments, axis=0, ddof=1)
     return Normality(
-        seeds=len(values),
-        mean=float(values.mean()),
         deviation=float(values.std(ddof=1)),
         skewness=float(skew(standard, bias=False)),
         skewness_error=float(errors[0]),
         kurtosis=float(kurtosis(standard, bias=False)),
         kurtosis_error=float(errors[1]),
         p_value=max(float(normaltest(standard).pvalue), LEAST_NORMAL_P),
-        normal=ndtri((np.arange(len(values)) + 0.5) / len(values)),
-        values=values,
     )
 
 
@@ -234,7 +289,8 @@ def spread(
         values.append(value)
         columns.append(np.log(replicates))
     drawn = np.stack(columns, axis=1)
-    return assembled(names, kept, diverged, np.array(values), drawn, statistic, level)
+    seeds = np.array([len(loss) for loss in kept])
+    return assembled(names, seeds, diverged, np.array(values), drawn, statistic, level)
 
 
 def _deviation(rows: Array) -> Array:

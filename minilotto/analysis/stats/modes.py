@@ -49,30 +49,23 @@ class Modes(Shown):
         The least number of peaks.
     error : float
         Chance of at least one false claim.
-    seeds, ties : int
-        Losses, and how many of them another one equals.
-    valley_low, valley_high : (count - 1,) ndarray of float64
-        Between these losses lies a valley.
     peaks : Peaks
         The losses cut at the lowest smoothed density within each valley.
     """
 
     count: int
     error: float
-    seeds: int
-    ties: int
-    valley_low: Array
-    valley_high: Array
     peaks: Peaks
 
 
-def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> Modes:
+def modes(loss: Array, error: float = 0.05) -> Modes:
     """The least number of peaks of log10 loss that can be stated with a small chance of error.
 
     For sorted values x_j < ... < x_k and u_i = (x_i - x_j) / (x_k - x_j),
     T = sqrt(3 / (k - j - 1)) sum (2 u_i - 1), and |T| > sqrt(2 log(e n / (k - j))) + kappa proves a
     rise (T > 0) or a fall within. kappa is the quantile 1 - error of the largest excess of T among
-    uniform values. Rounded losses are spread over what was rounded to them, see `unrounded`.
+    uniform values. Intervals of less than RESOLUTION are not tested. Rounded losses are spread over
+    what was rounded to them, see `unrounded`.
 
     Parameters
     ----------
@@ -80,8 +73,6 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
         Losses that are zero or not finite are left out.
     error : {0.1, 0.05, 0.01}
         Chance of too many peaks.
-    resolution : float
-        Intervals of fewer decades are not tested.
 
     Returns
     -------
@@ -92,7 +83,7 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
     DataError
         For fewer than LEAST_LOSSES losses or identical ones.
     ConfigError
-        For another error or a resolution below 0.
+        For another error.
 
     References
     ----------
@@ -109,10 +100,6 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
     """
     if error not in (0.1, 0.05, 0.01):
         raise ConfigError(f"error={error!r} has no critical value; choose from 0.1, 0.05, 0.01")
-    if not resolution >= 0:
-        raise ConfigError(
-            f"resolution={resolution!r} is out of range; give a number of decades of at least 0"
-        )
     kept = sorted_losses(loss)
     exponent = unrounded(kept)
     first, last = stretches(len(exponent))
@@ -125,11 +112,11 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
     place = np.empty(2 * len(exponent) - 1)
     place[::2], place[1::2] = exponent, (exponent[1:] + exponent[:-1]) / 2
     falls = [
-        _proven(exponent, place, first, last, (2 * first, end), kappa, resolution, -1)
+        _proven(exponent, place, first, last, (2 * first, end), kappa, -1)
         for end in (2 * last, 2 * last - 1)
     ]
     rises = [
-        _proven(exponent, place, first, last, (start, 2 * last), kappa, resolution, 1)
+        _proven(exponent, place, first, last, (start, 2 * last), kappa, 1)
         for start in (2 * first, 2 * first + 1)
     ]
     pairs = _valleys(_by_end(falls), _by_end(rises))
@@ -137,15 +124,7 @@ def modes(loss: Array, error: float = 0.05, resolution: float = RESOLUTION) -> M
     density, edges = smoothed(exponent)
     cells = np.clip(np.searchsorted(edges, valleys, side="right") - 1, 0, len(density) - 1)
     lowest = [a + int(np.argmin(density[a : b + 1])) for a, b in cells.tolist()]
-    return Modes(
-        count=len(valleys) + 1,
-        error=error,
-        seeds=len(exponent),
-        ties=ties(kept),
-        valley_low=10.0 ** valleys[:, 0],
-        valley_high=10.0 ** valleys[:, 1],
-        peaks=cut(kept, density, edges, lowest),
-    )
+    return Modes(len(valleys) + 1, error, cut(kept, density, edges, lowest))
 
 
 def sorted_losses(loss: Array) -> Array:
@@ -201,12 +180,6 @@ def _spread(low: Array, high: Array, first: Ints, counts: Ints) -> Array:
     return np.asarray(np.repeat(low, counts) + rank * np.repeat((high - low) / counts, counts))
 
 
-def ties(ordered: Array) -> int:
-    """How many of some ascending losses equal another one."""
-    same = ordered[1:] == ordered[:-1]
-    return int(np.count_nonzero(np.append(same, False) | np.append(False, same)))
-
-
 @lru_cache
 def stretches(count: int) -> tuple[Ints, Ints]:
     """First and last positions (S,) of the intervals tested among `count` values: all lengths."""
@@ -241,15 +214,14 @@ def _proven(
     last: Ints,
     ends: tuple[Ints, Ints],
     kappa: float,
-    resolution: float,
     sign: int,
 ) -> Ints:
-    """Ends (M, 2) of the intervals that prove a rise (sign 1) or a fall (-1) over `resolution`.
+    """Ends (M, 2) of the intervals that prove a rise (sign 1) or a fall (-1) over RESOLUTION.
 
     All claims hold at once, so those of the intervals that are long enough do.
     """
     low, high = place[ends[0]], place[ends[1]]
-    held = (sign * excesses(exponent, first, last, low, high) > kappa) & (high - low >= resolution)
+    held = (sign * excesses(exponent, first, last, low, high) > kappa) & (high - low >= RESOLUTION)
     return np.stack([ends[0][held], ends[1][held]], axis=1)
 
 

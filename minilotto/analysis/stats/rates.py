@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import ndtri, softmax
 from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate, ends
@@ -40,7 +40,6 @@ class RuleMiss(Shown):
         Root mean square difference.
     misfit : float
         tau, what of that is beyond the exponents' own errors.
-    log_likelihood : float
     weight : float
         Fraction of the evidence.
     """
@@ -48,7 +47,6 @@ class RuleMiss(Shown):
     rule: str
     miss: float
     misfit: float
-    log_likelihood: float
     weight: float
 
 
@@ -152,7 +150,7 @@ def compare_rules(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Rul
     '4/D'
     """
     D, value, error = _columns(inputs, exponents)
-    found = []
+    found, evidence = [], []
     for rule, function in RULES.items():
         rest = value - function(D)
         sizes = np.geomspace(1e-3, 1e3, SCANNED) * (np.abs(rest).max() + error.max())
@@ -160,11 +158,9 @@ def compare_rules(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Rul
         total = error**2 + tau[:, None] ** 2
         likelihood = -0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1)
         best = int(np.argmax(likelihood))
-        miss = float(np.sqrt(np.mean(rest**2)))
-        found.append((rule, miss, float(tau[best]), float(likelihood[best])))
-    top = max(row[3] for row in found)
-    shares = np.exp([row[3] - top for row in found])
-    weights = (shares / shares.sum()).tolist()
+        found.append((rule, float(np.sqrt(np.mean(rest**2))), float(tau[best])))
+        evidence.append(likelihood[best])
+    weights = softmax(evidence).tolist()
     return tuple(RuleMiss(*row, weight) for row, weight in zip(found, weights, strict=True))
 
 

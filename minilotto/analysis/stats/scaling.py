@@ -2,27 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import softmax
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points, ends
-from minilotto.analysis.stats.intervals import (
-    evened,
-    of_line,
-    of_replicates,
-    residual_variance,
-    student_draws,
-)
 from minilotto.analysis.stats.laws import LAWS, POWER_LAW, Law, widths_of
-from minilotto.analysis.stats.misfit import corrected_aic, fitted_misfit
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
+__all__ = ["Compared", "Fit", "compare_laws", "fit_law", "reference_line"]
+
 LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
+SCANNED = 16  # sizes of misfit that are tried at a time
+LEAST_VARIANCE = 1e-200  # of residuals that vanish
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class Fit(Shown):
 
     Parameters
     ----------
-    law, formula : str
+    law : str
+        A key of LAWS.
     points : Points
     estimates : mapping of str to Estimate
         The law's parameters. Their intervals include the widths' own scatter about the law beside
@@ -42,28 +42,22 @@ class Fit(Shown):
         The widths' own scatter, a standard deviation in decades (0: seeds explain it all).
     p_value : float
         Of the law's being exact, so that only seeds scatter.
-    log_likelihood : float
     aicc : float or None
         None for fewer widths than it needs.
     held_out : (W,) ndarray of float64 or None
         Decades by which each width lies above what the others predict; None where they are too few.
     parameters : (k,) ndarray of float64
-    replicates : (B, k) ndarray of float64
-        Parameters of draws that scatter as the residuals do.
     """
 
     law: str
-    formula: str
     points: Points
     estimates: Mapping[str, Estimate]
     seeds_only: Mapping[str, Estimate]
     misfit: float
     p_value: float
-    log_likelihood: float
     aicc: float | None
     held_out: Array | None
     parameters: Array
-    replicates: Array
 
     @property
     def held_out_error(self) -> float | None:
@@ -82,29 +76,8 @@ class Fit(Shown):
         -------
         (V,) ndarray of float64
         """
-        return np.asarray(np.exp(self._log_losses(self.parameters[None], widths)[0]))
-
-    def band(self, widths: ArrayLike) -> tuple[Array, Array]:
-        """Intervals of the fitted loss, seeds' and widths' scatter included.
-
-        Parameters
-        ----------
-        widths : (V,) array_like of float
-            Above 0.
-
-        Returns
-        -------
-        low, high : (V,) ndarray of float64
-            At the level of the points.
-        """
-        # amplitudes of 0 or infinity
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            lines = self._log_losses(self.replicates, widths)
-            low, high = np.exp(np.quantile(lines, ends(self.points.level), axis=0))
-        return low, high
-
-    def _log_losses(self, parameters: Array, widths: ArrayLike) -> Array:
-        return LAWS[self.law].log_loss(parameters, np.log(widths_of(widths)))
+        log_loss = LAWS[self.law].log_loss(self.parameters[None], np.log(widths_of(widths)))
+        return np.asarray(np.exp(log_loss[0]))
 
 
 @dataclass(frozen=True)
@@ -129,7 +102,7 @@ class Compared(Shown):
     note: str
 
 
-def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
+def fit_law(points: Points, law: str = "power law") -> Fit:
     """A law fitted to log loss by weighted least squares, with Student's intervals.
 
     log L_i = law(N_i) + d_i + e_i, Var e_i = s_i^2 (seeds: `evened` error_i^2), Var d_i = tau^2
@@ -142,8 +115,6 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     points : Points
         From `bootstrap.points`.
     law : {"power law", "plateau", "broken power law"}
-    seed : int
-        Of the draws.
 
     Returns
     -------
@@ -181,30 +152,27 @@ def fit_law(points: Points, law: str = "power law", *, seed: int = 0) -> Fit:
     parameters = chosen.solve(x, y[None], weight)[0]
     scatter = residual_variance(chosen, parameters, x, y, total)
     freedom, count = len(x) - len(chosen.parameters), len(points.replicates)
-    drawn = chosen.log_loss(parameters[None], x) + student_draws(scatter, freedom, count, seed)
-    # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
-    with np.errstate(over="ignore", invalid="ignore"):
-        replicates = chosen.solve(x, drawn, weight)
     if chosen is POWER_LAW:
         estimates = of_line(parameters, x, scatter, points.level)
     else:
+        drawn = chosen.log_loss(parameters[None], x) + student_draws(scatter, freedom, count)
+        # With one or two degrees of freedom amplitudes may overflow; their quantiles do not.
+        with np.errstate(over="ignore", invalid="ignore"):
+            replicates = chosen.solve(x, drawn, weight)
         estimates = of_replicates(chosen, parameters, replicates, points.level)
     by_seeds = chosen.solve(x, points.replicates, weight)
     exact = chosen.solve(x, y[None], 1 / variance[None])
     chi_square = float(np.sum((y - chosen.log_loss(exact, x)[0]) ** 2 / variance))
     return Fit(
         chosen.name,
-        chosen.formula,
         points,
         estimates=estimates,
         seeds_only=of_replicates(chosen, parameters, by_seeds, points.level),
         misfit=float(tau / np.log(10)),
-        p_value=float(chi2.sf(chi_square, len(x) - len(chosen.parameters))),
-        log_likelihood=likelihood,
+        p_value=float(chi2.sf(chi_square, freedom)),
         aicc=corrected_aic(likelihood, len(chosen.parameters) + 1, len(x)),
         held_out=_held_out(chosen, x, y, weight),
         parameters=parameters,
-        replicates=replicates,
     )
 
 
@@ -246,9 +214,10 @@ def compare_laws(points: Points) -> tuple[Compared, ...]:
     usable = [law.name for law in LAWS.values() if count >= law.least_widths]
     fits = {name: fit_law(points, name) for name in usable}
     aicc = {name: fit.aicc for name, fit in fits.items() if fit.aicc is not None}
-    lowest = min(aicc.values(), default=0.0)
-    share = {name: float(np.exp((lowest - value) / 2)) for name, value in aicc.items()}
-    total = sum(share.values())
+    weight = {}
+    if len(aicc) > 1:  # the least of one number says nothing
+        shares = softmax([-value / 2 for value in aicc.values()]).tolist()
+        weight = dict(zip(aicc, shares, strict=True))
     rows = []
     for law in LAWS.values():
         note = ""
@@ -257,9 +226,7 @@ def compare_laws(points: Points) -> tuple[Compared, ...]:
         elif law.name not in aicc:
             need = 2 * len(law.parameters) + 4
             note = f"AICc needs {need} widths for {law.name}, there are {count}"
-        found = law.name in aicc and len(aicc) > 1  # the least of one number says nothing
-        weight = share[law.name] / total if found else None
-        rows.append(Compared(law.name, fits.get(law.name), weight, note))
+        rows.append(Compared(law.name, fits.get(law.name), weight.get(law.name), note))
     return tuple(rows)
 
 
@@ -303,3 +270,103 @@ def _held_out(law: Law, x: Array, y: Array, weight: Array) -> Array | None:
         parameters = law.solve(x[others], y[None, others], weight[:, others])
         result[i] = y[i] - law.log_loss(parameters, x[i : i + 1])[0, 0]
     return np.asarray(result / np.log(10))
+
+
+def fitted_misfit(law: Law, x: Array, y: Array, variance: Array) -> tuple[float, float]:
+    """Scatter tau of log loss y about a law beyond that of seeds, by maximum likelihood; and the
+    logarithm of the likelihood there.
+
+    Why not weights 1 / error^2 alone: with 1000 seeds a median is known to some percent and no
+    simple law is true to that, so one width of little error would determine the fit, and
+    differences of chi-square in the hundreds would declare one wrong law certain over another. With
+    tau, many seeds give the widths equal weight (ordinary least squares), and few seeds give more
+    to those with little error; the likelihood then measures how far the law misses the widths.
+    """
+
+    def log_likelihood(tau: Array) -> Array:
+        total = variance + tau[:, None] ** 2
+        many = np.broadcast_to(y, total.shape)
+        rest = many - law.log_loss(law.solve(x, many, 1 / total), x)
+        return np.asarray(-0.5 * np.sum(rest**2 / total + np.log(2 * np.pi * total), axis=1))
+
+    # It may have two maxima, so grids are searched, three times finer: to about a percent of tau.
+    low, high = 1e-2 * np.sqrt(variance.min()), max(float(np.ptp(y)), 1e-3)
+    for _ in range(3):
+        grid = np.geomspace(low, high, SCANNED)
+        found = log_likelihood(grid)
+        at = int(np.argmax(found))
+        low, high = grid[max(at - 1, 0)], grid[min(at + 1, SCANNED - 1)]
+    none = log_likelihood(np.zeros(1))[0]
+    return (float(grid[at]), float(found[at])) if found[at] > none else (0.0, float(none))
+
+
+def corrected_aic(likelihood: float, parameters: int, widths: int) -> float | None:
+    """-2 log L + 2 k + 2 k (k + 1) / (n - k - 1), n = W and k with tau; None for fewer than 2 k + 2
+    widths.
+
+    n counts widths, however many seeds each has: more seeds at the same widths say nothing of a law
+    between and beyond them. With fewer than 2 k + 2 the correction exceeds the penalty that it
+    corrects, and decides by itself: of seven widths from 10 to 50 every break, however large, is
+    called a power law.
+    """
+    if widths < 2 * parameters + 2:
+        return None
+    correction = 2 * parameters * (parameters + 1) / (widths - parameters - 1)
+    return -2 * likelihood + 2 * parameters + correction
+
+
+def evened(variance: Array) -> Array:
+    """Variances (W,) moved halfway, in logarithms, to their geometric mean.
+
+    A bootstrap of some ten or hundred seeds errs by a third in each width's error, and by more
+    where losses are heavy-tailed; weights that follow it freely would choose the widths that seem
+    certain by chance, and the interval of a fit would be too narrow. Equal weights would be wrong
+    where errors differ truly. Halfway, neither matters much: `python -m bench.coverage`.
+    """
+    return np.asarray(np.sqrt(variance * np.exp(np.log(variance).mean())))
+
+
+def residual_variance(law: Law, parameters: Array, x: Array, y: Array, total: Array) -> Array:
+    """Variance (W,) of log loss y, total_i sum_j (r_j^2 / total_j) / (W - k): seeds and the widths'
+    own scatter (total, 1 / weight of the fit) decide how it differs between widths, the residuals r
+    about the fitted law how large it is.
+    """
+    rest = y - law.log_loss(parameters[None], x)[0]
+    return np.asarray(total * np.sum(rest**2 / total) / (len(x) - len(law.parameters)))
+
+
+def student_draws(variance: Array, freedom: int, count: int) -> Array:
+    """Deviations (count, W) of log loss, normal with the variance of `residual_variance` times
+    freedom / chi^2: the interval of a linear fit to them is Student's.
+    """
+    random = np.random.default_rng((0, 1))
+    spread = np.sqrt(variance * freedom / random.chisquare(freedom, (count, 1)))
+    return np.asarray(spread * random.normal(size=spread.shape))
+
+
+def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mapping[str, Estimate]:
+    """Amplitude and exponent of a power law with Student's intervals, from log widths x."""
+    weight = 1 / np.maximum(variance, LEAST_VARIANCE)
+    middle = float(weight @ x / weight.sum())
+    steepness = 1 / float(weight @ (x - middle) ** 2)
+    quantile = student.ppf(ends(level)[1], len(x) - 2)
+    reach = float(quantile * np.sqrt(steepness))
+    with np.errstate(over="ignore"):  # as in laws, an amplitude may have any size
+        factor = float(np.exp(quantile * np.sqrt(1 / weight.sum() + middle**2 * steepness)))
+    amplitude, exponent = parameters.tolist()
+    return MappingProxyType(
+        {
+            "amplitude": Estimate(amplitude, amplitude / factor, amplitude * factor, level),
+            "exponent": Estimate(exponent, exponent - reach, exponent + reach, level, len(x) - 2),
+        }
+    )
+
+
+def of_replicates(
+    law: Law, parameters: Array, replicates: Array, level: float
+) -> Mapping[str, Estimate]:
+    """A law's parameters (k,) with intervals between quantiles of replicates (B, k)."""
+    with np.errstate(invalid="ignore"):  # an amplitude that is infinite in some replicates
+        low, high = np.quantile(replicates, ends(level), axis=0)
+    rows = zip(law.parameters, parameters.tolist(), low.tolist(), high.tolist(), strict=True)
+    return MappingProxyType({name: Estimate(v, a, b, level) for name, v, a, b in rows})

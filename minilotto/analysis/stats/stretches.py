@@ -23,19 +23,17 @@ class Stretch(Shown):
     low, high : float
         Widths at its ends; NaN where there is none.
     share : float
-        Fraction of the bootstrap replicates in which such a range reaches over `span`.
+        Fraction of the bootstrap replicates in which such a range reaches over the `span` that was
+        asked for.
     possible : bool
         Whether some range as wide has no running exponent whose interval lies wholly beyond: where
         not, there is none.
-    span : float
-        A factor in width.
     """
 
     low: float
     high: float
     share: float
     possible: bool
-    span: float
 
     @property
     def reach(self) -> float:
@@ -114,4 +112,4 @@ def longest_stretch(
                 possible |= not beyond[first : last + 1].any()
             if near[0, first : last + 1].all() and not high / low <= longest[1] / longest[0]:
                 longest = (float(low), float(high))
-    return Stretch(*longest, share=float(reached[1:].mean()), possible=bool(possible), span=span)
+    return Stretch(*longest, share=float(reached[1:].mean()), possible=bool(possible))

@@ -10,15 +10,14 @@ smallest distance over all of them, so no canonical order with its discontinuiti
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import binomtest
 
-from minilotto.analysis.stats.clusters import Clusters, density_clusters
-from minilotto.analysis.tickets.distances import IDLE, Scene, contributions
-from minilotto.analysis.tickets.parameter_plane import principal_components as principal_components
+from minilotto.analysis.stats.clusters import density_clusters
 from minilotto.analysis.tickets.symmetries import (
     TargetSymmetry,
     homogeneous,
@@ -27,13 +26,18 @@ from minilotto.analysis.tickets.symmetries import (
 )
 from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import losses
-from minilotto.ensemble.last_layer import TINY, check_weight, checked_nets
+from minilotto.ensemble.last_layer import TINY, check_weight, checked_nets, hidden
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.limits import blocks
 
+__all__ = ["Algorithm", "Algorithms", "Neuron", "algorithms"]
+
+IDLE = 1e-3  # of the target's spread: a neuron that adds less is idle
+BLOCK = 2**22  # neuron pairs whose distances are held at a time
 RESOLUTION = 0.01  # of the target's spread: nets closer than this do the same thing
 SYMMETRIC = 0.1  # relative distance to the mirror image up to which a net counts as symmetric
 TAIL = 0.15  # of the activation's whole bending: what a tail may hold
@@ -134,28 +138,93 @@ class Algorithms(Shown):
     aligned : Parameters
         All nets, each in the order of neurons and the image under symmetries nearest to its
         algorithm's medoid (nets of none as given).
-    symmetries : tuple of TargetSymmetry
-        Those of the target that were factored out.
-    clusters : Clusters
-        How the number was chosen.
     """
 
     label: NDArray[np.intp]
     found: tuple[Algorithm, ...]
     aligned: Parameters
-    symmetries: tuple[TargetSymmetry, ...]
-    clusters: Clusters
 
     def __len__(self) -> int:
         return len(self.found)
 
 
+def contributions(activation: Activation, parameters: Parameters, data: Dataset) -> Array:
+    """g_i(x_p) = v_i sigma(w_i x_p + b_i) less its weighted mean over the points: (R, N, P)."""
+    response = hidden(activation, parameters.w, parameters.b, data.x)
+    g = np.asarray(parameters.v, np.float64)[:, :, None] * response
+    return np.asarray(g - (g @ (data.weight / data.weight.sum()))[:, :, None])
+
+
+@dataclass(frozen=True, eq=False)
+class Scene(Shown):
+    """R nets to be compared: g (R, N, P), their contributions times the root of the points'
+    weights; the target's symmetries, the identity first; and its standard deviation, the spread.
+    """
+
+    g: Array
+    symmetries: tuple[TargetSymmetry, ...]
+    spread: float
+
+    @cached_property
+    def squares(self) -> Array:
+        """(R, N) squared sizes of the contributions."""
+        return np.asarray(np.einsum("rnp,rnp->rn", self.g, self.g))
+
+    def costs(
+        self,
+        rows: slice | NDArray[np.intp],
+        others: slice | NDArray[np.intp],
+        symmetry: TargetSymmetry,
+    ) -> Array:
+        """Squared distances (N, N, rows, others) of some nets' neurons to images of others'."""
+        here, there = self.g[rows], symmetry.sign * self.g[others][:, :, symmetry.order]
+        square = self.squares[rows][:, :, None, None] + self.squares[others]
+        costs: Array = np.maximum(square - 2 * np.tensordot(here, there, (2, 2)), 0.0)
+        return np.asarray(costs.transpose(1, 3, 0, 2))
+
+    def distances(self) -> Array:
+        """Distances (R, R) of nets, least over orders and symmetries, in units of `spread`."""
+        nets, width, _ = self.g.shape
+        result = np.full((nets, nets), np.inf)
+        for rows in blocks(nets, nets * width * width, BLOCK):
+            for symmetry in self.symmetries:
+                images = cheapest(self.costs(rows, slice(None), symmetry))
+                result[rows] = np.minimum(result[rows], images)
+        np.fill_diagonal(result, 0.0)
+        return np.asarray(np.sqrt(np.minimum(result, result.T)) / self.spread)
+
+    def asymmetry(self) -> Array:
+        """Distance (R,) of each net to its nearest proper image, relative to its contributions'
+        size; NaN where the target has no symmetry but the identity.
+        """
+        best = np.full(len(self.g), np.inf)
+        for symmetry in self.symmetries[1:]:
+            for i in range(len(self.g)):
+                one = slice(i, i + 1)
+                best[i] = min(best[i], cheapest(self.costs(one, one, symmetry))[0, 0])
+        whole = self.squares.sum(axis=1)
+        active = whole > (IDLE * self.spread) ** 2  # else a constant, which is its own image
+        relative = np.divide(best, whole, out=np.zeros_like(best), where=active)
+        return np.where(np.isfinite(best), np.sqrt(relative), np.nan)
+
+
+def cheapest(costs: Array) -> Array:
+    """The cheapest assignment (...) of N neurons to N, costs (N, N, ...), over sets of columns."""
+    width = len(costs)
+    best: dict[int, Array] = {0: np.zeros(costs.shape[2:])}
+    for i in range(width):
+        following: dict[int, Array] = {}
+        for taken, so_far in best.items():
+            for j in range(width):
+                if not taken >> j & 1:
+                    total, key = so_far + costs[i, j], taken | 1 << j
+                    following[key] = np.minimum(following.get(key, np.inf), total)
+        best = following
+    return best[(1 << width) - 1]
+
+
 def algorithms(
-    activation: Activation,
-    parameters: Parameters,
-    data: Dataset,
-    loss: Array | None = None,
-    clusters: int | None = None,
+    activation: Activation, parameters: Parameters, data: Dataset, loss: Array | None = None
 ) -> Algorithms:
     """The algorithms that R nets follow, their shares, losses and representatives.
 
@@ -172,8 +241,6 @@ def algorithms(
         Points at which nets are compared, symmetric ones where the target's symmetries shall count.
     loss : (R,) ndarray of float64 or None
         By default evaluated here.
-    clusters : int or None
-        Take the tree's cut that gives so many instead of the widest gap.
 
     Returns
     -------
@@ -215,15 +282,15 @@ def algorithms(
         raise DataError(f"{len(kept)} of {len(loss)} nets are finite; algorithms take at least 2")
     scene = Scene(g[kept], target_symmetries(data), spread)
     distance = scene.distances()
-    parts = density_clusters(distance, RESOLUTION, count=clusters)
-    median = [float(np.median(loss[kept[parts.label == k]])) for k in range(parts.count)]
+    parts = density_clusters(distance, RESOLUTION)
+    median = [float(np.median(loss[kept[parts == k]])) for k in range(parts.max() + 1)]
     order = np.argsort(median, kind="stable")
     asymmetry = scene.asymmetry()
     label, found = np.full(len(loss), -1), []
     aligned = Parameters(*(part.copy() for part in raw))
     bending = _bending(activation)
     for rank, k in enumerate(order):
-        inside = np.flatnonzero(parts.label == k)
+        inside = np.flatnonzero(parts == k)
         medoid = int(inside[np.argmin(distance[np.ix_(inside, inside)].sum(axis=1))])
         label[kept[inside]] = rank
         for i in inside:
@@ -244,7 +311,7 @@ def algorithms(
                 neurons=_neurons(raw, scene, medoid, int(kept[medoid]), data, bending),
             )
         )
-    return Algorithms(label, tuple(found), aligned, scene.symmetries, parts)
+    return Algorithms(label, tuple(found), aligned)
 
 
 def _align(

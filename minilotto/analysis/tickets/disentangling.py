@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from minilotto.analysis.stats.bootstrap import median_interval as median_interval
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.distillation import pair_errors
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+
+__all__ = ["Disentangled", "Ranks", "disentangle"]
 
 USELESS = 0.9  # a pair whose R^2 is below is useless
 NUMERICAL = 0.01  # of the largest eigenvalue: those above count for the numerical rank
@@ -105,19 +106,37 @@ class Disentangled(Shown):
         -------
         (K, K) ndarray of float64
         """
-        unit = _units(self.errors[net], self.weight)
+        unit = unit_errors(self.errors[net], self.weight)
         return np.asarray(np.clip(unit @ unit.T, -1.0, 1.0))
 
     def ranks(self) -> Ranks:
         """Effective ranks of the useful pairs of each net.
 
-        Useless pairs are left out, for their error functions all are the target itself.
+        They count directions: the Gram matrix is that of correlations. Useless pairs are left out,
+        for their error functions all are the target itself.
 
         Returns
         -------
         Ranks
         """
-        return effective_ranks(self.errors, self.weight, self.useful())
+        rows = np.where(self.useful()[:, :, None], np.nan_to_num(self.errors), 0.0)
+        nets, count, points = rows.shape
+        units = unit_errors(rows, self.weight)
+        turned = units.transpose(0, 2, 1)
+        gram = units @ turned if count <= points else turned @ units
+        eigenvalues = np.maximum(np.linalg.eigvalsh(gram), 0.0)
+        total = eigenvalues.sum(axis=1, keepdims=True)
+        p = np.divide(eigenvalues, total, out=np.zeros_like(eigenvalues), where=total > 0)
+        some = total[:, 0] > 0
+        participation = np.divide(1.0, (p**2).sum(axis=1), out=np.zeros(nets), where=some)
+        entropy = np.where(some, np.exp(-np.sum(p * np.log(np.where(p > 0, p, 1.0)), axis=1)), 0.0)
+        groups = np.zeros(nets, np.intp)
+        for i in np.flatnonzero(some):
+            unit = units[i, units[i].any(axis=1)]
+            alike = np.abs(unit @ unit.T) >= ALIKE
+            groups[i] = connected_components(alike, directed=False)[0]
+        numerical = ((p >= NUMERICAL * p.max(axis=1, keepdims=True)) & (p > 0)).sum(axis=1)
+        return Ranks(participation, entropy, numerical, groups)
 
     def needed(self, loss: Array) -> Array:
         """How many orthogonal tickets as good as a net's useful ones Eq. 9 needs for its loss.
@@ -190,55 +209,8 @@ def disentangle(
     return Disentangled(np.asarray(pairs), r2, errors, data.weight / data.weight.sum())
 
 
-def effective_ranks(
-    errors: Array, weight: Array, counted: NDArray[np.bool_] | None = None
-) -> Ranks:
-    """Ranks of error functions under the inner product sum_p weight_p e_i e_j.
-
-    They count directions: the Gram matrix is that of correlations.
-
-    Parameters
-    ----------
-    errors : (R, K, P) ndarray of float64
-    weight : (P,) ndarray of float64
-    counted : (R, K) ndarray of bool or None
-        Those that count, all by default.
-
-    Returns
-    -------
-    Ranks
-
-    Examples
-    --------
-    >>> e = np.array([[[1.0, -1, 0, 0], [2.0, -2, 0, 0], [0.0, 0, 1, -1]]])
-    >>> found = effective_ranks(e, np.full(4, 0.25))
-    >>> float(found.participation.round(6)[0]), int(found.numerical[0]), int(found.groups[0])
-    (1.8, 2, 2)
-    """
-    nets, count, points = errors.shape
-    counted = np.ones((nets, count), bool) if counted is None else counted
-    rows = np.where(counted[:, :, None], np.nan_to_num(errors), 0.0)
-    units = np.stack([_units(row, weight) for row in rows]) if nets else rows
-    turned = units.transpose(0, 2, 1)
-    gram = units @ turned if count <= points else turned @ units
-    eigenvalues = np.maximum(np.linalg.eigvalsh(gram), 0.0)
-    total = eigenvalues.sum(axis=1, keepdims=True)
-    p = np.divide(eigenvalues, total, out=np.zeros_like(eigenvalues), where=total > 0)
-    some = total[:, 0] > 0
-    participation = np.divide(1.0, (p**2).sum(axis=1), out=np.zeros(nets), where=some)
-    entropy = np.where(some, np.exp(-np.sum(p * np.log(np.where(p > 0, p, 1.0)), axis=1)), 0.0)
-    groups = np.zeros(nets, np.intp)
-    for i in range(nets):
-        unit = units[i, units[i].any(axis=1)]
-        if len(unit):
-            alike = np.abs(unit @ unit.T) >= ALIKE
-            groups[i] = connected_components(alike, directed=False)[0]
-    numerical = ((p >= NUMERICAL * p.max(axis=1, keepdims=True)) & (p > 0)).sum(axis=1)
-    return Ranks(participation, entropy, numerical, groups)
-
-
-def _units(errors: Array, weight: Array) -> Array:
-    """Rows (K, P) times the root of the weights, scaled to length one; zero rows stay zero."""
+def unit_errors(errors: Array, weight: Array) -> Array:
+    """Rows (..., P) times the root of the weights, scaled to length one; zero rows stay zero."""
     rows = errors * np.sqrt(weight)
     length = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 0))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.analysis.tickets.disentangling import Disentangled
+from minilotto.analysis.tickets.disentangling import Disentangled, unit_errors
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
@@ -70,9 +70,8 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
     >>> error_shapes(apart, x).cubic.round(2).tolist()
     [[1.0, 0.35]]
     """
-    root = np.sqrt(apart.weight)
     powers = np.polynomial.polynomial.polyvander(points / np.abs(points).max(), max(DEGREES))
-    basis, _ = np.linalg.qr(powers * root[:, None])
+    basis, _ = np.linalg.qr(powers * np.sqrt(apart.weight)[:, None])
     useful = apart.useful()
     cubic = np.full(useful.shape, np.nan)
     correlation, within, between = np.full((3, len(useful)), np.nan)
@@ -80,7 +79,7 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
     for net, chosen in enumerate(useful):
         if not chosen.any():
             continue
-        unit = unit_errors(apart, net)[chosen] * root
+        unit = unit_errors(apart.errors[net, chosen], apart.weight)
         parts = ((unit @ basis) ** 2)[:, DEGREES]
         cubic[net, chosen], degrees[net] = parts[:, 0], parts.mean(axis=0)
         first, second = np.triu_indices(len(unit), 1)
@@ -92,13 +91,6 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
     return ErrorShapes(correlation, within, between, degrees, cubic)
 
 
-def unit_errors(apart: Disentangled, net: int) -> Array:
-    """Error functions (K, P) of one net, scaled to a mean square of one; zero ones stay zero."""
-    errors = apart.errors[net]
-    size = np.sqrt(errors**2 @ apart.weight)[:, None]
-    return np.asarray(np.divide(errors, size, out=np.zeros_like(errors), where=size > 0))
-
-
 def by_angle(apart: Disentangled, net: int) -> NDArray[np.intp]:
     """Positions (K,) of a net's useful pairs, by their errors' angle in the main plane, signs
     aside, so that pairs whose errors are multiples of each other are neighbours.
@@ -106,6 +98,6 @@ def by_angle(apart: Disentangled, net: int) -> NDArray[np.intp]:
     chosen = np.flatnonzero(apart.useful()[net])
     if len(chosen) < 3:
         return chosen
-    unit = unit_errors(apart, net)[chosen] * np.sqrt(apart.weight)
+    unit = unit_errors(apart.errors[net, chosen], apart.weight)
     first, second = np.linalg.svd(unit, full_matrices=False)[2][:2]
     return np.asarray(chosen[np.argsort(np.arctan2(unit @ second, unit @ first) % np.pi)])

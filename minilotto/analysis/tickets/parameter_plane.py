@@ -19,14 +19,14 @@ from minilotto.settings.limits import check_one_layer
 
 @dataclass(frozen=True, eq=False)
 class Components(Shown):
-    """K principal components of R nets' F = N (D + 2) + 1 parameters.
+    """Two principal components of R nets' F = N (D + 2) + 1 parameters.
 
     Parameters
     ----------
-    mean, directions : (F,), (K, F) ndarray of float64
-    scores : (R, K) ndarray of float64
+    mean, directions : (F,), (2, F) ndarray of float64
+    scores : (R, 2) ndarray of float64
         NaN for nets that are not finite.
-    explained : (K,) ndarray of float64
+    explained : (2,) ndarray of float64
         Fractions of the whole variance.
     """
 
@@ -36,8 +36,8 @@ class Components(Shown):
     explained: Array
 
 
-def principal_components(parameters: Parameters, count: int = 2) -> Components:
-    """The first principal components of the nets' raw parameters w, b, v, c in this order.
+def principal_components(parameters: Parameters) -> Components:
+    """The first two principal components of the nets' raw parameters w, b, v, c in this order.
 
     A direction's largest entry is positive.
 
@@ -45,7 +45,6 @@ def principal_components(parameters: Parameters, count: int = 2) -> Components:
     ----------
     parameters : Parameters
         w (R, N, D), b, v (R, N), c (R,), of any dtype.
-    count : int
 
     Returns
     -------
@@ -69,8 +68,8 @@ def principal_components(parameters: Parameters, count: int = 2) -> Components:
     mean = rows[finite].mean(axis=0)
     _, values, directions = np.linalg.svd(rows[finite] - mean, full_matrices=False)
     largest = directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)]
-    directions = (directions * np.sign(largest)[:, None])[:count]
-    explained = values[:count] ** 2 / max(float(np.sum(values**2)), TINY)
+    directions = (directions * np.sign(largest)[:, None])[:2]
+    explained = values[:2] ** 2 / max(float(np.sum(values**2)), TINY)
     return Components(mean, directions, (rows - mean) @ directions.T, explained)
 
 
@@ -149,7 +148,7 @@ def plane_clusters(parameters: Parameters, chosen: NDArray[np.bool_]) -> PlaneCl
             f"{chosen.sum()} of {len(chosen)} nets are finite and chosen; clusters take at least 2"
         )
     label = np.full(len(chosen), -1)
-    label[chosen] = density_clusters(squareform(pdist(plane.scores[chosen]))).label
+    label[chosen] = density_clusters(squareform(pdist(plane.scores[chosen])))
     inside = np.flatnonzero(label >= 0)
     w, b, v, c = (part[inside] for part in parameters)
     swapped = flat(Parameters(w[:, ::-1], b[:, ::-1], v[:, ::-1], c))

@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.last_layer import checked_nets, hidden
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
@@ -19,7 +19,6 @@ __all__ = ["Pairing", "alive", "neuron_spread", "pair_neurons"]
 
 DEAD = 1e-6  # a neuron whose output varies by less, relative to the target
 ROUNDING = 1e-14  # of the greatest value
-STATES = ("paired", "unpaired", "flat", "left out", "not finite")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +32,14 @@ class Pairing(Shown):
         where there is no further pair.
     distance : (R, N // 2) ndarray of float64
         Between (-w, b) of the first and (w, b) of the second, NaN where there is no pair.
-    state : (R, N) ndarray of str
-        "paired"; "unpaired" (its side has more neurons, or no partner is within reach); "flat" (w =
-        0: it is its own mirror image and a constant); "left out" (by `among`); "not finite".
+    unpaired : (R, N) ndarray of bool
+        Neurons that have no partner, as their side has more of them. Those of w = 0 are their own
+        mirror images.
     """
 
     pairs: NDArray[np.intp]
     distance: Array
-    state: NDArray[np.str_]
+    unpaired: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -50,15 +49,8 @@ class Pairing(Shown):
         """(R,) pairs of each net."""
         return np.asarray(np.count_nonzero(self.pairs[:, :, 0] >= 0, axis=1))
 
-    @property
-    def unpaired(self) -> NDArray[np.bool_]:
-        """(R, N) neurons that could have had a partner and have none."""
-        return np.asarray(self.state == "unpaired")
 
-
-def pair_neurons(
-    w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None, reach: float = np.inf
-) -> Pairing:
+def pair_neurons(w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None) -> Pairing:
     """Pairs the neurons with w < 0 and w > 0 of each net so that mirror images are nearest in all.
 
     Minimises sum over pairs of (w_i + w_j)^2 + (b_i - b_j)^2, an assignment problem, solved
@@ -73,8 +65,6 @@ def pair_neurons(
         Nets that are not finite get no pair.
     among : (R, N) array_like of bool or None
         The neurons to pair, as from `alive`.
-    reach : float
-        Above 0. A neuron without a partner costs reach^2 / 2, so that no pair is longer.
 
     Returns
     -------
@@ -82,8 +72,6 @@ def pair_neurons(
 
     Raises
     ------
-    ConfigError
-        For reach not above 0.
     DataError
         For shapes that do not fit.
 
@@ -94,20 +82,27 @@ def pair_neurons(
     Examples
     --------
     >>> found = pair_neurons([[-1.0, 0.9, 0.3, 0.0]], [[0.5, 0.5, 0.1, 0.2]])
-    >>> found.pairs[0].tolist(), found.state[0].tolist()
-    ([[0, 1], [-1, -1]], ['paired', 'paired', 'unpaired', 'flat'])
+    >>> found.pairs[0].tolist(), found.unpaired[0].tolist()
+    ([[0, 1], [-1, -1]], [False, False, True, False])
     """
-    slope, bias = cloud(w, b)
-    if not reach > 0:
-        raise ConfigError(
-            f"reach={reach!r} is out of range; give a distance above 0, in units of w and b"
+    slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
+    if slope.ndim == 3 and slope.shape[2] == 1:
+        slope = slope[..., 0]
+    if bias.ndim != 2 or slope.shape != bias.shape:
+        raise DataError(
+            f"w and b have shapes {np.shape(w)} and {bias.shape}; pass (R, N, 1) or (R, N), and "
+            "(R, N): one input"
         )
-    chosen = mask(among, bias.shape)
+    everyone = np.ones(bias.shape, bool)
+    chosen: NDArray[np.bool_] = everyone if among is None else np.asarray(among)
+    if chosen.shape != bias.shape or chosen.dtype != bool:
+        raise DataError(
+            f"among has shape {chosen.shape} and dtype {chosen.dtype}; pass one truth value a "
+            f"neuron, {bias.shape}"
+        )
     nets, width = bias.shape
-    state = np.where(chosen, np.where(slope == 0, "flat", "unpaired"), "left out")
-    state = state.astype(f"<U{max(map(len, STATES))}")
-    finite = np.isfinite(slope).all(axis=1) & np.isfinite(bias).all(axis=1)
-    state[~finite] = "not finite"
+    finite = np.asarray((np.isfinite(slope) & np.isfinite(bias)).all(axis=1))
+    unpaired = chosen & (slope != 0) & finite[:, None]
     pairs = np.full((nets, width // 2, 2), -1)
     distance = np.full((nets, width // 2), np.nan)
     for net in np.flatnonzero(finite):
@@ -116,14 +111,13 @@ def pair_neurons(
         cost = (slope[net, left, None] + slope[net, right]) ** 2 + (
             bias[net, left, None] - bias[net, right]
         ) ** 2
-        rows, columns = linear_sum_assignment(np.minimum(cost, reach**2))
-        length = np.sqrt(cost[rows, columns])
-        order = np.argsort(length, kind="stable")
-        order = order[length[order] < reach]
-        pairs[net, : len(order)] = np.stack([left[rows[order]], right[columns[order]]], axis=1)
-        distance[net, : len(order)] = length[order]
-        state[net, pairs[net, : len(order)]] = "paired"
-    return Pairing(pairs, distance, state)
+        rows, columns = linear_sum_assignment(cost)
+        order = np.argsort(cost[rows, columns], kind="stable")
+        rows, columns = rows[order], columns[order]
+        pairs[net, : len(order)] = np.stack([left[rows], right[columns]], axis=1)
+        distance[net, : len(order)] = np.sqrt(cost[rows, columns])
+        unpaired[net, pairs[net, : len(order)]] = False
+    return Pairing(pairs, distance, unpaired)
 
 
 def neuron_spread(activation: Activation, parameters: Parameters, data: Dataset) -> Array:
@@ -156,16 +150,13 @@ def neuron_spread(activation: Activation, parameters: Parameters, data: Dataset)
     return result
 
 
-def alive(
-    activation: Activation, parameters: Parameters, data: Dataset, least: float = DEAD
-) -> NDArray[np.bool_]:
-    """Neurons whose output varies by at least `least` of the target; see `neuron_spread`.
+def alive(activation: Activation, parameters: Parameters, data: Dataset) -> NDArray[np.bool_]:
+    """Neurons whose output varies by at least DEAD of the target; see `neuron_spread`.
 
     Parameters
     ----------
     activation, parameters, data
         As in `neuron_spread`, whose exceptions it raises.
-    least : float
 
     Returns
     -------
@@ -178,33 +169,7 @@ def alive(
     >>> alive(nets.activation, nets.parameters, nets.data).tolist()
     [[True, True], [True, True], [True, True]]
     """
-    return np.asarray(neuron_spread(activation, parameters, data) >= least)
-
-
-def cloud(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
-    """w and b of R nets of one input as (R, N) float64. Raises DataError for other shapes."""
-    slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
-    if slope.ndim == 3 and slope.shape[2] == 1:
-        slope = slope[..., 0]
-    if bias.ndim != 2 or slope.shape != bias.shape:
-        raise DataError(
-            f"w and b have shapes {np.shape(w)} and {bias.shape}; pass (R, N, 1) or (R, N), and "
-            "(R, N): one input"
-        )
-    return slope, bias
-
-
-def mask(among: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The neurons (R, N) to use, all for None. Raises DataError for another shape or dtype."""
-    if among is None:
-        return np.ones(shape, bool)
-    chosen = np.asarray(among)
-    if chosen.shape != shape or chosen.dtype != bool:
-        raise DataError(
-            f"among has shape {chosen.shape} and dtype {chosen.dtype}; pass one truth value a "
-            f"neuron, {shape}"
-        )
-    return chosen
+    return np.asarray(neuron_spread(activation, parameters, data) >= DEAD)
 
 
 def _checked(parameters: Parameters, data: Dataset) -> tuple[Parameters, Array, float]:

@@ -14,8 +14,8 @@ from minilotto.analysis.tickets.apart import (
     taken_apart,
     whole_pairs,
 )
-from minilotto.analysis.tickets.disentangling import USELESS
-from minilotto.analysis.tickets.error_shapes import by_angle, unit_errors
+from minilotto.analysis.tickets.disentangling import USELESS, unit_errors
+from minilotto.analysis.tickets.error_shapes import by_angle
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, finite, training_words
@@ -69,7 +69,9 @@ class Disentanglement(Figure):
             ranked(whole_pairs(one.apart["span"])[i], USELESS, r2)
             order = by_angle(apart, i)
             correlations(apart.correlation(i)[np.ix_(order, order)], correlation)
-            errors(one.nets.data.x[:, 0], unit_errors(apart, i)[apart.useful()[i]], error)
+            useful = apart.errors[i, apart.useful()[i]]
+            unit = unit_errors(useful, apart.weight) / np.sqrt(apart.weight)
+            errors(one.nets.data.x[:, 0], unit, error)
         self._draw_counts(axes["ranks"])
         self._draw_useless(axes["useless"])
         return figure

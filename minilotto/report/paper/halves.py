@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from minilotto.analysis.ensembling.pairs import NullComparison
-from minilotto.analysis.ensembling.synergy import Nets, Synergy, synergy
+from minilotto.analysis.ensembling.synergy import Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
 from minilotto.report.claims import Outcome, about, as_numbers, described, untested, values
@@ -21,8 +20,6 @@ from minilotto.store.grid import Sweep
 
 WIDE = (2, 4, 20, 40)  # the paper's, each against two of half the width
 AS_GOOD = 20  # from here on the paper finds no difference
-# directions that a last layer in float32 could not tell apart are left out of least squares
-JOINED_CUT = 1e-6
 PAPERS = "harmonic"
 LABELS = {
     PAPERS: "the paper's null",
@@ -77,7 +74,11 @@ class Halves(Figure):
             )
         self.nets = [nets for pair in pairs for nets in pair]
         self.halves = [
-            _Half(wide.config.width, float(np.nanmedian(narrow.loss)), _study(narrow, wide))
+            _Half(
+                wide.config.width,
+                float(np.nanmedian(narrow.loss)),
+                synergy(narrow, wide, level=LEVEL),
+            )
             for narrow, wide in pairs
         ]
 
@@ -188,17 +189,3 @@ class Halves(Figure):
         measured = f"of one net's median loss: {described(found)}"
         numbers = {**as_numbers("gain", gain), **values(found, "left at ")}
         return about(factor(gain, 0.0, claim["halved"]), measured, "", numbers)
-
-
-def _study(narrow: Ensemble, wide: Ensemble) -> Synergy:
-    data = narrow.data
-    return synergy(
-        Nets(narrow.loss, narrow.predict(data.x), narrow.w, narrow.b),
-        Nets(wide.loss, w=wide.w, b=wide.b),
-        y=data.y,
-        weight=data.weight,
-        x=data.x,
-        activation=narrow.activation,
-        cut=JOINED_CUT,
-        level=LEVEL,
-    )

@@ -165,7 +165,7 @@ class ScalingLaw(Figure):
         width = np.sqrt(points.widths[0] * points.widths[-1])
         return about(
             one_law(bent, fit.p_value),
-            f"exponent from {width:.0f} on less that up to there: {bent}; a power law that seeds "
+            f"exponent above width {width:.0f} minus that below: {bent}; a power law that seeds "
             f"alone scatter about has p = {fit.p_value:.2g}",
             numbers={**as_numbers("bend", bent), "p of the fit": fit.p_value},
             span=np.log10(claim["high"] / claim["low"]),

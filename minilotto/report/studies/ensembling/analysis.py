@@ -12,8 +12,8 @@ from minilotto.analysis.ensembling.attribution import Attribution, attribute
 from minilotto.analysis.ensembling.averages import Averages, averages, possible_sizes, worth
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.ensembling import cosines
-from minilotto.analysis.ensembling.joining import refitted
 from minilotto.analysis.ensembling.pairs import compare, cosine_medians, drawn_pairs
+from minilotto.analysis.ensembling.synergy import refitted
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
 from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
 from minilotto.analysis.stats.scaling import Fit, fit_law
@@ -21,7 +21,6 @@ from minilotto.analysis.tickets.apart import median_estimate, taken_apart
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.figure import named
-from minilotto.report.paper.halves import JOINED_CUT
 from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 
@@ -125,10 +124,8 @@ def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
 
 def _joined(halves: Ensemble, whole: Ensemble) -> Estimate:
     """Median loss of all neurons of two nets under one last layer over that of the wide net."""
-    data, pairs = halves.data, drawn_pairs(len(halves), JOINED)
-    neurons = halves.activation, halves.w, halves.b
-    loss = refitted(*neurons, data.x, data.y, data.weight, pairs, JOINED_CUT).loss
-    return compare(loss, whole.loss, pairs, level=LEVEL).ratio
+    pairs = drawn_pairs(len(halves), JOINED)
+    return compare(refitted(halves, pairs), whole.loss, pairs, level=LEVEL).ratio
 
 
 def cosine_between(errors: Array, weight: Array, draws: int = DRAWS) -> Estimate:

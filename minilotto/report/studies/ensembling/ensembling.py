@@ -161,7 +161,7 @@ class Ensembling(Study):
             if other is not one and same and same.shares:
                 parts = ", ".join(f"{share.value:.0%}" for share in same.shares.values())
                 others += f"; for {other.label} {parts}"
-        rest = one.gains[narrow, wide].neither
+        rest = one.gains[narrow, wide].parts["neither"]
         support = ", which supports the paper's Eq. 5 and 6" if rest.low <= 0 <= rest.high else ""
         return (
             f"{start} of what width {wide} gains over them in log loss averaging two of them gives "
@@ -186,7 +186,7 @@ class Ensembling(Study):
                     rows["limits"].append((name, width, *ends, means.misfit))
             for (narrow, wide), gain in one.gains.items():
                 pair, shares = (name, narrow, wide), gain.shares or {}
-                steps = {"gain": gain.gain, **{step: gain.part(step) for step in STEPS}}
+                steps = {"gain": gain.gain, **gain.parts}
                 for part, value in {**steps, "weights that sum to one": gain.balanced}.items():
                     more = gain.expected.get(part), *interval(shares.get(part))
                     rows["gains"].append((*pair, part, value, *more))
@@ -202,7 +202,7 @@ class Ensembling(Study):
 
     def outcomes(self) -> dict[str, Outcome]:
         synergy, far = self._gains(1, NARROW / 2), np.log10(self.entry.claims["synergy"]["same"])
-        rest = {name: gain.neither for name, gain in synergy.items()}
+        rest = {name: gain.parts["neither"] for name, gain in synergy.items()}
         what = "decades of loss from the best combination to the net of width N: "
         return {
             "variance": self._variance(),
@@ -298,7 +298,7 @@ class Ensembling(Study):
 
     def _combination(self) -> Outcome:
         gains = self._gains()
-        rest = {name: gain.neither for name, gain in gains.items()}
+        rest = {name: gain.parts["neither"] for name, gain in gains.items()}
         near = np.log10(self.entry.claims["combination"]["same"])
         better = sum(one.high < -near for one in rest.values())
         worse = sum(one.low > near for one in rest.values())

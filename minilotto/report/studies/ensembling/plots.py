@@ -75,7 +75,7 @@ def _means(one: Ensembles, ax: Axes) -> None:
 def _gains(one: Ensembles, ax: Axes) -> None:
     at = np.arange(len(one.gains))
     for k, (name, color) in enumerate(zip(STEPS, (BLUE, ORANGE, GREEN), strict=True)):
-        parts = [gain.part(name) for gain in one.gains.values()]
+        parts = [gain.parts[name] for gain in one.gains.values()]
         value, low, high = np.array([(part.value, part.low, part.high) for part in parts]).T
         bars, place = np.abs([value - low, high - value]), at + (k - 1) * 0.26
         ax.bar(place, value, 0.24, yerr=bars, color=color, alpha=0.8, capsize=2, label=name)

@@ -18,8 +18,17 @@ from minilotto.analysis.stats.bootstrap import (
     points,
 )
 from minilotto.analysis.stats.estimates import estimates, share, slope
-from minilotto.analysis.tickets.valley import Descent, Valley, descent, valley
-from minilotto.analysis.tickets.valley_tickets import ASYMMETRY, EQ2, Tickets, fall, tickets
+from minilotto.analysis.tickets.valley import (
+    ASYMMETRY,
+    EQ2,
+    Descent,
+    Tickets,
+    Valley,
+    descent,
+    fall,
+    tickets,
+    valley,
+)
 from minilotto.data.dataset import Dataset, sampled
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError

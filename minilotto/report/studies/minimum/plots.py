@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from minilotto.analysis.landscape.curvature import Curvature
 from minilotto.analysis.landscape.polish import Polished
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.analysis.tickets.valley_tickets import EQ2
+from minilotto.analysis.tickets.valley import EQ2
 from minilotto.report.plots.budgets import steps_axis
 from minilotto.report.plots.estimates import estimates_on_line
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, grid, plain_numbers
