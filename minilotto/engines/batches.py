@@ -7,7 +7,7 @@ which costs some 1.3 ns a point beside the step: as much as training four neuron
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,40 +51,46 @@ class FreshSource:
         # A task of the caller need not be safe in several threads at once.
         self.calling = None if task.built_in else threading.Lock()
 
-    def space(self, numbers: int) -> list[NDArray[Any]]:
-        """For `drawn`, if no array of it has more numbers: arrays that are made again at each turn
-        cost more in page faults than their points.
+    def pieces(
+        self, keys: NDArray[np.int64], first: int, steps: int, points: int
+    ) -> Iterator[tuple[slice, slice, NDArray[Any], NDArray[Any]]]:
+        """For seeds of these keys (blocks, lanes) and steps from `first` on, as many steps of one
+        block at a time as fit: which blocks, which steps, and x and y of FreshPoints, which hold
+        until the next piece.
         """
+        numbers = points * (self.spec.inputs + 1) * self.spec.lanes
+        # Arrays that are made again at each turn cost more in page faults than their points do.
         dtypes = np.dtype(np.float64), self.config.dtype, self.config.dtype
-        return [np.empty(numbers, dtype) for dtype in dtypes]
+        space = [np.empty(max(FRESH, numbers), dtype) for dtype in dtypes]
+        for some in blocks(len(keys), numbers * steps, FRESH):
+            own = keys[some]
+            for part in blocks(steps, numbers * len(own), FRESH):
+                shape = len(own), part.stop - part.start, points
+                yield some, part, *self._drawn(own, first + part.start, shape, space)
 
-    def drawn(
+    def _drawn(
         self,
         keys: NDArray[np.int64],
         first: int,
-        steps: int,
-        points: int,
+        shape: tuple[int, int, int],
         space: Sequence[NDArray[Any]],
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """x and y of FreshPoints for seeds of these keys (blocks, lanes), from step `first` on, in
-        `space`.
-        """
-        lanes, inputs = self.spec.lanes, self.spec.inputs
-        low, high = np.array(self.task.domain, dtype=np.float64).T
-        numbers = len(keys) * steps * points * lanes
+        """x and y for that many blocks, steps and points, in `space`."""
+        task, lanes, inputs = self.task, self.spec.lanes, self.spec.inputs
+        assert task.function is not None
+        low, high = np.array(task.domain, dtype=np.float64).T
+        numbers = shape[0] * shape[1] * shape[2] * lanes
         exact, x, y = (
-            array[: numbers * size].reshape(len(keys), steps, -1)
+            array[: numbers * size].reshape(*shape[:2], -1)
             for array, size in zip(space, (inputs, inputs, 1), strict=True)
         )
         draw_points(self.spec, keys, first, low, high - low, exact, x)
         by_lane = exact.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
-        targets = y.reshape(-1)
         if self.calling is None:
-            assert self.task.function is not None
-            targets[:] = self.task.function(by_lane)
+            y.reshape(-1)[:] = task.function(by_lane)
         else:
             with self.calling:
-                targets[:] = targets_at(by_lane, self.task, self.config)
+                y.reshape(-1)[:] = targets_at(by_lane, task, self.config)
         return x, y
 
 
@@ -160,23 +166,18 @@ class BatchEngine(LaneEngine):
         return Work(self.kernels.train_blocks, arguments, count)
 
     def _train_fresh(self, first: int, schedule: Schedule, begin: int, end: int) -> None:
-        """Steps of some blocks from step `first` on, as many of one block at a time as fit."""
-        numbers = self.padded * (self.spec.inputs + 1) * self.lanes
-        space = self.fresh.space(max(FRESH, numbers))
-        for some in blocks(end - begin, numbers * len(schedule.lr), FRESH):
+        """Steps of some blocks from step `first` on."""
+        pieces = self.fresh.pieces(self.keys[begin:end], first, len(schedule.lr), self.padded)
+        for some, part, x, y in pieces:
             own = slice(begin + some.start, begin + some.stop)
             nets, scratch = (
                 kind(*(array[own] for array in arrays))
                 for kind, arrays in ((Nets, self.nets), (Scratch, self.scratch))
             )
-            number = some.stop - some.start
-            for part in blocks(len(schedule.lr), numbers * number, FRESH):
-                steps = first + part.start, part.stop - part.start
-                drawn = self.fresh.drawn(self.keys[own], *steps, self.padded, space)
-                points = FreshPoints(*drawn, self.slope_weight[0])
-                rates = {name: getattr(schedule, name)[part] for name in STEPWISE}
-                arguments = (nets, points, schedule._replace(**rates), scratch, 0, number)
-                self.kernels.train_blocks(self.form, self.shape, *arguments)
+            points = FreshPoints(x, y, self.slope_weight[0])
+            steps = schedule._replace(**{name: getattr(schedule, name)[part] for name in STEPWISE})
+            arguments = (nets, points, steps, scratch, 0, len(x))
+            self.kernels.train_blocks(self.form, self.shape, *arguments)
 
     def bytes_per_net(self) -> int:
         size = np.dtype(self.config.dtype).itemsize

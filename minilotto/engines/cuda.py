@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset, frozen
-from minilotto.engines.batches import FRESH as FRESH_AT_ONCE
 from minilotto.engines.batches import FreshSource, keys_of
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import point_table, rows_of, unpack
@@ -196,16 +195,13 @@ class CudaEngine(KernelEngine):
 
     def _draw(self, first: int, xy: tuple[Reals, Reals], begin: int, end: int) -> None:
         assert self.fresh is not None
-        lanes, steps = self.fresh.spec.lanes, xy[0].shape[1]
-        numbers = xy[0][0].size * lanes
-        space = self.fresh.space(max(FRESH_AT_ONCE, numbers))
-        for some in blocks(end - begin, numbers, FRESH_AT_ONCE):
-            own = self.keys[begin + some.start : begin + some.stop]
+        lanes, keys, steps = self.fresh.spec.lanes, self.keys[begin:end], xy[0].shape[1]
+        for some, part, *drawn in self.fresh.pieces(keys, first, steps, self.padded):
             nets = slice((begin + some.start) * lanes, (begin + some.stop) * lanes)
-            found = self.fresh.drawn(own, first, steps, self.padded, space)
-            for array, drawn in zip(xy, found, strict=True):
-                by_net = drawn.reshape(len(own), steps, -1, lanes).transpose(0, 3, 1, 2)
-                array[nets] = by_net.reshape(-1, *array.shape[1:])[: self.count - nets.start]
+            for array, numbers in zip(xy, drawn, strict=True):
+                by_net = numbers.reshape(*numbers.shape[:2], -1, lanes).transpose(0, 3, 1, 2)
+                rows = by_net.reshape(-1, *by_net.shape[2:])[: self.count - nets.start]
+                array[nets, part] = rows
 
     def work(self, first: int, count: int, fresh: Reals | None = None) -> Work:
         """Launches them; what is left to threads is to wait."""
@@ -307,7 +303,7 @@ class CudaEngine(KernelEngine):
         free, net, table = free_memory(), self.bytes_per_net(), self.points.nbytes
         if net + table > free:
             raise ResourceError(
-                f"a net of width {self.config.width} on {self.data.points} points needs "
+                f"a net of width {self.config.width} on {self.sizes[1]} points needs "
                 f"{readable_bytes(net + table)} "
                 f"of the GPU's memory and {readable_bytes(free)} is free; use backend='cpu'"
             )

@@ -614,6 +614,7 @@ def test_a_net_that_does_not_fit_is_foreseen(monkeypatch):
     monkeypatch.setattr("minilotto.engines.cuda.free_memory", lambda: 1000)
     engine = CudaEngine.__new__(CudaEngine)
     engine.config, engine.data = ml.Config(width=100), SimpleNamespace(inputs=1, points=100)
+    engine.sizes = (1, 100, "float32")
     engine.partition, engine.points = (
         partition_for(100, 1, 100, "float32"),
         np.zeros(300, np.float32),
