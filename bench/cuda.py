@@ -1,5 +1,5 @@
 """What the GPU's engine does on this machine's GPU: `python -m bench.cuda [SECTIONS]
-[--out FILE] [--force]`, in at most 6 minutes.
+[--out FILE] [--roofline FILE] [--force]`, in at most 6 minutes.
 
     errors    gradients against the float64 reference, in units of rounding; losses; the special
               function unit's relative errors
@@ -24,10 +24,10 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ from minilotto.initialisation import initial_parameters
 from minilotto.kernels import formulas
 from minilotto.kernels.gpu.partition import ASIDE, SCHEDULERS, WARP, Kind, partition_for
 from minilotto.oracles import numpy_reference
+from minilotto.report.training import SUFFIXES
 from minilotto.settings.activations import ACTIVATIONS
 
 # A second and processor, at the H100's highest clock.
@@ -59,6 +60,7 @@ CLOCK = 1.755e9
 SPECIAL_RESULTS, INSTRUCTIONS = 16 * CLOCK, SCHEDULERS * WARP * CLOCK  # of single threads
 SECONDS = 360.0  # of all sections
 JAX_TARGETS = {2: 12, 20: 11, 50: 8}  # times as long on every point, by width
+ISSUED = "  instructions issued"
 ON = {"auto": "every point", "compressed": "nodes"}  # an engine's points
 ROUNDING = 4.0  # units of it that a gradient may be off
 SPECIAL_ERROR = 2.0**-21
@@ -112,6 +114,7 @@ def machine(gpu: Gpu | None) -> dict[str, Any]:
     return {
         "gpu": "none is needed" if gpu is None else str(gpu),
         "cpu": cpu_name(),
+        "date": time.strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "versions": versions,
     }
@@ -265,7 +268,7 @@ def ceiling(scale: Scale) -> Iterator[Row]:
             kind = engine.kind()
             issued = rate * machine_code_of(kind).a_unit(kind, width, data.points)
             share = issued / (INSTRUCTIONS * engine.gpu.processors)
-            yield Row("  instructions issued", issued, "a second", f"{share:.0%} of the schedulers")
+            yield Row(ISSUED, issued, "a second", f"{share:.0%} of the schedulers")
             yield Row(
                 f"  its kernel, {engine.partition}",
                 engine.kernel.get_regs_per_thread(),
@@ -276,6 +279,28 @@ def ceiling(scale: Scale) -> Iterator[Row]:
             yield Row(
                 "  its kernel's local memory", local, "bytes a thread", target, local <= ASIDE
             )
+
+
+def draw_roofline(rows: Sequence[Row], processors: int, path: str) -> None:
+    """Units a second against instructions a unit, of the rows of `ceiling`, below what the special
+    function units and the schedulers could do at best.
+    """
+    from matplotlib.figure import Figure
+
+    special, schedulers = SPECIAL_RESULTS * processors / 2, INSTRUCTIONS * processors
+    least, most = 10.0, 40.0
+    instructions = np.linspace(least, most, 200)
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    ax = figure.subplots()
+    ax.plot([least, most], [special] * 2, "k-", label="special function units")
+    ax.plot(instructions, schedulers / instructions, "k--", label="schedulers")
+    for row, issued in pairwise(rows):
+        if issued.name == ISSUED:
+            few = "o" if row.name.startswith(f"{Scale.seeds} ") else "s"
+            ax.plot(issued.value / row.value, row.value, few, label=row.name)
+    ax.set(xlabel="instructions a unit", ylabel="units a second", ylim=(0, 1.1 * special))
+    figure.legend(frameon=False, loc="outside right upper")
+    figure.savefig(path, dpi=150)
 
 
 def instructions(scale: Scale) -> Iterator[Row]:
@@ -367,6 +392,7 @@ def main(
     sections: list[str] | None = None,
     *,
     out: FileName | None = None,
+    roofline: FileName | None = None,
     force: bool = False,
     tiny: bool = False,
 ) -> int:
@@ -375,11 +401,13 @@ def main(
     Args:
         sections: errors,sweep,ceiling,instructions,jax,million, or some (default all)
         out: a .json file of all rows
-        force: overwrite a file that exists
+        roofline: a .png, .pdf or .svg picture of what the section ceiling measures
+        force: overwrite files that exist
         tiny: few nets and steps, to see that all of it runs
     """
     names = chosen_of("sections", sections, SECTIONS)
     path = None if out is None else check_output(out, (".json",), force)
+    picture = None if roofline is None else check_output(roofline, SUFFIXES, force)
     gpu = None if names == ("instructions",) else the_gpu()
     began = time.perf_counter()
     shares = [SECTIONS[name][1] for name in names]
@@ -388,16 +416,19 @@ def main(
     print(json.dumps(found["machine"], indent=1), flush=True)
     for name, end in zip(names, ends, strict=True):
         print(f"\n{name} (after {time.perf_counter() - began:.0f} s)", flush=True)
-        rows = found["rows"][name] = []
+        rows: list[Row] = []
         try:
             for row in SECTIONS[name][0](TINY if tiny else Scale()):
-                rows.append(asdict(row))
+                rows.append(row)
                 print(row, flush=True)
                 if time.perf_counter() > end:
                     raise TimeoutError("the rest, since its time is over")
         except (ImportError, TimeoutError) as error:
             found["left_out"][name] = str(error)
             print(f"left out: {error}")
+        found["rows"][name] = [asdict(row) for row in rows]
+        if picture is not None and name == "ceiling" and gpu is not None:
+            draw_roofline(rows, gpu.processors, picture)
         if path is not None:  # after each section, so that an end by force loses one at most
             write_bytes(path, json.dumps(found, indent=1).encode())
     return int(bool(sections and found["left_out"]))

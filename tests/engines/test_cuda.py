@@ -471,13 +471,15 @@ BENCH = (
 @needs_numba_s_simulator
 def test_the_bench_runs_on_the_simulator(python, tmp_path):
     sections = "errors,ceiling,instructions,million"
-    ended = python("-c", BENCH, sections, "--tiny", "--out=rows.json", NUMBA_ENABLE_CUDASIM="1")
+    files = "--out=rows.json", "--roofline=roof.png"
+    ended = python("-c", BENCH, sections, "--tiny", *files, NUMBA_ENABLE_CUDASIM="1")
     assert ended.status == 1, ended.err  # since one that was named is left out:
     found = json.loads((tmp_path / "rows.json").read_text())
     rows = found["rows"]
     assert set(rows) == {*sections.split(",")}
     assert set(found["left_out"]) == {"instructions"}  # there are none to count
     assert all(row["met"] for row in rows["errors"])
+    assert (tmp_path / "roof.png").read_bytes()[1:4] == b"PNG"
     assert python("-c", BENCH, "nothing", NUMBA_ENABLE_CUDASIM="1").status == 2
 
 
