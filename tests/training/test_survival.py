@@ -694,6 +694,48 @@ def test_threads_are_kept_within_a_block_and_end_with_it(monkeypatch):
     assert set(threading.enumerate()) == before
 
 
+FORK_BESIDE_KEPT_THREADS = """
+import os, threading, time
+from minilotto.hardware.threads import Work, kept_threads, run_works
+
+def work():
+    run_works([Work(lambda begin, end: time.sleep(0.01), (), 8)], 2)
+
+def another():
+    with kept_threads():
+        work()
+        begun.set()
+        done.wait()
+
+def child():
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with kept_threads():
+        work()
+    return threading.active_count() - 1
+
+begun, done = threading.Event(), threading.Event()
+thread = threading.Thread(target=another)
+thread.start()
+begun.wait()
+parent = os.getpid()
+with kept_threads():
+    left = child()
+if os.getpid() != parent:
+    os._exit(left + threading.active_count() - 1)
+done.set()
+thread.join()
+print(left, threading.active_count())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_threads_end_in_a_child_forked_while_others_are_kept(python):
+    ended = python("-c", FORK_BESIDE_KEPT_THREADS, NUMBA_NUM_THREADS="2", PYTHONWARNINGS="ignore")
+    assert ended == (0, "0 1\n", "")
+
+
 def test_work_that_takes_little_is_one_piece():
     work = Work(print, (), 40)
     assert [work.most_pieces(), len([*work.pieces(2)]), len([*work.pieces(1)])] == [40, 8, 1]
