@@ -31,6 +31,7 @@ from minilotto.hardware.threads import (
     kept_threads,
     run_works,
 )
+from minilotto.training.loop import CHUNK_STEPS
 
 LAYERS = available_layers()
 BITS = """
@@ -656,6 +657,13 @@ def test_ctrl_c_need_not_wait_for_many_large_steps(monkeypatch):
     ml.train(ml.Config(width=1, steps=20), seeds=1, checkpoints=[20], backend="reference")
     assert sum(count for _, count in spans) == 20
     assert max(count for _, count in spans) <= 8
+
+
+def test_chunks_of_the_fastest_steps_are_bounded_as_their_schedule_takes_memory(monkeypatch):
+    counts = []
+    monkeypatch.setattr(ReferenceEngine, "advance", lambda self, first, n: counts.append(n))
+    ml.train(ml.Config(width=1, steps=10**8), seeds=1, checkpoints=[10**8], backend="reference")
+    assert (sum(counts), max(counts)) == (10**8, CHUNK_STEPS)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
