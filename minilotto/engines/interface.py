@@ -131,6 +131,7 @@ class Engine(ABC):
     def losses(self, final: bool) -> NDArray[np.float64]:
         """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
         task = self.data.population
+        # The nodes of a population resolve no kinks.
         if task is not None and self.activation.kinks and self.data.inputs == 1:
             from minilotto.engines.population import population_losses
 

@@ -35,14 +35,14 @@ PIECES_A_THREAD = 4
 PIECE_SECONDS = 2e-4  # or more, beside which a call, during which others wait, takes little
 
 
-class _Kept:
+class _KeptThreads:
     """Threads, and the number of blocks that keep them; they end with the last."""
 
     pool: ThreadPoolExecutor | None = None
     blocks = 0
 
 
-_region, _counting, _kept = threading.Lock(), threading.Lock(), _Kept()
+_region, _counting, _kept = threading.Lock(), threading.Lock(), _KeptThreads()
 
 
 def _after_fork() -> None:
@@ -50,7 +50,7 @@ def _after_fork() -> None:
     global_compiler_lock.release()
     _region, _counting = threading.Lock(), threading.Lock()  # the parent may have held them
     _kept.pool = None  # a block that a child leaves has none of its parent's threads to end
-    _kept = _Kept()
+    _kept = _KeptThreads()
 
 
 def layer_in_use() -> str | None:
@@ -126,7 +126,7 @@ def parallel_region(threads: int) -> Iterator[bool]:
 
 
 @contextmanager
-def kept_threads() -> Iterator[_Kept]:
+def kept_threads() -> Iterator[_KeptThreads]:
     """Threads that `run_works` starts within the block serve it until the block ends: starting
     fifteen takes a millisecond.
     """
