@@ -45,6 +45,7 @@ from minilotto.engines.check import sums_of_absolute_terms
 from minilotto.engines.compressed import CompressedEngine
 from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.interface import Engine
+from minilotto.errors import ConfigError
 from minilotto.files import check_output, write_bytes
 from minilotto.hardware.gpu import Gpu, simulated, the_gpu
 from minilotto.hardware.machine import cpu_name
@@ -408,6 +409,10 @@ def main(
     names = chosen_of("sections", sections, SECTIONS)
     path = None if out is None else check_output(out, (".json",), force)
     picture = None if roofline is None else check_output(roofline, SUFFIXES, force)
+    if picture is not None and "ceiling" not in names:
+        raise ConfigError(
+            f"roofline={roofline!r} is a picture of the section ceiling; name that one too"
+        )
     gpu = None if names == ("instructions",) else the_gpu()
     began = time.perf_counter()
     shares = [SECTIONS[name][1] for name in names]

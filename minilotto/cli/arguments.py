@@ -22,6 +22,7 @@ from minilotto.store.grid import AXES
 PROGRAM = "minilotto" if CONSOLE else "python -m minilotto"
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130  # exit statuses
 
+# Flags by what they are called elsewhere.
 COMMON = {"learning_rate": "lr", "target": "task", "neurons": "width", "layers": "depth"}
 
 FileName = NewType("FileName", str)

@@ -54,9 +54,9 @@ class FreshSource:
     def pieces(
         self, keys: NDArray[np.int64], first: int, steps: int, points: int
     ) -> Iterator[tuple[slice, slice, NDArray[Any], NDArray[Any]]]:
-        """For seeds of these keys (blocks, lanes) and steps from `first` on, as many steps of one
-        block at a time as fit: which blocks, which steps, and x and y of FreshPoints, which hold
-        until the next piece.
+        """Points for seeds of these keys (blocks, lanes) at steps from `first` on, in pieces of all
+        steps of some blocks or some steps of one: which blocks, which steps, and x and y of
+        FreshPoints, which hold until the next piece.
         """
         numbers = points * (self.spec.inputs + 1) * self.spec.lanes
         # Arrays that are made again at each turn cost more in page faults than their points do.

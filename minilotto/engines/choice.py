@@ -68,7 +68,7 @@ TYPICAL_NEURONS = 20_000
 GPU_UNIT = {"float32": 0.001, "float64": 0.012}
 GPU_UPDATE = {"float32": 0.004, "float64": 0.03}
 # Of two inputs: the level of nodes that a net has most of the time, about, and nanoseconds for the
-# rules of all levels: of a thousand points, and of many for each.
+# rules of all levels: of a thousand points, and for each of many.
 TYPICAL_LEVEL, RULES, RULES_POINT = 2, 5e9, 1.8e5
 # Not measured since audits run on the GPU: what the host does in one audit of all nets, in
 # nanoseconds, and by what factor nodes have to be cheaper. At 100 points they took up to 3.2 times

@@ -22,6 +22,7 @@ from minilotto.engines.lanes import LaneEngine
 from minilotto.engines.state import Audited, Kept, State, nets_joined, states_joined, taken
 from minilotto.hardware.threads import run_blocks, run_works
 from minilotto.initialisation import Parameters, parameter_count
+from minilotto.kernels.simd import lane_count
 from minilotto.settings.config import Config
 
 # Refinement levels by number of inputs: a seed that fails an audit gets the next number of nodes.
@@ -41,7 +42,9 @@ LONGEST = 500_000  # of shorter trainings, all but the last audit are the same
 SPARE = 0.3  # of the tolerance: what fewer nodes may take of it, to be tried
 FEW_POINTS = 4096
 PIECE_DEGREE = 7
-AUDITED_AT_ONCE = 8192  # parameters: they stay in the cache, and a thread is not all Python
+# Parameters, at least, in whole vectors of nets: they stay in the cache, and a thread is not all
+# Python.
+AUDITED_AT_ONCE = 8192
 REPEATED_STEPS = 500  # at a time, so that Ctrl-C need not wait for all of them
 
 
@@ -316,7 +319,9 @@ class CompressedEngine(Engine):
 
     def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
         differences = np.empty(len(parameters.c))
-        some = -(-AUDITED_AT_ONCE // parameter_count(self.config, self.data.inputs))
+        lanes = lane_count("float64")
+        vector = lanes * parameter_count(self.config, self.data.inputs)
+        some = lanes * -(-AUDITED_AT_ONCE // vector)
 
         def compare(begin: int, end: int) -> None:
             for first in range(begin * some, end * some, some):

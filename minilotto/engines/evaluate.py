@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from minilotto.data.dataset import Dataset
 from minilotto.engines.packing import (
     STANDSTILL,
-    UNIT_SECONDS,
     aligned,
     group_for,
     kernels_for,
     pack,
+    step_seconds,
     training_arrays,
     unpack,
     workspace_size,
@@ -85,7 +85,7 @@ class PackedNets:
             some, workspace = slice(begin, end), aligned((size,), "float64")
             kernels.loss_blocks(form, shape, theta[some], *points, results[some], workspace)
 
-        seconds = form.spec.lanes * self.width * data.points * UNIT_SECONDS
+        seconds = form.spec.lanes * step_seconds(self.width, data.points, self.depth)
         run_blocks(evaluate, (), len(theta), threads, seconds)
         return results.ravel()[: self.count] + data.offset
 

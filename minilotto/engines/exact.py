@@ -13,7 +13,6 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import STANDSTILL, aligned, pack, rows_of, unpack
 from minilotto.engines.piecewise import PiecewiseLosses
-from minilotto.engines.population import population_losses
 from minilotto.engines.state import State
 from minilotto.errors import ConfigError
 from minilotto.hardware.threads import run_blocks
@@ -273,8 +272,6 @@ class ExactEngine(KernelEngine):
         run_blocks(piecewise_linear.train_nets, arguments, self.count, self.threads)
 
     def losses(self, final: bool) -> NDArray[np.float64]:
-        if self.data.population is not None:
-            return population_losses(self.activation, self.parameters(), self.data.population)
         if self.many is not None:
             return self.many(self.activation, self.parameters())
         return super().losses(final)

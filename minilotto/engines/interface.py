@@ -22,6 +22,7 @@ from minilotto.settings.arrays import powers
 from minilotto.settings.config import Config
 
 STEPWISE = ("lr", "adam_rate", "correction")  # arrays of a Schedule
+# Of a schedule: computed at once and kept, with as many more, for all chunks and engines there.
 KEPT_STEPS = 2**15
 
 
@@ -134,6 +135,7 @@ class Engine(ABC):
     def losses(self, final: bool) -> NDArray[np.float64]:
         """Losses of the nets, in float64: (R,). `final`: more accurate than history needs."""
         task = self.data.population
+        # The nodes of a population resolve no kinks.
         if task is not None and self.activation.kinks and self.data.inputs == 1:
             from minilotto.engines.population import population_losses
 
@@ -200,7 +202,6 @@ def _weight_of_gradients(beta: float, steps: NDArray[np.int64]) -> NDArray[np.fl
 
 def schedule_of(config: Config, first: int, count: int, since: int) -> Schedule:
     """Steps first, first + 1, ..., first + count - 1, from 0; `since` as in `Engine`."""
-    # Chunks and engines share what is computed at once.
     start = max(first - first % KEPT_STEPS, since)
     stop = max(first + count, min(start + 2 * KEPT_STEPS, config.steps))
     kept = _schedule(config, start, stop - start, since)

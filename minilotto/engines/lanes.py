@@ -6,10 +6,10 @@ from minilotto.data.dataset import Dataset
 from minilotto.engines.evaluate import spec_of
 from minilotto.engines.interface import KernelEngine, schedule_of
 from minilotto.engines.packing import (
-    UNIT_SECONDS,
     aligned,
     group_for,
     kernels_for,
+    step_seconds,
     training_arrays,
     workspace_size,
 )
@@ -60,7 +60,8 @@ class LaneEngine(KernelEngine):
     def work(self, first: int, count: int) -> Work:
         schedule = schedule_of(self.config, first, count, self.since)
         arguments = (self.form, self.shape, self.nets, self.points, schedule, self.scratch)
-        seconds = self.lanes * self.config.width * self.points.y.size * count * UNIT_SECONDS
+        one = step_seconds(self.config.width, self.points.y.size, self.config.depth)
+        seconds = self.lanes * count * one
         return Work(self.kernels.train_blocks, arguments, len(self.nets.theta), seconds)
 
     def bytes_per_net(self) -> int:

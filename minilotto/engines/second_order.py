@@ -8,7 +8,7 @@ from minilotto.engines.compressed import TOLERANCE, CompressedEngine
 from minilotto.engines.differences import scales
 from minilotto.engines.evaluate import losses, spec_of
 from minilotto.engines.interface import KernelEngine
-from minilotto.engines.packing import aligned, rows_of
+from minilotto.engines.packing import aligned, rows_of, step_seconds
 from minilotto.engines.state import State
 from minilotto.hardware.threads import Work, run_works
 from minilotto.initialisation import Parameters
@@ -20,7 +20,6 @@ from minilotto.settings.config import Config
 SHARE = 0.01  # of a loss, by which it may differ on nodes
 ROUNDING = 16 * np.finfo(np.float64).eps  # of a residual, in units of its absolute terms
 UNIT, PRODUCT = 1.6, 0.04
-UNITS_A_STEP = 0.5  # nanoseconds; what the loop takes `points_per_step` to cost a neuron
 
 
 def nanoseconds(width: int, inputs: int, points: int, unit: float) -> float:
@@ -93,7 +92,7 @@ class SecondOrderEngine(KernelEngine):
     def points_per_step(self) -> int:
         width = self.config.width
         cost = nanoseconds(width, self.data.inputs, self.data.points, unit=1.0)
-        return round(cost / (UNITS_A_STEP * width))
+        return round(1e-9 * cost / step_seconds(width, points=1))
 
 
 class CompressedSecondOrderEngine(CompressedEngine):

@@ -15,7 +15,9 @@ from minilotto.hardware.gpu import numba_cuda, the_gpu
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, activation_of
 from minilotto.settings.config import Config
-from minilotto.settings.tasks import task_of
+from minilotto.settings.tasks import Task, task_of
+
+SAME = 1e-9  # of the largest number: by how much the data of one task may differ between machines
 
 
 class Nets:
@@ -75,14 +77,20 @@ class Nets:
         """
         from minilotto.engines.population import population_losses
 
-        config, task = self.config, task_of(self.config.task)
-        if not task.built_in and not np.array_equal(sampled(config).y, self.data.y):
-            raise ConfigError(
-                f"these nets learnt another function than the task {task.name!r} now is; register "
-                "theirs"
-            )
-        nets = self.activation, self.parameters
-        return population_losses(*nets, task, config.loss, config.residual)
+        config, nets = self.config, (self.activation, self.parameters)
+        return population_losses(*nets, self._task(), config.loss, config.residual)
+
+    def _task(self) -> Task:
+        """What the nets learnt. Raises ConfigError where its name is another task's by now."""
+        task = task_of(self.config.task)
+        now = self.data if task.built_in else sampled(self.config)
+        for ours, theirs in ((now.x, self.data.x), (now.y, self.data.y)):
+            most = SAME * np.abs(theirs).max()
+            if ours.shape != theirs.shape or np.abs(ours - theirs).max() > most:
+                raise ConfigError(
+                    f"these nets learnt another task than the {task.name!r} of now; register theirs"
+                )
+        return task
 
     @cached_property
     def held_out(self) -> Dataset:
@@ -91,14 +99,14 @@ class Nets:
         Raises
         ------
         ConfigError
-            For a task without examples.
+            For a task without examples, and where others have since been registered under its name.
         """
         if self.config.sampling != "examples":
             raise ConfigError(
                 f"sampling={self.config.sampling!r} holds out no examples; pass points of your "
                 "own to `loss_on`"
             )
-        return examples_of(task_of(self.config.task)).held_out
+        return examples_of(self._task()).held_out
 
     def loss_on(self, data: Dataset) -> NDArray[np.float64]:
         """Losses on other points.

@@ -34,16 +34,23 @@ LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
 PIECES_A_THREAD = 4
 PIECE_SECONDS = 2e-4  # or more, beside which a call, during which others wait, takes little
 
-_region, _counting = threading.Lock(), threading.Lock()
-_pool: ThreadPoolExecutor | None = None
-_users = 0  # of the pool, which ends with the last
+
+class _KeptThreads:
+    """Threads, and the number of blocks that keep them; they end with the last."""
+
+    pool: ThreadPoolExecutor | None = None
+    blocks = 0
+
+
+_region, _counting, _kept = threading.Lock(), threading.Lock(), _KeptThreads()
 
 
 def _after_fork() -> None:
-    global _region, _counting, _pool
+    global _region, _counting, _kept
     global_compiler_lock.release()
     _region, _counting = threading.Lock(), threading.Lock()  # the parent may have held them
-    _pool = None
+    _kept.pool = None  # a block that a child leaves has none of its parent's threads to end
+    _kept = _KeptThreads()
 
 
 def layer_in_use() -> str | None:
@@ -90,12 +97,13 @@ def _alone(wanted: bool) -> Iterator[bool]:
     """Whether threads are wanted and no others of ours run; if so, none start until the block
     ends.
     """
-    ours = wanted and _region.acquire(blocking=False)
+    region = _region  # another one after a fork within the block
+    ours = wanted and region.acquire(blocking=False)
     try:
         yield ours
     finally:
         if ours:
-            _region.release()
+            region.release()
 
 
 @contextmanager
@@ -118,19 +126,19 @@ def parallel_region(threads: int) -> Iterator[bool]:
 
 
 @contextmanager
-def kept_threads() -> Iterator[None]:
+def kept_threads() -> Iterator[_KeptThreads]:
     """Threads that `run_works` starts within the block serve it until the block ends: starting
     fifteen takes a millisecond.
     """
-    global _pool, _users
+    kept = _kept
     with _counting:
-        _users += 1
+        kept.blocks += 1
     try:
-        yield
+        yield kept
     finally:
         with _counting:
-            _users -= 1
-            ended, _pool = (_pool, None) if _users == 0 else (None, _pool)
+            kept.blocks -= 1
+            ended, kept.pool = (None, kept.pool) if kept.blocks else (kept.pool, None)
         if ended is not None:
             ended.shutdown()
 
@@ -169,7 +177,6 @@ def run_blocks(
 
 def run_works(works: Sequence[Work], threads: int) -> None:
     """All of them, in `threads` threads at most; the longest blocks should be in the first."""
-    global _pool
     threads = min(threads, sum(work.most_pieces() for work in works), most_threads())
     with _alone(threads > 1) as ours:
         count = threads if ours else 1
@@ -186,9 +193,9 @@ def run_works(works: Sequence[Work], threads: int) -> None:
             work()
             return
 
-        with kept_threads():
-            _pool = _pool or ThreadPoolExecutor(most_threads())
-            others = [_pool.submit(work) for _ in range(threads - 1)]
+        with kept_threads() as kept:
+            pool = kept.pool = kept.pool or ThreadPoolExecutor(most_threads())
+            others = [pool.submit(work) for _ in range(threads - 1)]
             try:
                 work()
             finally:

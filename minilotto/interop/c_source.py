@@ -19,8 +19,9 @@ from minilotto.settings.limits import check_choice
 from minilotto.version import VERSION
 
 MOST_NUMBERS = 10**6  # in one source; compilers need minutes for more
-# Keywords and library names of C99, C11 and C++20 that a function must not have.
-_NAMES = """
+# Keywords and library names of C99, C11 and C++20 that a function must not have; those of numbers
+# are also taken with an f or an l behind them, as sinf.
+_OTHERS = """
     auto break case char const continue default do double else enum extern float for goto if inline
     int long register restrict return short signed sizeof static struct switch typedef union
     unsigned void volatile while asm fortran alignas alignof and and_eq bitand bitor bool catch
@@ -28,14 +29,19 @@ _NAMES = """
     co_return co_yield decltype delete dynamic_cast explicit export false friend mutable namespace
     new noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast
     requires static_assert static_cast template this thread_local throw true try typeid typename
-    using virtual wchar_t xor xor_eq main NULL NAN INFINITY acos asin atan atan2 cos sin tan acosh
-    asinh atanh cosh sinh tanh exp exp2 expm1 log log10 log1p log2 logb modf frexp ldexp ilogb
-    scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint
-    llrint round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim
-    fmax fmin fma isnan isinf isfinite isnormal signbit fpclassify y0 y1 yn j0 j1 jn gamma memcpy
-    memset memcmp memmove strlen strcmp strcpy index
+    using virtual wchar_t xor xor_eq main NULL NAN INFINITY memcpy memset memcmp memmove strlen
+    strcmp strcpy index
 """
-RESERVED = frozenset(_NAMES.split())
+_OF_NUMBERS = """
+    acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 log log10 log1p
+    log2 logb modf frexp ldexp ilogb scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma
+    ceil floor nearbyint rint lrint llrint round lround llround trunc fmod remainder remquo copysign
+    nan nextafter nexttoward fdim fmax fmin fma isnan isinf isfinite isnormal signbit fpclassify y0
+    y1 yn j0 j1 jn gamma
+"""
+RESERVED = frozenset(
+    [*_OTHERS.split(), *(name + end for name in _OF_NUMBERS.split() for end in ("", "f", "l"))]
+)
 
 
 def c_source(
@@ -105,8 +111,7 @@ def _check_name(name: Any) -> None:
             f"name={shown(name)} is no C identifier; use letters, digits and underscores, a letter "
             "first"
         )
-    of_float = name[:-1] in RESERVED and name[-1] in "fl"  # sinf, sinl
-    if name in RESERVED or of_float or name.startswith("_") or name.endswith("_t") or "__" in name:
+    if name in RESERVED or name.startswith("_") or name.endswith("_t") or "__" in name:
         raise ConfigError(f"name={name!r} is reserved in C or C++; choose another")
     if len(name) > 31:
         raise ConfigError(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from minilotto.engines.request import requested
 from minilotto.errors import FileError
-from minilotto.settings.tasks import TASKS, Task
+from minilotto.settings.tasks import Task, register_task
 from minilotto.signals import Deferral
 from minilotto.store import blocks
 from minilotto.store.blocks import Block
@@ -42,8 +42,7 @@ def train_block(
     """
     began = time.perf_counter()
     if task is not None:
-        # Each block has its own copy, which register_task would take for another function.
-        TASKS[task.name] = task
+        register_task(task)
     content: dict[str, bytes] = {}
     reachable, request = Path(token).exists(), requested(backend, "auto", True)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.engines.interface import Engine
-from minilotto.engines.packing import UNIT_SECONDS
+from minilotto.engines.packing import step_seconds
 from minilotto.engines.state import OptimizerState, joined
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.errors import ResourceError, TrainingInterrupted
@@ -26,6 +26,7 @@ from minilotto.training.progress import Reporter
 from minilotto.version import VERSION
 
 CHUNK_SECONDS = 0.2  # after which Ctrl-C is noticed
+CHUNK_STEPS = 2**20  # at most: their schedule takes 25 MB, and some schedules are kept
 BATCH_SECONDS = 2.0  # of work a thread, after which a batch of nets is complete
 
 
@@ -225,7 +226,7 @@ class _ChunkLength:
         yield
         wanted = int(steps * CHUNK_SECONDS / max(time.perf_counter() - began, 1e-9))
         if steps == self.steps or wanted < self.steps:
-            self.steps = max(1, min(wanted, 8 * self.steps))
+            self.steps = max(1, min(wanted, 8 * self.steps, CHUNK_STEPS))
 
 
 def _batch_size(engine: Engine) -> int:
@@ -238,9 +239,8 @@ def _batch_size(engine: Engine) -> int:
     wanted = engine.nets_per_batch()
     if wanted is not None:
         return max(1, min(wanted, free // 2 // net))
-    # A weight between hidden layers takes as long as an eighth of a neuron.
-    neurons = config.width * (config.depth + (config.depth - 1) * config.width / 8)
-    seconds = neurons * engine.points_per_step() * config.steps * UNIT_SECONDS * engine.lanes
+    one = step_seconds(config.width, engine.points_per_step(), config.depth)
+    seconds = one * config.steps * engine.lanes
     least = 4 if engine.lanes > 1 else 1  # blocks a thread, which end at different times
     blocks = engine.threads * min(64, max(least, round(BATCH_SECONDS / seconds)))
     block = engine.lanes * net

@@ -19,6 +19,7 @@ from minilotto.data.quadrature import compress, merged, thinned
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine, audit_steps
 from minilotto.engines.lanes import LaneEngine
 from minilotto.initialisation import Parameters
+from minilotto.kernels.simd import lane_count
 from minilotto.oracles import numpy_reference
 
 
@@ -161,6 +162,20 @@ def test_a_sharp_net_makes_the_audit_raise_its_nodes_and_only_its_own():
     alone.advance(0, 20)
     alone.audit(20)
     assert alone.parameters().w.tobytes() == engine.parameters().w[:1].tobytes()
+
+
+def test_audits_fill_whole_vectors_of_wide_nets(monkeypatch):
+    config, sizes = ml.Config(width=900), []
+
+    def compared(engine, parameters, rule):
+        sizes.append(len(parameters.c))
+        return np.zeros(sizes[-1])
+
+    monkeypatch.setattr(CompressedEngine, "_differences", compared)
+    engine = CompressedEngine(config, sampled(config), threads=1)
+    engine._differences_in_threads(random_nets(seed=0, count=20, width=900), engine.data)
+    lanes = lane_count("float64")
+    assert (sum(sizes), {size % lanes for size in sizes[:-1]}) == (20, {0})
 
 
 def test_a_net_too_sharp_for_every_level_is_reported_not_hidden():

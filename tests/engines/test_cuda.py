@@ -498,7 +498,8 @@ def test_the_bench_runs_on_the_simulator(python, tmp_path):
     assert set(found["left_out"]) == {"instructions"}  # there are none to count
     assert all(row["met"] for row in rows["errors"])
     assert (tmp_path / "roof.png").read_bytes()[1:4] == b"PNG"
-    assert python("-c", BENCH, "nothing", NUMBA_ENABLE_CUDASIM="1").status == 2
+    for wrong in (["nothing"], ["errors", "--roofline=other.png"]):
+        assert python("-c", BENCH, *wrong, NUMBA_ENABLE_CUDASIM="1").status == 2
 
 
 # What needs no GPU and no simulator.

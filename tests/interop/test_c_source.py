@@ -282,7 +282,8 @@ def test_names_that_c_would_not_take_are_refused(nets, name):
 
 def test_reserved_names_are_names():
     assert all(name.isidentifier() for name in RESERVED)
-    assert {"double", "fma", "rint", "memcpy", "namespace"} <= RESERVED
+    assert {"double", "fma", "fmal", "rint", "memcpy", "namespace"} <= RESERVED
+    assert RESERVED.isdisjoint(["dof", "orf", "indexf"])  # which are no functions of floats
 
 
 def test_what_cannot_be_exported(nets):

@@ -18,6 +18,7 @@ from minilotto.errors import shown
 from minilotto.initialisation import stream
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import FIELDS
+from minilotto.settings.examples import split
 from minilotto.settings.optimizers import OPTIMIZER_FIELDS
 from minilotto.settings.schedules import SCHEDULE_FIELDS
 from minilotto.settings.tasks import TASKS, register_task, task_of
@@ -170,8 +171,31 @@ def test_a_registered_task_is_known_to_configs():
     other = register_task(dataclasses.replace(task, function=lambda x: 2 * abs(x[:, 0])))
     assert task_of("saw") is other
     assert sampled(ml.Config(task="saw", points=5)).y.tolist() == [2, 0, 2, 4, 6]
-    with pytest.raises(ml.ConfigError, match="learnt another function than the task 'saw'"):
-        nets[:].population_loss  # noqa: B018
+    steep = register_task(dataclasses.replace(task, domain=((-1, 4),)))
+    bits = register_task(dataclasses.replace(task, function=lambda x: abs(x[:, 0]) * (1 + 1e-15)))
+    for one, same in ((task, True), (bits, True), (other, False), (steep, False)):
+        register_task(one)
+        if same:
+            assert nets[:].population_loss == pytest.approx(nets.population_loss)
+            continue
+        with pytest.raises(ml.ConfigError, match="learnt another task than the 'saw' of now"):
+            nets[:].population_loss  # noqa: B018
+
+
+@pytest.mark.usefixtures("tasks_restored")
+def test_examples_that_are_registered_again_hold_out_none_of_the_former_nets():
+    def halves(key):
+        return split(np.arange(20.0)[:, None], np.arange(20.0) % key, 10)
+
+    def task(key):
+        return ml.Task("halves", "", "", None, examples=lambda: halves(key), shape=(10, 1))
+
+    register_task(task(3))
+    nets = ml.train(ml.Config(width=1, task="halves", sampling="examples", steps=1), seeds=1)
+    assert nets.held_out.points == 10
+    register_task(task(4))
+    with pytest.raises(ml.ConfigError, match="learnt another task"):
+        nets[:].held_out  # noqa: B018
 
 
 @pytest.mark.usefixtures("tasks_restored")

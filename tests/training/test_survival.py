@@ -31,6 +31,7 @@ from minilotto.hardware.threads import (
     kept_threads,
     run_works,
 )
+from minilotto.training.loop import CHUNK_STEPS
 
 LAYERS = available_layers()
 BITS = """
@@ -658,6 +659,13 @@ def test_ctrl_c_need_not_wait_for_many_large_steps(monkeypatch):
     assert max(count for _, count in spans) <= 8
 
 
+def test_chunks_of_the_fastest_steps_are_bounded_as_their_schedule_takes_memory(monkeypatch):
+    counts = []
+    monkeypatch.setattr(ReferenceEngine, "advance", lambda self, first, n: counts.append(n))
+    ml.train(ml.Config(width=1, steps=10**8), seeds=1, checkpoints=[10**8], backend="reference")
+    assert (sum(counts), max(counts)) == (10**8, CHUNK_STEPS)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 @pytest.mark.parametrize("mine", [True, False])
@@ -692,6 +700,48 @@ def test_threads_are_kept_within_a_block_and_end_with_it(monkeypatch):
             run_works([Work(run, (), 8)], 2)
         assert len(used) == 2
     assert set(threading.enumerate()) == before
+
+
+FORK_BESIDE_KEPT_THREADS = """
+import os, threading, time
+from minilotto.hardware.threads import Work, kept_threads, run_works
+
+def work():
+    run_works([Work(lambda begin, end: time.sleep(0.01), (), 8)], 2)
+
+def another():
+    with kept_threads():
+        work()
+        begun.set()
+        done.wait()
+
+def child():
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with kept_threads():
+        work()
+    return threading.active_count() - 1
+
+begun, done = threading.Event(), threading.Event()
+thread = threading.Thread(target=another)
+thread.start()
+begun.wait()
+parent = os.getpid()
+with kept_threads():
+    left = child()
+if os.getpid() != parent:
+    os._exit(left + threading.active_count() - 1)
+done.set()
+thread.join()
+print(left, threading.active_count())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_threads_end_in_a_child_forked_while_others_are_kept(python):
+    ended = python("-c", FORK_BESIDE_KEPT_THREADS, NUMBA_NUM_THREADS="2", PYTHONWARNINGS="ignore")
+    assert ended == (0, "0 1\n", "")
 
 
 def test_work_that_takes_little_is_one_piece():
