@@ -548,10 +548,7 @@ OF_WIDTHS: dict[str, Callable[[Any], Any]] = {
     ),
 }
 # What evaluates a law at any number of widths.
-LINES: dict[str, Callable[[Any], Any]] = {
-    "predict": lambda it: law().predict(it),
-    "reference_line": lambda it: scaling.reference_line(it, 1.0, (10, 1.0)),
-}
+LINES: dict[str, Callable[[Any], Any]] = {"predict": lambda it: law().predict(it)}
 
 
 # ---- optional packages ----
