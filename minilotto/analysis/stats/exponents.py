@@ -29,7 +29,7 @@ def exponent_over(found: Points | None, low: float, high: float) -> Estimate | N
     Returns
     -------
     Estimate or None
-        None for fewer than three widths.
+        None for fewer than three widths, and for no points.
     """
     if found is None:
         return None
@@ -58,7 +58,7 @@ def exponent_change(
     Returns
     -------
     Estimate or None
-        None for fewer than three widths.
+        None for fewer than three widths, and for no points.
     """
     if one is None or other is None:
         return None
@@ -75,7 +75,8 @@ def exponent_change(
 def mean_ratio(one: Points | None, other: Points | None) -> Estimate | None:
     """Loss of one over that of the other, as geometric mean over the widths that both have.
 
-    They are of different nets, with as many resamples; None where they have no width in common.
+    They are of different nets, with as many resamples; None where one of them is, and where they
+    have no width in common.
     """
     if one is None or other is None:
         return None
