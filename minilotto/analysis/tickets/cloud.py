@@ -47,7 +47,7 @@ class Attractor(Shown):
         ndarray of float64
             Of the same shape, NaN outside the curve.
         """
-        at = np.asarray(abs_w, np.float64)
+        at = reals_of("abs_w", abs_w)
         return np.interp(at, self.abs_w, self.b, left=np.nan, right=np.nan)
 
 
