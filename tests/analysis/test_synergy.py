@@ -503,7 +503,7 @@ def test_nets_that_have_no_joined_loss_are_refused():
     )
     x = np.linspace(-1, 1, 20)
     labelled = ml.train(config.replace(loss="logistic"), 12, data=(x, (x > 0).astype(float)))
-    with pytest.raises(DataError, match="give nets of the same"):
+    with pytest.raises(DataError, match="have different data"):
         synergy(nets, other)
     for some, word in ((labelled, "loss='logistic'"), (deep, "depth=2")):
         for call in (lambda some=some: refitted(some), lambda some=some: synergy(some, some)):

@@ -80,7 +80,7 @@ def synergy(
     narrow, wide : Ensemble
         Nets of finite loss are taken.
     draws, level, resamples
-        As in `compare`.
+        As in `drawn_pairs` and `compare`.
 
     Returns
     -------
@@ -111,11 +111,13 @@ def synergy(
             "each are needed: train more seeds"
         )
     data, pairs = one.data, drawn_pairs(len(one), draws)
-    if any(
-        not np.array_equal(getattr(data, name), getattr(two.data, name))
+    if not all(
+        np.array_equal(getattr(data, name), getattr(two.data, name))
         for name in ("x", "y", "weight")
     ):
-        raise DataError("narrow and wide nets were trained on other data; give nets of the same")
+        raise DataError(
+            "narrow and wide nets have different data; give nets of one target and the same points"
+        )
     joined = refitted(one, pairs)
     more = {"joined": (joined, two.loss), "joined, all refitted": (joined, refitted(two))}
     return of_outputs(
