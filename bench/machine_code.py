@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from minilotto.hardware.gpu import numba_cuda
-from minilotto.kernels.gpu.partition import ASIDE, Evaluation, Kind, limits
+from minilotto.kernels.gpu.partition import ASIDE, Evaluation, Form, Kind, limits
 
 CAPABILITY = (9, 0)
 INSTRUCTION = 16  # bytes
@@ -44,7 +44,7 @@ class MachineCode:
 
 
 @lru_cache(maxsize=64)
-def ptx_of(kind: Kind | Evaluation) -> str:
+def ptx_of(kind: Form) -> str:
     """The kernel in NVIDIA's virtual instructions."""
     cuda = numba_cuda()
     from minilotto.kernels.gpu.compiled import function_of

@@ -57,11 +57,12 @@ class _Group(NamedTuple):
 
 
 class _Failing(NamedTuple):
-    """Seeds that have to repeat steps: with how many nodes, and from where."""
+    """Seeds that have to repeat steps: with how many nodes, and from where: their places there."""
 
     nodes: int
     places: NDArray[np.intp]
-    good: State
+    good: Kept
+    rows: NDArray[np.intp]
 
 
 def audit_steps(steps: int) -> NDArray[np.int64]:
@@ -157,7 +158,7 @@ class CompressedEngine(Engine):
         failing, places = [], [np.flatnonzero(~failed)]
         for nodes in np.unique(self.nodes[failed]).tolist():
             places.append(np.flatnonzero(failed & (self.nodes == nodes)))
-            failing.append(_Failing(nodes, places[-1], before.state.rows(places[-1])))
+            failing.append(_Failing(nodes, places[-1], before.state, places[-1]))
         repeated = [group.engine.state() for group in self._repeated(failing, now.step)]
         states = states_joined([now.state.rows(places[0]), *repeated])
         self._group(states.rows(np.argsort(np.concatenate(places))), before.state)
@@ -279,11 +280,13 @@ class CompressedEngine(Engine):
                 more = [level for level in self.levels if level > nodes]
                 more = more if self.data.inputs > 1 else more[:1]
                 there = np.flatnonzero(failed)
-                nets = taken(engine.parameters(), there)
-                levels = self._fewest(nets, more, TOLERANCE[self.config.dtype])
+                levels = np.full(len(there), more[0])
+                if len(more) > 1:
+                    nets = taken(engine.parameters(), there)
+                    levels = self._fewest(nets, more, TOLERANCE[self.config.dtype])
                 for level in np.unique(levels).tolist():
                     some = there[levels == level]
-                    failing.append(_Failing(level, places[some], good.rows(some)))
+                    failing.append(_Failing(level, places[some], good, some))
         return failing
 
     def _take_in(self, repeated: Sequence[_Group]) -> None:
@@ -294,8 +297,8 @@ class CompressedEngine(Engine):
             stay = [np.flatnonzero(self.nodes[group.places] == nodes) for group in same]
             engine = same[0].engine
             if len(same) > 1 or len(stay[0]) < len(same[0].places):
-                pairs = zip(same[1:], stay[1:], strict=True)
-                engine.regroup(stay[0], [one.engine.state().rows(some) for one, some in pairs])
+                pairs = zip(same, stay, strict=True)
+                engine.take([(one.engine, some) for one, some in pairs])
             places = np.concatenate(
                 [one.places[some] for one, some in zip(same, stay, strict=True)]
             )
@@ -332,11 +335,11 @@ class CompressedEngine(Engine):
     def _repeated(self, failing: Sequence[_Failing], step: int) -> list[_Group]:
         """These seeds with that many nodes, from their last audit to `step`."""
         groups = []
-        for nodes, places, good in failing:
+        for nodes, places, good, rows in failing:
             self.nodes[places] = nodes
             engine = self._engine(nodes)
-            engine.resume(good)
-            groups.append(_Group(nodes, places, engine, good))
+            engine.take([(good, rows)])
+            groups.append(_Group(nodes, places, engine, engine.snapshot()))
         for at in range(self.good_step, step, REPEATED_STEPS) if groups else ():
             self._advance(groups, at, min(REPEATED_STEPS, step - at))
         return groups

@@ -32,6 +32,7 @@ from minilotto.kernels.gpu.partition import (
     WARP,
     Draws,
     Evaluation,
+    Gathering,
     Kind,
     Partition,
     partition_for,
@@ -55,11 +56,11 @@ class _Copies(NamedTuple):
 
     spec: Spec
     width: int
-    arrays: list[Any]
+    nets: list[Any]
 
     def rows(self, places: NDArray[np.intp]) -> State:
         """As of a State."""
-        some = (array.copy_to_host()[places] for array in self.arrays)
+        some = (array.copy_to_host()[places] for array in self.nets)
         return State(*(unpack(self.spec, one, len(places), self.width) for one in some))
 
 
@@ -124,19 +125,38 @@ class CudaEngine(KernelEngine):
         return Kind(*form, config.optimizer, config.loss, batched, whole)
 
     def resume(self, state: State) -> None:
-        self._hold([self._packed(one) for one in state])
+        from numba import cuda
 
-    def regroup(self, places: NDArray[np.intp], more: Sequence[State]) -> None:
-        parts = [[self._packed(one) for one in state] for state in more]
-        nets: tuple[Any, ...] = self.nets
-        old = [array.copy_to_host()[places] for array in nets]
-        self._hold([np.concatenate(arrays) for arrays in zip(old, *parts, strict=True)])
+        self._hold([cuda.to_device(self._packed(one)) for one in state])
 
-    def _hold(self, arrays: Sequence[Reals]) -> None:
+    def take(self, parts: Sequence[tuple[Kept, NDArray[np.intp]]]) -> None:
+        from numba import cuda
+
+        here = [(kept.nets, at) for kept, at in parts if isinstance(kept, CudaEngine | _Copies)]
+        if len(here) < len(parts):
+            super().take(parts)
+            return
+        dtype, self.stream = self.config.dtype, cuda.stream()
+        with working():
+            kernel = self.compiled(Gathering(dtype))
+        count, rows = sum(len(at) for _, at in here), rows_of(self.config.width, self.data.inputs)
+        arrays = [cuda.device_array((count, rows), dtype) for _ in Nets._fields]
+        used, first, threads = [], 0, 2 if simulated() else BLOCK
+        for nets, places in here:
+            if len(places):
+                used.append(cuda.to_device(places, stream=self.stream))
+                launch = self._configured(kernel, -(-len(places) * rows // threads), threads, 0)
+                for source, target in zip(nets, arrays, strict=True):
+                    launch(source, used[-1], first, target)
+            first += len(places)
+        self.stream.synchronize()
+        self._hold(arrays)
+
+    def _hold(self, arrays: Sequence[Any]) -> None:
         from numba import cuda
 
         self.stream, self.count = cuda.stream(), len(arrays[0])
-        self.nets = Nets(*(cuda.to_device(array) for array in arrays))
+        self.nets = Nets(*arrays)
         if not self.given and not simulated():
             load = self.count, self.gpu.processors
             self.partition = split_for(self.partition, *self.sizes, *load)

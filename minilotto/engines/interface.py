@@ -86,9 +86,13 @@ class Engine(ABC):
         """The state as it is now."""
         return self.state()
 
-    def regroup(self, places: NDArray[np.intp], more: Sequence[State]) -> None:
-        """Go on with the nets at `places`, and with `more` after them."""
-        self.resume(states_joined([self.state().rows(places), *more]))
+    def rows(self, places: NDArray[np.intp]) -> State:
+        """The state of some of the nets, as copies."""
+        return self.state().rows(places)
+
+    def take(self, parts: Sequence[tuple[Kept, NDArray[np.intp]]]) -> None:
+        """Go on with nets of others, or of this engine: those at these places of each."""
+        self.resume(states_joined([kept.rows(places) for kept, places in parts]))
 
     @abstractmethod
     def advance(self, first: int, count: int) -> None:
@@ -174,10 +178,6 @@ class KernelEngine(Engine):
         kept = copy.copy(self)
         kept.nets = Nets(*(array.copy() for array in self.nets))
         return kept
-
-    def rows(self, places: NDArray[np.intp]) -> State:
-        """The state of some of the nets, as copies."""
-        return self.state().rows(places)
 
     def parameters(self) -> Parameters:
         return self._unpacked(self.nets.theta)

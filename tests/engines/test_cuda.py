@@ -47,6 +47,7 @@ from minilotto.kernels.gpu.partition import (
     WARP,
     WORDS,
     Evaluation,
+    Gathering,
     Kind,
     Partition,
     limits,
@@ -345,6 +346,23 @@ def test_a_nan_stays_in_its_own_seed(case):
 
 
 @on_device
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nets_of_other_engines_are_taken_on_the_gpu(dtype):
+    settings = config(width=3, dtype=dtype, points=5)
+    one, other = (CudaEngine(settings, sampled(settings)) for _ in range(2))
+    one.start(initial_parameters(settings, 1, np.arange(4)))
+    one.advance(0, 2)
+    before, kept = one.state(), one.snapshot()
+    one.advance(2, 1)
+    first, none, last = np.array([3, 0]), np.array([], np.intp), np.array([1])
+    expected = [before.rows(first), one.state().rows(last)]
+    other.take([(kept, first), (kept, none), (one, last)])
+    for part, *parts in zip(other.state(), *expected, strict=True):
+        for array, *rows in zip(part, *parts, strict=True):
+            assert array.tobytes() == np.concatenate(rows).tobytes()
+
+
+@on_device
 @pytest.mark.parametrize("engine", ["auto", "compressed"])
 def test_train_takes_the_gpu_when_asked(engine, monkeypatch):
     monkeypatch.setitem(NODE_LEVELS[1], "float32", (2, 6))  # too few for some
@@ -458,7 +476,7 @@ def test_all_this_holds_on_the_simulator(python):
         NUMBA_ENABLE_CUDASIM="1",
     )
     assert ended.status == 0, ended.out[-3000:]
-    passed = len(CASES) * 2 + len(UPDATES) + 1 + len(ON_BATCHES) + len(QUICK) * 2 + 6 + ALWAYS
+    passed = len(CASES) * 2 + len(UPDATES) + 1 + len(ON_BATCHES) + len(QUICK) * 2 + 8 + ALWAYS
     assert f"{passed} passed" in ended.out, ended.out[-500:]
 
 
@@ -737,6 +755,10 @@ def test_evaluations_compile_into_registers_and_into_float64_alone(compiler, kin
     assert "fma.rn.f64" in text
     needs = machine_code.machine_code_of(kind)
     assert needs.local == needs.aside == 0
+
+
+def test_copies_of_rows_compile_into_registers(compiler):
+    assert "__local_depot" not in machine_code.ptx_of(Gathering("float32"))
 
 
 def test_compiling_for_a_gpu_leaves_the_cpu_s_scalars_alone(compiler):

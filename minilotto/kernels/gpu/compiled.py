@@ -9,12 +9,20 @@ from numba.core import event
 
 from minilotto.kernels.compile import sources_digest, warn_of_no_cache
 from minilotto.kernels.gpu.evaluate import evaluation
-from minilotto.kernels.gpu.partition import ASIDE, Draws, Evaluation, Kind, limits
+from minilotto.kernels.gpu.partition import ASIDE, Draws, Evaluation, Form, Gathering, limits
 from minilotto.kernels.gpu.simulated import SIMULATED
 from minilotto.kernels.gpu.train import resident, streamed
 
 
-def function_of(kind: Kind | Evaluation, limit: int = 0) -> tuple[Callable, tuple[Any, ...]]:
+def copy_rows(source, places, first, target):
+    """Copy the rows at `places` to those from `first` on, a number a thread."""
+    at = cuda.grid(1)
+    row, column = at // source.shape[1], at % source.shape[1]
+    if row < len(places):
+        target[first + row, column] = source[places[row], column]
+
+
+def function_of(kind: Form, limit: int = 0) -> tuple[Callable, tuple[Any, ...]]:
     """What kernel_of compiles, for `limit` registers, and the types of its arguments."""
     key, real, number = (
         (int(sources_digest(), 16), limit),
@@ -22,6 +30,8 @@ def function_of(kind: Kind | Evaluation, limit: int = 0) -> tuple[Callable, tupl
         types.float64,
     )
     sizes, nets, numbers = (number, types.int64), real[:, ::1], number[::1]
+    if isinstance(kind, Gathering):
+        return copy_rows, (nets, types.int64[::1], types.int64, nets)
     if isinstance(kind, Evaluation):
         return evaluation(kind, key), (*sizes, nets, numbers, number, numbers, number, numbers)
     draws = types.NamedTuple((types.int64[::1], types.int32[:, ::1], *[types.int64] * 3), Draws)
@@ -31,7 +41,7 @@ def function_of(kind: Kind | Evaluation, limit: int = 0) -> tuple[Callable, tupl
 
 
 @lru_cache(maxsize=256)
-def kernel_of(kind: Kind | Evaluation) -> Any:
+def kernel_of(kind: Form) -> Any:
     """The kernel of that kind.
 
     Compiled for the current GPU, unless an earlier process has and the cache kept it.
@@ -46,7 +56,7 @@ def kernel_of(kind: Kind | Evaluation) -> Any:
     return kernel
 
 
-def _kernel(kind: Kind | Evaluation, limit: int) -> Any:
+def _kernel(kind: Form, limit: int) -> Any:
     function, types_of = function_of(kind, limit)
     try:
         return cuda.jit(types_of, cache=True, max_registers=limit)(function)

@@ -106,6 +106,15 @@ class Evaluation(NamedTuple):
     audit: bool
 
 
+class Gathering(NamedTuple):
+    """What the kernel that copies rows is compiled for."""
+
+    dtype: str
+
+
+Form = Kind | Evaluation | Gathering
+
+
 class Draws(NamedTuple):
     """Batches of points: `size` of a table's first `rows`; other places of a step get row `rows`,
     whose weight is zero. Without draws `rows` is how many rows each net has for itself at each
@@ -225,9 +234,9 @@ def registers(partition: Partition, inputs: int, dtype: str) -> int:
     return next(fitting, 0)
 
 
-def limits(kind: Kind | Evaluation) -> tuple[int, ...]:
+def limits(kind: Form) -> tuple[int, ...]:
     """Registers to compile a kernel for, and the most of all, for formulas that need more."""
-    if isinstance(kind, Evaluation):
+    if not isinstance(kind, Kind):
         return 128, MOST_REGISTERS
     partition = kind.partition
     first = registers(partition, kind.inputs, kind.dtype)
