@@ -358,8 +358,8 @@ def _filled(name: str, found: dict) -> str:
         titles = {n: title if title[-1] == "?" else f"{title}." for n, title in titles.items()}
         return "\n".join(f"- **{titles[n]}** {words}" for n, words in said if words)
     if name == "first":
-        most = "; ".join(figures["protocol"]["headline"].split("; ")[:2])
-        return most.partition(" steps, from ")[0] + " steps."  # after the paper's number of steps
+        most = "; ".join(figures["protocol"]["headline"].rstrip(".").split("; ")[:2])
+        return re.sub("(?<= steps), from .*", "", most) + "."  # after the least number of steps
     if name == "second":
         other = found.get("second")
         if not other:

@@ -50,7 +50,11 @@ def at_ends(best: Mapping[str, Mapping[int, Rates]], tried: Mapping[str, Sequenc
 
 
 def medians(
-    losses: Mapping[int, Array], name: str, left_out: list[str], resamples: int = RESAMPLES
+    losses: Mapping[int, Array],
+    name: str,
+    left_out: list[str],
+    resamples: int = RESAMPLES,
+    what: str = "width",
 ) -> Points | None:
     """Medians of the widths that have an interval; others are added to `left_out`, by name."""
     kept = {}
@@ -59,7 +63,10 @@ def medians(
         if len(finite) >= LEAST_SEEDS and 0 < finite.min() < finite.max():
             kept[width] = loss
         else:
-            left_out.append(f"{name}, width {width}: {len(finite)} of {len(loss)} seeds are finite")
+            why = f"{len(finite)} of {len(loss)} seeds are finite"
+            if len(finite) >= LEAST_SEEDS:
+                why = "losses are 0, or all equal"
+            left_out.append(f"{name}, {what} {width}: {why}")
     if not kept:
         return None
     return points(list(kept), list(kept.values()), level=LEVEL, resamples=resamples)

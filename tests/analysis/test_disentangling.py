@@ -78,6 +78,12 @@ def test_more_tickets_than_points_give_the_same_eigenvalues():
     assert found.participation[0] == pytest.approx(values.sum() ** 2 / np.sum(values**2), rel=1e-12)
 
 
+def test_nets_without_pairs_have_no_rank():
+    found = ranks(np.empty((2, 0, len(WEIGHT))))
+    assert found.participation.tolist() == found.entropy.tolist() == [0.0, 0.0]
+    assert found.numerical.tolist() == found.groups.tolist() == [0, 0]
+
+
 def planted():
     """One net of three mirror pairs, a dead pair and a neuron that is good by itself."""
     w = np.array([0.8, -0.8, 0.5, -0.5, 0.3, -0.3, 0.0, 0.0, 0.05])

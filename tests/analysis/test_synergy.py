@@ -496,6 +496,24 @@ def test_nets_that_diverged_are_left_out():
         synergy(narrow[:9], wide)
 
 
+def test_nets_that_have_no_joined_loss_are_refused():
+    config = ml.Config(width=2, steps=5)
+    nets, other, deep = (
+        ml.train(config.replace(**one), seeds=12) for one in ({}, {"task": "sin"}, {"depth": 2})
+    )
+    x = np.linspace(-1, 1, 20)
+    labelled = ml.train(config.replace(loss="logistic"), 12, data=(x, (x > 0).astype(float)))
+    with pytest.raises(DataError, match="have different data"):
+        synergy(nets, other)
+    for some, word in ((labelled, "loss='logistic'"), (deep, "depth=2")):
+        for call in (lambda some=some: refitted(some), lambda some=some: synergy(some, some)):
+            with pytest.raises(ConfigError, match=word):
+                call()
+    for together in ([[0, 12]], [[-1, 0]], [0, 1], [[]], [[0.0, 1.0]], [["a"]], 3):
+        with pytest.raises(DataError, match="positions among 12 nets"):
+            refitted(nets, together)
+
+
 def test_what_cannot_be_compared_becomes_a_note():
     sizes = np.linspace(1, 2, 20)
     exact = quick(sizes[:, None] * orthonormal(1)[0] * 0.0, sizes[:, None] * orthonormal(20))

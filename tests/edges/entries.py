@@ -20,7 +20,19 @@ import numpy as np
 import pytest
 
 import minilotto as ml
-from minilotto.analysis.stats import bootstrap, draws, modality, modes, ranks, scaling
+from minilotto.analysis.ensembling import attribution, decomposition, ensembling, logits, pairs
+from minilotto.analysis.stats import (
+    bootstrap,
+    clusters,
+    draws,
+    exponents,
+    modality,
+    modes,
+    ranks,
+    rates,
+    scaling,
+)
+from minilotto.analysis.tickets import cloud, taylor, tickets, valley
 from minilotto.cli import commands
 from minilotto.report.figure import QUICK as QUICK_SCALE
 from minilotto.report.figure import Source
@@ -470,6 +482,9 @@ def _draw(seed: int, count: int = 60) -> np.ndarray:
 
 LOSS = _draw(0)
 OTHERS = [_draw(1) / 2, _draw(2) / 4]
+WEIGHT = np.full(len(LOSS), 1 / len(LOSS))
+ERRORS = np.stack([LOSS, *OTHERS])
+SILU = ml.ACTIVATIONS["silu"]
 
 
 def _points(statistic: str | float) -> Callable[[Any], Any]:
@@ -547,11 +562,34 @@ OF_WIDTHS: dict[str, Callable[[Any], Any]] = {
         draws.exponent_over_draws(it, np.stack([LOSS, *OTHERS], axis=1))
     ),
 }
-# What evaluates a law at any number of widths.
-LINES: dict[str, Callable[[Any], Any]] = {
-    "predict": lambda it: law().predict(it),
-    "reference_line": lambda it: scaling.reference_line(it, 1.0, (10, 1.0)),
+# What takes functions, parameters or losses of nets as arrays.
+OF_ANALYSES: dict[str, Callable[[Any], Any]] = {
+    "gram": lambda it: ensembling.gram(it, WEIGHT),
+    "gram weight": lambda it: ensembling.gram(ERRORS, it),
+    "cosines": lambda it: ensembling.cosines(it, WEIGHT),
+    "orthogonal_loss": ensembling.orthogonal_loss,
+    "optimal_weights": ensembling.optimal_weights,
+    "compare": lambda it: pairs.compare(it, LOSS),
+    "paper_null": pairs.paper_null,
+    "decompose": lambda it: decomposition.decompose(it, WEIGHT),
+    "over_noise": lambda it: decomposition.over_noise(it, WEIGHT),
+    "attribute y": lambda it: attribution.attribute(ERRORS, it, WEIGHT, LOSS),
+    "attribute wider": lambda it: attribution.attribute(ERRORS, LOSS, WEIGHT, it),
+    "averaged": lambda it: logits.averaged(it, "logits"),
+    "misses y": lambda it: logits.misses(LOSS, it),
+    "cross_entropy": lambda it: logits.cross_entropy(it, LOSS, WEIGHT),
+    "tuned": lambda it: exponents.tuned({0.1: it, 0.2: LOSS}),
+    "density_clusters": clusters.density_clusters,
+    "compare_rules": lambda it: rates.compare_rules(it, []),
+    "attractor": lambda it: cloud.attractor(it, LOSS),
+    "mirror_symmetry b": lambda it: cloud.mirror_symmetry(LOSS, it),
+    "pair_neurons": lambda it: tickets.pair_neurons(it, LOSS[None]),
+    "derivatives": lambda it: taylor.derivatives(SILU, it, 2),
+    "ticket_taylor v": lambda it: taylor.ticket_taylor(SILU, 1.0, 1.0, it, 1.0),
+    "valley": lambda it: valley.valley(SILU, it, ml.Dataset(X, Y), -1.0),
 }
+# What evaluates a law at any number of widths.
+LINES: dict[str, Callable[[Any], Any]] = {"predict": lambda it: law().predict(it)}
 
 
 # ---- optional packages ----

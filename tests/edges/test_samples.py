@@ -7,6 +7,7 @@ from edges.entries import (
     LOGARITHMS,
     LOSS,
     NUMBERS,
+    OF_ANALYSES,
     OF_WIDTHS,
     OTHERS,
     PAIRED,
@@ -34,6 +35,7 @@ OF_FLOATS = (
     *("NaN", "infinity", "beyond float64", "none in four dimensions", "an empty array"),
     "a table's missing values",  # NaN, and left out as such
 )
+NO_REALS = r"is no array|is broadcast|has dtype|has masked values"
 NO_NUMBERS = {
     **{name: make for name, make in NO_ARRAYS.items() if name not in OF_FLOATS},
     "None": lambda: None,
@@ -50,6 +52,14 @@ NO_NUMBERS = {
 def test_what_is_no_array_of_real_numbers_is_refused(entry, thing):
     with pytest.raises(ml.DataError) as error:
         SAMPLES[entry](NO_NUMBERS[thing]())
+    assert one_line(error)
+
+
+@pytest.mark.parametrize("thing", NO_NUMBERS)
+@pytest.mark.parametrize("entry", OF_ANALYSES)
+def test_no_analysis_takes_what_is_no_array_of_real_numbers(entry, thing):
+    with pytest.raises(ml.DataError, match=NO_REALS) as error:
+        OF_ANALYSES[entry](NO_NUMBERS[thing]())
     assert one_line(error)
 
 

@@ -72,6 +72,18 @@ def study(law, scatter=0.3, control=None, shallow=lambda depth: 1.0, seed=0):
     return made
 
 
+def test_curves_of_few_depths_are_named():
+    made, good = study(lambda depth: 1 / depth), np.geomspace(1, 2, 12)
+    few = {1: good, 2: good, 4: good, 8: good[:9], 16: np.ones(12)}
+    assert made._curve((USUAL, TASK, 8, "plain"), few) is None
+    name = f"{USUAL}, {TASK}, 8, plain"
+    assert made.left_out[-3:] == [
+        f"{name}, depth 8: 9 of 9 seeds are finite",
+        f"{name}, depth 16: losses are 0, or all equal",
+        f"{name}: 3 depths are no curve",
+    ]
+
+
 def verdicts(made):
     return {k: found[0].verdict if found else None for k, found in made.judged().items()}
 

@@ -13,7 +13,7 @@ from minilotto.analysis.ensembling.decomposition import KEPT
 from minilotto.analysis.ensembling.ensembling import matched
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, points
 from minilotto.errors import ConfigError, DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_fraction, check_whole
 from minilotto.settings.numbers import real_number
@@ -64,7 +64,7 @@ class Averages(Shown):
         -------
         (V,) ndarray of float64
         """
-        return self.bias.value + self.variance.value / np.asarray(sizes, np.float64)
+        return self.bias.value + self.variance.value / reals_of("sizes", sizes)
 
 
 def possible_sizes(sizes: Sequence[int], nets: int, central: float = 0.5) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from minilotto.analysis.stats.bootstrap import (
     estimate,
 )
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_choice
 from minilotto.settings.numbers import real_number
@@ -157,7 +157,7 @@ def over_noise(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     >>> loss.tolist(), variance.tolist()
     ([5.0], [2.0])
     """
-    e = np.asarray(errors, dtype=np.float64) * np.sqrt(np.asarray(weight, dtype=np.float64))
+    e = reals_of("errors", errors) * np.sqrt(reals_of("weight", weight))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         loss = np.sum(e * e, axis=2).mean(axis=0)
         variance = np.sum((e - e.mean(axis=0)) ** 2, axis=(0, 2)) / np.float64(len(e) - 1)
@@ -195,7 +195,7 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
     True
     """
     check_choice("part", part, PARTS)
-    names = np.asarray(widths, dtype=np.float64)
+    names = reals_of("widths", widths)
     settings = {(len(one.replicates), one.loss.level) for one in found}
     if names.shape != (len(found),) or len(settings) != 1:
         raise DataError(

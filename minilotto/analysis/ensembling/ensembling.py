@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.ensemble.last_layer import EPSILON, check_weight
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 
 __all__ = ["Cosines", "cosines", "gram", "optimal_weights", "orthogonal_loss", "orthogonal_weights"]
@@ -38,7 +38,7 @@ class Cosines(Shown):
 
 def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     """Functions (R, P) of R nets and the points' weights (P,), in float64; DataError for others."""
-    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+    e, weights = reals_of("errors", errors), reals_of("weight", weight)
     if e.ndim != 2 or weights.shape != e.shape[1:]:
         raise DataError(
             f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
@@ -77,7 +77,7 @@ def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
     >>> gram([[1.0, 1.0], [1.0, -1.0]], [0.5, 0.5]).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    e, weights = np.asarray(errors, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+    e, weights = reals_of("errors", errors), reals_of("weight", weight)
     if e.ndim < 2 or weights.shape != e.shape[-1:]:
         raise DataError(
             f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
@@ -149,7 +149,7 @@ def orthogonal_loss(losses: ArrayLike) -> Array:
 
 def _shares(losses: ArrayLike) -> tuple[Array, Array]:
     """least loss / L_i (..., n), which cannot overflow, and the least loss (...)."""
-    loss = np.asarray(losses, dtype=np.float64)
+    loss = reals_of("losses", losses)
     if loss.ndim < 1 or loss.shape[-1] < 1 or not (np.isfinite(loss).all() and (loss >= 0).all()):
         raise DataError(
             f"losses of shape {loss.shape} must be finite and at least 0, one or more; leave out "
@@ -223,7 +223,7 @@ def optimal_weights(products: ArrayLike) -> Array:
 
 def _products(products: ArrayLike) -> Array:
     """A Gram matrix as float64. Raises DataError."""
-    g = np.asarray(products, dtype=np.float64)
+    g = reals_of("products", products)
     if g.ndim < 2 or g.shape[-1] != g.shape[-2] or g.shape[-1] < 1 or not np.isfinite(g).all():
         raise DataError(
             f"a Gram matrix of shape {g.shape} must be (..., n, n) and finite; see `gram`"

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate, resampled_means
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.limits import check_choice, check_whole
 
 __all__ = ["averaged", "cross_entropy", "error_rate", "misses"]
@@ -81,7 +81,7 @@ def misses(logits: ArrayLike, y: ArrayLike) -> Array:
     >>> [f"{miss:.3g}" for miss in misses([0.0, 50.0], [0.0, 1.0])]
     ['0.5', '-1.93e-22']
     """
-    f, label = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    f, label = reals_of("logits", logits), reals_of("y", y)
     sign = 1 - 2 * label
     return np.asarray(sign * np.exp(-np.logaddexp(0.0, -sign * f)))
 
@@ -112,7 +112,7 @@ def averaged(logits: ArrayLike, way: str) -> Array:
     0.0
     """
     check_choice("way", way, WAYS)
-    f = np.asarray(logits, dtype=np.float64)
+    f = reals_of("logits", logits)
     if way == "logits":
         return np.asarray(f.mean(axis=-2))
     # log p and log (1 - p), none of which underflows.
@@ -134,7 +134,7 @@ def groups(nets: int, members: int) -> NDArray[np.intp]:
 
 def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
     """The mean of finite values, bootstrapped. Raises DataError for fewer than LEAST_SEEDS."""
-    x = np.asarray(values, dtype=np.float64)
+    x = reals_of("values", values)
     if x.ndim != 1 or len(x) < LEAST_SEEDS or not np.isfinite(x).all():
         raise DataError(
             f"values of shape {x.shape} must be finite and at least {LEAST_SEEDS}; leave out nets "
@@ -145,7 +145,8 @@ def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
 
 
 def _checked(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:
-    f, label, share = (np.asarray(array, dtype=np.float64) for array in (logits, y, weight))
+    named = {"logits": logits, "y": y, "weight": weight}
+    f, label, share = (reals_of(*one) for one in named.items())
     if label.ndim != 1 or f.shape[-1:] != label.shape or share.shape != label.shape:
         raise DataError(
             f"logits {f.shape}, y {label.shape}, weight {share.shape} do not match; give (..., "

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from minilotto.analysis.ensembling.ensembling import orthogonal_loss
 from minilotto.analysis.stats.bootstrap import Estimate, check_bootstrap, check_losses, estimate
 from minilotto.errors import ConfigError, DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -127,7 +127,7 @@ def paper_null(losses: ArrayLike, draws: int = 2000, seed: int = 0) -> Array:
     >>> paper_null(np.array([1.0, 1.0, 1.0])).tolist()
     [0.5, 0.5, 0.5]
     """
-    loss = np.asarray(losses, dtype=np.float64)
+    loss = reals_of("losses", losses)
     if loss.ndim != 1 or len(loss) < 2:
         raise DataError(
             f"losses have shape {loss.shape}; give one loss a net, shape (R,), of two nets at least"
@@ -236,7 +236,7 @@ def compare(
 
 def _checked_losses(losses: ArrayLike, title: str) -> Array:
     """Losses (R,) that have logarithms and can be resampled. Raises DataError."""
-    loss = np.asarray(losses, dtype=np.float64)
+    loss = reals_of("losses", losses)
     if loss.ndim != 1 or not np.isfinite(loss).all():
         raise DataError(
             f"the losses of {title}, of shape {loss.shape}, are not finite or not of shape (R,); "

@@ -7,7 +7,7 @@ from minilotto.data.dataset import Dataset
 from minilotto.ensemble.last_layer import hidden, singular
 from minilotto.errors import DataError
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.limits import check_choice
 
 # Of the largest singular value. All are tried, for the best cut depends on the precision.
@@ -61,7 +61,7 @@ def readout_loss(
     True
     """
     check_choice("dtype", dtype, DTYPES)
-    weights, biases = np.asarray(w, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    weights, biases = reals_of("w", w), reals_of("b", b)
     if weights.ndim != 3 or weights.shape[:2] != biases.shape or weights.shape[2] != data.inputs:
         raise DataError(
             f"w of shape {weights.shape} and b of shape {biases.shape} do not fit {data.inputs} "

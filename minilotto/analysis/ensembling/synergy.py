@@ -17,7 +17,7 @@ from minilotto.analysis.ensembling.pairs import NullComparison, compare, cosine_
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.last_layer import hidden, least_squares
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_one_layer
@@ -80,7 +80,7 @@ def synergy(
     narrow, wide : Ensemble
         Nets of finite loss are taken.
     draws, level, resamples
-        As in `compare`.
+        As in `drawn_pairs` and `compare`.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def synergy(
     Raises
     ------
     DataError
-        For fewer than LEAST_SEEDS nets.
+        For fewer than LEAST_SEEDS nets, and nets of other data.
     ConfigError
-        As `compare`, and for several hidden layers.
+        As `compare` and `refitted`.
 
     References
     ----------
@@ -111,6 +111,13 @@ def synergy(
             "each are needed: train more seeds"
         )
     data, pairs = one.data, drawn_pairs(len(one), draws)
+    if not all(
+        np.array_equal(getattr(data, name), getattr(two.data, name))
+        for name in ("x", "y", "weight")
+    ):
+        raise DataError(
+            "narrow and wide nets have different data; give nets of one target and the same points"
+        )
     joined = refitted(one, pairs)
     more = {"joined": (joined, two.loss), "joined, all refitted": (joined, refitted(two))}
     return of_outputs(
@@ -188,17 +195,28 @@ def refitted(nets: Ensemble, together: ArrayLike | None = None) -> Array:
     Raises
     ------
     DataError
-        For hidden responses that are not finite.
+        For positions of no nets, and hidden responses that are not finite.
     ConfigError
-        For several hidden layers.
+        For several hidden layers, and nets of the logistic loss.
 
     References
     ----------
     Paper: appendix D refits pairs of neurons. Differs: whole nets here, and scaled columns.
     """
     check_one_layer("a fit of output weights", nets.config.depth)
-    data, responses = nets.data, hidden(nets.activation, nets.w, nets.b, nets.data.x)
+    if nets.config.loss != "squared":
+        raise ConfigError(
+            f"nets of loss={nets.config.loss!r} have no best output weights by least squares; give "
+            "nets of loss='squared'"
+        )
     groups = np.arange(len(nets))[:, None] if together is None else np.asarray(together)
+    whole = groups.ndim == 2 and groups.size and groups.dtype.kind in "iu"
+    if not whole or groups.min() < 0 or groups.max() >= len(nets):
+        raise DataError(
+            f"together has shape {groups.shape} and dtype {groups.dtype}; give (B, n) positions "
+            f"among {len(nets)} nets"
+        )
+    data, responses = nets.data, hidden(nets.activation, nets.w, nets.b, nets.data.x)
     neurons = groups.shape[1] * nets.config.width
     parts = []
     for block in blocks(len(groups), data.points * (neurons + 1), ENTRIES):

@@ -6,7 +6,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 
 NEIGHBOURS = 5
 LEAST_SHARE = 0.01  # of all points; smaller groups are no cluster
@@ -53,7 +53,7 @@ def density_clusters(distance: Array, resolution: float = 0.0) -> NDArray[np.int
     >>> np.bincount(found + 1).tolist(), int(found[-1])
     ([1, 40, 20], -1)
     """
-    distance = np.asarray(distance, dtype=np.float64)
+    distance = reals_of("distance", distance)
     points = len(distance)
     if distance.ndim != 2 or distance.shape[1] != points or not 2 <= points <= MOST_POINTS:
         raise DataError(

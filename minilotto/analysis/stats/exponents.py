@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from minilotto.analysis.stats.bootstrap import Estimate, Points, assembled, ends
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, Ints
+from minilotto.settings.arrays import Array, Ints, reals_of
 
 __all__ = ["exponent_change", "exponent_over", "tuned"]
 
@@ -29,7 +29,7 @@ def exponent_over(found: Points | None, low: float, high: float) -> Estimate | N
     Returns
     -------
     Estimate or None
-        None for fewer than three widths.
+        None for fewer than three widths, and for no points.
     """
     if found is None:
         return None
@@ -58,7 +58,7 @@ def exponent_change(
     Returns
     -------
     Estimate or None
-        None for fewer than three widths.
+        None for fewer than three widths, and for no points.
     """
     if one is None or other is None:
         return None
@@ -75,7 +75,8 @@ def exponent_change(
 def mean_ratio(one: Points | None, other: Points | None) -> Estimate | None:
     """Loss of one over that of the other, as geometric mean over the widths that both have.
 
-    They are of different nets, with as many resamples; None where they have no width in common.
+    They are of different nets, with as many resamples; None where one of them is, and where they
+    have no width in common.
     """
     if one is None or other is None:
         return None
@@ -149,7 +150,7 @@ def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]
     >>> tuned({0.1: [3.0, 3.0, 3.0, 1.0], 0.2: [2.0, 4.0, 2.0, 4.0]})
     (array([3., 4., 3., 4.]), (0.1, 0.2))
     """
-    rows = {rate: np.asarray(row, dtype=np.float64) for rate, row in losses.items()}
+    rows = {rate: reals_of("losses", row) for rate, row in losses.items()}
     shapes = {row.shape for row in rows.values()}
     if len(shapes) != 1 or (shape := shapes.pop()) < (2,) or len(shape) > 1:
         raise DataError(

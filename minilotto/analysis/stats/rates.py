@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate, ends
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
@@ -212,7 +212,7 @@ def line_in_one_over_inputs(
 
 def _columns(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Array, Array, Array]:
     """D (K,), exponents (K,) and their standard errors (K,), taken for normal."""
-    D = np.asarray(inputs, dtype=np.float64)
+    D = reals_of("inputs", inputs)
     if D.shape != (len(exponents),):
         raise DataError(
             f"inputs of shape {D.shape} and {len(exponents)} exponents do not match; give one "

@@ -17,7 +17,7 @@ from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_choice
 
-__all__ = ["Compared", "Fit", "compare_laws", "fit_law", "reference_line"]
+__all__ = ["Compared", "Fit", "compare_laws", "fit_law"]
 
 LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
 SCANNED = 16  # sizes of misfit that are tried at a time
@@ -228,29 +228,6 @@ def compare_laws(points: Points) -> tuple[Compared, ...]:
             note = f"AICc needs {need} widths for {law.name}, there are {count}"
         rows.append(Compared(law.name, fits.get(law.name), weight.get(law.name), note))
     return tuple(rows)
-
-
-def reference_line(widths: ArrayLike, exponent: float, through: tuple[float, float]) -> Array:
-    """loss = L_0 (N / N_0)^-exponent through the point (N_0, L_0): figure 1c's dashed lines.
-
-    Parameters
-    ----------
-    widths : (V,) array_like of float
-    exponent : float
-    through : (float, float)
-        N_0, L_0.
-
-    Returns
-    -------
-    (V,) ndarray of float64
-
-    Examples
-    --------
-    >>> reference_line([10, 20], 4.0, (10, 1.6)).tolist()
-    [1.6, 0.1]
-    """
-    width, loss = through
-    return np.asarray(loss * (widths_of(widths) / width) ** -exponent)
 
 
 def _too_few(law: Law, count: int) -> str:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -47,7 +47,7 @@ class Attractor(Shown):
         ndarray of float64
             Of the same shape, NaN outside the curve.
         """
-        at = np.asarray(abs_w, np.float64)
+        at = reals_of("abs_w", abs_w)
         return np.interp(at, self.abs_w, self.b, left=np.nan, right=np.nan)
 
 
@@ -97,7 +97,7 @@ def attractor(w: ArrayLike, b: ArrayLike) -> Attractor:
 
 def _flat(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     """w and b as (n,) float64, without neurons that are not finite."""
-    slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
+    slope, bias = reals_of("w", w), reals_of("b", b)
     if slope.ndim == 2 and slope.shape[1] == 1:
         slope = slope[:, 0]
     if bias.ndim != 1 or slope.shape != bias.shape:

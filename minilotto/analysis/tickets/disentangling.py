@@ -135,7 +135,9 @@ class Disentangled(Shown):
             unit = units[i, units[i].any(axis=1)]
             alike = np.abs(unit @ unit.T) >= ALIKE
             groups[i] = connected_components(alike, directed=False)[0]
-        numerical = ((p >= NUMERICAL * p.max(axis=1, keepdims=True)) & (p > 0)).sum(axis=1)
+        numerical = ((p >= NUMERICAL * p.max(axis=1, initial=0.0, keepdims=True)) & (p > 0)).sum(
+            axis=1
+        )
         return Ranks(participation, entropy, numerical, groups)
 
     def needed(self, loss: Array) -> Array:

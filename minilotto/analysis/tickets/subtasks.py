@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 
 
 def neurons_of_inputs(w: ArrayLike) -> tuple[Array, Array]:
@@ -26,7 +26,7 @@ def neurons_of_inputs(w: ArrayLike) -> tuple[Array, Array]:
     >>> counts.tolist(), alone.tolist()
     ([[1.0, 1.0]], [1.0])
     """
-    size = np.asarray(w, dtype=np.float64) ** 2
+    size = reals_of("w", w) ** 2
     whole = size.sum(axis=2, keepdims=True)
     with np.errstate(invalid="ignore"):
         part = np.divide(size, whole, out=np.zeros_like(size), where=whole != 0)
@@ -60,5 +60,5 @@ def loss_of_inputs(errors: ArrayLike, redrawn: ArrayLike) -> Array:
     >>> loss_of_inputs([[0.0, 2.0]], [[[2.0, 0.0]], [[0.0, 2.0]]]).tolist()
     [[2.0, 0.0]]
     """
-    e, other = (np.asarray(one, dtype=np.float64) for one in (errors, redrawn))
+    e, other = reals_of("errors", errors), reals_of("redrawn", redrawn)
     return np.asarray(np.mean((e - other) ** 2, axis=2).T / 2)

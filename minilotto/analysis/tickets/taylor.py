@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.limits import check_whole
 
 HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
@@ -49,7 +49,7 @@ def derivatives(activation: Activation, z: ArrayLike, order: int) -> Array:
     [0.0, 0.5, 0.5, 0.0, -0.5]
     """
     check_whole("order", order, 0, HIGHEST_ORDER)
-    at = np.asarray(z, dtype=np.float64)
+    at = reals_of("z", z)
     if activation.name not in _RULES:
         raise ConfigError(
             f"activation {activation.name!r} has no rule for derivatives; choose from "
@@ -99,7 +99,7 @@ def ticket_taylor(
     >>> ticket_taylor(ACTIVATIONS["silu"], *pair).round(4).tolist()
     [0.003, 0.9822, 0.0154]
     """
-    slope, bias, output, constant = (np.asarray(part, np.float64) for part in (w, b, v, c))
+    slope, bias, output, constant = map(reals_of, "wbvc", (w, b, v, c))
     sigma = derivatives(activation, bias, order)
     terms = [2 * output * sigma[k] * slope**k / factorial(k) for k in range(0, order + 1, 2)]
     terms[0] = terms[0] + constant

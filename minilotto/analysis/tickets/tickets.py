@@ -11,7 +11,7 @@ from minilotto.ensemble.last_layer import checked_nets, hidden
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -85,7 +85,7 @@ def pair_neurons(w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None) -> 
     >>> found.pairs[0].tolist(), found.unpaired[0].tolist()
     ([[0, 1], [-1, -1]], [False, False, True, False])
     """
-    slope, bias = np.asarray(w, np.float64), np.asarray(b, np.float64)
+    slope, bias = reals_of("w", w), reals_of("b", b)
     if slope.ndim == 3 and slope.shape[2] == 1:
         slope = slope[..., 0]
     if bias.ndim != 2 or slope.shape != bias.shape:

@@ -31,7 +31,7 @@ from minilotto.ensemble.last_layer import (
 from minilotto.errors import ConfigError, DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
@@ -99,7 +99,7 @@ class Descent(Shown):
         ndarray of float64
             Of the same shape.
         """
-        return self.coefficient * np.abs(np.asarray(w, np.float64)) ** self.power
+        return self.coefficient * np.abs(reals_of("w", w)) ** self.power
 
 
 def valley(
@@ -146,7 +146,7 @@ def valley(
     >>> bool(found.loss[1] < 1e-7 * found.loss[0])
     True
     """
-    at = np.asarray(w, np.float64)
+    at = reals_of("w", w)
     if at.ndim != 1 or not (at > 0).all():
         raise ConfigError(f"w={w!r} are no slopes of mirror pairs; give numbers above 0, as (M,)")
     check_weight(data.weight)

@@ -1,7 +1,7 @@
 """Study: how much of each law is the number of training points, and the effect of label noise."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +28,6 @@ from minilotto.report.figure import Source, Table, commas, interval, named
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    pass
 
 # The exact engine, which takes any number of points, computes in float64.
 DTYPES = {"relu": "float64", "leaky_relu": "float64"}

@@ -17,7 +17,6 @@ from minilotto.settings.arrays import Array
 
 
 def draw(study: Data) -> Drawing:
-
     figure, axes = grid(len(study.samples), 3, 11.5, 3.7 * len(study.samples), sharey="row")
     widths, noise = study.shown_widths, study.noise
     lines = {

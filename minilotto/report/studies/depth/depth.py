@@ -201,8 +201,12 @@ class Depth(Study):
 
     def _curve(self, key: Key, losses: Losses) -> Points | None:
         """Median loss against depth; None for fewer than four depths or too few seeds."""
-        found = medians(losses, commas(map(str, key)), self.left_out, 1000)
-        return found if found and len(found.widths) >= 4 else None
+        name = commas(map(str, key))
+        found = medians(losses, name, self.left_out, 1000, "depth")
+        if found and len(found.widths) >= 4:
+            return found
+        self.left_out.append(f"{name}: {len(found.widths) if found else 0} depths are no curve")
+        return None
 
     @property
     def _usual(self) -> dict[Key, Points]:

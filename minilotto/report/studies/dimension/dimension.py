@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,9 +42,6 @@ from minilotto.report.rules import LEVEL, Every, Some, factor, inside, one_law
 from minilotto.report.study import Settings, Study, scheduled
 from minilotto.settings.tasks import TEACHER_NEURONS
 from minilotto.store.grid import Sweep
-
-if TYPE_CHECKING:
-    pass
 
 # One factor is no product; of eight a few hundred points sample nothing but the tails.
 PRODUCT_INPUTS = (2, 5)
@@ -219,7 +216,7 @@ class Dimension(Study):
         self.rules: dict[str, tuple[RuleMiss, ...]] = {}
         self.lines: dict[tuple[str, str], Line] = {}
         for activation in self.activations:
-            known = self._known(activation)
+            known = self.known(activation)
             if len(known) >= LEAST:
                 some = list(known.values())
                 self.rules[activation] = compare_rules([one.inputs for one in known], some)
@@ -229,7 +226,7 @@ class Dimension(Study):
                     line = line_in_one_over_inputs(list(mine), list(mine.values()), LEVEL)
                     self.lines[activation, family] = line
 
-    def _known(self, activation: str) -> dict[Curve, Estimate]:
+    def known(self, activation: str) -> dict[Curve, Estimate]:
         """Curves of an activation that have an exponent, with it."""
         some = [one for one in self.curves.values() if one.activation == activation]
         return {one: exponent for one in some if (exponent := one.exponent)}
@@ -312,7 +309,7 @@ class Dimension(Study):
 
     @each_activation
     def claim_four_over_d(self, claim: Claim, activation: str) -> Outcome:
-        every, rows = self._known(activation), self.rules.get(activation, ())
+        every, rows = self.known(activation), self.rules.get(activation, ())
         cases = []
         for one, e in every.items():
             if telling(one.inputs, SHARMA, TICKETS):
@@ -354,7 +351,7 @@ class Dimension(Study):
 
     @each_activation
     def claim_inputs_decide(self, claim: Claim, activation: str) -> Outcome:
-        known = self._known(activation)
+        known = self.known(activation)
         apart = {
             f"{one.task} and {other.task}": difference(a, b)
             for (one, a), (other, b) in combinations(known.items(), 2)

@@ -20,7 +20,6 @@ BESIDE = 1.025  # factor by which marks of one number of inputs are set apart
 
 
 def draw(study: Dimension) -> Drawing:
-
     activations, families = study.activations, study.families
     above = [[f"{a} {f}" for f in families for _ in activations] for a in activations]
     size = max(7.0, 2.8 * len(families)), 2.5 * len(activations) + 3.8
@@ -38,7 +37,7 @@ def draw(study: Dimension) -> Drawing:
             ax.set_ylabel("held-out loss" if f == families[0] else "")
             width_axis(ax, "width $N$" if a == activations[-1] else "")
         exponents: dict[str, dict[int, Estimate]] = {FAMILIES.get(f, f): {} for f in families}
-        for one, e in study._known(a).items():
+        for one, e in study.known(a).items():
             exponents[FAMILIES.get(one.family, one.family)][one.inputs] = e
         exponents_against_inputs(exponents, RULES, axes[a])
         axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
