@@ -1,8 +1,8 @@
 """Write docs/findings.md, and what README.md says of it, from a report.
 
 `python docs/findings.py report/` takes the verdicts and numbers of the report in that folder into
-docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md and the first
-finding in README.md from them. A report of some figures takes their
+docs/findings.json, its pictures into docs/findings-*.png, and writes docs/findings.md, the first
+finding and the rows of the studies in README.md from them. A report of some figures takes their
 places, and leaves the others as they were. A second folder is a report of another root seed, whose
 verdicts are compared. Without a folder it writes all again from docs/findings.json.
 
@@ -358,8 +358,7 @@ def _filled(name: str, found: dict) -> str:
         titles = {n: title if title[-1] == "?" else f"{title}." for n, title in titles.items()}
         return "\n".join(f"- **{titles[n]}** {words}" for n, words in said if words)
     if name == "first":
-        most = "; ".join(figures["protocol"]["headline"].rstrip(".").split("; ")[:2])
-        return re.sub("(?<= steps), from .*", "", most) + "."  # after the least number of steps
+        return "; ".join(figures["protocol"]["headline"].split("; ")[:2]) + "."
     if name == "second":
         other = found.get("second")
         if not other:
@@ -378,12 +377,20 @@ def _filled(name: str, found: dict) -> str:
 
 
 def readme(text: str, found: dict) -> str:
-    """README.md with this finding."""
+    """README.md with this finding and these rows of studies; others keep theirs."""
     start, rest = text.split("tests its claims: **", 1)
     opening = re.sub(r"\[\[([^]]*)\]\]", lambda match: _filled(match[1], found), OPENING)
     text = f"{start}tests its claims: **{' '.join(opening.split())}**{rest.split('**', 1)[1]}"
     first, *lines = text.split("\n\n", 2)
-    return "\n\n".join([first, _wrapped(lines[0]), *lines[1:]])
+    text = "\n\n".join([first, _wrapped(lines[0]), *lines[1:]])
+    head = "| study | result |\n|---|---|\n"
+    start, rest = text.split(head, 1)
+    table, rest = rest.split("\n\n", 1)
+    rows = {line.split("`")[1]: line for line in table.splitlines()}
+    said = {n: found["figures"][n]["headline"] for n in NEW if n in found["figures"]}
+    for name, words in said.items():
+        rows[name] = f"| `{name}` | {words.replace('|', chr(92) + '|')} |"
+    return start + head + "\n".join(rows[name] for name in NEW if name in rows) + "\n\n" + rest
 
 
 def main(folder: str | None = None, other: str | None = None, *more: str) -> int:
