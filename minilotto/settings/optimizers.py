@@ -6,6 +6,8 @@ Each row has its formula of that name in kernels/updates.py, or, as "lm", an eng
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from minilotto.errors import ConfigError
+
 # Fields of Config that belong to some optimisers only. That of the rate stands for all fields of
 # the schedule.
 OPTIMIZER_FIELDS = ("lr", "beta1", "beta2", "epsilon", "momentum", "weight_decay")
@@ -14,12 +16,20 @@ OPTIMIZER_FIELDS = ("lr", "beta1", "beta2", "epsilon", "momentum", "weight_decay
 @dataclass(frozen=True)
 class Optimizer:
     """An update rule: its name, the fields of Config that it uses, among OPTIMIZER_FIELDS, and the
-    rule in a line, with g the gradient and p a parameter.
+    rule in a line, with g the gradient and p a parameter. Raises ConfigError for another field.
     """
 
     name: str
     fields: tuple[str, ...]
     note: str
+
+    def __post_init__(self) -> None:
+        for field in self.fields:
+            if field not in OPTIMIZER_FIELDS:
+                raise ConfigError(
+                    f"field {field!r} of optimizer {self.name!r} is unknown; choose from "
+                    f"{', '.join(OPTIMIZER_FIELDS)}"
+                )
 
 
 _ADAM = ("lr", "beta1", "beta2", "epsilon")
