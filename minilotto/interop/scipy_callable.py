@@ -23,20 +23,20 @@ USES = ("integrate", "filter")
 HEADER = 5
 
 
-@kernel()
+@kernel(allocates=True)  # as carray asks for
 def _net(data: Any) -> Any:
     """The numbers before theta, and theta, from the address in user_data."""
     header = carray(data, HEADER, np.float64)
     return header, carray(data, HEADER + int(header[0]), np.float64)[HEADER:]
 
 
-@kernel()
+@kernel(allocates=True)
 def _of_one_layer(spec: Any, data: Any, x: Any) -> Any:
     header, theta = _net(data)
     return forward(Form(spec, header[1]), theta, x)
 
 
-@kernel()
+@kernel(allocates=True)
 def _of_several_layers(spec: Any, data: Any, x: Any) -> Any:
     header, theta = _net(data)
     width, depth, residual = int(header[2]), int(header[3]), header[4] > 0

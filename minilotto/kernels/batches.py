@@ -90,7 +90,8 @@ def _compile_points(spec, points, block):
     return batches
 
 
-@overload(row_at)
+# A call in each step would copy all arrays of `points`, which takes as long as drawing ten of them.
+@overload(row_at, inline="always")
 def _compile_row(spec, points, step):
     if points.instance_class is Points:
         return lambda spec, points, step: 0
@@ -106,7 +107,7 @@ def _compile_row(spec, points, step):
     return row_of_batches
 
 
-@kernel(_nrt=False)  # counting references to arrays takes a sixth of its time
+@kernel()
 def _draw(spec, points, first):
     """Draw the points of a window of steps, from step `first` of the training on."""
     apart()
@@ -185,7 +186,7 @@ def _target(spec, points, column):
     return points.slope_weight, 0, 1
 
 
-@kernel(_nrt=False)
+@kernel()
 def draw_points(spec, keys, first, low, span, exact, x):
     """Fill x (blocks, steps, P * D * lanes), and `exact` in float64, with uniform points of the box
     from `low` (D,) to low + span, where step 0 is step `first` of the training.

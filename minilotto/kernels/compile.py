@@ -19,9 +19,14 @@ NO_CACHE = (
 )
 
 
-def kernel(**options: Any) -> Callable:
-    """njit as every kernel is compiled; with no writable folder uncached, and one warning."""
+def kernel(*, allocates: bool = False, **options: Any) -> Callable:
+    """njit as every kernel is compiled; with no writable folder uncached, and one warning.
+
+    Where nothing is allocated, references to arrays are not counted, which takes as long as a small
+    part of a step: the caller's outlive the call.
+    """
     options |= {"nogil": True, "error_model": "numpy"}
+    options["_nrt"] = allocates or "parallel" in options
     alone = (
         options.get("inline") != "always"
     )  # others are part of their callers, and of their files

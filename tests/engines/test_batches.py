@@ -4,6 +4,7 @@ mean is that of all points, and what is refused.
 
 import itertools
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given as examples
@@ -281,3 +282,20 @@ def test_any_combination_is_that_of_the_reference(
     )
     ours, theirs = (trained(config, data, seeds, kind=k) for k in (BatchEngine, ReferenceEngine))
     assert largest_difference(ours, theirs) < trajectory_tolerance(config)
+
+
+@pytest.mark.slow
+def test_a_step_calls_no_function_to_find_its_row():
+    """Such a call, with all arrays as its arguments, took as long as drawing ten points."""
+    config = config_of(optimizer="gd", dtype="float32")
+    engine = BatchEngine(config, sampled(config), threads=1)
+    engine.seeds = np.arange(SEEDS)
+    engine.start(initial_parameters(config, 1, engine.seeds))
+    work = engine.work(0, 1)
+    options = {"error_model": "numpy", "_nrt": False}
+    fresh = numba.njit(**options)(work.run.py_func)  # what comes from the cache has no code
+    fresh(*work.arguments, 0, 1)
+    (code,) = fresh.inspect_asm().values()
+    assert "_draw" in code
+    assert "row_of_batches" not in code
+    assert "NRT_incref" not in code
