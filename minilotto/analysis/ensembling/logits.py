@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate, resampled_means
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate, resampled
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.limits import check_choice, check_whole
@@ -140,7 +140,8 @@ def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
             f"values of shape {x.shape} must be finite and at least {LEAST_SEEDS}; leave out nets "
             "that diverged"
         )
-    drawn = resampled_means(x, RESAMPLES, np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    drawn = resampled(lambda rows: rows.mean(axis=1), x, RESAMPLES, random)
     return estimate(float(x.mean()), drawn, level)
 
 

@@ -23,7 +23,8 @@ from minilotto.analysis.stats.bootstrap import (
     Estimate,
     estimate,
     median_interval,
-    resampled_medians,
+    medians,
+    resampled,
 )
 from minilotto.ensemble.distillation import distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
@@ -159,6 +160,6 @@ def ratio_of_medians(first: ArrayLike, second: ArrayLike) -> Estimate:
     """The ratio of the median losses of two sets of nets, with its 95% bootstrap interval."""
     random = np.random.default_rng(0)
     logs = [np.log10(loss) for loss in (first, second)]
-    one, two = (resampled_medians(each, RESAMPLES, random) for each in logs)
+    one, two = (resampled(medians, each, RESAMPLES, random) for each in logs)
     value = float(np.median(logs[0]) - np.median(logs[1]))
     return estimate(value, one - two, 0.95).mapped(lambda x: 10**x)
