@@ -85,6 +85,12 @@ def flat(parameters: Parameters) -> Array:
     )
 
 
+def first_layer(parameters: Parameters, places: NDArray[np.intp]) -> tuple[Array, Array]:
+    """w (R, K, D) and b (R, K) of each net's neurons at `places` (R, K)."""
+    w = np.take_along_axis(parameters.w, places[:, :, None], axis=1)
+    return w, np.take_along_axis(parameters.b, places, axis=1)
+
+
 def check_weight(weight: Array) -> None:
     """Raises DataError for weights of points that are no measure."""
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):

@@ -188,7 +188,6 @@ def _resampled(
     random: np.random.Generator,
 ) -> tuple[dict[str, Array], Array]:
     """log10 of each stage's median (B,) in shared resamples, and the positive fraction (B,)."""
-    orders = {name: np.argsort(column) for name, column in values.items()}
     rows: dict[str, list[Array]] = {name: [] for name in values}
     averaging = []
     for block in blocks(resamples, 2 * len(pairs), WEIGHED):
@@ -197,8 +196,6 @@ def _resampled(
         two = random.standard_exponential((count, len(values["wide"])))
         special = {"one": np.concatenate([one, one], axis=1), "wide": two}
         for name, column in values.items():
-            weights = special.get(name, one)
-            weights = weights[:, orders[name]] / weights.sum(axis=1, keepdims=True)
-            rows[name].append(np.log10(weighted_medians(column[orders[name]], weights)))
+            rows[name].append(np.log10(weighted_medians(column, special.get(name, one))))
         averaging.append(one @ positive / one.sum(axis=1))
     return {name: np.concatenate(parts) for name, parts in rows.items()}, np.concatenate(averaging)

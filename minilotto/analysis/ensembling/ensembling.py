@@ -191,7 +191,11 @@ def optimal_weights(products: ArrayLike) -> Array:
     >>> optimal_weights([[1.0, 2.0], [2.0, 4.0]]).round(12).tolist()
     [2.0, -1.0]
     """
-    g = _products(products)
+    g = reals_of("products", products)
+    if g.ndim < 2 or g.shape[-1] != g.shape[-2] or g.shape[-1] < 1 or not np.isfinite(g).all():
+        raise DataError(
+            f"a Gram matrix of shape {g.shape} must be (..., n, n) and finite; see `gram`"
+        )
     count = g.shape[-1]
     diagonal = np.diagonal(g, axis1=-2, axis2=-1)
     a = orthogonal_weights(diagonal)
@@ -219,16 +223,6 @@ def optimal_weights(products: ArrayLike) -> Array:
     result: Array = np.empty_like(a)
     np.put_along_axis(result, order, a, axis=-1)
     return result
-
-
-def _products(products: ArrayLike) -> Array:
-    """A Gram matrix as float64. Raises DataError."""
-    g = reals_of("products", products)
-    if g.ndim < 2 or g.shape[-1] != g.shape[-2] or g.shape[-1] < 1 or not np.isfinite(g).all():
-        raise DataError(
-            f"a Gram matrix of shape {g.shape} must be (..., n, n) and finite; see `gram`"
-        )
-    return g
 
 
 def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None) -> Cosines:

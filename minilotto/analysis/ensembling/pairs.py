@@ -192,7 +192,6 @@ def compare(
     first = _checked_losses(null, f"the null {name!r}")
     second = _checked_losses(wider, "the wider nets")
     nets = _checked_pairs(pairs, len(first))
-    first_order, second_order = np.argsort(first), np.argsort(second)
     values = np.log10(np.concatenate([first, second]))
     order = np.argsort(values, kind="stable")
     gaps = np.diff(values[order])
@@ -210,8 +209,8 @@ def compare(
         replicate = np.cumsum(np.concatenate([one, -two], axis=1)[:, order], axis=1)[:, :-1]
         centred = np.abs(replicate - difference)
         found = [
-            weighted_medians(first[first_order], one[:, first_order]),
-            weighted_medians(second[second_order], two[:, second_order]),
+            weighted_medians(first, one),
+            weighted_medians(second, two),
             np.abs(replicate) @ gaps,
             centred[:, gaps > 0].max(axis=1),
             centred @ gaps,
@@ -275,18 +274,19 @@ def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator
     return np.asarray(nets[:, pairs[:, 0]] * nets[:, pairs[:, 1]])
 
 
-def weighted_medians(ordered: Array, weights: Array) -> Array:
-    """Median (B,) of ascending values (n,) under each of some weightings (B, n) that sum to 1."""
-    return np.asarray(ordered[np.argmax(np.cumsum(weights, axis=1) >= 0.5, axis=1)])
+def weighted_medians(values: Array, weights: Array) -> Array:
+    """Median (B,) of values (n,) under each of some weightings (B, n)."""
+    order = np.argsort(values)
+    share = weights[:, order] / weights.sum(axis=1, keepdims=True)
+    return np.asarray(values[order[np.argmax(np.cumsum(share, axis=1) >= 0.5, axis=1)]])
 
 
 def cosine_medians(
     values: Array, pairs: NDArray[np.intp], resamples: int, random: np.random.Generator
 ) -> Array:
     """Medians (resamples,) of the values (M,) of pairs, each of another resample of the nets."""
-    order = np.argsort(values)
     parts = []
     for block in blocks(resamples, len(values), WEIGHED):
-        weights = pair_weights(pairs, block.stop - block.start, random)[:, order]
-        parts.append(weighted_medians(values[order], weights / weights.sum(axis=1, keepdims=True)))
+        weights = pair_weights(pairs, block.stop - block.start, random)
+        parts.append(weighted_medians(values, weights))
     return np.concatenate(parts)

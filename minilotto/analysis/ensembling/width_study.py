@@ -11,7 +11,7 @@ import numpy as np
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.readout import readout_loss
 from minilotto.analysis.stats.bootstrap import Estimate, Points, points
-from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, fit_law
+from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, power_law_over
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
@@ -55,12 +55,12 @@ class WidthStudy(Shown):
         """The power law of the median loss, or of its "bias" or "variance", over some widths; None
         for fewer than 3, and for a part that may be 0.
         """
-        found = self.points.select((self.points.widths >= low) & (self.points.widths <= high))
+        if not part:
+            return power_law_over(self.points, low, high)
+        inside = {width: one for width, one in self.parts.items() if low <= width <= high}
         with suppress(DataError):
-            if part:
-                parts = {width: one for width, one in self.parts.items() if low <= width <= high}
-                found = as_points(list(parts), list(parts.values()), part)
-            return fit_law(found)
+            found = as_points(list(inside), list(inside.values()), part)
+            return power_law_over(found, low, high)
         return None
 
 

@@ -15,9 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import binomtest
 
 from minilotto.analysis.stats.clusters import density_clusters
+from minilotto.analysis.stats.estimates import share
 from minilotto.analysis.tickets.symmetries import (
     TargetSymmetry,
     homogeneous,
@@ -296,14 +296,14 @@ def algorithms(
         for i in inside:
             _align(activation, raw, aligned, scene, int(i), medoid, kept)
         low, middle, high = np.quantile(loss[kept[inside]], [0.25, 0.5, 0.75])
-        share = binomtest(len(inside), len(kept)).proportion_ci(method="wilson")
+        part = share(len(inside), len(kept), method="wilson")
         found.append(
             Algorithm(
                 members=kept[inside],
                 medoid=int(kept[medoid]),
-                share=len(inside) / len(kept),
-                share_low=float(share.low),
-                share_high=float(share.high),
+                share=part.value,
+                share_low=part.low,
+                share_high=part.high,
                 loss_low=float(low),
                 loss_median=float(middle),
                 loss_high=float(high),
