@@ -23,6 +23,7 @@ from minilotto.cli.arguments import (
     plan_of,
     refuse_unused,
     suggestion,
+    tell,
 )
 from minilotto.cli.docstrings import in_columns, parsed, summary_of, text_of
 from minilotto.cli.figures import figure, reproduce
@@ -297,8 +298,7 @@ def _kept(nets: Any, out: Path | None) -> tuple[str, int]:
             some.save(path, force=True)
             written.append(str(path))
         except FileError as error:
-            print(f"FileError: {error}; {_rescue(some)}", file=sys.stderr)
-            status = FAILURE
+            status = tell(error, f"; {_rescue(some)}")
     what = "PARTIAL result" if nets.partial else "nets"
     return f"{what} in {', '.join(written)}" if written else "", status
 
@@ -320,8 +320,7 @@ def _show(nets: Any, place: str, plot: Path | None) -> int:
             training_figure(nets, plot)
             lines.append(f"picture in {plot}")
         except MinilottoError as error:
-            status = FAILURE
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            status = tell(error)
     print("\n".join(lines))
     return status
 

@@ -42,15 +42,6 @@ class Span(NamedTuple):
         return np.divide(along, self.values, out=np.zeros_like(self.values), where=self.kept)
 
 
-class OutputLayer(NamedTuple):
-    """Of R nets: output weights v (R, N), c (R,), output (R, P), and the responses' rank (R,)."""
-
-    v: Array
-    c: Array
-    output: Array
-    rank: NDArray[np.intp]
-
-
 def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
     """The parameters in float64. Raises DataError for shapes that do not fit each other or the
     data, and with `finite` for nets that are not; ConfigError for several hidden layers.
@@ -169,9 +160,11 @@ def singular(rows: Array, cut: float = RANK_CUT) -> Span:
     return Span(left, values, right, values > cut * np.maximum(values[..., :1], TINY))
 
 
-def output_layer(response: Array, target: Array, weight: Array) -> OutputLayer:
-    """The output weights of least squares for given hidden responses (R, N, P) and target (P,) or
-    (R, P).
+def output_layer(
+    response: Array, target: Array, weight: Array
+) -> tuple[Array, Array, Array, NDArray[np.intp]]:
+    """The output weights v (R, N), c (R,) of least squares for given hidden responses (R, N, P) and
+    target (P,) or (R, P); with the output (R, P) and the responses' rank (R,).
 
     min over v, c of sum_p weight_p (sum_i v_i response_ip + c - target_p)^2, by the singular values
     of the centred responses of unit length. Responses that are constant get v = 0.
@@ -184,7 +177,7 @@ def output_layer(response: Array, target: Array, weight: Array) -> OutputLayer:
     v = np.where(units.any(axis=2), v, 0.0) / length
     output = np.einsum("rkp,rk->rp", response, v)
     c = (target - output) @ weight
-    return OutputLayer(v, c, output + c[:, None], span.kept.sum(axis=1))
+    return v, c, output + c[:, None], span.kept.sum(axis=1)
 
 
 def least_squares(columns: Array, target: Array, weight: Array, cut: float = RANK_CUT) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import ConfigError, shown
+from minilotto.settings.limits import check_choice
 
 Reals = NDArray[np.floating]  # float32 or float64
 
@@ -152,8 +152,5 @@ def activation_of(name: str, negative_slope: float = 0.01) -> Activation:
     >>> float(activation_of("leaky_relu", 0.2).value(np.array(-1.0)))
     -0.2
     """
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ConfigError(
-            f"activation={shown(name)} is unknown; choose from {', '.join(ACTIVATIONS)}"
-        )
+    check_choice("activation", name, ACTIVATIONS)
     return leaky_relu(negative_slope) if name == "leaky_relu" else ACTIVATIONS[name]

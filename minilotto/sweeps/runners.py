@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,16 @@ class Log:
                 file.write(line)
 
 
+@dataclass(eq=False)
 class Runner:
     """What both runners share: the store, its log, the bar, and failures, kept for the end."""
 
-    def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int, backend: str) -> None:
-        self.store, self.bar, self.log = store, bar, log
-        self.threads, self.backend = threads, backend
-        self.request = requested(backend, "auto", True)
-        self.failures: list[tuple[Block, BaseException]] = []
+    store: Store
+    bar: SweepBar
+    log: Log
+    threads: int
+    backend: str
+    failures: list[tuple[Block, BaseException]] = field(default_factory=list, init=False)
 
     def fail(self, failed: Sequence[Block], error: Exception) -> None:
         """Record that these blocks failed."""
@@ -73,12 +76,14 @@ class Runner:
             raise SweepError(self.store, failures, count)
 
 
+@dataclass(eq=False)
 class LocalRunner(Runner):
     """Trains blocks in this process: one config after another, in all threads."""
 
-    def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int, backend: str) -> None:
-        super().__init__(store, bar, log, threads, backend)
-        self.stop = threading.Event()
+    stop: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self.request = requested(self.backend, "auto", True)
 
     def run(self, todo: Sequence[Block]) -> None:
         """Train and store every block. Raises KeyboardInterrupt, SweepError, FileError."""
@@ -146,19 +151,18 @@ class LocalRunner(Runner):
             self.log.write("block", block=block.name, seconds=round(seconds, 3))
 
 
+@dataclass(eq=False)
 class ExecutorRunner(Runner):
     """Trains blocks through an executor, longest first.
 
     The workers write them, or return them to be written here.
     """
 
-    def __init__(
-        self, store: Store, bar: SweepBar, log: Log, executor: Executor, threads: int, backend: str
-    ) -> None:
-        super().__init__(store, bar, log, threads, backend)
-        self.executor = executor
-        self.ended: queue.SimpleQueue[Future[Receipt]] = queue.SimpleQueue()
-        self.running: dict[Future[Receipt], Block] = {}
+    executor: Executor
+    ended: "queue.SimpleQueue[Future[Receipt]]" = field(
+        default_factory=queue.SimpleQueue, init=False
+    )
+    running: "dict[Future[Receipt], Block]" = field(default_factory=dict, init=False)
 
     def run(self, todo: Sequence[Block]) -> None:
         """Train every block.

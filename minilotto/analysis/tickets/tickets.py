@@ -141,7 +141,15 @@ def neuron_spread(activation: Activation, parameters: Parameters, data: Dataset)
     DataError
         For a constant target or parameters that do not fit the data.
     """
-    raw, weight, scale = _checked(parameters, data)
+    if data.inputs != 1:
+        raise DataError(f"data have {data.inputs} inputs; mirror pairs are defined for one input")
+    raw = checked_nets(parameters, data)
+    weight = data.weight / data.weight.sum()
+    scale = float(_deviation(data.y, weight))
+    if not scale > ROUNDING * np.abs(data.y).max():
+        raise DataError(
+            "the target is constant on these points; there is no variation to compare with"
+        )
     nets, width = raw.b.shape
     result = np.full((nets, width), np.nan)
     for part in blocks(nets, width * data.points):
@@ -170,20 +178,6 @@ def alive(activation: Activation, parameters: Parameters, data: Dataset) -> NDAr
     [[True, True], [True, True], [True, True]]
     """
     return np.asarray(neuron_spread(activation, parameters, data) >= DEAD)
-
-
-def _checked(parameters: Parameters, data: Dataset) -> tuple[Parameters, Array, float]:
-    """Parameters in float64, normalised weights (P,), and the standard deviation of the target."""
-    if data.inputs != 1:
-        raise DataError(f"data have {data.inputs} inputs; mirror pairs are defined for one input")
-    raw = checked_nets(parameters, data)
-    weight = data.weight / data.weight.sum()
-    scale = float(_deviation(data.y, weight))
-    if not scale > ROUNDING * np.abs(data.y).max():
-        raise DataError(
-            "the target is constant on these points; there is no variation to compare with"
-        )
-    return raw, weight, scale
 
 
 def _deviation(values: Array, weight: Array) -> Array:
