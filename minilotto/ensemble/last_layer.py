@@ -15,7 +15,7 @@ from minilotto.data.dataset import Dataset, check_dataset
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_one_layer
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -50,12 +50,10 @@ def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) ->
     check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
     raw = Parameters(*map(reals_of, "wbvc", parameters))
     nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
-    shapes = [part.shape for part in raw]
-    if shapes != [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]:
-        raise DataError(
-            f"w, b, v, c have shapes {', '.join(map(str, shapes))} for data of {data.inputs} "
-            f"inputs; pass (R, N, {data.inputs}), (R, N), (R, N), (R,)"
-        )
+    shapes = [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]
+    rule = f"(R, N, {data.inputs}), (R, N), (R, N), (R,) for these data"
+    match = [part.shape for part in raw[:4]] == shapes
+    check_match(match, rule, **dict(zip("wbvc", raw, strict=False)))
     if finite and not finite_nets(raw).all():
         raise DataError(
             "some nets are not finite; leave them out, as nets.select(np.isfinite(nets.loss))"
@@ -95,18 +93,11 @@ def hidden(activation: Activation, w: ArrayLike, b: ArrayLike, x: ArrayLike) -> 
     """Responses sigma(w_i x_p + b_i) of hidden neurons, (R, N, P), from w (R, N, D), b (R, N) and x
     (P, D), or (P,) for one input. Raises DataError for other shapes.
     """
-    weights, biases, points = (reals_of(*named) for named in (("w", w), ("b", b), ("x", x)))
+    weights, biases, points = map(reals_of, "wbx", (w, b, x))
     points = points[:, None] if points.ndim == 1 else points
-    if (
-        weights.ndim != 3
-        or biases.shape != weights.shape[:2]
-        or points.ndim != 2
-        or points.shape[1] != weights.shape[2]
-    ):
-        raise DataError(
-            f"w {weights.shape}, b {biases.shape}, x {points.shape} do not match; give (R, N, D), "
-            "(R, N), (P, D)"
-        )
+    match = weights.ndim == 3 and biases.shape == weights.shape[:2]
+    match = match and points.ndim == 2 and points.shape[1] == weights.shape[2]
+    check_match(match, "(R, N, D), (R, N), (P, D)", w=weights, b=biases, x=points)
     return np.asarray(activation.value(weights @ points.T + biases[:, :, None]), np.float64)
 
 

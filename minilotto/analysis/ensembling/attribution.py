@@ -11,7 +11,7 @@ from minilotto.analysis.ensembling.pairs import WEIGHED, drawn_pairs, pair_weigh
 from minilotto.analysis.ensembling.synergy import combined
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, check_bootstrap, estimate
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -166,10 +166,7 @@ def _checked(
     """Finite outputs (R, P), target and weight (P,), finite losses (R',). Raises DataError."""
     f, measure = matched(outputs, weight)
     target = reals_of("y", y)
-    if target.shape != measure.shape:
-        raise DataError(
-            f"y {target.shape} and weight {measure.shape} do not match; give (P,) and (P,)"
-        )
+    check_match(target.shape == measure.shape, "(P,), (P,)", y=target, weight=measure)
     f, wide = f[np.isfinite(f).all(axis=1)], reals_of("wider", wider).ravel()
     wide = wide[np.isfinite(wide)]
     if min(len(f), len(wide)) < LEAST_SEEDS:

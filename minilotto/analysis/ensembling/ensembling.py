@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.ensemble.last_layer import EPSILON, check_weight
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
 
 __all__ = ["Cosines", "cosines", "gram", "optimal_weights", "orthogonal_loss", "orthogonal_weights"]
@@ -39,11 +39,8 @@ class Cosines(Shown):
 def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     """Functions (R, P) of R nets and the points' weights (P,), in float64; DataError for others."""
     e, weights = reals_of("errors", errors), reals_of("weight", weight)
-    if e.ndim != 2 or weights.shape != e.shape[1:]:
-        raise DataError(
-            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
-            "(R, P) and (P,)"
-        )
+    match = e.ndim == 2 and weights.shape == e.shape[1:]
+    check_match(match, "(R, P), (P,)", errors=e, weight=weights)
     check_weight(weights)
     return e, weights
 
@@ -78,11 +75,8 @@ def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
     [[1.0, 0.0], [0.0, 1.0]]
     """
     e, weights = reals_of("errors", errors), reals_of("weight", weight)
-    if e.ndim < 2 or weights.shape != e.shape[-1:]:
-        raise DataError(
-            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
-            "(..., n, P) and (P,)"
-        )
+    match = e.ndim >= 2 and weights.shape == e.shape[-1:]
+    check_match(match, "(..., n, P), (P,)", errors=e, weight=weights)
     return np.asarray((e * weights) @ np.swapaxes(e, -1, -2))
 
 

@@ -5,9 +5,8 @@ from numpy.typing import ArrayLike
 
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.last_layer import hidden, singular
-from minilotto.errors import DataError
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_choice
 
 # Of the largest singular value. All are tried, for the best cut depends on the precision.
@@ -62,11 +61,9 @@ def readout_loss(
     """
     check_choice("dtype", dtype, DTYPES)
     weights, biases = reals_of("w", w), reals_of("b", b)
-    if weights.ndim != 3 or weights.shape[:2] != biases.shape or weights.shape[2] != data.inputs:
-        raise DataError(
-            f"w of shape {weights.shape} and b of shape {biases.shape} do not fit {data.inputs} "
-            "inputs; see `Ensemble`"
-        )
+    match = weights.shape == (*biases.shape, data.inputs) and biases.ndim == 2
+    rule = f"(R, N, {data.inputs}), (R, N) for these data"
+    check_match(match, rule, w=weights, b=biases)
     finite = np.isfinite(weights).all(axis=(1, 2)) & np.isfinite(biases).all(axis=1)
     result = np.full(len(biases), np.nan)
     root = np.sqrt(data.weight)

@@ -11,7 +11,7 @@ from minilotto.ensemble.last_layer import checked_nets, hidden
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -88,11 +88,8 @@ def pair_neurons(w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None) -> 
     slope, bias = reals_of("w", w), reals_of("b", b)
     if slope.ndim == 3 and slope.shape[2] == 1:
         slope = slope[..., 0]
-    if bias.ndim != 2 or slope.shape != bias.shape:
-        raise DataError(
-            f"w and b have shapes {np.shape(w)} and {bias.shape}; pass (R, N, 1) or (R, N), and "
-            "(R, N): one input"
-        )
+    match = bias.ndim == 2 and slope.shape == bias.shape
+    check_match(match, "(R, N) or, of one input, (R, N, 1), and (R, N)", w=slope, b=bias)
     everyone = np.ones(bias.shape, bool)
     chosen: NDArray[np.bool_] = everyone if among is None else np.asarray(among)
     if chosen.shape != bias.shape or chosen.dtype != bool:
