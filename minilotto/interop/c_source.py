@@ -177,6 +177,9 @@ class _Source:
 
     def text(self, note: str) -> str:
         neuron = self._neuron()
+        # On one line that ends no comment, in plain ASCII.
+        note = " ".join(note.split()).replace("*/", "* /").replace("/*", "/ *")
+        note = note.encode("ascii", "replace").decode()
         head = HEAD.format(
             title=f"{self.name}: {self._title()}, and df/dx",
             count=f"{self.nets} nets" if self.nets > 1 else "One net",
@@ -186,7 +189,7 @@ class _Source:
             s="s" * (self.inputs > 1),
             real=self.real,
             version=VERSION,
-            note=f"   {_comment(note)}\n" if note else "",
+            note=f"   {note}\n" if note else "",
             declarations="\n".join(f"     {declaration};" for declaration in self._declarations()),
         )
         settings = {
@@ -359,9 +362,3 @@ class _LayeredSource(_Source):
             for d, o in enumerate(self.out * slopes)
         ]
         return "\n".join([*lines, "    }", "    return f;", ""])
-
-
-def _comment(note: str) -> str:
-    """`note` on one line that ends no comment and is plain ASCII."""
-    line = " ".join(note.split()).replace("*/", "* /").replace("/*", "/ *")
-    return line.encode("ascii", "replace").decode()

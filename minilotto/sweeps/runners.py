@@ -172,7 +172,10 @@ class ExecutorRunner(Runner):
         """
         try:
             self._run(sorted(todo, key=lambda block: -block.seconds), WINDOW)
-            suspects = [block for block, error in self.failures if _died_with_its_worker(error)]
+            # Dask gave these up because their workers died; it need not be installed.
+            suspects = [
+                block for block, error in self.failures if type(error).__name__ == "KilledWorker"
+            ]
             if suspects:
                 # A block that kills its worker takes those that wait beside it along: run again one
                 # at a time, only the cause fails.
@@ -227,11 +230,6 @@ class ExecutorRunner(Runner):
         self.log.write("block", block=block.name, **facts)
         self.bar.advance(block.seconds, (block.stop - block.first) * block.config.steps)
         self.bar.finish(sum(one.stop - one.first for one in (block, *block.shorter)))
-
-
-def _died_with_its_worker(error: BaseException) -> bool:
-    """Whether Dask gave a block up because its workers died; Dask need not be installed."""
-    return type(error).__name__ == "KilledWorker"
 
 
 def _in_one_line(error: BaseException) -> str:

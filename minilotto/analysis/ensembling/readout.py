@@ -77,14 +77,10 @@ def readout_loss(
         span = singular(columns * root / size[:, None], CUTS[-1])
         along = span.inverse(span.right @ (data.y * root))
         kept = span.values > CUTS[:, None] * span.values[0]
-        solutions = _held(((along * kept) @ span.left.T) / size, dtype)
+        solutions = ((along * kept) @ span.left.T) / size
+        with np.errstate(over="ignore"):
+            solutions = solutions.astype(dtype).astype(np.float64)
+        solutions[~np.isfinite(solutions)] = 0.0  # what overflows in dtype
         losses = (solutions @ columns - data.y) ** 2 @ data.weight
         result[i] = np.min(losses) + data.offset
     return result
-
-
-def _held(values: Array, dtype: str) -> Array:
-    """Rounded to dtype; what overflows there counts as 0."""
-    with np.errstate(over="ignore"):
-        rounded = values.astype(dtype).astype(np.float64)
-    return np.where(np.isfinite(rounded), rounded, 0.0)

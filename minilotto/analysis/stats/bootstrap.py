@@ -175,10 +175,16 @@ def points(
     True
     """
     check_bootstrap(level, resamples)
-    quantile = _as_quantile(statistic)
+    real = isinstance(statistic, (float, np.floating)) and 0 < statistic < 1
+    if not real and not (isinstance(statistic, str) and statistic in STATISTICS):
+        raise ConfigError(
+            f"statistic={statistic!r} is unknown; choose from {', '.join(STATISTICS)} or a "
+            "quantile between 0 and 1"
+        )
 
     def resample(loss: Array, random: np.random.Generator) -> tuple[float, Array]:
-        if quantile is not None:
+        if statistic not in MEANS:
+            quantile = 0.5 if statistic == "median" else float(statistic)
             drawn = _resampled_quantiles(np.sort(loss), quantile, resamples, random)
             return float(np.quantile(loss, quantile)), drawn
         mean = MEANS[str(statistic)]
@@ -319,20 +325,6 @@ def check_losses(title: str, loss: Array) -> None:
             f"the {len(loss)} losses of {title} are all {loss[0]:g}; seeds must differ to be "
             "resampled"
         )
-
-
-def _as_quantile(statistic: str | float) -> float | None:
-    """The quantile that a statistic is, None for means. Raises ConfigError."""
-    if statistic == "median":
-        return 0.5
-    if isinstance(statistic, str) and statistic in MEANS:
-        return None
-    if isinstance(statistic, (float, np.floating)) and 0 < statistic < 1:
-        return float(statistic)
-    raise ConfigError(
-        f"statistic={statistic!r} is unknown; choose from {', '.join(STATISTICS)} or a quantile "
-        "between 0 and 1"
-    )
 
 
 def check_bootstrap(level: float, resamples: int) -> None:
