@@ -51,7 +51,7 @@ def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) ->
     raw = Parameters(*map(reals_of, "wbvc", parameters))
     nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
     shapes = [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]
-    rule = f"(R, N, {data.inputs}), (R, N), (R, N), (R,) for these data"
+    rule = f"(R, N, {data.inputs}), (R, N), (R, N), (R,) for data of {data.inputs} inputs"
     match = [part.shape for part in raw[:4]] == shapes
     check_match(match, rule, **dict(zip("wbvc", raw, strict=False)))
     if finite and not finite_nets(raw).all():

@@ -191,7 +191,14 @@ def compare(
     check_bootstrap(level, resamples)
     first = _checked_losses(null, f"the null {name!r}")
     second = _checked_losses(wider, "the wider nets")
-    nets = _checked_pairs(pairs, len(first))
+    # Without a common net unless given.
+    nets = np.arange(2 * len(first)).reshape(-1, 2) if pairs is None else np.asarray(pairs)
+    if nets.shape != (len(first), 2) or nets.dtype.kind not in "iu" or (nets < 0).any():
+        raise DataError(
+            f"pairs have shape {nets.shape} and dtype {nets.dtype}; give positions from 0, "
+            f"({len(first)}, 2)"
+        )
+    nets = np.unique(nets, return_inverse=True)[1].reshape(-1, 2)
     values = np.log10(np.concatenate([first, second]))
     order = np.argsort(values, kind="stable")
     gaps = np.diff(values[order])
@@ -243,19 +250,6 @@ def _checked_losses(losses: ArrayLike, title: str) -> Array:
         )
     check_losses(title, loss)
     return loss
-
-
-def _checked_pairs(pairs: ArrayLike | None, draws: int) -> NDArray[np.intp]:
-    """Pairs (M, 2) of positions from 0; pairs without a common net unless given."""
-    if pairs is None:
-        return np.arange(2 * draws).reshape(draws, 2)
-    nets = np.asarray(pairs)
-    if nets.shape != (draws, 2) or nets.dtype.kind not in "iu" or (nets < 0).any():
-        raise DataError(
-            f"pairs have shape {nets.shape} and dtype {nets.dtype}; give positions from 0, "
-            f"({draws}, 2)"
-        )
-    return np.unique(nets, return_inverse=True)[1].reshape(draws, 2)
 
 
 def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator) -> Array:

@@ -62,7 +62,7 @@ def readout_loss(
     check_choice("dtype", dtype, DTYPES)
     weights, biases = reals_of("w", w), reals_of("b", b)
     match = weights.shape == (*biases.shape, data.inputs) and biases.ndim == 2
-    rule = f"(R, N, {data.inputs}), (R, N) for these data"
+    rule = f"(R, N, {data.inputs}), (R, N) for data of {data.inputs} inputs"
     check_match(match, rule, w=weights, b=biases)
     finite = np.isfinite(weights).all(axis=(1, 2)) & np.isfinite(biases).all(axis=1)
     result = np.full(len(biases), np.nan)

@@ -80,13 +80,10 @@ def width_study(
             errors = one.predict(one.data.x) - one.data.y
             parts[width] = decompose(errors, one.data.weight, level=level)
             whole[width] = decompose(errors, one.data.weight, central=1.0, level=level)
-    left = {width: _left(one) for width, one in nets.items() if width >= refitted_from}
+    left = {}
+    for width in (width for width in nets if width >= refitted_from):
+        check_one_layer("a fit of output weights", nets[width].config.depth)
+        some = nets[width].select(np.flatnonzero(np.isfinite(nets[width].loss))[:REFITTED])
+        better = readout_loss(some.activation, some.w, some.b, some.data, some.config.dtype)
+        left[width] = np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))
     return WidthStudy(name, found, laws, parts, whole, left)
-
-
-def _left(nets: Ensemble) -> Array:
-    """Loss with the best output weights over loss as trained: quartiles (3,) over some nets."""
-    check_one_layer("a fit of output weights", nets.config.depth)
-    some = nets.select(np.flatnonzero(np.isfinite(nets.loss))[:REFITTED])
-    better = readout_loss(some.activation, some.w, some.b, some.data, nets.config.dtype)
-    return np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))
