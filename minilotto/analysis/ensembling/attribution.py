@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.analysis.ensembling.ensembling import gram, matched, optimal_weights, orthogonal_loss
-from minilotto.analysis.ensembling.pairs import WEIGHED, drawn_pairs, pair_weights, weighted_medians
+from minilotto.analysis.ensembling.pairs import drawn_pairs, pair_weights, weighted_medians
 from minilotto.analysis.ensembling.synergy import combined
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, check_bootstrap, estimate
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import blocks
 
 STEPS = {
     "averaging": ("one", "average"),
@@ -187,10 +186,8 @@ def _resampled(
     """log10 of each stage's median (B,) in shared resamples, and the positive fraction (B,)."""
     rows: dict[str, list[Array]] = {name: [] for name in values}
     averaging = []
-    for block in blocks(resamples, 2 * len(pairs), WEIGHED):
-        count = block.stop - block.start
-        one = pair_weights(pairs, count, random)
-        two = random.standard_exponential((count, len(values["wide"])))
+    for one in pair_weights(pairs, resamples, 2 * len(pairs), random):
+        two = random.standard_exponential((len(one), len(values["wide"])))
         special = {"one": np.concatenate([one, one], axis=1), "wide": two}
         for name, column in values.items():
             rows[name].append(np.log10(weighted_medians(column, special.get(name, one))))

@@ -1,5 +1,6 @@
 """Pairs of nets: which are drawn, how they are resampled, and their losses against wider nets'."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -208,10 +209,8 @@ def compare(
     ks = float(np.abs(difference[gaps > 0]).max())
     random = np.random.default_rng(seed)
     columns: list[Array] = []
-    for block in blocks(resamples, len(values), WEIGHED):
-        rows = block.stop - block.start
-        one = pair_weights(nets, rows, random)
-        two = random.standard_exponential((rows, len(second)))
+    for one in pair_weights(nets, resamples, len(values), random):
+        two = random.standard_exponential((len(one), len(second)))
         one, two = one / one.sum(axis=1, keepdims=True), two / two.sum(axis=1, keepdims=True)
         replicate = np.cumsum(np.concatenate([one, -two], axis=1)[:, order], axis=1)[:, :-1]
         centred = np.abs(replicate - difference)
@@ -252,9 +251,11 @@ def _checked_losses(losses: ArrayLike, title: str) -> Array:
     return loss
 
 
-def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator) -> Array:
-    """Random weights (rows, M) of pairs (M, 2): products of their nets' weights, which have mean 1
-    and variance t.
+def pair_weights(
+    pairs: NDArray[np.intp], resamples: int, numbers: int, random: np.random.Generator
+) -> Iterator[Array]:
+    """Random weights (., M) of pairs (M, 2), so many resamples at a time that their `numbers` each
+    fit in cache: products of their nets' weights, which have mean 1 and variance t.
 
     Let a pair's value be g_i + g_j with independent g of variance 1, and d_i the number of pairs of
     net i. Then the sum over M pairs has variance S = sum d_i^2, and its bootstrap (2 t + t^2) 2 M +
@@ -264,8 +265,10 @@ def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator
     count = len(pairs)
     often = float((np.bincount(pairs.ravel()).astype(np.float64) ** 2).sum()) / (2 * count)
     variance = 2 * often / (often + 1 + np.sqrt((often + 1) ** 2 + 4 * often))
-    nets = random.gamma(1 / variance, variance, (rows, int(pairs.max()) + 1))
-    return np.asarray(nets[:, pairs[:, 0]] * nets[:, pairs[:, 1]])
+    for block in blocks(resamples, numbers, WEIGHED):
+        shape = block.stop - block.start, int(pairs.max()) + 1
+        nets = random.gamma(1 / variance, variance, shape)
+        yield nets[:, pairs[:, 0]] * nets[:, pairs[:, 1]]
 
 
 def weighted_medians(values: Array, weights: Array) -> Array:
@@ -279,8 +282,5 @@ def cosine_medians(
     values: Array, pairs: NDArray[np.intp], resamples: int, random: np.random.Generator
 ) -> Array:
     """Medians (resamples,) of the values (M,) of pairs, each of another resample of the nets."""
-    parts = []
-    for block in blocks(resamples, len(values), WEIGHED):
-        weights = pair_weights(pairs, block.stop - block.start, random)
-        parts.append(weighted_medians(values, weights))
-    return np.concatenate(parts)
+    drawn = pair_weights(pairs, resamples, len(values), random)
+    return np.concatenate([weighted_medians(values, weights) for weights in drawn])

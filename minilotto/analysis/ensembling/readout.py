@@ -7,11 +7,11 @@ from minilotto.data.dataset import Dataset
 from minilotto.ensemble.last_layer import hidden, singular
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, check_match, reals_of
+from minilotto.settings.config import DTYPES
 from minilotto.settings.limits import check_choice
 
 # Of the largest singular value. All are tried, for the best cut depends on the precision.
 CUTS = 10.0 ** -np.arange(1.0, 13.0)
-DTYPES = ("float32", "float64")
 TINY = 1e-150  # its square is a number still
 
 
