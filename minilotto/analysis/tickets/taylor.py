@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from minilotto.errors import ConfigError, DataError
-from minilotto.settings.activations import ACTIVATIONS, Activation
+from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.limits import check_whole
 
@@ -108,8 +108,8 @@ def ticket_taylor(
 
 def _sigmoid(_: Activation, z: Array, order: int) -> list[Array]:
     """s^(n) = s (1 - s) q_n(s), q_1 = 1, q_(n+1) = (1 - 2 s) q_n + s (1 - s) q_n'."""
-    sigmoid = ACTIVATIONS["sigmoid"]
-    s, slope = (np.asarray(of(z), np.float64) for of in (sigmoid.value, sigmoid.slope))
+    e = np.exp(-np.abs(z))
+    s, slope = np.where(z < 0, e, 1.0) / (1.0 + e), e / (1.0 + e) ** 2
     rows, q = [s], Polynomial([1.0])
     for _n in range(order):
         rows.append(slope * q(s))
