@@ -4,7 +4,6 @@ Making a plan trains and writes nothing. Whatever is wrong with the words is one
 exit status 2.
 """
 
-import dataclasses
 import secrets
 import sys
 import tempfile
@@ -30,7 +29,7 @@ from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted, shown
 from minilotto.settings.activations import ACTIVATIONS, activation_of
-from minilotto.settings.config import DTYPES, LOSSES, Config, from_fields
+from minilotto.settings.config import DEFAULTS, DTYPES, LOSSES, Config, from_fields
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
@@ -354,7 +353,7 @@ def _help(name: str) -> str:
     if name not in ("train", "sweep"):
         return text
     fields = in_columns(parsed(Config)[1])
-    defaults = ", ".join(f"{field.name} {field.default}" for field in dataclasses.fields(Config))
+    defaults = ", ".join(f"{name} {default}" for name, default in DEFAULTS.items())
     flags = "Each setting of the training is a flag as well, as in --width 20 --lr_decay 0.5."
     if name == "sweep":
         flags += " The plural takes several, as in --widths 1,2,3 --tasks square,sin."

@@ -1,6 +1,5 @@
 """The command reference from docstrings: `python -m minilotto.cli.manual > docs/commands.md`."""
 
-import dataclasses
 import inspect
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,7 +8,7 @@ from minilotto.cli.arguments import FAILURE, INTERRUPTED, PROGRAM, USAGE
 from minilotto.cli.commands import COMMANDS
 from minilotto.cli.docstrings import parsed, summary_of
 from minilotto.settings.activations import ACTIVATIONS
-from minilotto.settings.config import Config
+from minilotto.settings.config import DEFAULTS, Config
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
@@ -95,22 +94,11 @@ def section(name: str) -> str:
 
 def settings() -> str:
     """The fields of Config and their values."""
-    defaults = {field.name: field.default for field in dataclasses.fields(Config)}
-    _, described = parsed(Config)
     rows = []
-    named = {name for names, _ in described for name in names.split(", ")}
-    for names, meaning in described:
-        fields = [
-            *names.split(", "),
-            *(name for name in defaults if name not in named and name in meaning),
-        ]
-        rows.append(
-            (
-                ", ".join(f"`{name}`" for name in fields),
-                ", ".join(str(defaults[name]) for name in fields),
-                meaning,
-            )
-        )
+    for names, meaning in parsed(Config)[1]:
+        fields = names.split(", ")
+        defaults = ", ".join(str(DEFAULTS[name]) for name in fields)
+        rows.append((", ".join(f"`{name}`" for name in fields), defaults, meaning))
     activations = [(f"`{row.name}`", f"${row.latex}$") for row in ACTIVATIONS.values()]
     tasks = [
         (f"`{name}`", f"${TASKS[name].latex}$", _box(TASKS[name].domain))
