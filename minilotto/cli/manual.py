@@ -59,37 +59,20 @@ def section(name: str) -> str:
     """One command: what it does, an example, its flags."""
     command = COMMANDS[name]
     prose, flags = parsed(command)
-    places = [
-        p.name.upper()
-        for p in inspect.signature(command).parameters.values()
-        if p.kind is p.POSITIONAL_OR_KEYWORD
-    ]
-    parts = [
-        f"## {name}\n",
-        *(f"{paragraph}\n" for paragraph in prose if not paragraph.startswith("Example: ")),
-    ]
-    usage = " ".join([PROGRAM, name, *places, *(["[--flag value ...]"] if flags else [])])
-    parts.append(f"Usage: `{usage}`\n")
-    parts += [
-        f"```bash\n{PROGRAM} {text[len('Example: ') :]}\n```\n"
-        for text in prose
-        if text.startswith("Example: ")
-    ]
+    parameters = inspect.signature(command).parameters.values()
+    places = [p.name.upper() for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    usage = " ".join([PROGRAM, name, *places, *["[--flag value ...]"] * bool(flags)])
+    examples = [text for text in prose if text.startswith("Example: ")]
+    parts = [f"## {name}", *(text for text in prose if text not in examples), f"Usage: `{usage}`"]
+    parts += [f"```bash\n{PROGRAM} {text.removeprefix('Example: ')}\n```" for text in examples]
     if flags:
-        parts.append(
-            table(
-                ("flag, with a value as an example", ""),
-                [(f"`{flag}`", meaning) for flag, meaning in flags],
-            )
-        )
+        rows = [(f"`{flag}`", meaning) for flag, meaning in flags]
+        parts.append(table(("flag, with a value as an example", ""), rows).rstrip())
     if name in TRAINS:
-        several = (
-            ", and the plural of each takes several, as in `--widths 1,2,3 --lrs 0.01,0.001`"
-            if name == "sweep"
-            else ""
-        )
-        parts.append(f"Each of the [settings](#settings) below is a flag as well{several}.\n")
-    return "\n".join(parts)
+        plural = ", and the plural of each takes several, as in `--widths 1,2,3 --lrs 0.01,0.001`"
+        several = plural * (name == "sweep")
+        parts.append(f"Each of the [settings](#settings) below is a flag as well{several}.")
+    return "\n".join(f"{part}\n" for part in parts)
 
 
 def settings() -> str:
