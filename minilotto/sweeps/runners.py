@@ -80,10 +80,8 @@ class Runner:
 class LocalRunner(Runner):
     """Trains blocks in this process: one config after another, in all threads."""
 
-    stop: threading.Event = field(default_factory=threading.Event, init=False)
-
     def __post_init__(self) -> None:
-        self.request = requested(self.backend, "auto", True)
+        self.request, self.stop = requested(self.backend, "auto", True), threading.Event()
 
     def run(self, todo: Sequence[Block]) -> None:
         """Train and store every block. Raises KeyboardInterrupt, SweepError, FileError."""
@@ -159,10 +157,10 @@ class ExecutorRunner(Runner):
     """
 
     executor: Executor
-    ended: "queue.SimpleQueue[Future[Receipt]]" = field(
-        default_factory=queue.SimpleQueue, init=False
-    )
-    running: "dict[Future[Receipt], Block]" = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.ended: queue.SimpleQueue[Future[Receipt]] = queue.SimpleQueue()
+        self.running: dict[Future[Receipt], Block] = {}
 
     def run(self, todo: Sequence[Block]) -> None:
         """Train every block.
