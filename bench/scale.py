@@ -157,7 +157,8 @@ def measure_scheduler(count: int) -> list[str]:
             Block(config, *one.run) for config in sweep.configs for one in store.stored(config.key)
         ]
         for part in (todo[:50], todo):  # the first ones import minilotto in the workers
-            driver = ExecutorRunner(store, SweepBar(False, 1.0, 1), Log(store.folder), executor, 1)
+            bar, log = SweepBar(False, 1.0, 1), Log(store.folder)
+            driver = ExecutorRunner(store, bar, log, 1, "auto", executor)
             wall, _ = timed(lambda part=part, driver=driver: driver.run(part))  # type: ignore[misc]
         return [
             f"scheduler, driver and worker: {1e3 * wall / count:.2f} ms a block, "

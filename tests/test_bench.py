@@ -302,6 +302,15 @@ def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
     assert f"python -m bench.{name}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_blocks_go_through_the_scheduler():
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    from bench import scale
+
+    (line,) = scale.measure_scheduler(10)
+    assert "blocks/s over 10 blocks" in line
+
+
 def test_work_within_other_work_is_timed_once(monkeypatch):
     from bench import threads
     from minilotto.hardware.threads import run_blocks

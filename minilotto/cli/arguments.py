@@ -10,11 +10,12 @@ import functools
 import inspect
 import operator
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import GenericAlias
 from typing import Any, NewType, get_args, get_type_hints
 
-from minilotto.errors import ConfigError, shown
+from minilotto.errors import ConfigError, MinilottoError, shown
 from minilotto.settings.config import DEFAULTS, FIELDS, Config
 from minilotto.signals import CONSOLE
 from minilotto.store.grid import AXES
@@ -32,14 +33,29 @@ Seeds = int | range | list[int]
 class Plan:
     """What a command will do: `run()` does it and returns the exit status.
 
-    It lists no attributes, so that Fire takes no further word for one.
+    An error of the kinds `failures` on the way is one line and FAILURE. It lists no attributes, so
+    that Fire takes no further word for one.
     """
 
-    def __init__(self, run: Callable[[], int]) -> None:
-        self.run = run
+    def __init__(
+        self, work: Callable[[], int], failures: tuple[type[MinilottoError], ...] = ()
+    ) -> None:
+        self.work, self.failures = work, failures
+
+    def run(self) -> int:
+        try:
+            return self.work()
+        except self.failures as error:
+            return tell(error)
 
     def __dir__(self) -> list[str]:
         return []
+
+
+def tell(error: MinilottoError, more: str = "") -> int:
+    """Print an error, and more, in a line on stderr; returns FAILURE."""
+    print(f"{type(error).__name__}: {error}{more}", file=sys.stderr)
+    return FAILURE
 
 
 def plan_of(command: Callable[..., Plan], words: Sequence[str], program: str = "") -> Plan:

@@ -4,7 +4,6 @@ Making a plan trains and writes nothing. Whatever is wrong with the words is one
 exit status 2.
 """
 
-import dataclasses
 import secrets
 import sys
 import tempfile
@@ -23,13 +22,14 @@ from minilotto.cli.arguments import (
     plan_of,
     refuse_unused,
     suggestion,
+    tell,
 )
 from minilotto.cli.docstrings import in_columns, parsed, summary_of, text_of
 from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
 from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted, shown
 from minilotto.settings.activations import ACTIVATIONS, activation_of
-from minilotto.settings.config import DTYPES, LOSSES, Config, from_fields
+from minilotto.settings.config import DEFAULTS, DTYPES, LOSSES, Config, from_fields
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
@@ -297,8 +297,7 @@ def _kept(nets: Any, out: Path | None) -> tuple[str, int]:
             some.save(path, force=True)
             written.append(str(path))
         except FileError as error:
-            print(f"FileError: {error}; {_rescue(some)}", file=sys.stderr)
-            status = FAILURE
+            status = tell(error, f"; {_rescue(some)}")
     what = "PARTIAL result" if nets.partial else "nets"
     return f"{what} in {', '.join(written)}" if written else "", status
 
@@ -320,8 +319,7 @@ def _show(nets: Any, place: str, plot: Path | None) -> int:
             training_figure(nets, plot)
             lines.append(f"picture in {plot}")
         except MinilottoError as error:
-            status = FAILURE
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            status = tell(error)
     print("\n".join(lines))
     return status
 
@@ -355,7 +353,7 @@ def _help(name: str) -> str:
     if name not in ("train", "sweep"):
         return text
     fields = in_columns(parsed(Config)[1])
-    defaults = ", ".join(f"{field.name} {field.default}" for field in dataclasses.fields(Config))
+    defaults = ", ".join(f"{name} {default}" for name, default in DEFAULTS.items())
     flags = "Each setting of the training is a flag as well, as in --width 20 --lr_decay 0.5."
     if name == "sweep":
         flags += " The plural takes several, as in --widths 1,2,3 --tasks square,sin."

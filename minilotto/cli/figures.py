@@ -1,9 +1,6 @@
 """Commands about the paper: reproduce, figure."""
 
-import sys
-from collections.abc import Callable
-
-from minilotto.cli.arguments import FAILURE, FileName, Plan
+from minilotto.cli.arguments import FileName, Plan
 from minilotto.errors import (
     ConfigError,
     DataError,
@@ -13,6 +10,9 @@ from minilotto.errors import (
     SweepError,
 )
 from minilotto.settings.numbers import whole_number
+
+# Of trainings and files on the way; finished blocks are kept.
+FAILURES = (DataError, SweepError, FileError, ResourceError, MissingExtraError)
 
 
 def reproduce(
@@ -66,34 +66,31 @@ def reproduce(
     before = None if compare is None else recorded(compare)
 
     def run() -> int:
-        def work() -> int:
-            report = make(
-                folder,
-                names,
-                scale=scale,
-                runs=runs,
-                train=train,
-                threads=threads,
-                force=force,
-                progress=not quiet,
-                root_seed=root_seed,
-                compare=compare,
-            )
-            drawn = [one for one in report.sections if one.name in names]
-            for section in drawn:
-                for verdict in section.verdicts:
-                    print(f"figure {section.name:3} {verdict.verdict:19} {verdict.claim}")
-                for note in section.notes:
-                    print(f"figure {section.name:3} note: {note}")
-            if before is not None:
-                after = claims_of((one.name, one.verdicts) for one in drawn)
-                print("\n".join(changes(before, after).words()))
-            print(f"report in {folder / REPORT_FILES[0]}")
-            return 0
+        report = make(
+            folder,
+            names,
+            scale=scale,
+            runs=runs,
+            train=train,
+            threads=threads,
+            force=force,
+            progress=not quiet,
+            root_seed=root_seed,
+            compare=compare,
+        )
+        drawn = [one for one in report.sections if one.name in names]
+        for section in drawn:
+            for verdict in section.verdicts:
+                print(f"figure {section.name:3} {verdict.verdict:19} {verdict.claim}")
+            for note in section.notes:
+                print(f"figure {section.name:3} note: {note}")
+        if before is not None:
+            after = claims_of((one.name, one.verdicts) for one in drawn)
+            print("\n".join(changes(before, after).words()))
+        print(f"report in {folder / REPORT_FILES[0]}")
+        return 0
 
-        return _status_of(work)
-
-    return Plan(run)
+    return Plan(run, FAILURES)
 
 
 def figure(
@@ -137,20 +134,8 @@ def figure(
     runs = runs or FileName("runs")
 
     def run() -> int:
-        def work() -> int:
-            print(draw(chosen, path, scale, runs, threads, not quiet).caption())
-            print(f"nets in {runs}\npicture in {path}")
-            return 0
+        print(draw(chosen, path, scale, runs, threads, not quiet).caption())
+        print(f"nets in {runs}\npicture in {path}")
+        return 0
 
-        return _status_of(work)
-
-    return Plan(run)
-
-
-def _status_of(work: Callable[[], int]) -> int:
-    """Exit status of some work; an error on the way is one line, and finished blocks are kept."""
-    try:
-        return work()
-    except (DataError, SweepError, FileError, ResourceError, MissingExtraError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return FAILURE
+    return Plan(run, FAILURES)

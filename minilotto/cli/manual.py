@@ -1,6 +1,5 @@
 """The command reference from docstrings: `python -m minilotto.cli.manual > docs/commands.md`."""
 
-import dataclasses
 import inspect
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,7 +8,7 @@ from minilotto.cli.arguments import FAILURE, INTERRUPTED, PROGRAM, USAGE
 from minilotto.cli.commands import COMMANDS
 from minilotto.cli.docstrings import parsed, summary_of
 from minilotto.settings.activations import ACTIVATIONS
-from minilotto.settings.config import Config
+from minilotto.settings.config import DEFAULTS, Config
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
@@ -60,57 +59,29 @@ def section(name: str) -> str:
     """One command: what it does, an example, its flags."""
     command = COMMANDS[name]
     prose, flags = parsed(command)
-    places = [
-        p.name.upper()
-        for p in inspect.signature(command).parameters.values()
-        if p.kind is p.POSITIONAL_OR_KEYWORD
-    ]
-    parts = [
-        f"## {name}\n",
-        *(f"{paragraph}\n" for paragraph in prose if not paragraph.startswith("Example: ")),
-    ]
-    usage = " ".join([PROGRAM, name, *places, *(["[--flag value ...]"] if flags else [])])
-    parts.append(f"Usage: `{usage}`\n")
-    parts += [
-        f"```bash\n{PROGRAM} {text[len('Example: ') :]}\n```\n"
-        for text in prose
-        if text.startswith("Example: ")
-    ]
+    parameters = inspect.signature(command).parameters.values()
+    places = [p.name.upper() for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    usage = " ".join([PROGRAM, name, *places, *["[--flag value ...]"] * bool(flags)])
+    examples = [text for text in prose if text.startswith("Example: ")]
+    parts = [f"## {name}", *(text for text in prose if text not in examples), f"Usage: `{usage}`"]
+    parts += [f"```bash\n{PROGRAM} {text.removeprefix('Example: ')}\n```" for text in examples]
     if flags:
-        parts.append(
-            table(
-                ("flag, with a value as an example", ""),
-                [(f"`{flag}`", meaning) for flag, meaning in flags],
-            )
-        )
+        rows = [(f"`{flag}`", meaning) for flag, meaning in flags]
+        parts.append(table(("flag, with a value as an example", ""), rows).rstrip())
     if name in TRAINS:
-        several = (
-            ", and the plural of each takes several, as in `--widths 1,2,3 --lrs 0.01,0.001`"
-            if name == "sweep"
-            else ""
-        )
-        parts.append(f"Each of the [settings](#settings) below is a flag as well{several}.\n")
-    return "\n".join(parts)
+        plural = ", and the plural of each takes several, as in `--widths 1,2,3 --lrs 0.01,0.001`"
+        several = plural * (name == "sweep")
+        parts.append(f"Each of the [settings](#settings) below is a flag as well{several}.")
+    return "\n".join(f"{part}\n" for part in parts)
 
 
 def settings() -> str:
     """The fields of Config and their values."""
-    defaults = {field.name: field.default for field in dataclasses.fields(Config)}
-    _, described = parsed(Config)
     rows = []
-    named = {name for names, _ in described for name in names.split(", ")}
-    for names, meaning in described:
-        fields = [
-            *names.split(", "),
-            *(name for name in defaults if name not in named and name in meaning),
-        ]
-        rows.append(
-            (
-                ", ".join(f"`{name}`" for name in fields),
-                ", ".join(str(defaults[name]) for name in fields),
-                meaning,
-            )
-        )
+    for names, meaning in parsed(Config)[1]:
+        fields = names.split(", ")
+        defaults = ", ".join(str(DEFAULTS[name]) for name in fields)
+        rows.append((", ".join(f"`{name}`" for name in fields), defaults, meaning))
     activations = [(f"`{row.name}`", f"${row.latex}$") for row in ACTIVATIONS.values()]
     tasks = [
         (f"`{name}`", f"${TASKS[name].latex}$", _box(TASKS[name].domain))

@@ -41,13 +41,10 @@ def summary(nets: Ensemble) -> str:
     good = nets.loss[nets.status == "ok"]
     if good.size:
         lines += ["", *_quantile_lines(nets), "", *_histogram_lines(good)]
-    lines += [
-        "",
-        *_start_lines(nets),
-        *_engine_lines(nets),
-        *_sharpness_lines(nets),
-        _speed_line(nets),
-    ]
+    lines.append("")
+    if "from_step" in (how := nets.provenance):
+        lines.append(f"went on from step {how['from_step']}; moments: {how['moments']}")
+    lines += [*_engine_lines(nets), *_sharpness_lines(nets), _speed_line(nets)]
     return "\n".join(lines)
 
 
@@ -106,14 +103,6 @@ def _histogram_lines(loss: np.ndarray, rows: int = 24) -> list[str]:
 def _steps(nets: Ensemble) -> str:
     total = nets.config.steps
     return f"{total} steps" if nets.step == total else f"{nets.step} of {total} steps"
-
-
-def _start_lines(nets: Ensemble) -> list[str]:
-    """Of a training that went on from other nets, from which step, and with which moments."""
-    how = nets.provenance
-    if "from_step" not in how:
-        return []
-    return [f"went on from step {how['from_step']}; moments: {how['moments']}"]
 
 
 def _engine_lines(nets: Ensemble) -> list[str]:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unused
+from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unused, tell
 from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
 from minilotto.files import path_of
 from minilotto.settings.numbers import whole_number
@@ -87,18 +87,14 @@ def sweep(
                 check=check,
             )
         except SweepError as error:
-            store, status = error.store, FAILURE
-            print(f"SweepError: {error}", file=sys.stderr)
+            store, status = error.store, tell(error)
             for what, why in error.failures[1:]:
                 print(f"also failed: {what} ({why})", file=sys.stderr)
-        except (FileError, ResourceError) as error:  # finished blocks are kept
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-            return FAILURE
         print(losses_text(losses_of(store, sweeps)))
         print(f"nets in {place}")
         return status
 
-    return Plan(run)
+    return Plan(run, (FileError, ResourceError))  # finished blocks are kept
 
 
 def status(folder: FileName | None = None, *, check: str = "quick") -> Plan:

@@ -16,6 +16,7 @@ from minilotto.ensemble.last_layer import (
     checked_nets,
     directions,
     finite_nets,
+    first_layer,
     hidden,
     orthogonal,
     orthonormal_pair,
@@ -382,9 +383,7 @@ def _refitted(
     activation: Activation, raw: Parameters, chosen: NDArray[np.intp], data: Dataset
 ) -> Distilled:
     """Least squares for the neurons `chosen` (R, K) of each net."""
-    places = np.maximum(chosen, 0)
-    w = np.take_along_axis(raw.w, places[:, :, None], axis=1)
-    b = np.take_along_axis(raw.b, places, axis=1)
+    w, b = first_layer(raw, np.maximum(chosen, 0))
     absent = chosen.min(axis=1) < 0
     w[absent], b[absent] = 0.0, 0.0
     weight: Array = data.weight / data.weight.sum()

@@ -15,7 +15,7 @@ from minilotto.data.dataset import Dataset, check_dataset
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_one_layer
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -42,15 +42,6 @@ class Span(NamedTuple):
         return np.divide(along, self.values, out=np.zeros_like(self.values), where=self.kept)
 
 
-class OutputLayer(NamedTuple):
-    """Of R nets: output weights v (R, N), c (R,), output (R, P), and the responses' rank (R,)."""
-
-    v: Array
-    c: Array
-    output: Array
-    rank: NDArray[np.intp]
-
-
 def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
     """The parameters in float64. Raises DataError for shapes that do not fit each other or the
     data, and with `finite` for nets that are not; ConfigError for several hidden layers.
@@ -59,12 +50,10 @@ def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) ->
     check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
     raw = Parameters(*map(reals_of, "wbvc", parameters))
     nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
-    shapes = [part.shape for part in raw]
-    if shapes != [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]:
-        raise DataError(
-            f"w, b, v, c have shapes {', '.join(map(str, shapes))} for data of {data.inputs} "
-            f"inputs; pass (R, N, {data.inputs}), (R, N), (R, N), (R,)"
-        )
+    shapes = [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]
+    rule = f"(R, N, {data.inputs}), (R, N), (R, N), (R,) for data of {data.inputs} inputs"
+    match = [part.shape for part in raw[:4]] == shapes
+    check_match(match, rule, **dict(zip("wbvc", raw, strict=False)))
     if finite and not finite_nets(raw).all():
         raise DataError(
             "some nets are not finite; leave them out, as nets.select(np.isfinite(nets.loss))"
@@ -85,6 +74,12 @@ def flat(parameters: Parameters) -> Array:
     )
 
 
+def first_layer(parameters: Parameters, places: NDArray[np.intp]) -> tuple[Array, Array]:
+    """w (R, K, D) and b (R, K) of each net's neurons at `places` (R, K)."""
+    w = np.take_along_axis(parameters.w, places[:, :, None], axis=1)
+    return w, np.take_along_axis(parameters.b, places, axis=1)
+
+
 def check_weight(weight: Array) -> None:
     """Raises DataError for weights of points that are no measure."""
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
@@ -98,18 +93,11 @@ def hidden(activation: Activation, w: ArrayLike, b: ArrayLike, x: ArrayLike) -> 
     """Responses sigma(w_i x_p + b_i) of hidden neurons, (R, N, P), from w (R, N, D), b (R, N) and x
     (P, D), or (P,) for one input. Raises DataError for other shapes.
     """
-    weights, biases, points = (reals_of(*named) for named in (("w", w), ("b", b), ("x", x)))
+    weights, biases, points = map(reals_of, "wbx", (w, b, x))
     points = points[:, None] if points.ndim == 1 else points
-    if (
-        weights.ndim != 3
-        or biases.shape != weights.shape[:2]
-        or points.ndim != 2
-        or points.shape[1] != weights.shape[2]
-    ):
-        raise DataError(
-            f"w {weights.shape}, b {biases.shape}, x {points.shape} do not match; give (R, N, D), "
-            "(R, N), (P, D)"
-        )
+    match = weights.ndim == 3 and biases.shape == weights.shape[:2]
+    match = match and points.ndim == 2 and points.shape[1] == weights.shape[2]
+    check_match(match, "(R, N, D), (R, N), (P, D)", w=weights, b=biases, x=points)
     return np.asarray(activation.value(weights @ points.T + biases[:, :, None]), np.float64)
 
 
@@ -163,9 +151,11 @@ def singular(rows: Array, cut: float = RANK_CUT) -> Span:
     return Span(left, values, right, values > cut * np.maximum(values[..., :1], TINY))
 
 
-def output_layer(response: Array, target: Array, weight: Array) -> OutputLayer:
-    """The output weights of least squares for given hidden responses (R, N, P) and target (P,) or
-    (R, P).
+def output_layer(
+    response: Array, target: Array, weight: Array
+) -> tuple[Array, Array, Array, NDArray[np.intp]]:
+    """The output weights v (R, N), c (R,) of least squares for given hidden responses (R, N, P) and
+    target (P,) or (R, P); with the output (R, P) and the responses' rank (R,).
 
     min over v, c of sum_p weight_p (sum_i v_i response_ip + c - target_p)^2, by the singular values
     of the centred responses of unit length. Responses that are constant get v = 0.
@@ -178,7 +168,7 @@ def output_layer(response: Array, target: Array, weight: Array) -> OutputLayer:
     v = np.where(units.any(axis=2), v, 0.0) / length
     output = np.einsum("rkp,rk->rp", response, v)
     c = (target - output) @ weight
-    return OutputLayer(v, c, output + c[:, None], span.kept.sum(axis=1))
+    return v, c, output + c[:, None], span.kept.sum(axis=1)
 
 
 def least_squares(columns: Array, target: Array, weight: Array, cut: float = RANK_CUT) -> Array:

@@ -90,17 +90,14 @@ def neurons(nets: "Ensemble", ax: Axes) -> Axes:
     return ax
 
 
-def log_edges(low: float, high: float, bins_per_decade: int) -> Array:
-    """Edges of equal bins in log10, aligned with the decades, that hold [low, high]."""
-    first = np.floor(np.log10(low) * bins_per_decade + 1e-9)
-    last = np.floor(np.log10(high) * bins_per_decade + 1e-9) + 1
-    return 10.0 ** (np.arange(first, last + 1) / bins_per_decade)
-
-
 def edges_of(loss: Array, bins_per_decade: int) -> Array:
-    """The same for all losses that are finite and above zero."""
+    """Edges of equal bins in log10, aligned with the decades, that hold all losses that are finite
+    and above zero.
+    """
     kept = loss[np.isfinite(loss) & (loss > 0)]
-    return log_edges(kept.min(), kept.max(), bins_per_decade)
+    ends = np.log10([kept.min(), kept.max()]) * bins_per_decade + 1e-9
+    first, last = np.floor(ends)
+    return 10.0 ** (np.arange(first, last + 2) / bins_per_decade)
 
 
 def loss_history(steps: NDArray[np.int64], loss: Array, ax: Axes) -> Axes:

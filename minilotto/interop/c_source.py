@@ -166,9 +166,20 @@ class _Source:
         self.formula = FORMULAS[activation.name]
         self.prefix = f"minilotto_{name}"
         self.derivative = "slope" if self.inputs == 1 else "gradient"
+        inputs = range(self.inputs)
+        self.out = ["*slope"] if self.inputs == 1 else [f"gradient[{d}]" for d in inputs]
+        self.outside = f"    if (net < 0 || net >= {self.nets})\n        return NAN;\n"
+        self.outside *= self.nets > 1
+        # Of the first layer: n[D] + sum_d n[d] x[d].
+        self.argument = f"n[{self.inputs}]"
+        for d, x in enumerate(["x"] if self.inputs == 1 else [f"x[{d}]" for d in inputs]):
+            self.argument = f"{self.prefix}_FMA(n[{d}], {x}, {self.argument})"
 
     def text(self, note: str) -> str:
         neuron = self._neuron()
+        # On one line that ends no comment, in plain ASCII.
+        note = " ".join(note.split()).replace("*/", "* /").replace("/*", "/ *")
+        note = note.encode("ascii", "replace").decode()
         head = HEAD.format(
             title=f"{self.name}: {self._title()}, and df/dx",
             count=f"{self.nets} nets" if self.nets > 1 else "One net",
@@ -178,7 +189,7 @@ class _Source:
             s="s" * (self.inputs > 1),
             real=self.real,
             version=VERSION,
-            note=f"   {_comment(note)}\n" if note else "",
+            note=f"   {note}\n" if note else "",
             declarations="\n".join(f"     {declaration};" for declaration in self._declarations()),
         )
         settings = {
@@ -258,29 +269,23 @@ class _Source:
     def _functions(self) -> str:
         D, real, P = self.inputs, self.real, self.prefix
         value, derivative = self._declarations()
-        x = ["x"] if D == 1 else [f"x[{d}]" for d in range(D)]
-        out = ["*slope"] if D == 1 else [f"gradient[{d}]" for d in range(D)]
-        argument = f"n[{D}]"
-        for d in range(D):
-            argument = f"{P}_FMA(n[{d}], {x[d]}, {argument})"
-        outside, first, end, at = "", "0", str(self.width), "0"
+        first, end, at = "0", str(self.width), "0"
         if self.nets > 1:
-            outside = f"    if (net < 0 || net >= {self.nets})\n        return NAN;\n"
             first, end, at = f"net * {self.width}", f"(net + 1) * {self.width}", "net"
         sums = "".join(
-            f"        {o} = {P}_FMA(n[{D + 2 + d}], s, {o});\n" for d, o in enumerate(out)
+            f"        {o} = {P}_FMA(n[{D + 2 + d}], s, {o});\n" for d, o in enumerate(self.out)
         )
-        zeros = "".join(f"    {o} = 0;\n" for o in out)
+        zeros = "".join(f"    {o} = 0;\n" for o in self.out)
         loop = (
             f"    {real} f = {P}_c[{at}], s;\n"
             f"    int i;\n"
             f"    for (i = {first}; i < {end}; i++) {{\n"
             f"        const {real} *n = {P}_neurons[i];\n"
-            f"        f = {P}_FMA(n[{D + 1}], {P}_activation({argument}, &s), f);\n"
+            f"        f = {P}_FMA(n[{D + 1}], {P}_activation({self.argument}, &s), f);\n"
         )
         return (
-            f"\n{value}\n{{\n{outside}{loop}    }}\n    return f;\n}}\n"
-            f"\n{derivative}\n{{\n{outside}{zeros}{loop}{sums}    }}\n    return f;\n}}\n"
+            f"\n{value}\n{{\n{self.outside}{loop}    }}\n    return f;\n}}\n"
+            f"\n{derivative}\n{{\n{self.outside}{zeros}{loop}{sums}    }}\n    return f;\n}}\n"
         )
 
 
@@ -315,7 +320,10 @@ class _LayeredSource(_Source):
 
     def _functions(self) -> str:
         value, derivative = self._declarations()
-        return f"\n{value}\n{{\n{self._body(False)}}}\n\n{derivative}\n{{\n{self._body(True)}}}\n"
+        return "".join(
+            f"\n{head}\n{{\n{self.outside}{self._body(slopes)}}}\n"
+            for head, slopes in ((value, False), (derivative, True))
+        )
 
     def _body(self, slopes: bool) -> str:
         D, N, L, P, real = self.inputs, self.width, self.depth, self.prefix, self.real
@@ -325,20 +333,12 @@ class _LayeredSource(_Source):
         share = self._number(np.dtype(self.dtype).type(1.0 / L if self.residual else 1.0))
         ratio = self.formula.input_unit / self.formula.output_unit
         unit = self._number(np.dtype(self.dtype).type(ratio))
-        x = ["x"] if D == 1 else [f"x[{d}]" for d in range(D)]
-        out = ["*slope"] if D == 1 else [f"gradient[{d}]" for d in range(D)]
-        t = f"n[{D}]"
-        for d in range(D):
-            t = f"{P}_FMA(n[{d}], {x[d]}, {t})"
-        lines = (
-            [f"    if (net < 0 || net >= {self.nets})", "        return NAN;"] if several else []
-        )
         begin, inner = f"for (i = 0; i < {N}; i++) {{", f"for (j = 0; j < {N}; j++)"
         g = f", g[{D}][{N}], after_g[{D}][{N}]" if slopes else ""
-        lines += [
+        lines = [
             *(f"    {real} h[{N}], after[{N}]{g}, s, t, f;", "    int i, j, l;"),
             *(f"    {begin}", f"        const {real} *n = {P}_first[{neuron}];"),
-            f"        h[i] = {P}_activation({t}, &s);",
+            f"        h[i] = {P}_activation({self.argument}, &s);",
             *(f"        g[{d}][i] = s * {unit} * n[{d}];" for d in range(D * slopes)),
             *("    }", f"    for (l = 0; l < {L - 1}; l++) {{", f"        {begin}"),
             f"            const {real} *n = {P}_later[{layer}];",
@@ -355,16 +355,10 @@ class _LayeredSource(_Source):
             ]
         lines += ["        }", "        memcpy(h, after, sizeof h);"]
         lines += ["        memcpy(g, after_g, sizeof g);"] * slopes
-        lines += ["    }", f"    f = {P}_c[{at}];", *(f"    {o} = 0;" for o in out * slopes)]
+        lines += ["    }", f"    f = {P}_c[{at}];", *(f"    {o} = 0;" for o in self.out * slopes)]
         lines += [f"    {begin}", f"        f = {P}_FMA({P}_v[{neuron}], h[i], f);"]
         lines += [
             f"        {o} = {P}_FMA({P}_v[{neuron}], g[{d}][i], {o});"
-            for d, o in enumerate(out * slopes)
+            for d, o in enumerate(self.out * slopes)
         ]
         return "\n".join([*lines, "    }", "    return f;", ""])
-
-
-def _comment(note: str) -> str:
-    """`note` on one line that ends no comment and is plain ASCII."""
-    line = " ".join(note.split()).replace("*/", "* /").replace("/*", "/ *")
-    return line.encode("ascii", "replace").decode()

@@ -87,8 +87,8 @@ def _add_curvature(sigma: Activation, theta: Reals, x: Reals, factor: Reals, tot
     slope, curvature = sigma.slope(z) * factor, sigma.curvature(z) * neurons[:, -1:] * factor
     within = np.einsum("np,pd,pe->nde", curvature, extended, extended, optimize=True)
     across = slope @ extended
-    for i in range(len(neurons)):
-        start, v = i * rows, i * rows + inputs + 1
-        total[start:v, start:v] += within[i]
-        total[start:v, v] += across[i]
-        total[v, start:v] += across[i]
+    v = np.arange(len(neurons))[:, None] * rows + inputs + 1
+    inner = v + np.arange(-inputs - 1, 0)  # places of w and b
+    total[inner[:, :, None], inner[:, None]] += within
+    total[inner, v] += across
+    total[v, inner] += across

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.errors import ConfigError, shown
+from minilotto.settings.limits import check_choice
 
 Reals = NDArray[np.floating]  # float32 or float64
 
@@ -77,18 +77,11 @@ def _tanh_slope(z: Reals) -> Reals:
     return 1.0 / cosh**2
 
 
-def _gelu(z: Reals) -> Reals:
+def _normal(z: Reals) -> Reals:
     from scipy.special import ndtr
 
-    value: Reals = z * ndtr(z)
-    return value
-
-
-def _gelu_slope(z: Reals) -> Reals:
-    from scipy.special import ndtr
-
-    slope: Reals = ndtr(z) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-    return slope
+    fraction: Reals = ndtr(z)
+    return fraction
 
 
 def _gelu_curvature(z: Reals) -> Reals:
@@ -129,7 +122,13 @@ _ROWS = (
     Activation(
         "tanh", r"\tanh z", np.tanh, _tanh_slope, lambda z: -2.0 * np.tanh(z) * _tanh_slope(z)
     ),
-    Activation("gelu", r"z\,\Phi(z)", _gelu, _gelu_slope, _gelu_curvature),
+    Activation(
+        "gelu",
+        r"z\,\Phi(z)",
+        lambda z: z * _normal(z),
+        lambda z: _normal(z) + z * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi),
+        _gelu_curvature,
+    ),
     Activation(
         "softplus", r"\log(1 + e^z)", lambda z: np.logaddexp(0.0, z), _sigmoid, _sigmoid_slope
     ),
@@ -152,8 +151,5 @@ def activation_of(name: str, negative_slope: float = 0.01) -> Activation:
     >>> float(activation_of("leaky_relu", 0.2).value(np.array(-1.0)))
     -0.2
     """
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ConfigError(
-            f"activation={shown(name)} is unknown; choose from {', '.join(ACTIVATIONS)}"
-        )
+    check_choice("activation", name, ACTIVATIONS)
     return leaky_relu(negative_slope) if name == "leaky_relu" else ACTIVATIONS[name]

@@ -89,6 +89,13 @@ def reals_of(name: str, values: object) -> Array:
         return np.asarray(array, np.float64)
 
 
+def check_match(match: bool, rule: str, **arrays: NDArray[Any]) -> None:
+    """Raises DataError with the shapes of the caller's arrays, and the rule, unless they match."""
+    if not match:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise DataError(f"shapes {shapes} do not match; give {rule}")
+
+
 def _masked(values: object) -> bool:
     if isinstance(values, (list, tuple)):
         kinds = (list, tuple, np.ma.MaskedArray)

@@ -1,7 +1,7 @@
 """Which values of Config's fields go together: examples, optimiser, schedule, precision, depth."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -18,26 +18,23 @@ if TYPE_CHECKING:
 STEP_FIELDS = ("schedule", "warmup", "batch", *SCHEDULE_FIELDS)  # of optimisers of first order
 
 
+def _refuse(config: "Config", name: str, owner: str, remedy: str) -> NoReturn:
+    """Raises ConfigError for a field that another one, or its value, does not use."""
+    raise ConfigError(f"{name}={getattr(config, name)!r} means nothing to {owner}; {remedy}")
+
+
 def check_examples(config: "Config") -> None:
     """Raises ConfigError for an unknown task, and a set of examples without sampling of its own."""
     custom = isinstance(config.task, str) and config.task == CUSTOM
     has_examples = not custom and task_of(config.task).examples is not None
+    task = f"task={config.task!r}"
     if has_examples and config.sampling != "examples":
-        raise ConfigError(
-            f"sampling={config.sampling!r} means nothing to task={config.task!r}, a set of "
-            "examples; use sampling='examples'"
-        )
+        _refuse(config, "sampling", f"{task}, a set of examples", "use sampling='examples'")
     if config.sampling == "examples" and not has_examples:
         known = ", ".join(name for name, task in TASKS.items() if task.examples is not None)
-        raise ConfigError(
-            f"sampling='examples' means nothing to task={config.task!r}; it takes a set of "
-            f"examples: {known}"
-        )
+        _refuse(config, "sampling", task, f"it takes a set of examples: {known}")
     if config.sampling == "examples" and config.points != 100:
-        raise ConfigError(
-            f"points={config.points} means nothing to sampling='examples', which takes all; "
-            "leave it out"
-        )
+        _refuse(config, "points", "sampling='examples', which takes all", "leave it out")
 
 
 def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
@@ -47,10 +44,8 @@ def check_optimizer(config: "Config", defaults: dict[str, Any]) -> None:
         return
     for name in STEP_FIELDS:
         if getattr(config, name) != defaults[name]:
-            raise ConfigError(
-                f"{name}={getattr(config, name)!r} means nothing to {config.optimizer}; leave it "
-                "out, or choose from the other optimisers"
-            )
+            remedy = "leave it out, or choose from the other optimisers"
+            _refuse(config, name, config.optimizer, remedy)
     for name, needed in (("dtype", "float64"), ("loss", "squared"), ("depth", 1)):
         if getattr(config, name) != needed:
             raise ConfigError(
@@ -85,35 +80,28 @@ def _refuse_unused(
     for name in fields:
         if name not in table[chosen].fields and getattr(config, name) != defaults[name]:
             users = ", ".join(row.name for row in table.values() if name in row.fields)
-            raise ConfigError(
-                f"{name}={getattr(config, name)!r} means nothing to {chosen}; choose from {users}, "
-                "or leave it out"
-            )
+            _refuse(config, name, chosen, f"choose from {users}, or leave it out")
 
 
 def check_sampling(config: "Config") -> None:
-    """Raises ConfigError for points, noise or a scale that mean nothing to sampling and init."""
+    """Raises ConfigError for points, noise, a scale or a slope that mean nothing to the sampling,
+    the initialisation or the activation.
+    """
     if config.sampling == "population" and config.points != 100:
-        raise ConfigError(
-            f"points={config.points} means nothing to sampling='population', which has "
-            "infinitely many; leave it out"
-        )
+        owner = "sampling='population', which has infinitely many"
+        _refuse(config, "points", owner, "leave it out")
     if config.noise and config.sampling == "population":
         raise ConfigError(
             f"noise={config.noise} would only add its square to the loss of "
             "sampling='population'; leave it out"
         )
     if config.noise and config.sampling in (CUSTOM, "examples"):
-        raise ConfigError(
-            f"noise={config.noise} means nothing to examples and data of your own; add it to y "
-            "yourself"
-        )
+        _refuse(config, "noise", "examples and data of your own", "add it to y yourself")
     if config.init_scale != 1.0 and not SCHEMES[config.init].scalable:
         scalable = ", ".join(name for name, scheme in SCHEMES.items() if scheme.scalable)
-        raise ConfigError(
-            f"init_scale={config.init_scale} means nothing to init={config.init!r}; it belongs to "
-            f"{scalable}"
-        )
+        _refuse(config, "init_scale", f"init={config.init!r}", f"it belongs to {scalable}")
+    if config.negative_slope != 0.01 and config.activation != "leaky_relu":
+        _refuse(config, "negative_slope", config.activation, "use leaky_relu or leave it out")
 
 
 def check_precision(config: "Config") -> None:

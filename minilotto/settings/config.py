@@ -192,11 +192,6 @@ class Config:
             final = float(self.lr_final) + 0.0  # equal configs have equal keys
             self._set("lr_final", None if final == SCHEDULES[self.schedule].final else final)
         check_precision(self)
-        if self.negative_slope != 0.01 and self.activation != "leaky_relu":
-            raise ConfigError(
-                f"negative_slope={self.negative_slope} means nothing to {self.activation}; use "
-                "leaky_relu or leave it out"
-            )
         check_sampling(self)
 
     def _set(self, name: str, value: int | float | None) -> None:

@@ -40,10 +40,6 @@ def _step(config: "Config", step: Ints) -> Array:
     return powers(config.lr_decay, step // config.lr_decay_every)
 
 
-def _constant(config: "Config", step: Ints) -> Array:
-    return np.ones(step.shape)
-
-
 def _cosine(config: "Config", step: Ints) -> Array:
     fraction: Array = (1.0 + np.cos(np.pi * _done(config, step))) / 2.0
     fraction = config.final_fraction + (1.0 - config.final_fraction) * fraction
@@ -60,11 +56,6 @@ def _exponential(config: "Config", step: Ints) -> Array:
     return np.array([config.final_fraction**u for u in done.flat]).reshape(done.shape)
 
 
-def _held(config: "Config", step: Ints) -> Array:
-    fraction: Array = np.maximum(_step(config, step), config.final_fraction)
-    return fraction
-
-
 def _stretched(config: "Config", step: Ints) -> Array:
     left = (config.steps - config.warmup - 1 - step) // config.lr_decay_every
     with np.errstate(divide="ignore"):  # of stages that are not reached
@@ -77,7 +68,7 @@ _ROWS = (
     RateSchedule(
         "step", _step, ("lr_decay", "lr_decay_every"), "lr_decay^(steps // lr_decay_every)"
     ),
-    RateSchedule("constant", _constant, (), "1"),
+    RateSchedule("constant", lambda config, step: np.ones(step.shape), (), "1"),
     RateSchedule(
         "cosine",
         _cosine,
@@ -90,7 +81,7 @@ _ROWS = (
     RateSchedule("exponential", _exponential, ("lr_final",), "lr_final^u", 0.01, whole=True),
     RateSchedule(
         "held",
-        _held,
+        lambda config, step: np.maximum(_step(config, step), config.final_fraction),
         SCHEDULE_FIELDS,
         "as step, but never below lr_final: longer trainings hold the last rate",
         LAST_OF_PAPER,

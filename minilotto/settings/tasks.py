@@ -268,11 +268,6 @@ MOST_INPUTS = 1000
 _MEMBER = re.compile(f"({'|'.join(FAMILIES)})([1-9][0-9]{{0,8}})")
 
 
-def _upright(words: str) -> str:
-    """Words as upright text in a LaTeX formula."""
-    return r"\mathrm{" + words.replace(" ", r"\ ") + "}"
-
-
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -288,7 +283,7 @@ TASKS: dict[str, Task] = {
         _unary("tanh", "tanh(x)", r"\tanh x", np.tanh),
         *(_product(inputs) for inputs in (2, 3, 4, 5)),
         *(
-            Task(name, note, _upright(note), examples=load, shape=shape)
+            Task(name, note, rf"\mathrm{{{note}}}".replace(" ", r"\ "), examples=load, shape=shape)
             for name, (note, load, shape) in EXAMPLES.items()
         ),
     )

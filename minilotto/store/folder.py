@@ -61,7 +61,8 @@ class StoreFolder:
 
     def folders(self) -> list[str]:
         """Keys of the configs that have a folder, in alphabetical order."""
-        return sorted(entry.name for entry in entries(self.blocks) if _is_of_config(entry))
+        found = entries(self.blocks)  # what took the place of a config's folder too
+        return sorted(one.name for one in found if KEY.fullmatch(one.name) or os.path.isdir(one))
 
     def stored(self, key: str) -> list[Stored]:
         """Name and run of each block of a config, by `Config.key`, in the order of seeds."""
@@ -163,8 +164,10 @@ class StoreFolder:
                     return place
                 # Unlike a rename, this never replaces what another process put there.
                 os.link(source, place)
-                if _holds(place, name):
-                    os.unlink(place)  # another process has trained it again
+                with opened(place) as file:
+                    sound = file is not None and blocks.is_sealed(file.read(), name)
+                if sound:  # another process has trained it again
+                    os.unlink(place)
                     return None
                 os.unlink(source)
             except FileExistsError:
@@ -243,17 +246,6 @@ def cover(
 def positions_in(one: Stored, runs: Iterable[Run]) -> NDArray[np.int64]:
     """Positions within a block of the seeds in runs."""
     return blocks.seeds_in(runs) - one.run[0]
-
-
-def _is_of_config(entry: "os.DirEntry[str]") -> bool:
-    """Whether an entry of blocks/ is a folder, or what took the place of one."""
-    return KEY.fullmatch(entry.name) is not None or os.path.isdir(entry.path)
-
-
-def _holds(path: Path, name: str) -> bool:
-    """Whether a file, whatever it is called, is the sound block `name`."""
-    with opened(path) as file:
-        return file is not None and blocks.is_sealed(file.read(), name)
 
 
 def _move(source: Path, place: Path) -> None:

@@ -87,8 +87,12 @@ class Sweep:
             fields[field] = _values(name, value)
         self.configs = _combined(fields)
         if earlier := steps_to_keep(keep, 1, min(config.steps for config in self.configs)):
-            for config in self.configs:
-                _check_kept(config, earlier[0])
+            for config in filter(depends_on_steps, self.configs):
+                raise ConfigError(
+                    f"keep={earlier[0]} is no whole training by schedule={config.schedule!r}, "
+                    "whose rates depend on the number of steps; give steps as a list, which trains "
+                    "each, or another schedule"
+                )
             fields["steps"] = *earlier, *fields.get("steps", (Config.steps,))
             self.configs = _combined(fields)
         self.axes = self._axes_read(fields)
@@ -161,15 +165,6 @@ def _combined(fields: dict[str, tuple[Any, ...]]) -> tuple[Config, ...]:
 def depends_on_steps(config: Config) -> bool:
     """Whether the rate of a step depends on the number of all steps."""
     return SCHEDULES[config.schedule].whole and config.final_fraction != 1.0
-
-
-def _check_kept(config: Config, step: int) -> None:
-    """Raises ConfigError unless the nets at a step are those of a training that ends there."""
-    if depends_on_steps(config):
-        raise ConfigError(
-            f"keep={step} is no whole training by schedule={config.schedule!r}, whose rates depend "
-            "on the number of steps; give steps as a list, which trains each, or another schedule"
-        )
 
 
 def _runs(seeds: Any) -> tuple[Run, ...]:

@@ -235,8 +235,10 @@ def open_store(folder: str | Path) -> Store:
         raise FileError(
             f"{str(folder / MARKER)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from None
-    schema = _schema_in(text)
-    if schema is None:
+    schema = None
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        schema = json.loads(text)["schema"]
+    if type(schema) is not int or schema < 1:
         raise FileError(
             f"{str(folder / MARKER)!r} is damaged; remove it, and the next sweep writes it again"
         )
@@ -274,12 +276,3 @@ def make_store(folder: str | Path) -> Store:
     make_folder(folder / BLOCKS)
     store.tidy()
     return store
-
-
-def _schema_in(text: str) -> int | None:
-    """The version in a marker; None for a damaged one."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        schema = json.loads(text)["schema"]
-        if type(schema) is int and schema >= 1:
-            return schema
-    return None

@@ -51,10 +51,13 @@ class Status(NamedTuple):
 def status(store: "Store", quick: bool) -> tuple[Status, ...]:
     """See `Store.status`."""
     asked = wanted([one for study in store.studies() for one in study])
-    requested: dict[str, Config | None] = {config.key: config for config in asked}
-    others = {key: _known(store, key) for key in store.folders() if key not in requested}
+    requested = {config.key: config for config in asked}
     rows = []
-    for key, config in (requested | others).items():
+    for key in dict.fromkeys((*requested, *store.folders())):
+        config = requested.get(key)
+        if config is None:
+            with contextlib.suppress(FileError):
+                config = store.config_of(key)
         stored = store.stored(key)
         damaged = tuple(store.damaged([one.name for one in stored], quick))
         sound = blocks.union(one.run for one in stored if one.name not in damaged)
@@ -65,12 +68,6 @@ def status(store: "Store", quick: bool) -> tuple[Status, ...]:
         rows.append(Status(key, config, *counts, damaged, len(stored), size))
     lost = tuple(store.damaged_studies())
     return (*rows, Status(STUDIES, None, 0, 0, 0, lost, 0, 0)) if lost else tuple(rows)
-
-
-def _known(store: "Store", key: str) -> Config | None:
-    with contextlib.suppress(FileError):
-        return store.config_of(key)
-    return None
 
 
 def status_text(rows: Sequence[Status]) -> str:

@@ -166,7 +166,7 @@ def _sweep(
         if executor is None:
             LocalRunner(store, bar, log, threads, backend).run(todo)
         else:
-            ExecutorRunner(store, bar, log, executor, threads, backend).run(todo)
+            ExecutorRunner(store, bar, log, threads, backend, executor).run(todo)
         say()
     except KeyboardInterrupt:
         log.write("interrupted")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,16 @@ class Log:
                 file.write(line)
 
 
+@dataclass(eq=False)
 class Runner:
     """What both runners share: the store, its log, the bar, and failures, kept for the end."""
 
-    def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int, backend: str) -> None:
-        self.store, self.bar, self.log = store, bar, log
-        self.threads, self.backend = threads, backend
-        self.request = requested(backend, "auto", True)
-        self.failures: list[tuple[Block, BaseException]] = []
+    store: Store
+    bar: SweepBar
+    log: Log
+    threads: int
+    backend: str
+    failures: list[tuple[Block, BaseException]] = field(default_factory=list, init=False)
 
     def fail(self, failed: Sequence[Block], error: Exception) -> None:
         """Record that these blocks failed."""
@@ -73,12 +76,12 @@ class Runner:
             raise SweepError(self.store, failures, count)
 
 
+@dataclass(eq=False)
 class LocalRunner(Runner):
     """Trains blocks in this process: one config after another, in all threads."""
 
-    def __init__(self, store: Store, bar: SweepBar, log: Log, threads: int, backend: str) -> None:
-        super().__init__(store, bar, log, threads, backend)
-        self.stop = threading.Event()
+    def __post_init__(self) -> None:
+        self.request, self.stop = requested(self.backend, "auto", True), threading.Event()
 
     def run(self, todo: Sequence[Block]) -> None:
         """Train and store every block. Raises KeyboardInterrupt, SweepError, FileError."""
@@ -146,17 +149,16 @@ class LocalRunner(Runner):
             self.log.write("block", block=block.name, seconds=round(seconds, 3))
 
 
+@dataclass(eq=False)
 class ExecutorRunner(Runner):
     """Trains blocks through an executor, longest first.
 
     The workers write them, or return them to be written here.
     """
 
-    def __init__(
-        self, store: Store, bar: SweepBar, log: Log, executor: Executor, threads: int, backend: str
-    ) -> None:
-        super().__init__(store, bar, log, threads, backend)
-        self.executor = executor
+    executor: Executor
+
+    def __post_init__(self) -> None:
         self.ended: queue.SimpleQueue[Future[Receipt]] = queue.SimpleQueue()
         self.running: dict[Future[Receipt], Block] = {}
 
@@ -168,7 +170,10 @@ class ExecutorRunner(Runner):
         """
         try:
             self._run(sorted(todo, key=lambda block: -block.seconds), WINDOW)
-            suspects = [block for block, error in self.failures if _died_with_its_worker(error)]
+            # Dask gave these up because their workers died; it need not be installed.
+            suspects = [
+                block for block, error in self.failures if type(error).__name__ == "KilledWorker"
+            ]
             if suspects:
                 # A block that kills its worker takes those that wait beside it along: run again one
                 # at a time, only the cause fails.
@@ -223,11 +228,6 @@ class ExecutorRunner(Runner):
         self.log.write("block", block=block.name, **facts)
         self.bar.advance(block.seconds, (block.stop - block.first) * block.config.steps)
         self.bar.finish(sum(one.stop - one.first for one in (block, *block.shorter)))
-
-
-def _died_with_its_worker(error: BaseException) -> bool:
-    """Whether Dask gave a block up because its workers died; Dask need not be installed."""
-    return type(error).__name__ == "KilledWorker"
 
 
 def _in_one_line(error: BaseException) -> str:

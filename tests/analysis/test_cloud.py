@@ -165,7 +165,7 @@ def test_neurons_that_are_not_finite_are_left_out_of_the_curve():
         (lambda: attractor(np.ones(4), np.ones(4)), "4 finite neurons"),
         (lambda: attractor(np.ones((2, 50)), np.ones((2, 50))), "one cloud"),
         (lambda: mirror_symmetry(np.ones(1), np.ones(1)), "1 finite neurons"),
-        (lambda: mirror_symmetry(np.ones(3), np.ones(4)), "pass one cloud"),
+        (lambda: mirror_symmetry(np.ones(3), np.ones(4)), r"w \(3,\), b \(4,\) do not match"),
         (lambda: mirror_symmetry(["a", "b"], [0.0, 1.0]), "pass real numbers"),
         (lambda: attractor(np.ones(30), [[1.0], []]), "b is no array"),
         (lambda: pair_neurons([["a"]], [[0.0]]), "pass real numbers"),

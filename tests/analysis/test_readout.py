@@ -102,9 +102,9 @@ def test_the_offset_of_compressed_data_is_added():
 @pytest.mark.parametrize(
     ("w", "b", "dtype", "error", "message"),
     [
-        (np.ones((2, 3)), np.ones((2, 3)), "float32", ml.DataError, "do not fit 1 inputs"),
-        (np.ones((2, 3, 2)), np.ones((2, 3)), "float32", ml.DataError, "do not fit 1 inputs"),
-        (np.ones((2, 3, 1)), np.ones((2, 4)), "float32", ml.DataError, "do not fit"),
+        (np.ones((2, 3)), np.ones((2, 3)), "float32", ml.DataError, "do not match"),
+        (np.ones((2, 3, 2)), np.ones((2, 3)), "float32", ml.DataError, r"give \(R, N, 1\)"),
+        (np.ones((2, 3, 1)), np.ones((2, 4)), "float32", ml.DataError, "do not match"),
         (np.ones((2, 3, 1)), np.ones((2, 3)), "float16", ml.ConfigError, "'float16' is unknown"),
     ],
 )

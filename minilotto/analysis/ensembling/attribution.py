@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.analysis.ensembling.ensembling import gram, matched, optimal_weights, orthogonal_loss
-from minilotto.analysis.ensembling.pairs import WEIGHED, drawn_pairs, pair_weights, weighted_medians
+from minilotto.analysis.ensembling.pairs import drawn_pairs, pair_weights, weighted_medians
 from minilotto.analysis.ensembling.synergy import combined
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, check_bootstrap, estimate
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import blocks
 
 STEPS = {
     "averaging": ("one", "average"),
@@ -166,10 +165,7 @@ def _checked(
     """Finite outputs (R, P), target and weight (P,), finite losses (R',). Raises DataError."""
     f, measure = matched(outputs, weight)
     target = reals_of("y", y)
-    if target.shape != measure.shape:
-        raise DataError(
-            f"y {target.shape} and weight {measure.shape} do not match; give (P,) and (P,)"
-        )
+    check_match(target.shape == measure.shape, "(P,), (P,)", y=target, weight=measure)
     f, wide = f[np.isfinite(f).all(axis=1)], reals_of("wider", wider).ravel()
     wide = wide[np.isfinite(wide)]
     if min(len(f), len(wide)) < LEAST_SEEDS:
@@ -188,17 +184,12 @@ def _resampled(
     random: np.random.Generator,
 ) -> tuple[dict[str, Array], Array]:
     """log10 of each stage's median (B,) in shared resamples, and the positive fraction (B,)."""
-    orders = {name: np.argsort(column) for name, column in values.items()}
     rows: dict[str, list[Array]] = {name: [] for name in values}
     averaging = []
-    for block in blocks(resamples, 2 * len(pairs), WEIGHED):
-        count = block.stop - block.start
-        one = pair_weights(pairs, count, random)
-        two = random.standard_exponential((count, len(values["wide"])))
+    for one in pair_weights(pairs, resamples, 2 * len(pairs), random):
+        two = random.standard_exponential((len(one), len(values["wide"])))
         special = {"one": np.concatenate([one, one], axis=1), "wide": two}
         for name, column in values.items():
-            weights = special.get(name, one)
-            weights = weights[:, orders[name]] / weights.sum(axis=1, keepdims=True)
-            rows[name].append(np.log10(weighted_medians(column[orders[name]], weights)))
+            rows[name].append(np.log10(weighted_medians(column, special.get(name, one))))
         averaging.append(one @ positive / one.sum(axis=1))
     return {name: np.concatenate(parts) for name, parts in rows.items()}, np.concatenate(averaging)

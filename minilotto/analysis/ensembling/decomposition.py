@@ -1,6 +1,6 @@
 """The loss of nets that differ in their seed alone: bias, which all share, and variance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,8 +124,11 @@ def decompose(
     e, loss = e[order], loss[order]
     kept = _central(np.ones((1, seeds)), central)
     value = _parts(kept, e, loss)
-    drawn = _counts(seeds, resamples, np.random.default_rng(seed))
-    replicates = np.concatenate([_parts(_central(counts, central), e, loss) for counts in drawn])
+    random, parts = np.random.default_rng(seed), []
+    for block in blocks(resamples, seeds, GATHERED):  # how often each net is in each resample
+        counts = random.multinomial(seeds, np.full(seeds, 1 / seeds), block.stop - block.start)
+        parts.append(_parts(_central(counts.astype(np.float64), central), e, loss))
+    replicates = np.concatenate(parts)
     estimates = {
         name: estimate(_part(value, name)[0], _part(replicates, name), level)
         for name in (*PARTS, "share")
@@ -241,10 +244,3 @@ def _part(rows: Array, part: str) -> Array:
     if part == "share":
         return np.divide(bias, total, out=np.ones_like(total), where=total > 0)
     return {"loss": total, "bias": bias, "variance": total - bias}[part]
-
-
-def _counts(seeds: int, resamples: int, random: np.random.Generator) -> Iterator[Array]:
-    """How often each net is in each resample, some rows (., seeds) at a time."""
-    for block in blocks(resamples, seeds, GATHERED):
-        rows = block.stop - block.start
-        yield random.multinomial(seeds, np.full(seeds, 1 / seeds), rows).astype(np.float64)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.ensemble.last_layer import EPSILON, check_weight
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
 
 __all__ = ["Cosines", "cosines", "gram", "optimal_weights", "orthogonal_loss", "orthogonal_weights"]
@@ -39,11 +39,8 @@ class Cosines(Shown):
 def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     """Functions (R, P) of R nets and the points' weights (P,), in float64; DataError for others."""
     e, weights = reals_of("errors", errors), reals_of("weight", weight)
-    if e.ndim != 2 or weights.shape != e.shape[1:]:
-        raise DataError(
-            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
-            "(R, P) and (P,)"
-        )
+    match = e.ndim == 2 and weights.shape == e.shape[1:]
+    check_match(match, "(R, P), (P,)", errors=e, weight=weights)
     check_weight(weights)
     return e, weights
 
@@ -78,11 +75,8 @@ def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
     [[1.0, 0.0], [0.0, 1.0]]
     """
     e, weights = reals_of("errors", errors), reals_of("weight", weight)
-    if e.ndim < 2 or weights.shape != e.shape[-1:]:
-        raise DataError(
-            f"errors of shape {e.shape} and weight of shape {weights.shape} do not match; give "
-            "(..., n, P) and (P,)"
-        )
+    match = e.ndim >= 2 and weights.shape == e.shape[-1:]
+    check_match(match, "(..., n, P), (P,)", errors=e, weight=weights)
     return np.asarray((e * weights) @ np.swapaxes(e, -1, -2))
 
 
@@ -191,7 +185,11 @@ def optimal_weights(products: ArrayLike) -> Array:
     >>> optimal_weights([[1.0, 2.0], [2.0, 4.0]]).round(12).tolist()
     [2.0, -1.0]
     """
-    g = _products(products)
+    g = reals_of("products", products)
+    if g.ndim < 2 or g.shape[-1] != g.shape[-2] or g.shape[-1] < 1 or not np.isfinite(g).all():
+        raise DataError(
+            f"a Gram matrix of shape {g.shape} must be (..., n, n) and finite; see `gram`"
+        )
     count = g.shape[-1]
     diagonal = np.diagonal(g, axis1=-2, axis2=-1)
     a = orthogonal_weights(diagonal)
@@ -219,16 +217,6 @@ def optimal_weights(products: ArrayLike) -> Array:
     result: Array = np.empty_like(a)
     np.put_along_axis(result, order, a, axis=-1)
     return result
-
-
-def _products(products: ArrayLike) -> Array:
-    """A Gram matrix as float64. Raises DataError."""
-    g = reals_of("products", products)
-    if g.ndim < 2 or g.shape[-1] != g.shape[-2] or g.shape[-1] < 1 or not np.isfinite(g).all():
-        raise DataError(
-            f"a Gram matrix of shape {g.shape} must be (..., n, n) and finite; see `gram`"
-        )
-    return g
 
 
 def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None) -> Cosines:

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate, resampled_means
+from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate, resampled
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_choice, check_whole
 
 __all__ = ["averaged", "cross_entropy", "error_rate", "misses"]
@@ -140,18 +140,15 @@ def mean_estimate(values: ArrayLike, level: float, seed: int = 0) -> Estimate:
             f"values of shape {x.shape} must be finite and at least {LEAST_SEEDS}; leave out nets "
             "that diverged"
         )
-    drawn = resampled_means(x, RESAMPLES, np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    drawn = resampled(lambda rows: rows.mean(axis=1), x, RESAMPLES, random)
     return estimate(float(x.mean()), drawn, level)
 
 
 def _checked(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> tuple[Array, Array, Array]:
-    named = {"logits": logits, "y": y, "weight": weight}
-    f, label, share = (reals_of(*one) for one in named.items())
-    if label.ndim != 1 or f.shape[-1:] != label.shape or share.shape != label.shape:
-        raise DataError(
-            f"logits {f.shape}, y {label.shape}, weight {share.shape} do not match; give (..., "
-            "P), (P,), (P,)"
-        )
+    f, label, share = map(reals_of, ("logits", "y", "weight"), (logits, y, weight))
+    match = label.ndim == 1 and f.shape[-1:] == label.shape == share.shape
+    check_match(match, "(..., P), (P,), (P,)", logits=f, y=label, weight=share)
     if not np.isin(label, (0.0, 1.0)).all():
         raise DataError("y holds other labels than 0 and 1")
     return f, label, share

@@ -1,5 +1,6 @@
 """Pairs of nets: which are drawn, how they are resampled, and their losses against wider nets'."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -191,8 +192,14 @@ def compare(
     check_bootstrap(level, resamples)
     first = _checked_losses(null, f"the null {name!r}")
     second = _checked_losses(wider, "the wider nets")
-    nets = _checked_pairs(pairs, len(first))
-    first_order, second_order = np.argsort(first), np.argsort(second)
+    # Without a common net unless given.
+    nets = np.arange(2 * len(first)).reshape(-1, 2) if pairs is None else np.asarray(pairs)
+    if nets.shape != (len(first), 2) or nets.dtype.kind not in "iu" or (nets < 0).any():
+        raise DataError(
+            f"pairs have shape {nets.shape} and dtype {nets.dtype}; give positions from 0, "
+            f"({len(first)}, 2)"
+        )
+    nets = np.unique(nets, return_inverse=True)[1].reshape(-1, 2)
     values = np.log10(np.concatenate([first, second]))
     order = np.argsort(values, kind="stable")
     gaps = np.diff(values[order])
@@ -202,16 +209,14 @@ def compare(
     ks = float(np.abs(difference[gaps > 0]).max())
     random = np.random.default_rng(seed)
     columns: list[Array] = []
-    for block in blocks(resamples, len(values), WEIGHED):
-        rows = block.stop - block.start
-        one = pair_weights(nets, rows, random)
-        two = random.standard_exponential((rows, len(second)))
+    for one in pair_weights(nets, resamples, len(values), random):
+        two = random.standard_exponential((len(one), len(second)))
         one, two = one / one.sum(axis=1, keepdims=True), two / two.sum(axis=1, keepdims=True)
         replicate = np.cumsum(np.concatenate([one, -two], axis=1)[:, order], axis=1)[:, :-1]
         centred = np.abs(replicate - difference)
         found = [
-            weighted_medians(first[first_order], one[:, first_order]),
-            weighted_medians(second[second_order], two[:, second_order]),
+            weighted_medians(first, one),
+            weighted_medians(second, two),
             np.abs(replicate) @ gaps,
             centred[:, gaps > 0].max(axis=1),
             centred @ gaps,
@@ -246,22 +251,11 @@ def _checked_losses(losses: ArrayLike, title: str) -> Array:
     return loss
 
 
-def _checked_pairs(pairs: ArrayLike | None, draws: int) -> NDArray[np.intp]:
-    """Pairs (M, 2) of positions from 0; pairs without a common net unless given."""
-    if pairs is None:
-        return np.arange(2 * draws).reshape(draws, 2)
-    nets = np.asarray(pairs)
-    if nets.shape != (draws, 2) or nets.dtype.kind not in "iu" or (nets < 0).any():
-        raise DataError(
-            f"pairs have shape {nets.shape} and dtype {nets.dtype}; give positions from 0, "
-            f"({draws}, 2)"
-        )
-    return np.unique(nets, return_inverse=True)[1].reshape(draws, 2)
-
-
-def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator) -> Array:
-    """Random weights (rows, M) of pairs (M, 2): products of their nets' weights, which have mean 1
-    and variance t.
+def pair_weights(
+    pairs: NDArray[np.intp], resamples: int, numbers: int, random: np.random.Generator
+) -> Iterator[Array]:
+    """Random weights (., M) of pairs (M, 2), so many resamples at a time that their `numbers` each
+    fit in cache: products of their nets' weights, which have mean 1 and variance t.
 
     Let a pair's value be g_i + g_j with independent g of variance 1, and d_i the number of pairs of
     net i. Then the sum over M pairs has variance S = sum d_i^2, and its bootstrap (2 t + t^2) 2 M +
@@ -271,22 +265,22 @@ def pair_weights(pairs: NDArray[np.intp], rows: int, random: np.random.Generator
     count = len(pairs)
     often = float((np.bincount(pairs.ravel()).astype(np.float64) ** 2).sum()) / (2 * count)
     variance = 2 * often / (often + 1 + np.sqrt((often + 1) ** 2 + 4 * often))
-    nets = random.gamma(1 / variance, variance, (rows, int(pairs.max()) + 1))
-    return np.asarray(nets[:, pairs[:, 0]] * nets[:, pairs[:, 1]])
+    for block in blocks(resamples, numbers, WEIGHED):
+        shape = block.stop - block.start, int(pairs.max()) + 1
+        nets = random.gamma(1 / variance, variance, shape)
+        yield nets[:, pairs[:, 0]] * nets[:, pairs[:, 1]]
 
 
-def weighted_medians(ordered: Array, weights: Array) -> Array:
-    """Median (B,) of ascending values (n,) under each of some weightings (B, n) that sum to 1."""
-    return np.asarray(ordered[np.argmax(np.cumsum(weights, axis=1) >= 0.5, axis=1)])
+def weighted_medians(values: Array, weights: Array) -> Array:
+    """Median (B,) of values (n,) under each of some weightings (B, n)."""
+    order = np.argsort(values)
+    share = weights[:, order] / weights.sum(axis=1, keepdims=True)
+    return np.asarray(values[order[np.argmax(np.cumsum(share, axis=1) >= 0.5, axis=1)]])
 
 
 def cosine_medians(
     values: Array, pairs: NDArray[np.intp], resamples: int, random: np.random.Generator
 ) -> Array:
     """Medians (resamples,) of the values (M,) of pairs, each of another resample of the nets."""
-    order = np.argsort(values)
-    parts = []
-    for block in blocks(resamples, len(values), WEIGHED):
-        weights = pair_weights(pairs, block.stop - block.start, random)[:, order]
-        parts.append(weighted_medians(values[order], weights / weights.sum(axis=1, keepdims=True)))
-    return np.concatenate(parts)
+    drawn = pair_weights(pairs, resamples, len(values), random)
+    return np.concatenate([weighted_medians(values, weights) for weights in drawn])

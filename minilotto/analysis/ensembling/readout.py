@@ -5,14 +5,13 @@ from numpy.typing import ArrayLike
 
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.last_layer import hidden, singular
-from minilotto.errors import DataError
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
+from minilotto.settings.config import DTYPES
 from minilotto.settings.limits import check_choice
 
 # Of the largest singular value. All are tried, for the best cut depends on the precision.
 CUTS = 10.0 ** -np.arange(1.0, 13.0)
-DTYPES = ("float32", "float64")
 TINY = 1e-150  # its square is a number still
 
 
@@ -62,11 +61,9 @@ def readout_loss(
     """
     check_choice("dtype", dtype, DTYPES)
     weights, biases = reals_of("w", w), reals_of("b", b)
-    if weights.ndim != 3 or weights.shape[:2] != biases.shape or weights.shape[2] != data.inputs:
-        raise DataError(
-            f"w of shape {weights.shape} and b of shape {biases.shape} do not fit {data.inputs} "
-            "inputs; see `Ensemble`"
-        )
+    match = weights.shape == (*biases.shape, data.inputs) and biases.ndim == 2
+    rule = f"(R, N, {data.inputs}), (R, N) for data of {data.inputs} inputs"
+    check_match(match, rule, w=weights, b=biases)
     finite = np.isfinite(weights).all(axis=(1, 2)) & np.isfinite(biases).all(axis=1)
     result = np.full(len(biases), np.nan)
     root = np.sqrt(data.weight)
@@ -80,14 +77,10 @@ def readout_loss(
         span = singular(columns * root / size[:, None], CUTS[-1])
         along = span.inverse(span.right @ (data.y * root))
         kept = span.values > CUTS[:, None] * span.values[0]
-        solutions = _held(((along * kept) @ span.left.T) / size, dtype)
+        solutions = ((along * kept) @ span.left.T) / size
+        with np.errstate(over="ignore"):
+            solutions = solutions.astype(dtype).astype(np.float64)
+        solutions[~np.isfinite(solutions)] = 0.0  # what overflows in dtype
         losses = (solutions @ columns - data.y) ** 2 @ data.weight
         result[i] = np.min(losses) + data.offset
     return result
-
-
-def _held(values: Array, dtype: str) -> Array:
-    """Rounded to dtype; what overflows there counts as 0."""
-    with np.errstate(over="ignore"):
-        rounded = values.astype(dtype).astype(np.float64)
-    return np.where(np.isfinite(rounded), rounded, 0.0)

@@ -18,7 +18,7 @@ from minilotto.analysis.ensembling.logits import (
 from minilotto.analysis.ensembling.pairs import compare, drawn_pairs, paper_null
 from minilotto.analysis.ensembling.synergy import Synergy, of_outputs
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, points
-from minilotto.analysis.stats.scaling import Fit, fit_law
+from minilotto.analysis.stats.scaling import Fit, power_law_over
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
@@ -145,8 +145,7 @@ def study_problem(name: str, nets: Mapping[int, Ensemble], members: Sequence[int
 
 def law_of(loss: Points) -> Fit | None:
     """The power law of the loss at widths from FITTED_FROM on, None for few widths."""
-    wide = loss.select(loss.widths >= FITTED_FROM)
-    return fit_law(wide) if len(wide.widths) >= 3 else None
+    return power_law_over(loss, FITTED_FROM)
 
 
 def _mean_error(logits: Array, data: Dataset) -> Estimate:

@@ -11,7 +11,7 @@ import numpy as np
 from minilotto.analysis.ensembling.decomposition import Decomposition, as_points, decompose
 from minilotto.analysis.ensembling.readout import readout_loss
 from minilotto.analysis.stats.bootstrap import Estimate, Points, points
-from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, fit_law
+from minilotto.analysis.stats.scaling import Compared, Fit, compare_laws, power_law_over
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
@@ -55,12 +55,12 @@ class WidthStudy(Shown):
         """The power law of the median loss, or of its "bias" or "variance", over some widths; None
         for fewer than 3, and for a part that may be 0.
         """
-        found = self.points.select((self.points.widths >= low) & (self.points.widths <= high))
+        if not part:
+            return power_law_over(self.points, low, high)
+        inside = {width: one for width, one in self.parts.items() if low <= width <= high}
         with suppress(DataError):
-            if part:
-                parts = {width: one for width, one in self.parts.items() if low <= width <= high}
-                found = as_points(list(parts), list(parts.values()), part)
-            return fit_law(found)
+            found = as_points(list(inside), list(inside.values()), part)
+            return power_law_over(found, low, high)
         return None
 
 
@@ -80,13 +80,10 @@ def width_study(
             errors = one.predict(one.data.x) - one.data.y
             parts[width] = decompose(errors, one.data.weight, level=level)
             whole[width] = decompose(errors, one.data.weight, central=1.0, level=level)
-    left = {width: _left(one) for width, one in nets.items() if width >= refitted_from}
+    left = {}
+    for width in (width for width in nets if width >= refitted_from):
+        check_one_layer("a fit of output weights", nets[width].config.depth)
+        some = nets[width].select(np.flatnonzero(np.isfinite(nets[width].loss))[:REFITTED])
+        better = readout_loss(some.activation, some.w, some.b, some.data, some.config.dtype)
+        left[width] = np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))
     return WidthStudy(name, found, laws, parts, whole, left)
-
-
-def _left(nets: Ensemble) -> Array:
-    """Loss with the best output weights over loss as trained: quartiles (3,) over some nets."""
-    check_one_layer("a fit of output weights", nets.config.depth)
-    some = nets.select(np.flatnonzero(np.isfinite(nets.loss))[:REFITTED])
-    better = readout_loss(some.activation, some.w, some.b, some.data, nets.config.dtype)
-    return np.quantile(np.minimum(better / some.loss, 1.0), (0.25, 0.5, 0.75))

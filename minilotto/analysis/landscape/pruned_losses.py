@@ -23,10 +23,12 @@ from minilotto.analysis.stats.bootstrap import (
     Estimate,
     estimate,
     median_interval,
-    resampled_medians,
+    medians,
+    resampled,
 )
 from minilotto.ensemble.distillation import distill_path, refit
 from minilotto.ensemble.ensemble import Ensemble
+from minilotto.ensemble.last_layer import first_layer
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
@@ -113,22 +115,22 @@ def pruned_losses(
         "magnitude": by_size(*net, data),
         "tickets": by_tickets(*net, data),
         "merging": merging.order,
+        "elimination": by_elimination(*net, data, CUT),
     }
     losses: dict[tuple[str, int, Readout], Array] = {}
     refitted = {
         (rule, count): refit_kept(*net, order, count, data)
-        for rule, order in {**orders, "elimination": by_elimination(*net, data, CUT)}.items()
+        for rule, order in orders.items()
         for count in counts
     }
     refitted |= {("distilled", count): best for count, best in found.items()}
     for (rule, count), best in refitted.items():
         losses[rule, count, "float64"] = best.loss + best.rounding
-    for rule, order in {**orders, "elimination": by_elimination(*net, data, FLOAT32_CUT)}.items():
+    orders["elimination"] = by_elimination(*net, data, FLOAT32_CUT)
+    for rule, order in orders.items():
         for count in counts:
-            places = kept(order, count)
-            w = np.take_along_axis(nets.w, places[:, :, None], axis=1)
-            b = np.take_along_axis(nets.b, places, axis=1)
-            losses[rule, count, "float32"] = readout_loss(nets.activation, w, b, data)
+            layer = first_layer(nets.parameters, kept(order, count))
+            losses[rule, count, "float32"] = readout_loss(nets.activation, *layer, data)
     for count, best in found.items():
         w, b = best.parameters.w, best.parameters.b
         losses["distilled", count, "float32"] = readout_loss(nets.activation, w, b, data)
@@ -159,6 +161,6 @@ def ratio_of_medians(first: ArrayLike, second: ArrayLike) -> Estimate:
     """The ratio of the median losses of two sets of nets, with its 95% bootstrap interval."""
     random = np.random.default_rng(0)
     logs = [np.log10(loss) for loss in (first, second)]
-    one, two = (resampled_medians(each, RESAMPLES, random) for each in logs)
+    one, two = (resampled(medians, each, RESAMPLES, random) for each in logs)
     value = float(np.median(logs[0]) - np.median(logs[1]))
     return estimate(value, one - two, 0.95).mapped(lambda x: 10**x)

@@ -16,7 +16,7 @@ from minilotto.analysis.tickets.disentangling import disentangle, unit_errors
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.data.dataset import Dataset
 from minilotto.ensemble.distillation import Distilled, refit
-from minilotto.ensemble.last_layer import centred, checked_nets, directions, hidden
+from minilotto.ensemble.last_layer import centred, checked_nets, directions, first_layer, hidden
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, Reals
@@ -263,9 +263,7 @@ def refit_kept(
         once.
     """
     raw = checked_nets(parameters, data, finite=True)
-    places = kept(_checked_order(order, raw), width)
-    w = np.take_along_axis(raw.w, places[:, :, None], axis=1)
-    return refit(activation, w, np.take_along_axis(raw.b, places, axis=1), data)
+    return refit(activation, *first_layer(raw, kept(_checked_order(order, raw), width)), data)
 
 
 def as_trained(

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest
 
 from minilotto.analysis.ensembling.ensembling import cosines
 from minilotto.analysis.stats.bootstrap import Estimate, Points, median_interval
-from minilotto.analysis.stats.estimates import estimates
+from minilotto.analysis.stats.estimates import estimates, share
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.last_layer import flat
 from minilotto.errors import DataError
@@ -74,9 +73,7 @@ class Started(Shown):
 def fraction_of_tickets(losses: ArrayLike, ticket: float, level: float) -> Estimate:
     """Fraction of nets (R,) with at most a ticket's loss, NaN not, with Wilson's interval."""
     rows = np.asarray(losses, dtype=np.float64)
-    won = int(np.count_nonzero(rows <= ticket))
-    found = binomtest(won, rows.size).proportion_ci(level, "wilson")
-    return Estimate(won / rows.size, float(found.low), float(found.high), level)
+    return share(int(np.count_nonzero(rows <= ticket)), rows.size, level, "wilson")
 
 
 def likeness(groups: Sequence[Ensemble]) -> Estimate:

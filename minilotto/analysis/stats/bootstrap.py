@@ -1,6 +1,6 @@
 """One statistic of the losses at each width, with what a bootstrap over seeds says of its error."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,9 +15,14 @@ from minilotto.settings.limits import blocks, check_fraction, check_whole
 __all__ = ["Estimate", "Points", "median_interval", "points"]
 
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
-STATISTICS = ("median", "mean", "trimmed mean", "geometric mean")
 GATHERED = 4_000_000  # losses resampled at a time
 TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either end
+MEANS: dict[str, Callable[[Array], Array]] = {  # of rows
+    "mean": lambda rows: rows.mean(axis=1),
+    "trimmed mean": lambda rows: trim_mean(rows, TRIMMED, axis=1),
+    "geometric mean": lambda rows: np.exp(np.log(rows).mean(axis=1)),
+}
+STATISTICS = ("median", *MEANS)
 
 
 @dataclass(frozen=True)
@@ -170,31 +175,55 @@ def points(
     True
     """
     check_bootstrap(level, resamples)
-    quantile = _as_quantile(statistic)
+    real = isinstance(statistic, (float, np.floating)) and 0 < statistic < 1
+    if not real and not (isinstance(statistic, str) and statistic in STATISTICS):
+        raise ConfigError(
+            f"statistic={statistic!r} is unknown; choose from {', '.join(STATISTICS)} or a "
+            "quantile between 0 and 1"
+        )
+
+    def resample(loss: Array, random: np.random.Generator) -> tuple[float, Array]:
+        if statistic not in MEANS:
+            quantile = 0.5 if statistic == "median" else float(statistic)
+            drawn = _resampled_quantiles(np.sort(loss), quantile, resamples, random)
+            return float(np.quantile(loss, quantile)), drawn
+        mean = MEANS[str(statistic)]
+        return float(mean(loss[None])[0]), resampled(mean, loss, resamples, random)
+
+    return at_each_width(widths, losses, resample, statistic, level, seed)
+
+
+def at_each_width(
+    widths: ArrayLike,
+    losses: Sequence[ArrayLike],
+    resample: Callable[[Array, np.random.Generator], tuple[float, Array]],
+    statistic: str | float,
+    level: float,
+    seed: int,
+) -> Points:
+    """Points of a statistic, which `resample` gives of the losses of a width, with its resamples.
+
+    Raises DataError for what `points` refuses, and for a statistic of zero.
+    """
     names, kept, diverged = finite_losses(widths, losses)
     random = np.random.default_rng(seed)
     values, columns = [], []
     for width, loss in zip(names, kept, strict=True):
         check_losses(f"width {width:g}", loss)
-        if quantile is not None:
-            values.append(np.quantile(loss, quantile))
-            columns.append(np.log(resampled_quantiles(np.sort(loss), quantile, resamples, random)))
-        elif statistic == "mean":
-            values.append(loss.mean())
-            columns.append(np.log(resampled_means(loss, resamples, random)))
-        elif statistic == "trimmed mean":
-            values.append(trim_mean(loss, TRIMMED))
-            rows = resampled(loss, resamples, random)
-            columns.append(np.log(np.concatenate([trim_mean(e, TRIMMED, axis=1) for e in rows])))
-        else:
-            values.append(np.exp(np.log(loss).mean()))
-            columns.append(resampled_means(np.log(loss), resamples, random))
-    replicates = np.stack(columns, axis=1)
+        value, drawn = resample(loss, random)
+        if not (value > 0 and (drawn > 0).all()):
+            raise DataError(
+                f"most losses of width {width:g} are identical, so their {statistic} is zero; "
+                "leave the width out"
+            )
+        values.append(value)
+        columns.append(np.log(drawn))
+    drawn = np.stack(columns, axis=1)
     seeds = np.array([len(loss) for loss in kept])
-    return assembled(names, seeds, diverged, np.array(values), replicates, statistic, level)
+    return assembled(names, seeds, diverged, np.array(values), drawn, statistic, level)
 
 
-def resampled_quantiles(
+def _resampled_quantiles(
     ordered: Array, quantile: float, resamples: int, random: np.random.Generator
 ) -> Array:
     """A quantile of each of many resamples of ascending losses (n,), from its exact distribution.
@@ -219,22 +248,18 @@ def _cells(uniform: Array, n: int) -> Ints:
     return np.minimum((n * uniform).astype(np.int64), n - 1)
 
 
-def resampled_means(values: Array, resamples: int, random: np.random.Generator) -> Array:
-    """Mean of each of many resamples of some values."""
-    return np.concatenate([rows.mean(axis=1) for rows in resampled(values, resamples, random)])
-
-
-def resampled_medians(values: Array, resamples: int, random: np.random.Generator) -> Array:
-    """Median of each of many resamples of some values."""
-    rows = resampled(values, resamples, random)
-    return np.concatenate([np.median(part, axis=1) for part in rows])
-
-
-def resampled(values: Array, resamples: int, random: np.random.Generator) -> Iterator[Array]:
-    """Resamples (., n) of n values, with replacement, in blocks of bounded memory."""
+def resampled(
+    measure: Callable[[Array], Array], values: Array, resamples: int, random: np.random.Generator
+) -> Array:
+    """A measure of the rows (., n) of many resamples of n values, in blocks of bounded memory."""
     n = len(values)
-    for block in blocks(resamples, n, GATHERED):
-        yield values[random.integers(0, n, (block.stop - block.start, n))]
+    rows = (block.stop - block.start for block in blocks(resamples, n, GATHERED))
+    return np.concatenate([measure(values[random.integers(0, n, (count, n))]) for count in rows])
+
+
+def medians(rows: Array) -> Array:
+    """The median of each row."""
+    return np.asarray(np.median(rows, axis=1))
 
 
 def assembled(
@@ -302,20 +327,6 @@ def check_losses(title: str, loss: Array) -> None:
         )
 
 
-def _as_quantile(statistic: str | float) -> float | None:
-    """The quantile that a statistic is, None for means. Raises ConfigError."""
-    if statistic == "median":
-        return 0.5
-    if isinstance(statistic, str) and statistic in STATISTICS:
-        return None
-    if isinstance(statistic, (float, np.floating)) and 0 < statistic < 1:
-        return float(statistic)
-    raise ConfigError(
-        f"statistic={statistic!r} is unknown; choose from {', '.join(STATISTICS)} or a quantile "
-        "between 0 and 1"
-    )
-
-
 def check_bootstrap(level: float, resamples: int) -> None:
     """Raises ConfigError for a level that is no probability, or fewer than 100 resamples."""
     check_fraction("level", level, 0.9)
@@ -360,5 +371,5 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
     kept = given[np.isfinite(given)]
     if kept.size == 0:
         raise DataError(f"none of {given.size} values is finite; there is no median")
-    drawn = resampled_medians(kept, resamples, np.random.default_rng(seed))
+    drawn = resampled(medians, kept, resamples, np.random.default_rng(seed))
     return estimate(float(np.median(kept)), drawn, 0.95)

@@ -78,15 +78,10 @@ def density_clusters(distance: Array, resolution: float = 0.0) -> NDArray[np.int
     if ratios.size and ratios.max() >= LEAST_GAP:
         place = int(np.argmax(ratios))
         cut = float(np.sqrt(heights[place] * heights[place + 1]))
-    return _by_size(fcluster(tree, cut, "distance"), least)
-
-
-def _by_size(group: NDArray[np.int32], least: int) -> NDArray[np.intp]:
-    """Labels by falling size; groups below `least` become -1, but the largest stays."""
-    names, first, where, size = np.unique(
-        group, return_index=True, return_inverse=True, return_counts=True
+    _, first, where, count = np.unique(
+        fcluster(tree, cut, "distance"), return_index=True, return_inverse=True, return_counts=True
     )
-    rank = np.empty(len(names), np.intp)
-    rank[np.lexsort([first, -size])] = np.arange(len(names))
-    rank[(size < least) & (rank > 0)] = -1
+    rank = np.empty(len(count), np.intp)  # by falling size; the largest stays, however small
+    rank[np.lexsort([first, -count])] = np.arange(len(count))
+    rank[(count < least) & (rank > 0)] = -1
     return rank[where.ravel()]

@@ -6,7 +6,7 @@ from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.errors import ConfigError, DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_fraction
 
 LEAST_DRAWS = 3
@@ -113,12 +113,9 @@ def exponent_over_draws(x: ArrayLike, losses: ArrayLike, level: float = 0.95) ->
     (1.0, 0.0)
     """
     at, rows = reals_of("x", x), _above_zero(losses)
-    shaped = at.ndim == 1 and rows.shape == (*rows.shape[:1], len(at))
-    if not shaped or len(np.unique(at)) < 2 or not ((at > 0) & (at < np.inf)).all():
-        raise DataError(
-            f"x of shape {at.shape} and losses of shape {rows.shape} do not match; give 2 or more "
-            "x > 0, losses (G, W)"
-        )
+    match = at.ndim == 1 and rows.shape == (*rows.shape[:1], len(at))
+    match = match and len(np.unique(at)) >= 2 and bool(((at > 0) & (at < np.inf)).all())
+    check_match(match, "2 or more x > 0, losses (G, W)", x=at, losses=rows)
     reach = np.log(at) - np.log(at).mean()
     return over_draws(-(np.log(rows) @ reach) / (reach @ reach), level)
 
@@ -197,11 +194,8 @@ def absorbed_parameters(
     5.0
     """
     there, left = reals_of("squares", squares), reals_of("losses", losses)
-    if there.shape != left.shape:
-        raise DataError(
-            f"squares of shape {there.shape} and losses of shape {left.shape} do not match; give "
-            "one square for each loss"
-        )
+    rule = "one square for each loss"
+    check_match(there.shape == left.shape, rule, squares=there, losses=left)
     with np.errstate(invalid="ignore"):  # of infinite losses, which are left out
         lost = there - left
     return over_draws(lost * _weight(noise, points), level)

@@ -153,13 +153,14 @@ def bend(points: Points) -> Estimate:
     return estimate(value, points.replicates @ contrast, points.level)
 
 
-def share(count: int, of: int, level: float = 0.95) -> Estimate:
-    """A fraction with Clopper and Pearson's interval.
+def share(count: int, of: int, level: float = 0.95, method: str = "exact") -> Estimate:
+    """A fraction with Clopper and Pearson's interval, or Wilson's.
 
     Parameters
     ----------
     count, of : int
     level : float in (0, 1)
+    method : {"exact", "wilson"}
 
     Returns
     -------
@@ -173,7 +174,7 @@ def share(count: int, of: int, level: float = 0.95) -> Estimate:
     """
     if not of:
         return Estimate(float("nan"), 0.0, 1.0, level)
-    found = binomtest(count, of).proportion_ci(level, "exact")
+    found = binomtest(count, of).proportion_ci(level, method)
     return Estimate(count / of, float(found.low), float(found.high), level)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points, assembled, ends
-from minilotto.analysis.stats.scaling import fit_law
+from minilotto.analysis.stats.bootstrap import Estimate, Points, assembled, ends, estimate
+from minilotto.analysis.stats.scaling import power_law_over
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, Ints, reals_of
 
@@ -31,12 +31,8 @@ def exponent_over(found: Points | None, low: float, high: float) -> Estimate | N
     Estimate or None
         None for fewer than three widths, and for no points.
     """
-    if found is None:
-        return None
-    inside = found.select((found.widths >= low) & (found.widths <= high))
-    if len(inside.widths) < 3:
-        return None
-    return fit_law(inside).estimates["exponent"]
+    fit = power_law_over(found, low, high)
+    return None if fit is None else fit.estimates["exponent"]
 
 
 def exponent_change(
@@ -60,13 +56,9 @@ def exponent_change(
     Estimate or None
         None for fewer than three widths, and for no points.
     """
-    if one is None or other is None:
+    fit = power_law_over(quotient(one, other), low, high)
+    if fit is None:
         return None
-    ratio = quotient(one, other)
-    inside = ratio.select((ratio.widths >= low) & (ratio.widths <= high))
-    if len(inside.widths) < 3:
-        return None
-    fit = fit_law(inside)
     scattered, alone = fit.estimates["exponent"], fit.seeds_only["exponent"]
     reach = {"low": min(scattered.low, alone.low), "high": max(scattered.high, alone.high)}
     return dataclasses.replace(scattered, **reach)
@@ -78,14 +70,11 @@ def mean_ratio(one: Points | None, other: Points | None) -> Estimate | None:
     They are of different nets, with as many resamples; None where one of them is, and where they
     have no width in common.
     """
-    if one is None or other is None:
-        return None
     ratio = quotient(one, other)
-    if not len(ratio.widths):
+    if ratio is None or not len(ratio.widths):
         return None
-    low, high = np.exp(np.quantile(ratio.replicates.mean(axis=1), ends(one.level)))
-    value = np.exp(np.log(ratio.value).mean())
-    return Estimate(float(value), float(low), float(high), one.level)
+    value = float(np.log(ratio.value).mean())
+    return estimate(value, ratio.replicates.mean(axis=1), ratio.level).mapped(np.exp)
 
 
 def geometric_mean(several: Sequence[Points]) -> Points | None:
@@ -169,12 +158,14 @@ def tuned(losses: Mapping[float, ArrayLike]) -> tuple[Array, tuple[float, float]
     return found, (chosen[0], chosen[1])
 
 
-def quotient(one: Points, other: Points) -> Points:
-    """Loss of one over that of the other, at the widths that both have.
+def quotient(one: Points | None, other: Points | None) -> Points | None:
+    """Loss of one over that of the other, at the widths that both have; None where one is.
 
     Of different nets, with as many resamples; of the same nets intervals are too wide where both
     rise together.
     """
+    if one is None or other is None:
+        return None
     widths = np.intersect1d(one.widths, other.widths)
     first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))
     # Reversed: both may be resampled by the same random numbers.

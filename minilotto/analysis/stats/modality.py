@@ -1,19 +1,18 @@
 """The shape of log10 loss: unimodal or not, normal or not, and how both change with width."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
-from scipy.stats import kurtosis, normaltest, skew
+from scipy.stats import iqr, kurtosis, normaltest, skew
 
 from minilotto.analysis.stats.bootstrap import (
     Points,
-    assembled,
+    at_each_width,
     check_bootstrap,
-    check_losses,
     finite_losses,
     resampled,
 )
@@ -27,8 +26,11 @@ from minilotto.settings.limits import check_choice
 FEW_WIDTHS = 10  # from which width on the paper sees single peaks
 LEAST_P = 1e-5  # diptest's table has ten of its million samples beyond it
 LEAST_NORMAL_P = 1e-16  # far beyond what its approximation is good for
-SPREADS = ("deviation", "quartiles")
 QUARTILES = 2 * float(ndtri(0.75))  # their distance in standard deviations of a normal distribution
+SPREADS: dict[str, Callable[[Array], Array]] = {  # of rows
+    "deviation": lambda rows: rows.std(axis=1, ddof=1),
+    "quartiles": lambda rows: iqr(rows, axis=1) / QUARTILES,
+}
 
 
 @dataclass(frozen=True)
@@ -205,8 +207,7 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
     # powers.
     standard = (values - values.mean()) / values.std()
     random = np.random.default_rng(seed)
-    rows = resampled(standard, resamples, random)
-    moments = np.concatenate([_standard_moments(part) for part in rows])
+    moments = resampled(_standard_moments, standard, resamples, random)
     # A resample of equal values has neither moment; of 30 values, that takes almost all tied.
     errors = np.nanstd(moments, axis=0, ddof=1)
     return Normality(
@@ -271,35 +272,14 @@ def spread(
     """
     check_bootstrap(level, resamples)
     check_choice("statistic", statistic, SPREADS)
-    measure = _deviation if statistic == "deviation" else _quartile_distance
-    names, kept, diverged = finite_losses(widths, losses)
-    random = np.random.default_rng(seed)
-    values, columns = [], []
-    for width, loss in zip(names, kept, strict=True):
-        check_losses(f"width {width:g}", loss)
+    measure = SPREADS[statistic]
+
+    def resample(loss: Array, random: np.random.Generator) -> tuple[float, Array]:
         exponent = np.log10(loss)
-        rows = resampled(exponent, resamples, random)
-        replicates = np.concatenate([measure(part) for part in rows])
         value = float(measure(exponent[None])[0])
-        if not (value > 0 and (replicates > 0).all()):
-            raise DataError(
-                f"most losses of width {width:g} are identical, so their {statistic} is zero; "
-                "leave the width out"
-            )
-        values.append(value)
-        columns.append(np.log(replicates))
-    drawn = np.stack(columns, axis=1)
-    seeds = np.array([len(loss) for loss in kept])
-    return assembled(names, seeds, diverged, np.array(values), drawn, statistic, level)
+        return value, resampled(measure, exponent, resamples, random)
 
-
-def _deviation(rows: Array) -> Array:
-    return np.asarray(rows.std(axis=1, ddof=1))
-
-
-def _quartile_distance(rows: Array) -> Array:
-    low, high = np.quantile(rows, (0.25, 0.75), axis=1)
-    return np.asarray((high - low) / QUARTILES)
+    return at_each_width(widths, losses, resample, statistic, level, seed)
 
 
 def central_limit(

@@ -71,17 +71,17 @@ class Samples:
 
     def by_width(self, count: float, everywhere: bool) -> Points | None:
         """Median loss against width at a number of points, on all x or these; None for one."""
-        widths = self.widths(count)
-        rows = [_positive(self.lattice[count, width], everywhere) for width in widths]
-        return points(widths, rows, level=self.level) if len(widths) > 1 else None
+        rows = {float(n): self.lattice[count, n] for n in self.widths(count)}
+        return self._points(rows, everywhere)
 
     def by_count(self, width: int) -> Points | None:
         """Median loss on all x against the points of a lattice; None for fewer than two of them."""
-        counts = [
-            count for count in self.counts if count < INFINITE and (count, width) in self.lattice
-        ]
-        rows = [_positive(self.lattice[count, width], True) for count in counts]
-        return points(counts, rows, level=self.level) if len(counts) > 1 else None
+        rows = {at: one for (at, n), one in self.lattice.items() if at < INFINITE and n == width}
+        return self._points(rows, everywhere=True)
+
+    def _points(self, losses: dict[float, Losses], everywhere: bool) -> Points | None:
+        rows = [_positive(one, everywhere) for one in losses.values()]
+        return points(list(losses), rows, level=self.level) if len(rows) > 1 else None
 
     def median(self, count: float, width: int) -> Estimate | None:
         """Median loss on all x of nets trained without noise, with its interval over seeds."""

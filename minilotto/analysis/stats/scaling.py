@@ -176,6 +176,14 @@ def fit_law(points: Points, law: str = "power law") -> Fit:
     )
 
 
+def power_law_over(points: Points | None, low: float, high: float = np.inf) -> Fit | None:
+    """`fit_law` over a range of widths; None for fewer than three of them, and for no points."""
+    if points is None:
+        return None
+    inside = points.select((points.widths >= low) & (points.widths <= high))
+    return fit_law(inside) if len(inside.widths) >= POWER_LAW.least_widths else None
+
+
 def compare_laws(points: Points) -> tuple[Compared, ...]:
     """Every law fitted to the same points, compared by AICc and by widths held out.
 

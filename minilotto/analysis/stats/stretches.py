@@ -1,6 +1,7 @@
 """Over how many widths in a row a loss keeps near one exponent, and how certain seeds make that."""
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -103,13 +104,11 @@ def longest_stretch(
     beyond = (highest < exponent / factor) | (lowest > exponent * factor)
     reached = np.zeros(len(both), dtype=bool)
     possible, longest = False, (np.nan, np.nan)
-    windows = near.shape[1]
-    for first in range(windows):
-        for last in range(first, windows):
-            low, high = points.widths[first], points.widths[last + WINDOW - 1]
-            if high / low >= span * (1 - 1e-12):
-                reached |= near[:, first : last + 1].all(axis=1)
-                possible |= not beyond[first : last + 1].any()
-            if near[0, first : last + 1].all() and not high / low <= longest[1] / longest[0]:
-                longest = (float(low), float(high))
+    for first, last in combinations_with_replacement(range(near.shape[1]), 2):
+        low, high = points.widths[first], points.widths[last + WINDOW - 1]
+        if high / low >= span * (1 - 1e-12):
+            reached |= near[:, first : last + 1].all(axis=1)
+            possible |= not beyond[first : last + 1].any()
+        if near[0, first : last + 1].all() and not high / low <= longest[1] / longest[0]:
+            longest = (float(low), float(high))
     return Stretch(*longest, share=float(reached[1:].mean()), possible=bool(possible))

@@ -15,9 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import binomtest
 
 from minilotto.analysis.stats.clusters import density_clusters
+from minilotto.analysis.stats.estimates import share
 from minilotto.analysis.tickets.symmetries import (
     TargetSymmetry,
     homogeneous,
@@ -288,7 +288,10 @@ def algorithms(
     asymmetry = scene.asymmetry()
     label, found = np.full(len(loss), -1), []
     aligned = Parameters(*(part.copy() for part in raw))
-    bending = _bending(activation)
+    # z and the fraction of the whole variation of the slope that lies below z
+    z = np.linspace(-30.0, 30.0, 24_001)
+    part = np.cumsum(np.abs(np.diff(activation.slope(z), prepend=activation.slope(z[:1]))))
+    bending = z, part / max(float(part[-1]), TINY)
     for rank, k in enumerate(order):
         inside = np.flatnonzero(parts == k)
         medoid = int(inside[np.argmin(distance[np.ix_(inside, inside)].sum(axis=1))])
@@ -296,14 +299,14 @@ def algorithms(
         for i in inside:
             _align(activation, raw, aligned, scene, int(i), medoid, kept)
         low, middle, high = np.quantile(loss[kept[inside]], [0.25, 0.5, 0.75])
-        share = binomtest(len(inside), len(kept)).proportion_ci(method="wilson")
+        won = share(len(inside), len(kept), method="wilson")
         found.append(
             Algorithm(
                 members=kept[inside],
                 medoid=int(kept[medoid]),
-                share=len(inside) / len(kept),
-                share_low=float(share.low),
-                share_high=float(share.high),
+                share=won.value,
+                share_low=won.low,
+                share_high=won.high,
                 loss_low=float(low),
                 loss_median=float(middle),
                 loss_high=float(high),
@@ -348,13 +351,6 @@ def _align(
         v = np.where(turned, mirror[0] * v, v)
     for place, part in zip(aligned, (w, b, v, c), strict=True):
         place[kept[i]] = part
-
-
-def _bending(activation: Activation) -> tuple[Array, Array]:
-    """z and the fraction of the whole variation of the slope that lies below z."""
-    z = np.linspace(-30.0, 30.0, 24_001)
-    part = np.cumsum(np.abs(np.diff(activation.slope(z), prepend=activation.slope(z[:1]))))
-    return z, part / max(float(part[-1]), TINY)
 
 
 def _neurons(

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -100,11 +100,8 @@ def _flat(w: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     slope, bias = reals_of("w", w), reals_of("b", b)
     if slope.ndim == 2 and slope.shape[1] == 1:
         slope = slope[:, 0]
-    if bias.ndim != 1 or slope.shape != bias.shape:
-        raise DataError(
-            f"w and b have shapes {np.shape(w)} and {bias.shape}; pass one cloud, (n,) or (n, 1), "
-            "and (n,)"
-        )
+    match = bias.ndim == 1 and slope.shape == bias.shape
+    check_match(match, "one cloud, (n,) or (n, 1), and (n,)", w=slope, b=bias)
     finite = np.isfinite(slope) & np.isfinite(bias)
     return slope[finite], bias[finite]
 

@@ -11,7 +11,7 @@ from minilotto.ensemble.last_layer import checked_nets, hidden
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -88,11 +88,8 @@ def pair_neurons(w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None) -> 
     slope, bias = reals_of("w", w), reals_of("b", b)
     if slope.ndim == 3 and slope.shape[2] == 1:
         slope = slope[..., 0]
-    if bias.ndim != 2 or slope.shape != bias.shape:
-        raise DataError(
-            f"w and b have shapes {np.shape(w)} and {bias.shape}; pass (R, N, 1) or (R, N), and "
-            "(R, N): one input"
-        )
+    match = bias.ndim == 2 and slope.shape == bias.shape
+    check_match(match, "(R, N) or, of one input, (R, N, 1), and (R, N)", w=slope, b=bias)
     everyone = np.ones(bias.shape, bool)
     chosen: NDArray[np.bool_] = everyone if among is None else np.asarray(among)
     if chosen.shape != bias.shape or chosen.dtype != bool:
@@ -141,7 +138,15 @@ def neuron_spread(activation: Activation, parameters: Parameters, data: Dataset)
     DataError
         For a constant target or parameters that do not fit the data.
     """
-    raw, weight, scale = _checked(parameters, data)
+    if data.inputs != 1:
+        raise DataError(f"data have {data.inputs} inputs; mirror pairs are defined for one input")
+    raw = checked_nets(parameters, data)
+    weight = data.weight / data.weight.sum()
+    scale = float(_deviation(data.y, weight))
+    if not scale > ROUNDING * np.abs(data.y).max():
+        raise DataError(
+            "the target is constant on these points; there is no variation to compare with"
+        )
     nets, width = raw.b.shape
     result = np.full((nets, width), np.nan)
     for part in blocks(nets, width * data.points):
@@ -170,20 +175,6 @@ def alive(activation: Activation, parameters: Parameters, data: Dataset) -> NDAr
     [[True, True], [True, True], [True, True]]
     """
     return np.asarray(neuron_spread(activation, parameters, data) >= DEAD)
-
-
-def _checked(parameters: Parameters, data: Dataset) -> tuple[Parameters, Array, float]:
-    """Parameters in float64, normalised weights (P,), and the standard deviation of the target."""
-    if data.inputs != 1:
-        raise DataError(f"data have {data.inputs} inputs; mirror pairs are defined for one input")
-    raw = checked_nets(parameters, data)
-    weight = data.weight / data.weight.sum()
-    scale = float(_deviation(data.y, weight))
-    if not scale > ROUNDING * np.abs(data.y).max():
-        raise DataError(
-            "the target is constant on these points; there is no variation to compare with"
-        )
-    return raw, weight, scale
 
 
 def _deviation(values: Array, weight: Array) -> Array:

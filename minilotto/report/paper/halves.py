@@ -8,7 +8,7 @@ import numpy as np
 from minilotto.analysis.ensembling.pairs import NullComparison
 from minilotto.analysis.ensembling.synergy import Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.ensemble.plots import log_edges
+from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, untested, values
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
@@ -95,7 +95,7 @@ class Halves(Figure):
                 note("not comparable", ax)
                 continue
             low = min(np.quantile(null.losses, 0.002), np.quantile(null.wider, 0.002))
-            edges = log_edges(float(low), float(max(null.losses.max(), null.wider.max())), 8)
+            edges = edges_of(np.array([low, null.losses.max(), null.wider.max()]), 8)
             narrow = f"{half.wide // 2} + {half.wide // 2}"
             shares(null.wider, ax, edges, BLUE, f"N = {half.wide}")
             shares(null.losses, ax, edges, ORANGE, narrow, outline=True)

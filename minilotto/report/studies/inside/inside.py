@@ -192,7 +192,8 @@ def _refitted(nets: Ensemble, row: int, neurons: Ints) -> float:
     """Mean loss over draws of neurons (B, n) of one net with the best output weights."""
     data, weight = nets.data, nets.data.weight / nets.data.weight.sum()
     response = hidden(nets.activation, nets.w[row][neurons], nets.b[row][neurons], data.x)
-    return float(((output_layer(response, data.y, weight).output - data.y) ** 2 @ weight).mean())
+    _, _, output, _ = output_layer(response, data.y, weight)
+    return float(((output - data.y) ** 2 @ weight).mean())
 
 
 @dataclass(frozen=True)

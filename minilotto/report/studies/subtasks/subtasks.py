@@ -202,10 +202,8 @@ class Subtasks(Study):
 
     def uneven(self, task: str, how: str = USUAL) -> Points | None:
         """Share of the heaviest subtask over that of the lightest, against width."""
-        both = [self.shares.get((task, how, i)) for i in (0, task_of(task).inputs - 1)]
-        if both[0] is None or both[1] is None:
-            return None
-        return quotient(both[0], both[1])
+        ends = (0, task_of(task).inputs - 1)
+        return quotient(*(self.shares.get((task, how, i)) for i in ends))
 
     def facts(self) -> dict[str, Any]:
         return {
