@@ -1,11 +1,12 @@
 """Numbers with intervals against width, steps and the like; reference lines, axes, legends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
 from matplotlib.ticker import (
     EngFormatter,
     FixedLocator,
@@ -17,9 +18,10 @@ from matplotlib.ticker import (
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.report.plots.style import GREY, Drawing, beside, intervals, plain_numbers, style_of
+from minilotto.report.plots.style import GREY, beside, intervals, plain_numbers, style_of
 from minilotto.report.rules import THRESHOLDS
 
+Frame = TypeVar("Frame", bound=FigureBase)
 LEAST_PART = 0.03  # of a number, where an interval that reaches nearer to zero is cut
 
 
@@ -53,6 +55,19 @@ def log_series(
     return series(kept, ax, *look, **options)
 
 
+def several(
+    found: Mapping[str, Points | Mapping[int, Estimate] | None],
+    ax: Axes,
+    draw: Callable[..., Axes] = log_series,
+    **options: Any,
+) -> Axes:
+    """Series by label, each in the next colour and marker; nothing where there are no numbers."""
+    for k, (label, one) in enumerate(found.items()):
+        if one:
+            draw(one, ax, *style_of(k), label, **options)
+    return ax
+
+
 def side_by_side(
     series: Mapping[str, Mapping[Any, Estimate]],
     ax: Axes,
@@ -61,6 +76,7 @@ def side_by_side(
     **options: Any,
 ) -> Axes:
     """Series of numbers by place on a logarithmic axis, their marks a factor `apart`."""
+    ax.set_xscale("log")
     for k, (name, found) in enumerate(series.items()):
         if found:
             at = np.array([*found], np.float64) * apart ** (k - (len(series) - 1) / 2)
@@ -85,6 +101,26 @@ def forest(
     return ax
 
 
+def exponent_lines(
+    ax: Axes, one: str = "", zero: str = "", shown: tuple[float, float] | None = None
+) -> Axes:
+    """Lines at exponents 1 and 0 with what they stand for; no exponents beyond what is `shown`."""
+    for level, line, words in ((1, ":", one), (0, "-", zero)):
+        ax.axhline(level, color=GREY, linewidth=0.8, linestyle=line, label=words or "_nolegend_")
+    low, high = ax.get_ylim()
+    if shown:
+        ax.set_ylim(max(low, shown[0]), min(high, shown[1]))
+    return ax
+
+
+def finish(ax: Axes, title: str, ylabel: str = "", **legend: Any) -> Axes:
+    """Title and label of a panel, and the `legend` that is asked for where it names something."""
+    ax.set(title=title, ylabel=ylabel)
+    if legend and ax.get_legend_handles_labels()[1]:
+        ax.legend(**{"fontsize": 8, **legend})
+    return ax
+
+
 def claimed_exponent(ax: Axes, claimed: str, zero: str) -> Axes:
     """Along an axis of exponents, the margin about 1 that is claimed, and a line at 0."""
     near = THRESHOLDS["near"]
@@ -104,7 +140,7 @@ def power_law(
 ) -> Axes:
     """A dotted line y ~ x^-exponent from a point to another x, with `text` at the point."""
     ends = np.array([start[0], end], np.float64)
-    look = {"color": "black", "linestyle": ":", "linewidth": 1.2, "label": label, **options}
+    look = {"color": GREY, "linestyle": ":", "linewidth": 1.2, "label": label, **options}
     ax.plot(ends, start[1] * (ends / start[0]) ** -exponent, **look)
     return beside(text, start, (4, 4), ax, fontsize=10)
 
@@ -189,8 +225,8 @@ def ratios(
     return ax
 
 
-def shared_legend(figure: Drawing, axes: Sequence[Axes], columns: int) -> Drawing:
-    """One legend above all panels, of what is in `axes`, each name once."""
+def shared_legend(figure: Frame, axes: Sequence[Axes], columns: int = 99) -> Frame:
+    """One legend above all panels of a figure, of what is in `axes`, each name once."""
     handles = {
         label: handle
         for ax in axes

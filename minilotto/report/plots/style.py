@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes as Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 from PIL import Image  # which matplotlib needs itself
@@ -113,10 +113,21 @@ def style_of(k: int, markers: str = MARKERS) -> tuple[str, str]:
     return colors[k % len(colors)], markers[k % len(markers)]
 
 
-def legend_below(ax: Axes, columns: int) -> None:
-    """A legend under the axis, off the data."""
-    if ax.has_data():
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns, fontsize=8)
+def below(columns: int, down: float = 0.16) -> dict[str, Any]:
+    """Options of a legend under the axis, off the data."""
+    return {"loc": "upper center", "bbox_to_anchor": (0.5, -down), "ncols": columns}
+
+
+def two_rows(
+    width: float, heights: tuple[float, float], above: int, ratios: Sequence[float], **options: Any
+) -> tuple[Figure, SubFigure, list[Axes], list[Axes]]:
+    """Rows of panels of some inches: so many `above` alike, with `options` of `subplots`, in a
+    frame that may have a legend, and below others by the `ratios` of their widths.
+    """
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    some = upper.subplots(1, above, sharey=True, squeeze=False, **options)[0]
+    return figure, upper, list(some), list(lower.subplots(1, len(ratios), width_ratios=ratios))
 
 
 def beside(
