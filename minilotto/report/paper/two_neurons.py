@@ -10,6 +10,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.stats.estimates import share
 from minilotto.analysis.stats.modes import Modes, modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
+from minilotto.analysis.tickets.valley import EQ2
 from minilotto.ensemble.plots import edges_of
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, tally
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
@@ -20,7 +21,7 @@ from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 # Eq. 2's ticket: w, b, v of the neuron with w > 0, and c; its loss on 100 equally spaced points.
-PRINTED = {"w": 0.83010304, "b": -1.16842365, "v": 5.68586636, "c": 3.1539197}
+PRINTED = {name: float(part.ravel()[-1]) for name, part in zip("wbvc", EQ2, strict=True)}
 PRINTED_LOSS = 7.790e-6
 
 
