@@ -252,12 +252,12 @@ def width_rows(found: Points) -> list[tuple[Any, ...]]:
 
 def rows_of(found: Any, *keys: Any) -> list[tuple[Any, ...]]:
     """Rows of a table from nested mappings: the keys on the way, the parts of a tuple each by
-    itself, and then an estimate, or points width by width.
+    itself, and then an estimate, several numbers, or points width by width.
     """
     if isinstance(found, Points):
         return [(*keys, *row) for row in width_rows(found)]
     if not isinstance(found, Mapping):
-        return [(*keys, found)]
+        return [(*keys, *found) if isinstance(found, tuple) else (*keys, found)]
     parts = {key: key if isinstance(key, tuple) else (key,) for key in found}
     return [row for key, one in found.items() for row in rows_of(one, *keys, *parts[key])]
 

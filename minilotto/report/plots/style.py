@@ -93,7 +93,7 @@ def intervals(
     label: str | None = None,
     sideways: bool = False,
     **options: Any,
-) -> Axes:
+) -> None:
     """Values with intervals at x (n,), or `sideways`; `options` are of matplotlib's `errorbar`."""
     ends = ("value", "low", "high")
     if isinstance(found, Points):
@@ -104,7 +104,6 @@ def intervals(
     options = {"markersize": 4, "linewidth": 1.0, "capsize": 2, **options}
     place = (value, x, None, bars) if sideways else (x, value, bars)
     ax.errorbar(*place, color=color, marker=marker, label=label, **options)
-    return ax
 
 
 def style_of(k: int, markers: str = MARKERS) -> tuple[str, str]:
@@ -137,16 +136,15 @@ def beside(
     ax: Axes,
     frame: Any = "data",
     **options: Any,
-) -> Axes:
+) -> None:
     """A few words, `offset` points from a place; `frame` and `options` as of `annotate`."""
     options = {"color": GREY, "fontsize": 8, **options}
     ax.annotate(text, at, offset, frame, "offset points", **options)
-    return ax
 
 
-def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -> Axes:
+def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -> None:
     place, side = (0.98, "right") if right else (0.02, "left")
-    return beside(text, (place, height), (0, 0), ax, "axes fraction", ha=side, va="top", **options)
+    beside(text, (place, height), (0, 0), ax, "axes fraction", ha=side, va="top", **options)
 
 
 def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:

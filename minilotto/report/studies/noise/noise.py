@@ -214,22 +214,13 @@ class Noise(Study):
         rows = [(way, what, batch or "full", *row) for way, what, batch, *row in rows_of(known)]
         rates = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
         rates += [(str(w), "all", *interval(self._exponent(w))) for w in WAYS]
-        pooled = [
-            (str(way), batch, *both)
-            for way in WAYS
-            for batch in self.settings.batches
-            if (both := self.pooled(way, batch))
-        ]
-        ends = "low, high"
+        every = {(str(way), b): self.pooled(way, b) for way in WAYS for b in self.settings.batches}
+        header = "way, batch, fraction variance, low, high, mean over noise / full batch"
+        pooled = rows_of({key: both for key, both in every.items() if both})
         return [
             Table.of("widths", f"way, quantity, batch, {columns}", rows),
-            Table.of("exponents", f"way, batch, exponent, {ends}", rates),
-            Table.of(
-                "parts",
-                f"way, batch, fraction variance, {ends}, mean over noise / full batch, low ratio, "
-                "high ratio",
-                pooled,
-            ),
+            Table.of("exponents", "way, batch, exponent, low, high", rates),
+            Table.of("parts", f"{header}, low ratio, high ratio", pooled),
         ]
 
     # Verdicts

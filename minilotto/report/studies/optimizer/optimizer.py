@@ -198,12 +198,7 @@ class Optimizer(Study):
     def tables(self) -> list[Table]:
         header = "target, optimiser, steps"
         columns = "width, seeds, diverged, median, low, high"
-        rates = [
-            (*way, width, *two)
-            for way, by_width in self.rates.items()
-            for width, two in by_width.items()
-            if way.optimizer != LM
-        ]
+        rates = rows_of({way: two for way, two in self.rates.items() if way.optimizer != LM})
         return [
             Table.of("losses", f"{header}, {columns}", rows_of(self.found)),
             Table.of("exponents", f"{header}, exponent, low, high", rows_of(self.exponents)),

@@ -217,11 +217,7 @@ class Protocol(Study):
 
     def tables(self) -> list[Table]:
         header = "schedule, rate, steps"
-        rates = [
-            (place.schedule, place.budget, width, *two)
-            for place, by_width in self.rates.items()
-            for width, two in by_width.items()
-        ]
+        rates = rows_of({(one.schedule, one.budget): two for one, two in self.rates.items()})
         starts = {
             str(start): {**dict(one.quantities()), "loss": one.loss}
             for start, one in self.starts.items()
