@@ -104,6 +104,11 @@ def interval(found: Estimate | None) -> tuple[float, float, float]:
     return (found.value, found.low, found.high) if found else (nan, nan, nan)
 
 
+def divided(found: Estimate, by: float) -> Estimate:
+    """An estimate over a number above 0."""
+    return found.mapped(lambda number: number / by)
+
+
 def reseeded(sweep: Sweep, root_seed: int) -> Sweep:
     """The same trainings from another root seed; a sweep of K of them takes the next K."""
     if not root_seed:

@@ -12,7 +12,7 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.plots import log_edges
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, untested, values
-from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, divided, training_words
 from minilotto.report.plots.curves import ratios
 from minilotto.report.plots.distributions import note, shares
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
@@ -55,8 +55,7 @@ class _Half:
         """Median loss of the average of two narrow nets over that of one."""
         if (null := self.null("average")) is None:
             return None
-        one = float(np.nanmedian(self.narrow.loss))
-        return null.median.mapped(lambda pair: pair / one)
+        return divided(null.median, float(np.nanmedian(self.narrow.loss)))
 
 
 class Halves(Figure):

@@ -1,7 +1,5 @@
 """Equation 10: what a width exponent says about that of parameters, and why it tests nothing."""
 
-from functools import partial
-from operator import mul
 from typing import Any
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy as np
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, divided, training_words
 from minilotto.report.paper.targets import FIRST, LAST, medians
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
 from minilotto.store.grid import Sweep
@@ -45,10 +43,10 @@ class ParameterLaw(Figure):
         fit = fit_law(medians({width: nets.loss for width, nets in self.nets.items()}))
         self.measured = one = fit.estimates["exponent"]
         self.claimed = {shape: 1.0 / power for shape, power in SHAPES.items()}
-        self.implied = [one.mapped(partial(mul, exponent)) for exponent in self.claimed.values()]
+        self.implied = [divided(one, power) for power in SHAPES.values()]
 
     def facts(self) -> dict[str, Any]:
-        ends = {f"refit_{end}": one for end, one in zip(("low", "high"), REFIT, strict=True)}
+        ends = dict(zip(("refit_low", "refit_high"), REFIT, strict=True))
         agree = {"agree_low": 3 * REFIT[0], "agree_high": 3 * REFIT[1]}
         return {**ends, **agree, "training": training_words(self.nets.values())}
 

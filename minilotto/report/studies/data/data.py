@@ -24,7 +24,7 @@ from minilotto.report.claims import (
     tally,
     untested,
 )
-from minilotto.report.figure import Source, Table, commas, interval, named
+from minilotto.report.figure import Source, Table, commas, divided, interval, named
 from minilotto.report.rules import LEVEL, factor, inside, near
 from minilotto.report.study import Settings, Study, default
 from minilotto.store.grid import Sweep
@@ -238,7 +238,7 @@ class Data(Study):
         if few is None or not len(few.widths):
             return untested("Nets on fewer points than they have neurons are missing.")
         lines = {n: (one, float(straight_lines(n))) for n, one in estimates(few).items()}
-        rows = {f"P = {n}": _over(*both) for n, both in lines.items()}
+        rows = {f"P = {n}": divided(*both) for n, both in lines.items()}
         outcome = tally(rows, claim.similar, f"N = {width}: ")
         if len(rows) < 2:
             return outcome
@@ -284,7 +284,7 @@ class Data(Study):
                 if both is None:
                     continue
                 learnt, absorbed = both
-                part, name = _over(learnt, free), f"{named(activation)}, N = {width}"
+                part, name = divided(learnt, free), f"{named(activation)}, N = {width}"
                 less, more = less + (part.high < 1 / similar), more + (part.low > similar)
                 words = f"{learnt} of {free} on all x, {absorbed} in the training loss"
                 numbers = {f"k of {activation} at {width}": learnt.value}
@@ -326,7 +326,3 @@ def _fit(found: Points | None) -> Fit | None:
         return None
     chosen = found.select((found.widths >= PAPER_RANGE[0]) & (found.widths <= PAPER_RANGE[1]))
     return fit_law(chosen) if len(chosen.widths) >= 3 else None
-
-
-def _over(one: Estimate, by: float) -> Estimate:
-    return one.mapped(lambda number: number / by)

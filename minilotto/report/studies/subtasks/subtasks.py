@@ -1,9 +1,7 @@
 """Study: shares of the neurons that subtasks have, and their loss against their neurons."""
 
 from dataclasses import dataclass
-from functools import partial
 from math import inf
-from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +19,7 @@ from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_input
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, extent, tally, untested
-from minilotto.report.figure import Source, Table, rows_of
+from minilotto.report.figure import Source, Table, divided, rows_of
 from minilotto.report.rules import LEVEL, factor, inside
 from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.settings.arrays import Array
@@ -281,8 +279,7 @@ class Subtasks(Study):
     def claim_optimal(self, claim: Claim) -> Outcome:
         found = {}
         for name, (task, one) in self._uneven().items():
-            least = float(least_loss(task)[0] / least_loss(task)[-1])
-            found[name] = one.mapped(partial(mul, 1 / least))
+            found[name] = divided(one, float(least_loss(task)[0] / least_loss(task)[-1]))
         return tally(found, claim.same)
 
     def claim_whole(self, claim: Claim) -> Outcome:
