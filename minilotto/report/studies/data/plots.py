@@ -25,6 +25,8 @@ def draw(study: Data) -> Drawing:
     }
     for (activation, found), row in zip(study.samples.items(), axes, strict=True):
         left, middle, right = row
+        for ax in row:
+            ax.set(xscale="log", yscale="log")
         _against_width(found, left)
         series = {}
         for width in widths:
@@ -48,7 +50,6 @@ def draw(study: Data) -> Drawing:
             left.set_ylim(0.03 * min(shown), 3 * max(ax.dataLim.y1 for ax in row))
         titles = ("loss against width", "against points", f"noise, {study.usual} points")
         for ax, what, label in zip(row, titles, ("loss (mean squared error)", "", ""), strict=True):
-            ax.set(xscale="log", yscale="log")
             size = 6 if ax is middle else 7
             finish(ax, f"{named(activation)}: {what}", label, loc="best", fontsize=size)
     return figure
