@@ -230,23 +230,16 @@ def _embedded(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _warning(scale: Scale) -> str:
-    full = Scale()
+    full, steps = Scale(), ""
     if scale == full:
         return ""
-    steps = f", {scale.steps:,} steps (the paper: {full.steps:,})"
+    if scale.steps < full.steps:
+        steps = f", {scale.steps:,} steps (the paper: {full.steps:,})"
     return (
         f"Reduced run: {scale.seeds:,} seeds a width (the paper: {full.seeds:,}), "
-        f"{scale.wide_seeds:,} at wider ones, widths up to {scale.widest:,}"
-        f"{steps if scale.steps < full.steps else ''}. Intervals are wider for it, and verdicts "
-        "weaker."
+        f"{scale.wide_seeds:,} at wider ones, widths up to {scale.widest:,}{steps}. Intervals are "
+        "wider for it, and verdicts weaker."
     )
-
-
-def _heading(chosen: type[Figure]) -> str:
-    """Figure 1c, Equation 10 for eq10, or that it is beyond the paper; and the title."""
-    name = chosen.name
-    number = f"Equation {name[2:]}" if name.startswith("eq") else f"Figure {name}"
-    return f"{'Beyond the paper' if issubclass(chosen, Study) else number}: {chosen.title}"
 
 
 def _sections(
@@ -296,7 +289,9 @@ def _section(
     chosen: type[Figure], store: Store, scale: Scale, out: Path, given: Path, root_seed: int = 0
 ) -> Section:
     """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
-    source, name, title = Source(store, root_seed), chosen.name, _heading(chosen)
+    source, name = Source(store, root_seed), chosen.name
+    heading = f"Equation {name[2:]}" if name.startswith("eq") else f"Figure {name}"
+    title = f"{'Beyond the paper' if issubclass(chosen, Study) else heading}: {chosen.title}"
     more_words = " --quick" if scale == QUICK else ""
     more_words += f" --root_seed {root_seed}" if root_seed else ""
     command = f"{PROGRAM} reproduce --figures {name} --out {quote(str(given))}{more_words}"

@@ -30,10 +30,13 @@ from importlib.resources import files
 from math import inf
 from typing import Any, NamedTuple
 
-from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.estimates import bend
+from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import ConfigError
 from minilotto.files import parsed_toml
 from minilotto.report.rules import (
+    ERROR,
     FAILS,
     HOLDS,
     IN_PART,
@@ -42,11 +45,13 @@ from minilotto.report.rules import (
     UNDECIDED,
     VERDICTS,
     Check,
+    Every,
     Judged,
     decided,
     factor,
     family,
     inside,
+    one_law,
     sure,
     together,
 )
@@ -54,6 +59,7 @@ from minilotto.settings.limits import check_choice
 
 TEXTS = ("claim", "where", "says", "how", "fails", "why")
 REASONS = dict(zip(("holds", "in_part", "fails", "undecided", "untested"), VERDICTS, strict=True))
+LISTED = 3  # numbers that are listed; of more, the extremes are
 OPEN = "Too wide to decide at the level that all tests here share{more}."
 
 
@@ -119,6 +125,48 @@ def tally(
     known = {name: one for name, one in found.items() if one}
     cases = [Case(name, judge(one), one, {name: one.value}) for name, one in known.items()]
     return over(cases, before, more, **facts)
+
+
+def extent(found: Sequence[Estimate]) -> str:
+    """The least and the largest of some numbers, with their intervals."""
+    ends = (min(found, key=lambda one: one.value), max(found, key=lambda one: one.value))
+    return "{:.2f} to {:.2f}".format(*ends)
+
+
+def all_in(found: Mapping[str, Estimate | None], judge: Callable[[Estimate], Check]) -> Outcome:
+    """The outcome of a claim that all of some numbers lie in its range; None is left out."""
+    known = {name: one for name, one in found.items() if one}
+    if not known:
+        return untested("These nets are missing, or too few.")
+    judged = {name: judge(one) for name, one in known.items()}
+    if len(known) == 1:
+        ((name, one),) = known.items()
+        return about(judged[name], f"{name} {one}", "", as_numbers(name, one))
+    order = sorted(known, key=lambda name: known[name].value)
+    ends = order if len(order) <= LISTED else [order[0], order[-1]]
+    words = described({name: known[name] for name in ends})
+    if len(order) > LISTED:
+        words = f"{len(order)} numbers, from the least to the largest: {words}"
+    alone = {name: decided(one, ERROR) for name, one in judged.items()}
+    outside = [name for name, state in alone.items() if state == FAILS]
+    named = f" ({', '.join(outside[:LISTED])}{', ...' if len(outside) > LISTED else ''})"
+    reason = (
+        f"Taken one by one, {list(alone.values()).count(HOLDS)} of {len(known)} intervals lie in "
+        f"the range and {len(outside)} outside{named if outside else ''}."
+    )
+    return about(Every([*judged.values()]), words, reason, values(known), more=f": t{reason[1:-1]}")
+
+
+def one_laws(found: Mapping[str, Points], number: Callable[[Estimate, float], float]) -> Outcome:
+    """The outcome of a claim that each of some curves is one power law; `number` of its bend and
+    the p-value of the fit is for machines.
+    """
+    cases = []
+    for name, one in found.items():
+        bent, p = bend(one), fit_law(one).p_value
+        words = f"{bent}, p = {p:.2g}"
+        cases.append(Case(name, one_law(bent, p), words, {name: number(bent, p)}))
+    return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
 
 
 def for_each(fact: str, things: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], Any]:
@@ -193,6 +241,11 @@ class Claim:
         """Whether a difference of exponents is none."""
         return inside(found, -self["near"], self["near"])
 
+    def no_change(self, found: Estimate) -> Check:
+        """The same, where one outside the margin fails if its interval excludes 0."""
+        margin = self["near"] if abs(found.value) <= self["near"] else 0.0
+        return inside(found, -margin, margin)
+
     def same(self, found: Estimate) -> Check:
         """Whether a ratio is that of equal things."""
         return factor(found, 1 / self["same"], self["same"])
@@ -221,18 +274,15 @@ class Claim:
         counts: dict[str, Any] = {"good": good, "bad": bad, "open": unsure, "of": len(each)}
         counts |= {"agreeing": ", ".join(found[HOLDS]), "others": ", ".join(found[FAILS])}
         known = {"level": LEVEL, **THRESHOLDS, **self.numbers, **facts, **outcome.facts}
-        claim, where, says, how, fails = (
-            text.format(**known)
-            for text in (self.claim, self.where, self.says, self.how, self.fails)
-        )
+        made: dict[str, Any] = {"measured": outcome.measured, "numbers": outcome.numbers}
+        made |= {text: getattr(self, text).format(**known) for text in TEXTS[:-1]}
         default = OPEN if verdict == UNDECIDED and len(each) == 1 else ""
         if len(each) > 1:
             default = "{good} of {of} agree, {bad} do not, {open} are undecided{more}."
         known = {"more": "", **known, **counts, **outcome.facts}
         reason = outcome.reason if verdict != UNDECIDED else ""
         reason = reason or (self.reasons.get(verdict) or default).format(**known)
-        _, measured, _, numbers, _ = outcome
-        return Verdict(claim, says, measured, how, verdict, reason, numbers, where, fails, self.key)
+        return Verdict(verdict=verdict, reason=reason, key=self.key, **made)
 
 
 def verdicts(

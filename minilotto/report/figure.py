@@ -40,30 +40,16 @@ class Scale:
     giant_width: int = 10_000
     widest: int = 1000
     steps: int = 50_000
+    widths: ClassVar[tuple[int, ...]] = (1, 2, 3, 4, 10, 20, 30, 40, 50)  # section 4 of the paper
     quick: bool = False
     product_seeds: int = 192
     product_points: int = 1000
     check_seeds: int = 16
 
     @property
-    def target_seeds(self) -> int:
-        """Seeds of each of the nine unary targets."""
-        return min(self.seeds, 48) if self.quick else self.seeds
-
-    def seeds_of_product(self, inputs: int) -> int:
-        """Seeds of nets that learn a product of so many inputs."""
-        few = self.quick or inputs > 2
-        return min(self.product_seeds, self.seeds) if few else self.seeds
-
-    @property
     def product_widths(self) -> tuple[int, ...]:
         """Widths of nets that learn products, by far the most expensive."""
         return tuple(width for width in self.widths if width <= 30 or not self.quick)
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """The paper's widths. Paper: section 4."""
-        return (1, 2, 3, 4, 10, 20, 30, 40, 50)
 
     @property
     def wide(self) -> tuple[int, ...]:
@@ -81,7 +67,7 @@ class Table:
     """Columns of equal length, for a .csv file beside the figure."""
 
     name: str
-    columns: Mapping[str, Sequence[Any]]
+    columns: Mapping[str, Sequence[Any] | Array]
 
     @classmethod
     def of(cls, name: str, header: str, rows: Iterable[Sequence[Any]]) -> "Table":
@@ -116,6 +102,11 @@ def interval(found: Estimate | None) -> tuple[float, float, float]:
     """Value and ends of an estimate, as columns of a table; NaN where there is none."""
     nan = float("nan")
     return (found.value, found.low, found.high) if found else (nan, nan, nan)
+
+
+def divided(found: Estimate, by: float) -> Estimate:
+    """An estimate over a number above 0."""
+    return found.mapped(lambda number: number / by)
 
 
 def reseeded(sweep: Sweep, root_seed: int) -> Sweep:
@@ -266,12 +257,12 @@ def width_rows(found: Points) -> list[tuple[Any, ...]]:
 
 def rows_of(found: Any, *keys: Any) -> list[tuple[Any, ...]]:
     """Rows of a table from nested mappings: the keys on the way, the parts of a tuple each by
-    itself, and then an estimate, or points width by width.
+    itself, and then an estimate, several numbers, or points width by width.
     """
     if isinstance(found, Points):
         return [(*keys, *row) for row in width_rows(found)]
     if not isinstance(found, Mapping):
-        return [(*keys, found)]
+        return [(*keys, *found) if isinstance(found, tuple) else (*keys, found)]
     parts = {key: key if isinstance(key, tuple) else (key,) for key in found}
     return [row for key, one in found.items() for row in rows_of(one, *keys, *parts[key])]
 

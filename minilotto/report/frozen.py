@@ -17,6 +17,7 @@ from typing import Any
 
 from minilotto.errors import ConfigError, MinilottoError
 from minilotto.files import parsed_toml, write_bytes
+from minilotto.report.claims import read_toml
 from minilotto.settings.numbers import whole_number
 
 PACKAGE, FILE = "minilotto.report", "frozen.toml"
@@ -25,8 +26,7 @@ JUDGED = ("how", "fails", "why", "reasons")  # texts of a claim that state its r
 
 def frozen() -> dict[str, Any]:
     """The version of the rules, and the digest of each file that it was given to."""
-    content: dict[str, Any] = parsed_toml((files(PACKAGE) / FILE).read_text(encoding="utf-8"))
-    return content
+    return read_toml(PACKAGE, FILE)
 
 
 def digests() -> dict[str, str]:

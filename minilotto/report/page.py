@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from minilotto.errors import MinilottoError
@@ -104,6 +105,12 @@ def to_html(report: Report) -> str:
         for section in report.sections
         for verdict in section.verdicts
     ]
+    first = (
+        f'<figure class="first">{_link(one, _image(one.picture, one.title), True)}'
+        f"<figcaption>{escape(one.title)}</figcaption></figure>"
+        for one in report.sections
+        if one.picture is not None
+    )
     parts = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -111,7 +118,7 @@ def to_html(report: Report) -> str:
         f"<title>{title}</title><style>\n{style}</style></head><body><main><h1>{title}</h1>",
         *_paragraphs(report.introduction),
         *(_paragraphs([report.warning], ' class="quick"') if report.warning else ()),
-        _first(report.sections),
+        *islice(first, 1),
         _list("In short", map(_headline, report.headlines), ' class="short"'),
         f"<p>{''.join(counts)}</p>",
         _list("How to read this page", map(_prose, report.reading)),
@@ -148,16 +155,6 @@ def _section(section: Section, common: str) -> str:
     drawn = f" Drawn {escape(section.drawn)}." if section.drawn else ""
     parts.append(f"<p>{repeat}{drawn}{f' Numbers and pictures: {made}.' if made else ''}</p>")
     return "\n".join(parts)
-
-
-def _first(sections: Sequence[Section]) -> str:
-    for section in sections:
-        if section.picture is not None:
-            image, what = _image(section.picture, section.title), escape(section.title)
-            return f'<figure class="first">{_link(section, image, True)}<figcaption>{what}' + (
-                "</figcaption></figure>"
-            )
-    return ""
 
 
 def _headline(section: Section) -> str:
@@ -234,19 +231,20 @@ def to_markdown(report: Report) -> str:
         for row, one in zip(rows, section.verdicts, strict=True):
             row["verdict"] = f"**{one.verdict}**: {one.reason}"
         labels = [label for label in (rows[0] if rows else ()) if any(row[label] for row in rows)]
-        lines = [f"| {' | '.join(labels)} |", "|---" * len(labels) + "|"] if rows else []
-        for row in rows:
-            cells = (" ".join(row[label].split()).replace("|", "\\|") for label in labels)
-            lines.append(f"| {' | '.join(cells)} |")
+        parts.append(_piped(labels, ([row[label] for label in labels] for row in rows)))
         drawn = f" (drawn {section.drawn})" if section.drawn else ""
-        parts += ["\n".join(lines), f"`{section.command}`{drawn}"]
+        parts.append(f"`{section.command}`{drawn}")
     for table in report.tables:
-        lines = [f"| {' | '.join(cells)} |" for cells in (table.header, *table.rows)]
-        lines.insert(1, "|---" * len(table.header) + "|")
-        parts += [f"## {table.heading}", table.text, "\n".join(lines)]
+        parts += [f"## {table.heading}", table.text, _piped(table.header, table.rows)]
     provenance = [f"{key}: {value}" for key, value in report.provenance.items()]
     parts += [_listed(report.remarks), _listed(provenance), f"<!-- {MARK} -->"]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _piped(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    lines = [header, ["---"] * len(header), *cells] if header else []
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _listed(texts: Iterable[str]) -> str:

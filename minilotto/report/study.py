@@ -1,7 +1,7 @@
 """A study beyond the paper: a figure of the report with its own question, design and settings."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STAGES = 5  # of the paper's schedule
 Chosen = TypeVar("Chosen", bound="Settings")
 Made = TypeVar("Made", bound="Study")
+Value = TypeVar("Value")
 
 
 def scheduled(steps: int) -> dict[str, Any]:
@@ -24,11 +25,16 @@ def scheduled(steps: int) -> dict[str, Any]:
     return {"steps": steps, "lr_decay_every": max(1, steps // STAGES)}
 
 
+def default(full: Value, quick: Value) -> Value:
+    """A field of Settings: the report's value, and that for a first look."""
+    return field(default=full, metadata={"quick": quick})
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a study trains, by default the report's; each study adds fields."""
 
-    seeds: int = 100  # networks of each config
+    seeds: int = default(100, quick=20)  # networks of each config
     steps: int = 50_000  # of Adam, where the study does not vary them
     by_steps: ClassVar[tuple[str, ...]] = ("budgets",)
     by_width: ClassVar[tuple[str, ...]] = ()
@@ -36,7 +42,8 @@ class Settings:
     @classmethod
     def quick(cls: type[Chosen]) -> Chosen:
         """Settings for a first look, at a tenth of the cost."""
-        return cls(seeds=20)
+        every = {one.name: one.metadata for one in dataclasses.fields(cls)}
+        return cls(**{name: some["quick"] for name, some in every.items() if "quick" in some})
 
     @classmethod
     def at(cls: type[Chosen], scale: Scale) -> Chosen:
@@ -46,7 +53,7 @@ class Settings:
         """
         full: Any = cls.quick() if scale.quick else cls()
         less: dict[str, Any] = {"steps": min(full.steps, scale.steps)}
-        for name in (field.name for field in dataclasses.fields(cls)):
+        for name in (one.name for one in dataclasses.fields(cls)):
             one = getattr(full, name)
             if name.endswith("seeds"):
                 less[name] = min(one, getattr(scale, name, scale.seeds))
@@ -129,7 +136,7 @@ class Study(Figure):
         DataError
             Where there is too little to study.
         """
-        names = [field.name for field in dataclasses.fields(cls.settings_type)]
+        names = [one.name for one in dataclasses.fields(cls.settings_type)]
         for name in settings:
             if name not in names:
                 raise ConfigError(

@@ -13,14 +13,13 @@ from minilotto.analysis.tickets.algorithms import RESOLUTION, SYMMETRIC, TAIL, A
 from minilotto.analysis.tickets.parameter_plane import plane_clusters
 from minilotto.ensemble.plots import edges_of
 from minilotto.report.claims import Case, Claim, Outcome, about, over
-from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
+from minilotto.report.figure import Scale, Source, Table
+from minilotto.report.paper.two_neurons import TwoNeurons
 from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Axes, Drawing, grid, panels, style_of
 from minilotto.report.rules import FAILS, LEVEL, THRESHOLDS, Check, Judged, inside, sure
 from minilotto.settings.arrays import Array
-from minilotto.store.grid import Sweep
 
-WIDTH = 2
 BAD = 1e-2  # losses above it are left aside by the paper
 PAPER_SYMMETRY = (True, False, True, False)
 # What each algorithm's two neurons use of the activation, in the words of analysis.algorithms.
@@ -30,17 +29,12 @@ MARKERS = "osD^vP"
 Numbers = Mapping[str, float]
 
 
-class _Algorithms(Figure):
-    """The nets of all three figures, and the algorithms that they follow."""
-
-    @staticmethod
-    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return (Sweep(widths=(WIDTH,), seeds=scale.seeds, steps=scale.steps),)
+class _Algorithms(TwoNeurons):
+    """The algorithms that the nets follow."""
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        found = source.by_width(self.sweeps(scale)[0])
-        need(found, (WIDTH,), "this figure")
-        self.nets = nets = found[WIDTH]
+        super().__init__(source, scale)
+        nets = self.nets
         self.study = algorithms(nets.activation, nets.parameters, nets.data, nets.loss)
         good = [one for one in self.study.found if one.loss_median < BAD]
         self.good = good or list(self.study.found)  # something to show after few steps
@@ -49,8 +43,7 @@ class _Algorithms(Figure):
 
     def facts(self) -> dict[str, Any]:
         limits = {"bad": BAD, "least": LEAST_SHARE, "symmetric": SYMMETRIC, "tail": TAIL}
-        training = training_words([self.nets])
-        return {**limits, "resolution": RESOLUTION, "shown": SHOWN, "training": training}
+        return {**super().facts(), **limits, "resolution": RESOLUTION, "shown": SHOWN}
 
     def _counted(self, count: int, paper: float) -> Judged:
         """Whether so many groups were found as in the paper."""
@@ -125,13 +118,12 @@ class AlgorithmClusters(_Algorithms):
 
     def tables(self) -> list[Table]:
         rows = []
-        for i, one in enumerate(self.study.found):
-            w, b, v, c = (part[one.medoid].ravel().tolist() for part in self.nets.parameters)
-            rows.append((
-                i + 1, len(one.members), one.share, one.share_low, one.share_high, one.loss_low,
-                one.loss_median, one.loss_high, one.asymmetry, one.name,
-                self.nets.seeds[one.medoid], *w, *b, *v, *c,
-            ))  # fmt: skip
+        for i, one in enumerate(self.study.found, start=1):
+            parameters = (n for part in self.nets.parameters for n in part[one.medoid].ravel())
+            fractions = one.share, one.share_low, one.share_high
+            losses = one.loss_low, one.loss_median, one.loss_high
+            about_it = one.asymmetry, one.name, self.nets.seeds[one.medoid]
+            rows.append((i, len(one.members), *fractions, *losses, *about_it, *parameters))
         header = (
             "algorithm, nets, share, low, high, loss quartile 1, loss median, loss quartile 3, "
             "asymmetry, what its neurons do, seed, w1, w2, b1, b2, v1, v2, c"
@@ -211,21 +203,20 @@ class AlgorithmResponses(_Panels):
 
     def tables(self) -> list[Table]:
         x = np.linspace(-2, 2, 41)
-        columns = {"x": x.tolist()}
-        for i, one in enumerate(self.good):
-            for k in range(WIDTH):
-                response = self._response(one.medoid, k, x)
-                columns[f"algorithm {i + 1} neuron {k + 1}"] = response.tolist()
-        return [Table("activations", columns)]
+        columns = {
+            f"algorithm {i + 1} neuron {k + 1}": self._response(one.medoid, k, x)
+            for i, one in enumerate(self.good)
+            for k in range(2)
+        }
+        return [Table("activations", {"x": x, **columns})]
 
     def claim_symmetry(self, claim: Claim) -> Outcome:
-        found = tuple(one.symmetric for one in self.good)
-        each = ", ".join(
-            f"{i} {'symmetric' if one.symmetric else 'asymmetric'} ({one.asymmetry:.2g})"
-            for i, one in enumerate(self.good, start=1)
-        )
-        numbers = {f"asymmetry {i}": one.asymmetry for i, one in enumerate(self.good, start=1)}
-        measured = f"by rising loss: {each}"
+        found, numbers, each = [one.symmetric for one in self.good], {}, []
+        for i, one in enumerate(self.good, start=1):
+            numbers[f"asymmetry {i}"] = one.asymmetry
+            kind = "symmetric" if one.symmetric else "asymmetric"
+            each.append(f"{i} {kind} ({one.asymmetry:.2g})")
+        measured = f"by rising loss: {', '.join(each)}"
         return self._matched(found, PAPER_SYMMETRY, measured, numbers)
 
 

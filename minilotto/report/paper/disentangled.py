@@ -20,6 +20,7 @@ from minilotto.analysis.tickets.error_shapes import by_angle
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, commas, finite, training_words
+from minilotto.report.plots import curves
 from minilotto.report.plots.style import (
     BLUE,
     GREY,
@@ -30,7 +31,7 @@ from minilotto.report.plots.style import (
     intervals,
     mosaic,
 )
-from minilotto.report.rules import Every, inside
+from minilotto.report.rules import Every, inside, near
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -103,23 +104,22 @@ class Disentanglement(Figure):
                 look = {"color": GREY, "linewidth": 1.5, "label": "" if i else "the paper"}
                 ax.hlines(PAPER_COUNTS[width], i - 0.42, i + 0.42, **look)
         ax.set_xticks(at, [str(width) for width in self.widths])
-        ax.set(ylim=(0, 10.5), xlabel="width $N$", ylabel="independent tickets")
-        ax.set_title("filled: best output weights; open: the net's own")
-        ax.legend(loc="upper left", fontsize=8)
+        ax.set(ylim=(0, 10.5), xlabel="width $N$")
+        title = "filled: best output weights; open: the net's own"
+        curves.finish(ax, title, "independent tickets", loc="upper left")
 
     def _draw_useless(self, ax: Axes) -> None:
-        for name, color, label in (
-            ("useless", PALETTE[1], f"pairs with R² below {USELESS:g}"),
-            ("both_dead", PALETTE[0], "pairs of two dead neurons"),
-        ):
-            found = [median_estimate(getattr(one, name)) for one in self.widths.values()]
-            intervals(list(self.widths), found, ax, color, "o", label)
-        ax.set_xscale("log")
-        ax.set_xticks(list(self.widths), [str(width) for width in self.widths])
-        ax.minorticks_off()
-        ax.set(ylim=(-0.02, 0.72), xlabel="width $N$", ylabel="fraction of the pairs")
-        ax.set_title("useless pairs, median over nets")
-        ax.legend(loc="upper left", fontsize=8)
+        labels = {"both_dead": "pairs of two dead neurons"}
+        labels["useless"] = f"pairs with R² below {USELESS:g}"
+        found = {
+            label: {n: median_estimate(getattr(one, name)) for n, one in self.widths.items()}
+            for name, label in labels.items()
+        }
+        curves.several(found, ax, curves.series)
+        ax.set(xscale="log", ylim=(-0.02, 0.72))
+        curves.width_axis(ax, places=list(self.widths))
+        title = "useless pairs, median over nets"
+        curves.finish(ax, title, "fraction of the pairs", loc="upper left")
 
     def headline(self) -> str:
         narrow = self._narrow()
@@ -191,12 +191,10 @@ class Disentanglement(Figure):
         if one is None or not np.isfinite(one.useless).any():
             return untested("The nets are missing, or have no pair.")
         found, dead = median_estimate(one.useless), float(np.mean(~one.living))
-        reason = (
-            "They are neurons that died in training: w and b have shrunk to zero, and with them "
-            "what they add."
-        )
+        reason = "They are neurons that died in training: w and b have shrunk to zero, and with "
+        reason += "them what they add."
         return about(
-            inside(found, 0.5 - claim["close"], 0.5 + claim["close"]),
+            near(found, 0.5, claim["close"]),
             f"{found} of the pairs; {dead:.0%} of the neurons are dead, and {one.dead_useless:.0%} "
             "of the useless pairs are two of them",
             reason if one.dead_useless > 0.9 else "",
@@ -204,7 +202,6 @@ class Disentanglement(Figure):
         )
 
     def claim_correlated(self, claim: Claim) -> Outcome:
-        strong = claim["most"]
         shapes = {n: one.shapes for n, one in self.widths.items()}
         shapes = {n: one for n, one in shapes.items() if np.isfinite(one.correlation).any()}
         within = [median_estimate(one.within).value for one in shapes.values()]
@@ -220,23 +217,23 @@ class Disentanglement(Figure):
         for n, one in shapes.items():
             found, at = median_estimate(one.correlation), f"N = {n}"
             numbers = {f"correlation at width {n}": found.value}
-            cases.append(Case(at, inside(found, strong, np.inf), found, numbers))
+            cases.append(Case(at, inside(found, claim["most"], np.inf), found, numbers))
         return over(cases, more=more)
 
     def claim_shapes(self, claim: Claim) -> Outcome:
-        most, cases = claim["most"], []
+        cases = []
         for n, one in self.widths.items():
             if np.isfinite(one.shapes.degrees).any():
                 odd, even = (mean_estimate(part) for part in one.shapes.degrees.T)
                 numbers = {f"cubic at width {n}": odd.value, f"quartic at width {n}": even.value}
                 words = f"{odd.value:.0%} cubic, {even.value:.0%} quartic"
-                cases.append(Case(f"N = {n}", inside(odd, most, np.inf), words, numbers))
-        mirror = [one.mirror for one in self.widths.values() if np.isfinite(one.mirror)]
-        further = "".join(
-            " The further a pair is from mirror symmetry, the more cubic (rank correlation from "
-            f"{least:.2f})."
-            for least in sorted(mirror)[:1]
-        )
+                cases.append(Case(f"N = {n}", inside(odd, claim["most"], np.inf), words, numbers))
+        further = ""
+        if mirror := [one.mirror for one in self.widths.values() if np.isfinite(one.mirror)]:
+            further = (
+                " The further a pair is from mirror symmetry, the more cubic (rank correlation "
+                f"from {min(mirror):.2f})."
+            )
         return over(cases, "mean fractions of the squared errors: ", mirror=further)
 
     def claim_independent(self, claim: Claim) -> Outcome:
@@ -249,10 +246,7 @@ class Disentanglement(Figure):
             if np.isfinite([one.value for one in values.values()]).all():
                 digits = count != "participation"  # the others are whole, or nearly so
                 shown = (f"{one.value:.2g}" if digits else str(one) for one in values.values())
-                judged = [
-                    inside(one, PAPER_COUNTS[n] - 0.5, PAPER_COUNTS[n] + 0.5)
-                    for n, one in values.items()
-                ]
+                judged = [near(one, PAPER_COUNTS[n], 0.5) for n, one in values.items()]
                 way = f"{COUNTS[count]} ({PREDICTORS[predictor]})"
                 numbers = {f"{predictor} {count} {n}": one.value for n, one in values.items()}
                 cases.append(Case(way, Every(judged), ", ".join(shown), numbers))
@@ -272,7 +266,7 @@ def neuron_cloud(
     unpaired: NDArray[np.bool_],
     pairs: NDArray[np.intp],
     ax: Axes,
-) -> Axes:
+) -> None:
     """Neurons (N,) in the plane of w and b; partners (K, 2) joined, dead grey, single orange."""
     whole = pairs[pairs.min(axis=1) >= 0]
     if len(whole) <= LINES:
@@ -287,30 +281,27 @@ def neuron_cloud(
         ax.plot(w[chosen], b[chosen], mark, color=color, markersize=size, rasterized=many)
     reach = 1.1 * max(float(np.abs(w).max()), 1e-3)
     ax.set(xlim=(-reach, reach), xlabel="$w_i$", ylabel="$b_i$")
-    return ax
 
 
-def ranked(r2: Array, cut: float, ax: Axes) -> Axes:
+def ranked(r2: Array, cut: float, ax: Axes) -> None:
     """R^2 of pairs from the best down, without NaN, and the line below which they are useless."""
     kept = np.sort(r2[np.isfinite(r2)])[::-1]
     ax.plot(np.arange(1, len(kept) + 1), kept, "o", color=BLUE, markersize=3)
     ax.axhline(cut, color=ORANGE, linewidth=0.8, linestyle="--")
     ax.set(ylim=(-0.05, 1.08), xlabel="pair, by rank", ylabel="R² with x²")
-    return ax
 
 
-def correlations(matrix: Array, ax: Axes) -> Axes:
+def correlations(matrix: Array, ax: Axes) -> None:
     """A matrix of correlations, blue for -1 over white to red for 1."""
     if not matrix.size:
         ax.set_axis_off()
-        return ax
+        return
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.figure.colorbar(image, cax=ax.inset_axes((1.04, 0.0, 0.06, 1.0)), ticks=[-1, 0, 1])
     ax.set(xlabel="useful pair", xticks=[], yticks=[])
-    return ax
 
 
-def errors(x: Array, values: Array, ax: Axes) -> Axes:
+def errors(x: Array, values: Array, ax: Axes) -> None:
     """At most CURVES error functions (K, P) of equal size against x (P,), ending above zero."""
     if len(values):
         sign = np.where(values[:, -1] < 0, -1.0, 1.0)
@@ -321,4 +312,3 @@ def errors(x: Array, values: Array, ax: Axes) -> Axes:
     for place in (-1.6, 0.0, 1.6):
         ax.axvline(place, color=ORANGE, linewidth=0.8, linestyle=":")
     ax.set(xlabel="x", ylabel="error, scaled")
-    return ax

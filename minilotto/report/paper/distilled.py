@@ -13,6 +13,7 @@ from minilotto.ensemble.plots import edges_of
 from minilotto.initialisation import Parameters
 from minilotto.report.claims import Case, Claim, Outcome, about, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, need, training_words
+from minilotto.report.plots.curves import finish, several, width_axis
 from minilotto.report.plots.distributions import shares
 from minilotto.report.plots.style import (
     AMBER,
@@ -26,7 +27,6 @@ from minilotto.report.plots.style import (
     Drawing,
     beside,
     grid,
-    intervals,
 )
 from minilotto.report.rules import at_least, factor, inside
 from minilotto.store.grid import Sweep
@@ -77,15 +77,10 @@ class Distillation(Figure):
 
     def draw(self) -> Drawing:
         figure, ((left, right), (below, corner)) = grid(2, 2, 10.0, 7.6)
-        for draw, ax, title in (
-            (self._draw_losses, left, f"two neurons of a net of width {WIDE}"),
-            (self._draw_tails, right, "where the best come from"),
-            (self._draw_path, below, "how many neurons are needed"),
-            (self._draw_polish, corner, "Levenberg-Marquardt in float64"),
-        ):
-            draw(ax)
-            ax.set_title(title)
-            ax.legend(loc="lower left" if ax is below else "upper left", fontsize=8)
+        self._draw_losses(left)
+        self._draw_tails(right)
+        self._draw_path(below)
+        self._draw_polish(corner)
         return figure
 
     def _draw_losses(self, ax: Axes) -> None:
@@ -96,6 +91,7 @@ class Distillation(Figure):
         shares(output, ax, edges, GREEN, WAYS["output"], outline=True)
         ax.axvline(MACHINE, color=GREY, linewidth=1.0, linestyle=":")
         ax.set_ylim(top=1.35 * ax.get_ylim()[1])
+        finish(ax, f"two neurons of a net of width {WIDE}", ax.get_ylabel(), loc="upper left")
 
     def _draw_tails(self, ax: Axes) -> None:
         colors = {"pairs": BLUE, "living": SKY, "untrained": PURPLE, "keep": AMBER}
@@ -109,25 +105,22 @@ class Distillation(Figure):
         ax.axvline(RECORD, color=GREY, linewidth=1.0)
         beside(" the paper's record", (RECORD, 0.62), (0, 0), ax, ax.get_xaxis_transform())
         ax.set(xscale="log", yscale="log", xlabel="loss (mean squared error)")
-        ax.set_ylabel("fraction of nets below")
         ax.set_ylim(top=12)
+        finish(ax, "where the best come from", "fraction of nets below", loc="upper left")
 
     def _draw_path(self, ax: Axes) -> None:
-        for name, label, color, mark in (
-            ("distilled", f"distilled from width {WIDE}", BLUE, "o"),
-            ("trained", "trained at that width", ORANGE, "s"),
-            ("refitted", "trained, last layer refitted", PURPLE, "D"),
-        ):
-            rows = self.path[name]
-            found = [Estimate(median, low, high, 0.9) for _, low, median, high in rows]
-            intervals([row[0] for row in rows], found, ax, color, mark, label)
+        labels = {"distilled": f"distilled from width {WIDE}", "trained": "trained at that width"}
+        labels["refitted"] = "trained, last layer refitted"
+        found = {
+            label: {k: Estimate(median, low, high, 0.9) for k, low, median, high in self.path[name]}
+            for name, label in labels.items()
+        }
+        several(found, ax)
         look: Any = {"color": GREY, "linewidth": 1.0, "linestyle": "--"}
         ax.axhline(float(np.median(self.wide.loss)), label=f"nets of width {WIDE}", **look)
-        ax.set(xscale="log", yscale="log")
-        ticks = sorted({row[0] for rows in self.path.values() for row in rows})
-        ax.set_xticks(ticks, [str(k) for k in ticks])
-        ax.minorticks_off()
-        ax.set(xlabel="neurons", ylabel="loss, median and 90% of nets")
+        width_axis(ax, "neurons", sorted({k for one in found.values() for k in one}))
+        title = "how many neurons are needed"
+        finish(ax, title, "loss, median and 90% of nets", loc="lower left")
 
     def _draw_polish(self, ax: Axes) -> None:
         for name, color, mark, label in (
@@ -142,7 +135,8 @@ class Distillation(Figure):
         ends = np.array([starts.min(), starts.max()])
         ax.plot(ends, ends, color=GREY, linewidth=1.0, linestyle=":", label="no change")
         ax.axhline(MACHINE, color=GREY, linewidth=1.0)
-        ax.set(xscale="log", yscale="log", xlabel="loss before polishing", ylabel="loss after")
+        ax.set(xscale="log", yscale="log", xlabel="loss before polishing")
+        finish(ax, "Levenberg-Marquardt in float64", "loss after", loc="upper left")
 
     def tables(self) -> list[Table]:
         losses, after = [], []

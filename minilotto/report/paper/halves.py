@@ -8,10 +8,11 @@ import numpy as np
 from minilotto.analysis.ensembling.pairs import NullComparison
 from minilotto.analysis.ensembling.synergy import Synergy, synergy
 from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, described, untested, values
-from minilotto.report.figure import Figure, Scale, Source, Table, commas, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, commas, divided, training_words
 from minilotto.report.plots.curves import ratios
 from minilotto.report.plots.distributions import note, shares
 from minilotto.report.plots.style import BLUE, ORANGE, Drawing, mosaic
@@ -35,9 +36,13 @@ RATIOS_SHOWN = (0.05, 300.0)
 class _Half:
     """The study of one width: two narrow nets against one wide one."""
 
-    wide: int
-    narrow_median: float
+    narrow: Ensemble
+    whole: Ensemble
     study: Synergy
+
+    @property
+    def wide(self) -> int:
+        return self.whole.config.width
 
     @property
     def name(self) -> str:
@@ -50,8 +55,7 @@ class _Half:
         """Median loss of the average of two narrow nets over that of one."""
         if (null := self.null("average")) is None:
             return None
-        one, pair = self.narrow_median, null.median
-        return Estimate(pair.value / one, pair.low / one, pair.high / one, LEVEL)
+        return divided(null.median, float(np.nanmedian(self.narrow.loss)))
 
 
 class Halves(Figure):
@@ -73,14 +77,7 @@ class Halves(Figure):
                 f"of widths {commas(WIDE)} none is there with its half; train them first"
             )
         self.nets = [nets for pair in pairs for nets in pair]
-        self.halves = [
-            _Half(
-                wide.config.width,
-                float(np.nanmedian(narrow.loss)),
-                synergy(narrow, wide, level=LEVEL),
-            )
-            for narrow, wide in pairs
-        ]
+        self.halves = [_Half(*pair, synergy(*pair, level=LEVEL)) for pair in pairs]
 
     def facts(self) -> dict[str, Any]:
         narrow = self.halves[-1].wide // 2
@@ -141,9 +138,9 @@ class Halves(Figure):
         null, best, joined = half.null(PAPERS), half.null("sum to one"), half.null("joined")
         if null is None:
             return untested("; ".join(half.study.notes))
-        ratio, low, high = null.ratio, claim.numbers.get("factor", 1.0), np.inf
-        if half.wide >= AS_GOOD:
-            low, high = 1 / claim["same"], claim["same"]
+        ratio, alike = null.ratio, half.wide >= AS_GOOD
+        least = claim.numbers.get("factor", 1.0)
+        judged = claim.same(ratio) if alike else factor(ratio, least, np.inf)
         chance, combined = f"p {'below' if null.bounded else '='} {null.p_value:.2g}", ""
         if half.wide == 4 and best is not None and joined is not None:
             combined = (
@@ -152,7 +149,7 @@ class Halves(Figure):
                 f"{joined.ratio.value:.2g}."
             )
         more = f"; best weights that sum to one: {best.ratio}" if best is not None else ""
-        if half.wide >= AS_GOOD and best is not None:
+        if alike and best is not None:
             combined = (
                 " Two halves with the best weights that sum to one, which is what Eq. 5 and 6 "
                 f"allow, come to {best.ratio.value:.2g} times the loss of the one net; their plain "
@@ -161,7 +158,7 @@ class Halves(Figure):
         numbers = {**as_numbers("ratio", ratio), "ks": null.ks}
         numbers |= {"best weights": best.ratio.value} if best is not None else {}
         facts = {"ks": null.ks, "chance": chance, "combined": combined}
-        return about(factor(ratio, low, high), f"ratio {ratio}{more}", "", numbers, **facts)
+        return about(judged, f"ratio {ratio}{more}", "", numbers, **facts)
 
     claim_2 = claim_4 = claim_20 = claim_40 = _by_the_papers_null
 
@@ -186,8 +183,8 @@ class Halves(Figure):
             return []
         if (gain := half.averaged()) is None:
             return untested("; ".join(half.study.notes))
-        every = [(f"N = {one.wide // 2}", one.averaged()) for one in self.halves]
-        found = {name: left for name, left in every if left}
+        every = {f"N = {one.wide // 2}": one.averaged() for one in self.halves}
+        found = {name: left for name, left in every.items() if left}
         measured = f"of one net's median loss: {described(found)}"
         numbers = {**as_numbers("gain", gain), **values(found, "left at ")}
         return about(factor(gain, 0.0, claim["halved"]), measured, "", numbers)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.analysis.stats.modality import FEW_WIDTHS, Normality, central_limit
+from minilotto.analysis.stats.modality import FEW_WIDTHS, Normality, Shape, central_limit
 from minilotto.ensemble.plots import edges_of
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
@@ -13,10 +13,17 @@ from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.plots.distributions import note, peak_marks, shares
 from minilotto.report.plots.style import Drawing, panels
 from minilotto.report.rules import LEVEL, Every, at_least, inside
+from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 COLUMNS = 3
 BINS_PER_DECADE = 10
+DIP = ("dip", "p_value")
+MOMENTS = ("skewness", "skewness_error", "kurtosis", "kurtosis_error", "p_value")
+SHAPE = (
+    "seeds, median, peaks proven, dip, dip p, skewness, skewness error, kurtosis, kurtosis error, "
+    "normality p"
+)
 
 
 class LossHistograms(Figure):
@@ -56,23 +63,13 @@ class LossHistograms(Figure):
         return figure
 
     def tables(self) -> list[Table]:
-        names = ("skewness", "skewness_error", "kurtosis", "kurtosis_error", "p_value", "deviation")
-        nan, shapes = float("nan"), []
+        shapes, losses = [], []
         for width, nets in self.nets.items():
             one = self.shapes[width]
-            dip = (one.dip.dip, one.dip.p_value) if one.dip else (nan, nan)
-            normality = [getattr(one.normality, name, nan) for name in names]
-            median, peaks = np.nanmedian(nets.loss), one.modes.count if one.modes else nan
-            shapes.append((width, one.seeds, median, peaks, *dip, *normality))
-        losses = [
-            (width, *row)
-            for width, nets in self.nets.items()
-            for row in zip(nets.seeds, nets.loss, strict=True)
-        ]
-        header = (
-            "width, seeds, median, peaks proven, dip, dip p, skewness, skewness error, kurtosis, "
-            "kurtosis error, normality p, deviation in decades"
-        )
+            deviation = getattr(one.normality, "deviation", None)
+            shapes.append((width, *shape_row(one, nets.loss), deviation))
+            losses += [(width, *row) for row in zip(nets.seeds, nets.loss, strict=True)]
+        header = f"width, {SHAPE}, deviation in decades"
         return [Table.of("shapes", header, shapes), Table.of("losses", "width, seed, loss", losses)]
 
     def claim_many(self, claim: Claim) -> Outcome:
@@ -119,6 +116,13 @@ class LossHistograms(Figure):
             f"deviation in decades: {spread}; exponent {exponent}",
             numbers=as_numbers("exponent", exponent),
         )
+
+
+def shape_row(found: Shape, loss: Array) -> list[Any]:
+    """Numbers about log10 losses by SHAPE, None for what has not been tested."""
+    parts = ((found.dip, DIP), (found.normality, MOMENTS))
+    tests = [getattr(one, name, None) for one, names in parts for name in names]
+    return [found.seeds, np.nanmedian(loss), found.modes and found.modes.count, *tests]
 
 
 def is_normal(found: Normality, most: float) -> Every:

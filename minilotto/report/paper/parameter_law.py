@@ -4,14 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.errors import DataError
 from minilotto.report.claims import Claim, Outcome, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, divided, training_words
 from minilotto.report.paper.targets import FIRST, LAST, medians
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid, intervals
-from minilotto.report.rules import LEVEL
 from minilotto.store.grid import Sweep
 
 KAPLAN = 0.076  # Kaplan et al. 2020, for the same kind of model
@@ -45,15 +43,12 @@ class ParameterLaw(Figure):
         fit = fit_law(medians({width: nets.loss for width, nets in self.nets.items()}))
         self.measured = one = fit.estimates["exponent"]
         self.claimed = {shape: 1.0 / power for shape, power in SHAPES.items()}
-        self.implied = [
-            Estimate(one.value / power, one.low / power, one.high / power, LEVEL)
-            for power in SHAPES.values()
-        ]
+        self.implied = [divided(one, power) for power in SHAPES.values()]
 
     def facts(self) -> dict[str, Any]:
-        refit = dict(zip(("refit_low", "refit_high"), REFIT, strict=True))
+        ends = dict(zip(("refit_low", "refit_high"), REFIT, strict=True))
         agree = {"agree_low": 3 * REFIT[0], "agree_high": 3 * REFIT[1]}
-        return {**refit, **agree, "training": training_words(self.nets.values())}
+        return {**ends, **agree, "training": training_words(self.nets.values())}
 
     def draw(self) -> Drawing:
         figure, ((ax,),) = grid(1, 1, 7.2, 3.6)
@@ -63,13 +58,8 @@ class ParameterLaw(Figure):
         for level, line, name in ((MEASURED, "-", "as quoted"), (KAPLAN, ":", "an earlier study")):
             label = f"{name} ({level:g})"
             ax.axhline(level, color=GREY, linewidth=1.0, linestyle=line, label=label)
-        ax.plot(
-            at - 0.08,
-            [*self.claimed.values()],
-            "o",
-            color=BLUE,
-            label="width exponent 1, as claimed",
-        )
+        label, claimed = "width exponent 1, as claimed", [*self.claimed.values()]
+        ax.plot(at - 0.08, claimed, "o", color=BLUE, label=label)
         label = f"width exponent {self.measured.value:.2f}, measured"
         intervals(at + 0.08, self.implied, ax, ORANGE, "s", label, linestyle="none", capsize=3)
         names = [f"{shape}:\nparameters ∝ width{POWERS[n]}" for shape, n in SHAPES.items()]

@@ -22,12 +22,13 @@ from minilotto.report.figure import (
     losses_on,
     training_words,
     unseen_points,
+    width_rows,
 )
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
-from minilotto.report.plots.curves import log_series, power_law, shared_legend, width_axis
+from minilotto.report.plots import curves
 from minilotto.report.plots.style import AMBER, BLUE, GREY, PURPLE, SKY, Drawing, grid
-from minilotto.report.rules import UNSEEN, Every, Some, factor, inside
+from minilotto.report.rules import UNSEEN, Every, Some, factor, inside, near
 from minilotto.store.grid import Sweep
 
 CHECKED = (10, 30, 50)  # widths at which other points are tried
@@ -89,37 +90,34 @@ class ProductScaling(Figure):
     def facts(self) -> dict[str, Any]:
         early, late = (f"{low} to {high}" for low, high in pairwise(CHECKED))
         points = {"other": OTHER_POINTS, "more": MORE, "tried": self.tried, "refitted": REFITTED}
-        widths = {"from_width": CHECKED[0], "early": early, "late": late}
-        sampling = targets.product_words(self.trained)
-        return {**points, **widths, "sampling": sampling, "training": training_words(self.trained)}
+        words = {"sampling": targets.product_words(self.trained), "early": early, "late": late}
+        training = training_words(self.trained)
+        return {**points, **words, "from_width": CHECKED[0], "training": training}
 
     def draw(self) -> Drawing:
         columns = len(self.studies)
         figure, (above, below) = grid(2, columns, 2.8 * columns, 6.0, sharex=True, sharey="col")
         for upper, lower, (task, one) in zip(above, below, self.studies.items(), strict=True):
-            series: list[Any] = [
-                (one.points, BLUE, "o", "median loss, on the training points"),
-                (self.elsewhere[task], SKY, "o", "the same nets, on other points"),
-            ]
+            label = "the same nets, on other points"
+            curves.log_series(one.points, upper, BLUE, "o", "median loss, on the training points")
+            curves.log_series(self.elsewhere[task], upper, SKY, "o", label)
             more = f"{MORE} times the points"
             for name, words, *look in (("grid", "a grid", AMBER, "s"), (more, more, PURPLE, "D")):
                 if (task, name) in self.checked:
                     label = f"trained on {words}, on other points"
-                    series.append((self.checked[task, name][1], *look, label))
-            for found, *look in series:
-                log_series(found, upper, *look)
+                    curves.log_series(self.checked[task, name][1], upper, *look, label)
             middle = {width: part.loss for width, part in one.parts.items()}
             words = "mean of the central half of the nets"
-            log_series(middle, lower, GREY, "o", words)
+            curves.log_series(middle, lower, GREY, "o", words)
             targets.draw_parts(one.parts, lower)
             start = FIRST, 3.0 * float(np.interp(FIRST, one.points.widths, one.points.value))
-            power_law(start, LAST, 1, upper, "$N^{-1}$", color=GREY)
+            curves.power_law(start, LAST, 1, upper, "$N^{-1}$")
             upper.set_title(f"y = {one.name}")
             lower.set_xlabel("width $N$")
         for ax in (*above, *below):
-            width_axis(ax, "", (1, 3, 10, 50))
+            curves.width_axis(ax, "", (1, 3, 10, 50))
             ax.set_ylabel("loss" if ax in (above[0], below[0]) else "")
-        return shared_legend(figure, (*above, *below), 4)
+        return curves.shared_legend(figure, (*above, *below), 4)
 
     def headline(self) -> str:
         falls = {}
@@ -137,12 +135,12 @@ class ProductScaling(Figure):
         )
 
     def tables(self) -> list[Table]:
-        rows = []
-        for (task, name), (seen, unseen) in self.checked.items():
-            medians = seen.value, seen.low, seen.high, unseen.value
-            columns = zip(seen.widths.astype(int), seen.seeds, *medians, strict=True)
-            rows += [(task, name, *row) for row in columns]
-        header = "target, trained on, width, seeds, median, low, high, on other points"
+        rows = [
+            (*key, *row, on_others)
+            for key, (seen, unseen) in self.checked.items()
+            for row, on_others in zip(width_rows(seen), unseen.value, strict=True)
+        ]
+        header = "target, trained on, width, seeds, diverged, median, low, high, on other points"
         tables = targets.scaling_tables(self.studies, self.elsewhere)
         return [*tables, Table.of("sampling", header, rows)] if rows else tables
 
@@ -155,10 +153,9 @@ class ProductScaling(Figure):
 
     def claim_range(self, claim: Claim) -> Outcome:
         cases = []
-        near = claim["near"]
         for task, one in self.studies.items():
             runs = _runs(one)
-            agree = [*(inside(e, 1 - near, 1 + near) for e in runs.values()), *self.unseen]
+            agree = [*(near(e, 1.0, claim["near"]) for e in runs.values()), *self.unseen]
             words = (f"{e:.2f} at {at}" for at, e in runs.items())
             numbers = {f"{one.name}, {at}": e.value for at, e in runs.items()}
             measured = ", ".join(words)
@@ -169,13 +166,13 @@ class ProductScaling(Figure):
         return over(cases, "exponents on the training points: ")
 
     def claim_around(self, claim: Claim) -> Outcome:
-        near, cases, steep = claim["near"], [], []
+        cases, steep = [], []
         for one in self.studies.values():
             if runs := _runs(one):
                 every = exponents(one.points)
                 low, high, first = max(every, key=lambda row: row[2].value)
                 at, last = list(runs.items())[-1]
-                before = Some([inside(e, 1 + near, np.inf) for *_, e in every])
+                before = Some([inside(e, 1 + claim["near"], np.inf) for *_, e in every])
                 agrees = Every([before, inside(last, -np.inf, 1.0)])
                 steep += [one.name] if last.high >= 1 else []
                 words = f"{first} at {low:g} to {high:g}, finally {last} at {at}"

@@ -10,7 +10,7 @@ from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words
+from minilotto.report.figure import Figure, Scale, Source, Table, named, training_words, width_rows
 from minilotto.report.paper.targets import medians
 from minilotto.report.plots import curves
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, grid
@@ -20,8 +20,10 @@ from minilotto.store.grid import Sweep
 ACTIVATIONS = ("silu", "leaky_relu")
 BETWEEN = (5, 15, 25)  # widths that the paper leaves out, where the exponent changes
 EXPONENTS_SHOWN = (-3.0, 6.0)
-# Claims about exponents, and whose.
-EXPONENTS = {"silu": "silu", "beyond": "silu", "early": "leaky_relu", "late": "leaky_relu"}
+ACTIVATION_OF = {  # claims about power laws
+    **dict.fromkeys(("silu", "beyond", "curvature"), "silu"),
+    **dict.fromkeys(("early", "late"), "leaky_relu"),
+}
 
 
 class ScalingLaw(Figure):
@@ -57,7 +59,7 @@ class ScalingLaw(Figure):
                 "no activation has three widths; a scaling law needs at least that many: train "
                 "more widths"
             )
-        self.fits = {key: self._fit(key) for key in EXPONENTS}
+        self.fits = {key: self._fit(key) for key in ACTIVATION_OF}
         self.unseen = [UNSEEN] * (scale.widest < Scale.widest)
 
     def facts(self) -> dict[str, Any]:
@@ -72,15 +74,12 @@ class ScalingLaw(Figure):
             curves.log_series(whole, left, *look, everywhere, "--", markerfacecolor="white")
             curves.log_series(found, left, *look, f"{label}, training points")
             curves.exponents(exponents(found), right, *look, label)
-        for activation, exponent, first, last in (
-            ("silu", 1, 10, 200),
-            ("leaky_relu", 4, 2, 20),
-            ("leaky_relu", 1, 20, 400),
-        ):
+        laws = (("silu", 1, 10, 200), ("leaky_relu", 4, 2, 20), ("leaky_relu", 1, 20, 400))
+        for activation, exponent, first, last in laws:
             if activation in self.grid and first in self.grid[activation].widths:
                 at = first, 2.0 * estimates(self.grid[activation])[first].value
                 text = f"$N^{{-{exponent}}}$"
-                curves.power_law(at, last, exponent, left, text=text, color=GREY)
+                curves.power_law(at, last, exponent, left, text=text)
         claim = self.entry.claims["silu"]
         curves.width_axis(left)
         left.set_ylabel("median loss (mean squared error)")
@@ -107,17 +106,19 @@ class ScalingLaw(Figure):
                     f"{rise:.2g} times the least"
                 )
         if isinstance(late, Fit):
+            tail = "at the tail that the paper calls N⁻¹"
             slope = late.estimates["exponent"].value
-            tail = f"LeakyReLU's exponent is {slope:.1f} at the tail that the paper calls N⁻¹"
-            sentences.append(tail)
+            sentences.append(f"LeakyReLU's exponent is {slope:.1f} {tail}")
         return " ".join(f"{sentence}." for sentence in sentences)
 
     def tables(self) -> list[Table]:
-        losses = []
-        for activation, found in self.grid.items():
-            counts = (found.widths.astype(int), found.seeds, found.diverged)
-            medians = (found.value, found.low, found.high, self.population[activation].value)
-            losses += [(activation, *row) for row in zip(*counts, *medians, strict=True)]
+        losses = [
+            (activation, *row, everywhere)
+            for activation, found in self.grid.items()
+            for row, everywhere in zip(
+                width_rows(found), self.population[activation].value, strict=True
+            )
+        ]
         slopes = [(name, *row) for name, found in self.grid.items() for row in exponents(found)]
         header = "activation, width, seeds, diverged, median, low, high, population"
         return [
@@ -125,21 +126,19 @@ class ScalingLaw(Figure):
             Table.of("exponents", "activation, from, to, exponent, low, high", slopes),
         ]
 
-    def _within(self, claim: Claim, activation: str) -> Points:
-        """Points at the widths of a claim; DataError where there are none of this activation."""
-        if activation not in self.grid:
-            raise DataError(f"The {named(activation)} nets are missing.")
-        found = self.grid[activation]
-        return found.select((found.widths >= claim["low"]) & (found.widths <= claim["high"]))
-
     def _fit(self, key: str) -> Fit | str:
         """The power law over the widths of a claim, or why there is none."""
+        claim, activation = self.entry.claims[key], ACTIVATION_OF[key]
+        if activation not in self.grid:
+            return f"The {named(activation)} nets are missing."
+        found = self.grid[activation]
+        inside = (found.widths >= claim["low"]) & (found.widths <= claim["high"])
         try:
-            return fit_law(self._within(self.entry.claims[key], EXPONENTS[key]))
+            return fit_law(found.select(inside))
         except DataError as error:
             return str(error)
 
-    def _exponent(self, claim: Claim) -> Outcome:
+    def claim_silu(self, claim: Claim) -> Outcome:
         fit = self.fits[claim.key]
         if isinstance(fit, str):
             return untested(fit)
@@ -153,15 +152,17 @@ class ScalingLaw(Figure):
         numbers = {**as_numbers("exponent", exponent), "claimed": claim["claimed"]}
         return about(claim.near(exponent), measured, numbers=numbers, rises=rises)
 
-    claim_silu = claim_beyond = claim_early = claim_late = _exponent
+    claim_beyond = claim_early = claim_late = claim_silu
 
     def claim_curvature(self, claim: Claim) -> Outcome:
+        fit = self.fits[claim.key]
+        if isinstance(fit, str):
+            return untested(fit)
         try:
-            points = self._within(claim, "silu")
-            bent, fit = bend(points), fit_law(points)
+            bent = bend(fit.points)
         except DataError as error:
             return untested(str(error))
-        width = np.sqrt(points.widths[0] * points.widths[-1])
+        width = np.sqrt(fit.points.widths[0] * fit.points.widths[-1])
         return about(
             one_law(bent, fit.p_value),
             f"exponent above width {width:.0f} minus that below: {bent}; a power law that seeds "

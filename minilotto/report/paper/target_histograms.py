@@ -12,7 +12,7 @@ from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, over, untested
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
-from minilotto.report.paper.histograms import normal_interval
+from minilotto.report.paper.histograms import SHAPE, normal_interval, shape_row
 from minilotto.report.paper.targets import FORMULAS, UNARY
 from minilotto.report.plots.distributions import histogram_grid
 from minilotto.report.plots.style import Drawing
@@ -60,22 +60,14 @@ class _Histograms(Figure):
         return histogram_grid(losses, self.counts, rows, columns, BINS_PER_DECADE)
 
     def tables(self) -> list[Table]:
-        shapes, losses, nothing = [], [], [None] * 4
+        shapes, losses = [], []
         for (task, width), shape in self.shapes.items():
-            nets, dip, n = self.nets[task][width], shape.dip, shape.normality
-            shapes.append((
-                task, width, shape.seeds, np.nanmedian(nets.loss), self.counts.get((task, width)),
-                *((dip.dip, dip.p_value) if dip else nothing[:2]),
-                *((n.skewness, n.skewness_error, n.kurtosis, n.p_value) if n else nothing),
-                spread.value if (spread := self.spread.get(task, {}).get(width)) else None,
-            ))  # fmt: skip
+            nets, spread = self.nets[task][width], self.spread.get(task, {}).get(width)
+            row = shape_row(shape, nets.loss)
+            shapes.append((task, width, *row, getattr(spread, "value", None)))
             losses += [(task, width, *row) for row in zip(nets.seeds, nets.loss, strict=True)]
-        header = (
-            "target, width, seeds, median, peaks proven, dip, dip p, skewness, skewness error, "
-            "kurtosis, normality p, spread in decades"
-        )
         each = Table.of("losses", "target, width, seed, loss", losses)
-        return [Table.of("shapes", header, shapes), each]
+        return [Table.of("shapes", f"target, width, {SHAPE}, spread in decades", shapes), each]
 
     def _judged(self, at: tuple[str, int], peaks: tuple[float, float]) -> Judged:
         return inside(at_least(self.counts[at], self.shapes[at].seeds), *peaks)
@@ -179,16 +171,12 @@ class ProductHistograms(_Histograms):
         counts = {width: count for (name, width), count in self.counts.items() if name == task}
         if not counts or not set(several) <= set(counts):
             return untested("These nets are missing or too few to test a shape.")
-        cases = [
-            Case(
-                f"N = {width}",
-                self._judged((task, width), (2, np.inf) if width in several else (1, 1)),
-                count,
-                {f"peaks at width {width}": count},
-            )
-            for width, count in counts.items()
-            if task != UNCLAIMED or width in several
-        ]
+        cases = []
+        for width, count in counts.items():
+            if task != UNCLAIMED or width in several:
+                judged = self._judged((task, width), (2, np.inf) if width in several else (1, 1))
+                numbers = {f"peaks at width {width}": count}
+                cases.append(Case(f"N = {width}", judged, count, numbers))
         dips = [
             f"N = {width} (p {'below' if shape.dip.bounded else '='} {shape.dip.p_value:.2g})"
             for (name, width), shape in self.shapes.items()

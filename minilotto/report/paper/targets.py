@@ -3,6 +3,7 @@ how much a refit of the output weights leaves.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from minilotto.analysis.stats.estimates import exponents, of_quantiles
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over
-from minilotto.report.figure import Scale, Source, Table, interval, rows_of
+from minilotto.report.figure import Scale, Source, Table, interval, rows_of, width_rows
 from minilotto.report.plots.curves import log_series
 from minilotto.report.plots.style import GREEN, ORANGE, Axes
 from minilotto.report.rules import LEVEL, factor, inside
@@ -33,6 +34,7 @@ PRODUCTS = {
     "product2": "x₁x₂", "product3": "x₁x₂x₃", "product4": "x₁x₂x₃x₄", "product5": "x₁x₂x₃x₄x₅",
 }  # fmt: skip
 FORMULAS = {"square": "x²", **UNARY, **PRODUCTS}
+PARTS = ("bias", "variance")
 FIRST, LAST = 10, 50  # widths of the paper's exponents
 
 
@@ -60,17 +62,15 @@ def scaling_tables(
     """Losses and parts by width, exponents, laws; elsewhere: medians on other points."""
     losses, slopes, laws = [], [], []
     for task, one in studies.items():
-        found = one.points
-        for i, width in enumerate(found.widths.astype(int)):
-            part, left = one.parts.get(width), one.left.get(width)
-            line = [task, width, found.seeds[i], found.diverged[i]]
-            line += [found.value[i], found.low[i], found.high[i], part.loss.value if part else None]
+        for i, row in enumerate(width_rows(one.points)):
+            part, left = one.parts.get(row[0]), one.left.get(row[0])
+            line = [task, *row, part.loss.value if part else None]
             for name in ("bias", "variance", "share"):
                 line += interval(getattr(part, name, None))
-            line += interval(getattr(one.whole.get(width), "share", None))
+            line += interval(getattr(one.whole.get(row[0]), "share", None))
             line += [None if left is None else left[1]]
             losses.append(line + ([elsewhere[task].value[i]] if elsewhere else []))
-        slopes += [(task, *row) for row in exponents(found)]
+        slopes += [(task, *row) for row in exponents(one.points)]
         fits = [(f"{FIRST} to {LAST}", one.fit(FIRST, LAST))]
         fits += [(f"from {COMPARED_FROM}", row.fit) for row in one.laws]
         for widths, fit in fits:
@@ -92,12 +92,9 @@ def scaling_tables(
 
 
 def draw_parts(parts: Mapping[int, Decomposition], ax: Axes) -> None:
-    for name, color, marker, what in (
-        ("bias", ORANGE, "s", "common to all seeds"),
-        ("variance", GREEN, "D", "between seeds"),
-    ):
-        found = {width: getattr(part, name) for width, part in parts.items()}
-        log_series(found, ax, color, marker, f"{name}: {what}")
+    bias, variance = ({n: getattr(p, name) for n, p in parts.items()} for name in PARTS)
+    log_series(bias, ax, ORANGE, "s", "bias: common to all seeds")
+    log_series(variance, ax, GREEN, "D", "variance: between seeds")
 
 
 def bias_cases(
@@ -133,7 +130,8 @@ def training_left(studies: Iterable[WidthStudy], limit: float) -> Outcome:
 
 def unary_sweeps(scale: Scale, tasks: Iterable[str]) -> tuple[Sweep, ...]:
     """Functions of one input, one sweep each; x² has the seeds of figure 3."""
-    seeds = {task: scale.seeds if task == "square" else scale.target_seeds for task in tasks}
+    few = min(scale.seeds, 48) if scale.quick else scale.seeds
+    seeds = {task: scale.seeds if task == "square" else few for task in tasks}
     return tuple(
         Sweep(widths=scale.widths, tasks=(task,), seeds=count, steps=scale.steps)
         for task, count in seeds.items()
@@ -142,15 +140,11 @@ def unary_sweeps(scale: Scale, tasks: Iterable[str]) -> tuple[Sweep, ...]:
 
 def product_sweeps(scale: Scale) -> tuple[Sweep, ...]:
     """Products of two to five inputs, a sweep each: the same uniform points for all seeds."""
+    few = min(scale.product_seeds, scale.seeds)
+    fields: Any = {"widths": scale.product_widths, "steps": scale.steps, "sampling": "uniform"}
+    fields["points"] = scale.product_points
     return tuple(
-        Sweep(
-            widths=scale.product_widths,
-            tasks=(task,),
-            sampling="uniform",
-            points=scale.product_points,
-            seeds=scale.seeds_of_product(inputs),
-            steps=scale.steps,
-        )
+        Sweep(tasks=(task,), seeds=few if scale.quick or inputs > 2 else scale.seeds, **fields)
         for inputs, task in enumerate(PRODUCTS, start=2)
     )
 

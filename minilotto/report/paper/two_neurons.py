@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from minilotto.analysis.stats.bootstrap import median_interval
+from minilotto.analysis.stats.bootstrap import Estimate, median_interval
 from minilotto.analysis.stats.estimates import share
 from minilotto.analysis.stats.modes import Modes, modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
-from minilotto.ensemble.ensemble import Ensemble
+from minilotto.analysis.tickets.valley import EQ2
 from minilotto.ensemble.plots import edges_of
-from minilotto.report.claims import Case, Claim, Outcome, about, over
+from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, tally
 from minilotto.report.figure import Figure, Scale, Source, Table, need, training_words
 from minilotto.report.plots.distributions import peak_marks, shares
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, Drawing, beside, grid
-from minilotto.report.rules import LEVEL, at_least, inside
+from minilotto.report.rules import LEVEL, at_least, inside, near
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
 # Eq. 2's ticket: w, b, v of the neuron with w > 0, and c; its loss on 100 equally spaced points.
-PRINTED = {"w": 0.83010304, "b": -1.16842365, "v": 5.68586636, "c": 3.1539197}
+PRINTED = {name: float(part.ravel()[-1]) for name, part in zip("wbvc", EQ2, strict=True)}
 PRINTED_LOSS = 7.790e-6
 
 
@@ -34,23 +34,29 @@ def tickets(loss: Array, found: Modes) -> NDArray[np.bool_]:
     return np.asarray(best if best.any() else low)
 
 
-def _nets(source: Source, scale: Scale) -> Ensemble:
-    found = source.by_width(LossHistogram.sweeps(scale)[0])
-    need(found, (2,), "this figure")
-    return found[2]
-
-
-class LossHistogram(Figure):
-    """Losses of the width-2 nets, their peaks, and how many of these are proven."""
-
-    name = "2b"
+class TwoNeurons(Figure):
+    """A figure of the nets of width 2."""
 
     @staticmethod
     def sweeps(scale: Scale) -> tuple[Sweep, ...]:
         return (Sweep(widths=(2,), seeds=scale.seeds, steps=scale.steps),)
 
     def __init__(self, source: Source, scale: Scale) -> None:
-        self.nets = _nets(source, scale)
+        found = source.by_width(self.sweeps(scale)[0])
+        need(found, (2,), "this figure")
+        self.nets, self.training = found[2], training_words(found.values())
+
+    def facts(self) -> dict[str, Any]:
+        return {"training": self.training}
+
+
+class LossHistogram(TwoNeurons):
+    """Losses of the width-2 nets, their peaks, and how many of these are proven."""
+
+    name = "2b"
+
+    def __init__(self, source: Source, scale: Scale) -> None:
+        super().__init__(source, scale)
         self.modes = modes(self.nets.loss)
         self.bad = self.entry.claims["good"]["bad"]  # losses above it the paper leaves aside
         self.good = int(np.count_nonzero(self.modes.peaks.location < self.bad))
@@ -58,8 +64,7 @@ class LossHistogram(Figure):
 
     def facts(self) -> dict[str, Any]:
         ticket = self.entry.claims["tickets"]["ticket"]
-        limits = {"error": self.modes.error, "ticket": ticket}
-        return {**limits, "training": training_words([self.nets])}
+        return {**super().facts(), "error": self.modes.error, "ticket": ticket}
 
     def draw(self) -> Drawing:
         loss, peaks = self.nets.loss, self.modes.peaks
@@ -108,26 +113,23 @@ class LossHistogram(Figure):
     def claim_tickets(self, claim: Claim) -> Outcome:
         best, nets = self.nets.loss[self.tickets], len(self.nets)
         low, high = binomtest(len(best), nets).proportion_ci(LEVEL, "wilson")
+        found = Estimate(len(best) / nets, low, high, LEVEL)
         return about(
             inside(at_least(self.modes.count, nets), 2, np.inf),
-            f"{len(best)} of {nets} nets: {len(best) / nets:.1%} ({low:.1%} to {high:.1%}), "
-            f"losses {best.min():.2g} to {best.max():.2g}",
-            numbers={"share": len(best) / nets, "low": low, "high": high},
+            f"{len(best)} of {nets} nets: {found:.1%}, losses {best.min():.2g} to {best.max():.2g}",
+            numbers=as_numbers("share", found),
             one_in=nets / len(best),
         )
 
 
-class Ticket(Figure):
+class Ticket(TwoNeurons):
     """The nets of the lowest peak: are their neurons mirror images, and is their error quartic?"""
 
     name = "2c"
 
-    @staticmethod
-    def sweeps(scale: Scale) -> tuple[Sweep, ...]:
-        return LossHistogram.sweeps(scale)
-
     def __init__(self, source: Source, scale: Scale) -> None:
-        self.everyone = nets = _nets(source, scale)
+        super().__init__(source, scale)
+        self.everyone = nets = self.nets
         self.nets = nets.select(tickets(nets.loss, modes(nets.loss)))
         order = np.argsort(self.nets.w[:, :, 0], axis=1)
         w, b, v = (
@@ -147,8 +149,7 @@ class Ticket(Figure):
         self.typical = int(np.argsort(self.nets.loss)[len(self.nets) // 2])
 
     def facts(self) -> dict[str, Any]:
-        training = training_words([self.everyone])
-        return {"tickets": len(self.nets), "nets": len(self.everyone), "training": training}
+        return {**super().facts(), "tickets": len(self.nets), "nets": len(self.everyone)}
 
     def draw(self) -> Drawing:
         x = np.linspace(-2, 2, 401)
@@ -177,13 +178,9 @@ class Ticket(Figure):
         return figure
 
     def tables(self) -> list[Table]:
-        columns = {
-            "seed": self.nets.seeds.tolist(),
-            "loss": self.nets.loss.tolist(),
-            **{name: values.tolist() for name, values in self.pair.items()},
-            **{f"asymmetry of {name}": values.tolist() for name, values in self.asymmetry.items()},
-            **{f"coefficient of x^{2 * k}": self.coefficients[:, k].tolist() for k in range(4)},
-        }
+        columns = {"seed": self.nets.seeds, "loss": self.nets.loss, **self.pair}
+        columns |= {f"asymmetry of {name}": values for name, values in self.asymmetry.items()}
+        columns |= {f"coefficient of x^{2 * k}": self.coefficients[:, k] for k in range(4)}
         return [Table("tickets", columns)]
 
     def claim_mirror(self, claim: Claim) -> Outcome:
@@ -198,23 +195,18 @@ class Ticket(Figure):
         )
 
     def claim_printed(self, claim: Claim) -> Outcome:
-        cases = []
-        for name, printed in PRINTED.items():
-            found = median_interval(self.pair[name] / printed)
-            judged = inside(found, 1 - claim["apart"], 1 + claim["apart"])
-            cases.append(Case(name, judged, found, {name: found.value}))
+        ours = {name: median_interval(self.pair[name] / one) for name, one in PRINTED.items()}
         loss = median_interval(self.nets.loss / PRINTED_LOSS)
-        return over(
-            [*cases, Case("loss", claim.same(loss), loss)], "ours over the printed, medians: "
-        )
+        found = tally(ours, lambda one: near(one, 1.0, claim["apart"]))
+        cases = [*found.cases, Case("loss", claim.same(loss), loss)]
+        return over(cases, "ours over the printed, medians: ")
 
     def claim_quartic(self, claim: Claim) -> Outcome:
-        exact = claim["exact"]
         names = ("constant", "quadratic", "quartic", "sextic")
         medians = dict(zip(names, map(median_interval, self.coefficients.T), strict=True))
         found = {name: one.value for name, one in medians.items()}
         cases = [
-            Case(name, inside(medians[name], claimed - exact, claimed + exact), medians[name])
+            Case(name, near(medians[name], claimed, claim["exact"]), medians[name])
             for name, claimed in (("constant", 0.0), ("quadratic", 1.0))
         ]
         off = (

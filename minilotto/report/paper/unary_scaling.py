@@ -9,13 +9,13 @@ from minilotto.analysis.ensembling.width_study import REFITTED, WidthStudy
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference
 from minilotto.analysis.stats.estimates import estimates, slope
-from minilotto.report.claims import Case, Claim, Outcome, over
+from minilotto.report.claims import Case, Claim, Outcome, over, tally
 from minilotto.report.figure import Figure, Scale, Source, Table, training_words
 from minilotto.report.paper import targets
 from minilotto.report.paper.targets import FIRST, LAST
 from minilotto.report.plots.curves import log_series, power_law, shared_legend, width_axis
 from minilotto.report.plots.style import BLUE, GREY, Drawing, panels
-from minilotto.report.rules import Every, inside
+from minilotto.report.rules import Every, inside, near
 from minilotto.store.grid import Sweep
 
 TARGETS = ("square", *targets.UNARY)  # x² for comparison
@@ -52,7 +52,7 @@ class UnaryScaling(Figure):
             targets.draw_parts({w: part for w, part in one.parts.items() if w >= FIRST}, ax)
             log_series(loss, ax, BLUE, "o", "median loss")
             if FIRST in loss:
-                power_law((FIRST, 2.5 * loss[FIRST].value), LAST, 1, ax, "$N^{-1}$", color=GREY)
+                power_law((FIRST, 2.5 * loss[FIRST].value), LAST, 1, ax, "$N^{-1}$")
             if (fit := one.fit(FIRST, LAST)) is not None:
                 value = round(fit.estimates["exponent"].value, 2) + 0.0  # no -0.00
                 ax.set_title(f"exponent {value:.2f}", loc="right", fontsize=9, color=GREY)
@@ -69,15 +69,15 @@ class UnaryScaling(Figure):
         lawful = {one.name: e.value for one in self._some(THROUGHOUT).values() if (e := one.share)}
         if not plateaus or not lawful:
             return ""
-        least = min(lawful.values())
-        also = (
-            f"; but so is {least:.0%} or more of it for {' and '.join(lawful)}, so what falls "
-            "there is not a variance between seeds"
-        )
+        also = ""
+        if (least := min(lawful.values())) > half:
+            also = (
+                f"; but so is {least:.0%} or more of it for {' and '.join(lawful)}, so what falls "
+                "there is not a variance between seeds"
+            )
         return (
             f"Where the loss levels off ({len(plateaus)} functions of one input) most of it is "
-            f"common to all seeds in {sum(e.low > half for e in plateaus)}"
-            f"{also if least > half else ''}."
+            f"common to all seeds in {sum(e.low > half for e in plateaus)}{also}."
         )
 
     def tables(self) -> list[Table]:
@@ -98,31 +98,31 @@ class UnaryScaling(Figure):
         ]
 
     def claim_law(self, claim: Claim) -> Outcome:
-        near = claim["near"]
-        cases = [
-            Case(one.name, inside(e, 1 - near, 1 + near), e, {one.name: e.value})
+        exponents = {
+            one.name: slope(one.points, *EARLY) if task == "tanh" else _exponent(one)
             for task, one in self._some(LAWFUL).items()
-            if (e := slope(one.points, *EARLY) if task == "tanh" else _exponent(one))
-        ]
-        found = over(cases)
+        }
+        found = tally(exponents, lambda e: near(e, 1.0, claim["near"]))
         late = slope(self.studies["tanh"].points, *LATE) if "tanh" in self.studies else None
-        words = f"; tanh x from {LATE[0]} to {LATE[1]}: {late}" if cases and late else ""
+        words = f"; tanh x from {LATE[0]} to {LATE[1]}: {late}" if found.cases and late else ""
         return found._replace(measured=found.measured + words)
 
     def claim_slowing(self, claim: Claim) -> Outcome:
-        near, cases = claim["near"], []
+        cases = []
         for one in self._some(DECAYING).values():
             early, late = slope(one.points, *EARLY), slope(one.points, *LATE)
             if early and late:
-                slows = inside(difference(early, late), near, np.inf), inside(late, 0.0, 1.0)
+                slows = (
+                    inside(difference(early, late), claim["near"], np.inf),
+                    inside(late, 0.0, 1.0),
+                )
                 numbers = {f"{one.name} early": early.value, f"{one.name} late": late.value}
                 cases.append(Case(one.name, Every(slows), f"{early}, then {late}", numbers))
         return over(cases)
 
     def claim_flat(self, claim: Claim) -> Outcome:
-        near = claim["near"]
-        found = [(one.name, e) for one in self._some(FLAT).values() if (e := _exponent(one))]
-        return over([Case(name, inside(e, -np.inf, near), e, {name: e.value}) for name, e in found])
+        found = {one.name: _exponent(one) for one in self._some(FLAT).values()}
+        return tally(found, lambda e: inside(e, -np.inf, claim["near"]))
 
     def claim_bias(self, claim: Claim) -> Outcome:
         half, plateaus = claim["half"], self._plateaus()
@@ -140,9 +140,9 @@ class UnaryScaling(Figure):
             slopes = {part: e for part, e in exponents.items() if e}
             if not shares or "variance" not in slopes:
                 continue
-            exponent, near = slopes["variance"], claim["near"]
+            exponent = slopes["variance"]
             parts = [inside(e, -np.inf, claim["half"]) for e in every]
-            agrees = Every([*parts, inside(exponent, 1 - near, 1 + near)])
+            agrees = Every([*parts, near(exponent, 1.0, claim["near"])])
             common += [one.name] if min(shares) > claim["half"] else []
             each = ", ".join(f"{name} {found}" for name, found in slopes.items())
             whole = [part.share.value for w, part in one.whole.items() if w >= FIRST]

@@ -13,7 +13,7 @@ from minilotto.report.claims import Claim, Outcome, about
 from minilotto.report.figure import Figure, Scale, Source, Table, finite, training_words
 from minilotto.report.plots.distributions import note
 from minilotto.report.plots.style import BLUE, GREY, ORANGE, Drawing, panels
-from minilotto.report.rules import factor, inside
+from minilotto.report.rules import factor, inside, near
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -85,7 +85,7 @@ class NeuronCloud(Figure):
         found = [one.dimension for one in self.clouds]
         mean = over_nets(np.array(found))
         return about(
-            inside(mean, 1 - claim["curve"], 1 + claim["curve"]),
+            near(mean, 1.0, claim["curve"]),
             f"correlation dimension {mean} in the mean of {len(found)} nets, {min(found):.2f} to "
             f"{max(found):.2f}; 1 for curves, 2 for areas such as the initial square",
             numbers={"least": min(found), "largest": max(found), "of": len(found)},

@@ -1,4 +1,4 @@
-"""Drawing: (numbers, ax) -> ax. No computing beyond binning, no files. With
+"""Drawing of numbers on axes. No computing beyond binning, no files. With
 minilotto.ensemble.plots the only importer of matplotlib.
 
 Figures are made without pyplot, so that drawing needs no display, keeps no global state and may

@@ -21,17 +21,16 @@ def shares(
     color: str = BLUE,
     label: str | None = None,
     outline: bool = False,
-) -> Axes:
+) -> None:
     """Percentage of the nets in each bin; losses that are not finite or not above 0 left out."""
     kept = loss[np.isfinite(loss) & (loss > 0)]
     options = {"histtype": "step", "linewidth": 1.4} if outline else {"alpha": 0.7}
     weights = np.full(kept.size, 100 / loss.size)
     ax.hist(kept, edges.tolist(), weights=weights, color=color, label=label, **options)
     ax.set(xscale="log", xlabel="loss (mean squared error)", ylabel="nets (%)")
-    return ax
 
 
-def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> Axes:
+def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> None:
     """A dotted line at each peak, in ascending order, its percentage above the frame."""
     height, before = 0, 0.0
     for place, part in zip(location, share, strict=True):
@@ -41,11 +40,10 @@ def peak_marks(location: Sequence[float], share: Sequence[float], ax: Axes) -> A
         text, frame = f"{100 * part:.0f}%" if part >= 0.01 else "<1%", ax.get_xaxis_transform()
         offset = (0, 2 + 9 * height)
         beside(text, (place, 1.0), offset, ax, frame, ha="center", va="bottom", color=ORANGE)
-    return ax
 
 
-def note(text: str, ax: Axes, right: bool = True) -> Axes:
-    return in_corner(text, ax, right, 0.95, fontsize=9)
+def note(text: str, ax: Axes, right: bool = True) -> None:
+    in_corner(text, ax, right, 0.95, fontsize=9)
 
 
 def histogram_grid(

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes as Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 from PIL import Image  # which matplotlib needs itself
@@ -93,7 +93,7 @@ def intervals(
     label: str | None = None,
     sideways: bool = False,
     **options: Any,
-) -> Axes:
+) -> None:
     """Values with intervals at x (n,), or `sideways`; `options` are of matplotlib's `errorbar`."""
     ends = ("value", "low", "high")
     if isinstance(found, Points):
@@ -104,7 +104,6 @@ def intervals(
     options = {"markersize": 4, "linewidth": 1.0, "capsize": 2, **options}
     place = (value, x, None, bars) if sideways else (x, value, bars)
     ax.errorbar(*place, color=color, marker=marker, label=label, **options)
-    return ax
 
 
 def style_of(k: int, markers: str = MARKERS) -> tuple[str, str]:
@@ -113,10 +112,21 @@ def style_of(k: int, markers: str = MARKERS) -> tuple[str, str]:
     return colors[k % len(colors)], markers[k % len(markers)]
 
 
-def legend_below(ax: Axes, columns: int) -> None:
-    """A legend under the axis, off the data."""
-    if ax.has_data():
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=columns, fontsize=8)
+def below(columns: int, down: float = 0.16) -> dict[str, Any]:
+    """Options of a legend under the axis, off the data."""
+    return {"loc": "upper center", "bbox_to_anchor": (0.5, -down), "ncols": columns}
+
+
+def two_rows(
+    width: float, heights: tuple[float, float], above: int, ratios: Sequence[float], **options: Any
+) -> tuple[Figure, SubFigure, list[Axes], list[Axes]]:
+    """Rows of panels of some inches: so many `above` alike, with `options` of `subplots`, in a
+    frame that may have a legend, and below others by the `ratios` of their widths.
+    """
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    some = upper.subplots(1, above, sharey=True, squeeze=False, **options)[0]
+    return figure, upper, list(some), list(lower.subplots(1, len(ratios), width_ratios=ratios))
 
 
 def beside(
@@ -126,16 +136,15 @@ def beside(
     ax: Axes,
     frame: Any = "data",
     **options: Any,
-) -> Axes:
+) -> None:
     """A few words, `offset` points from a place; `frame` and `options` as of `annotate`."""
     options = {"color": GREY, "fontsize": 8, **options}
     ax.annotate(text, at, offset, frame, "offset points", **options)
-    return ax
 
 
-def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -> Axes:
+def in_corner(text: str, ax: Axes, right: bool, height: float, **options: Any) -> None:
     place, side = (0.98, "right") if right else (0.02, "left")
-    return beside(text, (place, height), (0, 0), ax, "axes fraction", ha=side, va="top", **options)
+    beside(text, (place, height), (0, 0), ax, "axes fraction", ha=side, va="top", **options)
 
 
 def plain_numbers(axis: Axis, places: Sequence[float] = ()) -> None:

@@ -20,12 +20,13 @@ from minilotto.errors import DataError, MinilottoError, MissingExtraError, impor
 from minilotto.report.claims import Claim, Outcome, tally
 from minilotto.report.figure import Scale, Source, Table, interval, rows_of
 from minilotto.report.rules import LEVEL, factor
-from minilotto.report.study import Settings, Study, scheduled
+from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.store.grid import Sweep
 
 PROBLEMS = ("moons", "circles", "breast_cancer", "digits")
 TITLES = {"breast_cancer": "breast cancer", "digits": "digits, even or odd"}
 FEWER_STEPS = {"breast_cancer": 0.5, "digits": 0.125}  # for many inputs, which cost in proportion
+SMALL = (2, 4, 8, 16, 32, 64, 128)  # widths
 MEMBERS = (2, 4)
 SHORTER = 0.25  # of the steps, to see whether the exponent is the budget's
 TRAINING, HELD_OUT = PARTS
@@ -44,15 +45,11 @@ COLUMNS = {  # of the tables
 class ClassificationSettings(Settings):
     """What is trained; breast_cancer takes half the steps, digits an eighth; all also a quarter."""
 
-    seeds: int = 64
-    steps: int = 4000
+    seeds: int = default(64, quick=32)
+    steps: int = default(4000, quick=1500)
     problems: tuple[str, ...] = PROBLEMS  # tasks of examples with labels 0 and 1
     # of each problem; ensembles need doubles and fourfolds of a width
-    widths: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
-
-    @classmethod
-    def quick(cls) -> "ClassificationSettings":
-        return cls(seeds=32, steps=1500, widths=(2, 4, 8, 16, 32, 64, 128))
+    widths: tuple[int, ...] = default((*SMALL, 256), quick=SMALL)
 
 
 class Classification(Study):
@@ -127,7 +124,7 @@ class Classification(Study):
                 rows["ensembles"].append((one.name, *key, *numbers))
             for width, both in one.synergies.items():
                 for null in both.nulls.values():
-                    ends = *interval(null.ratio), *interval(one.cosine(width))
+                    ends = null.ratio, *interval(one.cosine(width))
                     rows["nulls"].append((one.name, width, null.name, *ends))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
@@ -135,12 +132,6 @@ class Classification(Study):
         """Of the power law."""
         found = {name: one.exponent(part) for name, one in self.problems.items()}
         return {name: exponent for name, exponent in found.items() if exponent}
-
-    def _lawful(self, part: str) -> int:
-        """How many problems' exponents lie within the margin of the claimed one."""
-        claim, found = self.entry.claims["training"], self.exponents(part).values()
-        low, high = (claim["claimed"] + sign * claim["near"] for sign in (-1, 1))
-        return sum(low <= one.low and one.high <= high for one in found)
 
     def _pairs(self, part: str, way: str) -> dict[str, Combined]:
         """Two of the widest nets whose double is there, combined, by problem and width in words."""
@@ -153,12 +144,15 @@ class Classification(Study):
         return {name: cosine for name, cosine in found.items() if cosine}
 
     def headline(self) -> str:
-        train, held = (self.exponents(part) for part in PARTS)
+        train, held = both = [self.exponents(part) for part in PARTS]
         gains = [one.gain.value for one in self._pairs(HELD_OUT, "logits").values()]
         cosines = [one.value for one in self._cosines().values()]
         if not train or not gains or not cosines:
             return ""
-        lawful = [self._lawful(part) for part in PARTS]
+        claim = self.entry.claims["training"]
+        low, high = (claim["claimed"] + sign * claim["near"] for sign in (-1, 1))
+        every = [some.values() for some in both]
+        lawful = [sum(low <= one.low and one.high <= high for one in some) for some in every]
         left = " to ".join(f"{end:.0%}" for end in sorted({min(gains), max(gains)}))
         return (
             f"Of {len(train)} two-class problems the logistic loss falls as 1/N in {lawful[0]} on "
@@ -182,12 +176,12 @@ class Classification(Study):
     def claim_orthogonal(self, claim: Claim) -> Outcome:
         return tally(self._cosines(), claim.orthogonal)
 
-    def _averaging(self, claim: Claim) -> Outcome:
+    def claim_training_mean(self, claim: Claim) -> Outcome:
         part = TRAINING if claim.key == "training_mean" else HELD_OUT
         found = {name: one.gain for name, one in self._pairs(part, "logits").items()}
         return tally(found, lambda one: factor(one, 0.0, claim["halved"]))
 
-    claim_training_mean = claim_held_out_mean = _averaging
+    claim_held_out_mean = claim_training_mean
 
     def claim_null(self, claim: Claim) -> Outcome:
         found = {name: one.against for name, one in self._pairs(TRAINING, "harmonic").items()}

@@ -24,9 +24,9 @@ from minilotto.report.claims import (
     tally,
     untested,
 )
-from minilotto.report.figure import Source, Table, commas, interval, named
-from minilotto.report.rules import LEVEL, factor, inside
-from minilotto.report.study import Settings, Study
+from minilotto.report.figure import Source, Table, commas, divided, interval, named
+from minilotto.report.rules import LEVEL, factor, inside, near
+from minilotto.report.study import Settings, Study, default
 from minilotto.store.grid import Sweep
 
 # The exact engine, which takes any number of points, computes in float64.
@@ -47,18 +47,20 @@ COLUMNS = {  # of the tables
 class DataSettings(Settings):
     """What is trained. Raises ConfigError for a list that is empty, or a noise not above 0."""
 
-    seeds: int = 128  # of each of `widths` on all x and on that number of `points` nearest to 100
-    other_seeds: int = 32  # at the other numbers of points
+    # of each of `widths` on all x and on that number of `points` nearest to 100
+    seeds: int = default(128, quick=16)
+    other_seeds: int = default(32, quick=16)  # at the other numbers of points
     activations: tuple[str, ...] = ("silu", "leaky_relu")
-    widths: tuple[int, ...] = (10, 15, 20, 25, 30, 40, 50)
-    points: tuple[int, ...] = (10, 30, 100, 300, 1000)
+    widths: tuple[int, ...] = default((10, 15, 20, 25, 30, 40, 50), quick=(10, 20, 30, 50))
+    points: tuple[int, ...] = default((10, 30, 100, 300, 1000), quick=(10, 100, 1000))
     # of uniform points, and of label noise, each with `nets_per_draw` of `drawn_widths`
-    draws: int = 12
-    nets_per_draw: int = 8
+    draws: int = default(12, quick=4)
+    nets_per_draw: int = default(8, quick=4)
     drawn_widths: tuple[int, ...] = (10, 20, 50)
     # standard deviations, at the number of points nearest to 100
-    noises: tuple[float, ...] = (1e-3, 1e-2, 1e-1)
-    noisy_points: tuple[int, ...] = (30, 100, 300, 1000)  # at which the largest noise is
+    noises: tuple[float, ...] = default((1e-3, 1e-2, 1e-1), quick=(1e-2, 1e-1))
+    # at which the largest noise is
+    noisy_points: tuple[int, ...] = default((30, 100, 300, 1000), quick=(100, 1000))
 
     def __post_init__(self) -> None:
         for name in ("activations", "widths", "points", "drawn_widths", "noises", "noisy_points"):
@@ -69,19 +71,6 @@ class DataSettings(Settings):
                 f"noises={self.noises} has one that is not above 0; nets without noise are "
                 "trained anyway"
             )
-
-    @classmethod
-    def quick(cls) -> "DataSettings":
-        return cls(
-            seeds=16,
-            other_seeds=16,
-            widths=(10, 20, 30, 50),
-            points=(10, 100, 1000),
-            draws=4,
-            nets_per_draw=4,
-            noises=(1e-2, 1e-1),
-            noisy_points=(100, 1000),
-        )
 
     @property
     def usual(self) -> int:
@@ -107,26 +96,20 @@ class Data(Study):
         if settings.usual in settings.noisy_points:
             noisy.pop()  # the largest noise has been there
         sweeps = []
+        draws: dict[str, Any] = {"root_seeds": tuple(range(settings.draws))}
+        draws |= {"widths": settings.drawn_widths, "seeds": settings.nets_per_draw}
         for activation in settings.activations:
-            common: dict[str, Any] = {
-                "activation": activation,
-                "dtype": DTYPES.get(activation, "float32"),
-                "steps": settings.steps,
-            }
-            several: dict[str, Any] = {
-                "widths": settings.drawn_widths,
-                "root_seeds": tuple(range(settings.draws)),
-                "seeds": settings.nets_per_draw,
-                **common,
-            }
+            common: dict[str, Any] = {"activation": activation, "steps": settings.steps}
+            common["dtype"] = DTYPES.get(activation, "float32")
+            several = {**draws, **common}
             sweeps += [
                 Sweep(widths=wide, points=settings.usual, seeds=settings.seeds, **common),
                 Sweep(widths=wide, sampling="population", seeds=settings.seeds, **common),
                 Sweep(points=settings.points, sampling="uniform", **several),
             ]
             if others:
-                few = settings.other_seeds
-                sweeps.append(Sweep(widths=wide, points=others, seeds=few, **common))
+                few: dict[str, Any] = {"points": others, "seeds": settings.other_seeds}
+                sweeps.append(Sweep(widths=wide, **few, **common))
             sweeps += [Sweep(points=at, noise=noise, **several) for noise, at in noisy]
         return tuple(sweeps)
 
@@ -180,12 +163,10 @@ class Data(Study):
                 exponents.append(f"{all_x.value:.2f} for {name} ({here.value:.2f} on {self.usual})")
             if learnt := found.learnt(self.noise, most, width):
                 costs.append(f"{learnt[0].value:.2g} of {3 * width + 1} parameters of {name} nets")
-        said = []
-        if exponents:
-            said.append(f"On infinitely many points the exponent is {' and '.join(exponents)}")
-        if costs:
-            said.append(f"label noise is fitted by {' and '.join(costs)}")
-        return f"{'; '.join(said)}." if said else ""
+        starts = ("On infinitely many points the exponent is", "label noise is fitted by")
+        both = zip(starts, (exponents, costs), strict=True)
+        said = "; ".join(f"{start} {' and '.join(some)}" for start, some in both if some)
+        return f"{said}." if said else ""
 
     @property
     def shown_widths(self) -> list[int]:
@@ -256,9 +237,8 @@ class Data(Study):
         few = None if by_count is None else by_count.select(by_count.widths <= width)
         if few is None or not len(few.widths):
             return untested("Nets on fewer points than they have neurons are missing.")
-        rows = {
-            f"P = {n}": _over(one, float(straight_lines(n))) for n, one in estimates(few).items()
-        }
+        lines = {n: (one, float(straight_lines(n))) for n, one in estimates(few).items()}
+        rows = {f"P = {n}": divided(*both) for n, both in lines.items()}
         outcome = tally(rows, claim.similar, f"N = {width}: ")
         if len(rows) < 2:
             return outcome
@@ -304,7 +284,7 @@ class Data(Study):
                 if both is None:
                     continue
                 learnt, absorbed = both
-                part, name = _over(learnt, free), f"{named(activation)}, N = {width}"
+                part, name = divided(learnt, free), f"{named(activation)}, N = {width}"
                 less, more = less + (part.high < 1 / similar), more + (part.low > similar)
                 words = f"{learnt} of {free} on all x, {absorbed} in the training loss"
                 numbers = {f"k of {activation} at {width}": learnt.value}
@@ -314,14 +294,14 @@ class Data(Study):
         return over(cases, less=less, more_than=more)
 
     def claim_noise_decay(self, claim: Claim) -> Outcome:
-        rows, near = {}, claim["near"]
+        rows = {}
         for activation, found in self.samples.items():
             decay = found.noise_decay(self.noise, max(self.settings.drawn_widths))
             if decay is not None:
                 rows[f"{named(activation)} over P = {', '.join(map(str, decay[0]))}"] = decay[1]
         if not rows:
             return untested("Noise adds something certain at fewer than two numbers of points.")
-        return tally(rows, lambda one: inside(one, 1 - near, 1 + near))
+        return tally(rows, lambda one: near(one, 1.0, claim["near"]))
 
     @each_activation
     def claim_survives(self, claim: Claim, activation: str) -> Outcome:
@@ -333,19 +313,11 @@ class Data(Study):
         # Fitted to the same widths as those with noise: how these lie about a law is no error.
         clean = fit_law(drawn).seeds_only["exponent"]
         noises = sorted(self.settings.noises)
-        rows = {noise: e for noise in noises if (e := found.noisy_exponent(noise, usual))}
-        if not rows:
+        rows = {f"noise {noise:g}": found.noisy_exponent(noise, usual) for noise in noises}
+        if not any(rows.values()):
             return untested("Nets with noise are missing.", f"without noise {clean}")
-        cases = [
-            Case(
-                f"noise {noise:g}",
-                claim.unchanged(difference(exponent, clean)),
-                exponent,
-                {f"noise {noise:g}": exponent.value},
-            )
-            for noise, exponent in rows.items()
-        ]
-        return over(cases, f"exponent without noise {clean}; ")
+        before = f"exponent without noise {clean}; "
+        return tally(rows, lambda one: claim.unchanged(difference(one, clean)), before)
 
 
 def _fit(found: Points | None) -> Fit | None:
@@ -354,7 +326,3 @@ def _fit(found: Points | None) -> Fit | None:
         return None
     chosen = found.select((found.widths >= PAPER_RANGE[0]) & (found.widths <= PAPER_RANGE[1]))
     return fit_law(chosen) if len(chosen.widths) >= 3 else None
-
-
-def _over(one: Estimate, by: float) -> Estimate:
-    return one.mapped(lambda number: number / by)

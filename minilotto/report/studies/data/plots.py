@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.estimates import estimates
-from minilotto.analysis.stats.samples import INFINITE, straight_lines
+from minilotto.analysis.stats.samples import INFINITE, Samples, straight_lines
 from minilotto.report.figure import named
-from minilotto.report.plots.curves import log_series, width_axis
+from minilotto.report.plots.curves import finish, log_series, several, width_axis
 from minilotto.report.plots.style import GREY, Drawing, beside, grid, style_of
 from minilotto.report.studies.data.data import Data
 from minilotto.settings.arrays import Array
@@ -25,8 +25,9 @@ def draw(study: Data) -> Drawing:
     }
     for (activation, found), row in zip(study.samples.items(), axes, strict=True):
         left, middle, right = row
-        pairs = {p: (found.by_width(p, True), found.by_width(p, False)) for p in found.counts}
-        against_width(pairs, left)
+        for ax in row:
+            ax.set(xscale="log", yscale="log")
+        _against_width(found, left)
         series = {}
         for width in widths:
             series["equally spaced", width] = estimates(found.by_count(width))
@@ -34,11 +35,13 @@ def draw(study: Data) -> Drawing:
             series[f"noise {noise:g}", width] = found.typical(noise, width=width)
         all_x = {width: found.median(INFINITE, width) for width in widths}
         levels = {width: one.value for width, one in all_x.items() if one}
-        against_points(series, levels, lines, middle)
-        noisy = {0.0: estimates(found.by_width(study.usual, True))} | {
-            at: found.typical(at, count=study.usual) for at in sorted(study.settings.noises)
+        _against_points(series, levels, lines, middle)
+        noisy = {"no noise": estimates(found.by_width(study.usual, True))} | {
+            f"noise {at:g}": found.typical(at, count=study.usual)
+            for at in sorted(study.settings.noises)
         }
-        noise_against_width(noisy, right)
+        several(noisy, right)
+        width_axis(right)
         # A net that fits its points exactly has a training loss of rounding; it lies below the
         # frame.
         rows = (*series.values(), *noisy.values())
@@ -46,31 +49,31 @@ def draw(study: Data) -> Drawing:
         if shown:
             left.set_ylim(0.03 * min(shown), 3 * max(ax.dataLim.y1 for ax in row))
         titles = ("loss against width", "against points", f"noise, {study.usual} points")
-        for ax, what in zip(row, titles, strict=True):
-            ax.set_title(f"{named(activation)}: {what}")
+        for ax, what, label in zip(row, titles, ("loss (mean squared error)", "", ""), strict=True):
+            size = 6 if ax is middle else 7
+            finish(ax, f"{named(activation)}: {what}", label, loc="best", fontsize=size)
     return figure
 
 
-def against_width(found: Mapping[float, tuple[Points | None, Points | None]], ax: Axes) -> Axes:
-    for k, (count, (everywhere, training)) in enumerate(found.items()):
+def _against_width(found: Samples, ax: Axes) -> None:
+    for k, count in enumerate(found.counts):
         color, marker = style_of(k)
         label = f"P = {count:g}" if np.isfinite(count) else "P infinite"
+        everywhere, training = (found.by_width(count, where) for where in (True, False))
         if everywhere is not None:
             log_series(everywhere, ax, color, marker, label)
         if training is not None:
             open_marks: Any = {"marker": marker, "markersize": 3.5, "markerfacecolor": "white"}
             ax.plot(training.widths, training.value, ":", color=color, **open_marks)
     width_axis(ax)
-    ax.set_ylabel("loss (mean squared error)")
-    return _finished(ax, 7)
 
 
-def against_points(
+def _against_points(
     series: Mapping[tuple[str, int], Mapping[int, Estimate]],
     levels: Mapping[int, float],
     lines: Mapping[str, Callable[[Array], Array]],
     ax: Axes,
-) -> Axes:
+) -> None:
     """Loss on all x against P: a colour a kind, a filling a width; levels for infinite P."""
     kinds = list(dict.fromkeys(kind for kind, _ in series))
     widest = max(width for _, width in series)
@@ -92,20 +95,3 @@ def against_points(
         if shown.any():
             beside(name, (x[0], y[0]), (4, 4), ax, fontsize=6)
     ax.set_xlabel("training points $P$")
-    return _finished(ax, 6)
-
-
-def noise_against_width(found: Mapping[float, Mapping[int, Estimate]], ax: Axes) -> Axes:
-    for k, (noise, rows) in enumerate(found.items()):
-        if rows:
-            log_series(rows, ax, *style_of(k), f"noise {noise:g}" if noise else "no noise")
-    width_axis(ax)
-    return _finished(ax, 7)
-
-
-def _finished(ax: Axes, size: int) -> Axes:
-    """With a legend where there is something to name."""
-    ax.set(xscale="log", yscale="log")
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(loc="best", fontsize=size)
-    return ax

@@ -1,6 +1,6 @@
 """Study: loss against the number of hidden layers, and whether layers average their errors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,11 +18,11 @@ from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.last_layer import hidden
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Case, Claim, Outcome, over, tally
+from minilotto.report.claims import Claim, Outcome, one_laws, tally
 from minilotto.report.figure import Source, Table, commas, interval, training_words
-from minilotto.report.rules import LEVEL, Judged, factor, one_law
+from minilotto.report.rules import LEVEL, factor
 from minilotto.report.studies.ensembling.analysis import cosine_between
-from minilotto.report.study import Settings, Study, scheduled
+from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.report.tuning import Losses, best_of, medians
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
@@ -104,18 +104,14 @@ def added(nets: Ensemble, without: int = 0) -> list[Array]:
 
 @dataclass(frozen=True)
 class DepthSettings(Settings):
-    seeds: int = 32
-    steps: int = 10_000
-    widths: tuple[int, ...] = (4, 8, 16)  # neurons of each layer
+    seeds: int = default(32, quick=20)
+    steps: int = default(10_000, quick=3000)
+    widths: tuple[int, ...] = default((4, 8, 16), quick=(8,))  # neurons of each layer
     depths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)  # numbers of hidden layers, 1 among them
     main: int = 8  # width of the other tasks and of the controls
     others: tuple[str, ...] = ("teacher1",)  # tasks of one input beside x²
     rates: tuple[float, ...] = (0.003, 0.03)  # other than the paper's
     longer: int = 4  # times as many steps
-
-    @classmethod
-    def quick(cls) -> "DepthSettings":
-        return cls(seeds=20, steps=3000, widths=(8,))
 
     def wide(self, depth: int) -> int:
         """Neurons of one layer with as many parameters as the main width has at that depth."""
@@ -212,10 +208,6 @@ class Depth(Study):
     def _usual(self) -> dict[Key, Points]:
         return {key: one for key, one in self.curves.items() if key[0] == USUAL}
 
-    def _main(self, kind: str) -> dict[int, Ensemble]:
-        """Nets of the main width on x², by depth."""
-        return self.nets.get((USUAL, TASK, self.settings.main, kind), {})
-
     @cached_property
     def layers(self) -> dict[tuple[int, int], dict[str, Estimate]]:
         """What the layers of residual nets are like, by width and depth."""
@@ -233,7 +225,7 @@ class Depth(Study):
         """Cosine of the errors of two seeds, and bias and variance, by kind and depth."""
         found = {}
         for kind in KINDS:
-            for depth, nets in self._main(kind).items():
+            for depth, nets in self.nets.get((USUAL, TASK, self.settings.main, kind), {}).items():
                 errors, weight = nets.predict(nets.data.x) - nets.data.y, nets.data.weight
                 cosine = cosine_between(errors, weight, PAIRS)
                 found[kind, depth] = cosine, decompose(errors, weight, level=LEVEL)
@@ -298,33 +290,27 @@ class Depth(Study):
             rows["parameters"].append((depth, self.settings.wide(depth), kind, times))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
-    def _exponent(self, claim: Claim) -> Outcome:
+    def claim_plain(self, claim: Claim) -> Outcome:
         found = {f"{n[1]}, N = {n[2]}": self.exponents[n] for n in self._usual if n[3] == claim.key}
         return tally(found, claim.near, "exponent: ")
 
-    claim_plain = claim_residual = _exponent
+    claim_residual = claim_plain
 
     def claim_law(self, claim: Claim) -> Outcome:
-        cases = []
-        for key, curve in self._usual.items():
-            _, task, width, kind = key
-            bent, p = bend(curve), fit_law(curve).p_value
-            name = f"{kind}, {task}, N = {width}"
-            cases.append(Case(name, one_law(bent, p), f"{bent}, p = {p:.2g}", {name: bent.value}))
-        return over(cases, "bend, and p of a power law about which seeds alone scatter: ")
+        found = {f"{kind}, {task}, N = {n}": e for (_, task, n, kind), e in self._usual.items()}
+        return one_laws(found, lambda bent, p: bent.value)
+
+    def _layers(self, what: str) -> dict[str, Estimate]:
+        return {f"N = {n}, L = {depth}": one[what] for (n, depth), one in self.layers.items()}
 
     def claim_layers(self, claim: Claim) -> Outcome:
-        return self._layers("cosine", claim.orthogonal)
+        return tally(self._layers("cosine"), claim.orthogonal)
 
     def claim_members(self, claim: Claim) -> Outcome:
-        return self._layers("ratio", claim.similar)
+        return tally(self._layers("ratio"), claim.similar)
 
     def claim_lesion(self, claim: Claim) -> Outcome:
-        return self._layers("lesion", lambda one: factor(one, 0.0, claim["similar"]))
-
-    def _layers(self, what: str, judge: Callable[[Estimate], Judged]) -> Outcome:
-        found = {f"N = {n}, L = {depth}": one[what] for (n, depth), one in self.layers.items()}
-        return tally(found, judge)
+        return tally(self._layers("lesion"), lambda one: factor(one, 0.0, claim["similar"]))
 
     def claim_seeds(self, claim: Claim) -> Outcome:
         found = {f"{kind}, L = {n}": one for (kind, n), (one, _) in self.seeds.items() if n > 1}
@@ -339,22 +325,17 @@ class Depth(Study):
         for kind in KINDS:
             by = {depth: parts for (one, depth), (_, parts) in self.seeds.items() if one == kind}
             if len(by) > 1 and 1 in by:
-                first, last = (by[depth].replicates for depth in (1, max(by)))
-                fell = first - last[::-1]
+                first, last = by[1], by[max(by)]
+                fell = first.replicates - last.replicates[::-1]
                 drawn = (fell[:, 0] - fell[:, 1]) / fell[:, 0]
-                loss, bias = (
-                    getattr(by[1], part).value - getattr(by[max(by)], part).value
-                    for part in ("loss", "bias")
-                )
+                loss, bias = first.loss.value - last.loss.value, first.bias.value - last.bias.value
                 found[f"{kind}, L = 1 to {max(by)}"] = estimate((loss - bias) / loss, drawn, LEVEL)
         return tally(found, claim.mostly, "variance / loss, of what fell: ")
 
     def claim_controls(self, claim: Claim) -> Outcome:
-        changes = {
-            f"{key[3]}, {key[0]}": exponent_change(
-                curve, self.curves.get((USUAL, *key[1:])), 1, np.inf
-            )
-            for key, curve in self.curves.items()
-            if key[0] != USUAL
-        }
+        changes = {}
+        for (name, task, width, kind), curve in self.curves.items():
+            if name != USUAL:
+                usual = self.curves.get((USUAL, task, width, kind))
+                changes[f"{kind}, {name}"] = exponent_change(curve, usual, 1, np.inf)
         return tally(changes, claim.unchanged)

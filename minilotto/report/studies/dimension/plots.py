@@ -1,6 +1,6 @@
 """Exponents against the number of inputs, beside what theories say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,12 @@ from matplotlib.axes import Axes
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.rates import RULES
 from minilotto.report.figure import named
-from minilotto.report.plots.curves import log_series, shared_legend, side_by_side, width_axis
-from minilotto.report.plots.style import GREY, PALETTE, Drawing, mosaic, plain_numbers
+from minilotto.report.plots import curves
+from minilotto.report.plots.style import GREY, PALETTE, Drawing, below, mosaic, plain_numbers
 from minilotto.report.studies.dimension.dimension import FAMILIES, Dimension
-from minilotto.settings.arrays import Array
 
 LINES = ("-", "--", ":", "-.")
-SHOWN = (1.0, 6.5)  # exponents below 0 and above it that are shown
+SHOWN = (-1.0, 6.5)  # exponents; intervals are cut there
 BESIDE = 1.025  # factor by which marks of one number of inputs are set apart
 
 
@@ -28,38 +27,34 @@ def draw(study: Dimension) -> Drawing:
     out: Any = {"color": "black", "markersize": 8, "zorder": 5}
     for one in study.curves.values():
         ax, held = axes[f"{one.activation} {one.family}"], one.held
-        log_series(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
+        curves.log_series(held, ax, colors[one.inputs], "o", f"D = {one.inputs}")
         ax.plot(held.widths[~one.kept], held.value[~one.kept], "x", **out)
     for a in activations:
         for f in families:
             ax = axes[f"{a} {f}"]
             ax.set_title(f"{named(a)}, {FAMILIES.get(f, f)}")
             ax.set_ylabel("held-out loss" if f == families[0] else "")
-            width_axis(ax, "width $N$" if a == activations[-1] else "")
+            curves.width_axis(ax, "width $N$" if a == activations[-1] else "")
         exponents: dict[str, dict[int, Estimate]] = {FAMILIES.get(f, f): {} for f in families}
         for one, e in study.known(a).items():
             exponents[FAMILIES.get(one.family, one.family)][one.inputs] = e
-        exponents_against_inputs(exponents, RULES, axes[a])
-        axes[a].set_title(f"{named(a)}: exponent against the number of inputs")
-    shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
+        _exponents(exponents, axes[a], named(a))
+    curves.shared_legend(figure, [axes[f"{a} {f}"] for a in activations for f in families], 6)
     return figure
 
 
-def exponents_against_inputs(
-    found: Mapping[str, Mapping[int, Estimate]],
-    rules: Mapping[str, Callable[[Array], Array]],
-    ax: Axes,
-) -> Axes:
+def _exponents(found: Mapping[str, Mapping[int, Estimate]], ax: Axes, title: str) -> None:
     """Exponents with intervals by name and number of inputs D, and rules as curves."""
     numbers = sorted({inputs for some in found.values() for inputs in some})
     span = np.geomspace(min(numbers, default=1) / 1.1, max(numbers, default=8) * 1.1, 200)
-    for (name, rule), line in zip(rules.items(), LINES, strict=False):
+    for (name, rule), line in zip(RULES.items(), LINES, strict=False):
         ax.plot(span, rule(span), color=GREY, linestyle=line, linewidth=1.2, label=name)
-    side_by_side(found, ax, BESIDE, linestyle="none")
+    curves.side_by_side(found, ax, BESIDE, linestyle="none")
     ax.axhline(0, color=GREY, linewidth=0.6)
-    ax.set(xscale="log", xlabel="number of inputs $D$", ylabel="exponent")
+    ax.set_xlabel("number of inputs $D$")
     plain_numbers(ax.xaxis, numbers)
     low, high = ax.get_ylim()
-    ax.set_ylim(max(low, -SHOWN[0]), min(high, SHOWN[1]))
-    ax.legend(ncols=4, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22))
-    return ax
+    ax.set_ylim(max(low, SHOWN[0]), min(high, SHOWN[1]))
+    curves.finish(
+        ax, f"{title}: exponent against the number of inputs", "exponent", **below(4, 0.22)
+    )

@@ -15,7 +15,7 @@ from minilotto.analysis.ensembling.ensembling import cosines
 from minilotto.analysis.ensembling.pairs import compare, cosine_medians, drawn_pairs
 from minilotto.analysis.ensembling.synergy import refitted
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS as BOOTSTRAP_SEEDS
-from minilotto.analysis.stats.bootstrap import Estimate, Points, estimate, points
+from minilotto.analysis.stats.bootstrap import Estimate, estimate, points
 from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.analysis.tickets.apart import median_estimate, taken_apart
 from minilotto.ensemble.ensemble import Ensemble
@@ -84,19 +84,14 @@ class Ensembles:
         """The power law of the "bias", the "variance" or 1 / the "independent" tickets over the
         paper's widths, None where data are too few.
         """
-        with contextlib.suppress(DataError):
-            return fit_law(self._points(what))
-        return None
-
-    def _points(self, what: str) -> Points:
         some = self.within()
-        if what != "independent":
-            return as_points(list(some), [one.parts for one in some.values()], what)
-        inverse = {width: one.inverse for width, one in some.items()}
-        inverse = {n: values for n, values in inverse.items() if len(values) >= BOOTSTRAP_SEEDS}
-        if not inverse:
-            raise DataError("no width has enough nets with useful pairs")
-        return points(list(inverse), list(inverse.values()), level=LEVEL)
+        inverse = {n: one.inverse for n, one in some.items() if len(one.inverse) >= BOOTSTRAP_SEEDS}
+        with contextlib.suppress(DataError):
+            if what != "independent":
+                return fit_law(as_points(list(some), [one.parts for one in some.values()], what))
+            if inverse:
+                return fit_law(points(list(inverse), list(inverse.values()), level=LEVEL))
+        return None
 
 
 def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
@@ -115,16 +110,12 @@ def ensembles(activation: str, nets: Mapping[int, Ensemble]) -> Ensembles:
                 *(halves.predict(data.x), data.y, data.weight, whole.loss), draws=DRAWS, level=LEVEL
             )
             if wide <= MOST_JOINED:
-                joined[narrow, wide] = _joined(halves, whole)
+                pairs = drawn_pairs(len(halves), JOINED)
+                found = compare(refitted(halves, pairs), whole.loss, pairs, level=LEVEL)
+                joined[narrow, wide] = found.ratio
     means = {width: one.means for width, one in widths.items()}
     worths = worth(means, {width: one.nets.loss for width, one in widths.items()}, LEVEL)
     return Ensembles(activation, widths, gains, joined, worths)
-
-
-def _joined(halves: Ensemble, whole: Ensemble) -> Estimate:
-    """Median loss of all neurons of two nets under one last layer over that of the wide net."""
-    pairs = drawn_pairs(len(halves), JOINED)
-    return compare(refitted(halves, pairs), whole.loss, pairs, level=LEVEL).ratio
 
 
 def cosine_between(errors: Array, weight: Array, draws: int = DRAWS) -> Estimate:

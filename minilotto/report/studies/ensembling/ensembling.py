@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.ensembling.attribution import STEPS, Attribution
+from minilotto.analysis.ensembling.attribution import STEPS
 from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import ratio
 from minilotto.ensemble.ensemble import Ensemble
@@ -23,26 +23,16 @@ from minilotto.report.studies.ensembling.analysis import (
     OneWidth,
     ensembles,
 )
-from minilotto.report.study import Settings, Study
+from minilotto.report.study import Settings, Study, default
 from minilotto.store.grid import Sweep
 
 RANGE = f"{PAPER_RANGE[0]} to {PAPER_RANGE[1]}"
 NARROW = 10  # below, the paper finds synergy, from here on none
 TICKETS = ("independent", "groups", "needed", "alike")
-PARTS = (
-    "loss",
-    "bias",
-    "variance",
-    "share of bias",
-    "share in all nets",
-    "cosine",
-    *TICKETS[:3],
-    "cosine within",
-)
+PARTS = ("loss", "bias", "variance", "share of bias", "share in all nets", "cosine")
+EACH = (f"{part}, {part} low, {part} high" for part in (*PARTS, *TICKETS[:3], "cosine within"))
 COLUMNS = {  # of the tables
-    "widths": ", ".join(
-        ["activation, width, seeds", *(f"{part}, {part} low, {part} high" for part in PARTS)]
-    ),
+    "widths": f"activation, width, seeds, {', '.join(EACH)}",
     "gains": "activation, from, to, part, decades, low, high, expected, share, share low, "
     "share high",
     "combinations": "activation, from, to, what, value, low, high",
@@ -56,17 +46,13 @@ COLUMNS = {  # of the tables
 class EnsemblingSettings(Settings):
     """What is trained, which is what figure 1c trains too; each of `activations` is studied."""
 
-    seeds: int = 1000
+    seeds: int = default(1000, quick=64)
     # the paper's, of `seeds` networks each
     widths: tuple[int, ...] = (1, 2, 3, 4, 10, 20, 30, 40, 50)
-    wide: tuple[int, ...] = (70, 100, 200, 500, 1000)  # of `wide_seeds`
-    wide_seeds: int = 100
+    wide: tuple[int, ...] = default((70, 100, 200, 500, 1000), quick=(100, 200))  # of `wide_seeds`
+    wide_seeds: int = default(100, quick=24)
     activations: tuple[str, ...] = ("silu", "leaky_relu")
     by_width = ("wide",)
-
-    @classmethod
-    def quick(cls) -> "EnsemblingSettings":
-        return cls(seeds=64, wide=(100, 200), wide_seeds=24)
 
 
 class Ensembling(Study):
@@ -108,14 +94,8 @@ class Ensembling(Study):
         self.training = training_words(trained)
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "training": self.training,
-            "draws": DRAWS,
-            "precision": self._precision(),
-            "range": RANGE,
-            "narrow": NARROW,
-            "double": 2 * NARROW,
-        }
+        widths = {"range": RANGE, "narrow": NARROW, "double": 2 * NARROW}
+        return {"training": self.training, "draws": DRAWS, "precision": self._precision(), **widths}
 
     def _precision(self) -> str:
         """How well medians are known, which is what the numbers of seeds were chosen for."""
@@ -123,8 +103,7 @@ class Ensembling(Study):
         wider = PAPER_RANGE[1] + 1, np.inf
         for ends, where in ((PAPER_RANGE, f"at widths {RANGE}"), (wider, "at wider ones")):
             every = [n.means for one in self.found.values() for n in one.within(*ends).values()]
-            reach = [float(means.high[0] / means.loss[0] - 1) for means in every if means]
-            if reach:
+            if reach := [float(means.high[0] / means.loss[0] - 1) for means in every if means]:
                 words.append(f"within {min(reach):.0%} to {max(reach):.0%} {where}")
         known = ", ".join(words)
         return f"So many seeds fix a median {known} ({LEVEL:.0%} intervals)." if known else ""
@@ -138,10 +117,8 @@ class Ensembling(Study):
         cosine = f"have a cosine of {one.widths[narrow].cosine.value:.2f}, and"
         start = f"Errors of two {one.label} nets of width {narrow} {cosine}"
         if shares is None:
-            return (
-                f"{start} from there to width {wide} the loss does not fall with certainty, so "
-                "there is no gain to explain."
-            )
+            flat = f"from there to width {wide} the loss does not fall with certainty"
+            return f"{start} {flat}, so there is no gain to explain."
         averaging, combination, neither = (f"{shares[part]:.0%}" for part in STEPS)
         others = ""
         for other in self.found.values():
@@ -189,7 +166,8 @@ class Ensembling(Study):
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items() if some]
 
     def claim_synergy(self, claim: Claim) -> Outcome:
-        rest = {name: gain.parts["neither"] for name, gain in self._gains(1, NARROW / 2).items()}
+        gains = self._steps("gains", 1, NARROW / 2).items()
+        rest = {name: gain.parts["neither"] for name, gain in gains if gain.shares}
         what = "decades of loss from the best combination to the net of width N: "
         return tally(rest, lambda one: inside(one, np.log10(claim["same"]), np.inf), what)
 
@@ -261,10 +239,6 @@ class Ensembling(Study):
             if start <= narrow < end
         }
 
-    def _gains(self, start: float = NARROW, end: float = np.inf) -> dict[str, Attribution]:
-        """Gains whose interval lies above zero."""
-        return {n: gain for n, gain in self._steps("gains", start, end).items() if gain.shares}
-
     def claim_averaging(self, claim: Claim) -> Outcome:
         every = self._steps("gains").items()
         shares = {name: gain.shares["averaging"] for name, gain in every if gain.shares}
@@ -274,8 +248,8 @@ class Ensembling(Study):
         return tally(shares, claim.mostly, what, more)
 
     def claim_combination(self, claim: Claim) -> Outcome:
-        gains = self._gains()
-        rest = {name: gain.parts["neither"] for name, gain in gains.items()}
+        gains = [(n, gain) for n, gain in self._steps("gains").items() if gain.shares]
+        rest = {name: gain.parts["neither"] for name, gain in gains}
         near = np.log10(claim["same"])
         better = sum(one.high < -near for one in rest.values())
         worse = sum(one.low > near for one in rest.values())
@@ -285,8 +259,8 @@ class Ensembling(Study):
         if worse:
             more += f"; in {worse} the wide net does what no combination of two halves does"
         if gains:
-            sizes = [gain.size.value for gain in gains.values()]
-            both = [gain.positive.value for gain in gains.values()]
+            sizes = [gain.size.value for _, gain in gains]
+            both = [gain.positive.value for _, gain in gains]
             more += (
                 ". The sum of absolute values of the best two weights that sum to one is between "
                 f"{min(sizes):.3g} and {max(sizes):.3g} (an average: 1), and both are positive in "

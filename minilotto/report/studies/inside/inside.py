@@ -1,6 +1,6 @@
 """Study: tickets of one net, kept at random and combined: does any way of it give 1/K?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from minilotto.report.claims import Claim, Outcome, tally
 from minilotto.report.figure import Source, Table, commas, training_words
 from minilotto.report.rules import LEVEL, factor
 from minilotto.report.studies.ensembling.analysis import PAPER_COUNTS
-from minilotto.report.study import Settings, Study, scheduled
+from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.settings.arrays import Array, Ints
 from minilotto.store.grid import Sweep
 
@@ -128,20 +128,13 @@ def kept(
     """Means over draws (R, K) of what `combined` returns (of "weights" geometric ones), for R nets
     with the errors (T, P) of their tickets; of each order the first ones are kept.
     """
-    rows = list[dict[str, Array]]()
-    for one, drawn in zip(errors, order, strict=True):
-        found = [combined(one[drawn[:, :count]], weight) for count in counts]
-        rows.append(
-            {
-                name: np.array([_mean(each[name], name == "weights") for each in found])
-                for name in found[0]
-            }
-        )
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-def _mean(values: Array, geometric: bool = False) -> float:
-    return float(np.exp(np.log(values).mean()) if geometric else values.mean())
+    made = [
+        [combined(one[drawn[:, :count]], weight) for count in counts]
+        for one, drawn in zip(errors, order, strict=True)
+    ]
+    every = {name: np.array([[e[name] for e in row] for row in made]) for name in made[0][0]}
+    means = {name: values.mean(axis=2) for name, values in every.items()}
+    return {**means, "weights": np.exp(np.log(every["weights"]).mean(axis=2))}
 
 
 def kept_of_nets(nets: Ensemble, counts: Sequence[int], draws: int, fitted: bool = True) -> Kept:
@@ -164,19 +157,14 @@ def kept_of_nets(nets: Ensemble, counts: Sequence[int], draws: int, fitted: bool
     order = orders([*map(len, tickets)], draws)
     found = kept(errors, apart.working.weight, counts, order)
     every = [combined(one[None], apart.working.weight) for one in errors]
-    neurons = {
-        "tickets": [one[o].reshape(draws, -1) for one, o in zip(tickets, order, strict=True)],
-        "random": [
-            one[o] for one, o in zip(living, orders([*map(len, living)], draws), strict=True)
-        ],
-    }
-    for way, of_nets in neurons.items() if fitted else ():
-        found[way] = np.array(
-            [
-                [_refitted(nets, row, some[:, : 2 * count]) for count in counts]
-                for row, some in zip(rows.tolist(), of_nets, strict=True)
-            ]
-        )
+    any_order = orders([*map(len, living)], draws)
+    for way, things, drawn in (("tickets", tickets, order), ("random", living, any_order)):
+        if fitted:
+            each = zip(rows.tolist(), things, drawn, strict=True)
+            some = [(row, one[o].reshape(draws, -1)) for row, one, o in each]
+            found[way] = np.array(
+                [[_refitted(nets, row, n[:, : 2 * k]) for k in counts] for row, n in some]
+            )
     return Kept(
         counts=np.array(counts),
         losses={way: found[way] for way in (*COMBINED, *FITTED) if way in found},
@@ -198,17 +186,13 @@ def _refitted(nets: Ensemble, row: int, neurons: Ints) -> float:
 
 @dataclass(frozen=True)
 class InsideSettings(Settings):
-    widths: tuple[int, ...] = (30, 50, 100)
+    widths: tuple[int, ...] = default((30, 50, 100), quick=(50,))
     main: int = 50  # the width that is also trained otherwise
     counts: tuple[int, ...] = (1, 2, 3, 4, 6, 8)  # numbers K of tickets kept, from 1 on
     draws: int = 8  # of tickets, for each net
     rates: tuple[float, ...] = (0.003, 0.03)  # other than the paper's
     longer: int = 4  # times as many steps
     points: int = 1000  # other than the paper's
-
-    @classmethod
-    def quick(cls) -> "InsideSettings":
-        return cls(seeds=20, widths=(50,))
 
     def sweeps(self) -> dict[str, Sweep]:
         """The trainings by name, the paper's protocol first."""
@@ -258,11 +242,9 @@ class Inside(Study):
                 else:
                     trained += [nets] * (name == PAPER)
         if not self.widths:
-            raise DataError(
-                "; ".join(self.left_out)
-                or f"no nets of widths {commas(s.widths)} are there; train them, as in "
-                f"Inside.run(widths=({s.main},), seeds=100)"
-            )
+            none = f"no nets of widths {commas(s.widths)} are there; train them, as in "
+            none += f"Inside.run(widths=({s.main},), seeds=100)"
+            raise DataError("; ".join(self.left_out) or none)
         self.training = training_words(trained)
 
     @property
@@ -277,9 +259,8 @@ class Inside(Study):
     def headline(self) -> str:
         width = self.settings.main if self.settings.main in self.widths else max(self.widths)
         one = self.widths[width]
-        average, positive, gram, equation = (
-            f"K^-{one.exponent(way):.2f}" for way in (*JUDGED, "equation 9")
-        )
+        ways = (*JUDGED, "equation 9")
+        average, positive, gram, equation = (f"K^-{one.exponent(way):.2f}" for way in ways)
         most = one.counts[-1]
         size, count = (one.by_count(v)[most].value for v in (one.weight, one.independent))
         return (
@@ -306,22 +287,22 @@ class Inside(Study):
             rows["whole"].append((*place, nets, one.left_out, *whole))
         return [Table.of(name, COLUMNS[name], some) for name, some in rows.items()]
 
-    def _exponent(self, claim: Claim) -> Outcome:
+    def claim_average(self, claim: Claim) -> Outcome:
         way = "equation 9" if claim.key == "equal" else claim.key
         found = {f"N = {width}": one.exponent(way) for width, one in self.widths.items()}
         return tally(found, claim.near, "exponent: ")
 
-    claim_average = claim_positive = claim_gram = claim_equal = _exponent
+    claim_positive = claim_gram = claim_equal = claim_average
 
     def claim_footnote(self, claim: Claim) -> Outcome:
-        return tally(self._each(lambda one: one.by_count(one.footnote)), claim.similar)
+        return tally(self._each(lambda one: one.footnote), claim.similar)
 
     def claim_selection(self, claim: Claim) -> Outcome:
-        found = self._each(lambda one: one.by_count(one.losses["best"] / one.losses["positive"]))
+        found = self._each(lambda one: one.losses["best"] / one.losses["positive"])
         return tally(found, lambda one: factor(one, 0.0, claim["similar"]))
 
     def claim_weights(self, claim: Claim) -> Outcome:
-        found = self._each(lambda one: one.by_count(one.weight))
+        found = self._each(lambda one: one.weight)
         return tally(found, lambda one: factor(one, 0.0, claim["same"]))
 
     def claim_trained(self, claim: Claim) -> Outcome:
@@ -331,9 +312,7 @@ class Inside(Study):
         return tally(self._whole("positive"), lambda one: factor(one, 1 / claim["same"], np.inf))
 
     def claim_units(self, claim: Claim) -> Outcome:
-        found = self._each(
-            lambda one: one.by_count(one.losses["random"] / one.losses["tickets"]), first=True
-        )
+        found = self._each(lambda one: one.losses["random"] / one.losses["tickets"], first=1)
         return tally(found, lambda one: factor(one, claim["similar"], np.inf))
 
     def _whole(self, way: str) -> dict[str, Estimate]:
@@ -341,13 +320,13 @@ class Inside(Study):
         every = {width: one.trained / one.every[way] for width, one in self.widths.items()}
         return {f"N = {width}": median_estimate(one) for width, one in every.items()}
 
-    def _each(self, what: Any, first: bool = False) -> dict[str, Any]:
-        """Numbers of each width and number of tickets; of one ticket only where `first`."""
+    def _each(self, what: Callable[[Kept], Array], first: int = 2) -> dict[str, Estimate]:
+        """Medians for each width and number of tickets, from `first` on."""
         return {
             f"N = {width}, K = {count}": number
             for width, one in self.widths.items()
-            for count, number in what(one).items()
-            if first or count > 1
+            for count, number in one.by_count(what(one)).items()
+            if count >= first
         }
 
     def claim_controls(self, claim: Claim) -> Outcome:

@@ -11,7 +11,6 @@ from minilotto.analysis.landscape.curvature import Curvature, curvature
 from minilotto.analysis.landscape.polish import Polished, polish
 from minilotto.analysis.stats.bootstrap import (
     LEAST_SEEDS,
-    Estimate,
     Points,
     estimate,
     median_interval,
@@ -34,11 +33,12 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, tally, untested
 from minilotto.report.figure import Scale, Source, Table, commas
-from minilotto.report.rules import LEVEL, Every, factor, inside
-from minilotto.report.study import Settings, Study, scheduled
+from minilotto.report.rules import LEVEL, THRESHOLDS, Every, factor, inside
+from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.settings.activations import ACTIVATIONS
 from minilotto.store.grid import Sweep
 
+SHORT = (5_000, 15_000, 50_000, 150_000)  # budgets
 ALONG = (1.5, 1e-4, 72)  # |w| at which the valley is looked at: from, to, how many
 SILU = ACTIVATIONS["silu"]
 DTYPES = ("float32", "float64")
@@ -56,18 +56,14 @@ COLUMNS = {  # of the tables
 class MinimumSettings(Settings):
     """What is trained and studied; curvature is measured at `steps`, the paper's budget."""
 
-    seeds: int = 400  # of width 2 at each budget, in float32
-    double_seeds: int = 100  # the same in float64
+    seeds: int = default(400, quick=200)  # of width 2 at each budget, in float32
+    double_seeds: int = default(100, quick=60)  # the same in float64
     # steps, the schedule scaled with them
-    budgets: tuple[int, ...] = (5_000, 15_000, 50_000, 150_000, 500_000, 1_000_000)
+    budgets: tuple[int, ...] = default((*SHORT, 500_000, 1_000_000), quick=SHORT)
     widths: tuple[int, ...] = (4, 10, 50)  # of the other nets, trained for `steps`
-    looked_at: int = 64  # nets of each width whose Hessian is taken
-    polished: int = 160  # neurons in all that are polished of each width, 2 nets at least
-
-    @classmethod
-    def quick(cls) -> "MinimumSettings":
-        budgets = (5_000, 15_000, 50_000, 150_000)
-        return cls(seeds=200, double_seeds=60, budgets=budgets, looked_at=24, polished=60)
+    looked_at: int = default(64, quick=24)  # nets of each width whose Hessian is taken
+    # neurons in all that are polished of each width, 2 nets at least
+    polished: int = default(160, quick=60)
 
     @classmethod
     def at(cls, scale: Scale) -> "MinimumSettings":
@@ -211,10 +207,8 @@ class Minimum(Study):
         minima, words = {name: self._minima(name) for name in names}, []
         for name in names:
             one, end = self.groups[name].curvature, self.groups[name].polished
-            negative, undecided, positive, flat = (
-                f"{np.median(counts):g}"
-                for counts in (one.negative, one.undecided, one.positive, one.flat)
-            )
+            counts = one.negative, one.undecided, one.positive, one.flat
+            negative, undecided, positive, flat = (f"{np.median(count):g}" for count in counts)
             words.append(
                 f"width {name}: {np.mean(one.saddle):.0%} of {len(one)} have negative curvature "
                 f"(median {negative} below zero, {undecided} hidden by rounding, {positive} above; "
@@ -223,30 +217,23 @@ class Minimum(Study):
                 f"{np.median(one.decrease / one.loss):.1e} of the loss; polishing takes it from "
                 f"{np.median(end.start):.2g} to {np.median(end.loss):.2g}"
             )
-        counts = commas(f"{one.sum()} of {len(one)} of width {n}" for n, one in minima.items())
+        minimal = commas(f"{one.sum()} of {len(one)} of width {n}" for n, one in minima.items())
         shares = {f"minima {n}": share(int(each.sum()), len(each)) for n, each in minima.items()}
-        found = self._almost_all(shares)
-        return found._replace(measured="; ".join([f"minima: {counts}", *words, *more]))
-
-    def _almost_all(self, shares: dict[str, Estimate]) -> Outcome:
-        most = self.entry.claims["ticket"]["most"]
-        return tally(shares, lambda one: inside(one, most, np.inf))
+        found = tally(shares, lambda one: inside(one, THRESHOLDS["most"], np.inf))
+        return found._replace(measured="; ".join([f"minima: {minimal}", *words, *more]))
 
     def claim_rounding(self, claim: Claim) -> Outcome:
-        noise = claim["noise"]
-        polished = {name: one.polished for name, one in self.groups.items()}
-        shares = {
-            f"width {name}": share(int(hidden.sum()), len(hidden))
-            for name, one in polished.items()
-            if len(hidden := 2 * np.sqrt(one.rounding / one.loss) >= noise)
-        }
-        measured = "; ".join(
-            f"width {name}: {shares[f'width {name}'].value:.0%} of {len(one.loss)} in rounding, "
-            f"sums of absolute terms {np.nanmedian(one.cancellation):.1e} times their result, "
-            f"{np.mean(one.evaluations >= 500):.0%} stopped by the limit"
-            for name, one in polished.items()
-        )
-        return self._almost_all(shares)._replace(measured=measured)
+        shares, words = {}, []
+        for name, one in ((f"width {n}", group.polished) for n, group in self.groups.items()):
+            hidden = 2 * np.sqrt(one.rounding / one.loss) >= claim["noise"]
+            shares[name] = share(int(hidden.sum()), len(hidden))
+            words.append(
+                f"{name}: {shares[name].value:.0%} of {len(hidden)} in rounding, sums of absolute "
+                f"terms {np.nanmedian(one.cancellation):.1e} times their result, "
+                f"{np.mean(one.evaluations >= 500):.0%} stopped by the limit"
+            )
+        found = tally(shares, lambda one: inside(one, THRESHOLDS["most"], np.inf))
+        return found._replace(measured="; ".join(words))
 
     def claim_endless(self, claim: Claim) -> Outcome:
         law = self.law
@@ -295,19 +282,14 @@ class Minimum(Study):
         if not len(shared):
             return untested("No budget has ten tickets of both.")
         single, double = (one.select(one.widths == shared[-1]) for one in (single, double))
-        ratio = float(single.value[0] / double.value[0])
+        one, other = single.value[0], double.value[0]
         logs = (single.replicates - double.replicates)[:, 0]
-        change = estimate(float(np.log(ratio)), logs, LEVEL)
-        found = dataclasses.replace(change.mapped(np.exp), value=ratio)
-        measured = (
-            f"after {int(shared[-1]):,} steps {single.value[0]:.4g} and {double.value[0]:.4g}, "
-            f"ratio {found}"
-        )
+        found = estimate(float(np.log(one / other)), logs, LEVEL).mapped(np.exp)
         return about(
             claim.same(found),
-            measured,
+            f"after {int(shared[-1]):,} steps {one:.4g} and {other:.4g}, ratio {found}",
             numbers=as_numbers("ratio", found),
-            place="earlier" if ratio > 1 else "further down",
+            place="earlier" if one > other else "further down",
         )
 
 

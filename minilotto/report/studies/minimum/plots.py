@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from minilotto.analysis.landscape.curvature import Curvature
 from minilotto.analysis.landscape.polish import Polished
 from minilotto.analysis.tickets.valley import EQ2
-from minilotto.report.plots.curves import series, steps_axis
+from minilotto.report.plots.curves import finish, several, steps_axis
 from minilotto.report.plots.style import (
     BLUE,
     GREEN,
@@ -27,14 +27,18 @@ def draw(study: Minimum) -> Drawing:
     for k, one in enumerate(study.groups.values()):
         _spectra(one.curvature, k, a)
         _descents(one.polished, k, b)
-    a.set(title="curvature at trained nets", ylabel="size of eigenvalue / largest")
-    b.set(title="polished by Levenberg and Marquardt", ylabel="loss (mean squared error)")
     for ax in (a, b):
         ax.set(yscale="log", xlabel="width")
         ax.set_xticks(range(len(study.groups)), list(study.groups))
-        ax.legend(loc="lower left" if ax is a else "best", fontsize=8)
+    finish(a, "curvature at trained nets", "size of eigenvalue / largest", loc="lower left")
+    finish(b, "polished by Levenberg and Marquardt", "loss (mean squared error)", loc="best")
     _valley(study, c)
-    _positions(study, d)
+    d.set_yscale("log")
+    several(study.place, d)
+    plain_numbers(d.yaxis)
+    steps_axis(d)
+    finish(d, "where in the valley training ends", "median |w| of tickets", loc="best")
+    d.axvline(study.settings.steps, color=GREY, linewidth=1.0, linestyle=":")
     return figure
 
 
@@ -83,17 +87,5 @@ def _valley(study: Minimum, ax: Axes) -> None:
     ax.plot(w, loss, ".", color=PURPLE, markersize=4, label=label, rasterized=True)
     printed = float(np.abs(EQ2.w).mean()), study.printed.loss[0]
     ax.plot(*printed, "*", color=GREEN, markersize=10, label="Eq. 2")
-    ax.set(xscale="log", yscale="log", title="the valley of mirror pairs")
-    ax.set(xlabel="|w| of the pair", ylabel="loss (mean squared error)")
-    ax.legend(loc="upper left", fontsize=8)
-
-
-def _positions(study: Minimum, ax: Axes) -> None:
-    for (name, one), color, mark in zip(study.place.items(), (BLUE, ORANGE), "os", strict=False):
-        series(one, ax, color, mark, name)
-    ax.set(yscale="log", ylabel="median |w| of tickets", title="where in the valley training ends")
-    plain_numbers(ax.yaxis)
-    if study.place:
-        ax.legend(loc="best", fontsize=8)
-    steps_axis(ax)
-    ax.axvline(study.settings.steps, color=GREY, linewidth=1.0, linestyle=":")
+    ax.set(xscale="log", yscale="log", xlabel="|w| of the pair")
+    finish(ax, "the valley of mirror pairs", "loss (mean squared error)", loc="upper left")

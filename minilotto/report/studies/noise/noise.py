@@ -21,7 +21,7 @@ from minilotto.errors import ConfigError
 from minilotto.report.claims import Claim, Outcome, about, as_numbers, for_each, tally, untested
 from minilotto.report.figure import Source, Table, commas, interval, rows_of
 from minilotto.report.rules import Judged, factor, inside
-from minilotto.report.study import Settings, Study, scheduled
+from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.report.tuning import exponents, medians
 from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
@@ -56,9 +56,11 @@ class NoiseSettings(Settings):
     """
 
     seeds: int = 16  # starts of each width
-    steps: int = 20_000
-    widths: tuple[int, ...] = (10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56)
-    batches: tuple[int, ...] = (1, 3, 10, 30, 100)
+    steps: int = default(20_000, quick=5000)
+    widths: tuple[int, ...] = default(
+        (10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56), quick=(10, 20, 40)
+    )
+    batches: tuple[int, ...] = default((1, 3, 10, 30, 100), quick=(1, 10, 100))
     # sizes of sets of points, a tenth apart or more: another size is another noise
     sets: tuple[int, ...] = (4000, 4800, 5800)
     # of Adam at a constant rate, beside its usual one
@@ -77,10 +79,6 @@ class NoiseSettings(Settings):
                     "(1, 10)"
                 )
 
-    @classmethod
-    def quick(cls) -> "NoiseSettings":
-        return cls(steps=5000, widths=(10, 20, 40), batches=(1, 10, 100))
-
     def sweep(self, way: Way, batches: tuple[int, ...], **others: Any) -> Sweep:
         """The nets of a way, on all sets unless `others` say otherwise."""
         fields = {**way._asdict(), "lr": way.rate, "steps": self.steps, **others}
@@ -91,13 +89,20 @@ class NoiseSettings(Settings):
             fields |= {"sampling": "uniform", "points": self.sets}
         return Sweep(self.seeds, widths=self.widths, batches=batches, **fields)
 
-    def fresh(self, way: Way) -> Sweep:
-        """Those that see fresh points at each step."""
-        return self.sweep(way, self.fresh_batches, sampling="population")
+    @property
+    def usual(self) -> dict[Way, Sweep]:
+        return {way: self.sweep(way, (FULL, *self.batches)) for way in WAYS}
 
+    @property
+    def fresh(self) -> dict[Way, Sweep]:
+        """Nets that see fresh points at each step."""
+        return {w: self.sweep(w, self.fresh_batches, sampling="population") for w in FRESH_WAYS}
+
+    @property
     def rated(self) -> dict[float, Sweep]:
         return {r: self.sweep(ADAM._replace(rate=r), (self.control_batch,)) for r in self.rates}
 
+    @property
     def precise(self) -> Sweep:
         return self.sweep(ADAM, (self.control_batch,), dtype="float64")
 
@@ -118,31 +123,23 @@ class Noise(Study):
     @staticmethod
     def sweeps(settings: NoiseSettings) -> tuple[Sweep, ...]:
         s = settings
-        ways = [s.sweep(way, (FULL, *s.batches)) for way in WAYS]
-        fresh = [s.fresh(way) for way in FRESH_WAYS]
-        return (*ways, *fresh, *s.rated().values(), s.precise())
+        return (*s.usual.values(), *s.fresh.values(), *s.rated.values(), s.precise)
 
     def __init__(self, source: Source, settings: NoiseSettings) -> None:
         s = self.settings = settings
         self._source, self.left_out, self.count = source, list[str](), 0
-        self.starts = {way: self._starts(s.sweep(way, (FULL, *s.batches))) for way in WAYS}
+        self.starts = {way: self._starts(one) for way, one in s.usual.items()}
         self.variance = {way: self._points(one.variance, way) for way, one in self.starts.items()}
         self.loss = {way: self._points(one.loss, way) for way, one in self.starts.items()}
-        noisy = {
-            (way, batch): one
-            for way, found in self.variance.items()
-            for batch, one in found.items()
-            if batch != FULL
-        }
+        every = {(w, b): one for w, found in self.variance.items() for b, one in found.items()}
+        noisy = {key: one for key, one in every.items() if key[1] != FULL}
         self.exponents = exponents(noisy, 0, inf, "Noise")
-        self.fresh = {
-            way: self._points(self._starts(s.fresh(way)).loss, f"{way}, fresh points")
-            for way in FRESH_WAYS
-        }
-        rated = {rate: self._starts(one) for rate, one in s.rated().items()}
-        self.rated = {rate: self._points(one.variance, rate) for rate, one in rated.items()}
+        fresh = {way: self._starts(one).loss for way, one in s.fresh.items()}
+        self.fresh = {way: self._points(one, f"{way}, fresh points") for way, one in fresh.items()}
+        rated = {rate: self._starts(one).variance for rate, one in s.rated.items()}
+        self.rated = {rate: self._points(one, rate) for rate, one in rated.items()}
         self.rated[ADAM.rate] = self.variance[ADAM]
-        self.precise = self._points(self._starts(s.precise()).variance, "float64")
+        self.precise = self._points(self._starts(s.precise).variance, "float64")
 
     def _starts(self, sweep: Sweep) -> Starts:
         """Loss and variance of each start that is finite on all sets."""
@@ -151,13 +148,12 @@ class Noise(Study):
             found = nets.predict(grid.x) - grid.y
             errors.setdefault((config.batch, config.width), []).append(found)
             self.count += len(nets)
-        loss, variance = dict[int, dict[int, Array]](), dict[int, dict[int, Array]]()
-        sets = len(sweep.axes.get("points", (1,)))
+        made, sets = Starts({}, {}), len(sweep.axes.get("points", (1,)))
         for (batch, width), several in errors.items():
             if len(several) == sets:
-                both = over_noise(several, grid.weight)
-                loss.setdefault(batch, {})[width], variance.setdefault(batch, {})[width] = both
-        return Starts(loss, variance)
+                for by, part in zip(made, over_noise(several, grid.weight), strict=True):
+                    by.setdefault(batch, {})[width] = part
+        return made
 
     def _points(self, rows: Mapping[int, Mapping[int, Array]], name: Any) -> dict[int, Points]:
         """Medians over starts against width, by batch; what is too few is noted."""
@@ -174,11 +170,6 @@ class Noise(Study):
     def against_batch(self, way: Way) -> Points | None:
         """Variance against the batch, as geometric mean over widths."""
         return over_widths({b: one for b, one in self.variance[way].items() if b != FULL})
-
-    def against_rate(self) -> Points | None:
-        """Variance of Adam against 1/rate, as geometric mean over widths."""
-        batch = self.settings.control_batch
-        return over_widths({1 / r: by[batch] for r, by in self.rated.items() if batch in by})
 
     def pooled(self, way: Way, batch: int) -> tuple[Estimate, Estimate] | None:
         """Over starts and widths: the fraction of the loss that is variance, and the loss of the
@@ -223,22 +214,13 @@ class Noise(Study):
         rows = [(way, what, batch or "full", *row) for way, what, batch, *row in rows_of(known)]
         rates = rows_of({(str(w), str(b)): e for (w, b), e in self.exponents.items()})
         rates += [(str(w), "all", *interval(self._exponent(w))) for w in WAYS]
-        pooled = [
-            (str(way), batch, *both)
-            for way in WAYS
-            for batch in self.settings.batches
-            if (both := self.pooled(way, batch))
-        ]
-        ends = "low, high"
+        every = {(str(way), b): self.pooled(way, b) for way in WAYS for b in self.settings.batches}
+        header = "way, batch, fraction variance, low, high, mean over noise / full batch"
+        pooled = rows_of({key: both for key, both in every.items() if both})
         return [
             Table.of("widths", f"way, quantity, batch, {columns}", rows),
-            Table.of("exponents", f"way, batch, exponent, {ends}", rates),
-            Table.of(
-                "parts",
-                f"way, batch, fraction variance, {ends}, mean over noise / full batch, low ratio, "
-                "high ratio",
-                pooled,
-            ),
+            Table.of("exponents", "way, batch, exponent, low, high", rates),
+            Table.of("parts", f"{header}, low ratio, high ratio", pooled),
         ]
 
     # Verdicts
@@ -261,7 +243,9 @@ class Noise(Study):
         return _single(exponent_over(self.against_batch(way), 0, inf), claim.near)
 
     def claim_rate(self, claim: Claim) -> Outcome:
-        return _single(exponent_over(self.against_rate(), 0, inf), claim.near)
+        batch = self.settings.control_batch
+        against = over_widths({1 / r: by[batch] for r, by in self.rated.items() if batch in by})
+        return _single(exponent_over(against, 0, inf), claim.near)
 
     @each_way
     def claim_mean(self, claim: Claim, way: Way) -> Outcome:

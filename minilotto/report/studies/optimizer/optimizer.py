@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points
-from minilotto.analysis.stats.exponents import exponent_change, mean_ratio
+from minilotto.analysis.stats.estimates import estimates
+from minilotto.analysis.stats.exponents import exponent_change, mean_ratio, quotient
 from minilotto.errors import ConfigError
-from minilotto.report.claims import Claim, Outcome, for_each
+from minilotto.report.claims import Claim, Outcome, all_in, extent, for_each
 from minilotto.report.figure import Source, Table, commas, rows_of
-from minilotto.report.ranges import all_in, extent, no_change
 from minilotto.report.rules import FAILS, HOLDS, Check, factor
-from minilotto.report.study import Settings, Study, scheduled
-from minilotto.report.tuning import Losses, Rates, at_ends, best_of, exponents, medians
+from minilotto.report.study import Settings, Study, default, scheduled
+from minilotto.report.tuning import Rates, at_ends, best_of, exponents, medians
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.tasks import task_of
 from minilotto.store.grid import Sweep
@@ -36,17 +36,22 @@ class OptimizerSettings(Settings):
     for rates of what is no first-order optimiser, none of Adam, or one number of iterations.
     """
 
-    seeds: int = 32  # of each width, rate, target and number of steps
-    tasks: tuple[str, ...] = ("square", "sin2", "relu")  # of one input
-    widths: tuple[int, ...] = (10, 15, 20, 30, 40, 50)  # those of the exponent
+    seeds: int = default(32, quick=16)  # of each width, rate, target and number of steps
+    # of one input
+    tasks: tuple[str, ...] = default(("square", "sin2", "relu"), quick=("square", "relu"))
+    # those of the exponent
+    widths: tuple[int, ...] = default((10, 15, 20, 30, 40, 50), quick=(10, 20, 30, 50))
     # these and the wide ones are trained for `steps` only
-    narrow: tuple[int, ...] = (2, 3, 4, 5, 7)
-    wide: tuple[int, ...] = (70, 100, 200)
+    narrow: tuple[int, ...] = default((2, 3, 4, 5, 7), quick=(3, 5))
+    wide: tuple[int, ...] = default((70, 100, 200), quick=(100,))
     # steps of first-order optimisers for the first target, beside `steps`
-    budgets: tuple[int, ...] = (12_500, 200_000)
+    budgets: tuple[int, ...] = default((12_500, 200_000), quick=(12_500,))
     iterations: tuple[int, ...] = (100, 300, 1000)  # of Levenberg-Marquardt
     # of each first-order optimiser; Adam is among them
-    rates: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: dict(RATES))
+    rates: Mapping[str, tuple[float, ...]] = field(
+        default_factory=lambda: dict(RATES),
+        metadata={"quick": {name: some[1:3] for name, some in RATES.items() if name != "adamw"}},
+    )
     by_steps = ("budgets", "iterations")
     by_width = ("wide",)
 
@@ -64,25 +69,10 @@ class OptimizerSettings(Settings):
             raise ConfigError(f"iterations={self.iterations} has one number; give two or more")
         object.__setattr__(self, "iterations", tuple(sorted({*self.iterations})))
 
-    @classmethod
-    def quick(cls) -> "OptimizerSettings":
-        return cls(
-            seeds=16,
-            tasks=("square", "relu"),
-            widths=(10, 20, 30, 50),
-            narrow=(3, 5),
-            wide=(100,),
-            budgets=(12_500,),
-            rates={name: rates[1:3] for name, rates in RATES.items() if name != "adamw"},
-        )
-
     @property
     def lengths(self) -> tuple[int, ...]:
         """All numbers of steps of first-order optimisers, in ascending order."""
         return tuple(sorted({*self.budgets, self.steps}))
-
-    def lengths_of(self, task: str) -> tuple[int, ...]:
-        return self.lengths if task == self.tasks[0] else (self.steps,)
 
     def widths_at(self, steps: int) -> tuple[int, ...]:
         if steps != self.steps:
@@ -99,27 +89,21 @@ class Way(NamedTuple):
 
     def sweeps(self, settings: OptimizerSettings) -> dict[float, Sweep]:
         """By rate; Levenberg-Marquardt has none."""
-        s, task = settings, self.task
-        if self.optimizer == LM:
-            fields: dict[str, Any] = {"optimizer": LM, "dtype": "float64", "steps": self.steps}
-            return {0.0: Sweep(widths=s.widths_at(s.steps), seeds=s.seeds, task=task, **fields)}
-        name, double = (ADAM, True) if self.optimizer == DOUBLE else (self.optimizer, False)
-        fields = {
-            **scheduled(self.steps),
-            "optimizer": name,
-            "dtype": "float64" if double else "float32",
-        }
-        widths = s.widths if double else s.widths_at(self.steps)
-        return {
-            rate: Sweep(widths=widths, seeds=s.seeds, task=task, lr=rate, **fields)
-            for rate in s.rates[name]
-        }
+        s, name = settings, self.optimizer.partition(",")[0]
+        fields: dict[str, Any] = {"seeds": s.seeds, "task": self.task, "optimizer": name}
+        fields["dtype"] = "float64" if self.optimizer in (DOUBLE, LM) else "float32"
+        if name == LM:
+            return {0.0: Sweep(widths=s.widths_at(s.steps), steps=self.steps, **fields)}
+        fields["widths"] = s.widths if self.optimizer == DOUBLE else s.widths_at(self.steps)
+        fields |= scheduled(self.steps)
+        return {rate: Sweep(lr=rate, **fields) for rate in s.rates[name]}
 
 
 def every(settings: OptimizerSettings) -> Iterator[Way]:
     for task in settings.tasks:
+        lengths = settings.lengths if task == settings.tasks[0] else (settings.steps,)
         for name in settings.rates:
-            yield from (Way(task, name, steps) for steps in settings.lengths_of(task))
+            yield from (Way(task, name, steps) for steps in lengths)
         yield Way(task, DOUBLE, settings.steps)
         yield from (Way(task, LM, count) for count in settings.iterations)
 
@@ -151,26 +135,19 @@ class Optimizer(Study):
         self.found: dict[Way, Points] = {}
         self.rates: dict[Way, dict[int, Rates]] = {}
         self.whole: dict[str, Points] = {}  # losses of the last LM on the whole interval, by task
-        for way in every(self.settings):
-            self._read(source, way)
+        for way in every(settings):
+            nets = {rate: source.by_width(one) for rate, one in way.sweeps(settings).items()}
+            self.count += sum(len(one) for by_width in nets.values() for one in by_width.values())
+            losses = {rate: {n: one.loss for n, one in by.items()} for rate, by in nets.items()}
+            best, self.rates[way] = best_of(losses)
+            name = f"{way.optimizer}, {way.task}, {way.steps:,} steps"
+            if one := medians(best, name, self.left_out):
+                self.found[way] = one
+            if way == self._lm(way.task, -1):
+                whole = {width: one.population_loss for width, one in nets[0.0].items()}
+                if one := medians(whole, f"{name}, on the interval", self.left_out):
+                    self.whole[way.task] = one
         self.exponents = exponents(self.found, *self.span, "Optimizer")
-
-    def _read(self, source: Source, way: Way) -> None:
-        """Medians of one way at the best rate of each width."""
-        nets = {rate: source.by_width(one) for rate, one in way.sweeps(self.settings).items()}
-        self.count += sum(len(one) for by_width in nets.values() for one in by_width.values())
-        losses: dict[float, Losses] = {
-            rate: {width: one.loss for width, one in by_width.items()}
-            for rate, by_width in nets.items()
-        }
-        best, self.rates[way] = best_of(losses)
-        name = f"{way.optimizer}, {way.task}, {way.steps:,} steps"
-        if one := medians(best, name, self.left_out):
-            self.found[way] = one
-        if way[1:] == (LM, self.settings.iterations[-1]):
-            whole = {width: one.population_loss for width, one in nets[0.0].items()}
-            if one := medians(whole, f"{name}, on the interval", self.left_out):
-                self.whole[way.task] = one
 
     # Words
     def facts(self) -> dict[str, Any]:
@@ -197,26 +174,21 @@ class Optimizer(Study):
 
     def headline(self) -> str:
         s, verdicts = self.settings, self.judged()
-        way = Way(s.tasks[0], ADAM, s.steps)
-        at = [
-            e
-            for other, e in self.exponents.items()
-            if other.task == way.task and other.steps == s.steps and other.optimizer in s.rates
-        ]
+        ways = self._first_order(s.tasks[0])
+        at = [self.exponents[one] for one in ways.values() if one in self.exponents]
         states = {one.verdict for one in verdicts["sets"]}
-        start = "Whether the optimiser sets the exponent is open"
+        parts = ["Whether the optimiser sets the exponent is open"]
         if FAILS in states:
-            start = "The optimiser sets the exponent"
+            parts = ["The optimiser sets the exponent"]
         elif states == {HOLDS}:
-            start = "The optimiser does not set the exponent"
-        parts = [start]
+            parts = ["The optimiser does not set the exponent"]
         if at:
             parts[0] += (
                 f": at their best rates it runs from {extent(at)} over "
-                f"first-order optimisers after {s.steps:,} steps ({target_of(way.task)})"
+                f"first-order optimisers after {s.steps:,} steps ({target_of(s.tasks[0])})"
             )
-        lm = way._replace(optimizer=LM, steps=s.iterations[-1])
-        if (e := self.exponents.get(lm)) and (less := self._ratio(lm, way)):
+        lm = self._lm(s.tasks[0], -1)
+        if (e := self.exponents.get(lm)) and (less := self._ratio(lm, ways[ADAM])):
             parts.append(
                 f"Levenberg-Marquardt lowers the loss of widths {self.span[0]} to {self.span[1]} "
                 f"by a factor of {1 / less.value:.1g} and has the exponent {e}"
@@ -226,12 +198,7 @@ class Optimizer(Study):
     def tables(self) -> list[Table]:
         header = "target, optimiser, steps"
         columns = "width, seeds, diverged, median, low, high"
-        rates = [
-            (*way, width, *two)
-            for way, by_width in self.rates.items()
-            for width, two in by_width.items()
-            if way.optimizer != LM
-        ]
+        rates = rows_of({way: two for way, two in self.rates.items() if way.optimizer != LM})
         return [
             Table.of("losses", f"{header}, {columns}", rows_of(self.found)),
             Table.of("exponents", f"{header}, exponent, low, high", rows_of(self.exponents)),
@@ -246,27 +213,21 @@ class Optimizer(Study):
             for name, (one, other) in pairs.items()
             if one != other
         }
-        return all_in(found, no_change(claim))
+        return all_in(found, claim.no_change)
 
     def _ratio(self, one: Way, other: Way) -> Estimate | None:
         """Median loss of one way over that of the other, over the widths of the exponent."""
         if one not in self.found or other not in self.found:
             return None
-        inside = [
-            each.select(np.isin(each.widths, self.settings.widths))
-            for each in (self.found[one], self.found[other])
-        ]
-        return mean_ratio(*inside)
+        both = self.found[one], self.found[other]
+        return mean_ratio(*(e.select(np.isin(e.widths, self.settings.widths)) for e in both))
 
     def _by_width(
         self, one: Points | None, other: Points | None, judge: Callable[[Estimate], Check]
     ) -> Outcome:
         """Whether the ratio of medians lies in a range at each width."""
-        found = {}
-        for width in one.widths if one and other else ():
-            at = [each.select(each.widths == width) for each in (one, other) if each]
-            found[f"N = {width:g}"] = mean_ratio(*at)
-        return all_in(found, judge)
+        ratios = estimates(quotient(one, other) if one and other else None)
+        return all_in({f"N = {width}": ratio for width, ratio in ratios.items()}, judge)
 
     def _first_order(self, task: str) -> dict[str, Way]:
         return {name: Way(task, name, self.settings.steps) for name in self.settings.rates}

@@ -1,6 +1,7 @@
 """Study: which part of the training protocol sets the exponent of loss against width?"""
 
 from collections.abc import Sequence
+from itertools import product
 from math import inf
 from typing import Any, NamedTuple
 
@@ -20,28 +21,16 @@ from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.exponents import HALVES, exponent_change, exponent_over, mean_ratio
 from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.ensemble.ensemble import Ensemble
-from minilotto.report.claims import Claim, Outcome, for_each, untested
+from minilotto.report.claims import Claim, Outcome, all_in, extent, for_each, untested
 from minilotto.report.figure import Source, Table, commas, rows_of
-from minilotto.report.ranges import all_in, extent, no_change
 from minilotto.report.rules import FAILS, LEVEL, factor, inside
+from minilotto.report.studies.protocol import trainings
 from minilotto.report.studies.protocol.trainings import (
-    CONSTANT,
-    EQUAL_SUMS,
-    HALVED,
-    HELD,
-    LONG,
-    NARROW,
     SCALINGS,
     SCHEDULES_TRIED,
     STEP,
-    STRETCHED,
     ProtocolSettings,
     Way,
-    equal_sums,
-    every,
-    of_envelope,
-    of_starts,
-    wide_groups,
 )
 from minilotto.report.study import STAGES, Study
 from minilotto.report.tuning import Losses, Rates, at_ends, best_of, exponents, medians
@@ -50,6 +39,7 @@ from minilotto.store.grid import Sweep
 
 BEST = "best"  # in place of a rate: that of each width
 RISE = 70  # neurons from which on the loss rises at the paper's rate
+each_scaling = for_each("scaling", lambda study: {name: name for name in SCALINGS})
 
 
 class Place(NamedTuple):
@@ -74,7 +64,7 @@ class Protocol(Study):
 
     @staticmethod
     def sweeps(settings: ProtocolSettings) -> tuple[Sweep, ...]:
-        return every(settings)
+        return trainings.every(settings)
 
     def __init__(self, source: Source, settings: ProtocolSettings) -> None:
         self.settings: ProtocolSettings = settings
@@ -82,9 +72,14 @@ class Protocol(Study):
         self._source, self._read = source, dict[Sweep, dict[Config, Ensemble]]()
         self.found: dict[Place, Points] = {}
         self.rates: dict[Place, dict[int, Rates]] = {}
-        for budget in self.settings.budgets:
-            for schedule in SCHEDULES_TRIED:
-                self._at_rates(schedule, budget)
+        for budget, schedule in product(settings.budgets, SCHEDULES_TRIED):
+            usual = Place(schedule, BEST, budget)
+            by_rate = {r: self._losses(Way(schedule, r, budget)) for r in settings.rates}
+            best, self.rates[usual] = best_of(by_rate)
+            places = {usual._replace(rate=rate): losses for rate, losses in by_rate.items()}
+            for place, losses in {**places, usual: best}.items():
+                if one := self._points(losses, str(place)):
+                    self.found[place] = one
         self.exponents = exponents(self.found, *self.span, "Protocol")
         precise = Way(rate=self.settings.paper_rate, budget=self.settings.steps, dtype="float64")
         self.precise = self._points(self._losses(precise), "float64")
@@ -94,16 +89,23 @@ class Protocol(Study):
                 for name, way in ways.items()
                 if (one := self._points(self._losses(way), f"{name}, {way.budget:,} steps"))
             }
-            for budget, ways in equal_sums(self.settings).items()
+            for budget, ways in trainings.equal_sums(self.settings).items()
         }
         self.starts: dict[Start, Started] = {}
-        for start, ways in of_starts(self.settings).items():
+        for start, ways in trainings.of_starts(self.settings).items():
             if (started := self._started(start, ways)) is not None:
                 self.starts[start] = started
         self.envelope: dict[str, Points] = {}
         self.envelope_rates: dict[str, dict[int, Rates]] = {}
-        for name, ways in of_envelope(self.settings).items():
-            self._lowest(name, ways)
+        for name, ways in trainings.of_envelope(settings).items():
+            by_rate = {}
+            for way in ways:
+                wide = [self._nets(way, *group) for group in trainings.wide_groups(settings)]
+                more = {width: nets.loss for some in wide for width, nets in some.items()}
+                by_rate[way.rate] = self._losses(way) | more
+            best, self.envelope_rates[name] = best_of(by_rate)
+            if one := self._points(best, f"{name} start"):
+                self.envelope[name] = one
         self.count = sum(len(nets) for by in self._read.values() for nets in by.values())
         self._read.clear()
 
@@ -123,17 +125,6 @@ class Protocol(Study):
     def _points(self, losses: Losses, name: str) -> Points | None:
         return medians(losses, name, self.left_out)
 
-    def _at_rates(self, schedule: str, budget: int) -> None:
-        """One schedule after so many steps, at each rate and at the best of each width."""
-        by_rate = {r: self._losses(Way(schedule, r, budget)) for r in self.settings.rates}
-        best, rates = best_of(by_rate)
-        lines: list[tuple[float | str, Losses]] = [*by_rate.items(), (BEST, best)]
-        for rate, losses in lines:
-            place = Place(schedule, rate, budget)
-            if one := self._points(losses, str(place)):
-                self.found[place] = one
-        self.rates[Place(schedule, BEST, budget)] = rates
-
     def _started(self, start: Start, ways: list[Way]) -> Started | None:
         """What became of the nets of a start; None, and a note, where there are too few."""
         losses, rates = best_of({way.rate: self._losses(way) for way in ways})
@@ -143,7 +134,7 @@ class Protocol(Study):
             self._source.missing.append(f"{start}: fewer than three widths at all of its rates")
             return None
         s, level = self.settings, self.entry.claims["tickets"]["ticket"]
-        narrow = {way.rate: self._nets(way, (NARROW,), s.narrow_seeds) for way in ways}
+        narrow = {way.rate: self._nets(way, (trainings.NARROW,), s.narrow_seeds) for way in ways}
         two, _ = best_of({r: {w: n.loss for w, n in by.items()} for r, by in narrow.items()})
         widest = int(found.widths[-1])
         at = {way.rate: self._nets(way, s.widths)[widest] for way in ways}
@@ -151,26 +142,9 @@ class Protocol(Study):
             at[rate].select(np.arange(s.seeds)[half])
             for rate, half in zip(rates[widest], HALVES, strict=True)
         ]
-        return Started(
-            points=found,
-            exponent=exponent,
-            rates=rates,
-            tickets=fraction_of_tickets(two[NARROW], level, LEVEL) if NARROW in two else None,
-            alike=likeness(halves),
-            moved=distance(halves),
-        )
-
-    def _lowest(self, name: str, ways: list[Way]) -> None:
-        """The losses of one scaling at the best rate of each width."""
-        by_rate: dict[float, Losses] = {}
-        for way in ways:
-            by_rate[way.rate] = self._losses(way)
-            for group in wide_groups(self.settings):
-                wide = self._nets(way, *group)
-                by_rate[way.rate] |= {width: nets.loss for width, nets in wide.items()}
-        losses, self.envelope_rates[name] = best_of(by_rate)
-        if one := self._points(losses, f"{name} start"):
-            self.envelope[name] = one
+        won = {n: fraction_of_tickets(losses, level, LEVEL) for n, losses in two.items()}
+        tickets = won.get(trainings.NARROW)
+        return Started(found, exponent, rates, tickets, likeness(halves), distance(halves))
 
     # Words
     def facts(self) -> dict[str, Any]:
@@ -180,8 +154,8 @@ class Protocol(Study):
             "schedules": commas(SCHEDULES_TRIED),
             "last_stages": s.steps - s.steps // STAGES,
             "count": len(s.starts),
-            "halved": HALVED,
-            "long": LONG * s.steps,
+            "halved": trainings.HALVED,
+            "long": trainings.LONG * s.steps,
             "widest": max([self.span[1], *s.wide]),
             "law_widest": self.span[1],
             "middle": self._middle,
@@ -202,8 +176,8 @@ class Protocol(Study):
         rate = self.settings.paper_rate
         ways = [Way(schedule, rate, budget) for budget in self.settings.budgets]
         medians = [self.found.get(Place(schedule, rate, way.budget)) for way in ways]
-        if schedule in EQUAL_SUMS:
-            ways += [by[schedule] for by in equal_sums(self.settings).values()]
+        if schedule in trainings.EQUAL_SUMS:
+            ways += [by[schedule] for by in trainings.equal_sums(self.settings).values()]
             medians += [by.get(schedule) for by in self.sums.values()]
         for way, one in zip(ways, medians, strict=True):
             if one and self._middle in one.widths:
@@ -227,13 +201,13 @@ class Protocol(Study):
         elif by:
             start = f"moves with {' and '.join(by)}"
         parts = [f"The exponent of loss against width {start}"]
-        budgets: dict[int, list[Estimate]] = {n: [] for n in self.settings.budgets}
-        for place, e in self.exponents.items():
-            budgets[place.budget].append(e)
-        runs = [f"from {extent(at)} after {n:,} steps" for n, at in budgets.items() if at]
+        runs = [
+            f"from {extent(at)} after {budget:,} steps"
+            for budget in self.settings.budgets
+            if (at := [e for place, e in self.exponents.items() if place.budget == budget])
+        ]
         parts.append(f"over the rates and schedules tried it runs {', '.join(runs)}")
-        at = [one.exponent for one in self.starts.values()]
-        if at:
+        if at := [one.exponent for one in self.starts.values()]:
             parts.append(f"over {len(at)} starts at their best rates from {extent(at)}")
         for name in self.envelope:
             if rise := self._beyond(name, RISE):
@@ -243,11 +217,7 @@ class Protocol(Study):
 
     def tables(self) -> list[Table]:
         header = "schedule, rate, steps"
-        rates = [
-            (place.schedule, place.budget, width, *two)
-            for place, by_width in self.rates.items()
-            for width, two in by_width.items()
-        ]
+        rates = rows_of({(one.schedule, one.budget): two for one, two in self.rates.items()})
         starts = {
             str(start): {**dict(one.quantities()), "loss": one.loss}
             for start, one in self.starts.items()
@@ -272,7 +242,7 @@ class Protocol(Study):
             for name, one, other in pairs
             if one != other
         }
-        return all_in(found, no_change(claim))
+        return all_in(found, claim.no_change)
 
     def claim_rate(self, claim: Claim) -> Outcome:
         s = self.settings
@@ -302,11 +272,12 @@ class Protocol(Study):
         return self._unchanged([*self._schedules(BEST), *self._budgets([BEST])], claim)
 
     def claim_one(self, claim: Claim) -> Outcome:
+        alike = (trainings.STRETCHED, trainings.HELD)
         found = {
             place.schedule: e
             for place, e in self.exponents.items()
-            if place[1:] == (BEST, self.settings.shortest)
-            and place.schedule not in (STRETCHED, HELD)  # which are the step schedule there
+            # Of what is the step schedule there only that.
+            if place[1:] == (BEST, self.settings.shortest) and place.schedule not in alike
         }
         return all_in(found, claim.near)
 
@@ -322,30 +293,27 @@ class Protocol(Study):
         s = self.settings
         usual = self.found.get(Place(STEP, s.paper_rate, s.steps))
         change = exponent_change(self.precise, usual, *self.span)
-        return all_in({"difference": change}, no_change(claim))
+        return all_in({"difference": change}, claim.no_change)
 
     def _at_sums(self, compared: Any) -> dict[str, Estimate | None]:
         """What compares two medians, of each schedule with the constant one at equal sums."""
         return {
-            f"{name}, as step after {budget:,}": compared(one, by_name.get(CONSTANT))
+            f"{name}, as step after {budget:,}": compared(one, by_name.get(trainings.CONSTANT))
             for budget, by_name in self.sums.items()
             for name, one in by_name.items()
-            if name != CONSTANT
+            if name != trainings.CONSTANT
         }
 
     def claim_sum_exponent(self, claim: Claim) -> Outcome:
         found = self._at_sums(lambda one, other: exponent_change(one, other, *self.span))
-        return all_in(found, no_change(claim))
+        return all_in(found, claim.no_change)
 
     def claim_sum_loss(self, claim: Claim) -> Outcome:
         return all_in(self._at_sums(mean_ratio), claim.similar)
 
-    @property
-    def _others(self) -> dict[Start, Started]:
-        return {start: one for start, one in self.starts.items() if start != DEFAULT}
-
     def claim_own(self, claim: Claim) -> Outcome:
-        return all_in({str(s): one.exponent for s, one in self._others.items()}, claim.near)
+        found = {str(s): one.exponent for s, one in self.starts.items() if s != DEFAULT}
+        return all_in(found, claim.near)
 
     def claim_tickets(self, claim: Claim) -> Outcome:
         usual = self.starts[DEFAULT].tickets if DEFAULT in self.starts else None
@@ -354,8 +322,8 @@ class Protocol(Study):
         least = 0.5 / self.settings.narrow_seeds  # in place of none
         found = {
             str(start): ratio(*(e.mapped(lambda x: max(x, least)) for e in (one.tickets, usual)))
-            for start, one in self._others.items()
-            if one.tickets
+            for start, one in self.starts.items()
+            if start != DEFAULT and one.tickets
         }
         return all_in(found, claim.similar)
 
@@ -370,18 +338,17 @@ class Protocol(Study):
         moved, loss = np.array(list(rows.values())).T
         if not np.ptp(moved) or not np.ptp(loss):
             return untested("All starts end alike.")
-        return all_in(
-            {"correlation": rank_correlation(moved, loss)}, lambda one: inside(one, -inf, 0.0)
-        )
+        found = {"correlation": rank_correlation(moved, loss)}
+        return all_in(found, lambda one: inside(one, -inf, 0.0))
 
     def _beyond(self, scaling: str, low: int) -> Estimate | None:
         return exponent_over(self.envelope.get(scaling), low, inf)
 
-    @for_each("scaling", lambda study: {name: name for name in SCALINGS})
+    @each_scaling
     def claim_envelope(self, claim: Claim, scaling: str) -> Outcome:
         return all_in({"exponent": self._beyond(scaling, self.span[1])}, claim.near)
 
-    @for_each("scaling", lambda study: {name: name for name in SCALINGS})
+    @each_scaling
     def claim_rise(self, claim: Claim, scaling: str) -> Outcome:
         found = {"exponent": self._beyond(scaling, RISE)}
         return all_in(found, lambda one: inside(one, -inf, 0.0))

@@ -8,7 +8,7 @@ import numpy as np
 from minilotto.analysis.landscape.starts import DEFAULT, Start
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError
-from minilotto.report.study import STAGES, Settings
+from minilotto.report.study import STAGES, Settings, default
 from minilotto.settings.arrays import Array
 from minilotto.settings.schemes import SCHEMES
 from minilotto.store.grid import Sweep
@@ -35,44 +35,33 @@ class ProtocolSettings(Settings):
     ConfigError for an unknown scheme.
     """
 
-    seeds: int = 64  # of each width, rate and schedule
-    long_seeds: int = 32  # of trainings beyond LONG times `steps`
+    seeds: int = default(64, quick=16)  # of each width, rate and schedule
+    long_seeds: int = default(32, quick=16)  # of trainings beyond LONG times `steps`
     # as `budgets` and `rates`, of every schedule
-    widths: tuple[int, ...] = (10, 12, 15, 20, 25, 30, 35, 40, 50)
-    budgets: tuple[int, ...] = (50_000, 200_000, 1_000_000)
-    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
-    start_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)  # of every start
+    widths: tuple[int, ...] = default(
+        (10, 12, 15, 20, 25, 30, 35, 40, 50), quick=(10, 15, 20, 30, 50)
+    )
+    budgets: tuple[int, ...] = default((50_000, 200_000, 1_000_000), quick=(50_000, 200_000))
+    rates: tuple[float, ...] = default((0.003, 0.01, 0.03, 0.1), quick=(0.003, 0.01, 0.1))
+    # of every start
+    start_rates: tuple[float, ...] = default((0.01, 0.03, 0.1, 0.3), quick=(0.01, 0.1))
     inits: tuple[str, ...] = tuple(SCHEMES)  # starts: schemes at scale one
-    init_scales: tuple[float, ...] = (0.3, 3.0)  # of those that have one
-    output_scales: tuple[float, ...] = (0.01, 0.1, 3.0, 10.0, 100.0)  # of torch's outputs
-    narrow_seeds: int = 320  # of two neurons, for the tickets
+    init_scales: tuple[float, ...] = default((0.3, 3.0), quick=(3.0,))  # of those that have one
+    # of torch's outputs
+    output_scales: tuple[float, ...] = default((0.01, 0.1, 3.0, 10.0, 100.0), quick=(0.1, 10.0))
+    narrow_seeds: int = default(320, quick=160)  # of two neurons, for the tickets
     # of the envelope; those from HALVED on have half the seeds
-    wide: tuple[int, ...] = (70, 100, 200, 500, 1000)
-    wide_seeds: int = 32
-    wide_rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+    wide: tuple[int, ...] = default((70, 100, 200, 500, 1000), quick=(70, 100, 200))
+    wide_seeds: int = default(32, quick=16)
+    wide_rates: tuple[float, ...] = default(
+        (0.001, 0.003, 0.01, 0.03, 0.1, 0.3), quick=(0.01, 0.03, 0.1, 0.3)
+    )
     by_width = ("wide",)
 
     def __post_init__(self) -> None:
         for name in self.inits:
             if name not in SCHEMES:
                 raise ConfigError(f"init {name!r} is unknown; choose from {', '.join(SCHEMES)}")
-
-    @classmethod
-    def quick(cls) -> "ProtocolSettings":
-        return cls(
-            seeds=16,
-            long_seeds=16,
-            widths=(10, 15, 20, 30, 50),
-            budgets=(50_000, 200_000),
-            rates=(0.003, 0.01, 0.1),
-            start_rates=(0.01, 0.1),
-            init_scales=(3.0,),
-            output_scales=(0.1, 10.0),
-            narrow_seeds=160,
-            wide=(70, 100, 200),
-            wide_seeds=16,
-            wide_rates=(0.01, 0.03, 0.1, 0.3),
-        )
 
     @property
     def starts(self) -> tuple[Start, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from minilotto.analysis.landscape.pruned_losses import RULES, UNFITTED, Readout, median_loss
-from minilotto.report.plots.curves import log_series, width_axis
+from minilotto.report.plots.curves import finish, log_series, width_axis
 from minilotto.report.plots.style import BLUE, GREEN, GREY, ORANGE, PALETTE, Drawing, grid
 from minilotto.report.studies.pruning.pruning import Pruning
 
@@ -16,9 +16,9 @@ STYLES = dict(zip(RULES, zip(PALETTE, "xos^D*", strict=True), strict=True))
 
 def draw(study: Pruning) -> Drawing:
     figure, ((left, right), (below, corner)) = grid(2, 2, 11.0, 8.6)
-    for readout, ax in (("float64", left), ("float32", right)):
-        _rules(study, ax, RULES, readout, READOUTS[readout])
-    _rules(study, below, UNFITTED, None, "last layer not fitted")
+    _rules(study, left, RULES, "float64")
+    _rules(study, right, RULES, "float32")
+    _rules(study, below, UNFITTED, None)
     styles = zip((ORANGE, BLUE, GREEN), "osD", strict=True)
     for (width, cut), (color, mark) in zip(sorted(study.cuts.items()), styles, strict=False):
         curve = cut.curve("elimination", "float32")
@@ -26,13 +26,18 @@ def draw(study: Pruning) -> Drawing:
         _whole(corner, cut.whole[None], "--", color)
     _small(study, "float32", max(study.cuts), corner, "black", "P")
     _small(study, None, max(study.cuts), corner, "0.6", "X")
-    _finish(corner, f"{READOUTS['float32']}; dashed: the whole nets")
+    for ax, title in (
+        (left, f"N = {study.main}: {READOUTS['float64']}"),
+        (right, f"N = {study.main}: {READOUTS['float32']}"),
+        (below, f"N = {study.main}: last layer not fitted"),
+        (corner, f"{READOUTS['float32']}; dashed: the whole nets"),
+    ):
+        width_axis(ax, "neurons kept, $k$")
+        finish(ax, title, "median loss", loc="lower left", fontsize=7)
     return figure
 
 
-def _rules(
-    study: Pruning, ax: Axes, rules: Mapping[str, str], readout: Readout, title: str
-) -> None:
+def _rules(study: Pruning, ax: Axes, rules: Mapping[str, str], readout: Readout) -> None:
     cut = study.cuts[study.main]
     for rule, label in rules.items():
         log_series(cut.curve(rule, readout), ax, *STYLES[rule], label)
@@ -40,7 +45,6 @@ def _rules(
     _whole(ax, cut.whole[None], "--", GREY, f"all {cut.width}, as trained")
     if readout:
         _whole(ax, cut.whole[readout], ":", GREY, f"all {cut.width}, fitted again")
-    _finish(ax, f"N = {study.main}: {title}")
 
 
 def _small(study: Pruning, readout: Readout, below: int, ax: Axes, color: str, mark: str) -> None:
@@ -52,9 +56,3 @@ def _small(study: Pruning, readout: Readout, below: int, ax: Axes, color: str, m
 
 def _whole(ax: Axes, loss: np.ndarray, line: str, color: str, label: str = "") -> None:
     ax.axhline(float(np.median(loss)), color=color, linewidth=1.0, linestyle=line, label=label)
-
-
-def _finish(ax: Axes, title: str) -> None:
-    width_axis(ax, "neurons kept, $k$")
-    ax.set(ylabel="median loss", title=title)
-    ax.legend(loc="lower left", fontsize=7)

@@ -21,7 +21,7 @@ from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Case, Claim, Outcome, over, tally, untested
 from minilotto.report.figure import Source, Table, commas, training_words
 from minilotto.report.rules import Every, factor
-from minilotto.report.study import Settings, Study
+from minilotto.report.study import Settings, Study, default
 from minilotto.settings.arrays import Array
 from minilotto.store.grid import Sweep
 
@@ -45,15 +45,12 @@ BETTER: dict[str, tuple[tuple[str, ...], str, Readout]] = {
 
 @dataclass(frozen=True)
 class PruningSettings(Settings):
+    seeds: int = default(100, quick=24)
     # from 2 on, of nets that are cut down; rules are compared on the first
-    wide: tuple[int, ...] = (50, 20, 200)
+    wide: tuple[int, ...] = default((50, 20, 200), quick=(50, 20))
     # of nets that are trained to compare with
     small: tuple[int, ...] = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40)
     activation: str = "silu"  # of all nets
-
-    @classmethod
-    def quick(cls) -> "PruningSettings":
-        return cls(seeds=24, wide=(50, 20))
 
 
 class Pruning(Study):
@@ -137,32 +134,28 @@ class Pruning(Study):
         other = "width, kind, output weights, nets, loss, low, high"
         return [Table.of("kept", header, kept), Table.of("whole", other, whole)]
 
-    def _half(self, claim: Claim) -> Outcome:
+    def claim_trained(self, claim: Claim) -> Outcome:
         """Whether half of the neurons are enough; the first readout decides."""
-        same, cases, key = claim["same"], [], claim.key
-        rule, readouts = HALF[key]
+        same, cases, (rule, readouts) = claim["same"], [], HALF[claim.key]
         for width, cut in self.cuts.items():
             words, numbers = [], {}
+            against = {one: one if claim.key == "refitted" else None for one in readouts}
             for readout in readouts:
-                against = readout if key == "refitted" else None
-                fewest = cut.fewest(rule, readout, against, same)
-                name = f" in {readout}" if readout else ""
-                words.append(_enough(fewest) + name)
+                fewest = cut.fewest(rule, readout, against[readout], same)
+                words.append(_enough(fewest) + (f" in {readout}" if readout else ""))
                 if fewest is not None:
-                    numbers[f"N = {width}{name.replace(' in', ',')}"] = float(fewest)
-            against = readouts[0] if key == "refitted" else None
-            ratios = [
-                median_loss(cut.losses[rule, k, readouts[0]] / cut.whole[against])
-                for k in cut.kept(rule, readouts[0])
-                if k >= width / 2
-            ]
+                    name = f"N = {width}" + (f", {readout}" if readout else "")
+                    numbers[name] = float(fewest)
+            first, whole = readouts[0], cut.whole[against[readouts[0]]]
+            half = [k for k in cut.kept(rule, first) if k >= width / 2]
+            ratios = [median_loss(cut.losses[rule, k, first] / whole) for k in half]
             judged = Every([factor(one, 0.0, same) for one in ratios])
             cases.append(Case(f"N = {width}", judged, ", ".join(words), numbers))
         return over(cases, "neurons from which on nothing is lost: ")
 
-    claim_trained = claim_refitted = claim_merged = _half
+    claim_refitted = claim_merged = claim_trained
 
-    def _better(self, claim: Claim) -> Outcome:
+    def claim_aware(self, claim: Claim) -> Outcome:
         """Whether rules lose less than another one, at all numbers of neurons."""
         rules, than, readout = BETTER[claim.key]
         ratios = {
@@ -172,13 +165,12 @@ class Pruning(Study):
         }
         return tally(ratios, lambda ratio: factor(ratio, 0.0, LESS))
 
-    claim_aware = claim_unfitted = claim_chance = _better
+    claim_unfitted = claim_chance = claim_aware
 
     def claim_search(self, claim: Claim) -> Outcome:
         found = self.cuts[self.main].ratios("elimination", "distilled", "float64", least=1)
-        most = claim["same"]
         ratios = {f"k = {k}": ratio for k, ratio in found.items()}
-        return tally(ratios, lambda ratio: factor(ratio, 0.0, most))
+        return tally(ratios, lambda ratio: factor(ratio, 0.0, claim["same"]))
 
     def claim_small(self, claim: Claim) -> Outcome:
         cut = self.cuts[self.main]

@@ -18,11 +18,10 @@ from minilotto.analysis.stats.exponents import exponent_change, exponent_over, m
 from minilotto.analysis.tickets.subtasks import loss_of_inputs, neurons_of_inputs
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
-from minilotto.report.claims import Claim, Outcome, tally, untested
-from minilotto.report.figure import Source, Table, rows_of
-from minilotto.report.ranges import extent
+from minilotto.report.claims import Claim, Outcome, extent, tally, untested
+from minilotto.report.figure import Source, Table, divided, rows_of
 from minilotto.report.rules import LEVEL, factor, inside
-from minilotto.report.study import Settings, Study, scheduled
+from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.settings.arrays import Array
 from minilotto.settings.streams import stream
 from minilotto.settings.tasks import falling, task_of
@@ -38,16 +37,18 @@ ENOUGH = 2  # neurons a subtask, a mirror pair, from which on widths are compare
 class SubtasksSettings(Settings):
     """What is trained. Raises ConfigError for fewer than two subtasks."""
 
-    seeds: int = 32
-    steps: int = 20_000
-    widths: tuple[int, ...] = (8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100)
-    subtasks: tuple[int, ...] = (2, 4, 8)  # numbers of inputs, from 2 on
+    seeds: int = default(32, quick=16)
+    steps: int = default(20_000, quick=4000)
+    widths: tuple[int, ...] = default(
+        (8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100), quick=(8, 16, 32)
+    )
+    subtasks: tuple[int, ...] = default((2, 4, 8), quick=(2, 4))  # numbers of inputs, from 2 on
     rate: float = 0.01  # of the first step
-    batch: int = 64  # points a step
+    batch: int = default(64, quick=32)  # points a step
     points: int = 8192  # of which these are drawn
     control: int = 4  # number of weighted subtasks that are also trained otherwise
     other_rate: float = 0.003  # how these are trained
-    other_batch: int = 256
+    other_batch: int = default(256, quick=64)
 
     def __post_init__(self) -> None:
         if not self.subtasks or min(*self.subtasks, self.control) < 2:
@@ -55,12 +56,6 @@ class SubtasksSettings(Settings):
                 f"subtasks={self.subtasks!r} and control={self.control!r} share out nothing; give "
                 "numbers from 2 on"
             )
-
-    @classmethod
-    def quick(cls) -> "SubtasksSettings":
-        return cls(
-            seeds=16, steps=4000, widths=(8, 16, 32), subtasks=(2, 4), batch=32, other_batch=64
-        )
 
     def sweep(self, task: str, how: str = USUAL) -> Sweep:
         """The nets of one target, trained as usual, or at another rate or batch."""
@@ -140,40 +135,31 @@ class Subtasks(Study):
                     self.found.setdefault(way, {})[width] = one
                 else:
                     self.left_out.append(f"{way[0]}, width {width}: {len(one.loss)} finite seeds")
+        every = [(way, i) for way in self.found for i in self._parts(way[0])]
         self.exponents = {
             (*way, i): exponent
-            for way in self.found
-            for i in self._parts(way[0])
-            if (exponent := self._slope_of(way, i))
+            for way, i in every
+            if max(self.found[way]) >= (least := self._least(way[0]))
+            and (exponent := exponent_over(self.against_neurons(way, i, least), 0, inf))
         }
         if not self.exponents:
             raise DataError(
                 f"an exponent needs three widths of {ENOUGH} neurons a subtask or more, with "
                 f"{LEAST_SEEDS} finite seeds; train more with Subtasks.run"
             )
-        self.shares = {
-            (*way, i): self._shares(way, i) for way in self.found for i in self._parts(way[0])
-        }
+        self.shares: dict[tuple[str, str, int], Points] = {}
+        for way, i in every:
+            rows = [one.neurons[:, i] / width for width, one in self.found[way].items()]
+            self.shares[(*way, i)] = points(list(self.found[way]), rows, level=LEVEL)
 
     @staticmethod
     def _parts(task: str) -> range:
         return range(task_of(task).inputs if task.startswith(WEIGHTED) else 1)
 
     # Numbers
-    def _shares(self, way: tuple[str, str], i: int) -> Points:
-        found = self.found[way]
-        rows = [one.neurons[:, i] / width for width, one in found.items()]
-        return points(list(found), rows, level=LEVEL)
-
     @staticmethod
     def _least(task: str) -> int:
         return ENOUGH * task_of(task).inputs
-
-    def _slope_of(self, way: tuple[str, str], i: int) -> Estimate | None:
-        """Exponent of a subtask's loss against its neurons, where it has enough."""
-        if not any(width >= self._least(way[0]) for width in self.found[way]):
-            return None
-        return exponent_over(self.against_neurons(way, i, self._least(way[0])), 0, inf)
 
     def against_neurons(self, way: tuple[str, str], i: int, least: int = 0) -> Points:
         """Relative loss of a subtask against its median number of neurons, over widths."""
@@ -215,10 +201,8 @@ class Subtasks(Study):
 
     def headline(self) -> str:
         slopes = [e for (_, how, _), e in self.exponents.items() if how == USUAL]
-        drifts = [self.drift(task, i) for task in self.weighted for i in self._parts(task)]
-        known = [one for one in drifts if one]
         moved = ""
-        if known:
+        if known := [one for one in self._drifts().values() if one]:
             moved = (
                 f"; its share of them goes with the width N as N^-d, d from "
                 f"{extent(known)}, where constant shares have 0"
@@ -254,17 +238,17 @@ class Subtasks(Study):
         }
         return tally(found, lambda one: inside(one, claim["most_of"], inf))
 
-    def drift(self, task: str, i: int) -> Estimate | None:
-        """Exponent with which a share falls with the width."""
-        return exponent_over(self.shares[task, USUAL, i], self._least(task), inf)
-
-    def claim_constant(self, claim: Claim) -> Outcome:
-        found = {
-            _named(task, i): self.drift(task, i)
+    def _drifts(self) -> dict[str, Estimate | None]:
+        """Exponents with which shares fall with the width."""
+        return {
+            _named(task, i): exponent_over(self.shares[task, USUAL, i], self._least(task), inf)
             for task in self.weighted
             for i in self._parts(task)
         }
-        return _ranged(tally(found, lambda one: inside(one, -claim["drift"], claim["drift"])))
+
+    def claim_constant(self, claim: Claim) -> Outcome:
+        drift = claim["drift"]
+        return _ranged(tally(self._drifts(), lambda one: inside(one, -drift, drift)))
 
     def claim_slope(self, claim: Claim) -> Outcome:
         found = {_named(task, i): e for (task, how, i), e in self.exponents.items() if how == USUAL}
@@ -293,9 +277,7 @@ class Subtasks(Study):
     def claim_optimal(self, claim: Claim) -> Outcome:
         found = {}
         for name, (task, one) in self._uneven().items():
-            least = float(least_loss(task)[0] / least_loss(task)[-1])
-            value, low, high = (end / least for end in (one.value, one.low, one.high))
-            found[name] = Estimate(value, low, high, one.level)
+            found[name] = divided(one, float(least_loss(task)[0] / least_loss(task)[-1]))
         return tally(found, claim.same)
 
     def claim_whole(self, claim: Claim) -> Outcome:

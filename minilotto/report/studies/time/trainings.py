@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from minilotto.errors import ConfigError
-from minilotto.report.study import Settings
+from minilotto.report.study import Settings, default
 from minilotto.settings.scaled import times
 from minilotto.store.grid import Sweep
 
@@ -53,22 +53,29 @@ class TimeSettings(Settings):
     and steps without those named.
     """
 
-    seeds: int = 64
-    steps: int = 20_000
+    seeds: int = default(64, quick=16)
+    steps: int = default(20_000, quick=5000)
     # of nets that take all steps
-    widths: tuple[int, ...] = (8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512)
-    wide: tuple[int, ...] = (724, 1024, 1448, 2048)  # of those that take the early ones alone
-    least: int = 32  # width of a law
+    widths: tuple[int, ...] = default(
+        (8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512), quick=(8, 16, 32, 64)
+    )
+    # of those that take the early ones alone
+    wide: tuple[int, ...] = default((724, 1024, 1448, 2048), quick=(128,))
+    least: int = default(32, quick=16)  # width of a law
     # of the output, 1 among them; the largest is the laziest
     scales: tuple[float, ...] = (64.0, 8.0, 1.0, 1 / 8, 1 / 64)
     rate: float = 0.1  # of gradient descent in time of the function
     adam_rate: float = 0.003
     # steps at which functions are compared, 10 and 100 among them
-    early: tuple[int, ...] = (10, 30, 100, 300)
-    early_seeds: int = 128  # of each config that are compared early
-    keep: tuple[int, ...] = (1000, 5000)  # later steps at which they are, before the last
+    early: tuple[int, ...] = default((10, 30, 100, 300), quick=(10, 100))
+    early_seeds: int = default(128, quick=32)  # of each config that are compared early
+    # later steps at which they are, before the last
+    keep: tuple[int, ...] = default((1000, 5000), quick=(1000,))
     ladder: tuple[int, ...] = (8, 32, 128)  # widths of trainings whose rate falls to 0
-    horizons: tuple[int, ...] = (4000, 8000, 16_000, 32_000, 64_000)  # their steps
+    # their steps
+    horizons: tuple[int, ...] = default(
+        (4000, 8000, 16_000, 32_000, 64_000), quick=(500, 1000, 2000, 4000, 8000)
+    )
     other_points: int = 400  # in place of 100
     by_steps = ("keep", "horizons")
 
@@ -80,13 +87,6 @@ class TimeSettings(Settings):
                 f"early={self.early!r} and keep={self.keep!r} lack step 10, 100 or a later one; "
                 "add it"
             )
-
-    @classmethod
-    def quick(cls) -> "TimeSettings":
-        return cls(
-            seeds=16, steps=5000, widths=(8, 16, 32, 64), wide=(128,), least=16, early_seeds=32,
-            early=(10, 100), keep=(1000,), horizons=(500, 1000, 2000, 4000, 8000),
-        )  # fmt: skip
 
     @property
     def gradual(self) -> list[Way]:

@@ -11,9 +11,8 @@ from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, Points, po
 from minilotto.analysis.stats.exponents import exponent_change, exponent_over, mean_ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.claims import Claim, Outcome, tally
+from minilotto.report.claims import Claim, Outcome, extent, tally
 from minilotto.report.figure import Source, Table, commas, interval, rows_of
-from minilotto.report.ranges import extent
 from minilotto.report.rules import LEVEL, exactly, factor
 from minilotto.report.studies.time.analysis import Collapse, collapse, from_mean, to_horizon
 from minilotto.report.studies.time.trainings import HALF, TimeSettings, Way
@@ -159,9 +158,7 @@ class Trajectories(Study):
     def clock(self, way: Way) -> Points | None:
         """Median loss against steps, of the widest nets that take all."""
         known = self.curves.get(way, {}).get(max(self.settings.widths), {})
-        if self.settings.steps not in known:
-            return None
-        steps, losses = known[self.settings.steps]
+        steps, losses = known.get(self.settings.steps, (np.empty(0), np.empty((0, 0))))
         late = steps >= CLOCK
         if losses.shape[1] < LEAST_SEEDS or np.count_nonzero(late) < 3:
             return None
@@ -216,35 +213,33 @@ class Trajectories(Study):
             if (one := self.clock(way))
         ]
         ratios = [
-            (str(way), least, power, power == made.best, *interval(each))
+            (str(way), least, power, power == made.best, each)
             for way in self.collapses
             for least in (0, self.settings.least)
             if (made := self.collapsed(way, least))
             for power, each in made.ratios.items()
         ]
-        ends = "low, high"
+        header = "way, least width, power, best, between widths / seeds, low, high"
         return [
-            Table.of("widths", f"way, part, step, width, seeds, left out, value, {ends}", rows),
-            Table.of("exponents", f"way, part, step, exponent, {ends}", slopes),
-            Table.of("clocks", f"way, exponent in time, {ends}", clocks),
-            Table.of(
-                "collapse", f"way, least width, power, best, between widths / seeds, {ends}", ratios
-            ),
+            Table.of("widths", "way, part, step, width, seeds, left out, value, low, high", rows),
+            Table.of("exponents", "way, part, step, exponent, low, high", slopes),
+            Table.of("clocks", "way, exponent in time, low, high", clocks),
+            Table.of("collapse", header, ratios),
         ]
 
     # Verdicts
-    def _early(self, claim: Claim) -> Outcome:
+    def claim_early(self, claim: Claim) -> Outcome:
         *ways, torch = self.settings.ways
         found = self.at("variance", True, ways if claim.key == "early" else [torch])
         return tally(found, lambda one: exactly(one, claim["claimed"], claim["near"]))
 
-    claim_early = claim_early_torch = _early
+    claim_early_torch = claim_early
 
-    def _late(self, claim: Claim) -> Outcome:
+    def claim_late(self, claim: Claim) -> Outcome:
         part = {"late": "variance", "late_loss": "loss", "bias": "bias"}[claim.key]
         return tally(self.at(part, False, self.settings.ways), claim.near)
 
-    claim_late = claim_late_loss = claim_bias = _late
+    claim_late_loss = claim_bias = claim_late
 
     def _to_lazy(
         self,
@@ -265,18 +260,18 @@ class Trajectories(Study):
         alone = exponent_over(self.clock(self.settings.gradual[0]), 0, inf)
         return out._replace(numbers={**out.numbers, "lazy": alone.value}) if alone else out
 
-    def _collapsed(self, claim: Claim) -> Outcome:
+    def claim_constant(self, claim: Claim) -> Outcome:
         ways = self.settings.ways if claim.key == "constant" else self.settings.falling
         found = {str(way): self.collapses[way].ratio for way in ways if way in self.collapses}
         out = tally(found, lambda one: factor(one, 0.0, claim["most"]))
         usual = self.settings.usual
         if str(usual) in found and (one := self.collapsed(usual, self.settings.least)):
             name = f"{usual}, from width {self.settings.least} on"
-            measured = f"{out.measured} ({name}: {one.ratio})"
-            out = out._replace(measured=measured, numbers={**out.numbers, name: one.ratio.value})
+            numbers = {**out.numbers, name: one.ratio.value}
+            out = out._replace(measured=f"{out.measured} ({name}: {one.ratio})", numbers=numbers)
         return out
 
-    claim_constant = claim_decayed = _collapsed
+    claim_decayed = claim_constant
 
     def _other(
         self, name: str, part: str, early: bool = False
