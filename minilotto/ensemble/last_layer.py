@@ -5,6 +5,7 @@ So all is in float64, each response is centred and scaled before it meets anothe
 that rounding would decide are left out and counted.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,8 @@ class OutputLayer(NamedTuple):
 
 def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
     """The parameters in float64. Raises DataError for shapes that do not fit each other or the
-    data, and with `finite` for nets that are not; ConfigError for several hidden layers.
+    data, and with `finite` for nets that are not, and for none; ConfigError for several hidden
+    layers.
     """
     check_dataset(data)
     check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
@@ -65,6 +67,8 @@ def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) ->
             f"w, b, v, c have shapes {', '.join(map(str, shapes))} for data of {data.inputs} "
             f"inputs; pass (R, N, {data.inputs}), (R, N), (R, N), (R,)"
         )
+    if finite and not nets:
+        raise DataError("there is no net to analyse; select at least one")
     if finite and not finite_nets(raw).all():
         raise DataError(
             "some nets are not finite; leave them out, as nets.select(np.isfinite(nets.loss))"
@@ -79,10 +83,9 @@ def finite_nets(parameters: Parameters) -> NDArray[np.bool_]:
 
 def flat(parameters: Parameters) -> Array:
     """All parameters of each net in one row, w, b, v, c: (R, N (D + 2) + 1) float64."""
-    nets = len(parameters.c)
-    return np.concatenate(
-        [np.asarray(part, np.float64).reshape(nets, -1) for part in parameters], axis=1
-    )
+    parts = [np.asarray(part, np.float64) for part in parameters]
+    rows = [part.reshape(len(part), math.prod(part.shape[1:])) for part in parts]
+    return np.concatenate(rows, axis=1)
 
 
 def check_weight(weight: Array) -> None:
