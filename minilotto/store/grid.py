@@ -71,7 +71,7 @@ class Sweep:
     """
 
     def __init__(
-        self, seeds: int | Iterable[int] = 1000, keep: Sequence[int] = (), **axes: Any
+        self, /, seeds: int | Iterable[int] = 1000, keep: Sequence[int] = (), **axes: Any
     ) -> None:
         self.runs: tuple[Run, ...] = _runs(seeds)
         fields: dict[str, tuple[Any, ...]] = {}

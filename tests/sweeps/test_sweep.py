@@ -127,6 +127,7 @@ def test_every_field_is_an_axis_by_its_plural_and_by_its_own_name(field):
     ("arguments", "message"),
     [
         ({"wdiths": (1, 2)}, "'wdiths' is no field"),
+        ({"self": 1}, "'self' is no field"),  # as a file of --from may have it
         ({"widths": ()}, "widths has no value"),
         ({"widths": (1, 2, 1)}, "twice"),
         ({"steps": (1e3, 1000)}, "twice"),
