@@ -103,6 +103,7 @@ class Dataset(ReadOnly):
 
 
 EPSILON = float(np.finfo(np.float64).eps)
+SAME = 1e-9  # of the largest number: by how much the data of one task may differ between machines
 
 
 def given(x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Dataset:
@@ -129,6 +130,17 @@ def check_dataset(data: object) -> None:
     """Raises DataError for what is no Dataset."""
     if not isinstance(data, Dataset):
         raise DataError(f"data={shown(data)} are no Dataset; make one, as in ml.Dataset(x, y)")
+
+
+def differing(a: Dataset, b: Dataset) -> str | None:
+    """The first array, "x", "y" or "weight", in which two data sets differ by more than the last
+    bits, which are other ones on another CPU; None where they are the same data.
+    """
+    for name in ("x", "y", "weight"):
+        ours, theirs = getattr(a, name), getattr(b, name)
+        if ours.shape != theirs.shape or np.abs(ours - theirs).max() > SAME * np.abs(theirs).max():
+            return name
+    return None
 
 
 def check_labels(y: Reals) -> None:

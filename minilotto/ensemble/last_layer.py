@@ -5,6 +5,7 @@ So all is in float64, each response is centred and scaled before it meets anothe
 that rounding would decide are left out and counted.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,8 @@ class Span(NamedTuple):
 
 def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
     """The parameters in float64. Raises DataError for shapes that do not fit each other or the
-    data, and with `finite` for nets that are not; ConfigError for several hidden layers.
+    data, and with `finite` for nets that are not, and for none; ConfigError for several hidden
+    layers.
     """
     check_dataset(data)
     check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
@@ -54,6 +56,8 @@ def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) ->
     rule = f"(R, N, {data.inputs}), (R, N), (R, N), (R,) for data of {data.inputs} inputs"
     match = [part.shape for part in raw[:4]] == shapes
     check_match(match, rule, **dict(zip("wbvc", raw, strict=False)))
+    if finite and not nets:
+        raise DataError("there is no net to analyse; select at least one")
     if finite and not finite_nets(raw).all():
         raise DataError(
             "some nets are not finite; leave them out, as nets.select(np.isfinite(nets.loss))"
@@ -68,10 +72,9 @@ def finite_nets(parameters: Parameters) -> NDArray[np.bool_]:
 
 def flat(parameters: Parameters) -> Array:
     """All parameters of each net in one row, w, b, v, c: (R, N (D + 2) + 1) float64."""
-    nets = len(parameters.c)
-    return np.concatenate(
-        [np.asarray(part, np.float64).reshape(nets, -1) for part in parameters], axis=1
-    )
+    parts = [np.asarray(part, np.float64) for part in parameters]
+    rows = [part.reshape(len(part), math.prod(part.shape[1:])) for part in parts]
+    return np.concatenate(rows, axis=1)
 
 
 def first_layer(parameters: Parameters, places: NDArray[np.intp]) -> tuple[Array, Array]:

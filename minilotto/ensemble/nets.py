@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minilotto.data.checks import inputs_of
-from minilotto.data.dataset import Dataset, check_dataset, check_labels, examples_of, sampled
+from minilotto.data.dataset import (
+    Dataset,
+    check_dataset,
+    check_labels,
+    differing,
+    examples_of,
+    sampled,
+)
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_bytes
 from minilotto.hardware.gpu import numba_cuda, the_gpu
@@ -16,8 +23,6 @@ from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, activation_of
 from minilotto.settings.config import Config
 from minilotto.settings.tasks import Task, task_of
-
-SAME = 1e-9  # of the largest number: by how much the data of one task may differ between machines
 
 
 class Nets:
@@ -84,12 +89,10 @@ class Nets:
         """What the nets learnt. Raises ConfigError where its name is another task's by now."""
         task = task_of(self.config.task)
         now = self.data if task.built_in else sampled(self.config)
-        for ours, theirs in ((now.x, self.data.x), (now.y, self.data.y)):
-            most = SAME * np.abs(theirs).max()
-            if ours.shape != theirs.shape or np.abs(ours - theirs).max() > most:
-                raise ConfigError(
-                    f"these nets learnt another task than the {task.name!r} of now; register theirs"
-                )
+        if differing(now, self.data):
+            raise ConfigError(
+                f"these nets learnt another task than the {task.name!r} of now; register theirs"
+            )
         return task
 
     @cached_property

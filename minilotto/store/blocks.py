@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import differing
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.load import read
 from minilotto.errors import FileError, UnreadableFileError, UnusableFileError
@@ -273,18 +273,12 @@ def _refuse_newer(content: bytes, path: str) -> None:
             raise
 
 
-def same_data(a: Dataset, b: Dataset) -> bool:
-    """Whether two data sets have equal points, targets and weights."""
-    names = ("x", "y", "weight")
-    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
-
-
 def concatenate(blocks: Sequence[Ensemble]) -> Ensemble:
     """One Ensemble of blocks of one config, in their order. Raises FileError for unequal data."""
     one = blocks[0]
     for other in blocks[1:]:
         same_steps = np.array_equal(one.history.steps, other.history.steps)
-        if not same_steps or not same_data(one.data, other.data):
+        if not same_steps or differing(other.data, one.data):
             raise FileError(
                 f"blocks of {one.config} disagree about their data or their "
                 "checkpoints; keep them apart"

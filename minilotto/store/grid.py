@@ -71,7 +71,7 @@ class Sweep:
     """
 
     def __init__(
-        self, seeds: int | Iterable[int] = 1000, keep: Sequence[int] = (), **axes: Any
+        self, /, seeds: int | Iterable[int] = 1000, keep: Sequence[int] = (), **axes: Any
     ) -> None:
         self.runs: tuple[Run, ...] = _runs(seeds)
         fields: dict[str, tuple[Any, ...]] = {}
@@ -164,7 +164,8 @@ def _combined(fields: dict[str, tuple[Any, ...]]) -> tuple[Config, ...]:
 
 def depends_on_steps(config: Config) -> bool:
     """Whether the rate of a step depends on the number of all steps."""
-    return SCHEDULES[config.schedule].whole and config.final_fraction != 1.0
+    rises = config.lr_decay > 1.0  # from below lr to a last stage at lr, if "stretched"
+    return SCHEDULES[config.schedule].whole and (rises or config.final_fraction != 1.0)
 
 
 def _runs(seeds: Any) -> tuple[Run, ...]:

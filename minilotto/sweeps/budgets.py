@@ -1,8 +1,8 @@
 """Budgets: one training serves those of fewer steps, where the rates of their steps agree.
 
-The rate of a step depends on the number of all steps by cosine, linear and exponential schedules,
-whose budgets are trainings of their own; by others a net of 50,000 steps was one of 5,000, to the
-last bit, if both trainings choose the same engine and audits.
+The rate of a step depends on the number of all steps by cosine, linear, exponential and stretched
+schedules, whose budgets are trainings of their own; by others a net of 50,000 steps was one of
+5,000, to the last bit, if both trainings choose the same engine and audits.
 """
 
 import dataclasses

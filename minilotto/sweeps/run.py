@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-from minilotto.data.dataset import sampled
+from minilotto.data.dataset import differing, sampled
 from minilotto.engines.request import Request, requested
 from minilotto.errors import ConfigError, FileError, SweepInterrupted, shown
 from minilotto.files import absolute, path_of
@@ -206,7 +206,7 @@ def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:
         for one in store.stored(config.key)[:1]:
             with contextlib.suppress(FileError):
                 kept = blocks.read_block(store.blocks, one.name).data
-                if not blocks.same_data(sampled(config), kept):
+                if differing(sampled(config), kept):
                     raise ConfigError(
                         f"{str(store.folder)!r} has nets of another function under the name "
                         f"{config.task!r}; register it under another"

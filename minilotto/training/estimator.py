@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.data.dataset import given
-from minilotto.errors import ConfigError, DataError, ResourceError, optional, shown
+from minilotto.errors import ConfigError, ResourceError, optional, shown
 from minilotto.settings.arrays import check_unmasked
 from minilotto.settings.config import Config
 from minilotto.settings.limits import check_choice
@@ -125,7 +125,7 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         ConfigError
             For settings that cannot be trained, a ValueError as for wrong data.
         DataError
-            For masked values, and for squares that overflow.
+            For masked values.
         ResourceError
             Where all nets diverge.
         """
@@ -140,9 +140,10 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
         steps = whole_number("steps", self.steps, at_least=1, below=2**53)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weight, _ = _near_one(weight)
         used = weight > 0
-        self._x_mean, self._x_scale = _standard("X", X[used], weight[used])
-        self._y_mean, self._y_scale = _standard("y", y[used], weight[used])
+        self._x_mean, self._x_scale = _standard(X[used], weight[used])
+        self._y_mean, self._y_scale = _standard(y[used], weight[used])
         falls = self.schedule == "step" and self.optimizer != "lm"
         config = Config(
             **{name: getattr(self, name) for name in PASSED_ON},
@@ -183,19 +184,21 @@ class NetsRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self._y_mean + self._y_scale * combined)
 
 
-def _standard(
-    name: str, values: NDArray[np.float64], weight: NDArray[np.float64]
-) -> tuple[Any, Any]:
+def _near_one(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], Any]:
+    """Each column divided by a power of two, which rounds nothing, so that its squares neither
+    overflow nor vanish; and the exponents.
+    """
+    exponents = np.frexp(np.abs(values).max(axis=0))[1]
+    return np.ldexp(values, -exponents), exponents
+
+
+def _standard(values: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[Any, Any]:
     """Weighted mean and standard deviation over the points; 1 in place of a deviation of 0."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = np.average(values, axis=0, weights=weight)
-        scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
-    if not np.isfinite(scale).all():
-        raise DataError(
-            f"{name} has values up to {np.abs(values).max():.3g}, whose squares overflow; give it "
-            "in other units"
-        )
-    return mean, np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
+    values, exponents = _near_one(values)
+    mean = np.average(values, axis=0, weights=weight)
+    scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    varies = scale > 1e-12 * np.abs(mean)
+    return np.ldexp(mean, exponents), np.where(varies, np.ldexp(scale, exponents), 1.0)
 
 
 def _root_seed(random_state: Any) -> int:

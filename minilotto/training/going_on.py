@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minilotto.data.dataset import Dataset
+from minilotto.data.dataset import Dataset, differing
 from minilotto.engines.state import Audited, State
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, shown
@@ -123,12 +123,11 @@ def own_data(config: Any, start: Any) -> Dataset | None:
 
 def check_same_data(start: Ensemble, data: Dataset) -> None:
     """Raises ConfigError unless these are the data of the nets to go on from."""
-    for name in ("x", "y", "weight"):
-        if not np.array_equal(getattr(start.data, name), getattr(data, name)):
-            raise ConfigError(
-                f"{name} of the data is not that of the nets to go on from; leave data out, or "
-                "train new nets"
-            )
+    if name := differing(data, start.data):
+        raise ConfigError(
+            f"{name} of the data is not that of the nets to go on from; leave data out, or train "
+            "new nets"
+        )
 
 
 def check_same_seeds(start: Ensemble, seeds: NDArray[np.int64]) -> None:

@@ -292,7 +292,8 @@ def seeds_of(seeds: Any) -> NDArray[np.int64]:
         _refuse_beyond_memory(16 * len(seeds), f"{len(seeds)} seeds")
         array = np.arange(seeds.start, seeds.stop, seeds.step)
     elif is_list(seeds):
-        seeds = seeds if isinstance(seeds, (np.ndarray, Sequence)) else listed("seeds", seeds)
+        numbers = isinstance(seeds, np.ndarray) and seeds.dtype != object
+        seeds = seeds if numbers or isinstance(seeds, Sequence) else listed("seeds", seeds)
         try:
             array = array_of("seeds", seeds)
         except DataError as error:

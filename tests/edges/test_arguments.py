@@ -118,6 +118,13 @@ def test_seeds_that_are_no_whole_numbers_are_refused(seeds):
         ml.train(QUICK, seeds)
 
 
+def test_seeds_of_a_mixed_table_are_taken_as_numbers():
+    """NumPy has a column of one as objects."""
+    assert ml.train(QUICK, np.array([3, 5], object)).seeds.tolist() == [3, 5]
+    with pytest.raises(ml.ConfigError, match="seed '5' is none"):
+        ml.train(QUICK, np.array([3, "5"], object))
+
+
 # Settings beside each other
 @pytest.mark.parametrize(
     ("fields", "name"),

@@ -5,6 +5,7 @@ import pytest
 from edges.entries import ARRAYS, OF_SCIKIT_LEARN, PARAMETERS, QUICK, TRAINED_ON, X, Y, quick_nets
 
 import minilotto as ml
+from minilotto.analysis.landscape.pruning import by_elimination, by_merging, by_size, by_tickets
 from minilotto.data.dataset import given
 from minilotto.settings.tasks import Task
 
@@ -239,3 +240,18 @@ def test_nets_that_diverged_or_none_are_refused_where_they_could_not_be_used():
         nets.select([]).distill(1)
     with pytest.raises(ml.DataError, match="complex"):
         nets.with_parameters((nets.w + 1j, nets.b, nets.v, nets.c))
+
+
+@pytest.mark.parametrize("analyse", [by_size, by_merging, by_tickets, by_elimination])
+def test_an_analysis_of_finite_nets_refuses_none(analyse):
+    none = quick_nets()[[]]
+    with pytest.raises(ml.DataError, match="no net to analyse"):
+        analyse(none.activation, none.parameters, none.data)
+
+
+@pytest.mark.parametrize("changes", [{}, {"task": "product2", "points": 9}, {"depth": 2}], ids=str)
+def test_nets_that_all_diverged_have_no_loss(changes):
+    nets = ml.train(QUICK.replace(**changes), 3)
+    broken = nets.with_parameters([array * np.nan for array in nets.parameters])
+    assert np.isnan(broken.population_loss).all()
+    assert broken[[]].population_loss.shape == broken[[]].loss_on(nets.data).shape == (0,)

@@ -75,7 +75,8 @@ def test_one_training_stores_what_each_budget_would(changes, tmp_path, trained, 
 @pytest.mark.parametrize(
     "changes",
     [{"schedule": name} for name in ("cosine", "linear", "exponential")]
-    + [{"schedule": "linear", "lr_final": 0.5}],
+    + [{"schedule": "linear", "lr_final": 0.5}]
+    + [{"schedule": "stretched", "lr_final": 1.0, "lr_decay": 1.5, "lr_decay_every": 200}],
     ids=str,
 )
 def test_rates_that_depend_on_the_number_of_steps_make_trainings_of_their_own(

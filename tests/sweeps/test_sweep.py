@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from stores import files_in
 
 import minilotto as ml
+from minilotto.analysis.ensembling.synergy import synergy
 from minilotto.cli import commands
 from minilotto.engines.compressed import NODE_LEVELS
 from minilotto.settings.config import FIELDS
@@ -126,6 +127,7 @@ def test_every_field_is_an_axis_by_its_plural_and_by_its_own_name(field):
     ("arguments", "message"),
     [
         ({"wdiths": (1, 2)}, "'wdiths' is no field"),
+        ({"self": 1}, "'self' is no field"),  # as a file of --from may have it
         ({"widths": ()}, "widths has no value"),
         ({"widths": (1, 2, 1)}, "twice"),
         ({"steps": (1e3, 1000)}, "twice"),
@@ -307,6 +309,21 @@ def test_a_task_of_ones_own_may_not_change_under_its_name(tmp_path, monkeypatch)
     monkeypatch.setitem(ml.TASKS, "mine", ml.Task("mine", "-x", "-x", lambda x: -x[:, 0]))
     with pytest.raises(ml.ConfigError, match="another function under the name 'mine'"):
         ml.sweep(sweep, out=tmp_path / "runs")
+
+
+def test_nets_of_two_cpus_whose_last_bits_differ_are_of_one_task(tmp_path, monkeypatch):
+    starts = []
+    for stop, factor in ((5, 1.0), (12, 1 + 4e-16)):  # as NumPy's exp with and without AVX-512
+        task = ml.Task("mine", "", "", lambda x, factor=factor: np.exp(x[:, 0]) * factor)
+        monkeypatch.setitem(ml.TASKS, "mine", task)
+        sweep = ml.Sweep(width=1, task="mine", steps=20, seeds=stop)
+        nets = ml.sweep(sweep, out=tmp_path / "runs").ensemble(sweep.configs[0])
+        assert len(nets) == stop
+        starts.append(ml.train(sweep.configs[0], seeds=12))
+    here, there = starts
+    assert not np.array_equal(here.data.y, there.data.y)
+    assert len(ml.train(sweep.configs[0].replace(steps=40), start=here)) == 12
+    assert synergy(here, there, resamples=100).nulls
 
 
 # What fails

@@ -36,6 +36,15 @@ def test_it_learns_in_the_units_of_its_data():
     )
 
 
+@pytest.mark.parametrize("exponent", [-900, 900])
+def test_units_far_from_one_change_nothing(exponent):
+    """Squares of these overflow or vanish."""
+    once = NetsRegressor(**QUICK).fit(X, Y, np.ones(60)).predict(X)
+    x, y, weight = (np.ldexp(values, exponent) for values in (X, Y, np.ones(60)))
+    far = NetsRegressor(**QUICK).fit(x, y, weight).predict(x)
+    np.testing.assert_array_equal(np.ldexp(far, -exponent), once)
+
+
 @pytest.mark.parametrize("combine", ["best", "median", "mean"])
 def test_nets_are_combined_as_said(combine):
     model = NetsRegressor(**QUICK, combine=combine, share=0.75).fit(X, Y)

@@ -15,6 +15,7 @@ from minilotto.analysis.ensembling.ensembling import (
 )
 from minilotto.analysis.ensembling.pairs import NullComparison, compare, cosine_medians, drawn_pairs
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate
+from minilotto.data.dataset import differing
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.last_layer import hidden, least_squares
 from minilotto.errors import ConfigError, DataError
@@ -111,10 +112,7 @@ def synergy(
             "each are needed: train more seeds"
         )
     data, pairs = one.data, drawn_pairs(len(one), draws)
-    if not all(
-        np.array_equal(getattr(data, name), getattr(two.data, name))
-        for name in ("x", "y", "weight")
-    ):
+    if differing(two.data, data):
         raise DataError(
             "narrow and wide nets have different data; give nets of one target and the same points"
         )
