@@ -5,6 +5,7 @@ So all is in float64, each response is centred and scaled before it meets anothe
 that rounding would decide are left out and counted.
 """
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,12 +53,14 @@ class OutputLayer(NamedTuple):
 
 
 def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
-    """The parameters in float64. Raises DataError for shapes that do not fit each other or the
-    data, and with `finite` for nets that are not; ConfigError for several hidden layers.
+    """The parameters in float64. Raises DataError for no net, shapes that do not fit each other or
+    the data, and with `finite` for nets that are not; ConfigError for several hidden layers.
     """
     check_dataset(data)
     check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
     raw = Parameters(*map(reals_of, "wbvc", parameters))
+    if not raw.c.size:
+        raise DataError("there is no net to analyse; select at least one")
     nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
     shapes = [part.shape for part in raw]
     if shapes != [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]:
@@ -81,7 +84,8 @@ def flat(parameters: Parameters) -> Array:
     """All parameters of each net in one row, w, b, v, c: (R, N (D + 2) + 1) float64."""
     nets = len(parameters.c)
     return np.concatenate(
-        [np.asarray(part, np.float64).reshape(nets, -1) for part in parameters], axis=1
+        [np.asarray(one, np.float64).reshape(nets, prod(one.shape[1:])) for one in parameters],
+        axis=1,
     )
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.ensemble.last_layer import EPSILON, check_weight
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, Ints, array_of, reals_of
 from minilotto.settings.display import Shown
 
 __all__ = ["Cosines", "cosines", "gram", "optimal_weights", "orthogonal_loss", "orthogonal_weights"]
@@ -46,6 +46,19 @@ def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
         )
     check_weight(weights)
     return e, weights
+
+
+def positions(name: str, places: ArrayLike, nets: int, members: int | None = None) -> Ints:
+    """Groups (B, n) of positions among so many nets. Raises DataError for others."""
+    groups = array_of(name, places)
+    whole = groups.ndim == 2 and groups.size and groups.dtype.kind in "iu"
+    whole = whole and members in (None, groups.shape[1])
+    if not whole or groups.min() < 0 or groups.max() >= nets:
+        raise DataError(
+            f"{name} has shape {groups.shape} and dtype {groups.dtype}; give (B, {members or 'n'}) "
+            f"positions among {nets} nets"
+        )
+    return groups.astype(np.int64)
 
 
 def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
@@ -248,8 +261,8 @@ def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None
     Raises
     ------
     DataError
-        For shapes that do not match, errors that are not finite, or a net without error, which has
-        no direction.
+        For shapes that do not match, errors that are not finite, a net without error, which has
+        no direction, and pairs that are no positions of nets.
 
     References
     ----------
@@ -273,7 +286,7 @@ def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None
     if pairs is None:
         values = (unit @ unit.T)[np.triu_indices(len(e), 1)]
     else:
-        first, second = np.asarray(pairs, dtype=np.intp).T
+        first, second = positions("pairs", pairs, len(e), 2).T
         values = np.einsum("mp,mp->m", unit[first], unit[second])
     values = np.clip(values, -1.0, 1.0)
     with np.errstate(divide="ignore"):
