@@ -3,10 +3,12 @@
 import dataclasses
 import time
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import minilotto as ml
@@ -174,6 +176,22 @@ def test_without_axes_new_ones_are_made(nets):
 def test_one_net_and_diverged_ones_are_drawn(constructed, kind):
     for losses in ([1e-3], [NAN, 1e-3, 0.2], [1e-3] * 3):
         assert constructed(losses).plot(kind, Figure().add_subplot()).has_data()
+
+
+@pytest.mark.parametrize("decades", [0.02, 0.3, 0.7, 1.1, 1.9, 5.0])
+def test_labels_of_losses_do_not_overlap_and_nets_are_whole(constructed, decades):
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    ax = constructed(10 ** np.linspace(-2.6, -2.6 + decades, 10)).plot("losses", figure.subplots())
+    FigureCanvasAgg(figure).draw()
+    ticks = [tick.label1 for tick in (*ax.xaxis.get_major_ticks(), *ax.xaxis.get_minor_ticks())]
+    low, high = ax.get_xlim()
+    shown = [
+        label for label in ticks if label.get_text() and low <= label.get_position()[0] <= high
+    ]
+    spans = sorted((box.x0, box.x1) for box in (label.get_window_extent() for label in shown))
+    assert len(spans) >= 1
+    assert all(end < start for (_, end), (start, _) in pairwise(spans))
+    assert (ax.get_yticks() % 1 == 0).all()
 
 
 def test_of_many_nets_few_functions_are_drawn_the_best_among_them(constructed):
