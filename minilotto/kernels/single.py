@@ -18,8 +18,8 @@ A net is a vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights
 and c at the end. Points are x (P, D), or (P,) for D = 1; y (P,) and weight (P,). All arrays have
 the precision of the Form. They may have any memory layout, except `scratch`, which is contiguous
 and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, where a
-wrong one raises ValueError; types are checked while compiling, where a wrong one raises
-numba.TypingError.
+wrong one raises ValueError; types and numbers of axes are checked while compiling, where a wrong
+one raises numba.TypingError.
 
 Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter), so that sums over
 points are added in the same order everywhere; f has the bits that `Ensemble.predict` gives.
