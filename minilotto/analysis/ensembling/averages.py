@@ -113,7 +113,7 @@ def averages(
         At least two different ones, from 1 on.
     central : float in (0, 1]
         Fraction of the nets that is kept, about the median loss, as in `decompose`: one bad net
-        spoils any mean it is in.
+        determines any mean that it is in.
     level : float in (0, 1)
     halves : int
         At least 20.

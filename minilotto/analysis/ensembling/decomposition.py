@@ -73,8 +73,8 @@ def decompose(
 
     Few bad nets determine any mean of losses, so only the central fraction is kept, by default the
     half about the median loss: up to a quarter of bad nets change nothing, and `loss` stays beside
-    the median. Nets are resampled and sorted again in each replicate; there too a net meets only
-    others, never its own copy, which would count variance as bias.
+    the median. Nets are resampled and sorted again in each replicate; products are of different
+    nets there too, never of copies of one, which would count variance as bias.
 
     Parameters
     ----------

@@ -210,7 +210,7 @@ def optimal_weights(products: ArrayLike) -> Array:
     a = orthogonal_weights(diagonal)
     if count == 1:
         return a
-    # In differences from the best net, z_i multiplies e_i - e_best: the worst nets then spoil no
+    # In differences from the best net, z_i multiplies e_i - e_best: the worst nets then cost no
     # digits of the others.
     order = np.argsort(diagonal, axis=-1)
     g = np.take_along_axis(g, order[..., None], axis=-2)

@@ -24,7 +24,7 @@ __all__ = ["Line", "RuleMiss", "compare_rules", "line_in_one_over_inputs", "pred
 RULES: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     {"4/D": lambda D: 4.0 / D, "1 + 3/D": lambda D: 1.0 + 3.0 / D, "1": lambda D: np.ones_like(D)}
 )
-TOLERANCE = 4 / 3  # a factor up to which two exponents pass for the same
+TOLERANCE = 4 / 3  # a factor up to which two exponents count as the same
 INSIDE, OUTSIDE, OPEN = "inside", "outside", "open"
 LEAST = 3  # exponents that rules are compared by
 SCANNED = 200  # sizes of misfit that are tried

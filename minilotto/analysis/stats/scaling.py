@@ -19,7 +19,7 @@ from minilotto.settings.limits import check_choice
 
 __all__ = ["Compared", "Fit", "compare_laws", "fit_law"]
 
-LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
+LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap finds none
 SCANNED = 16  # sizes of misfit that are tried at a time
 LEAST_VARIANCE = 1e-200  # of residuals that vanish
 
