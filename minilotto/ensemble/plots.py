@@ -147,6 +147,8 @@ def loss_histogram(loss: Array, ax: Axes, bins_per_decade: int = 20, across: boo
         ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         ax.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2, 2)))
         ax.tick_params(axis="x", which="minor", labelsize="small")
-    (ax.xaxis if across else ax.yaxis).set_major_locator(MaxNLocator(integer=True))
+    (ax.xaxis if across else ax.yaxis).set_major_locator(
+        MaxNLocator("auto", steps=(1, 2, 5, 10), integer=True)
+    )
     ax.legend(loc="best")
     return ax
