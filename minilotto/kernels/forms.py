@@ -69,7 +69,7 @@ def form(
     dtype : {"float32", "float64"}
         Precision of all arrays and results.
     negative_slope : float
-        Of leaky_relu.
+        Of leaky_relu, below 1.
     loss : str
         As in Config.
     optimizer : str
@@ -82,7 +82,8 @@ def form(
     Raises
     ------
     ConfigError
-        For an unknown activation, precision, loss or optimiser, or a number of inputs below 1.
+        For an unknown activation, precision, loss or optimiser, a number of inputs below 1, or a
+        slope that is not below 1.
 
     Examples
     --------

@@ -497,6 +497,9 @@ def test_every_function_checks_its_lengths(function):
         ({"inputs": 1.5}, "inputs=1.5"),
         ({"inputs": True}, "inputs=True"),
         ({"dtype": "float16"}, "dtype='float16'"),
+        ({"activation": "leaky_relu", "negative_slope": np.nan}, "negative_slope=nan"),
+        ({"activation": "leaky_relu", "negative_slope": 2.0}, "negative_slope=2.0"),
+        ({"activation": "leaky_relu", "negative_slope": "a"}, "negative_slope='a'"),
     ],
 )
 def test_a_wrong_form_is_refused(settings, message):
