@@ -15,7 +15,7 @@ from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.hardware.threads import Work
 
 WIDTHS = (2, 10, 20, 50)
-ON_PAPER = (16, 64)
+COMPUTED = (16, 64)
 REPETITIONS = 5
 
 
@@ -68,7 +68,7 @@ def seconds(config: ml.Config, seeds: int, threads: int) -> float:
 
 
 def main(*, seeds: int = 1024, steps: int = 50_000) -> None:
-    """Fraction of the time that is serial, and speed-ups by threads, measured and on paper.
+    """Fraction of the time that is serial, and speed-ups by threads, measured and by Amdahl's law.
 
     Parameters
     ----------
@@ -79,15 +79,15 @@ def main(*, seeds: int = 1024, steps: int = 50_000) -> None:
     """
     counts = [2**k for k in range(usable_cores().bit_length())]
     print(f"{cpu_name()}, {usable_cores()} cores; {seeds} nets, {steps} steps, on nodes\n")
-    print("width  serial  on paper " + " ".join(f"{n:>5}" for n in ON_PAPER) + "  measured", end="")
+    print("width  serial  Amdahl   " + " ".join(f"{n:>5}" for n in COMPUTED) + "  measured", end="")
     print("".join(f" {count:>5}" for count in counts))
     for width in WIDTHS:
         config = ml.Config(width=width, steps=steps)
         ml.train(config, seeds=seeds, threads=1)  # compiles, also what nets with more nodes need
         part = serial_fraction(config, seeds)
-        paper = " ".join(f"{1 / (part + (1 - part) / n):5.1f}" for n in ON_PAPER)
+        law = " ".join(f"{1 / (part + (1 - part) / n):5.1f}" for n in COMPUTED)
         times = [seconds(config, seeds, count) for count in counts]
-        print(f"{width:5}  {part:6.3f}           {paper}          ", end="")
+        print(f"{width:5}  {part:6.3f}           {law}          ", end="")
         print("".join(f" {times[0] / taken:5.2f}" for taken in times))
 
 

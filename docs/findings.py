@@ -65,7 +65,7 @@ null of two of width 20 (ratio of medians [[4/40/ratio:.2f]]).
 
 [[table holds]]
 
-Two statements are worth a sentence. The paper counts independent tickets by eye, as 1, 2 and 3 at
+Two statements need a remark. The paper counts independent tickets visually, as 1, 2 and 3 at
 widths 10, 30 and 50; the nearest rule in numbers, eigenvalues above 1% of the largest, with the
 output weights that the pairs have in their net, gives [[12/independent/output numerical 10:.0f]],
 [[12/independent/output numerical 30:.0f]] and [[12/independent/output numerical 50:.0f]]. (With the

@@ -60,7 +60,7 @@ def main(picture="dask_sweep.png", steps=5000, seeds=64):
         worker, start = workers.index(line["process"]), line["time"] - line["seconds"] - begin
         colour = colours[task_of[line["block"].split("/")[0]]]
         right.barh(worker, line["seconds"], left=start, color=colour, edgecolor="white")
-    right.set(xlabel="seconds", title="blocks; the first of each worker loads the kernels")
+    right.set(xlabel="seconds", title="blocks; the first ones load kernels")
     right.set_yticks(range(len(workers)), [f"worker {k + 1}" for k in range(len(workers))])
     figure.savefig(picture, dpi=150)
 

@@ -3,7 +3,7 @@
 What is finished is kept: results that are not on disk yet, and files that are being written, are
 within a Deferral, in which signals wait. Outside of one a signal acts at once. In a process of
 the command line it prints one line and ends the process there and then, so that nothing can
-swallow it and no traceback is printed; elsewhere it raises KeyboardInterrupt, and only Python's own
+catch it and no traceback is printed; elsewhere it raises KeyboardInterrupt, and only Python's own
 handlers are replaced, for as long as they must wait.
 """
 

@@ -92,7 +92,7 @@ def pack(spec: Spec, parameters: Parameters) -> NDArray[Any]:
     full[nets:] = full[nets - 1 : nets]
     theta = aligned((blocks, rows.shape[1] * spec.lanes), spec.dtype)
     by_lane = theta.reshape(blocks, rows.shape[1], spec.lanes)
-    by_lane[:] = full.reshape(blocks, spec.lanes, rows.shape[1]).transpose(0, 2, 1)
+    by_lane[:] = full.reshape(blocks, spec.lanes, full.shape[1]).transpose(0, 2, 1)
     return theta
 
 

@@ -44,20 +44,19 @@ class Span(NamedTuple):
 
 
 def checked_nets(parameters: Parameters, data: Dataset, finite: bool = False) -> Parameters:
-    """The parameters in float64. Raises DataError for shapes that do not fit each other or the
-    data, and with `finite` for nets that are not, and for none; ConfigError for several hidden
-    layers.
+    """The parameters in float64. Raises DataError for no net, shapes that do not fit each other or
+    the data, and with `finite` for nets that are not; ConfigError for several hidden layers.
     """
     check_dataset(data)
     check_one_layer("an analysis of neurons", getattr(parameters, "depth", 1))
     raw = Parameters(*map(reals_of, "wbvc", parameters))
+    if not raw.c.size:
+        raise DataError("there is no net to analyse; select at least one")
     nets, width = raw.b.shape if raw.b.ndim == 2 else (len(raw.c), 0)
     shapes = [(nets, width, data.inputs), (nets, width), (nets, width), (nets,)]
     rule = f"(R, N, {data.inputs}), (R, N), (R, N), (R,) for data of {data.inputs} inputs"
     match = [part.shape for part in raw[:4]] == shapes
     check_match(match, rule, **dict(zip("wbvc", raw, strict=False)))
-    if finite and not nets:
-        raise DataError("there is no net to analyse; select at least one")
     if finite and not finite_nets(raw).all():
         raise DataError(
             "some nets are not finite; leave them out, as nets.select(np.isfinite(nets.loss))"

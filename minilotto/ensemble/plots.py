@@ -11,6 +11,7 @@ from minilotto.settings.limits import check_choice, check_one_layer
 
 try:
     from matplotlib.axes import Axes
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 except (ImportError, OSError, ValueError) as error:  # a folder or a setting of its own
     raise ResourceError(
         f"matplotlib cannot be loaded ({error}); see MPLBACKEND, MPLCONFIGDIR"
@@ -139,5 +140,12 @@ def loss_histogram(loss: Array, ax: Axes, bins_per_decade: int = 20, across: boo
     else:
         ax.axvline(median, **label)
         ax.set(xscale="log", xlabel="loss", ylabel=nets)
-    ax.legend(loc="upper right")
+        # Of less than two decades 2 and 5 have labels; more of them, or larger ones, would overlap.
+        ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        ax.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2, 2)))
+        ax.tick_params(axis="x", which="minor", labelsize="small")
+    (ax.xaxis if across else ax.yaxis).set_major_locator(
+        MaxNLocator("auto", steps=(1, 2, 5, 10), integer=True)
+    )
+    ax.legend(loc="best")
     return ax

@@ -81,11 +81,18 @@ def from_torch(module: Any) -> Parameters:
     Raises
     ------
     DataError
-        For any other module.
+        For any other module, and for parameters that are not all float32 or all float64.
     """
+    known = isinstance(module, torch.nn.Module)
+    dtypes = {parameter.dtype for parameter in module.parameters()} if known else set()
+    if len(dtypes) > 1 or dtypes - {torch.float32, torch.float64}:
+        raise DataError(
+            f"a {type(module).__name__} has parameters of {', '.join(sorted(map(str, dtypes)))}; "
+            "convert it by .float() or .double()"
+        )
     if isinstance(module, Nets):
         return Parameters(*map(_array, module.parameters()))
-    modules = module.modules() if isinstance(module, torch.nn.Module) else ()
+    modules = module.modules() if known else ()
     layers = [layer for layer in modules if isinstance(layer, torch.nn.Linear)]
     found = [(layer.in_features, layer.out_features) for layer in layers]
     width = found[0][1] if found else 0

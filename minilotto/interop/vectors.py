@@ -39,7 +39,7 @@ def pack(parameters: Parameters) -> Reals:
     Raises
     ------
     DataError
-        For shapes or precisions that do not match.
+        For shapes or precisions that do not match, and for no net.
 
     Examples
     --------
@@ -64,13 +64,14 @@ def pack(parameters: Parameters) -> Reals:
     hidden_shapes = [(*nets, *layers, width, width), (*nets, *layers, width)] if hidden else []
     if (
         w.ndim not in (2, 3)
-        or 0 in w.shape[-2:]
+        or 0 in w.shape
         or [array.shape for array in arrays[1:]] != [shape, shape, tuple(nets), *hidden_shapes]
     ):
         more = ", (R, L - 1, N, N), (R, L - 1, N)" if hidden else ""
         raise DataError(
             f"{', '.join(names)} have shapes {', '.join(str(array.shape) for array in arrays)}; "
-            f"they must be (R, N, D), (R, N), (R, N), (R,){more}, or the same without R"
+            f"they must be (R, N, D), (R, N), (R, N), (R,){more}, or the same without R, of at "
+            "least one net"
         )
     if len({array.dtype for array in arrays}) > 1:
         raise DataError(

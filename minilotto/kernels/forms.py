@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import types
+from numba.core.errors import TypingError
 from numba.extending import overload, typeof_impl
 
 from minilotto.errors import ConfigError, shown
 from minilotto.kernels.compile import kernel
-from minilotto.kernels.points import check_precision
+from minilotto.kernels.points import check_rows, check_vector
 from minilotto.kernels.spec import Spec, inputs_of, lanes_of, type_of_spec
 from minilotto.kernels.updates import UPDATES
 from minilotto.settings.activations import activation_of
@@ -68,7 +69,7 @@ def form(
     dtype : {"float32", "float64"}
         Precision of all arrays and results.
     negative_slope : float
-        Of leaky_relu.
+        Of leaky_relu, below 1.
     loss : str
         As in Config.
     optimizer : str
@@ -81,7 +82,8 @@ def form(
     Raises
     ------
     ConfigError
-        For an unknown activation, precision, loss or optimiser, or a number of inputs below 1.
+        For an unknown activation, precision, loss or optimiser, a number of inputs below 1, or a
+        slope that is not below 1.
 
     Examples
     --------
@@ -127,6 +129,8 @@ def _compile_columns(x):
 
 @overload(coordinates_of)
 def _compile_coordinates(x):
+    if isinstance(x, types.Array) and x.ndim != 1:
+        raise TypingError(f"{x} has {x.ndim} axes where one point x (D,) belongs")
     return (lambda x: x.size) if isinstance(x, types.Array) else (lambda x: 1)
 
 
@@ -158,7 +162,7 @@ def width_of(form, theta):
     ValueError
         Where no N has so many parameters.
     """
-    check_precision(form.spec, theta)
+    check_vector(form.spec, theta)
     rows = inputs_of(form.spec) + 2
     width = (theta.size - 1) // rows
     if width < 1 or width * rows + 1 != theta.size:
@@ -186,9 +190,9 @@ def scratch_size(form, width):
 
 @kernel()
 def check_points(form, x, y, weight):
-    check_precision(form.spec, x)
-    check_precision(form.spec, y)
-    check_precision(form.spec, weight)
+    check_rows(form.spec, x)
+    check_vector(form.spec, y)
+    check_vector(form.spec, weight)
     if y.size == 0 or x.shape[0] != y.size or weight.size != y.size:
         raise ValueError("x, y and weight have different numbers of points, or none")
     if columns_of(x) != inputs_of(form.spec):

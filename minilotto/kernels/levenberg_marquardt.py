@@ -230,7 +230,7 @@ def _add_floor(spec, scale, size):
 
 @kernel()
 def _step_by_parameters(form, width, theta, data, scratch, damping):
-    """Write -step. Returns the loss and the decrease that the step promises."""
+    """Write -step. Returns the loss and the decrease that it predicts."""
     spec, _ = form
     step, scale, factors, matrix = scratch.step, scratch.scale, scratch.factors, scratch.matrix
     lanes, points = lanes_of(spec), data[1].size
@@ -252,14 +252,14 @@ def _step_by_parameters(form, width, theta, data, scratch, damping):
         at = m * (down + lanes)
         store(matrix, at, fma(damping, load(spec, scale, m * lanes), load(spec, matrix, at)))
     _factorise(spec, matrix, size)
-    promise = _squares(spec, matrix, last, size)
+    predicted = _squares(spec, matrix, last, size)
     _solve(spec, matrix, size)
     length = zero(spec)
     for m in range(0, size * lanes, lanes):
         u = load(spec, matrix, last + m)
         length = fma(u * u, load(spec, scale, m), length)
         store(step, m, u)
-    return loss, fma(damping, length, promise)
+    return loss, fma(damping, length, predicted)
 
 
 @kernel()
@@ -301,10 +301,10 @@ def _step_by_points(form, width, theta, data, scratch, damping):
             c = load(spec, factors, p * stride + m)
             store(step, m, fma(c, u, load(spec, step, m)))
     length = _squares(spec, step, 0, stride // lanes)
-    promise = _squares(spec, trial, 0, size)
+    predicted = _squares(spec, trial, 0, size)
     for m in range(0, stride, lanes):
         store(step, m, load(spec, step, m) * load(spec, scale, m))
-    return loss, fma(like(length, 2.0) * damping, length, promise)
+    return loss, fma(like(length, 2.0) * damping, length, predicted)
 
 
 @kernel()
@@ -316,9 +316,9 @@ def _iterate(form, width, net, data, scratch):
     damping, factor = load(spec, net.m, last), load(spec, net.s, last)
     _to_units(spec, width, theta, scratch.scaled)
     if data[1].size * lanes < theta.size:
-        loss, promise = _step_by_points(form, width, theta, data, scratch, damping)
+        loss, predicted = _step_by_points(form, width, theta, data, scratch, damping)
     else:
-        loss, promise = _step_by_parameters(form, width, theta, data, scratch, damping)
+        loss, predicted = _step_by_parameters(form, width, theta, data, scratch, damping)
     for at in range(0, theta.size, lanes):
         store(trial, at, load(spec, theta, at) - load(spec, scratch.step, at))
     _to_units(spec, width, trial, scratch.scaled)
@@ -327,8 +327,8 @@ def _iterate(form, width, net, data, scratch):
     accepted = decrease > nil  # not where it is NaN
     for at in range(0, theta.size, lanes):
         store(theta, at, where(accepted, load(spec, trial, at), load(spec, theta, at)))
-    # Nielsen's rule, with twice the ratio of the decrease to the promise, less 1.
-    gain = fma(like(loss, 2.0), decrease / promise, -one)
+    # Nielsen's rule, with twice the ratio of the decrease to the predicted one, less 1.
+    gain = fma(like(loss, 2.0), decrease / predicted, -one)
     third = like(loss, 1.0 / 3.0)
     fall = fma(-gain * gain, gain, one)
     new = damping * where(accepted, where(fall > third, fall, third), factor)

@@ -3,7 +3,7 @@
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.forms import coordinate, coordinates_of, width_of
 from minilotto.kernels.formulas import input_unit, output_unit, value_and_slope
-from minilotto.kernels.points import check_precision
+from minilotto.kernels.points import check_vector
 from minilotto.kernels.simd import fma, like
 from minilotto.kernels.spec import inputs_of
 
@@ -111,7 +111,7 @@ def forward_and_gradient(form, theta, x, dx):
     """
     spec, width = form.spec, width_of(form, theta)
     inputs = inputs_of(spec)
-    check_precision(spec, dx)
+    check_vector(spec, dx)
     if coordinates_of(x) != inputs or dx.size != inputs:
         raise ValueError("x or dx has another number of inputs than the Form")
     rows = inputs + 2

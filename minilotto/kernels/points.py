@@ -12,7 +12,7 @@ from minilotto.kernels.simd import Lanes, llvm_type, precision_of
 from minilotto.kernels.spec import SpecType
 
 
-def _check(contiguous: bool):
+def _check(*axes: int, contiguous: bool = False):
     @intrinsic
     def check(typingctx, spec, array):
         if not isinstance(spec, SpecType):
@@ -23,6 +23,12 @@ def _check(contiguous: bool):
         if not (isinstance(array, types.Array) and array.dtype == spec.lanes.dtype):
             raise TypingError(
                 f"{array} where an array of {spec.lanes.dtype} belongs, the precision of the Form"
+            )
+        if array.ndim not in axes:  # lengths are checked along these alone
+            belong = " or ".join(map(str, axes))
+            raise TypingError(
+                f"{array} has {array.ndim} axes where an array of {belong} belongs; one net is "
+                "theta (K,), as thetas[0] of thetas (R, K)"
             )
         if contiguous and array.layout != "C":
             raise TypingError(f"{array} where a contiguous array belongs")
@@ -35,8 +41,10 @@ def _check(contiguous: bool):
     return check
 
 
-check_precision = _check(contiguous=False)
-check_contiguous = _check(contiguous=True)
+check_vector = _check(1)
+check_matrix = _check(2)
+check_rows = _check(1, 2)
+check_contiguous = _check(1, contiguous=True)
 
 
 def _address(builder, array_type, array, point, column) -> ir.Value:

@@ -18,8 +18,8 @@ A net is a vector theta (K,), K = N (D + 2) + 1, neuron by neuron: its D weights
 and c at the end. Points are x (P, D), or (P,) for D = 1; y (P,) and weight (P,). All arrays have
 the precision of the Form. They may have any memory layout, except `scratch`, which is contiguous
 and holds at least `scratch_size(form, width)` numbers. Lengths are checked at each call, where a
-wrong one raises ValueError; types are checked while compiling, where a wrong one raises
-numba.TypingError.
+wrong one raises ValueError; types and numbers of axes are checked while compiling, where a wrong
+one raises numba.TypingError.
 
 Vectors have 64 bytes on every CPU (LLVM splits them where registers are shorter), so that sums over
 points are added in the same order everywhere; f has the bits that `Ensemble.predict` gives.
@@ -40,7 +40,9 @@ from minilotto.kernels.formulas import (
 from minilotto.kernels.one_point import forward, forward_and_gradient, forward_and_slope
 from minilotto.kernels.points import (
     check_contiguous,
-    check_precision,
+    check_matrix,
+    check_rows,
+    check_vector,
     first_lanes,
     lane_of,
     load_last_points,
@@ -117,8 +119,8 @@ def outputs(form, theta, x, out):
         For arrays of other lengths than these.
     """
     spec, width, points = form.spec, width_of(form, theta), out.size
-    check_precision(spec, x)
-    check_precision(spec, out)
+    check_rows(spec, x)
+    check_vector(spec, out)
     if x.shape[0] != points or columns_of(x) != inputs_of(spec):
         raise ValueError("x has another number of points than out, or of inputs than the Form")
     for p in range(0, points, lanes_of(spec)):
@@ -182,7 +184,7 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
     # there, then sums over points.
     spec, width, points = form.spec, width_of(form, theta), y.size
     check_points(form, x, y, weight)
-    check_precision(spec, gradient)
+    check_vector(spec, gradient)
     check_contiguous(spec, scratch)
     if gradient.size != theta.size:
         raise ValueError("gradient has another length than theta")
@@ -263,8 +265,8 @@ def jacobian(form, theta, x, out):
         For arrays of other lengths than these.
     """
     spec, width, points = form.spec, width_of(form, theta), out.shape[0]
-    check_precision(spec, x)
-    check_precision(spec, out)
+    check_rows(spec, x)
+    check_matrix(spec, out)
     inputs = inputs_of(spec)
     if x.shape[0] != points or columns_of(x) != inputs or out.shape[1] != theta.size:
         raise ValueError("out is not (P, K), or x has another number of inputs than the Form")
@@ -319,9 +321,9 @@ def step(form, theta, moments, gradient, number, lr, constants):
     The equations are the notes of OPTIMIZERS, in torch's order of operations.
     """
     spec = form.spec
-    check_precision(spec, theta)
-    check_precision(spec, moments)
-    check_precision(spec, gradient)
+    check_vector(spec, theta)
+    check_matrix(spec, moments)
+    check_vector(spec, gradient)
     if gradient.size != theta.size or moments.shape[0] != 2 or moments.shape[1] != theta.size:
         raise ValueError("gradient must be as long as theta (K,), and moments (2, K)")
     all_five = (constants + (MOMENTUM, WEIGHT_DECAY))[:5]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.settings.limits import check_choice
+from minilotto.settings.numbers import real_number
 
 Reals = NDArray[np.floating]  # float32 or float64
 
@@ -93,8 +94,10 @@ def _gelu_curvature(z: Reals) -> Reals:
 def leaky_relu(negative_slope: float = 0.01) -> Activation:
     """LeakyReLU, sigma(z) = max(z, 0) + negative_slope min(z, 0).
 
-    Paper: section 2.2, which gives no slope; the default is torch's.
+    Paper: section 2.2, which gives no slope; the default is torch's. Raises ConfigError for a slope
+    that is not a finite number below 1.
     """
+    negative_slope = real_number("negative_slope", negative_slope, "below 1", lambda a: a < 1)
     return Activation(
         name="leaky_relu",
         latex=r"\max(z, 0) + a \min(z, 0)",
@@ -102,7 +105,7 @@ def leaky_relu(negative_slope: float = 0.01) -> Activation:
         slope=lambda z: np.where(z > 0, 1.0, negative_slope),
         curvature=np.zeros_like,
         kinks=(0.0,),
-        parameter=float(negative_slope),
+        parameter=negative_slope,
     )
 
 

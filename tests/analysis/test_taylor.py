@@ -59,6 +59,17 @@ def test_derivatives_are_those_of_mpmath(name, z):
     assert (np.abs(found - exact) <= 1e-15 * scale + 2e-14 * np.abs(exact)).all()
 
 
+@pytest.mark.parametrize("name", ["silu", "sigmoid", "tanh", "softplus"])
+@pytest.mark.parametrize("z", [0.3, 4.0, 15.0, 30.0])
+def test_high_orders_keep_their_digits_where_the_activation_is_a_line(name, z):
+    mp = pytest.importorskip("mpmath", reason="the oracle of this test is mpmath (extra bench)")
+    with mp.workdps(100):
+        series = mp.taylor(in_many_digits(mp)[name], mp.mpf(z), HIGHEST_ORDER)
+        exact = [float(value * math.factorial(n)) for n, value in enumerate(series)]
+    found = derivatives(ml.ACTIVATIONS[name], z, HIGHEST_ORDER)
+    np.testing.assert_allclose(found, exact, rtol=3e-8, atol=1e-300)
+
+
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_first_two_are_value_and_slope(name):
     z = np.linspace(-30, 30, 121).reshape(11, 11)

@@ -3,17 +3,19 @@
 import dataclasses
 import time
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import minilotto as ml
 from minilotto.analysis.stats.bootstrap import points
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.tickets import pair_neurons
-from minilotto.ensemble.plots import KINDS, MOST
+from minilotto.ensemble.plots import KINDS, MOST, loss_histogram
 from minilotto.settings.display import LONGEST, histogram, panel, words_of
 
 NAN = np.nan
@@ -174,6 +176,37 @@ def test_without_axes_new_ones_are_made(nets):
 def test_one_net_and_diverged_ones_are_drawn(constructed, kind):
     for losses in ([1e-3], [NAN, 1e-3, 0.2], [1e-3] * 3):
         assert constructed(losses).plot(kind, Figure().add_subplot()).has_data()
+
+
+def overlapping(axis, limits):
+    """Whether numbers that an axis shows between its limits overlap."""
+    ticks = [tick.label1 for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())]
+    shown = [
+        one for one in ticks if one.get_text() and limits[0] <= one.get_position()[0] <= limits[1]
+    ]
+    assert len(shown) >= 1
+    spans = sorted((box.x0, box.x1) for box in (one.get_window_extent() for one in shown))
+    return any(end >= start for (_, end), (start, _) in pairwise(spans))
+
+
+@pytest.mark.parametrize("decades", [0.02, 0.3, 0.7, 1.1, 1.9, 5.0])
+def test_numbers_of_a_picture_of_losses_do_not_overlap_and_nets_are_whole(constructed, decades):
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    nets = constructed(10 ** np.linspace(-2.6, -2.6 + decades, 10))
+    ax = nets.plot("losses", figure.subplots())
+    FigureCanvasAgg(figure).draw()
+    assert not overlapping(ax.xaxis, ax.get_xlim())
+    assert (ax.get_yticks() % 1 == 0).all()
+
+
+@pytest.mark.parametrize("nets", [3, 180, 12_345])
+def test_numbers_beside_a_history_do_not_overlap(nets):
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    _, narrow = figure.subplots(1, 2, width_ratios=(2, 1))
+    loss_histogram(np.repeat([1e-4, 1e-3], nets), narrow)
+    FigureCanvasAgg(figure).draw()
+    assert not overlapping(narrow.xaxis, narrow.get_xlim())
+    assert (narrow.get_xticks() % 1 == 0).all()
 
 
 def test_of_many_nets_few_functions_are_drawn_the_best_among_them(constructed):

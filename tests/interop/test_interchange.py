@@ -136,6 +136,23 @@ def test_two_linear_layers_are_a_net(torch):
         np.testing.assert_allclose(ml.predict(from_torch(module), x)[0], expected, rtol=1e-12)
 
 
+def test_parameters_of_other_precisions_or_several_are_refused(torch):
+    from minilotto.interop.to_torch import from_torch
+
+    def layers():
+        return torch.nn.Sequential(torch.nn.Linear(1, 4), torch.nn.Linear(4, 1))
+
+    mixed = layers()
+    mixed[0].double()
+    for module, dtype in (
+        (layers().half(), "torch.float16"),
+        (layers().bfloat16(), "torch.bfloat16"),
+        (mixed, "torch.float32, torch.float64"),
+    ):
+        with pytest.raises(ml.DataError, match=f"has parameters of {dtype}; convert it"):
+            from_torch(module)
+
+
 def test_other_modules_are_no_nets(torch):
     from minilotto.interop.to_torch import from_torch
 

@@ -437,11 +437,33 @@ def test_wrong_lengths_are_refused(wrong, message):
         ({"weight": 1.0}, "an array of float64 belongs"),
         ({"scratch": np.ones(2000)[::2]}, "contiguous"),
         ({"form": single.form(dtype="float32")}, "an array of float32 belongs"),
+        ({"theta": (3, 7)}, "2 axes where an array of 1 belongs; one net is theta"),
+        ({"x": (9, 1, 1)}, "3 axes where an array of 1 or 2 belongs"),
+        ({"y": (1, 9)}, "2 axes where an array of 1 belongs"),
+        ({"weight": (1, 9)}, "2 axes where an array of 1 belongs"),
+        ({"gradient": (1, 7)}, "2 axes where an array of 1 belongs"),
+        ({"scratch": (1, 2000)}, "2 axes where an array of 1 belongs"),
     ],
 )
 def test_wrong_types_are_refused_while_compiling(wrong, message):
     with pytest.raises(TypingError, match=message):
         call(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "axes"),
+    [
+        ("forward", (np.ones((1, 2)),), 1),
+        ("forward_and_gradient", (np.ones(2), np.ones((1, 2))), 1),
+        ("outputs", (np.ones((4, 2)), np.ones((1, 4))), 1),
+        ("jacobian", (np.ones((4, 2)), np.ones((4, 9, 1))), 2),
+        ("step", (np.ones(18), np.ones(9), 0, 1e-2, single.ADAM), 2),
+        ("step", (np.ones((2, 9)), np.ones((1, 9)), 0, 1e-2, single.ADAM), 1),
+    ],
+)
+def test_arrays_of_other_axes_are_not_read_or_written_beyond_their_ends(function, arguments, axes):
+    with pytest.raises(TypingError, match=rf"axes where (an array of {axes}|one point x) "):
+        getattr(single, function)(single.form("silu", 2), np.ones(9), *arguments)
 
 
 def test_a_gradient_cannot_be_written_to_a_read_only_array():
@@ -475,6 +497,9 @@ def test_every_function_checks_its_lengths(function):
         ({"inputs": 1.5}, "inputs=1.5"),
         ({"inputs": True}, "inputs=True"),
         ({"dtype": "float16"}, "dtype='float16'"),
+        ({"activation": "leaky_relu", "negative_slope": np.nan}, "negative_slope=nan"),
+        ({"activation": "leaky_relu", "negative_slope": 2.0}, "negative_slope=2.0"),
+        ({"activation": "leaky_relu", "negative_slope": "a"}, "negative_slope='a'"),
     ],
 )
 def test_a_wrong_form_is_refused(settings, message):

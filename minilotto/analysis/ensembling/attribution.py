@@ -89,6 +89,8 @@ def attribute(
 
     Raises
     ------
+    ConfigError
+        As `compare` and `drawn_pairs`.
     DataError
         For shapes that do not match, losses of 0 and fewer than LEAST_SEEDS nets.
 
@@ -105,7 +107,7 @@ def attribute(
     >>> bool(abs(found.shares["averaging"].value - 1) < 0.1), bool(found.positive.value > 0.9)
     (True, True)
     """
-    check_bootstrap(level, resamples)
+    check_bootstrap(level, resamples, seed)
     f, target, measure, wide = _checked(outputs, y, weight, wider)
     errors = f - target
     loss = errors**2 @ measure

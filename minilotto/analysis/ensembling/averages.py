@@ -15,7 +15,7 @@ from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, points
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import check_fraction, check_whole
+from minilotto.settings.limits import check_fraction, check_whole, listed
 from minilotto.settings.numbers import real_number
 
 __all__ = ["Averages", "averages", "possible_sizes"]
@@ -113,7 +113,7 @@ def averages(
         At least two different ones, from 1 on.
     central : float in (0, 1]
         Fraction of the nets that is kept, about the median loss, as in `decompose`: one bad net
-        spoils any mean it is in.
+        determines any mean that it is in.
     level : float in (0, 1)
     halves : int
         At least 20.
@@ -150,7 +150,8 @@ def averages(
     central = real_number("central", central, KEPT, lambda part: 0 < part <= 1)
     check_fraction("level", level, 0.9)
     check_whole("halves", halves, 20)
-    chosen = tuple(sizes)
+    check_whole("seed", seed, 0)
+    chosen = tuple(listed("sizes", sizes))
     whole = all(isinstance(size, (int, np.integer)) and size >= 1 for size in chosen)
     if not whole or len(set(chosen)) != len(chosen) or len(chosen) < 2:
         raise ConfigError(f"sizes={chosen!r} are not two or more different whole numbers from 1 on")

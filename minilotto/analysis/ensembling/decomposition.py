@@ -14,6 +14,7 @@ from minilotto.analysis.stats.bootstrap import (
     Points,
     assembled,
     check_bootstrap,
+    check_widths,
     estimate,
 )
 from minilotto.errors import DataError
@@ -72,8 +73,8 @@ def decompose(
 
     Few bad nets determine any mean of losses, so only the central fraction is kept, by default the
     half about the median loss: up to a quarter of bad nets change nothing, and `loss` stays beside
-    the median. Nets are resampled and sorted again in each replicate; there too a net meets only
-    others, never its own copy, which would count variance as bias.
+    the median. Nets are resampled and sorted again in each replicate; products are of different
+    nets there too, never of copies of one, which would count variance as bias.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def decompose(
     Raises
     ------
     ConfigError
-        For `central`, `level` or `resamples` out of range.
+        For `central`, `level`, `resamples` or `seed` out of range.
     DataError
         For shapes that do not match, or few nets.
 
@@ -108,7 +109,7 @@ def decompose(
     >>> bool(abs(found.bias.value - 1) < 0.02), bool(abs(found.variance.value - 4) < 0.1)
     (True, True)
     """
-    check_bootstrap(level, resamples)
+    check_bootstrap(level, resamples, seed)
     central = real_number("central", central, KEPT, lambda part: 0 < part <= 1)
     e, weights = matched(errors, weight)
     count, finite = len(e), np.isfinite(e).all(axis=1)
@@ -154,13 +155,22 @@ def over_noise(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
         Loss and variance; NaN for a start that has diverged in one of the trainings, the variance
         for J = 1 too.
 
+    Raises
+    ------
+    DataError
+        For shapes that do not match.
+
     Examples
     --------
     >>> loss, variance = over_noise([[[3.0]], [[1.0]]], [1.0])
     >>> loss.tolist(), variance.tolist()
     ([5.0], [2.0])
     """
-    e = reals_of("errors", errors) * np.sqrt(reals_of("weight", weight))
+    given = reals_of("errors", errors)
+    if given.ndim != 3:
+        raise DataError(f"errors have shape {given.shape}; give (J, R, P)")
+    _, weights = matched(given.reshape(-1, given.shape[2]), weight)
+    e = given * np.sqrt(weights)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         loss = np.sum(e * e, axis=2).mean(axis=0)
         variance = np.sum((e - e.mean(axis=0)) ** 2, axis=(0, 2)) / np.float64(len(e) - 1)
@@ -187,7 +197,8 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
     ConfigError
         For another part.
     DataError
-        Where a replicate of it is not above zero, as of a bias that is nearly none.
+        For widths that are not distinct numbers above 0, and where a replicate of it is not above
+        zero, as of a bias that is nearly none.
 
     Examples
     --------
@@ -205,6 +216,7 @@ def as_points(widths: Sequence[float], found: Sequence[Decomposition], part: str
             f"{names.size} widths and {len(found)} decompositions do not match; give one each, "
             "made alike"
         )
+    check_widths(names)
     order = np.argsort(names)
     found = [found[i] for i in order.tolist()]
     columns = np.stack([_part(one.replicates, part) for one in found], axis=1)

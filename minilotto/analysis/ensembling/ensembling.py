@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.ensemble.last_layer import EPSILON, check_weight
 from minilotto.errors import DataError
-from minilotto.settings.arrays import Array, check_match, reals_of
+from minilotto.settings.arrays import Array, Ints, array_of, check_match, reals_of
 from minilotto.settings.display import Shown
 
 __all__ = ["Cosines", "cosines", "gram", "optimal_weights", "orthogonal_loss", "orthogonal_weights"]
@@ -43,6 +43,19 @@ def matched(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     check_match(match, "(R, P), (P,)", errors=e, weight=weights)
     check_weight(weights)
     return e, weights
+
+
+def positions(name: str, places: ArrayLike, nets: int, members: int | None = None) -> Ints:
+    """Groups (B, n) of positions among so many nets. Raises DataError for others."""
+    groups = array_of(name, places)
+    whole = groups.ndim == 2 and groups.size and groups.dtype.kind in "iu"
+    whole = whole and members in (None, groups.shape[1])
+    if not whole or groups.min() < 0 or groups.max() >= nets:
+        raise DataError(
+            f"{name} has shape {groups.shape} and dtype {groups.dtype}; give (B, {members or 'n'}) "
+            f"positions among {nets} nets"
+        )
+    return groups.astype(np.int64)
 
 
 def gram(errors: ArrayLike, weight: ArrayLike) -> Array:
@@ -195,7 +208,7 @@ def optimal_weights(products: ArrayLike) -> Array:
     a = orthogonal_weights(diagonal)
     if count == 1:
         return a
-    # In differences from the best net, z_i multiplies e_i - e_best: the worst nets then spoil no
+    # In differences from the best net, z_i multiplies e_i - e_best: the worst nets then cost no
     # digits of the others.
     order = np.argsort(diagonal, axis=-1)
     g = np.take_along_axis(g, order[..., None], axis=-2)
@@ -236,8 +249,8 @@ def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None
     Raises
     ------
     DataError
-        For shapes that do not match, errors that are not finite, or a net without error, which has
-        no direction.
+        For shapes that do not match, errors that are not finite, a net without error, which has
+        no direction, and pairs that are no positions of nets.
 
     References
     ----------
@@ -261,7 +274,7 @@ def cosines(errors: ArrayLike, weight: ArrayLike, pairs: ArrayLike | None = None
     if pairs is None:
         values = (unit @ unit.T)[np.triu_indices(len(e), 1)]
     else:
-        first, second = np.asarray(pairs, dtype=np.intp).T
+        first, second = positions("pairs", pairs, len(e), 2).T
         values = np.einsum("mp,mp->m", unit[first], unit[second])
     values = np.clip(values, -1.0, 1.0)
     with np.errstate(divide="ignore"):

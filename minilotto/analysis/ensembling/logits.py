@@ -40,7 +40,8 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
     0.69314718056
     """
     f, label, share = _checked(logits, y, weight)
-    return np.asarray(np.logaddexp(0.0, (1 - 2 * label) * f) @ share)
+    with np.errstate(invalid="ignore"):  # of a net that diverged
+        return np.asarray(np.logaddexp(0.0, (1 - 2 * label) * f) @ share)
 
 
 def error_rate(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
@@ -54,6 +55,7 @@ def error_rate(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
     Returns
     -------
     (...) ndarray of float64
+        NaN where a logit is.
 
     Examples
     --------
@@ -61,7 +63,7 @@ def error_rate(logits: ArrayLike, y: ArrayLike, weight: ArrayLike) -> Array:
     0.25
     """
     f, label, share = _checked(logits, y, weight)
-    return np.asarray(((f > 0) != (label == 1)) @ share)
+    return np.where(np.isnan(f).any(axis=-1), np.nan, ((f > 0) != (label == 1)) @ share)
 
 
 def misses(logits: ArrayLike, y: ArrayLike) -> Array:
@@ -70,7 +72,7 @@ def misses(logits: ArrayLike, y: ArrayLike) -> Array:
     Parameters
     ----------
     logits, y : (..., P), (P,) array_like
-        As in `cross_entropy`.
+        As in `cross_entropy`, whose exceptions it raises.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def misses(logits: ArrayLike, y: ArrayLike) -> Array:
     >>> [f"{miss:.3g}" for miss in misses([0.0, 50.0], [0.0, 1.0])]
     ['0.5', '-1.93e-22']
     """
-    f, label = reals_of("logits", logits), reals_of("y", y)
+    f, label, _ = _checked(logits, y, y)
     sign = 1 - 2 * label
     return np.asarray(sign * np.exp(-np.logaddexp(0.0, -sign * f)))
 

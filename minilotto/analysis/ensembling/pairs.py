@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from minilotto.analysis.ensembling.ensembling import orthogonal_loss
 from minilotto.analysis.stats.bootstrap import Estimate, check_bootstrap, check_losses, estimate
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import blocks
+from minilotto.settings.limits import blocks, check_whole
 
 __all__ = ["NullComparison", "compare", "drawn_pairs", "paper_null"]
 
@@ -62,7 +62,7 @@ class NullComparison(Shown):
 
 
 def drawn_pairs(nets: int, draws: int, seed: int = 0) -> NDArray[np.intp]:
-    """Pairs of different nets, none twice, each net equally often but for one.
+    """Pairs of different nets, none twice; how often each net comes differs by at most two.
 
     Nets in random order are paired with their neighbours, then with those two positions on, and so
     on.
@@ -83,7 +83,7 @@ def drawn_pairs(nets: int, draws: int, seed: int = 0) -> NDArray[np.intp]:
     Raises
     ------
     ConfigError
-        For too few nets or draws.
+        For too few nets or draws, or a seed below 0.
 
     Examples
     --------
@@ -91,10 +91,9 @@ def drawn_pairs(nets: int, draws: int, seed: int = 0) -> NDArray[np.intp]:
     >>> len({frozenset(pair) for pair in pairs.tolist()})
     10
     """
-    if nets < 2 or draws < 1:
-        raise ConfigError(
-            f"{draws} pairs of {nets} nets cannot be drawn; give at least 1 pair and 2 nets"
-        )
+    check_whole("nets", nets, 2)
+    check_whole("draws", draws, 1)
+    check_whole("seed", seed, 0)
     order = np.random.default_rng(seed).permutation(nets)
     draw = np.arange(min(draws, nets * (nets - 1) // 2))
     return np.stack([order[draw % nets], order[(draw % nets + draw // nets + 1) % nets]], axis=1)
@@ -116,6 +115,8 @@ def paper_null(losses: ArrayLike, draws: int = 2000, seed: int = 0) -> Array:
 
     Raises
     ------
+    ConfigError
+        As `drawn_pairs`.
     DataError
         For other losses.
 
@@ -189,7 +190,7 @@ def compare(
     >>> bool(found.ratio.low > 1), found.bounded
     (True, True)
     """
-    check_bootstrap(level, resamples)
+    check_bootstrap(level, resamples, seed)
     first = _checked_losses(null, f"the null {name!r}")
     second = _checked_losses(wider, "the wider nets")
     # Without a common net unless given.

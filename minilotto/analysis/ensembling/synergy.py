@@ -12,6 +12,7 @@ from minilotto.analysis.ensembling.ensembling import (
     gram,
     optimal_weights,
     orthogonal_loss,
+    positions,
 )
 from minilotto.analysis.ensembling.pairs import NullComparison, compare, cosine_medians, drawn_pairs
 from minilotto.analysis.stats.bootstrap import LEAST_SEEDS, Estimate, estimate
@@ -90,7 +91,7 @@ def synergy(
     Raises
     ------
     DataError
-        For fewer than LEAST_SEEDS nets, and nets of other data.
+        For fewer than LEAST_SEEDS nets, nets of other data, and other widths than N / 2 and N.
     ConfigError
         As `compare` and `refitted`.
 
@@ -118,6 +119,11 @@ def synergy(
         )
     joined = refitted(one, pairs)
     more = {"joined": (joined, two.loss), "joined, all refitted": (joined, refitted(two))}
+    if 2 * narrow.config.width != wide.config.width:
+        raise DataError(
+            f"nets of widths {narrow.config.width} and {wide.config.width} are not N / 2 and N; "
+            "give wide nets of twice the width"
+        )
     return of_outputs(
         one.predict(data.x), data.y, data.weight, two.loss, pairs, level, resamples, more
     )
@@ -207,13 +213,8 @@ def refitted(nets: Ensemble, together: ArrayLike | None = None) -> Array:
             f"nets of loss={nets.config.loss!r} have no best output weights by least squares; give "
             "nets of loss='squared'"
         )
-    groups = np.arange(len(nets))[:, None] if together is None else np.asarray(together)
-    whole = groups.ndim == 2 and groups.size and groups.dtype.kind in "iu"
-    if not whole or groups.min() < 0 or groups.max() >= len(nets):
-        raise DataError(
-            f"together has shape {groups.shape} and dtype {groups.dtype}; give (B, n) positions "
-            f"among {len(nets)} nets"
-        )
+    alone = np.arange(len(nets))[:, None]
+    groups = positions("together", alone if together is None else together, len(nets))
     data, responses = nets.data, hidden(nets.activation, nets.w, nets.b, nets.data.x)
     neurons = groups.shape[1] * nets.config.width
     parts = []

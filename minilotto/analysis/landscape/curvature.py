@@ -84,7 +84,7 @@ def curvature(activation: Activation, parameters: Parameters, data: Dataset) -> 
 
     H = 2 sum_p weight_p (J_p J_p^T + (f(x_p) - y_p) H_p), as `ml.hessian`. An eigenvalue is
     known to K eps S, S the largest diagonal entry with every term taken by its size, sum_i |v_i
-    sigma_i| + |c| + |y| in place of f - y: where the sum cancels, H knows no better. Eigenvalues
+    sigma_i| + |c| + |y| in place of f - y: where the sum cancels, so does H. Eigenvalues
     are those of the parameters as they are; signs those of any linear change of them (Sylvester).
     Kinks of piecewise linear activations add nothing.
 

@@ -25,6 +25,7 @@ from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_whole
+from minilotto.settings.numbers import real_number
 
 __all__ = ["Polished", "polish"]
 
@@ -75,9 +76,15 @@ class Polished(Shown):
         Returns
         -------
         (R,) ndarray of float64
+
+        Raises
+        ------
+        ConfigError
+            For a loss not above 0.
         """
         terms, reached = np.sqrt(self.rounding) / EPSILON, self.loss
         if loss is not None:
+            loss = real_number("loss", loss, "above 0", lambda x: x > 0)
             terms, reached = terms * (reached / loss) ** VALLEY, np.full_like(reached, loss)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log10(100.0 * terms) - 0.5 * np.log10(reached))

@@ -100,12 +100,15 @@ def at_random(nets: int, width: int, seed: int = 0) -> Order:
     Returns
     -------
     (nets, width) ndarray of int
+        Raises ConfigError for numbers below 0.
 
     Examples
     --------
     >>> at_random(2, 3).shape
     (2, 3)
     """
+    for name, value in (("nets", nets), ("width", width), ("seed", seed)):
+        check_whole(name, value, 0)
     return np.random.default_rng(seed).random((nets, width)).argsort(axis=1)
 
 

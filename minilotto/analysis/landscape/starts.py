@@ -115,7 +115,7 @@ def distance_moved(start: Parameters, end: Parameters) -> Array:
     Raises
     ------
     DataError
-        For shapes that differ, or where a net starts at zero.
+        For shapes that differ, or where a net starts at zero or at what is not finite.
 
     References
     ----------
@@ -135,8 +135,10 @@ def distance_moved(start: Parameters, end: Parameters) -> Array:
         )
     before, after = flat(start), flat(end)
     size = np.linalg.norm(before, axis=1)
-    if not (size > 0).all():
-        raise DataError("a net starts with all parameters at zero; its distance has no unit")
+    if not (np.isfinite(size) & (size > 0)).all():
+        raise DataError(
+            "a net starts with all parameters at zero, or not finite; its distance has no unit"
+        )
     with np.errstate(invalid="ignore"):
         moved = np.linalg.norm(after - before, axis=1) / size
     return np.where(np.isfinite(moved), moved, np.nan)

@@ -50,7 +50,7 @@ class Estimate(Shown):
     def __format__(self, spec: str) -> str:
         """The number and, in brackets, its interval, each as `spec` says, without -0."""
         texts = (format(one, spec or ".3g") for one in (self.value, self.low, self.high))
-        value, low, high = (text if text.strip("-0.%") else text.lstrip("-") for text in texts)
+        value, low, high = (text if text.strip("-0.e+%") else text.lstrip("-") for text in texts)
         return f"{value} ({low} to {high})"
 
     def mapped(self, function: Callable[[float], float]) -> "Estimate":
@@ -157,10 +157,10 @@ def points(
     Raises
     ------
     ConfigError
-        For a statistic, level or number of resamples out of range.
+        For a statistic, level, number of resamples or seed out of range.
     DataError
-        For fewer than LEAST_SEEDS finite losses at a width, losses of zero or below (they have no
-        logarithm), or losses that are all the same.
+        For no widths, fewer than LEAST_SEEDS finite losses at a width, losses of zero or below
+        (they have no logarithm), or losses that are all the same.
 
     References
     ----------
@@ -174,7 +174,7 @@ def points(
     >>> bool(np.all((found.low < found.value) & (found.value < found.high)))
     True
     """
-    check_bootstrap(level, resamples)
+    check_bootstrap(level, resamples, seed)
     real = isinstance(statistic, (float, np.floating)) and 0 < statistic < 1
     if not real and not (isinstance(statistic, str) and statistic in STATISTICS):
         raise ConfigError(
@@ -289,10 +289,7 @@ def finite_losses(
             f"widths of shape {names.shape} and {len(losses)} sets of losses do not match; give "
             "one set for each width"
         )
-    if not (np.isfinite(names).all() and (names > 0).all() and len(np.unique(names)) == len(names)):
-        raise DataError(
-            f"widths {names.tolist()} are not distinct numbers above 0; give each width once"
-        )
+    check_widths(names)
     sets = []
     for name, given in zip(names, losses, strict=True):
         loss = reals_of(f"the loss of width {name:g}", given)
@@ -306,6 +303,15 @@ def finite_losses(
     kept = [sets[i][np.isfinite(sets[i])] for i in order]
     diverged = [len(sets[i]) - len(loss) for i, loss in zip(order, kept, strict=True)]
     return names[order], kept, np.array(diverged, dtype=np.int64)
+
+
+def check_widths(widths: Array) -> None:
+    """Raises DataError for widths (W,) that are not distinct numbers above 0, or none."""
+    distinct = 0 < len(widths) == len(np.unique(widths))
+    if not (distinct and np.isfinite(widths).all() and (widths > 0).all()):
+        raise DataError(
+            f"widths {widths.tolist()} are not distinct numbers above 0; give each width once"
+        )
 
 
 def check_losses(title: str, loss: Array) -> None:
@@ -327,10 +333,13 @@ def check_losses(title: str, loss: Array) -> None:
         )
 
 
-def check_bootstrap(level: float, resamples: int) -> None:
-    """Raises ConfigError for a level that is no probability, or fewer than 100 resamples."""
+def check_bootstrap(level: float, resamples: int, seed: int = 0) -> None:
+    """Raises ConfigError for a level that is no probability, fewer than 100 resamples, and a seed
+    below 0.
+    """
     check_fraction("level", level, 0.9)
     check_whole("resamples", resamples, 100)
+    check_whole("seed", seed, 0)
 
 
 def ends(level: float) -> tuple[float, float]:
@@ -359,6 +368,8 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
 
     Raises
     ------
+    ConfigError
+        For fewer than 100 resamples, or a seed below 0.
     DataError
         Where no value is finite.
 
@@ -367,6 +378,7 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
     >>> median_interval(np.full(5, 2.0)).value
     2.0
     """
+    check_bootstrap(0.95, resamples, seed)
     given = reals_of("values", values)
     kept = given[np.isfinite(given)]
     if kept.size == 0:

@@ -5,9 +5,10 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_fraction
+from minilotto.settings.numbers import real_number
 
 LEAST_DRAWS = 3
 
@@ -203,11 +204,8 @@ def absorbed_parameters(
 
 def _weight(noise: float, points: int) -> float:
     """P / sigma^2. Raises ConfigError."""
-    if not (noise > 0 and points > 0):
-        raise ConfigError(
-            f"noise={noise!r} and points={points!r} are out of range; both must be above 0"
-        )
-    return points / noise**2
+    noise = real_number("noise", noise, "above 0", lambda x: x > 0)
+    return real_number("points", points, "above 0", lambda x: x > 0) / noise**2
 
 
 def _above_zero(losses: ArrayLike) -> Array:

@@ -9,6 +9,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, estimate
 from minilotto.analysis.stats.draws import over_draws
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
+from minilotto.settings.limits import check_fraction, check_whole
 
 __all__ = ["bend", "estimates", "exponents", "share", "slope"]
 
@@ -26,6 +27,11 @@ def estimates(points: Points | None) -> dict[int, Estimate]:
     dict of int to Estimate
         By width, ascending; empty for None.
 
+    Raises
+    ------
+    DataError
+        For widths that are no whole numbers.
+
     Examples
     --------
     >>> from minilotto.analysis.stats.bootstrap import points
@@ -36,6 +42,8 @@ def estimates(points: Points | None) -> dict[int, Estimate]:
     """
     if points is None:
         return {}
+    if (points.widths % 1 != 0).any():
+        raise DataError(f"widths {points.widths.tolist()} are no whole numbers; zip them yourself")
     rows = zip(points.widths, points.value, points.low, points.high, strict=True)
     return {
         int(width): Estimate(float(value), float(low), float(high), points.level)
@@ -159,6 +167,7 @@ def share(count: int, of: int, level: float = 0.95, method: str = "exact") -> Es
     Parameters
     ----------
     count, of : int
+        0 <= count <= of.
     level : float in (0, 1)
     method : {"exact", "wilson"}
 
@@ -167,11 +176,19 @@ def share(count: int, of: int, level: float = 0.95, method: str = "exact") -> Es
     Estimate
         From 0 to 1 and NaN where there is nothing to count.
 
+    Raises
+    ------
+    ConfigError
+        For other numbers.
+
     Examples
     --------
     >>> round(share(64, 64).low, 3), share(64, 64).high
     (0.944, 1.0)
     """
+    check_whole("of", of, 0)
+    check_whole("count", count, 0, of)
+    check_fraction("level", level, 0.95)
     if not of:
         return Estimate(float("nan"), 0.0, 1.0, level)
     found = binomtest(count, of).proportion_ci(level, method)

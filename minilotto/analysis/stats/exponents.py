@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from minilotto.analysis.stats.bootstrap import Estimate, Points, assembled, ends, estimate
 from minilotto.analysis.stats.scaling import power_law_over
-from minilotto.errors import DataError
+from minilotto.errors import ConfigError, DataError
 from minilotto.settings.arrays import Array, Ints, reals_of
 
 __all__ = ["exponent_change", "exponent_over", "tuned"]
@@ -55,6 +55,11 @@ def exponent_change(
     -------
     Estimate or None
         None for fewer than three widths, and for no points.
+
+    Raises
+    ------
+    ConfigError
+        For points of another number of resamples or another level than the other's.
     """
     fit = power_law_over(quotient(one, other), low, high)
     if fit is None:
@@ -162,10 +167,16 @@ def quotient(one: Points | None, other: Points | None) -> Points | None:
     """Loss of one over that of the other, at the widths that both have; None where one is.
 
     Of different nets, with as many resamples; of the same nets intervals are too wide where both
-    rise together.
+    rise together. Raises ConfigError for other settings of the two.
     """
     if one is None or other is None:
         return None
+    settings = [(len(each.replicates), each.level) for each in (one, other)]
+    if settings[0] != settings[1]:
+        raise ConfigError(
+            f"points of (resamples, level) {settings[0]} and {settings[1]} cannot be compared; "
+            "make both alike"
+        )
     widths = np.intersect1d(one.widths, other.widths)
     first, second = (each.select(np.isin(each.widths, widths)) for each in (one, other))
     # Reversed: both may be resampled by the same random numbers.

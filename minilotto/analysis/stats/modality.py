@@ -189,7 +189,7 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
     DataError
         For fewer than 30 losses or identical ones.
     ConfigError
-        For fewer than 100 resamples.
+        For fewer than 100 resamples, or a seed below 0.
 
     References
     ----------
@@ -201,7 +201,7 @@ def normality(loss: NDArray[np.float64], *, resamples: int = 1000, seed: int = 0
     >>> bool(found.p_value > 0.05), bool(abs(found.skewness) < 3 * found.skewness_error)
     (True, True)
     """
-    check_bootstrap(0.9, resamples)
+    check_bootstrap(0.9, resamples, seed)
     values = np.log10(sorted_losses(loss))
     # Standardised first: losses that differ in few digits would lose theirs in third and fourth
     # powers.
@@ -270,7 +270,7 @@ def spread(
     >>> round(float(found.value[0] / found.value[1]), 12)
     2.0
     """
-    check_bootstrap(level, resamples)
+    check_bootstrap(level, resamples, seed)
     check_choice("statistic", statistic, SPREADS)
     measure = SPREADS[statistic]
 

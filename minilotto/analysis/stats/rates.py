@@ -13,7 +13,8 @@ from minilotto.analysis.stats.bootstrap import Estimate, ends
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
-from minilotto.settings.limits import check_choice
+from minilotto.settings.limits import check_choice, check_fraction
+from minilotto.settings.numbers import real_number
 
 __all__ = ["Line", "RuleMiss", "compare_rules", "line_in_one_over_inputs", "predicted"]
 
@@ -23,7 +24,7 @@ __all__ = ["Line", "RuleMiss", "compare_rules", "line_in_one_over_inputs", "pred
 RULES: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     {"4/D": lambda D: 4.0 / D, "1 + 3/D": lambda D: 1.0 + 3.0 / D, "1": lambda D: np.ones_like(D)}
 )
-TOLERANCE = 4 / 3  # a factor up to which two exponents pass for the same
+TOLERANCE = 4 / 3  # a factor up to which two exponents count as the same
 INSIDE, OUTSIDE, OPEN = "inside", "outside", "open"
 LEAST = 3  # exponents that rules are compared by
 SCANNED = 200  # sizes of misfit that are tried
@@ -85,7 +86,7 @@ def predicted(rule: str, inputs: float) -> float:
     Raises
     ------
     ConfigError
-        For an unknown rule.
+        For an unknown rule, or inputs not above 0.
 
     Examples
     --------
@@ -93,7 +94,8 @@ def predicted(rule: str, inputs: float) -> float:
     2.0
     """
     check_choice("rule", rule, RULES)
-    return float(RULES[rule](np.array(inputs, dtype=np.float64)))
+    inputs = real_number("inputs", inputs, "above 0", lambda D: D > 0)
+    return float(RULES[rule](np.array(inputs)))
 
 
 def place(exponent: Estimate, claimed: float) -> str:
@@ -140,7 +142,7 @@ def compare_rules(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Rul
     Raises
     ------
     DataError
-        For fewer than LEAST exponents, or where lengths differ.
+        For fewer than LEAST exponents, where lengths differ, and for exponents that are not finite.
 
     Examples
     --------
@@ -183,8 +185,10 @@ def line_in_one_over_inputs(
 
     Raises
     ------
+    ConfigError
+        For a level that is no probability.
     DataError
-        For fewer than LEAST exponents, where lengths differ, or for one number of inputs alone.
+        As `compare_rules`, or for one number of inputs alone.
 
     Examples
     --------
@@ -193,6 +197,7 @@ def line_in_one_over_inputs(
     >>> round(found.offset.value, 9), round(found.slope.value, 9)
     (1.0, 3.0)
     """
+    check_fraction("level", level, 0.95)
     D, value, _ = _columns(inputs, exponents)
     if len(np.unique(D)) < 2:
         raise DataError(
@@ -222,6 +227,10 @@ def _columns(inputs: ArrayLike, exponents: Sequence[Estimate]) -> tuple[Array, A
         raise DataError(
             f"{len(exponents)} exponents are too few to compare rules; at least {LEAST} are "
             "needed: train more"
+        )
+    if not ((D > 0) & np.isfinite([(one.value, one.high - one.low) for one in exponents]).T).all():
+        raise DataError(
+            "inputs must be above 0 and exponents finite, with their intervals; leave others out"
         )
     value = np.array([one.value for one in exponents])
     error = np.array([(one.high - one.low) / (2 * ndtri(ends(one.level)[1])) for one in exponents])

@@ -19,7 +19,7 @@ from minilotto.settings.limits import check_choice
 
 __all__ = ["Compared", "Fit", "compare_laws", "fit_law"]
 
-LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap knows none
+LEAST_ERROR = 1e-6  # of a log loss: where most seeds tie, a bootstrap finds none
 SCANNED = 16  # sizes of misfit that are tried at a time
 LEAST_VARIANCE = 1e-200  # of residuals that vanish
 
@@ -334,15 +334,18 @@ def of_line(parameters: Array, x: Array, variance: Array, level: float) -> Mappi
     weight = 1 / np.maximum(variance, LEAST_VARIANCE)
     middle = float(weight @ x / weight.sum())
     steepness = 1 / float(weight @ (x - middle) ** 2)
-    quantile = student.ppf(ends(level)[1], len(x) - 2)
+    freedom = len(x) - 2
+    quantile = student.ppf(ends(level)[1], freedom)
     reach = float(quantile * np.sqrt(steepness))
     with np.errstate(over="ignore"):  # as in laws, an amplitude may have any size
         factor = float(np.exp(quantile * np.sqrt(1 / weight.sum() + middle**2 * steepness)))
     amplitude, exponent = parameters.tolist()
     return MappingProxyType(
         {
-            "amplitude": Estimate(amplitude, amplitude / factor, amplitude * factor, level),
-            "exponent": Estimate(exponent, exponent - reach, exponent + reach, level, len(x) - 2),
+            "amplitude": Estimate(
+                amplitude, amplitude / factor, amplitude * factor, level, freedom
+            ),
+            "exponent": Estimate(exponent, exponent - reach, exponent + reach, level, freedom),
         }
     )
 

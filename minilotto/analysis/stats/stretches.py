@@ -6,9 +6,10 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from minilotto.analysis.stats.bootstrap import Points, ends
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
+from minilotto.settings.numbers import real_number
 
 __all__ = ["Stretch", "longest_stretch"]
 
@@ -88,9 +89,9 @@ def longest_stretch(
     >>> found.low, found.high, found.share
     (2.0, 64.0, 1.0)
     """
-    for name, value, least in (("exponent", exponent, 0), ("factor", factor, 1), ("span", span, 1)):
-        if not (np.isfinite(value) and value > least):
-            raise ConfigError(f"{name}={value!r} is out of range; give a number above {least}")
+    exponent = real_number("exponent", exponent, "above 0", lambda x: x > 0)
+    factor = real_number("factor", factor, "above 1", lambda x: x > 1)
+    span = real_number("span", span, "above 1", lambda x: x > 1)
     if len(points.widths) < WINDOW:
         raise DataError(
             f"{len(points.widths)} widths have no running exponent; at least {WINDOW} are needed: "

@@ -63,7 +63,7 @@ def taken_apart(nets: Ensemble) -> Apart:
     """Pairs neurons that are near mirror images, and studies each pair by itself. Nets are of one
     input.
 
-    Paper: appendix C, figure 12; it pairs by eye, this by least cost.
+    Paper: appendix C, figure 12; it pairs visually, this by least cost.
     """
     living = alive(nets.activation, nets.parameters, nets.data)
     pairing = pair_neurons(nets.w, nets.b)

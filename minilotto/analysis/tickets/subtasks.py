@@ -31,6 +31,7 @@ def neurons_of_inputs(w: ArrayLike) -> tuple[Array, Array]:
     with np.errstate(invalid="ignore"):
         part = np.divide(size, whole, out=np.zeros_like(size), where=whole != 0)
         alive = np.count_nonzero(whole[:, :, 0] != 0, axis=1)
+        part[~np.isfinite(whole[:, :, 0]).all(axis=1)] = np.nan
         alone = np.where(alive > 0, part.max(axis=2).sum(axis=1) / np.maximum(alive, 1), np.nan)
     return part.sum(axis=1), alone
 

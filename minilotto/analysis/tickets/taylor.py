@@ -107,12 +107,15 @@ def ticket_taylor(
 
 
 def _sigmoid(_: Activation, z: Array, order: int) -> list[Array]:
-    """s^(n) = s (1 - s) q_n(s), q_1 = 1, q_(n+1) = (1 - 2 s) q_n + s (1 - s) q_n'."""
+    """s^(n) = s (1 - s) q_n(s), q_1 = 1, q_(n+1) = (1 - 2 s) q_n + s (1 - s) q_n'.
+
+    At -|z|, as q_n cancels near s = 1: s^(n)(z) = -(-1)^n s^(n)(-z).
+    """
     e = np.exp(-np.abs(z))
-    s, slope = np.where(z < 0, e, 1.0) / (1.0 + e), e / (1.0 + e) ** 2
-    rows, q = [s], Polynomial([1.0])
-    for _n in range(order):
-        rows.append(slope * q(s))
+    s, slope = e / (1.0 + e), e / (1.0 + e) ** 2
+    rows, q = [np.where(z < 0, e, 1.0) / (1.0 + e)], Polynomial([1.0])
+    for n in range(1, order + 1):
+        rows.append(np.where(z > 0, -((-1.0) ** n), 1.0) * slope * q(s))
         q = Polynomial([1.0, -2.0]) * q + Polynomial([0.0, 1.0, -1.0]) * q.deriv()
     return rows
 

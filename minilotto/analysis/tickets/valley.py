@@ -28,12 +28,13 @@ from minilotto.ensemble.last_layer import (
     check_weight,
     directions,
 )
-from minilotto.errors import ConfigError, DataError
+from minilotto.errors import ConfigError, DataError, shown
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
+from minilotto.settings.numbers import real_number
 
 __all__ = ["Descent", "Valley", "descent", "valley"]
 
@@ -129,7 +130,7 @@ def valley(
     Raises
     ------
     ConfigError
-        For w not above 0.
+        For w not above 0, or a bias that is not finite.
     DataError
         For data of more inputs or with negative weights.
 
@@ -147,14 +148,16 @@ def valley(
     True
     """
     at = reals_of("w", w)
-    if at.ndim != 1 or not (at > 0).all():
-        raise ConfigError(f"w={w!r} are no slopes of mirror pairs; give numbers above 0, as (M,)")
+    if at.ndim != 1 or not ((at > 0) & (at < np.inf)).all():
+        raise ConfigError(
+            f"w={shown(w)} are no slopes of mirror pairs; give numbers above 0, as (M,)"
+        )
     check_weight(data.weight)
     if data.inputs != 1:
         raise DataError(f"data have {data.inputs} inputs; a mirror pair takes points of one input")
     pair = _Pair(activation, data)
     result = np.empty((6, len(at)))
-    b = float(bias)
+    b = real_number("bias", bias, "at which to begin", lambda _: True)
     for i in np.argsort(-at):
         pair.w = float(at[i])
         if fitted:
