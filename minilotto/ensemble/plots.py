@@ -11,7 +11,7 @@ from minilotto.settings.limits import check_choice, check_one_layer
 
 try:
     from matplotlib.axes import Axes
-    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
+    from matplotlib.ticker import FixedLocator, LogFormatterSciNotation, MaxNLocator
 except (ImportError, OSError, ValueError) as error:  # a folder or a setting of its own
     raise ResourceError(
         f"matplotlib cannot be loaded ({error}); see MPLBACKEND, MPLCONFIGDIR"
@@ -141,7 +141,11 @@ def loss_histogram(loss: Array, ax: Axes, bins_per_decade: int = 20, across: boo
         ax.axvline(median, **label)
         ax.set(xscale="log", xlabel="loss", ylabel=nets)
         # Of less than two decades 2 and 5 have labels; more of them, or larger ones, would overlap.
-        ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        powers = 10.0 ** np.arange(*np.floor(np.log10(edges[[0, -1]])) + (0, 1))
+        marks = np.outer((1, 2, 5), powers)
+        several = np.count_nonzero((edges[0] <= marks) & (marks <= edges[-1])) > 1
+        places = FixedLocator(marks[1:].ravel().tolist()) if several else MaxNLocator(4)
+        ax.xaxis.set_minor_locator(places)
         ax.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2, 2)))
         ax.tick_params(axis="x", which="minor", labelsize="small")
     (ax.xaxis if across else ax.yaxis).set_major_locator(
