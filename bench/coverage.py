@@ -40,7 +40,8 @@ from minilotto.report import rules
 from minilotto.report.paper.histograms import is_normal
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, Judged
 from minilotto.report.studies.depth.depth import DepthSettings
-from minilotto.report.studies.dimension.dimension import Curve, Dimension, DimensionSettings
+from minilotto.report.studies.dimension.curve import Curve
+from minilotto.report.studies.dimension.dimension import Dimension, DimensionSettings
 from minilotto.report.studies.ensembling.analysis import cosine_between
 from minilotto.report.studies.inside.inside import InsideSettings
 from minilotto.report.studies.time.analysis import PLACES, collapse, from_mean

@@ -22,8 +22,8 @@ NO_CACHE = (
 def kernel(*, allocates: bool = False, **options: Any) -> Callable:
     """njit as every kernel is compiled; with no writable folder uncached, and one warning.
 
-    Where nothing is allocated, references to arrays are not counted, which takes as long as a small
-    part of a step: the caller's outlive the call.
+    A kernel that allocates nothing counts no references to arrays, which would take part of a short
+    step: those of its caller outlive the call. Numba's parallel loops allocate.
     """
     options |= {"nogil": True, "error_model": "numpy"}
     options["_nrt"] = allocates or "parallel" in options

@@ -92,6 +92,7 @@ def test_a_net_through_every_point_absorbs_them_all():
         (lambda: exponent_over_draws([1.0], np.ones((3, 1))), ml.DataError, "2 or more"),
         (lambda: exponent_over_draws([1.0, 1.0], np.ones((3, 2))), ml.DataError, "2 or more"),
         (lambda: exponent_over_draws([1.0, 2.0], np.ones((3, 3))), ml.DataError, "(3, 3)"),
+        (lambda: exponent_over_draws([1.0, 0.0], np.ones((3, 2))), ml.DataError, "x=array([1., 0."),
         (lambda: learnt_parameters(np.ones(3), 0.0, 0.0, 10), ml.ConfigError, "noise=0.0"),
         (lambda: absorbed_parameters(np.ones(3), np.ones(3), 1.0, 0), ml.ConfigError, "points=0"),
     ],

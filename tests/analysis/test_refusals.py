@@ -68,6 +68,7 @@ def test_seeds_of_resamples_are_whole_numbers(call, seed):
         (lambda: share(11, 10), "count=11"),
         (lambda: share(-1, 10), "count=-1"),
         (lambda: share(1, 10, 95), "level=95"),
+        (lambda: share(1, 10, method="bayes"), "method='bayes'"),
         (lambda: drawn_pairs(5, 2.5), "draws=2.5"),
         (lambda: line_in_one_over_inputs([1, 2, 4], exponents(4, 2, 1), 95), "level=95"),
         (lambda: predicted("4/D", 0), "inputs=0"),

@@ -497,16 +497,18 @@ def test_nets_that_diverged_are_left_out():
 
 
 def test_nets_that_have_no_joined_loss_are_refused():
-    config = ml.Config(width=2, steps=5)
-    nets, other, deep = (
-        ml.train(config.replace(**one), seeds=12) for one in ({}, {"task": "sin"}, {"depth": 2})
-    )
-    x = np.linspace(-1, 1, 20)
-    labelled = ml.train(config.replace(loss="logistic"), 12, data=(x, (x > 0).astype(float)))
+    config, x = ml.Config(width=2, steps=5), np.linspace(-1, 1, 20)
+
+    def halves(data=None, **changes):
+        some = (config.replace(width=width, **changes) for width in (2, 4))
+        return [ml.train(one, 12, data=data) for one in some]
+
+    (nets, _), (_, other), deep = halves(), halves(task="sin"), halves(depth=2)
+    labelled = halves((x, (x > 0).astype(float)), loss="logistic")
     with pytest.raises(DataError, match="have different data"):
         synergy(nets, other)
-    for some, word in ((labelled, "loss='logistic'"), (deep, "depth=2")):
-        for call in (lambda some=some: refitted(some), lambda some=some: synergy(some, some)):
+    for pair, word in ((labelled, "loss='logistic'"), (deep, "depth=2")):
+        for call in (lambda pair=pair: refitted(pair[0]), lambda pair=pair: synergy(*pair)):
             with pytest.raises(ConfigError, match=word):
                 call()
     for together in ([[0, 12]], [[-1, 0]], [0, 1], [[]], [[0.0, 1.0]], [["a"]], 3):

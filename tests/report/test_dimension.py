@@ -13,10 +13,10 @@ from minilotto.report.catalogue import BEYOND, FIGURES
 from minilotto.report.figure import QUICK, Scale, Source, unseen_points
 from minilotto.report.plots.style import style
 from minilotto.report.rules import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, family
+from minilotto.report.studies.dimension.curve import Curve
 from minilotto.report.studies.dimension.dimension import (
     HELD_OUT,
     LONGER,
-    Curve,
     Dimension,
     DimensionSettings,
     cases,

@@ -117,13 +117,13 @@ def synergy(
         raise DataError(
             "narrow and wide nets have different data; give nets of one target and the same points"
         )
-    joined = refitted(one, pairs)
-    more = {"joined": (joined, two.loss), "joined, all refitted": (joined, refitted(two))}
     if 2 * narrow.config.width != wide.config.width:
         raise DataError(
             f"nets of widths {narrow.config.width} and {wide.config.width} are not N / 2 and N; "
             "give wide nets of twice the width"
         )
+    joined = refitted(one, pairs)
+    more = {"joined": (joined, two.loss), "joined, all refitted": (joined, refitted(two))}
     return of_outputs(
         one.predict(data.x), data.y, data.weight, two.loss, pairs, level, resamples, more
     )

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
 from minilotto.analysis.stats.bootstrap import Estimate
-from minilotto.errors import DataError
+from minilotto.errors import DataError, shown
 from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_fraction
 from minilotto.settings.numbers import real_number
@@ -115,8 +115,9 @@ def exponent_over_draws(x: ArrayLike, losses: ArrayLike, level: float = 0.95) ->
     """
     at, rows = reals_of("x", x), _above_zero(losses)
     match = at.ndim == 1 and rows.shape == (*rows.shape[:1], len(at))
-    match = match and len(np.unique(at)) >= 2 and bool(((at > 0) & (at < np.inf)).all())
-    check_match(match, "2 or more x > 0, losses (G, W)", x=at, losses=rows)
+    check_match(match, "(W,), (G, W)", x=at, losses=rows)
+    if len(np.unique(at)) < 2 or not ((at > 0) & (at < np.inf)).all():
+        raise DataError(f"x={shown(at)} has no slope; give 2 or more different numbers above 0")
     reach = np.log(at) - np.log(at).mean()
     return over_draws(-(np.log(rows) @ reach) / (reach @ reach), level)
 

@@ -9,7 +9,7 @@ from minilotto.analysis.stats.bootstrap import Estimate, Points, ends, estimate
 from minilotto.analysis.stats.draws import over_draws
 from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
-from minilotto.settings.limits import check_fraction, check_whole
+from minilotto.settings.limits import check_choice, check_fraction, check_whole
 
 __all__ = ["bend", "estimates", "exponents", "share", "slope"]
 
@@ -179,7 +179,7 @@ def share(count: int, of: int, level: float = 0.95, method: str = "exact") -> Es
     Raises
     ------
     ConfigError
-        For other numbers.
+        For other numbers or another method.
 
     Examples
     --------
@@ -189,6 +189,7 @@ def share(count: int, of: int, level: float = 0.95, method: str = "exact") -> Es
     check_whole("of", of, 0)
     check_whole("count", count, 0, of)
     check_fraction("level", level, 0.95)
+    check_choice("method", method, ("exact", "wilson"))
     if not of:
         return Estimate(float("nan"), 0.0, 1.0, level)
     found = binomtest(count, of).proportion_ci(level, method)

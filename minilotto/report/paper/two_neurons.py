@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from minilotto.analysis.stats.bootstrap import Estimate, median_interval
+from minilotto.analysis.stats.bootstrap import median_interval
 from minilotto.analysis.stats.estimates import share
 from minilotto.analysis.stats.modes import Modes, modes
 from minilotto.analysis.tickets.taylor import ticket_taylor
@@ -112,8 +111,7 @@ class LossHistogram(TwoNeurons):
 
     def claim_tickets(self, claim: Claim) -> Outcome:
         best, nets = self.nets.loss[self.tickets], len(self.nets)
-        low, high = binomtest(len(best), nets).proportion_ci(LEVEL, "wilson")
-        found = Estimate(len(best) / nets, low, high, LEVEL)
+        found = share(len(best), nets, LEVEL, "wilson")
         return about(
             inside(at_least(self.modes.count, nets), 2, np.inf),
             f"{len(best)} of {nets} nets: {found:.1%}, losses {best.min():.2g} to {best.max():.2g}",

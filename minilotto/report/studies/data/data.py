@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from minilotto.analysis.stats.bootstrap import Estimate, Points
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.draws import typical_over_draws
 from minilotto.analysis.stats.estimates import bend, estimates, exponents, share
 from minilotto.analysis.stats.samples import INFINITE, Samples, gathered, straight_lines
-from minilotto.analysis.stats.scaling import Fit, fit_law
+from minilotto.analysis.stats.scaling import fit_law, power_law_over
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import (
     Case,
@@ -131,7 +131,7 @@ class Data(Study):
             for activation, found in self.samples.items()
             for count in found.counts
             for everywhere in (False, True)
-            if (fit := _fit(found.by_width(count, everywhere)))
+            if (fit := power_law_over(found.by_width(count, everywhere), *PAPER_RANGE))
         }
 
     def exponent(self, activation: str, count: float) -> Estimate | None:
@@ -318,11 +318,3 @@ class Data(Study):
             return untested("Nets with noise are missing.", f"without noise {clean}")
         before = f"exponent without noise {clean}; "
         return tally(rows, lambda one: claim.unchanged(difference(one, clean)), before)
-
-
-def _fit(found: Points | None) -> Fit | None:
-    """The power law over the paper's widths, None for fewer than three."""
-    if found is None:
-        return None
-    chosen = found.select((found.widths >= PAPER_RANGE[0]) & (found.widths <= PAPER_RANGE[1]))
-    return fit_law(chosen) if len(chosen.widths) >= 3 else None

@@ -1,15 +1,14 @@
 """Dimension: the exponent of loss against width by number of inputs, target and activation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import ceil
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from minilotto.analysis.stats.bootstrap import Estimate, points
+from minilotto.analysis.stats.bootstrap import Estimate
 from minilotto.analysis.stats.differences import difference, ratio
 from minilotto.analysis.stats.estimates import estimates
 from minilotto.analysis.stats.rates import (
@@ -24,20 +23,9 @@ from minilotto.analysis.stats.rates import (
     predicted,
     telling,
 )
-from minilotto.analysis.stats.scaling import Fit, fit_law
-from minilotto.analysis.stats.stretches import WINDOW, Stretch, longest_stretch
+from minilotto.analysis.stats.stretches import WINDOW
 from minilotto.errors import DataError
-from minilotto.report.claims import (
-    Case,
-    Claim,
-    Outcome,
-    for_each,
-    one_laws,
-    over,
-    register,
-    tally,
-    untested,
-)
+from minilotto.report.claims import Case, Claim, Outcome, for_each, one_laws, over, tally, untested
 from minilotto.report.figure import (
     Source,
     Table,
@@ -48,6 +36,7 @@ from minilotto.report.figure import (
     width_rows,
 )
 from minilotto.report.rules import LEVEL, Every, Some, factor, inside
+from minilotto.report.studies.dimension.curve import BEGUN, OVERFITTED, SPAN, Curve, Target
 from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.settings.tasks import TEACHER_NEURONS
 from minilotto.store.grid import Sweep
@@ -57,15 +46,7 @@ PRODUCT_INPUTS = (2, 5)
 PRODUCT_POINTS = 2  # times as many training points
 HELD_OUT = 8192  # uniform points that no training has seen
 FAMILIES = {"sum": "sums", "product": "products", "radial": "radial", "teacher": "teachers"}
-BEGUN = 0.5  # held-out loss over the target's variance, above which a width is left out
 LONGER = 2.5  # times as many steps, to see what shorter training does
-ENTRY = register(__package__, "claims.toml", "dimension")
-# Held-out loss over training loss, above which a width is left out.
-OVERFITTED = ENTRY.claims["enough_points"]["overfitted"]
-# A factor in width over which an exponent must last to count as a law.
-SPAN = ENTRY.claims["persists"]["span"]
-
-Target = tuple[str, str, int]  # activation, family, number of inputs
 
 
 @dataclass(frozen=True)
@@ -109,48 +90,6 @@ def cases(settings: DimensionSettings) -> list[Target]:
 def checks(settings: DimensionSettings) -> list[Target]:
     """Those that are also trained longer."""
     return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
-
-
-class Curve:
-    """Loss against width of one activation on one target, on the training points (`seen`) and on
-    others (`held`), without the widths that overfit or have hardly begun.
-
-    ratio: held / seen; overfitted, idle, kept: (W,) such widths, and the others; span: the largest
-    width kept over the smallest, 1 for none; fit, seen_fit: power laws at the widths kept; stretch:
-    the longest range of these where the loss falls as 1/N; None where they are too few.
-    """
-
-    fit: Fit | None = None
-    seen_fit: Fit | None = None
-    stretch: Stretch | None = None
-
-    def __init__(
-        self,
-        case: Target,
-        widths: Sequence[int],
-        seen: Sequence[ArrayLike],
-        held: Sequence[ArrayLike],
-        variance: float = 1.0,
-    ) -> None:
-        """From losses (R,) by width, on training and other points, and the target's variance."""
-        self.activation, self.family, self.inputs = case
-        self.task = f"{self.family}{self.inputs}"
-        self.named = f"{named(self.activation)} {self.task}"
-        self.seen, self.held = (points(widths, each, level=LEVEL) for each in (seen, held))
-        self.ratio = self.held.value / self.seen.value
-        self.overfitted = self.ratio > OVERFITTED
-        self.idle = self.held.value > BEGUN * variance
-        self.kept = ~(self.overfitted | self.idle)
-        kept = self.held.widths[self.kept]
-        self.span = float(kept[-1] / kept[0]) if len(kept) else 1.0
-        if len(kept) >= WINDOW:
-            self.fit, self.seen_fit = (fit_law(e.select(self.kept)) for e in (self.held, self.seen))
-            self.stretch = longest_stretch(self.fit.points, 1.0, TOLERANCE, SPAN)
-
-    @property
-    def exponent(self) -> Estimate | None:
-        """Of the held-out loss, with seeds' and widths' scatter."""
-        return None if self.fit is None else self.fit.estimates["exponent"]
 
 
 SHARMA, TICKETS = "4/D", "1"  # the two rules that are tested
@@ -332,7 +271,7 @@ class Dimension(Study):
             found = one.stretch
             if one.activation == activation and one.inputs > 1 and one.span >= SPAN and found:
                 words = f"{found.low:g} to {found.high:g}" if found.reach else "nowhere"
-                judged = Some([Every(some) for some in _ranges(one)])
+                judged = Some([Every(some) for some in one.ranges()])
                 cases.append(Case(one.task, judged, words, {one.task: found.share}))
         if not cases:
             few = f"No target of two inputs or more has widths over a factor {SPAN:g} that count."
@@ -403,18 +342,3 @@ class Dimension(Study):
         if not changes:
             return untested("Nets that were trained longer are missing, or too few.")
         return tally(changes, claim.unchanged)
-
-
-def _ranges(curve: Curve) -> list[list[Any]]:
-    """For each range over a factor SPAN, whether each three widths in it have exponent 1."""
-    found = curve.fit.points if curve.fit else curve.held
-    widths = found.widths
-    some = (found.select(np.arange(i, i + WINDOW)) for i in range(len(widths) - WINDOW + 1))
-    slopes = (fit_law(one).seeds_only["exponent"] for one in some)
-    windows = [inside(e, 1 / TOLERANCE, TOLERANCE) for e in slopes]
-    return [
-        windows[first : last + 1]
-        for first in range(len(windows))
-        for last in range(first, len(windows))
-        if widths[last + WINDOW - 1] / widths[first] >= SPAN * (1 - 1e-12)
-    ]
