@@ -292,8 +292,8 @@ def test_a_step_calls_no_function_to_find_its_row():
     engine.seeds = np.arange(SEEDS)
     engine.start(initial_parameters(config, 1, engine.seeds))
     work = engine.work(0, 1)
-    options = {"error_model": "numpy", "_nrt": False}
-    fresh = numba.njit(**options)(work.run.py_func)  # what comes from the cache has no code
+    # with the kernel's options; what comes from the cache has no code
+    fresh = numba.jit(**work.run.targetoptions)(work.run.py_func)
     fresh(*work.arguments, 0, 1)
     (code,) = fresh.inspect_asm().values()
     assert "_draw" in code
