@@ -2,8 +2,8 @@
 
 Points of given data are drawn with replacement, each with the same chance; where weights differ, a
 point counts as often as its weight says, so that the expected gradient is that of all points. With
-sampling="population" they are uniform in the task's domain and the task is called for all of them,
-which costs some 1.3 ns a point beside the step: as much as training four neurons on it.
+sampling="population" they are uniform in the task's domain. Kernels compute the targets that
+kernels/targets.py has; other tasks are called for all points, which takes longer than drawing them.
 """
 
 import threading
@@ -24,7 +24,8 @@ from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.gather import SMALL
 from minilotto.kernels.random import seed_keys
 from minilotto.kernels.spec import Spec
-from minilotto.kernels.structures import Batches, FreshPoints, Nets, Schedule, Scratch
+from minilotto.kernels.structures import Batches, FreshBatches, FreshPoints, Nets, Schedule, Scratch
+from minilotto.kernels.targets import TARGETS
 from minilotto.settings.activations import Reals
 from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
@@ -112,9 +113,10 @@ class BatchEngine(LaneEngine):
         # A power of two of steps, so that a kernel finds a step's row without a division; at least
         # two, so that there is a multiple of four rows of lanes.
         self.window = 1 << max(2, WINDOW // self.padded).bit_length() - 1
+        self.fresh: FreshSource | None = None  # where the task is called
         if data.population is None:
             self.table, self.planes = self._table()
-        else:
+        elif not (data.population.built_in and data.population.name in TARGETS):
             self.fresh = FreshSource(self.spec, config, data.population)
 
     def _table(self) -> tuple[Reals, NDArray[np.uint8]]:
@@ -139,34 +141,32 @@ class BatchEngine(LaneEngine):
         each = (count, self.window) if self.weighted else (1, 1)
         self.slope_weight = aligned((*each, size), dtype)
         self.slope_weight[:, :, : self.config.batch * lanes] = self.factor
+        if self.fresh is None:
+            self.x = aligned((count, self.window, size * self.spec.inputs), dtype)
+            self.y = aligned((count, self.window, size), dtype)
         if self.data.population is None:
-            self.space = (
-                np.empty((count, self.window, size), np.int32),
-                aligned((count, self.window, size * self.spec.inputs), dtype),
-                aligned((count, self.window, size), dtype),
-            )
+            self.places = np.empty((count, self.window, size), np.int32)
 
     def work(self, first: int, count: int) -> Work:
         schedule = schedule_of(self.config, first, count, self.since)
         count = len(self.nets.theta)
-        if self.data.population is not None:
+        if self.fresh is not None:
             return Work(self._train_fresh, (first, schedule), count)
-        points = Batches(
-            self.table,
-            self.planes,
-            self.data.points,
-            self.weighted,
-            self.config.batch,
-            first,
-            self.keys,
-            *self.space,
-            self.slope_weight,
-        )
+        space = self.keys, self.x, self.y, self.slope_weight
+        points: Batches | FreshBatches
+        if (task := self.data.population) is not None:
+            ((low, high),) = task.domain
+            target = TARGETS.index(task.name)
+            points = FreshBatches(target, low, high - low, first, *space)
+        else:
+            table = self.table, self.planes, self.data.points, self.weighted
+            points = Batches(*table, self.config.batch, first, self.places, *space)
         arguments = (self.form, self.shape, self.nets, points, schedule, self.scratch)
         return Work(self.kernels.train_blocks, arguments, count)
 
     def _train_fresh(self, first: int, schedule: Schedule, begin: int, end: int) -> None:
         """Steps of some blocks from step `first` on."""
+        assert self.fresh is not None
         pieces = self.fresh.pieces(self.keys[begin:end], first, len(schedule.lr), self.padded)
         for some, part, x, y in pieces:
             own = slice(begin + some.start, begin + some.stop)

@@ -9,18 +9,11 @@ from numba.extending import overload, register_jitable
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.gather import ROWS, SMALL, has_small, load_small, pick, pick_small
 from minilotto.kernels.groups import gather_group, spread_group
-from minilotto.kernels.random import (
-    DRAWS,
-    TWICE,
-    draws_of,
-    load_words,
-    store_uniform,
-    store_upper,
-    times,
-)
+from minilotto.kernels.random import DRAWS, TWICE, draws_of, load_words, store_upper, times, uniform
 from minilotto.kernels.simd import apart
-from minilotto.kernels.spec import inputs_of, lanes_of, store, zero
-from minilotto.kernels.structures import Batches, FreshPoints, Points
+from minilotto.kernels.spec import inputs_of, lanes_of, rounded, store, zero
+from minilotto.kernels.structures import Batches, FreshBatches, FreshPoints, Points
+from minilotto.kernels.targets import target_at
 
 
 def points_of(spec, points, block):
@@ -71,6 +64,23 @@ def _compile_points(spec, points, block):
 
         return fresh
 
+    if points.instance_class is FreshBatches:
+
+        def fresh_batches(spec, points, block):
+            here = FreshBatches(
+                points.target,
+                points.low,
+                points.span,
+                points.first,
+                points.keys[block],
+                points.x[block],
+                points.y[block],
+                points.slope_weight[0],
+            )
+            return here, here.y.shape[1] // lanes_of(spec)
+
+        return fresh_batches
+
     def batches(spec, points, block):
         here = Batches(
             points.table,
@@ -79,8 +89,8 @@ def _compile_points(spec, points, block):
             points.weighted,
             points.batch,
             points.first,
-            points.keys[block],
             points.places[block],
+            points.keys[block],
             points.x[block],
             points.y[block],
             points.slope_weight[block if points.weighted else 0],
@@ -97,11 +107,12 @@ def _compile_row(spec, points, step):
         return lambda spec, points, step: 0
     if points.instance_class is FreshPoints:
         return lambda spec, points, step: step
+    draw = _draw_fresh if points.instance_class is FreshBatches else _draw
 
     def row_of_batches(spec, points, step):
         row = step & (len(points.y) - 1)  # their number is a power of two
         if row == 0:
-            _draw(spec, points, points.first + step)
+            draw(spec, points, points.first + step)
         return row
 
     return row_of_batches
@@ -191,21 +202,47 @@ def draw_points(spec, keys, first, low, span, exact, x):
     """Fill x (blocks, steps, P * D * lanes), and `exact` in float64, with uniform points of the box
     from `low` (D,) to low + span, where step 0 is step `first` of the training.
     """
-    lanes, inputs, size = lanes_of(spec), inputs_of(spec), x.shape[2]
+    lanes, size = lanes_of(spec), x.shape[2]
     for block in range(x.shape[0]):
         key = load_words(spec, keys[block], 0)
         for step in range(x.shape[1]):
             start = (block * x.shape[1] + step) * size
             for place in range(0, size // lanes, DRAWS):
                 words = draws_of(spec, key, first + step, place // DRAWS)
-                _scatter((exact, x), start, place, lanes, inputs, words[0], low, span)
-                _scatter((exact, x), start, place + 1, lanes, inputs, words[1], low, span)
-                _scatter((exact, x), start, place + 2, lanes, inputs, words[2], low, span)
-                _scatter((exact, x), start, place + 3, lanes, inputs, words[3], low, span)
+                _scatter(spec, x, exact, start, place, words[0], low, span)
+                _scatter(spec, x, exact, start, place + 1, words[1], low, span)
+                _scatter(spec, x, exact, start, place + 2, words[2], low, span)
+                _scatter(spec, x, exact, start, place + 3, words[3], low, span)
 
 
 @register_jitable
-def _scatter(arrays, start, place, lanes, inputs, words, low, span):
-    if (place + 1) * lanes <= arrays[0].shape[2]:
-        d = place % inputs
-        store_uniform(arrays, start + place * lanes, words, low[d], span[d])
+def _scatter(spec, x, exact, start, place, words, low, span):
+    if (place + 1) * lanes_of(spec) <= x.shape[2]:
+        d, at = place % inputs_of(spec), start + place * lanes_of(spec)
+        real = uniform(words, low[d], span[d])
+        store(exact, at, real)
+        store(x, at, rounded(spec, real))
+
+
+@kernel()
+def _draw_fresh(spec, points, first):
+    """`_draw` for FreshBatches."""
+    apart()
+    key, size = load_words(spec, points.keys, 0), points.y.shape[1]
+    for ahead in range(len(points.y)):
+        start, end = ahead * size, (ahead + 1) * size
+        for block in range(-(-size // (DRAWS * lanes_of(spec)))):
+            at = start + block * DRAWS * lanes_of(spec)
+            words = draws_of(spec, key, first + ahead, block)
+            _draw_row(spec, points, at, end, words[0])
+            _draw_row(spec, points, at + lanes_of(spec), end, words[1])
+            _draw_row(spec, points, at + 2 * lanes_of(spec), end, words[2])
+            _draw_row(spec, points, at + 3 * lanes_of(spec), end, words[3])
+
+
+@register_jitable
+def _draw_row(spec, points, at, end, words):
+    if at < end:
+        real = uniform(words, points.low, points.span)
+        store(points.x, at, rounded(spec, real))
+        store(points.y, at, rounded(spec, target_at(points.target, real)))

@@ -16,7 +16,7 @@ from numba.extending import intrinsic, register_model
 
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.groups import joined, part_of
-from minilotto.kernels.simd import splat
+from minilotto.kernels.simd import Lanes, constant_of, llvm_type, splat
 from minilotto.kernels.spec import SpecType
 
 ROUNDS = 7  # the fewest that pass BigCrush
@@ -191,33 +191,23 @@ def store_upper(typingctx, array, offset, products):
 
 
 @intrinsic
-def store_uniform(typingctx, arrays, offset, words, low, span):
-    """Write low + span (word + 1/2) / 2^32 to `[offset : offset + lanes]` of a float64 array, and
-    rounded to another one.
-    """
-    if not (isinstance(words, Words) and isinstance(arrays, types.BaseTuple)):
+def uniform(typingctx, words, low, span):
+    """low + span (word + 1/2) / 2^32, Lanes of float64."""
+    if not isinstance(words, Words):
         return None
+    result = Lanes(types.float64, words.count)
 
     def codegen(context, builder, signature, arguments):
-        data, offset, words, low, span = arguments
-        vector = ir.VectorType(ir.DoubleType(), words.type.count)
+        words, low, span = arguments
+        vector = llvm_type(result)
+        # 2^52 + word is a word in the bits of 2^52; some CPUs do not convert whole numbers
+        real = builder.or_(words, _constant(0x433 << 52, result.count))
+        real = builder.fsub(builder.bitcast(real, vector), constant_of(result, 2.0**52 - 0.5))
+        span = builder.fmul(span, ir.Constant(span.type, 2.0**-32))  # exact, once for all words
+        real = builder.fmul(real, splat(builder, vector, span))
+        return builder.fadd(splat(builder, vector, low), real)
 
-        def every(value):
-            return splat(builder, vector, value)
-
-        real = builder.uitofp(words, vector)
-        real = builder.fadd(real, every(ir.Constant(ir.DoubleType(), 0.5)))
-        real = builder.fmul(real, every(ir.Constant(ir.DoubleType(), 2.0**-32)))
-        real = builder.fadd(every(low), builder.fmul(every(span), real))
-        for place, array in enumerate(arrays):
-            part = builder.extract_value(data, place)
-            start = context.make_array(array)(context, builder, part).data
-            own = ir.VectorType(start.type.pointee, words.type.count)
-            address = builder.bitcast(builder.gep(start, [offset]), own.as_pointer())
-            value = real if own == vector else builder.fptrunc(real, own)
-            builder.store(value, address, align=array.dtype.bitwidth // 8)
-
-    return types.void(arrays, types.intp, words, types.float64, types.float64), codegen
+    return result(words, types.float64, types.float64), codegen
 
 
 @intrinsic

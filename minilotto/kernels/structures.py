@@ -51,8 +51,8 @@ class Batches(NamedTuple):
                              second ones, ...
     batch                    points of a batch; P is batch, or more to fill the last group
     first                    number of the first step
-    keys (blocks, lanes)     of the seeds, by `random.seed_keys`
     places                   space for the rows drawn, (blocks, window, P * lanes) of int32
+    keys (blocks, lanes)     of the seeds, by `random.seed_keys`
     x, y, slope_weight       space for the points, as in FreshPoints, of the steps of the window;
                              slope_weight is (blocks, window, P * lanes), or, unless `weighted`, the
                              same for all, (1, 1, P * lanes)
@@ -64,8 +64,23 @@ class Batches(NamedTuple):
     weighted: bool
     batch: int
     first: int
-    keys: NDArray
     places: NDArray
+    keys: NDArray
+    x: NDArray
+    y: NDArray
+    slope_weight: NDArray
+
+
+class FreshBatches(NamedTuple):
+    """As Batches, of fresh points of an interval, low to low + span, with targets.TARGETS[target]
+    there.
+    """
+
+    target: int
+    low: float
+    span: float
+    first: int
+    keys: NDArray
     x: NDArray
     y: NDArray
     slope_weight: NDArray

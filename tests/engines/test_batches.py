@@ -20,6 +20,7 @@ from minilotto.engines.batches import BatchEngine
 from minilotto.engines.evaluate import gradients
 from minilotto.engines.reference import ReferenceEngine
 from minilotto.initialisation import Parameters, initial_parameters
+from minilotto.kernels.targets import TARGETS
 from minilotto.kernels.updates import UPDATES
 from minilotto.oracles import random_reference
 from minilotto.settings.tasks import task_of
@@ -65,6 +66,7 @@ CASES = {
     "seven inputs": ({"task": "sum7", "sampling": "uniform", "batch": 9}, None),
     "population": ({"sampling": "population"}, None),
     "population, odd": ({"sampling": "population", "batch": 3, "task": "product3"}, None),
+    "population, sin": ({"sampling": "population", "task": "sin"}, None),
     "population, relu": ({"sampling": "population", "activation": "relu"}, None),
     "root seed": ({"root_seed": 2**64 - 1}, None),
     "float32": ({"dtype": "float32"}, None),
@@ -144,6 +146,7 @@ def test_the_mean_gradient_is_that_of_all_points(data):
 SAME = {
     "grid": {"batch": 7},
     "population": {"batch": 3, "sampling": "population"},
+    "population, sin": {"batch": 3, "sampling": "population", "task": "sin"},
     "many rows": {"batch": 6, "points": 300},
 }
 
@@ -191,6 +194,25 @@ def test_targets_do_not_depend_on_the_other_points(task):
     whole = task(x)
     for first, last in ((0, 1), (5, 6), (3, 10), (100, 203), (1, 203)):
         np.testing.assert_array_equal(task(x[first:last]), whole[first:last])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("task", TARGETS)
+def test_targets_of_kernels_are_the_tasks_in_every_bit(task, dtype, monkeypatch):
+    config = config_of(sampling="population", task=task, dtype=dtype, batch=7, steps=40, lr=1e-3)
+    by_kernel = trained(config)
+    monkeypatch.setattr(engine_module, "TARGETS", ())
+    for ours, called in zip(by_kernel, trained(config), strict=True):
+        np.testing.assert_array_equal(ours, called)
+
+
+def test_a_task_of_that_name_is_not_the_one_that_kernels_know():
+    """Nor is one on another domain."""
+    square = ml.Task("square", "x^2 / 2", "x^2 / 2", lambda x: x[:, 0] ** 2 / 2, ((0.0, 1.0),))
+    config = config_of(sampling="population")
+    ours = ml.train(config, SEEDS, target=square)
+    theirs = ml.train(config, SEEDS, target=square, backend="reference")
+    assert largest_difference(ours.parameters, theirs.parameters) < trajectory_tolerance(config)
 
 
 # What is reported, and what is refused.
