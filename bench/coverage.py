@@ -35,6 +35,7 @@ from minilotto.analysis.stats.modes import modes
 from minilotto.analysis.stats.scaling import fit_law
 from minilotto.analysis.tickets.apart import median_estimate
 from minilotto.cli.arguments import FileName
+from minilotto.errors import imported
 from minilotto.files import check_output, write_bytes
 from minilotto.report import rules
 from minilotto.report.paper.histograms import is_normal
@@ -491,6 +492,8 @@ def main(
     path = None if out is None else check_output(out, (".csv",), force)
     real_number("level", level, "below 1", lambda real: 0 < real < 1)
     chosen = chosen_of("parts", parts or PARTS[:2], PARTS)
+    if "verdicts" in chosen:
+        imported("diptest", "report")
     if "exponents" in chosen:
         print_exponents(trials, level)
     if "shapes" in chosen:

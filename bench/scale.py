@@ -19,6 +19,7 @@ import numpy as np
 
 import minilotto as ml
 from bench.command import chosen_of, run_command
+from minilotto.errors import imported
 from minilotto.store import blocks
 from minilotto.store import format as store_format
 from minilotto.store.blocks import Block
@@ -218,6 +219,8 @@ def main(
     scheduler, overhead, cluster.
     """
     chosen = chosen_of("measure", measure or ["model"], SECTIONS)
+    if {"scheduler", "cluster"} & set(chosen):
+        imported("distributed", "dask")
     sections: dict[str, Callable[[], list[str]]] = {
         "model": lambda: model(int(nets), (2, 64, 1024, 16384)),
         "resume": lambda: measure_resume(10_000),

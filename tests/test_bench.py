@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import pytest
 
-from bench import agreement, cost, optimizers, report, speed, startup
+from bench import agreement, axes, cost, optimizers, report, speed, startup
 from bench.__main__ import checked, plan
 from bench.command import run_command
 from bench.work import Minilotto, Work
@@ -177,6 +177,11 @@ def test_fastest_leaves_out_trials_and_other_families():
     assert speed.fastest([slow, quick, trial], 2, "JAX") is quick
     assert speed.fastest([slow], 2, "torch") is None
     assert speed.fastest([slow], 3, "JAX") is None
+
+
+def test_a_step_is_timed_over_more_steps_than_a_training_has():
+    engine = axes.engine_named(Config(width=1, steps=2), axes.noisy_square(4), "lanes", threads=1)
+    assert 0 < axes.microseconds(engine, 2, wanted=1e-3) < 1e3
 
 
 def test_steps_grow_until_a_timing_is_long_enough(work, monkeypatch):
