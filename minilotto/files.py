@@ -151,6 +151,22 @@ def check_output(given: object, suffixes: tuple[str, ...], force: bool = False) 
     return path
 
 
+def check_folder(given: object) -> Path:
+    """The path of a folder to write into, which may be missing. Makes nothing.
+
+    Raises ConfigError for what is no path, FileError for a file or what is below one.
+    """
+    folder = path_of(given, folder=True)
+    there = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), None)
+    if there is None or os.path.isdir(there):
+        return folder
+    if there == folder:
+        raise FileError(f"{str(folder)!r} is a file; name a folder")
+    raise FileError(
+        f"folder {str(folder)!r} cannot be made ({str(there)!r} is a file); choose another"
+    )
+
+
 @deferring
 def probe(path: Path) -> None:
     """Raises OSError where `path` cannot be written. Leaves nothing behind."""

@@ -52,6 +52,7 @@ def reproduce(
     --root_seed 0     of all trainings: another one repeats them with networks of their own
     --compare DIR     folder of an earlier report: state which verdicts have changed
     """
+    from minilotto.files import check_folder
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of
     from minilotto.report.build import reproduce as make
     from minilotto.report.changes import changes, claims_of, recorded
@@ -62,6 +63,8 @@ def reproduce(
     scale = scale_of(quick, count)
     thread_count(threads)
     folder = report_folder(out or "report", force)
+    if runs is not None:
+        check_folder(runs)
     root_seed = whole_number("root_seed", root_seed, at_least=0, below=2**32)
     before = None if compare is None else recorded(compare)
 
@@ -117,7 +120,7 @@ def figure(
     --force               overwrite the picture if it exists
     --quiet               no progress bar
     """
-    from minilotto.files import check_output
+    from minilotto.files import check_folder, check_output
     from minilotto.report.build import draw, figure_names, scale_of
     from minilotto.report.training import SUFFIXES
     from minilotto.training.train import thread_count
@@ -131,11 +134,11 @@ def figure(
     scale = scale_of(quick, count)
     path = check_output(f"figure-{chosen}.png" if out is None else out, SUFFIXES, force)
     thread_count(threads)
-    runs = runs or FileName("runs")
+    folder = check_folder(runs or "runs")
 
     def run() -> int:
-        print(draw(chosen, path, scale, runs, threads, not quiet).caption())
-        print(f"nets in {runs}\npicture in {path}")
+        print(draw(chosen, path, scale, folder, threads, not quiet).caption())
+        print(f"nets in {folder}\npicture in {path}")
         return 0
 
     return Plan(run, FAILURES)

@@ -6,7 +6,7 @@ from typing import Any
 
 from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unused, tell
 from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
-from minilotto.files import path_of
+from minilotto.files import check_folder
 from minilotto.settings.numbers import whole_number
 from minilotto.store.grid import Sweep, read_study
 
@@ -54,7 +54,7 @@ def sweep(
     study = settings.pop("from", None)
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
-    place = path_of(out, folder=True)
+    place = check_folder(out)
     if study is not None and (settings or seeds is not None or keep is not None):
         other = next(iter(settings), "seeds" if keep is None else "keep")
         raise ConfigError(

@@ -21,7 +21,15 @@ from typing import Any
 import numpy as np
 
 from minilotto.errors import ConfigError, MinilottoError, ResourceError, shown
-from minilotto.files import absolute, entries, folder_for, path_of, write_atomically, write_bytes
+from minilotto.files import (
+    absolute,
+    check_folder,
+    entries,
+    folder_for,
+    path_of,
+    write_atomically,
+    write_bytes,
+)
 from minilotto.hardware.machine import cpu_name, usable_cores
 from minilotto.report.calibration import margins_table, rates_table
 from minilotto.report.catalogue import APPENDICES, BEYOND, FIGURES, MAIN_TEXT
@@ -83,7 +91,7 @@ def reproduce(
     processes = thread_count(threads)
     scale = scale or (QUICK if quick else Scale())
     given = report_folder(out, force)
-    runs = path_of(runs, folder=True) if runs is not None else given / "runs"
+    runs = check_folder(runs) if runs is not None else given / "runs"
     place = absolute(given)
     began = time.perf_counter()
     wanted = needed(names, scale, root_seed)
@@ -180,10 +188,10 @@ def needed(names: Sequence[str], scale: Scale, root_seed: int = 0) -> list[Sweep
 
 
 def report_folder(out: str | Path, force: bool) -> Path:
-    """The folder of a report, new or of an earlier one. Raises ConfigError for any other."""
-    folder = path_of(out, folder=True)
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise ConfigError(f"out={str(folder)!r} is a file; name a folder")
+    """The folder of a report, new or of an earlier one. Raises ConfigError for any other, FileError
+    where it cannot be made.
+    """
+    folder = check_folder(out)
     if force:
         return folder
     contents = {entry.name for entry in entries(folder) if entry.name[0] != "."} - {"runs"}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, FileError, ResourceError, UnusableFileError
-from minilotto.files import check_input, entries, make_folder, path_of, write_bytes
+from minilotto.files import check_folder, check_input, entries, make_folder, path_of, write_bytes
 from minilotto.hardware.machine import available_memory, readable_bytes
 from minilotto.settings.config import FIELDS, Config, checked_config
 from minilotto.store import blocks
@@ -256,9 +256,7 @@ def make_store(folder: str | Path) -> Store:
     Raises ConfigError for a folder with other files, FileError where nothing can be written, and
     UnusableFileError for a newer store.
     """
-    folder = path_of(folder, folder=True)
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise FileError(f"{str(folder)!r} is a file; name a folder")
+    folder = check_folder(folder)
     if not os.path.lexists(folder / MARKER):
         make_folder(folder)
         names = [entry.name for entry in entries(folder) if not entry.name.startswith(".")]

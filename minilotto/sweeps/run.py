@@ -9,7 +9,7 @@ from pathlib import Path
 from minilotto.data.dataset import differing, sampled
 from minilotto.engines.request import Request, requested
 from minilotto.errors import ConfigError, FileError, SweepInterrupted, shown
-from minilotto.files import absolute, path_of
+from minilotto.files import absolute, check_folder
 from minilotto.settings.config import Config
 from minilotto.settings.limits import check_choice
 from minilotto.settings.numbers import truth_value
@@ -104,7 +104,7 @@ def sweep(
     request = requested(backend, "auto", True)
     # Only the workers know whether they have a GPU and can train a config on it.
     here = Request("cpu") if elsewhere and backend == "cuda" else request
-    folder = absolute(path_of(out, folder=True))
+    folder = absolute(check_folder(out))
     _refuse_untrainable(asked, folder, here)
     if cluster is None:
         return _sweep(asked, folder, progress, cores, executor, backend, quick)

@@ -329,6 +329,21 @@ def test_train_refuses_a_folder_in_which_nobody_can_make_a_file(refused):
     assert "choose another" in line
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sweep --widths 2 --seeds 2 --steps 10 --out",
+        "reproduce --figures 2b --quick --out",
+        "reproduce --figures 2b --quick --runs",
+        "figure 2b --quick --runs",
+    ],
+)
+@pytest.mark.parametrize("name", ["nets", "nets/below"])
+def test_a_file_where_a_folder_belongs_is_refused(command, name, refused, folder):
+    (folder / "nets").touch()
+    assert "is a file" in refused(words(f"{command} {name}"))
+
+
 def test_a_refused_output_keeps_its_bytes_and_a_forced_one_is_replaced(folder, capsys):
     (folder / "nets.npz").write_bytes(b"old")
     assert commands.main(words(f"{TRAIN_TINY} --out nets.npz")) == 2

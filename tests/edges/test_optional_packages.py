@@ -164,6 +164,7 @@ def test_what_can_do_without_a_package_does(state, put, nets, monkeypatch, capsy
     assert re.fullmatch(r"none: numba-cuda .*\[cuda\].*|none: nowhere.*", gpu.about_the_gpu())
     assert Classification.sweeps(Classification.plan(QUICK)) == ()
     words = ["check", "--activations", "silu", "--tasks", "square", "--dtypes", "float32"]
+    words += ["--optimizers", "adam"]
     status = commands.main(words)
     said = capsys.readouterr()
     if state == "missing":
