@@ -35,7 +35,7 @@ WIDTH = 20  # along the axes of points and inputs
 NETS = 64  # whose steps are timed along these axes
 TRAINED = 256  # and whose trainings are: enough for those with equally many nodes to fill vectors
 REPEATS = 5
-UNTIL = 10**7  # steps of a config whose step is timed: more than are taken
+MANY_STEPS = 10**7  # of a config whose step is timed: more than are taken
 SLOWEST_STEP = 1.0  # seconds; slower than this, a way is left out from here on
 
 
@@ -132,8 +132,8 @@ def measure(
 
 
 def engine_named(config: Config, data: Dataset, name: str, threads: int | None = None) -> Engine:
-    """One of the engines that could train this, for steps without end."""
-    config = config.replace(steps=UNTIL)
+    """One of the engines that could train this, for more steps than are timed."""
+    config = config.replace(steps=MANY_STEPS)
     return candidates(config, data, Request())[name].make(threads or usable_cores())
 
 

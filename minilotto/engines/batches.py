@@ -27,6 +27,7 @@ from minilotto.kernels.spec import Spec
 from minilotto.kernels.structures import Batches, FreshBatches, FreshPoints, Nets, Schedule, Scratch
 from minilotto.kernels.targets import TARGETS
 from minilotto.settings.activations import Reals
+from minilotto.settings.arrays import Array
 from minilotto.settings.config import Config
 from minilotto.settings.limits import blocks
 from minilotto.settings.tasks import Task
@@ -42,6 +43,12 @@ def keys_of(spec: Spec, root_seed: int, seeds: NDArray[np.int64]) -> NDArray[np.
     keys = np.empty_like(seeds)
     seed_keys(spec, np.uint64(root_seed), seeds, keys)
     return keys
+
+
+def box_of(task: Task) -> tuple[Array, Array]:
+    """The least x (D,) of a task's domain, and the lengths of its sides."""
+    low, high = np.array(task.domain, dtype=np.float64).T
+    return low, high - low
 
 
 class FreshSource:
@@ -79,13 +86,12 @@ class FreshSource:
         """x and y for that many blocks, steps and points, in `space`."""
         task, lanes, inputs = self.task, self.spec.lanes, self.spec.inputs
         assert task.function is not None
-        low, high = np.array(task.domain, dtype=np.float64).T
         numbers = shape[0] * shape[1] * shape[2] * lanes
         exact, x, y = (
             array[: numbers * size].reshape(*shape[:2], -1)
             for array, size in zip(space, (inputs, inputs, 1), strict=True)
         )
-        draw_points(self.spec, keys, first, low, high - low, exact, x)
+        draw_points(self.spec, keys, first, *box_of(task), exact, x)
         by_lane = exact.reshape(-1, inputs, lanes).transpose(0, 2, 1).reshape(-1, inputs)
         if self.calling is None:
             y.reshape(-1)[:] = task.function(by_lane)
@@ -155,9 +161,7 @@ class BatchEngine(LaneEngine):
         space = self.keys, self.x, self.y, self.slope_weight
         points: Batches | FreshBatches
         if (task := self.data.population) is not None:
-            ((low, high),) = task.domain
-            target = TARGETS.index(task.name)
-            points = FreshBatches(target, low, high - low, first, *space)
+            points = FreshBatches(TARGETS.index(task.name), *box_of(task), first, *space)
         else:
             table = self.table, self.planes, self.data.points, self.weighted
             points = Batches(*table, self.config.batch, first, self.places, *space)

@@ -13,7 +13,7 @@ from minilotto.kernels.random import DRAWS, TWICE, draws_of, load_words, store_u
 from minilotto.kernels.simd import apart
 from minilotto.kernels.spec import inputs_of, lanes_of, rounded, store, zero
 from minilotto.kernels.structures import Batches, FreshBatches, FreshPoints, Points
-from minilotto.kernels.targets import target_at
+from minilotto.kernels.targets import ITSELF, target_at
 
 
 def points_of(spec, points, block):
@@ -202,26 +202,12 @@ def draw_points(spec, keys, first, low, span, exact, x):
     """Fill x (blocks, steps, P * D * lanes), and `exact` in float64, with uniform points of the box
     from `low` (D,) to low + span, where step 0 is step `first` of the training.
     """
-    lanes, size = lanes_of(spec), x.shape[2]
     for block in range(x.shape[0]):
         key = load_words(spec, keys[block], 0)
         for step in range(x.shape[1]):
-            start = (block * x.shape[1] + step) * size
-            for place in range(0, size // lanes, DRAWS):
-                words = draws_of(spec, key, first + step, place // DRAWS)
-                _scatter(spec, x, exact, start, place, words[0], low, span)
-                _scatter(spec, x, exact, start, place + 1, words[1], low, span)
-                _scatter(spec, x, exact, start, place + 2, words[2], low, span)
-                _scatter(spec, x, exact, start, place + 3, words[3], low, span)
-
-
-@register_jitable
-def _scatter(spec, x, exact, start, place, words, low, span):
-    if (place + 1) * lanes_of(spec) <= x.shape[2]:
-        d, at = place % inputs_of(spec), start + place * lanes_of(spec)
-        real = uniform(words, low[d], span[d])
-        store(exact, at, real)
-        store(x, at, rounded(spec, real))
+            start = (block * x.shape[1] + step) * x.shape[2]
+            end = start + x.shape[2]
+            _fill(spec, key, first + step, start, end, low, span, ITSELF, x, exact)
 
 
 @kernel()
@@ -229,20 +215,29 @@ def _draw_fresh(spec, points, first):
     """`_draw` for FreshBatches."""
     apart()
     key, size = load_words(spec, points.keys, 0), points.y.shape[1]
+    low, span, target = points.low, points.span, points.target
     for ahead in range(len(points.y)):
         start, end = ahead * size, (ahead + 1) * size
-        for block in range(-(-size // (DRAWS * lanes_of(spec)))):
-            at = start + block * DRAWS * lanes_of(spec)
-            words = draws_of(spec, key, first + ahead, block)
-            _draw_row(spec, points, at, end, words[0])
-            _draw_row(spec, points, at + lanes_of(spec), end, words[1])
-            _draw_row(spec, points, at + 2 * lanes_of(spec), end, words[2])
-            _draw_row(spec, points, at + 3 * lanes_of(spec), end, words[3])
+        _fill(spec, key, first + ahead, start, end, low, span, target, points.x, points.y)
 
 
 @register_jitable
-def _draw_row(spec, points, at, end, words):
+def _fill(spec, key, step, start, end, low, span, target, x, y):
+    """Write the points of a block at a step to x[start:end], and a target there to y."""
+    lanes = lanes_of(spec)
+    for block in range(-(-(end - start) // (DRAWS * lanes))):
+        place, at = block * DRAWS, start + block * DRAWS * lanes
+        words = draws_of(spec, key, step, block)
+        _fill_row(spec, place, at, end, words[0], low, span, target, x, y)
+        _fill_row(spec, place + 1, at + lanes, end, words[1], low, span, target, x, y)
+        _fill_row(spec, place + 2, at + 2 * lanes, end, words[2], low, span, target, x, y)
+        _fill_row(spec, place + 3, at + 3 * lanes, end, words[3], low, span, target, x, y)
+
+
+@register_jitable
+def _fill_row(spec, place, at, end, words, low, span, target, x, y):
     if at < end:
-        real = uniform(words, points.low, points.span)
-        store(points.x, at, rounded(spec, real))
-        store(points.y, at, rounded(spec, target_at(points.target, real)))
+        d = place % inputs_of(spec)
+        real = uniform(words, low[d], span[d])
+        store(x, at, rounded(x, real))
+        store(y, at, rounded(y, target_at(target, real)))

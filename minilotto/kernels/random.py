@@ -200,10 +200,10 @@ def uniform(typingctx, words, low, span):
     def codegen(context, builder, signature, arguments):
         words, low, span = arguments
         vector = llvm_type(result)
-        # 2^52 + word is a word in the bits of 2^52; some CPUs do not convert whole numbers
+        # 2^52 + word has the word in its lowest bits; AVX2 converts no whole numbers of 64 bits
         real = builder.or_(words, _constant(0x433 << 52, result.count))
         real = builder.fsub(builder.bitcast(real, vector), constant_of(result, 2.0**52 - 0.5))
-        span = builder.fmul(span, ir.Constant(span.type, 2.0**-32))  # exact, once for all words
+        span = builder.fmul(span, ir.Constant(span.type, 2.0**-32))  # exact
         real = builder.fmul(real, splat(builder, vector, span))
         return builder.fadd(splat(builder, vector, low), real)
 

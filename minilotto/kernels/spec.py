@@ -172,17 +172,17 @@ def store(typingctx, array, offset, value):
 
 
 @intrinsic
-def rounded(typingctx, spec, value):
-    """Lanes of float64 in the precision of `spec`."""
-    if not (isinstance(spec, SpecType) and isinstance(value, Lanes)):
+def rounded(typingctx, array, value):
+    """Lanes of float64 in the precision of an array."""
+    if not (isinstance(array, types.Array) and isinstance(value, Lanes)):
         return None
-    result = Lanes(spec.lanes.dtype, value.count)
+    result = Lanes(array.dtype, value.count)
 
     def codegen(context, builder, signature, arguments):
         same = result == value
         return arguments[1] if same else builder.fptrunc(arguments[1], llvm_type(result))
 
-    return result(spec, value), codegen
+    return result(array, value), codegen
 
 
 # Where a lane is a neuron: one vector for each of the D inputs, held in registers as a tuple, and

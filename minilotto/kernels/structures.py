@@ -72,13 +72,13 @@ class Batches(NamedTuple):
 
 
 class FreshBatches(NamedTuple):
-    """As Batches, of fresh points of an interval, low to low + span, with targets.TARGETS[target]
-    there.
+    """As Batches, of fresh points from `low` (D,) to low + span, with targets.TARGETS[target] there
+    in place of rows of a table.
     """
 
     target: int
-    low: float
-    span: float
+    low: NDArray
+    span: NDArray
     first: int
     keys: NDArray
     x: NDArray
