@@ -262,7 +262,8 @@ def make_store(folder: str | Path) -> Store:
         names = [entry.name for entry in entries(folder) if not entry.name.startswith(".")]
         # A store may have lost its marker, but not its blocks.
         others = [name for name in names if name not in OURS or BLOCKS not in names]
-        if others:
+        # Another process may have made the store meanwhile, its marker before any name but blocks.
+        if others and not os.path.lexists(folder / MARKER):
             raise ConfigError(
                 f"{str(folder)!r} is no store and holds {others[0]!r}; name an empty or a new "
                 "folder"

@@ -142,6 +142,19 @@ def test_a_folder_that_another_sweep_makes_in_the_meantime_is_no_fault(tmp_path,
     assert store.runs(config) == ()
 
 
+def test_a_store_that_another_sweep_makes_in_the_meantime_is_no_fault(tmp_path, monkeypatch):
+    place, real = tmp_path / "runs", stores.entries
+
+    def listed(folder):
+        monkeypatch.setattr(stores, "entries", real)
+        ml.sweep(TINY, out=folder)
+        return [entry for entry in real(folder) if entry.name != stores.BLOCKS]
+
+    monkeypatch.setattr(stores, "entries", listed)
+    store = stores.make_store(place)
+    assert len(store.ensemble(ONE)) == 20
+
+
 def test_any_reader_of_npz_reads_a_block(folder):
     path = block_files(folder)[0]
     assert same(
