@@ -152,19 +152,23 @@ def check_output(given: object, suffixes: tuple[str, ...], force: bool = False) 
 
 
 def check_folder(given: object) -> Path:
-    """The path of a folder to write into, which may be missing. Makes nothing.
+    """The path of a folder to write into, which may be missing. Leaves nothing behind.
 
-    Raises ConfigError for what is no path, FileError for a file or what is below one.
+    Raises ConfigError for what is no path, FileError for a file and for what cannot be made.
     """
     folder = path_of(given, folder=True)
-    there = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), None)
-    if there is None or os.path.isdir(there):
-        return folder
+    there = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), Path())
     if there == folder:
-        raise FileError(f"{str(folder)!r} is a file; name a folder")
-    raise FileError(
-        f"folder {str(folder)!r} cannot be made ({str(there)!r} is a file); choose another"
-    )
+        if not os.path.isdir(folder):
+            raise FileError(f"{str(folder)!r} is a file; name a folder")
+        return folder
+    try:
+        if not os.path.isdir(there):
+            raise NotADirectoryError(errno.ENOTDIR, f"{str(there)!r} is a file")
+        probe(absolute(there) / "probe")
+    except OSError as error:
+        raise _not_made(folder, error) from None
+    return folder
 
 
 @deferring
@@ -234,10 +238,12 @@ def make_folder(folder: Path, parents: bool = True) -> None:
     try:
         folder.mkdir(parents=parents, exist_ok=True)
     except OSError as error:
-        reason = error.strerror or error
-        raise FileError(
-            f"folder {str(folder)!r} cannot be made ({reason}); choose another"
-        ) from None
+        raise _not_made(folder, error) from None
+
+
+def _not_made(folder: Path, error: OSError) -> FileError:
+    reason = error.strerror or error
+    return FileError(f"folder {str(folder)!r} cannot be made ({reason}); choose another")
 
 
 @contextlib.contextmanager
