@@ -82,6 +82,8 @@ def faults(value):
         annotation = inspect.signature(value).return_annotation
         if annotation not in (inspect.Signature.empty, None, "None"):
             yield "Returns is missing"
+    if doc.returns and "Raises" in (doc.returns.description or ""):
+        yield "Returns says what is raised"
     stated = {name.strip() for one in doc.raises for name in (one.type_name or "").split(",")}
     for name in sorted(raised(value) - stated):
         yield f"Raises has no {name}"
@@ -170,8 +172,20 @@ def right(a, *rest, b=1) -> int:
     return b
 
 
+def misplaced() -> int:
+    """One line.
+
+    Returns
+    -------
+    int
+        One. Raises ValueError.
+    """
+    return 1
+
+
 def test_faults_are_found():
     assert list(faults(right)) == []
+    assert list(faults(misplaced)) == ["Returns says what is raised"]
     assert list(faults(wrong)) == [
         "the summary is not one line",
         "Parameters has ['b', 'a'], the signature ['a', 'b']",

@@ -177,8 +177,12 @@ class Ensemble(ReadOnly, Nets):
         Returns
         -------
         matplotlib.axes.Axes
-            The axes. Raises ConfigError for another kind or ax, DataError where there is nothing
-            to draw, ResourceError where matplotlib cannot be loaded.
+            The axes.
+
+        Raises
+        ------
+        ConfigError, DataError, ResourceError
+            For another kind or ax, nothing to draw, and a matplotlib that cannot be loaded.
         """
         from minilotto.ensemble.plots import plot
 
@@ -357,8 +361,14 @@ class Ensemble(ReadOnly, Nets):
         Returns
         -------
         Path
-            The file. Raises ConfigError for another name, and for a file that exists without
-            `force`; FileError where it cannot be written.
+            The file.
+
+        Raises
+        ------
+        ConfigError
+            For another name, and for a file that exists without `force`.
+        FileError
+            Where it cannot be written.
         """
         path = check_output(path, (".npz",), force)
         write_atomically(path, self.write)

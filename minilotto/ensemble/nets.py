@@ -152,7 +152,12 @@ class Nets:
         Returns
         -------
         (R,) ndarray of float64
-            In [0, 1]; NaN where a net diverged. Raises DataError as `loss_on`.
+            In [0, 1]; NaN where a net diverged.
+
+        Raises
+        ------
+        DataError
+            As `loss_on`.
         """
         check_dataset(data)
         check_labels(data.y)
@@ -186,8 +191,12 @@ class Nets:
         Returns
         -------
         str
-            The source. Raises ConfigError for a wrong name, for nets that are not finite and for
-            none.
+            The source.
+
+        Raises
+        ------
+        ConfigError
+            For a wrong name, for nets that are not finite and for none.
         """
         from minilotto.interop.c_source import c_source
 
@@ -211,8 +220,11 @@ class Nets:
         Returns
         -------
         scipy.LowLevelCallable
-            Raises ConfigError for another use, for more than one net or none, and for a net that
-            is not finite.
+
+        Raises
+        ------
+        ConfigError
+            For another use, for more than one net or none, and for a net that is not finite.
         """
         from minilotto.interop.scipy_callable import low_level_callable
 
@@ -245,8 +257,15 @@ class Nets:
         Returns
         -------
         onnx.ModelProto
-            Maps x (P, D) to f (P, R). Raises ConfigError for no net, for one that is not finite,
-            and for an activation that ONNX runtimes do not have in that dtype.
+            Maps x (P, D) to f (P, R).
+
+        Raises
+        ------
+        ConfigError
+            For no net, for one that is not finite, and for an activation that ONNX runtimes do not
+            have in that dtype.
+        MissingExtraError
+            Without the extra onnx.
         """
         from minilotto.interop.to_onnx import onnx_model
 
@@ -279,8 +298,12 @@ class Nets:
         Returns
         -------
         Parameters
-            Numba's arrays, whose `__cuda_array_interface__` CuPy, JAX and torch read. Raises
-            MissingExtraError or ResourceError where no GPU can be used.
+            Numba's arrays, whose `__cuda_array_interface__` CuPy, JAX and torch read.
+
+        Raises
+        ------
+        MissingExtraError, ResourceError
+            Where no GPU can be used.
         """
         the_gpu()
         return Parameters(*map(numba_cuda().to_device, self.parameters))

@@ -4,7 +4,8 @@ An order (R, N) holds the positions of each net's neurons, the first to go first
 it are kept. Orders differ in what they depend on: how much a neuron adds, whether others add the
 same, or how well the rest could do with the last layer refitted. None of them depends on other
 nets, so nets may be pruned in any batch. All functions take nets that are finite and raise
-DataError for others, or for shapes that do not fit the data.
+DataError for others, for shapes that do not fit the data and for orders that do not hold each
+neuron once.
 """
 
 from dataclasses import dataclass
@@ -96,11 +97,11 @@ def at_random(nets: int, width: int, seed: int = 0) -> Order:
     Parameters
     ----------
     nets, width, seed : int
+        At least 0.
 
     Returns
     -------
     (nets, width) ndarray of int
-        Raises ConfigError for numbers below 0.
 
     Examples
     --------
@@ -262,8 +263,6 @@ def refit_kept(
     Returns
     -------
     Distilled
-        Raises ConfigError for another width, DataError for an order that does not hold each neuron
-        once.
     """
     raw = checked_nets(parameters, data, finite=True)
     return refit(activation, *first_layer(raw, kept(_checked_order(order, raw), width)), data)
@@ -293,7 +292,6 @@ def as_trained(
     Returns
     -------
     (R,) ndarray of float64
-        Raises as `refit_kept`.
     """
     raw = checked_nets(parameters, data, finite=True)
     v = raw.v.copy()
