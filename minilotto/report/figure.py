@@ -22,6 +22,9 @@ from minilotto.settings.config import Config
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store
 
+PAPER_RANGE = 10, 50  # widths of the paper's exponents
+PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets that it finds, by width
+
 
 @dataclass(frozen=True)
 class Scale:

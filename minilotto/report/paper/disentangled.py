@@ -19,7 +19,16 @@ from minilotto.analysis.tickets.disentangling import USELESS, unit_errors
 from minilotto.analysis.tickets.error_shapes import by_angle
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Claim, Outcome, about, as_numbers, over, untested
-from minilotto.report.figure import Figure, Scale, Source, Table, commas, finite, training_words
+from minilotto.report.figure import (
+    PAPER_COUNTS,
+    Figure,
+    Scale,
+    Source,
+    Table,
+    commas,
+    finite,
+    training_words,
+)
 from minilotto.report.plots import curves
 from minilotto.report.plots.style import (
     BLUE,
@@ -37,7 +46,6 @@ from minilotto.store.grid import Sweep
 
 NARROW, WIDE = (10, 30, 50), 1000
 WIDE_SEEDS = 48
-PAPER_COUNTS = {10: 1, 30: 2, 50: 3}
 LINES = 100  # pairs from which on no lines are drawn between partners
 CURVES = 80  # curves that are drawn at most
 PAPER_COUNTING = "output", "numerical"  # the nearest to pictures of correlation matrices

@@ -19,7 +19,7 @@ from minilotto.analysis.stats.estimates import exponents, of_quantiles
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
 from minilotto.report.claims import Case, Outcome, over
-from minilotto.report.figure import Scale, Source, Table, interval, rows_of, width_rows
+from minilotto.report.figure import PAPER_RANGE, Scale, Source, Table, interval, rows_of, width_rows
 from minilotto.report.plots.curves import log_series
 from minilotto.report.plots.style import GREEN, ORANGE, Axes
 from minilotto.report.rules import LEVEL, factor, inside
@@ -35,7 +35,7 @@ PRODUCTS = {
 }  # fmt: skip
 FORMULAS = {"square": "x²", **UNARY, **PRODUCTS}
 PARTS = ("bias", "variance")
-FIRST, LAST = 10, 50  # widths of the paper's exponents
+FIRST, LAST = PAPER_RANGE
 
 
 def target_studies(

@@ -24,14 +24,14 @@ from minilotto.report.claims import (
     tally,
     untested,
 )
-from minilotto.report.figure import Source, Table, commas, divided, interval, named
+from minilotto.report.figure import PAPER_RANGE, Source, Table, commas, divided, interval, named
 from minilotto.report.rules import LEVEL, factor, inside, near
 from minilotto.report.study import Settings, Study, default
 from minilotto.store.grid import Sweep
 
 # The exact engine, which takes any number of points, computes in float64.
 DTYPES = {"relu": "float64", "leaky_relu": "float64"}
-PAPER_RANGE, PAPER_POINTS = (10, 50), 100
+PAPER_POINTS = 100
 MANY = 1_000_000  # times, beyond which the exact number says nothing
 COLUMNS = {  # of the tables
     "losses": "activation, sampling, points, noise, width, nets, draws, training median, "

@@ -20,7 +20,7 @@ from minilotto.analysis.stats.scaling import Fit, fit_law
 from minilotto.analysis.tickets.apart import median_estimate, taken_apart
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import DataError
-from minilotto.report.figure import named
+from minilotto.report.figure import PAPER_RANGE, named
 from minilotto.report.rules import LEVEL
 from minilotto.settings.arrays import Array
 
@@ -30,8 +30,6 @@ JOINED = 200  # pairs of nets whose neurons get one last layer
 MOST_JOINED = 100  # widest nets for which that is done
 LEAST_TICKETS = 4  # neurons of the narrowest nets that are taken apart: two pairs
 APART = ((500, 12), (100, 48), (0, 100))  # from this width on, so many nets are taken apart
-PAPER_RANGE = (10, 50)
-PAPER_COUNTS = {10: 1, 30: 2, 50: 3}  # independent tickets, by width
 LEAST_SEEDS = 20  # half of which are kept
 
 

@@ -13,16 +13,16 @@ from minilotto.analysis.stats.differences import ratio
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Case, Claim, Outcome, described, over, tally
-from minilotto.report.figure import Source, Table, interval, training_words
-from minilotto.report.rules import LEVEL, factor, inside
-from minilotto.report.studies.ensembling.analysis import (
-    DRAWS,
+from minilotto.report.figure import (
     PAPER_COUNTS,
     PAPER_RANGE,
-    Ensembles,
-    OneWidth,
-    ensembles,
+    Source,
+    Table,
+    interval,
+    training_words,
 )
+from minilotto.report.rules import LEVEL, factor, inside
+from minilotto.report.studies.ensembling.analysis import DRAWS, Ensembles, OneWidth, ensembles
 from minilotto.report.study import Settings, Study, default
 from minilotto.store.grid import Sweep
 

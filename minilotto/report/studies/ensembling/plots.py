@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 
 from minilotto.analysis.ensembling.attribution import STEPS
 from minilotto.analysis.stats.bootstrap import Estimate
+from minilotto.report.figure import PAPER_COUNTS
 from minilotto.report.plots import curves
 from minilotto.report.plots.style import (
     BLUE,
@@ -17,7 +18,7 @@ from minilotto.report.plots.style import (
     plain_numbers,
 )
 from minilotto.report.rules import LEVEL
-from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, PAPER_COUNTS, Ensembles
+from minilotto.report.studies.ensembling.analysis import LEAST_TICKETS, Ensembles
 from minilotto.report.studies.ensembling.ensembling import Ensembling
 
 SHOWN = 5  # widths whose means are drawn

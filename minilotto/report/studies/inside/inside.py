@@ -16,9 +16,8 @@ from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.last_layer import hidden, output_layer
 from minilotto.errors import ConfigError, DataError
 from minilotto.report.claims import Claim, Outcome, tally
-from minilotto.report.figure import Source, Table, commas, training_words
+from minilotto.report.figure import PAPER_COUNTS, Source, Table, commas, training_words
 from minilotto.report.rules import LEVEL, factor
-from minilotto.report.studies.ensembling.analysis import PAPER_COUNTS
 from minilotto.report.study import Settings, Study, default, scheduled
 from minilotto.settings.arrays import Array, Ints
 from minilotto.store.grid import Sweep
