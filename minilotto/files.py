@@ -255,6 +255,21 @@ def folder_for(folder: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """A block that one process at a time runs, of those that name this folder; any number where
+    the system has no such locks, as on network file systems.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def entries(folder: Path) -> list[os.DirEntry[str]]:
     """Entries of a folder, none where it is missing. Raises FileError where it is unreadable."""
     try:
