@@ -48,7 +48,7 @@ import sys
 import bench.kills
 from minilotto import signals
 signals.Deferral.begin = lambda deferral: None
-sys.exit(bench.kills.main(count=60))
+sys.exit(bench.kills.main(count=120))
 """
 TRUSTING = """
 import sys
