@@ -442,10 +442,11 @@ def catches(process: int, number: int) -> bool:
 def drive(attacks: Attacks, count: int, pipe: int) -> None:
     """So many attacks; each is told to the pipe as a line of JSON."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    for _ in range(count):
-        attack = attacks.chance.choices(
-            (attacks.kill, attacks.interrupt, attacks.corrupt), (3, 3, 4)
-        )[0]
+    # Drawn first: how many numbers an attack draws depends on when it strikes.
+    kinds = attacks.chance.choices(
+        (attacks.kill, attacks.interrupt, attacks.corrupt), (3, 3, 4), k=count
+    )
+    for attack in kinds:
         found = {"kind": attack.__name__, "lost": ""}
         try:
             attack()

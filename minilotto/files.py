@@ -158,15 +158,16 @@ def check_folder(given: object) -> Path:
     """
     folder = path_of(given, folder=True)
     there = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), Path())
-    if there == folder:
-        if not os.path.isdir(folder):
-            raise FileError(f"{str(folder)!r} is a file; name a folder")
-        return folder
     try:
         if not os.path.isdir(there):
             raise NotADirectoryError(errno.ENOTDIR, f"{str(there)!r} is a file")
-        probe(absolute(there) / "probe")
+        if there != folder:
+            probe(absolute(there) / "probe")
     except OSError as error:
+        if not os.path.lexists(there):  # another process has removed it
+            return check_folder(folder)
+        if there == folder:
+            raise FileError(f"{str(folder)!r} is a file; name a folder") from None
         raise _not_made(folder, error) from None
     return folder
 
@@ -260,6 +261,21 @@ def folder_for(folder: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """A block that one process at a time runs, of those that name this folder; any number where
+    the system has no such locks, as on network file systems.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def entries(folder: Path) -> list[os.DirEntry[str]]:
     """Entries of a folder, none where it is missing. Raises FileError where it is unreadable."""
     try:
@@ -272,28 +288,45 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 DAY = 86_400.0
-_FRAGMENT = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{12}")
+_FRAGMENT = re.compile(r"\..*\.(?P<host>[0-9a-f]{8})-(?P<process>\d{1,9})-[0-9a-f]{12}")
 
 
 def remove_fragments(folder: Path) -> None:
     """Remove temporary files of this machine's dead processes, and those older than a day."""
-    import psutil  # here, as it takes long
-
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             found = _FRAGMENT.fullmatch(entry.name)
             if not found:
                 continue
-            dead = found["host"] == _host() and not psutil.pid_exists(int(found["process"]))
+            dead = found["host"] == _host() and not _lives(int(found["process"]))
             with contextlib.suppress(OSError):
                 if dead or time.time() - entry.stat().st_mtime > DAY:
                     os.unlink(entry.path)
 
 
+def _lives(process: int) -> bool:
+    """Whether there is a process of this number."""
+    if os.name != "posix":
+        import psutil  # here, as it takes long
+
+        return bool(psutil.pid_exists(process))
+    try:
+        os.kill(process, 0)
+    except OSError as error:  # EPERM: another user's, which psutil misses where /proc hides it
+        return error.errno != errno.ESRCH
+    return True
+
+
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """Eight hexadecimal digits for this machine's name."""
-    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+    """Eight hexadecimal digits for where process numbers are unique: this machine since it was
+    started, or a container on it. Others may have the same name.
+    """
+    where = [platform.node()]
+    with contextlib.suppress(OSError):  # Linux alone has these
+        where.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        where.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.blake2b(repr(where).encode(), digest_size=4).hexdigest()
 
 
 def _beside(path: Path) -> Path:

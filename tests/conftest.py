@@ -61,7 +61,7 @@ def python(tmp_path, child_environment) -> Callable[..., Ended]:
     """
 
     def run(
-        *arguments: str, root: Path = ROOT, timeout: float = 100, **changes: str | None
+        *arguments: str, root: Path = ROOT, timeout: float = 600, **changes: str | None
     ) -> Ended:
         done = subprocess.run(
             [sys.executable, *arguments],

@@ -36,7 +36,7 @@ def test_an_example_runs_and_draws(python, tmp_path, name):
         "error",
         str(ROOT / "examples" / f"{name}.py"),
         "picture.png",
-        timeout=300,
+        timeout=600,
         OPENBLAS_NUM_THREADS="1",
     )
     assert done.status == 0, done.err

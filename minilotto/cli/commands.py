@@ -126,7 +126,7 @@ def train(
                 nets, status = interruption.nets, signals.status()
                 if nets is None:
                     raise
-            place, failure = _kept(nets, out_path)
+            place, failure = _kept(nets, out_path, force)
             signals.say(f"interrupted; {place}" if place else "interrupted")
         return _show(nets, place, plot_path) or failure or status
 
@@ -282,9 +282,9 @@ def main(arguments: Sequence[str]) -> int:
         return FAILURE
 
 
-def _kept(nets: Any, out: Path | None) -> tuple[str, int]:
+def _kept(nets: Any, out: Path | None, force: bool) -> tuple[str, int]:
     """Write the nets before anything else is done with them: where they are, and 1 where the file
-    could not be written.
+    could not be written or another process has made it during the training.
 
     The nets are then written elsewhere if possible.
     """
@@ -294,9 +294,9 @@ def _kept(nets: Any, out: Path | None) -> tuple[str, int]:
     written, status = [], 0
     for path, some in files.items():
         try:
-            some.save(path, force=True)
+            some.save(path, force=force)
             written.append(str(path))
-        except FileError as error:
+        except (ConfigError, FileError) as error:
             status = tell(error, f"; {_rescue(some)}")
     what = "PARTIAL result" if nets.partial else "nets"
     return f"{what} in {', '.join(written)}" if written else "", status

@@ -52,7 +52,6 @@ def reproduce(
     --root_seed 0     of all trainings: another one repeats them with networks of their own
     --compare DIR     folder of an earlier report: state which verdicts have changed
     """
-    from minilotto.files import check_folder
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of
     from minilotto.report.build import reproduce as make
     from minilotto.report.changes import changes, claims_of, recorded
@@ -62,9 +61,7 @@ def reproduce(
     count = None if seeds is None else whole_number("seeds", seeds, at_least=1)
     scale = scale_of(quick, count)
     thread_count(threads)
-    folder = report_folder(out or "report", force)
-    if runs is not None:
-        check_folder(runs)
+    folder = report_folder(out or "report", force, runs)
     root_seed = whole_number("root_seed", root_seed, at_least=0, below=2**32)
     before = None if compare is None else recorded(compare)
 

@@ -46,12 +46,14 @@ def kernel(*, allocates: bool = False, **options: Any) -> Callable:
 
 def _harden(cache: Any) -> None:
     """Let neither a full disk nor an index by an older version, whose classes are gone, end a
-    training.
+    training, and no process run what another one compiled for other types.
 
     Numba offers no hook for this, so its cache is patched: a compiled kernel that cannot be stored
-    is used all the same, and an index that cannot be read is emptied.
+    is used all the same, and an index that cannot be read is emptied. Numba numbers the files that
+    an index names, so that processes that compile at once would write two kernels into one file;
+    and it writes the index first, which a kill would leave with the file of an older kernel.
     """
-    load, save = cache.load_overload, cache.save_overload
+    load, save, files = cache.load_overload, cache.save_overload, cache._cache_file
 
     def load_if_readable(*wanted: Any) -> Any:
         try:
@@ -67,7 +69,18 @@ def _harden(cache: Any) -> None:
         except OSError:
             warn_of_no_cache()
 
+    def save_apart(key: Any, compiled: Any) -> None:
+        name = files._data_name(number_of(files._source_stamp, key))
+        files._save_data(name, compiled)
+        files._save_index({**files._load_index(), key: name})
+
     cache.load_overload, cache.save_overload = load_if_readable, save_if_possible
+    files.save = save_apart
+
+
+def number_of(*what: Any) -> int:
+    """A number of 64 bits for what has this representation, another one for anything else."""
+    return int(hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest(), 16)
 
 
 @lru_cache(maxsize=1)

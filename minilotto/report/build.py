@@ -23,9 +23,11 @@ import numpy as np
 from minilotto.errors import ConfigError, MinilottoError, ResourceError, shown
 from minilotto.files import (
     absolute,
+    alone_in,
     check_folder,
     entries,
     folder_for,
+    make_folder,
     path_of,
     write_atomically,
     write_bytes,
@@ -90,7 +92,7 @@ def reproduce(
     before = None if compare is None else recorded(compare)
     processes = thread_count(threads)
     scale = scale or (QUICK if quick else Scale())
-    given = report_folder(out, force)
+    given = report_folder(out, force, runs)
     runs = check_folder(runs) if runs is not None else given / "runs"
     place = absolute(given)
     began = time.perf_counter()
@@ -103,40 +105,43 @@ def reproduce(
         )
     trained = time.perf_counter() - began
     texts = read_toml("minilotto.report", "report.toml")
-    if not os.path.lexists(place / REPORT_FILES[0]):
-        # Its mark lets an interrupted report go on in this folder.
-        _write_page(place, REPORT_FILES[0], Report("Not finished", (), "", (), ()))
+    make_folder(place)  # another process that made it may have failed, and removed it
+    with alone_in(place):
+        if not os.path.lexists(place / REPORT_FILES[0]):
+            # Its mark lets an interrupted report go on in this folder.
+            _write_page(place, REPORT_FILES[0], Report("Not finished", (), "", (), ()))
     chosen = [FIGURES[name] for name in names]
     sections = _sections(chosen, store, scale, place, processes, given, root_seed)
-    kept = [section for section in _earlier(place) if section.name not in names]
-    order = list(FIGURES)
-    sections = sorted([*sections, *kept], key=lambda one: order.index(one.name))
-    reduced = {section.warning for section in sections}
-    report = Report(
-        warning=reduced.pop() if len(reduced) == 1 else SOME_REDUCED,
-        sections=sections,
-        provenance={
-            "minilotto": VERSION,
-            "date": date.today().isoformat(),
-            "machine": f"{cpu_name()}, {usable_cores()} cores",
-            "Python, NumPy": f"{platform.python_version()}, {np.__version__}",
-            "seeds": f"{scale.seeds:,} at the paper's widths, {scale.wide_seeds:,} at wider ones; "
-            f"root seed {root_seed}",
-            "rules": f"version {frozen()['version']}",
-            "training": f"{trained:.0f} s, without what the store already had",
-            "analysis and drawing": f"{time.perf_counter() - began - trained:.0f} s",
-            "nets": str(runs),
-            **({"of earlier runs": ", ".join(one.name for one in kept)} if kept else {}),
-        },
-        tables=(rates_table(), margins_table()),
-        **texts,
-    )
-    if before is not None:
-        after = claims_of((one.name, one.verdicts) for one in sections)
-        words = [f"Beside the report in {compare}: ", *changes(before, after).words()]
-        report = dataclasses.replace(report, remarks=[*report.remarks, " ".join(words)])
-    for page in REPORT_FILES:
-        _write_page(place, page, report)
+    with alone_in(place):  # else one of two reports at once would forget the other's figures
+        kept = [section for section in _earlier(place) if section.name not in names]
+        order = list(FIGURES)
+        sections = sorted([*sections, *kept], key=lambda one: order.index(one.name))
+        reduced = {section.warning for section in sections}
+        report = Report(
+            warning=reduced.pop() if len(reduced) == 1 else SOME_REDUCED,
+            sections=sections,
+            provenance={
+                "minilotto": VERSION,
+                "date": date.today().isoformat(),
+                "machine": f"{cpu_name()}, {usable_cores()} cores",
+                "Python, NumPy": f"{platform.python_version()}, {np.__version__}",
+                "seeds": f"{scale.seeds:,} at the paper's widths, {scale.wide_seeds:,} at wider "
+                f"ones; root seed {root_seed}",
+                "rules": f"version {frozen()['version']}",
+                "training": f"{trained:.0f} s, without what the store already had",
+                "analysis and drawing": f"{time.perf_counter() - began - trained:.0f} s",
+                "nets": str(runs),
+                **({"of earlier runs": ", ".join(one.name for one in kept)} if kept else {}),
+            },
+            tables=(rates_table(), margins_table()),
+            **texts,
+        )
+        if before is not None:
+            after = claims_of((one.name, one.verdicts) for one in sections)
+            words = [f"Beside the report in {compare}: ", *changes(before, after).words()]
+            report = dataclasses.replace(report, remarks=[*report.remarks, " ".join(words)])
+        for page in REPORT_FILES:
+            _write_page(place, page, report)
     return report
 
 
@@ -187,15 +192,18 @@ def needed(names: Sequence[str], scale: Scale, root_seed: int = 0) -> list[Sweep
     return [reseeded(one, root_seed) for one in wanted]
 
 
-def report_folder(out: str | Path, force: bool) -> Path:
-    """The folder of a report, new or of an earlier one. Raises ConfigError for any other, FileError
-    where it cannot be made.
+def report_folder(out: str | Path, force: bool, runs: str | Path | None = None) -> Path:
+    """The folder of a report, new or of an earlier one, with nets in `runs`. Raises ConfigError
+    for any other, FileError where it cannot be made.
     """
     folder = check_folder(out)
+    nets = absolute(folder / "runs" if runs is None else check_folder(runs))
     if force:
         return folder
-    contents = {entry.name for entry in entries(folder) if entry.name[0] != "."} - {"runs"}
-    pages = [name for name in REPORT_FILES if name in contents]
+    ours = {"runs", os.path.relpath(nets, absolute(folder)).split(os.sep)[0]}
+    contents = {entry.name for entry in entries(folder) if entry.name[0] != "."} - ours
+    # After the others, since another process may begin its report between the two.
+    pages = [name for name in REPORT_FILES if os.path.lexists(folder / name)]
     others = [name for name in pages if not _is_ours(folder / name)]
     if contents and not pages:
         others = sorted(contents)

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,10 +162,13 @@ def write_block(folder: Path, block: Block, nets: Ensemble) -> int:
 
 
 def put_block(folder: Path, name: str, content: bytes) -> None:
-    """Write sealed bytes below `folder`, whole or not at all. Raises FileError."""
+    """Write sealed bytes below `folder`, whole or not at all; a sound block that is there by now
+    stays. Raises FileError.
+    """
     path = folder / name
-    make_folder(path.parent, parents=False)
-    write_bytes(path, content)
+    if not is_sound(folder, name):
+        make_folder(path.parent, parents=False)
+        write_bytes(path, content)
 
 
 def sealed_bytes(block: Block, nets: Ensemble) -> bytes:
@@ -183,6 +186,17 @@ def is_sealed(content: bytes | memoryview, name: str) -> bool:
     """Whether these are exactly the bytes that were written as the block `name`."""
     body, digest = memoryview(content)[: -2 * _DIGEST_BYTES], content[-2 * _DIGEST_BYTES :]
     return len(content) > _SEAL_BYTES and _digest(body, name) == bytes(digest)
+
+
+def is_sealed_file(path: Path, name: str) -> bool:
+    """Whether the file at `path` holds the block `name`. Raises UnreadableFileError."""
+    with opened(path) as file:
+        return file is not None and not _is_too_large(file) and is_sealed(file.read(), name)
+
+
+def _is_too_large(file: BinaryIO) -> bool:
+    size = os.fstat(file.fileno()).st_size
+    return size > LARGE_BYTES and size > available_memory() // 2
 
 
 def has_ending(path: Path) -> bool:
@@ -231,8 +245,7 @@ def sealed_content(folder: Path, name: str) -> bytes:
                 f"{str(path)!r} is damaged: it is missing or no regular file; the same sweep "
                 "trains it again"
             )
-        size = os.fstat(file.fileno()).st_size
-        if size > LARGE_BYTES and size > available_memory() // 2:
+        if _is_too_large(file):
             raise FileError(
                 f"{str(path)!r} is larger than any block that was written here; the same sweep "
                 "trains it again"

@@ -23,15 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.errors import ConfigError, FileError, UnusableFileError
-from minilotto.files import (
-    absolute,
-    entries,
-    make_folder,
-    opened,
-    probe,
-    remove_fragments,
-    write_bytes,
-)
+from minilotto.files import absolute, entries, make_folder, probe, remove_fragments, write_bytes
 from minilotto.hardware.machine import usable_cores
 from minilotto.settings.config import FIELDS, Config, checked_config
 from minilotto.store import blocks
@@ -153,30 +145,30 @@ class StoreFolder:
         faster. Raises FileError where the quarantine cannot be made or is full.
         """
         source, target = self.blocks / name, self.folder / QUARANTINE / name
+        if blocks.is_sound(self.blocks, name):
+            return None
         make_folder(target.parent)
         for number in range(1, 10**6):
-            place = target.with_name(f"{target.name}.{number}")
-            if os.path.lexists(place):
-                continue
+            place, sound = target.with_name(f"{target.name}.{number}"), True
             try:
-                if os.path.islink(source):  # to what it leads is not ours
-                    os.replace(source, place)
-                    return place
-                # Unlike a rename, this never replaces what another process put there.
-                os.link(source, place)
-                with opened(place) as file:
-                    sound = file is not None and blocks.is_sealed(file.read(), name)
-                if sound:  # another process has trained it again
-                    os.unlink(place)
-                    return None
-                os.unlink(source)
+                place.touch(exist_ok=False)  # from now on this name is ours
+                if os.path.isdir(source) and not os.path.islink(source):
+                    place.unlink()  # a folder replaces no file
+                os.replace(source, place)
             except FileExistsError:
                 continue
-            except FileNotFoundError:
-                return place if os.path.lexists(place) else None
-            except OSError:  # a folder, or a file system without hard links
-                _move(source, place)
-            return place
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    place.unlink()
+                if isinstance(error, FileNotFoundError):
+                    return None
+                raise FileError(f"{str(source)!r} cannot be put aside ({error.strerror})") from None
+            try:
+                sound = blocks.is_sealed_file(place, name)
+            finally:
+                if sound:  # another process has trained it again, or this one cannot tell
+                    os.replace(place, source)
+            return None if sound else place
         raise FileError(f"{str(target.parent)!r} is full of damaged blocks; remove them")
 
     def studies(self) -> list[tuple[Sweep, ...]]:
@@ -246,13 +238,3 @@ def cover(
 def positions_in(one: Stored, runs: Iterable[Run]) -> NDArray[np.int64]:
     """Positions within a block of the seeds in runs."""
     return blocks.seeds_in(runs) - one.run[0]
-
-
-def _move(source: Path, place: Path) -> None:
-    """Rename, unless another process was faster. Raises FileError."""
-    try:
-        os.replace(source, place)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise FileError(f"{str(source)!r} cannot be put aside ({error.strerror})") from None

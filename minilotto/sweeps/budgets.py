@@ -6,8 +6,10 @@ schedules, whose budgets are trainings of their own; by others a net of 50,000 s
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+from types import MappingProxyType
 from typing import Any
 
 from minilotto.engines.request import Request
@@ -22,8 +24,12 @@ from minilotto.training.progress import Reporter
 from minilotto.training.train import prepare
 
 
-def planned(missing: dict[Config, tuple[Run, ...]]) -> list[Block]:
-    """Blocks of these seeds to train, each with the shorter trainings that it serves."""
+def planned(
+    missing: dict[Config, tuple[Run, ...]], lost: Mapping[str, Sequence[Run]] = MappingProxyType({})
+) -> list[Block]:
+    """Blocks of these seeds to train, each with the shorter trainings that it serves; by
+    `Config.key` the runs of blocks that were lost, which come back as they were.
+    """
     groups: dict[Any, list[Config]] = {}
     for config in missing:
         fields = dataclasses.asdict(config)
@@ -35,7 +41,7 @@ def planned(missing: dict[Config, tuple[Run, ...]]) -> list[Block]:
         while gaps:
             longest = next(iter(gaps))
             runs = gaps.pop(longest)
-            for block in blocks.cut(longest, runs):
+            for block in blocks.cut(longest, _apart(runs, lost.get(longest.key, ()))):
                 here = [(block.first, block.stop)]
                 served = (
                     Block(config, *run)
@@ -46,6 +52,14 @@ def planned(missing: dict[Config, tuple[Run, ...]]) -> list[Block]:
             left = {config: blocks.difference(own, runs) for config, own in gaps.items()}
             gaps = {config: own for config, own in left.items() if own}
     return todo
+
+
+def _apart(runs: Iterable[Run], edges: Iterable[Run]) -> Iterator[Run]:
+    """The same seeds in runs that also end where those of `edges` begin or end."""
+    cuts = sorted({end for edge in edges for end in edge})
+    for first, stop in runs:
+        inner = cuts[bisect_right(cuts, first) : bisect_left(cuts, stop)]
+        yield from pairwise((first, *inner, stop))
 
 
 def remaining(batch: Sequence[Block], has: Callable[[Block], bool]) -> Iterator[list[Block]]:

@@ -141,7 +141,8 @@ def _sweep(
     store = make_store(out)
     configs = wanted(sweeps)
     _refuse_another_function(store, configs)
-    names = [one.name for config in configs for one in store.stored(config.key)]
+    there = {config: store.stored(config.key) for config in configs}
+    names = [one.name for stored in there.values() for one in stored]
     damaged, missing = store.damaged(names, quick), store.missing_runs(sweeps)
     if not damaged and not missing:
         with contextlib.suppress(FileError):  # a store on a read-only disk is complete all the same
@@ -154,7 +155,12 @@ def _sweep(
         log.write("quarantine", block=name, place=str(store.put_aside(name)))
     missing = store.missing_runs(sweeps)
     on_nodes = {config: not _on_points(store, config) for config in missing}
-    todo = [_with_nodes(block, on_nodes) for block in planned(missing)]
+    gone = set(damaged)
+    lost = {
+        config.key: [one.run for one in stored if one.name in gone]
+        for config, stored in there.items()
+    }
+    todo = [_with_nodes(block, on_nodes) for block in planned(missing, lost)]
     by = type(executor).__name__ if executor else None
     log.write("start", version=VERSION, blocks=len(todo), executor=by, threads=threads)
     nets = sum(blocks.count_of(runs) for runs in configs.values())

@@ -11,6 +11,7 @@ import pytest
 from entries import INPUTS, OUTPUTS, WRITERS, Refused
 
 import minilotto as ml
+from minilotto import files
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names and files of Linux")
 REFUSALS = (ml.ConfigError, ml.FileError, Refused)
@@ -430,6 +431,19 @@ def test_a_folder_of_something_else_is_refused(kind, entry):
 
 
 # The working folder
+def test_a_folder_that_another_process_removes_meanwhile_is_no_file(place, monkeypatch):
+    out, real = place / "runs", os.path.isdir
+    out.mkdir()
+
+    def removed(path):
+        if path == out and real(path):
+            out.rmdir()
+        return real(path)
+
+    monkeypatch.setattr(os.path, "isdir", removed)
+    assert files.check_folder(out) == out
+
+
 def test_a_working_folder_that_is_gone_is_one_line(place):
     os.mkdir("gone")
     os.chdir("gone")

@@ -191,7 +191,7 @@ def test_a_signal_during_the_imports_is_one_line(number, child_environment, tmp_
     child = started(SHORT, child_environment, tmp_path)
     handled(child, HUP)
     child.send_signal(number)
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=600)
     assert (child.returncode, out, err) == (128 + number, "", "interrupted\n")
     assert not list(tmp_path.iterdir())
 
@@ -203,7 +203,7 @@ def test_an_ignored_ctrl_c_stays_ignored(child_environment, tmp_path):
     for _ in range(20):
         time.sleep(0.1)
         child.send_signal(INT)
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=600)
     assert (child.returncode, err) == (0, "")
     assert "10 ok" in out
 
@@ -305,7 +305,7 @@ def test_workers_need_no_main_guard(stdin, child_environment, tmp_path):
     script.write_text(UNGUARDED)
     words = ["-"] if stdin else [str(script)]
     child = started(words, child_environment, tmp_path, stdin=subprocess.PIPE)
-    out, err = child.communicate(UNGUARDED if stdin else "", timeout=90)
+    out, err = child.communicate(UNGUARDED if stdin else "", timeout=600)
     assert (child.returncode, out, err) == (0, "[9, 9]\n", "")
 
 
@@ -323,7 +323,7 @@ def test_a_signal_to_all_workers_is_one_line(sent, child_environment, tmp_path):
     for number in sent:
         time.sleep(0.3)
         os.killpg(child.pid, number)
-    out, err = child.communicate(timeout=90)
+    out, err = child.communicate(timeout=600)
     assert (child.returncode, out) == (128 + sent[0], "")
     assert err == (
         "interrupted: every finished block is kept, and the same sweep goes on from there\n"

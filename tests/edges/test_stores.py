@@ -704,6 +704,14 @@ def test_an_interrupted_report_goes_on_in_its_folder(tmp_path, monkeypatch):
     assert report.sections[0].picture
 
 
+def test_an_interrupted_training_goes_on_in_any_folder_of_the_report(folder, tmp_path):
+    site = tmp_path / "site"
+    site.mkdir()
+    nets = folder.rename(site / "nets")
+    one_line("'nets' for one", ml_reproduce, site)
+    assert ml_reproduce(site, runs=nets).sections[0].picture
+
+
 def test_figures_go_where_they_were_asked_for(tmp_path, monkeypatch):
     """Even if the working folder changes between the training and the drawing."""
     from minilotto.report import build

@@ -35,7 +35,7 @@ def shell(tmp_path, child_environment):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=600,
         )
 
     return run
@@ -91,7 +91,7 @@ def test_characters_that_a_stream_lacks_are_escaped(encoding, shown, tmp_path, c
         env=child_environment(PYTHONIOENCODING=encoding),
         cwd=tmp_path,
         capture_output=True,
-        timeout=100,
+        timeout=600,
     )
     assert ended.returncode == 0, ended
     assert shown in ended.stdout.decode(encoding.partition(":")[0])

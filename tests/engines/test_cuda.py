@@ -739,6 +739,28 @@ def check_kept(kind: Kind | Evaluation) -> None:
     assert b"_Intrinsic" not in dumps(cells)  # which another process would not find
 
 
+def test_kernels_of_processes_that_compile_at_once_are_in_files_of_their_own(compiler, monkeypatch):
+    from numba.cuda.dispatcher import CUDACache
+
+    from minilotto.kernels.gpu import compiled
+
+    kinds = [
+        *(Gathering(dtype) for dtype in ("float32", "float64")),
+        *(Evaluation(name, "float32", 1, "squared", audit=True) for name in ("silu", "tanh")),
+    ]
+    found = []
+    monkeypatch.setattr(
+        compiled.cuda, "jit", lambda *_, **__: lambda function: CUDACache(function)._cache_file
+    )
+    for capability in ((9, 0), (9, 0), (8, 0)):
+        device = SimpleNamespace(compute_capability=capability)
+        monkeypatch.setattr(compiled.cuda, "get_current_device", lambda device=device: device)
+        found.append({compiled._kernel(kind, 99)._index_path for kind in kinds})
+    again, others = found[1:]
+    assert found[0] == again
+    assert len(again | others) == 2 * len(kinds)
+
+
 @pytest.mark.parametrize(
     "kind",
     [

@@ -148,9 +148,9 @@ def test_a_histogram_counts_every_finite_value():
 
 def test_a_million_nets_are_shown_at_once(constructed):
     nets = constructed(10 ** np.random.default_rng(0).normal(-4, 1, 10**6))
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(nets._repr_html_()) < 10_000
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 # Pictures

@@ -17,6 +17,7 @@ import minilotto as ml
 from minilotto.cli import commands
 from minilotto.ensemble.npz import ARRAYS, SCHEMA, digest_of
 from minilotto.files import check_output, write_atomically
+from minilotto.training.train import Job
 
 TINY = ml.Config(width=1, steps=5)
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
@@ -566,6 +567,28 @@ def test_nets_that_find_the_disk_full_are_rescued(
     assert identical(dataclasses.replace(rescued, provenance=expected.provenance), expected)
     assert names_in(full_disk) == (["nets.npz"] if existing else [])
     assert not existing or out.read_bytes() == b"old" * 1000
+
+
+def test_a_file_that_appears_during_the_training_stays(tmp_path, monkeypatch, capsys):
+    rescue, out = tmp_path / "rescue", tmp_path / "nets.npz"
+    rescue.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(rescue))
+    real = Job.run
+
+    def run(job, **named):
+        out.write_bytes(b"of another process")
+        return real(job, **named)
+
+    monkeypatch.setattr(Job, "run", run)
+    assert commands.main(train_too_much(out)) == 1
+    said = capsys.readouterr()
+    assert out.read_bytes() == b"of another process"
+    (kept,) = rescue.iterdir()
+    assert len(ml.load(kept)) == 3000
+    assert re.search(f"exists; .* --force .*; the nets are in {kept} instead", said.err)
+    assert len(said.err.splitlines()) == 1
+    assert commands.main(train_too_much(out, "--force")) == 0
+    assert len(ml.load(out)) == 3000
 
 
 def test_a_picture_that_finds_the_disk_full_costs_no_nets(full_disk, tmp_path, capsys):

@@ -54,7 +54,7 @@ def test_bits_do_not_depend_on_the_vector_width(tmp_path, cpu, features, lanes, 
     }
     words = [sys.executable, "-c", PROGRAM, str(lanes), json.dumps(configs)]
     done = subprocess.run(
-        words, env=environment, capture_output=True, text=True, timeout=120, check=True
+        words, env=environment, capture_output=True, text=True, timeout=600, check=True
     )
     for fields, bits in zip(configs, done.stdout.split(), strict=True):
         here = ml.train(ml.Config(width=3, steps=300, **fields), seeds=9, threads=1)

@@ -21,6 +21,7 @@ from figures import Made, by_claim
 
 import minilotto as ml
 from minilotto.cli.commands import main
+from minilotto.report import build
 from minilotto.report.build import REPORT_FILES, _sections, figure_names, needed, reproduce
 from minilotto.report.catalogue import APPENDICES, FIGURES, MAIN_TEXT
 from minilotto.report.claims import Verdict
@@ -31,6 +32,7 @@ from minilotto.report.paper.scaling_law import ScalingLaw
 from minilotto.report.paper.two_neurons import LossHistogram
 from minilotto.report.paper.wide_net import digitised
 from minilotto.report.rules import FAILS, HOLDS, UNDECIDED, UNTESTED
+from minilotto.sweeps.run import sweep
 
 SMALL = Scale(seeds=40, wide_seeds=12, giants=2, giant_width=300, widest=70, steps=300)
 NAN = float("nan")
@@ -276,6 +278,68 @@ def test_a_later_run_keeps_what_an_earlier_one_drew(small, tmp_path):
     again, kept = reproduce(place, ["2b"], scale=SMALL, **given).sections
     assert (again.picture, again.verdicts) == (earlier.picture, earlier.verdicts)
     assert (kept.picture, kept.verdicts) == (later.picture, later.verdicts)
+
+
+# Several processes in one folder
+FEW = Scale(seeds=40, wide_seeds=2, giants=1, giant_width=10, widest=50, steps=20)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fcntl")
+def test_reports_at_once_in_one_folder_keep_each_others_figures(tmp_path, monkeypatch):
+    import fcntl
+
+    def made(figure):
+        reproduce(tmp_path / "report", [figure], scale=FEW, runs=tmp_path / "runs", threads=1)
+
+    def whole():
+        made("2c")
+        reached.set()
+
+    def lock(handle, kind):
+        if threading.current_thread() is other:
+            reached.set()
+        flock(handle, kind)
+
+    def read(folder):
+        sections = earlier(folder)
+        if threading.current_thread() is not other:
+            other.start()  # between the look at what is there and what is written
+            assert reached.wait(60)
+        return sections
+
+    other, reached = threading.Thread(target=whole), threading.Event()
+    earlier, flock = build._earlier, fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr(build, "_earlier", read)
+    made("2b")
+    other.join()
+    found = from_json((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert [section.name for section in found] == ["2b", "2c"]
+
+
+def test_a_folder_that_another_process_removes_during_the_training_is_made_again(
+    tmp_path, monkeypatch
+):
+    place = tmp_path / "report"
+
+    def failed_beside(*arguments, **named):
+        place.rmdir()  # as where the process that made it failed
+        return sweep(*arguments, **named)
+
+    monkeypatch.setattr(build, "sweep", failed_beside)
+    reproduce(place, ["2b"], scale=FEW, runs=tmp_path / "runs", threads=1)
+    assert (place / "index.html").is_file()
+
+
+def test_a_folder_in_which_another_process_begins_meanwhile_is_ours(tmp_path, monkeypatch):
+    place, real = tmp_path / "report", build.entries
+
+    def listed(folder):
+        reproduce(place, ["2b"], scale=FEW, runs=tmp_path / "runs", threads=1, force=True)
+        return [entry for entry in real(folder) if entry.name not in REPORT_FILES]
+
+    monkeypatch.setattr(build, "entries", listed)
+    assert build.report_folder(place, False) == place
 
 
 def test_a_verdict_is_one_of_four():

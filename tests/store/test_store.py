@@ -477,6 +477,65 @@ def test_putting_aside_spares_what_another_process_has_mended(folder):
     assert store.put_aside(name) is None
 
 
+def become_a_link(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+MOVED = {"flipped": flip, "a link": become_a_link, "a folder": become_a_folder}
+
+
+@pytest.mark.parametrize("kind", MOVED)
+def test_putting_aside_spares_what_is_mended_while_it_moves(kind, folder, monkeypatch):
+    store, victim = ml.open_store(folder), block_files(folder)[0]
+    name, content = f"{victim.parent.name}/{victim.name}", victim.read_bytes()
+    MOVED[kind](victim)
+
+    def after_mending(real):
+        def call(path, *rest, **named):
+            if path == victim:  # another sweep has put it aside and trained it again
+                monkeypatch.undo()
+                victim.rmdir() if kind == "a folder" else victim.unlink(missing_ok=True)
+                victim.write_bytes(content)
+            return real(path, *rest, **named)
+
+        return call
+
+    for change in ("replace", "unlink"):
+        monkeypatch.setattr(os, change, after_mending(getattr(os, change)))
+    assert store.put_aside(name) is None
+    assert victim.read_bytes() == content
+    assert not list((folder / "quarantine").rglob("*.npz*"))
+
+
+@pytest.mark.parametrize("kind", MOVED)
+def test_what_another_process_puts_aside_meanwhile_stays(kind, folder, monkeypatch):
+    store, victim = ml.open_store(folder), block_files(folder)[0]
+    name = f"{victim.parent.name}/{victim.name}"
+    MOVED[kind](victim)
+    theirs = folder / "quarantine" / f"{name}.1"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    real = os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda path: path != theirs and real(path))
+    assert store.put_aside(name) == theirs.with_name(f"{victim.name}.2")
+    assert theirs.read_bytes() == b"theirs"
+    assert not os.path.lexists(victim)
+
+
+def test_a_block_that_another_machine_has_stored_meanwhile_stays(folder):
+    victim = block_files(folder)[0]
+    name, content = f"{victim.parent.name}/{victim.name}", victim.read_bytes()
+    forged(victim, {"provenance": {"cpu": "another"}})
+    theirs = victim.read_bytes()
+    assert theirs != content
+    blocks.put_block(folder / "blocks", name, content)
+    assert victim.read_bytes() == theirs
+    flip(victim)
+    blocks.put_block(folder / "blocks", name, content)
+    assert victim.read_bytes() == content
+
+
 def test_a_quick_look_finds_cuts_and_no_flips(folder):
     store = ml.open_store(folder)
     names = [f"{path.parent.name}/{path.name}" for path in block_files(folder)]
@@ -508,6 +567,36 @@ def test_fragments_of_the_dead_are_removed_and_those_of_the_living_kept(folder, 
         False,
         True,
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_writer_elsewhere_or_of_another_user_is_not_taken_for_dead(folder, monkeypatch):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    here = files._host()
+    files._host.cache_clear()
+    with monkeypatch.context() as patch:  # in a container of the same name
+        patch.setattr(os, "readlink", lambda path: "pid:[4026532000]")
+        elsewhere = files._host()
+    files._host.cache_clear()
+    assert elsewhere != here
+    place = block_files(folder)[0]
+    theirs = place.with_name(f".{place.name}.{elsewhere}-{dead.pid}-0123456789ab")
+    hidden = place.with_name(f".{place.name}.{here}-{dead.pid}-0123456789ab")
+    for fragment in (theirs, hidden):
+        fragment.write_bytes(b"half of it")
+
+    def refuse(process, number):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", refuse)  # as for a process of another user's
+    files.remove_fragments(place.parent)
+    assert theirs.exists()
+    assert hidden.exists()
+    monkeypatch.undo()
+    files.remove_fragments(place.parent)
+    assert theirs.exists()
+    assert not hidden.exists()
 
 
 # Status

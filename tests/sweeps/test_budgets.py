@@ -7,6 +7,7 @@ from stores import files_in
 import minilotto as ml
 from minilotto.cli import commands
 from minilotto.settings.config import Config
+from minilotto.store import format as store_format
 from minilotto.store.blocks import Block
 from minilotto.sweeps.budgets import planned, remaining
 from tests.sweeps.test_sweep import Far, Inline, log_of, loop
@@ -158,6 +159,23 @@ def test_a_store_goes_on_with_what_is_missing(tmp_path, trained, small_blocks):
     store = ml.sweep(ml.Sweep(steps=STEPS, **axes), out=folder)
     assert {steps for steps, _ in trained} == {800}
     assert files_in(folder) == files
+
+
+def test_damaged_budgets_come_back_in_the_blocks_of_the_training_that_served_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(store_format, "BLOCK_SECONDS", 3e-4)
+    monkeypatch.setattr(store_format, "MOST_SECONDS", 3e-4)
+    sweep = ml.Sweep(width=2, seeds=64, steps=(100, 800))
+    short, long = sweep.configs
+    assert store_format.block_size(short) == 4 * store_format.block_size(long)
+    store = ml.sweep(sweep, out=tmp_path / "runs")
+    files = files_in(store.folder)
+    lost = [one.name for one in store.stored(short.key)[1:3]]  # side by side
+    for name in lost:
+        (store.blocks / name).write_bytes(b"damaged")
+    ml.sweep(sweep, out=store.folder)
+    assert files_in(store.folder) == files
 
 
 @pytest.mark.parametrize("here", [True, False, None], ids=["here", "read-only", "elsewhere"])

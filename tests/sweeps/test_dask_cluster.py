@@ -16,6 +16,7 @@ from stores import files_in
 
 import minilotto as ml
 from minilotto.cli import commands
+from minilotto.sweeps.runners import Log
 
 distributed = pytest.importorskip("distributed", reason="needs the extra dask")
 
@@ -57,34 +58,45 @@ def expected(tmp_path_factory) -> dict[str, bytes]:
     return files_in(folder)
 
 
-def workers_in(folder: Path, count: int) -> set[int]:
-    """Process ids of the workers that have written blocks, once `count` blocks are there."""
-    while len(blocks_in(folder)) < count:
-        time.sleep(0.01)
-    lines = "".join(path.read_text() for path in (folder / "logs").iterdir())
-    return {int(process) for process in re.findall(r'"process": (\d+)', lines)}
+@pytest.fixture
+def at_second_block(monkeypatch):
+    """Makes this process's sweep call something with the worker of its second block, at once: who
+    waits for blocks to appear may find them all.
+    """
+
+    def call(act) -> None:
+        real, workers = Log.write, []
+
+        def write(log, event, **facts):
+            real(log, event, **facts)
+            if event == "block":
+                workers.append(facts["process"])
+                if len(workers) == 2:
+                    act(workers[1])
+
+        monkeypatch.setattr(Log, "write", write)
+
+    return call
 
 
-def wait_for(condition, seconds: float = 60.0) -> bool:
+def wait_for(condition, seconds: float = 600.0) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
     return condition()
 
 
-def test_local_workers_write_the_same_blocks_though_one_is_killed_in_mid_block(tmp_path, expected):
+def test_local_workers_write_the_same_blocks_though_one_is_killed_in_mid_block(
+    tmp_path, expected, at_second_block
+):
     killed = []
 
-    def kill_one():
-        wait_for(lambda: (tmp_path / "runs" / "logs").exists() and workers_in(tmp_path / "runs", 1))
-        pid = min(workers_in(tmp_path / "runs", 2))
-        os.kill(pid, signal.SIGKILL)
-        killed.append(pid)
+    def kill(worker):
+        os.kill(worker, signal.SIGKILL)
+        killed.append(worker)
 
-    thread = threading.Thread(target=kill_one)
-    thread.start()
+    at_second_block(kill)
     store = ml.sweep(STUDY, out=tmp_path / "runs", cluster="local:2")
-    thread.join()
     assert len(killed) == 1
     ml.sweep(STUDY, out=store.folder)  # removes what was being written where it died in that moment
     assert files_in(store.folder) == expected
@@ -126,13 +138,21 @@ def test_a_task_of_ones_own_goes_along(tmp_path, monkeypatch):
 
 
 DRIVER = """
-import sys
+import os, signal, sys
 import minilotto as ml
 from minilotto.store import format
+from minilotto.sweeps import runners
 
 if __name__ == "__main__":
     format.BLOCK_SEEDS = 16
-    print("begun", flush=True)
+    runners.WINDOW = 2  # so that the others are not under way
+    real, blocks = runners.Log.write, []
+    def write(log, event, **facts):
+        real(log, event, **facts)
+        blocks.extend([1] * (event == "block"))
+        if len(blocks) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    runners.Log.write = write
     ml.sweep(ml.Sweep(widths=(1, 2), seeds=64, steps=20_000), out=sys.argv[1], cluster=sys.argv[2])
 """
 
@@ -150,16 +170,12 @@ def alive(pid: int) -> bool:
 def test_a_driver_killed_in_mid_run_leaves_whole_blocks_and_no_workers(
     tmp_path, expected, child_environment
 ):
-    driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(tmp_path / "runs"), "local:2"], env=child_environment()
-    )
-    pids = (
-        workers_in(tmp_path / "runs", 2)
-        if wait_for(lambda: len(blocks_in(tmp_path / "runs")) >= 2)
-        else set()
-    )
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+    words = [sys.executable, "-c", DRIVER, str(tmp_path / "runs"), "local:2"]
+    driver = subprocess.run(words, env=child_environment(), timeout=600)
+    assert driver.returncode == -signal.SIGKILL
+    (log,) = (tmp_path / "runs" / "logs").iterdir()
+    pids = {int(process) for process in re.findall(r'"process": (\d+)', log.read_text())}
+    assert pids
     assert wait_for(lambda: not any(alive(pid) for pid in pids))
     kept = blocks_in(tmp_path / "runs")
     assert 2 <= len(kept) < 8
@@ -205,12 +221,12 @@ def scheduler(environment, workers: int, gpus: int = 0):
         for process in (*others, child):
             process.terminate()
         for process in (*others, child):
-            process.wait(timeout=30)
+            process.wait(timeout=600)
         child.stderr.close()
 
 
 def test_a_scheduler_that_is_there_already_is_used_and_its_end_is_told(
-    tmp_path, expected, child_environment, monkeypatch, capsys
+    tmp_path, expected, child_environment, monkeypatch, capsys, at_second_block
 ):
     monkeypatch.chdir(tmp_path)
     with scheduler(child_environment(), workers=1) as (address, process):
@@ -221,20 +237,13 @@ def test_a_scheduler_that_is_there_already_is_used_and_its_end_is_told(
         assert commands.main(words.split()) == 0
         capsys.readouterr()
         assert files_in(tmp_path / "runs") == expected
-
-        def end():
-            wait_for(lambda: len(blocks_in(tmp_path / "runs")) >= 10)
-            process.kill()
-
-        thread = threading.Thread(target=end)
-        thread.start()
+        at_second_block(lambda _: process.kill())
         with pytest.raises(ml.ResourceError, match="same sweep goes on") as error:
             ml.sweep(
                 ml.Sweep(widths=(1, 2, 3), seeds=128, steps=20_000),
                 out=tmp_path / "runs",
                 cluster=address,
             )
-        thread.join()
     assert len(str(error.value).splitlines()) == 1
     assert expected.items() <= {**files_in(tmp_path / "runs")}.items()
 

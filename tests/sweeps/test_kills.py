@@ -48,7 +48,7 @@ import sys
 import bench.kills
 from minilotto import signals
 signals.Deferral.begin = lambda deferral: None
-sys.exit(bench.kills.main(count=60))
+sys.exit(bench.kills.main(count=120))
 """
 TRUSTING = """
 import sys
@@ -105,7 +105,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(
     while len(blocks_in(tmp_path / "runs")) < 2 and child.poll() is None:
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=600)
     assert (child.returncode, out) == (130, "")
     assert (
         err == "interrupted: every finished block is kept, and the same sweep goes on from there\n"

@@ -7,19 +7,24 @@ from typing import Any
 from numba import cuda, types
 from numba.core import event
 
-from minilotto.kernels.compile import sources_digest, warn_of_no_cache
+from minilotto.kernels.compile import number_of, sources_digest, warn_of_no_cache
 from minilotto.kernels.gpu.evaluate import evaluation
 from minilotto.kernels.gpu.partition import ASIDE, Draws, Evaluation, Form, Gathering, limits
 from minilotto.kernels.gpu.simulated import SIMULATED
 from minilotto.kernels.gpu.train import resident, streamed
 
 
-def copy_rows(source, places, first, target):
-    """Copy the rows at `places` to those from `first` on, a number a thread."""
-    at = cuda.grid(1)
-    row, column = at // source.shape[1], at % source.shape[1]
-    if row < len(places):
-        target[first + row, column] = source[places[row], column]
+def gathering() -> Callable:
+    """The kernel that copies nets into a smaller batch."""
+
+    def copy_rows(source, places, first, target):
+        """Copy the rows at `places` to those from `first` on, a number a thread."""
+        at = cuda.grid(1)
+        row, column = at // source.shape[1], at % source.shape[1]
+        if row < len(places):
+            target[first + row, column] = source[places[row], column]
+
+    return copy_rows
 
 
 def function_of(kind: Form, limit: int = 0) -> tuple[Callable, tuple[Any, ...]]:
@@ -31,7 +36,7 @@ def function_of(kind: Form, limit: int = 0) -> tuple[Callable, tuple[Any, ...]]:
     )
     sizes, nets, numbers = (number, types.int64), real[:, ::1], number[::1]
     if isinstance(kind, Gathering):
-        return copy_rows, (nets, types.int64[::1], types.int64, nets)
+        return gathering(), (nets, types.int64[::1], types.int64, nets)
     if isinstance(kind, Evaluation):
         return evaluation(kind, key), (*sizes, nets, numbers, number, numbers, number, numbers)
     draws = types.NamedTuple((types.int64[::1], types.int32[:, ::1], *[types.int64] * 3), Draws)
@@ -58,6 +63,10 @@ def kernel_of(kind: Form) -> Any:
 
 def _kernel(kind: Form, limit: int) -> Any:
     function, types_of = function_of(kind, limit)
+    # Numba's files bear this name: processes that compile at once would write two kernels into one.
+    capability = cuda.get_current_device().compute_capability
+    number = number_of(sources_digest(), kind, limit, capability)
+    function.__qualname__ = f"{function.__name__}_{number}"
     try:
         return cuda.jit(types_of, cache=True, max_registers=limit)(function)
     except (RuntimeError, OSError):  # no folder is writable, or its disk is full
