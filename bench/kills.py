@@ -4,7 +4,8 @@ be lost or silently wrong.
 - **Kills.** A sweep of tiny blocks is ended by SIGKILL. The folder must hold whole blocks and
   nothing else under their names, each equal in every byte to that of an uninterrupted sweep; the
   next sweep goes on from there, and a completed folder must equal the uninterrupted one. First, a
-  sweep is killed before each of its changes of the disk, and several sweeps share a folder.
+  sweep is killed before each of its changes of the disk, and several sweeps share a folder, a new
+  one and one that lost its marker and has damaged blocks.
 - **Signals.** A train, sweep or figure command gets one to three of SIGINT, SIGTERM and SIGHUP.
   What it had finished must be on disk, all files whole, nothing else beside them, the exit status
   that of a signal that was sent, and at most one line said.
@@ -41,7 +42,7 @@ from bench.command import run_command
 from minilotto import signals
 from minilotto.cli import commands
 from minilotto.store import format as store_format
-from minilotto.store.folder import BLOCKS, LOGS, QUARANTINE
+from minilotto.store.folder import BLOCKS, LOGS, MARKER, QUARANTINE
 from minilotto.sweeps import runners
 from minilotto.training import loop
 
@@ -152,12 +153,20 @@ def stopped_before(step: int, folder: Path) -> None:
 
 
 def together(folder: Path, expected: dict[str, bytes], drivers: int) -> None:
-    """Several sweeps into one folder at once. Raises Lost."""
+    """Several sweeps into one folder at once, whatever it holds. Raises Lost."""
     children = [forked(lambda: sweep(folder)) for _ in range(drivers)]
     finished = [ended(child) for child in children]
     if not all(finished) or contents(folder) != expected:
         raise Lost(f"{drivers} sweeps at once made another folder than one")
     shutil.rmtree(folder)
+
+
+def damaged_copy(store: Path, folder: Path, chance: random.Random) -> None:
+    """A copy of a store without its marker, and with half of its blocks damaged."""
+    shutil.copytree(store, folder, ignore=shutil.ignore_patterns(MARKER))
+    names = sorted((folder / BLOCKS).glob("*/*.npz"))
+    for one in chance.sample(names, len(names) // 2):
+        one.write_bytes(damaged(one.read_bytes(), chance))
 
 
 class Right:
@@ -478,6 +487,8 @@ def main(*, count: int = 10_000, seed: int = 1, processes: int = 2) -> int:
         try:
             steps = at_each_step(place / "steps", right.small)
             for drivers in (2, 3, 4):
+                together(place / "together", right.store, drivers)
+                damaged_copy(right.folder, place / "together", random.Random(drivers))
                 together(place / "together", right.store, drivers)
         except Lost as error:
             print(f"LOST: {error}", file=sys.stderr)
