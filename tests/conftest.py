@@ -1,12 +1,13 @@
 """What the tests share."""
 
 import dataclasses
+import gc
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,17 @@ settings.register_profile("minilotto", deadline=None, derandomize=True, max_exam
 settings.load_profile("minilotto")
 
 ROOT = Path(minilotto.__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thousands of collected tests are not searched for garbage: a tenth of the time of all."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Ended(NamedTuple):

@@ -102,7 +102,7 @@ def test_gradients_of_other_activations(name, dtype):
 
 @RESIDUAL
 def test_gradients_of_the_logistic_loss(residual):
-    assert max(errors("tanh", 6, 3, 2, "float64", "logistic", residual)) < UNITS
+    assert max(errors("silu", 6, 3, 2, "float64", "logistic", residual)) < UNITS
 
 
 @RESIDUAL
@@ -189,11 +189,9 @@ def test_a_training_goes_on_bit_for_bit(fields):
 @pytest.mark.parametrize(
     "fields",
     [
-        *({"optimizer": name} for name in ("adamw", "nesterov")),
-        {"batch": 7},
+        {"optimizer": "nesterov", "schedule": "cosine", "warmup": 4},
+        {"batch": 7, "activation": "relu"},
         {"batch": 4, "sampling": "population"},
-        {"activation": "relu"},
-        {"schedule": "cosine", "warmup": 4},
         {"loss": "logistic", "task": "moons", "sampling": "examples"},
     ],
     ids=str,
