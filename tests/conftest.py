@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -26,26 +26,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Thousands of tests, and all that compiling makes, would be searched for garbage again and again: a
+# tenth of the time of all.
+gc.set_threshold(20_000)
+
 # A first example may compile a kernel, so no deadline; the same examples each time, so that a red
 # test stays red.
 settings.register_profile("minilotto", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("minilotto")
 
 ROOT = Path(minilotto.__file__).resolve().parent.parent
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Thousands of collected tests are not searched for garbage, what compiling makes seldom is:
-    it took a tenth of the time of all.
-    """
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.freeze()
-        gc.set_threshold(20_000)
-        gc.enable()
 
 
 class Ended(NamedTuple):
