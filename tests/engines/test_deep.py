@@ -92,8 +92,8 @@ def test_gradients_of_every_width(width, residual):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "dtype"),  # both precisions of a formula are tested with one layer
-    [("relu", "float64"), ("tanh", "float32"), ("gelu", "float64"), ("leaky_relu", "float32")],
+    ("name", "dtype"),  # both precisions of a formula are tested with one layer, relu's steps below
+    [("tanh", "float32"), ("gelu", "float64"), ("leaky_relu", "float32")],
 )
 def test_gradients_of_other_activations(name, dtype):
     for residual in (False, True):
