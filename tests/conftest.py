@@ -1,6 +1,7 @@
 """What the tests share."""
 
 import dataclasses
+import gc
 import os
 import shutil
 import signal
@@ -24,6 +25,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Thousands of tests, and all that compiling makes, would be searched for garbage again and again: a
+# tenth of the time of all.
+gc.set_threshold(20_000)
 
 # A first example may compile a kernel, so no deadline; the same examples each time, so that a red
 # test stays red.

@@ -18,6 +18,10 @@ SLOPE = 0.2  # of leaky_relu, unless said otherwise
 NUMBERS = st.floats(-3, 3, width=32)
 KINKED = ("relu", "leaky_relu")
 SMOOTH = tuple(name for name in ACTIVATIONS if name not in KINKED)
+# Width, points, whether they have weights. Kernels take four points side by side where the CPU has
+# the registers, as here, and two where the points are few: another kernel of the same formulas.
+SHAPES = [(1, 4, False), (2, 12, False), (7, 8, True), (33, 32, True), (2, 101, False)]
+FEW_POINTS = [(1, 1, False), (2, 10, False), (7, 9, True)]
 # The same numbers, worked out once in 40 digits: the loss, then dw1, dw2, db1, db2, dv1, dv2, dc.
 GOLDEN_NET = Parameters(
     w=np.array([[[0.75], [-1.25]]]),
@@ -25,7 +29,7 @@ GOLDEN_NET = Parameters(
     v=np.array([[1.5, -0.875]]),
     c=np.array([0.125]),
 )
-GOLDEN_X = np.array([-2.0, -1.25, -0.5, 0.25, 1.0, 1.75])
+GOLDEN_X = np.array([-2.0, -1.25, -0.5, 0.25, 1.0, 1.75] * 2)  # twice, for kernels of SHAPES
 
 
 def mostly_slow(cases: Iterable, quick: Collection) -> list:

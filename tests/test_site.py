@@ -96,8 +96,17 @@ def test_a_link_that_leads_nowhere_is_refused(build, target):
         build.led(target, ROOT / "docs" / "engine.md", "guide/engine.md")
 
 
-def test_an_example_that_fails_stops_the_build(build, elsewhere, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise ValueError('no such thing')", r"broken.py fails: [\s\S]*no such thing"),
+        ("import warnings; warnings.warn('is going')", r"broken.py fails: [\s\S]*is going"),
+        ("print('drawn')", "broken.py draws nothing"),
+        ("import sys; open(sys.argv[1], 'w').write('small')", "broken.py draws nothing"),
+    ],
+)
+def test_an_example_that_fails_stops_the_build(build, elsewhere, tmp_path, text, said):
     example = tmp_path / "broken.py"
-    example.write_text("raise ValueError('no such thing')\n")
-    with pytest.raises(build.BadPage, match=r"broken.py fails: [\s\S]*no such thing"):
+    example.write_text(text)
+    with pytest.raises(build.BadPage, match=said):
         build.run_example(example)

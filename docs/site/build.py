@@ -194,6 +194,9 @@ def run_example(path: Path) -> tuple[str, float]:
     )
     if done.returncode:
         raise BadPage(f"examples/{path.name} fails: {done.stderr.strip()[-2000:]}")
+    drawn = picture.exists() and picture.stat().st_size > 10_000
+    if not drawn and not done.stdout.startswith("skipped: "):
+        raise BadPage(f"examples/{path.name} draws nothing")
     return done.stdout, time.monotonic() - began
 
 

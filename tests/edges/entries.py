@@ -463,7 +463,7 @@ INTERRUPTED = {
     "sweep in threads": "sweep --widths 1,2 --seeds 60 --steps 400 --quiet --threads 2 "
     "--out {}/runs",
     "figure": "figure 2b --quick --seeds 30 --quiet --threads 1 --runs {}/runs --out {}/figure.png",
-    "reproduce": "reproduce --quick --figures 2b,4 --seeds 30 --quiet --threads 2 --out {}/report",
+    "reproduce": "reproduce --quick --figures 2b,2c --seeds 30 --quiet --threads 2 --out {}/report",
     "verify": "verify {}/../runs --recompute 40 --threads 2",
     "check": "check --activations silu --tasks square --dtypes float32 --losses squared "
     "--optimizers adam --quiet",

@@ -217,13 +217,13 @@ def test_a_task_of_that_name_is_not_the_one_that_kernels_know():
 
 # What is reported, and what is refused.
 def test_losses_are_those_on_all_data():
-    config = ml.Config(width=3, steps=50, batch=4, sampling="population")
+    config = ml.Config(width=3, steps=50, batch=3, sampling="population")
     nets = ml.train(config, 20)
     np.testing.assert_allclose(nets.loss, nets.population_loss, rtol=1e-6)
-    assert (nets.nodes == 4).all()
+    assert (nets.nodes == 3).all()
     kinked = ml.train(config.replace(activation="relu"), 20)
     np.testing.assert_array_equal(kinked.loss, kinked.population_loss)
-    nets = ml.train(ml.Config(width=3, steps=50, batch=4), 20)
+    nets = ml.train(ml.Config(width=3, steps=50, batch=3), 20)
     data, f = nets.data, nets.predict(sampled(ml.Config()).x)
     np.testing.assert_allclose(nets.loss, ((f - data.y) ** 2).mean(axis=1), rtol=1e-12)
 
@@ -282,26 +282,24 @@ def test_a_target_that_fails_at_some_point_says_where():
         ml.train(config, 9, target=lambda x: np.where(x[:, 0] > 1.99, np.nan, 0.0), threads=2)
 
 
-@pytest.mark.slow  # each optimiser and precision compiles a kernel
+@pytest.mark.slow
 @settings(max_examples=30)
 @examples(
     batch=st.integers(1, 40),
     points=st.integers(1, 300),
-    optimizer=st.sampled_from(sorted(UPDATES)),
     dtype=st.sampled_from(["float32", "float64"]),
     weighted=st.booleans(),
     root=st.integers(0, 2**64 - 1),
     seeds=st.lists(st.integers(0, 2**48 - 1), min_size=1, max_size=5, unique=True),
 )
-def test_any_combination_is_that_of_the_reference(
-    batch, points, optimizer, dtype, weighted, root, seeds
-):
+def test_any_combination_is_that_of_the_reference(batch, points, dtype, weighted, root, seeds):
+    """By Adam: a step of any other optimiser is the same function of a gradient, and on batches has
+    the test above.
+    """
     rng = np.random.default_rng(points)
     weight = rng.random(points) + 0.1 if weighted else np.ones(points)
     data = Dataset(rng.normal(size=(points, 1)), rng.normal(size=points), weight / weight.sum())
-    config = ml.Config(
-        width=2, steps=5, batch=batch, optimizer=optimizer, dtype=dtype, root_seed=root, lr=1e-3
-    )
+    config = ml.Config(width=2, steps=5, batch=batch, dtype=dtype, root_seed=root, lr=1e-3)
     ours, theirs = (trained(config, data, seeds, kind=k) for k in (BatchEngine, ReferenceEngine))
     assert largest_difference(ours, theirs) < trajectory_tolerance(config)
 

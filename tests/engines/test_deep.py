@@ -92,8 +92,8 @@ def test_gradients_of_every_width(width, residual):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "dtype"),  # both precisions of a formula are tested with one layer
-    [("relu", "float64"), ("tanh", "float32"), ("gelu", "float64"), ("leaky_relu", "float32")],
+    ("name", "dtype"),  # both precisions of a formula are tested with one layer, relu's steps below
+    [("tanh", "float32"), ("gelu", "float64"), ("leaky_relu", "float32")],
 )
 def test_gradients_of_other_activations(name, dtype):
     for residual in (False, True):
@@ -102,7 +102,7 @@ def test_gradients_of_other_activations(name, dtype):
 
 @RESIDUAL
 def test_gradients_of_the_logistic_loss(residual):
-    assert max(errors("tanh", 6, 3, 2, "float64", "logistic", residual)) < UNITS
+    assert max(errors("silu", 6, 3, 2, "float64", "logistic", residual)) < UNITS
 
 
 @RESIDUAL
@@ -189,11 +189,9 @@ def test_a_training_goes_on_bit_for_bit(fields):
 @pytest.mark.parametrize(
     "fields",
     [
-        *({"optimizer": name} for name in ("adamw", "nesterov")),
-        {"batch": 7},
+        {"optimizer": "nesterov", "schedule": "cosine", "warmup": 4},
+        {"batch": 7, "activation": "relu"},
         {"batch": 4, "sampling": "population"},
-        {"activation": "relu"},
-        {"schedule": "cosine", "warmup": 4},
         {"loss": "logistic", "task": "moons", "sampling": "examples"},
     ],
     ids=str,

@@ -7,8 +7,10 @@ import itertools
 import numpy as np
 import pytest
 from nets import (
+    FEW_POINTS,
     GOLDEN_NET,
     GOLDEN_X,
+    SHAPES,
     allowed,
     check,
     largest_difference,
@@ -39,14 +41,6 @@ from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec, lanes_of, load, store
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 from minilotto.settings.config import LATER
-
-SHAPES = [
-    (1, 1, False),
-    (2, 10, False),
-    (7, 9, True),
-    (33, 32, True),
-    (2, 101, False),
-]  # width, points, whether weighted
 
 
 def labelled(task, points, weighted):
@@ -123,22 +117,23 @@ def test_hundreds_are_safe(dtype):
     np.testing.assert_allclose(slope, np.where((f > 0) == (y == 1), 0.0, 1 - 2 * y), atol=1e-37)
 
 
-# Gradients. The loss knows nothing of the activation, and a kernel takes seconds to compile.
+# Gradients. The loss knows nothing of the activation, and a kernel takes seconds to compile:
+# activations take turns with precisions, here and with several inputs.
 DTYPES = ("float32", "float64")
+IN_TURN = [(name, DTYPES[i % 2]) for i, name in enumerate(ACTIVATIONS)]
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype"),
-    mostly_slow(itertools.product(ACTIVATIONS, DTYPES), quick=[("silu", "float64")]),
+    ("name", "dtype"), mostly_slow([("silu", "float64"), *IN_TURN], quick=[("silu", "float64")])
 )
 def test_gradients_are_right_in_every_coordinate(name, dtype):
-    for width, points, weighted in SHAPES:
+    for width, points, weighted in SHAPES + FEW_POINTS * (name == "silu"):
         data = labelled("square", points, weighted)
         check(name, some_nets(data, 19, width), data, dtype, kind="logistic")
 
 
-WITH_INPUTS = [  # activations take turns in precision
-    *((name, "product2", DTYPES[i % 2]) for i, name in enumerate(ACTIVATIONS)),
+WITH_INPUTS = [
+    *((name, "product2", dtype) for name, dtype in IN_TURN),
     ("silu", "product5", "float32"),
     ("relu", "product5", "float64"),
 ]
@@ -156,7 +151,7 @@ def test_gradients_of_nets_with_several_inputs(name, task, dtype):
         check(name, some_nets(data, 9, width), data, dtype, kind="logistic")
 
 
-GOLDEN_LABELS = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 1.0])
+GOLDEN_LABELS = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 1.0] * 2)
 # fmt: off
 GOLDEN = {  # worked out once in 40 digits: the loss, then dw1, dw2, db1, db2, dv1, dv2, dc
     "silu": (
@@ -180,8 +175,7 @@ GOLDEN = {  # worked out once in 40 digits: the loss, then dw1, dw2, db1, db2, d
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize(("name", "dtype"), [one for one in IN_TURN if one[0] in GOLDEN])
 def test_a_small_net_has_the_loss_and_gradient_of_forty_digits(name, dtype):
     data, (loss, *gradient) = given(GOLDEN_X, GOLDEN_LABELS), GOLDEN[name]
     loss_bound, _, _ = allowed(name, GOLDEN_NET, data, "float64", kind="logistic")

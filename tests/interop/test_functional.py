@@ -349,7 +349,8 @@ def test_several_hidden_layers(name, dtype, residual):
     np.testing.assert_array_equal(
         ml.predict(theta[1], x, depth=3, **net), ml.predict(nets, x, **net)[1]
     )
-    for loss in ("squared", "logistic"):
+    # The losses know nothing of the activation, and kernels of several layers take long to compile.
+    for loss in ("squared", "logistic") if name == "silu" else ("squared",):
         expected, gradient = numpy_reference.loss_and_gradient(
             name, *exact[:4], x, y, weight, SLOPE, loss, hidden=exact[4:], residual=residual
         )

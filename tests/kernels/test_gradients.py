@@ -26,9 +26,11 @@ import itertools
 import numpy as np
 import pytest
 from nets import (
+    FEW_POINTS,
     GOLDEN_NET,
     GOLDEN_X,
     KINKED,
+    SHAPES,
     SLOPE,
     SMOOTH,
     allowed,
@@ -54,10 +56,8 @@ from minilotto.kernels.spec import Spec
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 
-# Every activation in both precisions. Width, points, whether they have weights.
-SHAPES = [(1, 1, False), (2, 10, False), (7, 9, True), (33, 32, True), (2, 101, False)]
 
-
+# Every activation in both precisions.
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_gradients_are_right_in_every_coordinate(name, dtype):
@@ -65,6 +65,14 @@ def test_gradients_are_right_in_every_coordinate(name, dtype):
         for width, points, weighted in SHAPES:
             data = some_data(task, points, weighted)
             check(name, some_nets(data, 19, width), data, dtype)
+
+
+@pytest.mark.parametrize("name", ["silu", "relu"])
+@pytest.mark.parametrize(("task", "dtype"), [("square", "float32"), ("product2", "float64")])
+def test_gradients_on_few_points(name, task, dtype):
+    for width, points, weighted in FEW_POINTS:
+        data = some_data(task, points, weighted)
+        check(name, some_nets(data, 19, width), data, dtype)
 
 
 @pytest.mark.parametrize(("task", "dtype"), [("square", "float32"), ("product2", "float64")])
@@ -135,7 +143,7 @@ def test_gradients_have_the_same_bits_whatever_the_lane_count(name, dtype):
     [(name, "square") for name in ACTIVATIONS] + [("silu", "product2"), ("silu", "product5")],
 )
 def test_losses_and_predictions_are_right(name, task):
-    for width, points, weighted in SHAPES:
+    for width, points, weighted in SHAPES + FEW_POINTS:
         data = some_data(task, points, weighted)
         nets = some_nets(data, 19, width)
         loss_bound, f_bound, _ = allowed(name, nets, data, "float64")

@@ -22,6 +22,7 @@ ENGINES = {
     "reference": {"backend": "reference"},
 }
 EXACT = {"activation": "relu", "dtype": "float64"}
+OF_ENGINE = {"exact": EXACT, "wide": {"dtype": "float64"}}  # of test_optimizers too: compiled once
 # Nets that overfit noise become sharp, and need more nodes.
 SHARP = ml.Config(
     width=6, steps=1400, lr=0.1, noise=1.0, sampling="uniform", points=80, schedule="constant"
@@ -59,7 +60,7 @@ def cut_in_two(config, cut, seeds=SEEDS, **how):
 )
 @pytest.mark.parametrize("cut", [1, 23, 59])
 def test_two_trainings_have_the_bits_of_one(optimizer, engine, cut):
-    config = TINY.replace(optimizer=optimizer, **(EXACT if engine == "exact" else {}))
+    config = TINY.replace(optimizer=optimizer, **OF_ENGINE.get(engine, {}))
     whole, resumed = cut_in_two(config, cut, **ENGINES[engine])
     assert_same(resumed, whole)
     assert resumed.provenance["from_step"] == cut

@@ -40,7 +40,7 @@ def config_of(optimizer="adam", schedule="step", **changes):
     """Ten steps by this optimiser and schedule, with none of their constants at its default."""
     some = {name: CONSTANTS[name] for name in ml.OPTIMIZERS[optimizer].fields}
     some |= {name: SCHEDULE_CONSTANTS[name] for name in ml.SCHEDULES[schedule].fields}
-    some |= {"width": 5, "points": 21, "steps": 10, **changes}
+    some |= {"width": 5, "points": 24, "steps": 10, **changes}
     return ml.Config(optimizer=optimizer, schedule=schedule, **some)
 
 
@@ -65,15 +65,15 @@ def test_ten_steps_are_those_of_torch(optimizer, dtype):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "engine", "activation"),
+    ("optimizer", "engine"),
     mostly_slow(
-        itertools.product(UPDATES, ("lanes", "wide", "compressed", "exact"), ("silu", "relu")),
-        [("momentum", "wide", "silu"), ("adamw", "exact", "relu"), ("gd", "compressed", "silu")],
+        itertools.product(UPDATES, ("lanes", "wide", "compressed", "exact")),
+        [("momentum", "wide"), ("adamw", "exact"), ("gd", "compressed")],
     ),
 )
-def test_every_engine_steps_as_the_reference(optimizer, engine, activation):
-    if (engine, activation) in (("compressed", "relu"), ("exact", "silu")):
-        pytest.skip("the engine does not train this activation")
+def test_every_engine_steps_as_the_reference(optimizer, engine):
+    """A step takes a gradient, of whatever activation."""
+    activation = "relu" if engine == "exact" else "silu"
     config = config_of(optimizer, activation=activation, dtype="float64")
     nets = ml.train(config, SEEDS, engine=engine)
     reference = ml.train(config, SEEDS, backend="reference")
