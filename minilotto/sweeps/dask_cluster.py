@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
+from threading import Event, Thread
 from typing import Any
 
 from minilotto.errors import ConfigError, ResourceError, imported
 from minilotto.signals import hidden_from_children, unwound
 
 CONNECT_SECONDS = 30
+REPLACE_SECONDS = 5.0  # between two looks for workers that are gone
 GPU = {"GPU": 1}  # what a block needs of a worker, by the name in Dask's documentation
 
 
@@ -37,7 +39,8 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
     distributed = imported("distributed", "dask")
     options: dict[str, Any] = {"pure": False, **({"resources": GPU} if gpu else {})}
     if local:
-        if gpu and int(local[1]) > 1:
+        workers = int(local[1])
+        if gpu and workers > 1:
             raise ConfigError(
                 f"cluster={address!r} has more workers than the one GPU that is used here; give "
                 "local:1"
@@ -47,7 +50,7 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                 resource_tracker.ensure_running()  # which unblocks SIGINT when it starts
             with hidden_from_children():
                 cluster = distributed.LocalCluster(
-                    n_workers=int(local[1]),
+                    n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
                     # A free port, so that two sweeps can run at once.
@@ -61,6 +64,7 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                 )
                 stack.enter_context(cluster)
                 client = stack.enter_context(distributed.Client(cluster))
+                stack.enter_context(_replaced(cluster, workers))
             yield client.get_executor(**options)
         return
     try:
@@ -86,6 +90,27 @@ def connected(address: str, gpu: bool = False) -> Iterator[Executor]:
                     "GPU with --resources GPU=1"
                 )
         yield client.get_executor(**options)
+
+
+@contextmanager
+def _replaced(cluster: Any, workers: int) -> Iterator[None]:
+    """While the block runs, a local cluster has so many workers, or gets others.
+
+    Dask starts a worker again that died, but not one that died while it was starting.
+    """
+    done = Event()
+
+    def replace() -> None:
+        while not done.wait(REPLACE_SECONDS):
+            cluster.scale(workers)
+
+    thread = Thread(target=replace, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from stores import files_in
 
 import minilotto as ml
 from minilotto.cli import commands
+from minilotto.sweeps import dask_cluster
 from minilotto.sweeps.runners import Log
 
 distributed = pytest.importorskip("distributed", reason="needs the extra dask")
@@ -123,6 +124,24 @@ def test_a_block_that_always_kills_its_worker_is_one_failure_and_the_rest_comple
     assert blocks_in(tmp_path / "runs") == {
         name: content for name, content in expected.items() if name.endswith(".npz")
     }
+
+
+def test_a_worker_that_dask_does_not_start_again_is_replaced(monkeypatch):
+    import dask
+
+    monkeypatch.setattr(dask_cluster, "REPLACE_SECONDS", 0.5)
+
+    async def nothing(nanny, status):
+        """What Dask does where a worker dies while it starts."""
+
+    monkeypatch.setattr(distributed.Nanny, "_on_worker_exit", nothing)
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}),
+        dask_cluster.connected("local:1") as executor,
+    ):
+        first = executor.submit(os.getpid).result(timeout=600)
+        os.kill(first, signal.SIGKILL)
+        assert executor.submit(os.getpid).result(timeout=600) not in (first, os.getpid())
 
 
 def test_a_task_of_ones_own_goes_along(tmp_path, monkeypatch):
