@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 NUMBERS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-CHILD_SECONDS = 2.0  # in which a child that is told to end finishes the file that it writes
+CHILD_SECONDS = 20.0  # in which a child that is told to end finishes the file that it writes
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 

@@ -29,6 +29,7 @@ from minilotto.files import (
     folder_for,
     make_folder,
     path_of,
+    remove_fragments,
     write_atomically,
     write_bytes,
 )
@@ -106,6 +107,7 @@ def reproduce(
     trained = time.perf_counter() - began
     texts = read_toml("minilotto.report", "report.toml")
     make_folder(place)  # another process that made it may have failed, and removed it
+    remove_fragments(place)  # of a report that was killed
     with alone_in(place):
         if not os.path.lexists(place / REPORT_FILES[0]):
             # Its mark lets an interrupted report go on in this folder.

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ import pytest
 from figures import Made, by_claim
 
 import minilotto as ml
+from minilotto import files
 from minilotto.cli.commands import main
 from minilotto.report import build
 from minilotto.report.build import REPORT_FILES, _sections, figure_names, needed, reproduce
@@ -265,8 +267,13 @@ def test_a_later_run_keeps_what_an_earlier_one_drew(small, tmp_path):
     _, folder = small
     place, given = tmp_path / "report", {"runs": folder / "runs", "train": False, "threads": 1}
     reproduce(place, ["2b"], scale=SMALL, **given)
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    fragment = place / f".figure-2c.png.{files._host()}-{killed.pid}-0123456789ab"
+    fragment.write_bytes(b"half of it")
     other = dataclasses.replace(SMALL, seeds=39)
     report = reproduce(place, ["2c"], scale=other, **given)
+    assert not fragment.exists()
     earlier, later = report.sections
     assert (earlier.name, later.name) == ("2b", "2c")
     assert earlier.picture is not None
