@@ -72,7 +72,7 @@ def _sums(form, width, theta, points, count, point_row, sums, workspace):
         for d in range(1, inputs):
             further = r * numbers_at(spec, points, x, point_row, p * inputs + d, inputs)
             store(workspace, moments + (d - 1) * vector, further)
-        for i in range(width):
+        for i in range(width - 1, -1, -1):  # what was written last may still be in the cache
             row, kept = i * stride, hidden + 2 * i * vector
             slope = load_group(spec, workspace, kept + vector)
             _add(spec, sums, row, slope, rx)
