@@ -127,7 +127,9 @@ class CompressedEngine(Engine):
         self.lanes = self._engine(self.levels[0]).lanes
 
     def _engine(self, nodes: int) -> Engine:
-        engine = self.inner(self.config, self._rule(nodes), self.threads)
+        # The data as the last level are trained as nodes are.
+        usual = {"spaced": False} if self.inner is LaneEngine else {}
+        engine = self.inner(self.config, self._rule(nodes), self.threads, **usual)
         engine.since = self.since
         return engine
 

@@ -23,7 +23,7 @@ from minilotto.kernels.deep import Shape
 from minilotto.kernels.forms import Form
 from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
-from minilotto.kernels.structures import Nets, Points, Scratch
+from minilotto.kernels.structures import Nets, Points, Scratch, SpacedPoints
 from minilotto.settings.activations import Activation, Reals
 
 AT_ONCE = 64  # blocks in one call of a kernel, which takes as long as some blocks of narrow nets
@@ -152,14 +152,14 @@ def gradients_by(
     train: Callable[..., None],
     form: Form,
     parameters: Parameters,
-    points: Points,
+    points: Points | SpacedPoints,
     residual: bool = False,
 ) -> Parameters:
     """Gradients of a step at rate 0 by `train`: train_blocks of the kernels, or made of it."""
     count, width, _ = parameters.w.shape
     _, shape = kernels_for(width, parameters.depth, residual)
     theta = pack(form.spec, parameters)
-    size = workspace_size(form.spec, width, parameters.depth)
+    size = workspace_size(form.spec, width, parameters.depth, points)
     results = _gradients(train, form, shape, size, theta, points)
     return unpack(form.spec, results, count, width)
 
@@ -170,7 +170,7 @@ def _gradients(
     shape: int | Shape,
     size: int,
     theta: Reals,
-    points: Points,
+    points: Points | SpacedPoints,
 ) -> Reals:
     """As theta, which stays as it is: where a gradient is infinite, a step at rate 0 makes NaN."""
     dtype = form.spec.dtype

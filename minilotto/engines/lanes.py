@@ -9,6 +9,7 @@ from minilotto.engines.packing import (
     aligned,
     group_for,
     kernels_for,
+    spaced_points,
     step_seconds,
     training_arrays,
     workspace_size,
@@ -17,6 +18,7 @@ from minilotto.engines.state import State
 from minilotto.hardware.threads import Work, run_works
 from minilotto.initialisation import parameter_count
 from minilotto.kernels.forms import Form
+from minilotto.kernels.spaced import GROUP
 from minilotto.kernels.structures import Scratch
 from minilotto.settings.config import Config
 
@@ -31,23 +33,33 @@ class LaneEngine(KernelEngine):
         See `Engine`.
     lanes : int, optional
         Seeds in a block; by default as many as fit a vector register. Results do not depend on it.
+    spaced : bool
+        Whether equally spaced points are trained by kernels/spaced.py, where it can; its roundings
+        are its own.
     """
 
     name = "lanes"
 
     def __init__(
-        self, config: Config, data: Dataset, threads: int, lanes: int | None = None
+        self,
+        config: Config,
+        data: Dataset,
+        threads: int,
+        lanes: int | None = None,
+        spaced: bool = True,
     ) -> None:
         super().__init__(config, data, threads)
+        found = spaced_points(data, config) if spaced else None
         group = group_for(config.batch or data.points, config.dtype, config.depth)
+        group = GROUP if found else group
         self.spec = spec_of(
             self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer, group
         )
         self.form = Form(self.spec, self.activation.parameter)
         self.lanes = self.spec.lanes
         self.kernels, self.shape = kernels_for(config.width, config.depth, config.residual)
-        self.workspace = workspace_size(self.spec, config.width, config.depth)
-        self.points = training_arrays(data, config.dtype, config.loss, group)
+        self.points = found or training_arrays(data, config.dtype, config.loss, group)
+        self.workspace = workspace_size(self.spec, config.width, config.depth, self.points)
 
     def resume(self, state: State) -> None:
         super().resume(state)

@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.initialisation import Parameters
-from minilotto.kernels import deep, seed_parallel
+from minilotto.kernels import deep, seed_parallel, spaced
 from minilotto.kernels.deep import Shape
 from minilotto.kernels.formulas import LOSS_FORMULAS
 from minilotto.kernels.simd import lane_count
 from minilotto.kernels.spec import Spec
-from minilotto.kernels.structures import Points, Schedule
+from minilotto.kernels.structures import Points, Schedule, SpacedPoints
 from minilotto.settings.activations import Reals
+from minilotto.settings.config import Config
 from minilotto.settings.limits import check_one_layer
 
 # In bytes. A load waits for an unfinished store at the same place of another page, so that arrays
 # made one after the other begin at different places.
 PAGE, APART = 4096, 640
+FEW_SPACED = 32  # from here on their powers take less time than they save
 UNIT_SECONDS = 0.5e-9  # one neuron, one point, one step of one seed
 _places = itertools.cycle(range(0, PAGE, APART))
 # One step of adam at a rate of 0, which leaves the gradient behind.
@@ -42,12 +44,15 @@ def kernels_for(width: int, depth: int, residual: bool) -> tuple[Any, int | Shap
     return deep, Shape(width, depth, residual)
 
 
-def workspace_size(spec: Spec, width: int, depth: int = 1) -> int:
+def workspace_size(
+    spec: Spec, width: int, depth: int = 1, points: Points | SpacedPoints | None = None
+) -> int:
     """Elements of workspace that the gradient of one block of seeds needs."""
     if depth > 1:
         rows: int = deep.workspace_rows(width, depth, spec.inputs)
         return rows * spec.lanes
     group = spec.group * (spec.inputs - 1 + 2 * width)
+    group += spaced.ROWS * width if isinstance(points, SpacedPoints) else 0
     return (width * (spec.inputs + 2) + group) * spec.lanes
 
 
@@ -152,6 +157,31 @@ def training_arrays(data: Dataset, dtype: str, loss: str = "squared", group: int
     y = np.concatenate([data.y, np.repeat(data.y[:1], extra)]).astype(dtype)
     slope_weight = np.append(LOSS_FORMULAS[loss].factor * data.weight, np.zeros(extra))
     return Points(x.ravel(), y, slope_weight.astype(dtype))
+
+
+def spaced_points(data: Dataset, config: Config) -> SpacedPoints | None:
+    """The data for kernels/spaced.py; None for what it does not train, and where points are few or,
+    to the rounding of the kernel, not equally spaced.
+    """
+    x, count, dtype = data.x[:, 0], data.points, config.dtype
+    other = config.activation != "silu" or config.depth > 1 or data.inputs > 1
+    if other or config.batch or count < FEW_SPACED:
+        return None
+    step = x[-1] / (count - 1) - x[0] / (count - 1)
+    line = x[0] + step * np.arange(count + -count % spaced.GROUP)
+    if abs(line[:count] - x).max() > 2 * np.finfo(dtype).eps * abs(x).max():
+        return None
+    usual = training_arrays(data, dtype, config.loss, spaced.GROUP)
+    line[:count] = x
+    place = np.arange(len(line))
+    first = place - place % spaced.SPAN
+    own = np.minimum(len(line) - first, spaced.SPAN)  # points of the span
+    pair, second = np.divmod(place % spaced.SPAN, 2)
+    order = first + own // 2 + np.where(second, -1 - pair, pair)
+    middle = x[0] + step * (first + (own - 1) / 2)[:: spaced.SPAN]
+    distance = step * (np.arange(spaced.POWERS) + 0.5)
+    arrays = line[order], usual.y[order], usual.slope_weight[order], middle, distance
+    return SpacedPoints(*(array.astype(dtype) for array in arrays))
 
 
 def point_table(data: Dataset, dtype: str, padded: int, factor: float = 2.0) -> Reals:

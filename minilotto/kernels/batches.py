@@ -12,8 +12,10 @@ from minilotto.kernels.groups import gather_group, spread_group
 from minilotto.kernels.random import DRAWS, TWICE, draws_of, load_words, store_upper, times, uniform
 from minilotto.kernels.simd import apart
 from minilotto.kernels.spec import inputs_of, lanes_of, rounded, store, zero
-from minilotto.kernels.structures import Batches, FreshBatches, FreshPoints, Points
+from minilotto.kernels.structures import Batches, FreshBatches, FreshPoints, Points, SpacedPoints
 from minilotto.kernels.targets import ITSELF, target_at
+
+SAME_FOR_ALL = (Points, SpacedPoints)  # lanes
 
 
 def points_of(spec, points, block):
@@ -39,7 +41,7 @@ def numbers_at(spec, points, array, row, place, stride):
 
 @overload(numbers_at)
 def _compile_numbers(spec, points, array, row, place, stride):
-    if points.instance_class is Points:
+    if points.instance_class in SAME_FOR_ALL:
         return lambda spec, points, array, row, place, stride: spread_group(
             spec, array, place, stride
         )
@@ -53,7 +55,7 @@ def _compile_numbers(spec, points, array, row, place, stride):
 
 @overload(points_of)
 def _compile_points(spec, points, block):
-    if points.instance_class is Points:
+    if points.instance_class in SAME_FOR_ALL:
         return lambda spec, points, block: (points, points.y.size)
 
     if points.instance_class is FreshPoints:
@@ -103,7 +105,7 @@ def _compile_points(spec, points, block):
 # A call in each step would copy all arrays of `points`, which takes as long as drawing ten of them.
 @overload(row_at, inline="always")
 def _compile_row(spec, points, step):
-    if points.instance_class is Points:
+    if points.instance_class in SAME_FOR_ALL:
         return lambda spec, points, step: 0
     if points.instance_class is FreshPoints:
         return lambda spec, points, step: step

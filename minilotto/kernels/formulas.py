@@ -176,8 +176,13 @@ def root(a):
 
 @register_jitable
 def silu(t, parameter):
+    return silu_of(t, falling_logistic(t))
+
+
+@register_jitable
+def silu_of(t, s):
+    """SiLU at t with s = 1 / (1 + 2^t)."""
     ln2 = like(t, LN2)
-    s = falling_logistic(t)
     g = t * s
     return g, fma(g, fma(s, ln2, -ln2), s)
 

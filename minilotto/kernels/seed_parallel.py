@@ -15,6 +15,7 @@ from minilotto.kernels.compile import kernel
 from minilotto.kernels.formulas import input_unit, loss_and_residual, output_unit, value_and_slope
 from minilotto.kernels.groups import add_group, add_products_of_group, load_group, repeat
 from minilotto.kernels.simd import fma, like
+from minilotto.kernels.spaced import prepare, unit
 from minilotto.kernels.spec import group_of, inputs_of, lanes_of, load, spread, store, zero
 from minilotto.kernels.structures import Nets, coefficients_of, step_lanes
 from minilotto.kernels.subnormals import flush_subnormals, restore_mode
@@ -40,7 +41,8 @@ def _sums(form, width, theta, points, count, point_row, sums, workspace):
     of them, is made of: the gradient, where that of w and b lacks the factor v and that of v the
     output unit.
 
-    workspace: scaled parameters, then residuals times inputs, then activations.
+    workspace: scaled parameters, then residuals times inputs, then activations, then what is
+    `spaced`'s.
     """
     spec, parameter = form
     x, y, slope_weight = points.x, points.y, points.slope_weight
@@ -48,8 +50,10 @@ def _sums(form, width, theta, points, count, point_row, sums, workspace):
     stride, vector = (inputs + 2) * lanes, group * lanes
     moments = width * stride  # where r * x of a group is kept
     hidden = moments + (inputs - 1) * vector  # values and slopes of a group and N neurons
+    ahead = hidden + 2 * width * vector
     c, dc = load(spec, theta, width * stride), zero(spec)
     for p in range(0, count, group):
+        prepare(spec, points, width, workspace, ahead, p)
         f = repeat(spec, c)
         # The first input and its products stay in registers.
         first = numbers_at(spec, points, x, point_row, p * inputs, inputs)
@@ -60,7 +64,7 @@ def _sums(form, width, theta, points, count, point_row, sums, workspace):
             for d in range(1, inputs):
                 w = repeat(spec, load(spec, workspace, row + d * lanes))
                 t = fma(w, numbers_at(spec, points, x, point_row, p * inputs + d, inputs), t)
-            value, slope = value_and_slope(spec, t, parameter)
+            value, slope = unit(spec, points, t, parameter, workspace, ahead, p, i, width)
             v = repeat(spec, load(spec, workspace, row + (inputs + 1) * lanes))
             f = fma(v, value, f)
             store(workspace, kept, value)
@@ -72,7 +76,7 @@ def _sums(form, width, theta, points, count, point_row, sums, workspace):
         for d in range(1, inputs):
             further = r * numbers_at(spec, points, x, point_row, p * inputs + d, inputs)
             store(workspace, moments + (d - 1) * vector, further)
-        for i in range(width):
+        for i in range(width - 1, -1, -1):  # what was written last may still be in the cache
             row, kept = i * stride, hidden + 2 * i * vector
             slope = load_group(spec, workspace, kept + vector)
             _add(spec, sums, row, slope, rx)

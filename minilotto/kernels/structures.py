@@ -29,6 +29,21 @@ class Points(NamedTuple):
     slope_weight: NDArray
 
 
+class SpacedPoints(NamedTuple):
+    """Equally spaced Points of one input, P a multiple of four: spans of eight, the last one of
+    four where P is no multiple of eight, each as pairs at equal distances from its middle, the
+    inner pair first, and of each pair the point beyond the middle first.
+
+    middle (spans,) and distance (4,): of the pairs, in the direction from the first to the last.
+    """
+
+    x: NDArray
+    y: NDArray
+    slope_weight: NDArray
+    middle: NDArray
+    distance: NDArray
+
+
 class FreshPoints(NamedTuple):
     """Points that each lane has for itself at each step: as Points, with a row of lanes in
     place of each number.

@@ -24,13 +24,15 @@ BATCHES = [
     {"optimizer": "lm", "dtype": "float64"},
     {"depth": 3, "residual": True},
 ]
+SPACED = [{"compress": False}, {"compress": False, "dtype": "float64"}]
 PROGRAM = """
 import json, sys, numpy as np, minilotto as ml
 from minilotto.kernels.simd import lane_count
 assert lane_count("float32") == int(sys.argv[1]), lane_count("float32")
 for fields in json.loads(sys.argv[2]):
+    compress = fields.pop("compress", True)
     config = ml.Config(width=3, steps=300, **fields)
-    print(ml.train(config, seeds=9, threads=1).w.tobytes().hex())
+    print(ml.train(config, seeds=9, threads=1, compress=compress).w.tobytes().hex())
 """
 
 
@@ -39,8 +41,13 @@ for fields in json.loads(sys.argv[2]):
 @pytest.mark.parametrize(
     ("cpu", "features", "lanes", "configs"),
     [
-        ("haswell", AVX2, 8, [*({"activation": a} for a in ("silu", "gelu", "tanh")), *BATCHES]),
-        ("x86-64", "+sse,+sse2,+fxsr,+cx16", 4, [{}, BATCHES[0]]),
+        (
+            "haswell",
+            AVX2,
+            8,
+            [*({"activation": a} for a in ("silu", "gelu", "tanh")), *BATCHES, *SPACED],
+        ),
+        ("x86-64", "+sse,+sse2,+fxsr,+cx16", 4, [{}, BATCHES[0], SPACED[0]]),
     ],
 )
 def test_bits_do_not_depend_on_the_vector_width(tmp_path, cpu, features, lanes, configs):
@@ -57,5 +64,7 @@ def test_bits_do_not_depend_on_the_vector_width(tmp_path, cpu, features, lanes, 
         words, env=environment, capture_output=True, text=True, timeout=600, check=True
     )
     for fields, bits in zip(configs, done.stdout.split(), strict=True):
-        here = ml.train(ml.Config(width=3, steps=300, **fields), seeds=9, threads=1)
+        others = {name: value for name, value in fields.items() if name != "compress"}
+        config, compress = ml.Config(width=3, steps=300, **others), fields.get("compress", True)
+        here = ml.train(config, seeds=9, threads=1, compress=compress)
         assert bytes.fromhex(bits) == here.w.tobytes(), fields
