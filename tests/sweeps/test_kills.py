@@ -54,7 +54,11 @@ TRUSTING = """
 import sys
 import bench.kills
 from minilotto.store import blocks
-blocks.is_sealed = lambda content, name: True
+real = bench.kills.drive
+def drive(*arguments):
+    blocks.is_sealed = lambda content, name: True
+    real(*arguments)
+bench.kills.drive = drive
 sys.exit(bench.kills.main(count=60))
 """
 
