@@ -284,7 +284,10 @@ def test_wrong_flags_are_one_line_before_anything_runs(name, word, monkeypatch, 
 
 @pytest.mark.parametrize(
     "name",
-    ["nodes", "coverage", "depth", "scale", "multiscale", "sweep", "kills", "embedding", "threads"],
+    [
+        *("nodes", "coverage", "depth", "scale", "multiscale"),
+        *("sweep", "kills", "embedding", "spaced", "threads"),
+    ],
 )
 def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
     main = importlib.import_module(f"bench.{name}").main
@@ -293,6 +296,7 @@ def test_flags_of_every_benchmark(name, tmp_path, monkeypatch, capsys):
         "coverage": "--level=1.5",
         "scale": "--nets=-1",
         "multiscale": "--draws=1",
+        "spaced": "--rounds=0",
     }
     (tmp_path / "there.png").touch()
     monkeypatch.chdir(tmp_path)
@@ -314,6 +318,17 @@ def test_blocks_go_through_the_scheduler():
 
     (line,) = scale.measure_scheduler(10)
     assert "blocks/s over 10 blocks" in line
+
+
+def test_equally_spaced_points_are_timed_beside_the_usual_kernel(monkeypatch, capsys):
+    from bench import spaced
+
+    monkeypatch.setattr(spaced, "SECONDS", 1e-4)
+    monkeypatch.setattr(spaced, "WIDTHS", (1, 3))
+    spaced.main(rounds=1)
+    _, _, single, double = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert (single[0], double[0]) == ("float32", "float64")
+    assert all(0.1 < float(one) < 10 for one in (*single[1:], *double[1:]))
 
 
 def test_work_within_other_work_is_timed_once(monkeypatch):
