@@ -50,8 +50,8 @@ class LaneEngine(KernelEngine):
     ) -> None:
         super().__init__(config, data, threads)
         found = spaced_points(data, config) if spaced else None
-        group = group_for(config.batch or data.points, config.dtype, config.depth)
-        group = GROUP if found else group
+        count = config.batch or data.points
+        group = GROUP if found else group_for(count, config.dtype, config.depth)
         self.spec = spec_of(
             self.activation, config.dtype, data.inputs, lanes, config.loss, config.optimizer, group
         )

@@ -263,6 +263,11 @@ def refit_kept(
     Returns
     -------
     Distilled
+
+    Raises
+    ------
+    ConfigError
+        For another width.
     """
     raw = checked_nets(parameters, data, finite=True)
     return refit(activation, *first_layer(raw, kept(_checked_order(order, raw), width)), data)
