@@ -50,7 +50,9 @@ def measure(seeds: int, steps: int) -> Curves:
             ("before", initial_parameters(config, 1, np.arange(seeds))),
             ("after", trained),
         ):
-            curves[width, when] = [float(engine._differences(nets, rule).max()) for rule in rules]
+            curves[width, when] = [
+                float(engine._differences(nets, rule, data).max()) for rule in rules
+            ]
     return curves
 
 
