@@ -7,8 +7,8 @@ as they were. A second folder is a report of another root seed, whose verdicts a
 a folder it writes all again from docs/findings.json.
 
 In TEXT, [[figure/claim/number:format]] is a number of that claim, [[figure/claim]] what was
-measured, [[headline study]] a study's answer, and a line [[table VERDICT]] a table of the paper's
-claims that got this verdict.
+measured, [[headline study]] a study's answer, [[verdicts study]] those on its hypotheses, and a
+line [[table VERDICT]] a table of the paper's claims that got this verdict.
 """
 
 import json
@@ -32,6 +32,7 @@ PICTURES = (
 ACROSS = 1100  # pixels of a picture
 LINE = 140  # characters of a paragraph
 BRIEF = 120  # characters of what was measured in a table
+DECIDED = (HOLDS, IN_PART, FAILS)
 NEW = [study.name for study in BEYOND]
 
 # The second paragraph of README.md.
@@ -119,6 +120,8 @@ Not decided, or not testable here: [[names open]].
 
 ## What is new
 
+Each study has its answer, and the verdicts on its hypotheses.
+
 ### [[title protocol]]
 
 [[headline protocol]]
@@ -128,6 +131,8 @@ Not decided, or not testable here: [[names open]].
 *Above: exponent of median loss against steps, by rate and schedule. Below left: exponent and loss
 of each initialisation at its best rates. Middle: loss at each width's best rate. Right: loss at
 width 25 against the sum of the rates of all steps.*
+
+[[verdicts protocol]]
 
 ### [[title optimizer]]
 
@@ -150,6 +155,8 @@ between widths 10 and 50, and that of Levenberg-Marquardt is overfitting: on the
 networks lose [[optimizer/points''/N = 10:.0f]] times as much as on the points at width 10, and
 [[optimizer/points''/N = 50:.0f]] times at width 50.
 
+[[verdicts optimizer]]
+
 ### [[title minimum]]
 
 [[headline minimum]]
@@ -164,6 +171,8 @@ The valley is the paper's own remark, for one neuron, on why optimisation does n
 w goes to 0 and v to infinity at constant w² v. New is that tickets lie in it, how the loss falls
 along it, and that the number of steps decides how far they get.
 
+[[verdicts minimum]]
+
 ### [[title ensembling]]
 
 [[headline ensembling]]
@@ -173,6 +182,8 @@ along it, and that the number of steps decides how far they get.
 *By activation: the loss divided into bias and variance over seeds; loss of the mean of R nets over
 that of one; the gain from width N/2 to N and its parts, in decades. Below: cosines of errors;
 independent mirror pairs in a net, and how many Eq. 9 would need.*
+
+[[verdicts ensembling]]
 
 ### [[title inside]]
 
@@ -188,13 +199,19 @@ No way of combining tickets gives 1/K. Averaged they gain little, as their error
 of at least 0 follow Eq. 9, which falls faster than 1/K since tickets differ in quality. Weights of
 any sign, the Gram form that footnote 3 asks for, fall far faster still, by cancelling.
 
+[[verdicts inside]]
+
 ### [[title data]]
 
 [[headline data]]
 
+[[verdicts data]]
+
 ### [[title dimension]]
 
 [[headline dimension]]
+
+[[verdicts dimension]]
 
 ### [[title depth]]
 
@@ -210,13 +227,19 @@ nets over what their layers would lose as an average, and without one layer over
 probably because similar layers average their errors. In these nets, of one smooth target, layers do
 the opposite: their errors have the cosines of terms that must cancel, and none can go.
 
+[[verdicts depth]]
+
 ### [[title classification]]
 
 [[headline classification]]
 
+[[verdicts classification]]
+
 ### [[title pruning]]
 
 [[headline pruning]]
+
+[[verdicts pruning]]
 
 ### [[title noise]]
 
@@ -236,6 +259,8 @@ move all neurons together. Nor does what batches cost Adam average out: the mean
 many noises has [[noise/mean''/batch 10:.0f]] times the loss of full batch at batches of 10 points
 and a falling rate, where gradient descent has [[noise/mean'/batch 10:.2f]] times.
 
+[[verdicts noise]]
+
 ### [[title subtasks]]
 
 [[headline subtasks]]
@@ -254,6 +279,8 @@ uncertain for a verdict. The second is not: no subtask's exponent agrees with 1 
 eight subtasks losses level off or rise from some five neurons on, at this number of steps. Nor do
 shares minimise the loss: the heaviest of eight subtasks has [[subtasks/heavier/8 weighted:.1f]]
 times the neurons of the lightest, where 10 times would.
+
+[[verdicts subtasks]]
 
 ### [[title time]]
 
@@ -298,9 +325,7 @@ with another root seed. Where the rate of gradient descent falls to 0 it is
 [[time/decayed/gradient descent, output scale 1, linear decay:.2f]] times, at three widths, which is
 too near to 1 for a verdict.
 
-### Hypotheses and verdicts
-
-[[table new]]
+[[verdicts time]]
 
 ## How it was tested
 
@@ -423,19 +448,17 @@ def _filled(name: str, found: dict) -> str:
         counts = Counter(claim["verdict"] for _, claim in every)
         said = ", ".join(f"{verdict}: {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
         return f"{len(every)} statements of the paper were judged. {said.capitalize()}."
-    if name == "table new":
-        rows = []
-        for n in (n for n in NEW if n in figures):
-            by = {verdict: [] for verdict in VERDICTS}
-            for claim in figures[n]["claims"].values():
-                by[claim["verdict"]].append(claim["claim"])
-            held = [*by[HOLDS], *(f"{one} (in part)" for one in by[IN_PART])]
-            left = len(figures[n]["claims"]) - len(held) - len(by[FAILS])
-            rows.append(f"| {n} | {'; '.join(held)} | {'; '.join(by[FAILS])} | {left} |")
-        return "\n".join(["| study | holds | fails | open |", "|---|---|---|---:|", *rows])
+    if name.startswith("verdicts "):
+        claims = figures[name.removeprefix("verdicts ")]["claims"].values()
+        by = {
+            verdict: [c["claim"] for c in claims if c["verdict"] == verdict] for verdict in VERDICTS
+        }
+        said = [f"- {v.capitalize()}: {'; '.join(by[v])}." for v in DECIDED if by[v]]
+        left = len(claims) - sum(len(by[verdict]) for verdict in DECIDED)
+        return "\n".join([*said, f"- Open: {left}."])
     if name.startswith("table "):
         verdict = name.removeprefix("table ")
-        assert verdict in (HOLDS, IN_PART, FAILS)
+        assert verdict in DECIDED
         cells = [
             f"| {n} | {claim['claim']} | {claim['measured'].replace('|', chr(92) + '|')} |"
             for n, claim in every
@@ -443,8 +466,7 @@ def _filled(name: str, found: dict) -> str:
         ]
         return "\n".join(["| figure | claim | measured |", "|---|---|---|", *cells])
     if name == "names open":
-        decided = (HOLDS, IN_PART, FAILS)
-        left = [f"{claim['claim']} ({n})" for n, claim in every if claim["verdict"] not in decided]
+        left = [f"{claim['claim']} ({n})" for n, claim in every if claim["verdict"] not in DECIDED]
         return "; ".join(left) or "nothing"
     if name.startswith("title "):
         title = FIGURES[name.removeprefix("title ")].title
