@@ -95,7 +95,9 @@ def draw(curves: Curves, path: Path) -> None:
             va="bottom",
         )
     ax.set(
-        xlabel="nodes K", ylabel="largest difference", title=f"{POINTS} noisy points, compressed"
+        xlabel="nodes K",
+        ylabel="largest difference / sum of absolute terms",
+        title=f"{POINTS} noisy points",
     )
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)

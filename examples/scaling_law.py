@@ -45,7 +45,7 @@ def main(picture="scaling_law.png", steps=3000, seeds=64):
         yscale="log",
         xlabel="width N",
         ylabel="median loss",
-        title=f"{seeds} seeds, {int(steps):,} steps",
+        title=f"{seeds} seeds, {int(steps):,} steps; 90% intervals",
     )
     ax.set_xticks([4, 8, 16, 32], ["4", "8", "16", "32"], minor=False)
     ax.set_xticks([], minor=True)

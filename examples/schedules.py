@@ -25,7 +25,7 @@ def main(picture="schedules.png"):
         rates.plot(steps, config.rate(steps), **line)
         nets = ml.train(config, seeds=200)
         losses.semilogx(np.sort(nets.loss), np.arange(1, 201) / 200, **line)
-    rates.set(xlabel="step", ylabel="rate", title="warmup of 250 steps")
+    rates.set(xlabel="step", ylabel="rate", title="warmup=250, lr_decay_every=600")
     losses.set(
         xlabel="loss after 5000 steps", ylabel="fraction of nets below", title="ten neurons on x²"
     )

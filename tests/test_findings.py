@@ -35,8 +35,20 @@ def test_the_page_is_what_its_numbers_say(findings, content):
 def test_the_readme_says_what_its_numbers_say(findings, content):
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert findings.readme(text, content) == text
-    content["figures"]["minimum"]["headline"] = "Another | one."
-    assert "| `minimum` | Another \\| one. |" in findings.readme(text, content)
+    content["figures"]["protocol"]["headline"] = "Another; from 0.5 (0 to 1) to 1.5 (1 to 2); more."
+    other = " ".join(findings.readme(text, content).split())
+    assert "Another; over those tried it runs from 0.5 to 1.5.**" in other
+
+
+def test_each_study_has_its_section_and_one_that_was_not_made_leaves_nothing(findings, content):
+    figures = content["figures"]
+    page = " ".join(findings.page(content).split())
+    assert [n for n in findings.NEW if figures[n]["headline"] not in page] == []
+    del figures["depth"], figures["4"]
+    less = " ".join(findings.page(content).split())
+    for words in ("### Loss against depth", "models as 1/L", "two layers of a net", "*Figure 4."):
+        assert words in page
+        assert words not in less
 
 
 def test_every_claim_of_the_paper_and_every_decided_hypothesis_is_on_the_page(findings, content):

@@ -40,13 +40,25 @@ def test_the_first_picture_is_four_cells_and_two_minutes_away():
     names, began, ran = {}, time.process_time(), 0
     with pyplot.rc_context({"backend": "agg"}):
         for cell in cells_of(NOTEBOOKS / "first.md"):
-            exec(compile(cell.replace("20_000", "200"), "first.md", "exec"), names)
+            cell = cell.replace("width=2)", "width=2, steps=200)")
+            exec(compile(cell, "first.md", "exec"), names)
             ran += 1
             if pyplot.get_fignums():
                 break
         pyplot.close("all")
     assert ran <= 3  # and one for the installation
     assert time.process_time() - began < 100
+
+
+def test_what_the_first_notebook_calls_tickets_are_mirror_pairs():
+    from minilotto.analysis.tickets.tickets import pair_neurons
+
+    names, page = {}, NOTEBOOKS / "first.md"
+    exec(compile(cells_of(page)[0], "first.md", "exec"), names)
+    below = float(re.search(r"select\(nets\.loss < (\S+?)\)", page.read_text(encoding="utf-8"))[1])
+    tickets = names["nets"].select(names["nets"].loss < below)
+    assert len(tickets) > 50
+    assert (pair_neurons(tickets.w, tickets.b).distance < 0.1).all()
 
 
 def test_notebooks_are_text_without_outputs():

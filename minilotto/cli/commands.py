@@ -76,10 +76,11 @@ def train(
     --threads 2            number of threads (default: every core that this process may use)
     --backend auto         cpu: the vector kernels; cuda: an NVIDIA GPU; auto: the GPU where there
                            is one and the training is long enough; reference: plain NumPy, slow
-    --engine auto          the one of least estimated cost, or lanes, wide, compressed, exact; the
-                           summary names it
-    --compress true        train on as few nodes as give the same loss and gradient; false: on all
-                           points; 32: on 32 nodes
+    --engine auto          the one of least estimated cost, which the summary names; lanes: a seed a
+                           SIMD lane; wide: a neuron a lane; compressed: on nodes; exact: ReLU and
+                           LeakyReLU
+    --compress true        train on as few weighted points (nodes) as give the same loss and
+                           gradient; false: on all points; 32: on 32 nodes
     --force                overwrite files that exist
     --quiet                no progress bar
     """
@@ -156,7 +157,7 @@ def check(
     --losses squared,logistic  which (default both); labels are whether a task's target is above its
                                median
     --optimizers adam,gd       which (default all that have an update)
-    --depths 1,2,3             numbers of hidden layers (default 1); several plain and residual
+    --depths 1,2,3             numbers of hidden layers (default 1), plain and, of several, residual
     --quiet                    no progress bar
     """
     from minilotto.engines import check, check_steps

@@ -37,10 +37,10 @@ def reproduce(
     Example: reproduce --out report/
 
     --out report      folder of the report; it is made where it is missing
-    --figures 1c,3    only these figures, also of the appendices
+    --figures 1c,3    only these figures, also of the appendices, and studies, as in 1c,depth
     --appendices      also the figures of the appendices; products of several inputs take most of an
                       hour on two cores
-    --beyond          also the studies of what the paper leaves open; most of an hour on two cores
+    --beyond          also the studies of what the paper leaves open; about an hour on two cores
     --quick           fewer seeds and widths, as each figure then states
     --seeds 1000      seeds at the paper's widths (default 1000, with --quick 200)
     --runs runs/      folder of the trained nets (default: runs/ in the report's folder); nets in it
@@ -49,7 +49,7 @@ def reproduce(
     --threads 2       number of threads (default: every core that this process may use)
     --force           write into a folder that holds other files
     --quiet           no progress bar
-    --root_seed 0     of all trainings: another one repeats them with networks of their own
+    --root_seed 0     root seed of all trainings; another one repeats them with other networks
     --compare DIR     folder of an earlier report: state which verdicts have changed
     """
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of

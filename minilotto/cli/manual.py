@@ -12,22 +12,21 @@ from minilotto.settings.config import DEFAULTS, Config
 from minilotto.settings.optimizers import OPTIMIZERS
 from minilotto.settings.schedules import SCHEDULES
 from minilotto.settings.schemes import SCHEMES
-from minilotto.settings.tasks import BUILT_IN, TASKS
+from minilotto.settings.tasks import BUILT_IN, FAMILIES, TASKS, task_of
 
 TRAINS = ("train", "sweep")  # commands to which each field of Config is a flag
 OPENING = f"""# Commands
 
-`python -m minilotto.cli.manual` prints this page from the commands' docstrings; a test fails where
-it is out of date.
-
-`{PROGRAM} COMMAND --help` prints the same in a terminal, `{PROGRAM} --version` the
-version. Flags are written `--flag value` or `--flag=value`, in any order, with dashes or
-underscores within a name, each once; `--quiet` alone means yes, `--no-quiet` no. An unknown word
-is refused, with the nearest known one, before anything is trained or written.
+`{PROGRAM} COMMAND --help` prints a command's part of this page in a terminal,
+`{PROGRAM} --version` the version. Flags are written `--flag value` or `--flag=value`,
+in any order, with dashes or underscores within a name, each once; `--quiet` alone means yes,
+`--no-quiet` no. An unknown word is refused, with the nearest known one, before anything is trained
+or written.
 
 The name of a file is taken as it is, but for a home folder (`~/runs`). Numbers are decimal,
 as in `1000`, `1e3` or `0.5`; `10,000` is refused. A list is written `3,5,8` or `[3,5,8]`; brackets
-are needed where it may be taken for one number, as in `[2,500]`.
+are needed where it may be taken for one number, as in `[2,500]`. `python -m minilotto.cli.manual`
+prints this page from the commands' docstrings.
 """
 
 
@@ -83,10 +82,11 @@ def settings() -> str:
         defaults = ", ".join(str(DEFAULTS[name]) for name in fields)
         rows.append((", ".join(f"`{name}`" for name in fields), defaults, meaning))
     activations = [(f"`{row.name}`", f"${row.latex}$") for row in ACTIVATIONS.values()]
+    built_in = [name for name in TASKS if name in BUILT_IN]
+    every = dict.fromkeys([*built_in, *(f"{family}3" for family in FAMILIES)])
     tasks = [
-        (f"`{name}`", f"${TASKS[name].latex}$", _box(TASKS[name].domain))
-        for name in TASKS
-        if name in BUILT_IN
+        (f"`{name}`", f"${task.latex}$", _box(task.domain))
+        for name, task in ((name, task_of(name)) for name in every)
     ]
     schemes = [
         (f"`{name}`", scheme.note, "yes" if scheme.scalable else "")
@@ -108,6 +108,9 @@ def settings() -> str:
             "### Activations\n",
             table(("name", "sigma(z)"), activations),
             "### Tasks\n",
+            "The last four, as `product7`, are of families of any number of inputs, as in "
+            "`teacher8`; they have mean 0 and variance 1 for uniform x. Of `weighted3` a_i^2 falls "
+            "geometrically to a hundredth; `teacher3` is a fixed random net.\n",
             table(("name", "y", "domain"), tasks),
             "### Initialisations\n",
             "Every parameter is multiplied by `init_scale` where the last column says so, v and "

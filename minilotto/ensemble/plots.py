@@ -104,7 +104,7 @@ def edges_of(loss: Array, bins_per_decade: int) -> Array:
 def loss_history(steps: NDArray[np.int64], loss: Array, ax: Axes) -> Axes:
     """Median loss (C, R) against steps (C,), with the central half and nine tenths of seeds."""
     levels = np.nanquantile(loss, (0.05, 0.25, 0.5, 0.75, 0.95), axis=1)
-    for k, alpha, text in ((0, 0.15, "90 % of seeds"), (1, 0.35, "50 % of seeds")):
+    for k, alpha, text in ((0, 0.15, "90% of seeds"), (1, 0.35, "50% of seeds")):
         band = ax.fill_between(steps, levels[k], levels[4 - k], color=BLUE, alpha=alpha, label=text)
         band.set_linewidth(0)
     ax.plot(steps, levels[2], color=BLUE, linewidth=1.8, label="median")

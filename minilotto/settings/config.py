@@ -108,11 +108,11 @@ class Config:
     weight_decay : float
         Of adamw, at least 0: each step first multiplies all parameters by 1 - rate * weight_decay.
     schedule : str
-        A name in SCHEDULES: how the rate changes; see `rate`.
+        A name in SCHEDULES: how the rate changes.
     lr_final : float or None
-        The rate after the last step, as a fraction of lr, in [0, 1]; of cosine and linear (by
-        default 0), exponential (0.01, and above 0), held and stretched (0.0016; of the second
-        above 0).
+        The rate after the last step, as a fraction of lr, in [0, 1]: by default 0 of cosine and
+        linear, 0.01 of exponential, 0.0016 of held and stretched. Above 0 for exponential and
+        stretched.
     warmup : int
         Steps of linear rise of the rate before the schedule, at least 0 and below `steps`.
     batch : int

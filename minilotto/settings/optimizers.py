@@ -49,7 +49,7 @@ _ROWS = (
         "s = beta2 s + (1 - beta2) g^2; p -= lr g / (sqrt(s) + epsilon)",
     ),
     Optimizer(
-        "lm", (), "Levenberg-Marquardt, second order: steps are iterations; float64, squares"
+        "lm", (), "Levenberg-Marquardt, second order: steps are iterations; float64, squared loss"
     ),
 )
 OPTIMIZERS = MappingProxyType({row.name: row for row in _ROWS})

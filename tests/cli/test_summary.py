@@ -344,8 +344,8 @@ def test_the_history_shows_median_and_bands():
         (0.012, 0.02), rel=1e-12
     )  # 5 % and 25 % at step 100
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "90 % of seeds",
-        "50 % of seeds",
+        "90% of seeds",
+        "50% of seeds",
         "median",
     ]
 

@@ -209,9 +209,9 @@ def test_all_verdicts_and_tables_of_planted_curves():
 
 def test_the_headline_is_one_sentence_with_the_numbers():
     said = planted(lambda family, D: 1.0).headline()
-    assert "Over 1 to 8 inputs SiLU exponents are off 4/D by 1." in said
-    assert "1 by 0.0" in said
-    assert said.endswith("in width: SiLU, All 19 have such a range.")
+    assert "Over 1 to 8 inputs SiLU exponents deviate from 4/D by 1." in said
+    assert "from 1 by 0.0" in said
+    assert said.endswith("by targets: SiLU, All 19 have such a range.")
     assert said.count(". ") == 1
     said = planted(lambda family, D: 4.0).headline()
     assert said.endswith("SiLU, 0 of 19 agree, 19 do not, 0 are undecided.")

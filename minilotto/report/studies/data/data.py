@@ -163,7 +163,8 @@ class Data(Study):
                 exponents.append(f"{all_x.value:.2f} for {name} ({here.value:.2f} on {self.usual})")
             if learnt := found.learnt(self.noise, most, width):
                 costs.append(f"{learnt[0].value:.2g} of {3 * width + 1} parameters of {name} nets")
-        starts = ("On infinitely many points the exponent is", "label noise is fitted by")
+        span = "On infinitely many points the exponent over widths {} to {} is".format(*PAPER_RANGE)
+        starts = (span, "label noise is fitted by")
         both = zip(starts, (exponents, costs), strict=True)
         said = "; ".join(f"{start} {' and '.join(some)}" for start, some in both if some)
         return f"{said}." if said else ""

@@ -199,15 +199,15 @@ class Dimension(Study):
     def headline(self) -> str:
         said = []
         for activation, rows in self.rules.items():
-            misses = ", ".join(f"{row.rule} by {row.misfit:.2f}" for row in rows)
-            said.append(f"{named(activation)} exponents are off {misses}")
+            misses = ", ".join(f"from {row.rule} by {row.misfit:.2f}" for row in rows)
+            said.append(f"{named(activation)} exponents deviate {misses}")
         if not said:
             return ""
         lasts = zip(map(named, self.activations), self.judged()["persists"], strict=True)
         words = (f"{name}, {one.reason.rstrip('.').partition(':')[0]}" for name, one in lasts)
         return (
             f"Over {self.inputs[0]} to {self.inputs[-1]} inputs {'; '.join(said)} beyond their own "
-            f"errors. Targets on whether N⁻¹ lasts over a factor of {SPAN:g} in width: "
+            f"errors. Whether N⁻¹ lasts over a factor of {SPAN:g} in width, by targets: "
             f"{'; '.join(words)}."
         )
 

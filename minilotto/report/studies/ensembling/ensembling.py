@@ -114,24 +114,24 @@ class Ensembling(Study):
         inside = [pair for pair in one.gains if low <= pair[0] and pair[1] <= high]
         narrow, wide = (inside or list(one.gains))[-1]
         shares = one.gains[narrow, wide].shares
-        cosine = f"have a cosine of {one.widths[narrow].cosine.value:.2f}, and"
+        cosine = f"have a cosine of {one.widths[narrow].cosine.value:.2f}"
         start = f"Errors of two {one.label} nets of width {narrow} {cosine}"
         if shares is None:
             flat = f"from there to width {wide} the loss does not fall with certainty"
-            return f"{start} {flat}, so there is no gain to explain."
+            return f"{start}, and {flat}, so there is no gain to explain."
         averaging, combination, neither = (f"{shares[part]:.0%}" for part in STEPS)
         others = ""
         for other in self.found.values():
             same = other.gains.get((narrow, wide))
             if other is not one and same and same.shares:
                 parts = ", ".join(f"{share.value:.0%}" for share in same.shares.values())
-                others += f"; for {other.label} {parts}"
+                others += f"; for {other.label} the three are {parts}"
         rest = one.gains[narrow, wide].parts["neither"]
         support = ", which supports the paper's Eq. 5 and 6" if rest.low <= 0 <= rest.high else ""
         return (
-            f"{start} of what width {wide} gains over them in log loss averaging two of them gives "
-            f"{averaging}, their best combination {combination} more, and neither gives "
-            f"{neither}{support}{others}."
+            f"{start}; of what width {wide} gains over them in log loss, averaging two of them "
+            f"gives {averaging}, their best combination another {combination}, and {neither} is "
+            f"neither{support}{others}."
         )
 
     def tables(self) -> list[Table]:

@@ -264,10 +264,10 @@ class Inside(Study):
         size, count = (one.by_count(v)[most].value for v in (one.weight, one.independent))
         return (
             f"The loss of K tickets of a net of width {width}, kept at random, falls as {average} "
-            f"if they are averaged, as {positive} with the best non-negative weights, where Eq. 9 "
-            f"for tickets of such unequal quality gives {equation}, and as {gram} with the best "
-            f"weights of any sign, whose absolute values sum to {size:.2g} at K = {most} (an "
-            f"average: 1), where {count:.1f} tickets are independent."
+            f"if they are averaged, as {positive} with the best non-negative weights (Eq. 9 for "
+            f"tickets of such unequal quality: {equation}) and as {gram} with the best weights of "
+            f"any sign; at K = {most} the absolute values of these sum to {size:.2g} (of an "
+            f"average: 1), and {count:.1f} tickets are independent."
         )
 
     def tables(self) -> list[Table]:

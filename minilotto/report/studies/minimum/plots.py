@@ -31,7 +31,7 @@ def draw(study: Minimum) -> Drawing:
         ax.set(yscale="log", xlabel="width")
         ax.set_xticks(range(len(study.groups)), list(study.groups))
     finish(a, "curvature at trained nets", "size of eigenvalue / largest", loc="lower left")
-    finish(b, "polished by Levenberg and Marquardt", "loss (mean squared error)", loc="best")
+    finish(b, "polished by Levenberg-Marquardt", "loss (mean squared error)", loc="best")
     _valley(study, c)
     d.set_yscale("log")
     several(study.place, d)

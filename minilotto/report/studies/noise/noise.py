@@ -201,10 +201,10 @@ class Noise(Study):
 
     def headline(self) -> str:
         found = {way: self._exponent(way) for way in WAYS}
-        parts = [f"{one} ({way})" for way, one in found.items() if one]
+        parts = [f"{one} by {way}" for way, one in found.items() if one]
         return (
             "At fixed starts the variance over gradient noise goes with the width N as N^-a, where "
-            f"a central limit has a = 1; over batches a is {', '.join(parts)}."
+            f"a central limit has a = 1; over batches a is {'; '.join(parts)}."
         )
 
     def tables(self) -> list[Table]:

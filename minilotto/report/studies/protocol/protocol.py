@@ -208,7 +208,7 @@ class Protocol(Study):
         ]
         parts.append(f"over the rates and schedules tried it runs {', '.join(runs)}")
         if at := [one.exponent for one in self.starts.values()]:
-            parts.append(f"over {len(at)} starts at their best rates from {extent(at)}")
+            parts.append(f"over {len(at)} initialisations at their best rates from {extent(at)}")
         for name in self.envelope:
             if rise := self._beyond(name, RISE):
                 parts.append(f"past width {RISE}, each width at its best rate, it is {rise}")
