@@ -170,7 +170,6 @@ class CompressedEngine(Engine):
             self._group(now.state, now.state)
             return
         self._return_to(before)
-        self._take_fewest(before.state.parameters)
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
         failing, places = [], [np.flatnonzero(~failed)]
         for nodes in np.unique(self.nodes[failed]).tolist():
@@ -225,8 +224,8 @@ class CompressedEngine(Engine):
             self.good_step = step
 
     def _take_fewest(self, parameters: Parameters) -> bool:
-        """After an audit of these nets, go on with the fewest nodes that differ little from those
-        that passed it; whether any has fewer now.
+        """After an audit of these nets, go on with the fewest nodes that differ little from nodes
+        that pass it; whether any has fewer now.
         """
         before = self.nodes
         if self.good_step < FEWER_FROM[self.data.inputs]:
@@ -235,9 +234,8 @@ class CompressedEngine(Engine):
         for nodes in np.unique(before).tolist():
             here = np.flatnonzero(before == nodes)
             levels = [level for level in self.levels if level <= nodes]
-            self.nodes[here] = self._fewest(
-                taken(parameters, here), levels, limit, self._rule(nodes)
-            )
+            passed = self._rule(max(nodes, self.first))
+            self.nodes[here] = self._fewest(taken(parameters, here), levels, limit, passed)
         return not np.array_equal(before, self.nodes)
 
     def _fewest(
