@@ -1,11 +1,14 @@
-"""How many nodes a training needs: `python -m bench.nodes [--out nodes.png]`, or `--inputs 2`.
+"""How many nodes a training needs: `python -m bench.nodes [--out nodes.png]`, `--times` or
+`--inputs 2`.
 
 4000 noisy points are compressed to K nodes; loss and gradient on the nodes are compared with those
 on the points, in every coordinate, as the audits of a training do: in units of the sum of the
 absolute terms. Nets are taken before and after the paper's training. The figures follow from
 arithmetic alone and are the same on every machine, to rounding.
 
-Of two inputs: how much less CPU time figure 8's trainings take on nodes than on their 1000 points.
+`--times`: CPU time of the paper's trainings, whose nets have fewer nodes after later audits, over
+that of trainings where they have not. Of two inputs: how much less CPU time figure 8's trainings
+take on nodes than on their 1000 points.
 """
 
 import sys
@@ -19,12 +22,14 @@ from bench.command import run_command
 from minilotto.cli.arguments import FileName
 from minilotto.data.dataset import Dataset, given, sampled
 from minilotto.data.quadrature import compress
-from minilotto.engines.compressed import NODE_LEVELS, TOLERANCE, CompressedEngine
+from minilotto.engines.compressed import FEWER_FROM, NODE_LEVELS, TOLERANCE, CompressedEngine
 from minilotto.errors import ConfigError
 from minilotto.files import check_output
 from minilotto.initialisation import initial_parameters
+from minilotto.settings.arrays import Ints
 
 WIDTHS, PRODUCT_WIDTHS = (2, 20, 200), (2, 3, 10, 20, 50)
+TIMED_WIDTHS = (1, 2, 4, 10, 20, 50)
 NODES = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64)
 POINTS = 4000
 COLOURS = {2: "#0072b2", 20: "#d55e00", 200: "#009e73"}  # one a width
@@ -50,7 +55,9 @@ def measure(seeds: int, steps: int) -> Curves:
             ("before", initial_parameters(config, 1, np.arange(seeds))),
             ("after", trained),
         ):
-            curves[width, when] = [float(engine._differences(nets, rule).max()) for rule in rules]
+            curves[width, when] = [
+                float(engine._differences(nets, rule, data).max()) for rule in rules
+            ]
     return curves
 
 
@@ -102,6 +109,27 @@ def draw(curves: Curves, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
+def _row(width: int, ratio: float, nodes: Ints) -> None:
+    quartiles = ", ".join(f"{quartile:.0f}" for quartile in np.quantile(nodes, (0.25, 0.5, 0.75)))
+    print(f"| {width} | {ratio:.2f} | {quartiles} |", flush=True)
+
+
+def of_fewer_nodes(seeds: int, steps: int) -> None:
+    """Print a Markdown table for each precision: a row a width, with the nodes of the last step."""
+    usual = FEWER_FROM[1]
+    for dtype in ("float32", "float64"):
+        print(f"\n| width, {dtype} | CPU time with fewer nodes / without | nodes: quartiles |")
+        print("|---:|---:|---|")
+        for width in TIMED_WIDTHS:
+            config, took = ml.Config(width=width, dtype=dtype, steps=steps), {}
+            for begin in (steps, usual, steps, usual):
+                FEWER_FROM[1] = begin
+                began = time.process_time()
+                nets = ml.train(config, seeds, engine="compressed", threads=1)
+                took.setdefault(begin, []).append(time.process_time() - began)
+            _row(width, min(took[usual]) / min(took[steps]), nets.nodes)
+
+
 def of_two_inputs(seeds: int, steps: int) -> None:
     """Print a Markdown table: a row a width, with the nodes of the last steps."""
     print("| width | CPU time on points / on nodes | nodes: quartiles |\n|---:|---:|---|")
@@ -118,8 +146,7 @@ def of_two_inputs(seeds: int, steps: int) -> None:
             engine, began = "compressed" if compress_to else "lanes", time.process_time()
             nets = ml.train(config, seeds, engine=engine, compress=compress_to, threads=1)
             took[compress_to] = time.process_time() - began
-        quartiles = ", ".join(f"{q:.0f}" for q in np.quantile(nets.nodes, (0.25, 0.5, 0.75)))
-        print(f"| {width} | {took[False] / took[True]:.1f} | {quartiles} |", flush=True)
+        _row(width, took[False] / took[True], nets.nodes)
 
 
 def main(
@@ -127,16 +154,21 @@ def main(
     seeds: int = 64,
     steps: int = 50_000,
     inputs: int = 1,
+    times: bool = False,
     out: FileName | None = None,
     force: bool = False,
 ) -> None:
     """Print a table of the worst differences, and draw it where `out` names a picture, which
-    `force` overwrites; of two `inputs` times.
+    `force` overwrites; or `times`, of two `inputs` always.
     """
-    if inputs not in (1, 2) or (inputs == 2 and out):
-        raise ConfigError(f"inputs={inputs} with out={out}; give 1, or 2 without a picture")
+    if inputs not in (1, 2) or (out and (times or inputs == 2)):
+        raise ConfigError(
+            f"inputs={inputs}, times={times} with out={out}; give inputs=1, or no picture"
+        )
     if inputs == 2:
         return of_two_inputs(seeds, steps)
+    if times:
+        return of_fewer_nodes(seeds, steps)
     picture = check_output(out, (".png",), force) if out else None
     curves = measure(seeds, steps)
     print(

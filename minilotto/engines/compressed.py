@@ -5,6 +5,8 @@ At fixed steps each seed's loss and gradient on its nodes are compared with thos
 seed whose difference exceeds what rounding would explain goes back to its last audit and repeats
 the steps since then with more nodes. How many nodes a seed has depends on that seed alone, so
 results do not depend on the other seeds of a batch.
+
+After later audits each seed goes on with the fewest nodes that serve it where it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,6 +37,10 @@ NODE_LEVELS = {
     },
     2: {"float32": (92, 139, 195, 261, 703), "float64": (561, 861, 1225)},
 }
+# Fewer nodes, which a seed of one input may have after its audits from this step on. Of two inputs,
+# nets need most nodes within the first thousand steps, and may have fewer after every audit.
+FEWER_NODES = {"float32": (8, 10, 12), "float64": (16, 20, 24, 28, 32, 40)}
+FEWER_FROM = {1: 3000, 2: 0}
 # Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding
 # in float32 alone makes some 1e-7 of that, and the compression itself, done in float64, some 1e-15.
 TOLERANCE = {"float32": 1e-9, "float64": 1e-13}
@@ -122,9 +128,13 @@ class CompressedEngine(Engine):
         self.levels = [count for count in levels if count < self.distinct.points]
         if not self.levels or (not many and nodes is None):
             self.levels.append(self.distinct.points)
+        self.first = self.levels[0]
+        if nodes is None and data.inputs == 1:
+            fewer = FEWER_NODES[config.dtype]
+            self.levels = [count for count in fewer if count < self.first] + self.levels
         self.groups: list[_Group] = []
         self._rules: dict[int, Dataset] = {}
-        self.lanes = self._engine(self.levels[0]).lanes
+        self.lanes = self._engine(self.first).lanes
 
     def _engine(self, nodes: int) -> Engine:
         # The data as the last level are trained as nodes are.
@@ -135,13 +145,15 @@ class CompressedEngine(Engine):
 
     def _rule(self, nodes: int) -> Dataset:
         if nodes not in self._rules:
-            self._rules[nodes] = compress(self.distinct, nodes)
+            # The first rule has all moments that a smaller one keeps.
+            data = self._rule(self.first) if nodes < self.first else self.distinct
+            self._rules[nodes] = compress(data, nodes)
         return self._rules[nodes]
 
     def resume(self, state: State) -> None:
-        """Continue from a state, with the fewest nodes for every seed."""
+        """Continue from a state, with the nodes that trainings begin with for every seed."""
         count = len(state.parameters.c)
-        self.nodes = np.full(count, self.levels[0])
+        self.nodes = np.full(count, self.first)
         self.worst = np.zeros(count)
         self.good_step = -1  # unknown until the next step or audit
         self._group(state, state)
@@ -158,7 +170,6 @@ class CompressedEngine(Engine):
             self._group(now.state, now.state)
             return
         self._return_to(before)
-        self._take_fewest(before.state.parameters)
         failed = (now.nodes != self.nodes) & np.isfinite(now.state.parameters.c)
         failing, places = [], [np.flatnonzero(~failed)]
         for nodes in np.unique(self.nodes[failed]).tolist():
@@ -170,7 +181,7 @@ class CompressedEngine(Engine):
 
     def _return_to(self, audited: Audited) -> None:
         self.good_step = audited.step
-        self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.levels[0])
+        self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.first)
         self.worst = np.nan_to_num(audited.audit)
 
     def _last_audit(self) -> Audited:
@@ -194,9 +205,7 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
-        # One input has so few nodes that nets keep them.
-        fewer = self.data.inputs > 1 and first == self.good_step
-        if fewer and self._take_fewest(self.parameters()):
+        if first == self.good_step and self._take_fewest(self.parameters()):
             state = self.state()
             self._group(state, state)
         self._advance(self.groups, first, count)
@@ -215,29 +224,32 @@ class CompressedEngine(Engine):
             self.good_step = step
 
     def _take_fewest(self, parameters: Parameters) -> bool:
-        """After an audit of these nets, go on with the fewest nodes that they would have passed it
-        well with; whether any has fewer now. Of two inputs nets need most within the first thousand
-        steps.
+        """After an audit of these nets, go on with the fewest nodes that differ little from nodes
+        that pass it; whether any has fewer now.
         """
         before = self.nodes
-        if self.data.inputs > 1:
-            limit, self.nodes = SPARE * TOLERANCE[self.config.dtype], before.copy()
-            for nodes in np.unique(before).tolist():
-                here = np.flatnonzero(before == nodes)
-                levels = [level for level in self.levels if level <= nodes]
-                self.nodes[here] = self._fewest(taken(parameters, here), levels, limit)
+        if self.good_step < FEWER_FROM[self.data.inputs]:
+            return False
+        limit, self.nodes = SPARE * TOLERANCE[self.config.dtype], before.copy()
+        for nodes in np.unique(before).tolist():
+            here = np.flatnonzero(before == nodes)
+            levels = [level for level in self.levels if level <= nodes]
+            passed = self._rule(max(nodes, self.first))
+            self.nodes[here] = self._fewest(taken(parameters, here), levels, limit, passed)
         return not np.array_equal(before, self.nodes)
 
-    def _fewest(self, parameters: Parameters, levels: list[int], limit: float) -> NDArray[np.int64]:
-        """The first of these levels whose difference from the data is within a limit, the last
-        where none is: (R,).
+    def _fewest(
+        self, parameters: Parameters, levels: list[int], limit: float, data: Dataset
+    ) -> NDArray[np.int64]:
+        """The first of these levels whose difference from `data` is within a limit, the last where
+        none is: (R,).
         """
         found, places = np.full(len(parameters.c), levels[-1]), np.arange(len(parameters.c))
         for level in levels[:-1]:
             if not places.size:
                 break
             nets = taken(parameters, places)
-            fits = self._differences_in_threads(nets, self._rule(level)) <= limit
+            fits = self._differences_in_threads(nets, self._rule(level), data) <= limit
             found[places[fits]] = level
             places = places[~fits]
         return found
@@ -288,7 +300,8 @@ class CompressedEngine(Engine):
                 levels = np.full(len(there), more[0])
                 if len(more) > 1:
                     nets = taken(engine.parameters(), there)
-                    levels = self._fewest(nets, more, TOLERANCE[self.config.dtype])
+                    limit = TOLERANCE[self.config.dtype]
+                    levels = self._fewest(nets, more, limit, self.audited)
                 for level in np.unique(levels).tolist():
                     some = there[levels == level]
                     failing.append(_Failing(level, places[some], good, some))
@@ -316,10 +329,12 @@ class CompressedEngine(Engine):
         unknown = np.flatnonzero(~np.isfinite(differences))
         if unknown.size:
             nets = taken(engine.parameters(), unknown)
-            differences[unknown] = self._differences_in_threads(nets, engine.data)
+            differences[unknown] = self._differences_in_threads(nets, engine.data, self.audited)
         return differences
 
-    def _differences_in_threads(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
+    def _differences_in_threads(
+        self, parameters: Parameters, rule: Dataset, data: Dataset
+    ) -> NDArray[np.float64]:
         differences = np.empty(len(parameters.c))
         lanes = lane_count("float64")
         vector = lanes * parameter_count(self.config, self.data.inputs)
@@ -329,15 +344,16 @@ class CompressedEngine(Engine):
             for first in range(begin * some, end * some, some):
                 few = slice(first, first + some)
                 nets = Parameters(*(array[few] for array in parameters))
-                differences[few] = self._differences(nets, rule)
+                differences[few] = self._differences(nets, rule, data)
 
         run_blocks(compare, (), -(-len(differences) // some), self.threads)
         return differences
 
-    def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
-        """What the audit compares with TOLERANCE: (R,)."""
-        residual = self.config.residual
-        return difference(self.activation, parameters, rule, self.audited, residual)
+    def _differences(
+        self, parameters: Parameters, rule: Dataset, data: Dataset
+    ) -> NDArray[np.float64]:
+        """What an audit compares with TOLERANCE: (R,)."""
+        return difference(self.activation, parameters, rule, data, self.config.residual)
 
     def _repeated(self, failing: Sequence[_Failing], step: int) -> list[_Group]:
         """These seeds with that many nodes, from their last audit to `step`."""
@@ -371,10 +387,10 @@ class CompressedEngine(Engine):
         return self.nodes.astype(np.int64), self.worst.copy()
 
     def points_per_step(self) -> int:
-        return self.levels[0]
+        return self.first
 
     def nets_per_batch(self) -> int | None:
-        return self._engine(self.levels[0]).nets_per_batch()
+        return self._engine(self.first).nets_per_batch()
 
     def bytes_per_net(self) -> int:
-        return 3 * self._engine(self.levels[0]).bytes_per_net()
+        return 3 * self._engine(self.first).bytes_per_net()

@@ -105,16 +105,16 @@ class CompressedSecondOrderEngine(CompressedEngine):
     ) -> None:
         super().__init__(config, data, threads, SecondOrderEngine, nodes)
 
-    def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
+    def _differences(
+        self, parameters: Parameters, rule: Dataset, data: Dataset
+    ) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore", over="ignore"):
-            on_nodes, on_data = (
-                losses(self.activation, parameters, data) for data in (rule, self.audited)
-            )
-            _, scale = scales(parameters, self.audited)
+            on_nodes, on_data = (losses(self.activation, parameters, one) for one in (rule, data))
+            _, scale = scales(parameters, data)
             part = np.abs(on_nodes - on_data) / (on_data + ROUNDING**2 * scale)
         relative = part / SHARE * TOLERANCE[self.config.dtype]
         # fmax: where a loss is not finite, the differences of gradients decide.
-        return np.asarray(np.fmax(super()._differences(parameters, rule), relative))
+        return np.asarray(np.fmax(super()._differences(parameters, rule, data), relative))
 
     def points_per_step(self) -> int:
-        return self._engine(self.levels[0]).points_per_step()
+        return self._engine(self.first).points_per_step()

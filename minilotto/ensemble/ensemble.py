@@ -65,7 +65,7 @@ class Ensemble(ReadOnly, Nets):
     history : History
         Losses during the training.
     nodes : (R,) ndarray of int64
-        Number of points or nodes that each step used.
+        Number of points or nodes that the last step used.
     audit : (R,) ndarray of float64
         Largest difference between nodes and data in audits, in units of the sum of absolute terms;
         NaN without audits.

@@ -16,7 +16,16 @@ import minilotto as ml
 from minilotto.cli.summary import summary
 from minilotto.data.dataset import frozen, given, population_rule, sampled
 from minilotto.data.quadrature import compress, merged, thinned
-from minilotto.engines.compressed import TOLERANCE, CompressedEngine, audit_steps
+from minilotto.engines.compressed import (
+    FEWER_FROM,
+    FEWER_NODES,
+    NODE_LEVELS,
+    SPARE,
+    TOLERANCE,
+    CompressedEngine,
+    audit_steps,
+)
+from minilotto.engines.differences import scales
 from minilotto.engines.lanes import LaneEngine
 from minilotto.initialisation import Parameters
 from minilotto.kernels.simd import lane_count
@@ -167,13 +176,14 @@ def test_a_sharp_net_makes_the_audit_raise_its_nodes_and_only_its_own():
 def test_audits_fill_whole_vectors_of_wide_nets(monkeypatch):
     config, sizes = ml.Config(width=900), []
 
-    def compared(engine, parameters, rule):
+    def compared(engine, parameters, rule, data):
         sizes.append(len(parameters.c))
         return np.zeros(sizes[-1])
 
     monkeypatch.setattr(CompressedEngine, "_differences", compared)
     engine = CompressedEngine(config, sampled(config), threads=1)
-    engine._differences_in_threads(random_nets(seed=0, count=20, width=900), engine.data)
+    drawn, data = random_nets(seed=0, count=20, width=900), engine.data
+    engine._differences_in_threads(drawn, data, data)
     lanes = lane_count("float64")
     assert (sum(sizes), {size % lanes for size in sizes[:-1]}) == (20, {0})
 
@@ -230,6 +240,29 @@ def test_results_do_not_depend_on_neighbours_threads_or_checkpoints():
     part = ml.train(config, seeds=[7, 31], threads=1, checkpoints=[3, 250])
     for name in ("w", "b", "v", "c", "loss", "nodes"):
         assert getattr(whole, name)[[7, 31]].tobytes() == getattr(part, name).tobytes(), name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_later_audits_let_each_net_go_on_with_the_fewest_nodes_that_serve_it(dtype):
+    config = ml.Config(width=4, steps=FEWER_FROM[1], dtype=dtype)
+    before = ml.train(config, seeds=30, engine="compressed", state=True)
+    after = ml.train(config.replace(steps=FEWER_FROM[1] + 1), start=before)
+    assert after.nodes.mean() < NODE_LEVELS[1][dtype][0] <= before.nodes.min()
+    data, nets = merged(before.data), [part.astype(float) for part in before.parameters[:4]]
+    loss, gradient = loss_and_gradient(nets, data)
+    bounds, loss_scale = scales(Parameters(*nets), data)
+    bounds = np.concatenate([part.reshape(30, -1) for part in bounds[:4]], axis=1)
+    differences = {}
+    for nodes in (*FEWER_NODES[dtype], *NODE_LEVELS[1][dtype][:4]):
+        few, gradient_few = loss_and_gradient(nets, compress(data, nodes))
+        found = np.abs(gradient_few - gradient) / bounds
+        differences[nodes] = np.maximum(found.max(axis=1), np.abs(few - loss) / loss_scale)
+    limit, rounding = SPARE * TOLERANCE[dtype], 1e-14
+    levels = list(differences)
+    for net, nodes in enumerate(after.nodes.tolist()):
+        assert differences[nodes][net] < limit + rounding or nodes == before.nodes[net]
+        for fewer in levels[: levels.index(nodes)]:
+            assert differences[fewer][net] > limit - rounding
 
 
 def test_seeds_that_fail_an_audit_at_different_levels_are_raised_one_level_each():

@@ -61,7 +61,7 @@ def test_a_difference_of_two_percent_in_the_loss_fails_an_audit():
     for share, fails in ((0.0, False), (0.02, True)):
         shifted = given(rule.x, rule.y, rule.weight)
         object.__setattr__(shifted, "offset", rule.offset + share * float(loss.max()))
-        worst = engine._differences(nets, shifted)[loss.argmax()]
+        worst = engine._differences(nets, shifted, data)[loss.argmax()]
         assert (worst > TOLERANCE["float64"]) == fails
 
 

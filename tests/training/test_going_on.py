@@ -108,6 +108,25 @@ def test_nodes_and_audits_are_those_of_one_training(cut):
     assert_same(ml.train(SHARP, start=shorter, **how), whole)
 
 
+@pytest.mark.parametrize("cut", [3000, 3700, 10_000, 10_300])
+def test_nets_that_have_fewer_nodes_go_on_with_these(cut):
+    config, how = ml.Config(width=2, steps=10_600), {"engine": "compressed"}
+    whole, resumed = cut_in_two(config, cut, 24, **how)
+    assert whole.nodes.min() < 16
+    assert_same(resumed, whole)
+    shorter = ml.train(config.replace(steps=cut), 24, state=True, **how)
+    assert_same(ml.train(config, start=shorter, **how), whole)
+
+
+@pytest.mark.parametrize("cut", [100, 450])
+def test_nets_of_two_inputs_go_on_with_the_nodes_they_had(cut):
+    config = ml.Config(width=3, task="product2", points=400, sampling="uniform", steps=600)
+    whole = ml.train(config, 20, engine="compressed")
+    assert len(np.unique(whole.nodes)) > 1
+    shorter = ml.train(config.replace(steps=cut), 20, state=True, engine="compressed")
+    assert_same(ml.train(config, start=shorter, engine="compressed"), whole)
+
+
 def test_nets_that_failed_the_audit_at_the_cut_go_on_without_it(monkeypatch):
     """That audit is none of the longer training: its nodes are forgotten, until another fails."""
     how, returned, real = {"engine": "compressed"}, [], CompressedEngine._repeated
