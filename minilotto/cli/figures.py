@@ -120,6 +120,7 @@ def figure(
     from minilotto.files import check_folder, check_output
     from minilotto.report.build import draw, figure_names, scale_of
     from minilotto.report.training import SUFFIXES
+    from minilotto.store.folder import MARKER
     from minilotto.training.train import thread_count
 
     if name is None:
@@ -131,7 +132,7 @@ def figure(
     scale = scale_of(quick, count)
     path = check_output(f"figure-{chosen}.png" if out is None else out, SUFFIXES, force)
     thread_count(threads)
-    folder = check_folder(runs or "runs")
+    folder = check_folder(runs or "runs", MARKER)
 
     def run() -> int:
         print(draw(chosen, path, scale, folder, threads, not quiet).caption())

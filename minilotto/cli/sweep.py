@@ -8,6 +8,7 @@ from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unuse
 from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
 from minilotto.files import check_folder
 from minilotto.settings.numbers import whole_number
+from minilotto.store.folder import MARKER
 from minilotto.store.grid import Sweep, read_study
 
 
@@ -54,7 +55,7 @@ def sweep(
     study = settings.pop("from", None)
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
-    place = check_folder(out)
+    place = check_folder(out, MARKER)
     if study is not None and (settings or seeds is not None or keep is not None):
         other = next(iter(settings), "seeds" if keep is None else "keep")
         raise ConfigError(

@@ -256,7 +256,7 @@ def make_store(folder: str | Path) -> Store:
     Raises ConfigError for a folder with other files, FileError where nothing can be written, and
     UnusableFileError for a newer store.
     """
-    folder = check_folder(folder)
+    folder = check_folder(folder, MARKER)
     if not os.path.lexists(folder / MARKER):
         make_folder(folder)
         names = [entry.name for entry in entries(folder) if not entry.name.startswith(".")]

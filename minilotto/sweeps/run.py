@@ -104,7 +104,7 @@ def sweep(
     request = requested(backend, "auto", True)
     # Only the workers know whether they have a GPU and can train a config on it.
     here = Request("cpu") if elsewhere and backend == "cuda" else request
-    folder = absolute(check_folder(out))
+    folder = absolute(check_folder(out, MARKER))
     _refuse_untrainable(asked, folder, here)
     if cluster is None:
         return _sweep(asked, folder, progress, cores, executor, backend, quick)
