@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine
-from minilotto.engines.differences import scales
-from minilotto.engines.evaluate import losses, spec_of
+from minilotto.engines.differences import compared
+from minilotto.engines.evaluate import spec_of
 from minilotto.engines.interface import KernelEngine
 from minilotto.engines.packing import aligned, rows_of, step_seconds
 from minilotto.engines.state import State
@@ -106,15 +106,14 @@ class CompressedSecondOrderEngine(CompressedEngine):
         super().__init__(config, data, threads, SecondOrderEngine, nodes)
 
     def _differences(self, parameters: Parameters, rule: Dataset) -> NDArray[np.float64]:
+        largest, on_rule, on_data, scale = compared(
+            self.activation, parameters, rule, self.audited, residual=False
+        )
         with np.errstate(invalid="ignore", over="ignore"):
-            on_nodes, on_data = (
-                losses(self.activation, parameters, data) for data in (rule, self.audited)
-            )
-            _, scale = scales(parameters, self.audited)
-            part = np.abs(on_nodes - on_data) / (on_data + ROUNDING**2 * scale)
+            part = np.abs(on_rule - on_data) / (on_data + ROUNDING**2 * scale)
         relative = part / SHARE * TOLERANCE[self.config.dtype]
         # fmax: where a loss is not finite, the differences of gradients decide.
-        return np.asarray(np.fmax(super()._differences(parameters, rule), relative))
+        return np.asarray(np.fmax(largest, relative))
 
     def points_per_step(self) -> int:
         return self._engine(self.levels[0]).points_per_step()

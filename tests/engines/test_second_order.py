@@ -9,7 +9,7 @@ from minilotto.data.dataset import given, sampled
 from minilotto.engines import compressed, second_order
 from minilotto.engines.choice import choose
 from minilotto.engines.compressed import TOLERANCE
-from minilotto.engines.evaluate import losses
+from minilotto.engines.evaluate import PackedNets, losses
 from minilotto.engines.request import requested
 from minilotto.engines.second_order import CompressedSecondOrderEngine, SecondOrderEngine
 from minilotto.errors import ConfigError
@@ -63,6 +63,20 @@ def test_a_difference_of_two_percent_in_the_loss_fails_an_audit():
         object.__setattr__(shifted, "offset", rule.offset + share * float(loss.max()))
         worst = engine._differences(nets, shifted)[loss.argmax()]
         assert (worst > TOLERANCE["float64"]) == fails
+
+
+def test_an_audit_computes_each_loss_once(monkeypatch):
+    asked, real = [], PackedNets.losses
+
+    def counted(nets, data, *rest):
+        asked.append(data.points)
+        return real(nets, data, *rest)
+
+    engine = CompressedSecondOrderEngine(LM, sampled(LM), threads=1)
+    engine.start(initial_parameters(LM, 1, np.arange(4)))
+    monkeypatch.setattr(PackedNets, "losses", counted)
+    engine.audit(0)
+    assert sorted(asked) == [48, 100]
 
 
 def test_many_points_are_trained_on_nodes():
