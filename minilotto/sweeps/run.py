@@ -180,6 +180,7 @@ def _sweep(
     finally:
         bar.close()
         log.write("end")
+    _refuse_another_function(store, configs)  # which another sweep has stored meanwhile
     return store
 
 
@@ -209,11 +210,9 @@ def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:
     for config in configs:
         if built_in(config.task):
             continue
-        for one in store.stored(config.key)[:1]:
-            with contextlib.suppress(FileError):
-                kept = blocks.read_block(store.blocks, one.name).data
-                if differing(sampled(config), kept):
-                    raise ConfigError(
-                        f"{str(store.folder)!r} has nets of another function under the name "
-                        f"{config.task!r}; register it under another"
-                    )
+        there = blocks.first_of(store.blocks, config.key)
+        if there and differing(sampled(config), there.data):
+            raise ConfigError(
+                f"{str(store.folder)!r} has nets of another function under the name "
+                f"{config.task!r}; register it under another"
+            )

@@ -529,10 +529,10 @@ def test_a_block_that_another_machine_has_stored_meanwhile_stays(folder):
     forged(victim, {"provenance": {"cpu": "another"}})
     theirs = victim.read_bytes()
     assert theirs != content
-    blocks.put_block(folder / "blocks", name, content)
+    blocks.put_block(folder / "blocks", name, content, "square")
     assert victim.read_bytes() == theirs
     flip(victim)
-    blocks.put_block(folder / "blocks", name, content)
+    blocks.put_block(folder / "blocks", name, content, "square")
     assert victim.read_bytes() == content
 
 
