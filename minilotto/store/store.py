@@ -236,7 +236,7 @@ def open_store(folder: str | Path) -> Store:
             f"{str(folder / MARKER)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from None
     schema = None
-    with contextlib.suppress(ValueError, TypeError, KeyError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
         schema = json.loads(text)["schema"]
     if type(schema) is not int or schema < 1:
         raise FileError(

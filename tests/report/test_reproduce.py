@@ -258,7 +258,15 @@ def test_a_report_is_read_again_as_it_was_written(small):
     found = from_json(text)
     again = dataclasses.replace(report, sections=found)
     assert to_json(again) == text
-    for other in ("", "[]", "{}", '{"figures": [{}]}', text.replace('"claim"', '"claims of"')):
+    deep = "[" * 100_000
+    for other in (
+        "",
+        deep,
+        "[]",
+        "{}",
+        '{"figures": [{}]}',
+        text.replace('"claim"', '"claims of"'),
+    ):
         with pytest.raises(ValueError, match=r"no sections|Expecting"):
             from_json(other)
 

@@ -284,7 +284,10 @@ def test_what_is_no_store_is_refused(tmp_path, folder):
     assert os.listdir(tmp_path / "other") == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "1"}', '{"schema": 0}', "\xff"])
+DEEP = "[" * 100_000  # more than a parser of JSON nests
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "1"}', '{"schema": 0}', "\xff", DEEP])
 def test_a_damaged_marker_is_told(text, folder):
     (folder / stores.MARKER).write_bytes(text.encode("latin-1"))
     with pytest.raises(ml.FileError, match=r"damaged|cannot be read") as error:

@@ -211,6 +211,8 @@ def test_a_study_is_read_from_json_and_toml(tmp_path):
         ("study.json", '{"sweep": [{"width": 1}], "seeds": 3}', "'seeds' beside"),
         ("study.json", '{"wdith": 1}', "'wdith'"),
         ("study.toml", "widths = [1", "no TOML"),
+        ("study.json", "[" * 100_000, "no JSON"),
+        ("study.toml", "widths = " + "[" * 100_000, "no TOML"),
         ("missing.json", None, "cannot be read"),
     ],
 )
