@@ -55,6 +55,7 @@ def reproduce(
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of
     from minilotto.report.build import reproduce as make
     from minilotto.report.changes import changes, claims_of, recorded
+    from minilotto.store.store import open_store
     from minilotto.training.train import thread_count
 
     names = figure_names(figures, appendices, beyond)
@@ -64,6 +65,8 @@ def reproduce(
     folder = report_folder(out or "report", force, runs)
     root_seed = whole_number("root_seed", root_seed, at_least=0, below=2**32)
     before = None if compare is None else recorded(compare)
+    if not train:
+        open_store(runs or folder / "runs")
 
     def run() -> int:
         report = make(

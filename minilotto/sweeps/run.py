@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from minilotto.data.dataset import differing, sampled
@@ -91,6 +92,20 @@ def sweep(
     ...     [len(store.ensemble(config)) for config in store.configs]
     [4, 4]
     """
+    return prepared(sweeps, out, progress, threads, executor, cluster, backend, check)()
+
+
+def prepared(
+    sweeps: Sweep | Sequence[Sweep],
+    out: str | Path,
+    progress: bool,
+    threads: int | None,
+    executor: Executor | None,
+    cluster: str | None,
+    backend: str,
+    check: str,
+) -> Callable[[], Store]:
+    """What `sweep` does once it has refused what cannot be trained or written."""
     asked = as_sweeps(sweeps)
     if executor is not None and cluster is not None:
         raise ConfigError("both executor and cluster are given; pass one of them")
@@ -107,11 +122,15 @@ def sweep(
     folder = absolute(check_folder(out, MARKER))
     _refuse_untrainable(asked, folder, here)
     if cluster is None:
-        return _sweep(asked, folder, progress, cores, executor, backend, quick)
-    from minilotto.sweeps.dask_cluster import connected
+        return partial(_sweep, asked, folder, progress, cores, executor, backend, quick)
 
-    with connected(cluster, gpu=backend == "cuda") as pool:
-        return _sweep(asked, folder, progress, cores, pool, backend, quick)
+    def by_cluster() -> Store:
+        from minilotto.sweeps.dask_cluster import connected
+
+        with connected(cluster, gpu=backend == "cuda") as pool:
+            return _sweep(asked, folder, progress, cores, pool, backend, quick)
+
+    return by_cluster
 
 
 def is_quick(check: str) -> bool:

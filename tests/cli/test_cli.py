@@ -402,6 +402,12 @@ def test_train_refuses_work_beyond_memory_with_the_size_it_would_need(said, valu
     assert re.search(rf"need about {SIZE} of memory and {SIZE} is free; ", line)
 
 
+@pytest.mark.usefixtures("two_gigabytes")
+def test_a_sweep_beyond_memory_is_refused_as_a_training_is(refused):
+    line = refused(words("sweep --widths 1 --steps 5 --seeds 2 --points 100,1e12 --out runs"))
+    assert line.startswith("ResourceError: 1000000000000 points need about ")
+
+
 @pytest.mark.parametrize("free", [10**5, 10**6, 10**7])
 def test_train_refuses_by_the_memory_that_is_free_now(free, refused, monkeypatch):
     monkeypatch.setattr(training, "available_memory", lambda: free)
