@@ -121,8 +121,8 @@ def optional(package: str, extra: str) -> Iterator[None]:
     """For a block that imports from an optional package of that name, which the extra of setup.cfg
     installs.
 
-    Raises MissingExtraError for whatever goes wrong in the block, and where an installed package
-    has a version that the extra excludes.
+    Raises MissingExtraError for whatever goes wrong in the block but our own errors, and where an
+    installed package has a version that the extra excludes.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of packages about each other
@@ -132,7 +132,7 @@ def optional(package: str, extra: str) -> Iterator[None]:
             if excluded := _excluded(extra):
                 raise MissingExtraError.of(*excluded)
             yield
-        except MissingExtraError:
+        except MinilottoError:
             raise
         except (Exception, SystemExit) as error:  # a broken package may raise anything
             raise _explained(package, extra, error) from error

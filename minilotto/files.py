@@ -151,22 +151,23 @@ def check_output(given: object, suffixes: tuple[str, ...], force: bool = False) 
     return path
 
 
-def check_folder(given: object) -> Path:
+def check_folder(given: object, whole: str = "") -> Path:
     """The path of a folder to write into, which may be missing. Leaves nothing behind.
 
-    Raises ConfigError for what is no path, FileError for a file and for what cannot be made.
+    One that has a file of the name `whole` may be read-only, as it may lack nothing. Raises
+    ConfigError for what is no path, FileError for a file and for what cannot be made or written to.
     """
     folder = path_of(given, folder=True)
     there = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), Path())
     try:
         if not os.path.isdir(there):
             raise NotADirectoryError(errno.ENOTDIR, f"{str(there)!r} is a file")
-        if there != folder:
+        if not (there == folder and whole and os.path.lexists(folder / whole)):
             probe(absolute(there) / "probe")
     except OSError as error:
         if not os.path.lexists(there):  # another process has removed it
-            return check_folder(folder)
-        if there == folder:
+            return check_folder(folder, whole)
+        if isinstance(error, NotADirectoryError) and there == folder:
             raise FileError(f"{str(folder)!r} is a file; name a folder") from None
         raise _not_made(folder, error) from None
     return folder
@@ -243,8 +244,8 @@ def make_folder(folder: Path, parents: bool = True) -> None:
 
 
 def _not_made(folder: Path, error: OSError) -> FileError:
-    reason = error.strerror or error
-    return FileError(f"folder {str(folder)!r} cannot be made ({reason}); choose another")
+    what, reason = "written to" if os.path.isdir(folder) else "made", error.strerror or error
+    return FileError(f"folder {str(folder)!r} cannot be {what} ({reason}); choose another")
 
 
 @contextlib.contextmanager

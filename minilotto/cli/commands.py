@@ -27,7 +27,14 @@ from minilotto.cli.arguments import (
 from minilotto.cli.docstrings import in_columns, parsed, summary_of, text_of
 from minilotto.cli.figures import figure, reproduce
 from minilotto.cli.sweep import status, sweep, verify
-from minilotto.errors import ConfigError, FileError, MinilottoError, TrainingInterrupted, shown
+from minilotto.errors import (
+    ConfigError,
+    FileError,
+    MinilottoError,
+    ResourceError,
+    TrainingInterrupted,
+    shown,
+)
 from minilotto.settings.activations import ACTIVATIONS, activation_of
 from minilotto.settings.config import DEFAULTS, DTYPES, LOSSES, Config, from_fields
 from minilotto.settings.optimizers import OPTIMIZERS
@@ -131,7 +138,7 @@ def train(
             signals.say(f"interrupted; {place}" if place else "interrupted")
         return _show(nets, place, plot_path) or failure or status
 
-    return Plan(run)
+    return Plan(run, (ResourceError,))
 
 
 def check(

@@ -55,6 +55,7 @@ def reproduce(
     from minilotto.report.build import REPORT_FILES, figure_names, report_folder, scale_of
     from minilotto.report.build import reproduce as make
     from minilotto.report.changes import changes, claims_of, recorded
+    from minilotto.store.store import open_store
     from minilotto.training.train import thread_count
 
     names = figure_names(figures, appendices, beyond)
@@ -64,6 +65,8 @@ def reproduce(
     folder = report_folder(out or "report", force, runs)
     root_seed = whole_number("root_seed", root_seed, at_least=0, below=2**32)
     before = None if compare is None else recorded(compare)
+    if not train:
+        open_store(runs or folder / "runs")
 
     def run() -> int:
         report = make(
@@ -120,6 +123,7 @@ def figure(
     from minilotto.files import check_folder, check_output
     from minilotto.report.build import draw, figure_names, scale_of
     from minilotto.report.training import SUFFIXES
+    from minilotto.store.folder import MARKER
     from minilotto.training.train import thread_count
 
     if name is None:
@@ -131,7 +135,7 @@ def figure(
     scale = scale_of(quick, count)
     path = check_output(f"figure-{chosen}.png" if out is None else out, SUFFIXES, force)
     thread_count(threads)
-    folder = check_folder(runs or "runs")
+    folder = check_folder(runs or "runs", MARKER)
 
     def run() -> int:
         print(draw(chosen, path, scale, folder, threads, not quiet).caption())

@@ -8,6 +8,7 @@ from minilotto.cli.arguments import FAILURE, FileName, Plan, Seeds, refuse_unuse
 from minilotto.errors import ConfigError, FileError, ResourceError, SweepError
 from minilotto.files import check_folder
 from minilotto.settings.numbers import whole_number
+from minilotto.store.folder import MARKER
 from minilotto.store.grid import Sweep, read_study
 
 
@@ -47,45 +48,32 @@ def sweep(
                            they are cut short
     --quiet                no progress bar
     """
-    from minilotto.engines.request import requested
-    from minilotto.sweeps.run import is_quick
-    from minilotto.training.train import thread_count
+    from minilotto.sweeps.run import prepared
 
     study = settings.pop("from", None)
     if out is None:
         raise ConfigError("--out is missing; name the folder for the nets, as in --out runs/")
-    place = check_folder(out)
+    place = check_folder(out, MARKER)
     if study is not None and (settings or seeds is not None or keep is not None):
         other = next(iter(settings), "seeds" if keep is None else "keep")
         raise ConfigError(
             f"--{other} is given beside --from, which describes the whole sweep; write it into "
             "the file"
         )
-    is_quick(check)
-    requested(backend, "auto", True)
-    thread_count(threads)
     if study is not None:
         sweeps = read_study(study)
     else:
         sweeps = (Sweep(1000 if seeds is None else seeds, keep or (), **settings),)
         for config in sweeps[0].configs:
             refuse_unused(config, sweeps[0].axes)
+    job = prepared(sweeps, place, not quiet, threads, None, cluster, backend, check)
 
     def run() -> int:
         from minilotto.store.verify import losses_of, losses_text
-        from minilotto.sweeps.run import sweep as train_sweep
 
         status = 0
         try:
-            store = train_sweep(
-                sweeps,
-                place,
-                progress=not quiet,
-                threads=threads,
-                cluster=cluster,
-                backend=backend,
-                check=check,
-            )
+            store = job()
         except SweepError as error:
             store, status = error.store, tell(error)
             for what, why in error.failures[1:]:

@@ -69,7 +69,8 @@ def check_resolution(name: str, values: Array, dtype: str) -> None:
     """
     if dtype == "float64":
         return
-    spread, largest = np.ptp(values, axis=0), np.abs(values).max(axis=0)
+    with np.errstate(over="ignore"):  # what is too large for the dtype is refused elsewhere
+        spread, largest = np.ptp(values, axis=0), np.abs(values).max(axis=0)
     coarse, fine = (
         np.maximum(precision.eps * largest, precision.tiny)
         for precision in map(np.finfo, ("float32", "float64"))

@@ -1,5 +1,7 @@
 """How much loss and gradient of nets on a rule differ from those on the data, in float64."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,15 @@ from minilotto.engines.evaluate import PackedNets
 from minilotto.initialisation import Parameters
 from minilotto.kernels.formulas import bounds_of_slopes
 from minilotto.settings.activations import Activation
+
+
+class Compared(NamedTuple):
+    """What `difference` gives, and of what it is made: (R,) each."""
+
+    largest: NDArray[np.float64]
+    on_rule: NDArray[np.float64]
+    on_data: NDArray[np.float64]
+    loss_scale: NDArray[np.float64]
 
 
 def difference(
@@ -19,18 +30,26 @@ def difference(
     It is zero for nets whose loss or gradient on the data is not finite, as no number of nodes
     makes these finite, and infinite where they are not finite on the rule alone.
     """
+    return compared(activation, parameters, rule, data, residual).largest
+
+
+def compared(
+    activation: Activation, parameters: Parameters, rule: Dataset, data: Dataset, residual: bool
+) -> Compared:
+    """`difference` with the losses that it compares."""
     exact = Parameters(*(array.astype(np.float64) for array in parameters))
     with np.errstate(invalid="ignore", over="ignore"):
         scale, loss_scale = scales(exact, data, residual)
         nets = PackedNets(activation, exact, residual)
-        expected, on_rule = nets.losses(data), nets.losses(rule)
+        on_data, on_rule = nets.losses(data), nets.losses(rule)
         theirs, ours = nets.gradients(data), nets.gradients(rule)
-        differences = np.abs(on_rule - expected) / loss_scale
+        differences = np.abs(on_rule - on_data) / loss_scale
         ratio = np.abs(ours - theirs) / nets.packed(scale)
         differences = np.maximum(differences, nets.largest(ratio))
-        finite = np.isfinite(expected) & np.isfinite(loss_scale)
+        finite = np.isfinite(on_data) & np.isfinite(loss_scale)
         finite &= np.isfinite(nets.largest(np.abs(theirs)))
-    return np.where(np.isfinite(differences), differences, np.where(finite, np.inf, 0.0))
+    largest = np.where(np.isfinite(differences), differences, np.where(finite, np.inf, 0.0))
+    return Compared(largest, on_rule, on_data, loss_scale)
 
 
 def scales(

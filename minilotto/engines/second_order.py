@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from minilotto.data.dataset import Dataset
 from minilotto.engines.compressed import TOLERANCE, CompressedEngine
-from minilotto.engines.differences import scales
-from minilotto.engines.evaluate import losses, spec_of
+from minilotto.engines.differences import compared
+from minilotto.engines.evaluate import spec_of
 from minilotto.engines.interface import KernelEngine
 from minilotto.engines.packing import aligned, rows_of, step_seconds
 from minilotto.engines.state import State
@@ -108,13 +108,14 @@ class CompressedSecondOrderEngine(CompressedEngine):
     def _differences(
         self, parameters: Parameters, rule: Dataset, data: Dataset
     ) -> NDArray[np.float64]:
+        largest, on_rule, on_data, scale = compared(
+            self.activation, parameters, rule, data, residual=False
+        )
         with np.errstate(invalid="ignore", over="ignore"):
-            on_nodes, on_data = (losses(self.activation, parameters, one) for one in (rule, data))
-            _, scale = scales(parameters, data)
-            part = np.abs(on_nodes - on_data) / (on_data + ROUNDING**2 * scale)
+            part = np.abs(on_rule - on_data) / (on_data + ROUNDING**2 * scale)
         relative = part / SHARE * TOLERANCE[self.config.dtype]
         # fmax: where a loss is not finite, the differences of gradients decide.
-        return np.asarray(np.fmax(super()._differences(parameters, rule, data), relative))
+        return np.asarray(np.fmax(largest, relative))
 
     def points_per_step(self) -> int:
         return self._engine(self.first).points_per_step()

@@ -18,7 +18,7 @@ from minilotto.data.dataset import (
 )
 from minilotto.errors import ConfigError, DataError
 from minilotto.files import check_output, write_bytes
-from minilotto.hardware.gpu import numba_cuda, the_gpu
+from minilotto.hardware.gpu import numba_cuda, the_gpu, working
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, activation_of
 from minilotto.settings.config import Config
@@ -306,4 +306,5 @@ class Nets:
             Where no GPU can be used.
         """
         the_gpu()
-        return Parameters(*map(numba_cuda().to_device, self.parameters))
+        with working():
+            return Parameters(*map(numba_cuda().to_device, self.parameters))

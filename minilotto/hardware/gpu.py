@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -10,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from minilotto.errors import MinilottoError, ResourceError, optional
+from minilotto.errors import MinilottoError, ResourceError, optional, reason_of
 from minilotto.hardware.machine import readable_bytes
 
 OLDEST = (7, 0)  # the first whose threads of a warp can wait for each other
@@ -44,10 +45,32 @@ def simulated() -> bool:
     return bool(numba.config.ENABLE_CUDASIM)
 
 
-def working() -> AbstractContextManager[None]:
-    """For a block that uses numba.cuda: what fails as versions do not fit is MissingExtraError."""
+@contextmanager
+def told() -> Iterator[None]:
+    """For a block that uses the GPU: what its driver reports, for want of memory that another
+    program took for one, is ResourceError.
+    """
+    try:
+        yield
+    except Exception as error:
+        # numba-cuda's class and that of cuda-core, which it launches with: neither need be loaded.
+        if not {one.__name__ for one in type(error).__mro__} & {"CudaAPIError", "CUDAError"}:
+            raise
+        raise ResourceError(
+            f"the GPU cannot go on ({reason_of(error)}); see that no other program takes its "
+            "memory, or use backend='cpu'"
+        ) from error
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """For a block that uses numba.cuda: what fails as versions do not fit is MissingExtraError, and
+    what the GPU's driver reports ResourceError.
+    """
     own = simulated() and find_spec("numba_cuda") is None and find_spec("numba.cuda") is not None
-    return nullcontext() if own else optional("numba_cuda", "cuda")  # Numba once had a simulator
+    # Numba once had a simulator.
+    with nullcontext() if own else optional("numba_cuda", "cuda"), told():
+        yield
 
 
 def numba_cuda() -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,10 +14,13 @@ from typing import Any
 from numba import njit
 from numba.core import event
 
+from minilotto.files import DAY, entries
+
 NO_CACHE = (
     "minilotto: no folder for compiled kernels can be written to, so each process compiles them "
     "again; set NUMBA_CACHE_DIR to a writable folder"
 )
+LONG = 30 * DAY
 
 
 def kernel(*, allocates: bool = False, **options: Any) -> Callable:
@@ -51,9 +55,11 @@ def _harden(cache: Any) -> None:
     Numba offers no hook for this, so its cache is patched: a compiled kernel that cannot be stored
     is used all the same, and an index that cannot be read is emptied. Numba numbers the files that
     an index names, so that processes that compile at once would write two kernels into one file;
-    and it writes the index first, which a kill would leave with the file of an older kernel.
+    and it writes the index first, which a kill would leave with the file of an older kernel. It
+    removes nothing: a file that is loaded counts as new here, and old ones are removed.
     """
     load, save, files = cache.load_overload, cache.save_overload, cache._cache_file
+    load_data = files._load_data
 
     def load_if_readable(*wanted: Any) -> Any:
         try:
@@ -69,13 +75,33 @@ def _harden(cache: Any) -> None:
         except OSError:
             warn_of_no_cache()
 
+    def load_and_mark(name: str) -> Any:
+        compiled = load_data(name)
+        with contextlib.suppress(OSError):
+            os.utime(files._data_path(name))
+            os.utime(files._index_path)
+        return compiled
+
     def save_apart(key: Any, compiled: Any) -> None:
+        remove_unused(files._cache_path)
         name = files._data_name(number_of(files._source_stamp, key))
         files._save_data(name, compiled)
         files._save_index({**files._load_index(), key: name})
 
     cache.load_overload, cache.save_overload = load_if_readable, save_if_possible
-    files.save = save_apart
+    files.save, files._load_data = save_apart, load_and_mark
+
+
+@lru_cache
+def remove_unused(folder: str) -> None:
+    """Remove compiled kernels that no process has loaded for long, as those of older sources.
+
+    A process that finds one gone compiles it again.
+    """
+    with contextlib.suppress(OSError):
+        for entry in entries(Path(folder)):
+            if entry.name.endswith((".nbi", ".nbc")) and time.time() - entry.stat().st_mtime > LONG:
+                os.unlink(entry.path)
 
 
 def number_of(*what: Any) -> int:

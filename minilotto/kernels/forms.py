@@ -13,7 +13,7 @@ from numba.extending import overload, typeof_impl
 from minilotto.errors import ConfigError, shown
 from minilotto.kernels.compile import kernel
 from minilotto.kernels.points import check_rows, check_vector
-from minilotto.kernels.spec import Spec, inputs_of, lanes_of, type_of_spec
+from minilotto.kernels.spec import Spec, inputs_of, lanes_of, spec_of, type_of_spec
 from minilotto.kernels.updates import UPDATES
 from minilotto.settings.activations import activation_of
 from minilotto.settings.config import LOSSES
@@ -124,13 +124,17 @@ def coordinate(spec, x, d):
 
 @overload(columns_of)
 def _compile_columns(x):
-    return (lambda x: x.shape[1]) if x.ndim == 2 else (lambda x: 1)
+    columns = isinstance(x, types.Array) and x.ndim == 2  # check_rows refuses what is no array
+    return (lambda x: x.shape[1]) if columns else (lambda x: 1)
 
 
 @overload(coordinates_of)
 def _compile_coordinates(x):
     if isinstance(x, types.Array) and x.ndim != 1:
         raise TypingError(f"{x} has {x.ndim} axes where one point x (D,) belongs")
+    kind = x.dtype if isinstance(x, types.Array) else x
+    if not isinstance(kind, (types.Integer, types.Float, types.Boolean)):
+        raise TypingError(f"{x} where one point belongs, a real number or an array x (D,)")
     return (lambda x: x.size) if isinstance(x, types.Array) else (lambda x: 1)
 
 
@@ -162,8 +166,9 @@ def width_of(form, theta):
     ValueError
         Where no N has so many parameters.
     """
-    check_vector(form.spec, theta)
-    rows = inputs_of(form.spec) + 2
+    spec = spec_of(form)
+    check_vector(spec, theta)
+    rows = inputs_of(spec) + 2
     width = (theta.size - 1) // rows
     if width < 1 or width * rows + 1 != theta.size:
         raise ValueError("theta has a length that no net has: it must be N (D + 2) + 1")
@@ -184,16 +189,18 @@ def scratch_size(form, width):
     -------
     int
     """
-    lanes, inputs = lanes_of(form.spec), inputs_of(form.spec)
+    spec = spec_of(form)
+    lanes, inputs = lanes_of(spec), inputs_of(spec)
     return (width * (inputs + 2) + lanes) + (inputs + width * (inputs + 4)) * lanes
 
 
 @kernel()
 def check_points(form, x, y, weight):
-    check_rows(form.spec, x)
-    check_vector(form.spec, y)
-    check_vector(form.spec, weight)
+    spec = spec_of(form)
+    check_rows(spec, x)
+    check_vector(spec, y)
+    check_vector(spec, weight)
     if y.size == 0 or x.shape[0] != y.size or weight.size != y.size:
         raise ValueError("x, y and weight have different numbers of points, or none")
-    if columns_of(x) != inputs_of(form.spec):
+    if columns_of(x) != inputs_of(spec):
         raise ValueError("x has another number of inputs than the Form")

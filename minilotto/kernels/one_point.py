@@ -5,7 +5,7 @@ from minilotto.kernels.forms import coordinate, coordinates_of, width_of
 from minilotto.kernels.formulas import input_unit, output_unit, value_and_slope
 from minilotto.kernels.points import check_vector
 from minilotto.kernels.simd import fma, like
-from minilotto.kernels.spec import inputs_of
+from minilotto.kernels.spec import inputs_of, spec_of
 
 
 @kernel(inline="always")
@@ -43,7 +43,7 @@ def forward(form, theta, x):
     ----------
     arXiv:2310.02258, Eq. 1.
     """
-    spec, width = form.spec, width_of(form, theta)
+    spec, width = spec_of(form), width_of(form, theta)
     rows = inputs_of(spec) + 2
     if coordinates_of(x) != rows - 2:
         raise ValueError("x has another number of inputs than the Form")
@@ -75,8 +75,8 @@ def forward_and_slope(form, theta, x):
     ValueError
         For arrays of other lengths than these.
     """
-    spec, width = form.spec, width_of(form, theta)
-    if inputs_of(spec) != 1:
+    spec, width = spec_of(form), width_of(form, theta)
+    if inputs_of(spec) != 1 or coordinates_of(x) != 1:
         raise ValueError("forward_and_slope takes one input; use forward_and_gradient")
     f = theta[width * 3]
     outward, df = like(f, output_unit(spec)), like(f, 0.0)
@@ -109,7 +109,7 @@ def forward_and_gradient(form, theta, x, dx):
     ValueError
         For arrays of other lengths than these.
     """
-    spec, width = form.spec, width_of(form, theta)
+    spec, width = spec_of(form), width_of(form, theta)
     inputs = inputs_of(spec)
     check_vector(spec, dx)
     if coordinates_of(x) != inputs or dx.size != inputs:

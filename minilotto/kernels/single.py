@@ -49,7 +49,7 @@ from minilotto.kernels.points import (
     load_points,
 )
 from minilotto.kernels.simd import fma, like, sum_of_lanes
-from minilotto.kernels.spec import inputs_of, lanes_of, load, spread, store, zero
+from minilotto.kernels.spec import inputs_of, lanes_of, load, spec_of, spread, store, zero
 from minilotto.kernels.updates import Coefficients, update
 
 __all__ = [
@@ -118,9 +118,10 @@ def outputs(form, theta, x, out):
     ValueError
         For arrays of other lengths than these.
     """
-    spec, width, points = form.spec, width_of(form, theta), out.size
+    spec, width = spec_of(form), width_of(form, theta)
     check_rows(spec, x)
     check_vector(spec, out)
+    points = out.size
     if x.shape[0] != points or columns_of(x) != inputs_of(spec):
         raise ValueError("x has another number of points than out, or of inputs than the Form")
     for p in range(0, points, lanes_of(spec)):
@@ -145,8 +146,9 @@ def loss(form, theta, x, y, weight):
     float
         In the precision of the Form.
     """
-    spec, width, points = form.spec, width_of(form, theta), y.size
+    spec, width = spec_of(form), width_of(form, theta)
     check_points(form, x, y, weight)
+    points = y.size
     total = zero(spec)
     for p in range(0, points, lanes_of(spec)):
         f = _outputs_at(spec, form.parameter, width, theta, x, p, points)
@@ -182,8 +184,9 @@ def loss_and_gradient(form, theta, x, y, weight, gradient, scratch):
     """
     # scratch: scaled parameters, then a vector of points, then values and slopes of the neurons
     # there, then sums over points.
-    spec, width, points = form.spec, width_of(form, theta), y.size
+    spec, width = spec_of(form), width_of(form, theta)
     check_points(form, x, y, weight)
+    points = y.size
     check_vector(spec, gradient)
     check_contiguous(spec, scratch)
     if gradient.size != theta.size:
@@ -264,10 +267,10 @@ def jacobian(form, theta, x, out):
     ValueError
         For arrays of other lengths than these.
     """
-    spec, width, points = form.spec, width_of(form, theta), out.shape[0]
+    spec, width = spec_of(form), width_of(form, theta)
     check_rows(spec, x)
     check_matrix(spec, out)
-    inputs = inputs_of(spec)
+    inputs, points = inputs_of(spec), out.shape[0]
     if x.shape[0] != points or columns_of(x) != inputs or out.shape[1] != theta.size:
         raise ValueError("out is not (P, K), or x has another number of inputs than the Form")
     rows = inputs + 2
@@ -314,23 +317,23 @@ def step(form, theta, moments, gradient, number, lr, constants):
     Raises
     ------
     ValueError
-        For arrays of other lengths than these.
+        For arrays or constants of other lengths than these.
 
     References
     ----------
     The equations are the notes of OPTIMIZERS, in torch's order of operations.
     """
-    spec = form.spec
+    spec = spec_of(form)
     check_vector(spec, theta)
     check_matrix(spec, moments)
     check_vector(spec, gradient)
     if gradient.size != theta.size or moments.shape[0] != 2 or moments.shape[1] != theta.size:
         raise ValueError("gradient must be as long as theta (K,), and moments (2, K)")
-    all_five = (constants + (MOMENTUM, WEIGHT_DECAY))[:5]
-    beta1, beta2 = all_five[:2]
-    adam_rate = lr / (1.0 - beta1 ** (number + 1))
-    correction = 1.0 / np.sqrt(1.0 - beta2 ** (number + 1))
-    k = Coefficients(lr, adam_rate, correction, *all_five)
+    if len(constants) != 3 and len(constants) != 5:
+        raise ValueError("constants must be three numbers, as ADAM has them, or five")
+    adam_rate = lr / (1.0 - constants[0] ** (number + 1))
+    correction = 1.0 / np.sqrt(1.0 - constants[1] ** (number + 1))
+    k = Coefficients(lr, adam_rate, correction, *(constants + (MOMENTUM, WEIGHT_DECAY))[:5])
     for i in range(theta.size):
         theta[i], moments[0, i], moments[1, i] = update(
             spec, theta[i], moments[0, i], moments[1, i], gradient[i], k

@@ -11,6 +11,7 @@ from functools import lru_cache
 from llvmlite import ir
 from numba import types
 from numba.core.datamodel import models
+from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, intrinsic, register_model, typeof_impl, unbox
 
@@ -80,6 +81,20 @@ def constant_of_spec(attribute, kind=types.intp):
         return kind(spec), codegen
 
     return constant
+
+
+@intrinsic
+def spec_of(typingctx, form):
+    """The Spec of a Form, which callers hand in."""
+    if not (isinstance(form, types.NamedTuple) and isinstance(form[0], SpecType)):
+        raise TypingError(
+            f"{form} where a Form belongs; make one with minilotto.kernels.single.form"
+        )
+
+    def codegen(context, builder, signature, arguments):
+        return context.get_dummy_value()
+
+    return form[0](form), codegen
 
 
 inputs_of = constant_of_spec(lambda spec: spec.inputs)

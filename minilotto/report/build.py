@@ -46,6 +46,7 @@ from minilotto.report.study import Study
 from minilotto.report.training import SUFFIXES
 from minilotto.settings.limits import listed
 from minilotto.signals import Deferral
+from minilotto.store.folder import MARKER
 from minilotto.store.grid import Sweep
 from minilotto.store.store import Store, open_store
 from minilotto.sweeps.run import sweep
@@ -94,7 +95,7 @@ def reproduce(
     processes = thread_count(threads)
     scale = scale or (QUICK if quick else Scale())
     given = report_folder(out, force, runs)
-    runs = check_folder(runs) if runs is not None else given / "runs"
+    runs = check_folder(runs, MARKER) if runs is not None else given / "runs"
     place = absolute(given)
     began = time.perf_counter()
     wanted = needed(names, scale, root_seed)
@@ -199,7 +200,7 @@ def report_folder(out: str | Path, force: bool, runs: str | Path | None = None) 
     for any other, FileError where it cannot be made.
     """
     folder = check_folder(out)
-    nets = absolute(folder / "runs" if runs is None else check_folder(runs))
+    nets = absolute(folder / "runs" if runs is None else check_folder(runs, MARKER))
     if force:
         return folder
     ours = {"runs", os.path.relpath(nets, absolute(folder)).split(os.sep)[0]}

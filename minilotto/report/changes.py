@@ -1,12 +1,14 @@
 """Which verdicts changed between two reports, such as those of two root seeds."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from minilotto.errors import ConfigError, FileError
+from minilotto.files import path_of
 from minilotto.report.claims import Verdict
 from minilotto.report.rules import DECIDED
 
@@ -61,8 +63,8 @@ def changes(before: Claims, after: Claims) -> Changes:
 
 def recorded(path: str | Path) -> Claims:
     """The verdicts in a report's folder or report.json. Raises FileError, ConfigError."""
-    place = Path(path)
-    place = place / "report.json" if place.is_dir() else place
+    place = path_of(path, folder=True)
+    place = place / "report.json" if os.path.isdir(place) else place
     try:
         content: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
         return _keyed(
@@ -72,7 +74,7 @@ def recorded(path: str | Path) -> Claims:
         )
     except OSError as error:
         raise FileError(f"cannot read {str(place)!r}: {error.strerror}; name a report") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ConfigError(f"{str(place)!r} is no report.json; name a report's folder") from None
 
 

@@ -274,7 +274,7 @@ def from_json(text: str) -> list[Section]:
         verdicts = [[Verdict(**claim) for claim in one.pop("claims")] for one in figures]
         rest = zip(figures, verdicts, strict=True)
         return [Section(**one, picture=None, verdicts=claims) for one, claims in rest]
-    except (AttributeError, KeyError, TypeError, MinilottoError) as error:
+    except (AttributeError, KeyError, TypeError, RecursionError, MinilottoError) as error:
         raise ValueError(f"no sections of a report: {error}") from None
 
 

@@ -7,6 +7,7 @@ that was cut, changed or put in another's place has a broken seal, which is foun
 reading; any reader of .npz reads it all the same.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -23,9 +24,10 @@ from minilotto.data.dataset import differing
 from minilotto.ensemble.ensemble import Ensemble
 from minilotto.ensemble.load import read
 from minilotto.errors import FileError, UnreadableFileError, UnusableFileError
-from minilotto.files import make_folder, opened, write_bytes
+from minilotto.files import alone_in, entries, make_folder, opened, write_bytes
 from minilotto.hardware.machine import available_memory
 from minilotto.settings.config import Config
+from minilotto.settings.tasks import built_in
 from minilotto.store.format import block_size, seconds_per_seed
 
 Run = tuple[int, int]  # seeds first, first + 1, ..., stop - 1
@@ -157,18 +159,34 @@ def cut(config: Config, runs: Iterable[Run]) -> list[Block]:
 def write_block(folder: Path, block: Block, nets: Ensemble) -> int:
     """Write a block's nets below `folder`; returns the number of bytes. Raises FileError."""
     content = sealed_bytes(block, nets)
-    put_block(folder, block.name, content)
+    put_block(folder, block.name, content, block.config.task)
     return len(content)
 
 
-def put_block(folder: Path, name: str, content: bytes) -> None:
+def put_block(folder: Path, name: str, content: bytes, task: str) -> None:
     """Write sealed bytes below `folder`, whole or not at all; a sound block that is there by now
-    stays. Raises FileError.
+    stays. Raises FileError, also where a task that its caller registered has other data there.
     """
     path = folder / name
-    if not is_sound(folder, name):
-        make_folder(path.parent, parents=False)
-        write_bytes(path, content)
+    make_folder(path.parent, parents=False)
+    with contextlib.nullcontext() if built_in(task) else alone_in(path.parent):
+        there = None if built_in(task) else first_of(folder, path.parent.name)
+        if there and differing(read(io.BytesIO(content), name, sealed=True).data, there.data):
+            raise FileError(
+                f"{str(path)!r} is not written, as the store has nets of another function under "
+                f"the name {task!r}, which another sweep has trained; register it under another"
+            )
+        if not is_sound(folder, name):
+            write_bytes(path, content)
+
+
+def first_of(folder: Path, key: str) -> Ensemble | None:
+    """The nets of the first block of a config, by its key, that can be read; None without one."""
+    for name in sorted(entry.name for entry in entries(folder / key)):
+        if run_of(name):
+            with contextlib.suppress(FileError):
+                return read_block(folder, f"{key}/{name}")
+    return None
 
 
 def sealed_bytes(block: Block, nets: Ensemble) -> bytes:

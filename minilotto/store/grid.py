@@ -264,7 +264,7 @@ def read_study(path: str | Path) -> tuple[Sweep, ...]:
     kind, parsed = ("TOML", parsed_toml) if suffix == ".toml" else ("JSON", json.loads)
     try:
         content = parsed(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"study {str(path)!r} is no {kind} ({error})") from None
     tables = content.get("sweep") if isinstance(content, dict) and "sweep" in content else [content]
     sound = isinstance(tables, list) and all(isinstance(one, dict) and one for one in tables)

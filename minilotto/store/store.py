@@ -236,7 +236,7 @@ def open_store(folder: str | Path) -> Store:
             f"{str(folder / MARKER)!r} cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from None
     schema = None
-    with contextlib.suppress(ValueError, TypeError, KeyError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
         schema = json.loads(text)["schema"]
     if type(schema) is not int or schema < 1:
         raise FileError(
@@ -256,7 +256,7 @@ def make_store(folder: str | Path) -> Store:
     Raises ConfigError for a folder with other files, FileError where nothing can be written, and
     UnusableFileError for a newer store.
     """
-    folder = check_folder(folder)
+    folder = check_folder(folder, MARKER)
     if not os.path.lexists(folder / MARKER):
         make_folder(folder)
         names = [entry.name for entry in entries(folder) if not entry.name.startswith(".")]

@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from minilotto.data.dataset import differing, sampled
@@ -91,6 +92,20 @@ def sweep(
     ...     [len(store.ensemble(config)) for config in store.configs]
     [4, 4]
     """
+    return prepared(sweeps, out, progress, threads, executor, cluster, backend, check)()
+
+
+def prepared(
+    sweeps: Sweep | Sequence[Sweep],
+    out: str | Path,
+    progress: bool,
+    threads: int | None,
+    executor: Executor | None,
+    cluster: str | None,
+    backend: str,
+    check: str,
+) -> Callable[[], Store]:
+    """What `sweep` does once it has refused what cannot be trained or written."""
     asked = as_sweeps(sweeps)
     if executor is not None and cluster is not None:
         raise ConfigError("both executor and cluster are given; pass one of them")
@@ -104,14 +119,18 @@ def sweep(
     request = requested(backend, "auto", True)
     # Only the workers know whether they have a GPU and can train a config on it.
     here = Request("cpu") if elsewhere and backend == "cuda" else request
-    folder = absolute(check_folder(out))
+    folder = absolute(check_folder(out, MARKER))
     _refuse_untrainable(asked, folder, here)
     if cluster is None:
-        return _sweep(asked, folder, progress, cores, executor, backend, quick)
-    from minilotto.sweeps.dask_cluster import connected
+        return partial(_sweep, asked, folder, progress, cores, executor, backend, quick)
 
-    with connected(cluster, gpu=backend == "cuda") as pool:
-        return _sweep(asked, folder, progress, cores, pool, backend, quick)
+    def by_cluster() -> Store:
+        from minilotto.sweeps.dask_cluster import connected
+
+        with connected(cluster, gpu=backend == "cuda") as pool:
+            return _sweep(asked, folder, progress, cores, pool, backend, quick)
+
+    return by_cluster
 
 
 def is_quick(check: str) -> bool:
@@ -180,6 +199,7 @@ def _sweep(
     finally:
         bar.close()
         log.write("end")
+    _refuse_another_function(store, configs)  # which another sweep has stored meanwhile
     return store
 
 
@@ -209,11 +229,9 @@ def _refuse_another_function(store: Store, configs: Iterable[Config]) -> None:
     for config in configs:
         if built_in(config.task):
             continue
-        for one in store.stored(config.key)[:1]:
-            with contextlib.suppress(FileError):
-                kept = blocks.read_block(store.blocks, one.name).data
-                if differing(sampled(config), kept):
-                    raise ConfigError(
-                        f"{str(store.folder)!r} has nets of another function under the name "
-                        f"{config.task!r}; register it under another"
-                    )
+        there = blocks.first_of(store.blocks, config.key)
+        if there and differing(sampled(config), there.data):
+            raise ConfigError(
+                f"{str(store.folder)!r} has nets of another function under the name "
+                f"{config.task!r}; register it under another"
+            )

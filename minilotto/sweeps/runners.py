@@ -223,7 +223,7 @@ class ExecutorRunner(Runner):
             self.fail([block], error)
             return
         for name, content in (receipt.content or {}).items():
-            blocks.put_block(self.store.blocks, name, content)
+            blocks.put_block(self.store.blocks, name, content, block.config.task)
         facts = {"seconds": receipt.seconds, "host": receipt.host, "process": receipt.process}
         self.log.write("block", block=block.name, **facts)
         self.bar.advance(block.seconds, (block.stop - block.first) * block.config.steps)

@@ -56,7 +56,7 @@ def train_block(
                 if reachable:
                     # Where it fails, the sweeping process tries it too, and says why.
                     with contextlib.suppress(FileError):
-                        blocks.put_block(Path(folder), one.name, content[one.name])
+                        blocks.put_block(Path(folder), one.name, content[one.name], one.config.task)
                         del content[one.name]
     seconds = round(time.perf_counter() - began, 3)
     return Receipt(seconds, platform.node(), os.getpid(), content or None)

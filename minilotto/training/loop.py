@@ -15,6 +15,7 @@ from minilotto.engines.packing import step_seconds
 from minilotto.engines.state import OptimizerState, joined
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.errors import ResourceError, TrainingInterrupted
+from minilotto.hardware.gpu import told
 from minilotto.hardware.machine import available_memory, cpu_name, readable_bytes
 from minilotto.hardware.threads import kept_threads
 from minilotto.initialisation import Parameters, initial_parameters, shapes_of
@@ -85,7 +86,8 @@ def run(
     """Train `seeds` (R,) with `engine`, recording losses at `checkpoints` (C,), the last of which
     ends the training. `course` says where it begins and what is kept beside its end.
 
-    Raises TrainingInterrupted on Ctrl-C, with the seeds whose batch was complete.
+    Raises TrainingInterrupted on Ctrl-C, with the seeds whose batch was complete, and ResourceError
+    where memory does not suffice or the GPU fails.
     """
     began = time.perf_counter()
     course = course or Course()
@@ -94,7 +96,7 @@ def run(
     try:
         with Deferral() as deferral:
             try:
-                with watched_compilation(report.compiling) as compilation, kept_threads():
+                with watched_compilation(report.compiling) as compilation, kept_threads(), told():
                     _train_batches(engine, seeds, checkpoints, course, record, report, deferral)
             except KeyboardInterrupt:
                 interrupted = True

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 import minilotto as ml
+from minilotto import files
 from minilotto.cli import commands
 from minilotto.oracles import numpy_reference
 from minilotto.settings.activations import ACTIVATIONS
@@ -329,15 +330,15 @@ def test_train_refuses_a_folder_in_which_nobody_can_make_a_file(refused):
     assert "choose another" in line
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "sweep --widths 2 --seeds 2 --steps 10 --out",
-        "reproduce --figures 2b --quick --out",
-        "reproduce --figures 2b --quick --runs",
-        "figure 2b --quick --runs",
-    ],
-)
+INTO_FOLDERS = [
+    "sweep --widths 2 --seeds 2 --steps 10 --out",
+    "reproduce --figures 2b --quick --out",
+    "reproduce --figures 2b --quick --runs",
+    "figure 2b --quick --runs",
+]
+
+
+@pytest.mark.parametrize("command", INTO_FOLDERS)
 @pytest.mark.parametrize(
     ("name", "why"),
     [("nets", "is a file"), ("nets/below", "is a file"), ("/proc/runs", "cannot be made")],
@@ -345,6 +346,20 @@ def test_train_refuses_a_folder_in_which_nobody_can_make_a_file(refused):
 def test_a_folder_that_cannot_be_made_is_refused(command, name, why, refused, folder):
     (folder / "nets").touch()
     assert why in refused(words(f"{command} {name}"))
+
+
+@pytest.mark.parametrize("command", INTO_FOLDERS)
+def test_a_folder_that_cannot_be_written_to_is_refused(command, refused, folder, monkeypatch):
+    real = files.probe
+
+    def denied(path):
+        if path.parent.name == "nets":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        real(path)
+
+    (folder / "nets").mkdir()
+    monkeypatch.setattr(files, "probe", denied)
+    assert "'nets' cannot be written to (Permission denied)" in refused(words(f"{command} nets"))
 
 
 def test_a_refused_output_keeps_its_bytes_and_a_forced_one_is_replaced(folder, capsys):
@@ -385,6 +400,12 @@ def test_train_refuses_work_beyond_memory_with_the_size_it_would_need(said, valu
     assert line.startswith("ResourceError: ")
     assert value in line
     assert re.search(rf"need about {SIZE} of memory and {SIZE} is free; ", line)
+
+
+@pytest.mark.usefixtures("two_gigabytes")
+def test_a_sweep_beyond_memory_is_refused_as_a_training_is(refused):
+    line = refused(words("sweep --widths 1 --steps 5 --seeds 2 --points 100,1e12 --out runs"))
+    assert line.startswith("ResourceError: 1000000000000 points need about ")
 
 
 @pytest.mark.parametrize("free", [10**5, 10**6, 10**7])

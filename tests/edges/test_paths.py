@@ -280,12 +280,8 @@ def test_force_keeps_link_mode_and_owner(entry, linked, mode):
     assert sorted(os.listdir()) == (["a" + suffix, "again", "target"] if linked else [file.name])
 
 
-@pytest.mark.parametrize("entry", [one for one in OUTPUTS if one != "figure --out"])
-@pytest.mark.parametrize("existing", [True, False])
-def test_a_read_only_folder_is_one_line(existing, entry, monkeypatch):
-    suffix, write = OUTPUTS[entry]
-    if existing:
-        Path(f"a{suffix}").write_bytes(b"old")
+def make_read_only(monkeypatch):
+    """No file can be opened to be written."""
     real = Path.open
 
     def refuse(path, mode="r", *rest, **named):
@@ -294,6 +290,15 @@ def test_a_read_only_folder_is_one_line(existing, entry, monkeypatch):
         return real(path, mode, *rest, **named)
 
     monkeypatch.setattr(Path, "open", refuse)
+
+
+@pytest.mark.parametrize("entry", [one for one in OUTPUTS if one != "figure --out"])
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_read_only_folder_is_one_line(existing, entry, monkeypatch):
+    suffix, write = OUTPUTS[entry]
+    if existing:
+        Path(f"a{suffix}").write_bytes(b"old")
+    make_read_only(monkeypatch)
     refused("Read-only file system", write, f"a{suffix}", True)
 
 
@@ -415,7 +420,7 @@ BAD_FOLDERS = {
         "a",
         "holds 'readme'",
     ),
-    "the root": (None, "/", "holds"),
+    "the root": (None, "/", "holds|cannot be written to"),
     "256 bytes": (None, "x" * 256, "too long"),
     "a device": (None, "/dev/null", "is a file"),
 }
@@ -428,6 +433,15 @@ def test_a_folder_of_something_else_is_refused(kind, entry):
     if prepare:
         prepare()
     refused(words, WRITERS[entry], name)
+
+
+def test_a_whole_store_on_a_read_only_disk_is_swept(place, monkeypatch):
+    sweep = ml.Sweep(width=2, steps=5, seeds=2)
+    ml.sweep(sweep, out="runs")
+    before = contents(".")
+    make_read_only(monkeypatch)
+    assert len(ml.sweep(sweep, out="runs").ensemble(sweep.configs[0])) == 2
+    assert contents(".") == before
 
 
 # The working folder

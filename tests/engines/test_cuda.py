@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 import minilotto as ml
 from bench import machine_code
+from minilotto.cli import commands
 from minilotto.data.dataset import given as given_data
 from minilotto.data.dataset import sampled
 from minilotto.engines import choice
@@ -390,6 +391,33 @@ def test_train_takes_the_gpu_when_asked(engine, monkeypatch):
     )
 
 
+FULL = "Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"
+
+
+@on_device
+@pytest.mark.parametrize("calls", [2, 8])
+def test_memory_that_another_program_takes_on_the_way_is_one_line(calls, monkeypatch, capsys):
+    from numba.cuda.cudadrv.driver import CudaAPIError
+
+    real, done = numba.cuda.to_device, []
+
+    def taken(*arguments, **named):
+        done.append(arguments)
+        if len(done) > calls:
+            raise CudaAPIError(2, FULL)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(numba.cuda, "to_device", taken)
+    with pytest.raises(ResourceError, match=rf"cannot go on \(.*{FULL}.*\); .*backend='cpu'"):
+        ml.train(config(width=2, steps=4, points=9), 3, backend="cuda")
+    done.clear()
+    words = "train --width 2 --steps 4 --points 9 --seeds 3 --backend cuda --quiet"
+    assert commands.main(words.split()) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("ResourceError: the GPU cannot go on")
+    assert err.count("\n") == 1
+
+
 @on_device
 def test_nets_go_on_with_fewer_nodes_on_the_gpu(monkeypatch):
     monkeypatch.setitem(NODE_LEVELS[1], "float32", (6,))
@@ -496,7 +524,7 @@ def test_all_this_holds_on_the_simulator(python):
         NUMBA_ENABLE_CUDASIM="1",
     )
     assert ended.status == 0, ended.out[-3000:]
-    passed = len(CASES) * 2 + len(UPDATES) + 1 + len(ON_BATCHES) + len(QUICK) * 2 + 8 + ALWAYS
+    passed = len(CASES) * 2 + len(UPDATES) + 1 + len(ON_BATCHES) + len(QUICK) * 2 + 10 + ALWAYS
     assert f"{passed} passed" in ended.out, ended.out[-500:]
 
 
@@ -649,6 +677,17 @@ def test_without_a_gpu_one_line_says_why(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba_cuda", None)
     with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[cuda\]"'):
         gpu.the_gpu()
+
+
+@pytest.mark.skipif(SIMULATED, reason="numba-cuda is stood in for")
+@pytest.mark.parametrize("name", ["CudaAPIError", "CUDAError"])
+def test_what_the_driver_reports_is_no_fault_of_the_package(name, monkeypatch):
+    """Also where a kernel is loaded, and the package's own errors would be of its version."""
+    monkeypatch.setitem(sys.modules, "numba_cuda", SimpleNamespace(__version__="0.30.4"))
+    with pytest.raises(ResourceError, match=FULL), gpu.working():
+        raise type(name, (Exception,), {})(FULL)
+    with pytest.raises(MissingExtraError, match="no such function"), gpu.working():
+        raise AttributeError("no such function")
 
 
 def test_a_net_that_does_not_fit_is_foreseen(monkeypatch):

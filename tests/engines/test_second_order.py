@@ -9,7 +9,7 @@ from minilotto.data.dataset import given, sampled
 from minilotto.engines import compressed, second_order
 from minilotto.engines.choice import choose
 from minilotto.engines.compressed import TOLERANCE
-from minilotto.engines.evaluate import losses
+from minilotto.engines.evaluate import PackedNets, losses
 from minilotto.engines.request import requested
 from minilotto.engines.second_order import CompressedSecondOrderEngine, SecondOrderEngine
 from minilotto.errors import ConfigError
@@ -63,6 +63,21 @@ def test_a_difference_of_two_percent_in_the_loss_fails_an_audit():
         object.__setattr__(shifted, "offset", rule.offset + share * float(loss.max()))
         worst = engine._differences(nets, shifted, data)[loss.argmax()]
         assert (worst > TOLERANCE["float64"]) == fails
+
+
+def test_an_audit_computes_each_loss_once(monkeypatch):
+    called = []
+
+    def count(owner, name):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given: (called.append(name), real(*given))[1])
+
+    engine = CompressedSecondOrderEngine(LM, sampled(LM), threads=1)
+    engine.start(initial_parameters(LM, 1, np.arange(4)))
+    count(PackedNets, "losses")
+    count(CompressedSecondOrderEngine, "_differences")
+    engine.audit(0)
+    assert called.count("losses") == 2 * called.count("_differences") > 0
 
 
 def test_many_points_are_trained_on_nodes():

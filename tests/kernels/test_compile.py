@@ -1,9 +1,12 @@
 """What processes that compile at once, or are killed, leave on disk."""
 
+import os
+import time
+
 import numba
 import pytest
 
-from minilotto.kernels.compile import kernel
+from minilotto.kernels.compile import LONG, kernel, remove_unused
 
 
 def twice(number):
@@ -40,3 +43,24 @@ def test_a_kernel_is_in_the_index_once_its_file_is_whole(compiled, tmp_path, mon
     with pytest.raises(KeyboardInterrupt):
         one(3)
     assert not [*tmp_path.rglob("*.nbi")]
+
+
+def test_what_no_process_has_loaded_for_long_is_removed(compiled, tmp_path):
+    first, old = compiled(), time.time() - LONG - 60
+    first(3)
+    before = {*tmp_path.rglob("*.nbc")}
+    first(1.5)
+    for path in [*tmp_path.rglob("*.nb?"), *tmp_path.iterdir()]:
+        os.utime(path, (old, old))
+    (other := next(tmp_path.iterdir()) / "notes.txt").touch()
+    os.utime(other, (old, old))
+    remove_unused.cache_clear()
+    second = compiled()
+    second(3)  # from disk
+    second(1j)  # compiled, and old files removed
+    assert before < {*tmp_path.rglob("*.nbc")}
+    assert len({*tmp_path.rglob("*.nbc")}) == 2
+    assert other.exists()
+    third = compiled()
+    assert (third(3), third(1.5), third(1j)) == (6, 3.0, 2j)
+    assert (len(third.stats.cache_hits), len(third.stats.cache_misses)) == (2, 1)

@@ -429,6 +429,12 @@ def test_wrong_lengths_are_refused(wrong, message):
         call(**wrong)
 
 
+of_lists = pytest.mark.filterwarnings(
+    "ignore::numba.core.errors.NumbaPendingDeprecationWarning"
+)  # which are refused all the same
+
+
+@of_lists
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -443,6 +449,11 @@ def test_wrong_lengths_are_refused(wrong, message):
         ({"weight": (1, 9)}, "2 axes where an array of 1 belongs"),
         ({"gradient": (1, 7)}, "2 axes where an array of 1 belongs"),
         ({"scratch": (1, 2000)}, "2 axes where an array of 1 belongs"),
+        ({"form": "silu"}, "where a Form belongs"),
+        ({"form": SILU.spec}, "where a Form belongs"),
+        ({"x": 0.5}, "float64 where an array of float64 belongs"),
+        ({"x": [0.5] * 9}, "where an array of float64 belongs"),
+        ({"y": [0.5] * 9}, "where an array of float64 belongs"),
     ],
 )
 def test_wrong_types_are_refused_while_compiling(wrong, message):
@@ -464,6 +475,28 @@ def test_wrong_types_are_refused_while_compiling(wrong, message):
 def test_arrays_of_other_axes_are_not_read_or_written_beyond_their_ends(function, arguments, axes):
     with pytest.raises(TypingError, match=rf"axes where (an array of {axes}|one point x) "):
         getattr(single, function)(single.form("silu", 2), np.ones(9), *arguments)
+
+
+@pytest.mark.parametrize("function", ["forward", "forward_and_slope", "forward_and_gradient"])
+@pytest.mark.parametrize("x", [None, "0.5", [0.5], 0.5j, np.ones(1, complex)])
+@of_lists
+def test_what_is_no_point_is_refused_while_compiling(x, function):
+    dx = [np.empty(1)] if function == "forward_and_gradient" else []
+    with pytest.raises(TypingError, match="where one point belongs"):
+        getattr(single, function)(SILU, np.ones(7), x, *dx)
+
+
+@pytest.mark.parametrize("length", [0, 2])
+def test_a_slope_is_taken_at_one_point(length):
+    assert len(single.forward_and_slope(SILU, np.ones(7), np.ones(1))) == 2
+    with pytest.raises(ValueError, match="takes one input"):
+        single.forward_and_slope(SILU, np.ones(7), np.ones(length))
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_constants_are_three_or_five(count):
+    with pytest.raises(ValueError, match="three numbers, as ADAM has them, or five"):
+        single.step(SILU, np.ones(7), np.zeros((2, 7)), np.ones(7), 0, 1e-2, (0.5,) * count)
 
 
 def test_a_gradient_cannot_be_written_to_a_read_only_array():

@@ -241,11 +241,16 @@ def test_a_report_is_compared_with_another_root_seed(tmp_path, capsys):
         (["--root-seed", "-1"], "root_seed=-1 is out of range"),
         (["--compare", "missing"], "cannot read 'missing'"),
         (["--compare", "setup.cfg"], "'setup.cfg' is no report.json; name a report's folder"),
+        (["--compare", "deep.json"], "'deep.json' is no report.json; name a report's folder"),
+        (["--compare", "~/missing"], "cannot read '/elsewhere/missing'"),
+        (["--compare", "x" * 256], "longer than file systems take"),
     ],
 )
 def test_a_comparison_with_nothing_is_refused(words, told, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/elsewhere")
     (tmp_path / "setup.cfg").write_text("x")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
     assert main(["reproduce", *words]) == 2
     error = capsys.readouterr().err
     assert told in error

@@ -284,7 +284,10 @@ def test_what_is_no_store_is_refused(tmp_path, folder):
     assert os.listdir(tmp_path / "other") == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "1"}', '{"schema": 0}', "\xff"])
+DEEP = "[" * 100_000  # more than a parser of JSON nests
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": "1"}', '{"schema": 0}', "\xff", DEEP])
 def test_a_damaged_marker_is_told(text, folder):
     (folder / stores.MARKER).write_bytes(text.encode("latin-1"))
     with pytest.raises(ml.FileError, match=r"damaged|cannot be read") as error:
@@ -529,10 +532,10 @@ def test_a_block_that_another_machine_has_stored_meanwhile_stays(folder):
     forged(victim, {"provenance": {"cpu": "another"}})
     theirs = victim.read_bytes()
     assert theirs != content
-    blocks.put_block(folder / "blocks", name, content)
+    blocks.put_block(folder / "blocks", name, content, "square")
     assert victim.read_bytes() == theirs
     flip(victim)
-    blocks.put_block(folder / "blocks", name, content)
+    blocks.put_block(folder / "blocks", name, content, "square")
     assert victim.read_bytes() == content
 
 

@@ -28,7 +28,7 @@ from minilotto.cli import commands
 from minilotto.engines.compressed import NODE_LEVELS
 from minilotto.settings.config import FIELDS
 from minilotto.store import format as store_format
-from minilotto.store.blocks import Block, read_block
+from minilotto.store.blocks import Block, read_block, write_block
 from minilotto.store.grid import as_text, read_study
 from minilotto.store.verify import losses_of, losses_text
 from minilotto.sweeps import worker
@@ -211,6 +211,8 @@ def test_a_study_is_read_from_json_and_toml(tmp_path):
         ("study.json", '{"sweep": [{"width": 1}], "seeds": 3}', "'seeds' beside"),
         ("study.json", '{"wdith": 1}', "'wdith'"),
         ("study.toml", "widths = [1", "no TOML"),
+        ("study.json", "[" * 100_000, "no JSON"),
+        ("study.toml", "widths = " + "[" * 100_000, "no TOML"),
         ("missing.json", None, "cannot be read"),
     ],
 )
@@ -309,6 +311,42 @@ def test_a_task_of_ones_own_may_not_change_under_its_name(tmp_path, monkeypatch)
     monkeypatch.setitem(ml.TASKS, "mine", ml.Task("mine", "-x", "-x", lambda x: -x[:, 0]))
     with pytest.raises(ml.ConfigError, match="another function under the name 'mine'"):
         ml.sweep(sweep, out=tmp_path / "runs")
+
+
+def identity(x):
+    return x[:, 0]
+
+
+def negative(x):
+    return -x[:, 0]
+
+
+@pytest.mark.parametrize("where", ["here", "executor", "far"])
+@pytest.mark.parametrize("seeds", [range(8), range(8, 16)], ids=["the same", "others"])
+def test_two_sweeps_at_once_of_two_functions_of_one_name_are_not_mixed(
+    seeds, where, tmp_path, monkeypatch
+):
+    """Another sweep stores a block of its function after this one has looked at the store."""
+    monkeypatch.setitem(ml.TASKS, "mine", ml.Task("mine", "x", "x", identity))
+    sweep = ml.Sweep(width=1, task="mine", steps=5, seeds=seeds)
+    (config,) = sweep.configs
+    other = ml.Task("mine", "-x", "-x", negative)
+    kind = runners.LocalRunner if where == "here" else runners.ExecutorRunner
+    real = kind.run
+
+    def after_another(runner, todo):
+        with monkeypatch.context() as patch:
+            patch.setitem(ml.TASKS, "mine", other)
+            nets = ml.train(config, seeds=8)
+            write_block(runner.store.blocks, Block(config, 0, 8), nets)
+        real(runner, todo)
+
+    monkeypatch.setattr(kind, "run", after_another)
+    executor = {"here": None, "executor": Inline(), "far": Far(monkeypatch, True)}[where]
+    with pytest.raises((ml.ConfigError, ml.FileError), match="another function under the name"):
+        ml.sweep(sweep, out=tmp_path / "runs", executor=executor)
+    (stored,) = (tmp_path / "runs" / "blocks").rglob("*.npz")
+    assert stored.name == Block(config, 0, 8).name.rpartition("/")[2]
 
 
 def test_nets_of_two_cpus_whose_last_bits_differ_are_of_one_task(tmp_path, monkeypatch):

@@ -557,19 +557,18 @@ sys.exit(commands.main(sys.argv[1:]))
 """
 
 
-def patience() -> float:
-    """Three seconds; more where others keep the cores busy."""
-    return 3.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+PATIENCE = 3.0  # seconds of CPU from the signal to the end, which other processes do not lengthen
 
 
 @pytest.fixture
 def interrupted(tmp_path, child_environment):
     """Runs a child until `enough` says so of a line on its stderr, sends SIGINT `after` some
-    seconds, and times its end.
+    seconds, and takes the CPU time that its end costs.
 
     Returns (status, stdout, the lines of stderr after the signal, seconds)."""
 
     def run(arguments, enough, after=0.0):
+        before = os.times()
         child = subprocess.Popen(
             [sys.executable, *arguments],
             env=child_environment(PYTHONUNBUFFERED="1"),
@@ -585,10 +584,13 @@ def interrupted(tmp_path, child_environment):
                 if enough(line):
                     break
             time.sleep(after)
+            used = psutil.Process(child.pid).cpu_times()
             child.send_signal(signal.SIGINT)
-            sent = time.monotonic()
             out, err = child.communicate()
-            return child.returncode, out, err.splitlines(), time.monotonic() - sent
+            whole = os.times()
+            seconds = whole.children_user - before.children_user - used.user
+            seconds += whole.children_system - before.children_system - used.system
+            return child.returncode, out, err.splitlines(), seconds
         finally:
             watchdog.cancel()
             child.kill()
@@ -612,7 +614,7 @@ def test_ctrl_c_keeps_the_seeds_that_were_done(interrupted, tmp_path):
     said = shlex.split("train --width 2 --steps 20000 --seeds 7:1000000 --quiet --out nets.npz")
     status, out, err, seconds = interrupted(["-c", TOLD, *said], count_of("batch", 2), after=0.05)
     assert status == 130, err
-    assert seconds < patience()
+    assert seconds < PATIENCE
     assert [line for line in err if line not in ("batch", "advance")] == []
     nets = ml.load(tmp_path / "nets.npz")
     assert nets.partial
@@ -636,7 +638,7 @@ def test_ctrl_c_before_any_seed_is_done_writes_nothing(interrupted, tmp_path):
     )
     status, out, err, seconds = interrupted(["-c", TOLD, *said], count_of("advance", 10), after=0.3)
     assert status == 130, err
-    assert seconds < patience()
+    assert seconds < PATIENCE
     assert out == ""
     assert [line for line in err if line != "advance"] == [
         "interrupted before any seed was done; nothing is written"
@@ -758,7 +760,7 @@ def test_ctrl_c_at_the_start_is_one_line_and_no_traceback(after, interrupted, tm
     said = shlex.split("-m minilotto train --width 2 --steps 10000000 --seeds 100 --out nets.npz")
     status, out, err, seconds = interrupted(said, lambda line: "seed-steps" in line, after=after)
     assert status == 130, err
-    assert seconds < patience()
+    assert seconds < PATIENCE
     assert out == ""
     assert "Traceback" not in "\n".join(err)
     assert "interrupted" in err[-1]
