@@ -132,8 +132,9 @@ def _softplus(activation: Activation, z: Array, order: int) -> list[Array]:
 
 def _normal(_: Activation, z: Array, order: int) -> list[Array]:
     """Phi^(n + 1) = (-1)^n He_n(z) phi(z), He_(n+1) = z He_n - n He_(n-1)."""
-    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
     rows, before, here = [ndtr(z)], np.zeros_like(z), np.ones_like(z)
+    z = np.clip(z, -40.0, 40.0)  # beyond, the density is 0, and powers of z may be infinite
+    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
     for n in range(order):
         rows.append((-1) ** n * here * density)
         before, here = here, z * here - n * before
