@@ -24,8 +24,9 @@ from minilotto.analysis.stats.stretches import longest_stretch
 from minilotto.analysis.tickets.algorithms import algorithms
 from minilotto.analysis.tickets.disentangling import Disentangled, disentangle
 from minilotto.analysis.tickets.error_shapes import error_shapes
-from minilotto.analysis.tickets.parameter_plane import plane_clusters
+from minilotto.analysis.tickets.parameter_plane import plane_clusters, principal_components
 from minilotto.analysis.tickets.subtasks import neurons_of_inputs
+from minilotto.analysis.tickets.taylor import ticket_taylor
 from minilotto.analysis.tickets.valley import valley
 from minilotto.data.dataset import given
 from minilotto.errors import ConfigError, DataError
@@ -126,6 +127,13 @@ def test_settings_out_of_range(call, words):
         (lambda: plane_clusters(TWO, [True]), "do not match; give one truth value a net"),
         (lambda: plane_clusters(TWO, [1, 0]), "do not match; give one truth value a net"),
         (lambda: refit_kept(SILU, TWO, [[0, 1], [1]], 1, DATA), "order is no array"),
+        (lambda: algorithms(SILU, TWO._replace(w=np.ones(2)), DATA), "do not match; give"),
+        (lambda: principal_components(TWO._replace(c=np.ones(3))), "do not match; give"),
+        (lambda: principal_components(TWO._replace(w=np.ones((2, 1, 1)))), "do not match; give"),
+        (lambda: principal_components(TWO._replace(b=TWO.b + 1j)), "pass real numbers"),
+        (lambda: distance_moved(TWO, TWO._replace(v=TWO.v + 1j)), "pass real numbers"),
+        (lambda: ticket_taylor(SILU, [1.0, 2.0], 1.0, [1.0, 2.0, 3.0]), "do not match; give"),
+        (lambda: over_noise(np.zeros((2, 3, 0)), []), r"give \(J, R, P\)"),
     ],
 )
 def test_data_that_have_no_answer(call, words):

@@ -264,7 +264,8 @@ def algorithms(
     >>> len(algorithms(nets.activation, nets.parameters, nets.data).label)
     64
     """
-    width = parameters.w.shape[1]
+    raw = checked_nets(parameters, data)
+    width = raw.w.shape[1]
     if width > WIDEST:
         raise DataError(
             f"nets have {width} neurons; algorithms are distinguished up to width {WIDEST}"
@@ -274,7 +275,6 @@ def algorithms(
     spread = float(np.sqrt(weight @ (data.y - weight @ data.y) ** 2))
     if not spread > 0:
         raise DataError("the target is constant on these points; there is nothing to compute")
-    raw = checked_nets(parameters, data)
     loss = losses(activation, raw, data) if loss is None else reals_of("loss", loss)
     check_match(loss.shape == raw.c.shape, "one loss a net, (R,)", loss=loss, c=raw.c)
     g = contributions(activation, raw, data) * np.sqrt(weight)

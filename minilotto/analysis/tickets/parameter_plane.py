@@ -53,7 +53,7 @@ def principal_components(parameters: Parameters) -> Components:
     Raises
     ------
     DataError
-        For fewer than two finite nets.
+        For fewer than two finite nets, or shapes that do not fit.
 
     References
     ----------
