@@ -131,7 +131,7 @@ def thinned(data: Dataset, pieces: int, degree: int) -> Dataset:
 
 def _interval(x: Array) -> tuple[float, float]:
     low, high = float(x[0]), float(x[-1])
-    return (low + high) / 2, (high - low) / 2 or 1.0
+    return low / 2 + high / 2, high / 2 - low / 2 or 1.0
 
 
 class _Basis(NamedTuple):

@@ -117,6 +117,8 @@ def predictions(
     form = Form(spec_of(activation, "float64", inputs, group=1), activation.parameter)
     lanes, count = form.spec.lanes, len(x)
     results = np.empty((nets, count))
+    if not count:
+        return results
     kernels, shape = kernels_for(width, parameters.depth, residual)
     workspace = aligned((workspace_size(form.spec, width, parameters.depth),), "float64")
     some = lanes * max(1, 2**20 // (lanes * max(1, count)))  # nets, so that the copy stays small

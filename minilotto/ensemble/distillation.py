@@ -319,7 +319,7 @@ def _search(neurons: _Neurons, widths: list[int]) -> dict[int, list[int]]:
     count = len(neurons.u)
     places: list[int] = []
     found = {}
-    for width in range(1, widths[-1] + 1):
+    for width in range(1, max(widths, default=0) + 1):
         every_pair = width == 2 and count <= ALL_PAIRS
         if every_pair:
             ways = [(i, *_best_addition(neurons, [i])) for i in range(count)]

@@ -14,7 +14,7 @@ from scipy.linalg import lstsq
 
 from minilotto.data.dataset import Dataset, check_dataset
 from minilotto.errors import DataError
-from minilotto.initialisation import Parameters
+from minilotto.initialisation import NAMES, Parameters
 from minilotto.settings.activations import Activation
 from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_one_layer
@@ -70,8 +70,13 @@ def finite_nets(parameters: Parameters) -> NDArray[np.bool_]:
 
 
 def flat(parameters: Parameters) -> Array:
-    """All parameters of each net in one row, w, b, v, c: (R, N (D + 2) + 1) float64."""
-    parts = [np.asarray(part, np.float64) for part in parameters]
+    """All parameters of each net in one row, w, b, v, c: (R, N (D + 2) + 1) float64. Raises
+    DataError for shapes that do not fit each other.
+    """
+    parts = [reals_of(name, part) for name, part in zip(NAMES, parameters, strict=False)]
+    w, b, v, c = parts[:4]
+    match = w.ndim == 3 and b.shape == v.shape == w.shape[:2] and c.shape == w.shape[:1]
+    check_match(match, "(R, N, D), (R, N), (R, N), (R,)", w=w, b=b, v=v, c=c)
     rows = [part.reshape(len(part), math.prod(part.shape[1:])) for part in parts]
     return np.concatenate(rows, axis=1)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minilotto.errors import ConfigError
 from minilotto.kernels.retarget import retargeted
 
 __all__: list[str] = []
@@ -75,7 +76,12 @@ class Writer:
 
 
 def number(value: float, dtype: str) -> str:
-    """A C constant with exactly this value."""
+    """A C constant with exactly this value. Raises ConfigError for one that is not finite."""
+    if not np.isfinite(value):
+        raise ConfigError(
+            f"a number of the nets, or the product of two, is beyond {dtype}; export nets of "
+            "smaller weights, or in float64"
+        )
     if dtype == "float32":
         text = str(np.float32(value))
         return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"

@@ -86,8 +86,8 @@ def c_source(
     Raises
     ------
     ConfigError
-        For another dtype, another name, no net, a net that is not finite, or more than a million
-        numbers.
+        For another dtype, another name, no net, a net that is not finite, in this dtype too, or
+        more than a million numbers.
     """
     check_choice("dtype", dtype, REAL)
     _check_name(name)
@@ -100,9 +100,10 @@ def c_source(
             f"{nets} nets of width {width} are {size:,} numbers; a source takes up to "
             f"{MOST_NUMBERS:,}, select fewer nets"
         )
-    if exact.depth > 1:
-        return _LayeredSource(activation, exact, name, dtype, residual).text(note)
-    return _Source(activation, exact, name, dtype).text(note)
+    with np.errstate(over="ignore"):  # of numbers that are refused then
+        if exact.depth > 1:
+            return _LayeredSource(activation, exact, name, dtype, residual).text(note)
+        return _Source(activation, exact, name, dtype).text(note)
 
 
 def _check_name(name: Any) -> None:

@@ -92,11 +92,20 @@ def from_torch(module: Any) -> Parameters:
         )
     if isinstance(module, Nets):
         return Parameters(*map(_array, module.parameters()))
-    modules = module.modules() if known else ()
+    # a layer that comes twice counts twice
+    modules = [each for _, each in module.named_modules(remove_duplicate=False)] if known else []
     layers = [layer for layer in modules if isinstance(layer, torch.nn.Linear)]
+    own = {id(array) for layer in layers for array in (*layer.parameters(), *layer.buffers())}
+    state = [*module.named_parameters(), *module.named_buffers()] if known else []
+    if other := [name for name, array in state if id(array) not in own]:
+        raise DataError(
+            f"a {type(module).__name__} has {', '.join(other)} beside its linear layers; a net has "
+            "no normalisation, activation or factor with parameters of its own"
+        )
     found = [(layer.in_features, layer.out_features) for layer in layers]
-    width = found[0][1] if found else 0
-    if len(layers) < 2 or found[1:] != [(width, width)] * (len(layers) - 2) + [(width, 1)]:
+    inputs, width = found[0] if found else (0, 0)
+    later = [(width, width)] * (len(layers) - 2) + [(width, 1)]
+    if len(layers) < 2 or not inputs or found[1:] != later:
         raise DataError(
             f"a {type(module).__name__} with linear layers {found} is no net; it takes Linear(D, "
             "N) and Linear(N, 1), and any number of Linear(N, N) between"

@@ -261,7 +261,20 @@ def test_the_order_of_points_does_not_matter(seed):
     np.testing.assert_array_equal(label, np.arange(65) >= 40)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((1, 1)), np.zeros((3, 2)), np.full((3, 3), np.nan)])
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e300])
+def test_clusters_and_components_do_not_depend_on_the_unit(scale):
+    at = np.concatenate([np.linspace(0, 1, 40), np.linspace(3, 4, 20)])
+    label = density_clusters(scale * np.abs(at[:, None] - at))
+    np.testing.assert_array_equal(label, at > 2)
+    nets = random_nets(4, 50, 2)
+    scaled = principal_components(Parameters(*(scale * part for part in nets[:4])))
+    np.testing.assert_allclose(scaled.explained, principal_components(nets).explained, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [np.zeros((1, 1)), np.zeros((3, 2)), np.full((3, 3), np.nan), np.array(1.0), -np.ones((9, 9))],
+)
 def test_clusters_refuse_what_are_no_distances(bad):
     with pytest.raises(DataError):
         density_clusters(bad)

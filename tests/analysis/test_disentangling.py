@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from minilotto.analysis.stats.bootstrap import median_interval
+from minilotto.analysis.tickets.apart import mean_estimate
 from minilotto.analysis.tickets.disentangling import Disentangled, disentangle
 from minilotto.analysis.tickets.tickets import pair_neurons
 from minilotto.data.dataset import given
@@ -147,7 +148,18 @@ def test_intervals_hold_the_median():
     # 95% wanted; 200 trials have a standard deviation of 1.5%, and a percentile interval of 60
     # values covers a little less.
     assert np.mean(inside) > 0.88
-    with_nan = median_interval(np.array([1.0, np.nan, 3.0, 2.0]))
-    assert (with_nan.value, with_nan.low, with_nan.high) == (2.0, 1.0, 3.0)
+    with_nan = median_interval(np.array([1.0, np.nan, 3.0, 2.0, 4.0, 5.0]))
+    assert (with_nan.value, with_nan.low, with_nan.high) == (3.0, 1.0, 5.0)
     with pytest.raises(DataError, match="none of 2 values"):
         median_interval(np.full(2, np.nan))
+
+
+def test_few_nets_have_no_interval():
+    """All of 4 values lie on one side of the median in one case of 8, of 5 in one of 16."""
+    values = np.array([1.0, 2.0, 4.0, 7.0, 9.0])
+    for count in range(1, 5):
+        found = median_interval(values[:count])
+        assert (found.low, found.value, found.high) == (-np.inf, np.median(values[:count]), np.inf)
+    assert median_interval(values).low == 1.0
+    for count, whole in ((1, False), (2, False), (3, True)):
+        assert np.isfinite(mean_estimate(values[:count]).low) == whole

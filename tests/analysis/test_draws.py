@@ -18,6 +18,7 @@ from minilotto.analysis.stats.draws import (
     over_draws,
     typical_over_draws,
 )
+from minilotto.analysis.stats.ranks import rank_correlation
 from minilotto.initialisation import Parameters, initial_parameters
 
 NAN = float("nan")
@@ -101,6 +102,19 @@ def test_what_cannot_be_told_from_draws_is_refused_in_one_line(call, kind, part)
     with pytest.raises(kind) as error:
         call()
     one_line(error, part)
+
+
+def test_a_draw_with_an_infinite_loss_is_left_out():
+    x, losses = np.array([1.0, 2.0, 4.0]), np.ones((5, 3)) / [1.0, 2.0, 4.0]
+    losses[1, 1], losses[3, 0] = np.inf, NAN
+    assert exponent_over_draws(x, losses).value == pytest.approx(1.0, rel=1e-12)
+
+
+def test_a_perfect_rank_correlation_lies_in_its_interval():
+    for sign in (1.0, -1.0):
+        found = rank_correlation(np.arange(1000.0), sign * np.arange(1000.0))
+        assert found.value == pytest.approx(sign, rel=1e-12)
+        assert found.low <= found.value <= found.high
 
 
 # Differences

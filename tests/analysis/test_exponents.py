@@ -15,6 +15,8 @@ from minilotto.analysis.stats.exponents import (
 )
 from minilotto.errors import ConfigError, DataError
 
+LOSSES = np.geomspace(1, 4, 51)
+
 
 def test_differences_of_normal_estimates_are_exact():
     """Where both are normal the interval is d +- 1.96 sqrt(s^2 + t^2)."""
@@ -140,3 +142,26 @@ def test_geometric_means_over_several_and_over_widths():
     assert against.seeds.tolist() == [80, 80]
     apart = [made([10], 1.0), made([20], 1.0)]
     assert geometric_mean(apart) is geometric_mean([]) is over_widths({}) is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "widths"),
+    [
+        ([], []),
+        ([3, 0, 1, 3], [1, 2, 8]),
+        (np.array([-1, 0]), [1, 16]),
+        ([True] + [False] * 4, [1]),
+    ],
+)
+def test_some_widths_are_in_order_and_each_there_once(chosen, widths):
+    found = points([1, 2, 4, 8, 16], [LOSSES / width for width in (1, 2, 4, 8, 16)]).select(chosen)
+    assert found.widths.tolist() == widths
+    np.testing.assert_allclose(found.value * found.widths, np.full(len(widths), 2.0))
+    assert found.replicates.shape == (1000, len(widths))
+
+
+@pytest.mark.parametrize("chosen", [[True, False], [5], [0.5], "all", None])
+def test_what_selects_no_widths_is_refused(chosen):
+    found = points([1, 2, 4, 8, 16], [LOSSES] * 5)
+    with pytest.raises(DataError, match=r"chosen=.* are none of 5 widths"):
+        found.select(chosen)

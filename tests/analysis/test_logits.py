@@ -74,6 +74,8 @@ def test_an_interval_covers_the_mean_as_often_as_it_says():
         (lambda: cross_entropy(LOGITS, LABELS[1:], WEIGHT), "do not match"),
         (lambda: cross_entropy(LOGITS, LABELS + 1, WEIGHT), "other labels"),
         (lambda: averaged(LOGITS, "votes"), "'votes'"),
+        (lambda: averaged(LOGITS[0], "logits"), "do not match; give"),
+        (lambda: averaged(LOGITS[:0], "probabilities"), "do not match; give"),
         (lambda: mean_estimate(np.zeros(9), 0.9), "at least 10"),
         (lambda: mean_estimate(np.full(20, np.nan), 0.9), "finite"),
     ],
@@ -81,3 +83,12 @@ def test_an_interval_covers_the_mean_as_often_as_it_says():
 def test_what_cannot_be_is_refused(call, part):
     with pytest.raises((ml.DataError, ml.ConfigError), match=part):
         call()
+
+
+@pytest.mark.parametrize("way", ["logits", "probabilities"])
+def test_a_net_that_diverged_has_no_logit_and_harms_no_other(way):
+    logits = np.array([[[np.nan, 1.0], [2.0, 3.0]], [[0.0, 1.0], [2.0, 3.0]]])
+    together = averaged(logits, way)
+    assert np.isnan(together).tolist() == [[True, False], [False, False]]
+    assert together[1, 1] == averaged(logits[1], way)[1]
+    assert np.isnan(misses(logits[0], [0.0, 1.0])).tolist() == [[True, False], [False, False]]

@@ -12,7 +12,7 @@ from minilotto.analysis.ensembling.pairs import compare, drawn_pairs
 from minilotto.analysis.ensembling.synergy import synergy
 from minilotto.analysis.landscape.curvature import curvature
 from minilotto.analysis.landscape.polish import polish
-from minilotto.analysis.landscape.pruning import at_random, by_size
+from minilotto.analysis.landscape.pruning import at_random, by_size, refit_kept
 from minilotto.analysis.landscape.starts import distance_moved
 from minilotto.analysis.stats.bootstrap import Estimate, median_interval, points
 from minilotto.analysis.stats.draws import learnt_parameters
@@ -21,8 +21,12 @@ from minilotto.analysis.stats.exponents import exponent_change
 from minilotto.analysis.stats.modality import normality, spread
 from minilotto.analysis.stats.rates import compare_rules, line_in_one_over_inputs, predicted
 from minilotto.analysis.stats.stretches import longest_stretch
-from minilotto.analysis.tickets.disentangling import disentangle
+from minilotto.analysis.tickets.algorithms import algorithms
+from minilotto.analysis.tickets.disentangling import Disentangled, disentangle
+from minilotto.analysis.tickets.error_shapes import error_shapes
+from minilotto.analysis.tickets.parameter_plane import plane_clusters, principal_components
 from minilotto.analysis.tickets.subtasks import neurons_of_inputs
+from minilotto.analysis.tickets.taylor import ticket_taylor
 from minilotto.analysis.tickets.valley import valley
 from minilotto.data.dataset import given
 from minilotto.errors import ConfigError, DataError
@@ -35,6 +39,8 @@ ERRORS = np.random.default_rng(0).normal(size=(40, 20))
 SILU = ml.ACTIVATIONS["silu"]
 NONE = ml.Parameters(*(np.zeros(shape) for shape in ((0, 2, 1), (0, 2), (0, 2), (0,))))
 NO_PAIRS = np.zeros((0, 1, 2), int)
+TWO = ml.Parameters(*(np.ones(shape) for shape in ((2, 2, 1), (2, 2), (2, 2), (2,))))
+PAIR = Disentangled(np.zeros((1, 1, 2), int), np.ones((1, 1)), ERRORS[:1, None, :4], WEIGHT[:4])
 
 
 def exponents(*values):
@@ -116,6 +122,18 @@ def test_settings_out_of_range(call, words):
         (lambda: by_size(SILU, NONE, DATA), "there is no net"),
         (lambda: disentangle(SILU, NONE, NO_PAIRS, DATA), "there is no net"),
         (lambda: ml.pack(NONE), "at least one net"),
+        (lambda: error_shapes(PAIR, X[:4]), "4 points hold no polynomial of degree 4"),
+        (lambda: algorithms(SILU, TWO, DATA, [1.0, 2.0, 3.0]), "do not match; give one loss a net"),
+        (lambda: plane_clusters(TWO, [True]), "do not match; give one truth value a net"),
+        (lambda: plane_clusters(TWO, [1, 0]), "do not match; give one truth value a net"),
+        (lambda: refit_kept(SILU, TWO, [[0, 1], [1]], 1, DATA), "order is no array"),
+        (lambda: algorithms(SILU, TWO._replace(w=np.ones(2)), DATA), "do not match; give"),
+        (lambda: principal_components(TWO._replace(c=np.ones(3))), "do not match; give"),
+        (lambda: principal_components(TWO._replace(w=np.ones((2, 1, 1)))), "do not match; give"),
+        (lambda: principal_components(TWO._replace(b=TWO.b + 1j)), "pass real numbers"),
+        (lambda: distance_moved(TWO, TWO._replace(v=TWO.v + 1j)), "pass real numbers"),
+        (lambda: ticket_taylor(SILU, [1.0, 2.0], 1.0, [1.0, 2.0, 3.0]), "do not match; give"),
+        (lambda: over_noise(np.zeros((2, 3, 0)), []), r"give \(J, R, P\)"),
     ],
 )
 def test_data_that_have_no_answer(call, words):

@@ -71,6 +71,14 @@ def test_high_orders_keep_their_digits_where_the_activation_is_a_line(name, z):
 
 
 @pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("z", [1e20, 1e200, -1e20, -1e200])
+def test_far_out_activations_are_lines(name, z):
+    found = derivatives(ml.ACTIVATIONS[name], z, HIGHEST_ORDER)
+    np.testing.assert_array_equal(found[2:], 0.0)
+    np.testing.assert_array_equal(found[0], ml.ACTIVATIONS[name].value(np.array(z)))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
 def test_the_first_two_are_value_and_slope(name):
     z = np.linspace(-30, 30, 121).reshape(11, 11)
     found = derivatives(ml.ACTIVATIONS[name], z, 1)

@@ -487,6 +487,14 @@ def test_an_audit_fails_where_the_rule_makes_nan(monkeypatch):
     assert (engine.worst <= TOLERANCE["float32"]).all()
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1.7e308, 1.7e308), (1e308, 1.7e308)])
+def test_nodes_of_the_largest_points_are_those_of_smaller_ones(low, high):
+    x = np.linspace(low / 2**1000, high / 2**1000, 50)
+    small, large = (compress(given(unit * x, np.cos(np.arange(50.0))), 8) for unit in (1, 2**1000))
+    np.testing.assert_array_equal(large.x, small.x * 2**1000)
+    np.testing.assert_array_equal(large.y, small.y)
+
+
 def test_as_many_nodes_as_points_are_the_points():
     x = np.linspace(-1, 1, 5000)
     for nodes in (5000, 100_000):

@@ -114,6 +114,11 @@ def test_predictions_are_those_of_the_oracle(residual):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+def test_no_points_have_no_predictions():
+    found = predictions(activation_of("silu"), drawn(7, 4, 2, "float64"), np.empty((0, 2)))
+    assert found.shape == (20, 0)
+
+
 def trained(config, seeds=37, steps=60, lanes=None, threads=1, chunks=(60,), points=21):
     config = config.replace(points=points)
     data = ml.train(config.replace(steps=1), 1, backend="reference").data

@@ -341,6 +341,20 @@ def test_trained_nets_descend_until_cancellation():
     assert (again.loss <= end.loss).all()
 
 
+def test_a_net_whose_output_weights_diverged_is_not_polished():
+    """w and b alone would do for a fit of v and c."""
+    nets = Parameters(np.ones((2, 1, 1)), np.ones((2, 1)), np.array([[np.nan], [1.0]]), np.zeros(2))
+    end = polish(SILU, nets, SQUARE, evaluations=3)
+    assert np.isnan(end.loss).tolist() == np.isnan(end.start).tolist() == [True, False]
+    assert np.isnan(end.parameters.w).ravel().tolist() == [True, False]
+    assert end.evaluations[0] == 0
+
+
+def test_no_widths_are_no_smaller_nets():
+    nets = Parameters(np.ones((2, 1, 1)), np.ones((2, 1)), np.ones((2, 1)), np.zeros(2))
+    assert distill_path(SILU, nets, [], SQUARE) == []
+
+
 def test_polish_leaves_alone_what_it_cannot_better():
     nets = random_nets(14, count=2, width=2)
     nets.w[1] = np.nan

@@ -299,6 +299,22 @@ def test_what_cannot_be_exported(nets):
         c_source(ACTIVATIONS["silu"], many, "net", "float64")
 
 
+@pytest.mark.parametrize(
+    ("depth", "dtype", "names", "size"),
+    [
+        (1, "float32", ["b"], 1e300),
+        (1, "float32", ["w", "v"], 1e30),
+        (1, "float64", ["w", "v"], 1e200),
+        (2, "float32", ["hidden_w"], 1e300),
+    ],
+)
+def test_numbers_beyond_the_precision_are_refused(depth, dtype, names, size):
+    nets = ml.train(ml.Config(width=2, steps=1, dtype="float64", depth=depth), seeds=1).parameters
+    large = nets._replace(**{name: size * getattr(nets, name) for name in names})
+    with pytest.raises(ml.ConfigError, match=f"beyond {dtype}; export nets of smaller"):
+        c_source(ACTIVATIONS["silu"], large, "net", dtype)
+
+
 def test_a_note_cannot_end_the_comment(compiled):
     source = c_source(
         ACTIVATIONS["relu"], some_parameters(), "net", "float64", note='*/ #error "é" /* \n more'

@@ -153,6 +153,35 @@ def test_parameters_of_other_precisions_or_several_are_refused(torch):
             from_torch(module)
 
 
+def test_a_layer_that_comes_twice_is_two_layers(torch):
+    from minilotto.interop.to_torch import from_torch
+
+    inner, act = torch.nn.Linear(3, 3), torch.nn.SiLU()
+    module = torch.nn.Sequential(
+        torch.nn.Linear(1, 3), act, inner, act, inner, act, torch.nn.Linear(3, 1)
+    ).double()
+    x = np.linspace(-1, 1, 7)
+    expected = module(torch.tensor(x)[:, None]).detach().numpy()[:, 0]
+    np.testing.assert_allclose(ml.predict(from_torch(module), x)[0], expected, rtol=1e-12)
+
+
+def test_modules_with_further_parameters_are_refused(torch):
+    from minilotto.interop.to_torch import from_torch
+
+    nn = torch.nn
+    for between, name in (
+        (nn.PReLU(), "1.weight"),
+        (nn.LayerNorm(3), "1.weight, 1.bias"),
+        (nn.BatchNorm1d(3, affine=False), "1.running_mean"),
+    ):
+        with pytest.raises(ml.DataError, match=f"has {name}.* beside its linear layers"):
+            from_torch(nn.Sequential(nn.Linear(1, 3), between, nn.SiLU(), nn.Linear(3, 1)))
+    with pytest.raises(ml.DataError, match="is no net"):
+        from_torch(nn.Sequential(nn.LazyLinear(3), nn.SiLU(), nn.Linear(3, 1)))
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(1, 3))
+    assert from_torch(nn.Sequential(normed, nn.SiLU(), nn.Linear(3, 1))).w.shape == (1, 3, 1)
+
+
 def test_other_modules_are_no_nets(torch):
     from minilotto.interop.to_torch import from_torch
 

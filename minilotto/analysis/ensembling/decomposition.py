@@ -167,9 +167,9 @@ def over_noise(errors: ArrayLike, weight: ArrayLike) -> tuple[Array, Array]:
     ([5.0], [2.0])
     """
     given = reals_of("errors", errors)
-    if given.ndim != 3:
+    if given.ndim != 3 or 0 in given.shape[::2]:
         raise DataError(f"errors have shape {given.shape}; give (J, R, P)")
-    _, weights = matched(given.reshape(-1, given.shape[2]), weight)
+    _, weights = matched(given[0], weight)
     e = given * np.sqrt(weights)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         loss = np.sum(e * e, axis=2).mean(axis=0)

@@ -85,7 +85,8 @@ def misses(logits: ArrayLike, y: ArrayLike) -> Array:
     """
     f, label, _ = _checked(logits, y, y)
     sign = 1 - 2 * label
-    return np.asarray(sign * np.exp(-np.logaddexp(0.0, -sign * f)))
+    with np.errstate(invalid="ignore"):  # of a net that diverged
+        return np.asarray(sign * np.exp(-np.logaddexp(0.0, -sign * f)))
 
 
 def averaged(logits: ArrayLike, way: str) -> Array:
@@ -105,6 +106,8 @@ def averaged(logits: ArrayLike, way: str) -> Array:
     ------
     ConfigError
         For another way.
+    DataError
+        For another shape.
 
     Examples
     --------
@@ -115,11 +118,13 @@ def averaged(logits: ArrayLike, way: str) -> Array:
     """
     check_choice("way", way, WAYS)
     f = reals_of("logits", logits)
-    if way == "logits":
-        return np.asarray(f.mean(axis=-2))
-    # log p and log (1 - p), none of which underflows.
-    one, other = (np.logaddexp.reduce(-np.logaddexp(0.0, s * f), axis=-2) for s in (-1, 1))
-    return np.asarray(one - other)
+    check_match(f.ndim >= 2 and f.shape[-2] > 0, "(..., k, P)", logits=f)
+    with np.errstate(invalid="ignore"):  # of nets that diverged
+        if way == "logits":
+            return np.asarray(f.mean(axis=-2))
+        # log p and log (1 - p), none of which underflows.
+        one, other = (np.logaddexp.reduce(-np.logaddexp(0.0, s * f), axis=-2) for s in (-1, 1))
+        return np.asarray(one - other)
 
 
 def groups(nets: int, members: int) -> NDArray[np.intp]:

@@ -16,6 +16,7 @@ from minilotto.ensemble.last_layer import (
     centred,
     checked_nets,
     directions,
+    finite_nets,
     orthogonal,
     singular,
 )
@@ -136,6 +137,8 @@ def polish(
     """
     check_whole("evaluations", evaluations, 1)
     raw = checked_nets(parameters, data)
+    # v and c are fitted again, which would hide that they are not finite
+    raw = raw._replace(w=np.where(finite_nets(raw)[:, None, None], raw.w, np.nan))
     nets, width, inputs = raw.w.shape
     if data.points < width * (inputs + 1):
         raise DataError(

@@ -21,7 +21,7 @@ from minilotto.ensemble.last_layer import centred, checked_nets, directions, fir
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation, Reals
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, array_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_fraction, check_whole
 
@@ -335,7 +335,7 @@ def _sizes(raw: Parameters, units: Array, length: Array) -> Array:
 
 def _checked_order(order: ArrayLike, raw: Parameters) -> Order:
     """An order of these nets' neurons. Raises DataError."""
-    places = np.asarray(order)
+    places = array_of("order", order)
     if places.shape != raw.b.shape or (np.sort(places, axis=1) != np.arange(raw.b.shape[1])).any():
         raise DataError(
             f"an order of shape {places.shape} is none of nets {raw.b.shape}; give each position "

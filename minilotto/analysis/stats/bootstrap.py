@@ -8,12 +8,13 @@ from numpy.typing import ArrayLike
 from scipy.stats import trim_mean
 
 from minilotto.errors import ConfigError, DataError, shown
-from minilotto.settings.arrays import Array, Ints, reals_of
+from minilotto.settings.arrays import Array, Ints, array_of, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks, check_fraction, check_whole
 
 __all__ = ["Estimate", "Points", "median_interval", "points"]
 
+LEAST_VALUES = 5  # of a median that has an interval
 LEAST_SEEDS = 10  # at a width; a bootstrap of fewer says little about the spread between seeds
 GATHERED = 4_000_000  # losses resampled at a time
 TRIMMED = 0.1  # fraction of the losses that a trimmed mean leaves out at either end
@@ -107,14 +108,25 @@ class Points(Shown):
 
         Parameters
         ----------
-        chosen : (W,) array_like of bool, or array_like of int
-            A mask, or positions.
+        chosen : (W,) array_like of bool, or (K,) array_like of int
+            A mask, or positions in any order.
 
         Returns
         -------
         Points
+            Each width once, in ascending order.
+
+        Raises
+        ------
+        DataError
+            For anything else.
         """
-        at = np.arange(len(self.widths))[np.asarray(chosen)]
+        which, count = array_of("chosen", chosen), len(self.widths)
+        try:
+            at = np.unique(np.arange(count)[which if which.size else []])
+        except IndexError:
+            rule = f"none of {count} widths; give a mask or positions"
+            raise DataError(f"chosen={shown(chosen)} are {rule}") from None
         names = ("widths", "seeds", "diverged", "value", "low", "high", "error")
         parts = {name: getattr(self, name)[at] for name in names}
         return replace(self, **parts, replicates=self.replicates[:, at])
@@ -202,7 +214,6 @@ def at_each_width(
     seed: int,
 ) -> Points:
     """Points of a statistic, which `resample` gives of the losses of a width, with its resamples.
-
     Raises DataError for what `points` refuses, and for a statistic of zero.
     """
     names, kept, diverged = finite_losses(widths, losses)
@@ -213,8 +224,8 @@ def at_each_width(
         value, drawn = resample(loss, random)
         if not (value > 0 and (drawn > 0).all()):
             raise DataError(
-                f"most losses of width {width:g} are identical, so their {statistic} is zero; "
-                "leave the width out"
+                f"most losses of width {width:g} are identical, or in some resamples, where their "
+                f"{statistic} is zero; train more seeds or leave the width out"
             )
         values.append(value)
         columns.append(np.log(drawn))
@@ -334,9 +345,7 @@ def check_losses(title: str, loss: Array) -> None:
 
 
 def check_bootstrap(level: float, resamples: int, seed: int = 0) -> None:
-    """Raises ConfigError for a level that is no probability, fewer than 100 resamples, and a seed
-    below 0.
-    """
+    """Raises ConfigError for a level that is no probability, few resamples and a seed below 0."""
     check_fraction("level", level, 0.9)
     check_whole("resamples", resamples, 100)
     check_whole("seed", seed, 0)
@@ -355,6 +364,8 @@ def estimate(value: float, replicates: Array, level: float) -> Estimate:
 
 def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> Estimate:
     """The median of the finite values with its 95% bootstrap interval.
+
+    Infinite for fewer than LEAST_VALUES: even the least and the greatest of 4 hold it 7 times of 8.
 
     Parameters
     ----------
@@ -383,5 +394,7 @@ def median_interval(values: ArrayLike, resamples: int = 2000, seed: int = 0) -> 
     kept = given[np.isfinite(given)]
     if kept.size == 0:
         raise DataError(f"none of {given.size} values is finite; there is no median")
+    if kept.size < LEAST_VALUES:
+        return Estimate(float(np.median(kept)), -np.inf, np.inf, 0.95)
     drawn = resampled(medians, kept, resamples, np.random.default_rng(seed))
     return estimate(float(np.median(kept)), drawn, 0.95)

@@ -28,7 +28,7 @@ def density_clusters(distance: Array, resolution: float = 0.0) -> NDArray[np.int
     Parameters
     ----------
     distance : (R, R) ndarray of float64
-        Finite, R from 2 to MOST_POINTS.
+        Finite, at least 0, R from 2 to MOST_POINTS.
     resolution : float
         Distance below which points are the same.
 
@@ -40,7 +40,7 @@ def density_clusters(distance: Array, resolution: float = 0.0) -> NDArray[np.int
     Raises
     ------
     DataError
-        For another shape, or distances that are not finite.
+        For another shape, or distances that are negative or not finite.
 
     References
     ----------
@@ -54,14 +54,16 @@ def density_clusters(distance: Array, resolution: float = 0.0) -> NDArray[np.int
     ([1, 40, 20], -1)
     """
     distance = reals_of("distance", distance)
-    points = len(distance)
+    points = distance.shape[0] if distance.ndim else 0
     if distance.ndim != 2 or distance.shape[1] != points or not 2 <= points <= MOST_POINTS:
         raise DataError(
             f"distances have shape {distance.shape}; clusters take (R, R) with R from 2 to "
             f"{MOST_POINTS}"
         )
-    if not np.isfinite(distance).all():
-        raise DataError("distances hold NaN or infinity; leave out the points that are not finite")
+    if not (np.isfinite(distance).all() and (distance >= 0).all()):
+        raise DataError(
+            "distances must be finite and at least 0; leave out the points that are not finite"
+        )
     least = max(LEAST_SIZE, int(np.ceil(LEAST_SHARE * points)))
     k = min(NEIGHBOURS, points - 1)
     reach = np.partition(distance, k, axis=1)[:, k]
@@ -77,7 +79,7 @@ def density_clusters(distance: Array, resolution: float = 0.0) -> NDArray[np.int
     cut = max(float(tree[-1, 2]), floor)
     if ratios.size and ratios.max() >= LEAST_GAP:
         place = int(np.argmax(ratios))
-        cut = float(np.sqrt(heights[place] * heights[place + 1]))
+        cut = float(np.sqrt(heights[place]) * np.sqrt(heights[place + 1]))
     _, first, where, count = np.unique(
         fcluster(tree, cut, "distance"), return_index=True, return_inverse=True, return_counts=True
     )

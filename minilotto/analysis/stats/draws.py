@@ -119,7 +119,8 @@ def exponent_over_draws(x: ArrayLike, losses: ArrayLike, level: float = 0.95) ->
     if len(np.unique(at)) < 2 or not ((at > 0) & (at < np.inf)).all():
         raise DataError(f"x={shown(at)} has no slope; give 2 or more different numbers above 0")
     reach = np.log(at) - np.log(at).mean()
-    return over_draws(-(np.log(rows) @ reach) / (reach @ reach), level)
+    with np.errstate(invalid="ignore"):  # of infinite losses, whose draws are left out
+        return over_draws(-(np.log(rows) @ reach) / (reach @ reach), level)
 
 
 def learnt_parameters(

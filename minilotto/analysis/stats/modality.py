@@ -241,6 +241,9 @@ def spread(
 ) -> Points:
     """Spread of log10 loss at each width, as points that laws can be fitted to.
 
+    The bootstrap's intervals of a deviation are too narrow for few seeds: those of 95% hold that of
+    a normal distribution in 76% of the cases with 10 seeds, 85% with 20, 90% with 50, 93% with 100.
+
     Parameters
     ----------
     widths, losses

@@ -51,5 +51,5 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> Estimate:
     value = float(spearmanr(a, b).statistic)
     bounded = float(np.clip(value, -1 + 1e-12, 1 - 1e-12))
     reach = 1.959964 * np.sqrt((1 + bounded**2 / 2) / (len(a) - 3))
-    low, high = np.tanh(np.arctanh(bounded) + np.array([-reach, reach]))
-    return Estimate(value, float(low), float(high), 0.95)
+    low, high = np.tanh(np.arctanh(bounded) + np.array([-reach, reach])).tolist()
+    return Estimate(value, min(low, value), max(high, value), 0.95)

@@ -30,7 +30,7 @@ from minilotto.ensemble.last_layer import TINY, check_weight, checked_nets, hidd
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import blocks
 
@@ -249,8 +249,8 @@ def algorithms(
     Raises
     ------
     DataError
-        For fewer than two finite nets, a constant target, negative weights, or more than WIDEST
-        neurons.
+        For fewer than two finite nets, a constant target, negative weights, more than WIDEST
+        neurons, or losses that do not match.
 
     References
     ----------
@@ -264,7 +264,8 @@ def algorithms(
     >>> len(algorithms(nets.activation, nets.parameters, nets.data).label)
     64
     """
-    width = parameters.w.shape[1]
+    raw = checked_nets(parameters, data)
+    width = raw.w.shape[1]
     if width > WIDEST:
         raise DataError(
             f"nets have {width} neurons; algorithms are distinguished up to width {WIDEST}"
@@ -274,8 +275,8 @@ def algorithms(
     spread = float(np.sqrt(weight @ (data.y - weight @ data.y) ** 2))
     if not spread > 0:
         raise DataError("the target is constant on these points; there is nothing to compute")
-    raw = checked_nets(parameters, data)
-    loss = losses(activation, raw, data) if loss is None else np.asarray(loss, np.float64)
+    loss = losses(activation, raw, data) if loss is None else reals_of("loss", loss)
+    check_match(loss.shape == raw.c.shape, "one loss a net, (R,)", loss=loss, c=raw.c)
     g = contributions(activation, raw, data) * np.sqrt(weight)
     kept = np.flatnonzero(np.isfinite(g).all(axis=(1, 2)) & np.isfinite(loss) & np.isfinite(raw.c))
     if len(kept) < 2:

@@ -117,10 +117,12 @@ def median_estimate(values: Array) -> Estimate:
 
 
 def mean_estimate(values: Array) -> Estimate:
-    """Mean over nets without NaN, with the 95% normal interval of its standard error."""
+    """Mean over nets without NaN, with the 95% normal interval of its standard error, infinite for
+    one or two.
+    """
     kept = values[np.isfinite(values)]
     if not kept.size:
         return NONE
-    error = kept.std(ddof=1) / np.sqrt(kept.size) if kept.size > 1 else 0.0
+    error = kept.std(ddof=1) / np.sqrt(kept.size) if kept.size > 2 else np.inf
     mean, reach = float(kept.mean()), float(ndtri((1 + LEVEL) / 2) * error)
     return Estimate(mean, mean - reach, mean + reach, LEVEL)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minilotto.analysis.tickets.disentangling import Disentangled, unit_errors
+from minilotto.errors import DataError
 from minilotto.settings.arrays import Array
 from minilotto.settings.display import Shown
 
@@ -56,6 +57,11 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
     -------
     ErrorShapes
 
+    Raises
+    ------
+    DataError
+        For fewer than 5 points.
+
     References
     ----------
     Paper: figure 12, fourth column.
@@ -70,6 +76,10 @@ def error_shapes(apart: Disentangled, points: Array) -> ErrorShapes:
     >>> error_shapes(apart, x).cubic.round(2).tolist()
     [[1.0, 0.35]]
     """
+    if len(points) <= max(DEGREES):
+        raise DataError(
+            f"{len(points)} points hold no polynomial of degree {max(DEGREES)}; pass more points"
+        )
     powers = np.polynomial.polynomial.polyvander(points / np.abs(points).max(), max(DEGREES))
     basis, _ = np.linalg.qr(powers * np.sqrt(apart.weight)[:, None])
     useful = apart.useful()

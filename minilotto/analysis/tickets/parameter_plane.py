@@ -12,7 +12,7 @@ from minilotto.analysis.stats.clusters import density_clusters
 from minilotto.ensemble.last_layer import TINY, flat
 from minilotto.errors import DataError
 from minilotto.initialisation import Parameters
-from minilotto.settings.arrays import Array
+from minilotto.settings.arrays import Array, array_of, check_match
 from minilotto.settings.display import Shown
 from minilotto.settings.limits import check_one_layer
 
@@ -53,7 +53,7 @@ def principal_components(parameters: Parameters) -> Components:
     Raises
     ------
     DataError
-        For fewer than two finite nets.
+        For fewer than two finite nets, or shapes that do not fit.
 
     References
     ----------
@@ -69,6 +69,7 @@ def principal_components(parameters: Parameters) -> Components:
     _, values, directions = np.linalg.svd(rows[finite] - mean, full_matrices=False)
     largest = directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)]
     directions = (directions * np.sign(largest)[:, None])[:2]
+    values /= max(float(values[0]), TINY)  # whose squares might overflow or vanish
     explained = values[:2] ** 2 / max(float(np.sum(values**2)), TINY)
     return Components(mean, directions, (rows - mean) @ directions.T, explained)
 
@@ -122,7 +123,8 @@ def plane_clusters(parameters: Parameters, chosen: NDArray[np.bool_]) -> PlaneCl
     Raises
     ------
     DataError
-        For another width or fewer than two finite nets among those chosen.
+        For another width, a mask that does not match, or fewer than two finite nets among those
+        chosen.
 
     References
     ----------
@@ -142,7 +144,9 @@ def plane_clusters(parameters: Parameters, chosen: NDArray[np.bool_]) -> PlaneCl
             f"nets have {parameters.b.shape[1]} neurons; swapping them is defined for 2"
         )
     plane = principal_components(parameters)
-    chosen = chosen & np.isfinite(plane.scores).all(axis=1)
+    mask, rule = array_of("chosen", chosen), "one truth value a net, (R,)"
+    check_match(mask.shape == (len(plane.scores),) and mask.dtype == bool, rule, chosen=mask)
+    chosen = mask & np.isfinite(plane.scores).all(axis=1)
     if chosen.sum() < 2:
         raise DataError(
             f"{chosen.sum()} of {len(chosen)} nets are finite and chosen; clusters take at least 2"

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 
 
 def neurons_of_inputs(w: ArrayLike) -> tuple[Array, Array]:
@@ -20,13 +20,22 @@ def neurons_of_inputs(w: ArrayLike) -> tuple[Array, Array]:
         Numbers of neurons, and the mean over neurons of the largest fraction of one; NaN for nets
         that are not finite, the second also where all weights are 0.
 
+    Raises
+    ------
+    DataError
+        For another shape.
+
     Examples
     --------
     >>> counts, alone = neurons_of_inputs([[[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]])
     >>> counts.tolist(), alone.tolist()
     ([[1.0, 1.0]], [1.0])
     """
-    size = reals_of("w", w) ** 2
+    weights = reals_of("w", w)
+    check_match(weights.ndim == 3 and weights.shape[2] > 0, "(R, N, D)", w=weights)
+    # over a power of two, which rounds nothing, so that squares neither overflow nor vanish
+    exponents = np.frexp(np.abs(weights).max(axis=2, keepdims=True))[1]
+    size = np.ldexp(weights, -exponents) ** 2
     whole = size.sum(axis=2, keepdims=True)
     with np.errstate(invalid="ignore"):
         part = np.divide(size, whole, out=np.zeros_like(size), where=whole != 0)
@@ -50,7 +59,12 @@ def loss_of_inputs(errors: ArrayLike, redrawn: ArrayLike) -> Array:
     -------
     (R, D) ndarray of float64
         Half the mean squared change, unbiased; where an error is a sum over inputs, the variances
-        of its terms.
+        of its terms. NaN for nets that are not finite.
+
+    Raises
+    ------
+    DataError
+        For shapes that do not match.
 
     References
     ----------
@@ -62,4 +76,7 @@ def loss_of_inputs(errors: ArrayLike, redrawn: ArrayLike) -> Array:
     [[2.0, 0.0]]
     """
     e, other = reals_of("errors", errors), reals_of("redrawn", redrawn)
-    return np.asarray(np.mean((e - other) ** 2, axis=2).T / 2)
+    match = e.ndim == 2 and other.ndim == 3 and other.shape[1:] == e.shape
+    check_match(match, "(R, P), (D, R, P)", errors=e, redrawn=other)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.mean((e - other) ** 2, axis=2).T / 2)

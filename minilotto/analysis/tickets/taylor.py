@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from minilotto.errors import ConfigError, DataError
 from minilotto.settings.activations import Activation
-from minilotto.settings.arrays import Array, reals_of
+from minilotto.settings.arrays import Array, check_match, reals_of
 from minilotto.settings.limits import check_whole
 
 HIGHEST_ORDER = 20  # beyond, factorials and alternating sums leave few digits
@@ -86,7 +86,7 @@ def ticket_taylor(
     Raises
     ------
     ConfigError, DataError
-        As `derivatives`.
+        As `derivatives`; DataError also for shapes that do not match.
 
     References
     ----------
@@ -100,6 +100,11 @@ def ticket_taylor(
     [0.003, 0.9822, 0.0154]
     """
     slope, bias, output, constant = map(reals_of, "wbvc", (w, b, v, c))
+    parts = {"w": slope, "b": bias, "v": output, "c": constant}
+    try:
+        np.broadcast_shapes(*(part.shape for part in parts.values()))
+    except ValueError:
+        check_match(False, "scalars or arrays of one shape", **parts)
     sigma = derivatives(activation, bias, order)
     terms = [2 * output * sigma[k] * slope**k / factorial(k) for k in range(0, order + 1, 2)]
     terms[0] = terms[0] + constant
@@ -132,8 +137,9 @@ def _softplus(activation: Activation, z: Array, order: int) -> list[Array]:
 
 def _normal(_: Activation, z: Array, order: int) -> list[Array]:
     """Phi^(n + 1) = (-1)^n He_n(z) phi(z), He_(n+1) = z He_n - n He_(n-1)."""
-    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
     rows, before, here = [ndtr(z)], np.zeros_like(z), np.ones_like(z)
+    z = np.clip(z, -40.0, 40.0)  # beyond, the density is 0, and powers of z may be infinite
+    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
     for n in range(order):
         rows.append((-1) ** n * here * density)
         before, here = here, z * here - n * before

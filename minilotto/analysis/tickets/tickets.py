@@ -59,6 +59,10 @@ def pair_neurons(w: ArrayLike, b: ArrayLike, among: ArrayLike | None = None) -> 
     = 0, where it is not found. Time grows as N^3 at worst: 0.1 s for 1000 nets of width 50, half a
     minute for one of width 10,000, 2 s for the 2800 of its neurons that are alive.
 
+    Parameters are compared, not functions: neurons of an odd activation are the same with the signs
+    of w, b and v changed, and those of ReLU with w and b times and v over a factor, but pair
+    otherwise.
+
     Parameters
     ----------
     w, b : (R, N) or (R, N, 1), (R, N) array_like
