@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import date
@@ -113,8 +113,10 @@ def reproduce(
         if not os.path.lexists(place / REPORT_FILES[0]):
             # Its mark lets an interrupted report go on in this folder.
             _write_page(place, REPORT_FILES[0], Report("Not finished", (), "", (), ()))
-    chosen = [FIGURES[name] for name in names]
-    sections = _sections(chosen, store, scale, place, processes, given, root_seed)
+    section = partial(
+        _section, store=store, scale=scale, out=place, given=given, root_seed=root_seed
+    )
+    sections = _each(section, [FIGURES[name] for name in names], processes)
     with alone_in(place):  # else one of two reports at once would forget the other's figures
         kept = [section for section in _earlier(place) if section.name not in names]
         order = list(FIGURES)
@@ -261,23 +263,13 @@ def _warning(scale: Scale) -> str:
     )
 
 
-def _sections(
-    figures: Sequence[type[Figure]],
-    store: Store,
-    scale: Scale,
-    out: Path,
-    processes: int,
-    given: Path | None = None,
-    root_seed: int = 0,
-) -> list[Section]:
-    """All sections, in several processes where forking is safe: studies hold the GIL. `given` is
-    what the caller calls the folder `out`.
+def _each(function: Callable[[Any], Any], things: Sequence[Any], processes: int) -> list[Any]:
+    """What a function makes of each, in several processes where forking is safe: studies hold the
+    GIL.
     """
-    one = partial(
-        _section, store=store, scale=scale, out=out, given=given or out, root_seed=root_seed
-    )
-    if min(processes, len(figures)) == 1 or sys.platform != "linux":
-        return [one(figure) for figure in figures]
+    processes = min(processes, len(things))
+    if processes == 1 or sys.platform != "linux":
+        return [function(thing) for thing in things]
     # On Ctrl-C a child ends at once and silently; this process reports it.
     silent = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with warnings.catch_warnings():
@@ -285,13 +277,12 @@ def _sections(
         # analyses do not use Numba's.
         warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
         others = set(active_children())
-        with ProcessPoolExecutor(
-            min(processes, len(figures)), mp_context=get_context("fork"), initializer=silent
-        ) as pool:
+        fork = get_context("fork")
+        with ProcessPoolExecutor(processes, mp_context=fork, initializer=silent) as pool:
             try:
                 with Deferral() as deferral:  # processes that are half started cannot be ended
                     deferral.begin()
-                    found = pool.map(one, figures)
+                    found = pool.map(function, things)
                 return list(found)
             except BrokenProcessPool:
                 raise ResourceError(
@@ -305,9 +296,11 @@ def _sections(
 
 
 def _section(
-    chosen: type[Figure], store: Store, scale: Scale, out: Path, given: Path, root_seed: int = 0
+    chosen: type[Figure], store: Store, scale: Scale, out: Path, given: Path, root_seed: int
 ) -> Section:
-    """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note."""
+    """One figure's study, files and verdicts; what goes wrong with its numbers becomes a note.
+    `given` is what the caller calls the folder `out`.
+    """
     source, name = Source(store, root_seed), chosen.name
     heading = f"Equation {name[2:]}" if name.startswith("eq") else f"Figure {name}"
     title = f"{'Beyond the paper' if issubclass(chosen, Study) else heading}: {chosen.title}"

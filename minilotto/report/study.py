@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from minilotto.errors import ConfigError
 from minilotto.report.figure import Figure, Scale, Source, commas
 from minilotto.report.rules import THRESHOLDS
+from minilotto.store.grid import Sweep
 from minilotto.sweeps.run import sweep
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def default(full: Value, quick: Value) -> Value:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study trains, by default the report's; each study adds fields."""
+    """What a study trains, by default the report's; each study adds fields, and `sweeps`."""
 
     seeds: int = default(100, quick=20)  # networks of each config
     steps: int = 50_000  # of Adam, where the study does not vary them
@@ -71,6 +72,7 @@ class Study(Figure):
     settings_type: ClassVar[type[Settings]]
     settings: Any
     left_out: list[str]  # what is too little to study, in words; not of every study
+    count = 0  # networks
 
     @classmethod
     def plan(cls, scale: Scale) -> Any:
@@ -81,6 +83,11 @@ class Study(Figure):
         """The drawing of the module `plots` beside the study's."""
         plots = import_module(".plots", type(self).__module__.rpartition(".")[0])
         return cast("Drawing", plots.draw(self))
+
+    @staticmethod
+    def sweeps(plan: Any) -> tuple[Sweep, ...]:
+        """Those of the settings."""
+        return tuple(plan.sweeps())
 
     def facts(self) -> dict[str, Any]:
         """Settings by name, lists in words, but those named as a threshold; ends of the widths, how
@@ -93,7 +100,7 @@ class Study(Figure):
         left_out = getattr(self, "left_out", [])
         words = f" Left out: {'; '.join(left_out)}." if left_out else ""
         facts = {n: commas(one) if isinstance(one, several) else one for n, one in found.items()}
-        return {"left_out": words, "networks": getattr(self, "count", 0), **facts}
+        return {"left_out": words, "networks": self.count, **facts}
 
     @property
     def span(self) -> tuple[int, int]:

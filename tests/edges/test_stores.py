@@ -690,16 +690,16 @@ def test_its_own_pages_are_written_again_and_others_with_force(tmp_path, monkeyp
 def test_an_interrupted_report_goes_on_in_its_folder(tmp_path, monkeypatch):
     from minilotto.report import build
 
-    real = build._sections
+    real = build._each
 
-    def interrupted(figures, store, scale, out, *rest):
-        (out / "figure-2b.png").write_bytes(b"drawn before")
+    def interrupted(*given):
+        (tmp_path / "site" / "figure-2b.png").write_bytes(b"drawn before")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(build, "_sections", interrupted)
+    monkeypatch.setattr(build, "_each", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ml_reproduce(tmp_path / "site")
-    monkeypatch.setattr(build, "_sections", real)
+    monkeypatch.setattr(build, "_each", real)
     report = ml_reproduce(tmp_path / "site")
     assert report.sections[0].picture
 

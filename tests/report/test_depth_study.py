@@ -215,7 +215,7 @@ def test_a_small_store_is_studied_drawn_and_tabulated(tmp_path):
 
 
 def test_what_is_trained():
-    sweeps = DepthSettings().sweeps()
+    sweeps = DepthSettings().trainings()
     assert next(iter(sweeps)) == (USUAL, TASK)
     (equal,) = sweeps[SHALLOW, TASK]
     for depth, config in zip((2, 3, 4, 6, 8), equal.configs, strict=True):

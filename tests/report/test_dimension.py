@@ -19,8 +19,6 @@ from minilotto.report.studies.dimension.dimension import (
     LONGER,
     Dimension,
     DimensionSettings,
-    cases,
-    checks,
 )
 
 WIDTHS = (4, 6, 9, 13, 19, 28)
@@ -36,7 +34,7 @@ def planted(exponent, sigma=0.05, gap=1.0, top=0.3, **changes):
         **{"widths": WIDTHS, "activations": ("silu",), "seeds": 32, **changes}
     )
     made, random = {}, np.random.default_rng(0)
-    for case in cases(settings):
+    for case in settings.cases()[1.0]:
         power = exponent(*case[1:])
         shape = power if callable(power) else lambda n, power=power: n**-power
         seen = [
@@ -221,7 +219,8 @@ def test_the_headline_is_one_sentence_with_the_numbers():
 def test_what_is_trained_at_the_defaults():
     settings = DimensionSettings()
     sweeps = Dimension.sweeps(settings)
-    assert len(sweeps) == len(cases(settings)) + len(checks(settings)) == 2 * 22 + 4
+    assert [len(some) for some in settings.cases().values()] == [2 * 22, 4]
+    assert len(sweeps) == 2 * 22 + 4
     tasks = {sweep.configs[0].task for sweep in sweeps}
     assert {"sum1", "sum8", "product2", "product5", "radial3", "teacher8"} <= tasks
     assert not {"product1", "product8"} & tasks

@@ -23,7 +23,6 @@ from minilotto.report.studies.protocol.trainings import (
     STRETCHED,
     ProtocolSettings,
     Way,
-    every,
 )
 from minilotto.training.train import checkpoint_steps
 
@@ -251,7 +250,7 @@ def test_what_is_trained():
     """
     settings = ProtocolSettings()
     seeds: dict[ml.Config, int] = {}
-    for sweep in every(settings):
+    for sweep in settings.sweeps():
         for config in sweep.configs:
             seeds[config] = max(seeds.get(config, 0), sweep.seeds.size)
     assert seeds[ml.Config(width=50)] == 64

@@ -24,7 +24,7 @@ import minilotto as ml
 from minilotto import files
 from minilotto.cli.commands import main
 from minilotto.report import build
-from minilotto.report.build import REPORT_FILES, _sections, figure_names, needed, reproduce
+from minilotto.report.build import REPORT_FILES, _each, figure_names, needed, reproduce
 from minilotto.report.catalogue import APPENDICES, FIGURES, MAIN_TEXT
 from minilotto.report.claims import Verdict
 from minilotto.report.figure import Scale, Source, Table
@@ -122,48 +122,33 @@ def test_too_few_seeds_make_a_note_not_a_crash(tmp_path):
 
 
 # The page
-class Dying:
-    """A figure at which its process is killed, as the kernel does where memory runs out."""
-
-    name = title = "dying"
-    plan = staticmethod(lambda scale: scale)
-
-    def __init__(self, source, plan):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Endless:
-    """A figure whose study does not end."""
-
-    name = title = "endless"
-    plan = staticmethod(lambda scale: scale)
-
-    def __init__(self, source, plan):
-        time.sleep(1000)
-
-
 on_linux = pytest.mark.skipif(
     sys.platform != "linux", reason="reports are drawn by several processes on Linux only"
 )
 
 
+def killed(_):
+    """As the kernel does where memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @on_linux
-def test_a_killed_process_is_told_in_one_line(tmp_path):
+def test_a_killed_process_is_told_in_one_line():
     with pytest.raises(ml.ResourceError, match="was killed") as error:
-        _sections([Dying, Dying], None, Scale(), tmp_path, 2)
+        _each(killed, [1, 2], 2)
     assert "\n" not in str(error.value)
     assert not active_children()
 
 
 @on_linux
-def test_ctrl_c_at_one_process_ends_them_all(tmp_path):
+def test_ctrl_c_at_one_process_ends_them_all():
     began = time.monotonic()
     timer = threading.Timer(
         0.5, os.kill, (os.getpid(), signal.SIGINT)
     )  # this process alone, not its group
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        _sections([Endless, Endless, Endless], None, Scale(), tmp_path, 2)
+        _each(time.sleep, [1000, 1000, 1000], 2)
     timer.join()
     assert time.monotonic() - began < 20
     assert not active_children()

@@ -51,6 +51,20 @@ class ClassificationSettings(Settings):
     # of each problem; ensembles need doubles and fourfolds of a width
     widths: tuple[int, ...] = default((*SMALL, 256), quick=SMALL)
 
+    def sweep(self, problem: str, part: float) -> Sweep:
+        """The nets of a problem, with that part of its steps and its schedule scaled."""
+        return Sweep(
+            widths=self.widths,
+            task=problem,
+            sampling="examples",
+            loss="logistic",
+            seeds=self.seeds,
+            **scheduled(max(5, round(self.steps * part * FEWER_STEPS.get(problem, 1.0)))),
+        )
+
+    def sweeps(self) -> list[Sweep]:
+        return [self.sweep(problem, part) for part in (1, SHORTER) for problem in self.problems]
+
 
 class Classification(Study):
     """Losses and error rates by width, averages beside wider nets, and cosines of residuals."""
@@ -65,23 +79,15 @@ class Classification(Study):
             return ClassificationSettings.at(scale)
         return ClassificationSettings(problems=())  # the report goes on, and this study says why
 
-    @staticmethod
-    def sweeps(settings: ClassificationSettings) -> tuple[Sweep, ...]:
-        return tuple(
-            _sweep(settings, problem, part)
-            for part in (1, SHORTER)
-            for problem in settings.problems
-        )
-
     def __init__(self, source: Source, settings: ClassificationSettings) -> None:
         imported("sklearn", "sklearn")
-        self.settings: ClassificationSettings = settings
+        self.settings = settings
         self.problems: dict[str, Problem] = {}  # by title
         self.shorter: dict[str, Estimate] = {}  # exponents of the training loss after fewer steps
         refused = []
-        for problem in self.settings.problems:
+        for problem in settings.problems:
             title = TITLES.get(problem, problem)
-            full, shorter = (_sweep(self.settings, problem, part) for part in (1, SHORTER))
+            full, shorter = (settings.sweep(problem, part) for part in (1, SHORTER))
             try:
                 self.problems[title] = study_problem(problem, source.by_width(full), MEMBERS)
                 if nets := source.by_width(shorter):
@@ -194,19 +200,6 @@ class Classification(Study):
             if means := one.means(HELD_OUT, one.most):
                 found[f"{title}, {one.most} of {max(means)}"] = means[max(means)].against
         return tally(found, lambda one: factor(one, 0.0, claim["as_good"]))
-
-
-def _sweep(settings: ClassificationSettings, problem: str, fraction: float) -> Sweep:
-    """The nets of a problem, with that fraction of its steps and its schedule scaled."""
-    steps = max(5, round(settings.steps * fraction * FEWER_STEPS.get(problem, 1.0)))
-    return Sweep(
-        widths=settings.widths,
-        task=problem,
-        sampling="examples",
-        loss="logistic",
-        seeds=settings.seeds,
-        **scheduled(steps),
-    )
 
 
 def _span(found: Mapping[str, Estimate]) -> str:

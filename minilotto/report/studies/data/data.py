@@ -77,6 +77,31 @@ class DataSettings(Settings):
         """The number of points nearest to the paper's, in logarithms."""
         return min(self.points, key=lambda count: abs(np.log(count / PAPER_POINTS)))
 
+    def sweeps(self) -> list[Sweep]:
+        wide = sorted({*self.widths, *self.drawn_widths})
+        others = sorted({*self.points, *self.noisy_points} - {self.usual})
+        noisy = [(max(self.noises), tuple(self.noisy_points))]
+        noisy += [(noise, (self.usual,)) for noise in sorted(self.noises)]
+        if self.usual in self.noisy_points:
+            noisy.pop()  # the largest noise has been there
+        sweeps: list[Sweep] = []
+        draws: dict[str, Any] = {"root_seeds": tuple(range(self.draws))}
+        draws |= {"widths": self.drawn_widths, "seeds": self.nets_per_draw}
+        for activation in self.activations:
+            common: dict[str, Any] = {"activation": activation, "steps": self.steps}
+            common["dtype"] = DTYPES.get(activation, "float32")
+            several = {**draws, **common}
+            sweeps += [
+                Sweep(widths=wide, points=self.usual, seeds=self.seeds, **common),
+                Sweep(widths=wide, sampling="population", seeds=self.seeds, **common),
+                Sweep(points=self.points, sampling="uniform", **several),
+            ]
+            if others:
+                few: dict[str, Any] = {"points": others, "seeds": self.other_seeds}
+                sweeps.append(Sweep(widths=wide, **few, **common))
+            sweeps += [Sweep(points=at, noise=noise, **several) for noise, at in noisy]
+        return sweeps
+
 
 each_activation = for_each("activation", lambda study: {named(one): one for one in study.samples})
 
@@ -87,39 +112,12 @@ class Data(Study):
     name = "data"
     settings_type = DataSettings
 
-    @staticmethod
-    def sweeps(settings: DataSettings) -> tuple[Sweep, ...]:
-        wide = sorted({*settings.widths, *settings.drawn_widths})
-        others = sorted({*settings.points, *settings.noisy_points} - {settings.usual})
-        noisy = [(max(settings.noises), tuple(settings.noisy_points))]
-        noisy += [(noise, (settings.usual,)) for noise in sorted(settings.noises)]
-        if settings.usual in settings.noisy_points:
-            noisy.pop()  # the largest noise has been there
-        sweeps = []
-        draws: dict[str, Any] = {"root_seeds": tuple(range(settings.draws))}
-        draws |= {"widths": settings.drawn_widths, "seeds": settings.nets_per_draw}
-        for activation in settings.activations:
-            common: dict[str, Any] = {"activation": activation, "steps": settings.steps}
-            common["dtype"] = DTYPES.get(activation, "float32")
-            several = {**draws, **common}
-            sweeps += [
-                Sweep(widths=wide, points=settings.usual, seeds=settings.seeds, **common),
-                Sweep(widths=wide, sampling="population", seeds=settings.seeds, **common),
-                Sweep(points=settings.points, sampling="uniform", **several),
-            ]
-            if others:
-                few: dict[str, Any] = {"points": others, "seeds": settings.other_seeds}
-                sweeps.append(Sweep(widths=wide, **few, **common))
-            sweeps += [Sweep(points=at, noise=noise, **several) for noise, at in noisy]
-        return tuple(sweeps)
-
     def __init__(self, source: Source, settings: DataSettings) -> None:
-        self.settings: DataSettings = settings
-        self.usual, self.noise = self.settings.usual, max(self.settings.noises)
-        sweeps = self.sweeps(self.settings)
-        nets = {config: one for sweep in sweeps for config, one in source.nets(sweep).items()}
-        every = gathered(nets, LEVEL).items()
-        self.samples = {name: one for name, one in every if len(one.widths(self.usual)) >= 3}
+        self.settings, self.usual, self.noise = settings, settings.usual, max(settings.noises)
+        every = settings.sweeps()
+        nets = {config: one for sweep in every for config, one in source.nets(sweep).items()}
+        found = gathered(nets, LEVEL).items()
+        self.samples = {name: one for name, one in found if len(one.widths(self.usual)) >= 3}
         if not self.samples:
             raise DataError(
                 f"no activation has three widths of nets on {self.usual} equally spaced points, "

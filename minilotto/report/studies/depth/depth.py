@@ -117,7 +117,14 @@ class DepthSettings(Settings):
         """Neurons of one layer with as many parameters as the main width has at that depth."""
         return self.main + round((depth - 1) * self.main * (self.main + 1) / 3)
 
-    def sweeps(self) -> dict[tuple[str, str], list[Sweep]]:
+    def sweeps(self) -> list[Sweep]:
+        if 1 not in self.depths or len(set(self.depths)) < 4:
+            raise ConfigError(
+                f"depths={self.depths!r} make no curve; give 1 and three more numbers of layers"
+            )
+        return [sweep for some in self.trainings().values() for sweep in some]
+
+    def trainings(self) -> dict[tuple[str, str], list[Sweep]]:
         """By training and task: nets of one layer, and of several of both kinds."""
         deep = tuple(depth for depth in self.depths if depth > 1)
 
@@ -149,21 +156,13 @@ class Depth(Study):
     name = "depth"
     settings_type = DepthSettings
 
-    @staticmethod
-    def sweeps(settings: DepthSettings) -> tuple[Sweep, ...]:
-        if 1 not in settings.depths or len(set(settings.depths)) < 4:
-            raise ConfigError(
-                f"depths={settings.depths!r} make no curve; give 1 and three more numbers of layers"
-            )
-        return tuple(sweep for some in settings.sweeps().values() for sweep in some)
-
     def __init__(self, source: Source, settings: DepthSettings) -> None:
-        self.settings: DepthSettings = settings
-        s, self.left_out = self.settings, list[str]()
+        s = self.settings = settings
+        self.left_out = list[str]()
         self.nets: dict[Key, dict[int, Ensemble]] = {}
         self.shallow: dict[int, Ensemble] = {}
         losses: dict[Key, Losses] = {}
-        for (name, task), sweeps in s.sweeps().items():
+        for (name, task), sweeps in s.trainings().items():
             for config, nets in ((c, n) for one in sweeps for c, n in source.nets(one).items()):
                 finite = nets.select(np.isfinite(nets.loss))
                 if name == SHALLOW:

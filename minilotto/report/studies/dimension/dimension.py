@@ -79,17 +79,15 @@ class DimensionSettings(Settings):
             **scheduled(round(longer * self.steps)),
         )
 
+    def cases(self) -> dict[float, list[Target]]:
+        """(activation, family, number of inputs) of every curve, and of those trained longer."""
+        low, high = PRODUCT_INPUTS
+        every = product(self.activations, self.families, self.inputs)
+        usual = [one for one in every if one[1] != "product" or low <= one[2] <= high]
+        return {1.0: usual, LONGER: [one for one in usual if f"{one[1]}{one[2]}" in self.checked]}
 
-def cases(settings: DimensionSettings) -> list[Target]:
-    """(activation, family, number of inputs) of every curve."""
-    low, high = PRODUCT_INPUTS
-    every = product(settings.activations, settings.families, settings.inputs)
-    return [one for one in every if one[1] != "product" or low <= one[2] <= high]
-
-
-def checks(settings: DimensionSettings) -> list[Target]:
-    """Those that are also trained longer."""
-    return [case for case in cases(settings) if f"{case[1]}{case[2]}" in settings.checked]
+    def sweeps(self) -> list[Sweep]:
+        return [self.sweep(case, times) for times, some in self.cases().items() for case in some]
 
 
 SHARMA, TICKETS = "4/D", "1"  # the two rules that are tested
@@ -114,17 +112,12 @@ class Dimension(Study):
     name = "dimension"
     settings_type = DimensionSettings
 
-    @staticmethod
-    def sweeps(settings: DimensionSettings) -> tuple[Sweep, ...]:
-        usual = (settings.sweep(case) for case in cases(settings))
-        return (*usual, *(settings.sweep(case, LONGER) for case in checks(settings)))
-
     def __init__(self, source: Source, settings: DimensionSettings) -> None:
-        self.settings: DimensionSettings = settings
-        found: dict[float, dict[Target, Curve]] = {1: {}, LONGER: {}}
-        for times, wanted in ((1.0, cases(self.settings)), (LONGER, checks(self.settings))):
-            for case in wanted:
-                nets = source.by_width(self.settings.sweep(case, times))
+        self.settings = settings
+        found: dict[float, dict[Target, Curve]] = {1.0: {}, LONGER: {}}
+        for times, cases in settings.cases().items():
+            for case in cases:
+                nets = source.by_width(settings.sweep(case, times))
                 if len(nets) >= WINDOW:
                     data = unseen_points(f"{case[1]}{case[2]}", HELD_OUT)
                     losses = [one.loss for one in nets.values()], [*losses_on(data, nets).values()]
@@ -171,7 +164,7 @@ class Dimension(Study):
 
     def facts(self) -> dict[str, Any]:
         s, (overfitted, idle) = self.settings, self._left_out
-        sizes = [s.points(family, inputs) for _, family, inputs in cases(s)]
+        sizes = [s.points(family, inputs) for _, family, inputs in s.cases()[1.0]]
         apart = commas(D for D in s.inputs if telling(D, SHARMA, TICKETS))
         which = f"{overfitted} that overfit and {idle} that have hardly begun"
         return {

@@ -54,6 +54,18 @@ class EnsemblingSettings(Settings):
     activations: tuple[str, ...] = ("silu", "leaky_relu")
     by_width = ("wide",)
 
+    def sweeps(self) -> list[Sweep]:
+        if not self.activations or not (self.widths or self.wide):
+            raise ConfigError(
+                "there is no width or no activation to study; give some, such as widths=(10, 20)"
+            )
+        return [
+            Sweep(widths=widths, activations=(activation,), seeds=seeds, steps=self.steps)
+            for activation in self.activations
+            for widths, seeds in ((self.widths, self.seeds), (self.wide, self.wide_seeds))
+            if widths
+        ]
+
 
 class Ensembling(Study):
     """Bias and variance, cosines, means of nets, gains from N / 2 to N and tickets, by width."""
@@ -61,26 +73,12 @@ class Ensembling(Study):
     name = "ensembling"
     settings_type = EnsemblingSettings
 
-    @staticmethod
-    def sweeps(settings: EnsemblingSettings) -> tuple[Sweep, ...]:
-        if not settings.activations or not (settings.widths or settings.wide):
-            raise ConfigError(
-                "there is no width or no activation to study; give some, such as widths=(10, 20)"
-            )
-        sets = ((settings.widths, settings.seeds), (settings.wide, settings.wide_seeds))
-        return tuple(
-            Sweep(widths=widths, activations=(activation,), seeds=seeds, steps=settings.steps)
-            for activation in settings.activations
-            for widths, seeds in sets
-            if widths
-        )
-
     def __init__(self, source: Source, settings: EnsemblingSettings) -> None:
         self.found: dict[str, Ensembles] = {}
         trained: list[Ensemble] = []
         for activation in settings.activations:
             nets: dict[int, Ensemble] = {}
-            for sweep in self.sweeps(dataclasses.replace(settings, activations=(activation,))):
+            for sweep in dataclasses.replace(settings, activations=(activation,)).sweeps():
                 nets |= source.by_width(sweep)
             one = ensembles(activation, nets)
             if one.gains:

@@ -193,7 +193,15 @@ class InsideSettings(Settings):
     longer: int = 4  # times as many steps
     points: int = 1000  # other than the paper's
 
-    def sweeps(self) -> dict[str, Sweep]:
+    def sweeps(self) -> list[Sweep]:
+        if min(self.counts, default=0) < 1 or max(self.counts) < 2:
+            raise ConfigError(
+                f"counts={self.counts!r} are no numbers of tickets to compare; give whole "
+                "numbers from 1 on, such as (1, 2, 4)"
+            )
+        return [*self.trainings().values()]
+
+    def trainings(self) -> dict[str, Sweep]:
         """The trainings by name, the paper's protocol first."""
 
         def sweep(times: int = 1, **fields: Any) -> Sweep:
@@ -218,21 +226,12 @@ class Inside(Study):
     name = "inside"
     settings_type = InsideSettings
 
-    @staticmethod
-    def sweeps(settings: InsideSettings) -> tuple[Sweep, ...]:
-        if min(settings.counts, default=0) < 1 or max(settings.counts) < 2:
-            raise ConfigError(
-                f"counts={settings.counts!r} are no numbers of tickets to compare; give whole "
-                "numbers from 1 on, such as (1, 2, 4)"
-            )
-        return tuple(settings.sweeps().values())
-
     def __init__(self, source: Source, settings: InsideSettings) -> None:
-        self.settings: InsideSettings = settings
-        s, self.left_out = self.settings, list[str]()
+        s = self.settings = settings
+        self.left_out = list[str]()
         self.found: dict[tuple[str, int], Kept] = {}
         trained = []
-        for name, sweep in s.sweeps().items():
+        for name, sweep in s.trainings().items():
             for width, nets in source.by_width(sweep).items():
                 try:
                     self.found[name, width] = kept_of_nets(nets, s.counts, s.draws, name == PAPER)

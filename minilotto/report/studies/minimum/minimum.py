@@ -70,6 +70,20 @@ class MinimumSettings(Settings):
         full = super().at(scale)
         return dataclasses.replace(full, looked_at=min(full.looked_at, scale.seeds))
 
+    def pairs(self, dtype: str, budget: int) -> Sweep:
+        """Nets of width 2."""
+        seeds = self.seeds if dtype == "float32" else self.double_seeds
+        return Sweep(widths=(2,), seeds=seeds, dtype=dtype, **scheduled(budget))
+
+    @property
+    def wider(self) -> list[Sweep]:
+        widths = self.widths
+        return [Sweep(self.looked_at, widths=widths, steps=self.steps)] if widths else []
+
+    def sweeps(self) -> list[Sweep]:
+        budgets = sorted(self.budgets, reverse=True)
+        return [*(self.pairs(dtype, budget) for dtype in DTYPES for budget in budgets), *self.wider]
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -85,15 +99,9 @@ class Minimum(Study):
     name = "minimum"
     settings_type = MinimumSettings
 
-    @staticmethod
-    def sweeps(settings: MinimumSettings) -> tuple[Sweep, ...]:
-        budgets = sorted(settings.budgets, reverse=True)
-        pairs = [_pairs(settings, dtype, budget) for dtype in DTYPES for budget in budgets]
-        return (*pairs, *_wider(settings))
-
     def __init__(self, source: Source, settings: MinimumSettings) -> None:
         self.settings = settings
-        self.data: Dataset = sampled(_pairs(settings, "float32", settings.steps).configs[0])
+        self.data: Dataset = sampled(settings.pairs("float32", settings.steps).configs[0])
         self.law: Descent = descent(SILU, self.data, float(EQ2.b.mean()))
         self.tickets: dict[str, dict[int, Tickets]] = {}  # by dtype and budget
         self.place: dict[str, Points] = {}  # median |w| by budget
@@ -101,7 +109,7 @@ class Minimum(Study):
             found = {
                 budget: tickets(nets, self.law.bias)
                 for budget in sorted(settings.budgets)
-                for nets in source.nets(_pairs(settings, dtype, budget)).values()
+                for nets in source.nets(settings.pairs(dtype, budget)).values()
             }
             self.tickets[dtype] = {budget: one for budget, one in found.items() if len(one.w)}
             w = {budget: one.w for budget, one in found.items() if len(one.w) >= LEAST_SEEDS}
@@ -123,7 +131,7 @@ class Minimum(Study):
         }
         self.printed: Curvature = curvature(SILU, EQ2, self.data)
         self.groups = {TICKETS: self._group(trained[self.budget].nets)}
-        for sweep in _wider(settings):
+        for sweep in settings.wider:
             for width, nets in source.by_width(sweep).items():
                 if np.isfinite(nets.loss).any():
                     self.groups[f"{width}"] = self._group(nets)
@@ -296,13 +304,3 @@ class Minimum(Study):
 def _rows(name: str, *columns: np.ndarray) -> list[tuple[Any, ...]]:
     """Rows of a table from columns (R,) of the nets of a group."""
     return [(name, i, *row) for i, row in enumerate(zip(*columns, strict=True))]
-
-
-def _pairs(settings: MinimumSettings, dtype: str, budget: int) -> Sweep:
-    seeds = settings.seeds if dtype == "float32" else settings.double_seeds
-    return Sweep(widths=(2,), seeds=seeds, dtype=dtype, **scheduled(budget))
-
-
-def _wider(settings: MinimumSettings) -> list[Sweep]:
-    seeds, widths = settings.looked_at, settings.widths
-    return [Sweep(seeds, widths=widths, steps=settings.steps)] if widths else []

@@ -106,6 +106,9 @@ class NoiseSettings(Settings):
     def precise(self) -> Sweep:
         return self.sweep(ADAM, (self.control_batch,), dtype="float64")
 
+    def sweeps(self) -> list[Sweep]:
+        return [*self.usual.values(), *self.fresh.values(), *self.rated.values(), self.precise]
+
 
 class Starts(NamedTuple):
     """One number for each start, by batch and width."""
@@ -119,11 +122,6 @@ class Noise(Study):
 
     name = "noise"
     settings_type = NoiseSettings
-
-    @staticmethod
-    def sweeps(settings: NoiseSettings) -> tuple[Sweep, ...]:
-        s = settings
-        return (*s.usual.values(), *s.fresh.values(), *s.rated.values(), s.precise)
 
     def __init__(self, source: Source, settings: NoiseSettings) -> None:
         s = self.settings = settings

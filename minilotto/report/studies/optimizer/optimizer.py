@@ -79,6 +79,17 @@ class OptimizerSettings(Settings):
             return self.widths
         return tuple(sorted({*self.narrow, *self.widths, *self.wide}))
 
+    def ways(self) -> Iterator["Way"]:
+        for task in self.tasks:
+            lengths = self.lengths if task == self.tasks[0] else (self.steps,)
+            yield from (Way(task, name, steps) for name in self.rates for steps in lengths)
+            yield Way(task, DOUBLE, self.steps)
+            yield from (Way(task, LM, count) for count in self.iterations)
+
+    def sweeps(self) -> list[Sweep]:
+        sweeps = [sweep for way in self.ways() for sweep in way.sweeps(self).values()]
+        return sorted(sweeps, key=lambda one: -one.configs[0].steps)
+
 
 class Way(NamedTuple):
     """One way of training a target: optimiser (DOUBLE is one of them), and its steps."""
@@ -99,15 +110,6 @@ class Way(NamedTuple):
         return {rate: Sweep(lr=rate, **fields) for rate in s.rates[name]}
 
 
-def every(settings: OptimizerSettings) -> Iterator[Way]:
-    for task in settings.tasks:
-        lengths = settings.lengths if task == settings.tasks[0] else (settings.steps,)
-        for name in settings.rates:
-            yield from (Way(task, name, steps) for steps in lengths)
-        yield Way(task, DOUBLE, settings.steps)
-        yield from (Way(task, LM, count) for count in settings.iterations)
-
-
 def target_of(task: str) -> str:
     return task_of(task).formula
 
@@ -123,19 +125,12 @@ class Optimizer(Study):
     name = "optimizer"
     settings_type = OptimizerSettings
 
-    @staticmethod
-    def sweeps(settings: OptimizerSettings) -> tuple[Sweep, ...]:
-        sweeps = [sweep for way in every(settings) for sweep in way.sweeps(settings).values()]
-        return tuple(sorted(sweeps, key=lambda one: -one.configs[0].steps))
-
     def __init__(self, source: Source, settings: OptimizerSettings) -> None:
-        self.settings: OptimizerSettings = settings
-        self.left_out = list[str]()
-        self.count = 0
+        self.settings, self.left_out, self.count = settings, list[str](), 0
         self.found: dict[Way, Points] = {}
         self.rates: dict[Way, dict[int, Rates]] = {}
         self.whole: dict[str, Points] = {}  # losses of the last LM on the whole interval, by task
-        for way in every(settings):
+        for way in settings.ways():
             nets = {rate: source.by_width(one) for rate, one in way.sweeps(settings).items()}
             self.count += sum(len(one) for by_width in nets.values() for one in by_width.values())
             losses = {rate: {n: one.loss for n, one in by.items()} for rate, by in nets.items()}

@@ -62,13 +62,8 @@ class Protocol(Study):
     name = "protocol"
     settings_type = ProtocolSettings
 
-    @staticmethod
-    def sweeps(settings: ProtocolSettings) -> tuple[Sweep, ...]:
-        return trainings.every(settings)
-
     def __init__(self, source: Source, settings: ProtocolSettings) -> None:
-        self.settings: ProtocolSettings = settings
-        self.left_out = list[str]()
+        self.settings, self.left_out = settings, list[str]()
         self._source, self._read = source, dict[Sweep, dict[Config, Ensemble]]()
         self.found: dict[Place, Points] = {}
         self.rates: dict[Place, dict[int, Rates]] = {}
@@ -81,26 +76,25 @@ class Protocol(Study):
                 if one := self._points(losses, str(place)):
                     self.found[place] = one
         self.exponents = exponents(self.found, *self.span, "Protocol")
-        precise = Way(rate=self.settings.paper_rate, budget=self.settings.steps, dtype="float64")
-        self.precise = self._points(self._losses(precise), "float64")
+        self.precise = self._points(self._losses(settings.precise), "float64")
         self.sums = {
             budget: {
                 name: one
                 for name, way in ways.items()
                 if (one := self._points(self._losses(way), f"{name}, {way.budget:,} steps"))
             }
-            for budget, ways in trainings.equal_sums(self.settings).items()
+            for budget, ways in settings.equal_sums.items()
         }
         self.starts: dict[Start, Started] = {}
-        for start, ways in trainings.of_starts(self.settings).items():
+        for start, ways in settings.of_starts.items():
             if (started := self._started(start, ways)) is not None:
                 self.starts[start] = started
         self.envelope: dict[str, Points] = {}
         self.envelope_rates: dict[str, dict[int, Rates]] = {}
-        for name, ways in trainings.of_envelope(settings).items():
+        for name, ways in settings.of_envelope.items():
             by_rate = {}
             for way in ways:
-                wide = [self._nets(way, *group) for group in trainings.wide_groups(settings)]
+                wide = [self._nets(way, *group) for group in settings.wide_groups]
                 more = {width: nets.loss for some in wide for width, nets in some.items()}
                 by_rate[way.rate] = self._losses(way) | more
             best, self.envelope_rates[name] = best_of(by_rate)
@@ -168,7 +162,7 @@ class Protocol(Study):
 
     @property
     def _middle(self) -> int:
-        return sorted(self.settings.widths)[len(self.settings.widths) // 2]
+        return int(sorted(self.settings.widths)[len(self.settings.widths) // 2])
 
     def sums_of_rates(self, schedule: str) -> dict[int, Estimate]:
         """Median loss at the middle width by the sum of all rates, rounded, at the paper's rate."""
@@ -177,7 +171,7 @@ class Protocol(Study):
         ways = [Way(schedule, rate, budget) for budget in self.settings.budgets]
         medians = [self.found.get(Place(schedule, rate, way.budget)) for way in ways]
         if schedule in trainings.EQUAL_SUMS:
-            ways += [by[schedule] for by in trainings.equal_sums(self.settings).values()]
+            ways += [by[schedule] for by in self.settings.equal_sums.values()]
             medians += [by.get(schedule) for by in self.sums.values()]
         for way, one in zip(ways, medians, strict=True):
             if one and self._middle in one.widths:

@@ -1,6 +1,8 @@
 """What the study of the protocol trains, and where it reads the losses of each way of training."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -85,6 +87,56 @@ class ProtocolSettings(Settings):
     def longest(self) -> int:
         return max(self.budgets)
 
+    @property
+    def precise(self) -> "Way":
+        """The paper's, in float64."""
+        return Way(rate=self.paper_rate, budget=self.steps, dtype="float64")
+
+    @property
+    def equal_sums(self) -> dict[int, dict[str, "Way"]]:
+        """Ways whose rates have one sum, by the budget of the step schedule."""
+        return {
+            budget: {
+                name: Way(name, self.paper_rate, max(1, budget // part))
+                for name, part in EQUAL_SUMS.items()
+            }
+            for budget in self.budgets
+        }
+
+    def at_rates(self, start: Start, rates: Iterable[float]) -> list["Way"]:
+        """A start at several rates, by the paper's budget."""
+        return [Way(rate=rate, budget=self.steps, start=start) for rate in rates]
+
+    @property
+    def of_starts(self) -> dict[Start, list["Way"]]:
+        return {start: self.at_rates(start, self.start_rates) for start in self.starts}
+
+    @property
+    def of_envelope(self) -> dict[str, list["Way"]]:
+        return {name: self.at_rates(one, self.wide_rates) for name, one in SCALINGS.items()}
+
+    @property
+    def wide_groups(self) -> list[tuple[tuple[int, ...], int]]:
+        """Widths of the envelope beyond those of the law, with their seeds."""
+        groups = {self.wide_seeds: [w for w in self.wide if w < HALVED]}
+        groups.setdefault(max(1, self.wide_seeds // 2), []).extend(
+            w for w in self.wide if w >= HALVED
+        )
+        return [(tuple(widths), seeds) for seeds, widths in groups.items() if widths]
+
+    def sweeps(self) -> list[Sweep]:
+        """All trainings, the most expensive first, so that no core is left alone with it."""
+        every = product(self.budgets, SCHEDULES_TRIED, self.rates)
+        grid = [*(Way(name, rate, budget) for budget, name, rate in every), self.precise]
+        grid += [way for ways in self.equal_sums.values() for way in ways.values()]
+        starts = [way for ways in self.of_starts.values() for way in ways]
+        envelope = [way for ways in self.of_envelope.values() for way in ways]
+        sweeps = [way.sweep(self, self.widths) for way in [*grid, *starts, *envelope]]
+        sweeps += [way.sweep(self, (NARROW,), self.narrow_seeds) for way in starts]
+        sweeps += [way.sweep(self, *group) for way in envelope for group in self.wide_groups]
+        cost = {one: -one.configs[0].steps * one.configs[-1].width for one in sweeps}
+        return sorted(cost, key=lambda one: cost[one])
+
 
 @dataclass(frozen=True)
 class Way:
@@ -125,57 +177,3 @@ class Way:
         if nets.config.steps == self.budget:
             return nets.loss
         return np.asarray(nets.history.loss[nets.history.steps == self.budget][0])
-
-
-def grid(settings: ProtocolSettings) -> list[Way]:
-    """Every schedule at every rate and budget; and float64 at the paper's."""
-    s = settings
-    ways = [Way(n, r, b) for b in s.budgets for n in SCHEDULES_TRIED for r in s.rates]
-    return [*ways, Way(rate=s.paper_rate, budget=s.steps, dtype="float64")]
-
-
-def equal_sums(settings: ProtocolSettings) -> dict[int, dict[str, Way]]:
-    """Ways whose rates have one sum, by the budget of the step schedule."""
-    return {
-        budget: {
-            name: Way(name, settings.paper_rate, max(1, budget // part))
-            for name, part in EQUAL_SUMS.items()
-        }
-        for budget in settings.budgets
-    }
-
-
-def of_starts(settings: ProtocolSettings) -> dict[Start, list[Way]]:
-    return {
-        start: [Way(rate=rate, budget=settings.steps, start=start) for rate in settings.start_rates]
-        for start in settings.starts
-    }
-
-
-def of_envelope(settings: ProtocolSettings) -> dict[str, list[Way]]:
-    return {
-        name: [Way(rate=rate, budget=settings.steps, start=start) for rate in settings.wide_rates]
-        for name, start in SCALINGS.items()
-    }
-
-
-def wide_groups(settings: ProtocolSettings) -> list[tuple[tuple[int, ...], int]]:
-    """Widths of the envelope beyond those of the law, with their seeds."""
-    groups = {settings.wide_seeds: [w for w in settings.wide if w < HALVED]}
-    groups.setdefault(max(1, settings.wide_seeds // 2), []).extend(
-        w for w in settings.wide if w >= HALVED
-    )
-    return [(tuple(widths), seeds) for seeds, widths in groups.items() if widths]
-
-
-def every(settings: ProtocolSettings) -> tuple[Sweep, ...]:
-    """All trainings, the most expensive first, so that no core is left alone with it."""
-    s = settings
-    usual = [*grid(s), *(way for ways in equal_sums(s).values() for way in ways.values())]
-    starts = [way for ways in of_starts(s).values() for way in ways]
-    envelope = [way for ways in of_envelope(s).values() for way in ways]
-    sweeps = [way.sweep(s, s.widths) for way in [*usual, *starts, *envelope]]
-    sweeps += [way.sweep(s, (NARROW,), s.narrow_seeds) for way in starts]
-    sweeps += [way.sweep(s, *group) for way in envelope for group in wide_groups(s)]
-    cost = {one: -one.configs[0].steps * one.configs[-1].width for one in sweeps}
-    return tuple(sorted(cost, key=lambda one: cost[one]))

@@ -52,6 +52,15 @@ class PruningSettings(Settings):
     small: tuple[int, ...] = (1, 2, 3, 4, 5, 10, 15, 20, 25, 30, 40)
     activation: str = "silu"  # of all nets
 
+    def sweeps(self) -> list[Sweep]:
+        if not self.wide or min(self.wide) < 2:
+            raise ConfigError(
+                f"wide={self.wide!r} leaves nothing to prune; give widths from 2 on, such as (50,)"
+            )
+        small = (width for width in self.small if width < max(self.wide))
+        widths, activations = sorted({*self.wide, *small}), (self.activation,)
+        return [Sweep(self.seeds, widths=widths, activations=activations, steps=self.steps)]
+
 
 class Pruning(Study):
     """Loss against neurons kept, by rule and precision of the refit, beside nets trained small."""
@@ -59,20 +68,8 @@ class Pruning(Study):
     name = "pruning"
     settings_type = PruningSettings
 
-    @staticmethod
-    def sweeps(settings: PruningSettings) -> tuple[Sweep, ...]:
-        if not settings.wide or min(settings.wide) < 2:
-            raise ConfigError(
-                f"wide={settings.wide!r} leaves nothing to prune; give widths from 2 on, such as "
-                "(50,)"
-            )
-        small = (width for width in settings.small if width < max(settings.wide))
-        widths, activations = sorted({*settings.wide, *small}), (settings.activation,)
-        seeds, steps = settings.seeds, settings.steps
-        return (Sweep(widths=widths, activations=activations, seeds=seeds, steps=steps),)
-
     def __init__(self, source: Source, settings: PruningSettings) -> None:
-        (sweep,) = self.sweeps(settings)
+        (sweep,) = settings.sweeps()
         nets: dict[int, Ensemble] = {}
         for width, one in source.by_width(sweep).items():
             good = np.isfinite(one.loss) & (one.loss > 0)

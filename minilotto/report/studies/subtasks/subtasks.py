@@ -78,6 +78,9 @@ class SubtasksSettings(Settings):
         usual = [(f"{kind}{m}", USUAL) for kind in (EQUAL, WEIGHTED) for m in self.subtasks]
         return [*usual, *((f"{WEIGHTED}{self.control}", how) for how in OTHERS)]
 
+    def sweeps(self) -> list[Sweep]:
+        return [self.sweep(*way) for way in self.ways]
+
 
 class Allocated(NamedTuple):
     """Of the nets of one width: neurons and relative loss of each subtask, the mean largest
@@ -118,10 +121,6 @@ class Subtasks(Study):
 
     name = "subtasks"
     settings_type = SubtasksSettings
-
-    @staticmethod
-    def sweeps(settings: SubtasksSettings) -> tuple[Sweep, ...]:
-        return tuple(settings.sweep(*way) for way in settings.ways)
 
     def __init__(self, source: Source, settings: SubtasksSettings) -> None:
         s = self.settings = settings

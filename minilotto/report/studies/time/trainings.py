@@ -108,7 +108,12 @@ class TimeSettings(Settings):
         mean_field = (self.usual, self.ways[-2])
         return [way._replace(schedule="linear") for way in mean_field]
 
-    def sweeps(self, way: Way) -> list[Sweep]:
+    def sweeps(self) -> list[Sweep]:
+        some = [*map(self.usually, self.ways), *map(self.decayed, self.falling)]
+        some += [sweeps for _, _, sweeps in self.others().values()]
+        return [one for sweeps in some for one in sweeps]
+
+    def usually(self, way: Way) -> list[Sweep]:
         """The nets of a way, by width: many that end early, and some that take all steps."""
         early, *others = sorted(self.early, reverse=True)
         short = [

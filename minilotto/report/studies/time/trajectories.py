@@ -53,13 +53,6 @@ class Trajectories(Study):
     name = "time"
     settings_type = TimeSettings
 
-    @staticmethod
-    def sweeps(settings: TimeSettings) -> tuple[Sweep, ...]:
-        s = settings
-        some = [s.sweeps(way) for way in s.ways] + [s.decayed(way) for way in s.falling]
-        some += [sweeps for _, _, sweeps in s.others().values()]
-        return tuple(one for sweeps in some for one in sweeps)
-
     def __init__(self, source: Source, settings: TimeSettings) -> None:
         s = settings
         self.settings, self._source, self.left_out, self.count = s, source, list[str](), 0
@@ -67,7 +60,7 @@ class Trajectories(Study):
         self.found = {
             way: {
                 (part, step): one
-                for step, by_width in sorted(self._parts(way, str(way), s.sweeps(way)).items())
+                for step, by_width in sorted(self._parts(way, str(way), s.usually(way)).items())
                 for part in PARTS
                 if (one := self._points(part, by_width, f"{way}, step {step}"))
             }
