@@ -39,7 +39,7 @@ NODE_LEVELS = {
 }
 # Fewer nodes, which a seed of one input may have after its audits from this step on. Of two inputs,
 # nets need most nodes within the first thousand steps, and may have fewer after every audit.
-FEWER_NODES = {"float32": (8, 10, 12), "float64": (16, 20, 24, 28, 32, 40)}
+FEWER_NODES = {"float32": (8, 12), "float64": (16, 20, 24, 32)}
 FEWER_FROM = {1: 3000, 2: 0}
 # Differences are counted in units of the sum of the absolute terms of a loss or gradient. Rounding
 # in float32 alone makes some 1e-7 of that, and the compression itself, done in float64, some 1e-15.
@@ -129,7 +129,7 @@ class CompressedEngine(Engine):
         if not self.levels or (not many and nodes is None):
             self.levels.append(self.distinct.points)
         self.first = self.levels[0]
-        if nodes is None and data.inputs == 1:
+        if nodes is None and data.inputs == 1 and inner.fewer_nodes:
             fewer = FEWER_NODES[config.dtype]
             self.levels = [count for count in fewer if count < self.first] + self.levels
         self.groups: list[_Group] = []
@@ -205,7 +205,7 @@ class CompressedEngine(Engine):
 
     def advance(self, first: int, count: int) -> None:
         self._begin(first)
-        if first == self.good_step and self._take_fewest(self.parameters()):
+        if first == self.good_step and self._take_fewest():
             state = self.state()
             self._group(state, state)
         self._advance(self.groups, first, count)
@@ -223,19 +223,19 @@ class CompressedEngine(Engine):
         if self.good_step < 0:
             self.good_step = step
 
-    def _take_fewest(self, parameters: Parameters) -> bool:
-        """After an audit of these nets, go on with the fewest nodes that differ little from nodes
-        that pass it; whether any has fewer now.
+    def _take_fewest(self) -> bool:
+        """After an audit, go on with the fewest nodes that differ little from the nodes that nets
+        have, or begin with where these are more; whether any has fewer now.
         """
-        before = self.nodes
-        if self.good_step < FEWER_FROM[self.data.inputs]:
+        if self.good_step < FEWER_FROM[self.data.inputs] or len(self.levels) == 1:
             return False
-        limit, self.nodes = SPARE * TOLERANCE[self.config.dtype], before.copy()
+        tolerance, before, parameters = TOLERANCE[self.config.dtype], self.nodes, self.parameters()
+        self.nodes = before.copy()
         for nodes in np.unique(before).tolist():
-            here = np.flatnonzero(before == nodes)
+            here = np.flatnonzero((before == nodes) & (self.worst <= tolerance))
             levels = [level for level in self.levels if level <= nodes]
-            passed = self._rule(max(nodes, self.first))
-            self.nodes[here] = self._fewest(taken(parameters, here), levels, limit, passed)
+            rule, nets = self._rule(max(nodes, self.first)), taken(parameters, here)
+            self.nodes[here] = self._fewest(nets, levels, SPARE * tolerance, rule)
         return not np.array_equal(before, self.nodes)
 
     def _fewest(
@@ -294,7 +294,7 @@ class CompressedEngine(Engine):
             self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
             if failed.any():
                 # Of two inputs, with as many as they need where they are: few repeat steps twice.
-                more = [level for level in self.levels if level > nodes]
+                more = [level for level in self.levels if level > nodes and level >= self.first]
                 more = more if self.data.inputs > 1 else more[:1]
                 there = np.flatnonzero(failed)
                 levels = np.full(len(there), more[0])

@@ -85,6 +85,7 @@ class CudaEngine(KernelEngine):
     """
 
     name = "cuda"
+    fewer_nodes = False
 
     def __init__(
         self,

@@ -44,6 +44,8 @@ class Engine(ABC):
         As `Ensemble.engine` reports it.
     lanes : int
         Seeds that share a vector; a batch should be a multiple of it.
+    fewer_nodes : bool
+        Whether fewer nodes than trainings begin with save time, though they divide nets.
     audits : tuple of int
         Steps after which `audit` has to be called.
     seeds : (R,) array of int64
@@ -57,6 +59,7 @@ class Engine(ABC):
 
     name: str
     lanes: int = 1
+    fewer_nodes: bool = True
     audits: tuple[int, ...] = ()
     seeds: NDArray[np.int64]
     since: int = 0

@@ -48,6 +48,7 @@ class SecondOrderEngine(KernelEngine):
     """
 
     name = "lm"
+    fewer_nodes = False
 
     def __init__(
         self, config: Config, data: Dataset, threads: int, lanes: int | None = None

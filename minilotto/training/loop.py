@@ -243,7 +243,8 @@ def _batch_size(engine: Engine) -> int:
         return max(1, min(wanted, free // 2 // net))
     one = step_seconds(config.width, engine.points_per_step(), config.depth)
     seconds = one * config.steps * engine.lanes
-    least = 4 if engine.lanes > 1 else 1  # blocks a thread, which end at different times
+    # Blocks a thread, which end at different times; more where nets on unlike nodes divide them.
+    least = 1 if engine.lanes == 1 else 8 if engine.audits else 4
     blocks = engine.threads * min(64, max(least, round(BATCH_SECONDS / seconds)))
     block = engine.lanes * net
     if block > free:

@@ -29,13 +29,7 @@ from minilotto.data.dataset import sampled
 from minilotto.engines import choice
 from minilotto.engines import cuda as engine_module
 from minilotto.engines.check import sums_of_absolute_terms
-from minilotto.engines.compressed import (
-    FEWER_FROM,
-    FEWER_NODES,
-    NODE_LEVELS,
-    TOLERANCE,
-    CompressedEngine,
-)
+from minilotto.engines.compressed import NODE_LEVELS, CompressedEngine
 from minilotto.engines.cuda import CudaEngine
 from minilotto.engines.differences import scales
 from minilotto.engines.evaluate import gradients, losses
@@ -416,20 +410,6 @@ def test_memory_that_another_program_takes_on_the_way_is_one_line(calls, monkeyp
     err = capsys.readouterr().err
     assert err.startswith("ResourceError: the GPU cannot go on")
     assert err.count("\n") == 1
-
-
-@on_device
-def test_nets_go_on_with_fewer_nodes_on_the_gpu(monkeypatch):
-    monkeypatch.setitem(NODE_LEVELS[1], "float32", (6,))
-    monkeypatch.setitem(FEWER_NODES, "float32", (4,))
-    monkeypatch.setitem(FEWER_FROM, 1, 0)
-    monkeypatch.setitem(TOLERANCE, "float32", 1e-4)  # both serve some
-    small = ml.Config(width=2, steps=4, points=9)
-    ours, theirs = (
-        ml.train(small, 3, backend=backend, engine="compressed") for backend in ("cuda", "cpu")
-    )
-    assert ours.nodes.tolist() == theirs.nodes.tolist() == [4, 6, 6]
-    np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-5)
 
 
 @on_device
