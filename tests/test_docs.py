@@ -42,6 +42,7 @@ from minilotto.errors import MissingExtraError
 from minilotto.settings.config import FIELDS
 from minilotto.settings.tasks import TASKS
 from minilotto.store.grid import AXES, read_study
+from minilotto.store.store import make_store
 
 ROOT = Path(ml.__file__).resolve().parent.parent
 PAGES = [
@@ -334,6 +335,7 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_commands_and_flags_in_the_text_are_known(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    make_store("report/runs")  # which `reproduce --train false` reads
     text = re.sub(
         r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
     )
