@@ -46,7 +46,7 @@ def simulated() -> bool:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def driver_errors() -> Iterator[None]:
     """For a block that uses the GPU: what its driver reports, for want of memory that another
     program took for one, is ResourceError.
     """
@@ -69,7 +69,7 @@ def working() -> Iterator[None]:
     """
     own = simulated() and find_spec("numba_cuda") is None and find_spec("numba.cuda") is not None
     # Numba once had a simulator.
-    with nullcontext() if own else optional("numba_cuda", "cuda"), told():
+    with nullcontext() if own else optional("numba_cuda", "cuda"), driver_errors():
         yield
 
 

@@ -15,7 +15,7 @@ from minilotto.engines.packing import step_seconds
 from minilotto.engines.state import OptimizerState, joined
 from minilotto.ensemble.ensemble import Ensemble, History
 from minilotto.errors import ResourceError, TrainingInterrupted
-from minilotto.hardware.gpu import told
+from minilotto.hardware.gpu import driver_errors
 from minilotto.hardware.machine import available_memory, cpu_name, readable_bytes
 from minilotto.hardware.threads import kept_threads
 from minilotto.initialisation import Parameters, initial_parameters, shapes_of
@@ -96,7 +96,11 @@ def run(
     try:
         with Deferral() as deferral:
             try:
-                with watched_compilation(report.compiling) as compilation, kept_threads(), told():
+                with (
+                    watched_compilation(report.compiling) as compilation,
+                    kept_threads(),
+                    driver_errors(),
+                ):
                     _train_batches(engine, seeds, checkpoints, course, record, report, deferral)
             except KeyboardInterrupt:
                 interrupted = True
