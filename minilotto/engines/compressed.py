@@ -128,13 +128,13 @@ class CompressedEngine(Engine):
         self.levels = [count for count in levels if count < self.distinct.points]
         if not self.levels or (not many and nodes is None):
             self.levels.append(self.distinct.points)
-        self.first = self.levels[0]
+        self.first_nodes = self.levels[0]
         if nodes is None and data.inputs == 1 and inner.fewer_nodes:
             fewer = FEWER_NODES[config.dtype]
-            self.levels = [count for count in fewer if count < self.first] + self.levels
+            self.levels = [count for count in fewer if count < self.first_nodes] + self.levels
         self.groups: list[_Group] = []
         self._rules: dict[int, Dataset] = {}
-        self.lanes = self._engine(self.first).lanes
+        self.lanes = self._engine(self.first_nodes).lanes
 
     def _engine(self, nodes: int) -> Engine:
         # The data as the last level are trained as nodes are.
@@ -146,14 +146,14 @@ class CompressedEngine(Engine):
     def _rule(self, nodes: int) -> Dataset:
         if nodes not in self._rules:
             # The first rule has all moments that a smaller one keeps.
-            data = self._rule(self.first) if nodes < self.first else self.distinct
+            data = self._rule(self.first_nodes) if nodes < self.first_nodes else self.distinct
             self._rules[nodes] = compress(data, nodes)
         return self._rules[nodes]
 
     def resume(self, state: State) -> None:
         """Continue from a state, with the nodes that trainings begin with for every seed."""
         count = len(state.parameters.c)
-        self.nodes = np.full(count, self.first)
+        self.nodes = np.full(count, self.first_nodes)
         self.worst = np.zeros(count)
         self.good_step = -1  # unknown until the next step or audit
         self._group(state, state)
@@ -181,7 +181,7 @@ class CompressedEngine(Engine):
 
     def _return_to(self, audited: Audited) -> None:
         self.good_step = audited.step
-        self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.first)
+        self.nodes = np.where(np.isin(audited.nodes, self.levels), audited.nodes, self.first_nodes)
         self.worst = np.nan_to_num(audited.audit)
 
     def _last_audit(self) -> Audited:
@@ -227,14 +227,16 @@ class CompressedEngine(Engine):
         """After an audit, go on with the fewest nodes that differ little from the nodes that nets
         have, or begin with where these are more; whether any has fewer now.
         """
-        if self.good_step < FEWER_FROM[self.data.inputs] or len(self.levels) == 1:
+        inputs = self.data.inputs
+        may = inputs > 1 or self.levels[0] < self.first_nodes
+        if not may or self.good_step < FEWER_FROM[inputs]:
             return False
         tolerance, before, parameters = TOLERANCE[self.config.dtype], self.nodes, self.parameters()
         self.nodes = before.copy()
         for nodes in np.unique(before).tolist():
             here = np.flatnonzero((before == nodes) & (self.worst <= tolerance))
             levels = [level for level in self.levels if level <= nodes]
-            rule, nets = self._rule(max(nodes, self.first)), taken(parameters, here)
+            rule, nets = self._rule(max(nodes, self.first_nodes)), taken(parameters, here)
             self.nodes[here] = self._fewest(nets, levels, SPARE * tolerance, rule)
         return not np.array_equal(before, self.nodes)
 
@@ -294,7 +296,9 @@ class CompressedEngine(Engine):
             self.worst[passed] = np.maximum(self.worst[passed], differences[~failed])
             if failed.any():
                 # Of two inputs, with as many as they need where they are: few repeat steps twice.
-                more = [level for level in self.levels if level > nodes and level >= self.first]
+                more = [
+                    level for level in self.levels if level > nodes and level >= self.first_nodes
+                ]
                 more = more if self.data.inputs > 1 else more[:1]
                 there = np.flatnonzero(failed)
                 levels = np.full(len(there), more[0])
@@ -387,10 +391,10 @@ class CompressedEngine(Engine):
         return self.nodes.astype(np.int64), self.worst.copy()
 
     def points_per_step(self) -> int:
-        return self.first
+        return self.first_nodes
 
     def nets_per_batch(self) -> int | None:
-        return self._engine(self.first).nets_per_batch()
+        return self._engine(self.first_nodes).nets_per_batch()
 
     def bytes_per_net(self) -> int:
-        return 3 * self._engine(self.first).bytes_per_net()
+        return 3 * self._engine(self.first_nodes).bytes_per_net()

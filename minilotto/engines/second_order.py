@@ -119,4 +119,4 @@ class CompressedSecondOrderEngine(CompressedEngine):
         return np.asarray(np.fmax(largest, relative))
 
     def points_per_step(self) -> int:
-        return self._engine(self.first).points_per_step()
+        return self._engine(self.first_nodes).points_per_step()

@@ -175,7 +175,7 @@ def test_an_audit_finds_nodes_that_are_too_few():
     engine = CompressedEngine(config, data, 1)
     engine.start(initial_parameters(config, 1, np.arange(24)))
     engine.audit(0)
-    assert (engine.nodes > engine.first).any()
+    assert (engine.nodes > engine.first_nodes).any()
     assert (engine.worst[engine.nodes < engine.levels[-1]] <= 1e-9).all()
 
 

@@ -8,7 +8,7 @@ import minilotto as ml
 from minilotto.data.dataset import given, sampled
 from minilotto.engines import compressed, second_order
 from minilotto.engines.choice import choose
-from minilotto.engines.compressed import TOLERANCE
+from minilotto.engines.compressed import FEWER_FROM, TOLERANCE
 from minilotto.engines.evaluate import PackedNets, losses
 from minilotto.engines.request import requested
 from minilotto.engines.second_order import CompressedSecondOrderEngine, SecondOrderEngine
@@ -49,6 +49,15 @@ def test_audits_see_a_loss_that_is_small_at_the_nodes_alone(monkeypatch):
     now = losses(engine.activation, engine.parameters(), engine._rule(engine.levels[-1]))
     np.testing.assert_allclose(now, engine.losses(True), rtol=second_order.SHARE)
     assert (engine.nodes == 100).any()
+
+
+def test_nets_keep_their_nodes():
+    """Audits do not compare the matrices that steps follow from."""
+    engine = CompressedSecondOrderEngine(LM, sampled(LM), threads=1)
+    engine.start(initial_parameters(LM, 1, np.arange(4)))
+    engine.nodes, engine.good_step = np.full(4, 96), FEWER_FROM[1]
+    assert not engine._take_fewest()
+    assert set(engine.nodes) == {96}
 
 
 def test_a_difference_of_two_percent_in_the_loss_fails_an_audit():
