@@ -332,8 +332,8 @@ def test_trained_nets_descend_until_cancellation():
     np.testing.assert_allclose(end.start, nets.loss, rtol=1e-6)
     assert (end.loss <= end.start).all()
     assert end.loss.max() < 1e-8
-    # How far rounding lets a net go depends on LAPACK: the median is 1e-19 to 4e-17.
-    assert np.median(end.loss) < 1e-15
+    # How far rounding lets a net go depends on the net and on LAPACK, 1e-19 to 4e-17 in the median.
+    assert np.median(end.loss / end.rounding) < 3
     assert np.mean(end.cancelled) > 0.8
     assert (end.evaluations <= 500).all()
     # From there on only rounding moves; what it makes worse is not taken.
